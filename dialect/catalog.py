@@ -1,0 +1,215 @@
+"""The catalog: what a steward declared, and nothing that was read from the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+
+class SqlType(StrEnum):
+    """The types that the dialect knows; every stored type is read as one of these."""
+
+    BOOLEAN = "BOOLEAN"
+    BIGINT = "BIGINT"  # every integer type, signed or not, up to 64 bits
+    DOUBLE = "DOUBLE"  # FLOAT, DOUBLE and DECIMAL
+    VARCHAR = "VARCHAR"
+    DATE = "DATE"
+    TIMESTAMP = "TIMESTAMP"  # wall-clock time, as people at the place read it
+    TIMESTAMPTZ = "TIMESTAMPTZ"  # an instant; hours and dates of it need a time zone
+    TIME = "TIME"
+    INTERVAL = "INTERVAL"
+    VARCHAR_LIST = "VARCHAR[]"
+    BIGINT_LIST = "BIGINT[]"
+    NULL = "NULL"  # the type of a bare NULL literal
+
+
+class Window(StrEnum):
+    """The stretch of one person's time that is protected as one unit."""
+
+    FOREVER = "forever"
+    MONTH = "month"
+    WEEK = "week"
+    DAY = "day"
+
+
+Value = bool | int | float | str | None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Closed numeric range of a column, in the column's own unit."""
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class ValueList:
+    """A public domain given value by value; dates and times as ISO text."""
+
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """A public domain of all integers, or all dates, from lower to upper, both included."""
+
+    lower: int | str
+    upper: int | str
+
+
+@dataclass(frozen=True)
+class ColumnOf:
+    """A public domain that is the set of values in one column of a public table."""
+
+    table: str
+    column: str
+
+
+Domain = ValueList | ValueRange | ColumnOf
+
+
+@dataclass(frozen=True)
+class Column:
+    """One declared column; what is not declared does not exist for analysts."""
+
+    name: str
+    type: SqlType
+    stored_type: str  # the type as the steward wrote it, e.g. SMALLINT
+    nullable: bool = True
+    bounds: Bounds | None = None
+    domain: Domain | None = None
+    time_zone: str | None = None  # IANA name in which hours, dates and windows of it are computed
+    stored_utc: bool = False  # a naive TIMESTAMP that holds UTC, to be read in time_zone
+    sum_norm: float | None = None  # C of SUM(column): L2 norm of one person's sums over groups
+    centred_norm: float | None = None  # C of SUM(column - centre), for averages
+    centre: float | None = None  # a typical value, public; the middle of the bounds where absent
+    visible: bool = True  # False: known to admission only, e.g. the consent column
+
+
+@dataclass(frozen=True)
+class NormsByKeys:
+    """Norm bounds C for one usual set of group keys, written as analysts write them."""
+
+    keys: tuple[str, ...]  # canonical key texts: ("origin_zone", "hour(started_at)")
+    rows: float | None = None
+    persons: float | None = None
+    sums: Mapping[str, float] = field(default_factory=dict)  # column -> C
+
+
+@dataclass(frozen=True)
+class Norms:
+    """L2 norm bounds C of one person's vector over groups, per aggregate kind: never one number."""
+
+    rows: float
+    persons: float
+    by_keys: tuple[NormsByKeys, ...] = ()
+
+
+@dataclass(frozen=True)
+class PersonPath:
+    """How a table reaches its person: its own column, or a foreign key to a table that has it."""
+
+    column: str  # the person column, here or in the last table of the path
+    through: tuple[tuple[str, str], ...] = ()  # (own column, table whose primary key it names), in order
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Which states of a person table's consent column admit that person's rows."""
+
+    column: str
+    admitted: tuple[str | bool, ...]
+
+
+@dataclass(frozen=True)
+class SourceJoin:
+    """One public column looked up by a private column when the snapshot is built."""
+
+    column: str  # name of the new column, e.g. origin_zone
+    on: str  # column of this table, e.g. origin_id
+    table: str  # public table with a primary key, e.g. stations
+    take: str  # column of that table, e.g. zone_id
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table's rows lie: files read by glob, or a table of a DuckDB file."""
+
+    format: str  # "parquet" | "csv" | "duckdb"
+    path: str  # absolute path or glob
+    table: str | None = None  # the table inside a DuckDB file
+    joins: tuple[SourceJoin, ...] = ()  # public columns joined in when the snapshot is built
+
+
+@dataclass(frozen=True)
+class Table:
+    """One declared table of a dataset."""
+
+    name: str
+    dataset: str
+    private: bool
+    source: Source
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    person: PersonPath | None = None  # every private table has one
+    time_column: str | None = None
+    sorted_by: tuple[str, ...] = ()
+    norms: Norms | None = None  # every private table has them
+    max_rows_per_person: int | None = None  # R: rows kept per (person, window) before person-level joins
+    max_groups_per_person: int | None = None  # L0: groups kept per (person, window) where a count is needed
+    size_class: str | None = None  # public order of magnitude of the row count, e.g. "1e7"
+    consent: Consent | None = None
+
+    def column(self, name: str) -> Column | None:
+        """Find a declared column by its lower-case name."""
+        return next((c for c in self.columns if c.name == name), None)
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a question is answered at when it does not say."""
+
+    rho: Fraction  # zCDP loss of one release
+    delta: Fraction  # delta of one thresholded release
+    confidence: float  # level of the intervals
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The caps of a dataset, fixed before the first charge."""
+
+    rho: Fraction  # ceiling for all clients together
+    delta: Fraction  # 0.9 for the conversion to epsilon, 0.1 for thresholds
+    client_rho: Fraction  # cap of one client
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Private tables over one population, with one window and one budget."""
+
+    name: str
+    window: Window
+    data_version: int  # moved by the steward with new data, never by an objection
+    defaults: Defaults
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything an analyst may ask about."""
+
+    name: str
+    path: str  # the file it was read from
+    datasets: tuple[Dataset, ...]
+    tables: tuple[Table, ...]
+
+    def table(self, name: str) -> Table | None:
+        """Find a declared table by its lower-case name."""
+        return next((t for t in self.tables if t.name == name), None)
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a declared dataset; tables name only declared ones."""
+        return next(d for d in self.datasets if d.name == name)

@@ -1,0 +1,72 @@
+"""Every refusal of the dialect, one tree.
+
+DialectError
+├── Refusal           an analyst's question that is not answered: code, span, why, Try
+└── CatalogError      a steward's catalog that is not accepted: file, key, cure
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """The stable codes of refusals; their meaning never changes."""
+
+    PARSE = "E_PARSE"
+    COMPLEX = "E_COMPLEX"
+    STMT = "E_STMT"
+    TABLE = "E_TABLE"
+    COLUMN = "E_COLUMN"
+    PERSON_KEY = "E_PERSON_KEY"
+    FUNC = "E_FUNC"
+    AGG = "E_AGG"
+    ROWS = "E_ROWS"
+    JOIN = "E_JOIN"
+    KEY = "E_KEY"
+    WINDOW = "E_WINDOW"
+    SUBQUERY = "E_SUBQUERY"
+    BOUNDS = "E_BOUNDS"
+    SAMPLE = "E_SAMPLE"
+    PARAM = "E_PARAM"
+
+
+class DialectError(Exception):
+    """Anything the dialect refuses."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Half-open range of characters in the analyst's SQL."""
+
+    start: int
+    end: int
+
+
+@dataclass
+class Refusal(DialectError):
+    """A question that is not answered, decided from text and catalog alone, before the ledger."""
+
+    code: Code
+    why: str  # one sentence
+    hint: str  # one rewrite that works, shown behind "Try:"
+    span: Span | None = None
+
+    def __str__(self) -> str:
+        """Give code, why and hint in one line."""
+        return f"{self.code}: {self.why} Try: {self.hint}"
+
+
+@dataclass
+class CatalogError(DialectError):
+    """A catalog that is not accepted."""
+
+    file: str
+    key: str  # dotted path inside the file, e.g. tables.visit.columns.dwell_min.bounds
+    why: str
+    cure: str
+
+    def __str__(self) -> str:
+        """Give file, key, why and cure in one line."""
+        return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"
