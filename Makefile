@@ -1,0 +1,72 @@
+# make venv    an environment in .venv, made by any Python 3.11 to 3.13 it finds
+# make demo    a synthetic operator, questions in SQL, private answers
+# make test    all tests
+# make check   style, types, the law of the house
+# make nightly the tests' long forms
+# make bench   ratios to plain DuckDB
+#
+# PYTHON=python3.13 picks an interpreter, VENV=folder another place, ARGS="-k word" is handed to pytest.
+
+VENV ?= .venv
+ARGS ?=
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check nightly bench
+.DELETE_ON_ERROR:
+
+bin := $(VENV)/bin
+pip := $(bin)/python -m pip --disable-pip-version-check --quiet
+suits := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+
+help:
+	@sed -n '/^# /s/^# //p;/^$$/q' Makefile
+
+# An interpreter counts only if it runs: a version manager's shim may stand for nothing.
+$(bin)/pip:
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	  if $$python -c '$(suits)' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "No Python that can make the environment: it takes 3.11, 3.12 or 3.13 with its venv module." >&2; \
+	  for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	    echo "  $$python: $$($$python -c 'import sys; print(sys.version.split()[0])' 2>/dev/null || echo not there)" >&2; \
+	  done; \
+	  echo "Try: make venv PYTHON=/path/to/python3.12 (on Debian, first: apt-get install python3-venv)." >&2; \
+	  exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$($$found -V)"; \
+	$$found -m venv $(VENV)
+	@touch $@
+
+# The stamps are older than pyproject.toml when it changed: then, and only then, pip runs again.
+$(VENV)/.with-engine: pyproject.toml | $(bin)/pip
+	@echo "Installing passersby[engine] into $(VENV)"
+	@$(pip) install --editable '.[engine]'
+	@touch $@
+
+$(VENV)/.with-dev: pyproject.toml | $(bin)/pip
+	@echo "Installing passersby[dev] into $(VENV)"
+	@$(pip) install --editable '.[dev]'
+	@touch $(VENV)/.with-engine $@
+
+venv: $(VENV)/.with-dev
+	@echo "Ready: source $(bin)/activate"
+
+demo: $(VENV)/.with-engine
+	@$(bin)/passersby demo
+
+test: $(VENV)/.with-dev
+	@$(bin)/python -m pytest -n 2 $(ARGS)
+
+check: $(VENV)/.with-dev
+	@echo "ruff format" && $(bin)/ruff format --check .
+	@echo "ruff check" && $(bin)/ruff check .
+	@echo "mypy" && $(bin)/mypy
+	@echo "lint-imports" && $(bin)/lint-imports
+	@echo "tests/house" && $(bin)/python -m pytest -n 2 tests/house $(ARGS)
+
+nightly: $(VENV)/.with-dev
+	@PASSERSBY_NIGHTLY=1 $(bin)/python -m pytest -n 2 $(ARGS)
+
+bench: $(VENV)/.with-dev
+	@$(bin)/python -m tests.bench

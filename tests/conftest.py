@@ -1,0 +1,20 @@
+"""What every test shares: no skips in CI, and how long hypothesis may search."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.support.no_skips"]
+
+settings.register_profile(
+    "short",
+    max_examples=30,
+    deadline=None,  # two shared cores: a slow example is no bug
+    derandomize=True,  # the same examples for everybody; nightly searches new ones
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("nightly", max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nightly" if os.environ.get("PASSERSBY_NIGHTLY") else "short")

@@ -1,0 +1,57 @@
+"""Thin faces: what a package shows is what it names, and nobody inside goes through the front door."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from types import ModuleType
+
+import pytest
+
+from tests.support.tree import Module, modules
+
+FACES = [module.name for module in modules() if module.is_face]
+NAMES = {module.name for module in modules()}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_all_equals_what_is_there(face: str) -> None:
+    package = importlib.import_module(face)
+    named = set(getattr(package, "__all__", ()))
+    there = {
+        name
+        for name, value in vars(package).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+    }
+    assert there <= named, f"{face} shows what __all__ does not name"
+    missing = {name for name in named if not hasattr(package, name)}
+    assert not missing, f"{face}.__all__ names what is not there"
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in modules() if not module.is_face], ids=lambda module: module.where
+)
+def test_no_module_imports_a_face_it_stands_behind(module: Module) -> None:
+    behind = {module.name.rsplit(".", depth)[0] for depth in range(1, module.name.count(".") + 1)}
+    assert not [
+        f"line {line}: {target}" for line, target in _names_taken(module) if target.rpartition(".")[0] in behind
+    ]
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.where)
+def test_no_star_imports(module: Module) -> None:
+    stars = [
+        node.lineno for node in ast.walk(module.tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+    ]
+    assert not stars
+
+
+def _names_taken(module: Module) -> list[tuple[int, str]]:
+    """List what is taken from a face: `package.name`, where name is no module of its own."""
+    taken = []
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom):
+            taken += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+        elif isinstance(node, ast.Import):
+            taken += [(node.lineno, f"{alias.name}.") for alias in node.names if alias.name in FACES]
+    return [(line, target) for line, target in taken if target not in NAMES]

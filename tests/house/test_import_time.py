@@ -1,0 +1,51 @@
+"""The door opens at once: importing it loads nothing that a first line does not need."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.tree import ROOT, Module, modules
+
+LATE = [
+    "dialect",
+    "budgets",
+    "engine",
+    "duckdb",
+    "lark",
+    "numpy",
+    "opendp",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "sqlalchemy",
+    "sqlglot",
+]
+
+
+def test_importing_the_door_loads_nothing_heavy() -> None:
+    program = "import json, sys, passersby; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True))
+    assert not set(loaded) & set(LATE)
+
+
+@pytest.mark.parametrize("module", modules("passersby"), ids=lambda module: module.where)
+def test_the_door_imports_the_engine_inside_functions_only(module: Module) -> None:
+    assert not [name for name in _imported_at_once(module.tree.body) if name.partition(".")[0] in LATE]
+
+
+def _imported_at_once(body: list[ast.stmt]) -> list[str]:
+    """List what is imported when the module is; a block for type checkers only is not."""
+    names: list[str] = []
+    for node in body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names.append(str(node.module))
+        elif isinstance(node, ast.If | ast.Try) and "TYPE_CHECKING" not in ast.dump(getattr(node, "test", node)):
+            names += _imported_at_once(node.body)
+    return names

@@ -1,0 +1,59 @@
+"""The law of the house holds, and each contract catches a planted violation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.support.tree import PACKAGES, ROOT
+
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+
+# contract -> (file that breaks it, what it says)
+PLANTED = {
+    "layers": ("dialect/errors.py", "import budgets"),
+    "door": ("passersby/__init__.py", "import dialect"),
+    "opendp": ("engine/pipeline.py", "import opendp.prelude"),
+    "sql": ("engine/pipeline.py", "import sqlglot"),
+    "duckdb": ("engine/pipeline.py", "import duckdb"),
+    "spark": ("engine/pipeline.py", "import pyspark.sql"),
+    "ledger": ("engine/pipeline.py", "import sqlalchemy"),
+}
+
+
+def _lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run import-linter over the packages in a folder."""
+    program = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+    command = [sys.executable, "-c", program, "--no-cache", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def copied_tree(tmp_path: Path) -> Path:
+    """Copy the packages, so that a violation can be planted."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_law_holds() -> None:
+    linted = _lint(ROOT)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+@pytest.mark.parametrize("contract", [contract["id"] for contract in CONTRACTS])
+def test_a_planted_violation_is_caught(copied_tree: Path, contract: str) -> None:
+    file, line = PLANTED[contract]
+    with (copied_tree / file).open("a", encoding="utf-8") as planted:
+        planted.write(f"\n\n{line}\n")
+    linted = _lint(copied_tree, "--contract", contract)
+    assert linted.returncode == 1, linted.stdout + linted.stderr
+    assert "BROKEN" in linted.stdout

@@ -1,0 +1,36 @@
+"""Small files, small functions."""
+
+from __future__ import annotations
+
+import ast
+from statistics import median_low
+
+import pytest
+
+from tests.support.tree import Function, Module, modules
+
+LONGEST_FILE = 249
+LONGEST_FUNCTION = 50
+MEDIAN_FUNCTION = 7
+
+
+def _lines(function: Function) -> int:
+    """Count the lines of the body, without the docstring."""
+    body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.where)
+def test_files_and_functions_are_small(module: Module) -> None:
+    assert len(module.text.splitlines()) <= LONGEST_FILE
+    long = [
+        f"{function.name}: {_lines(function)} lines"
+        for function in module.functions()
+        if _lines(function) > LONGEST_FUNCTION
+    ]
+    assert not long
+
+
+def test_the_median_function_is_seven_lines_or_less() -> None:
+    sizes = [_lines(function) for module in modules() for function in module.functions()]
+    assert not sizes or median_low(sizes) <= MEDIAN_FUNCTION
