@@ -1,0 +1,123 @@
+"""The wheel in an empty environment: the door opens alone, says what is missing, and names a file that shadows it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.support.tree import PACKAGES, ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DOOR = tuple(Requirement(line).name for line in PROJECT["dependencies"])
+ENGINE = tuple(Requirement(line).name for line in PROJECT["optional-dependencies"]["engine"])
+CONNECT = """
+import passersby
+try:
+    passersby.connect("operator")
+except passersby.PassersbyError as refused:
+    print(refused)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT, check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def door_alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the Python of an environment that holds the wheel and the door's dependencies only."""
+    return _environment(tmp_path_factory.mktemp("door"), wheel, DOOR)
+
+
+@pytest.fixture(scope="module")
+def with_engine(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the Python of an environment that holds what `passersby[engine]` installs."""
+    return _environment(tmp_path_factory.mktemp("engine"), wheel, DOOR + ENGINE)
+
+
+def test_the_wheel_holds_four_packages_with_their_data(wheel: Path) -> None:
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert {name.partition("/")[0] for name in packed if ".dist-info" not in name} == set(PACKAGES)
+    data = {
+        path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in {".sql", ".toml", ".lark", ".md"}
+    }
+    assert {str(path.relative_to(ROOT)) for path in data} <= packed
+
+
+def test_the_door_imports_without_extras(door_alone: Path, tmp_path: Path) -> None:
+    assert _run(door_alone, tmp_path, "import passersby, passersby.cli; print(passersby.__name__)") == "passersby"
+
+
+def test_the_command_line_helps_without_extras(door_alone: Path, tmp_path: Path) -> None:
+    program = "import sys; sys.argv = ['passersby', '--help']; from passersby.cli import app; app()"
+    assert "demo" in _run(door_alone, tmp_path, program)
+
+
+def test_connect_says_which_extra_is_missing(door_alone: Path, tmp_path: Path) -> None:
+    said = _run(door_alone, tmp_path, CONNECT)
+    assert "pip install 'passersby[engine]'" in said.replace('"', "'")
+
+
+@pytest.mark.parametrize("shadow", ["engine.py", "dialect.py", "budgets/__init__.py"])
+def test_connect_names_the_file_that_shadows_a_package(with_engine: Path, tmp_path: Path, shadow: str) -> None:
+    decoy = tmp_path / shadow
+    decoy.parent.mkdir(exist_ok=True)
+    decoy.write_text("raise SystemExit('the decoy ran')\n", encoding="utf-8")
+    said = _run(with_engine, tmp_path, CONNECT)
+    assert str(decoy) in re.sub(r"\s+", " ", said)
+
+
+def _environment(folder: Path, wheel: Path, distributions: tuple[str, ...]) -> Path:
+    """Make an environment with the wheel and, linked to what is installed here, distributions and all they need."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for name in sorted(_with_dependencies(set(distributions))):
+        _link(distribution(name), packages)
+    zipfile.ZipFile(wheel).extractall(packages)
+    return folder / "bin" / "python"
+
+
+def _with_dependencies(names: set[str]) -> set[str]:
+    """Add what these distributions require, and what that requires."""
+    required = {
+        requirement.name
+        for name in names
+        for requirement in map(Requirement, distribution(name).requires or ())
+        if _applies(requirement)
+    }
+    return names if required <= names else _with_dependencies(names | required)
+
+
+def _applies(requirement: Requirement) -> bool:
+    """Tell whether a requirement holds here, without extras."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+
+
+def _link(installed: Distribution, packages: Path) -> None:
+    """Link a distribution's top-level files and folders."""
+    tops = {file.parts[0] for file in installed.files or () if file.parts[0] not in {"..", "__pycache__"}}
+    for top in tops:
+        (packages / top).symlink_to(installed.locate_file(top))
+
+
+def _run(python: Path, folder: Path, program: str) -> str:
+    """Run a program in a folder, as an interactive Python does: the folder comes first on the path."""
+    ran = subprocess.run([python, "-c", program], cwd=folder, env={}, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
