@@ -1,0 +1,215 @@
+"""Typed relations: a small algebra in which every relation knows whose rows it holds.
+
+| kind      | meaning                                                                     |
+|-----------|-----------------------------------------------------------------------------|
+| Public    | no private data in it                                                       |
+| PerPerson | every row belongs to exactly one person; the person key always travels along |
+| Released  | came out of a release; anything may be done with it                          |
+
+A relation is an operator (how its rows are made) under one of the three kinds. Operators are made in
+`dialect.rules` only, where each rule is proved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+
+from dialect.catalog import Table
+from dialect.expressions import Expr, Field, Literal
+
+
+@dataclass(frozen=True)
+class Scan:
+    """All declared columns of one stored table, in the order of the fields."""
+
+    table: Table
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Rows of constants."""
+
+    rows: tuple[tuple[Literal, ...], ...]
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Every integer, or every date or time step, from lower to upper, both included."""
+
+    lower: Literal
+    upper: Literal
+    step: str  # "1", or a unit: "day", "hour", ...
+    field: Field
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Rows for which the condition is true."""
+
+    source: Relation
+    condition: Expr
+
+
+@dataclass(frozen=True)
+class Project:
+    """The source's fields and some computed ones."""
+
+    source: Relation
+    computed: tuple[tuple[Field, Expr], ...]
+
+
+@dataclass(frozen=True)
+class Join:
+    """Pairs of rows that meet the condition; left: every left row at least once."""
+
+    left: Relation
+    right: Relation
+    how: OneOf["inner", "left", "cross"]
+    condition: Expr
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One aggregate call over a group's rows."""
+
+    function: str  # a name in dialect.aggregates
+    arguments: tuple[Expr, ...]
+    condition: Expr | None  # FILTER
+    field: Field  # what holds its value above
+
+
+@dataclass(frozen=True)
+class Group:
+    """One row per combination of the keys; over PerPerson the keys contain the person."""
+
+    source: Relation
+    keys: tuple[Field, ...]  # fields of the source
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The release boundary: a private source's groups, their persons gone."""
+
+    source: PerPerson
+    keys: tuple[Field, ...]
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True)
+class ReleaseScan:
+    """What a release made: its keys and numbers, by position among the statement's releases."""
+
+    index: int
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The different combinations of some fields."""
+
+    source: Relation
+    keys: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """At most `max_rows` rows of each person, chosen by a hash of that person's rows alone."""
+
+    source: Relation
+    person: Field
+    max_rows: int
+
+
+@dataclass(frozen=True)
+class Padded:
+    """The source's rows and one row of NULLs, as a LEFT JOIN may bring them."""
+
+    source: Relation
+
+
+@dataclass(frozen=True)
+class OrderKey:
+    """One term of an ORDER BY."""
+
+    expr: Expr
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True)
+class Sort:
+    """The rows in an order, cut to a slice of it."""
+
+    source: Relation
+    order: tuple[OrderKey, ...]
+    limit: int | None = None
+    offset: int = 0
+
+
+Operator = (
+    Scan
+    | Values
+    | Series
+    | Filter
+    | Project
+    | Join
+    | Group
+    | Boundary
+    | ReleaseScan
+    | Distinct
+    | Cut
+    | Padded
+    | Sort
+)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """An operator's rows: its fields, nameable or carried, and what is known of every row."""
+
+    operator: Operator
+    fields: tuple[Field, ...]
+    facts: tuple[Expr, ...] = field(default=(), compare=False)  # true of every row, over undefined fields
+
+
+@dataclass(frozen=True)
+class Public(Relation):
+    """No private data in it."""
+
+
+@dataclass(frozen=True)
+class PerPerson(Relation):
+    """Every row belongs to exactly one person, named by the field `person`."""
+
+    person: Field = field(kw_only=True)
+    dataset: str = field(kw_only=True)
+    one_row_per_person: bool = field(kw_only=True, default=False)
+    max_rows: int = field(kw_only=True, default=1)  # R of the tables below
+    kept_public: tuple[Field, ...] = field(kw_only=True, default=())  # left side of Public LEFT JOIN PerPerson
+
+
+@dataclass(frozen=True)
+class Released(Relation):
+    """Came out of a release, possibly with public rows joined in."""
+
+
+def tables_of(relation: Relation) -> frozenset[str]:
+    """Name the stored tables below a relation."""
+    operator = relation.operator
+    if isinstance(operator, Scan):
+        return frozenset({operator.table.name})
+    return frozenset().union(*(tables_of(part) for part in sources(relation)))
+
+
+def sources(relation: Relation) -> tuple[Relation, ...]:
+    """List the relations that a relation is made from."""
+    operator = relation.operator
+    if isinstance(operator, Join):
+        return (operator.left, operator.right)
+    if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Sort):
+        return (operator.source,)
+    return ()
