@@ -1,0 +1,125 @@
+"""The allow-list of aggregates: what each may be used for, and how it is written where rows stay one person's.
+
+`inside` is the deterministic DuckDB form for groups of one person's rows; `over` is the form for released and
+public rows. At the release boundary no SQL aggregate is used at all: vectors are (see `dialect.private_plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from dialect.catalog import Bounds, SqlType
+from dialect.expressions import Expr
+from dialect.inference import range_of
+from dialect.ranges import UNKNOWN, known
+
+_I, _D, _B = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One allowed aggregate."""
+
+    name: str
+    arguments: int
+    result: SqlType | None  # None: the type of the first argument
+    inside: str | None  # over one person's rows; None: not allowed there
+    over: str  # over released or public rows
+    at_boundary: bool = False
+
+
+
+AGGREGATES: dict[str, Aggregate] = {
+    a.name: a
+    for a in (
+        Aggregate("count_star", 0, _I, "count(*)", "count(*)", True),
+        Aggregate("count", 1, _I, "count({0})", "count({0})", True),
+        Aggregate("count_distinct", 1, _I, "count(DISTINCT {0})", "count(DISTINCT {0})", True),
+        Aggregate("count_if", 1, _I, "count(CASE WHEN {0} THEN 1 END)", "count(CASE WHEN {0} THEN 1 END)", True),
+        Aggregate("sum", 1, None, "sum", "sum({0})", True),
+        Aggregate("avg", 1, _D, "avg", "avg({0})", True),
+        Aggregate("min", 1, None, "min({0})", "min({0})"),
+        Aggregate("max", 1, None, "max({0})", "max({0})"),
+        Aggregate("arg_min", 2, None, "arg_min", "arg_min({0}, {1})"),
+        Aggregate("arg_max", 2, None, "arg_max", "arg_max({0}, {1})"),
+        Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
+        Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
+        Aggregate("median", 1, _D, None, "median({0})"),
+        Aggregate("quantile_cont", 2, _D, None, "quantile_cont({0}, {1})"),
+        Aggregate("stddev", 1, _D, None, "stddev({0})"),
+        Aggregate("variance", 1, _D, None, "variance({0})"),
+    )
+}
+
+NODES: dict[type[exp.Expression], str] = {
+    exp.Count: "count",
+    exp.CountIf: "count_if",
+    exp.Sum: "sum",
+    exp.Avg: "avg",
+    exp.Min: "min",
+    exp.Max: "max",
+    exp.ArgMin: "arg_min",
+    exp.ArgMax: "arg_max",
+    exp.LogicalAnd: "bool_and",
+    exp.LogicalOr: "bool_or",
+    exp.Median: "median",
+    exp.PercentileCont: "quantile_cont",
+    exp.Quantile: "quantile_cont",
+    exp.Stddev: "stddev",
+    exp.StddevSamp: "stddev",
+    exp.Variance: "variance",
+}
+
+# aggregates that the parser does not know as such
+UNTYPED = {"product", "entropy", "list", "string_agg", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg"}
+
+
+def inside_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, grain: int) -> str:
+    """Write an aggregate over one person's rows so that neither threads nor row order can move it."""
+    where = f" FILTER (WHERE {condition})" if condition else ""
+    if aggregate.name in {"sum", "avg"}:
+        return _fixed_point(aggregate.name, arguments[0], types[0], where, grain)
+    if aggregate.name in {"arg_min", "arg_max"}:
+        return _total_order(aggregate.name, arguments, condition)
+    assert aggregate.inside is not None  # noqa: S101  grouping refuses the others
+    return aggregate.inside.format(*arguments) + where
+
+
+def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
+    if kind is SqlType.DOUBLE:
+        total = f"CAST(sum(TRY_CAST(round({argument} * {grain}) AS BIGINT)){where} AS DOUBLE) / {grain}"
+    else:
+        total = f"TRY_CAST(sum(CAST({argument} AS BIGINT)){where} AS BIGINT)"
+    return total if name == "sum" else f"(CAST({total} AS DOUBLE) / nullif(count({argument}){where}, 0))"
+
+
+def _total_order(name: str, arguments: Sequence[str], condition: str | None) -> str:
+    value, order = arguments
+    tests = [f"{value} IS NOT NULL", f"{order} IS NOT NULL"] + ([condition] if condition else [])
+    pick = "min" if name == "arg_min" else "max"
+    pair = f"struct_pack(o := {order}, v := {value})"
+    return f"struct_extract({pick}({pair}) FILTER (WHERE {' AND '.join(tests)}), 'v')"
+
+
+def fixed_point_grain(value: Expr) -> int:
+    """Choose the grains per unit for sums of a double: fine, and far from the end of 64 bits."""
+    bounds = range_of(value)
+    if not known(bounds):
+        return 2**20
+    largest = max(abs(bounds.lower), abs(bounds.upper), 1.0)
+    return 2 ** max(0, min(30, 50 - int(largest).bit_length()))
+
+
+def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:
+    """Infer the range of an aggregate over one person's rows."""
+    if aggregate.name.startswith("count"):
+        return Bounds(0, max_rows)
+    if not arguments or aggregate.result is _B:
+        return None
+    bounds = range_of(arguments[0])
+    if aggregate.name == "sum":
+        return Bounds(min(0.0, bounds.lower * max_rows), max(0.0, bounds.upper * max_rows)) if known(bounds) else UNKNOWN
+    return bounds

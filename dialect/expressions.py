@@ -1,0 +1,145 @@
+"""Typed row expressions: what a question computes from one row, free of the analyst's text.
+
+Every expression is built from four forms (Literal, Ref, Call, Case); names of functions are rows of
+`dialect.functions`. Fields are known by generated ids, so an alias can capture nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dialect.catalog import Bounds, Domain, SqlType
+
+if TYPE_CHECKING:
+    from dialect.relations import Public
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The stored column that a field carries unchanged."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a relation. Two fields are the same exactly when their ids are."""
+
+    id: str  # generated, unique within one question: c0, c1, ...
+    name: str | None = field(compare=False)  # as the analyst may write it; None: carried, not nameable
+    type: SqlType = field(compare=False)
+    nullable: bool = field(compare=False, default=True)
+    bounds: Bounds | None = field(compare=False, default=None)  # declared or inferred numeric range
+    domain: Domain | None = field(compare=False, default=None)  # declared public domain of a private column
+    public: Public | None = field(compare=False, default=None, repr=False)  # public relation it was joined from
+    origin: Origin | None = field(compare=False, default=None)
+    definition: Expr | None = field(compare=False, default=None, repr=False)  # over fields without definition
+    of_person: bool = field(compare=False, default=False)  # one value per person, by an enforced primary key
+    time_zone: str | None = field(compare=False, default=None)  # of an instant
+    is_person: bool = field(compare=False, default=False)  # the person key, or equal to it
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A constant; dates, times and intervals as canonical text."""
+
+    value: bool | int | float | str | None
+    type: SqlType
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The value of a field."""
+
+    field: Field
+
+    @property
+    def type(self) -> SqlType:
+        """The field's type."""
+        return self.field.type
+
+
+@dataclass(frozen=True)
+class Call:
+    """An allow-listed function or operator applied to arguments."""
+
+    function: str  # a name in dialect.functions
+    arguments: tuple[Expr, ...]
+    type: SqlType
+
+
+@dataclass(frozen=True)
+class Case:
+    """The first branch whose condition is true, else `otherwise`."""
+
+    branches: tuple[tuple[Expr, Expr], ...]
+    otherwise: Expr
+    type: SqlType
+
+
+Expr = Literal | Ref | Call | Case
+NULL = Literal(None, SqlType.NULL)
+TRUE = Literal(True, SqlType.BOOLEAN)
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """List the direct parts of an expression."""
+    if isinstance(expr, Call):
+        return expr.arguments
+    if isinstance(expr, Case):
+        return tuple(part for branch in expr.branches for part in branch) + (expr.otherwise,)
+    return ()
+
+
+def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """Apply `change` to each direct part and put the expression together again."""
+    if isinstance(expr, Call):
+        return Call(expr.function, tuple(change(part) for part in expr.arguments), expr.type)
+    if isinstance(expr, Case):
+        branches = tuple((change(condition), change(value)) for condition, value in expr.branches)
+        return Case(branches, change(expr.otherwise), expr.type)
+    return expr
+
+
+def fields_of(expr: Expr) -> Iterator[Field]:
+    """Walk the fields that an expression reads, with repeats."""
+    if isinstance(expr, Ref):
+        yield expr.field
+    for part in children(expr):
+        yield from fields_of(part)
+
+
+def substitute(expr: Expr, by_id: Mapping[str, Expr]) -> Expr:
+    """Replace references to the given field ids."""
+    if isinstance(expr, Ref):
+        return by_id.get(expr.field.id, expr)
+    return rebuild(expr, lambda part: substitute(part, by_id))
+
+
+def expand(expr: Expr) -> Expr:
+    """Write an expression over fields that have no definition of their own."""
+    if isinstance(expr, Ref):
+        return expr.field.definition if expr.field.definition is not None else expr
+    return rebuild(expr, expand)
+
+
+def size(expr: Expr) -> int:
+    """Count the nodes of an expression."""
+    return 1 + sum(size(part) for part in children(expr))
+
+
+def conjuncts(expr: Expr) -> tuple[Expr, ...]:
+    """Split a condition at its top-level ANDs."""
+    if isinstance(expr, Call) and expr.function == "and":
+        return tuple(part for argument in expr.arguments for part in conjuncts(argument))
+    return (expr,)
+
+
+def conjunction(parts: tuple[Expr, ...]) -> Expr:
+    """Join conditions by AND; nothing at all is true."""
+    if not parts:
+        return TRUE
+    return parts[0] if len(parts) == 1 else Call("and", parts, SqlType.BOOLEAN)

@@ -1,0 +1,42 @@
+"""The allow-list of row functions: one declared row for each form; what has no row is refused.
+
+The rows stand in `functions_logic`, `functions_number`, `functions_text` and `functions_time`. A total form never
+raises, whatever value is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dialect.function_row import Function
+from dialect.functions_logic import LOGIC
+from dialect.functions_number import NUMBERS
+from dialect.functions_text import TEXT
+from dialect.functions_time import TIMES
+
+
+def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
+    forms: dict[str, tuple[Function, ...]] = {}
+    for row in rows:
+        earlier = forms.get(row.name, ())
+        forms[row.name] = (*earlier, replace(row, row=f"{row.name}#{len(earlier)}"))
+    return forms
+
+
+_FORMS = _numbered(LOGIC + NUMBERS + TEXT + TIMES)
+_ROWS = {form.row: form for forms in _FORMS.values() for form in forms}
+
+
+def forms_of(name: str) -> tuple[Function, ...]:
+    """List the allowed forms of a name, most specific first; none if it is not allowed."""
+    return _FORMS.get(name, ())
+
+
+def function(row: str) -> Function:
+    """Return a form by its unique row name."""
+    return _ROWS[row]
+
+
+def names() -> tuple[str, ...]:
+    """List every allowed name in alphabetical order."""
+    return tuple(sorted(_FORMS))

@@ -1,0 +1,105 @@
+"""GROUP BY and aggregates: groups of one person's rows, the release boundary, or groups of released rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from dialect.aggregates import AGGREGATES
+from dialect.errors import Code
+from dialect.expressions import Expr, Field, Ref
+from dialect.inference import definition
+from dialect.measures import measure
+from dialect.names import RowNames, Scope, aggregate_name, column_name, has_aggregate, refuse_rowless
+from dialect.reading import Reading, refusal
+from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Released
+from dialect.scalars import scalar
+
+
+@dataclass
+class GroupNames:
+    """Names above a GROUP BY: its keys, and its aggregates, which are collected as they are met."""
+
+    scope: Scope
+    source: Relation
+    keys: Sequence[tuple[Expr, Field]]  # each key as it is written over rows, and the field that holds it
+    reading: Reading
+    aliases: dict[str, Expr] = field(default_factory=dict)
+    measures: list[Measure] = field(default_factory=list)
+
+    def column(self, node: exp.Column) -> Expr:
+        """Resolve a select alias; a column that is no key has no single value per group."""
+        if self._is_alias(node):
+            return self.aliases[node.name.lower()]
+        name, table = column_name(node)
+        self.scope.find(name, table, node)
+        raise refusal(Code.KEY, f"{name} is neither a group key nor in an aggregate.", f"GROUP BY {name}", node)
+
+    def special(self, node: exp.Expression) -> Expr | None:
+        """Answer for aggregates and for expressions that are group keys."""
+        if aggregate_name(node) is not None:
+            return self._aggregate(node)
+        refuse_rowless(node)
+        rowwise = any(isinstance(part, exp.Column) for part in node.walk()) and not has_aggregate(node)
+        if not rowwise or any(isinstance(part, exp.Column) and self._is_alias(part) for part in node.walk()):
+            return None
+        key = self._key(scalar(node, RowNames(self.scope)))
+        return None if key is None else Ref(key)
+
+    def _is_alias(self, node: exp.Column) -> bool:
+        name, table = column_name(node)
+        return table is None and name in self.aliases and name not in {n for n, _ in self.scope.columns()}
+
+    def _key(self, expr: Expr) -> Field | None:
+        wanted = definition(expr)
+        for key, held in self.keys:
+            if key == expr or (wanted is not None and definition(key) == wanted):
+                return held
+        return None
+
+    def _aggregate(self, node: exp.Expression) -> Expr:
+        releasing = not any(f.is_person for _, f in self.keys)
+        made = measure(node, self.scope, self.source, releasing, self.reading)
+        for earlier in self.measures:
+            if replace(made, field=earlier.field) == earlier:
+                return Ref(earlier.field)
+        self.measures.append(made)
+        return Ref(made.field)
+
+
+def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], node: exp.Expression) -> Relation:
+    """Close a GROUP BY: one person's groups stay that person's; other private groups cross the boundary."""
+    unique = tuple(dict.fromkeys(keys))
+    if isinstance(source, PerPerson):
+        if any(f.is_person for f in unique):
+            return _of_person(source, unique, tuple(measures), node)
+        return Released(Boundary(source, unique, tuple(measures)), bare(unique) + tuple(m.field for m in measures))
+    facts = source.facts if not isinstance(source, Released) else ()
+    return type(source)(Group(source, unique, tuple(measures)), bare(unique) + tuple(m.field for m in measures), facts)
+
+
+def bare(keys: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Strip keys of what was known of them below: above, they are values like any other."""
+    return tuple(
+        replace(f, definition=None, public=None, domain=None, bounds=None, origin=None, of_person=False) for f in keys
+    )
+
+
+def _of_person(
+    source: PerPerson, keys: tuple[Field, ...], measures: tuple[Measure, ...], node: exp.Expression
+) -> PerPerson:
+    if source.kept_public:
+        raise refusal(Code.JOIN, "GROUP BY the person does not go with public LEFT JOIN private.", "JOIN", node)
+    for each in measures:
+        if AGGREGATES[each.function].inside is None:
+            name = each.function.upper()
+            raise refusal(Code.AGG, f"{name} of one person's rows is not built yet.", "AVG(x) or MAX(x)", node)
+    one_row = all(f.of_person or f.is_person for f in keys)
+    made = tuple(replace(m, field=replace(m.field, of_person=one_row)) for m in measures)
+    return PerPerson(
+        Group(source, keys, made), keys + tuple(m.field for m in made), source.facts,
+        person=next(f for f in keys if f.is_person), dataset=source.dataset, one_row_per_person=one_row,
+        max_rows=1 if one_row else source.max_rows,
+    )  # fmt: skip

@@ -1,0 +1,111 @@
+"""What names mean at one place of a question: columns of the tables in FROM, and later group keys and aggregates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from sqlglot import exp
+
+from dialect.aggregates import NODES, UNTYPED
+from dialect.errors import Code
+from dialect.expressions import Expr, Field, Ref
+from dialect.reading import refusal
+
+Column = tuple[str, Field]  # (lower-case name, field)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The tables of one FROM clause with the columns each shows, in order."""
+
+    tables: tuple[tuple[str, tuple[Column, ...]], ...] = ()
+    merged: tuple[str, ...] = ()  # column names joined by USING: the first table's stands for all
+
+    def columns(self, table: str | None = None) -> list[Column]:
+        """List the columns that * or table.* shows."""
+        shown: list[Column] = []
+        for alias, columns in self.tables:
+            if table is None or alias == table:
+                seen = {name for name, _ in shown}
+                shown += [c for c in columns if table is not None or c[0] not in self.merged or c[0] not in seen]
+        return shown
+
+    def find(self, name: str, table: str | None, node: exp.Expression) -> Field:
+        """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN."""
+        if table is not None and table not in {alias for alias, _ in self.tables}:
+            raise refusal(Code.TABLE, f"There is no table {table[:40]} in this FROM.", self._aliases(), node)
+        found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]
+        if len(found) > 1 and name not in self.merged and len(set(found)) > 1:
+            raise refusal(Code.COLUMN, f"{name} is in more than one table.", f"write table.{name}", node)
+        if not found:
+            raise refusal(Code.COLUMN, f"There is no column {name[:40]} here.", self._nearest(name), node)
+        return found[0]
+
+    def _aliases(self) -> str:
+        return "one of " + ", ".join(alias for alias, _ in self.tables) if self.tables else "add it to FROM"
+
+    def _nearest(self, name: str) -> str:
+        known = [n for n, _ in self.columns()]
+        close = get_close_matches(name, known, n=1)
+        return close[0] if close else "one of " + ", ".join(known[:12]) if known else "add a FROM"
+
+
+@dataclass(frozen=True)
+class RowNames:
+    """Names where one row is looked at: no aggregates, no windows, no subqueries."""
+
+    scope: Scope
+    aliases: dict[str, Expr] = field(default_factory=dict)  # select aliases, where the clause may use them
+
+    def column(self, node: exp.Column) -> Expr:
+        """Resolve a column, else a select alias."""
+        name, table = column_name(node)
+        if table is None and name in self.aliases and name not in {n for n, _ in self.scope.columns()}:
+            return self.aliases[name]
+        return Ref(self.scope.find(name, table, node))
+
+    def special(self, node: exp.Expression) -> Expr | None:
+        """Refuse what does not belong to a row."""
+        refuse_rowless(node)
+        if aggregate_name(node) is not None:
+            raise refusal(Code.AGG, "An aggregate can't stand here.", "put it into the select list or HAVING", node)
+        return None
+
+
+def column_name(node: exp.Column) -> tuple[str, str | None]:
+    """Read a column's lower-case name and table; refuses longer paths."""
+    if node.args.get("db") or node.args.get("catalog") or not isinstance(node.this, exp.Identifier):
+        raise refusal(Code.COLUMN, "A column is written column or table.column.", "leave out the rest", node)
+    return node.name.lower(), node.table.lower() or None
+
+
+def refuse_rowless(node: exp.Expression) -> None:
+    """Refuse windows, subqueries and rows where an expression stands."""
+    if isinstance(node, exp.Window):
+        raise refusal(Code.WINDOW, "Window functions are not built yet.", "a GROUP BY of the person in a subquery", node)
+    if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
+        raise refusal(
+            Code.SUBQUERY, "A subquery can't stand inside an expression yet.", "put it into FROM and join it", node
+        )
+    if isinstance(node, exp.Star):
+        raise refusal(Code.ROWS, "* can't stand here.", "name the columns", node)
+
+
+def aggregate_name(node: exp.Expression) -> str | None:
+    """Name the aggregate that a node is, allowed or not; None if it is not one."""
+    inner = node.this if isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup) else node
+    if type(inner) in NODES:
+        return NODES[type(inner)]
+    if isinstance(inner, exp.AggFunc):
+        return inner.key.lower()
+    if isinstance(inner, exp.Anonymous | exp.AnonymousAggFunc) and str(inner.this).lower() in UNTYPED:
+        return str(inner.this).lower()
+    return None
+
+
+def has_aggregate(node: exp.Expression) -> bool:
+    """Tell whether an aggregate stands anywhere in an expression, not counting subqueries and windows."""
+    if isinstance(node, exp.Subquery | exp.Select | exp.Window):
+        return False
+    return aggregate_name(node) is not None or any(has_aggregate(part) for part in node.iter_expressions())

@@ -1,0 +1,130 @@
+"""Interval arithmetic: the numeric range of an expression from the declared bounds of its columns.
+
+A range speaks of declared data, not of stored rows: it chooses where the boundary clamps, always outside
+the expression, and never makes a guard unnecessary. An end that is not known is infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from dialect.catalog import Bounds
+
+UNKNOWN = Bounds(-math.inf, math.inf)
+Rule = Callable[..., Bounds]
+
+
+def known(bounds: Bounds | None) -> bool:
+    """Tell whether both ends are finite."""
+    return bounds is not None and math.isfinite(bounds.lower) and math.isfinite(bounds.upper)
+
+
+def hull(ranges: Sequence[Bounds]) -> Bounds:
+    """Give the least range that contains all."""
+    return Bounds(min(r.lower for r in ranges), max(r.upper for r in ranges))
+
+
+def _span(ends: Sequence[float]) -> Bounds:
+    return UNKNOWN if any(math.isnan(end) for end in ends) else Bounds(min(ends), max(ends))
+
+
+def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> Rule:
+    """Carry both ends through an increasing function whose domain starts at `lowest`."""
+
+    def end(value: float, otherwise: float) -> float:
+        try:
+            return function(max(value, lowest))
+        except (OverflowError, ValueError):
+            return otherwise
+
+    return lambda a: Bounds(end(a.lower, -math.inf), end(a.upper, math.inf))
+
+
+def constant(lower: float, upper: float) -> Rule:
+    """Give the same range whatever the arguments."""
+    return lambda *_: Bounds(lower, upper)
+
+
+def add(a: Bounds, b: Bounds) -> Bounds:
+    """Range of a sum."""
+    return _span((a.lower + b.lower, a.upper + b.upper))
+
+
+def subtract(a: Bounds, b: Bounds) -> Bounds:
+    """Range of a difference."""
+    return _span((a.lower - b.upper, a.upper - b.lower))
+
+
+def multiply(a: Bounds, b: Bounds) -> Bounds:
+    """Range of a product."""
+    return _span([x * y for x in (a.lower, a.upper) for y in (b.lower, b.upper)])
+
+
+def divide(a: Bounds, b: Bounds) -> Bounds:
+    """Range of a quotient; unknown where the divisor may be 0."""
+    if b.lower <= 0 <= b.upper:
+        return UNKNOWN
+    return _span([x / y for x in (a.lower, a.upper) for y in (b.lower, b.upper)])
+
+
+def floor_divide(a: Bounds, b: Bounds) -> Bounds:
+    """Range of an integer division, which moves a quotient by less than one."""
+    return widened(divide(a, b))
+
+
+def remainder(a: Bounds, b: Bounds) -> Bounds:
+    """Range of a remainder, which has the dividend's sign."""
+    largest = max(abs(b.lower), abs(b.upper))
+    return Bounds(-largest if a.lower < 0 else 0.0, largest if a.upper > 0 else 0.0)
+
+
+def negate(a: Bounds) -> Bounds:
+    """Range of the negative."""
+    return Bounds(-a.upper, -a.lower)
+
+
+def absolute(a: Bounds) -> Bounds:
+    """Range of the magnitude."""
+    ends = (abs(a.lower), abs(a.upper))
+    return Bounds(0.0 if a.lower <= 0 <= a.upper else min(ends), max(ends))
+
+
+def power(a: Bounds, b: Bounds) -> Bounds:
+    """Range of a power with a constant exponent that is not negative."""
+    exponent = b.lower
+    whole = float(exponent).is_integer() if math.isfinite(exponent) else False
+    if b.lower != b.upper or exponent < 0 or (a.lower < 0 and not whole):
+        return UNKNOWN
+    try:
+        ends = [float(a.lower) ** exponent, float(a.upper) ** exponent]
+    except OverflowError:
+        return UNKNOWN
+    return _span([*ends, 0.0] if exponent % 2 == 0 and a.lower < 0 < a.upper else ends)
+
+
+def square(a: Bounds) -> Bounds:
+    """Range of an expression times itself."""
+    return power(a, Bounds(2, 2))
+
+
+def same(a: Bounds, *_: Bounds) -> Bounds:
+    """Range of the first argument."""
+    return a
+
+
+def widened(a: Bounds, *_: Bounds) -> Bounds:
+    """Range of the first argument, one further at each end."""
+    return Bounds(a.lower - 1, a.upper + 1)
+
+
+def least(ranges: Sequence[Bounds], certain: Sequence[bool]) -> Bounds:
+    """Range of LEAST, which leaves NULL arguments out: only a certain argument caps it."""
+    caps = [r.upper for r, sure in zip(ranges, certain, strict=True) if sure]
+    upper = min(caps) if caps else max(r.upper for r in ranges)
+    return Bounds(min(r.lower for r in ranges), upper)
+
+
+def greatest(ranges: Sequence[Bounds], certain: Sequence[bool]) -> Bounds:
+    """Range of GREATEST, the mirror image of LEAST."""
+    return negate(least([negate(r) for r in ranges], certain))

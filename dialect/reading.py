@@ -1,0 +1,39 @@
+"""What every stage of reading one question shares: the catalog, the text, and fresh field ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from sqlglot import exp
+
+from dialect.catalog import Catalog
+from dialect.errors import Code, Refusal
+from dialect.parse import span_of
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One question being read."""
+
+    catalog: Catalog
+    sql: str
+    ids: Iterator[int] = field(default_factory=count)
+
+    def fresh(self) -> str:
+        """Make a field id that nothing else in this question has."""
+        return f"c{next(self.ids)}"
+
+
+def refusal(code: Code, why: str, hint: str, node: exp.Expression | None = None) -> Refusal:
+    """Make a refusal that points at a node."""
+    return Refusal(code, why, hint, None if node is None else span_of(node))
+
+
+def only(node: exp.Expression, *allowed: str, code: Code = Code.STMT) -> None:
+    """Refuse a node that carries any part not named here: an allow-list of arguments, not only of classes."""
+    for name, value in node.args.items():
+        if value and name not in allowed:
+            what = name.rstrip("_").replace("_", " ").upper()
+            raise refusal(code, f"{what} is not part of the dialect here.", f"leave {what} out", node)
