@@ -1,0 +1,43 @@
+"""Make a synthetic operator: python -m engine.operator --events 1e7."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from engine.operator.cache import operator_path
+from engine.operator.make import DEMO_EVENTS, Order, make_operator
+
+
+def make(
+    events: Annotated[str, typer.Option(help="About how many events, e.g. 1e7.")] = f"{DEMO_EVENTS:.0e}",
+    order: Annotated[Order, typer.Option(help="Events sorted by person, or by time.")] = "person",
+    into: Annotated[Path | None, typer.Option(help="Folder to write to; the user's cache where absent.")] = None,
+) -> None:
+    """Make a synthetic mobile operator, operator.duckdb and catalog.toml, and print where its catalog lies."""
+    count = round(float(events))
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("operator", total=1.0)
+
+        def show(stage: str, fraction: float) -> None:
+            bar.update(task, description=stage, completed=fraction)
+
+        if into is None:
+            catalog = operator_path(count, show, order=order)
+        else:
+            catalog = make_operator(into, count, show, order=order).with_name("catalog.toml")
+    typer.echo(str(catalog))
+
+
+if __name__ == "__main__":
+    typer.run(make)

@@ -1,0 +1,127 @@
+"""Build the synthetic operator's database, one slice of people after the other: memory stays bounded at any size."""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import h3
+
+Order = Literal["person", "time"]
+Progress = Callable[[str, float], None]
+
+DEMO_EVENTS = 2_000_000
+EVENTS_PER_SUBSCRIBER = 100  # on average, over all days
+BURSTS_A_DAY = 1.2  # fitted: gives that many events
+SUBSCRIBERS_PER_SLICE = 20_000  # about 2e6 events, whose intermediate rows fit in the memory below
+DAYS = 32
+MEMORY_LIMIT = "3GB"
+SQL_FOLDER = Path(__file__).parent / "sql"
+CITY = ("tables", "0_draws", "1_habits", "2_city", "3_public")
+SLICE = {"people": "4_people", "movements": "5_events", "stays": "6_stays", "trips": "7_trips"}
+SHARE_BEFORE_SORTING = 0.8  # of the whole time, where events are sorted by time at the end
+
+
+def ignore_progress(stage: str, fraction: float) -> None:
+    """Tell nobody how far the work is."""
+
+
+def make_operator(
+    folder: Path,
+    events: int = DEMO_EVENTS,
+    progress: Progress = ignore_progress,
+    *,
+    order: Order = "person",
+    threads: int | None = None,
+) -> Path:
+    """Write operator.duckdb of about so many events, and catalog.toml beside it, into a folder; return the database.
+
+    The same arguments give the same rows whatever the threads. What lies there already is replaced in one step.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # a folder of its own, closed to others from the first moment, on the disk where the database will lie
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as scratch:
+        database = Path(scratch) / "operator.duckdb"
+        with _connect(Path(scratch), database, threads) as connection:
+            _make_city(connection, progress)
+            _make_people(connection, max(1, round(events / EVENTS_PER_SUBSCRIBER)), order, progress)
+        database.chmod(0o600)
+        place_catalog(folder, events)
+        database.replace(folder / database.name)
+    progress("done", 1.0)
+    return folder / "operator.duckdb"
+
+
+def place_catalog(folder: Path, events: int) -> Path:
+    """Put this release's catalog, with the size classes of so many events, beside a database; return it."""
+    shift = round(math.log10(events / DEMO_EVENTS))
+    text = Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8")
+    text = re.sub(r'size_class = "1e(\d+)"', lambda found: f'size_class = "1e{max(1, int(found[1]) + shift)}"', text)
+    catalog = folder / "catalog.toml"
+    if not (catalog.exists() and catalog.read_text(encoding="utf-8") == text):
+        with tempfile.NamedTemporaryFile("w", dir=folder, encoding="utf-8", delete=False) as written:  # owner-only
+            written.write(text)
+        Path(written.name).replace(catalog)
+    return catalog
+
+
+def _connect(scratch: Path, database: Path, threads: int | None) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        str(database), config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(scratch / "spill")}
+    )
+    connection.execute("SET enable_progress_bar = false")
+    if threads is not None:
+        connection.execute(f"SET threads = {threads:d}")
+    aside = str(scratch / "aside.duckdb").replace("'", "''")
+    connection.execute(f"ATTACH '{aside}' AS aside")
+    return connection
+
+
+def _make_city(connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
+    progress("city", 0.0)
+    for step in CITY:
+        connection.execute(_sql(step))
+    for table in ("cell", "place"):
+        _add_h3(connection, table)
+
+
+def _add_h3(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Give each row of a small public table the H3 cell of resolution 9 that it lies in; SQL alone can't tell it."""
+    rows = connection.execute(f"SELECT {table}_id, lat, lon FROM {table}").fetchall()
+    cells = [h3.latlng_to_cell(lat, lon, 9) for _, lat, lon in rows]
+    found = "(SELECT unnest(?) AS id, unnest(?) AS h3_cell)"
+    update = f"UPDATE {table} SET h3_9 = h3_cell FROM {found} WHERE {table}_id = id"
+    connection.execute(update, [[row[0] for row in rows], cells])
+
+
+def _make_people(connection: duckdb.DuckDBPyConnection, subscribers: int, order: Order, progress: Progress) -> None:
+    connection.execute(f"SET VARIABLE bursts_a_day = {BURSTS_A_DAY}")
+    share = 1.0
+    if order == "time":
+        share = SHARE_BEFORE_SORTING
+        connection.execute(_sql("8_events_aside"))
+    slices = range(1, subscribers + 1, SUBSCRIBERS_PER_SLICE)
+    for done, first in enumerate(slices):
+        connection.execute(f"SET VARIABLE from_subscriber = {first}")
+        connection.execute(f"SET VARIABLE to_subscriber = {min(first + SUBSCRIBERS_PER_SLICE, subscribers + 1)}")
+        for stage_done, (stage, step) in enumerate(SLICE.items()):
+            progress(stage, share * (done + stage_done / len(SLICE)) / len(slices))
+            connection.execute(_sql(step))
+    if order == "time":
+        _sort_by_time(connection, progress)
+
+
+def _sort_by_time(connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
+    for day in range(DAYS):
+        progress("sorting", SHARE_BEFORE_SORTING + (1 - SHARE_BEFORE_SORTING) * day / DAYS)
+        connection.execute(f"SET VARIABLE day = {day}")
+        connection.execute(_sql("9_events_by_time"))
+
+
+def _sql(step: str) -> str:
+    return (SQL_FOLDER / f"{step}.sql").read_text(encoding="utf-8")
