@@ -54,7 +54,10 @@ class ValueList:
 
 @dataclass(frozen=True)
 class ValueRange:
-    """A public domain of all integers, or all dates, from lower to upper, both included."""
+    """A public domain of all integers, or all dates, from lower to upper, both included.
+
+    Of a TIMESTAMP or TIMESTAMPTZ column it bounds the dates that its values fall on, in the column's time zone.
+    """
 
     lower: int | str
     upper: int | str

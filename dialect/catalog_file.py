@@ -1,0 +1,108 @@
+"""Read a catalog file, as a steward wrote it, into the catalog that everything else relies on."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from dialect.catalog import Budget, Catalog, Dataset, Defaults, Window
+from dialect.catalog_checks import check_references
+from dialect.catalog_section import IDENTIFIER, Section, meant, read_toml
+from dialect.catalog_sharing import check_sharing
+from dialect.catalog_tables import read_table
+
+FORMAT = 1
+KNOWN = ("format", "name", "datasets", "tables")
+MOST_RHO = "1000000"  # the ledger counts pico-rho in 64 bits
+LEAST_RHO = "0.0001"
+LEAST_DELTA, MOST_DELTA = "1e-18", "1e-3"  # the ledger counts in atto-delta
+
+
+def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalog:
+    """Read and check a catalog file; raise CatalogError with file, key, why and cure.
+
+    Source paths are relative to data_folder, which is the folder of the file unless given.
+    """
+    file = Path(path).absolute()
+    whole = read_toml(file)
+    _format(whole)
+    whole.only(KNOWN)
+    folder = (data_folder or file.parent).absolute()
+    datasets = whole.named("datasets", "declare a dataset, e.g. [datasets.city].")
+    tables = whole.named("tables", "declare a table, e.g. [tables.trips]; what is not declared is not queryable.")
+    catalog = Catalog(
+        name=_name(whole),
+        path=str(file),
+        datasets=tuple(_dataset(name, section) for name, section in datasets),
+        tables=tuple(read_table(name, section, folder) for name, section in tables),
+    )
+    check_references(catalog)
+    check_sharing(catalog)
+    return catalog
+
+
+def _format(whole: Section) -> None:
+    """Check the version of the format, which decides what every other key means."""
+    whole.need("format", f"write format = {FORMAT} in the first line.")
+    if whole.entries["format"] != FORMAT or whole.entries["format"] is True:
+        raise whole.error("format", "this format of catalogs is not known.", f"write format = {FORMAT}.")
+
+
+def _name(whole: Section) -> str:
+    """Read the catalog's name."""
+    whole.need("name", 'write e.g. name = "city".')
+    name = whole.text("name") or ""
+    if not IDENTIFIER.fullmatch(name):
+        raise whole.error("name", f"{name} is no name.", "use a to z, 0 to 9 and _, with no digit in front.")
+    return name
+
+
+def _dataset(name: str, section: Section) -> Dataset:
+    """Read one dataset: its window, its defaults and its budget."""
+    section.only(("window", "data_version", "defaults", "budget"))
+    return Dataset(
+        name=name,
+        window=_window(section),
+        data_version=section.whole("data_version", 1, 1, 2**31),
+        defaults=_defaults(section.section("defaults")),
+        budget=_budget(section.section("budget")),
+    )
+
+
+def _window(section: Section) -> Window:
+    """Read the stretch of a person's time that is protected."""
+    section.need("window", 'write window = "forever".')
+    window = section.text("window") or ""
+    names = [known.value for known in Window]
+    if window not in names:
+        raise section.error("window", f"the window {window} is not known.", meant(window, names, ""))
+    if window != Window.FOREVER:
+        cure = 'write window = "forever", which protects a person\'s whole history.'
+        raise section.error("window", f"the window {window} is not built yet.", cure)
+    return Window.FOREVER
+
+
+def _defaults(section: Section) -> Defaults:
+    """Read what a question is answered at when it does not say."""
+    section.only(("rho", "delta", "confidence"))
+    confidence = section.finite("confidence")
+    confidence = 0.95 if confidence is None else confidence
+    if not 0 < confidence < 1:
+        raise section.error("confidence", "a level lies between 0 and 1.", "write e.g. confidence = 0.95.")
+    return Defaults(
+        rho=section.fraction("rho", "0.005", LEAST_RHO, MOST_RHO),
+        delta=section.fraction("delta", "1e-12", LEAST_DELTA, MOST_DELTA),
+        confidence=confidence,
+    )
+
+
+def _budget(section: Section) -> Budget:
+    """Read the caps; a client's is the dataset's unless it says less."""
+    section.only(("rho", "delta", "client_rho"))
+    rho = section.fraction("rho", "0.2", LEAST_RHO, MOST_RHO)
+    client_rho: Fraction = rho
+    if "client_rho" in section.entries:
+        client_rho = section.fraction("client_rho", "0.1", LEAST_RHO, MOST_RHO)
+    if client_rho > rho:
+        raise section.error("client_rho", "a client's cap is above the dataset's.", "write at most budget.rho.")
+    return Budget(rho=rho, delta=section.fraction("delta", "1e-9", LEAST_DELTA, MOST_DELTA), client_rho=client_rho)

@@ -1,0 +1,71 @@
+"""Which files two tables share: a private file has one dataset, and is never public too."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from dialect.catalog import Catalog, Table
+from dialect.errors import CatalogError
+
+
+def check_sharing(catalog: Catalog) -> None:
+    """Check that no private file is counted twice or given away; raise CatalogError.
+
+    A file in two datasets would be charged to two budgets, each of which promises the whole loss; a private file
+    that is declared public would be answered without noise.
+    """
+    for one, other in combinations(map(_files, catalog.tables), 2):
+        tables = (one.table, other.table)
+        if _separate(one.table, other.table) or not _overlap(one, other):
+            continue
+        why = f"its file is read by {one.table.name} too"
+        key = f"tables.{other.table.name}.source"
+        if all(table.private for table in tables):
+            cure = f"put both tables into dataset {one.table.dataset}."
+            raise CatalogError(catalog.path, key, f"{why}, which is in dataset {one.table.dataset}.", cure)
+        cure = "declare both private, or give the public table a file of its own."
+        raise CatalogError(catalog.path, key, f"{why}; one of the two is private and the other public.", cure)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What a source names: its pattern, and the files that are there now."""
+
+    table: Table
+    pattern: str  # absolute, links resolved
+    found: frozenset[tuple[int, int]]  # (device, inode), the same under every name of a file
+
+
+def _files(table: Table) -> _Files:
+    """Look up which files a table reads."""
+    pattern = table.source.path
+    names = glob.glob(pattern, recursive=True) or [pattern]  # noqa: PTH207 (a Path globs no absolute pattern)
+    stats = [path.stat() for path in map(Path, names) if path.exists()]
+    return _Files(table, pattern, frozenset((stat.st_dev, stat.st_ino) for stat in stats))
+
+
+def _separate(one: Table, other: Table) -> bool:
+    """Say whether two tables may share a file."""
+    if one.private and other.private:
+        return one.dataset == other.dataset
+    if one.private == other.private:
+        return True
+    # tables of one DuckDB file are told apart by name; elsewhere the file is the table
+    return (
+        one.source.format == other.source.format == "duckdb"
+        and (one.source.table or "").lower() != (other.source.table or "").lower()
+    )
+
+
+def _overlap(one: _Files, other: _Files) -> bool:
+    """Say whether two sources name a common file, now or by their patterns."""
+    return (
+        bool(one.found & other.found)
+        or one.pattern == other.pattern  # also where a folder is named like a pattern
+        or fnmatch.fnmatchcase(one.pattern, other.pattern)
+        or fnmatch.fnmatchcase(other.pattern, one.pattern)
+    )

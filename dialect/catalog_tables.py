@@ -1,0 +1,168 @@
+"""Declared tables: where the rows lie, whose they are, how much of one person counts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from dialect.catalog import Column, Consent, Norms, NormsByKeys, PersonPath, Source, SourceJoin, Table
+from dialect.catalog_columns import read_column
+from dialect.catalog_section import Section
+
+PRIVATE_ONLY = ("person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins")
+KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)
+FORMATS = ("parquet", "csv", "duckdb")
+HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")
+NO_NORMS = "how much one person may count is not declared."
+
+
+def read_table(name: str, section: Section, folder: Path) -> Table:
+    """Read one declared table; source paths are relative to the folder."""
+    section.only(KNOWN)
+    private = _private(section)
+    section.need("dataset", 'write dataset = "..." with the name of one under [datasets].')
+    consent = _consent(section)
+    return Table(
+        name=name,
+        dataset=section.reference("dataset") or "",
+        private=private,
+        source=_source(section, folder),
+        columns=_columns(section, consent),
+        primary_key=section.references("primary_key"),
+        person=_person(section) if private else None,
+        time_column=section.reference("time_column"),
+        sorted_by=section.references("sorted_by"),
+        norms=_norms(section) if private else None,
+        max_rows_per_person=section.whole("max_rows_per_person", 10_000, 1, 10**9) if private else None,
+        max_groups_per_person=section.whole("max_groups_per_person", 20, 1, 10**6) if private else None,
+        size_class=_size_class(section, private),
+        consent=consent,
+    )
+
+
+def _private(section: Section) -> bool:
+    """Read the kind, which has no default: an unannotated table is never public."""
+    section.need("kind", 'write kind = "private", or kind = "public" where no row is about a person.')
+    kind = section.text("kind")
+    if kind not in ("private", "public"):
+        raise section.error("kind", f"the kind {kind} is not known.", 'write kind = "private" or kind = "public".')
+    if kind == "public":
+        for name in (name for name in PRIVATE_ONLY if name in section.entries):
+            raise section.error(name, f"a public table has no {name}.", f'remove {name}, or write kind = "private".')
+    return kind == "private"
+
+
+def _source(section: Section, folder: Path) -> Source:
+    """Read where the rows lie."""
+    section.need("source", 'write e.g. source = { parquet = "trips/*.parquet" }.')
+    source = section.section("source")
+    source.only((*FORMATS, "table"))
+    given = [name for name in FORMATS if name in source.entries]
+    if len(given) != 1:
+        why = "a source is one of parquet, csv and duckdb."
+        raise section.error("source", why, 'write e.g. source = { parquet = "trips/*.parquet" }.')
+    path = source.text(given[0]) or ""
+    if "://" in path:
+        raise source.error(given[0], "a source is a file on this machine.", "copy the files, and give their path.")
+    table = source.text("table")
+    if (table is not None) != (given[0] == "duckdb"):
+        why = "the table inside the file is named for duckdb, and only there."
+        raise source.error("table", why, 'write source = { duckdb = "file.duckdb", table = "..." }, or remove table.')
+    if given[0] == "duckdb" and any(sign in path for sign in "*?["):
+        raise source.error("duckdb", "a DuckDB source is one file.", "give the path of one file, without * ? [.")
+    return Source(given[0], str((folder / path).resolve()), table, tuple(map(_join, section.listed("joins"))))
+
+
+def _join(section: Section) -> SourceJoin:
+    """Read one public column that is looked up when the snapshot is built."""
+    names = ("column", "on", "table", "take")
+    section.only(names)
+    for name in names:
+        section.need(name, 'write { column = "origin_zone", on = "origin_id", table = "stations", take = "zone_id" }.')
+    return SourceJoin(*(section.reference(name) or "" for name in names))
+
+
+def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
+    """Read the columns; a consent column is for admission only, never for analysts."""
+    named = section.named("columns", f'add [{section.at("columns")}] with lines such as id = {{ type = "BIGINT" }}.')
+    columns = tuple(read_column(name, column) for name, column in named)
+    if consent is None:
+        return columns
+    for name, column in named:
+        if name == consent.column and column.entries.get("visible") is True:
+            raise column.error("visible", "analysts never see the consent column.", "write visible = false.")
+    return tuple(replace(column, visible=False) if column.name == consent.column else column for column in columns)
+
+
+def _person(section: Section) -> PersonPath:
+    """Read the person column, here or at the end of a path of foreign keys."""
+    section.need("person", 'write person = "..." with the column that names the person a row is about.')
+    if not isinstance(section.entries["person"], dict):
+        return PersonPath(section.reference("person") or "")
+    path = section.section("person")
+    path.only(("through", "column"))
+    cure = 'write person = { through = ["trip_id -> trip"], column = "person_id" }.'
+    path.need("through", cure)
+    path.need("column", cure)
+    hops = [HOP.fullmatch(text) for text in path.references("through")]
+    if not hops or None in hops:
+        raise path.error("through", "a step of the path is no 'column -> table'.", cure)
+    return PersonPath(path.reference("column") or "", tuple((hop[1], hop[2]) for hop in hops if hop))
+
+
+def _norms(section: Section) -> Norms:
+    """Read the norms of one person's rows and presence, in general and for usual keys."""
+    section.need("norms", f"add [{section.at('norms')}] with rows = ... and persons = ....")
+    norms = section.section("norms")
+    norms.only(("rows", "persons", "by_keys"))
+    rows, persons = norms.positive("rows"), norms.positive("persons")
+    if rows is None:
+        raise norms.error("rows", NO_NORMS, "write e.g. rows = 100, the most rows of one person that count fully.")
+    if persons is None:
+        cure = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
+        raise norms.error("persons", NO_NORMS, cure)
+    return Norms(rows, persons, tuple(map(_norms_by_keys, norms.listed("by_keys"))))
+
+
+def _norms_by_keys(section: Section) -> NormsByKeys:
+    """Read the norms for one usual set of group keys."""
+    section.only(("keys", "rows", "persons", "sums"))
+    keys = section.texts("keys")
+    if not keys:
+        cure = 'write e.g. keys = ["origin_zone", "hour(started_at)"].'
+        raise section.error("keys", "it is not said for which keys.", cure)
+    sums = section.section("sums")
+    norms = NormsByKeys(
+        keys,
+        section.positive("rows"),
+        section.positive("persons"),
+        {name.lower(): norm for name in sums.entries if (norm := sums.positive(name)) is not None},
+    )
+    if norms.rows is None and norms.persons is None and not norms.sums:
+        raise section.error("keys", NO_NORMS, "add rows, persons or sums.")
+    return norms
+
+
+def _size_class(section: Section, private: bool) -> str | None:
+    """Read the public order of magnitude of the row count."""
+    if private:
+        section.need("size_class", 'write e.g. size_class = "1e6", the order of magnitude of the number of rows.')
+    found = section.text("size_class")
+    if found is not None and not re.fullmatch(r"1e\d{1,2}", found, re.ASCII):
+        raise section.error("size_class", "this is no power of ten.", 'write e.g. size_class = "1e6".')
+    return found
+
+
+def _consent(section: Section) -> Consent | None:
+    """Read which states of the consent column admit a person's rows."""
+    if "consent" not in section.entries:
+        return None
+    consent = section.section("consent")
+    consent.only(("column", "admitted"))
+    cure = 'write consent = { column = "consent_state", admitted = ["opt_in"] }.'
+    consent.need("column", cure)
+    admitted = consent.entries.get("admitted")
+    if not isinstance(admitted, list) or not admitted or not all(isinstance(state, str | bool) for state in admitted):
+        raise consent.error("admitted", "this is no list of states.", cure)
+    return Consent(consent.reference("column") or "", tuple(admitted))

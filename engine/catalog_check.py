@@ -1,0 +1,171 @@
+"""Hold a catalog against the files it names: whether they exist, and are what the steward declared."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialect.catalog import Catalog, Column, SqlType, Table
+from dialect.catalog_columns import sql_type
+from dialect.catalog_section import meant
+from engine.stored_files import StoredFiles, UnreadableError, quoted
+
+# stored type -> declared types that hold all its values
+WIDER = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in the files that is not as declared, for the steward; no value and no count is in it."""
+
+    file: str  # the catalog file
+    key: str  # dotted path inside the catalog
+    why: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"
+
+
+def check_catalog(catalog: Catalog) -> tuple[Finding, ...]:
+    """Check files, columns, types, primary keys and foreign keys; reads every row, and shows none."""
+    with StoredFiles() as files:
+        found = [finding for table in catalog.tables for finding in _check_shape(catalog, table, files)]
+        broken = {finding.key.split(".")[1] for finding in found}
+        sound = {table.name: table for table in catalog.tables if table.name not in broken}
+        for table in sound.values():
+            found += _check_rows(catalog, table, sound, files)
+    return tuple(found)
+
+
+def _stored(table: Table) -> tuple[Column, ...]:
+    """Give the columns that lie in the source; the others are looked up."""
+    looked_up = {join.column for join in table.source.joins}
+    return tuple(column for column in table.columns if column.name not in looked_up)
+
+
+def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
+    """Check that the source exists, and has the declared columns."""
+    source, key = table.source, f"tables.{table.name}"
+    if not glob.glob(source.path, recursive=True) and not Path(source.path).exists():  # noqa: PTH207 (absolute)
+        why = f"there is no file {source.path}."
+        yield Finding(catalog.path, f"{key}.source", why, "give the path relative to the catalog's folder.")
+        return
+    try:
+        found = {name.lower(): kind for name, kind in files.columns(source).items()}
+    except UnreadableError:
+        what = f"table {source.table} of a DuckDB file" if source.table else f"{source.format} files"
+        cure = "check the path, and that no other program writes to it."
+        yield Finding(catalog.path, f"{key}.source", f"{source.path} cannot be read as {what}.", cure)
+        return
+    for column in _stored(table):
+        place = f"{key}.columns.{column.name}"
+        if column.name not in found:
+            why = f"the source has no column {column.name}."
+            yield Finding(catalog.path, place, why, meant(column.name, found, "remove it from the catalog."))
+        elif source.format != "csv" and not _fits(found[column.name], column.type):
+            why = f"the source stores {found[column.name].partition('(')[0]}, the catalog says {column.stored_type}."
+            yield Finding(catalog.path, f"{place}.type", why, "declare the stored type, or store the declared one.")
+
+
+def _fits(stored: str, declared: SqlType) -> bool:
+    """Tell whether every value of a stored type is one of the declared type."""
+    kind = sql_type(stored)
+    return kind is not None and (kind == declared or declared in WIDER.get(kind, ()))
+
+
+def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[Finding]:
+    """Ask the rows one yes-or-no question after the other."""
+    for question in (
+        *_type_questions(table, files),
+        *_key_questions(table, files),
+        *_link_questions(table, sound, files),
+    ):
+        try:
+            failed = files.any_row(question.select)
+        except UnreadableError:
+            why, cure = "the rows cannot be read to the end.", "check that the files are whole."
+            yield Finding(catalog.path, f"tables.{table.name}.source", why, cure)
+            return
+        if failed:
+            yield Finding(catalog.path, f"tables.{table.name}.{question.key}", question.why, question.cure)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A SELECT that gives rows where something is not as declared."""
+
+    select: str
+    key: str
+    why: str
+    cure: str
+
+
+def _rows(table: Table, files: StoredFiles) -> str:
+    """Write the rows of a table as declared."""
+    return files.relation(table.source, {column.name: column.stored_type for column in _stored(table)})
+
+
+def _type_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether every value has the declared type, and NULL stands only where it may."""
+    for column in _stored(table):
+        name, key = quoted(column.name), f"columns.{column.name}"
+        cast = f"TRY_CAST({name} AS {column.stored_type})"
+        yield _Question(
+            f"SELECT 1 FROM {files.raw(table.source)} WHERE {name} IS NOT NULL AND {cast} IS NULL",
+            f"{key}.type",
+            f"a value of {column.name} is no {column.stored_type}.",
+            "correct the files, or declare a wider type.",
+        )
+        if not column.nullable:
+            yield _Question(
+                f"SELECT 1 FROM {_rows(table, files)} WHERE {name} IS NULL",
+                f"{key}.nullable",
+                f"{column.name} holds NULL.",
+                "correct the files, or declare nullable = true.",
+            )
+
+
+def _key_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether the primary key names one row."""
+    stored = {column.name for column in _stored(table)}
+    if not table.primary_key or not set(table.primary_key) <= stored:
+        return
+    keys = ", ".join(map(quoted, table.primary_key))
+    some_null = " OR ".join(f"{quoted(name)} IS NULL" for name in table.primary_key)
+    rows = _rows(table, files)
+    cure = "correct the files, or declare another primary key."
+    yield _Question(f"SELECT 1 FROM {rows} WHERE {some_null}", "primary_key", "the primary key holds NULL.", cure)
+    yield _Question(
+        f"SELECT 1 FROM {rows} GROUP BY {keys} HAVING count(*) > 1",
+        "primary_key",
+        "the primary key names more than one row.",
+        cure,
+    )
+
+
+def _link_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether every foreign key names a row of its table."""
+    for key, own, name in _links(table):
+        target = sound.get(name)
+        if target is None or table.column(own) is None:
+            continue
+        there, here = quoted(target.primary_key[0]), quoted(own)
+        yield _Question(
+            f"SELECT 1 FROM {_rows(table, files)} AS here WHERE here.{here} IS NOT NULL"
+            f" AND NOT EXISTS (SELECT 1 FROM {_rows(target, files)} AS there WHERE there.{there} = here.{here})",
+            key,
+            f"a value of {own} is not in {name}.",
+            f"complete {name}; until then such rows are not admitted, or have NULL where they look something up.",
+        )
+
+
+def _links(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Give (catalog key, own column, table whose primary key it names) of each foreign key."""
+    for i, join in enumerate(table.source.joins):
+        yield f"joins[{i}]", join.on, join.table
+    # further steps of a path begin in other tables, which are checked as their own
+    for own, name in table.person.through[:1] if table.person else ():
+        yield "person.through[0]", own, name

@@ -1,0 +1,62 @@
+"""Find a catalog by name or file; the bundled ones are known by name wherever a catalog is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dialect.catalog import Catalog
+from dialect.catalog_file import load_catalog
+from dialect.catalog_section import nearest
+from dialect.errors import CatalogError
+
+PROJECT = Path(__file__).resolve().parents[1]
+MIBICI = Path(__file__).parent / "catalogs_bundled" / "mibici.toml"
+MIBICI_VARIABLE = "PASSERSBY_MIBICI"  # environment variable with the folder of the MiBici files
+MIBICI_FILES = ("trips.parquet", "persons.parquet", "stations.parquet", "zones.parquet")
+
+
+def find_catalog(where: str) -> Catalog:
+    """Load the catalog of that name, in that file, or in that folder; raise CatalogError where there is none."""
+    if where in BUNDLED:
+        return BUNDLED[where]()
+    path = Path(where).expanduser()
+    if path.is_dir():
+        path /= "catalog.toml"
+    if path.exists():
+        return load_catalog(path)
+    names = ", ".join(sorted(BUNDLED))
+    why = f"no catalog has this name, and there is no file {path.absolute()}."
+    close = nearest(where, BUNDLED)
+    cure = f"write {close}." if close else f"give a catalog file, or one of the names {names}."
+    raise CatalogError(where, "catalog", why, cure)
+
+
+def mibici_folder() -> Path:
+    """Find the folder with the MiBici files; raise CatalogError where they are absent."""
+    named = os.environ.get(MIBICI_VARIABLE)
+    beside = (Path.cwd().parent, PROJECT.parent)
+    folders = [Path(named).expanduser()] if named else [folder / "shared" / "data" / "mibici" for folder in beside]
+    for folder in folders:
+        if all((folder / name).is_file() for name in MIBICI_FILES):
+            return folder
+    looked = " and ".join(dict.fromkeys(str(folder.absolute()) for folder in folders))
+    why = f"the MiBici data are absent: {', '.join(MIBICI_FILES)} were looked for in {looked}."
+    cure = f"set the environment variable {MIBICI_VARIABLE} to their folder, or use the catalog operator instead."
+    raise CatalogError("mibici", MIBICI_VARIABLE, why, cure)
+
+
+def _mibici() -> Catalog:
+    """Load the catalog of Guadalajara's bicycles."""
+    return load_catalog(MIBICI, data_folder=mibici_folder())
+
+
+def _operator() -> Catalog:
+    """Load the catalog of the synthetic operator, whose data are made at first use."""
+    from engine.operator import operator_path  # late: it opens DuckDB
+
+    return load_catalog(operator_path())
+
+
+BUNDLED: Mapping[str, Callable[[], Catalog]] = {"mibici": _mibici, "operator": _operator}

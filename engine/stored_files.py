@@ -1,0 +1,102 @@
+"""A steward's files: their names and types, and yes-or-no questions about them; no value comes out."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from dialect.catalog import Source
+
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+class UnreadableError(Exception):
+    """A file that is not what it is declared to be; DuckDB's own text, which may quote values, is left out."""
+
+
+class StoredFiles:
+    """An empty DuckDB that reads files and writes none."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(config=OFFLINE)
+        self._attached: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def columns(self, source: Source) -> dict[str, str]:
+        """Give the name and type of each column; those of a CSV file are guessed from its first lines."""
+        try:
+            cursor = self._connection.execute(f"SELECT * FROM {self._rows(source)} LIMIT 0")
+        except duckdb.Error:
+            raise UnreadableError from None
+        return {name: str(kind) for name, kind, *_ in cursor.description or ()}
+
+    def tables(self, path: str) -> tuple[str, ...]:
+        """Give the names of the tables and views in a DuckDB file."""
+        select = "SELECT table_name FROM information_schema.tables WHERE table_catalog = ? AND table_schema = 'main'"
+        try:
+            found = self._connection.execute(f"{select} ORDER BY 1", [self._attach(path)]).fetchall()
+        except duckdb.Error:
+            raise UnreadableError from None
+        return tuple(name for (name,) in found)
+
+    def has_header(self, path: str) -> bool:
+        """Tell whether the first line of a CSV file reads like names and not like values."""
+        try:
+            found = self._connection.execute("SELECT HasHeader FROM sniff_csv(?)", [path]).fetchall()
+        except duckdb.Error:
+            raise UnreadableError from None
+        return bool(found[0][0])
+
+    def relation(self, source: Source, types: dict[str, str]) -> str:
+        """Write SQL for the rows of a source with the declared types; a value of another type is NULL."""
+        casts = ", ".join(f"TRY_CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+        return f"(SELECT {casts} FROM {self._rows(source, as_text=True)})"
+
+    def raw(self, source: Source) -> str:
+        """Write SQL for the rows of a source as they are stored; those of a CSV file are text."""
+        return f"(SELECT * FROM {self._rows(source, as_text=True)})"
+
+    def any_row(self, select: str) -> bool:
+        """Tell whether a SELECT gives any row."""
+        try:
+            return bool(self._connection.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchall())
+        except duckdb.Error:
+            raise UnreadableError from None
+
+    def _rows(self, source: Source, *, as_text: bool = False) -> str:
+        """Write the table function or the table that reads a source."""
+        if source.format == "duckdb":
+            return f"{self._attach(source.path)}.main.{quoted(source.table or '')}"
+        if source.format == "csv":
+            return f"read_csv({literal(source.path)}, header = true, all_varchar = {str(as_text).lower()})"
+        return f"read_parquet({literal(source.path)})"
+
+    def _attach(self, path: str) -> str:
+        """Attach a DuckDB file once, read-only, and give its name."""
+        if path not in self._attached:
+            name = f"file_{len(self._attached)}"
+            self._connection.execute(f"ATTACH ? AS {name} (READ_ONLY)", [path])
+            self._attached[path] = name
+        return self._attached[path]
+
+
+def quoted(name: str) -> str:
+    """Write an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Write a text literal."""
+    return "'" + text.replace("'", "''") + "'"

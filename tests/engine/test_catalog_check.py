@@ -1,0 +1,127 @@
+"""What the files are is held against what the catalog says; no value and no count comes out."""
+
+# ruff: noqa: E501 (a mistake is one row of a table)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dialect.catalog_file import load_catalog
+from engine.catalog_check import Finding, check_catalog
+
+CATALOG = """
+format = 1
+name = "city"
+[datasets.city]
+window = "forever"
+
+[tables.people]
+dataset = "city"
+kind = "private"
+source = { csv = "people.csv" }
+person = "person_id"
+primary_key = ["person_id"]
+size_class = "1e1"
+norms = { rows = 1, persons = 1 }
+columns = { person_id = { type = "BIGINT", nullable = false }, age = { type = "SMALLINT" } }
+
+[tables.trips]
+dataset = "city"
+kind = "private"
+source = { parquet = "trips/*.parquet" }
+person = { through = ["person_id -> people"], column = "person_id" }
+size_class = "1e1"
+norms = { rows = 1, persons = 1 }
+joins = [{ column = "zone", on = "stop", table = "stops", take = "zone" }]
+[tables.trips.columns]
+person_id = { type = "BIGINT" }
+stop = { type = "SMALLINT" }
+day = { type = "DATE" }
+km = { type = "DOUBLE" }
+zone = { type = "VARCHAR" }
+
+[tables.stops]
+dataset = "city"
+kind = "public"
+source = { duckdb = "city.duckdb", table = "Stops" }
+primary_key = ["stop"]
+columns = { stop = { type = "SMALLINT" }, zone = { type = "VARCHAR" } }
+"""
+PEOPLE = "SELECT 4217 AS Person_ID, 113 AS age"
+TRIPS = "SELECT 4217 AS person_id, 77 AS stop, DATE '2026-06-01' AS day, 3 AS km"
+STOPS = "SELECT 77::SMALLINT AS stop, 'canary' AS zone"
+
+
+def _check(folder: Path, *, people: str = PEOPLE, trips: str = TRIPS, stops: str = STOPS) -> tuple[Finding, ...]:
+    """Make the files and check them."""
+    (folder / "trips").mkdir()
+    with duckdb.connect(str(folder / "city.duckdb")) as connection:
+        connection.execute(f"CREATE TABLE stops AS {stops}")
+        connection.execute(f"COPY ({people}) TO '{folder}/people.csv'")
+        connection.execute(f"COPY ({trips}) TO '{folder}/trips/one.parquet'")
+    return _read(folder)
+
+
+def _read(folder: Path, text: str = CATALOG) -> tuple[Finding, ...]:
+    """Check the files that are there."""
+    (folder / "catalog.toml").write_text(text, encoding="utf-8")
+    return check_catalog(load_catalog(folder / "catalog.toml"))
+
+
+def test_files_as_declared_give_no_finding(tmp_path: Path) -> None:
+    assert _check(tmp_path) == ()
+
+
+# (file, what it holds instead, key, why, cure)
+WRONG = {
+    "column": ("trips", "SELECT 1 AS person_id, 77 AS stop, DATE '2026-06-01' AS days, 3 AS km", "tables.trips.columns.day", "has no column day", "write days."),
+    "column of csv": ("people", "SELECT 1 AS person_id, 3 AS x", "tables.people.columns.age", "has no column age", "use one of person_id, x."),
+    "type": ("trips", "SELECT 4217 AS person_id, 77 AS stop, '2026' AS day, 3 AS km", "tables.trips.columns.day.type", "the source stores VARCHAR, the catalog says DATE", "declare the stored type"),
+    "unknown type": ("stops", "SELECT 77::SMALLINT AS stop, 'canary'::ENUM('canary') AS zone", "tables.stops.columns.zone.type", "the source stores ENUM, the catalog says VARCHAR", "store the declared one"),
+    "narrow": ("trips", "SELECT 4217 AS person_id, 77777 AS stop, NULL::DATE AS day, 3 AS km", "tables.trips.columns.stop.type", "a value of stop is no SMALLINT", "wider type"),
+    "value of csv": ("people", f"{PEOPLE} UNION ALL SELECT 4218, 99999", "tables.people.columns.age.type", "a value of age is no SMALLINT", "correct the files"),
+    "no null": ("people", f"{PEOPLE} UNION ALL SELECT NULL, 20", "tables.people.columns.person_id.nullable", "person_id holds NULL", "nullable = true"),
+    "key null": ("stops", f"{STOPS} UNION ALL SELECT NULL, 'x'", "tables.stops.primary_key", "the primary key holds NULL", "another primary key"),
+    "key twice": ("stops", f"{STOPS} UNION ALL SELECT 77, 'x'", "tables.stops.primary_key", "names more than one row", "another primary key"),
+    "no person": ("trips", TRIPS.replace("4217", "4218"), "tables.trips.person.through[0]", "a value of person_id is not in people", "complete people"),
+    "no partner": ("trips", TRIPS.replace("77", "78"), "tables.trips.joins[0]", "a value of stop is not in stops", "complete stops"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_each_difference_is_named(tmp_path: Path, case: str) -> None:
+    file, select, key, why, cure = WRONG[case]
+    found = {finding.key: finding for finding in _check(tmp_path, **{file: select})}
+    finding = found[key]
+    assert finding.file == str(tmp_path / "catalog.toml")
+    assert why in finding.why and cure in finding.cure
+    assert str(finding) == f"{finding.file}: {key}: {finding.why} Cure: {finding.cure}"
+    shown = " ".join(map(str, found.values())).replace(str(tmp_path), "")
+    assert not [value for value in ("4217", "4218", "113", "99999", "77777", "canary") if value in shown]
+
+
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    found = _read(tmp_path)
+    assert [finding.key for finding in found] == [f"tables.{name}.source" for name in ("people", "trips", "stops")]
+    assert found[0].why == f"there is no file {tmp_path / 'people.csv'}."
+
+
+def test_files_of_another_kind_are_named(tmp_path: Path) -> None:
+    (tmp_path / "trips").mkdir()
+    for name in ("people.csv", "trips/one.parquet", "city.duckdb"):
+        (tmp_path / name).write_bytes(b"\x00\xff" * 50)
+    found = {finding.key: finding.why for finding in _read(tmp_path)}
+    assert "cannot be read as parquet files" in found["tables.trips.source"]
+    assert "cannot be read as table Stops of a DuckDB file" in found["tables.stops.source"]
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    assert _check(tmp_path, trips=f"{TRIPS} FROM range(100000)") == ()
+    path = tmp_path / "trips" / "one.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\xff" * (len(whole) // 3) + whole[4 + len(whole) // 3 :])  # the footer stays whole
+    found = {finding.key: finding.why for finding in _read(tmp_path)}
+    assert found["tables.trips.source"] == "the rows cannot be read to the end."

@@ -1,0 +1,157 @@
+"""A new catalog lists names and types, explains every key, shows no value, and loads once it is filled in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dialect import catalog_columns, catalog_file, catalog_tables
+from dialect.catalog_file import load_catalog
+from dialect.errors import CatalogError
+from engine.catalog_check import check_catalog
+from engine.catalog_new import HEAD, new_catalog
+
+CANARY = "canary7f3a"
+MADE = """
+CREATE TABLE trips AS SELECT 4217 AS person_id, 'canary7f3a' AS name, TIMESTAMP '2026-06-01 12:00:00' AS start_ts,
+    TIMESTAMPTZ '2026-06-01 12:00:00+00' AS sent, 86399.5::DECIMAL(9, 2) AS km,
+    {'canary7f3a': 1} AS extra, ['canary7f3a'] AS tags, 1 AS "Trip ID";
+COPY (FROM trips) TO 'Città trips.parquet';
+COPY (FROM trips) TO 'parts/one.parquet';
+COPY (SELECT 1 AS Zone_ID, 'north' AS zone) TO 'zones.csv';
+COPY (SELECT 1 AS id, 'canary7f3a' AS name) TO 'headless.csv' (HEADER false);
+COPY (SELECT 'canary7f3a' AS name, 'b' AS other) TO 'texts.csv' (HEADER false);
+ATTACH 'town.duckdb' AS town;
+CREATE TABLE town.zones AS SELECT 1 AS zone_id;
+CREATE TABLE town.legs AS SELECT 1 AS person_id, 'canary7f3a'::ENUM('canary7f3a') AS mode;
+CREATE VIEW town.trips AS SELECT 1 AS person_id;
+DETACH town;
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder of files as somebody may have them."""
+    made = tmp_path / "1 My City"
+    (made / "parts").mkdir(parents=True)
+    monkeypatch.chdir(made)
+    with duckdb.connect() as connection:
+        connection.execute(MADE)
+    (made / "notes.db").write_text("not a database")
+    (made / "broken.parquet").write_text("not a table")
+    (made / "readme.md").write_text("not listed")
+    return made
+
+
+def _declared(text: str) -> str:
+    """Take the comment signs off the tables, as the text says."""
+    return re.sub(r"^# (?=\w+ = |\[)", "", text, flags=re.MULTILINE)
+
+
+def _filled_in(text: str, public: set[str]) -> str:
+    """Fill in what is blank."""
+    parts = re.split(r"(?=^\[tables\.\w+\]$)", text, flags=re.MULTILINE)
+    return "".join(_filled(part, part.partition("]")[0].removeprefix("[tables.") in public) for part in parts)
+
+
+def _filled(part: str, public: bool) -> str:
+    """Fill in one table."""
+    if public:
+        private_only = r'## only where kind is "private":.*?(?=## in every case)'
+        return re.sub(private_only, "", part, flags=re.DOTALL).replace('kind = ""', 'kind = "public"')
+    blanks = {"kind": "private", "person": "person_id", "size_class": "1e6", "time_zone": "UTC"}
+    for key, value in blanks.items():
+        part = part.replace(f'{key} = ""', f'{key} = "{value}"')
+    return part.replace("rows = 0", "rows = 10").replace("persons = 0", "persons = 2")
+
+
+def test_nothing_is_queryable_until_it_is_declared(folder: Path, tmp_path: Path) -> None:
+    path = folder / "catalog.toml"
+    path.write_text(new_catalog(folder), encoding="utf-8")
+    with pytest.raises(CatalogError, match="nothing is declared here") as caught:
+        load_catalog(path)
+    assert caught.value.key == "tables"
+
+
+def test_a_table_that_is_not_filled_in_does_not_load(folder: Path) -> None:
+    path = folder / "catalog.toml"
+    path.write_text(_declared(new_catalog(folder)), encoding="utf-8")
+    with pytest.raises(CatalogError, match="kind: this text is empty"):
+        load_catalog(path)
+
+
+def test_filled_in_it_loads_and_fits_its_files(folder: Path) -> None:
+    for name in ("broken.parquet", "headless.csv", "texts.csv"):
+        (folder / name).unlink()
+    path = folder / "catalog.toml"
+    path.write_text(_filled_in(_declared(new_catalog(folder)), {"zones", "zones_2"}), encoding="utf-8")
+    catalog = load_catalog(path)
+    assert catalog.name == catalog.datasets[0].name == "t_1_my_city"
+    assert {table.name: table.private for table in catalog.tables} == {
+        "citta_trips": True,
+        "legs": True,
+        "parts": True,
+        "trips": True,
+        "zones": False,
+        "zones_2": False,
+    }
+    trips = catalog.table("citta_trips")
+    assert trips
+    assert {column.name: column.stored_type for column in trips.columns} == {
+        "person_id": "INTEGER",
+        "name": "VARCHAR",
+        "start_ts": "TIMESTAMP",
+        "sent": "TIMESTAMP WITH TIME ZONE",
+        "km": "DECIMAL(9,2)",
+        "tags": "VARCHAR[]",
+    }
+    assert not any(column.bounds or column.domain or column.sum_norm for column in trips.columns)
+    assert check_catalog(catalog) == ()
+
+
+def test_no_value_is_written(folder: Path) -> None:
+    text = new_catalog(folder)
+    assert not [line for line in text.splitlines() if CANARY in line]
+    assert "4217" not in text and "86399" not in text
+
+
+def test_what_is_left_out_is_told(folder: Path) -> None:
+    text = new_catalog(folder)
+    assert "## mode is left out: the type ENUM is not supported." in text
+    assert "## extra is left out: the type STRUCT is not supported." in text
+    assert "## Trip ID is left out: rename it" in text
+    assert "## This cannot be read as parquet." in text
+    assert text.count("## Not listed, because the first line of the file may be values") == 2
+    assert "notes" not in text and "readme" not in text
+
+
+def test_every_key_is_explained() -> None:
+    text = HEAD.read_text(encoding="utf-8")
+    known = {*catalog_file.KNOWN, *catalog_tables.KNOWN, *catalog_columns.KNOWN} - {
+        "columns",
+        "dataset",
+        "tables",
+        "type",
+    }
+    unexplained = [key for key in known if not re.search(rf"^(## +|\[)?{key}\b", text, flags=re.MULTILINE)]
+    assert not unexplained
+
+
+def test_the_head_alone_holds_the_defaults(tmp_path: Path) -> None:
+    head = HEAD.read_text(encoding="utf-8").replace("$name", "city")
+    zones = '[tables.zones]\ndataset = "city"\nkind = "public"\nsource = { csv = "z.csv" }\n'
+    path = tmp_path / "catalog.toml"
+    path.write_text(f'{head}\n{zones}columns = {{ zone = {{ type = "VARCHAR" }} }}\n', encoding="utf-8")
+    stated = load_catalog(path).datasets[0]
+    path.write_text(re.sub(r"(?ms)^\[datasets\.city\.defaults\].*?(?=^\[tables)", "", path.read_text("utf-8")), "utf-8")
+    assert load_catalog(path).datasets[0] == stated
+
+
+@pytest.mark.parametrize(("name", "why"), [("", "no Parquet, CSV or DuckDB files"), ("none", "no such folder")])
+def test_a_folder_without_files_is_told(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(CatalogError, match=why) as caught:
+        new_catalog(tmp_path / name)
+    assert caught.value.key == "folder"

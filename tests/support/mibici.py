@@ -1,0 +1,21 @@
+"""The real data, which are not in the project: tests that need them skip with one reason where they are absent."""
+
+from __future__ import annotations
+
+import pytest
+
+from dialect.errors import CatalogError
+from engine.catalogs import mibici_folder
+
+ABSENT = "the MiBici data are absent: set PASSERSBY_MIBICI to their folder"
+
+
+def _is_absent() -> bool:
+    try:
+        mibici_folder()
+    except CatalogError:
+        return True
+    return False
+
+
+needs_mibici = pytest.mark.skipif(_is_absent(), reason=ABSENT)
