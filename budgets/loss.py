@@ -1,0 +1,149 @@
+"""What a release costs, in exact integers, and the one strict way from text to a number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from budgets.errors import ParamError
+
+PICO = 10**12  # pico-rho in one rho
+ATTO = 10**18  # atto-delta in one delta
+MAX_UNITS = 2**63 - 1  # what a signed 64-bit column holds
+
+Amount = Fraction | Decimal | int | str
+
+_DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{0,60})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
+_MAX_DIGITS_ABOVE_ONE = 30
+_MAX_DIGITS_BELOW_ONE = 60
+_ONE_NUMBER = "write one positive decimal number, as in 0.005."
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A privacy loss of approximate zCDP; both parts add up over releases."""
+
+    pico_rho: int  # 1e-12 of rho
+    atto_delta: int = 0  # 1e-18 of delta, of thresholded keys alone
+
+    def __post_init__(self) -> None:
+        """Refuse what is no integer from 0 to 2^63 - 1."""
+        for name, units in (("pico_rho", self.pico_rho), ("atto_delta", self.atto_delta)):
+            if type(units) is not int or not 0 <= units <= MAX_UNITS:
+                raise ParamError(f"{name} must be an integer from 0 to {MAX_UNITS}.", "spend less at once.")
+
+    @classmethod
+    def of(cls, rho: Amount, delta: Amount = 0) -> Loss:
+        """Round a charge up to whole units: never below what it stands for.
+
+        Claim: Fraction(pico_rho, 10^12) >= rho and Fraction(atto_delta, 10^18) >= delta.
+        Symbols: rho of zCDP, delta of thresholded keys. Formula: pico_rho = ceil(rho * 10^12).
+        Source: proofs.md#rounding. Raises ParamError for anything but finite numbers >= 0 that fit.
+        """
+        return cls(_units_up(rho, "rho", PICO), _units_up(delta, "delta", ATTO))
+
+    @classmethod
+    def within(cls, rho: Amount, delta: Amount = 0) -> Loss:
+        """Round a cap down to whole units: never above what was promised.
+
+        Claim: Fraction(pico_rho, 10^12) <= rho and Fraction(atto_delta, 10^18) <= delta.
+        Symbols and source as for `of`: proofs.md#rounding. Raises ParamError like `of`.
+        """
+        exact_rho, exact_delta = read_amount(rho, "rho"), read_amount(delta, "delta")
+        return cls(int(exact_rho * PICO), int(exact_delta * ATTO))
+
+    @property
+    def rho(self) -> Fraction:
+        """Give rho of zCDP, exactly."""
+        return Fraction(self.pico_rho, PICO)
+
+    @property
+    def delta(self) -> Fraction:
+        """Give delta, exactly."""
+        return Fraction(self.atto_delta, ATTO)
+
+    def __add__(self, other: Loss) -> Loss:
+        """Add two losses, part by part."""
+        return Loss(self.pico_rho + other.pico_rho, self.atto_delta + other.atto_delta)
+
+    def fits_in(self, limit: Loss) -> bool:
+        """Tell whether both parts are at most those of the limit."""
+        return self.pico_rho <= limit.pico_rho and self.atto_delta <= limit.atto_delta
+
+    def beyond(self, limit: Loss) -> Loss:
+        """Give what exceeds the limit, part by part, 0 where nothing does."""
+        return Loss(max(0, self.pico_rho - limit.pico_rho), max(0, self.atto_delta - limit.atto_delta))
+
+    def smaller_of(self, other: Loss) -> Loss:
+        """Give the smaller of each part."""
+        return Loss(min(self.pico_rho, other.pico_rho), min(self.atto_delta, other.atto_delta))
+
+    def larger_of(self, other: Loss) -> Loss:
+        """Give the larger of each part."""
+        return Loss(max(self.pico_rho, other.pico_rho), max(self.atto_delta, other.atto_delta))
+
+    def __str__(self) -> str:
+        """Write the loss for people, as in `rho 0.005 and delta 1e-12`."""
+        rho = f"rho {_plain(self.pico_rho, -12):f}"
+        return rho if self.atto_delta == 0 else f"{rho} and delta {_plain(self.atto_delta, -18):g}"
+
+
+NOTHING = Loss(0, 0)
+
+
+def total(losses: Iterable[Loss]) -> Loss:
+    """Add up losses."""
+    return sum(losses, NOTHING)
+
+
+def parse_amount(given: object, name: str, *, floor: Fraction | None = None) -> Fraction:
+    """Read one positive number exactly; refuse NaN, infinity, bool, float, 0, negatives and what is below the floor.
+
+    Numbers come as decimal text, int, Decimal or Fraction: a float has lost its text. Raises ParamError.
+    """
+    amount = read_amount(given, name)
+    if amount == 0:
+        raise ParamError(f"{name} must be above 0.", _ONE_NUMBER)
+    if floor is not None and amount < floor:
+        least = f"{float(floor):g}"
+        raise ParamError(f"{name} is below the least that is accepted, {least}.", f"{name} = {least} or more.")
+    return amount
+
+
+def read_amount(given: object, name: str) -> Fraction:
+    """Read one number >= 0 exactly, like parse_amount with 0 allowed."""
+    if type(given) is int or isinstance(given, Fraction):
+        amount = Fraction(given)
+    elif isinstance(given, (str, Decimal)):
+        amount = _from_text(str(given).strip(), name)
+    else:
+        raise ParamError(f"{name} must be a decimal number, not a {type(given).__name__}.", _ONE_NUMBER)
+    if amount < 0:
+        raise ParamError(f"{name} must not be negative.", _ONE_NUMBER)
+    if amount * PICO > MAX_UNITS:
+        raise ParamError(f"{name} is larger than the ledger can hold.", _ONE_NUMBER)
+    return amount
+
+
+def _from_text(text: str, name: str) -> Fraction:
+    """Read ASCII decimal text; the exponent is judged before any power of ten is built."""
+    if not _DECIMAL.fullmatch(text):
+        raise ParamError(f"{name} must be a plain decimal number of at least 0.", _ONE_NUMBER)
+    number = Decimal(text)
+    if number and number.adjusted() > _MAX_DIGITS_ABOVE_ONE:
+        raise ParamError(f"{name} is larger than the ledger can hold.", _ONE_NUMBER)
+    if number and number.adjusted() < -_MAX_DIGITS_BELOW_ONE:
+        raise ParamError(f"{name} is smaller than the ledger can tell from 0.", _ONE_NUMBER)
+    return Fraction(number) if number else Fraction(0)
+
+
+def _units_up(given: Amount, name: str, units_per_one: int) -> int:
+    exact = read_amount(given, name) * units_per_one
+    return -(-exact.numerator // exact.denominator)
+
+
+def _plain(units: int, exponent: int) -> Decimal:
+    return Decimal(units).scaleb(exponent).normalize()
