@@ -1,0 +1,46 @@
+"""Accounts as people see them."""
+
+from __future__ import annotations
+
+import pytest
+
+from budgets.accounts import AccountName, AccountView, check_name, check_text
+from budgets.errors import ParamError
+from budgets.loss import NOTHING, Loss
+from tests.budgets.books import ANN, SHARED
+
+
+def test_remaining_is_what_releases_may_still_use() -> None:
+    view = AccountView(ANN, cap=Loss.within("0.1", "1e-9"), spent=Loss.of("0.04", "4e-11"))
+    assert view.remaining == Loss.of("0.06", "6e-11")
+    assert view.spent_epsilon_delta.epsilon < view.cap_epsilon_delta.epsilon
+    assert view.cap_epsilon_delta.delta == pytest.approx(1e-9)
+    assert view.spent_epsilon_delta.delta == pytest.approx(9.4e-10)
+    assert view.remaining_epsilon_delta.epsilon < view.cap_epsilon_delta.epsilon
+
+
+def test_a_cap_lowered_below_what_is_spent_leaves_nothing() -> None:
+    assert AccountView(SHARED, cap=Loss.within("0.01", "1e-9"), spent=Loss.of("0.04")).remaining.rho == 0
+
+
+def test_names_for_people() -> None:
+    assert str(SHARED) == "the budget of all clients together for window 'forever' of dataset 'operator'"
+    assert str(ANN) == "the budget of client 'ann' for window 'forever' of dataset 'operator'"
+    assert AccountName("operator", "forever") == SHARED
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a\0b", "\ud800", "x" * 201, None, 7])
+def test_names_that_are_refused(name: object) -> None:
+    with pytest.raises(ParamError, match="A client must be 1 to 200 printable characters"):
+        check_name(name, "A client")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", None])
+def test_text_that_no_database_holds(text: object) -> None:
+    with pytest.raises(ParamError, match="A question must be text"):
+        check_text(text, "A question")
+    check_text("SELECT\n'Plaza Garibaldi ✓'", "A question")
+
+
+def test_nothing_spent_is_epsilon_nothing() -> None:
+    assert AccountView(ANN, cap=Loss.within("0.1", "1e-9"), spent=NOTHING).spent_epsilon_delta.epsilon == 0.0
