@@ -1,0 +1,176 @@
+"""The ledger: charge before data is read, settle before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Row
+
+from budgets.accounts import AccountName, AccountView
+from budgets.bill import Bill, make_bill
+from budgets.errors import IdempotencyError, LedgerError, ProtocolError
+from budgets.loss import Loss
+from budgets.policy import Caps, check_ceiling
+from budgets.records import Charge, ChargeRequest, Entry, PaidRelease, StoredRelease
+from budgets.stores import balances, entries, journal
+from budgets.stores.sqlite import open_sqlite
+from budgets.stores.store import Store
+
+
+class Ledger:
+    """One ledger, safe for many threads, and for many processes on one file; open it after a fork, not before."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep the books in a store."""
+        self._store = store
+
+    @classmethod
+    def open(cls, path: str | Path) -> Ledger:
+        """Open a ledger file, made when absent, or ":memory:"; raises UnsafeStore, LedgerUnavailable."""
+        return cls(open_sqlite(path))
+
+    def close(self) -> None:
+        """Close the file; what was charged and settled is durable without it."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        """Give the ledger itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the file."""
+        self.close()
+
+    def replay(self, client: str, dataset: str, release_keys: Iterable[str]) -> dict[str, StoredRelease]:
+        """Give those of the releases that this client has paid for and that are stored."""
+        with self._store.reading() as connection:
+            return journal.read_replay(connection, client, dataset, tuple(release_keys))
+
+    def preview(self, request: ChargeRequest) -> Loss:
+        """Tell what charging would debit this client in each window; changes nothing."""
+        with self._store.reading() as connection:
+            return _read_bill(connection, request).client_loss
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        """Debit every account of a question, or none; durable when this returns.
+
+        Claim: sums of what was charged stay under every cap, so the releases together are delta-approximate rho-zCDP
+        at the dataset's ceiling, whatever is asked next. Symbols: loss of each release, cap of each account.
+        Formula: see `make_bill` for who pays and `debit_all` for the condition. A repeat of a request id pays nothing.
+        Source: Whitehouse, Ramdas, Rogers, Wu 2023 (arXiv 2203.05481); proofs.md#the-filter.
+        Raises BudgetRefused, CeilingRaised, IdempotencyError, ProtocolError, LedgerUnavailable, UnsafeStore.
+        """
+        with self._store.writing() as connection:
+            earlier = journal.find_charge(connection, request.client, request.request_id)
+            if earlier is not None:
+                return _repeat(connection, request, earlier)
+            bill = _read_bill(connection, request)
+            opened = balances.open_accounts(connection, bill.debits)
+            balances.debit_all(connection, bill.debits)
+            charge_id = journal.write_charge(connection, bill)
+            entries.write_charge(connection, bill, opened)
+            keys = tuple(item.release_key for item in request.distinct_items)
+            return _charge(connection, request, charge_id, bill.client_loss, keys)
+
+    def settle(self, charge: Charge, payloads: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Store the releases of a charge, durable when this returns, and give what everybody gets.
+
+        Claim: a release key has one result for ever, the first that was stored, whoever ran it.
+        Symbols: payloads by release key. Formula: insert unless there; then read what is there.
+        Source: proofs.md#one-result-for-ever.
+        Raises ProtocolError for keys that the charge did not pay for, LedgerUnavailable, UnsafeStore.
+        """
+        with self._store.writing() as connection:
+            row = journal.find_charge(connection, charge.client, charge.request_id)
+            keys = () if row is None else journal.read_keys(connection, row.id)
+            if row is None or not set(payloads) <= set(keys):
+                raise ProtocolError("Only what a charge has paid for can be stored.", "charge before running.")
+            for key, payload in payloads.items():
+                if journal.write_release(connection, row, key, payload):
+                    entries.write_release(connection, row, key)
+            return MappingProxyType(journal.read_releases(connection, row.dataset, keys))
+
+    def accounts(self, dataset: str | None = None) -> tuple[AccountView, ...]:
+        """Give all open accounts, under the caps of their last charge; the shared one of each window first."""
+        with self._store.reading() as connection:
+            return balances.read_accounts(connection, dataset)
+
+    def account(self, name: AccountName, cap: Loss | None = None) -> AccountView:
+        """Give one account under today's cap, or without one under that of its last charge.
+
+        A cap never shows above a dataset's ceiling. Raises LedgerError for an account that is neither open nor capped.
+        """
+        with self._store.reading() as connection:
+            view = balances.read_account(connection, name, cap)
+        if view is None:
+            raise LedgerError(f"Nothing was ever charged to {name}.", "today's cap of it, to see all of it unspent.")
+        return view
+
+    def check_caps(self, dataset: str, windows: Iterable[str], caps: Caps) -> None:
+        """Refuse a catalog that caps a dataset above a ceiling that is fixed; raises CeilingRaised."""
+        with self._store.reading() as connection:
+            ceilings = balances.read_ceilings(connection, dataset, tuple(windows))
+        for name, ceiling in ceilings.items():
+            check_ceiling(name, caps.dataset, ceiling)
+
+    def entries(
+        self, client: str | None = None, dataset: str | None = None, limit: int | None = None
+    ) -> tuple[Entry, ...]:
+        """Give the newest rows, oldest first; with a client, those of the client's own accounts."""
+        with self._store.reading() as connection:
+            return entries.read_entries(connection, client, dataset, limit)
+
+    def releases(self, client: str) -> tuple[PaidRelease, ...]:
+        """Give everything that a client has paid for, oldest first, without content."""
+        with self._store.reading() as connection:
+            return journal.read_purchases(connection, client)
+
+
+def _read_bill(connection: Connection, request: ChargeRequest) -> Bill:
+    by_client, by_dataset = journal.read_paid(connection, request)
+    if by_dataset:
+        journal.check_meaning(connection, request)
+    return make_bill(request, by_client, by_dataset)
+
+
+def _repeat(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -> Charge:
+    """Give the charge that the same request made before; it pays for its own releases and for nothing else."""
+    if (earlier.body_digest, earlier.dataset) != (request.body_digest, request.dataset):
+        raise IdempotencyError(
+            f"Request id {request.request_id!r} was used for another question.", "a new request id for a new question."
+        )
+    keys = journal.read_keys(connection, earlier.id)
+    loss = Loss(earlier.pico_rho, earlier.atto_delta)
+    charge = _charge(connection, request, earlier.id, loss, keys, repeated=True)
+    if charge.to_run and set(keys) != {item.release_key for item in request.items}:
+        raise IdempotencyError(
+            f"Request id {request.request_id!r} was charged for data that has a new version now.", "a new request id."
+        )
+    return charge
+
+
+def _charge(
+    connection: Connection,
+    request: ChargeRequest,
+    charge_id: int,
+    loss: Loss,
+    keys: tuple[str, ...],
+    *,
+    repeated: bool = False,
+) -> Charge:
+    stored = journal.read_releases(connection, request.dataset, keys)
+    to_run = tuple(key for key in keys if key not in stored)
+    return Charge(
+        charge_id,
+        request.client,
+        request.dataset,
+        request.request_id,
+        loss,
+        keys,
+        to_run,
+        MappingProxyType(stored),
+        repeated,
+    )

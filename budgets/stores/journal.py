@@ -1,0 +1,145 @@
+"""Charges, what they paid for, and the releases that came of them, as SQL; no row ever changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, select
+
+from budgets.bill import Bill
+from budgets.errors import ProtocolError
+from budgets.loss import Loss
+from budgets.records import ChargeRequest, Item, PaidRelease, StoredRelease
+from budgets.stores.balances import holder_of
+from budgets.stores.entries import now_text
+from budgets.stores.schema import charge_keys, charges, purchases, questions, releases
+from budgets.stores.store import insert_new
+
+
+def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any] | None:
+    """Give the charge that a client made under a request id."""
+    of_request = and_(charges.c.client == client, charges.c.request_id == request_id)
+    return connection.execute(select(charges).where(of_request)).one_or_none()
+
+
+def read_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
+    """Give the releases that a charge asked for, in order."""
+    statement = select(charge_keys.c.release_key).where(charge_keys.c.charge_id == charge_id)
+    return tuple(connection.execute(statement.order_by(charge_keys.c.position)).scalars())
+
+
+def read_paid(connection: Connection, request: ChargeRequest) -> tuple[frozenset[str], frozenset[str]]:
+    """Give those releases of a question that its client has paid for, and those that its dataset has."""
+    client, dataset = holder_of(request.client), holder_of(None)
+    statement = select(purchases.c.holder, purchases.c.release_key).where(
+        purchases.c.dataset == request.dataset,
+        purchases.c.holder.in_([client, dataset]),
+        purchases.c.release_key.in_([item.release_key for item in request.items]),
+    )
+    paid: dict[str, set[str]] = {client: set(), dataset: set()}
+    for row in connection.execute(statement):
+        paid[row.holder].add(row.release_key)
+    return frozenset(paid[client]), frozenset(paid[dataset])
+
+
+def read_releases(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, bytes]:
+    """Give the stored releases among some keys."""
+    statement = select(releases.c.release_key, releases.c.payload)
+    some = connection.execute(statement.where(releases.c.dataset == dataset, releases.c.release_key.in_(keys)))
+    return {row.release_key: row.payload for row in some}
+
+
+def read_replay(connection: Connection, client: str, dataset: str, keys: Sequence[str]) -> dict[str, StoredRelease]:
+    """Give the stored releases among some keys that a client has paid for."""
+    paid = and_(purchases.c.dataset == releases.c.dataset, purchases.c.release_key == releases.c.release_key)
+    statement = (
+        select(releases.c.release_key, releases.c.payload, releases.c.settled_at)
+        .join(purchases, paid)
+        .where(purchases.c.holder == client, releases.c.dataset == dataset, releases.c.release_key.in_(keys))
+    )
+    return {row.release_key: StoredRelease(*row) for row in connection.execute(statement)}
+
+
+def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ...]:
+    """Give everything that a client has paid for, oldest first."""
+    meaning = and_(questions.c.dataset == purchases.c.dataset, questions.c.release_key == purchases.c.release_key)
+    stored = and_(releases.c.dataset == purchases.c.dataset, releases.c.release_key == purchases.c.release_key)
+    statement = (
+        select(questions, releases.c.settled_at)
+        .select_from(purchases)
+        .join(questions, meaning)
+        .outerjoin(releases, stored)
+        .where(purchases.c.holder == client)
+        .order_by(purchases.c.charge_id, purchases.c.release_key)
+    )
+    return tuple(
+        PaidRelease(row.release_key, row.dataset, tuple(json.loads(row.windows)), row.question, _loss(row), row[-1])
+        for row in connection.execute(statement)
+    )
+
+
+def check_meaning(connection: Connection, request: ChargeRequest) -> None:
+    """Refuse a release key that was charged before with another price or other windows; raises ProtocolError."""
+    asked = {item.release_key: item.loss for item in request.items}
+    statement = select(questions).where(questions.c.dataset == request.dataset, questions.c.release_key.in_(asked))
+    for row in connection.execute(statement):
+        if asked[row.release_key] != _loss(row) or set(request.windows) != set(json.loads(row.windows)):
+            raise ProtocolError(
+                "A release key stands for one price and one set of windows, and this one was charged with others.",
+                "a release key made of everything that the price depends on.",
+            )
+
+
+def write_charge(connection: Connection, bill: Bill) -> int:
+    """Write down a request, its releases and who has paid for them now; give the charge's id."""
+    request, loss = bill.request, bill.client_loss
+    row = {"client": request.client, "request_id": request.request_id, "body_digest": request.body_digest}
+    row |= {"dataset": request.dataset, "versions": request.versions}
+    paid = {"pico_rho": loss.pico_rho, "atto_delta": loss.atto_delta}
+    charge_id = int(connection.execute(insert(charges).values(row | paid).returning(charges.c.id)).scalar_one())
+    keys = enumerate(item.release_key for item in request.distinct_items)
+    connection.execute(
+        insert(charge_keys), [{"charge_id": charge_id, "position": at, "release_key": key} for at, key in keys]
+    )
+    _write_meaning(connection, request, bill.by_dataset)
+    _write_purchases(connection, request, charge_id, None, bill.by_dataset)
+    _write_purchases(connection, request, charge_id, request.client, bill.by_client)
+    return charge_id
+
+
+def write_release(connection: Connection, charge: Row[Any], release_key: str, payload: bytes) -> bool:
+    """Store a release unless its key has one; tell whether it was stored."""
+    row = {"dataset": charge.dataset, "release_key": release_key, "payload": payload}
+    return insert_new(connection, releases, row | {"settled_at": now_text(), "charge_id": charge.id})
+
+
+def _write_meaning(connection: Connection, request: ChargeRequest, items: Iterable[Item]) -> None:
+    windows = json.dumps(request.windows)
+    rows = [
+        {
+            "dataset": request.dataset,
+            "release_key": item.release_key,
+            "pico_rho": item.loss.pico_rho,
+            "atto_delta": item.loss.atto_delta,
+            "windows": windows,
+            "question": item.question,
+        }
+        for item in items
+    ]
+    if rows:
+        connection.execute(insert(questions), rows)
+
+
+def _write_purchases(
+    connection: Connection, request: ChargeRequest, charge_id: int, client: str | None, items: Iterable[Item]
+) -> None:
+    row = {"dataset": request.dataset, "holder": holder_of(client), "charge_id": charge_id}
+    rows = [row | {"release_key": item.release_key} for item in items]
+    if rows:
+        connection.execute(insert(purchases), rows)
+
+
+def _loss(row: Row[Any]) -> Loss:
+    return Loss(row.pico_rho, row.atto_delta)

@@ -1,0 +1,117 @@
+"""SQLite: write-ahead log, full synchronisation, one writer at a time, a file for its owner alone."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import time
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from budgets.errors import LedgerUnavailable, UnsafeStore
+from budgets.stores.schema import ensure_schema
+from budgets.stores.store import Store
+
+MEMORY = ":memory:"
+BUSY_SECONDS = 20.0
+READERS = 8
+PRAGMAS = (
+    "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged charges when the power goes
+    "PRAGMA fullfsync = ON",  # where a plain fsync stops at the drive's cache
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA recursive_triggers = ON",  # without it INSERT OR REPLACE deletes a row past its DELETE trigger
+)
+READ_ONLY = "PRAGMA query_only = ON"
+
+_FULL_OR_EXTRA = (2, 3)
+
+
+def open_sqlite(path: str | Path) -> Store:
+    """Open a ledger file, made when absent; raises UnsafeStore, LedgerUnavailable."""
+    in_memory = str(path) == MEMORY
+    if not in_memory:
+        _ensure_owner_only(Path(path))
+    writer = _engine(path, "BEGIN IMMEDIATE", PRAGMAS, connections=1)
+    reader = writer if in_memory else _engine(path, "BEGIN", (*PRAGMAS, READ_ONLY), connections=READERS)
+    store = Store(reader, writer, _nothing_to_lose if in_memory else assert_durable)
+    try:
+        with store.writing() as connection:
+            ensure_schema(connection)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def assert_durable(connection: Connection) -> None:
+    """Refuse a connection whose commits a power cut could take back.
+
+    Claim: a commit that returned survives the process and the power. Symbols: SQLite's journal_mode, synchronous.
+    Formula: journal_mode = wal and synchronous >= FULL, asked in every write transaction, where it can't be changed.
+    Source: sqlite.org/pragma.html#pragma_synchronous; proofs.md#durable-before-data-is-read. Raises UnsafeStore.
+    """
+    journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    if journal != "wal" or synchronous not in _FULL_OR_EXTRA:
+        raise UnsafeStore(
+            f"The ledger's journal_mode is {journal} and synchronous is {synchronous}; wal and 2 are needed, "
+            "or a power cut takes charges back.",
+            "a local disk, and no other settings for the ledger's connections.",
+        )
+
+
+def _nothing_to_lose(connection: Connection) -> None:
+    """Accept a ledger in memory, which nobody takes for durable."""
+
+
+def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connections: int) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(driver: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        driver.isolation_level = None  # the driver begins nothing of its own
+        _switch_to_wal(driver)
+        for pragma in pragmas:
+            driver.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def begin_explicitly(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _switch_to_wal(driver: sqlite3.Connection) -> None:
+    """Set the journal; SQLite does not wait by itself when two processes switch a new file at once."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.Error as failure:
+            if failure.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise LedgerUnavailable("The ledger's file can't be read.", "a file that is a ledger.") from failure
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _ensure_owner_only(path: Path) -> None:
+    """Make the file for its owner alone, and refuse one that others can open."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as failure:
+        raise LedgerUnavailable(f"The ledger {path} can't be opened.", "a path that can be written.") from failure
+    if os.name == "posix" and mode & 0o077:
+        raise UnsafeStore(f"The ledger {path} is open to others (mode {mode:o}).", f"chmod 600 {path}")

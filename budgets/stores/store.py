@@ -1,0 +1,59 @@
+"""A store: connections for reading and for writing, and one kind of error when the database fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from budgets.errors import LedgerUnavailable
+
+_INSERTS = {"sqlite": sqlite.insert}  # ON CONFLICT is spelled once for each database
+
+
+@dataclass(frozen=True)
+class Store:
+    """One database; what differs between databases is in the two engines and the check."""
+
+    reader: Engine
+    writer: Engine
+    assert_durable: Callable[[Connection], None]  # raises UnsafeStore
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a snapshot for reading; raises LedgerUnavailable."""
+        with _one_error(), self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open the one write transaction, durable when this returns; raises LedgerUnavailable, UnsafeStore."""
+        with _one_error(), self.writer.begin() as connection:
+            self.assert_durable(connection)
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
+    """Insert a row unless its key is there; tell whether it was inserted."""
+    insert = _INSERTS[connection.dialect.name]
+    return connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as failure:
+        raise LedgerUnavailable(
+            "The ledger can't be read or written now, so nothing is answered.",
+            "the same question with the same request id in a moment; it is charged once at most.",
+        ) from failure

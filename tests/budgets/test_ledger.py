@@ -1,0 +1,326 @@
+"""Charge, run, settle: who pays, what is free, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from budgets import (
+    BudgetRefused,
+    Caps,
+    CeilingRaised,
+    EntryKind,
+    IdempotencyError,
+    Ledger,
+    LedgerError,
+    Loss,
+    ProtocolError,
+)
+from budgets.stores import entries
+from tests.budgets.books import (
+    ANN,
+    BEN,
+    CAPS,
+    SHARED,
+    answer,
+    ask,
+    check_books,
+    check_one_result,
+    check_request_ids_are_the_clients,
+    item,
+)
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with Ledger.open(":memory:") as opened:
+        yield opened
+
+
+def spent(ledger: Ledger) -> tuple[str, str, str]:
+    """Give what ann, ben and the dataset have spent, in rho."""
+    accounts = ((ANN, CAPS.client), (BEN, CAPS.client), (SHARED, CAPS.dataset))
+    ann, ben, dataset = (f"{float(ledger.account(name, cap).spent.rho):g}" for name, cap in accounts)
+    return ann, ben, dataset
+
+
+# ---------------------------------------------------------------- paying
+
+
+def test_a_first_question_is_paid_by_client_and_dataset(ledger: Ledger) -> None:
+    request = ask(item("aa", "0.01"), item("bb", "0.02"))
+    assert ledger.preview(request) == Loss.of("0.03")
+    assert ledger.accounts() == ()  # a preview opens nothing
+    charge = ledger.charge(request)
+    assert (charge.loss, charge.to_run, dict(charge.stored)) == (Loss.of("0.03"), ("aa", "bb"), {})
+    assert answer(ledger, charge) == {"aa": b"answer aa", "bb": b"answer bb"}
+    assert spent(ledger) == ("0.03", "0", "0.03")
+    check_books(ledger)
+
+
+def test_the_same_question_again_is_free(ledger: Ledger) -> None:
+    answer(ledger, ledger.charge(ask()))
+    assert ledger.replay("ann", "operator", ["aa", "zz"])["aa"].payload == b"answer aa"
+    again = ledger.charge(ask(request="r2"))
+    assert (again.loss, again.to_run, dict(again.stored)) == (Loss(0, 0), (), {"aa": b"answer aa"})
+    assert ledger.preview(ask(request="r3")) == Loss(0, 0)
+    assert spent(ledger) == ("0.005", "0", "0.005")
+
+
+def test_another_client_pays_itself_and_the_dataset_nothing(ledger: Ledger) -> None:
+    answer(ledger, ledger.charge(ask()))
+    assert ledger.replay("ben", "operator", ["aa"]) == {}
+    assert ledger.preview(ask(client="ben")) == Loss.of("0.005")
+    charge = ledger.charge(ask(client="ben"))
+    assert (charge.loss, charge.to_run, dict(charge.stored)) == (Loss.of("0.005"), (), {"aa": b"answer aa"})
+    assert spent(ledger) == ("0.005", "0.005", "0.005")
+    assert ledger.replay("ben", "operator", ["aa"])["aa"].payload == b"answer aa"
+    check_books(ledger)
+
+
+def test_a_question_pays_for_its_new_parts_alone(ledger: Ledger) -> None:
+    answer(ledger, ledger.charge(ask(item("aa", "0.01"))))
+    charge = ledger.charge(ask(item("bb", "0.02"), item("aa", "0.01"), request="r2"))
+    assert (charge.loss, charge.keys, charge.to_run) == (Loss.of("0.02"), ("bb", "aa"), ("bb",))
+    assert dict(charge.stored) == {"aa": b"answer aa"}
+    assert answer(ledger, charge) == {"aa": b"answer aa", "bb": b"answer bb"}
+    check_books(ledger)
+
+
+def test_concurrent_first_askers_get_one_result(ledger: Ledger) -> None:
+    check_one_result(ledger)
+    assert spent(ledger) == ("0.005", "0.005", "0.005")
+    assert [entry.kind for entry in ledger.entries()].count(EntryKind.RELEASED) == 1
+    check_books(ledger)
+
+
+def test_the_same_client_twice_at_once_pays_once(ledger: Ledger) -> None:
+    first, second = ledger.charge(ask()), ledger.charge(ask(request="r2"))
+    assert (second.loss, second.to_run) == (Loss(0, 0), ("aa",))
+    assert answer(ledger, second, "second") == answer(ledger, first, "first") == {"aa": b"second aa"}
+    assert spent(ledger) == ("0.005", "0", "0.005")
+
+
+def test_datasets_and_windows_have_accounts_of_their_own(ledger: Ledger) -> None:
+    months = ("2026-01", "2026-02")
+    ledger.charge(ask(item("aa", "0.06"), windows=months))
+    ledger.charge(ask(item("aa", "0.06"), request="r2", dataset="mibici"))
+    ledger.charge(ask(item("bb", "0.06"), request="r3", windows=("2026-03",)))
+    with pytest.raises(BudgetRefused, match="window '2026-02'"):
+        ledger.charge(ask(item("cc", "0.06"), request="r4", windows=("2026-02",)))
+    assert [view.spent for view in ledger.accounts("operator")] == [Loss.of("0.06")] * 6
+    assert {view.name.dataset for view in ledger.accounts()} == {"operator", "mibici"}
+    check_books(ledger)
+
+
+def test_no_window_is_debited_when_one_is_short(ledger: Ledger) -> None:
+    ledger.charge(ask(item("aa", "0.09"), windows=("2026-02",)))
+    before = ledger.accounts()
+    with pytest.raises(BudgetRefused, match="window '2026-02'"):
+        ledger.charge(ask(item("bb", "0.05"), request="r2", windows=("2026-01", "2026-02", "2026-03")))
+    assert ledger.accounts() == before
+    assert ledger.charge(ask(item("bb", "0.01"), request="r2", windows=("2026-01", "2026-02"))).loss.rho
+
+
+# ---------------------------------------------------------------- caps
+
+
+def test_a_cap_is_spent_to_the_last_unit_and_not_beyond(ledger: Ledger) -> None:
+    ledger.charge(ask(item("aa", "0.0999")))
+    with pytest.raises(BudgetRefused):
+        ledger.charge(ask(item("bb", "0.000100000001"), request="r2"))
+    ledger.charge(ask(item("bb", "0.0001"), request="r2"))
+    assert ledger.account(ANN).remaining.rho == 0
+    check_books(ledger)
+
+
+def test_thresholds_use_a_tenth_of_delta(ledger: Ledger) -> None:
+    ledger.charge(ask(item("aa", "0.01", "1e-10")))
+    with pytest.raises(BudgetRefused, match="short by rho 0 and delta 1e-18"):
+        ledger.charge(ask(item("bb", "0.01", "1e-18"), request="r2"))
+    assert ledger.account(SHARED).spent_epsilon_delta.delta == pytest.approx(1e-9)
+    check_books(ledger)
+
+
+def test_a_refusal_costs_nothing_and_fixes_nothing(ledger: Ledger) -> None:
+    with pytest.raises(BudgetRefused):
+        ledger.charge(ask(item("aa", "0.5")))
+    assert (ledger.accounts(), ledger.entries(), ledger.releases("ann")) == ((), (), ())
+    wider = Caps(Loss.of(1, "1e-9"), Loss.of(1, "1e-9"))
+    assert ledger.charge(ask(item("aa", "0.5"), caps=wider)).repeated is False  # the request id is still free
+
+
+def test_many_clients_share_the_datasets_ceiling(ledger: Ledger) -> None:
+    for client in ("ann", "ben"):
+        ledger.charge(ask(item(f"of {client}", "0.1"), client=client))
+    with pytest.raises(BudgetRefused) as refused:
+        ledger.charge(ask(item("of eve"), client="eve"))
+    assert refused.value.code == "E_BUDGET_DATASET"
+
+
+def test_the_first_charge_fixes_the_ceiling_for_good(ledger: Ledger) -> None:
+    ledger.charge(ask())
+    lower, higher = (Caps(Loss.of(rho, "1e-9"), CAPS.client) for rho in ("0.007", "0.3"))
+    with pytest.raises(CeilingRaised):
+        ledger.charge(ask(item("bb"), request="r2", caps=higher))
+    with pytest.raises(CeilingRaised):
+        ledger.check_caps("operator", ["forever"], higher)
+    ledger.check_caps("operator", ["forever"], lower)
+    ledger.check_caps("operator", ["2027-01"], higher)  # a window that nobody has asked about yet
+    with pytest.raises(BudgetRefused, match=r"has rho 0\.002"):
+        ledger.charge(ask(item("bb"), request="r2", caps=lower))
+    ledger.charge(ask(item("bb", "0.002"), request="r2", caps=lower))
+    assert ledger.account(SHARED).cap == lower.dataset
+    with pytest.raises(BudgetRefused):
+        ledger.charge(ask(item("cc"), request="r3", caps=lower))
+    ledger.charge(ask(item("cc"), request="r3"))  # back up to the ceiling, nothing given back
+    assert spent(ledger) == ("0.012", "0", "0.012")
+    assert ledger.account(SHARED, higher.dataset).cap == CAPS.dataset  # shown no higher than the ceiling
+    assert [entry.kind for entry in ledger.entries()].count(EntryKind.CAP_CHANGED) == 2
+    check_books(ledger)
+
+
+def test_a_cap_below_what_is_spent_blocks_and_never_resets(ledger: Ledger) -> None:
+    ledger.charge(ask(item("aa", "0.05")))
+    tight = Caps(CAPS.dataset, Loss.of("0.01", "1e-9"))
+    with pytest.raises(BudgetRefused, match="has rho 0"):
+        ledger.charge(ask(item("bb"), request="r2", caps=tight))
+    assert ledger.account(ANN, tight.client).remaining.rho == 0
+    assert ledger.account(ANN).spent == Loss.of("0.05")
+
+
+def test_a_clients_cap_may_be_raised_below_the_ceiling(ledger: Ledger) -> None:
+    ledger.charge(ask(item("aa", "0.1")))
+    topped_up = Caps(CAPS.dataset, Loss.of("0.15", "1e-9"))
+    ledger.charge(ask(item("bb", "0.05"), request="r2", caps=topped_up))
+    assert ledger.account(ANN).cap == topped_up.client
+    check_books(ledger)
+
+
+def test_views_of_accounts_that_nobody_has_used(ledger: Ledger) -> None:
+    assert ledger.account(ANN, CAPS.client).remaining.rho == CAPS.client.rho
+    with pytest.raises(LedgerError, match="Nothing was ever charged"):
+        ledger.account(ANN)
+
+
+# ---------------------------------------------------------------- request ids
+
+
+def test_a_retry_gets_what_the_first_try_got(ledger: Ledger) -> None:
+    first = ledger.charge(ask())
+    retry = ledger.charge(ask())
+    assert (retry.id, retry.loss, retry.to_run, retry.repeated) == (first.id, first.loss, ("aa",), True)
+    answer(ledger, retry)
+    settled = ledger.charge(ask())
+    assert (settled.to_run, dict(settled.stored)) == ((), {"aa": b"answer aa"})
+    assert spent(ledger) == ("0.005", "0", "0.005")
+    check_books(ledger)
+
+
+def test_a_request_id_stands_for_one_body(ledger: Ledger) -> None:
+    ledger.charge(ask())
+    for other in (ask(body="another"), ask(dataset="mibici")):
+        with pytest.raises(IdempotencyError):
+            ledger.charge(other)
+    assert spent(ledger) == ("0.005", "0", "0.005")
+
+
+def test_request_ids_belong_to_a_client(ledger: Ledger) -> None:
+    check_request_ids_are_the_clients(ledger)
+    check_books(ledger)
+
+
+def test_a_retry_after_new_data_gets_the_old_result_or_none(ledger: Ledger) -> None:
+    answer(ledger, ledger.charge(ask(item("old"))))
+    assert dict(ledger.charge(ask(item("new"))).stored) == {"old": b"answer old"}
+    ledger.charge(ask(item("old 2"), request="r2"))
+    with pytest.raises(IdempotencyError, match="new version"):
+        ledger.charge(ask(item("new 2"), request="r2"))
+
+
+# ---------------------------------------------------------------- protocol
+
+
+def test_only_what_was_paid_for_is_stored(ledger: Ledger) -> None:
+    charge = ledger.charge(ask())
+    with pytest.raises(ProtocolError):
+        ledger.settle(charge, {"aa": b"1", "bb": b"2"})
+    assert ledger.replay("ann", "operator", ["aa", "bb"]) == {}
+    with Ledger.open(":memory:") as other, pytest.raises(ProtocolError):
+        other.settle(charge, {"aa": b"1"})
+
+
+def test_a_key_means_one_price_and_one_set_of_windows(ledger: Ledger) -> None:
+    ledger.charge(ask())
+    for other in (ask(item("aa", "0.004"), request="r2"), ask(request="r2", windows=("2026-01",))):
+        for refuse in (ledger.charge, ledger.preview):
+            with pytest.raises(ProtocolError, match="one price and one set of windows"):
+                refuse(other)
+
+
+def test_parts_of_a_charge_may_settle_one_by_one(ledger: Ledger) -> None:
+    charge = ledger.charge(ask(item("aa"), item("bb")))
+    assert dict(ledger.settle(charge, {"bb": b"2"})) == {"bb": b"2"}
+    assert dict(ledger.settle(charge, {"aa": b"1", "bb": b"3"})) == {"aa": b"1", "bb": b"2"}
+
+
+# ---------------------------------------------------------------- reading
+
+
+def test_entries_say_what_happened(ledger: Ledger) -> None:
+    answer(ledger, ledger.charge(ask()))
+    ledger.charge(ask(client="ben", request="r9"))
+    rows = [(entry.kind, entry.client, entry.asked_by, entry.release_key, entry.question) for entry in ledger.entries()]
+    assert rows == [
+        (EntryKind.ACCOUNT_OPENED, "ann", "ann", None, None),
+        (EntryKind.ACCOUNT_OPENED, None, "ann", None, None),
+        (EntryKind.CHARGED, "ann", "ann", "aa", "question aa"),
+        (EntryKind.CHARGED, None, "ann", "aa", "question aa"),
+        (EntryKind.RELEASED, "ann", "ann", "aa", "question aa"),
+        (EntryKind.ACCOUNT_OPENED, "ben", "ben", None, None),
+        (EntryKind.CHARGED, "ben", "ben", "aa", "question aa"),
+    ]
+    assert [entry.sequence for entry in ledger.entries()] == list(range(1, 8))
+    assert ledger.entries(limit=2) == ledger.entries()[-2:]
+    assert {entry.client for entry in ledger.entries(client="ben")} == {"ben"}
+    assert ledger.entries(dataset="mibici") == ()
+    assert {entry.versions for entry in ledger.entries()} == {"versions 1"}
+    assert ledger.entries()[1].loss == CAPS.dataset
+
+
+def test_releases_say_what_a_client_has_paid_for(ledger: Ledger) -> None:
+    answer(ledger, ledger.charge(ask()))
+    ledger.charge(ask(item("bb"), request="r2", windows=("2026-01", "2026-02")))
+    settled, charged = ledger.releases("ann")
+    assert (settled.release_key, settled.question, settled.loss) == ("aa", "question aa", Loss.of("0.005"))
+    assert settled.settled_at is not None and charged.settled_at is None
+    assert charged.windows == ("2026-01", "2026-02")
+    assert ledger.releases("ben") == ()
+
+
+def test_a_ledger_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "books" / "ledger.sqlite"
+    with Ledger.open(path) as ledger:
+        answer(ledger, ledger.charge(ask()))
+    with Ledger.open(str(path)) as ledger:
+        assert ledger.replay("ann", "operator", ["aa"])["aa"].payload == b"answer aa"
+        assert ledger.charge(ask(request="r2")).loss == Loss(0, 0)
+        check_books(ledger)
+
+
+def test_no_budget_depends_on_a_clock(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    for request, year in enumerate(("2026", "2036", "1999")):
+        monkeypatch.setattr(entries, "now_text", lambda year=year: f"{year}-01-01T00:00:00+00:00")
+        ledger.charge(ask(item(f"of {year}", "0.03"), request=f"r{request}"))
+    with pytest.raises(BudgetRefused, match=r"has rho 0\.01"):
+        ledger.charge(ask(item("more", "0.03"), request="r9"))
+    check_books(ledger)
+
+
+def test_a_charge_of_a_years_days(ledger: Ledger) -> None:
+    days = tuple(f"day {day}" for day in range(365))
+    ledger.charge(ask(windows=days))
+    assert len(ledger.accounts()) == 2 * 365
+    check_books(ledger)

@@ -1,0 +1,108 @@
+"""Many spenders on one limit: exactly floor(limit / price) are accepted, in threads and in processes."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from budgets import BudgetRefused, Ledger, Loss
+from tests.budgets.books import SHARED, answer, ask, check_books, item
+from tests.budgets.spender import WIDE
+
+PRICE = "0.007"
+FIT = 28  # of rho 0.2
+SPENDERS = 64
+
+
+def test_threads_are_accepted_until_the_limit_and_not_once_more(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        barrier = threading.Barrier(SPENDERS)
+
+        def spend(number: int) -> bool:
+            barrier.wait()
+            try:
+                request = ask(item(f"key {number}", PRICE), client=f"client {number}", caps=WIDE)
+                answer(ledger, ledger.charge(request))
+            except BudgetRefused:
+                return False
+            return True
+
+        with ThreadPoolExecutor(SPENDERS) as pool:
+            assert sum(pool.map(spend, range(SPENDERS))) == FIT
+        assert ledger.account(SHARED).spent == Loss(FIT * Loss.of(PRICE).pico_rho)
+        check_books(ledger)
+
+
+def test_threads_on_a_ledger_in_memory() -> None:
+    with Ledger.open(":memory:") as ledger, ThreadPoolExecutor(8) as pool:
+
+        def spend(number: int) -> bool:
+            try:
+                ledger.charge(ask(item(f"key {number}", PRICE), client=f"client {number}", caps=WIDE))
+            except BudgetRefused:
+                return False
+            return True
+
+        assert sum(pool.map(spend, range(40))) == FIT
+        check_books(ledger)
+
+
+def test_processes_are_accepted_until_the_limit_and_not_once_more(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"  # made by whichever process comes first
+    spenders = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.budgets.spender", path, f"client {number}", "16", PRICE],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    accepted = [line for spender in spenders for line in spender.communicate(timeout=60)[0].splitlines()]
+    assert [spender.returncode for spender in spenders] == [0] * 4
+    assert len(accepted) == len(set(accepted)) == FIT
+    with Ledger.open(path) as ledger:
+        assert ledger.account(SHARED).spent == Loss(FIT * Loss.of(PRICE).pico_rho)
+        check_books(ledger)
+
+
+def test_all_threads_ask_the_same_first_question(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        barrier = threading.Barrier(16)
+
+        def spend(number: int) -> bytes:
+            barrier.wait()
+            charge = ledger.charge(ask(client=f"client {number % 8}", request=f"r{number}"))
+            barrier.wait()
+            return answer(ledger, charge, f"run {number}")["aa"]
+
+        with ThreadPoolExecutor(16) as pool:
+            assert len(set(pool.map(spend, range(16)))) == 1
+        assert ledger.account(SHARED).spent == Loss.of("0.005")
+        check_books(ledger)
+
+
+def test_a_naive_ledger_overspends(tmp_path: Path) -> None:
+    """The control: read, compare, write; all read before the first writes, which nothing forbids them."""
+    path = tmp_path / "naive.sqlite"
+    limit, price, spenders = 1_000, 150, 16
+    with sqlite3.connect(path) as books:
+        books.execute("CREATE TABLE account (spent INTEGER)")
+        books.execute("INSERT INTO account VALUES (0)")
+    barrier = threading.Barrier(spenders)
+
+    def spend(_: int) -> bool:
+        books = sqlite3.connect(path, isolation_level=None, timeout=20)
+        (spent,) = books.execute("SELECT spent FROM account").fetchone()
+        barrier.wait()
+        fits = bool(spent + price <= limit)
+        if fits:
+            books.execute("UPDATE account SET spent = ?", (spent + price,))
+        books.close()
+        return fits
+
+    with ThreadPoolExecutor(spenders) as pool:
+        assert sum(pool.map(spend, range(spenders))) > limit // price
