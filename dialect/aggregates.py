@@ -38,7 +38,7 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("count_star", 0, _I, "count(*)", "count(*)", True),
         Aggregate("count", 1, _I, "count({0})", "count({0})", True),
         Aggregate("count_distinct", 1, _I, "count(DISTINCT {0})", "count(DISTINCT {0})", True),
-        Aggregate("count_if", 1, _I, "count(CASE WHEN {0} THEN 1 END)", "count(CASE WHEN {0} THEN 1 END)", True),
+        Aggregate("count_if", 1, _I, None, "count_if({0})"),
         Aggregate("sum", 1, None, "sum", "sum({0})", True),
         Aggregate("avg", 1, _D, "avg", "avg({0})", True),
         Aggregate("min", 1, None, "min({0})", "min({0})"),

@@ -88,3 +88,14 @@ _READERS = {
     SqlType.VARCHAR: str,
     SqlType.BOOLEAN: lambda text: {"true": True, "false": False}[text.lower()],
 }
+
+
+def stored_literal(value: object, kind: SqlType) -> Literal:
+    """Make a constant of a type from a catalog's or a list's value."""
+    if value is None:
+        return Literal(None, kind)
+    if kind in (SqlType.DATE, SqlType.TIMESTAMP):
+        return Literal(_READERS[kind](str(value)), kind)
+    if isinstance(value, bool | int | float | str):
+        return Literal(value, kind)
+    raise TypeError(f"a constant can't be a {type(value).__name__}")

@@ -37,7 +37,7 @@ def measure(node: exp.Expression, scope: Scope, source: Relation, releasing: boo
         raise refusal(Code.AGG, f"The aggregate {(name or node.key).upper()} is not in the dialect.", hint, node)
     only(call, "this", "expression", "big_int", code=Code.AGG)
     name, arguments = _arguments(name, call, names)
-    name, arguments, test = _counted_person(name, arguments, test)
+    name, arguments, test = _conditional(name, arguments, test)
     aggregate = AGGREGATES[name]
     _check_arguments(aggregate, arguments, node)
     if releasing and isinstance(source, PerPerson):
@@ -69,16 +69,20 @@ def _value(node: exp.Expression, names: RowNames) -> Expr:
     return scalar(node, names)
 
 
-def _counted_person(
-    name: str, arguments: tuple[Expr, ...], test: Expr | None
-) -> tuple[str, tuple[Expr, ...], Expr | None]:
-    if name not in {"count", "count_distinct"} or not isinstance(arguments[0], Case):
+def _conditional(name: str, arguments: tuple[Expr, ...], test: Expr | None) -> tuple[str, tuple[Expr, ...], Expr | None]:
+    """Write COUNT_IF(x) and COUNT(CASE WHEN x THEN person END) as a plain count with a FILTER."""
+    if name == "count_if" and arguments and arguments[0].type is SqlType.BOOLEAN:
+        return "count_star", (), _both(test, arguments[0])
+    if name not in {"count", "count_distinct"} or not arguments or not isinstance(arguments[0], Case):
         return name, arguments, test
-    (when, value), *_ = arguments[0].branches
+    when, value = arguments[0].branches[0]
     if not (isinstance(value, Ref) and value.field.is_person):
         return name, arguments, test
-    both = when if test is None else Call("and#0", (test, when), SqlType.BOOLEAN)
-    return name, (value,), both
+    return name, (value,), _both(test, when)
+
+
+def _both(test: Expr | None, other: Expr) -> Expr:
+    return other if test is None else Call("and#0", (test, other), SqlType.BOOLEAN)
 
 
 def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expression) -> None:

@@ -101,9 +101,9 @@ class Boundary:
 
 @dataclass(frozen=True)
 class ReleaseScan:
-    """What a release made: its keys and numbers, by position among the statement's releases."""
+    """What a release made: its keys, its numbers, and the raw numbers behind them."""
 
-    index: int
+    index: int  # position among the question's ReleaseColumns
     fields: tuple[Field, ...]
 
 

@@ -1,0 +1,104 @@
+"""PrivatePlan -> Bounding: for every vector one rule, one norm C, and the reason (`proofs.md#bound`).
+
+Only public facts are looked at: the plan, the catalog, the number of public keys. No row, no count of rows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from dialect.catalog import Catalog
+from dialect.norms import declared_max_groups, declared_norm
+from dialect.private_plan import Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
+
+LARGEST_NORM_BITS = 27  # C in grains stays below 2^27, so that squares of capped sums fit 64 bits
+SCALED_BITS = 20  # after scaling, C is at least 2^20 released grains: truncation is a millionth of C
+
+
+def bound(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> Bounding:
+    """Decide how every vector of a plan is kept within its norm, and why."""
+    max_groups = None if plan.key_set is not None else _perfect_square(declared_max_groups(plan, catalog))
+    bounds = [_one(plan, vector, catalog, key_count, max_groups) for vector in plan.vectors]
+    return Bounding(tuple(_alike(plan, bounds)), max_groups)
+
+
+def _perfect_square(groups: int) -> int:
+    """Round L0 up to a square: sqrt(L0), the price, is a whole number then, and nothing is lost."""
+    return (math.isqrt(groups - 1) + 1) ** 2
+
+
+def _one(
+    plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
+) -> VectorBound:
+    if max_groups is not None and is_key_vector(vector):
+        root = math.isqrt(max_groups)
+        why = f"keys are private: one unit in each of at most {max_groups} groups, chosen by hash"
+        return VectorBound(Rule.CHOOSE, float(root), 0, root, 0, root, why)
+    norm = declared_norm(plan, vector, catalog)
+    limit, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
+    if limit is not None and limit <= norm:
+        return _within(vector, limit, reason)
+    if plan.one_group_per_person or plan.one_row_per_person:
+        return _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}")
+    return _limited(Rule.SCALE, vector, norm, f"each person's numbers over all groups are scaled to a norm of {norm:g}")
+
+
+def is_key_vector(vector: Vector) -> bool:
+    """Tell whether a vector is the plain count of persons, which decides on private keys."""
+    return vector.kind is VectorKind.PERSONS and vector.condition is None and vector.value is None
+
+
+def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | None, str]:
+    """Prove a limit of one person's norm without any clipping; None where there is none."""
+    single = plan.one_group_per_person or plan.one_row_per_person
+    if vector.kind is VectorKind.PERSONS:
+        if single:
+            return 1.0, "a person counts once, in one group"
+        return (None, "") if groups is None else (math.sqrt(groups), f"a person counts once in each of {groups} groups")
+    if not plan.one_row_per_person:
+        return None, ""
+    return magnitude(vector), "a person has one row, and its value is clamped to the declared range"
+
+
+def magnitude(vector: Vector) -> float:
+    """Give the largest magnitude that one row adds to a vector."""
+    if vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
+        return 1.0
+    largest = max(abs(vector.lower - vector.centre), abs(vector.upper - vector.centre))
+    return largest if largest > 0 else 1.0
+
+
+def value_bits(vector: Vector, norm: float) -> int:
+    """Choose grains so that C is at most 2^27 of them; whole values are not cut finer than 1."""
+    bits = LARGEST_NORM_BITS - math.ceil(math.log2(max(norm, magnitude(vector))))
+    return min(bits, 0) if vector.whole else bits
+
+
+def _within(vector: Vector, limit: float, why: str) -> VectorBound:
+    bits = value_bits(vector, limit)
+    fraction = 0 if float(limit).is_integer() or bits > 0 else SCALED_BITS - max(0, math.floor(math.log2(limit)))
+    grains = math.ceil(limit * 2.0 ** (bits + fraction))
+    return VectorBound(Rule.WITHIN, limit, bits, math.ceil(limit * 2.0**bits), fraction, grains, why)
+
+
+def _limited(rule: Rule, vector: Vector, norm: float, why: str) -> VectorBound:
+    bits = value_bits(vector, norm)
+    grains = max(1, math.floor(norm * 2.0**bits))
+    fraction = max(0, SCALED_BITS - grains.bit_length() + 1) if rule is Rule.SCALE else 0
+    return VectorBound(rule, norm, bits, grains, fraction, grains << fraction, why)
+
+
+def _alike(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:
+    """Give vectors that share a factor the rule that makes one: scaling, unless none of them is ever cut."""
+    made = list(bounds)
+    for group in {vector.scale_group for vector in plan.vectors}:
+        members = [i for i, vector in enumerate(plan.vectors) if vector.scale_group == group]
+        if len(members) == 1 or all(made[i].rule is Rule.WITHIN for i in members):
+            continue
+        for i in members:
+            if made[i].rule is not Rule.SCALE:
+                norm = made[i].norm
+                why = f"{made[i].why}; one factor per person for all parts of the mean"
+                made[i] = replace(_limited(Rule.SCALE, plan.vectors[i], norm, why), why=why)
+    return made

@@ -1,0 +1,162 @@
+"""One text for every way of writing the same thing: what replay and prices are looked up by.
+
+Aliases, whitespace, CTE or derived table, order of conjuncts, of sides of a comparison, of keys and of aggregates
+do not show in it. Whatever could change a value does (`proofs.md#canonical-text`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts
+from dialect.functions import function
+from dialect.relations import (
+    Cut,
+    Distinct,
+    Filter,
+    Group,
+    Join,
+    Measure,
+    Padded,
+    Project,
+    Relation,
+    Scan,
+    Series,
+    Values,
+)
+
+_LONG = 160  # characters; longer parts are shown by their digest
+_MIRROR = {">": "<", ">=": "<="}
+_EITHER_WAY = {"and", "or", "=", "<>", "is distinct from", "is not distinct from"}
+
+
+@dataclass
+class Canon:
+    """The texts of one relation's fields, made while it is walked."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    scans: int = 0
+
+    def relation(self, relation: Relation) -> str:
+        """Write a relation, its conditions sorted at the outermost place where they mean the same."""
+        structure, conditions = self._walk(relation)
+        where = " and ".join(sorted(set(conditions)))
+        return f"{structure} where {where}" if where else structure
+
+    def expr(self, expr: Expr) -> str:
+        """Write an expression over the fields walked so far."""
+        if isinstance(expr, Ref):
+            return self.names[expr.field.id]
+        if isinstance(expr, Literal):
+            return f"{expr.type.lower()} {expr.value!r}"
+        if isinstance(expr, Case):
+            branches = " ".join(f"when {self.expr(test)} then {self.expr(value)}" for test, value in expr.branches)
+            return _short(f"case {branches} else {self.expr(expr.otherwise)} end")
+        return _short(self._call(expr))
+
+    def _call(self, expr: Call) -> str:
+        name = function(expr.function).name
+        parts = [self.expr(argument) for argument in expr.arguments]
+        if name in _MIRROR:
+            name, parts = _MIRROR[name], parts[::-1]
+        if name in _EITHER_WAY:
+            parts = sorted(parts)
+        if name == "in":
+            parts = [parts[0], *sorted(set(parts[1:]))]
+        return f"{name}({', '.join(parts)})"
+
+    def _walk(self, relation: Relation) -> tuple[str, list[str]]:
+        operator = relation.operator
+        if isinstance(operator, Filter):
+            structure, conditions = self._walk(operator.source)
+            return structure, conditions + [self.expr(part) for part in conjuncts(operator.condition)]
+        if isinstance(operator, Project):
+            walked = self._walk(operator.source)
+            self.names.update({made.id: self.expr(value) for made, value in operator.computed})
+            return walked
+        if isinstance(operator, Join):
+            return self._join(operator)
+        return self._leaf(relation), []
+
+    def _join(self, join: Join) -> tuple[str, list[str]]:
+        left, left_conditions = self._walk(join.left)
+        if join.how == "left":
+            right = self.relation(join.right)
+            on = " and ".join(sorted({self.expr(part) for part in conjuncts(join.condition)}))
+            return f"({left} left join ({right}) on {on})", left_conditions
+        right, right_conditions = self._walk(join.right)
+        on_parts = [self.expr(part) for part in conjuncts(join.condition) if part != Literal(True, part.type)]
+        return f"({left}, {right})", left_conditions + right_conditions + on_parts
+
+    def _leaf(self, relation: Relation) -> str:
+        operator = relation.operator
+        if isinstance(operator, Scan):
+            return self._scan(operator)
+        if isinstance(operator, Values):
+            return self._named(operator.fields, f"values {[[c.value for c in row] for row in operator.rows]!r}")
+        if isinstance(operator, Series):
+            ends = f"{self.expr(operator.lower)} to {self.expr(operator.upper)}"
+            return self._named((operator.field,), f"series {ends} step {operator.step}")
+        if isinstance(operator, Cut):
+            return f"cut({self.relation(operator.source)}, {operator.max_rows})"
+        if isinstance(operator, Padded):
+            return f"padded({self.relation(operator.source)})"
+        if isinstance(operator, Distinct):
+            source = self.relation(operator.source)
+            keys = sorted(self.names[f.id] for f in operator.keys)
+            return f"distinct({source}; {', '.join(keys)})"
+        if isinstance(operator, Group):
+            return self._group(operator)
+        raise TypeError(f"{type(operator).__name__} has no canonical text below a release")
+
+    def _scan(self, scan: Scan) -> str:
+        self.scans += 1
+        label = f"{scan.table.name}{self.scans}"
+        self.names.update({f.id: f"{label}.{f.origin.column if f.origin else f.name}" for f in scan.fields})
+        return label
+
+    def _named(self, fields: tuple[Field, ...], text: str) -> str:
+        self.scans += 1
+        label = f"list{self.scans}"
+        self.names.update({f.id: f"{label}.{position}" for position, f in enumerate(fields)})
+        return f"{label}[{_short(text)}]"
+
+    def _group(self, group: Group) -> str:
+        source = self.relation(group.source)
+        keys = sorted(self.names[f.id] for f in group.keys)
+        texts = {m.field.id: self.measure(m) for m in group.measures}
+        self.scans += 1
+        label = f"group{self.scans}"
+        self.names.update({id_: f"{label}.{text}" for id_, text in texts.items()})
+        return f"{label}({source}; {', '.join(keys)}; {', '.join(sorted(texts.values()))})"
+
+    def measure(self, measure: Measure) -> str:
+        """Write an aggregate call."""
+        parts = ", ".join(self.expr(argument) for argument in measure.arguments)
+        where = f" filter {self.expr(measure.condition)}" if measure.condition is not None else ""
+        return _short(f"{measure.function}({parts}){where}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:40]}~{sha256(text.encode()).hexdigest()}"
+
+
+def plain_text(expr: Expr) -> str:
+    """Write an expression for people and for norms by keys: hour(started_at), cast(started_at as date)."""
+    if isinstance(expr, Ref):
+        field_ = expr.field
+        if field_.definition is not None:
+            return plain_text(field_.definition)
+        return field_.origin.column if field_.origin is not None else field_.name or "value"
+    if isinstance(expr, Literal):
+        return repr(expr.value) if isinstance(expr.value, str) else str(expr.value).lower()
+    if isinstance(expr, Case):
+        return "case ... end"
+    name = function(expr.function).name
+    parts = [plain_text(argument) for argument in expr.arguments]
+    if name in {"to_date", "to_timestamp"}:
+        return f"cast({parts[0]} as {name[3:]})"
+    if name == "wall":
+        return parts[0]
+    return f"{name}({', '.join(parts)})" if name[0].isalpha() else f"({f' {name} '.join(parts)})"

@@ -1,0 +1,68 @@
+"""Which declared norm C belongs to a vector: per table, aggregate kind and usual keys, never one number."""
+
+from __future__ import annotations
+
+from dialect.catalog import Catalog, Column, Norms, NormsByKeys, Table
+from dialect.expressions import Ref, expand, fields_of
+from dialect.private_plan import PrivatePlan, Vector, VectorKind
+
+
+def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
+    """Find C for a vector in its own unit; any value keeps the promise, a good one loses little."""
+    table = _widest(plan, catalog)
+    assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
+    usual = _usual(table.norms, plan)
+    if vector.kind is VectorKind.PERSONS:
+        return usual.persons if usual and usual.persons is not None else table.norms.persons
+    rows = usual.rows if usual and usual.rows is not None else table.norms.rows
+    if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
+        return rows
+    largest = max(abs(vector.lower - vector.centre), abs(vector.upper - vector.centre), 2.0**-20)
+    declared = _of_column(vector, usual, catalog)
+    return rows * largest if declared is None else min(declared, rows * largest)
+
+
+def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
+    """Find L0, the number of groups kept per person."""
+    return max(1, _widest(plan, catalog).max_groups_per_person or 1)
+
+
+def _widest(plan: PrivatePlan, catalog: Catalog) -> Table:
+    tables = [table for name in plan.tables if (table := catalog.table(name)) is not None and table.norms is not None]
+    return max(tables, key=lambda table: (table.norms.rows if table.norms else 0, table.name))
+
+
+def _usual(norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
+    """Pick the declared usual keys that cover most of the plan's: a finer partition only has a smaller norm."""
+    texts = {key.text for key in plan.keys}
+    fitting = [usual for usual in norms.by_keys if set(usual.keys) <= texts]
+    return max(fitting, key=lambda usual: len(usual.keys), default=None)
+
+
+def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> float | None:
+    """Scale a column's declared norm to an expression over that one column."""
+    if vector.value is None:
+        return None
+    origins = {f.origin for f in fields_of(expand(Ref(vector.value))) if f.origin is not None and f.bounds is not None}
+    if len(origins) != 1:
+        return None
+    origin = origins.pop()
+    table = catalog.table(origin.table)
+    column = table.column(origin.column) if table is not None else None
+    if column is None or column.bounds is None:
+        return None
+    norm = _sum_norm(vector, column, usual)
+    widest = max(abs(column.bounds.lower), abs(column.bounds.upper))
+    if norm is None or widest == 0:
+        return None
+    if vector.kind is VectorKind.CENTRED:
+        return norm if vector.value.origin == origin else None
+    return norm * min(1.0, max(abs(vector.lower), abs(vector.upper)) / widest)
+
+
+def _sum_norm(vector: Vector, column: Column, usual: NormsByKeys | None) -> float | None:
+    if vector.kind is VectorKind.CENTRED:
+        return column.centred_norm
+    if usual is not None and column.name in usual.sums:
+        return usual.sums[column.name]
+    return column.sum_norm

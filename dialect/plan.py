@@ -1,0 +1,145 @@
+"""Typed relations -> the releases to make and the part over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from dialect import rules
+from dialect.canonical import Canon, plain_text
+from dialect.catalog import SqlType
+from dialect.domains import key_set
+from dialect.errors import Code, Refusal
+from dialect.expressions import Field, Ref, expand
+from dialect.kinds import Selected
+from dialect.private_plan import Key, KeySet, Output, PrivatePlan, Question, ReleaseColumns, Shown, VectorKind
+from dialect.reading import Reading
+from dialect.relations import (
+    Boundary,
+    Distinct,
+    Filter,
+    Group,
+    Join,
+    PerPerson,
+    Project,
+    Public,
+    Relation,
+    Released,
+    ReleaseScan,
+    Sort,
+    tables_of,
+)
+from dialect.vectors import Vectors
+
+
+@dataclass
+class _Planning:
+    reading: Reading
+    plans: list[PrivatePlan] = field(default_factory=list)
+    releases: list[ReleaseColumns] = field(default_factory=list)
+
+
+def plan(selected: Selected, reading: Reading) -> Question:
+    """Split a typed question at its release boundaries; raises Refusal with E_ROWS where rows would leave."""
+    if isinstance(selected.relation, PerPerson):
+        raise Refusal(
+            Code.ROWS,
+            "Rows of people never leave; only aggregates over many of them do.",
+            "SELECT COUNT(*) FROM ... or an aggregate with GROUP BY",
+        )
+    planning = _Planning(reading)
+    outer = _split(selected.relation, planning)
+    assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
+    columns = tuple(Shown(name, f) for name, f in _unique(selected.columns))
+    return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns)
+
+
+def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
+    """Give every shown column a name of its own."""
+    taken: set[str] = set()
+    shown: list[tuple[str, Field]] = []
+    for name, f in columns:
+        unique, position = name, 1
+        while unique in taken:
+            unique, position = f"{name}_{position}", position + 1
+        taken.add(unique)
+        shown.append((unique, f))
+    return shown
+
+
+def _split(relation: Relation, planning: _Planning) -> Relation:
+    operator = relation.operator
+    if isinstance(operator, Boundary):
+        return _release(relation, operator, planning)
+    if isinstance(operator, Join):
+        sides = _split(operator.left, planning), _split(operator.right, planning)
+        made = Join(*sides, operator.how, operator.condition)
+        return _with_raw(replace(relation, operator=made), *sides)
+    if isinstance(operator, Filter | Project | Sort):
+        source = _split(operator.source, planning)
+        return _with_raw(replace(relation, operator=replace(operator, source=source)), source)
+    if isinstance(operator, Group | Distinct):
+        return replace(relation, operator=replace(operator, source=_split(operator.source, planning)))
+    return relation
+
+
+def _with_raw(relation: Relation, *parts: Relation) -> Relation:
+    """Carry the raw numbers of releases along, for intervals."""
+    known = set(relation.fields)
+    extra = tuple(f for part in parts for f in part.fields if f not in known)
+    return replace(relation, fields=relation.fields + extra)
+
+
+def _release(relation: Relation, boundary: Boundary, planning: _Planning) -> Released:
+    made, outputs = private_plan(boundary, planning.reading)
+    index = next((i for i, known in enumerate(planning.plans) if known.canonical == made.canonical), None)
+    if index is None:
+        index = len(planning.plans)
+        planning.plans.append(made)
+    raw = tuple(Field(planning.reading.fresh(), None, SqlType.DOUBLE, nullable=False) for _ in made.vectors)
+    keys = tuple(next(f for f in relation.fields if f == key.field) for key in made.keys)
+    planning.releases.append(ReleaseColumns(index, keys, outputs, raw))
+    fields = keys + tuple(output.field for output in outputs) + raw
+    return Released(ReleaseScan(len(planning.releases) - 1, fields), fields)
+
+
+def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tuple[Output, ...]]:
+    """Plan one release: its keys and vectors in canonical order, and how its numbers come from the vectors."""
+    asked = [argument for measure in boundary.measures for argument in measure.arguments]
+    asked += [measure.condition for measure in boundary.measures if measure.condition is not None]
+    source, fields = rules.compute(boundary.source, asked, reading)
+    assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
+    canon = Canon()
+    structure = canon.relation(source)
+    keys = sorted(boundary.keys, key=lambda f: canon.names[f.id])
+    listed = key_set(keys, source, reading)
+    collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon)
+    outputs = [Output(measure.field, collected.formula(measure)) for measure in boundary.measures]
+    if listed is None or not outputs:
+        collected.add(VectorKind.PERSONS, None, None)
+    vectors, outputs_in_order = collected.in_order(outputs)
+    made = PrivatePlan(
+        dataset=source.dataset,
+        source=source,
+        keys=tuple(_key(f, listed) for f in keys),
+        key_set=listed,
+        one_group_per_person=all(f.of_person for f in keys),
+        one_row_per_person=source.one_row_per_person,
+        vectors=vectors,
+        tables=tuple(sorted(name for name in tables_of(source) if _is_private(name, reading))),
+        canonical=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
+        f" vectors {'; '.join(sorted(collected.texts))}",
+    )
+    return made, outputs_in_order
+
+
+def _is_private(name: str, reading: Reading) -> bool:
+    table = reading.catalog.table(name)
+    return table is not None and table.private
+
+
+def _key(key: Field, listed: KeySet | None) -> Key:
+    text = plain_text(expand(Ref(key)))
+    if listed is None:
+        return Key(key, text, "no public list of its values is known, so keys must reach a threshold")
+    return Key(key, text, "public: " + ", ".join(source.what for source in listed.sources))

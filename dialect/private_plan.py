@@ -1,0 +1,208 @@
+"""The plan of one release: nouns that flow from `plan` to `bound`, `render` and the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dialect.catalog import Table
+from dialect.expressions import Field
+from dialect.relations import PerPerson, Public, Released
+
+
+class VectorKind(StrEnum):
+    """What one person's vector holds in each group."""
+
+    ROWS = "rows"  # how many rows
+    PERSONS = "persons"  # 1 where the person has a row
+    VALID = "valid"  # how many rows whose value is neither NULL nor infinite
+    SUM = "sum"  # the sum of the values
+    CENTRED = "centred"  # the sum of the values less a public centre
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One number per group, summed over people: what is bounded, and what noise is added to."""
+
+    kind: VectorKind
+    value: Field | None  # field of the source that is summed or tested; None for rows and persons
+    condition: Field | None  # boolean field of the source: FILTER
+    lower: float  # each value is clamped to [lower, upper], in the value's unit
+    upper: float
+    centre: float  # taken off each clamped value; 0 but for CENTRED
+    whole: bool  # every value is an integer
+    scale_group: int  # vectors of one group share one factor per person
+    text: str  # canonical, for prices, norms and explain: sum(visit.dwell_min)
+
+
+@dataclass(frozen=True)
+class CountOf:
+    """A released count: vector `vector`, rounded to a whole number."""
+
+    vector: int
+
+
+@dataclass(frozen=True)
+class SumOf:
+    """A released sum: vector `vector` in the value's unit."""
+
+    vector: int
+
+
+@dataclass(frozen=True)
+class MeanOf:
+    """A released mean: centre + centred sum / count."""
+
+    total: int
+    count: int
+    centre: float
+
+
+Formula = CountOf | SumOf | MeanOf
+
+
+@dataclass(frozen=True)
+class Output:
+    """One released number per group."""
+
+    field: Field
+    formula: Formula
+
+
+@dataclass(frozen=True)
+class KeySource:
+    """One public list that keys are taken from."""
+
+    relation: Public
+    what: str  # for people: "cell", "hour(start_ts)"
+    closed: bool  # no row can hold anything else
+
+
+@dataclass(frozen=True)
+class KeySet:
+    """Every key that the answer shows, known without the data."""
+
+    relation: Public
+    keys: tuple[Field, ...]  # fields of the relation, in the order of the plan's keys
+    sources: tuple[KeySource, ...]
+
+    @property
+    def closed(self) -> bool:
+        """Whether rows can hold no other keys, so that none need be dropped."""
+        return all(source.closed for source in self.sources)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One group key."""
+
+    field: Field  # of the source
+    text: str  # canonical: visit.place_id, hour(visit.start_ts)
+    why: str  # why its values are public, or that they are not
+
+
+@dataclass(frozen=True)
+class PrivatePlan:
+    """One release boundary: whose rows, which groups, which vectors."""
+
+    dataset: str
+    source: PerPerson  # rows with the keys, values and conditions as fields
+    keys: tuple[Key, ...]
+    key_set: KeySet | None  # None: the keys are private, and must reach a threshold
+    one_group_per_person: bool  # the keys are functions of the person by an enforced primary key
+    one_row_per_person: bool
+    vectors: tuple[Vector, ...]  # in canonical order
+    tables: tuple[str, ...]  # private tables that are read
+    canonical: str  # the same for every way of writing the same release
+
+
+@dataclass(frozen=True)
+class ReleaseColumns:
+    """The fields under which the outer part of a question sees one release."""
+
+    plan: int  # which of the question's plans
+    keys: tuple[Field, ...]  # in the order of the plan's keys
+    outputs: tuple[Output, ...]
+    raw: tuple[Field, ...]  # one DOUBLE per vector: the noisy number before rounding, in its own unit
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One column of the answer."""
+
+    name: str
+    field: Field
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question read whole: the releases to make, and what is done over them."""
+
+    sql: str
+    plans: tuple[PrivatePlan, ...]
+    releases: tuple[ReleaseColumns, ...]
+    outer: Released | Public
+    columns: tuple[Shown, ...]
+
+
+class Rule(StrEnum):
+    """How one person's vector is kept within its norm."""
+
+    WITHIN = "within"  # range inference proves it; nothing is cut
+    CLAMP = "clamp"  # one group per person: the number itself is clamped
+    SCALE = "scale"  # the whole vector over groups is scaled
+    CHOOSE = "choose"  # at most L0 groups, chosen by hash; one unit in each
+
+
+@dataclass(frozen=True)
+class VectorBound:
+    """How one vector is bounded, in exact integers."""
+
+    rule: Rule
+    norm: float  # C in the vector's unit: rows, persons, or the value's unit
+    value_bits: int  # one person's sums are counted in grains of 2^-value_bits
+    norm_grains: int  # C in those grains, rounded down; what sums of squares are held against
+    fraction_bits: int  # further binary places after scaling
+    sensitivity: int  # L2 distance of neighbouring vectors, in released grains of 2^-(value_bits + fraction_bits)
+    why: str
+
+    @property
+    def grain(self) -> float:
+        """Size of one released grain in the vector's unit."""
+        return 2.0 ** -(self.value_bits + self.fraction_bits)
+
+
+@dataclass(frozen=True)
+class Bounding:
+    """The bounds of every vector of a plan, and of the number of groups where that is needed."""
+
+    vectors: tuple[VectorBound, ...]
+    max_groups: int | None = None  # L0 per person; None where no count of groups is needed
+    zero_fill: bool = True  # every key of the key set appears
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The persons whose rows may be read: those with an admitted state in one declared table."""
+
+    table: Table
+    person: str  # column
+    state: str  # column
+    admitted: tuple[str | bool, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A backend to write for: where each declared table lies in it."""
+
+    addresses: Mapping[str, str]  # table name -> quoted address
+
+
+@dataclass(frozen=True)
+class BoundedSql:
+    """SQL for a backend: rows of keys, then one BIGINT per vector, in public order."""
+
+    text: str
+    keys: int  # columns k0, k1, ... come first
+    vectors: int  # then w0, w1, ...

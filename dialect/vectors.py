@@ -1,0 +1,101 @@
+"""Aggregates at the boundary -> the exact vectors behind them, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from dialect.canonical import Canon, plain_text
+from dialect.catalog import Catalog, SqlType
+from dialect.expressions import Expr, Field, Ref
+from dialect.inference import nullable, range_of
+from dialect.private_plan import CountOf, Formula, MeanOf, Output, SumOf, Vector, VectorKind
+from dialect.relations import Measure
+
+
+@dataclass
+class Vectors:
+    """The vectors of one plan while they are collected."""
+
+    catalog: Catalog
+    held: Mapping[Expr, Field]  # argument or condition -> the source field that holds it
+    canon: Canon
+    made: list[Vector] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)  # canonical, one per vector
+
+    def formula(self, measure: Measure) -> Formula:
+        """Find or make the vectors that an aggregate needs, and say how it is computed from them."""
+        condition = None if measure.condition is None else self.held[measure.condition]
+        if measure.function == "count_star":
+            return CountOf(self.add(VectorKind.ROWS, None, condition))
+        argument = measure.arguments[0]
+        if measure.function == "sum":
+            return SumOf(self.add(VectorKind.SUM, argument, condition))
+        if measure.function == "avg":
+            return self._mean(argument, condition)
+        maybe = argument if nullable(argument) else None
+        if measure.function == "count_distinct":
+            return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
+        person = isinstance(argument, Ref) and argument.field.is_person
+        counts_values = maybe is not None and not person
+        return CountOf(self.add(VectorKind.VALID if counts_values else VectorKind.ROWS, maybe, condition))
+
+    def add(self, kind: VectorKind, argument: Expr | None, condition: Field | None) -> int:
+        """Find or make one vector."""
+        made = self._vector(kind, argument, condition)
+        text = self._text(made)
+        if text in self.texts:
+            return self.texts.index(text)
+        self.made.append(made)
+        self.texts.append(text)
+        return len(self.made) - 1
+
+    def in_order(self, outputs: list[Output]) -> tuple[tuple[Vector, ...], tuple[Output, ...]]:
+        """Put the vectors in canonical order, and let formulas follow."""
+        order = sorted(range(len(self.made)), key=lambda i: self.texts[i])
+        place = {old: new for new, old in enumerate(order)}
+        vectors = tuple(replace(self.made[i], scale_group=place[self.made[i].scale_group]) for i in order)
+        return vectors, tuple(replace(output, formula=_moved(output.formula, place)) for output in outputs)
+
+    def _mean(self, argument: Expr, condition: Field | None) -> MeanOf:
+        certain = not nullable(argument) and argument.type is SqlType.BIGINT
+        kind = VectorKind.ROWS if certain else VectorKind.VALID
+        count = self.add(kind, None if certain else argument, condition)
+        total = self.add(VectorKind.CENTRED, argument, condition)
+        old, new = self.made[total].scale_group, self.made[count].scale_group
+        self.made = [replace(v, scale_group=new) if v.scale_group == old else v for v in self.made]
+        return MeanOf(total, count, self.made[total].centre)
+
+    def _vector(self, kind: VectorKind, argument: Expr | None, condition: Field | None) -> Vector:
+        value = None if argument is None else self.held[argument]
+        lower, upper, centre, whole = 0.0, 1.0, 0.0, True
+        if argument is not None and kind in (VectorKind.SUM, VectorKind.CENTRED):
+            bounds = range_of(argument)
+            lower, upper, whole = bounds.lower, bounds.upper, argument.type is not SqlType.DOUBLE
+            centre = self._centre(argument, whole) if kind is VectorKind.CENTRED else 0.0
+        text = kind.value if value is None else f"{kind}({plain_text(argument)})" if argument is not None else kind.value
+        return Vector(kind, value, condition, lower, upper, centre, whole, len(self.made), text)
+
+    def _centre(self, argument: Expr, whole: bool) -> float:
+        """Take the steward's typical value, else the middle of the range: public either way."""
+        bounds = range_of(argument)
+        origin = argument.field.origin if isinstance(argument, Ref) else None
+        table = self.catalog.table(origin.table) if origin is not None else None
+        column = table.column(origin.column) if table is not None and origin is not None else None
+        centre = (bounds.lower + bounds.upper) / 2
+        if column is not None and column.centre is not None:
+            centre = min(max(column.centre, bounds.lower), bounds.upper)
+        return float(round(centre)) if whole else centre
+
+    def _text(self, vector: Vector) -> str:
+        value = "" if vector.value is None else self.canon.names[vector.value.id]
+        where = "" if vector.condition is None else f" filter {self.canon.names[vector.condition.id]}"
+        summed = vector.kind in (VectorKind.SUM, VectorKind.CENTRED)
+        ends = f" in [{vector.lower!r}, {vector.upper!r}] about {vector.centre!r}" if summed else ""
+        return f"{vector.kind}({value}){where}{ends}"
+
+
+def _moved(formula: Formula, place: Mapping[int, int]) -> Formula:
+    if isinstance(formula, MeanOf):
+        return replace(formula, total=place[formula.total], count=place[formula.count])
+    return replace(formula, vector=place[formula.vector])
