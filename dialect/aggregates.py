@@ -31,7 +31,6 @@ class Aggregate:
     at_boundary: bool = False
 
 
-
 AGGREGATES: dict[str, Aggregate] = {
     a.name: a
     for a in (
@@ -74,10 +73,23 @@ NODES: dict[type[exp.Expression], str] = {
 }
 
 # aggregates that the parser does not know as such
-UNTYPED = {"product", "entropy", "list", "string_agg", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg"}
+UNTYPED = {
+    "product",
+    "entropy",
+    "list",
+    "string_agg",
+    "histogram",
+    "kurtosis",
+    "skewness",
+    "favg",
+    "fsum",
+    "bitstring_agg",
+}
 
 
-def inside_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, grain: int) -> str:
+def inside_sql(
+    aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, grain: int
+) -> str:
     """Write an aggregate over one person's rows so that neither threads nor row order can move it."""
     where = f" FILTER (WHERE {condition})" if condition else ""
     if aggregate.name in {"sum", "avg"}:
@@ -121,5 +133,7 @@ def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: in
         return None
     bounds = range_of(arguments[0])
     if aggregate.name == "sum":
-        return Bounds(min(0.0, bounds.lower * max_rows), max(0.0, bounds.upper * max_rows)) if known(bounds) else UNKNOWN
+        return (
+            Bounds(min(0.0, bounds.lower * max_rows), max(0.0, bounds.upper * max_rows)) if known(bounds) else UNKNOWN
+        )
     return bounds

@@ -18,14 +18,16 @@ SCALED_BITS = 20  # after scaling, C is at least 2^20 released grains: truncatio
 
 def bound(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> Bounding:
     """Decide how every vector of a plan is kept within its norm, and why."""
-    max_groups = None if plan.key_set is not None else _perfect_square(declared_max_groups(plan, catalog))
+    max_groups = None if plan.key_set is not None else _max_groups(plan, catalog)
     bounds = [_one(plan, vector, catalog, key_count, max_groups) for vector in plan.vectors]
     return Bounding(tuple(_alike(plan, bounds)), max_groups)
 
 
-def _perfect_square(groups: int) -> int:
-    """Round L0 up to a square: sqrt(L0), the price, is a whole number then, and nothing is lost."""
-    return (math.isqrt(groups - 1) + 1) ** 2
+def _max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
+    """Choose L0, rounded up to a square: sqrt(L0), the price, is a whole number then, and nothing is lost."""
+    if plan.one_group_per_person or plan.one_row_per_person:
+        return 1
+    return (math.isqrt(declared_max_groups(plan, catalog) - 1) + 1) ** 2
 
 
 def _one(
@@ -77,7 +79,8 @@ def value_bits(vector: Vector, norm: float) -> int:
 
 def _within(vector: Vector, limit: float, why: str) -> VectorBound:
     bits = value_bits(vector, limit)
-    fraction = 0 if float(limit).is_integer() or bits > 0 else SCALED_BITS - max(0, math.floor(math.log2(limit)))
+    whole = float(limit).is_integer() or vector.kind is not VectorKind.PERSONS
+    fraction = 0 if whole else SCALED_BITS - math.floor(math.log2(limit))
     grains = math.ceil(limit * 2.0 ** (bits + fraction))
     return VectorBound(Rule.WITHIN, limit, bits, math.ceil(limit * 2.0**bits), fraction, grains, why)
 

@@ -11,13 +11,38 @@ from dataclasses import dataclass, replace
 
 from dialect import facts as known_facts
 from dialect.catalog import ColumnOf, SqlType, ValueList, ValueRange
-from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, children, conjunction, expand, fields_of, rebuild
+from dialect.expressions import (
+    Call,
+    Case,
+    Expr,
+    Field,
+    Literal,
+    Origin,
+    Ref,
+    children,
+    conjunction,
+    expand,
+    fields_of,
+    rebuild,
+)
 from dialect.functions import function
 from dialect.inference import computed_field, nullable
 from dialect.literals import stored_literal
 from dialect.private_plan import KeySet, KeySource
 from dialect.reading import Reading
-from dialect.relations import Distinct, Filter, Join, Padded, PerPerson, Project, Public, Scan, Series, Values
+from dialect.relations import (
+    Distinct,
+    Filter,
+    Join,
+    Padded,
+    PerPerson,
+    Project,
+    Public,
+    Scan,
+    Series,
+    Values,
+    with_null_row,
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +139,9 @@ def _own_list(expr: Expr, facts: Sequence[Expr], reading: Reading) -> PublicList
     if isinstance(expr, Ref) and expr.field.public is not None:
         public = expr.field.public
         pairs = ((expr, expr), *((Ref(f), Ref(f)) for f in public.fields if f != expr.field))
-        return PublicList(tuple(sorted(pairs, key=lambda p: p[0].field.id)), KeySource(public, _table_name(public), True))
+        return PublicList(
+            tuple(sorted(pairs, key=lambda p: p[0].field.id)), KeySource(public, _table_name(public), True)
+        )
     pinned = known_facts.listed(expr, facts)
     if pinned is not None:
         return _listed(expr, pinned, "a condition of the question", True, reading)
@@ -152,7 +179,11 @@ def _column_of(expr: Ref, domain: ColumnOf, reading: Reading) -> PublicList:
     assert table is not None  # noqa: S101  the catalog reader checks it
     column = table.column(domain.column)
     assert column is not None  # noqa: S101
-    fields = tuple(Field(reading.fresh(), c.name, c.type, c.nullable) for c in table.columns if c.visible)
+    fields = tuple(
+        Field(reading.fresh(), c.name, c.type, c.nullable, origin=Origin(table.name, c.name))
+        for c in table.columns
+        if c.visible
+    )
     wanted = next(f for f in fields if f.name == domain.column)
     relation = Public(Distinct(Public(Scan(table, fields), fields), (wanted,)), (wanted,))
     return PublicList(((expr, Ref(wanted)),), KeySource(relation, f"{domain.table}.{domain.column}", False))
@@ -161,9 +192,9 @@ def _column_of(expr: Ref, domain: ColumnOf, reading: Reading) -> PublicList:
 def _padded(found: PublicList, with_null: bool) -> PublicList:
     if not with_null:
         return found
-    relation = found.source.relation
-    padded = Public(Padded(relation), relation.fields)
-    return replace(found, source=replace(found.source, relation=padded))
+    padded = with_null_row(found.source.relation)
+    ((expr, _),) = found.stands_for
+    return PublicList(((expr, Ref(padded.fields[0])),), replace(found.source, relation=padded))
 
 
 def _intrinsic(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
@@ -185,7 +216,11 @@ def _time_steps(expr: Call, name: str, facts: Sequence[Expr], reading: Reading) 
     closed = ends is not None
     if ends is None and isinstance(moment, Ref) and isinstance(moment.field.domain, ValueRange):
         domain = moment.field.domain
-        upper = f"{domain.upper} 23:59:59" if moment.type is SqlType.TIMESTAMP and len(str(domain.upper)) == 10 else domain.upper
+        upper = (
+            f"{domain.upper} 23:59:59"
+            if moment.type is SqlType.TIMESTAMP and len(str(domain.upper)) == 10
+            else domain.upper
+        )
         ends = (stored_literal(domain.lower, moment.type), stored_literal(upper, moment.type))
     if ends is None:
         return None
@@ -196,9 +231,7 @@ def _time_steps(expr: Call, name: str, facts: Sequence[Expr], reading: Reading) 
     return found if closed or not nullable(moment) else _padded(found, True)
 
 
-def _series(
-    expr: Expr, lower: Expr, upper: Expr, step: str, what: str, closed: bool, reading: Reading
-) -> PublicList:
+def _series(expr: Expr, lower: Expr, upper: Expr, step: str, what: str, closed: bool, reading: Reading) -> PublicList:
     field = Field(reading.fresh(), None, expr.type, nullable=False)
     relation = Public(Series(lower, upper, step, field), (field,))
     return PublicList(((expr, Ref(field)),), KeySource(relation, what, closed))

@@ -78,7 +78,11 @@ def _just_below(end: Literal) -> Literal:
     if end.type is SqlType.BIGINT and isinstance(end.value, int):
         return stored_literal(end.value - 1, SqlType.BIGINT)
     if end.type is SqlType.DATE:
-        return stored_literal((date.fromisoformat(str(end.value)) - timedelta(days=1)).isoformat() + " 23:59:59.999999", SqlType.TIMESTAMP)
+        return stored_literal(
+            (date.fromisoformat(str(end.value)) - timedelta(days=1)).isoformat() + " 23:59:59.999999", SqlType.TIMESTAMP
+        )
     from datetime import datetime
 
-    return stored_literal((datetime.fromisoformat(str(end.value)) - timedelta(microseconds=1)).isoformat(sep=" "), SqlType.TIMESTAMP)
+    return stored_literal(
+        (datetime.fromisoformat(str(end.value)) - timedelta(microseconds=1)).isoformat(sep=" "), SqlType.TIMESTAMP
+    )

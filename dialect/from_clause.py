@@ -101,7 +101,9 @@ def _renamed(columns: tuple[Column, ...], node: exp.Expression) -> tuple[Column,
     names = [part.name.lower() for part in alias.args.get("columns") or ()] if alias is not None else []
     if len(names) > len(columns):
         raise refusal(Code.COLUMN, "There are more names than columns.", "give one name per column", node)
-    return tuple((new or old, f) for new, (old, f) in zip(names + [""] * (len(columns) - len(names)), columns, strict=True))
+    return tuple(
+        (new or old, f) for new, (old, f) in zip(names + [""] * (len(columns) - len(names)), columns, strict=True)
+    )
 
 
 def _values(node: exp.Values, reading: Reading) -> _Part:
@@ -131,9 +133,7 @@ def _constant(node: exp.Expression) -> Literal:
 _SIDES = {"": "inner", "INNER": "inner", "LEFT": "left", "CROSS": "cross"}
 
 
-def _join(
-    left: Relation, scope: Scope, node: exp.Join, reading: Reading, queries: Queries
-) -> tuple[Relation, Scope]:
+def _join(left: Relation, scope: Scope, node: exp.Join, reading: Reading, queries: Queries) -> tuple[Relation, Scope]:
     only(node, "this", "on", "using", "side", "kind", code=Code.JOIN)
     side = node.side.upper() or node.kind.upper().replace("OUTER", "")
     if side not in _SIDES or (node.side and node.kind.upper() not in {"", "OUTER"}):

@@ -81,13 +81,17 @@ def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Sel
     only(tree, *_CLAUSES)
     for clause in ("qualify", "windows"):
         if tree.args.get(clause):
-            raise refusal(Code.WINDOW, "Window functions are not built yet.", "GROUP BY in a subquery", tree.args[clause])
+            raise refusal(
+                Code.WINDOW, "Window functions are not built yet.", "GROUP BY in a subquery", tree.args[clause]
+            )
     source, scope = from_clause(tree, reading, environment)
     if tree.args.get("where"):
         where = tree.args["where"].this
         source = rules.keep(source, condition(where, RowNames(scope)), where)
     items = select_items(tree, scope)
-    selected = grouped(tree, items, source, scope, reading) if is_grouped(tree, items) else rowwise(
-        tree, items, source, scope, reading
+    selected = (
+        grouped(tree, items, source, scope, reading)
+        if is_grouped(tree, items)
+        else rowwise(tree, items, source, scope, reading)
     )
     return Selected(*selected)

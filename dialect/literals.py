@@ -48,7 +48,9 @@ def number(node: exp.Literal) -> Literal:
 def interval(node: exp.Interval) -> Literal:
     """Read a constant interval of one unit."""
     inner = node.this.unnest() if node.this is not None else None
-    text = f"{inner.this if isinstance(inner, exp.Literal) else ''} {node.args['unit'] if node.args.get('unit') else ''}"
+    text = (
+        f"{inner.this if isinstance(inner, exp.Literal) else ''} {node.args['unit'] if node.args.get('unit') else ''}"
+    )
     found = _SPAN.match(text)
     if not found or found[2].lower() not in _SPAN_UNITS:
         raise refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
@@ -80,7 +82,9 @@ def _finite(text: str) -> float | None:
 
 
 _READERS = {
-    SqlType.DATE: lambda text: datetime.fromisoformat(text).date().isoformat() if len(text) > 10 else date.fromisoformat(text).isoformat(),
+    SqlType.DATE: lambda text: (
+        datetime.fromisoformat(text).date().isoformat() if len(text) > 10 else date.fromisoformat(text).isoformat()
+    ),
     SqlType.TIMESTAMP: _timestamp,
     SqlType.TIME: lambda text: time.fromisoformat(text).isoformat(),
     SqlType.BIGINT: int,

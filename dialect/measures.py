@@ -69,7 +69,9 @@ def _value(node: exp.Expression, names: RowNames) -> Expr:
     return scalar(node, names)
 
 
-def _conditional(name: str, arguments: tuple[Expr, ...], test: Expr | None) -> tuple[str, tuple[Expr, ...], Expr | None]:
+def _conditional(
+    name: str, arguments: tuple[Expr, ...], test: Expr | None
+) -> tuple[str, tuple[Expr, ...], Expr | None]:
     """Write COUNT_IF(x) and COUNT(CASE WHEN x THEN person END) as a plain count with a FILTER."""
     if name == "count_if" and arguments and arguments[0].type is SqlType.BOOLEAN:
         return "count_star", (), _both(test, arguments[0])

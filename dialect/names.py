@@ -83,7 +83,9 @@ def column_name(node: exp.Column) -> tuple[str, str | None]:
 def refuse_rowless(node: exp.Expression) -> None:
     """Refuse windows, subqueries and rows where an expression stands."""
     if isinstance(node, exp.Window):
-        raise refusal(Code.WINDOW, "Window functions are not built yet.", "a GROUP BY of the person in a subquery", node)
+        raise refusal(
+            Code.WINDOW, "Window functions are not built yet.", "a GROUP BY of the person in a subquery", node
+        )
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(
             Code.SUBQUERY, "A subquery can't stand inside an expression yet.", "put it into FROM and join it", node

@@ -60,7 +60,10 @@ def _check_tokens(words: list[tokens.Token]) -> None:
         prefixes = prefixes + 1 if word.token_type.name in _PREFIXES else 0
         if nesting > MAX_NESTING or prefixes > MAX_NESTING:
             raise Refusal(
-                Code.COMPLEX, f"More than {MAX_NESTING} levels are nested here.", _SHORTER, Span(word.start, word.end + 1)
+                Code.COMPLEX,
+                f"More than {MAX_NESTING} levels are nested here.",
+                _SHORTER,
+                Span(word.start, word.end + 1),
             )
 
 

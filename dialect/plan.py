@@ -32,6 +32,9 @@ from dialect.relations import (
 from dialect.vectors import Vectors
 
 
+_TOO_FINE = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL, SqlType.DOUBLE)
+
+
 @dataclass
 class _Planning:
     reading: Reading
@@ -113,6 +116,8 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     structure = canon.relation(source)
     keys = sorted(boundary.keys, key=lambda f: canon.names[f.id])
     listed = key_set(keys, source, reading)
+    if listed is None:
+        _check_private_keys(keys)
     collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon)
     outputs = [Output(measure.field, collected.formula(measure)) for measure in boundary.measures]
     if listed is None or not outputs:
@@ -131,6 +136,16 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
         f" vectors {'; '.join(sorted(collected.texts))}",
     )
     return made, outputs_in_order
+
+
+def _check_private_keys(keys: Sequence[Field]) -> None:
+    """Refuse private keys that are different for almost every row: none would reach a threshold."""
+    for key in keys:
+        if key.type in _TOO_FINE:
+            text = plain_text(expand(Ref(key)))
+            cure = f"date_trunc('hour', {text}) with WHERE {text} >= TIMESTAMP '...' AND {text} < TIMESTAMP '...'"
+            hint = cure if key.type is not SqlType.DOUBLE else f"floor({text} / 10) with WHERE {text} BETWEEN 0 AND 100"
+            raise Refusal(Code.KEY, f"{text} has a value of its own in almost every row.", hint)
 
 
 def _is_private(name: str, reading: Reading) -> bool:

@@ -12,6 +12,8 @@ from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
 from dialect.parse import span_of
 
+MAX_FIELDS = 5_000  # fields of all relations: a CTE that is used many times is read many times
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -22,8 +24,11 @@ class Reading:
     ids: Iterator[int] = field(default_factory=count)
 
     def fresh(self) -> str:
-        """Make a field id that nothing else in this question has."""
-        return f"c{next(self.ids)}"
+        """Make a field id that nothing else in this question has; refuses questions that need too many."""
+        number = next(self.ids)
+        if number >= MAX_FIELDS:
+            raise Refusal(Code.COMPLEX, "The question uses its subqueries too often.", "name each subquery once")
+        return f"c{number}"
 
 
 def refusal(code: Code, why: str, hint: str, node: exp.Expression | None = None) -> Refusal:

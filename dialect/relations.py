@@ -12,7 +12,7 @@ A relation is an operator (how its rows are made) under one of the three kinds. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 
 from dialect.catalog import Table
@@ -151,19 +151,7 @@ class Sort:
 
 
 Operator = (
-    Scan
-    | Values
-    | Series
-    | Filter
-    | Project
-    | Join
-    | Group
-    | Boundary
-    | ReleaseScan
-    | Distinct
-    | Cut
-    | Padded
-    | Sort
+    Scan | Values | Series | Filter | Project | Join | Group | Boundary | ReleaseScan | Distinct | Cut | Padded | Sort
 )
 
 
@@ -213,3 +201,9 @@ def sources(relation: Relation) -> tuple[Relation, ...]:
     if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Sort):
         return (operator.source,)
     return ()
+
+
+def with_null_row(public: Public) -> Public:
+    """Add one row of NULLs to a public relation."""
+    fields = tuple(replace(f, nullable=True) for f in public.fields)
+    return Public(Padded(public), fields)

@@ -20,13 +20,13 @@ from dialect.relations import (
     Distinct,
     Filter,
     Join,
-    Padded,
     PerPerson,
     Project,
     Public,
     Relation,
     Released,
     Scan,
+    with_null_row,
 )
 
 How = OneOf["inner", "left", "cross"]
@@ -142,9 +142,7 @@ def distinct(relation: Relation, keys: list[Field], node: exp.Expression) -> Rel
                 node,
             )
         one_row = all(f.of_person or f.is_person for f in unique)
-        return replace(
-            relation, operator=Distinct(relation, unique), fields=unique, one_row_per_person=one_row
-        )
+        return replace(relation, operator=Distinct(relation, unique), fields=unique, one_row_per_person=one_row)
     released = tuple(replace(f, definition=None) for f in unique)
     return replace(relation, operator=Distinct(relation, unique), fields=released)
 
@@ -183,8 +181,11 @@ def _join_public(left: Relation, right: Relation, how: How, condition: Expr, nod
     assert isinstance(public, Public)  # noqa: S101
     settled = _determined(public.fields, condition, public)
     if how == "left":
-        padded = Public(Padded(public), public.fields)
-        public_fields = tuple(replace(f, nullable=True, public=padded) for f in settled)
+        padded = with_null_row(public)
+        exact = len(_pinned(public.fields, condition)) == len(conjuncts(condition))
+        public_fields = tuple(
+            replace(f, nullable=True, public=padded, of_person=f.of_person and exact) for f in settled
+        )
     else:
         public_fields = settled
     fields = left.fields + public_fields if person is left else public_fields + right.fields
@@ -235,7 +236,12 @@ def _join_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, 
             f"... JOIN ... USING ({left.person.name or 'person'})",
             node,
         )
-    nulls = right.fields if how == "inner" else tuple(replace(f, nullable=True) for f in right.fields)
+    alone = len(conjuncts(condition)) == 1  # with further conditions a row's partner depends on the row
+    nulls = (
+        right.fields
+        if how == "inner"
+        else tuple(replace(f, nullable=True, of_person=f.of_person and alone) for f in right.fields)
+    )
     facts = left.facts + (right.facts + _facts(condition) if how == "inner" else ())
     single = left.one_row_per_person or right.one_row_per_person
     sides = (left, right) if single else (_cut(left), _cut(right))

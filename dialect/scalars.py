@@ -280,7 +280,11 @@ def _case(node: exp.Expression, names: Names) -> Expr:
     subject = None if node.args.get("this") is None else scalar(node.this, names)
     branches = []
     for branch in node.args["ifs"]:
-        test = condition(branch.this, names) if subject is None else call("=", [subject, scalar(branch.this, names)], branch)
+        test = (
+            condition(branch.this, names)
+            if subject is None
+            else call("=", [subject, scalar(branch.this, names)], branch)
+        )
         branches.append((test, scalar(branch.args["true"], names)))
     otherwise = NULL if node.args.get("default") is None else scalar(node.args["default"], names)
     return case(branches, otherwise, node)
@@ -312,7 +316,9 @@ def _cast(node: exp.Expression, names: Names) -> Expr:
     if value.type in (target, SqlType.NULL):
         return value
     if value.type is SqlType.VARCHAR:
-        raise refusal(Code.FUNC, "Stored text can't be cast to another type.", "declare the column with that type", node)
+        raise refusal(
+            Code.FUNC, "Stored text can't be cast to another type.", "declare the column with that type", node
+        )
     return call(f"to_{target.lower()}", [value], node)
 
 

@@ -192,5 +192,3 @@ def _count(tree: exp.Select, clause: str) -> int | None:
     if not isinstance(value, exp.Literal) or value.is_string or not value.this.isdigit():
         raise refusal(Code.PARAM, f"{clause.upper()} takes a whole number.", f"{clause.upper()} 10", node)
     return int(value.this)
-
-

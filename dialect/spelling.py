@@ -95,7 +95,9 @@ ALIASES = {"weekday": "dayofweek", "power": "pow", "ceiling": "ceil", "prefix": 
 
 TYPES = {
     "BOOLEAN": SqlType.BOOLEAN,
-    **dict.fromkeys(("TINYINT", "SMALLINT", "INT", "BIGINT", "UTINYINT", "USMALLINT", "UINT", "UBIGINT"), SqlType.BIGINT),
+    **dict.fromkeys(
+        ("TINYINT", "SMALLINT", "INT", "BIGINT", "UTINYINT", "USMALLINT", "UINT", "UBIGINT"), SqlType.BIGINT
+    ),
     **dict.fromkeys(("FLOAT", "DOUBLE", "DECIMAL"), SqlType.DOUBLE),
     **dict.fromkeys(("TEXT", "VARCHAR"), SqlType.VARCHAR),
     "DATE": SqlType.DATE,

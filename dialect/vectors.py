@@ -73,7 +73,9 @@ class Vectors:
             bounds = range_of(argument)
             lower, upper, whole = bounds.lower, bounds.upper, argument.type is not SqlType.DOUBLE
             centre = self._centre(argument, whole) if kind is VectorKind.CENTRED else 0.0
-        text = kind.value if value is None else f"{kind}({plain_text(argument)})" if argument is not None else kind.value
+        text = (
+            kind.value if value is None else f"{kind}({plain_text(argument)})" if argument is not None else kind.value
+        )
         return Vector(kind, value, condition, lower, upper, centre, whole, len(self.made), text)
 
     def _centre(self, argument: Expr, whole: bool) -> float:

@@ -41,7 +41,9 @@ def name(identifier: str) -> str:
 def write_expr(expr: Expr) -> str:
     """Write an expression over columns that are named by their field ids."""
     if weight(expr) > MAX_TEXT:
-        raise Refusal(Code.COMPLEX, "An expression becomes too long when it is made safe.", "compute parts in a subquery")
+        raise Refusal(
+            Code.COMPLEX, "An expression becomes too long when it is made safe.", "compute parts in a subquery"
+        )
     return _written(expr)
 
 

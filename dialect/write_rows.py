@@ -51,7 +51,9 @@ def _read(*exprs: Expr) -> Needed:
 def _scan(scan: Scan, needed: Needed, target: Target) -> str:
     kept = _kept(scan.fields, needed)
     columns = _columns([f"{_stored(scan, f)} AS {f.id}" for f in kept])
-    where = "".join(f" WHERE {name(f.origin.column)} IS NOT NULL" for f in kept if f.is_person and f.nullable and f.origin)
+    where = "".join(
+        f" WHERE {name(f.origin.column)} IS NOT NULL" for f in kept if f.is_person and f.nullable and f.origin
+    )
     return f"SELECT {columns} FROM {target.addresses[scan.table.name]}{where}"
 
 
@@ -76,7 +78,10 @@ def _values(values: Values, needed: Needed, target: Target) -> str:
     del target
     if not values.fields:
         return "SELECT 1 AS nothing"
-    rows = ", ".join("(" + ", ".join(quote(Literal(c.value, f.type)) for c, f in zip(row, values.fields, strict=True)) + ")" for row in values.rows)
+    rows = ", ".join(
+        "(" + ", ".join(quote(Literal(c.value, f.type)) for c, f in zip(row, values.fields, strict=True)) + ")"
+        for row in values.rows
+    )
     names = ", ".join(f.id for f in values.fields)
     return f"SELECT {_columns([f.id for f in _kept(values.fields, needed)])} FROM (VALUES {rows}) AS v({names})"
 
@@ -121,7 +126,9 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
     read = [expr for m in measures for expr in (*m.arguments, *((m.condition,) if m.condition is not None else ()))]
     source = write_rows(operator.source, frozenset(operator.keys) | _read(*read), target)
     inside = isinstance(operator.source, PerPerson)
-    columns = [f.id for f in _kept(operator.keys, needed)] + [f"{_measure(m, inside)} AS {m.field.id}" for m in measures]
+    columns = [f.id for f in _kept(operator.keys, needed)] + [
+        f"{_measure(m, inside)} AS {m.field.id}" for m in measures
+    ]
     by = f" GROUP BY {', '.join(f.id for f in operator.keys)}" if operator.keys else ""
     return f"SELECT {_columns(columns) if columns else '1 AS nothing'} FROM ({source}) AS g{by}"
 
@@ -198,4 +205,3 @@ _WRITERS = {
     Sort: _sort,
     ReleaseScan: _release,
 }
-

@@ -1,0 +1,52 @@
+"""SQL text -> PrivatePlan -> bounded SQL. Knows SQL, and neither money nor data.
+
+    text        parse    syntax tree      one statement, within limits
+    tree        kinds    typed relations  Public | PerPerson | Released: whose rows
+    relations   plan     Question         releases to make, and the part over them
+    plan        bound    Bounding         one rule and one norm per vector, with the reason
+    both        render   BoundedSql       exact integers per group; the person is gone
+
+`read` strings the first three, `write` is the last.
+"""
+
+from __future__ import annotations
+
+
+from dialect.bound import bound
+from dialect.catalog import Catalog
+from dialect.errors import CatalogError, Code, DialectError, Refusal, Span
+from dialect.kinds import kinds
+from dialect.parse import parse
+from dialect.plan import plan
+from dialect.private_plan import Admission, BoundedSql, Bounding, PrivatePlan, Question, Target
+from dialect.reading import Reading
+from dialect.render import render
+
+__all__ = [
+    "Admission",
+    "BoundedSql",
+    "Bounding",
+    "Catalog",
+    "CatalogError",
+    "Code",
+    "DialectError",
+    "PrivatePlan",
+    "Question",
+    "Refusal",
+    "Span",
+    "Target",
+    "bound",
+    "read",
+    "write",
+]
+
+
+def read(sql: str, catalog: Catalog) -> Question:
+    """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
+    reading = Reading(catalog, sql)
+    return plan(kinds(parse(sql), reading), reading)
+
+
+def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:
+    """Write the bounded SQL of one release for a backend."""
+    return render(plan, bounds, target, admission)

@@ -1,0 +1,236 @@
+"""PrivatePlan and Bounding -> bounded SQL: exact integers per group, one person's influence cut (`proofs.md#render`).
+
+source    rows of people, with keys, values and conditions
+partials  one row per (person, group): the person's exact integers there
+chosen    the same, at most L0 groups per person (private keys only)
+factors   one row per admitted person: by how much the whole vector is scaled (where anything is)
+sums      one row per group: the person is gone
+answer    one row per public key, zeros included, in public order
+"""
+
+from __future__ import annotations
+
+from dialect.catalog import SqlType
+from dialect.errors import Code, Refusal
+from dialect.expressions import Field, Literal
+from dialect.private_plan import (
+    Admission,
+    BoundedSql,
+    Bounding,
+    KeySet,
+    PrivatePlan,
+    Rule,
+    Target,
+    Vector,
+    VectorBound,
+    VectorKind,
+)
+from dialect.write_expr import MAX_TEXT, name, quote
+from dialect.write_rows import write_rows
+
+LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
+LARGEST_SUM = 2**63 - 1
+SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm
+SALT = 7046029254386353131  # spreads the order of groups over persons; needs no secrecy
+
+
+def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
+    """Write the bounded SQL of a plan for DuckDB."""
+    scaled = any(bound.rule is Rule.SCALE for bound in bounds.vectors)
+    parts = [("source", False, _source(plan, target))]
+    if plan.key_set is not None and plan.keys:
+        parts.append(("keys", True, _keys(plan.key_set, target)))
+    parts.append(("partials", scaled, _partials(plan, bounds)))
+    if admission is not None:
+        parts.append(("admitted", False, _admitted(admission, target)))
+    if bounds.max_groups is not None:
+        parts.append(("chosen", True, _chosen(plan, bounds.max_groups, admission)))
+    if scaled:
+        parts.append(("factors", False, _factors(plan, bounds, admission)))
+    parts.append(("sums", False, _sums(plan, bounds, admission, scaled)))
+    ctes = ",\n".join(f"{cte} AS {'MATERIALIZED ' if kept else ''}({text})" for cte, kept, text in parts)
+    text = f"WITH {ctes}\n{_answer(plan, bounds)}"
+    if len(text) > MAX_TEXT:
+        raise Refusal(Code.COMPLEX, "The question becomes too long when it is made safe.", "ask for less at once")
+    return BoundedSql(text, len(plan.keys), len(plan.vectors))
+
+
+def _source(plan: PrivatePlan, target: Target) -> str:
+    needed = {plan.source.person, *(key.field for key in plan.keys)}
+    for vector in plan.vectors:
+        needed |= {f for f in (vector.value, vector.condition) if f is not None}
+    return write_rows(plan.source, needed, target)
+
+
+def _keys(key_set: KeySet, target: Target) -> str:
+    columns = ", ".join(f"{f.id} AS k{position}" for position, f in enumerate(key_set.keys))
+    return f"SELECT {columns} FROM ({write_rows(key_set.relation, key_set.keys, target)}) AS k"
+
+
+def _key_columns(plan: PrivatePlan) -> str:
+    return "".join(f", k{position}" for position in range(len(plan.keys)))
+
+
+def _partials(plan: PrivatePlan, bounds: Bounding) -> str:
+    """One row per (person, group)."""
+    keys = "".join(f", {key.field.id} AS k{position}" for position, key in enumerate(plan.keys))
+    pairs = list(zip(plan.vectors, bounds.vectors, strict=True))
+    totals = ", ".join(f"{_part(vector, bound)} AS v{i}" for i, (vector, bound) in enumerate(pairs))
+    text = f"SELECT {plan.source.person.id} AS person{keys}, {totals} FROM source GROUP BY ALL"
+    capped = ", ".join(_capped(f"v{i}", vector, bound) for i, (vector, bound) in enumerate(pairs))
+    text = f"SELECT person{_key_columns(plan)}, {capped} FROM ({text}) AS p"
+    if plan.key_set is None or plan.key_set.closed or not plan.keys:
+        return text
+    same = " AND ".join(_same_key("p", i, f) for i, f in enumerate(plan.key_set.keys))
+    return f"{text} SEMI JOIN keys ON {same}"
+
+
+def _part(vector: Vector, bound: VectorBound) -> str:
+    """Write one person's exact number in one group, in grains."""
+    where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
+    value = None if vector.value is None else vector.value.id
+    if vector.kind is VectorKind.PERSONS:
+        test = f"count({value or '*'}){where} > 0" if value or where else None
+        return "CAST(1 AS BIGINT)" if test is None else f"CASE WHEN {test} THEN CAST(1 AS BIGINT) END"
+    if vector.kind is VectorKind.ROWS:
+        return f"count({value or '*'}){where}"
+    if vector.kind is VectorKind.VALID:
+        double = vector.value is not None and vector.value.type is SqlType.DOUBLE
+        counted = f"CASE WHEN isfinite({value}) THEN 1 END" if double else str(value)
+        return f"count({counted}){where}"
+    return f"sum({_grains(vector, bound)}){where}"
+
+
+def _grains(vector: Vector, bound: VectorBound) -> str:
+    """Write one row's value: clamped outside the expression, less the centre, rounded to grains."""
+    assert vector.value is not None  # noqa: S101  sums have a value
+    value = vector.value.id
+    double = vector.value.type is SqlType.DOUBLE or not vector.whole
+    lower, upper = (_number(end, double) for end in (vector.lower, vector.upper))
+    clamped = f"CASE WHEN {value} > {upper} THEN {upper} WHEN {value} < {lower} THEN {lower} ELSE {value} END"
+    if not double and bound.value_bits == 0:
+        centre = f" - {int(vector.centre)}" if vector.centre else ""
+        return f"CAST({clamped} AS BIGINT){centre}"
+    if double:
+        clamped = f"CASE WHEN isfinite({value}) THEN greatest({lower}, least({upper}, {value})) END"
+    centre = f" - {_number(vector.centre, True)}" if vector.centre else ""
+    return f"CAST(round(({clamped}{centre}) * {_number(2.0**bound.value_bits, True)}) AS BIGINT)"
+
+
+def _number(value: float, double: bool) -> str:
+    return quote(Literal(value if double else int(value), SqlType.DOUBLE if double else SqlType.BIGINT))
+
+
+def _capped(part: str, vector: Vector, bound: VectorBound) -> str:
+    """Keep a person's number so small that its square fits 64 bits; where nothing is squared, 63 bits do."""
+    if vector.kind is VectorKind.PERSONS:
+        return part
+    largest = LARGEST_PART if bound.rule is not Rule.WITHIN else LARGEST_SUM
+    if vector.kind in (VectorKind.ROWS, VectorKind.VALID):
+        return f"least({part}, {largest}) AS {part}"
+    # greatest and least leave NULL out, and a person without a value must stay NULL
+    return f"CAST({_clamped(part, largest)} AS BIGINT) AS {part}"
+
+
+def _clamped(part: str, largest: int) -> str:
+    return f"CASE WHEN {part} > {largest} THEN {largest} WHEN {part} < -{largest} THEN -{largest} ELSE {part} END"
+
+
+def _admitted(admission: Admission, target: Target) -> str:
+    states = ", ".join(
+        quote(Literal(state, SqlType.BOOLEAN if isinstance(state, bool) else SqlType.VARCHAR))
+        for state in admission.admitted
+    )
+    person, table = name(admission.person), target.addresses[admission.table.name]
+    return f"SELECT {person} AS person FROM {table} WHERE {name(admission.state)} IN ({states})"
+
+
+def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None) -> str:
+    """At most L0 rows per person, by a hash that looks at the person and the group alone."""
+    keys = [f"k{i}" for i in range(len(plan.keys))]
+    order = f"hash(xor(hash({', '.join(['person', *keys])}), CAST({SALT} AS UBIGINT)))"
+    place = f"row_number() OVER (PARTITION BY person ORDER BY {', '.join([order, *keys])})"
+    admitted = " SEMI JOIN admitted USING (person)" if admission is not None else ""
+    return f"SELECT * FROM (SELECT *, {place} AS place FROM partials{admitted}) AS c WHERE place BETWEEN 1 AND {max_groups}"
+
+
+def _from(bounds: Bounding) -> str:
+    return "partials" if bounds.max_groups is None else "chosen"
+
+
+def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -> str:
+    """One row per person: a factor below 1 where a vector's exact norm exceeds C, else NULL."""
+    columns = []
+    for group, members in _scale_groups(plan, bounds):
+        ratios = [_ratio(f"v{i}", bounds.vectors[i]) for i in members]
+        least = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
+        columns.append(f"{least} * {SHRINK} AS f{group}")
+    joined = " JOIN admitted USING (person)" if admission is not None and bounds.max_groups is None else ""
+    return f"SELECT person, {', '.join(columns)} FROM {_from(bounds)}{joined} GROUP BY person"
+
+
+def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, list[int]]]:
+    groups: dict[int, list[int]] = {}
+    for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
+        if bound.rule is Rule.SCALE:
+            groups.setdefault(vector.scale_group, []).append(i)
+    return sorted(groups.items())
+
+
+def _ratio(part: str, bound: VectorBound) -> str:
+    """Write C / norm where the exact sum of squares exceeds C^2, else NULL."""
+    squares = f"sum({part} * {part})"
+    return (
+        f"CASE WHEN {squares} > {bound.norm_grains**2}"
+        f" THEN CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) END"
+    )
+
+
+def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scaled: bool) -> str:
+    """One row per group: the person is gone."""
+    keys = [f"k{i}" for i in range(len(plan.keys))]
+    columns = ", ".join([*keys, *(f"sum({_weighted(i, plan, bounds)}) AS w{i}" for i in range(len(plan.vectors)))])
+    source = _from(bounds)
+    if scaled:
+        source += " JOIN factors USING (person)"
+    elif admission is not None and bounds.max_groups is None:
+        source += " SEMI JOIN admitted USING (person)"
+    by = f" GROUP BY {', '.join(keys)}" if keys else ""
+    return f"SELECT {columns} FROM {source}{by}"
+
+
+def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
+    bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
+    whole = f"v{i} * {step}" if step > 1 else f"v{i}"
+    if bound.rule is Rule.CLAMP:
+        return _clamped(f"v{i}", bound.norm_grains)
+    if bound.rule is not Rule.SCALE:
+        return whole
+    factor = f"f{plan.vectors[i].scale_group}"
+    return f"CASE WHEN {factor} IS NULL THEN {whole} ELSE CAST(trunc(v{i} * ({factor} * {step})) AS BIGINT) END"
+
+
+def _answer(plan: PrivatePlan, bounds: Bounding) -> str:
+    """One row per key in public order; sums narrowed by a clamp, never by a bare cast."""
+    columns = [f"keys.k{i}" if plan.key_set is not None else f"k{i}" for i in range(len(plan.keys))]
+    columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
+    columns += [f"{_narrowed(f'w{i}', bounds.zero_fill)} AS w{i}" for i in range(len(plan.vectors))]
+    order = ", ".join(f"k{i} NULLS LAST" for i in range(len(plan.keys)))
+    if not plan.keys:
+        return f"SELECT {', '.join(columns)} FROM sums"
+    if plan.key_set is None:
+        return f"SELECT {', '.join(columns)} FROM sums ORDER BY {order}"
+    same = " AND ".join(_same_key("sums", i, f) for i, f in enumerate(plan.key_set.keys))
+    how = "LEFT" if bounds.zero_fill else "INNER"
+    return f"SELECT {', '.join(columns)} FROM keys {how} JOIN sums ON {same} ORDER BY {order}"
+
+
+def _same_key(table: str, i: int, key: Field) -> str:
+    return f"keys.k{i} {'IS NOT DISTINCT FROM' if key.nullable else '='} {table}.k{i}"
+
+
+def _narrowed(total: str, zero_fill: bool) -> str:
+    filled = f"coalesce({total}, 0)" if zero_fill else total
+    if not zero_fill:
+        return f"CASE WHEN {filled} IS NOT NULL THEN CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, {filled})) AS BIGINT) END"
+    return f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, {filled})) AS BIGINT)"
