@@ -23,6 +23,7 @@ PLANTED = {
     "sql": ("engine/pipeline.py", "import sqlglot"),
     "duckdb": ("engine/pipeline.py", "import duckdb"),
     "spark": ("engine/pipeline.py", "import pyspark.sql"),
+    "inside-budgets": ("budgets/loss.py", "import budgets.accounts"),
     "ledger": ("engine/pipeline.py", "import sqlalchemy"),
 }
 
