@@ -1,0 +1,17 @@
+"""Question -> answer: the only room that knows both SQL and money.
+
+    text       dialect.read     Question   releases to make, and the part over them
+    plan       prepare          Prepared   bounds, price, SQL, replay key: public facts only
+    price      ledger.charge    Charge     durable; nothing was read yet
+    SQL        backend.run      Exact      integers per group; the person is gone
+    exact      add_noise, keys  Release    noisy integers; stored before they are sent
+    releases   outer, answers   Answer     the question's own columns, with intervals
+
+`Engine.answer` strings them; `Desk` is the one face that gives wire shapes to every door.
+"""
+
+from __future__ import annotations
+
+from engine.desk import Desk, Refused, open_desk
+
+__all__ = ["Desk", "Refused", "open_desk"]

@@ -1,0 +1,1 @@
+"""Backends run bounded SQL and give exact integers."""

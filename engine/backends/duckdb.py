@@ -1,0 +1,118 @@
+"""DuckDB in process: runs bounded SQL on a read-only snapshot, locked down, within limits of memory and time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dialect import BoundedSql, Target
+from engine.errors import ExecutionFailed
+from engine.exact import Exact
+from engine.noise import Int64Vector
+
+# set before anything is attached; what is set later is not inherited by cursors
+LOCKED: Mapping[str, str] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_unsigned_extensions": "false",
+    "python_enable_replacements": "false",
+    "disabled_optimizers": "top_n_window_elimination",  # two to four times slower for bounds by rank otherwise
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one question may use."""
+
+    memory: str = "4GB"
+    threads: int = 2
+    seconds: int = 600
+    temporary: str = "20GB"
+
+
+@dataclass
+class DuckDBBackend:
+    """One locked connection; every question gets a cursor of its own."""
+
+    target: Target
+    _connection: duckdb.DuckDBPyConnection
+    _counts: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def open(
+        cls, files: Mapping[str, str], addresses: Mapping[str, str], scratch: Path, limits: Limits | None = None
+    ) -> DuckDBBackend:
+        """Attach files read-only under their names, then forbid everything that is not reading them."""
+        limits = limits or Limits()
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = duckdb.connect(
+            config={
+                **LOCKED,
+                "memory_limit": limits.memory,
+                "threads": limits.threads,
+                "max_execution_time": limits.seconds * 1000,
+                "temp_directory": str(scratch),
+                "max_temp_directory_size": limits.temporary,
+            }
+        )
+        for alias, path in files.items():
+            connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
+        connection.execute("SET TimeZone='UTC'")
+        connection.execute("SET enable_external_access=false")
+        connection.execute("SET lock_configuration=true")
+        return cls(Target(dict(addresses)), connection)
+
+    def run(self, bounded: BoundedSql) -> Exact:
+        """Run bounded SQL; raises ExecutionFailed, with constant text, for whatever goes wrong."""
+        table = self._table(bounded.text)
+        keys = table.select([f"k{i}" for i in range(bounded.keys)])
+        columns = [table.column(f"w{i}") for i in range(bounded.vectors)]
+        vectors = tuple(_integers(column) for column in columns)
+        missing = tuple(_missing(column) for column in columns)
+        return Exact(keys, vectors, missing)
+
+    def public(self, sql: str) -> pa.Table:
+        """Read public rows; the SQL is generated over public tables only."""
+        return self._table(sql)
+
+    def count(self, sql: str) -> int:
+        """Count public rows, once for each SQL: public tables do not change under an open snapshot."""
+        with self._lock:
+            known = self._counts.get(sql)
+        if known is None:
+            known = int(self._table(f"SELECT count(*) AS n FROM ({sql}) AS t").column("n")[0].as_py())
+            with self._lock:
+                self._counts[sql] = known
+        return known
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _table(self, sql: str) -> pa.Table:
+        cursor = self._connection.cursor()
+        try:
+            return cursor.sql(sql).to_arrow_table()
+        except duckdb.Error:
+            raise ExecutionFailed from None
+        finally:
+            cursor.close()
+
+
+def _integers(column: pa.ChunkedArray) -> Int64Vector:
+    filled = column.fill_null(0) if column.null_count else column
+    whole: Int64Vector = filled.to_numpy().astype(np.int64, copy=True)
+    return whole
+
+
+def _missing(column: pa.ChunkedArray) -> npt.NDArray[np.bool_] | None:
+    return column.is_null().to_numpy() if column.null_count else None

@@ -1,0 +1,189 @@
+"""The engine's one face: wire shapes for HTTP and for use in process alike (docs/answers.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import platformdirs
+import pyarrow as pa
+
+from budgets import Caps, Ledger, LedgerError, Loss, parse_amount
+from dialect import Catalog, DialectError, Refusal, read
+from engine import wire
+from engine.backends.duckdb import DuckDBBackend
+from engine.catalogs import find_catalog
+from engine.errors import DataError, ExecutionFailed
+from engine.explain import explain
+from engine.noise import add_noise
+from engine.pipeline import WINDOWS, Asked, Engine
+from engine.snapshot import snapshot
+
+Progress = Callable[[str, float], None]
+
+
+class Refused(Exception):
+    """A question, catalog or ledger that is refused, as the wire shows it."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        """Keep the wire shape."""
+        super().__init__(f"{problem['code']}: {problem['message']}")
+        self.problem = problem
+
+
+def _quiet(stage: str, fraction: float) -> None:
+    del stage, fraction
+
+
+def open_desk(where: str, *, ledger: str | None = None, progress: Progress | None = None) -> Desk:
+    """Open a catalog by name or file, its data and its ledger.
+
+    `ledger` is a file (made where it is missing) or ":memory:"; without it, one in the user's data folder that belongs
+    to this catalog file. Raises Refused with the file, the key and the cure where something is not as declared.
+    """
+    try:
+        catalog = find_catalog(where)
+        cache = cache_folder()
+        made = snapshot(catalog, cache, progress or _quiet)
+        backend = DuckDBBackend.open(made.files, made.addresses, cache / f"scratch-{os.getpid()}")
+        kept = Ledger.open(ledger or default_ledger(catalog))
+        desk = Desk(Engine(catalog, backend, kept, add_noise))
+        desk.check_caps()
+    except (DialectError, DataError, LedgerError) as error:
+        raise Refused(wire.problem(error, None)) from error
+    return desk
+
+
+def cache_folder() -> Path:
+    """Find the folder for copies of data: PASSERSBY_CACHE, else the user's cache."""
+    chosen = os.environ.get("PASSERSBY_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("passersby")
+
+
+def default_ledger(catalog: Catalog) -> Path:
+    """Name the ledger that belongs to a catalog: one per catalog, in the user's data folder."""
+    chosen = os.environ.get("PASSERSBY_DATA")
+    folder = Path(chosen) if chosen else platformdirs.user_data_path("passersby")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = (
+        catalog.name
+        if catalog.path.endswith("mibici.toml") or "operator-" in catalog.path
+        else str(Path(catalog.path).resolve())
+    )
+    return folder / f"{catalog.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}.ledger"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where questions are handed in."""
+
+    engine: Engine
+
+    def query(
+        self,
+        sql: str,
+        *,
+        client: str,
+        rho: str | None = None,
+        confidence: float | None = None,
+        request_id: str | None = None,
+    ) -> pa.Table:
+        """Answer a question: its shown columns, with the card as JSON in the schema's metadata under b"passersby"."""
+        asked = self._asked(sql, client, rho, confidence, request_id)
+        try:
+            answered = self.engine.answer(sql, asked)
+            return wire.answered(answered, self._remaining(asked, answered.dataset))
+        except (Refusal, LedgerError, ExecutionFailed) as error:
+            raise Refused(wire.problem(error, sql)) from error
+
+    def explain(
+        self, sql: str, *, client: str, rho: str | None = None, confidence: float | None = None
+    ) -> dict[str, Any]:
+        """Say what a question would cost and give, without data and without charge."""
+        asked = self._asked(sql, client, rho, confidence, None)
+        try:
+            explained = explain(self.engine, sql, asked)
+            return wire.explained(explained, self._remaining(asked, explained.dataset))
+        except (Refusal, LedgerError, ExecutionFailed) as error:
+            raise Refused(wire.problem(error, sql)) from error
+
+    def budget(self, client: str | None = None) -> dict[str, Any]:
+        """Show the accounts of every dataset: all clients together, and this client's own."""
+        accounts = []
+        for dataset in self.engine.catalog.datasets:
+            accounts += self._accounts(dataset.name, client)
+        if client is None:
+            own = [view for view in self.engine.ledger.accounts() if view.name.client is not None]
+            accounts += [wire.account(view) for view in own]
+        return {
+            "accounts": accounts,
+            "query_rho": {d.name: float(d.defaults.rho) for d in self.engine.catalog.datasets},
+        }
+
+    def history(self, client: str) -> list[dict[str, Any]]:
+        """List the releases that a client has paid for."""
+        return [wire.paid(release) for release in self.engine.ledger.releases(client)]
+
+    def ledger(self, client: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+        """List ledger rows, oldest first."""
+        return [wire.entry(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
+
+    def tables(self) -> list[dict[str, Any]]:
+        """Say what may be asked about."""
+        return [wire.table(table) for table in self.engine.catalog.tables]
+
+    def rehearse(self, sql: str, *, client: str, rho: str | None = None, confidence: float | None = None) -> pa.Table:
+        """Answer a question for free on rows that are made up from the catalog alone."""
+        from engine.rehearsal import rehearsal  # late: few sessions rehearse
+
+        asked = self._asked(sql, client, rho, confidence, None)
+        try:
+            read(sql, self.engine.catalog)
+            with rehearsal(self.engine.catalog) as stage:
+                answered = stage.answer(sql, asked)
+                return wire.answered(answered, self._remaining(asked, answered.dataset), rehearsal=True)
+        except (Refusal, LedgerError, ExecutionFailed) as error:
+            raise Refused(wire.problem(error, sql)) from error
+
+    def check_caps(self) -> None:
+        """Refuse a catalog whose ceilings were raised above what the ledger holds them to."""
+        for dataset in self.engine.catalog.datasets:
+            self.engine.ledger.check_caps(dataset.name, WINDOWS, self._caps(dataset.name))
+
+    def close(self) -> None:
+        """Close the ledger and the data."""
+        self.engine.ledger.close()
+        self.engine.backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _asked(self, sql: str, client: str, rho: str | None, confidence: float | None, request_id: str | None) -> Asked:
+        try:
+            amount: Fraction | None = None if rho is None else parse_amount(rho, "rho")
+        except LedgerError as error:
+            raise Refused(wire.problem(error, sql)) from error
+        return Asked(client, amount, confidence, request_id)
+
+    def _caps(self, dataset: str) -> Caps:
+        budget = self.engine.catalog.dataset(dataset).budget
+        return Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta))
+
+    def _accounts(self, dataset: str, client: str | None) -> list[dict[str, Any]]:
+        return wire.accounts(self.engine.ledger, dataset, WINDOWS, client, self._caps(dataset))
+
+    def _remaining(self, asked: Asked, dataset: str | None) -> dict[str, Any]:
+        name = dataset or self.engine.catalog.datasets[0].name
+        views = self._accounts(name, asked.client)
+        return {view_of: wire.remaining(view) for view_of, view in zip(("dataset", "client"), views, strict=True)}

@@ -1,0 +1,33 @@
+"""What can go wrong while a question is answered.
+
+EngineError
+├── ExecutionFailed    the one failure at run time: constant text, the charge stays (E_EXEC)
+└── DataError          files that are not what the catalog says; only stewards meet it, when the engine opens
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Anything the engine raises of its own."""
+
+
+class ExecutionFailed(EngineError):
+    """The question was charged and could not be answered. Nothing of the data, or of any engine's text, is in here."""
+
+    code = "E_EXEC"
+    why = "The question could not be answered within the limits of this machine; the charge stays."
+    hint = "ask again with the same request id, or for fewer groups or a shorter time"
+
+    def __str__(self) -> str:
+        """Give the constant text."""
+        return f"{self.code}: {self.why} Try: {self.hint}"
+
+
+class DataError(EngineError):
+    """Files that are not what the catalog says."""
+
+    def __init__(self, table: str, why: str, cure: str) -> None:
+        """Name the table, what is wrong with it and what to do."""
+        super().__init__(f"{table}: {why} Cure: {cure}")
+        self.table, self.why, self.cure = table, why, cure

@@ -1,0 +1,32 @@
+"""Which groups may appear: all public keys, or the private ones whose noisy count of persons reaches the threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dialect import PrivatePlan, Refusal
+from dialect.errors import Code
+from engine.noise import Int64Vector
+from engine.price import Cost
+
+MAX_KEYS = 1_000_000
+
+
+def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...]) -> None:
+    """Refuse a key set of more than a million keys, and name its widest part."""
+    if keys is not None and keys <= MAX_KEYS:
+        return
+    sources = plan.key_set.sources if plan.key_set is not None else ()
+    widest = max(zip(lists, (source.what for source in sources), strict=False), default=(0, "the keys"))
+    raise Refusal(
+        Code.KEY,
+        f"The answer would have more than {MAX_KEYS:,} keys; the widest list is {widest[1]} with {widest[0]:,} values.",
+        f"a coarser key instead of {widest[1]}, or a WHERE that names some of its values",
+    )
+
+
+def reached(noisy_persons: Int64Vector, cost: Cost) -> npt.NDArray[np.bool_]:
+    """Tell which private keys are released: noisy persons >= threshold (proofs.md#reached)."""
+    assert cost.threshold is not None  # noqa: S101  only plans with private keys come here
+    return noisy_persons >= cost.threshold

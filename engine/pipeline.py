@@ -1,0 +1,174 @@
+"""Engine.answer(): the whole flow, one line a stage. Nothing rests on the engine between two questions.
+
+The order is the promise: a refusal is decided before the ledger; the charge is durable before data is read; a release
+is durable before it is sent (proofs.md#answer).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from budgets import Caps, Charge, ChargeRequest, Item, Ledger, Loss
+from dialect import Catalog, Code, Question, Refusal, Target, read
+from dialect.write_outer import OuterSql, public_tables, write_outer
+from dialect.write_rows import release_name
+from engine.answers import Answer, answer
+from engine.backends.duckdb import DuckDBBackend
+from engine.exact import Exact
+from engine.keys import reached
+from engine.noise import Int64Vector, NoiseSource
+from engine.outer import outer
+from engine.prepare import Prepared, prepare
+from engine.price import key_vector
+from engine.release import Release, from_bytes, outer_table, to_bytes
+
+WINDOWS = ("forever",)  # the only window until data time is cut into more
+_asked_before = itertools.count()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, and at what price and level; what is None comes from the catalog."""
+
+    client: str
+    rho: Fraction | None = None  # of each release of the question
+    confidence: float | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer with what it cost."""
+
+    answer: Answer
+    prepared: tuple[Prepared, ...]
+    releases: tuple[Release, ...]
+    confidence: float
+    charged: Loss  # of this client, now
+    dataset: str | None
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Catalog, data, ledger and noise, put together once."""
+
+    catalog: Catalog
+    backend: DuckDBBackend
+    ledger: Ledger
+    add_noise: NoiseSource
+
+    def answer(self, sql: str, asked: Asked) -> Answered:
+        """Answer a question; raises Refusal, LedgerError or ExecutionFailed."""
+        question = read(sql, self.catalog)  # text -> releases to make, outer part
+        prepared = self.prepare(question, asked)  # bounds, price and SQL, from public facts
+        confidence = self.confidence(question, asked)
+        charge = self.charge(sql, prepared, asked)  # durable; refuses here, nothing was read yet
+        stored = self.settle(prepared, charge)  # read, noise, store: only what is not stored yet
+        releases = tuple(from_bytes(stored[p.release_key]) for p in prepared)
+        return Answered(
+            self.finish(question, prepared, releases, confidence), prepared, releases, confidence,
+            charge.loss if charge is not None and not charge.repeated else Loss(0, 0),
+            prepared[0].plan.dataset if prepared else None,
+        )  # fmt: skip
+
+    def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
+        """Prepare every release of a question, at the asked loss each."""
+        if len({plan.dataset for plan in question.plans}) > 1:
+            raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
+        return tuple(
+            prepare(plan, self.catalog, self.backend, asked.rho or self.catalog.dataset(plan.dataset).defaults.rho)
+            for plan in question.plans
+        )
+
+    def confidence(self, question: Question, asked: Asked) -> float:
+        """Find the level of a question's intervals."""
+        level = asked.confidence
+        if level is None:
+            datasets = [self.catalog.dataset(plan.dataset) for plan in question.plans] or list(self.catalog.datasets)
+            level = datasets[0].defaults.confidence
+        if not 0.5 <= level <= 0.999999:
+            raise Refusal(Code.PARAM, "A confidence lies between 0.5 and 0.999999.", "confidence 0.95")
+        return level
+
+    def request(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> ChargeRequest:
+        """Say who owes what for which releases."""
+        dataset = self.catalog.dataset(prepared[0].plan.dataset)
+        items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical) for p in prepared)
+        body = hashlib.sha256(repr((sql, str(asked.rho), asked.confidence)).encode()).hexdigest()
+        budget = dataset.budget
+        caps = Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta))
+        return ChargeRequest(
+            asked.client, dataset.name, WINDOWS, asked.request_id or _request_id(), body, items, caps,
+            f"data {dataset.data_version}",
+        )  # fmt: skip
+
+    def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
+        """Charge what is not paid yet; a question that only looks at public tables owes nothing."""
+        return self.ledger.charge(self.request(sql, prepared, asked)) if prepared else None
+
+    def settle(self, prepared: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
+        """Make the releases that are charged and not stored yet, and store them; the first one stored wins."""
+        if charge is None:
+            return {}
+        made = {p.release_key: to_bytes(self.release(p)) for p in prepared if p.release_key in charge.to_run}
+        return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
+
+    def release(self, prepared: Prepared) -> Release:
+        """Read exact integers, add noise, drop private keys that fall short."""
+        exact = self.backend.run(prepared.sql)  # one row per group; the person is gone
+        priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
+        noisy = [self.add_noise(v, bound.sensitivity, cost.sigma, cost.pico_rho) for v, bound, cost in priced]
+        kept = _kept(exact, prepared, noisy)
+        return Release(
+            kept.keys,
+            kept.vectors,
+            tuple(bound.grain for bound in prepared.bounds.vectors),
+            tuple(cost.sigma for cost in prepared.cost.vectors),
+            {"pico_rho": prepared.cost.loss.pico_rho, "atto_delta": prepared.cost.loss.atto_delta},
+            kept.missing,
+        )
+
+    def finish(
+        self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
+    ) -> Answer:
+        """Run the outer part over releases and public tables, and say what the noise means."""
+        tables = {name: self.public_table(name) for name in public_tables(question)}
+        variances: dict[str, float] = {}
+        for i, columns in enumerate(question.releases):
+            release, plan = releases[columns.plan], prepared[columns.plan].plan
+            tables[release_name(i)] = outer_table(release, plan, columns, confidence)
+            variances |= dict(zip((f.id for f in columns.raw), release.variances(), strict=True))
+        sql = self.outer_sql(question, variances)
+        return answer(outer(sql.text, tables), sql, confidence)
+
+    def outer_sql(self, question: Question, variances: Mapping[str, float]) -> OuterSql:
+        """Write the outer part for the names that its tables have in the empty database."""
+        addresses = {name: name for name in public_tables(question)}
+        addresses |= {release_name(i): release_name(i) for i in range(len(question.releases))}
+        return write_outer(question, variances, Target(addresses))
+
+    def public_table(self, name: str) -> object:
+        """Read a public table whole."""
+        table = self.catalog.table(name)
+        assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        return self.backend.public(f"SELECT {columns} FROM {self.backend.target.addresses[name]}")
+
+
+def _kept(exact: Exact, prepared: Prepared, noisy: list[Int64Vector]) -> Exact:
+    """Keep every public key, and the private keys that reach the threshold."""
+    if prepared.plan.key_set is not None:
+        return Exact(exact.keys, tuple(noisy), exact.missing)
+    enough = reached(noisy[key_vector(prepared.plan)], prepared.cost)
+    return Exact(exact.keys.filter(enough), tuple(vector[enough] for vector in noisy))
+
+
+def _request_id() -> str:
+    """Make an id for a request that came without one: unique on this machine, and no secret."""
+    return f"{time.time_ns():x}-{os.getpid():x}-{next(_asked_before):x}"

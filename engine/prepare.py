@@ -1,0 +1,67 @@
+"""plan + catalog -> everything that is known before data is read: bounds, price, SQL, replay key. All of it is public."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dialect import Admission, BoundedSql, Bounding, Catalog, PrivatePlan, bound, write
+from dialect.relations import Relation
+from dialect.write_rows import write_rows
+from engine.admission import admission
+from engine.backends.duckdb import DuckDBBackend
+from engine.keys import MAX_KEYS, check_key_count
+from engine.price import Cost, price
+
+MECHANISM = "1"  # moves when the same plan and price would mean another release
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One release, ready to be charged and run."""
+
+    plan: PrivatePlan
+    bounds: Bounding
+    cost: Cost
+    sql: BoundedSql
+    release_key: str  # hex
+    key_count: int | None  # None: private keys
+
+
+def prepare(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend, rho: Fraction) -> Prepared:
+    """Bound, price and write one release; raises Refusal where it can't be made."""
+    dataset = catalog.dataset(plan.dataset)
+    keys = count_keys(plan, backend)
+    bounds = bound(plan, catalog, keys)
+    cost = price(plan, bounds, rho, dataset.defaults.delta)
+    who: Admission | None = admission(catalog, plan.dataset)
+    key = _release_key(plan, bounds, cost, catalog)
+    return Prepared(plan, bounds, cost, write(plan, bounds, backend.target, who), key, keys)
+
+
+def count_keys(plan: PrivatePlan, backend: DuckDBBackend) -> int | None:
+    """Count the public keys of a plan, list by list first, so that no product is made that could not be answered."""
+    if plan.key_set is None:
+        return None
+    if not plan.keys:
+        return 1
+    lists = tuple(_count(source.relation, backend) for source in plan.key_set.sources)
+    if math.prod(lists) > 100 * MAX_KEYS:
+        check_key_count(plan, None, lists)
+    sql = write_rows(plan.key_set.relation, plan.key_set.keys, backend.target)
+    keys = backend.count(sql)
+    check_key_count(plan, keys, lists)
+    return keys
+
+
+def _count(relation: Relation, backend: DuckDBBackend) -> int:
+    return backend.count(write_rows(relation, relation.fields, backend.target))
+
+
+def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:
+    """Name a release: the same plan, bounds and price over the same version of the data is the same release."""
+    version = catalog.dataset(plan.dataset).data_version
+    parts = (MECHANISM, plan.canonical, repr(bounds), repr(cost), str(version))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,54 @@
+"""plan + asked loss -> what each vector costs, and how wide its noise is (`proofs.md#price`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from budgets import Loss
+from dialect import Bounding, PrivatePlan
+from engine.noise import gaussian_scale
+from engine.thresholds import threshold
+
+
+@dataclass(frozen=True)
+class VectorPrice:
+    """The share and the noise of one vector."""
+
+    pico_rho: int
+    sigma: float  # scale of the discrete Gaussian, in released grains
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one release costs, and what that buys."""
+
+    loss: Loss
+    vectors: tuple[VectorPrice, ...]
+    threshold: int | None  # noisy persons that a private key must reach
+    max_groups: int | None
+
+
+def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction) -> Cost:
+    """Split a loss evenly over a plan's vectors and find their scales.
+
+    Claim: releasing every vector with its scale is (sum of pico_rho * 10^-12)-zCDP, plus `delta` for private keys.
+    Symbols: `rho`, `delta` = what the whole release may cost; the shares are rounded down, the charge is the whole.
+    Formula: rho = sum of s_i^2 / (2 sigma_i^2) over vectors with sensitivity s_i.
+    Source: Bun and Steinke 2016, Lemma 1.7 (composition). Raises: ValueError where a share is below one pico-rho.
+    """
+    loss = Loss.of(rho, delta if bounds.max_groups is not None else Fraction(0))
+    share = loss.pico_rho // len(plan.vectors)
+    prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for bound in bounds.vectors)
+    limit = None
+    if bounds.max_groups is not None:
+        sigma = prices[key_vector(plan)].sigma
+        limit = threshold(sigma, bounds.max_groups, loss.atto_delta)
+    return Cost(loss, prices, limit, bounds.max_groups)
+
+
+def key_vector(plan: PrivatePlan) -> int:
+    """Find the plain count of persons among a plan's vectors; plans with private keys always have it."""
+    return next(
+        i for i, v in enumerate(plan.vectors) if v.kind == "persons" and v.condition is None and v.value is None
+    )

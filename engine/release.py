@@ -1,0 +1,97 @@
+"""What leaves: noisy integers with their grains and noise, stored as Arrow; the only thing that can be serialised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dialect.private_plan import CountOf, MeanOf, Output, PrivatePlan, ReleaseColumns
+from engine.intervals import half_width, ratio_interval
+from engine.noise import Int64Vector
+
+_FACTS = b"passersby.release"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Noisy vectors over released keys."""
+
+    keys: pa.Table  # k0, k1, ... in the plan's order
+    noisy: tuple[Int64Vector, ...]
+    grains: tuple[float, ...]  # size of one grain of each vector, in its unit
+    sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
+    facts: dict[str, Any]  # price, thresholds, bounds in words: all public
+    missing: tuple[npt.NDArray[np.bool_] | None, ...] = ()  # only ever set where tests lift the bounds
+
+    def variances(self) -> tuple[float, ...]:
+        """Give each vector's noise variance in squared units; a discrete Gaussian's is at most its scale squared."""
+        return tuple((sigma * grain) ** 2 for sigma, grain in zip(self.sigmas, self.grains, strict=True))
+
+
+def to_bytes(release: Release) -> bytes:
+    """Write a release as one Arrow IPC stream."""
+    columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in release.noisy]
+    names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
+    facts = {"grains": release.grains, "sigmas": release.sigmas, "facts": release.facts}
+    table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
+        {_FACTS: json.dumps(facts).encode()}
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def from_bytes(payload: bytes) -> Release:
+    """Read a release that was stored."""
+    table = pa.ipc.open_stream(payload).read_all()
+    facts = json.loads(table.schema.metadata[_FACTS])
+    keys = [c for c in table.column_names if c.startswith("k")]
+    noisy = tuple(table.column(f"w{i}").to_numpy() for i in range(len(facts["grains"])))
+    return Release(table.select(keys), noisy, tuple(facts["grains"]), tuple(facts["sigmas"]), facts["facts"])
+
+
+def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
+    """Give a release the columns that the outer part knows it by: keys, numbers, raw noisy numbers."""
+    raw: list[npt.NDArray[np.float64]] = [
+        noisy * grain for noisy, grain in zip(release.noisy, release.grains, strict=True)
+    ]
+    made: dict[str, Any] = {f.id: release.keys.column(i) for i, f in enumerate(columns.keys)}
+    for output in columns.outputs:
+        made[output.field.id] = _number(output, release, plan, raw, confidence)
+    made |= {f.id: pa.array(values) for f, values in zip(columns.raw, raw, strict=True)}
+    return pa.table(made)
+
+
+def _number(
+    output: Output, release: Release, plan: PrivatePlan, raw: Sequence[npt.NDArray[np.float64]], confidence: float
+) -> pa.Array:
+    formula = output.formula
+    if isinstance(formula, MeanOf):
+        return _mean(formula, release, raw, confidence)
+    values = raw[formula.vector]
+    mask = release.missing[formula.vector] if release.missing else None
+    if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
+        return pa.array(np.rint(values).astype(np.int64), mask=mask)
+    return pa.array(values, mask=mask)
+
+
+def _mean(formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float) -> pa.Array:
+    """Divide where the count is clearly above 0; elsewhere the mean is NULL (proofs.md#ratio_interval)."""
+    total, count = raw[formula.total], raw[formula.count]
+    variances = release.variances()
+    _, _, unstable = ratio_interval(total, count, variances[formula.total], variances[formula.count], 0.0, confidence)
+    unstable = unstable | (count == 0)
+    safe = np.where(unstable, 1.0, count)
+    return pa.array(formula.centre + total / safe, mask=unstable)
+
+
+def count_half_width(release: Release, vector: int, confidence: float) -> float:
+    """Give the half-width of a single number's interval, in its unit."""
+    return half_width(release.sigmas[vector], confidence) * release.grains[vector]
