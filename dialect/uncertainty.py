@@ -1,0 +1,164 @@
+"""What noise means for a shown column: offset + numerator / denominator, both linear in raw noisy numbers.
+
+A column has such a form when it is computed row by row from released numbers, keys, public columns and constants by
+sums, differences, products with what is not noisy, and one quotient. Other columns carry no interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dialect.catalog import SqlType
+from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
+from dialect.functions import forms_of, function
+from dialect.private_plan import CountOf, MeanOf, Question, SumOf
+
+ZERO = Literal(0.0, SqlType.DOUBLE)
+ONE = Literal(1.0, SqlType.DOUBLE)
+_CLEAR = {"to_double", "to_bigint", "round", "nullif"}  # carry their first argument's noise on, but for rounding
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A constant part and coefficients of raw noisy numbers."""
+
+    constant: Expr
+    terms: tuple[tuple[Field, Expr], ...]
+
+    def value(self) -> Expr:
+        """Write its value."""
+        total = self.constant
+        for raw, coefficient in self.terms:
+            total = plus(total, times(coefficient, Ref(raw)))
+        return total
+
+    def covariance(self, other: Linear, variances: Mapping[str, float]) -> Expr:
+        """Write the covariance with another one, the noises being independent of each other."""
+        theirs = dict(other.terms)
+        total: Expr = ZERO
+        for raw, coefficient in self.terms:
+            if raw in theirs:
+                variance = Literal(variances[raw.id], SqlType.DOUBLE)
+                total = plus(total, times(times(coefficient, theirs[raw]), variance))
+        return total
+
+
+@dataclass(frozen=True)
+class Form:
+    """offset + numerator / denominator; no denominator means 1."""
+
+    offset: Expr
+    numerator: Linear
+    denominator: Linear | None = None
+
+
+def uncertainty(question: Question) -> tuple[Form | None, ...]:
+    """Find the form of every shown column; None where it has none or is not noisy."""
+    known: dict[Field, Form] = {}
+    for release in question.releases:
+        for output in release.outputs:
+            known[output.field] = _of_output(output.formula, release.raw)
+    carried = set(question.outer.fields)
+    return tuple(_usable(_form(expand(Ref(shown.field)), known), carried) for shown in question.columns)
+
+
+def _of_output(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> Form:
+    if isinstance(formula, MeanOf):
+        centre = Literal(formula.centre, SqlType.DOUBLE)
+        return Form(centre, Linear(ZERO, ((raw[formula.total], ONE),)), Linear(ZERO, ((raw[formula.count], ONE),)))
+    return Form(ZERO, Linear(ZERO, ((raw[formula.vector], ONE),)))
+
+
+def _usable(form: Form | None, carried: set[Field]) -> Form | None:
+    if form is None or not form.numerator.terms:
+        return None
+    parts = [form.numerator] + ([form.denominator] if form.denominator is not None else [])
+    read = {f for part in parts for f in fields_of(part.value())} | set(fields_of(form.offset))
+    return form if read <= carried else None
+
+
+def _form(expr: Expr, known: Mapping[Field, Form]) -> Form | None:
+    if isinstance(expr, Ref) and expr.field in known:
+        return known[expr.field]
+    if not any(f in known for f in fields_of(expr)):
+        return Form(expr, Linear(ZERO, ())) if expr.type in (SqlType.BIGINT, SqlType.DOUBLE) else None
+    if not isinstance(expr, Call):
+        return None
+    name = function(expr.function).name
+    if name in _CLEAR and all(isinstance(part, Literal) for part in expr.arguments[1:]):
+        return _form(expr.arguments[0], known)
+    parts = [_form(argument, known) for argument in expr.arguments]
+    if any(part is None for part in parts):
+        return None
+    forms = [part for part in parts if part is not None]
+    if name == "negative":
+        return _scaled(forms[0], Literal(-1.0, SqlType.DOUBLE))
+    return _BINARY[name](*forms) if name in _BINARY else None
+
+
+def _is_constant(form: Form) -> bool:
+    return not form.numerator.terms
+
+
+def _scaled(form: Form, by: Expr) -> Form:
+    terms = tuple((raw, times(by, coefficient)) for raw, coefficient in form.numerator.terms)
+    return Form(times(by, form.offset), Linear(times(by, form.numerator.constant), terms), form.denominator)
+
+
+def _sum(one: Form, other: Form) -> Form | None:
+    if _is_constant(other):
+        return Form(plus(one.offset, other.offset), one.numerator, one.denominator)
+    if _is_constant(one):
+        return _sum(other, one)
+    if one.denominator is not None or other.denominator is not None:
+        return None
+    terms = dict(one.numerator.terms)
+    for raw, coefficient in other.numerator.terms:
+        terms[raw] = plus(terms.get(raw, ZERO), coefficient)
+    constant = plus(one.numerator.constant, other.numerator.constant)
+    return Form(plus(one.offset, other.offset), Linear(constant, tuple(terms.items())))
+
+
+def _difference(one: Form, other: Form) -> Form | None:
+    return _sum(one, _scaled(other, Literal(-1.0, SqlType.DOUBLE)))
+
+
+def _product(one: Form, other: Form) -> Form | None:
+    if _is_constant(other):
+        return _scaled(one, other.offset)
+    return _scaled(other, one.offset) if _is_constant(one) else None
+
+
+def _quotient(one: Form, other: Form) -> Form | None:
+    if _is_constant(other):
+        return _scaled(one, Call(_DIVIDE, (ONE, other.offset), SqlType.DOUBLE))
+    if one.denominator is not None or other.denominator is not None:
+        return None
+    return Form(ZERO, _whole(one), _whole(other))
+
+
+def _whole(form: Form) -> Linear:
+    return Linear(plus(form.offset, form.numerator.constant), form.numerator.terms)
+
+
+_BINARY = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
+_DIVIDE = forms_of("/")[0].row
+_PLUS = next(form.row for form in forms_of("+") if form.result is SqlType.DOUBLE)
+_TIMES = next(form.row for form in forms_of("*") if form.result is SqlType.DOUBLE)
+
+
+def plus(one: Expr, other: Expr) -> Expr:
+    """Write a sum, leaving zeros out."""
+    if one == ZERO:
+        return other
+    return one if other == ZERO else Call(_PLUS, (one, other), SqlType.DOUBLE)
+
+
+def times(one: Expr, other: Expr) -> Expr:
+    """Write a product, leaving ones and zeros out."""
+    if ZERO in (one, other):
+        return ZERO
+    if one == ONE:
+        return other
+    return one if other == ONE else Call(_TIMES, (one, other), SqlType.DOUBLE)

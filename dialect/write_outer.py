@@ -1,0 +1,77 @@
+"""Question -> SQL over its releases: the outer part, with what intervals need beside each shown column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dialect.catalog import SqlType
+from dialect.expressions import Expr, Field, Ref
+from dialect.private_plan import Question, Target
+from dialect.relations import Project, Public, Released, Relation, Sort, tables_of
+from dialect.uncertainty import ZERO, Form, uncertainty
+from dialect.write_rows import write_rows
+
+PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
+
+
+@dataclass(frozen=True)
+class OuterSql:
+    """SQL whose columns are s0, s1, ... and then, for each column with an interval, its six parts s0_offset, ..."""
+
+    text: str
+    names: tuple[str, ...]  # of the shown columns
+    uncertain: tuple[int, ...]  # positions of the shown columns that have an interval
+    ratios: tuple[int, ...]  # those among them with a denominator
+
+
+def write_outer(question: Question, variances: Mapping[str, float], target: Target) -> OuterSql:
+    """Write the outer part; `variances` gives the noise variance of every raw field id, in squared units."""
+    forms = uncertainty(question)
+    wanted: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
+    for i, form in enumerate(forms):
+        if form is not None:
+            wanted += [(f"s{i}_{part}", expr) for part, expr in zip(PARTS, _parts(form, variances), strict=True)]
+    relation, fields = _computed(question.outer, wanted)
+    text = write_rows(relation, fields, target)
+    columns = ", ".join(f"{f.id} AS {name}" for f, (name, _) in zip(fields, wanted, strict=True))
+    return OuterSql(
+        f"SELECT {columns} FROM ({text}) AS answer",
+        tuple(shown.name for shown in question.columns),
+        tuple(i for i, form in enumerate(forms) if form is not None),
+        tuple(i for i, form in enumerate(forms) if form is not None and form.denominator is not None),
+    )
+
+
+def _parts(form: Form, variances: Mapping[str, float]) -> tuple[Expr, ...]:
+    top, bottom = form.numerator, form.denominator
+    upper = (form.offset, top.value(), top.covariance(top, variances))
+    if bottom is None:
+        return (*upper, ZERO, ZERO, ZERO)
+    return (*upper, bottom.value(), bottom.covariance(bottom, variances), top.covariance(bottom, variances))
+
+
+def _computed(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> tuple[Relation, list[Field]]:
+    """Compute below the order and the slice, so that both stay last."""
+    sort = outer.operator if isinstance(outer.operator, Sort) else None
+    below: Relation = outer if sort is None else sort.source
+    fields: list[Field] = []
+    computed: list[tuple[Field, Expr]] = []
+    for name, expr in wanted:
+        if isinstance(expr, Ref):
+            fields.append(expr.field)
+            continue
+        made = Field(f"x_{name}", None, SqlType.DOUBLE)
+        computed.append((made, expr))
+        fields.append(made)
+    wider = below.fields + tuple(f for f, _ in computed)
+    relation = replace(below, operator=Project(below, tuple(computed)), fields=wider)
+    if sort is None:
+        return relation, fields
+    return replace(outer, operator=replace(sort, source=relation), fields=wider), fields
+
+
+def public_tables(question: Question) -> tuple[str, ...]:
+    """Name the public tables that the outer part reads."""
+    return tuple(sorted(tables_of(question.outer)))
+
