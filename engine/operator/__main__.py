@@ -10,16 +10,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engine.operator.cache import operator_path
-from engine.operator.make import DEMO_EVENTS, Order, make_operator
+from engine.operator.make import DEMO_EVENTS, MOST_EVENTS, Order, make_operator
+
+
+def _count(text: str) -> int:
+    """Read a number of events, which may be written as a power of ten."""
+    try:
+        count = int(float(text))
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter("write a number, e.g. 1e7.") from error
+    if not 1 <= count <= MOST_EVENTS:
+        raise typer.BadParameter(f"write a number from 1 to {MOST_EVENTS:.0e}.")
+    return count
 
 
 def make(
-    events: Annotated[str, typer.Option(help="About how many events, e.g. 1e7.")] = f"{DEMO_EVENTS:.0e}",
+    events: Annotated[
+        int, typer.Option(help="About how many events, e.g. 1e7.", metavar="NUMBER", parser=_count)
+    ] = DEMO_EVENTS,
     order: Annotated[Order, typer.Option(help="Events sorted by person, or by time.")] = "person",
     into: Annotated[Path | None, typer.Option(help="Folder to write to; the user's cache where absent.")] = None,
 ) -> None:
     """Make a synthetic mobile operator, operator.duckdb and catalog.toml, and print where its catalog lies."""
-    count = round(float(events))
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
@@ -33,9 +45,9 @@ def make(
             bar.update(task, description=stage, completed=fraction)
 
         if into is None:
-            catalog = operator_path(count, show, order=order)
+            catalog = operator_path(events, show, order=order)
         else:
-            catalog = make_operator(into, count, show, order=order).with_name("catalog.toml")
+            catalog = make_operator(into, events, show, order=order).with_name("catalog.toml")
     typer.echo(str(catalog))
 
 

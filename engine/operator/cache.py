@@ -36,7 +36,7 @@ def operator_path(events: int = DEMO_EVENTS, progress: Progress = ignore_progres
 def cache_folder() -> Path:
     """Return the folder under which made operators lie."""
     chosen = os.environ.get("PASSERSBY_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("passersby")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("passersby")
 
 
 def fingerprint() -> str:

@@ -16,6 +16,7 @@ Order = Literal["person", "time"]
 Progress = Callable[[str, float], None]
 
 DEMO_EVENTS = 2_000_000
+MOST_EVENTS = 10**10  # more people than this draw too often alike
 EVENTS_PER_SUBSCRIBER = 100  # on average, over all days
 BURSTS_A_DAY = 1.2  # fitted: gives that many events
 SUBSCRIBERS_PER_SLICE = 10_000  # about 1e6 events, whose intermediate rows fit in the memory below
@@ -24,7 +25,7 @@ MEMORY_LIMIT = "3GB"
 SQL_FOLDER = Path(__file__).parent / "sql"
 CITY = ("tables", "0_draws", "1_habits", "2_city", "3_public")
 SLICE = {"people": "4_people", "movements": "5_events", "stays": "6_stays", "trips": "7_trips"}
-SHARE_BEFORE_SORTING = 0.8  # of the whole time, where events are sorted by time at the end
+SHARE_BEFORE_SORTING = 0.85  # of the whole time, where events are sorted by time at the end
 
 
 def ignore_progress(stage: str, fraction: float) -> None:
@@ -42,7 +43,10 @@ def make_operator(
     """Write operator.duckdb of about so many events, and catalog.toml beside it, into a folder; return the database.
 
     The same arguments give the same rows whatever the threads. What lies there already is replaced in one step.
+    Raises ValueError for a size that is not from 1 to MOST_EVENTS.
     """
+    if not 1 <= events <= MOST_EVENTS:
+        raise ValueError(f"an operator has 1 to {MOST_EVENTS:,} events, not {events:,}")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # a folder of its own, closed to others from the first moment, on the disk where the database will lie
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as scratch:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +125,21 @@ def test_cache_makes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     told.clear()
     assert operator_path(10_000, lambda stage, fraction: told.append((stage, fraction))) == catalog
     assert not told
+
+
+@pytest.mark.parametrize(("events", "told"), [("1e4", "catalog.toml"), ("many", "write a number"), ("0", "from 1 to")])
+def test_one_command_makes_it(tmp_path: Path, events: str, told: str) -> None:
+    command = [sys.executable, "-m", "engine.operator", "--events", events, "--order", "time", "--into", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert told in run.stdout + run.stderr
+    assert (run.returncode == 0) == (tmp_path / "operator.duckdb").exists() == (events == "1e4")
+
+
+@pytest.mark.parametrize("events", [0, -5, 10**11])
+def test_an_impossible_size_is_refused(tmp_path: Path, events: int) -> None:
+    with pytest.raises(ValueError, match="an operator has 1 to"):
+        make_operator(tmp_path, events)
+    assert not list(tmp_path.iterdir())
 
 
 def test_size_classes_follow_the_size(catalog: Catalog, tmp_path: Path) -> None:
