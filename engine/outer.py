@@ -19,7 +19,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "max_execution_time": 60_000,
 }
 _SPARE = 2
-_spare: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # opened empty, used once each: opening costs 11 ms
+_spare: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # opened empty, each used once
 
 
 def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -32,7 +32,7 @@ def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
     except duckdb.Error:
         raise ExecutionFailed from None
     finally:
-        threading.Thread(target=_renew, args=(connection,), daemon=True).start()
+        threading.Thread(target=_renew, args=(connection,)).start()
 
 
 def _open() -> duckdb.DuckDBPyConnection:

@@ -1,4 +1,4 @@
-"""plan + catalog -> everything that is known before data is read: bounds, price, SQL, replay key. All of it is public."""
+"""plan + catalog -> everything that is known before data is read: bounds, price, SQL, replay key; all of it public."""
 
 from __future__ import annotations
 

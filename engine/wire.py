@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from engine.explain import Explained
 from engine.pipeline import Answered
 
 CARD = b"passersby"
-CONVERSION_DELTA = 1e-9  # at which the price of one question is also given as epsilon
+CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
 
 
 def answered(given: Answered, remaining: dict[str, Any], *, rehearsal: bool = False) -> pa.Table:
@@ -78,7 +79,7 @@ def price(loss: Loss) -> dict[str, Any]:
     return {
         "rho": float(loss.rho),
         "delta": float(loss.delta),
-        "epsilon_at_delta": {"epsilon": epsilon, "delta": CONVERSION_DELTA + float(loss.delta)},
+        "epsilon_at_delta": {"epsilon": epsilon, "delta": float(CONVERSION_DELTA + loss.delta)},
     }
 
 
