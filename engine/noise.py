@@ -11,7 +11,7 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -67,6 +67,7 @@ class NoiseSource(Protocol):
         ...
 
 
+@lru_cache(maxsize=4096)
 def gaussian_scale(sensitivity: int, pico_rho: int) -> float:
     """Give the least scale, in grains, whose built mechanism costs at most `pico_rho`.
 

@@ -59,9 +59,8 @@ def from_bytes(payload: bytes) -> Release:
 
 def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
     """Give a release the columns that the outer part knows it by: keys, numbers, raw noisy numbers."""
-    raw: list[npt.NDArray[np.float64]] = [
-        noisy * grain for noisy, grain in zip(release.noisy, release.grains, strict=True)
-    ]
+    pairs = zip(release.noisy, release.grains, strict=True)
+    raw = [np.asarray(noisy * grain, dtype=np.float64) for noisy, grain in pairs]
     made: dict[str, Any] = {f.id: release.keys.column(i) for i, f in enumerate(columns.keys)}
     for output in columns.outputs:
         made[output.field.id] = _number(output, release, plan, raw, confidence)

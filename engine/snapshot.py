@@ -99,7 +99,8 @@ def _looked_up(table: Table) -> list[Column]:
 
 def _only_key(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     rows = connection.execute(
-        "SELECT unnest(constraint_column_names) FROM duckdb_constraints() WHERE table_name = ? AND constraint_type = 'PRIMARY KEY'",
+        "SELECT unnest(constraint_column_names) FROM duckdb_constraints()"
+        " WHERE table_name = ? AND constraint_type = 'PRIMARY KEY'",
         [table],
     ).fetchall()
     return str(rows[0][0])
