@@ -10,6 +10,8 @@ answer    one row per public key, zeros included, in public order
 
 from __future__ import annotations
 
+import sys
+
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Literal
@@ -102,23 +104,33 @@ def _part(vector: Vector, bound: VectorBound) -> str:
 
 
 def _grains(vector: Vector, bound: VectorBound) -> str:
-    """Write one row's value: clamped outside the expression, less the centre, rounded to grains."""
+    """Write one row's value: clamped outside the expression, less the centre, in whole grains.
+
+    Comparisons alone leave out NULL, NaN and infinities: NaN sorts above every number, and no end is infinite.
+    """
     assert vector.value is not None  # noqa: S101  sums have a value
-    value = vector.value.id
-    double = vector.value.type is SqlType.DOUBLE or not vector.whole
-    lower, upper = (_number(end, double) for end in (vector.lower, vector.upper))
-    clamped = f"CASE WHEN {value} > {upper} THEN {upper} WHEN {value} < {lower} THEN {lower} ELSE {value} END"
-    if not double and bound.value_bits == 0:
+    value, step = vector.value.id, 2.0**bound.value_bits
+    low, high = (_whole_grains(end - vector.centre, step) for end in (vector.lower, vector.upper))
+    if vector.value.type is not SqlType.DOUBLE and bound.value_bits == 0:
+        lower, upper = int(vector.lower), int(vector.upper)
         centre = f" - {int(vector.centre)}" if vector.centre else ""
-        return f"CAST({clamped} AS BIGINT){centre}"
-    if double:
-        clamped = f"CASE WHEN isfinite({value}) THEN greatest({lower}, least({upper}, {value})) END"
-    centre = f" - {_number(vector.centre, True)}" if vector.centre else ""
-    return f"CAST(round(({clamped}{centre}) * {_number(2.0**bound.value_bits, True)}) AS BIGINT)"
+        exact = f"CAST({value} AS BIGINT){centre}"
+        ends = f"WHEN {value} > {upper} THEN {high} WHEN {value} < {lower} THEN {low}"
+        return f"CASE WHEN {value} BETWEEN {lower} AND {upper} THEN {exact} {ends} END"
+    lower_end, upper_end, most = (_double(end) for end in (vector.lower, vector.upper, sys.float_info.max))
+    centred = f"({value} - {_double(vector.centre)})" if vector.centre else value
+    exact = f"CAST({centred} * {_double(step)} AS BIGINT)"
+    above = f"WHEN {value} BETWEEN {upper_end} AND {most} THEN {high}"
+    below = f"WHEN {value} BETWEEN -{most} AND {lower_end} THEN {low}"
+    return f"CASE WHEN {value} BETWEEN {lower_end} AND {upper_end} THEN {exact} {above} {below} END"
 
 
-def _number(value: float, double: bool) -> str:
-    return quote(Literal(value if double else int(value), SqlType.DOUBLE if double else SqlType.BIGINT))
+def _whole_grains(end: float, step: float) -> int:
+    return round(end * step)
+
+
+def _double(value: float) -> str:
+    return quote(Literal(value, SqlType.DOUBLE))
 
 
 def _capped(part: str, vector: Vector, bound: VectorBound) -> str:
@@ -151,7 +163,8 @@ def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None) -> 
     order = f"hash(xor(hash({', '.join(['person', *keys])}), CAST({SALT} AS UBIGINT)))"
     place = f"row_number() OVER (PARTITION BY person ORDER BY {', '.join([order, *keys])})"
     admitted = " SEMI JOIN admitted USING (person)" if admission is not None else ""
-    return f"SELECT * FROM (SELECT *, {place} AS place FROM partials{admitted}) AS c WHERE place BETWEEN 1 AND {max_groups}"
+    ranked = f"SELECT *, {place} AS place FROM partials{admitted}"
+    return f"SELECT * FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {max_groups}"
 
 
 def _from(bounds: Bounding) -> str:
@@ -231,6 +244,5 @@ def _same_key(table: str, i: int, key: Field) -> str:
 
 def _narrowed(total: str, zero_fill: bool) -> str:
     filled = f"coalesce({total}, 0)" if zero_fill else total
-    if not zero_fill:
-        return f"CASE WHEN {filled} IS NOT NULL THEN CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, {filled})) AS BIGINT) END"
-    return f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, {filled})) AS BIGINT)"
+    narrow = f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, {filled})) AS BIGINT)"
+    return narrow if zero_fill else f"CASE WHEN {total} IS NOT NULL THEN {narrow} END"
