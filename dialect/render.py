@@ -74,17 +74,24 @@ def _key_columns(plan: PrivatePlan) -> str:
 
 
 def _partials(plan: PrivatePlan, bounds: Bounding) -> str:
-    """One row per (person, group)."""
-    keys = "".join(f", {key.field.id} AS k{position}" for position, key in enumerate(plan.keys))
-    pairs = list(zip(plan.vectors, bounds.vectors, strict=True))
-    totals = ", ".join(f"{_part(vector, bound)} AS v{i}" for i, (vector, bound) in enumerate(pairs))
-    text = f"SELECT {plan.source.person.id} AS person{keys}, {totals} FROM source GROUP BY ALL"
-    capped = ", ".join(_capped(f"v{i}", vector, bound) for i, (vector, bound) in enumerate(pairs))
-    text = f"SELECT person{_key_columns(plan)}, {capped} FROM ({text}) AS p"
+    """One row per (person, group); where the keys are functions of the person, one row per person."""
+    read = "any_value({})" if plan.one_group_per_person else "{}"
+    keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
+    by = "1" if plan.one_group_per_person else ", ".join(str(position + 1) for position in range(len(plan.keys) + 1))
+    pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if not _is_unit(v)]
+    totals = "".join(f", {_part(vector, bound)} AS v{i}" for i, vector, bound in pairs)
+    text = f"SELECT {plan.source.person.id} AS person{keys}{totals} FROM source GROUP BY {by}"
+    capped = "".join(f", {_capped(f'v{i}', vector, bound)}" for i, vector, bound in pairs)
+    text = f"SELECT person{_key_columns(plan)}{capped} FROM ({text}) AS p"
     if plan.key_set is None or plan.key_set.closed or not plan.keys:
         return text
     same = " AND ".join(_same_key("p", i, f) for i, f in enumerate(plan.key_set.keys))
     return f"{text} SEMI JOIN keys ON {same}"
+
+
+def _is_unit(vector: Vector) -> bool:
+    """Tell whether a vector is 1 in every group of a person: it needs no column of its own."""
+    return vector.kind is VectorKind.PERSONS and vector.condition is None and vector.value is None
 
 
 def _part(vector: Vector, bound: VectorBound) -> str:
@@ -92,8 +99,7 @@ def _part(vector: Vector, bound: VectorBound) -> str:
     where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
     value = None if vector.value is None else vector.value.id
     if vector.kind is VectorKind.PERSONS:
-        test = f"count({value or '*'}){where} > 0" if value or where else None
-        return "CAST(1 AS BIGINT)" if test is None else f"CASE WHEN {test} THEN CAST(1 AS BIGINT) END"
+        return f"CASE WHEN count({value or '*'}){where} > 0 THEN CAST(1 AS BIGINT) END"
     if vector.kind is VectorKind.ROWS:
         return f"count({value or '*'}){where}"
     if vector.kind is VectorKind.VALID:
@@ -110,13 +116,9 @@ def _grains(vector: Vector, bound: VectorBound) -> str:
     """
     assert vector.value is not None  # noqa: S101  sums have a value
     value, step = vector.value.id, 2.0**bound.value_bits
-    low, high = (_whole_grains(end - vector.centre, step) for end in (vector.lower, vector.upper))
-    if vector.value.type is not SqlType.DOUBLE and bound.value_bits == 0:
-        lower, upper = int(vector.lower), int(vector.upper)
-        centre = f" - {int(vector.centre)}" if vector.centre else ""
-        exact = f"CAST({value} AS BIGINT){centre}"
-        ends = f"WHEN {value} > {upper} THEN {high} WHEN {value} < {lower} THEN {low}"
-        return f"CASE WHEN {value} BETWEEN {lower} AND {upper} THEN {exact} {ends} END"
+    low, high = (round((end - vector.centre) * step) for end in (vector.lower, vector.upper))
+    if vector.value.type is not SqlType.DOUBLE and bound.value_bits <= 0:
+        return _whole_grains(vector, value, bound)
     lower_end, upper_end, most = (_double(end) for end in (vector.lower, vector.upper, sys.float_info.max))
     centred = f"({value} - {_double(vector.centre)})" if vector.centre else value
     exact = f"CAST({centred} * {_double(step)} AS BIGINT)"
@@ -125,8 +127,15 @@ def _grains(vector: Vector, bound: VectorBound) -> str:
     return f"CASE WHEN {value} BETWEEN {lower_end} AND {upper_end} THEN {exact} {above} {below} END"
 
 
-def _whole_grains(end: float, step: float) -> int:
-    return round(end * step)
+def _whole_grains(vector: Vector, value: str, bound: VectorBound) -> str:
+    """Write one integer's grains by integer arithmetic; division cuts towards zero and keeps every bound."""
+    lower, upper, centre = int(vector.lower), int(vector.upper), int(vector.centre)
+    divisor = 2**-bound.value_bits
+    low, high = (int((end - centre) / divisor) for end in (lower, upper))
+    exact = f"CAST({value} AS BIGINT)" + (f" - {centre}" if centre else "")
+    exact = f"({exact}) // {divisor}" if divisor > 1 else exact
+    ends = f"WHEN {value} > {upper} THEN {high} WHEN {value} < {lower} THEN {low}"
+    return f"CASE WHEN {value} BETWEEN {lower} AND {upper} THEN {exact} {ends} END"
 
 
 def _double(value: float) -> str:
@@ -136,7 +145,7 @@ def _double(value: float) -> str:
 def _capped(part: str, vector: Vector, bound: VectorBound) -> str:
     """Keep a person's number so small that its square fits 64 bits; where nothing is squared, 63 bits do."""
     if vector.kind is VectorKind.PERSONS:
-        return part
+        return part  # 1 or NULL
     largest = LARGEST_PART if bound.rule is not Rule.WITHIN else LARGEST_SUM
     if vector.kind in (VectorKind.ROWS, VectorKind.VALID):
         return f"least({part}, {largest}) AS {part}"
@@ -175,7 +184,7 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -
     """One row per person: a factor below 1 where a vector's exact norm exceeds C, else NULL."""
     columns = []
     for group, members in _scale_groups(plan, bounds):
-        ratios = [_ratio(f"v{i}", bounds.vectors[i]) for i in members]
+        ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i]) for i in members]
         least = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
         columns.append(f"{least} * {SHRINK} AS f{group}")
     joined = " JOIN admitted USING (person)" if admission is not None and bounds.max_groups is None else ""
@@ -190,9 +199,9 @@ def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, list[i
     return sorted(groups.items())
 
 
-def _ratio(part: str, bound: VectorBound) -> str:
+def _ratio(i: int, vector: Vector, bound: VectorBound) -> str:
     """Write C / norm where the exact sum of squares exceeds C^2, else NULL."""
-    squares = f"sum({part} * {part})"
+    squares = "count(*)" if _is_unit(vector) else f"sum(v{i} * v{i})"
     return (
         f"CASE WHEN {squares} > {bound.norm_grains**2}"
         f" THEN CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) END"
@@ -213,14 +222,17 @@ def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scal
 
 
 def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
+    """Write one person's bounded number in one group, in released grains."""
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
-    whole = f"v{i} * {step}" if step > 1 else f"v{i}"
+    part = "1" if _is_unit(plan.vectors[i]) else f"v{i}"
     if bound.rule is Rule.CLAMP:
-        return _clamped(f"v{i}", bound.norm_grains)
+        return _clamped(part, bound.norm_grains)
+    whole = part if step == 1 else str(step) if part == "1" else f"{part} * {step}"
     if bound.rule is not Rule.SCALE:
         return whole
     factor = f"f{plan.vectors[i].scale_group}"
-    return f"CASE WHEN {factor} IS NULL THEN {whole} ELSE CAST(trunc(v{i} * ({factor} * {step})) AS BIGINT) END"
+    shrunk = f"{factor} * {step}" if part == "1" else f"{part} * ({factor} * {step})"
+    return f"CASE WHEN {factor} IS NULL THEN {whole} ELSE CAST(trunc({shrunk}) AS BIGINT) END"
 
 
 def _answer(plan: PrivatePlan, bounds: Bounding) -> str:
