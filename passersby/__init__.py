@@ -1,0 +1,40 @@
+"""The door: the name that people import.
+
+    connect      where  -> Connection     a catalog's name or file; an engine opened late, in process
+    .explain     SQL    -> Explanation    the price before paying: no data, no charge
+    .query       SQL    -> Result         noisy numbers with intervals, what they cost and what is left
+    .rehearse    SQL    -> Result         free, on synthetic rows made from the catalog alone
+
+It knows the wire, and nothing behind it: importing it loads no engine, no data and no noise.
+"""
+
+from passersby.connection import Connection
+from passersby.errors import (
+    BudgetError,
+    CatalogError,
+    ExecutionError,
+    InstallError,
+    LedgerError,
+    PassersbyError,
+    RefusedError,
+)
+from passersby.explanation import Explanation
+from passersby.opening import connect
+from passersby.result import Result
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BudgetError",
+    "CatalogError",
+    "Connection",
+    "ExecutionError",
+    "Explanation",
+    "InstallError",
+    "LedgerError",
+    "PassersbyError",
+    "RefusedError",
+    "Result",
+    "__version__",
+    "connect",
+]

@@ -1,0 +1,45 @@
+"""A span of SQL -> the line it begins in, and carets under it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+WIDEST = 92  # cells of SQL that are shown: a screen of 100, less the margin
+BEFORE = 40  # cells that are kept in front of the carets, where a line is cut
+GAP = "…"
+
+
+def point_at(sql: str, start: int, end: int) -> tuple[str, str]:
+    """Give the line of SQL in which a span begins, shortened around it, and the line of carets to stand below."""
+    start = max(0, min(start, len(sql)))
+    first = sql.rfind("\n", 0, start) + 1
+    last = sql.find("\n", start)
+    line = sql[first : len(sql) if last < 0 else last]
+    left, right = start - first, min(max(end, start + 1) - first, max(len(line), start - first + 1))
+    line, left, right = _shorten(line.rstrip(), left, right)
+    shown = "".join(map(_shown, line))
+    return shown, " " * _cells(shown[:left]) + "^" * max(1, _cells(shown[left:right]))
+
+
+def _shorten(line: str, left: int, right: int) -> tuple[str, int, int]:
+    """Cut a long line around its marked part; what was cut is shown by a sign."""
+    if len(line) <= WIDEST:
+        return line, left, right
+    begin = max(0, min(left - BEFORE, len(line) - WIDEST))
+    cut = line[begin : begin + WIDEST]
+    right = min(right - begin, len(cut))
+    if begin + WIDEST < len(line):
+        cut += GAP
+    if begin:
+        cut, begin, right = GAP + cut, begin - 1, right + 1
+    return cut, left - begin, right
+
+
+def _shown(sign: str) -> str:
+    """Keep one character in its place, but none that moves a terminal's cursor or vanishes."""
+    return sign if sign.isprintable() and not unicodedata.combining(sign) else " " if sign.isspace() else "?"
+
+
+def _cells(text: str) -> int:
+    """Count the cells that text takes on a screen."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)

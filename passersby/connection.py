@@ -1,0 +1,117 @@
+"""A client at a catalog: what can be asked, what it costs, and what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from passersby.errors import RefusedError, error_of
+from passersby.explanation import Explanation
+from passersby.listing import Budget, History, LedgerRows, Tables
+from passersby.result import Result
+
+if TYPE_CHECKING:
+    from engine import Desk
+
+Amount = str | int | float | Decimal
+
+
+class Connection:
+    """What `passersby.connect` gives; close it, or use it as a context manager."""
+
+    def __init__(self, desk: Desk, client: str) -> None:
+        """Speak to the engine's face on behalf of one client."""
+        self._desk: Desk | None = desk
+        self.client = client
+
+    def query(
+        self,
+        sql: str,
+        *,
+        rho: Amount | None = None,
+        confidence: float | None = None,
+        request_id: str | None = None,
+    ) -> Result:
+        """Ask a question and pay for it; a question that this client asked before is answered from store, for free.
+
+        `rho` is the privacy loss to spend, `confidence` the share of intervals that hold the true value; the catalog
+        has defaults. The same `request_id` is never charged twice. Raise RefusedError or BudgetError, which cost
+        nothing, or ExecutionError, after which the charge stays.
+        """
+        with as_errors():
+            return Result(
+                self._open().query(
+                    sql, client=self.client, rho=_decimal(rho), confidence=confidence, request_id=request_id
+                )
+            )
+
+    def explain(self, sql: str, *, rho: Amount | None = None, confidence: float | None = None) -> Explanation:
+        """Tell the price, the expected error, keys, bounds and generated SQL of a question: no data, no charge."""
+        with as_errors():
+            return Explanation(self._open().explain(sql, client=self.client, rho=_decimal(rho), confidence=confidence))
+
+    def rehearse(self, sql: str, *, rho: Amount | None = None, confidence: float | None = None) -> Result:
+        """Answer a question for free on synthetic rows, made from the catalog alone; the numbers mean nothing."""
+        with as_errors():
+            return Result(self._open().rehearse(sql, client=self.client, rho=_decimal(rho), confidence=confidence))
+
+    def budget(self) -> Budget:
+        """Tell what is spent and left, of this client's accounts and of the datasets'."""
+        with as_errors():
+            return Budget(self._open().budget(self.client))
+
+    def history(self) -> History:
+        """List the releases that this client has paid for, oldest first; asking them again is free."""
+        with as_errors():
+            return History(self._open().history(self.client))
+
+    def ledger(self, *, limit: int | None = None) -> LedgerRows:
+        """List the last rows of the ledger that are about this client, oldest first."""
+        with as_errors():
+            return LedgerRows(self._open().ledger(self.client, limit))
+
+    def tables(self) -> Tables:
+        """List the tables and columns that may be asked about."""
+        with as_errors():
+            return Tables(self._open().tables())
+
+    def close(self) -> None:
+        """Close the engine and its ledger; closing twice is no error."""
+        if self._desk is not None:
+            self._desk.close()
+            self._desk = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<passersby connection of {self.client!r}{'' if self._desk else ', closed'}>"
+
+    def _open(self) -> Desk:
+        if self._desk is None:
+            raise RefusedError("E_PARAM", "This connection is closed.", "open another one with passersby.connect")
+        return self._desk
+
+
+@contextmanager
+def as_errors() -> Iterator[None]:
+    """Turn what the engine refuses into the door's own errors."""
+    import engine
+
+    try:
+        yield
+    except engine.Refused as refused:
+        raise error_of(refused.problem) from None
+
+
+def _decimal(amount: Amount | None) -> str | None:
+    """Give an amount as its decimal text, so that 0.1 is a tenth; the engine reads it exactly."""
+    return None if amount is None else str(amount)

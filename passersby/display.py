@@ -1,0 +1,176 @@
+"""Answers, explanations and refusals -> what a terminal shows; plain text is the same without colours.
+
+What comes from a question or from data is always a Text, never markup: a value cannot colour or hide anything.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from passersby.bars import interval_bar
+from passersby.errors import PassersbyError
+from passersby.wording import (
+    half_width_text,
+    left_text,
+    loss_text,
+    merged,
+    noisy_text,
+    percent,
+    value_text,
+)
+
+if TYPE_CHECKING:
+    from passersby.explanation import Explanation
+    from passersby.result import Interval, Result
+
+WIDTH = 100  # of plain text where no terminal says otherwise
+MOST_ROWS = 40
+FEWEST_BARS = 3  # rows from which on bars tell more than numbers
+SQL_LOOK = "ansi_dark"
+KEY = ("name", "kind", "count", "why")
+BOUND = ("vector", "rule", "norm", "sensitivity", "sigma", "why")
+THRESHOLD = ("threshold", "delta", "max_groups_per_person")
+Thing = TypeVar("Thing")
+
+
+def as_text(show: Callable[[Thing], RenderableType], thing: Thing) -> str:
+    """Show a thing as plain text."""
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
+    console = Console(file=io.StringIO(), width=max(60, width), color_system=None, force_jupyter=False)
+    with console.capture() as captured:
+        console.print(show(thing))
+    return "\n".join(line.rstrip() for line in captured.get().rstrip().split("\n"))
+
+
+def show_result(result: Result, most: int = MOST_ROWS) -> RenderableType:
+    """Show the rows with their intervals, what they cost, and what is left."""
+    parts: list[RenderableType] = [_rows(result, most)]
+    if len(result) > most:
+        parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
+    return Group(*parts, *_card(result))
+
+
+def show_explanation(explanation: Explanation) -> RenderableType:
+    """Show what a question would cost and give."""
+    free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
+    parts: list[RenderableType] = [
+        Text.assemble(("Price  ", "bold"), (free, "cyan")),
+        Text.assemble(("Left   ", "bold"), left_text(explanation.remaining)),
+        Text(),
+        _columns(explanation),
+    ]
+    if explanation.keys:
+        parts += [Text(), table_of(explanation.keys, KEY, "Keys")]
+    if explanation.bounds:
+        parts += [Text(), table_of(explanation.bounds, BOUND, "Bounds on one person")]
+    if explanation.thresholds:
+        parts += [Text(), table_of(explanation.thresholds, THRESHOLD, "Thresholds of private keys")]
+    if explanation.sql:
+        parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
+    return Group(*parts, Text(), *_notes(explanation.notes))
+
+
+def show_error(error: PassersbyError) -> RenderableType:
+    """Show a refusal: code and why, carets under the SQL, and what to try."""
+    lines = [Text.assemble((error.code, "bold red"), ": ", error.message)]
+    marked = error.caret_lines()
+    lines += [Text(line, "red" if line.strip(" ^") == "" else "") for line in marked]
+    if error.hint:
+        lines.append(Text.assemble(("Try: ", "bold green"), error.hint))
+    return Group(*lines)
+
+
+def sql_block(sql: str) -> RenderableType:
+    """Show SQL in colours."""
+    return Syntax(sql, "sql", theme=SQL_LOOK, background_color="default", word_wrap=True, padding=(0, 2))
+
+
+def table_of(rows: Iterable[dict[str, Any]], columns: Iterable[str], title: str = "") -> Table:
+    """Show some keys of dicts as a table."""
+    names = tuple(columns)
+    table = empty_table(title)
+    for name in names:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(value_text(row.get(name))) for name in names))
+    return table
+
+
+def empty_table(title: str = "") -> Table:
+    """Make a table in the look of the house."""
+    return Table(
+        box=box.SIMPLE_HEAD,
+        title=Text(title, "bold") if title else None,
+        title_justify="left",
+        header_style="bold",
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1),
+    )
+
+
+def _rows(result: Result, most: int) -> Table:
+    table, intervals = empty_table(), result.intervals
+    rows = result.rows[:most]
+    barred = next((name for name in result.columns if name in intervals), None) if len(rows) >= FEWEST_BARS else None
+    cells: list[list[Text]] = []
+    for i, name in enumerate(result.columns):
+        values = [row[i] for row in rows]
+        noisy = name in intervals
+        number = noisy or any(isinstance(value, int | float) for value in values)
+        table.add_column(Text(name), justify="right" if number else "left", no_wrap=number)
+        ends = intervals.get(name, [])[:most]
+        cells.append(_noisy_cells(values, ends) if noisy else [Text(value_text(value)) for value in values])
+        if name == barred and (bars := interval_bar(values, ends)):
+            table.add_column("", no_wrap=True)
+            cells.append(bars)
+    for row_cells in zip(*cells, strict=True):
+        table.add_row(*row_cells)
+    return table
+
+
+def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
+    """Align values, and the half-widths behind them."""
+    texts = [noisy_text(value, pair) for value, pair in zip(values, ends, strict=True)]
+    widest = max((len(behind) for _, behind in texts), default=0)
+    return [Text.assemble(value, " " if widest else "", (behind.rjust(widest), "dim")) for value, behind in texts]
+
+
+def _card(result: Result) -> list[RenderableType]:
+    """Show what was paid, what is left, and what a reader should know."""
+    level = f"{percent(result.confidence)} intervals" if result.confidence and result.intervals else "no noise"
+    if result.rehearsal:
+        cost = Text("free: a rehearsal on made-up rows", "yellow")
+    elif result.replayed:
+        cost = Text("free: asked before, answered from store", "green")
+    else:
+        cost = Text(f"price {loss_text(result.price)}" if result.price.get("rho") else "free", "cyan")
+    parts = [Text(), Text.assemble((level, "bold"), " · ", cost)]
+    if result.remaining and not result.rehearsal:
+        parts.append(Text(f"left: {left_text(result.remaining)}"))
+    return [*parts, *_notes(result.notes)]
+
+
+def _columns(explanation: Explanation) -> Table:
+    level = percent(explanation.confidence) if explanation.confidence else ""
+    table = empty_table("Columns")
+    for name in ("name", "type", f"expected error, {level}"):
+        table.add_column(name)
+    for column in explanation.to_wire()["columns"]:
+        error = explanation.expected_error
+        width = half_width_text(error[column["name"]]) if column["name"] in error else "exact: no noise in it"
+        table.add_row(Text(column["name"]), column["type"], width)
+    return table
+
+
+def _notes(notes: list[str]) -> list[RenderableType]:
+    return [Text(f"note: {note}", "dim") for note in merged(notes)]

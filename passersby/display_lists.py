@@ -1,0 +1,120 @@
+"""Accounts, releases, ledger rows and tables -> what a terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from passersby.bars import budget_bar
+from passersby.display import empty_table, table_of
+from passersby.listing import Budget
+from passersby.wording import amount, questions_text, rounded_up, tiny, value_text
+
+Rows = Sequence[dict[str, Any]]
+SHORT = 12  # characters of a release's name that tell it apart on a screen
+MOST_VALUES = 6
+
+
+def show_budget(budget: Budget) -> RenderableType:
+    """Show each account with a bar of what is spent."""
+    blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
+    return Group(*(part for block in blocks for part in (block, Text())))
+
+
+def show_history(releases: Rows) -> RenderableType:
+    """Show the releases that a client has paid for."""
+    if not releases:
+        return Text("Nothing was asked yet.")
+    rows = [
+        {
+            "release": str(row["release_id"])[:SHORT],
+            "answered": _moment(row["settled_at"]),
+            "rho": _rho(row["rho"]),
+            "delta": _delta(row["delta"]),
+            "question": row["question"],
+        }
+        for row in releases
+    ]
+    return table_of(rows, ("release", "answered", "rho", "delta", "question"))
+
+
+def show_ledger(entries: Rows) -> RenderableType:
+    """Show ledger rows."""
+    if not entries:
+        return Text("The ledger is empty.")
+    rows = [
+        {
+            **row,
+            "#": row["sequence"],
+            "at": _moment(row["at"]),
+            "account": f"{row['dataset']}, {row['client'] or 'all clients'}",
+            "rho": _rho(row["rho"]),
+            "delta": _delta(row["delta"]),
+            "release": str(row["release_key"] or "")[:SHORT],
+            "asked by": row["asked_by"],
+        }
+        for row in entries
+    ]
+    return table_of(rows, ("#", "at", "kind", "account", "asked by", "rho", "delta", "release"))
+
+
+def show_tables(tables: Rows) -> RenderableType:
+    """Show the tables that may be asked about, each column with what is declared of it."""
+    return Group(*(part for table in tables for part in _table(table)))
+
+
+def _account(account: dict[str, Any], price: float | None) -> list[RenderableType]:
+    cap, spent, left = account["cap_rho"], account["spent_rho"], account["remaining_rho"]
+    share = spent / cap if cap else 1.0
+    whose = f"client {account['client']}" if account["client"] is not None else "all clients"
+    numbers = f"rho {amount(spent)} of {amount(cap)} spent, {amount(left)} left"
+    seen = f"epsilon {rounded_up(account['epsilon'])} of {rounded_up(account['cap_epsilon'])}"
+    told = [numbers, f"{seen} at delta {tiny(account['delta'])}", questions_text(left, price)]
+    return [
+        Text.assemble((f"{account['dataset']}, {whose}", "bold"), f"  window {account['window']}"),
+        Text.assemble(budget_bar(share), f" {share:.1%} spent"),
+        *(Text(line, "dim") for line in told if line),
+    ]
+
+
+def _table(table: dict[str, Any]) -> list[RenderableType]:
+    shown = empty_table()
+    for name in ("column", "type", "declared"):
+        shown.add_column(name)
+    for column in table["columns"]:
+        shown.add_row(Text(column["name"]), Text(column["type"]), Text(declared_text(column), "dim"))
+    look = "magenta" if table["kind"] == "private" else "green"
+    person = table.get("person")
+    about = f"  one person is one {person}" if person else ""
+    return [Text.assemble((table["name"], "bold"), "  ", (table["kind"], look), about), shown, Text()]
+
+
+def declared_text(column: dict[str, Any]) -> str:
+    """Say which values a column may have, as far as the catalog declares it."""
+    if "values" in column:
+        values = [value_text(value) for value in column["values"]]
+        more = f", {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
+        return f"one of {', '.join(values[:MOST_VALUES])}{more}"
+    if "values_of" in column:
+        return f"one of {column['values_of']}"
+    for key, word in (("range", "from"), ("bounds", "clamped to")):
+        if key in column:
+            low, high = column[key]
+            return f"{word} {value_text(low)} to {value_text(high)}"
+    return ""
+
+
+def _rho(rho: float) -> str:
+    return amount(rho) if rho else ""
+
+
+def _delta(delta: float) -> str:
+    return tiny(delta) if delta else ""
+
+
+def _moment(at: object) -> str:
+    """Shorten a moment to seconds."""
+    return str(at or "").replace("T", " ").partition(".")[0].partition("+")[0]

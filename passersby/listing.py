@@ -1,0 +1,64 @@
+"""Accounts, releases, ledger rows and tables: plain dicts and lists that also show well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Row = dict[str, Any]
+
+
+class Budget(dict[str, Any]):
+    """{"accounts": [...], "query_rho": {dataset: rho}}: what is spent and left."""
+
+    @property
+    def accounts(self) -> list[Row]:
+        """Give the accounts: of each dataset, that of all clients together and that of the client."""
+        accounts: list[Row] = self["accounts"]
+        return accounts
+
+    def query_rho(self, account: Row) -> float | None:
+        """Give what a question costs by default in an account's dataset."""
+        defaults: Mapping[str, float] = self.get("query_rho") or {}
+        return defaults.get(account["dataset"])
+
+    def __repr__(self) -> str:
+        from passersby.display import as_text
+        from passersby.display_lists import show_budget
+
+        return as_text(show_budget, self)
+
+    def _repr_html_(self) -> str:
+        from passersby.notebook import budget_html
+
+        return budget_html(self)
+
+
+class History(list[Row]):
+    """The releases that a client has paid for."""
+
+    def __repr__(self) -> str:
+        from passersby.display import as_text
+        from passersby.display_lists import show_history
+
+        return as_text(show_history, self)
+
+
+class LedgerRows(list[Row]):
+    """Rows of the ledger, oldest first."""
+
+    def __repr__(self) -> str:
+        from passersby.display import as_text
+        from passersby.display_lists import show_ledger
+
+        return as_text(show_ledger, self)
+
+
+class Tables(list[Row]):
+    """The tables that may be asked about, with their columns."""
+
+    def __repr__(self) -> str:
+        from passersby.display import as_text
+        from passersby.display_lists import show_tables
+
+        return as_text(show_tables, self)

@@ -1,0 +1,177 @@
+"""Answers, explanations and budgets -> HTML for a notebook, in its own colours, light or dark; nothing is fetched.
+
+Every name, value and note is escaped: what a catalog or an alias says can never become markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from passersby.wording import (
+    amount,
+    half_width_text,
+    left_text,
+    loss_text,
+    merged,
+    percent,
+    questions_text,
+    rounded_up,
+    tiny,
+    value_text,
+    with_interval,
+)
+
+if TYPE_CHECKING:
+    from passersby.explanation import Explanation
+    from passersby.listing import Budget
+    from passersby.result import Interval, Result
+
+MOST_ROWS = 100
+BAR = 120  # width of a drawing, in its own units
+# currentColor follows the notebook's theme; the accent is readable on white and on black
+STYLE = """<style>
+.passersby { font-size: 13px; line-height: 1.5; margin: 4px 0; }
+.passersby :is(td, th) { text-align: left; }
+.passersby table { border-collapse: collapse; border: none; margin: 0 0 6px; }
+.passersby caption { text-align: left; font-weight: 600; padding: 6px 0 2px; color: inherit; }
+.passersby th { font-weight: 600; border-bottom: 1px solid; padding: 2px 16px 2px 0; }
+.passersby td { padding: 1px 16px 1px 0; border: none; vertical-align: middle; }
+.passersby :is(td, th).number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.passersby tr, .passersby td, .passersby th { background: none; color: inherit; }
+.passersby svg { display: block; overflow: visible; }
+.passersby .faint { opacity: 0.72; }
+.passersby .bar { fill: #2a8f9d; opacity: 0.55; }
+.passersby .whisker { stroke: currentColor; stroke-width: 1.4; fill: none; }
+.passersby .track { fill: currentColor; opacity: 0.15; }
+.passersby p { margin: 2px 0; }
+.passersby pre { white-space: pre-wrap; font-size: 12px; }
+</style>"""
+
+
+def result_html(result: Result) -> str:
+    """Show the rows with their intervals drawn, what they cost, and what is left."""
+    rows, intervals = result.rows[:MOST_ROWS], result.intervals
+    columns = [_column(name, [row[i] for row in rows], intervals) for i, name in enumerate(result.columns)]
+    heads = "".join(head for head, _ in columns)
+    body = ["".join(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
+    more = f"<p class='faint'>{len(result) - MOST_ROWS:,} more rows</p>" if len(result) > MOST_ROWS else ""
+    return _page(_table(heads, body), more, *(_line(text) for text in _card(result)), *_notes(result.notes))
+
+
+def explanation_html(explanation: Explanation) -> str:
+    """Show what a question would cost and give."""
+    free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
+    errors = explanation.expected_error
+    columns = [
+        {
+            "column": column["name"],
+            "type": column["type"],
+            "expected error": half_width_text(errors[column["name"]]) if column["name"] in errors else "exact",
+        }
+        for column in explanation.to_wire()["columns"]
+    ]
+    return _page(
+        f"<p><b>Price</b> {escape(free)}</p>",
+        _line(f"left: {left_text(explanation.remaining)}"),
+        _dicts("Columns", columns),
+        _dicts("Keys", explanation.keys),
+        _dicts("Bounds on one person", explanation.bounds),
+        _dicts("Thresholds of private keys", explanation.thresholds),
+        f"<details><summary>SQL over the data</summary><pre>{escape(explanation.sql)}</pre></details>",
+        *_notes(explanation.notes),
+    )
+
+
+def budget_html(budget: Budget) -> str:
+    """Show each account with a bar of what is spent."""
+    return _page(*(_account(account, budget.query_rho(account)) for account in budget.accounts))
+
+
+def _page(*parts: str) -> str:
+    return f"{STYLE}<div class='passersby'>{''.join(parts)}</div>"
+
+
+def _column(name: str, values: Sequence[Any], intervals: dict[str, list[Interval | None]]) -> tuple[str, list[str]]:
+    """Give the head of a column and its cells; a noisy column has a second one with drawings."""
+    if name not in intervals:
+        kind = " class='number'" if any(_is_number(value) for value in values) else ""
+        return f"<th{kind}>{escape(name)}</th>", [f"<td{kind}>{escape(value_text(value))}</td>" for value in values]
+    ends = intervals[name][: len(values)]
+    scale = _scale(ends)
+    pairs = zip(values, ends, strict=True)
+    cells = [
+        f"<td class='number'>{escape(with_interval(value, pair))}</td><td>{_drawn(value, pair, scale)}</td>"
+        for value, pair in pairs
+    ]
+    return f"<th class='number'>{escape(name)}</th><th aria-label='interval'></th>", cells
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _scale(ends: Iterable[Interval | None]) -> tuple[float, float]:
+    """Give the range that all intervals of a column, and 0, fit in."""
+    known = [end for pair in ends if pair is not None for end in pair]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    return low, (high - low) or 1.0
+
+
+def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> str:
+    """Draw a bar from 0 to the value, and a whisker over its interval."""
+    if pair is None or not _is_number(value):
+        return ""
+    zero, x, low, high = ((end - scale[0]) / scale[1] * BAR for end in (0.0, float(value), *pair))
+    said = escape(f"between {value_text(pair[0])} and {value_text(pair[1])}", quote=True)
+    return (
+        f'<svg width="{BAR}" height="14" viewBox="0 0 {BAR} 14" role="img" aria-label="{said}"><title>{said}</title>'
+        f'<rect class="bar" x="{min(zero, x):.1f}" y="3" width="{abs(x - zero):.1f}" height="8"/>'
+        f'<path class="whisker" d="M{low:.1f} 7H{high:.1f}M{low:.1f} 3.5v7M{high:.1f} 3.5v7"/></svg>'
+    )
+
+
+def _card(result: Result) -> list[str]:
+    level = f"{percent(result.confidence)} intervals" if result.confidence and result.intervals else "no noise"
+    if result.rehearsal:
+        return [f"{level} · free: a rehearsal on made-up rows"]
+    free = "free: asked before, answered from store" if result.replayed else f"price {loss_text(result.price)}"
+    left = left_text(result.remaining)
+    return [f"{level} · {free}", *([f"left: {left}"] if left else [])]
+
+
+def _account(account: dict[str, Any], price: float | None) -> str:
+    share = min(1.0, account["spent_rho"] / account["cap_rho"]) if account["cap_rho"] else 1.0
+    whose = "all clients" if account["client"] is None else f"client {account['client']}"
+    seen = f"epsilon {rounded_up(account['epsilon'])} of {rounded_up(account['cap_epsilon'])}"
+    left = f"rho {amount(account['remaining_rho'])} left"
+    told = [f"{share:.1%} spent", left, f"{seen} at delta {tiny(account['delta'])}"]
+    more = questions_text(account["remaining_rho"], price)
+    bar = (
+        f'<svg width="320" height="10" role="img" aria-label="{share:.1%} spent">'
+        f'<rect class="track" width="320" height="10"/><rect class="bar" width="{320 * share:.1f}" height="10"/></svg>'
+    )
+    title = f"<p><b>{escape(account['dataset'])}, {escape(whose)}</b></p>"
+    return title + bar + _line(" · ".join([*told, more] if more else told))
+
+
+def _dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
+    if not rows:
+        return ""
+    heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in rows[0])
+    body = ["".join(f"<td>{escape(value_text(value))}</td>" for value in row.values()) for row in rows]
+    return _table(heads, body, f"<caption>{escape(title)}</caption>")
+
+
+def _table(heads: str, rows: Iterable[str], caption: str = "") -> str:
+    body = "".join(f"<tr>{cells}</tr>" for cells in rows)
+    return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _line(text: str) -> str:
+    return f"<p class='faint'>{escape(text)}</p>"
+
+
+def _notes(notes: list[str]) -> list[str]:
+    return [_line(f"note: {note}") for note in merged(notes)]

@@ -1,0 +1,80 @@
+"""where -> Connection: a catalog is opened in process, its engine only now."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from passersby.connection import Connection, as_errors
+from passersby.errors import InstallError, RefusedError
+from passersby.making import shown_making
+from passersby.siblings import SIBLINGS, check_siblings
+
+if TYPE_CHECKING:
+    from engine import Desk
+
+Progress = Callable[[str, float], None]
+INSTALL = "pip install 'passersby[engine]'"
+
+
+def connect(
+    where: str | os.PathLike[str],
+    *,
+    client: str | None = None,
+    api_key: str | None = None,
+    ledger: str | os.PathLike[str] | None = None,
+) -> Connection:
+    """Open a catalog, by name or file, for a client; everything the client asks is kept in one ledger.
+
+    `where` is `operator`, `mibici`, or the path of a catalog file; a server's URL will have this place.
+    `client` is the name on whose account questions are charged: the user's, if absent.
+    `api_key` is for servers.
+    `ledger` is a file, made where it is absent; the default is one ledger per catalog in the user's data folder.
+    Raise CatalogError for a catalog that is not accepted, InstallError where the engine is missing or hidden.
+    """
+    where = os.fspath(where)
+    if where.lower().startswith(("http://", "https://")):
+        why = f"{where} is a server's address, and servers are not built yet."
+        raise RefusedError("E_PARAM", why, "give a catalog's name or file: passersby.connect('operator')")
+    if api_key is not None:
+        why = "api_key is for servers; a catalog is opened in process, by whoever may read its files."
+        raise RefusedError("E_PARAM", why, "leave api_key out, and say who asks: client='ana'")
+    with shown_making() as progress:
+        return open_in_process(where, client=client, ledger=ledger, progress=progress)
+
+
+def open_in_process(
+    where: str, *, client: str | None, ledger: str | os.PathLike[str] | None, progress: Progress
+) -> Connection:
+    """Open a catalog here, and tell how far the making of its data is, where they have to be made first."""
+    desk = _open_desk(where, None if ledger is None else os.fspath(ledger), progress)
+    return Connection(desk, client or user_name())
+
+
+def user_name() -> str:
+    """Give the name of whoever runs this; `analyst` where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may have no such user
+        return "analyst"
+
+
+def _open_desk(where: str, ledger: str | None, progress: Progress) -> Desk:
+    check_siblings()
+    try:
+        import engine
+
+        with as_errors():
+            return engine.open_desk(where, ledger=ledger, progress=progress)
+    except ModuleNotFoundError as missing:
+        raise missing_extra(missing) from None
+
+
+def missing_extra(missing: ModuleNotFoundError) -> InstallError:
+    """Say which package the engine misses, and what installs it."""
+    name = (missing.name or "").partition(".")[0]
+    if name in SIBLINGS:
+        raise missing
+    return InstallError("E_INSTALL", f"The engine needs {name}, which is not installed.", INSTALL)

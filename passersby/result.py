@@ -1,0 +1,138 @@
+"""An answer: a table of noisy numbers, their intervals, and a card that says what they cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+Interval = tuple[float, float]
+CARD = b"passersby"  # key of the card in an Arrow schema's metadata
+
+
+class Result:
+    """What a question is answered with; it never changes, and asking again gives the same.
+
+    Intervals are never lost on the way: Arrow carries them in its schema's metadata, pandas and polars, which have no
+    such place, as columns `x_low` and `x_high` behind the columns that were asked for.
+    """
+
+    def __init__(self, table: pyarrow.Table) -> None:
+        """Read the card from the table's metadata."""
+        self._table = table
+        self.card: dict[str, Any] = json.loads((table.schema.metadata or {}).get(CARD, b"{}"))
+
+    @property
+    def columns(self) -> list[str]:
+        """Give the columns' names."""
+        return list(self._table.column_names)
+
+    @cached_property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Give the rows as Python values."""
+        columns = [column.to_pylist() for column in self._table.columns]
+        return list(zip(*columns, strict=True))
+
+    @cached_property
+    def intervals(self) -> dict[str, list[Interval | None]]:
+        """Give, for each noisy column, low and high end per row; None where a row has none."""
+        found: Mapping[str, list[Any]] = self.card.get("intervals") or {}
+        return {
+            name: [None if ends is None else (ends[0], ends[1]) for ends in column] for name, column in found.items()
+        }
+
+    @property
+    def confidence(self) -> float | None:
+        """Give how often such an interval holds the true value, clipping apart."""
+        return self.card.get("confidence")
+
+    @property
+    def price(self) -> dict[str, Any]:
+        """Give what the question costs: rho, delta, and epsilon at a delta."""
+        return dict(self.card.get("price") or {})
+
+    @property
+    def remaining(self) -> dict[str, Any]:
+        """Give what was left afterwards, of the client's account and of the dataset's."""
+        return dict(self.card.get("remaining") or {})
+
+    @property
+    def release_id(self) -> str | None:
+        """Give the name of the stored release that this came from."""
+        return self.card.get("release_id")
+
+    @property
+    def replayed(self) -> bool:
+        """Tell whether this came from store, and so cost nothing."""
+        return bool(self.card.get("replayed"))
+
+    @property
+    def rehearsal(self) -> bool:
+        """Tell whether the rows were synthetic: then the numbers mean nothing."""
+        return bool(self.card.get("rehearsal"))
+
+    @property
+    def notes(self) -> list[str]:
+        """Give what a reader of these numbers should know."""
+        return list(self.card.get("notes") or [])
+
+    def arrow(self) -> pyarrow.Table:
+        """Give the columns that were asked for, with the card and its intervals in the schema's metadata."""
+        return self._table
+
+    def df(self, *, intervals: bool = True) -> pandas.DataFrame:
+        """Give a pandas frame; `intervals` adds x_low and x_high behind the columns that were asked for."""
+        frame: pandas.DataFrame = self.flat(intervals=intervals).to_pandas(date_as_object=False)
+        return frame
+
+    def pl(self, *, intervals: bool = True) -> polars.DataFrame:
+        """Give a polars frame; `intervals` adds x_low and x_high behind the columns that were asked for."""
+        import polars
+
+        frame = polars.from_arrow(self.flat(intervals=intervals))
+        assert isinstance(frame, polars.DataFrame)  # noqa: S101  a table never becomes a series
+        return frame
+
+    def flat(self, *, intervals: bool = True) -> pyarrow.Table:
+        """Give an Arrow table without metadata, the ends of the intervals as columns."""
+        import pyarrow
+
+        table = self._table.replace_schema_metadata(None)
+        for name, column in self.intervals.items() if intervals else ():
+            for side, end in enumerate(("low", "high")):
+                ends = pyarrow.array([None if pair is None else pair[side] for pair in column], pyarrow.float64())
+                table = table.append_column(_fresh(f"{name}_{end}", table.column_names), ends)
+        return table
+
+    def to_wire(self) -> dict[str, Any]:
+        """Give the documented JSON shape."""
+        from passersby.wire import wire_of
+
+        return wire_of(self)
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self.rows)
+
+    def __repr__(self) -> str:
+        from passersby.display import as_text, show_result
+
+        return as_text(show_result, self)
+
+    def _repr_html_(self) -> str:
+        from passersby.notebook import result_html
+
+        return result_html(self)
+
+
+def _fresh(name: str, taken: list[str]) -> str:
+    """Give the name, or one more underscore for each time that it is taken."""
+    return _fresh(f"{name}_", taken) if name in taken else name

@@ -1,0 +1,69 @@
+"""A result -> the documented JSON shape (docs/answers.md)."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from passersby.result import Result
+
+CARD_KEYS = ("intervals", "confidence", "price", "remaining", "release_id", "replayed", "notes")
+# Arrow's name of a type -> SQL's
+SQL_TYPES = {
+    "bool": "BOOLEAN",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "uint8": "UTINYINT",
+    "uint16": "USMALLINT",
+    "uint32": "UINTEGER",
+    "uint64": "UBIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "large_string": "VARCHAR",
+    "string_view": "VARCHAR",
+    "date32[day]": "DATE",
+    "null": "NULL",
+}
+
+
+def wire_of(result: Result) -> dict[str, Any]:
+    """Give columns, rows and card; a rehearsal says so in one further key."""
+    schema = result.arrow().schema
+    shape: dict[str, Any] = {
+        "columns": [{"name": field.name, "type": sql_type(field.type)} for field in schema],
+        "rows": [[plain(value) for value in row] for row in result.rows],
+        **{key: result.card.get(key) for key in CARD_KEYS},
+    }
+    return {**shape, "rehearsal": True} if result.rehearsal else shape
+
+
+def sql_type(kind: pyarrow.DataType) -> str:
+    """Name an Arrow type as DuckDB's SQL does."""
+    name = str(kind)
+    if name.startswith("timestamp"):
+        return "TIMESTAMPTZ" if "tz=" in name else "TIMESTAMP"
+    return SQL_TYPES.get(name, name.upper())
+
+
+def plain(value: object) -> object:
+    """Give a value as JSON has it: times as ISO text, decimals as numbers, what is no number as null."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case Decimal():
+            return float(value)
+        case list():
+            return [plain(item) for item in value]
+        case bool() | int() | float() | str() | None:
+            return value
+    return str(value)

@@ -1,0 +1,139 @@
+"""Numbers as people read them: a value with its interval, a loss, what is left; never rounded in anybody's favour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Interval = tuple[float, float]
+NULL = "NULL"
+EXACT = 1e15  # below it a whole float is written without an exponent
+LOPSIDED = 0.2  # of the wider side: above it an interval is written with both ends
+DIGITS = 2  # significant digits of an interval's half-width
+
+
+def value_text(value: object) -> str:
+    """Write a value that has no interval as it is: a year gets no thousands separator."""
+    if value is None:
+        return NULL
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return _plain_float(value)
+    text = str(value)
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def _plain_float(value: float) -> str:
+    if not math.isfinite(value):
+        return NULL
+    return str(int(value)) if value.is_integer() and abs(value) < EXACT else f"{value:.6g}"
+
+
+def noisy_text(value: object, ends: Interval | None) -> tuple[str, str]:
+    """Write a noisy value and, apart, what stands behind it: its half-width, or both ends of a lopsided interval."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value_text(value), ""
+    if ends is None:
+        return _number(value, None), ""
+    low, high = ends
+    below, above = value - low, high - value
+    places = _places(max((high - low) / 2, 0), whole=isinstance(value, int))
+    if max(below, above) <= 0 or abs(below - above) > LOPSIDED * max(below, above):
+        return _number(value, places), f"[{_number(-_up(-low, places), places)}, {_number(_up(high, places), places)}]"
+    return _number(value, places), f"± {_number(_up(max(below, above), places), places)}"
+
+
+def with_interval(value: object, ends: Interval | None) -> str:
+    """Write a noisy value with its interval: 50,818 ± 120."""
+    return " ".join(filter(None, noisy_text(value, ends)))
+
+
+def half_width_text(half_width: float | None) -> str:
+    """Write an expected error."""
+    if half_width is None:
+        return "depends on the answer"
+    places = 0 if half_width.is_integer() else _places(half_width, whole=False)
+    return f"± {_number(_up(half_width, places), places)}"
+
+
+def loss_text(price: Mapping[str, Any]) -> str:
+    """Write a price: rho, and the epsilon that it is at a delta."""
+    if not price.get("rho") and not price.get("delta"):
+        return "free"
+    delta = f" and delta {tiny(price['delta'])}" if price.get("delta") else ""
+    seen = price.get("epsilon_at_delta") or {}
+    epsilon = f" (epsilon {rounded_up(seen['epsilon'])} at delta {tiny(seen['delta'])})" if seen else ""
+    return f"rho {amount(price['rho'])}{delta}{epsilon}"
+
+
+def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write what the client's and the dataset's accounts have left of their caps."""
+    return ", ".join(
+        f"{who} rho {amount(account['rho'])} of {amount(account['cap_rho'])}"
+        for who, key in (("you", "client"), ("all clients", "dataset"))
+        if (account := remaining.get(key))
+    )
+
+
+def merged(notes: list[str]) -> list[str]:
+    """Say once what is noted of several numbers in the same words."""
+    names: dict[str, list[str]] = {}
+    for note in notes:
+        name, colon, said = note.partition(": ")
+        names.setdefault(said if colon else note, []).append(name if colon else "")
+    return [f"{', '.join(who)}: {said}" if who[0] else said for said, who in names.items()]
+
+
+def amount(rho: float) -> str:
+    """Write an amount of rho without an exponent where it can be read without one."""
+    text = f"{rho:.6g}"
+    return text if "e" not in text else f"{rho:.2e}"
+
+
+def rounded_up(epsilon: float) -> str:
+    """Write an epsilon to two places, upwards: a loss is never told smaller than it is."""
+    return f"{math.ceil(round(epsilon * 100, 6)) / 100:.2f}"
+
+
+def tiny(delta: float) -> str:
+    """Write a delta: 1e-9, not 1e-09."""
+    return f"{delta:.2g}".replace("e-0", "e-")
+
+
+def percent(share: float) -> str:
+    """Write a share: 0.95 is 95%."""
+    return f"{round(share * 100, 4):g}%"
+
+
+def questions_text(rho: float, price: float | None) -> str:
+    """Write how many more questions of the usual price fit; nothing where no price is known."""
+    if not price:
+        return ""
+    fit = math.floor(rho / price + 1e-9)
+    return f"{fit:,} more question{'' if fit == 1 else 's'} of rho {amount(price)}"
+
+
+def _places(half_width: float, *, whole: bool) -> int:
+    """Give the decimal places at which a half-width shows its significant digits."""
+    if whole or half_width <= 0 or not math.isfinite(half_width):
+        return 0 if whole else 3
+    return min(9, max(0, DIGITS - 1 - math.floor(math.log10(half_width))))
+
+
+def _up(value: float, places: int) -> float:
+    """Round upwards, but not because of the last bits of a float."""
+    if not math.isfinite(value):
+        return value
+    scale: int = 10**places
+    return math.ceil(round(value * scale, 6)) / scale
+
+
+def _number(value: float, places: int | None) -> str:
+    if not math.isfinite(value):
+        return NULL
+    if places is None:
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+    shown = f"{value:,.{places}f}"
+    return shown.removeprefix("-") if float(shown.replace(",", "")) == 0 else shown
