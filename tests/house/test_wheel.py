@@ -25,6 +25,13 @@ try:
 except passersby.PassersbyError as refused:
     print(refused)
 """
+IMPORT_ALL = """
+import importlib, pkgutil
+for name in ("passersby", "engine", "dialect", "budgets"):
+    for found in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +79,10 @@ def test_the_command_line_helps_without_extras(door_alone: Path, tmp_path: Path)
 def test_connect_says_which_extra_is_missing(door_alone: Path, tmp_path: Path) -> None:
     said = _run(door_alone, tmp_path, CONNECT)
     assert "pip install 'passersby[engine]'" in said.replace('"', "'")
+
+
+def test_the_extra_brings_all_that_the_engine_imports(with_engine: Path, tmp_path: Path) -> None:
+    _run(with_engine, tmp_path, IMPORT_ALL)
 
 
 @pytest.mark.parametrize("shadow", ["engine.py", "dialect.py", "budgets/__init__.py"])
