@@ -68,10 +68,10 @@ class Connection:
         with as_errors():
             return History(self._open().history(self.client))
 
-    def ledger(self, *, limit: int | None = None) -> LedgerRows:
-        """List the last rows of the ledger that are about this client, oldest first."""
+    def ledger(self, *, client: str | None = None, limit: int | None = None) -> LedgerRows:
+        """List the last rows of the ledger, oldest first: everybody's, or those of one client."""
         with as_errors():
-            return LedgerRows(self._open().ledger(self.client, limit))
+            return LedgerRows(self._open().ledger(client, limit))
 
     def tables(self) -> Tables:
         """List the tables and columns that may be asked about."""

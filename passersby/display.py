@@ -51,12 +51,12 @@ def as_text(show: Callable[[Thing], RenderableType], thing: Thing) -> str:
     return "\n".join(line.rstrip() for line in captured.get().rstrip().split("\n"))
 
 
-def show_result(result: Result, most: int = MOST_ROWS) -> RenderableType:
+def show_result(result: Result, most: int = MOST_ROWS, *, notes: bool = True) -> RenderableType:
     """Show the rows with their intervals, what they cost, and what is left."""
     parts: list[RenderableType] = [_rows(result, most)]
     if len(result) > most:
         parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
-    return Group(*parts, *_card(result))
+    return Group(*parts, *_card(result), *(_notes(result.notes) if notes else ()))
 
 
 def show_explanation(explanation: Explanation) -> RenderableType:
@@ -146,7 +146,7 @@ def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
 
 
 def _card(result: Result) -> list[RenderableType]:
-    """Show what was paid, what is left, and what a reader should know."""
+    """Show what was paid and what is left."""
     level = f"{percent(result.confidence)} intervals" if result.confidence and result.intervals else "no noise"
     if result.rehearsal:
         cost = Text("free: a rehearsal on made-up rows", "yellow")
@@ -154,10 +154,10 @@ def _card(result: Result) -> list[RenderableType]:
         cost = Text("free: asked before, answered from store", "green")
     else:
         cost = Text(f"price {loss_text(result.price)}" if result.price.get("rho") else "free", "cyan")
-    parts = [Text(), Text.assemble((level, "bold"), " · ", cost)]
+    parts: list[RenderableType] = [Text(), Text.assemble((level, "bold"), " · ", cost)]
     if result.remaining and not result.rehearsal:
         parts.append(Text(f"left: {left_text(result.remaining)}"))
-    return [*parts, *_notes(result.notes)]
+    return parts
 
 
 def _columns(explanation: Explanation) -> Table:

@@ -66,6 +66,17 @@ def show_tables(tables: Rows) -> RenderableType:
     return Group(*(part for table in tables for part in _table(table)))
 
 
+def show_findings(findings: Rows) -> RenderableType:
+    """Show what is not as a catalog says, each with its cure."""
+    blocks = [
+        Text.assemble(
+            (str(found["key"]), "bold red"), ": ", found["why"], ("\nCure: ", "bold green"), found["cure"], "\n"
+        )
+        for found in findings
+    ]
+    return Group(*(Text(file, "bold") for file in dict.fromkeys(str(found["file"]) for found in findings)), *blocks)
+
+
 def _account(account: dict[str, Any], price: float | None) -> list[RenderableType]:
     cap, spent, left = account["cap_rho"], account["spent_rho"], account["remaining_rho"]
     share = spent / cap if cap else 1.0
@@ -92,12 +103,12 @@ def _table(table: dict[str, Any]) -> list[RenderableType]:
     return [Text.assemble((table["name"], "bold"), "  ", (table["kind"], look), about), shown, Text()]
 
 
-def declared_text(column: dict[str, Any]) -> str:
+def declared_text(column: dict[str, Any], most: int | None = MOST_VALUES) -> str:
     """Say which values a column may have, as far as the catalog declares it."""
     if "values" in column:
         values = [value_text(value) for value in column["values"]]
-        more = f", {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
-        return f"one of {', '.join(values[:MOST_VALUES])}{more}"
+        more = f", {len(values) - most} more" if most is not None and len(values) > most else ""
+        return f"one of {', '.join(values[:most])}{more}"
     if "values_of" in column:
         return f"one of {column['values_of']}"
     for key, word in (("range", "from"), ("bounds", "clamped to")):

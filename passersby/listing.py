@@ -57,6 +57,22 @@ class LedgerRows(list[Row]):
 class Tables(list[Row]):
     """The tables that may be asked about, with their columns."""
 
+    def columns(self) -> list[Row]:
+        """Give one row per column, for formats that know no lists."""
+        from passersby.display_lists import declared_text
+
+        return [
+            {
+                "table": table["name"],
+                "kind": table["kind"],
+                "column": column["name"],
+                "type": column["type"],
+                "declared": declared_text(column, most=None),
+            }
+            for table in self
+            for column in table["columns"]
+        ]
+
     def __repr__(self) -> str:
         from passersby.display import as_text
         from passersby.display_lists import show_tables

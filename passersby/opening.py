@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 
 from passersby.connection import Connection, as_errors
 from passersby.errors import InstallError, RefusedError
 from passersby.making import shown_making
 from passersby.siblings import SIBLINGS, check_siblings
 
-if TYPE_CHECKING:
-    from engine import Desk
-
 Progress = Callable[[str, float], None]
+OPERATOR = "operator"  # the catalog whose data are made at first use
 INSTALL = "pip install 'passersby[engine]'"
 
 
@@ -49,7 +48,9 @@ def open_in_process(
     where: str, *, client: str | None, ledger: str | os.PathLike[str] | None, progress: Progress
 ) -> Connection:
     """Open a catalog here, and tell how far the making of its data is, where they have to be made first."""
-    desk = _open_desk(where, None if ledger is None else os.fspath(ledger), progress)
+    with engine_face() as engine:
+        _make_bundled(where, progress)
+        desk = engine.open_desk(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
     return Connection(desk, client or user_name())
 
 
@@ -61,13 +62,15 @@ def user_name() -> str:
         return "analyst"
 
 
-def _open_desk(where: str, ledger: str | None, progress: Progress) -> Desk:
+@contextmanager
+def engine_face() -> Iterator[ModuleType]:
+    """Load the engine, once it is sure to be ours, and turn what it refuses into the door's errors."""
     check_siblings()
     try:
         import engine
 
         with as_errors():
-            return engine.open_desk(where, ledger=ledger, progress=progress)
+            yield engine
     except ModuleNotFoundError as missing:
         raise missing_extra(missing) from None
 
@@ -78,3 +81,11 @@ def missing_extra(missing: ModuleNotFoundError) -> InstallError:
     if name in SIBLINGS:
         raise missing
     return InstallError("E_INSTALL", f"The engine needs {name}, which is not installed.", INSTALL)
+
+
+def _make_bundled(where: str, progress: Progress) -> None:
+    """Make the synthetic operator where it is missing, and tell how far it is."""
+    if where == OPERATOR:
+        from engine.operator import operator_path
+
+        operator_path(progress=progress)

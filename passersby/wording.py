@@ -83,7 +83,7 @@ def merged(notes: list[str]) -> list[str]:
     for note in notes:
         name, colon, said = note.partition(": ")
         names.setdefault(said if colon else note, []).append(name if colon else "")
-    return [f"{', '.join(who)}: {said}" if who[0] else said for said, who in names.items()]
+    return [f"{', '.join(dict.fromkeys(who))}: {said}" if who[0] else said for said, who in names.items()]
 
 
 def amount(rho: float) -> str:

@@ -1,0 +1,71 @@
+"""The command line: `passersby --help`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from passersby import cli_accounts, cli_catalog, cli_questions
+from passersby.cli_options import refusals
+from passersby.output import Format
+
+EPILOG = "Exit codes: 0 answered, 1 refused or out of budget, 2 not a command. SQL that is refused costs nothing."
+
+app = typer.Typer(
+    name="passersby",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+catalog = typer.Typer(no_args_is_help=True, help="Write and check the catalog of your own files.")
+
+app.command(rich_help_panel="Ask")(cli_questions.query)
+app.command(rich_help_panel="Ask")(cli_questions.explain)
+app.command(rich_help_panel="Ask")(cli_questions.rehearse)
+app.command(rich_help_panel="Ask")(cli_accounts.tables)
+app.command(rich_help_panel="Account for it")(cli_accounts.budget)
+app.command(rich_help_panel="Account for it")(cli_accounts.history)
+app.command(rich_help_panel="Account for it")(cli_accounts.ledger)
+app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
+catalog.command("check")(cli_catalog.check)
+catalog.command("new")(cli_catalog.new)
+
+
+@app.command(rich_help_panel="Set up")
+def demo() -> None:
+    """Watch questions over a synthetic operator being answered: price, intervals, a refusal, what is left."""
+    from passersby.demo import demo as run  # late: the other commands do without it
+
+    with refusals(Format.TABLE):
+        run()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from passersby import __version__
+
+        typer.echo(f"passersby {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def passersby(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Ask where people go, in SQL. Learn nothing about anyone.
+
+    Numbers come back with noise and with intervals; every answer has a price, kept in a ledger.
+
+    Begin with [bold]passersby demo[/bold], or [bold]passersby tables[/bold] and then
+    [bold]passersby query "SELECT count(*) AS trips FROM trip"[/bold].
+    """
+    del version
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")  # a terminal without bars still shows the numbers

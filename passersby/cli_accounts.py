@@ -1,0 +1,75 @@
+"""Commands that account: budget, history, ledger, tables."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from passersby.cli_options import Catalog, Client, Form, Ledger, opened
+from passersby.output import Format, write_json, write_rows
+
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the last so many rows.")]
+
+
+def budget(
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """See what is spent and left, of your account and of all clients' together."""
+    from passersby.display_lists import show_budget
+
+    with opened(catalog, client, ledger, form) as connection:
+        seen = connection.budget()
+        if form is Format.JSON:
+            write_json(dict(seen))
+        else:
+            write_rows(seen.accounts, show_budget, seen, form)
+
+
+def history(
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """List the releases you have paid for; asking them again is free."""
+    from passersby.display_lists import show_history
+
+    with opened(catalog, client, ledger, form) as connection:
+        releases = connection.history()
+        write_rows(releases, show_history, releases, form)
+
+
+def ledger(
+    limit: Limit = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """List ledger rows, oldest first: accounts opened, charges, releases; with --client, that client's alone."""
+    from passersby.display_lists import show_ledger
+
+    with opened(catalog, client, ledger, form) as connection:
+        rows = connection.ledger(client=client, limit=limit)
+        write_rows(rows, show_ledger, rows, form)
+
+
+def tables(
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """List the tables and columns that may be asked about, as the catalog declares them."""
+    from passersby.display_lists import show_tables
+
+    with opened(catalog, client, ledger, form) as connection:
+        known = connection.tables()
+        if form is Format.JSON:
+            write_json(known)
+        else:
+            write_rows(known.columns(), show_tables, known, form)

@@ -1,0 +1,46 @@
+"""Commands for stewards: catalog check, catalog new."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from passersby.cli_options import Catalog, Form, refusals
+from passersby.opening import engine_face
+from passersby.output import Format, console, write_rows
+
+Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", file_okay=False, exists=True, help="Where the files lie.")]
+To = Annotated[
+    Path | None, typer.Option("--to", metavar="FILE", help="Where to write.", show_default="catalog.toml in the folder")
+]
+
+
+def check(named: Named = None, catalog: Catalog = "operator", form: Form = Format.TABLE) -> None:
+    """Check a catalog, and whether the files it names are as it says; exit code 1 where something is not."""
+    from passersby.display_lists import show_findings
+
+    where = named or catalog
+    with refusals(form), engine_face() as engine:
+        findings = engine.check_catalog_text(where)
+        if findings or form is not Format.TABLE:
+            write_rows(findings, show_findings, findings, form)
+        else:
+            console().print(Text(f"{where}: the catalog is accepted, and the files are as it says.", "green"))
+    raise typer.Exit(1 if findings else 0)
+
+
+def new(folder: Folder, to: To = None) -> None:
+    """Write a commented catalog for the files of a folder: nothing can be asked until you declare it."""
+    target = to or folder / "catalog.toml"
+    with refusals(Format.TABLE), engine_face() as engine:
+        text = engine.new_catalog_text(str(folder))
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise typer.BadParameter(f"{target} is there already; it is not overwritten.", param_hint="--to") from None
+    console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))

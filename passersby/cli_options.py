@@ -1,0 +1,129 @@
+"""The options that commands share, each said once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from passersby.connection import Connection
+from passersby.errors import PassersbyError
+from passersby.making import shown_making
+from passersby.opening import open_in_process
+from passersby.output import Format, TerminalError, refuse_terminal, write_error
+
+WHERE, QUESTION = "Where", "Question"
+
+Catalog = Annotated[
+    str,
+    typer.Option(
+        "--catalog",
+        "-c",
+        metavar="NAME|FILE",
+        envvar="PASSERSBY_CATALOG",
+        help="operator (bundled, synthetic), mibici, or a catalog file.",
+        rich_help_panel=WHERE,
+    ),
+]
+Client = Annotated[
+    str | None,
+    typer.Option(
+        "--client",
+        metavar="NAME",
+        envvar="PASSERSBY_CLIENT",
+        help="On whose account.",
+        show_default="your user name",
+        rich_help_panel=WHERE,
+    ),
+]
+Ledger = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE",
+        envvar="PASSERSBY_LEDGER",
+        help="The ledger, made where it is absent.",
+        show_default="one per catalog, in your data folder",
+        rich_help_panel=WHERE,
+    ),
+]
+Form = Annotated[
+    Format,
+    typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
+]
+Sql = Annotated[
+    str | None,
+    typer.Argument(metavar="SQL", help="The question; read from standard input where it is absent or -."),
+]
+SqlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        exists=True,
+        dir_okay=False,
+        help="Read the question from a file.",
+        rich_help_panel=QUESTION,
+    ),
+]
+Rho = Annotated[
+    str | None,
+    typer.Option(
+        "--rho",
+        metavar="AMOUNT",
+        help="Privacy loss to spend, e.g. 0.01: more is more exact.",
+        show_default="the catalog's",
+        rich_help_panel=QUESTION,
+    ),
+]
+Confidence = Annotated[
+    float | None,
+    typer.Option(
+        "--confidence",
+        metavar="SHARE",
+        min=0.5,
+        max=0.999999,
+        help="How often an interval holds the true value, e.g. 0.99.",
+        show_default="the catalog's",
+        rich_help_panel=QUESTION,
+    ),
+]
+
+
+@contextmanager
+def opened(catalog: str, client: str | None, ledger: str | None, form: Format) -> Iterator[Connection]:
+    """Open a connection for one command; a refusal inside is written to standard error and ends with exit code 1."""
+    with refusals(form):
+        with shown_making(quiet=form is not Format.TABLE) as progress:
+            connection = open_in_process(catalog, client=client, ledger=ledger, progress=progress)
+        with connection:
+            yield connection
+
+
+@contextmanager
+def refusals(form: Format) -> Iterator[None]:
+    """Write a refusal to standard error, and end with exit code 1."""
+    try:
+        refuse_terminal(form)
+        yield
+    except PassersbyError as error:
+        write_error(error, form)
+        raise typer.Exit(1) from None
+    except TerminalError as error:
+        raise typer.BadParameter(str(error), param_hint="--format") from None
+
+
+def question(sql: str | None, file: Path | None) -> str:
+    """Find the question: the argument, a file, or standard input."""
+    if sql is not None and sql != "-" and file is not None:
+        raise typer.BadParameter("Give the question as an argument or as a file, not both.", param_hint="SQL")
+    if file is not None:
+        return file.read_text(encoding="utf-8")
+    if sql is not None and sql != "-":
+        return sql
+    if sys.stdin.isatty():
+        raise typer.BadParameter("Ask something: passersby query 'SELECT ...'", param_hint="SQL")
+    return sys.stdin.read()

@@ -1,0 +1,75 @@
+"""Commands that ask: query, explain, rehearse."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from passersby.cli_options import Catalog, Client, Confidence, Form, Ledger, Rho, Sql, SqlFile, opened, question
+from passersby.output import Format, console, write_json, write_result
+
+RequestId = Annotated[
+    str | None,
+    typer.Option("--request-id", metavar="ID", help="Of this request: the same one is never charged twice."),
+]
+
+
+def query(
+    sql: Sql = None,
+    file: SqlFile = None,
+    rho: Rho = None,
+    confidence: Confidence = None,
+    request_id: RequestId = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Ask a question and pay for it; what was asked before is answered from store, for free.
+
+    passersby query "SELECT mode, count(*) AS trips FROM trip GROUP BY mode"
+    """
+    text = question(sql, file)
+    with opened(catalog, client, ledger, form) as connection:
+        write_result(connection.query(text, rho=rho, confidence=confidence, request_id=request_id), form)
+
+
+def explain(
+    sql: Sql = None,
+    file: SqlFile = None,
+    rho: Rho = None,
+    confidence: Confidence = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """See a question's price, expected error, bounds and generated SQL: no data is read, nothing is charged."""
+    from passersby.display import show_explanation
+
+    if form not in (Format.TABLE, Format.JSON):
+        raise typer.BadParameter("An explanation is written as table or json.", param_hint="--format")
+    text = question(sql, file)
+    with opened(catalog, client, ledger, form) as connection:
+        explanation = connection.explain(text, rho=rho, confidence=confidence)
+        if form is Format.JSON:
+            write_json(explanation.to_wire())
+        else:
+            console().print(show_explanation(explanation))
+
+
+def rehearse(
+    sql: Sql = None,
+    file: SqlFile = None,
+    rho: Rho = None,
+    confidence: Confidence = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Run a question for free on made-up rows: the shape of the answer is real, its numbers mean nothing."""
+    text = question(sql, file)
+    with opened(catalog, client, ledger, form) as connection:
+        write_result(connection.rehearse(text, rho=rho, confidence=confidence), form)

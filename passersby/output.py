@@ -1,0 +1,115 @@
+"""Answers and lists -> standard output: a table for people; JSON, CSV and Arrow for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console, RenderableType
+
+from passersby.wire import plain
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from passersby.errors import PassersbyError
+    from passersby.result import Result
+
+WIDTH = 100  # where no terminal says otherwise: logs and files
+MOST_ROWS = 200
+Rows = Sequence[Mapping[str, Any]]
+Listed = TypeVar("Listed")
+
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    ARROW = "arrow"
+
+
+class TerminalError(ValueError):
+    """Bytes that would garble a terminal."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Write to a terminal in its width and colours, elsewhere in plain text of a fixed width."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH, soft_wrap=False, highlight=False)
+
+
+def write_result(result: Result, form: Format) -> None:
+    """Write an answer."""
+    from passersby.display import show_result
+
+    if form is Format.JSON:
+        write_json(result.to_wire())
+    elif form is Format.CSV:
+        flat = result.flat()
+        _write_csv(flat.column_names, zip(*(column.to_pylist() for column in flat.columns), strict=True))
+    elif form is Format.ARROW:
+        _write_arrow(result.arrow())
+    else:
+        console().print(show_result(result, MOST_ROWS))
+
+
+def write_rows(rows: Rows, show: Callable[[Listed], RenderableType], shown: Listed, form: Format) -> None:
+    """Write dicts with the same keys: `shown` for people, `rows` for programs."""
+    if form is Format.TABLE:
+        console().print(show(shown))
+    elif form is Format.JSON:
+        write_json(rows)
+    elif form is Format.CSV:
+        names = list(rows[0]) if rows else []
+        _write_csv(names, ([row[name] for name in names] for row in rows))
+    else:
+        import pyarrow
+
+        _write_arrow(pyarrow.Table.from_pylist([dict(row) for row in rows]))
+
+
+def write_json(shape: object) -> None:
+    """Write one JSON document."""
+    sys.stdout.write(json.dumps(shape, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_error(error: PassersbyError, form: Format) -> None:
+    """Write a refusal to standard error, as JSON for those who asked for JSON: standard output holds only answers."""
+    from passersby.display import show_error
+
+    if form is Format.JSON:
+        sys.stderr.write(json.dumps(error.problem, ensure_ascii=False) + "\n")
+    else:
+        console(stderr=True).print(show_error(error))
+
+
+def refuse_terminal(form: Format) -> None:
+    """Refuse to write Arrow's bytes to a terminal, before anything is paid for."""
+    if form is Format.ARROW and sys.stdout.isatty():
+        raise TerminalError("Arrow is bytes: send them to a file or a program, as in `> answer.arrow`.")
+
+
+def _write_csv(names: Sequence[str], rows: Any) -> None:  # noqa: ANN401 (an iterable of rows of any kind)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_csv_cell(plain(value)) for value in row])
+
+
+def _csv_cell(value: object) -> object:
+    """Write lists and truth values as JSON does; NULL is an empty cell."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
+
+
+def _write_arrow(table: pyarrow.Table) -> None:
+    import pyarrow
+
+    with pyarrow.ipc.new_stream(sys.stdout.buffer, table.schema) as writer:
+        writer.write_table(table)
+    sys.stdout.buffer.flush()
