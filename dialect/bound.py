@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from dialect.bias import predicted_bias
 from dialect.catalog import Catalog
-from dialect.norms import declared_max_groups, declared_norm
+from dialect.norms import declared_cover, declared_max_groups, declared_norm
 from dialect.private_plan import Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 
 LARGEST_NORM_BITS = 27  # C in grains stays below 2^27, so that squares of capped sums fit 64 bits
@@ -41,9 +42,12 @@ def _one(
     limit, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
     if limit is not None and limit <= norm:
         return _within(vector, limit, reason)
+    bias = predicted_bias(declared_cover(plan, catalog))
     if plan.one_group_per_person or plan.one_row_per_person:
-        return _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}")
-    return _limited(Rule.SCALE, vector, norm, f"each person's numbers over all groups are scaled to a norm of {norm:g}")
+        clamped = _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}")
+        return replace(clamped, predicted_bias=bias)
+    why = f"each person's numbers over all groups are scaled to a norm of {norm:g}"
+    return replace(_limited(Rule.SCALE, vector, norm, why), predicted_bias=bias)
 
 
 def is_key_vector(vector: Vector) -> bool:
@@ -103,5 +107,6 @@ def _alike(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:
             if made[i].rule is not Rule.SCALE:
                 norm = made[i].norm
                 why = f"{made[i].why}; one factor per person for all parts of the mean"
-                made[i] = replace(_limited(Rule.SCALE, plan.vectors[i], norm, why), why=why)
+                bias = made[i].predicted_bias
+                made[i] = replace(_limited(Rule.SCALE, plan.vectors[i], norm, why), predicted_bias=bias)
     return made

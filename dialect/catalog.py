@@ -100,6 +100,7 @@ class NormsByKeys:
     rows: float | None = None
     persons: float | None = None
     sums: Mapping[str, float] = field(default_factory=dict)  # column -> C
+    covers: float = 0.98  # share of people the steward expects to stay within them
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Norms:
     rows: float
     persons: float
     by_keys: tuple[NormsByKeys, ...] = ()
+    covers: float = 0.98  # share of people the steward expects to stay within them: a guess, read from no data
 
 
 @dataclass(frozen=True)

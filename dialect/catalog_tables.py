@@ -115,19 +115,24 @@ def _norms(section: Section) -> Norms:
     """Read the norms of one person's rows and presence, in general and for usual keys."""
     section.need("norms", f"add [{section.at('norms')}] with rows = ... and persons = ....")
     norms = section.section("norms")
-    norms.only(("rows", "persons", "by_keys"))
+    norms.only(("rows", "persons", "covers", "by_keys"))
     rows, persons = norms.positive("rows"), norms.positive("persons")
     if rows is None:
         raise norms.error("rows", NO_NORMS, "write e.g. rows = 100, the most rows of one person that count fully.")
     if persons is None:
         cure = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
         raise norms.error("persons", NO_NORMS, cure)
-    return Norms(rows, persons, tuple(map(_norms_by_keys, norms.listed("by_keys"))))
+    return Norms(rows, persons, tuple(map(_norms_by_keys, norms.listed("by_keys"))), _covers(norms))
+
+
+def _covers(section: Section) -> float:
+    """Read which share of people is expected to stay within the norms."""
+    return float(section.fraction("covers", "0.98", "0.5", "0.999999"))
 
 
 def _norms_by_keys(section: Section) -> NormsByKeys:
     """Read the norms for one usual set of group keys."""
-    section.only(("keys", "rows", "persons", "sums"))
+    section.only(("keys", "rows", "persons", "sums", "covers"))
     keys = section.texts("keys")
     if not keys:
         cure = 'write e.g. keys = ["origin_zone", "hour(started_at)"].'
@@ -138,6 +143,7 @@ def _norms_by_keys(section: Section) -> NormsByKeys:
         section.positive("rows"),
         section.positive("persons"),
         {name.lower(): norm for name in sums.entries if (norm := sums.positive(name)) is not None},
+        _covers(section),
     )
     if norms.rows is None and norms.persons is None and not norms.sums:
         raise section.error("keys", NO_NORMS, "add rows, persons or sums.")

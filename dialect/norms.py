@@ -22,6 +22,14 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     return rows * largest if declared is None else min(declared, rows * largest)
 
 
+def declared_cover(plan: PrivatePlan, catalog: Catalog) -> float:
+    """Find which share of people the steward expects to stay within the plan's norms."""
+    table = _widest(plan, catalog)
+    assert table.norms is not None  # noqa: S101
+    usual = _usual(table.norms, plan)
+    return table.norms.covers if usual is None else usual.covers
+
+
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
     """Find L0, the number of groups kept per person."""
     return max(1, _widest(plan, catalog).max_groups_per_person or 1)

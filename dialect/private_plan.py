@@ -166,6 +166,7 @@ class VectorBound:
     fraction_bits: int  # further binary places after scaling
     sensitivity: int  # L2 distance of neighbouring vectors, in released grains of 2^-(value_bits + fraction_bits)
     why: str
+    predicted_bias: float = 0.0  # expected relative error of a total by what is cut, at most 0
 
     @property
     def grain(self) -> float:

@@ -74,4 +74,3 @@ def _computed(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> tuple
 def public_tables(question: Question) -> tuple[str, ...]:
     """Name the public tables that the outer part reads."""
     return tuple(sorted(tables_of(question.outer)))
-

@@ -75,6 +75,7 @@ def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
             "why": bound.why,
             "sensitivity": bound.sensitivity * bound.grain,
             "sigma": cost.sigma * bound.grain,
+            "predicted_bias": bound.predicted_bias,
         }
         for vector, bound, cost in rows
     ]

@@ -67,7 +67,8 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
     for prepared in given.prepared:
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
             if bound.rule in ("scale", "clamp"):
-                notes.append(f"{vector.text}: {bound.why}; intervals cover noise, not what this cuts away.")
+                cut = f"about {-bound.predicted_bias:.1%} of the total is expected to be cut away"
+                notes.append(f"{vector.text}: {bound.why}; {cut}, which intervals do not cover.")
         if prepared.cost.threshold is not None:
             notes.append(f"Keys are private: shown where the noisy count of persons reaches {prepared.cost.threshold}.")
     return notes
