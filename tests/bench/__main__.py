@@ -1,0 +1,32 @@
+"""Every figure that the project quotes, printed by one command: `make bench`, or `python -m tests.bench speed latency`.
+
+Ratios are medians of pairs: plain DuckDB and this engine in turn, same query, same data, same process, warm.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from tests.bench import latency, machine, noise, speed
+
+PARTS = {"speed": speed.main, "latency": latency.main, "noise": noise.main}
+
+
+def main() -> None:
+    """Run the asked parts and print their tables."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all of them by default")
+    parser.add_argument("--events", type=float, default=1e7, help="events of the synthetic operator (default 1e7)")
+    parser.add_argument("--runs", type=int, default=7, help="pairs of runs behind each ratio (default 7)")
+    asked = parser.parse_args()
+    unknown = set(asked.parts) - PARTS.keys()
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    print(machine.described())
+    for name in asked.parts or PARTS:
+        print(f"\n## {name}\n", flush=True)
+        PARTS[name](events=int(asked.events), runs=asked.runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What waiting feels like: explain, refusal, replay and a first answer in process; the import of the door."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import engine
+from tests.bench.machine import milliseconds, table
+
+QUESTION = "SELECT v.zone_id, hour(v.start_ts) AS h, count(*) AS visits, avg(v.dwell_min) AS dwell FROM visit v GROUP BY 1, 2"
+REFUSED = "SELECT sum(subscriber_id) FROM visit"
+REPLAYED = "SELECT count(*) AS visits, count(DISTINCT subscriber_id) AS people FROM visit"
+
+
+def main(events: int, runs: int) -> None:
+    """Print minimum, median and maximum of each."""
+    del events, runs
+    with tempfile.TemporaryDirectory() as folder, engine.open_desk("operator", ledger=str(Path(folder) / "l")) as desk:
+
+        def refused() -> None:
+            try:
+                desk.query(REFUSED, client="bench")
+            except engine.Refused:
+                return
+            raise AssertionError("the question should have been refused")
+
+        desk.query(REPLAYED, client="bench")
+        desk.query(QUESTION, client="bench")
+        rows = [
+            ("explain, 3,696 keys", *milliseconds(lambda: desk.explain(QUESTION, client="bench")), "30 ms"),
+            ("refusal", *milliseconds(refused), "30 ms"),
+            ("replay, one row", *milliseconds(lambda: desk.query(REPLAYED, client="bench")), "10 ms"),
+            ("replay, 3,696 keys", *milliseconds(lambda: desk.query(QUESTION, client="bench")), ""),
+        ]
+    table(("in process, after warm-up", "least ms", "median ms", "most ms", "wanted below"), rows)
+    print(f"\nimport passersby: {_import_seconds():.3f} s above an empty interpreter (median of 7; wanted below 0.2 s)")
+
+
+def _import_seconds() -> float:
+    def taken(code: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return time.perf_counter() - start
+
+    pairs = [(taken("pass"), taken("import passersby")) for _ in range(7)]
+    return statistics.median(loaded - empty for empty, loaded in pairs)
