@@ -7,13 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialect.catalog import Catalog, Column, SqlType, Table
-from dialect.catalog_columns import sql_type
+from dialect.catalog import Catalog, Column, Table
 from dialect.catalog_section import meant
-from engine.stored_files import StoredFiles, UnreadableError, quoted
-
-# stored type -> declared types that hold all its values
-WIDER = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
+from engine.stored_files import StoredFiles, UnreadableError, fits, quoted
 
 
 @dataclass(frozen=True)
@@ -65,15 +61,9 @@ def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator
         if column.name not in found:
             why = f"the source has no column {column.name}."
             yield Finding(catalog.path, place, why, meant(column.name, found, "remove it from the catalog."))
-        elif source.format != "csv" and not _fits(found[column.name], column.type):
+        elif source.format != "csv" and not fits(found[column.name], column.type):
             why = f"the source stores {found[column.name].partition('(')[0]}, the catalog says {column.stored_type}."
             yield Finding(catalog.path, f"{place}.type", why, "declare the stored type, or store the declared one.")
-
-
-def _fits(stored: str, declared: SqlType) -> bool:
-    """Tell whether every value of a stored type is one of the declared type."""
-    kind = sql_type(stored)
-    return kind is not None and (kind == declared or declared in WIDER.get(kind, ()))
 
 
 def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[Finding]:

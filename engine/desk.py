@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import platformdirs
 import pyarrow as pa
 
 from budgets import Caps, Ledger, LedgerError, Loss, parse_amount
-from dialect import Catalog, DialectError, Refusal, read
+from dialect import DialectError, Refusal, read
 from engine import wire
 from engine.backends.duckdb import DuckDBBackend
-from engine.catalogs import find_catalog
+from engine.catalogs import BUNDLED, find_catalog
 from engine.errors import DataError, ExecutionFailed
 from engine.explain import explain
+from engine.folders import cache_folder, default_ledger
 from engine.noise import add_noise
 from engine.pipeline import WINDOWS, Asked, Engine
 from engine.snapshot import snapshot
@@ -51,32 +48,13 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
         catalog = find_catalog(where)
         cache = cache_folder()
         made = snapshot(catalog, cache, progress or _quiet)
-        backend = DuckDBBackend.open(made.files, made.addresses, cache / f"scratch-{os.getpid()}")
-        kept = Ledger.open(ledger or default_ledger(catalog))
+        backend = DuckDBBackend.open(made.files, made.addresses, cache)
+        kept = Ledger.open(ledger or default_ledger(catalog, bundled=where in BUNDLED))
         desk = Desk(Engine(catalog, backend, kept, add_noise))
         desk.check_caps()
     except (DialectError, DataError, LedgerError) as error:
         raise Refused(wire.problem(error, None)) from error
     return desk
-
-
-def cache_folder() -> Path:
-    """Find the folder for copies of data: PASSERSBY_CACHE, else the user's cache."""
-    chosen = os.environ.get("PASSERSBY_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("passersby")
-
-
-def default_ledger(catalog: Catalog) -> Path:
-    """Name the ledger that belongs to a catalog: one per catalog, in the user's data folder."""
-    chosen = os.environ.get("PASSERSBY_DATA")
-    folder = Path(chosen) if chosen else platformdirs.user_data_path("passersby")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place = (
-        catalog.name
-        if catalog.path.endswith("mibici.toml") or "operator-" in catalog.path
-        else str(Path(catalog.path).resolve())
-    )
-    return folder / f"{catalog.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}.ledger"
 
 
 @dataclass(frozen=True)
@@ -144,11 +122,11 @@ class Desk:
 
         asked = self._asked(sql, client, rho, confidence, None)
         try:
-            read(sql, self.engine.catalog)
+            read(sql, self.engine.catalog)  # a refusal needs no rows
             with rehearsal(self.engine.catalog) as stage:
                 answered = stage.answer(sql, asked)
                 return wire.answered(answered, self._remaining(asked, answered.dataset), rehearsal=True)
-        except (Refusal, LedgerError, ExecutionFailed) as error:
+        except (Refusal, LedgerError, ExecutionFailed, DataError) as error:
             raise Refused(wire.problem(error, sql)) from error
 
     def check_caps(self) -> None:

@@ -7,12 +7,16 @@ from typing import Self
 
 import duckdb
 
-from dialect.catalog import Source
+from dialect.catalog import Source, SqlType
+from dialect.catalog_columns import sql_type
 
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+
+# stored type -> declared types that hold all its values
+WIDER = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
 
 
 class UnreadableError(Exception):
@@ -90,6 +94,12 @@ class StoredFiles:
             self._connection.execute(f"ATTACH ? AS {name} (READ_ONLY)", [path])
             self._attached[path] = name
         return self._attached[path]
+
+
+def fits(stored: str, declared: SqlType) -> bool:
+    """Tell whether every value of a stored type is one of the declared type."""
+    kind = sql_type(stored)
+    return kind is not None and (kind == declared or declared in WIDER.get(kind, ()))
 
 
 def quoted(name: str) -> str:

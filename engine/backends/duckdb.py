@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class DuckDBBackend:
 
     target: Target
     _connection: duckdb.DuckDBPyConnection
+    _spilled: tempfile.TemporaryDirectory[str]
     _counts: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -51,16 +53,20 @@ class DuckDBBackend:
     def open(
         cls, files: Mapping[str, str], addresses: Mapping[str, str], scratch: Path, limits: Limits | None = None
     ) -> DuckDBBackend:
-        """Attach files read-only under their names, then forbid everything that is not reading them."""
+        """Attach files read-only under their names, then forbid everything that is not reading them.
+
+        What does not fit in memory is spilled into a folder of its own under `scratch`, which goes when this is closed.
+        """
         limits = limits or Limits()
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        spilled = tempfile.TemporaryDirectory(prefix="scratch-", dir=scratch)  # its owner's alone
         connection = duckdb.connect(
             config={
                 **LOCKED,
                 "memory_limit": limits.memory,
                 "threads": limits.threads,
                 "max_execution_time": limits.seconds * 1000,
-                "temp_directory": str(scratch),
+                "temp_directory": spilled.name,
                 "max_temp_directory_size": limits.temporary,
             }
         )
@@ -69,7 +75,7 @@ class DuckDBBackend:
         connection.execute("SET TimeZone='UTC'")
         connection.execute("SET enable_external_access=false")
         connection.execute("SET lock_configuration=true")
-        return cls(Target(dict(addresses)), connection)
+        return cls(Target(dict(addresses)), connection, spilled)
 
     def run(self, bounded: BoundedSql) -> Exact:
         """Run bounded SQL; raises ExecutionFailed, with constant text, for whatever goes wrong."""
@@ -95,8 +101,9 @@ class DuckDBBackend:
         return known
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and leave nothing that was spilled."""
         self._connection.close()
+        self._spilled.cleanup()
 
     def _table(self, sql: str) -> pa.Table:
         cursor = self._connection.cursor()

@@ -1,0 +1,66 @@
+"""A stage to rehearse on: the engine as it is, over rows made up from the catalog alone, with a ledger of its own.
+
+Public tables are copied as they are; the files of private ones are not opened, and need not exist
+(`proofs.md#rehearsal`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from budgets import Ledger
+from dialect.catalog import Catalog
+from dialect.write_expr import name
+from engine.backends.duckdb import DuckDBBackend, Limits
+from engine.folders import cache_folder
+from engine.made_up import made_up
+from engine.noise import add_noise
+from engine.pipeline import Engine
+from engine.snapshot import copy_table, fingerprint
+from engine.stored_files import OFFLINE
+
+FILE = "made-up.duckdb"
+LIMITS = Limits(memory="1GB", seconds=60, temporary="2GB")
+
+
+@contextmanager
+def rehearsal(catalog: Catalog) -> Iterator[Engine]:
+    """Open an engine that answers for free; its numbers say nothing about anybody (proofs.md#rehearsal).
+
+    Raises DataError where a public table's files are not as declared.
+    """
+    made = _made(catalog, cache_folder())
+    addresses = {table.name: f"stage.main.{name(table.name)}" for table in catalog.tables}
+    backend = DuckDBBackend.open({"stage": str(made)}, addresses, made.parent, LIMITS)
+    try:
+        with Ledger.open(":memory:") as ledger:
+            yield Engine(catalog, backend, ledger, add_noise)
+    finally:
+        backend.close()
+
+
+def _made(catalog: Catalog, cache: Path) -> Path:
+    """Find the made-up rows of a catalog in the cache, or make them; they change with the catalog and public files."""
+    public = [table for table in catalog.tables if not table.private]
+    statements = tuple(made_up(catalog))
+    digest = hashlib.sha256(repr((fingerprint(public), statements)).encode()).hexdigest()
+    folder = cache / f"rehearsal-{digest[:16]}"
+    if not (folder / FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            unfinished = Path(work) / FILE
+            with duckdb.connect(str(unfinished), config=OFFLINE) as connection:
+                connection.execute("SET TimeZone='UTC'")
+                for table in public:
+                    copy_table(connection, catalog, table)
+                for statement in statements:
+                    connection.execute(statement)
+            unfinished.chmod(0o600)
+            unfinished.replace(folder / FILE)
+    return folder / FILE
