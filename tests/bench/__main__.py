@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import latency, machine, noise, speed
+from tests.bench import accuracy, latency, machine, noise, speed
 
-PARTS = {"speed": speed.main, "latency": latency.main, "noise": noise.main}
+PARTS = {"speed": speed.main, "latency": latency.main, "noise": noise.main, "accuracy": accuracy.main}
 
 
 def main() -> None:

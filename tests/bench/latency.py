@@ -12,7 +12,9 @@ from pathlib import Path
 import engine
 from tests.bench.machine import milliseconds, table
 
-QUESTION = "SELECT v.zone_id, hour(v.start_ts) AS h, count(*) AS visits, avg(v.dwell_min) AS dwell FROM visit v GROUP BY 1, 2"
+QUESTION = (
+    "SELECT v.zone_id, hour(v.start_ts) AS h, count(*) AS visits, avg(v.dwell_min) AS dwell FROM visit v GROUP BY 1, 2"
+)
 REFUSED = "SELECT sum(subscriber_id) FROM visit"
 REPLAYED = "SELECT count(*) AS visits, count(DISTINCT subscriber_id) AS people FROM visit"
 

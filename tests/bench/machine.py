@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 
 def described() -> str:
     """Say on what the figures were made."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "opendp", "sqlglot", "pyarrow"))
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "opendp", "sqlglot", "pyarrow")
+    )
     return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {versions}"
 
 
@@ -33,4 +35,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     print("| " + " | ".join(head) + " |")
     print("|" + "---|" * len(head))
     for row in rows:
-        print("| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row) + " |", flush=True)
+        print(
+            "| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row) + " |",
+            flush=True,
+        )
