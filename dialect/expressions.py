@@ -81,6 +81,7 @@ class Case:
 
 
 Expr = Literal | Ref | Call | Case
+AND = "and#0"  # the allow-list's row for a conjunction
 NULL = Literal(None, SqlType.NULL)
 TRUE = Literal(True, SqlType.BOOLEAN)
 
@@ -133,7 +134,7 @@ def size(expr: Expr) -> int:
 
 def conjuncts(expr: Expr) -> tuple[Expr, ...]:
     """Split a condition at its top-level ANDs."""
-    if isinstance(expr, Call) and expr.function == "and":
+    if isinstance(expr, Call) and expr.function == AND:
         return tuple(part for argument in expr.arguments for part in conjuncts(argument))
     return (expr,)
 
@@ -142,4 +143,4 @@ def conjunction(parts: tuple[Expr, ...]) -> Expr:
     """Join conditions by AND; nothing at all is true."""
     if not parts:
         return TRUE
-    return parts[0] if len(parts) == 1 else Call("and", parts, SqlType.BOOLEAN)
+    return parts[0] if len(parts) == 1 else Call(AND, parts, SqlType.BOOLEAN)

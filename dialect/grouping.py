@@ -96,10 +96,15 @@ def _of_person(
         if AGGREGATES[each.function].inside is None:
             name = each.function.upper()
             raise refusal(Code.AGG, f"{name} of one person's rows is not built yet.", "AVG(x) or MAX(x)", node)
-    one_row = all(f.of_person or f.is_person for f in keys)
+    person = next((f for f in keys if f.is_person and not f.nullable), None)
+    if person is None:  # one group would hold the rows of everybody without a partner
+        name = source.person.name or "the person"
+        why = "Behind a LEFT JOIN this person key is NULL where nobody was found."
+        raise refusal(Code.PERSON_KEY, why, f"GROUP BY {name} of the table on the left", node)
+    one_row = all(f.of_person for f in keys)
     made = tuple(replace(m, field=replace(m.field, of_person=one_row)) for m in measures)
     return PerPerson(
         Group(source, keys, made), keys + tuple(m.field for m in made), source.facts,
-        person=next(f for f in keys if f.is_person), dataset=source.dataset, one_row_per_person=one_row,
+        person=person, dataset=source.dataset, one_row_per_person=one_row,
         max_rows=1 if one_row else source.max_rows,
     )  # fmt: skip

@@ -61,7 +61,7 @@ def nullable(expr: Expr) -> bool:
 
 def of_person(expr: Expr) -> bool:
     """Tell whether an expression has one value per person: everything it reads is a function of the person."""
-    return all(f.of_person or f.is_person for f in fields_of(expr))
+    return all(f.of_person for f in fields_of(expr))
 
 
 def definition(expr: Expr) -> Expr | None:

@@ -95,10 +95,15 @@ def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: ex
         raise refusal(Code.AGG, f"{name} takes numbers.", f"{name}(CASE WHEN x THEN 1 ELSE 0 END)", node)
     if aggregate.name in {"count_if", "bool_and", "bool_or"} and arguments[0].type is not SqlType.BOOLEAN:
         raise refusal(Code.AGG, f"{name} takes a condition.", f"{name}(x > 0)", node)
-    persons = [a for a in arguments if isinstance(a, Ref) and a.field.is_person]
-    if persons and aggregate.name not in {"count", "count_distinct"}:
+    persons = [v for a in arguments for v in _values(a) if isinstance(v, Ref) and v.field.is_person]
+    if persons and (aggregate.name not in {"count", "count_distinct"} or isinstance(arguments[0], Case)):
         hint = f"COUNT(DISTINCT {persons[0].field.name or 'person'})"
         raise refusal(Code.PERSON_KEY, "The person key can only be counted.", hint, node)
+
+
+def _values(argument: Expr) -> tuple[Expr, ...]:
+    """List what an argument may be: itself, or the values of its branches."""
+    return tuple(value for _, value in argument.branches) if isinstance(argument, Case) else (argument,)
 
 
 def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expression) -> None:

@@ -132,7 +132,7 @@ def _whole_grains(vector: Vector, value: str, bound: VectorBound) -> str:
     lower, upper, centre = int(vector.lower), int(vector.upper), int(vector.centre)
     divisor = 2**-bound.value_bits
     low, high = (int((end - centre) / divisor) for end in (lower, upper))
-    exact = f"CAST({value} AS BIGINT)" + (f" - {centre}" if centre else "")
+    exact = f"TRY_CAST({value} AS BIGINT)" + (f" - {centre}" if centre else "")
     exact = f"({exact}) // {divisor}" if divisor > 1 else exact
     ends = f"WHEN {value} > {upper} THEN {high} WHEN {value} < {lower} THEN {low}"
     return f"CASE WHEN {value} BETWEEN {lower} AND {upper} THEN {exact} {ends} END"

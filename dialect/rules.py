@@ -57,9 +57,9 @@ def scan(table: Table, reading: Reading) -> Relation:
 def _stored(table: Table, column: Column, reading: Reading, of_the_person: bool = False) -> Field:
     is_person = table.person is not None and not table.person.through and column.name == table.person.column
     return Field(
-        reading.fresh(), column.name, column.type, column.nullable, column.bounds,
+        reading.fresh(), column.name, column.type, column.nullable and not is_person, column.bounds,
         domain=column.domain if table.private else None, origin=Origin(table.name, column.name),
-        of_person=of_the_person, time_zone=column.time_zone, is_person=is_person,
+        of_person=of_the_person or is_person, time_zone=column.time_zone, is_person=is_person,
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def distinct(relation: Relation, keys: list[Field], node: exp.Expression) -> Rel
                 f"SELECT DISTINCT {relation.person.name or 'person'}, ...",
                 node,
             )
-        one_row = all(f.of_person or f.is_person for f in unique)
+        one_row = all(f.of_person for f in unique)
         return replace(relation, operator=Distinct(relation, unique), fields=unique, one_row_per_person=one_row)
     released = tuple(replace(f, definition=None) for f in unique)
     return replace(relation, operator=Distinct(relation, unique), fields=released)
@@ -211,7 +211,8 @@ def _pinned(fields: tuple[Field, ...], condition: Expr, any_expr: bool = False) 
         for one, other in (part.arguments, part.arguments[::-1]):
             outside = all(f not in fields for f in fields_of(other))
             if isinstance(one, Ref) and one.field in fields and outside and (any_expr or of_person(other)):
-                found.add(one.field)
+                if one.type is other.type is not SqlType.DOUBLE:  # else equal values may still differ: 0.0 and -0.0
+                    found.add(one.field)
     return found
 
 
@@ -236,7 +237,8 @@ def _join_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, 
             f"... JOIN ... USING ({left.person.name or 'person'})",
             node,
         )
-    alone = len(conjuncts(condition)) == 1  # with further conditions a row's partner depends on the row
+    # with further conditions, or a key that is NULL in some rows of the person, a row's partner depends on the row
+    alone = len(conjuncts(condition)) == 1 and not any(f.nullable for f in fields_of(condition) if f in left.fields)
     nulls = (
         right.fields
         if how == "inner"

@@ -12,7 +12,7 @@ from dialect.expressions import Expr, Field, Ref
 from dialect.grouping import GroupNames, bare, close
 from dialect.names import Column, RowNames, Scope, has_aggregate
 from dialect.reading import Reading, only, refusal
-from dialect.relations import OrderKey, PerPerson, Relation, Sort
+from dialect.relations import OrderKey, PerPerson, Public, Relation, Sort
 from dialect.scalars import Names, condition, scalar
 
 Item = tuple[str, exp.Expression | Field]  # what it is called; how it is written, or the field that * stands for
@@ -180,6 +180,9 @@ def _sliced(tree: exp.Select, relation: Relation, order: tuple[OrderKey, ...]) -
         if limit is None and not offset:
             return relation  # an order among rows that are aggregated later says nothing
         raise refusal(Code.SAMPLE, "Rows of people can't be cut by LIMIT.", "LIMIT behind an aggregate", tree)
+    if isinstance(relation, Public):
+        # a slice of a public table must be the same rows wherever it is read again: every column breaks ties
+        order += tuple(OrderKey(Ref(f), False, False) for f in relation.fields)
     return type(relation)(Sort(relation, order, limit, offset or 0), relation.fields, relation.facts)
 
 

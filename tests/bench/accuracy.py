@@ -1,4 +1,4 @@
-"""Answers on MiBici at rho 0.005 each: relative error, predicted bias, interval coverage. No number of the data is printed.
+"""Answers on MiBici at rho 0.005 each: relative error, predicted bias, interval coverage; no number of the data.
 
 The exact bounded vector is read once per question and noised many times, so coverage costs no second reading.
 """
@@ -38,8 +38,10 @@ QUESTIONS = {
     "T9 trips by hour": "SELECT hour(started_at) AS h, count(*) AS n FROM trips GROUP BY 1",
     "T9 people by hour": "SELECT hour(started_at) AS h, count(DISTINCT person_id) AS n FROM trips GROUP BY 1",
     "T10 women's share by hour": "SELECT hour(started_at) AS h, avg(CASE WHEN gender = 'F' THEN 1 ELSE 0 END) AS n"
-    " FROM trips JOIN persons USING (person_id) WHERE gender IS NOT NULL AND hour(started_at) BETWEEN 6 AND 22 GROUP BY 1",
-    "T11 mean seconds by age": f"SELECT age_band, avg({SECONDS}) AS n FROM trips JOIN persons USING (person_id) GROUP BY 1",
+    " FROM trips JOIN persons USING (person_id)"
+    " WHERE gender IS NOT NULL AND hour(started_at) BETWEEN 6 AND 22 GROUP BY 1",
+    "T11 mean seconds by age": f"SELECT age_band, avg({SECONDS}) AS n"
+    " FROM trips JOIN persons USING (person_id) GROUP BY 1",
     "T11 trips by age": "SELECT age_band, count(*) AS n FROM trips JOIN persons USING (person_id) GROUP BY 1",
 }
 RHO = Fraction(5, 1000)

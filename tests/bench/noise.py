@@ -52,7 +52,8 @@ def main(events: int, runs: int) -> None:
             # 100,000 people, 10 rows each; every one of 10,000 private keys has about 100 people
             connection.execute(
                 "CREATE TABLE rows AS SELECT (i // 10)::INTEGER AS person,"
-                " (i * 7919 % 1000000 + 1)::INTEGER AS public_key, (i * 31 % 10000)::INTEGER AS private_key FROM range(1000000) AS r(i)"
+                " (i * 7919 % 1000000 + 1)::INTEGER AS public_key, (i * 31 % 10000)::INTEGER AS private_key"
+                " FROM range(1000000) AS r(i)"
             )
         with engine.open_desk(str(folder / "catalog.toml"), ledger=str(folder / "l")) as desk:
             rows = [_timed(desk, "private keys", PRIVATE), _timed(desk, "public keys", PUBLIC)]
