@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -46,9 +47,7 @@ def demo() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from passersby import __version__
-
-        typer.echo(f"passersby {__version__}")
+        typer.echo(f"passersby {metadata.version('passersby')}")
         raise typer.Exit
 
 

@@ -23,6 +23,7 @@ from passersby.wording import (
     left_text,
     loss_text,
     merged,
+    readable_bound,
     noisy_text,
     percent,
     value_text,
@@ -37,7 +38,7 @@ MOST_ROWS = 40
 FEWEST_BARS = 3  # rows from which on bars tell more than numbers
 SQL_LOOK = "ansi_dark"
 KEY = ("name", "kind", "count", "why")
-BOUND = ("vector", "rule", "norm", "sensitivity", "sigma", "why")
+BOUND = ("vector", "rule", "norm", "sensitivity", "sigma", "predicted_bias", "why")
 THRESHOLD = ("threshold", "delta", "max_groups_per_person")
 Thing = TypeVar("Thing")
 
@@ -71,7 +72,7 @@ def show_explanation(explanation: Explanation) -> RenderableType:
     if explanation.keys:
         parts += [Text(), table_of(explanation.keys, KEY, "Keys")]
     if explanation.bounds:
-        parts += [Text(), table_of(explanation.bounds, BOUND, "Bounds on one person")]
+        parts += [Text(), table_of(map(readable_bound, explanation.bounds), BOUND, "Bounds on one person")]
     if explanation.thresholds:
         parts += [Text(), table_of(explanation.thresholds, THRESHOLD, "Thresholds of private keys")]
     if explanation.sql:

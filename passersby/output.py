@@ -76,7 +76,7 @@ def write_rows(rows: Rows, show: Callable[[Listed], RenderableType], shown: List
 
 def write_json(shape: object) -> None:
     """Write one JSON document."""
-    sys.stdout.write(json.dumps(shape, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(plain(shape), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_error(error: PassersbyError, form: Format) -> None:

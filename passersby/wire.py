@@ -62,8 +62,10 @@ def plain(value: object) -> object:
             return value.isoformat()
         case Decimal():
             return float(value)
-        case list():
+        case list() | tuple():
             return [plain(item) for item in value]
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
         case bool() | int() | float() | str() | None:
             return value
     return str(value)

@@ -107,6 +107,12 @@ def percent(share: float) -> str:
     return f"{round(share * 100, 4):g}%"
 
 
+def readable_bound(bound: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the predicted bias of a bound as a share; where none can be told, nothing."""
+    bias = bound.get("predicted_bias")
+    return {**bound, "predicted_bias": "" if bias is None else percent(round(bias, 4))}
+
+
 def questions_text(rho: float, price: float | None) -> str:
     """Write how many more questions of the usual price fit; nothing where no price is known."""
     if not price:
