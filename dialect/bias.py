@@ -18,7 +18,7 @@ def predicted_bias(covers: float) -> float:
     Claim: for log-normal contributions X with sd(ln X) = s and P[X <= C] = `covers`, clipping at C changes the total
     by the returned share. A prediction and no bound: another distribution loses another share.
     Formula: -(Phi(s - z) - exp(z s - s^2 / 2) Phi(-z)), z = Phi^-1(covers), s = 1.2.
-    Raises: ValueError unless 0 < covers < 1. Proof: proofs.md#predicted_bias
+    Raises: ValueError unless 0 < covers < 1. Proof: proofs.md#predicted-bias
     """
     if not 0 < covers < 1:
         raise ValueError(f"covers must lie between 0 and 1, not {covers!r}")
