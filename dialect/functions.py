@@ -2,6 +2,7 @@
 
 The rows stand in `functions_logic`, `functions_number`, `functions_text` and `functions_time`. A total form never
 raises, whatever value is stored.
+Proof: proofs.md#total-forms
 """
 
 from __future__ import annotations

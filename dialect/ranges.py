@@ -1,7 +1,7 @@
 """Interval arithmetic: the numeric range of an expression from the declared bounds of its columns.
 
 A range speaks of declared data, not of stored rows: it chooses where the boundary clamps, always outside
-the expression, and never makes a guard unnecessary. An end that is not known is infinite.
+the expression, and never makes a guard unnecessary. An end that is not known is infinite. Proof: proofs.md#ranges
 """
 
 from __future__ import annotations

@@ -52,6 +52,11 @@ class Form:
     numerator: Linear
     denominator: Linear | None = None
 
+    @property
+    def alone(self) -> str | None:
+        """The id of the one raw noisy number that this rests on; None where there are more."""
+        return self.numerator.terms[0][0].id if len(self.numerator.terms) == 1 and self.denominator is None else None
+
 
 def uncertainty(question: Question) -> tuple[Form | None, ...]:
     """Find the form of every shown column; None where it has none or is not noisy."""

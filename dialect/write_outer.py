@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref
 from dialect.private_plan import Question, Target
-from dialect.relations import Project, Public, Released, Relation, Sort, tables_of
+from dialect.relations import Project, Public, Relation, Released, Sort, tables_of
 from dialect.uncertainty import ZERO, Form, uncertainty
 from dialect.write_rows import write_rows
 
@@ -23,6 +23,7 @@ class OuterSql:
     names: tuple[str, ...]  # of the shown columns
     uncertain: tuple[int, ...]  # positions of the shown columns that have an interval
     ratios: tuple[int, ...]  # those among them with a denominator
+    alone: Mapping[int, str]  # those that rest on one noisy number: position -> its raw field id
 
 
 def write_outer(question: Question, variances: Mapping[str, float], target: Target) -> OuterSql:
@@ -40,6 +41,7 @@ def write_outer(question: Question, variances: Mapping[str, float], target: Targ
         tuple(shown.name for shown in question.columns),
         tuple(i for i, form in enumerate(forms) if form is not None),
         tuple(i for i, form in enumerate(forms) if form is not None and form.denominator is not None),
+        {i: raw for i, form in enumerate(forms) if form is not None and (raw := form.alone) is not None},
     )
 
 
