@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dialect.write_outer import OuterSql
-from engine.intervals import linear_interval, ratio_interval
+from engine.intervals import Floats, half_width, linear_interval, ratio_interval
 
-Ends = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Ends = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,15 @@ class Answer:
     unstable: dict[str, int]  # column -> how many of its ratios have a denominator that may be 0
 
 
-def answer(rows: pa.Table, outer: OuterSql, confidence: float) -> Answer:
-    """Turn the outer part's rows into shown columns with intervals at a level."""
+def answer(rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[str, float]) -> Answer:
+    """Turn the outer part's rows into shown columns with intervals; `sigmas` are in grains, by raw field id."""
     shown = {name: rows.column(f"s{i}") for i, name in enumerate(outer.names)}
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
     for i in outer.uncertain:
         name = outer.names[i]
-        lower, upper, weak = _ends(rows, i, i in outer.ratios, confidence)
+        find = _ratio_ends if i in outer.ratios else _linear_ends
+        lower, upper, weak = find(_Parts(rows, i), confidence, sigmas, outer.alone.get(i))
         none = np.asarray(shown[name].is_null()) | weak
         if weak.any():
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
@@ -40,21 +42,47 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float) -> Answer:
     return Answer(pa.table(shown), intervals, unstable)
 
 
-def _ends(
-    rows: pa.Table, i: int, ratio: bool, confidence: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    offset, top, top_variance = (
-        _floats(rows, f"s{i}_{part}") for part in ("offset", "numerator", "numerator_variance")
-    )
-    if not ratio:
-        lower, upper = linear_interval(top, np.sqrt(top_variance), confidence)
-        return offset + lower, offset + upper, np.zeros(len(offset), dtype=bool)
-    parts = ("denominator", "denominator_variance", "covariance")
-    bottom, bottom_variance, covariance = (_floats(rows, f"s{i}_{part}") for part in parts)
-    lower, upper, weak = ratio_interval(top, bottom, top_variance, bottom_variance, covariance, confidence)
-    return offset + lower, offset + upper, weak
+@dataclass(frozen=True)
+class _Parts:
+    """What an interval of one shown column is made from."""
+
+    rows: pa.Table
+    position: int
+
+    def __getitem__(self, part: str) -> Floats:
+        column = self.rows.column(f"s{self.position}_{part}")
+        values: Floats = column.cast(pa.float64()).fill_null(float("nan")).to_numpy()
+        return values
 
 
-def _floats(rows: pa.Table, name: str) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = rows.column(name).cast(pa.float64()).fill_null(float("nan")).to_numpy()
-    return values
+def _linear_ends(
+    parts: _Parts, confidence: float, sigmas: Mapping[str, float], alone: str | None
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    value = parts["offset"] + parts["numerator"]
+    reach = half_widths(np.sqrt(parts["numerator_variance"]), confidence, sigmas, alone)
+    with np.errstate(invalid="ignore"):  # inf - inf: no ends, as NaN says
+        return value - reach, value + reach, np.zeros(len(value), dtype=bool)
+
+
+def _ratio_ends(
+    parts: _Parts, confidence: float, sigmas: Mapping[str, float], alone: str | None
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    del sigmas, alone
+    variances = (parts["numerator_variance"], parts["denominator_variance"], parts["covariance"])
+    lower, upper, weak = ratio_interval(parts["numerator"], parts["denominator"], *variances, confidence)
+    return parts["offset"] + lower, parts["offset"] + upper, weak
+
+
+def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, float], alone: str | None) -> Floats:
+    """Give half-widths for combinations of noisy numbers, in the unit of `sigma`, their own noise.
+
+    A single number's is that of its discrete noise. Other combinations step by at most their sigma over the least
+    sigma in grains: with sigma^2 = sum of (weight * grain)^2 * sigma_i^2, each weight * grain is at most that.
+    """
+    own = np.asarray(sigma, dtype=np.float64)
+    least = min(sigmas.values(), default=0.0)
+    if least == 0:  # no noise, as only tests have it
+        return own
+    if alone is not None:
+        return own / sigmas[alone] * half_width(sigmas[alone], confidence)
+    return linear_interval(0.0, own, confidence, own / least)[1]

@@ -6,6 +6,7 @@ Nothing in this module can be serialised or shown; noise turns an Exact into a R
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ class Exact:
     keys: pa.Table  # columns k0, k1, ... in the plan's order
     vectors: tuple[Int64Vector, ...]  # one int64 per group, in released grains
     missing: tuple[npt.NDArray[np.bool_] | None, ...] = ()  # only tests, which lift the bounds, meet sums of nothing
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("exact numbers are not serialised; only a Release is")
 
     @property
     def groups(self) -> int:

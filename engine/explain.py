@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from budgets import Loss
 from dialect import Question, read
 from dialect.expressions import Literal
 from dialect.uncertainty import Form, uncertainty
-from engine.intervals import half_width
+from engine.answers import half_widths
 from engine.pipeline import Asked, Engine
 from engine.prepare import Prepared
 
@@ -84,15 +85,22 @@ def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
 def _expected_error(question: Question, prepared: tuple[Prepared, ...], confidence: float) -> dict[str, float | None]:
     """Give the half-width that noise alone makes, where it does not depend on the data; else None."""
     variances: dict[str, float] = {}
+    sigmas: dict[str, float] = {}
     for columns in question.releases:
         p = prepared[columns.plan]
         for raw, bound, cost in zip(columns.raw, p.bounds.vectors, p.cost.vectors, strict=True):
             variances[raw.id] = (cost.sigma * bound.grain) ** 2
-    forms = zip(question.columns, uncertainty(question), strict=True)
-    return {shown.name: _half_width(form, variances, confidence) for shown, form in forms if form is not None}
+            sigmas[raw.id] = cost.sigma
+    expected: dict[str, float | None] = {}
+    for shown, form in zip(question.columns, uncertainty(question), strict=True):
+        sigma = None if form is None else _sigma(form, variances)
+        if form is not None:
+            expected[shown.name] = float(half_widths(sigma, confidence, sigmas, form.alone)) if sigma else None
+    return expected
 
 
-def _half_width(form: Form, variances: dict[str, float], confidence: float) -> float | None:
+def _sigma(form: Form, variances: dict[str, float]) -> float | None:
+    """Give the noise of a column whose coefficients are constants."""
     if form.denominator is not None:
         return None
     total = 0.0
@@ -100,4 +108,4 @@ def _half_width(form: Form, variances: dict[str, float], confidence: float) -> f
         if not isinstance(coefficient, Literal) or not isinstance(coefficient.value, int | float):
             return None
         total += float(coefficient.value) ** 2 * variances[raw.id]
-    return half_width(total**0.5, confidence) if total > 0 else None
+    return math.sqrt(total)

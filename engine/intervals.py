@@ -46,8 +46,8 @@ def linear_interval(
 
     Claim: the ends enclose the exact combination with probability `level`, as far as its noise is normal.
     Symbols: `value` = the combination, any shape; `sigma` = its noise in the value's unit, scalar or the same shape;
-    `grain` = step between the values it can take, needed only where sigma is not much larger. For one number alone
-    `half_width` is exact.
+    `grain` = at least the step between the values it can take, needed only where sigma is not much larger. For one
+    number alone `half_width` is exact.
     Formula: value -+ (z sigma + grain / 2), sigma = sqrt(sum of weight^2 * sigma_i^2).
     Raises: ValueError unless 0 < level < 1.
     Proof: proofs.md#linear_interval

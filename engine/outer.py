@@ -17,6 +17,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
     "memory_limit": "2GB",
     "max_execution_time": 60_000,
+    "temp_directory": "",  # nothing is spilled: the default would be a folder where the process happens to run
 }
 _SPARE = 2
 _spare: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # opened empty, each used once
@@ -29,10 +30,11 @@ def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         for name, table in tables.items():
             connection.register(name, table)
         return connection.sql(sql).to_arrow_table()
-    except duckdb.Error:
-        raise ExecutionFailed from None
+    except (duckdb.Error, MemoryError, pa.ArrowException):
+        pass  # raised below, where no other error's text is its context
     finally:
         threading.Thread(target=_renew, args=(connection,)).start()
+    raise ExecutionFailed
 
 
 def _open() -> duckdb.DuckDBPyConnection:

@@ -151,18 +151,21 @@ class Engine:
         self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
     ) -> Answer:
         """Run the outer part over releases and public tables, and say what the noise means."""
-        tables = {name: self.public_table(name) for name in public_tables(question)}
+        tables = {public_name(name): self.public_table(name) for name in public_tables(question)}
         variances: dict[str, float] = {}
+        sigmas: dict[str, float] = {}
         for i, columns in enumerate(question.releases):
             release, plan = releases[columns.plan], prepared[columns.plan].plan
             tables[release_name(i)] = outer_table(release, plan, columns, confidence)
-            variances |= dict(zip((f.id for f in columns.raw), release.variances(), strict=True))
+            raw = [f.id for f in columns.raw]
+            variances |= dict(zip(raw, release.variances(), strict=True))
+            sigmas |= dict(zip(raw, release.sigmas, strict=True))
         sql = self.outer_sql(question, variances)
-        return answer(outer(sql.text, tables), sql, confidence)
+        return answer(outer(sql.text, tables), sql, confidence, sigmas)
 
     def outer_sql(self, question: Question, variances: Mapping[str, float]) -> OuterSql:
         """Write the outer part for the names that its tables have in the empty database."""
-        addresses = {name: name for name in public_tables(question)}
+        addresses = {name: public_name(name) for name in public_tables(question)}
         addresses |= {release_name(i): release_name(i) for i in range(len(question.releases))}
         return write_outer(question, variances, Target(addresses))
 
@@ -180,6 +183,11 @@ def _kept(exact: Exact, prepared: Prepared, noisy: list[Int64Vector]) -> Exact:
         return Exact(exact.keys, tuple(noisy), exact.missing)
     enough = reached(noisy[key_vector(prepared.plan)], prepared.cost)
     return Exact(exact.keys.filter(enough), tuple(vector[enough] for vector in noisy))
+
+
+def public_name(table: str) -> str:
+    """Name a public table in the outer database, where no release and no word of SQL has this name."""
+    return f"public_{table}"
 
 
 def _request_id() -> str:

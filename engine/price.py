@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from budgets import Loss
-from dialect import Bounding, PrivatePlan
+from dialect import Bounding, Code, PrivatePlan, Refusal
 from engine.noise import gaussian_scale
 from engine.thresholds import threshold
 
@@ -35,10 +35,13 @@ def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction) -
     Claim: releasing every vector with its scale is (sum of pico_rho * 10^-12)-zCDP, plus `delta` for private keys.
     Symbols: `rho`, `delta` = what the whole release may cost; the shares are rounded down, the charge is the whole.
     Formula: rho = sum of s_i^2 / (2 sigma_i^2) over vectors with sensitivity s_i.
-    Source: Bun and Steinke 2016, Lemma 1.7 (composition). Raises: ValueError where a share is below one pico-rho.
+    Source: Bun and Steinke, arXiv 1605.02065, Lemma 2.3 (composition); proofs.md#price.
+    Raises: Refusal where a share is below one pico-rho.
     """
     loss = Loss.of(rho, delta if bounds.max_groups is not None else Fraction(0))
     share = loss.pico_rho // len(plan.vectors)
+    if share < 1:
+        raise Refusal(Code.PARAM, f"This rho is too little for {len(plan.vectors)} noisy numbers.", "rho = 0.005")
     prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for bound in bounds.vectors)
     limit = None
     if bounds.max_groups is not None:

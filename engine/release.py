@@ -12,10 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect.private_plan import CountOf, MeanOf, Output, PrivatePlan, ReleaseColumns
-from engine.intervals import half_width, ratio_interval
+from engine.intervals import ratio_interval
 from engine.noise import Int64Vector
 
 _FACTS = b"passersby.release"
+_BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _number(
     values = raw[formula.vector]
     mask = release.missing[formula.vector] if release.missing else None
     if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
-        return pa.array(np.rint(values).astype(np.int64), mask=mask)
+        return pa.array(np.rint(values).clip(*_BIGINT).astype(np.int64), mask=mask)
     return pa.array(values, mask=mask)
 
 
@@ -89,8 +90,3 @@ def _mean(formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float6
     unstable = unstable | (count == 0)
     safe = np.where(unstable, 1.0, count)
     return pa.array(formula.centre + total / safe, mask=unstable)
-
-
-def count_half_width(release: Release, vector: int, confidence: float) -> float:
-    """Give the half-width of a single number's interval, in its unit."""
-    return half_width(release.sigmas[vector], confidence) * release.grains[vector]

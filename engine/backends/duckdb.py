@@ -109,10 +109,11 @@ class DuckDBBackend:
         cursor = self._connection.cursor()
         try:
             return cursor.sql(sql).to_arrow_table()
-        except duckdb.Error:
-            raise ExecutionFailed from None
+        except (duckdb.Error, MemoryError, pa.ArrowException):
+            pass  # raised below, where no other error's text is its context
         finally:
             cursor.close()
+        raise ExecutionFailed
 
 
 def _integers(column: pa.ChunkedArray) -> Int64Vector:
