@@ -53,6 +53,8 @@ AGGREGATES: dict[str, Aggregate] = {
     )
 }
 
+_FLOATING = {"sum", "avg", "stddev", "variance"}  # of doubles they depend on the order of rows
+
 NODES: dict[type[exp.Expression], str] = {
     exp.Count: "count",
     exp.CountIf: "count_if",
@@ -100,11 +102,21 @@ def inside_sql(
     return aggregate.inside.format(*arguments) + where
 
 
+def public_sql(aggregate: Aggregate, arguments: Sequence[str], condition: str | None) -> str:
+    """Write an aggregate over public rows: private rows may be compared with it, so no order may move it either."""
+    where = f" FILTER (WHERE {condition})" if condition else ""
+    if aggregate.name in _FLOATING:
+        return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
+    if aggregate.name in {"arg_min", "arg_max"}:
+        return _total_order(aggregate.name, arguments, condition)
+    return aggregate.over.format(*arguments) + where
+
+
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
     if kind is SqlType.DOUBLE:
         total = f"CAST(sum(TRY_CAST(round({argument} * {grain}) AS BIGINT)){where} AS DOUBLE) / {grain}"
     else:
-        total = f"TRY_CAST(sum(CAST({argument} AS BIGINT)){where} AS BIGINT)"
+        total = f"TRY_CAST(sum(TRY_CAST({argument} AS BIGINT)){where} AS BIGINT)"
     return total if name == "sum" else f"(CAST({total} AS DOUBLE) / nullif(count({argument}){where}, 0))"
 
 

@@ -23,6 +23,7 @@ from dialect.relations import (
     Relation,
     Scan,
     Series,
+    Sort,
     Values,
 )
 
@@ -108,7 +109,14 @@ class Canon:
             return f"distinct({source}; {', '.join(keys)})"
         if isinstance(operator, Group):
             return self._group(operator)
+        if isinstance(operator, Sort):
+            return self._sort(operator)
         raise TypeError(f"{type(operator).__name__} has no canonical text below a release")
+
+    def _sort(self, sort: Sort) -> str:
+        source = self.relation(sort.source)
+        terms = [f"{self.expr(key.expr)} {key.descending} {key.nulls_first}" for key in sort.order]
+        return f"sort({source}; {', '.join(terms)}; {sort.limit} from {sort.offset})"
 
     def _scan(self, scan: Scan) -> str:
         self.scans += 1

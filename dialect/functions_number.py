@@ -16,6 +16,9 @@ def _wide(sign: str, second: str = "CAST({1} AS HUGEINT)") -> str:
     return f"TRY_CAST(CAST({{0}} AS HUGEINT) {sign} {second} AS BIGINT)"
 
 
+# 0.0 and -0.0 are equal, so which of them MIN or a group gives is left to chance: nothing may tell them apart
+_ZERO = "CAST(0 AS DOUBLE)"
+_POSITIVE_ZERO = f"({{1}} + {_ZERO})"
 _NOT_ZERO = "nullif(CAST({1} AS DOUBLE), 0)"
 
 NUMBERS: tuple[Function, ...] = (
@@ -25,7 +28,7 @@ NUMBERS: tuple[Function, ...] = (
     Function("-", _TWO, _DOUBLE, "({0} - {1})", ranges.subtract),
     Function("*", _INTS, _INT, _wide("*"), ranges.multiply),
     Function("*", _TWO, _DOUBLE, "({0} * {1})", ranges.multiply),
-    Function("/", _TWO, _DOUBLE, "({0} / {1})", ranges.divide),
+    Function("/", _TWO, _DOUBLE, f"({{0}} / {_POSITIVE_ZERO})", ranges.divide),
     Function("//", _INTS, _INT, _wide("//", "nullif({1}, 0)"), ranges.floor_divide),
     Function("//", _TWO, _DOUBLE, f"({{0}} // {_NOT_ZERO})", ranges.floor_divide),
     Function("%", _INTS, _INT, _wide("%", "nullif({1}, 0)"), ranges.remainder),
@@ -46,13 +49,13 @@ NUMBERS: tuple[Function, ...] = (
     Function("ln", _ONE, _DOUBLE, "ln(CAST({0} AS DOUBLE))", ranges.monotone(math.log, 0.0)),
     Function("log10", _ONE, _DOUBLE, "log10(CAST({0} AS DOUBLE))", ranges.monotone(math.log10, 0.0)),
     Function("log2", _ONE, _DOUBLE, "log2(CAST({0} AS DOUBLE))", ranges.monotone(math.log2, 0.0)),
-    Function("pow", _TWO, _DOUBLE, "pow(CAST({0} AS DOUBLE), {1})", ranges.power),
+    Function("pow", _TWO, _DOUBLE, f"pow(CAST({{0}} AS DOUBLE) + {_ZERO}, {{1}})", ranges.power),
     Function("sin", _ONE, _DOUBLE, "sin({0})", ranges.constant(-1, 1)),
     Function("cos", _ONE, _DOUBLE, "cos({0})", ranges.constant(-1, 1)),
     Function("asin", _ONE, _DOUBLE, "asin({0})", ranges.constant(-1.5708, 1.5708)),
     Function("acos", _ONE, _DOUBLE, "acos({0})", ranges.constant(0, 3.1416)),
     Function("atan", _ONE, _DOUBLE, "atan({0})", ranges.constant(-1.5708, 1.5708)),
-    Function("atan2", _TWO, _DOUBLE, "atan2({0}, {1})", ranges.constant(-3.1416, 3.1416)),
+    Function("atan2", _TWO, _DOUBLE, f"atan2({{0}} + {_ZERO}, {_POSITIVE_ZERO})", ranges.constant(-3.1416, 3.1416)),
     Function("radians", _ONE, _DOUBLE, "radians({0})", ranges.monotone(math.radians)),
     Function("degrees", _ONE, _DOUBLE, "degrees({0})", ranges.monotone(math.degrees)),
     Function("pi", (), _DOUBLE, "pi()", ranges.constant(math.pi, math.pi)),

@@ -7,10 +7,11 @@ from dialect.catalog import SqlType
 from dialect.function_row import Function
 
 _TEXT, _BOOLEAN, _INT = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT
+LONGEST = 1_000  # characters: text that doubles and doubles must not use up the memory of the rows that have it
 
 TEXT: tuple[Function, ...] = (
-    Function("||", ("text", "text"), _TEXT, "({0} || {1})"),
-    Function("concat", ("text*",), _TEXT, "concat({*, })"),
+    Function("||", ("text", "text"), _TEXT, f"left({{0}} || {{1}}, {LONGEST})"),
+    Function("concat", ("text*",), _TEXT, f"left(concat({{*, }}), {LONGEST})"),
     Function("lower", ("text",), _TEXT, "lower({0})"),
     Function("upper", ("text",), _TEXT, "upper({0})"),
     Function("trim", ("text",), _TEXT, "trim({0})"),
@@ -25,7 +26,8 @@ TEXT: tuple[Function, ...] = (
     Function("starts_with", ("text", "text!"), _BOOLEAN, "starts_with({0}, {1})"),
     Function("contains", ("text", "text!"), _BOOLEAN, "contains({0}, {1})"),
     Function("list_contains", ("texts", "text!"), _BOOLEAN, "list_contains({0}, {1})"),
-    Function("to_varchar", ("num",), _TEXT, "CAST({0} AS VARCHAR)"),
+    Function("to_varchar", ("int",), _TEXT, "CAST({0} AS VARCHAR)"),
+    Function("to_varchar", ("num",), _TEXT, "CASE WHEN isnan({0}) THEN 'nan' ELSE CAST({0} + 0 AS VARCHAR) END"),
     Function("to_varchar", ("time",), _TEXT, "CAST({0} AS VARCHAR)"),
     Function("to_varchar", ("bool",), _TEXT, "CAST({0} AS VARCHAR)"),
     Function("to_varchar", ("text",), _TEXT, "{0}"),

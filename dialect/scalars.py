@@ -11,13 +11,14 @@ from dialect import literals
 from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import NULL, Call, Case, Expr, Literal, Ref
-from dialect.function_row import accepts
+from dialect.function_row import Function, accepts
 from dialect.functions import forms_of
 from dialect.functions_time import UNITS
 from dialect.reading import only, refusal
 from dialect.spelling import ALIASES, PARTS, SILENT, SPELLINGS, TYPES
 
 _B = SqlType.BOOLEAN
+LARGEST_CONSTANT = 1_000_000  # of digits, positions and days
 _PERSON_USES = {"is null"}
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 
@@ -68,10 +69,23 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expression) -> Expr:
         raise refusal(Code.FUNC, f"The function {name} is not in the dialect.", _nearest(name), node)
     for form in forms:
         if accepts(form, types, constant):
+            _check_constants(form, arguments, node)
             result = _common(arguments, node) if form.result is SqlType.NULL else form.result
             return _folded(Call(form.row, tuple(arguments), result))
     given = ", ".join(types)
     raise refusal(Code.FUNC, f"{name} does not take ({given}).", _kinds_hint(name), node)
+
+
+def _check_constants(form: Function, arguments: Sequence[Expr], node: exp.Expression) -> None:
+    """Refuse constants that make the engine raise: it would do so only where a row is there to meet them."""
+    for argument in (a for a, kind in zip(arguments, form.arguments, strict=False) if kind.endswith("!")):
+        value = argument.value if isinstance(argument, Literal) else None
+        if isinstance(value, int) and abs(value) > LARGEST_CONSTANT:
+            raise refusal(Code.FUNC, f"{form.name} takes constants up to {LARGEST_CONSTANT:,}.", "a smaller one", node)
+        if form.name in {"date_trunc", "date_diff"} and value not in UNITS:
+            raise refusal(Code.FUNC, "There is no such unit.", f"one of {', '.join(UNITS)}", node)
+        if form.name == "time_bucket" and not (isinstance(value, str) and int(value.split(" ")[0]) > 0):
+            raise refusal(Code.FUNC, "A bucket of time is longer than nothing.", "INTERVAL 15 MINUTE", node)
 
 
 def condition(node: exp.Expression, names: Names) -> Expr:
@@ -191,6 +205,8 @@ def _column(node: exp.Expression, names: Names) -> Expr:
 
 def _anonymous(node: exp.Expression, names: Names) -> Expr:
     name = str(node.this).lower()
+    if name in {"wall", "instant"}:  # the plan's own, with zones of the catalog
+        raise refusal(Code.FUNC, f"The function {name} is not in the dialect.", "EXTRACT(hour FROM ts)", node)
     arguments = [scalar(part, names) for part in node.expressions]
     if name in {"date_part", "datepart"} and len(arguments) == 2:
         return _date_part(arguments[0], arguments[1], node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql
+from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, public_sql
 from dialect.catalog import Column, SqlType
 from dialect.expressions import TRUE, Expr, Field, Literal, fields_of
 from dialect.private_plan import Target
@@ -18,6 +18,7 @@ from dialect.relations import (
     Padded,
     PerPerson,
     Project,
+    Public,
     Relation,
     ReleaseScan,
     Scan,
@@ -28,6 +29,12 @@ from dialect.relations import (
 from dialect.write_expr import name, quote, write_expr
 
 Needed = frozenset[Field]
+_YEARS = {
+    SqlType.DATE: "DATE '0001-01-01' AND DATE '9999-12-31'",
+    SqlType.TIMESTAMP: "TIMESTAMP '0001-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'",
+    SqlType.TIMESTAMPTZ: "CAST('0001-01-03 00:00:00+00' AS TIMESTAMPTZ)"
+    " AND CAST('9999-12-29 00:00:00+00' AS TIMESTAMPTZ)",
+}
 
 
 def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> str:
@@ -51,9 +58,8 @@ def _read(*exprs: Expr) -> Needed:
 def _scan(scan: Scan, needed: Needed, target: Target) -> str:
     kept = _kept(scan.fields, needed)
     columns = _columns([f"{_stored(scan, f)} AS {f.id}" for f in kept])
-    where = "".join(
-        f" WHERE {name(f.origin.column)} IS NOT NULL" for f in kept if f.is_person and f.nullable and f.origin
-    )
+    # rows of nobody are not admitted, whatever the catalog says of NULLs
+    where = "".join(f" WHERE {name(f.origin.column)} IS NOT NULL" for f in kept if f.is_person and f.origin)
     return f"SELECT {columns} FROM {target.addresses[scan.table.name]}{where}"
 
 
@@ -64,8 +70,15 @@ def _stored(scan: Scan, field: Field) -> str:
 
 
 def stored_column(column: Column) -> str:
-    """Write a stored column as its dialect type: decimals as doubles, UTC as wall-clock time."""
+    """Write a stored column as its dialect type: decimals as doubles, UTC as wall-clock time.
+
+    Times of years that no arithmetic of ours is safe in are NULL, so that no row can make the engine raise.
+    """
     written = name(column.name)
+    if column.type is SqlType.TIMESTAMP and "_" in column.stored_type:  # other precisions have other ranges
+        written = f"TRY_CAST({written} AS TIMESTAMP)"
+    if column.type in _YEARS:
+        written = f"CASE WHEN {written} BETWEEN {_YEARS[column.type]} THEN {written} END"
     if column.type is SqlType.DOUBLE and column.stored_type.upper().startswith("DECIMAL"):
         return f"CAST({written} AS DOUBLE)"
     if column.stored_utc and column.time_zone:
@@ -125,22 +138,23 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
     measures = [m for m in operator.measures if m.field in needed]
     read = [expr for m in measures for expr in (*m.arguments, *((m.condition,) if m.condition is not None else ()))]
     source = write_rows(operator.source, frozenset(operator.keys) | _read(*read), target)
-    inside = isinstance(operator.source, PerPerson)
     columns = [f.id for f in _kept(operator.keys, needed)] + [
-        f"{_measure(m, inside)} AS {m.field.id}" for m in measures
+        f"{_measure(m, operator.source)} AS {m.field.id}" for m in measures
     ]
     by = f" GROUP BY {', '.join(f.id for f in operator.keys)}" if operator.keys else ""
     return f"SELECT {_columns(columns) if columns else '1 AS nothing'} FROM ({source}) AS g{by}"
 
 
-def _measure(measure: Measure, inside: bool) -> str:
+def _measure(measure: Measure, source: Relation) -> str:
     aggregate = AGGREGATES[measure.function]
     arguments = [write_expr(argument) for argument in measure.arguments]
     condition = None if measure.condition is None else write_expr(measure.condition)
-    if inside:
+    if isinstance(source, PerPerson):
         types = [argument.type for argument in measure.arguments]
         grain = fixed_point_grain(measure.arguments[0]) if arguments else 1
         return inside_sql(aggregate, arguments, types, condition, grain)
+    if isinstance(source, Public):
+        return public_sql(aggregate, arguments, condition)
     return aggregate.over.format(*arguments) + (f" FILTER (WHERE {condition})" if condition else "")
 
 
