@@ -78,7 +78,7 @@ def grouped(tree: exp.Select, items: Sequence[Item], source: Relation, scope: Sc
     names.aliases.update({name: expr for (name, _), expr in zip(items, exprs, strict=True)})
     having = tree.args.get("having")
     test = condition(having.this, names) if having else None
-    order = _order(tree, exprs, names)
+    order = _order(tree, items, exprs, names)
     relation = close(source, keys, names.measures, tree)
     if test is not None:
         relation = rules.keep(relation, test, having)
@@ -134,7 +134,7 @@ def _finish(
     reading: Reading,
     order: tuple[OrderKey, ...] | None = None,
 ) -> Shown:
-    order = _order(tree, exprs, names) if order is None else order
+    order = _order(tree, items, exprs, names) if order is None else order
     relation, fields = rules.compute(source, exprs, reading)
     columns = tuple((name, made) for (name, _), made in zip(items, fields, strict=True))
     if tree.args.get("distinct"):
@@ -153,7 +153,7 @@ def _over(key: OrderKey, exprs: Sequence[Expr], fields: Sequence[Field], tree: e
     raise refusal(Code.COLUMN, "After DISTINCT, ORDER BY takes columns of the select list.", "ORDER BY 1", tree)
 
 
-def _order(tree: exp.Select, exprs: Sequence[Expr], names: Names) -> tuple[OrderKey, ...]:
+def _order(tree: exp.Select, items: Sequence[Item], exprs: Sequence[Expr], names: Names) -> tuple[OrderKey, ...]:
     clause = tree.args.get("order")
     if clause is None:
         return ()
@@ -161,15 +161,23 @@ def _order(tree: exp.Select, exprs: Sequence[Expr], names: Names) -> tuple[Order
     keys: list[OrderKey] = []
     for term in clause.expressions:
         only(term, "this", "desc", "nulls_first")
-        node = term.this
-        if isinstance(node, exp.Literal) and not node.is_string:
-            if not node.this.isdigit() or not 1 <= int(node.this) <= len(exprs):
-                raise refusal(Code.COLUMN, f"There is no column {node.this} in the select list.", "ORDER BY 1", node)
-            expr = exprs[int(node.this) - 1]
-        else:
-            expr = scalar(node, names)
+        expr = _ordered_by(term.this, items, exprs, names)
         keys.append(OrderKey(expr, bool(term.args.get("desc")), bool(term.args.get("nulls_first"))))
     return tuple(keys)
+
+
+def _ordered_by(node: exp.Expression, items: Sequence[Item], exprs: Sequence[Expr], names: Names) -> Expr:
+    """Read one term: a position, the name of a select item, which hides a column of that name, or an expression."""
+    if isinstance(node, exp.Literal) and not node.is_string:
+        if not node.this.isdigit() or not 1 <= int(node.this) <= len(exprs):
+            raise refusal(Code.COLUMN, f"There is no column {node.this} in the select list.", "ORDER BY 1", node)
+        return exprs[int(node.this) - 1]
+    if isinstance(node, exp.Column) and not node.table:
+        shown = (expr for (name, _), expr in zip(items, exprs, strict=True) if name == node.name.lower())
+        found = next(shown, None)
+        if found is not None:
+            return found
+    return scalar(node, names)
 
 
 def _sliced(tree: exp.Select, relation: Relation, order: tuple[OrderKey, ...]) -> Relation:

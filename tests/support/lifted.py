@@ -1,0 +1,76 @@
+"""A plan and a bounding under which nothing of anybody is cut: what the exactness oracle writes SQL from.
+
+Lifted are: the choice of groups (L0), the clip to a norm (C), the rows kept of a person before a join of two private
+tables (R), and the ends to which a value is clamped. What stays is how numbers are counted: integers in grains of 1,
+doubles in grains of 2^-20 or finer, so that every sum is a sum of integers as it is in the engine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from dialect import Bounding, PrivatePlan
+from dialect.private_plan import Rule, Vector, VectorBound, VectorKind
+from dialect.relations import Cut, Distinct, Filter, Group, Join, Operator, PerPerson, Project
+
+SUMS = (VectorKind.SUM, VectorKind.CENTRED)
+WIDEST_INTEGER = 2.0**63  # beyond every BIGINT: no integer is clamped
+COARSEST_BITS = 20
+FINEST_BITS = 40
+ALL_ROWS = 2**62
+
+
+def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
+    """Lift the cuts below a plan and the ends of its values.
+
+    Integers get ends that no BIGINT reaches. Doubles must fit 64 bits once they are counted in grains, so their ends are
+    the widest that do: 2^62 grains, which is 2^42 and more in the value's unit. What lies beyond is listed apart.
+    """
+    vectors = tuple(
+        replace(vector, lower=-_widest(vector), upper=_widest(vector)) if vector.kind in SUMS else vector
+        for vector in plan.vectors
+    )
+    return replace(plan, source=uncut(plan.source), vectors=vectors)
+
+
+def lifted_bounding(lifted: PrivatePlan, declared: PrivatePlan) -> Bounding:
+    """Bound nothing: every vector is within its norm, no group is left out, no key appears that nobody has."""
+    bounds = tuple(
+        VectorBound(Rule.WITHIN, math.inf, value_bits(vector), 2**62, 0, 1, "lifted by the exactness oracle")
+        for vector in declared.vectors
+    )
+    assert len(bounds) == len(lifted.vectors)
+    return Bounding(bounds, None, zero_fill=False)
+
+
+def value_bits(vector: Vector) -> int:
+    """Choose grains from the declared ends: 1 for integers, between 2^-20 and 2^-40 for doubles."""
+    if vector.kind not in SUMS or vector.whole:
+        return 0
+    largest = max(abs(vector.lower), abs(vector.upper), 1.0)
+    return min(FINEST_BITS, max(COARSEST_BITS, FINEST_BITS - math.ceil(math.log2(largest))))
+
+
+def grain(vector: Vector) -> float:
+    """Size of one grain in the value's unit."""
+    return 2.0 ** -value_bits(vector)
+
+
+def _widest(vector: Vector) -> float:
+    return WIDEST_INTEGER if vector.whole else 2.0 ** (62 - value_bits(vector))
+
+
+def uncut(relation: PerPerson) -> PerPerson:
+    """Keep all rows of every person, wherever a relation below keeps the first R."""
+    return replace(relation, operator=_uncut_operator(relation.operator))
+
+
+def _uncut_operator(operator: Operator) -> Operator:
+    if isinstance(operator, Cut):
+        return replace(operator, source=uncut(operator.source), max_rows=ALL_ROWS)
+    if isinstance(operator, Join):
+        return replace(operator, left=uncut(operator.left), right=uncut(operator.right))
+    if isinstance(operator, Filter | Project | Group | Distinct):
+        return replace(operator, source=uncut(operator.source))
+    return operator

@@ -1,0 +1,46 @@
+"""SQL tests that are SQL: a file of questions, each under its title."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tests.support.tree import ROOT
+
+_NOTE = re.compile(r"^# (title|instead|because|zone): (.*)$")
+
+
+@dataclass(frozen=True)
+class SqlCase:
+    """One question of a file."""
+
+    file: str
+    title: str
+    sql: str
+    instead: str | None = None  # what plain DuckDB is asked where an answer differs on purpose
+    because: str | None = None  # the purpose
+    zone: str | None = None  # the session's time zone of plain DuckDB
+
+
+def sql_cases(file: str) -> list[SqlCase]:
+    """Read the questions of tests/sql/<file>.sql; more lines of a note follow it with `#   `."""
+    notes: dict[str, str] = {}
+    lines: list[str] = []
+    cases: list[SqlCase] = []
+    last = ""
+    for line in (ROOT / "tests" / "sql" / f"{file}.sql").read_text(encoding="utf-8").splitlines():
+        if note := _NOTE.match(line):
+            last = note[1]
+            notes[last] = note[2]
+        elif line.startswith("#   ") and last:
+            notes[last] += "\n" + line[4:]
+        elif line.startswith("#"):
+            last = ""
+        elif line.strip():
+            lines.append(line)
+            if line.rstrip().endswith(";"):
+                cases.append(SqlCase(file, notes.pop("title"), "\n".join(lines).rstrip("; "), **notes))
+                notes, lines = {}, []
+    assert not lines, f"{file}.sql ends without a semicolon"
+    assert len({case.title for case in cases}) == len(cases), f"a title stands twice in {file}.sql"
+    return cases

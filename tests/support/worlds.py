@@ -1,0 +1,39 @@
+"""Small worlds, each a database and the catalog that declares it.
+
+`operator` is the bundled one at its smallest. `attack` is everybody's world of the adversarial cases. `clocks` has instants
+and UTC around four changes of the clock, and a table that reaches its person through another.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from dialect.catalog import Catalog
+from dialect.catalog_file import load_catalog
+from engine.operator import make_operator
+from tests.support.attack_catalog import attack_catalog
+
+FOLDER = Path(__file__).parent / "worlds"
+SMALL_OPERATOR_EVENTS = 20_000
+
+
+def make_world(name: str, folder: Path) -> Catalog:
+    """Make one of the worlds in an empty folder."""
+    if name == "operator":
+        make_operator(folder, SMALL_OPERATOR_EVENTS)
+        return load_catalog(folder / "catalog.toml")
+    if name == "attack":
+        return attack_catalog(folder)
+    statements, declared = ((FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("sql", "toml"))
+    return write_world(folder, statements, declared)
+
+
+def write_world(folder: Path, statements: str, declared: str) -> Catalog:
+    """Run statements in a new data.duckdb, and put a catalog beside it."""
+    with duckdb.connect(str(folder / "data.duckdb"), config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone='UTC'")
+        connection.execute(statements)
+    (folder / "catalog.toml").write_text(declared, encoding="utf-8")
+    return load_catalog(folder / "catalog.toml")
