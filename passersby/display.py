@@ -23,9 +23,10 @@ from passersby.wording import (
     left_text,
     loss_text,
     merged,
-    readable_bound,
     noisy_text,
     percent,
+    printable,
+    readable_bound,
     value_text,
 )
 
@@ -82,11 +83,11 @@ def show_explanation(explanation: Explanation) -> RenderableType:
 
 def show_error(error: PassersbyError) -> RenderableType:
     """Show a refusal: code and why, carets under the SQL, and what to try."""
-    lines = [Text.assemble((error.code, "bold red"), ": ", error.message)]
+    lines = [Text.assemble((error.code, "bold red"), ": ", printable(error.message))]
     marked = error.caret_lines()
     lines += [Text(line, "red" if line.strip(" ^") == "" else "") for line in marked]
     if error.hint:
-        lines.append(Text.assemble(("Try: ", "bold green"), error.hint))
+        lines.append(Text.assemble(("Try: ", "bold green"), printable(error.hint)))
     return Group(*lines)
 
 
@@ -128,7 +129,7 @@ def _rows(result: Result, most: int) -> Table:
         values = [row[i] for row in rows]
         noisy = name in intervals
         number = noisy or any(isinstance(value, int | float) for value in values)
-        table.add_column(Text(name), justify="right" if number else "left", no_wrap=number)
+        table.add_column(Text(printable(name)), justify="right" if number else "left", no_wrap=number)
         ends = intervals.get(name, [])[:most]
         cells.append(_noisy_cells(values, ends) if noisy else [Text(value_text(value)) for value in values])
         if name == barred and (bars := interval_bar(values, ends)):
@@ -169,9 +170,9 @@ def _columns(explanation: Explanation) -> Table:
     for column in explanation.to_wire()["columns"]:
         error = explanation.expected_error
         width = half_width_text(error[column["name"]]) if column["name"] in error else "exact: no noise in it"
-        table.add_row(Text(column["name"]), column["type"], width)
+        table.add_row(Text(printable(column["name"])), Text(column["type"]), width)
     return table
 
 
 def _notes(notes: list[str]) -> list[RenderableType]:
-    return [Text(f"note: {note}", "dim") for note in merged(notes)]
+    return [Text(printable(f"note: {note}"), "dim") for note in merged(notes)]

@@ -21,7 +21,11 @@ def value_text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return _plain_float(value)
-    text = str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Keep text from moving a terminal's cursor, ringing its bell or hiding what follows."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 

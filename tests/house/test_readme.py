@@ -1,0 +1,77 @@
+"""What the documents tell a reader to do works, and every setting and code is in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from budgets.errors import Code as LedgerCode
+from dialect import Code as DialectCode
+from passersby.errors import KINDS
+from tests.support.tree import PACKAGES, ROOT, modules
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
+FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINES = [line for language, text in FENCED.findall(README) if language == "bash" for line in text.splitlines()]
+PYTHON = [text for language, text in FENCED.findall(README) if language == "python"]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Give a reader's environment: passersby on the path, and nothing asked yet."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "PASSERSBY_DATA": str(tmp_path_factory.mktemp("data")), "COLUMNS": "100"}
+
+
+def test_there_is_something_to_run() -> None:
+    assert len(PYTHON) >= 1
+    assert len([line for line in LINES if line.startswith("passersby ")]) >= 5
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("passersby ")])
+def test_the_readme_s_commands_run(line: str, reader: dict[str, str]) -> None:
+    ran = subprocess.run(["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(LINES)))))
+def test_make_knows_what_the_readme_says(target: str) -> None:
+    known = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert target in known
+
+
+@pytest.mark.parametrize("program", PYTHON)
+def test_the_readme_s_python_runs(program: str, reader: dict[str, str]) -> None:
+    ran = subprocess.run([sys.executable, "-c", program], env=reader, cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "±" in ran.stdout
+    assert "True" in ran.stdout
+
+
+@pytest.mark.parametrize("text", [README, ANSWERS, (ROOT / "SECURITY.md").read_text(encoding="utf-8")])
+def test_links_lead_somewhere(text: str) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert all((ROOT / target).exists() or (ROOT / "docs" / target).exists() for target in targets)
+
+
+def test_every_code_is_documented() -> None:
+    codes = {*map(str, DialectCode), *map(str, LedgerCode), *KINDS}
+    assert not {code for code in codes if f"`{code}`" not in ANSWERS}
+
+
+def test_every_setting_is_documented() -> None:
+    settings = {
+        name
+        for package in PACKAGES
+        for module in modules(package)
+        for name in re.findall(r'"(PASSERSBY_[A-Z_]+)"', module.text)
+    }
+    assert settings
+    assert not {name for name in settings if f"`{name}`" not in ANSWERS}
