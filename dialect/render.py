@@ -187,8 +187,10 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -
         ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i]) for i in members]
         least = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
         columns.append(f"{least} * {SHRINK} AS f{group}")
-    joined = " JOIN admitted USING (person)" if admission is not None and bounds.max_groups is None else ""
-    return f"SELECT person, {', '.join(columns)} FROM {_from(bounds)}{joined} GROUP BY person"
+    factors = f"SELECT person, {', '.join(columns)} FROM {_from(bounds)} GROUP BY person"
+    if admission is None or bounds.max_groups is not None:
+        return factors
+    return f"SELECT * FROM ({factors}) AS f SEMI JOIN admitted USING (person)"
 
 
 def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, list[int]]]:
