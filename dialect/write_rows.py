@@ -201,8 +201,8 @@ def _release(operator: ReleaseScan, needed: Needed, target: Target) -> str:
 
 
 def release_name(index: int) -> str:
-    """Name the table that holds a release in the outer database."""
-    return f"release_{index}"
+    """Name the table that holds a release in the outer database; no declared table can have this name."""
+    return f"release {index}"
 
 
 _WRITERS = {

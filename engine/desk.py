@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
@@ -10,16 +11,17 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from budgets import Caps, Ledger, LedgerError, Loss, parse_amount
+from budgets import AccountName, AccountView, Ledger, LedgerError, parse_amount
 from dialect import DialectError, Refusal, read
-from engine import wire
+from engine import wire, wire_ledger
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalogs import BUNDLED, find_catalog
 from engine.errors import DataError, ExecutionFailed
 from engine.explain import explain
 from engine.folders import cache_folder, default_ledger
 from engine.noise import add_noise
-from engine.pipeline import WINDOWS, Asked, Engine
+from engine.pipeline import WINDOWS, Asked, Engine, caps
+from engine.problems import problem
 from engine.snapshot import snapshot
 
 Progress = Callable[[str, float], None]
@@ -48,12 +50,14 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
         catalog = find_catalog(where)
         cache = cache_folder()
         made = snapshot(catalog, cache, progress or _quiet)
-        backend = DuckDBBackend.open(made.files, made.addresses, cache)
-        kept = Ledger.open(ledger or default_ledger(catalog, bundled=where in BUNDLED))
-        desk = Desk(Engine(catalog, backend, kept, add_noise))
-        desk.check_caps()
+        with ExitStack() as opened:
+            backend = opened.enter_context(closing(DuckDBBackend.open(made.files, made.addresses, cache)))
+            kept = opened.enter_context(Ledger.open(ledger or default_ledger(catalog, bundled=where in BUNDLED)))
+            desk = Desk(Engine(catalog, backend, kept, add_noise))
+            desk.check_caps()
+            opened.pop_all()  # from here on the desk closes them
     except (DialectError, DataError, LedgerError) as error:
-        raise Refused(wire.problem(error, None)) from error
+        raise Refused(problem(error, None)) from error
     return desk
 
 
@@ -78,7 +82,7 @@ class Desk:
             answered = self.engine.answer(sql, asked)
             return wire.answered(answered, self._remaining(asked, answered.dataset))
         except (Refusal, LedgerError, ExecutionFailed) as error:
-            raise Refused(wire.problem(error, sql)) from error
+            raise Refused(problem(error, sql)) from error
 
     def explain(
         self, sql: str, *, client: str, rho: str | None = None, confidence: float | None = None
@@ -89,16 +93,16 @@ class Desk:
             explained = explain(self.engine, sql, asked)
             return wire.explained(explained, self._remaining(asked, explained.dataset))
         except (Refusal, LedgerError, ExecutionFailed) as error:
-            raise Refused(wire.problem(error, sql)) from error
+            raise Refused(problem(error, sql)) from error
 
     def budget(self, client: str | None = None) -> dict[str, Any]:
         """Show the accounts of every dataset: all clients together, and this client's own."""
         accounts = []
         for dataset in self.engine.catalog.datasets:
-            accounts += self._accounts(dataset.name, client)
+            accounts += [wire_ledger.account(view) for view in self._accounts(dataset.name, client)]
         if client is None:
             own = [view for view in self.engine.ledger.accounts() if view.name.client is not None]
-            accounts += [wire.account(view) for view in own]
+            accounts += [wire_ledger.account(view) for view in own]
         return {
             "accounts": accounts,
             "query_rho": {d.name: float(d.defaults.rho) for d in self.engine.catalog.datasets},
@@ -106,11 +110,11 @@ class Desk:
 
     def history(self, client: str) -> list[dict[str, Any]]:
         """List the releases that a client has paid for."""
-        return [wire.paid(release) for release in self.engine.ledger.releases(client)]
+        return [wire_ledger.paid(release) for release in self.engine.ledger.releases(client)]
 
     def ledger(self, client: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
         """List ledger rows, oldest first."""
-        return [wire.entry(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
+        return [wire_ledger.entry(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
 
     def tables(self) -> list[dict[str, Any]]:
         """Say what may be asked about."""
@@ -127,12 +131,12 @@ class Desk:
                 answered = stage.answer(sql, asked)
                 return wire.answered(answered, self._remaining(asked, answered.dataset), rehearsal=True)
         except (Refusal, LedgerError, ExecutionFailed, DataError) as error:
-            raise Refused(wire.problem(error, sql)) from error
+            raise Refused(problem(error, sql)) from error
 
     def check_caps(self) -> None:
         """Refuse a catalog whose ceilings were raised above what the ledger holds them to."""
         for dataset in self.engine.catalog.datasets:
-            self.engine.ledger.check_caps(dataset.name, WINDOWS, self._caps(dataset.name))
+            self.engine.ledger.check_caps(dataset.name, WINDOWS, caps(dataset))
 
     def close(self) -> None:
         """Close the ledger and the data."""
@@ -151,17 +155,19 @@ class Desk:
         try:
             amount: Fraction | None = None if rho is None else parse_amount(rho, "rho")
         except LedgerError as error:
-            raise Refused(wire.problem(error, sql)) from error
+            raise Refused(problem(error, sql)) from error
         return Asked(client, amount, confidence, request_id)
 
-    def _caps(self, dataset: str) -> Caps:
-        budget = self.engine.catalog.dataset(dataset).budget
-        return Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta))
-
-    def _accounts(self, dataset: str, client: str | None) -> list[dict[str, Any]]:
-        return wire.accounts(self.engine.ledger, dataset, WINDOWS, client, self._caps(dataset))
+    def _accounts(self, dataset: str, client: str | None) -> list[AccountView]:
+        """Find a dataset's accounts: all clients together, then this client's."""
+        today, shown = caps(self.engine.catalog.dataset(dataset)), []
+        for window in WINDOWS:
+            shown.append(self.engine.ledger.account(AccountName(dataset, window), today.dataset))
+            if client is not None:
+                shown.append(self.engine.ledger.account(AccountName(dataset, window, client), today.client))
+        return shown
 
     def _remaining(self, asked: Asked, dataset: str | None) -> dict[str, Any]:
         name = dataset or self.engine.catalog.datasets[0].name
         views = self._accounts(name, asked.client)
-        return {view_of: wire.remaining(view) for view_of, view in zip(("dataset", "client"), views, strict=True)}
+        return {owner: wire_ledger.remaining(view) for owner, view in zip(("dataset", "client"), views, strict=True)}

@@ -14,8 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+import pyarrow as pa
+
 from budgets import Caps, Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal, Target, read
+from dialect.catalog import Dataset
+from dialect.write_expr import name
 from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
 from engine.answers import Answer, answer
@@ -114,10 +118,8 @@ class Engine:
         dataset = self.catalog.dataset(prepared[0].plan.dataset)
         items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical) for p in prepared)
         body = hashlib.sha256(repr((sql, str(asked.rho), asked.confidence)).encode()).hexdigest()
-        budget = dataset.budget
-        caps = Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta))
         return ChargeRequest(
-            asked.client, dataset.name, WINDOWS, asked.request_id or _request_id(), body, items, caps,
+            asked.client, dataset.name, WINDOWS, asked.request_id or _request_id(), body, items, caps(dataset),
             f"data {dataset.data_version}",
         )  # fmt: skip
 
@@ -151,7 +153,7 @@ class Engine:
         self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
     ) -> Answer:
         """Run the outer part over releases and public tables, and say what the noise means."""
-        tables = {public_name(name): self.public_table(name) for name in public_tables(question)}
+        tables = {table: self.public_table(table) for table in public_tables(question)}
         variances: dict[str, float] = {}
         sigmas: dict[str, float] = {}
         for i, columns in enumerate(question.releases):
@@ -165,16 +167,15 @@ class Engine:
 
     def outer_sql(self, question: Question, variances: Mapping[str, float]) -> OuterSql:
         """Write the outer part for the names that its tables have in the empty database."""
-        addresses = {name: public_name(name) for name in public_tables(question)}
-        addresses |= {release_name(i): release_name(i) for i in range(len(question.releases))}
-        return write_outer(question, variances, Target(addresses))
+        tables = [*public_tables(question), *(release_name(i) for i in range(len(question.releases)))]
+        return write_outer(question, variances, Target({table: name(table) for table in tables}))
 
-    def public_table(self, name: str) -> object:
+    def public_table(self, table_name: str) -> pa.Table:
         """Read a public table whole."""
-        table = self.catalog.table(name)
+        table = self.catalog.table(table_name)
         assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        return self.backend.public(f"SELECT {columns} FROM {self.backend.target.addresses[name]}")
+        columns = ", ".join(name(column.name) for column in table.columns)
+        return self.backend.public(f"SELECT {columns} FROM {self.backend.target.addresses[table_name]}")
 
 
 def _kept(exact: Exact, prepared: Prepared, noisy: list[Int64Vector]) -> Exact:
@@ -185,9 +186,10 @@ def _kept(exact: Exact, prepared: Prepared, noisy: list[Int64Vector]) -> Exact:
     return Exact(exact.keys.filter(enough), tuple(vector[enough] for vector in noisy))
 
 
-def public_name(table: str) -> str:
-    """Name a public table in the outer database, where no release and no word of SQL has this name."""
-    return f"public_{table}"
+def caps(dataset: Dataset) -> Caps:
+    """Give the caps of a dataset as its catalog states them, rounded down."""
+    budget = dataset.budget
+    return Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta))
 
 
 def _request_id() -> str:

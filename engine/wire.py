@@ -1,4 +1,4 @@
-"""Answers, prices, accounts and problems -> the shapes that leave: plain dicts, and Arrow with a card."""
+"""Answers, explanations and tables -> the shapes that leave: plain dicts, and Arrow with a card."""
 
 from __future__ import annotations
 
@@ -10,21 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from budgets import (
-    AccountName,
-    AccountView,
-    BudgetRefused,
-    Caps,
-    Entry,
-    Ledger,
-    LedgerError,
-    Loss,
-    PaidRelease,
-    epsilon_at,
-)
-from dialect import CatalogError, Refusal
-from dialect.catalog import ColumnOf, Table, ValueList, ValueRange
-from engine.errors import DataError, ExecutionFailed
+from budgets import Loss, epsilon_at
+from dialect.catalog import Bounds, ColumnOf, Table, ValueList, ValueRange
 from engine.explain import Explained
 from engine.pipeline import Answered
 
@@ -39,17 +26,19 @@ def answered(given: Answered, remaining: dict[str, Any], *, rehearsal: bool = Fa
         "confidence": given.confidence,
         "price": price(given.charged),
         "remaining": remaining,
-        "release_id": given.prepared[0].release_key if given.prepared else None,
+        "release_id": given.prepared[0].release_key if given.prepared and not rehearsal else None,
         "replayed": bool(given.prepared) and given.charged == Loss(0, 0),
         "notes": _notes(given, rehearsal),
     }
     if rehearsal:
         card["rehearsal"] = True
-    return given.answer.table.replace_schema_metadata({CARD: json.dumps(card).encode()})
+    return given.answer.table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
 
 
 def _pairs(lower: np.ndarray, upper: np.ndarray) -> list[list[float] | None]:
-    return [None if math.isnan(lo) else [float(lo), float(hi)] for lo, hi in zip(lower, upper, strict=True)]
+    """Pair lower and upper ends; there is no interval where either is missing or beyond all floats."""
+    ends = zip(lower, upper, strict=True)
+    return [[float(lo), float(hi)] if math.isfinite(lo) and math.isfinite(hi) else None for lo, hi in ends]
 
 
 def _notes(given: Answered, rehearsal: bool) -> list[str]:
@@ -101,75 +90,6 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def accounts(
-    ledger: Ledger, dataset: str, windows: tuple[str, ...], client: str | None, caps: Caps
-) -> list[dict[str, Any]]:
-    """Show a dataset's accounts: all clients together, then this client's."""
-    shown = []
-    for window in windows:
-        shown.append(account(ledger.account(AccountName(dataset, window), caps.dataset)))
-        if client is not None:
-            shown.append(account(ledger.account(AccountName(dataset, window, client), caps.client)))
-    return shown
-
-
-def account(view: AccountView) -> dict[str, Any]:
-    """Show one account, its spent loss also as (epsilon, delta)."""
-    spent = view.spent_epsilon_delta
-    return {
-        "dataset": view.name.dataset,
-        "window": view.name.window,
-        "client": view.name.client,
-        "cap_rho": float(view.cap.rho),
-        "spent_rho": float(view.spent.rho),
-        "remaining_rho": float(view.remaining.rho),
-        "remaining_delta": float(view.remaining.delta),
-        "epsilon": spent.epsilon,
-        "delta": spent.delta,
-        "cap_epsilon": view.cap_epsilon_delta.epsilon,
-    }
-
-
-def remaining(view: dict[str, Any]) -> dict[str, Any]:
-    """Show what is left in an account, beside what was spent as epsilon."""
-    return {
-        "rho": view["remaining_rho"],
-        "delta": view["remaining_delta"],
-        "epsilon": view["epsilon"],
-        "cap_rho": view["cap_rho"],
-    }
-
-
-def paid(release: PaidRelease) -> dict[str, Any]:
-    """Show a release that a client has paid for."""
-    return {
-        "release_id": release.release_key,
-        "dataset": release.dataset,
-        "question": release.question,
-        "rho": float(release.loss.rho),
-        "delta": float(release.loss.delta),
-        "settled_at": release.settled_at,
-    }
-
-
-def entry(row: Entry) -> dict[str, Any]:
-    """Show one ledger row."""
-    return {
-        "sequence": row.sequence,
-        "at": row.at,
-        "kind": str(row.kind),
-        "dataset": row.dataset,
-        "window": row.window,
-        "client": row.client,
-        "asked_by": row.asked_by,
-        "request_id": row.request_id,
-        "release_key": row.release_key,
-        "rho": float(row.loss.rho),
-        "delta": float(row.loss.delta),
-        "question": row.question,
-    }
-
-
 def table(declared: Table) -> dict[str, Any]:
     """Show what may be asked of a table: declared facts only."""
     columns = [c for c in declared.columns if c.visible]
@@ -191,49 +111,5 @@ def _domain(domain: object) -> dict[str, Any]:
     return {"values_of": f"{domain.table}.{domain.column}"} if isinstance(domain, ColumnOf) else {}
 
 
-def _bounds(bounds: Any) -> dict[str, Any]:  # noqa: ANN401
+def _bounds(bounds: Bounds | None) -> dict[str, Any]:
     return {} if bounds is None else {"bounds": [bounds.lower, bounds.upper]}
-
-
-def problem(error: Exception, sql: str | None) -> dict[str, Any]:
-    """Give any refusal its one shape."""
-    if isinstance(error, Refusal):
-        span = None if error.span is None else [error.span.start, error.span.end]
-        return {"code": str(error.code), "message": error.why, "hint": error.hint, "span": span, "sql": sql}
-    if isinstance(error, CatalogError):
-        message = f"{error.file}: {error.key}: {error.why}"
-        return {
-            "code": "E_CATALOG",
-            "message": message,
-            "hint": error.cure,
-            "span": None,
-            "sql": sql,
-            "file": error.file,
-            "key": error.key,
-        }
-    if isinstance(error, DataError):
-        return {
-            "code": "E_DATA",
-            "message": f"{error.table}: {error.why}",
-            "hint": error.cure,
-            "span": None,
-            "sql": sql,
-        }
-    if isinstance(error, ExecutionFailed):
-        return {"code": error.code, "message": error.why, "hint": error.hint, "span": None, "sql": sql}
-    assert isinstance(error, LedgerError)  # noqa: S101
-    shape: dict[str, Any] = {
-        "code": str(error.code or "E_LEDGER"),
-        "message": error.why,
-        "hint": error.hint,
-        "span": None,
-        "sql": sql,
-    }
-    if isinstance(error, BudgetRefused):
-        shape |= {
-            "requested_rho": float(error.requested.rho),
-            "remaining_rho": float(error.remaining.rho),
-            "short_by_rho": float(error.short_by.rho),
-            "would_fit_rho": float(error.would_fit.rho),
-        }
-    return shape

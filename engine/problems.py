@@ -1,0 +1,41 @@
+"""Every refusal and failure -> the one shape in which it leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgets import BudgetRefused, LedgerError
+from dialect import CatalogError, DialectError, Refusal
+from engine.errors import DataError, ExecutionFailed
+
+Problem = DialectError | LedgerError | DataError | ExecutionFailed
+
+
+def problem(error: Problem, sql: str | None) -> dict[str, Any]:
+    """Give any refusal its one shape, with the place in the SQL or the numbers of the budget where it has them."""
+    if isinstance(error, Refusal):
+        span = None if error.span is None else [error.span.start, error.span.end]
+        return _shape(str(error.code), error.why, error.hint, sql, span)
+    if isinstance(error, CatalogError):
+        shape = _shape("E_CATALOG", f"{error.file}: {error.key}: {error.why}", error.cure, sql)
+        return shape | {"file": error.file, "key": error.key}
+    if isinstance(error, DataError):
+        return _shape("E_DATA", f"{error.table}: {error.why}", error.cure, sql)
+    if isinstance(error, ExecutionFailed):
+        return _shape(error.code, error.why, error.hint, sql)
+    assert isinstance(error, LedgerError)  # noqa: S101  the dialect raises nothing else
+    shape = _shape(str(error.code or "E_LEDGER"), error.why, error.hint, sql)
+    return shape | _amounts(error) if isinstance(error, BudgetRefused) else shape
+
+
+def _shape(code: str, message: str, hint: str, sql: str | None, span: list[int] | None = None) -> dict[str, Any]:
+    return {"code": code, "message": message, "hint": hint, "span": span, "sql": sql}
+
+
+def _amounts(error: BudgetRefused) -> dict[str, float]:
+    return {
+        "requested_rho": float(error.requested.rho),
+        "remaining_rho": float(error.remaining.rho),
+        "short_by_rho": float(error.short_by.rho),
+        "would_fit_rho": float(error.would_fit.rho),
+    }

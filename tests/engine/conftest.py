@@ -1,0 +1,33 @@
+"""A town for every test of the engine, made once; a ledger for each test alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from budgets import Ledger
+from dialect import Catalog
+from engine.noise import add_noise
+from engine.pipeline import Engine
+from tests.engine.town import make_town, opened
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """Make the town's files."""
+    return make_town(tmp_path_factory.mktemp("town"))
+
+
+@pytest.fixture(scope="session")
+def town_engine(town: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Open the town's data once."""
+    with opened(town, tmp_path_factory.mktemp("cache")) as engine:
+        yield engine
+
+
+@pytest.fixture
+def engine(town_engine: Engine) -> Iterator[Engine]:
+    """Give an engine with nothing spent."""
+    with Ledger.open(":memory:") as ledger:
+        yield Engine(town_engine.catalog, town_engine.backend, ledger, add_noise)

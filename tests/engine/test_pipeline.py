@@ -1,0 +1,306 @@
+"""The order of the stages, and who pays for what: through the whole engine, on real files and a real ledger."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budgets import AccountName, BudgetRefused, EntryKind, IdempotencyError, Loss
+from dialect import Refusal
+from dialect.catalog_file import load_catalog
+from engine import pipeline
+from engine.errors import ExecutionFailed
+from engine.pipeline import Answered, Asked, Engine
+from tests.engine.town import CATALOG, make_town, opened
+
+BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+OTHER = """
+[tables.other]
+dataset = "shops"
+kind = "private"
+source = { csv = "other.csv" }
+person = "person_id"
+size_class = "1e1"
+norms = { rows = 1, persons = 1 }
+columns = { person_id = { type = "BIGINT" } }
+"""
+PRICE = Loss.of("0.005", "0")
+EVERYBODY, ANN, BEN = (AccountName("town", "forever", owner) for owner in (None, "ann", "ben"))
+
+
+class Diary:
+    """Something of which is written down what it is asked to do."""
+
+    def __init__(self, inner: Any, name: str, pages: list[str]) -> None:
+        self._inner, self._name, self._pages = inner, name, pages
+
+    def __getattr__(self, verb: str) -> Any:
+        found = getattr(self._inner, verb)
+        if not callable(found):
+            return found
+
+        def asked(*arguments: Any, **named: Any) -> Any:
+            self._pages.append(f"{self._name}.{verb}")
+            return found(*arguments, **named)
+
+        return asked
+
+
+@pytest.fixture
+def pages() -> list[str]:
+    """Give an empty diary."""
+    return []
+
+
+@pytest.fixture
+def kept(engine: Engine, pages: list[str]) -> Engine:
+    """Give an engine that keeps a diary."""
+
+    def noise(*arguments: Any) -> Any:
+        pages.append("noise")
+        return engine.add_noise(*arguments)
+
+    backend, ledger = Diary(engine.backend, "backend", pages), Diary(engine.ledger, "ledger", pages)
+    return Engine(engine.catalog, backend, ledger, noise)  # type: ignore[arg-type]
+
+
+def told(pages: list[str]) -> list[str]:
+    """Leave out what only looks at public tables."""
+    return [page for page in pages if page not in ("backend.count", "backend.public")]
+
+
+def spent(engine: Engine, name: AccountName) -> Loss:
+    """Give what an account has spent; nothing before it was opened."""
+    return next((view.spent for view in engine.ledger.accounts() if view.name == name), Loss(0, 0))
+
+
+def numbers(answered: Answered) -> list[dict[str, object]]:
+    return answered.answer.table.to_pylist()
+
+
+def test_charge_read_noise_settle_in_that_order(kept: Engine, pages: list[str]) -> None:
+    kept.answer(BY_ZONE, Asked("ann"))
+    assert told(pages) == ["ledger.replay", "ledger.charge", "backend.run", "noise", "ledger.settle"]
+
+
+def test_a_refusal_is_decided_before_the_ledger_and_the_data(kept: Engine, pages: list[str]) -> None:
+    with pytest.raises(Refusal):
+        kept.answer("SELECT person_id FROM visit", Asked("ann"))
+    assert pages == []
+
+
+@pytest.mark.parametrize("confidence", [0.3, 1.0, float("nan"), -1.0])
+def test_a_level_that_is_none_is_refused_before_the_ledger(kept: Engine, pages: list[str], confidence: float) -> None:
+    with pytest.raises(Refusal, match="E_PARAM"):
+        kept.answer(BY_ZONE, Asked("ann", confidence=confidence))
+    assert told(pages) == []
+
+
+def test_what_the_budget_does_not_cover_is_never_read(kept: Engine, pages: list[str]) -> None:
+    with pytest.raises(BudgetRefused):
+        kept.answer(BY_ZONE, Asked("ann", rho=Fraction(1)))
+    assert told(pages) == ["ledger.replay", "ledger.charge"]
+
+
+def test_a_charge_stays_when_the_data_cannot_be_read_and_pays_for_the_next_try(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(type(engine.backend), "run", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
+        with pytest.raises(ExecutionFailed):
+            engine.answer(BY_ZONE, Asked("ann"))
+    assert (spent(engine, ANN), spent(engine, EVERYBODY)) == (PRICE, PRICE)
+    again = engine.answer(BY_ZONE, Asked("ann"))
+    assert (again.charged, spent(engine, ANN)) == (Loss(0, 0), PRICE)
+
+
+def test_a_release_is_stored_before_the_rest_of_the_question_runs(
+    kept: Engine, pages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(pipeline, "outer", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
+        with pytest.raises(ExecutionFailed):
+            kept.answer(BY_ZONE, Asked("ann"))
+    pages.clear()
+    kept.answer(BY_ZONE, Asked("ann"))
+    assert told(pages) == ["ledger.replay"]
+
+
+def test_the_same_question_again_costs_nothing_and_says_the_same(kept: Engine, pages: list[str]) -> None:
+    first = kept.answer(BY_ZONE, Asked("ann"))
+    pages.clear()
+    again = kept.answer(BY_ZONE, Asked("ann"))
+    assert numbers(again) == numbers(first)
+    assert (again.charged, told(pages)) == (Loss(0, 0), ["ledger.replay"])
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "select v.zone, count(*) as anything from visit as v group by v.zone  -- by zone",
+        "SELECT zone, n FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone) AS q",
+        "SELECT zone, 2 * COUNT(*) AS twice FROM visit GROUP BY 1 ORDER BY 2 DESC LIMIT 3",
+    ],
+)
+def test_the_same_release_asked_for_in_other_words_is_free(engine: Engine, same: str) -> None:
+    engine.answer(BY_ZONE, Asked("ann"))
+    assert engine.answer(same, Asked("ann")).charged == Loss(0, 0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BY_ZONE.replace("COUNT(*)", "COUNT(DISTINCT person_id)"),
+        "SELECT zone, COUNT(*) AS n FROM visit WHERE minutes < 30 GROUP BY zone",
+        "SELECT day, COUNT(*) AS n FROM visit GROUP BY day",
+    ],
+)
+def test_another_release_is_paid_for(engine: Engine, other: str) -> None:
+    engine.answer(BY_ZONE, Asked("ann"))
+    assert engine.answer(other, Asked("ann")).charged == PRICE
+
+
+def test_another_rho_is_another_release(engine: Engine) -> None:
+    first = engine.answer(BY_ZONE, Asked("ann"))
+    other = engine.answer(BY_ZONE, Asked("ann", rho=Fraction(1, 100)))
+    assert other.charged == Loss.of("0.01", "0")
+    assert numbers(other) != numbers(first)
+
+
+def test_another_confidence_is_the_same_release(engine: Engine) -> None:
+    engine.answer(BY_ZONE, Asked("ann"))
+    assert engine.answer(BY_ZONE, Asked("ann", confidence=0.5)).charged == Loss(0, 0)
+
+
+def test_a_second_client_pays_its_own_account_and_gets_the_same_numbers(kept: Engine, pages: list[str]) -> None:
+    first = kept.answer(BY_ZONE, Asked("ann"))
+    pages.clear()
+    second = kept.answer(BY_ZONE, Asked("ben"))
+    assert numbers(second) == numbers(first)
+    assert second.charged == PRICE
+    assert "backend.run" not in pages
+    assert [spent(kept, name) for name in (ANN, BEN, EVERYBODY)] == [PRICE, PRICE, PRICE]
+
+
+def test_a_new_version_of_the_data_is_asked_anew(engine: Engine) -> None:
+    engine.answer(BY_ZONE, Asked("ann"))
+    (dataset,) = engine.catalog.datasets
+    newer = replace(engine.catalog, datasets=(replace(dataset, data_version=2),))
+    assert replace(engine, catalog=newer).answer(BY_ZONE, Asked("ann")).charged == PRICE
+
+
+def test_a_request_that_is_sent_twice_is_charged_once(kept: Engine, pages: list[str]) -> None:
+    asked = Asked("ann", request_id="r-1")
+    first, again = kept.answer(BY_ZONE, asked), kept.answer(BY_ZONE, asked)
+    assert numbers(again) == numbers(first)
+    assert (first.charged, again.charged, spent(kept, ANN)) == (PRICE, Loss(0, 0), PRICE)
+    assert pages.count("backend.run") == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "asked"),
+    [
+        ("SELECT COUNT(*) AS n FROM visit", Asked("ann", request_id="r-1")),
+        (BY_ZONE, Asked("ann", rho=Fraction(1, 100), request_id="r-1")),
+    ],
+)
+def test_a_request_id_is_of_one_question(engine: Engine, sql: str, asked: Asked) -> None:
+    engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+    with pytest.raises(IdempotencyError):
+        engine.answer(sql, asked)
+    assert spent(engine, ANN) == PRICE
+
+
+def test_request_ids_of_two_clients_have_nothing_to_do_with_each_other(engine: Engine) -> None:
+    engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+    assert engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ben", request_id="r-1")).charged == PRICE
+
+
+def test_every_release_of_a_statement_is_paid_for_in_one_charge(engine: Engine) -> None:
+    index = """WITH zones AS (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone),
+                    whole AS (SELECT COUNT(*) AS n FROM visit)
+               SELECT zones.zone, zones.n / whole.n AS share FROM zones CROSS JOIN whole"""
+    answered = engine.answer(index, Asked("ann"))
+    assert (len(answered.releases), answered.charged) == (2, Loss.of("0.01", "0"))
+    charged = [row for row in engine.ledger.entries() if row.kind is EntryKind.CHARGED and row.client == "ann"]
+    assert {row.request_id for row in charged} == {charged[0].request_id}
+    assert engine.answer(BY_ZONE, Asked("ann")).charged == Loss(0, 0), "each of them is stored by itself"
+
+
+def test_a_statement_pays_only_for_what_is_new_in_it(engine: Engine) -> None:
+    engine.answer(BY_ZONE, Asked("ann"))
+    both = f"SELECT z.zone, z.n, d.n FROM ({BY_ZONE}) AS z CROSS JOIN (SELECT COUNT(*) AS n FROM visit) AS d"
+    assert engine.answer(both, Asked("ann")).charged == PRICE
+
+
+def test_a_subquery_that_is_used_twice_is_one_release(engine: Engine) -> None:
+    twice = """WITH zones AS (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone)
+               SELECT a.zone, a.n - b.n AS nothing FROM zones AS a JOIN zones AS b ON a.zone = b.zone"""
+    answered = engine.answer(twice, Asked("ann"))
+    assert (len(answered.releases), answered.charged) == (1, PRICE)
+    assert {row["nothing"] for row in numbers(answered)} == {0}
+
+
+def test_public_tables_are_free_and_the_ledger_is_not_asked(kept: Engine, pages: list[str]) -> None:
+    answered = kept.answer("SELECT zone, inhabitants FROM zone ORDER BY inhabitants DESC LIMIT 2", Asked("ann"))
+    assert numbers(answered) == [{"zone": "z6", "inhabitants": 6000}, {"zone": "z5", "inhabitants": 5000}]
+    assert (answered.charged, told(pages)) == (Loss(0, 0), [])
+
+
+def test_everybody_together_meets_the_ceiling(engine: Engine) -> None:
+    for client in ("ann", "ben"):
+        engine.answer(BY_ZONE, Asked(client, rho=Fraction(1, 10)))  # one release, one debit of the dataset
+        engine.answer("SELECT COUNT(*) AS n FROM person", Asked(f"{client} 2", rho=Fraction(1, 20)))
+    engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("cid", rho=Fraction(1, 20)))
+    with pytest.raises(BudgetRefused) as refused:
+        engine.answer("SELECT day, COUNT(*) AS n FROM visit GROUP BY day", Asked("dan"))
+    assert refused.value.code == "E_BUDGET_DATASET"
+    assert spent(engine, EVERYBODY) == Loss.of("0.2", "0")
+
+
+def test_noise_is_asked_for_at_the_price_and_the_sensitivity_of_each_vector(engine: Engine) -> None:
+    seen: list[tuple[int, float, int]] = []
+
+    def noise(exact: Any, sensitivity: int, scale: float, pico_rho: int) -> Any:
+        seen.append((sensitivity, scale, pico_rho))
+        return engine.add_noise(exact, sensitivity, scale, pico_rho)
+
+    sql = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
+    (prepared,) = replace(engine, add_noise=noise).answer(sql, Asked("ann")).prepared
+    pairs = zip(prepared.bounds.vectors, prepared.cost.vectors, strict=True)
+    assert seen == [(bound.sensitivity, cost.sigma, cost.pico_rho) for bound, cost in pairs]
+    assert sum(pico_rho for _, _, pico_rho in seen) <= prepared.cost.loss.pico_rho
+
+
+def test_many_who_ask_the_same_at_once_get_the_same(engine: Engine) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: numbers(engine.answer(BY_ZONE, Asked(f"client {i % 4}"))), range(16)))
+    assert all(given == answers[0] for given in answers)
+    assert spent(engine, EVERYBODY) == PRICE
+
+
+def test_a_question_looks_at_one_dataset(tmp_path: Path) -> None:
+    two = CATALOG.replace("[tables.person]", '[datasets.shops]\nwindow = "forever"\n\n[tables.person]')
+    make_town(tmp_path)
+    (tmp_path / "other.csv").write_text("person_id\n1\n")
+    (tmp_path / "catalog.toml").write_text(two + OTHER)
+    sql = "SELECT v.n + o.n AS n FROM (SELECT COUNT(*) AS n FROM visit) AS v, (SELECT COUNT(*) AS n FROM other) AS o"
+    with (
+        opened(load_catalog(tmp_path / "catalog.toml"), tmp_path / "cache") as engine,
+        pytest.raises(Refusal, match="one dataset"),
+    ):
+        engine.answer(sql, Asked("ann"))
+
+
+@pytest.mark.parametrize("name", ["group", "release_0", "order"])
+def test_a_public_table_may_have_any_name(tmp_path: Path, name: str) -> None:
+    declared = CATALOG.replace("tables.zone", f"tables.{name}").replace("zone.zone", f"{name}.zone")
+    with opened(make_town(tmp_path, declared=declared), tmp_path / "cache") as engine:
+        sql = f"""SELECT z.name, n FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone) AS q
+                  JOIN "{name}" AS z ON z.zone = q.zone"""
+        assert len(numbers(engine.answer(sql, Asked("ann")))) == 7
