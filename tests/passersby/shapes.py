@@ -1,0 +1,118 @@
+"""The documented JSON shapes, held strictly: these keys, no others, of these types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A shape, or null."""
+
+    shape: Any
+
+
+@dataclass(frozen=True)
+class Each:
+    """A dict of any keys whose values have one shape."""
+
+    shape: Any
+
+
+ANYTHING = object()
+LOSS = {"rho": float, "delta": float, "epsilon_at_delta": {"epsilon": float, "delta": float}}
+LEFT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}
+COLUMNS = [{"name": str, "type": str}]
+ANSWER = {
+    "columns": COLUMNS,
+    "rows": [[ANYTHING]],
+    "intervals": Each([Maybe([float])]),
+    "confidence": float,
+    "price": LOSS,
+    "remaining": {"client": LEFT, "dataset": LEFT},
+    "release_id": Maybe(str),
+    "replayed": bool,
+    "notes": [str],
+}
+EXPLANATION = {key: shape for key, shape in ANSWER.items() if key != "rows"} | {
+    "keys": [{"name": str, "kind": str, "count": Maybe(int), "why": str}],
+    "bounds": [
+        {
+            "vector": str,
+            "norm": float,
+            "rule": str,
+            "why": str,
+            "sensitivity": float,
+            "sigma": float,
+            "predicted_bias": Maybe(float),
+        }
+    ],
+    "expected_error": Each(Maybe(float)),
+    "thresholds": [{"threshold": int, "delta": float, "max_groups_per_person": int}],
+    "sql": str,
+}
+REFUSAL = {"code": str, "message": str, "hint": str, "span": Maybe([int]), "sql": Maybe(str)}
+SHORT = REFUSAL | {"requested_rho": float, "remaining_rho": float, "short_by_rho": float, "would_fit_rho": float}
+ACCOUNT = {
+    "dataset": str,
+    "window": str,
+    "client": Maybe(str),
+    "cap_rho": float,
+    "spent_rho": float,
+    "remaining_rho": float,
+    "remaining_delta": float,
+    "epsilon": float,
+    "delta": float,
+    "cap_epsilon": float,
+}
+BUDGET = {"accounts": [ACCOUNT], "query_rho": Each(float)}
+HISTORY = [
+    {"release_id": str, "dataset": str, "question": str, "rho": float, "delta": float, "settled_at": Maybe(str)},
+]
+LEDGER = [
+    {
+        "sequence": int,
+        "at": str,
+        "kind": str,
+        "dataset": str,
+        "window": Maybe(str),
+        "client": Maybe(str),
+        "asked_by": Maybe(str),
+        "request_id": Maybe(str),
+        "release_key": Maybe(str),
+        "rho": float,
+        "delta": float,
+        "question": Maybe(str),
+    }
+]
+
+
+def misfits(value: Any, shape: Any, where: str = "$") -> list[str]:
+    """List the places where a value is not of a shape."""
+    if shape is ANYTHING or (isinstance(shape, Maybe) and value is None):
+        return []
+    if isinstance(shape, Maybe):
+        return misfits(value, shape.shape, where)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return _wrong(value, "list", where)
+        return [found for i, item in enumerate(value) for found in misfits(item, shape[0], f"{where}[{i}]")]
+    if isinstance(shape, dict | Each):
+        return _dict_misfits(value, shape, where)
+    return [] if type(value) is shape else _wrong(value, shape.__name__, where)
+
+
+def _dict_misfits(value: Any, shape: Any, where: str) -> list[str]:
+    if not isinstance(value, dict):
+        return _wrong(value, "dict", where)
+    if isinstance(shape, Each):
+        return [found for key, item in value.items() for found in misfits(item, shape.shape, f"{where}.{key}")]
+    keys = [f"{where}: missing {key}" for key in shape.keys() - value.keys()]
+    keys += [f"{where}: unknown {key}" for key in value.keys() - shape.keys()]
+    both = shape.keys() & value.keys()
+    return keys + [found for key in sorted(both) for found in misfits(value[key], shape[key], f"{where}.{key}")]
+
+
+def _wrong(value: Any, wanted: str, where: str) -> list[str]:
+    return [f"{where}: {value!r} is no {wanted}"]

@@ -1,0 +1,152 @@
+"""A client at a catalog: prices before paying, free repeats, refusals that cost nothing, accounts that add up."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import passersby
+from passersby.connection import Connection
+from tests.passersby.shapes import ACCOUNT, ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, LEFT, misfits
+
+COUNT = "SELECT zone, count(*) AS visits, avg(minutes) AS minutes FROM visit GROUP BY zone ORDER BY zone"
+
+
+def spent(connection: Connection) -> list[float]:
+    return [account["spent_rho"] for account in connection.budget().accounts]
+
+
+def test_a_question_is_explained_then_paid_then_free(ana: Connection) -> None:
+    told = ana.explain(COUNT)
+    assert spent(ana) == [0.0, 0.0]
+    paid = ana.query(COUNT)
+    assert paid.price["rho"] == told.price["rho"] == 0.005
+    assert not paid.replayed
+    free = ana.query("select zone, COUNT(*) as n, avg(v.minutes) from visit v group by 1 order by 1")
+    assert free.replayed
+    assert free.price["rho"] == 0
+    assert free.rows == paid.rows
+    assert spent(ana) == [0.005, 0.005]
+    assert ana.explain(COUNT).replayed
+
+
+def test_the_shapes_are_the_documented_ones(ana: Connection) -> None:
+    assert not misfits(ana.query(COUNT).to_wire(), ANSWER)
+    assert not misfits(ana.query("SELECT shop, count(*) AS n FROM visit GROUP BY shop").to_wire(), ANSWER)
+    assert not misfits(ana.query("SELECT name FROM zone").to_wire(), ANSWER)
+    assert not misfits(ana.explain(COUNT).to_wire(), EXPLANATION)
+    assert not misfits(ana.explain("SELECT shop, count(*) AS n FROM visit GROUP BY shop").to_wire(), EXPLANATION)
+    assert not misfits(dict(ana.budget()), BUDGET)
+    assert not misfits(list(ana.history()), HISTORY)
+    assert not misfits(list(ana.ledger()), LEDGER)
+
+
+def test_the_checker_of_shapes_sees_what_is_wrong() -> None:
+    left = {"rho": 0.1, "delta": 0.0, "epsilon": 1.0, "cap_rho": 0.2}
+    assert not misfits(left, LEFT)
+    assert misfits({**left, "more": 1}, LEFT)
+    assert misfits({key: value for key, value in left.items() if key != "rho"}, LEFT)
+    assert misfits({**left, "rho": "0.1"}, LEFT)
+    assert misfits([left, None], [ACCOUNT])
+
+
+def test_columns_are_told_alike_before_and_after(ana: Connection) -> None:
+    before, after = ana.explain(COUNT).to_wire()["columns"], ana.query(COUNT).to_wire()["columns"]
+    assert before == after
+
+
+def test_a_refusal_costs_nothing_and_points_at_the_sql(ana: Connection) -> None:
+    sql = "SELECT nope FROM visit"
+    with pytest.raises(passersby.RefusedError) as refused:
+        ana.query(sql)
+    assert refused.value.sql == sql
+    assert refused.value.span == (7, 11)
+    assert "^^^^" in str(refused.value)
+    assert spent(ana) == [0.0, 0.0]
+
+
+def test_a_price_above_the_budget_is_refused_with_numbers(ana: Connection) -> None:
+    with pytest.raises(passersby.BudgetError) as short:
+        ana.query(COUNT, rho=0.15)
+    assert short.value.code == "E_BUDGET"
+    assert short.value.requested_rho == pytest.approx(0.15)
+    assert short.value.remaining_rho == pytest.approx(0.1)
+    assert short.value.short_by_rho == pytest.approx(0.05)
+    assert short.value.would_fit_rho == pytest.approx(0.1)
+    assert spent(ana) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("rho", ["0.01", 0.01, Decimal("0.01")])
+def test_an_amount_is_read_as_its_decimal_text(ana: Connection, rho: str | float | Decimal) -> None:
+    assert ana.query(COUNT, rho=rho).price["rho"] == 0.01
+
+
+@pytest.mark.parametrize("rho", [-1, "much", float("nan"), float("inf"), "1/3", True])
+def test_an_amount_that_is_none_is_refused(ana: Connection, rho: str | float) -> None:
+    with pytest.raises(passersby.RefusedError) as refused:
+        ana.query(COUNT, rho=rho)
+    assert refused.value.code == "E_PARAM"
+
+
+def test_more_confidence_means_wider_intervals(ana: Connection) -> None:
+    narrow, wide = ana.query(COUNT, confidence=0.8), ana.query(COUNT, confidence=0.99)
+    assert wide.replayed
+    assert (narrow.confidence, wide.confidence) == (0.8, 0.99)
+    pairs = zip(narrow.intervals["visits"], wide.intervals["visits"], strict=True)
+    assert all(w[0] < n[0] and n[1] < w[1] for n, w in pairs if n and w)
+
+
+def test_a_rehearsal_is_free_and_says_so(ana: Connection) -> None:
+    rehearsed = ana.rehearse(COUNT)
+    assert rehearsed.rehearsal
+    assert rehearsed.columns == ["zone", "visits", "minutes"]
+    assert not misfits({key: value for key, value in rehearsed.to_wire().items() if key != "rehearsal"}, ANSWER)
+    assert spent(ana) == [0.0, 0.0]
+    assert ana.history() == []
+
+
+def test_clients_of_one_ledger_have_accounts_of_their_own(town: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "shared.ledger"
+    with passersby.connect(town, client="ana", ledger=ledger) as ana, ana:
+        first = ana.query(COUNT)
+    with passersby.connect(town, client="ben", ledger=ledger) as ben:
+        second = ben.query(COUNT)
+        assert second.rows == first.rows
+        assert second.price["rho"] == 0.005  # new to ben; the dataset has paid for it already
+        assert [(a["client"], a["spent_rho"]) for a in ben.budget().accounts] == [(None, 0.005), ("ben", 0.005)]
+        assert len(ben.history()) == 1
+        assert {row["asked_by"] for row in ben.ledger()} == {"ana", "ben"}
+        assert {row["asked_by"] for row in ben.ledger(client="ana")} == {"ana"}
+        assert ben.ledger(limit=2) == ben.ledger()[-2:]
+
+
+def test_the_same_request_id_is_charged_once(ana: Connection) -> None:
+    first = ana.query(COUNT, request_id="a-1")
+    assert ana.query(COUNT, request_id="a-1").rows == first.rows
+    with pytest.raises(passersby.PassersbyError) as refused:
+        ana.query("SELECT count(*) AS n FROM visit", request_id="a-1")
+    assert refused.value.code == "E_IDEMPOTENCY"
+    assert spent(ana) == [0.005, 0.005]
+
+
+def test_tables_hide_what_is_not_visible(ana: Connection) -> None:
+    names = {table["name"]: [column["name"] for column in table["columns"]] for table in ana.tables()}
+    assert set(names) == {"person", "visit", "purchase", "zone"}
+    assert "minutes" in names["visit"]
+
+
+@pytest.mark.parametrize("shown", ["budget", "history", "ledger", "tables"])
+def test_lists_can_be_read(ana: Connection, shown: str) -> None:
+    assert repr(getattr(ana, shown)())
+    ana.query(COUNT)
+    assert "0.005" in repr(getattr(ana, shown)()) or shown == "tables"
+
+
+def test_a_closed_connection_says_so(ana: Connection) -> None:
+    ana.close()
+    ana.close()
+    assert "closed" in repr(ana)
+    with pytest.raises(passersby.PassersbyError, match="closed"):
+        ana.query(COUNT)

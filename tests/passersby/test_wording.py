@@ -1,0 +1,102 @@
+"""Numbers as people read them never claim more than is known."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passersby.wording import (
+    half_width_text,
+    left_text,
+    loss_text,
+    merged,
+    noisy_text,
+    questions_text,
+    rounded_up,
+    tiny,
+    value_text,
+    with_interval,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "text"),
+    [
+        (50818, (50698.0, 50938.0), "50,818 ± 120"),
+        (-4, (-23.6, 15.6), "-4 ± 20"),
+        (37.812118, (37.186, 38.4382), "37.81 ± 0.63"),
+        (4.2, (2.3, 5.5), "4.2 [2.3, 5.5]"),
+        (12.0, (12.0, 12.0), "12.000 [12.000, 12.000]"),
+        (None, None, "NULL"),
+        (float("nan"), None, "NULL"),
+    ],
+)
+def test_a_value_stands_with_its_interval(value: float | None, ends: tuple[float, float] | None, text: str) -> None:
+    assert with_interval(value, ends) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2026, "2026"),
+        (True, "true"),
+        (None, "NULL"),
+        (0.1 + 0.2, "0.3"),
+        (1e6, "1000000"),
+        ("a\x1b[31m\nb", "a�[31m�b"),
+    ],
+)
+def test_an_exact_value_is_shown_as_it_is(value: object, text: str) -> None:
+    assert value_text(value) == text
+
+
+@given(st.floats(-1e7, 1e7), st.floats(1e-3, 1e6), st.floats(1e-3, 1e6))
+def test_what_is_shown_covers_the_interval(value: float, below: float, above: float) -> None:
+    low, high = value - below, value + above
+    shown, behind = noisy_text(value, (low, high))
+    numbers = [float(number.replace(",", "")) for number in re.findall(r"-?\d[\d,]*\.?\d*", behind)]
+    middle = float(shown.replace(",", ""))
+    shown_low, shown_high = numbers if len(numbers) == 2 else (middle - numbers[0], middle + numbers[0])
+    rounding = abs(middle - value) + 1e-6 * max(1.0, abs(value))
+    assert shown_low <= low + rounding
+    assert shown_high >= high - rounding
+
+
+@given(st.floats(0, 100))
+def test_an_epsilon_is_never_told_smaller(epsilon: float) -> None:
+    assert float(rounded_up(epsilon)) >= epsilon - 1e-7
+
+
+def test_a_price_is_told_in_both_measures() -> None:
+    price = {"rho": 0.005, "delta": 1e-12, "epsilon_at_delta": {"epsilon": 0.5649, "delta": 1.1e-9}}
+    assert loss_text(price) == "rho 0.005 and delta 1e-12 (epsilon 0.57 at delta 1.1e-9)"
+    assert loss_text({"rho": 0.0, "delta": 0.0}) == "free"
+
+
+def test_what_is_left_names_both_accounts() -> None:
+    left = {"client": {"rho": 0.495, "cap_rho": 0.5}, "dataset": {"rho": 0.995, "cap_rho": 1.0}}
+    assert left_text(left) == "you rho 0.495 of 0.5, all clients rho 0.995 of 1"
+    assert left_text({}) == ""
+
+
+def test_how_many_questions_fit_is_rounded_down() -> None:
+    assert questions_text(0.0149, 0.005) == "2 more questions of rho 0.005"
+    assert questions_text(0.005, 0.005) == "1 more question of rho 0.005"
+    assert questions_text(1.0, None) == ""
+
+
+def test_notes_in_the_same_words_are_said_once() -> None:
+    assert merged(["rows: cut", "sum(x): cut", "rows: cut", "keys are private"]) == [
+        "rows, sum(x): cut",
+        "keys are private",
+    ]
+
+
+def test_small_things() -> None:
+    assert tiny(1e-9) == "1e-9"
+    assert half_width_text(None) == "depends on the answer"
+    assert half_width_text(78.0) == "± 78"
+    assert half_width_text(0.6312) == "± 0.64"
