@@ -24,6 +24,8 @@ PLANTED = {
     "duckdb": ("engine/pipeline.py", "import duckdb"),
     "spark": ("engine/pipeline.py", "import pyspark.sql"),
     "inside-budgets": ("budgets/loss.py", "import budgets.accounts"),
+    "inside-engine": ("engine/noise.py", "import engine.pipeline"),
+    "inside-passersby": ("passersby/errors.py", "import passersby.connection"),
     "ledger": ("engine/pipeline.py", "import sqlalchemy"),
 }
 
