@@ -144,7 +144,12 @@ def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:
     """Align values, and the half-widths behind them."""
     texts = [noisy_text(value, pair) for value, pair in zip(values, ends, strict=True)]
     widest = max((len(behind) for _, behind in texts), default=0)
-    return [Text.assemble(value, " " if widest else "", (behind.rjust(widest), "dim")) for value, behind in texts]
+    return [Text.assemble(value, " " if widest else "", (_wide(behind, widest), "dim")) for value, behind in texts]
+
+
+def _wide(behind: str, cells: int) -> str:
+    """Fill up between the sign and its number."""
+    return f"± {behind[2:].rjust(cells - 2)}" if behind.startswith("±") else behind.rjust(cells)
 
 
 def _card(result: Result) -> list[RenderableType]:

@@ -91,8 +91,12 @@ def write_error(error: PassersbyError, form: Format) -> None:
 
 def refuse_terminal(form: Format) -> None:
     """Refuse to write Arrow's bytes to a terminal, before anything is paid for."""
-    if form is Format.ARROW and sys.stdout.isatty():
+    if form is Format.ARROW and _is_terminal():
         raise TerminalError("Arrow is bytes: send them to a file or a program, as in `> answer.arrow`.")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _write_csv(names: Sequence[str], rows: Any) -> None:  # noqa: ANN401 (an iterable of rows of any kind)

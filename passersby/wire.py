@@ -30,6 +30,7 @@ SQL_TYPES = {
     "large_string": "VARCHAR",
     "string_view": "VARCHAR",
     "date32[day]": "DATE",
+    "time64[us]": "TIME",
     "null": "NULL",
 }
 
@@ -47,10 +48,15 @@ def wire_of(result: Result) -> dict[str, Any]:
 
 def sql_type(kind: pyarrow.DataType) -> str:
     """Name an Arrow type as DuckDB's SQL does."""
-    name = str(kind)
-    if name.startswith("timestamp"):
-        return "TIMESTAMPTZ" if "tz=" in name else "TIMESTAMP"
-    return SQL_TYPES.get(name, name.upper())
+    import pyarrow.types
+
+    if pyarrow.types.is_timestamp(kind):
+        return "TIMESTAMP" if kind.tz is None else "TIMESTAMPTZ"
+    if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
+        return f"{sql_type(kind.value_type)}[]"
+    if pyarrow.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    return SQL_TYPES.get(str(kind), str(kind).upper())
 
 
 def plain(value: object) -> object:

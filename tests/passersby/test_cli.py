@@ -1,0 +1,198 @@
+"""The command line: formats, exit codes, and answers alone on standard output."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pyarrow
+import pytest
+
+from tests.passersby.conftest import Run
+from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, REFUSAL, SHORT, misfits
+
+COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone ORDER BY zone"
+
+
+def test_help_lists_every_command(run: Run) -> None:
+    shown = run("--help")
+    assert shown.exit_code == 0
+    for command in ("demo", "query", "explain", "rehearse", "budget", "ledger", "history", "tables", "catalog"):
+        assert command in shown.stdout
+
+
+@pytest.mark.parametrize("command", ["query", "explain", "rehearse", "budget", "ledger", "history", "tables"])
+def test_every_command_knows_where(run: Run, command: str) -> None:
+    shown = run(command, "--help")
+    assert all(option in shown.stdout for option in ("--catalog", "--client", "--ledger", "--format"))
+
+
+def test_version(run: Run) -> None:
+    import passersby
+
+    assert run("--version").stdout == f"passersby {passersby.__version__}\n"
+
+
+def test_query_shows_a_table(run: Run) -> None:
+    shown = run("query", COUNT)
+    assert shown.exit_code == 0
+    assert " ± " in shown.stdout
+    assert shown.stderr == ""
+    assert max(map(len, shown.stdout.splitlines())) <= 100
+
+
+def test_query_and_explain_print_the_documented_shapes(run: Run) -> None:
+    explained = json.loads(run("explain", COUNT, "--format", "json").stdout)
+    asked = json.loads(run("query", COUNT, "--format", "json").stdout)
+    again = json.loads(run("query", COUNT, "--format", "json").stdout)
+    assert not misfits(explained, EXPLANATION)
+    assert not misfits(asked, ANSWER)
+    assert (asked["replayed"], again["replayed"]) == (False, True)
+    assert asked["rows"] == again["rows"]
+    assert explained["columns"] == asked["columns"]
+
+
+def test_csv_has_interval_columns(run: Run) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("query", COUNT, "--format", "csv").stdout)))
+    assert list(rows[0]) == ["zone", "visits", "visits_low", "visits_high"]
+    assert all(float(row["visits_low"]) < float(row["visits"]) < float(row["visits_high"]) for row in rows)
+
+
+def test_csv_writes_null_as_nothing_and_lists_as_json(run: Run) -> None:
+    shown = run("query", "SELECT NULL AS a, true AS b, 'x,y' AS c", "--format", "csv")
+    assert shown.stdout == 'a,b,c\n,true,"x,y"\n' or shown.exit_code == 1
+
+
+def test_arrow_is_a_stream_with_the_card(run: Run) -> None:
+    table = pyarrow.ipc.open_stream(run("query", COUNT, "--format", "arrow").stdout_bytes).read_all()
+    assert table.column_names == ["zone", "visits"]
+    assert json.loads(table.schema.metadata[b"passersby"])["price"]["rho"] == 0.005
+
+
+def test_arrow_is_not_written_to_a_terminal_and_nothing_is_paid(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("passersby.output._is_terminal", lambda: True)
+        refused = run("query", COUNT, "--format", "arrow")
+    assert refused.exit_code == 2
+    assert "bytes" in refused.stderr
+    assert json.loads(run("history", "--format", "json").stdout) == []
+
+
+def test_sql_comes_from_an_argument_standard_input_or_a_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "question.sql"
+    file.write_text(COUNT, encoding="utf-8")
+    answers = [
+        run("query", COUNT, "-f", "json"),
+        run("query", "-f", "json", stdin=COUNT),
+        run("query", "-", "-f", "json", stdin=COUNT),
+        run("query", "--file", str(file), "-f", "json"),
+    ]
+    assert [answer.exit_code for answer in answers] == [0, 0, 0, 0]
+    assert len({str(json.loads(answer.stdout)["rows"]) for answer in answers}) == 1
+
+
+def test_a_refusal_goes_to_standard_error_with_a_caret(run: Run) -> None:
+    refused = run("query", "SELECT nope FROM visit")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "E_COLUMN" in refused.stderr
+    assert "           ^^^^" in refused.stderr
+    assert "Try: " in refused.stderr
+
+
+def test_a_refusal_is_json_for_those_who_asked_for_json(run: Run) -> None:
+    refused = run("query", "SELECT nope FROM visit", "--format", "json")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert not misfits(json.loads(refused.stderr), REFUSAL)
+    short = run("query", COUNT, "--rho", "0.15", "--format", "json")
+    assert short.exit_code == 1
+    assert not misfits(json.loads(short.stderr), SHORT)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("query", COUNT, "--format", "xml"),
+        ("query", COUNT, "--confidence", "2"),
+        ("query", COUNT, "--confidence", "often"),
+        ("explain", COUNT, "--format", "csv"),
+        ("query", "--file", "nowhere.sql"),
+        ("query", COUNT, "--file", __file__),
+        ("quarry", COUNT),
+        ("catalog", "new", "nowhere"),
+    ],
+)
+def test_what_is_no_command_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:
+    refused = run(*arguments)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("query", "SELECT person_id FROM visit"),
+        ("query", COUNT, "--rho", "1"),
+        ("query", COUNT, "--rho", "much"),
+        ("explain", "DELETE FROM visit"),
+        ("rehearse", "SELECT nope FROM visit"),
+        ("budget", "--catalog", "nowhere.toml"),
+    ],
+)
+def test_what_is_refused_ends_with_1(run: Run, arguments: tuple[str, ...]) -> None:
+    refused = run(*arguments)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "E_" in refused.stderr
+
+
+def test_a_rehearsal_says_so_in_every_format(run: Run) -> None:
+    assert "rehearsal" in run("rehearse", COUNT).stdout
+    assert json.loads(run("rehearse", COUNT, "-f", "json").stdout)["rehearsal"] is True
+    assert json.loads(run("history", "-f", "json").stdout) == []
+
+
+def test_accounts_and_lists_in_json(run: Run) -> None:
+    run("query", COUNT)
+    assert not misfits(json.loads(run("budget", "-f", "json").stdout), BUDGET)
+    assert not misfits(json.loads(run("history", "-f", "json").stdout), HISTORY)
+    rows = json.loads(run("ledger", "-f", "json").stdout)
+    assert not misfits(rows, LEDGER)
+    assert json.loads(run("ledger", "-f", "json", "--limit", "2").stdout) == rows[-2:]
+    assert {table["name"] for table in json.loads(run("tables", "-f", "json").stdout)} == {
+        "person",
+        "visit",
+        "purchase",
+        "zone",
+    }
+
+
+@pytest.mark.parametrize("command", ["budget", "history", "ledger", "tables"])
+@pytest.mark.parametrize("form", ["table", "csv", "arrow"])
+def test_lists_in_every_format(run: Run, command: str, form: str) -> None:
+    run("query", COUNT)
+    shown = run(command, "--format", form)
+    assert shown.exit_code == 0
+    if form == "arrow":
+        assert pyarrow.ipc.open_stream(shown.stdout_bytes).read_all().num_rows
+    elif form == "csv":
+        assert len(list(csv.reader(io.StringIO(shown.stdout)))) > 1
+    else:
+        assert shown.stdout.strip()
+
+
+def test_empty_lists_in_every_format(run: Run) -> None:
+    assert json.loads(run("history", "-f", "json").stdout) == []
+    assert run("history", "-f", "csv").exit_code == 0
+    assert pyarrow.ipc.open_stream(run("history", "-f", "arrow").stdout_bytes).read_all().num_rows == 0
+    assert run("history").stdout == "Nothing was asked yet.\n"
+
+
+def test_the_ledger_is_everybody_s_unless_a_client_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("query", COUNT)
+    run("query", COUNT, "--client", "ben")
+    named = json.loads(run("ledger", "-f", "json", "--client", "ben").stdout)
+    monkeypatch.delenv("PASSERSBY_CLIENT")
+    everybody = json.loads(run("ledger", "-f", "json").stdout)
+    assert {row["asked_by"] for row in named} == {"ben"}
+    assert {row["asked_by"] for row in everybody} == {"ana", "ben"}

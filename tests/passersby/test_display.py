@@ -1,0 +1,104 @@
+"""What a terminal shows: values stay values, and bars say what they stand for."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from passersby.bars import CELLS, budget_bar, interval_bar
+from passersby.connection import Connection
+from passersby.display import as_text, show_error, show_explanation, show_result
+from passersby.display_lists import declared_text, show_history, show_ledger
+from passersby.errors import error_of
+from passersby.listing import Budget
+from tests.passersby.cards import result
+
+ESCAPE = "\x1b[31m[red]x[/red]\a"
+
+
+def test_markup_and_escapes_in_data_are_shown_not_obeyed() -> None:
+    text = as_text(show_result, result({ESCAPE: [ESCAPE, "[bold]y[/bold]"]}, notes=[ESCAPE]))
+    assert "\x1b" not in text
+    assert "\a" not in text
+    assert "[red]x[/red]" in text
+    assert "[bold]y[/bold]" in text
+
+
+def test_an_error_is_the_same_in_colour_and_in_text() -> None:
+    error = error_of(
+        {"code": "E_COLUMN", "message": "No [b].", "hint": "[c]", "span": [7, 11], "sql": "SELECT nope FROM visit"}
+    )
+    assert as_text(show_error, error) == str(error)
+    console = Console(force_terminal=True, color_system="standard", width=100)
+    with console.capture() as captured:
+        console.print(show_error(error))
+    assert "\x1b[1;31mE_COLUMN" in captured.get()
+
+
+def test_half_widths_stand_in_one_column() -> None:
+    text = as_text(show_result, result({"n": [5, 1000, -20]}, {"n": [[-5, 15], [990, 1010], [-120, 80]]}))
+    assert len({line.index("±") for line in text.splitlines() if "±" in line}) == 1
+
+
+def test_an_explanation_shows_everything_that_is_known(ana: Connection) -> None:
+    told = ana.explain("SELECT shop, avg(minutes) AS minutes FROM visit GROUP BY shop")
+    text = as_text(show_explanation, told)
+    for part in (
+        "Price",
+        "Left",
+        "Columns",
+        "Keys",
+        "Bounds on one person",
+        "Thresholds",
+        "SQL over the data",
+        "note:",
+    ):
+        assert part in text
+    assert "depends on the answer" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert repr(told) == text
+
+
+def test_a_bar_is_full_to_the_low_end_and_shaded_to_the_high_one() -> None:
+    bars = interval_bar([50, 100], [(25.0, 75.0), (75.0, 100.0)])
+    assert [bar.plain for bar in bars] == ["█" * 6 + "▒" * 12, "█" * 18 + "▒" * 6]
+    assert max(len(bar.plain) for bar in bars) == CELLS
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"), [([-5], [(-6.0, -4.0)]), ([None], [None]), ([], []), (["a"], [(0.0, 1.0)]), ([0], [(0.0, 0.0)])]
+)
+def test_no_bar_where_it_would_say_nothing(values: list[object], ends: list[tuple[float, float] | None]) -> None:
+    assert interval_bar(values, ends) == []
+
+
+@pytest.mark.parametrize(("share", "full"), [(0, 0), (1e-6, 1), (0.5, 20), (1, 40), (1.2, 40)])
+def test_a_budget_bar_shows_the_share(share: float, full: int) -> None:
+    assert budget_bar(share).plain == "█" * full + "░" * (40 - full)
+
+
+def test_nothing_spent_and_everything_spent_can_be_shown() -> None:
+    account = {"dataset": "d", "window": "forever", "client": None, "epsilon": 0.0, "delta": 9e-10, "cap_epsilon": 1.0}
+    for cap, spent in ((1.0, 0.0), (1.0, 1.0), (0.0, 0.0)):
+        shown = repr(Budget(accounts=[{**account, "cap_rho": cap, "spent_rho": spent, "remaining_rho": cap - spent}]))
+        assert "d, all clients" in shown
+
+
+def test_empty_lists_say_so() -> None:
+    assert as_text(show_history, []) == "Nothing was asked yet."
+    assert as_text(show_ledger, []) == "The ledger is empty."
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ({"values": ["a", "b"]}, "one of a, b"),
+        ({"values": list(range(9))}, "one of 0, 1, 2, 3, 4, 5, 3 more"),
+        ({"values_of": "zone.zone"}, "one of zone.zone"),
+        ({"range": [0, 23]}, "from 0 to 23"),
+        ({"bounds": [0.0, 1440.0]}, "clamped to 0 to 1440"),
+        ({}, ""),
+    ],
+)
+def test_what_is_declared_of_a_column(column: dict[str, object], text: str) -> None:
+    assert declared_text(column) == text

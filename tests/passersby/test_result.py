@@ -1,0 +1,146 @@
+"""An answer as Arrow, pandas, polars, JSON and plain Python: the same numbers, and intervals never lost."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+import pandas
+import polars
+import pyarrow
+import pytest
+
+from passersby.connection import Connection
+from passersby.result import Result
+from passersby.wire import plain, sql_type
+from tests.passersby.cards import result
+
+COUNT = "SELECT day, count(*) AS visits FROM visit GROUP BY day ORDER BY day"
+NAMES = ["day", "visits", "visits_low", "visits_high"]
+
+
+@pytest.fixture
+def answer(ana: Connection) -> Result:
+    return ana.query(COUNT)
+
+
+def test_rows_columns_and_length(answer: Result) -> None:
+    assert answer.columns == ["day", "visits"]
+    assert len(answer) == 4
+    assert list(answer) == answer.rows
+    assert answer.rows[0][0] == datetime.date(2026, 10, 1)
+
+
+def test_intervals_hold_the_shown_numbers(answer: Result) -> None:
+    assert set(answer.intervals) == {"visits"}
+    ends = answer.intervals["visits"]
+    assert all(pair and pair[0] <= visits <= pair[1] for (_, visits), pair in zip(answer.rows, ends, strict=True))
+
+
+def test_arrow_has_the_asked_columns_and_the_card(answer: Result) -> None:
+    table = answer.arrow()
+    assert table.column_names == ["day", "visits"]
+    card = json.loads(table.schema.metadata[b"passersby"])
+    assert card == answer.card
+    assert card["price"]["rho"] == 0.005
+
+
+def test_pandas_has_interval_columns_behind(answer: Result) -> None:
+    frame = answer.df()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == NAMES
+    assert list(answer.df(intervals=False).columns) == NAMES[:2]
+    assert pandas.api.types.is_datetime64_any_dtype(frame["day"])
+    assert ((frame.visits_low <= frame.visits) & (frame.visits <= frame.visits_high)).all()
+
+
+def test_polars_has_interval_columns_behind(answer: Result) -> None:
+    frame = answer.pl()
+    assert isinstance(frame, polars.DataFrame)
+    assert frame.columns == NAMES
+    assert answer.pl(intervals=False).columns == NAMES[:2]
+
+
+def test_the_card_s_parts_have_names(answer: Result) -> None:
+    assert answer.confidence == 0.95
+    assert answer.price["rho"] == 0.005
+    assert answer.remaining["client"]["rho"] == pytest.approx(0.095)
+    assert answer.release_id
+    assert not answer.replayed
+    assert not answer.rehearsal
+    assert answer.notes
+
+
+def test_a_missing_interval_is_null_everywhere() -> None:
+    made = result({"n": [1, None]}, {"n": [[0.5, 1.5], None]})
+    assert made.intervals == {"n": [(0.5, 1.5), None]}
+    assert made.df()["n_low"].isna().tolist() == [False, True]
+    assert made.pl()["n_low"].to_list() == [0.5, None]
+    assert made.to_wire()["intervals"] == {"n": [[0.5, 1.5], None]}
+    assert "NULL" in repr(made)
+
+
+def test_a_taken_name_gets_an_underscore() -> None:
+    made = result({"n": [1], "n_low": [7], "n_low_": [8]}, {"n": [[0.5, 1.5]]})
+    assert list(made.df().columns) == ["n", "n_low", "n_low_", "n_low__", "n_high"]
+    assert made.df()["n_low"].tolist() == [7]
+
+
+def test_an_empty_answer_shows_its_columns() -> None:
+    made = result({"zone": pyarrow.array([], pyarrow.string()), "n": pyarrow.array([], pyarrow.int64())}, {"n": []})
+    assert "zone" in repr(made)
+    assert made.to_wire()["rows"] == []
+    assert list(made.df().columns) == ["zone", "n", "n_low", "n_high"]
+    assert "zone" in made._repr_html_()
+
+
+def test_a_table_without_a_card_is_still_a_result() -> None:
+    made = Result(pyarrow.table({"n": [1]}))
+    assert made.rows == [(1,)]
+    assert made.card == {}
+    assert "no noise" in repr(made)
+    assert made._repr_html_()
+
+
+def test_the_text_is_readable(answer: Result) -> None:
+    text = repr(answer)
+    assert "2026-10-01" in text
+    assert " ± " in text
+    assert "95% intervals · price rho 0.005 (epsilon 0.57 at delta 1e-9)" in text
+    assert "you rho 0.095 of 0.1, all clients rho 0.195 of 0.2" in text
+
+
+def test_a_long_answer_is_cut_in_text_and_whole_in_data() -> None:
+    made = result({"i": list(range(1000))})
+    assert "960 more rows" in repr(made)
+    assert len(repr(made).splitlines()) < 60
+    assert len(made.df()) == 1000
+
+
+def test_json_has_values_as_json_knows_them() -> None:
+    moment = datetime.datetime(2026, 10, 1, 8, 30)
+    made = result({"t": [moment], "d": [float("nan")], "l": [["a", None]], "b": [True]})
+    assert made.to_wire()["rows"] == [["2026-10-01T08:30:00", None, ["a", None], True]]
+    assert [column["type"] for column in made.to_wire()["columns"]] == ["TIMESTAMP", "DOUBLE", "VARCHAR[]", "BOOLEAN"]
+    json.dumps(made.to_wire(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (pyarrow.int16(), "SMALLINT"),
+        (pyarrow.uint64(), "UBIGINT"),
+        (pyarrow.float32(), "FLOAT"),
+        (pyarrow.timestamp("us", "UTC"), "TIMESTAMPTZ"),
+        (pyarrow.decimal128(18, 3), "DECIMAL(18,3)"),
+        (pyarrow.list_(pyarrow.list_(pyarrow.string())), "VARCHAR[][]"),
+        (pyarrow.time64("us"), "TIME"),
+    ],
+)
+def test_types_are_called_as_in_sql(kind: pyarrow.DataType, name: str) -> None:
+    assert sql_type(kind) == name
+
+
+def test_what_json_does_not_know_becomes_text() -> None:
+    assert plain(datetime.timedelta(minutes=1)) == "0:01:00"
+    assert plain({"a": (1, float("inf"))}) == {"a": [1, None]}
