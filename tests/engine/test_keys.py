@@ -1,0 +1,99 @@
+"""Which groups may appear: at most a million public ones, and private ones that reach the threshold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dialect import Catalog, PrivatePlan, Refusal, read
+from dialect.catalog_file import load_catalog
+from engine.keys import MAX_KEYS, check_key_count, reached
+from engine.pipeline import Asked, Engine
+from engine.prepare import prepare
+from tests.engine.town import opened
+
+BY_SHOP = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
+WIDE = """
+format = 1
+name = "wide"
+[datasets.wide]
+window = "forever"
+[tables.walk]
+dataset = "wide"
+kind = "private"
+source = { csv = "walk.csv" }
+person = "person_id"
+size_class = "1e1"
+norms = { rows = 9, persons = 3 }
+[tables.walk.columns]
+person_id = { type = "BIGINT" }
+steps = { type = "BIGINT", range = [1, 1000], nullable = false }
+stairs = { type = "BIGINT", range = [1, 1000], nullable = false }
+coins = { type = "BIGINT", range = [1, 1001], nullable = false }
+"""
+
+
+def plan_of(sql: str, catalog: Catalog) -> PrivatePlan:
+    (plan,) = read(sql, catalog).plans
+    return plan
+
+
+def test_a_key_is_released_from_the_threshold_on(engine: Engine) -> None:
+    (made,) = engine.prepare(read(BY_SHOP, engine.catalog), Asked("ann"))
+    limit = made.cost.threshold
+    assert limit is not None
+    persons = np.array([limit - 1, limit, limit + 1, 0, -limit], dtype=np.int64)
+    assert reached(persons, made.cost).tolist() == [False, True, True, False, False]
+
+
+def test_keys_that_fall_short_leave_no_trace(engine: Engine) -> None:
+    """Noise of one's choice: the first and the last key just reach the threshold, the one between just does not."""
+    (made,) = engine.prepare(read(BY_SHOP, engine.catalog), Asked("ann"))
+    limit = made.cost.threshold
+    assert limit is not None
+
+    def noise(exact: np.ndarray, *_: object) -> np.ndarray:
+        return np.array([limit, limit - 1, limit], dtype=np.int64)[: exact.size]
+
+    answered = replace(engine, add_noise=noise).answer(BY_SHOP, Asked("ann"))
+    (release,) = answered.releases
+    assert answered.answer.table.column("shop").to_pylist() == ["shop 0", "shop 2"]
+    assert release.keys.num_rows == 2
+    assert all(vector.size == 2 for vector in release.noisy)
+
+
+def test_every_public_key_appears_whatever_the_noise(engine: Engine) -> None:
+    def noise(exact: np.ndarray, *_: object) -> np.ndarray:
+        return np.full(exact.size, -1000, dtype=np.int64)
+
+    sql = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+    assert replace(engine, add_noise=noise).answer(sql, Asked("ann")).answer.table.num_rows == 7
+
+
+@pytest.mark.parametrize("keys", [0, 1, MAX_KEYS])
+def test_a_million_keys_are_not_too_many(engine: Engine, keys: int) -> None:
+    check_key_count(plan_of("SELECT zone, COUNT(*) FROM visit GROUP BY zone", engine.catalog), keys, (keys,))
+
+
+def test_one_more_is(engine: Engine) -> None:
+    with pytest.raises(Refusal, match="E_KEY"):
+        check_key_count(plan_of("SELECT zone, COUNT(*) FROM visit GROUP BY zone", engine.catalog), MAX_KEYS + 1, (7,))
+
+
+def test_a_refusal_names_the_widest_list_and_is_free(tmp_path: Path) -> None:
+    (tmp_path / "walk.csv").write_text("person_id,steps,stairs,coins\n1,1,1,1\n")
+    (tmp_path / "catalog.toml").write_text(WIDE)
+    wide = load_catalog(tmp_path / "catalog.toml")
+    rho = wide.datasets[0].defaults.rho
+    with opened(wide, tmp_path / "cache") as engine:
+        most = "SELECT steps, stairs, COUNT(*) AS n FROM walk GROUP BY 1, 2"
+        assert prepare(plan_of(most, wide), wide, engine.backend, rho).key_count == MAX_KEYS
+        with pytest.raises(Refusal, match=r"coins with 1,001 values") as refused:
+            engine.answer("SELECT steps, coins, COUNT(*) AS n FROM walk GROUP BY 1, 2", Asked("ann"))
+        assert (refused.value.code, engine.ledger.entries()) == ("E_KEY", ())
+        assert "coins" in refused.value.hint
+        fewer = "SELECT steps, coins, COUNT(*) AS n FROM walk WHERE coins < 500 GROUP BY 1, 2"
+        assert prepare(plan_of(fewer, wide), wide, engine.backend, rho).key_count == 499_000
