@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dialect import facts as known_facts
-from dialect.catalog import ColumnOf, SqlType, ValueList, ValueRange
+from dialect.catalog import ColumnOf, Domain, SqlType, ValueList, ValueRange
 from dialect.expressions import (
     Call,
     Case,
@@ -214,8 +214,8 @@ def _time_steps(expr: Call, name: str, facts: Sequence[Expr], reading: Reading) 
     moment = expr.arguments[-1]
     ends = known_facts.between(moment, facts)
     closed = ends is not None
-    if ends is None and isinstance(moment, Ref) and isinstance(moment.field.domain, ValueRange):
-        domain = moment.field.domain
+    domain = _read_on_the_clock(moment)
+    if ends is None and isinstance(domain, ValueRange):
         upper = (
             f"{domain.upper} 23:59:59"
             if moment.type is SqlType.TIMESTAMP and len(str(domain.upper)) == 10
@@ -229,6 +229,13 @@ def _time_steps(expr: Call, name: str, facts: Sequence[Expr], reading: Reading) 
     step = step if " " in step else f"1 {step}"
     found = _series(expr, lower, upper, step, "a range of time", closed, reading)
     return found if closed or not nullable(moment) else _padded(found, True)
+
+
+def _read_on_the_clock(moment: Expr) -> Domain | None:
+    """Find the declared domain of a time, which for an instant speaks of the clock of its zone."""
+    wall = isinstance(moment, Call) and function(moment.function).name == "wall"
+    held = children(moment)[0] if wall else moment
+    return held.field.domain if isinstance(held, Ref) else None
 
 
 def _series(expr: Expr, lower: Expr, upper: Expr, step: str, what: str, closed: bool, reading: Reading) -> PublicList:

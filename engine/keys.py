@@ -11,6 +11,7 @@ from engine.noise import Int64Vector
 from engine.price import Cost
 
 MAX_KEYS = 1_000_000
+MOST_COUNTED = 100 * MAX_KEYS  # a list is counted so far: 0 to 2^63 would take years
 
 
 def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...]) -> None:
@@ -19,9 +20,10 @@ def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...])
         return
     sources = plan.key_set.sources if plan.key_set is not None else ()
     widest = max(zip(lists, (source.what for source in sources), strict=False), default=(0, "the keys"))
+    values = f"{widest[0]:,}" if widest[0] <= MOST_COUNTED else f"more than {MOST_COUNTED:,}"
     raise Refusal(
         Code.KEY,
-        f"The answer would have more than {MAX_KEYS:,} keys; the widest list is {widest[1]} with {widest[0]:,} values.",
+        f"The answer would have more than {MAX_KEYS:,} keys; the widest list is {widest[1]} with {values} values.",
         f"a coarser key instead of {widest[1]}, or a WHERE that names some of its values",
     )
 

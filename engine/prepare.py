@@ -12,7 +12,7 @@ from dialect.relations import Relation
 from dialect.write_rows import write_rows
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend
-from engine.keys import MAX_KEYS, check_key_count
+from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, price
 
 MECHANISM = "1"  # moves when the same plan and price would mean another release
@@ -48,7 +48,7 @@ def count_keys(plan: PrivatePlan, backend: DuckDBBackend) -> int | None:
     if not plan.keys:
         return 1
     lists = tuple(_count(source.relation, backend) for source in plan.key_set.sources)
-    if math.prod(lists) > 100 * MAX_KEYS:
+    if math.prod(lists) > MOST_COUNTED:
         check_key_count(plan, None, lists)
     sql = write_rows(plan.key_set.relation, plan.key_set.keys, backend.target)
     keys = backend.count(sql)
@@ -57,7 +57,8 @@ def count_keys(plan: PrivatePlan, backend: DuckDBBackend) -> int | None:
 
 
 def _count(relation: Relation, backend: DuckDBBackend) -> int:
-    return backend.count(write_rows(relation, relation.fields, backend.target))
+    rows = write_rows(relation, relation.fields, backend.target)
+    return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
 
 
 def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:

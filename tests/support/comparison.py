@@ -3,10 +3,10 @@
 * The same column names, but for capitals, in the same order, and the same number of rows.
 * Rows in any order where the outermost SELECT has no ORDER BY; in the same order where it has one.
 * Integers, text, booleans, dates and times are equal. A date is equal to its midnight.
-* A number that either side gives as a double agrees within the grain: an absolute 2^-20, or a relative 2^-36 where it is
-  larger, which is what summing 2^-20 grains and DuckDB's own rounding may differ by.
-* Listed apart, and neither right nor wrong: cells in which plain DuckDB gives NaN or an infinity, or a magnitude of 2^42
-  or more that no grain holds, and questions at which plain DuckDB raises.
+* A number that either side gives as a double agrees within the grain: an absolute 2^-20, or a relative 2^-36 where it
+  is larger, which is what grains of 2^-20 and DuckDB's own rounding may differ by in a sum.
+* Listed apart, and neither right nor wrong: cells in which plain DuckDB gives NaN or an infinity, or a magnitude of
+  2^42 or more that no grain holds, and questions at which plain DuckDB raises.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def compare(answer: pa.Table, plain: Rows, *, ordered: bool) -> Comparison:
     return Comparison(None, apart)
 
 
-def cell(ours: Any, theirs: Any) -> bool | None:  # noqa: ANN401
+def cell(ours: Any, theirs: Any) -> bool | None:
     """Tell whether two values agree; None where they are listed apart."""
     theirs = float(theirs) if isinstance(theirs, Decimal) else theirs
     if _is_apart(theirs):

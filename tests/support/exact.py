@@ -2,7 +2,7 @@
 
 It is put together here from the engine's own parts, and there is no switch for it anywhere in the engine:
 
-* `dialect.read` and `dialect.write` are used as they are; only the plan and its bounding are others (`tests.support.lifted`);
+* `dialect.read` and `dialect.write` are used as they are; only the plan's bounds are others (`tests.support.lifted`);
 * `DuckDBBackend.run` gives the exact integers, which become a `Release` of scale 0 instead of being noised;
 * `Engine.finish` runs the outer part.
 

@@ -17,15 +17,16 @@ from dialect.relations import Cut, Distinct, Filter, Group, Join, Operator, PerP
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)
 WIDEST_INTEGER = 2.0**63  # beyond every BIGINT: no integer is clamped
 COARSEST_BITS = 20
-FINEST_BITS = 40
+FINEST_BITS = 30
+BITS_OF_A_VALUE = 40  # a value inside its declared ends is at most 2^40 grains
 ALL_ROWS = 2**62
 
 
 def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
     """Lift the cuts below a plan and the ends of its values.
 
-    Integers get ends that no BIGINT reaches. Doubles must fit 64 bits once they are counted in grains, so their ends are
-    the widest that do: 2^62 grains, which is 2^42 and more in the value's unit. What lies beyond is listed apart.
+    Integers get ends that no BIGINT reaches. Doubles must fit 64 bits once they are counted in grains, so their ends
+    are the widest that do: 2^62 grains, at least 2^32 in the value's unit and 2^42 where its range is wide.
     """
     vectors = tuple(
         replace(vector, lower=-_widest(vector), upper=_widest(vector)) if vector.kind in SUMS else vector
@@ -45,11 +46,11 @@ def lifted_bounding(lifted: PrivatePlan, declared: PrivatePlan) -> Bounding:
 
 
 def value_bits(vector: Vector) -> int:
-    """Choose grains from the declared ends: 1 for integers, between 2^-20 and 2^-40 for doubles."""
+    """Choose grains from the declared ends: 1 for integers, between 2^-20 and 2^-30 for doubles."""
     if vector.kind not in SUMS or vector.whole:
         return 0
     largest = max(abs(vector.lower), abs(vector.upper), 1.0)
-    return min(FINEST_BITS, max(COARSEST_BITS, FINEST_BITS - math.ceil(math.log2(largest))))
+    return min(FINEST_BITS, max(COARSEST_BITS, BITS_OF_A_VALUE - math.ceil(math.log2(largest))))
 
 
 def grain(vector: Vector) -> float:

@@ -36,15 +36,16 @@ class PlainEngine:
         self, catalog: Catalog, files: Mapping[str, str], addresses: Mapping[str, str], time_zone: str = "UTC"
     ) -> None:
         self._connection = duckdb.connect(config={"threads": 2, "memory_limit": "2GB"})
+        self._time_zone = time_zone
         for alias, path in files.items():
             self._connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
-        self._connection.execute(f"SET TimeZone='{time_zone}'")
         for table in catalog.tables:
             self._connection.execute(f"CREATE VIEW {quoted(table.name)} AS {_view(catalog, table, addresses)}")
 
     def query(self, sql: str) -> Rows:
         """Run the analyst's own text; raises duckdb.Error where DuckDB does."""
         cursor = self._connection.cursor()
+        cursor.execute(f"SET TimeZone='{self._time_zone}'")  # a cursor does not inherit it
         cursor.execute(sql)
         names = tuple(name for name, *_ in cursor.description or ())
         return Rows(names, cursor.fetchall())

@@ -1,0 +1,16 @@
+"""How many keys an answer may have is known, and refused, before anything is charged or made."""
+
+from __future__ import annotations
+
+import pytest
+
+from dialect import Refusal
+from engine.pipeline import Asked, Engine
+
+
+@pytest.mark.parametrize("most", ["2000000", "9000000000000000000"])
+def test_a_list_without_end_is_refused_and_not_counted_to_its_end(engine: Engine, most: str) -> None:
+    with pytest.raises(Refusal, match="more than 1,000,000 keys; the widest list is a range in the question with"):
+        engine.answer(
+            f"SELECT coins, COUNT(*) FROM visit WHERE coins BETWEEN 0 AND {most} GROUP BY coins", Asked("ann")
+        )
