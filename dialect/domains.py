@@ -161,14 +161,15 @@ def _table_name(public: Public) -> str:
 def _declared(expr: Ref, reading: Reading) -> PublicList | None:
     """Use the domain that the steward declared for a private column; NULL is in it where the column allows it."""
     domain, field = expr.field.domain, expr.field
+    of_column = f" of {field.origin.column}" if field.origin is not None else ""
     if domain is None and field.type is SqlType.BOOLEAN:
         domain = ValueList((False, True))
     if isinstance(domain, ValueList):
         nulls = (None,) if field.nullable and None not in domain.values else ()
-        return _listed(expr, domain.values + nulls, "a declared list", False, reading)
+        return _listed(expr, domain.values + nulls, f"the declared list{of_column}", False, reading)
     if isinstance(domain, ValueRange) and field.type in (SqlType.BIGINT, SqlType.DATE):
         ends = (stored_literal(domain.lower, field.type), stored_literal(domain.upper, field.type))
-        return _padded(_series(expr, *ends, "1", "a declared range", False, reading), field.nullable)
+        return _padded(_series(expr, *ends, "1", f"the declared range{of_column}", False, reading), field.nullable)
     if isinstance(domain, ColumnOf):
         return _padded(_column_of(expr, domain, reading), field.nullable)
     return None

@@ -91,7 +91,7 @@ def test_a_refusal_names_the_widest_list_and_is_free(tmp_path: Path) -> None:
     with opened(wide, tmp_path / "cache") as engine:
         most = "SELECT steps, stairs, COUNT(*) AS n FROM walk GROUP BY 1, 2"
         assert prepare(plan_of(most, wide), wide, engine.backend, rho).key_count == MAX_KEYS
-        with pytest.raises(Refusal, match=r"coins with 1,001 values") as refused:
+        with pytest.raises(Refusal, match="the declared range of coins with 1,001 values") as refused:
             engine.answer("SELECT steps, coins, COUNT(*) AS n FROM walk GROUP BY 1, 2", Asked("ann"))
         assert (refused.value.code, engine.ledger.entries()) == ("E_KEY", ())
         assert "coins" in refused.value.hint
