@@ -13,5 +13,6 @@
 from __future__ import annotations
 
 from engine.desk import Desk, Refused, open_desk
+from engine.stewards import check_catalog_text, new_catalog_text
 
-__all__ = ["Desk", "Refused", "open_desk"]
+__all__ = ["Desk", "Refused", "check_catalog_text", "new_catalog_text", "open_desk"]

@@ -17,13 +17,19 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Make the town's files, and a cache for this run; give its catalog file."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the town's files, and a folder for the copies of its tables."""
     folder = tmp_path_factory.mktemp("town")
     make_town(folder)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PASSERSBY_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield folder / "catalog.toml"
+    (folder / "cache").mkdir()
+    return folder
+
+
+@pytest.fixture
+def town(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the town's catalog file; copies of its tables do not go to the user's cache."""
+    monkeypatch.setenv("PASSERSBY_CACHE", str(made / "cache"))
+    return made / "catalog.toml"
 
 
 @pytest.fixture

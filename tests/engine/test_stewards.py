@@ -1,0 +1,43 @@
+"""What a steward is told, in wire shapes: findings with a cure, and a first catalog."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from engine import Refused, check_catalog_text, new_catalog_text
+from tests.engine.town import CATALOG, make_town
+
+
+def test_a_sound_catalog_has_no_findings(tmp_path: Path) -> None:
+    make_town(tmp_path)
+    assert check_catalog_text(str(tmp_path / "catalog.toml")) == []
+
+
+def test_files_that_are_not_as_declared_are_findings(tmp_path: Path) -> None:
+    make_town(tmp_path)
+    wrong = CATALOG.replace('minutes = { type = "DOUBLE"', 'minutes = { type = "BIGINT"')
+    (tmp_path / "catalog.toml").write_text(wrong, encoding="utf-8")
+    (found,) = check_catalog_text(str(tmp_path / "catalog.toml"))
+    assert found["key"] == "tables.visit.columns.minutes.type"
+    assert set(found) == {"file", "key", "why", "cure"}
+
+
+def test_a_catalog_that_is_not_accepted_is_one_finding(tmp_path: Path) -> None:
+    (tmp_path / "catalog.toml").write_text("format = 2\n", encoding="utf-8")
+    (found,) = check_catalog_text(str(tmp_path / "catalog.toml"))
+    assert found["file"].endswith("catalog.toml")
+
+
+def test_a_new_catalog_is_toml_in_which_nothing_is_declared(tmp_path: Path) -> None:
+    make_town(tmp_path)
+    (tmp_path / "catalog.toml").unlink()
+    assert "tables" not in tomllib.loads(new_catalog_text(str(tmp_path)))
+
+
+def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as refused:
+        new_catalog_text(str(tmp_path))
+    assert refused.value.problem["code"] == "E_CATALOG"

@@ -1,0 +1,57 @@
+"""The demo tells its whole story without a terminal, in 100 columns, from a ledger that is gone afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from passersby.cli import app
+from passersby.demo import AGAIN, ASKED, REFUSED
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Run the demo on the bundled operator."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PASSERSBY_DATA", str(tmp_path_factory.mktemp("data")))
+        patched.setenv("COLUMNS", "100")
+        return CliRunner().invoke(app, ["demo"])
+
+
+def test_every_scene_is_told(told: Result) -> None:
+    assert told.exit_code == 0, told.output
+    for scene in (*ASKED, REFUSED, AGAIN):
+        assert scene.title in told.stdout
+        assert scene.sql.splitlines()[0] in told.stdout
+
+
+def test_prices_come_before_answers(told: Result) -> None:
+    assert told.stdout.count("before paying: rho 0.005") == len(ASKED)
+    assert told.stdout.index("before paying") < told.stdout.index(" ± 79") or "±" in told.stdout
+    assert told.stdout.count("95% intervals · price rho 0.005") == len(ASKED)
+
+
+def test_one_refusal_teaches_and_one_repeat_is_free(told: Result) -> None:
+    assert told.stdout.count("E_ROWS: ") == 1
+    assert "Try: " in told.stdout
+    assert "24 rows: the same numbers, to the last digit; price: free" in told.stdout
+
+
+def test_it_closes_with_what_is_left(told: Result) -> None:
+    end = told.stdout[told.stdout.index("What is left") :]
+    assert f"rho {0.005 * len(ASKED):g} of 1 spent" in end
+    assert "What you can do next" in end
+
+
+def test_it_fits_on_a_screen_of_100_columns(told: Result) -> None:
+    assert max(map(len, told.stdout.splitlines())) <= 100
+    assert "\x1b" not in told.stdout
+
+
+def test_it_leaves_no_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert CliRunner().invoke(app, ["demo"]).exit_code == 0
+    assert list(tmp_path.iterdir()) == []
