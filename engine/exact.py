@@ -25,8 +25,3 @@ class Exact:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("exact numbers are not serialised; only a Release is")
-
-    @property
-    def groups(self) -> int:
-        """How many groups there are."""
-        return int(self.keys.num_rows) if self.keys.num_columns else 1
