@@ -1,6 +1,6 @@
 """What the files are is held against what the catalog says; no value and no count comes out."""
 
-# ruff: noqa: E501 (a mistake is one row of a table)
+
 
 from __future__ import annotations
 

@@ -1,0 +1,118 @@
+"""Shown columns with their intervals: as wide as the noise, and no wider than a grain."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dialect.write_outer import OuterSql
+from engine.answers import Answer, answer, half_widths
+from engine.pipeline import Asked, Engine
+from tests.support.statistics import gaussian_within
+
+
+def answered(
+    parts: dict[str, list[float | None]], *, ratio: bool = False, alone: str | None = None, **more: Any
+) -> Answer:
+    """Answer one column `n` whose parts are given."""
+    rows = pa.table({"s0": more.get("shown", [1.0] * len(parts["numerator"]))})
+    for name, values in parts.items():
+        rows = rows.append_column(f"s0_{name}", pa.array(values, pa.float64()))
+    outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {})
+    return answer(rows, outer, 0.95, more.get("sigmas", {"c1": 10.0, "c2": 40.0}))
+
+
+def linear(*values: float, variance: float = 100.0, offset: float = 0.0) -> dict[str, list[float | None]]:
+    count = len(values)
+    return {"offset": [offset] * count, "numerator": [*values], "numerator_variance": [variance] * count}
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.5, 0.9, 1.0, 1.5, 3.0, 7.07, 12.0])
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.999])
+def test_a_single_count_is_covered_as_often_as_is_said(sigma: float, level: float) -> None:
+    """Exactly, by summation: the normal quantile alone would cover 88% at sigma 1 where 95% are asked."""
+    (width,) = half_widths([sigma], level, {"c1": sigma}, "c1")
+    assert gaussian_within(sigma, int(width)) >= Decimal(level)
+
+
+@pytest.mark.parametrize("sigma", [0.7, 1.0, 2.3, 8.0])
+def test_a_difference_of_counts_is_covered_too(sigma: float) -> None:
+    far = int(np.ceil(12 * sigma))
+    weights = np.exp(-(np.arange(-far, far + 1) ** 2) / (2 * sigma**2))
+    law = np.convolve(weights, weights) / weights.sum() ** 2
+    (width,) = half_widths([sigma * np.sqrt(2)], 0.95, {"c1": sigma, "c2": sigma}, None)
+    steps = np.arange(-2 * far, 2 * far + 1)
+    assert law[np.abs(steps) <= width].sum() >= 0.95
+
+
+def test_units_and_weights_scale_an_interval() -> None:
+    (one,) = half_widths([2.0], 0.95, {"c1": 2.0}, "c1")
+    (scaled,) = half_widths([2.0 * 0.001], 0.95, {"c1": 2.0}, "c1")
+    assert scaled == pytest.approx(one * 0.001)
+
+
+def test_without_noise_there_is_no_width() -> None:
+    assert half_widths([0.0, 0.0], 0.95, {"c1": 0.0}, "c1").tolist() == [0.0, 0.0]
+
+
+def test_ends_lie_on_both_sides_of_the_value() -> None:
+    found = answered(linear(5.0, -5.0, offset=1.0), alone="c1")
+    lower, upper = found.intervals["n"]
+    assert ((lower + upper) / 2).tolist() == [6.0, -4.0]
+    assert set(upper - lower) == {2 * half_widths([10.0], 0.95, {"c1": 10.0}, "c1")[0]}
+    assert found.unstable == {}
+
+
+def test_a_missing_value_has_no_interval() -> None:
+    found = answered(linear(5.0, 6.0), shown=[None, 6.0])
+    assert np.isnan(found.intervals["n"]).tolist() == [[True, False], [True, False]]
+
+
+def test_a_coefficient_beyond_all_floats_has_no_ends(recwarn: pytest.WarningsRecorder) -> None:
+    found = answered(linear(float("inf"), 1.0, variance=float("inf")), alone="c1")
+    assert np.isnan(found.intervals["n"][0][0])
+    assert not recwarn.list
+
+
+def test_a_ratio_whose_denominator_may_be_nothing_is_null_and_counted() -> None:
+    parts: dict[str, list[float | None]] = {
+        "offset": [0.0] * 3,
+        "numerator": [500.0, 500.0, 500.0],
+        "numerator_variance": [100.0] * 3,
+        "denominator": [1000.0, 15.0, -1000.0],
+        "denominator_variance": [100.0] * 3,
+        "covariance": [0.0] * 3,
+    }
+    found = answered(parts, ratio=True, shown=[0.5, 33.0, -0.5])
+    assert found.table.column("n").to_pylist() == [0.5, None, None]
+    assert found.unstable == {"n": 2}
+    lower, upper = found.intervals["n"]
+    assert lower[0] < 0.5 < upper[0]
+    assert np.isnan([lower[1:], upper[1:]]).all()
+
+
+def test_columns_without_noise_carry_no_interval(engine: Engine) -> None:
+    sql = "SELECT zone, COUNT(*) AS n, COUNT(*) > 100 AS many, 7 AS seven FROM visit GROUP BY zone"
+    assert set(engine.answer(sql, Asked("ann")).answer.intervals) == {"n"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "width"),
+    [
+        ("SELECT COUNT(*) AS n FROM visit", 1.0),
+        ("SELECT -2 * COUNT(*) + 5 AS n FROM visit", 2.0),
+        ("SELECT COUNT(*) / 4 AS n FROM visit", 0.25),
+    ],
+)
+def test_the_interval_follows_what_is_computed_from_a_count(engine: Engine, sql: str, width: float) -> None:
+    given = engine.answer(sql, Asked("ann"))
+    ((lower,), (upper,)) = given.answer.intervals["n"]
+    (value,) = given.answer.table.column("n").to_pylist()
+    sigma, grain = given.releases[0].sigmas[0], given.releases[0].grains[0]
+    (half,) = half_widths([sigma * grain], 0.95, {"c": sigma}, "c")
+    assert upper - lower == pytest.approx(2 * width * half)
+    assert (lower + upper) / 2 == pytest.approx(value, abs=1)
