@@ -120,10 +120,11 @@ def question(sql: str | None, file: Path | None) -> str:
     """Find the question: the argument, a file, or standard input."""
     if sql is not None and sql != "-" and file is not None:
         raise typer.BadParameter("Give the question as an argument or as a file, not both.", param_hint="SQL")
-    if file is not None:
-        return file.read_text(encoding="utf-8")
-    if sql is not None and sql != "-":
-        return sql
-    if sys.stdin.isatty():
+    if file is None and sql in (None, "-") and sys.stdin.isatty():
         raise typer.BadParameter("Ask something: passersby query 'SELECT ...'", param_hint="SQL")
-    return sys.stdin.read()
+    try:
+        text = file.read_text(encoding="utf-8") if file else sys.stdin.read() if sql in (None, "-") else str(sql)
+        text.encode()
+    except UnicodeError:
+        raise typer.BadParameter("The question is not written in UTF-8.", param_hint="SQL") from None
+    return text

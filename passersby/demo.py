@@ -134,16 +134,16 @@ def _tell(connection: Connection, screen: Console) -> None:
         _ask(connection, screen, number, scene)
     _refuse(connection, screen, len(ASKED) + 1)
     _repeat(connection, screen, len(ASKED) + 2)
-    screen.print(Rule(Text("What is left", "bold"), align="left"))
+    screen.print(Rule(Text("What is left", "bold"), align="left", style="dim"))
     screen.print(show_budget(connection.budget()))
-    screen.print(Rule(Text("What you can do next", "bold"), align="left"))
+    screen.print(Rule(Text("What you can do next", "bold"), align="left", style="dim"))
     for command, what in NEXT.items():
         screen.print(Text.assemble(("  " + command.format(passersby=_command()).ljust(46), "cyan"), what))
 
 
 def _head(screen: Console, number: int, scene: Scene) -> None:
     screen.print()
-    screen.print(Rule(Text(f"{number}  {scene.title}", "bold"), align="left"))
+    screen.print(Rule(Text(f"{number}  {scene.title}", "bold"), align="left", style="dim"))
     screen.print(sql_block(scene.sql))
 
 
@@ -153,9 +153,9 @@ def _ask(connection: Connection, screen: Console, number: int, scene: Scene) -> 
     told = connection.explain(scene.sql)
     errors = ", ".join(f"{name} {half_width_text(width)}" for name, width in told.expected_error.items())
     level = percent(told.confidence or 0)
-    screen.print(Text(f"before paying: {loss_text(told.price)}; expected error at {level}: {errors}", "yellow"))
+    _say(screen, f"before paying: {loss_text(told.price)}; expected error at {level}: {errors}", "yellow")
     screen.print(Padding(show_result(connection.query(scene.sql), notes=False), (1, 0, 0, 2)))
-    screen.print(Text(scene.remark, "italic"))
+    _say(screen, scene.remark, "italic")
 
 
 def _refuse(connection: Connection, screen: Console, number: int) -> None:
@@ -165,7 +165,7 @@ def _refuse(connection: Connection, screen: Console, number: int) -> None:
         connection.query(REFUSED.sql)
     except RefusedError as refused:
         screen.print(Padding(show_error(refused), (1, 0, 1, 2)))
-    screen.print(Text(REFUSED.remark, "italic"))
+    _say(screen, REFUSED.remark, "italic")
 
 
 def _repeat(connection: Connection, screen: Console, number: int) -> None:
@@ -174,9 +174,14 @@ def _repeat(connection: Connection, screen: Console, number: int) -> None:
     first, again = connection.query(FOOTFALL.sql), connection.query(AGAIN.sql)
     same = "the same numbers, to the last digit" if first.rows == again.rows else "other numbers"
     price = "free" if again.replayed else loss_text(again.price)
-    screen.print(Text(f"\n  {len(again)} rows: {same}; price: {price}\n", "green"))
-    screen.print(Text(AGAIN.remark, "italic"))
     screen.print()
+    _say(screen, f"{len(again)} rows: {same}; price: {price}", "green")
+    _say(screen, AGAIN.remark, "italic")
+    screen.print()
+
+
+def _say(screen: Console, text: str, style: str) -> None:
+    screen.print(Padding(Text(text, style), (0, 0, 0, 2)))
 
 
 def _command() -> str:

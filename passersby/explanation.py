@@ -10,7 +10,7 @@ class Explanation:
 
     def __init__(self, told: dict[str, Any]) -> None:
         """Keep the wire shape; what is known only after an answer is empty in it."""
-        self._told = {"intervals": {}, "release_id": None, **told}
+        self._told = {**told, "intervals": told.get("intervals", {}), "release_id": told.get("release_id")}
 
     @property
     def columns(self) -> list[str]:

@@ -196,3 +196,11 @@ def test_the_ledger_is_everybody_s_unless_a_client_is_named(run: Run, monkeypatc
     everybody = json.loads(run("ledger", "-f", "json").stdout)
     assert {row["asked_by"] for row in named} == {"ben"}
     assert {row["asked_by"] for row in everybody} == {"ana", "ben"}
+
+
+def test_a_question_that_is_no_text_is_no_question(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "question.sql"
+    file.write_bytes(b"SELECT '\xff'")
+    for refused in (run("query", "--file", str(file)), run("query", stdin=b"SELECT '\xff'"), run("query", "\udcff")):
+        assert refused.exit_code == 2
+        assert "UTF-8" in refused.stderr
