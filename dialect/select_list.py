@@ -21,6 +21,8 @@ Shown = tuple[Relation, tuple[Column, ...]]
 
 def select_items(tree: exp.Select, scope: Scope) -> list[Item]:
     """List the select items by name, with * written out."""
+    if not tree.expressions:
+        raise refusal(Code.PARSE, "This SELECT names nothing that it selects.", "SELECT COUNT(*) FROM ...", tree)
     items: list[Item] = []
     for node in tree.expressions:
         if _is_star(node):

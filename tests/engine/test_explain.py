@@ -1,0 +1,120 @@
+"""What a question would cost and show: no data, no charge, and the same refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from budgets import Loss
+from dialect import Refusal
+from engine.explain import Explained, explain
+from engine.pipeline import Asked, Engine
+
+ANN = Asked("ann")
+QUESTIONS = {
+    "count": "SELECT COUNT(*) AS n FROM visit",
+    "by zone": "SELECT zone, COUNT(*) AS n, SUM(minutes) AS total FROM visit GROUP BY zone",
+    "mean": "SELECT AVG(minutes) AS m FROM visit",
+    "index": "SELECT zone, n - 100 AS above FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone) AS q",
+    "private": "SELECT shop, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY shop",
+}
+
+
+class Untouched:
+    """Data that fail whoever reads them."""
+
+    def __init__(self, inner: Any) -> None:
+        self.target, self.count = inner.target, inner.count
+
+
+def explained(engine: Engine, name: str, asked: Asked = ANN) -> Explained:
+    return explain(engine, QUESTIONS[name], asked)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_nothing_is_read_and_nothing_is_charged(engine: Engine, name: str) -> None:
+    apart = replace(engine, backend=Untouched(engine.backend))  # type: ignore[arg-type]
+    explained(apart, name)
+    assert (engine.ledger.entries(), engine.ledger.accounts()) == ((), ())
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("asked", [ANN, Asked("ann", rho=Fraction(1, 50))])
+def test_the_price_is_what_is_charged(engine: Engine, name: str, asked: Asked) -> None:
+    before = explained(engine, name, asked)
+    assert not before.replayed
+    assert engine.answer(QUESTIONS[name], asked).charged == before.loss
+    after = explained(engine, name, asked)
+    assert (after.replayed, after.loss) == (True, Loss(0, 0))
+    assert not explained(engine, name, replace(asked, client="ben")).replayed
+
+
+@pytest.mark.parametrize("name", ["count", "by zone", "index"])
+def test_the_expected_error_is_the_half_width_of_the_interval(engine: Engine, name: str) -> None:
+    asked = replace(ANN, confidence=0.9)
+    before = explained(engine, name, asked)
+    given = engine.answer(QUESTIONS[name], asked)
+    assert set(before.expected_error) == set(given.answer.intervals)
+    for column, (lower, upper) in given.answer.intervals.items():
+        assert (upper - lower) / 2 == pytest.approx(before.expected_error[column])
+
+
+def test_an_error_that_depends_on_the_data_is_not_foretold(engine: Engine) -> None:
+    assert explained(engine, "mean").expected_error == {"m": None}
+
+
+def test_public_keys_are_counted_and_private_ones_are_not(engine: Engine) -> None:
+    (public,) = explained(engine, "by zone").keys
+    assert (public["kind"], public["count"]) == ("public", 7)
+    (private,) = explained(engine, "private").keys
+    assert (private["kind"], private["count"]) == ("private", None)
+    assert public["why"] and private["why"]
+
+
+def test_thresholds_say_what_they_cost(engine: Engine) -> None:
+    assert explained(engine, "by zone").thresholds == []
+    (limit,) = explained(engine, "private").thresholds
+    assert (limit["delta"], limit["max_groups_per_person"]) == (1e-12, 4)
+    assert limit["threshold"] > 4
+
+
+def test_bounds_are_told_in_the_units_of_the_columns(engine: Engine) -> None:
+    found = {bound["vector"]: bound for bound in explained(engine, "by zone").bounds}
+    assert {name: bound["norm"] for name, bound in found.items()} == {"rows": 20.0, "sum(minutes)": 600.0}
+    for bound in found.values():
+        assert bound["sensitivity"] == pytest.approx(bound["norm"], rel=1e-5)
+        assert bound["sensitivity"] <= bound["norm"]
+        assert bound["sigma"] == pytest.approx(bound["sensitivity"] / (2 * 0.0025) ** 0.5)
+        assert (bound["rule"], bool(bound["why"])) == ("scale", True)
+
+
+def test_the_generated_sql_is_what_is_run(engine: Engine) -> None:
+    found = explained(engine, "by zone")
+    assert found.sql == found.prepared[0].sql.text
+    assert found.columns == [
+        {"name": "zone", "type": "VARCHAR"},
+        {"name": "n", "type": "BIGINT"},
+        {"name": "total", "type": "DOUBLE"},
+    ]
+
+
+def test_public_questions_are_free(engine: Engine) -> None:
+    found = explain(engine, "SELECT * FROM zone", ANN)
+    assert (found.loss, found.replayed, found.sql, found.dataset) == (Loss(0, 0), False, "", None)
+
+
+@pytest.mark.parametrize("sql", ["SELECT shop FROM visit", "SELECT", "SELECT MAX(minutes) FROM visit"])
+def test_what_is_refused_is_refused_alike(engine: Engine, sql: str) -> None:
+    said = []
+    for ask in (lambda: explain(engine, sql, ANN), lambda: engine.answer(sql, ANN)):
+        with pytest.raises(Refusal) as refused:
+            ask()
+        said.append((refused.value.code, refused.value.why, refused.value.hint, refused.value.span))
+    assert said[0] == said[1]
+
+
+def test_a_price_beyond_the_budget_is_explained_all_the_same(engine: Engine) -> None:
+    assert explained(engine, "count", Asked("ann", rho=Fraction(5))).loss == Loss.of("5", "0")
