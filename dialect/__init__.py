@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-
 from dialect.bound import bound
 from dialect.catalog import Catalog
 from dialect.errors import CatalogError, Code, DialectError, Refusal, Span
@@ -19,7 +18,7 @@ from dialect.kinds import kinds
 from dialect.parse import parse
 from dialect.plan import plan
 from dialect.private_plan import Admission, BoundedSql, Bounding, PrivatePlan, Question, Target
-from dialect.reading import Reading
+from dialect.reading import Reading as _Reading
 from dialect.render import render
 
 __all__ = [
@@ -43,7 +42,7 @@ __all__ = [
 
 def read(sql: str, catalog: Catalog) -> Question:
     """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
-    reading = Reading(catalog, sql)
+    reading = _Reading(catalog, sql)
     return plan(kinds(parse(sql), reading), reading)
 
 

@@ -37,7 +37,7 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("count_star", 0, _I, "count(*)", "count(*)", True),
         Aggregate("count", 1, _I, "count({0})", "count({0})", True),
         Aggregate("count_distinct", 1, _I, "count(DISTINCT {0})", "count(DISTINCT {0})", True),
-        Aggregate("count_if", 1, _I, None, "count_if({0})"),
+        Aggregate("count_if", 1, _I, None, "count_if({0})"),  # read as count_star with a FILTER
         Aggregate("sum", 1, None, "sum", "sum({0})", True),
         Aggregate("avg", 1, _D, "avg", "avg({0})", True),
         Aggregate("min", 1, None, "min({0})", "min({0})"),
@@ -47,15 +47,12 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
         Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
         Aggregate("median", 1, _D, None, "median({0})"),
-        Aggregate("quantile_cont", 2, _D, None, "quantile_cont({0}, {1})"),
         Aggregate("stddev", 1, _D, None, "stddev({0})"),
         Aggregate("variance", 1, _D, None, "variance({0})"),
     )
 }
 
-_FLOATING = {"sum", "avg", "stddev", "variance"}  # of doubles they depend on the order of rows
-
-NODES: dict[type[exp.Expression], str] = {
+NODES: dict[type[exp.Expr], str] = {
     exp.Count: "count",
     exp.CountIf: "count_if",
     exp.Sum: "sum",
@@ -67,8 +64,6 @@ NODES: dict[type[exp.Expression], str] = {
     exp.LogicalAnd: "bool_and",
     exp.LogicalOr: "bool_or",
     exp.Median: "median",
-    exp.PercentileCont: "quantile_cont",
-    exp.Quantile: "quantile_cont",
     exp.Stddev: "stddev",
     exp.StddevSamp: "stddev",
     exp.Variance: "variance",
@@ -76,17 +71,9 @@ NODES: dict[type[exp.Expression], str] = {
 
 # aggregates that the parser does not know as such
 UNTYPED = {
-    "product",
-    "entropy",
-    "list",
-    "string_agg",
-    "histogram",
-    "kurtosis",
-    "skewness",
-    "favg",
-    "fsum",
-    "bitstring_agg",
-}
+    "product", "entropy", "list", "string_agg", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg",
+    "mad", "geomean", "sum_no_overflow", "sumkahan", "kahan_sum", "arbitrary", "approx_top_k", "reservoir_quantile",
+}  # fmt: skip
 
 
 def inside_sql(
@@ -102,22 +89,30 @@ def inside_sql(
     return aggregate.inside.format(*arguments) + where
 
 
-def public_sql(aggregate: Aggregate, arguments: Sequence[str], condition: str | None) -> str:
-    """Write an aggregate over public rows: private rows may be compared with it, so no order may move it either."""
+def public_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
+    """Write an aggregate over public rows so that it is the same in every run: doubles are added in their order."""
     where = f" FILTER (WHERE {condition})" if condition else ""
-    if aggregate.name in _FLOATING:
-        return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
     if aggregate.name in {"arg_min", "arg_max"}:
         return _total_order(aggregate.name, arguments, condition)
-    return aggregate.over.format(*arguments) + where
+    if aggregate.name in {"sum", "avg", "stddev", "variance"} and types[0] is SqlType.DOUBLE:
+        return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
+    return over_sql(aggregate, arguments, types, condition)
+
+
+def over_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
+    """Write an aggregate over released rows."""
+    where = f" FILTER (WHERE {condition})" if condition else ""
+    text = aggregate.over.format(*arguments) + where
+    return f"TRY_CAST({text} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else text
 
 
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
     if kind is SqlType.DOUBLE:
-        total = f"CAST(sum(TRY_CAST(round({argument} * {grain}) AS BIGINT)){where} AS DOUBLE) / {grain}"
+        counted = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # what is left out of the sum is left out here too
+        total = f"CAST(sum({counted}){where} AS DOUBLE) / {grain}"
     else:
-        total = f"TRY_CAST(sum(TRY_CAST({argument} AS BIGINT)){where} AS BIGINT)"
-    return total if name == "sum" else f"(CAST({total} AS DOUBLE) / nullif(count({argument}){where}, 0))"
+        total, counted = f"TRY_CAST(sum({argument}){where} AS BIGINT)", argument
+    return total if name == "sum" else f"(CAST({total} AS DOUBLE) / nullif(count({counted}){where}, 0))"
 
 
 def _total_order(name: str, arguments: Sequence[str], condition: str | None) -> str:
@@ -132,9 +127,9 @@ def fixed_point_grain(value: Expr) -> int:
     """Choose the grains per unit for sums of a double: fine, and far from the end of 64 bits."""
     bounds = range_of(value)
     if not known(bounds):
-        return 2**20
+        return 1 << 20
     largest = max(abs(bounds.lower), abs(bounds.upper), 1.0)
-    return 2 ** max(0, min(30, 50 - int(largest).bit_length()))
+    return 1 << max(0, min(30, 50 - int(largest).bit_length()))
 
 
 def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:

@@ -14,6 +14,8 @@ from dialect.norms import declared_cover, declared_max_groups, declared_norm
 from dialect.private_plan import Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 
 LARGEST_NORM_BITS = 27  # C in grains stays below 2^27, so that squares of capped sums fit 64 bits
+_MOST_BITS = 60  # finer or coarser grains than 2^-60 and 2^60 serve nobody
+LARGEST_GRAINS = 2**31 - 1  # no number of one person in one group is larger
 SCALED_BITS = 20  # after scaling, C is at least 2^20 released grains: truncation is a millionth of C
 
 
@@ -39,9 +41,11 @@ def _one(
         why = f"keys are private: one unit in each of at most {max_groups} groups, chosen by hash"
         return VectorBound(Rule.CHOOSE, float(root), 0, root, 0, root, why)
     norm = declared_norm(plan, vector, catalog)
-    limit, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
-    if limit is not None and limit <= norm:
-        return _within(vector, limit, reason)
+    proved, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
+    if isinstance(proved, int) and math.sqrt(proved) <= norm:
+        return _within_groups(proved, reason)
+    if isinstance(proved, float) and proved <= norm:
+        return _within(vector, proved, reason)
     bias = predicted_bias(declared_cover(plan, catalog))
     if plan.one_group_per_person or plan.one_row_per_person:
         clamped = _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}")
@@ -55,13 +59,13 @@ def is_key_vector(vector: Vector) -> bool:
     return vector.kind is VectorKind.PERSONS and vector.condition is None and vector.value is None
 
 
-def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | None, str]:
-    """Prove a limit of one person's norm without any clipping; None where there is none."""
+def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | int | None, str]:
+    """Prove a limit of one person's norm without any clipping: the norm, or whole groups of one unit each, or None."""
     single = plan.one_group_per_person or plan.one_row_per_person
     if vector.kind is VectorKind.PERSONS:
         if single:
-            return 1.0, "a person counts once, in one group"
-        return (None, "") if groups is None else (math.sqrt(groups), f"a person counts once in each of {groups} groups")
+            return 1, "a person counts once, in one group"
+        return groups, f"a person counts once in each of {groups} groups"
     if not plan.one_row_per_person:
         return None, ""
     return magnitude(vector), "a person has one row, and its value is clamped to the declared range"
@@ -76,22 +80,30 @@ def magnitude(vector: Vector) -> float:
 
 
 def value_bits(vector: Vector, norm: float) -> int:
-    """Choose grains so that C is at most 2^27 of them; whole values are not cut finer than 1."""
+    """Choose grains so that C is at most 2^27 of them; counts are whole, and whole values are not cut finer than 1."""
+    if vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
+        return 0
     bits = LARGEST_NORM_BITS - math.ceil(math.log2(max(norm, magnitude(vector))))
-    return min(bits, 0) if vector.whole else bits
+    return max(-_MOST_BITS, min(bits, 0 if vector.whole else _MOST_BITS))
 
 
 def _within(vector: Vector, limit: float, why: str) -> VectorBound:
     bits = value_bits(vector, limit)
-    whole = float(limit).is_integer() or vector.kind is not VectorKind.PERSONS
-    fraction = 0 if whole else SCALED_BITS - math.floor(math.log2(limit))
-    grains = math.ceil(limit * 2.0 ** (bits + fraction))
-    return VectorBound(Rule.WITHIN, limit, bits, math.ceil(limit * 2.0**bits), fraction, grains, why)
+    grains = math.ceil(limit * 2.0**bits)
+    return VectorBound(Rule.WITHIN, limit, bits, grains, 0, grains, why)
+
+
+def _within_groups(groups: int, why: str) -> VectorBound:
+    """Bound one unit in each group: the norm is the root of their number, rounded up in its last released place."""
+    root = math.isqrt(groups)
+    fraction = 0 if root * root == groups else SCALED_BITS - (root.bit_length() - 1)
+    grains = math.isqrt((groups << 2 * fraction) - 1) + 1 if groups > 0 else 1
+    return VectorBound(Rule.WITHIN, max(1.0, math.sqrt(groups)), 0, max(1, root), fraction, grains, why)
 
 
 def _limited(rule: Rule, vector: Vector, norm: float, why: str) -> VectorBound:
     bits = value_bits(vector, norm)
-    grains = max(1, math.floor(norm * 2.0**bits))
+    grains = min(max(1, math.floor(norm * 2.0**bits)), LARGEST_GRAINS)
     fraction = max(0, SCALED_BITS - grains.bit_length() + 1) if rule is Rule.SCALE else 0
     return VectorBound(rule, norm, bits, grains, fraction, grains << fraction, why)
 

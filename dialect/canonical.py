@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts
+from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.functions import function
+from dialect.inference import vanishes
 from dialect.relations import (
     Cut,
     Distinct,
@@ -37,6 +38,7 @@ class Canon:
     """The texts of one relation's fields, made while it is walked."""
 
     names: dict[str, str] = field(default_factory=dict)
+    solid: set[str] = field(default_factory=set)  # computed fields that may have a value where all they read is NULL
     scans: int = 0
 
     def relation(self, relation: Relation) -> str:
@@ -74,7 +76,10 @@ class Canon:
             return structure, conditions + [self.expr(part) for part in conjuncts(operator.condition)]
         if isinstance(operator, Project):
             walked = self._walk(operator.source)
-            self.names.update({made.id: self.expr(value) for made, value in operator.computed})
+            for made, value in operator.computed:
+                self.names[made.id] = self.expr(value)
+                if not vanishes(value) or any(f.id in self.solid for f in fields_of(value)):
+                    self.solid.add(made.id)
             return walked
         if isinstance(operator, Join):
             return self._join(operator)
@@ -84,58 +89,61 @@ class Canon:
         left, left_conditions = self._walk(join.left)
         if join.how == "left":
             right = self.relation(join.right)
+            self._extend(join.right)
             on = " and ".join(sorted({self.expr(part) for part in conjuncts(join.condition)}))
             return f"({left} left join ({right}) on {on})", left_conditions
         right, right_conditions = self._walk(join.right)
         on_parts = [self.expr(part) for part in conjuncts(join.condition) if part != Literal(True, part.type)]
         return f"({left}, {right})", left_conditions + right_conditions + on_parts
 
+    def _extend(self, right: Relation) -> None:
+        """Tell a value computed below a LEFT JOIN, which is NULL where nothing matched, from one computed above it."""
+        self.scans += 1
+        self.names.update({f.id: f"from{self.scans}({self.names[f.id]})" for f in right.fields if f.id in self.solid})
+
     def _leaf(self, relation: Relation) -> str:
         operator = relation.operator
         if isinstance(operator, Scan):
             return self._scan(operator)
         if isinstance(operator, Values):
-            return self._named(operator.fields, f"values {[[c.value for c in row] for row in operator.rows]!r}")
+            rows = [[cell.value for cell in row] for row in operator.rows]
+            return self._named(operator.fields, f"values {[f.type.value for f in operator.fields]!r} {rows!r}")
         if isinstance(operator, Series):
             ends = f"{self.expr(operator.lower)} to {self.expr(operator.upper)}"
             return self._named((operator.field,), f"series {ends} step {operator.step}")
-        if isinstance(operator, Cut):
-            return f"cut({self.relation(operator.source)}, {operator.max_rows})"
-        if isinstance(operator, Padded):
-            return f"padded({self.relation(operator.source)})"
-        if isinstance(operator, Distinct):
-            source = self.relation(operator.source)
-            keys = sorted(self.names[f.id] for f in operator.keys)
-            return f"distinct({source}; {', '.join(keys)})"
-        if isinstance(operator, Group):
-            return self._group(operator)
-        if isinstance(operator, Sort):
-            return self._sort(operator)
+        if isinstance(operator, Cut | Padded | Distinct | Sort | Group):
+            return self._over(operator, self.relation(operator.source))
         raise TypeError(f"{type(operator).__name__} has no canonical text below a release")
 
-    def _sort(self, sort: Sort) -> str:
-        source = self.relation(sort.source)
-        terms = [f"{self.expr(key.expr)} {key.descending} {key.nulls_first}" for key in sort.order]
-        return f"sort({source}; {', '.join(terms)}; {sort.limit} from {sort.offset})"
+    def _over(self, operator: Cut | Padded | Distinct | Sort | Group, source: str) -> str:
+        if isinstance(operator, Cut):
+            return f"cut({source}; {operator.max_rows})"
+        if isinstance(operator, Padded):
+            return f"padded({source})"
+        if isinstance(operator, Distinct):
+            return f"distinct({source}; {', '.join(sorted(self.names[f.id] for f in operator.keys))})"
+        if isinstance(operator, Sort):
+            terms = [f"{self.expr(key.expr)} {key.descending} {key.nulls_first}" for key in operator.order]
+            return f"sorted({source}; {', '.join(terms)}; {operator.limit} from {operator.offset})"
+        return self._group(operator, source)
 
     def _scan(self, scan: Scan) -> str:
         self.scans += 1
-        label = f"{scan.table.name}{self.scans}"
+        label = f"{scan.table.name}#{self.scans}"
         self.names.update({f.id: f"{label}.{f.origin.column if f.origin else f.name}" for f in scan.fields})
         return label
 
     def _named(self, fields: tuple[Field, ...], text: str) -> str:
         self.scans += 1
-        label = f"list{self.scans}"
+        label = f"list#{self.scans}"
         self.names.update({f.id: f"{label}.{position}" for position, f in enumerate(fields)})
         return f"{label}[{_short(text)}]"
 
-    def _group(self, group: Group) -> str:
-        source = self.relation(group.source)
+    def _group(self, group: Group, source: str) -> str:
         keys = sorted(self.names[f.id] for f in group.keys)
         texts = {m.field.id: self.measure(m) for m in group.measures}
         self.scans += 1
-        label = f"group{self.scans}"
+        label = f"group#{self.scans}"
         self.names.update({id_: f"{label}.{text}" for id_, text in texts.items()})
         return f"{label}({source}; {', '.join(keys)}; {', '.join(sorted(texts.values()))})"
 
@@ -147,7 +155,7 @@ class Canon:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONG else f"{text[:40]}~{sha256(text.encode()).hexdigest()}"
+    return text if len(text) <= _LONG else f"{text.partition('(')[0][:20]}~{sha256(text.encode()).hexdigest()}"
 
 
 def plain_text(expr: Expr) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from dialect.catalog import Bounds, Column, ColumnOf, Domain, SqlType, Value, ValueList, ValueRange
@@ -157,11 +158,10 @@ def _stored_utc(section: Section, kind: SqlType, time_zone: str | None) -> bool:
 
 def _domain(section: Section, kind: SqlType) -> Domain | None:
     """Read the public domain, of which there is at most one."""
-    readers = {"values": _values, "range": _range, "values_of": _values_of}
-    given = [name for name in readers if name in section.entries]
+    given = [name for name in _DOMAINS if name in section.entries]
     if len(given) > 1:
         raise section.error(given[1], f"the column has {given[0]} too.", f"keep one of {' and '.join(given)}.")
-    return readers[given[0]](section, kind) if given else None
+    return _DOMAINS[given[0]](section, kind) if given else None
 
 
 def _values(section: Section, kind: SqlType) -> ValueList:
@@ -235,3 +235,10 @@ def _values_of(section: Section, kind: SqlType) -> ColumnOf:
     if not dot or not table or not column:
         raise section.error("values_of", "this names no column.", 'write values_of = "table.column".')
     return ColumnOf(table, column)
+
+
+_DOMAINS: dict[str, Callable[[Section, SqlType], Domain]] = {
+    "values": _values,
+    "range": _range,
+    "values_of": _values_of,
+}

@@ -34,12 +34,12 @@ class Field:
     nullable: bool = field(compare=False, default=True)
     bounds: Bounds | None = field(compare=False, default=None)  # declared or inferred numeric range
     domain: Domain | None = field(compare=False, default=None)  # declared public domain of a private column
-    public: Public | None = field(compare=False, default=None, repr=False)  # public relation it was joined from
+    public: Public | None = field(compare=False, default=None, repr=False)  # public list that has a field of this id
     origin: Origin | None = field(compare=False, default=None)
     definition: Expr | None = field(compare=False, default=None, repr=False)  # over fields without definition
     of_person: bool = field(compare=False, default=False)  # one value per person, by an enforced primary key
     time_zone: str | None = field(compare=False, default=None)  # of an instant
-    is_person: bool = field(compare=False, default=False)  # the person key, or equal to it
+    is_person: bool = field(compare=False, default=False)  # the person key of its row, or NULL where that is allowed
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,20 @@ class Ref:
 class Call:
     """An allow-listed function or operator applied to arguments."""
 
-    function: str  # a name in dialect.functions
+    function: str  # a row of dialect.functions
     arguments: tuple[Expr, ...]
     type: SqlType
+    size: int = field(init=False, compare=False, repr=False)  # nodes
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Count once what limits ask often."""
+        _measure(self, self.arguments)
+
+    @property
+    def name(self) -> str:
+        """The function's name without the number of its row."""
+        return self.function.partition("#")[0]
 
 
 @dataclass(frozen=True)
@@ -78,12 +89,33 @@ class Case:
     branches: tuple[tuple[Expr, Expr], ...]
     otherwise: Expr
     type: SqlType
+    size: int = field(init=False, compare=False, repr=False)  # nodes
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Count once what limits ask often."""
+        _measure(self, children(self))
 
 
 Expr = Literal | Ref | Call | Case
-AND = "and#0"  # the allow-list's row for a conjunction
+AND = "and#0"  # the row of a conjunction in the allow-list
 NULL = Literal(None, SqlType.NULL)
 TRUE = Literal(True, SqlType.BOOLEAN)
+
+
+def _measure(expr: Call | Case, parts: tuple[Expr, ...]) -> None:
+    object.__setattr__(expr, "size", 1 + sum(size(part) for part in parts))
+    object.__setattr__(expr, "depth", 1 + max((depth(part) for part in parts), default=0))
+
+
+def size(expr: Expr) -> int:
+    """Count the nodes of an expression."""
+    return expr.size if isinstance(expr, Call | Case) else 1
+
+
+def depth(expr: Expr) -> int:
+    """Count the steps to the deepest part of an expression."""
+    return expr.depth if isinstance(expr, Call | Case) else 1
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
@@ -91,8 +123,13 @@ def children(expr: Expr) -> tuple[Expr, ...]:
     if isinstance(expr, Call):
         return expr.arguments
     if isinstance(expr, Case):
-        return tuple(part for branch in expr.branches for part in branch) + (expr.otherwise,)
+        return (*(part for branch in expr.branches for part in branch), expr.otherwise)
     return ()
+
+
+def case_values(case: Case) -> tuple[Expr, ...]:
+    """List what a CASE can give."""
+    return (*(value for _, value in case.branches), case.otherwise)
 
 
 def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
@@ -107,10 +144,12 @@ def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
 
 def fields_of(expr: Expr) -> Iterator[Field]:
     """Walk the fields that an expression reads, with repeats."""
-    if isinstance(expr, Ref):
-        yield expr.field
-    for part in children(expr):
-        yield from fields_of(part)
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Ref):
+            yield part.field
+        waiting.extend(reversed(children(part)))
 
 
 def substitute(expr: Expr, by_id: Mapping[str, Expr]) -> Expr:
@@ -127,14 +166,9 @@ def expand(expr: Expr) -> Expr:
     return rebuild(expr, expand)
 
 
-def size(expr: Expr) -> int:
-    """Count the nodes of an expression."""
-    return 1 + sum(size(part) for part in children(expr))
-
-
 def conjuncts(expr: Expr) -> tuple[Expr, ...]:
     """Split a condition at its top-level ANDs."""
-    if isinstance(expr, Call) and expr.function == AND:
+    if isinstance(expr, Call) and expr.name == "and":
         return tuple(part for argument in expr.arguments for part in conjuncts(argument))
     return (expr,)
 

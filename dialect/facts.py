@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from dialect.catalog import SqlType
+from dialect.constants import moment, text_of
 from dialect.expressions import Call, Expr, Literal
-from dialect.functions import function
-from dialect.literals import stored_literal
 
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+_COMPARABLE = {
+    SqlType.BIGINT: (SqlType.BIGINT,),
+    SqlType.DATE: (SqlType.DATE, SqlType.TIMESTAMP),
+    SqlType.TIMESTAMP: (SqlType.DATE, SqlType.TIMESTAMP),
+}
 
 
-def listed(expr: Expr, facts: Sequence[Expr]) -> tuple[object, ...] | None:
-    """Find the constants that an expression is known to be one of."""
+def listed(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | None:
+    """Find the constants that an expression is known to be one of, each of the expression's type."""
     for fact in facts:
-        if not isinstance(fact, Call):
-            continue
-        name = function(fact.function).name
-        if name == "in" and fact.arguments[0] == expr:
-            options = fact.arguments[1:]
-            if all(isinstance(option, Literal) for option in options):
-                values = (option.value for option in options if isinstance(option, Literal))
-                return tuple(dict.fromkeys(value for value in values if value is not None))
-        compared = _compared(fact, expr)
-        if compared is not None and compared[0] == "=" and compared[1].value is not None:
-            return (compared[1].value,)
+        options = _options(expr, fact)
+        if options is not None:
+            made = (_of_type(option, expr.type) for option in options)
+            return tuple(dict.fromkeys(literal for literal in made if literal is not None))
     return None
+
+
+def _options(expr: Expr, fact: Expr) -> tuple[Literal, ...] | None:
+    if isinstance(fact, Call) and fact.name == "in" and fact.arguments[0] == expr:
+        options = tuple(option for option in fact.arguments[1:] if isinstance(option, Literal))
+        return options if len(options) == len(fact.arguments) - 1 else None
+    return next(((end,) for sign, end in _compared(fact, expr) if sign == "="), None)
+
+
+def _of_type(value: Literal, kind: SqlType) -> Literal | None:
+    """Write a constant as a value of a type; None where no value of the type is equal to it."""
+    if value.value is None or value.type is kind:
+        return None if value.value is None else value
+    if isinstance(value.value, int | float) and not isinstance(value.value, bool):
+        return _number(value.value, kind)
+    if {value.type, kind} == {SqlType.DATE, SqlType.TIMESTAMP} and isinstance(value.value, str):
+        same = Literal(text_of(moment(value.value), kind), kind)
+        return same if moment(str(same.value)) == moment(value.value) else None
+    return None
+
+
+def _number(value: float, kind: SqlType) -> Literal | None:
+    if kind is SqlType.DOUBLE:
+        return Literal(float(value), kind)
+    return Literal(int(value), kind) if kind is SqlType.BIGINT and value == int(value) else None
 
 
 def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
@@ -35,54 +57,39 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
     lowers: list[Literal] = []
     uppers: list[Literal] = []
     for fact in facts:
-        compared = _compared(fact, expr)
-        if compared is None or compared[1].type not in _ordered_types(expr.type):
-            continue
-        sign, end = compared
-        if sign in {">", ">=", "="}:
-            lowers.append(end)
-        if sign in {"<", "<=", "="}:
-            uppers.append(_just_below(end) if sign == "<" else end)
+        for sign, end in _compared(fact, expr):
+            if end.type not in _COMPARABLE.get(expr.type, ()) or end.value is None:
+                continue
+            if sign in {">", ">=", "="}:
+                lowers.append(end)
+            if sign in {"<", "<=", "="}:
+                uppers.append(_just_below(end) if sign == "<" else end)
     if not lowers or not uppers:
         return None
     return max(lowers, key=_order), min(uppers, key=_order)
 
 
-def _ordered_types(kind: SqlType) -> tuple[SqlType, ...]:
-    if kind in (SqlType.DATE, SqlType.TIMESTAMP):
-        return (SqlType.DATE, SqlType.TIMESTAMP)
-    return (SqlType.BIGINT,) if kind is SqlType.BIGINT else ()
-
-
-def _compared(fact: Expr, expr: Expr) -> tuple[str, Literal] | None:
-    if not isinstance(fact, Call) or len(fact.arguments) != 2:
-        return None
-    sign = function(fact.function).name
+def _compared(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
+    if not isinstance(fact, Call) or len(fact.arguments) != 2 or fact.name not in _MIRROR:
+        return
     one, other = fact.arguments
-    if sign in _MIRROR and one == expr and isinstance(other, Literal):
-        return sign, other
-    if sign in _MIRROR and other == expr and isinstance(one, Literal):
-        return _MIRROR[sign], one
-    return None
+    if one == expr and isinstance(other, Literal):
+        yield fact.name, other
+    if other == expr and isinstance(one, Literal):
+        yield _MIRROR[fact.name], one
 
 
-def _order(end: Literal) -> tuple[float, str]:
-    if isinstance(end.value, int | float):
-        return float(end.value), ""
-    text = str(end.value)
-    return 0.0, text if len(text) > 10 else f"{text} 00:00:00"
+def _order(end: Literal) -> tuple[int, str]:
+    """Order ends of one expression: whole numbers, or dates and times."""
+    if isinstance(end.value, int):
+        return end.value, ""
+    return 0, text_of(moment(str(end.value)), SqlType.TIMESTAMP)
 
 
 def _just_below(end: Literal) -> Literal:
     """Step below an excluded upper end, as far as the type has steps."""
-    if end.type is SqlType.BIGINT and isinstance(end.value, int):
-        return stored_literal(end.value - 1, SqlType.BIGINT)
-    if end.type is SqlType.DATE:
-        return stored_literal(
-            (date.fromisoformat(str(end.value)) - timedelta(days=1)).isoformat() + " 23:59:59.999999", SqlType.TIMESTAMP
-        )
-    from datetime import datetime
-
-    return stored_literal(
-        (datetime.fromisoformat(str(end.value)) - timedelta(microseconds=1)).isoformat(sep=" "), SqlType.TIMESTAMP
-    )
+    if isinstance(end.value, int):
+        return Literal(end.value - 1, SqlType.BIGINT)
+    at = moment(str(end.value))
+    below = at - timedelta(microseconds=1) if at > datetime.min else at
+    return Literal(text_of(below, SqlType.TIMESTAMP), SqlType.TIMESTAMP)

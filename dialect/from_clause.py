@@ -6,14 +6,17 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from dialect import rules
+from dialect.calls import call
 from dialect.catalog import SqlType
-from dialect.errors import Code
+from dialect.errors import Code, Refusal
 from dialect.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
+from dialect.joins import How, join
 from dialect.names import Column, RowNames, Scope
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Public, Relation, Values
-from dialect.scalars import call, condition, scalar
+from dialect.rules import joined_in
+from dialect.scalars import condition, scalar
+from dialect.scans import find_table, scan
 
 
 class SelectedRows(Protocol):
@@ -33,11 +36,11 @@ class SelectedRows(Protocol):
 class Queries(Protocol):
     """Reads subqueries and the CTEs in sight."""
 
-    def read(self, name: str, reading: Reading) -> SelectedRows | None:
+    def read(self, name: str, reading: Reading, node: exp.Expr) -> SelectedRows | None:
         """Read the CTE of this name, if there is one."""
         ...
 
-    def subquery(self, tree: exp.Expression, reading: Reading) -> SelectedRows:
+    def subquery(self, tree: exp.Expr, reading: Reading) -> SelectedRows:
         """Read a derived table."""
         ...
 
@@ -51,42 +54,51 @@ def from_clause(tree: exp.Select, reading: Reading, queries: Queries) -> tuple[R
     if clause is None:
         one_row = Public(Values(((),), ()), ())
         return one_row, Scope()
+    only(clause, "this")
     relation, alias, columns = _table(clause.this, reading, queries)
     scope = Scope(((alias, columns),))
-    for join in [*(clause.this.args.get("joins") or ()), *(tree.args.get("joins") or ())]:
-        relation, scope = _join(relation, scope, join, reading, queries)
+    for node in tree.args.get("joins") or ():
+        relation, scope = _join(relation, scope, node, reading, queries)
     return relation, scope
 
 
-def _table(node: exp.Expression, reading: Reading, queries: Queries) -> _Part:
+def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:
+    if node.args.get("sample"):
+        raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave TABLESAMPLE out", node)
     if isinstance(node, exp.Table):
         return _named(node, reading, queries)
+    if isinstance(node, exp.Values):
+        return _values(node, reading)
     if isinstance(node, exp.Subquery):
-        only(node, "this", "alias", "joins")
+        only(node, "this", "alias", code=Code.TABLE)
+        if isinstance(node.this, exp.Table):
+            raise refusal(Code.JOIN, "Joins in brackets are not built yet.", "join the tables one by one", node)
         selected = queries.subquery(node.this, reading)
         alias = node.alias.lower() or f"subquery_{reading.fresh()}"
         return _prepared(selected.relation, alias, _renamed(selected.columns, node))
-    if isinstance(node, exp.Values):
-        return _values(node, reading)
     raise refusal(Code.TABLE, "Only tables, subqueries and VALUES can stand in FROM.", "FROM a declared table", node)
 
 
 def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
-    only(node, "this", "alias", "joins", code=Code.TABLE)
     if not isinstance(node.this, exp.Identifier):
         raise refusal(Code.TABLE, "Table functions are not in the dialect.", "FROM a declared table", node)
     name = node.name.lower()
+    if node.args.get("db") or node.args.get("catalog"):
+        raise refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node)
+    if node.args.get("joins"):
+        raise refusal(Code.JOIN, "This JOIN stands inside another one.", "write each ON behind its JOIN", node)
+    only(node, "this", "alias", code=Code.TABLE)
     alias = (node.alias or name).lower()
-    cte = queries.read(name, reading)
+    cte = queries.read(name, reading, node)
     if cte is not None:
         return _prepared(cte.relation, alias, _renamed(cte.columns, node))
-    relation = rules.scan(rules.find_table(reading.catalog, name, node), reading)
+    relation = scan(find_table(reading.catalog, name, node), reading, node)
     columns = tuple((f.name, f) for f in relation.fields if f.name is not None)
     return _prepared(relation, alias, _renamed(columns, node))
 
 
 def _prepared(relation: Relation, alias: str, columns: tuple[Column, ...]) -> _Part:
-    joined = rules.joined_in(relation)
+    joined = joined_in(relation)
     return joined, alias, _current(columns, joined)
 
 
@@ -96,66 +108,103 @@ def _current(columns: tuple[Column, ...], relation: Relation) -> tuple[Column, .
     return tuple((name, held[f.id]) for name, f in columns)
 
 
-def _renamed(columns: tuple[Column, ...], node: exp.Expression) -> tuple[Column, ...]:
+def _renamed(columns: tuple[Column, ...], node: exp.Expr) -> tuple[Column, ...]:
     alias = node.args.get("alias")
-    names = [part.name.lower() for part in alias.args.get("columns") or ()] if alias is not None else []
+    given = (alias.args.get("columns") or ()) if alias is not None else ()
+    names = [part.name.lower() for part in given]
     if len(names) > len(columns):
         raise refusal(Code.COLUMN, "There are more names than columns.", "give one name per column", node)
-    return tuple(
-        (new or old, f) for new, (old, f) in zip(names + [""] * (len(columns) - len(names)), columns, strict=True)
-    )
+    renamed = tuple((new, f) for new, (_, f) in zip(names, columns, strict=False))
+    return renamed + columns[len(names) :]
 
 
 def _values(node: exp.Values, reading: Reading) -> _Part:
     only(node, "expressions", "alias", code=Code.TABLE)
     rows = [[_constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
-    if not rows or any(len(row) != len(rows[0]) for row in rows):
+    if len(rows) != len(node.expressions) or not rows or any(len(row) != len(rows[0]) for row in rows):
         raise refusal(Code.TABLE, "Every row of VALUES has the same number of constants.", "VALUES (1, 'a')", node)
     fields = []
     for position in range(len(rows[0])):
-        kinds = {row[position].type for row in rows} - {SqlType.NULL}
-        if len(kinds) > 1 and kinds != {SqlType.BIGINT, SqlType.DOUBLE}:
-            raise refusal(Code.TABLE, "A column of VALUES has one type.", "VALUES (1), (2)", node)
-        kind = SqlType.DOUBLE if len(kinds) > 1 else next(iter(kinds), SqlType.NULL)
-        fields.append(Field(reading.fresh(), f"col{position}", kind, any(row[position].value is None for row in rows)))
+        column = [row[position] for row in rows]
+        fields.append(Field(reading.fresh(), f"col{position}", _one_type(column, node), _has_null(column)))
     relation = Public(Values(tuple(tuple(row) for row in rows), tuple(fields)), tuple(fields))
     alias = node.alias.lower() or f"values_{reading.fresh()}"
     return _prepared(relation, alias, _renamed(tuple((f.name or "", f) for f in fields), node))
 
 
-def _constant(node: exp.Expression) -> Literal:
+def _one_type(column: list[Literal], node: exp.Expr) -> SqlType:
+    kinds = {cell.type for cell in column} - {SqlType.NULL}
+    if len(kinds) > 1 and kinds != {SqlType.BIGINT, SqlType.DOUBLE}:
+        raise refusal(Code.TABLE, "A column of VALUES has one type.", "VALUES (1), (2)", node)
+    return SqlType.DOUBLE if len(kinds) > 1 else next(iter(kinds), SqlType.NULL)
+
+
+def _has_null(column: list[Literal]) -> bool:
+    return any(cell.value is None for cell in column)
+
+
+def _constant(node: exp.Expr) -> Literal:
     typed = scalar(node, RowNames(Scope()))
     if not isinstance(typed, Literal):
         raise refusal(Code.TABLE, "VALUES holds constants.", "VALUES (1, 'a')", node)
     return typed
 
 
-_SIDES = {"": "inner", "INNER": "inner", "LEFT": "left", "CROSS": "cross"}
+# (side, kind) as the parser has them -> how the dialect calls it
+_HOW: dict[tuple[str, str], How] = {
+    ("", ""): "inner",
+    ("", "INNER"): "inner",
+    ("", "CROSS"): "cross",
+    ("LEFT", ""): "left",
+    ("LEFT", "OUTER"): "left",
+}
 
 
 def _join(left: Relation, scope: Scope, node: exp.Join, reading: Reading, queries: Queries) -> tuple[Relation, Scope]:
-    only(node, "this", "on", "using", "side", "kind", code=Code.JOIN)
-    side = node.side.upper() or node.kind.upper().replace("OUTER", "")
-    if side not in _SIDES or (node.side and node.kind.upper() not in {"", "OUTER"}):
-        hint = "LEFT JOIN with the tables exchanged" if side == "RIGHT" else "JOIN ... ON ..."
-        raise refusal(Code.JOIN, f"{side} JOIN is not in the dialect.", hint, node)
+    how = _how(node)
     right, alias, columns = _table(node.this, reading, queries)
     if alias in {name for name, _ in scope.tables}:
-        raise refusal(Code.TABLE, f"{alias} stands twice in FROM.", f"JOIN ... AS {alias}2", node.this)
+        raise refusal(Code.TABLE, f"{alias[:40]} stands twice in FROM.", f"JOIN ... AS {alias[:40]}2", node.this)
     both = Scope((*scope.tables, (alias, columns)), scope.merged)
-    condition_, merged = _on(node, scope, both, columns)
-    how = "inner" if _SIDES[side] == "cross" and condition_ is not TRUE else _SIDES[side]
-    relation = rules.join(left, right, how if condition_ is not TRUE or how == "left" else "cross", condition_, node)  # type: ignore[arg-type]
+    on, merged = _on(node, scope, both, columns)
+    relation = join(left, right, how, on, node)
     tables = tuple((name, _current(shown, relation)) for name, shown in both.tables)
     return relation, Scope(tables, both.merged + merged)
+
+
+def _how(node: exp.Join) -> How:
+    only(node, "this", "on", "using", "side", "kind", code=Code.JOIN)
+    side, kind = node.side.upper(), node.kind.upper()
+    conditions = bool(node.args.get("on")) + bool(node.args.get("using"))
+    how = _HOW.get((side, kind))
+    if how is None:
+        hint = "LEFT JOIN with the tables exchanged" if side == "RIGHT" else "JOIN ... ON ..."
+        raise refusal(Code.JOIN, f"{side or kind} JOIN is not in the dialect.", hint, node)
+    if conditions > 1 or (how == "left" and not conditions) or (how == "cross" and conditions):
+        why = "CROSS JOIN has no condition, and every other JOIN has one ON or USING."
+        raise refusal(Code.JOIN, why, "JOIN ... ON ...", node)
+    return how if conditions else "cross"
 
 
 def _on(node: exp.Join, left: Scope, both: Scope, columns: tuple[Column, ...]) -> tuple[Expr, tuple[str, ...]]:
     using = [part.name.lower() for part in node.args.get("using") or ()]
     if using:
-        right = Scope(((("right"), columns),))
+        right = Scope((("right", columns),))
         pairs = [(left.find(name, None, node), right.find(name, None, node)) for name in using]
-        return conjunction(tuple(call("=", [Ref(a), Ref(b)], node) for a, b in pairs)), tuple(using)
+        return conjunction(tuple(_met([Ref(a), Ref(b)], node) for a, b in pairs)), tuple(using)
     if node.args.get("on") is None:
         return TRUE, ()
-    return condition(node.args["on"], RowNames(both)), ()
+    try:
+        return condition(node.args["on"], RowNames(both)), ()
+    except Refusal as refused:
+        if refused.code is not Code.PERSON_KEY:
+            raise
+        why = "A person key can only be joined on its equality with another person key."
+        raise Refusal(Code.JOIN, why, "JOIN ... USING (the person key)", refused.span) from None
+
+
+def _met(pair: list[Expr], node: exp.Join) -> Expr:
+    try:
+        return call("=", pair, node)
+    except Refusal as refused:
+        raise Refusal(Code.JOIN, refused.why, "ON with values of one type", refused.span) from None

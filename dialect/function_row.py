@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from dialect.catalog import Bounds, SqlType
+from dialect.expressions import Expr, Literal
 
 KINDS: dict[str, tuple[SqlType, ...]] = {
     "bool": (SqlType.BOOLEAN,),
     "int": (SqlType.BIGINT,),
+    "days": (SqlType.BIGINT,),
     "num": (SqlType.BIGINT, SqlType.DOUBLE),
     "text": (SqlType.VARCHAR,),
     "date": (SqlType.DATE,),
+    "stamp": (SqlType.TIMESTAMP,),
     "time": (SqlType.TIMESTAMP, SqlType.DATE),
+    "clock": (SqlType.TIME,),
     "instant": (SqlType.TIMESTAMPTZ,),
     "span": (SqlType.INTERVAL,),
+    "period": (SqlType.INTERVAL,),
     "texts": (SqlType.VARCHAR_LIST,),
+    "ints": (SqlType.BIGINT_LIST,),
     "any": tuple(SqlType),
 }
+CONSTANT = "!"  # behind a kind: the argument is a constant other than NULL
+REPEATED = "*"  # behind the last kind: it stands there at least once
+LARGEST_CONSTANT = {"int": 2**31 - 1, "days": 365_000}  # beyond these the engine raises
+
+
+class Partial(Enum):
+    """When a form can be NULL although no argument is."""
+
+    NEVER = "never"
+    FAR = "far"  # of a date or time that is infinite or further away than 280,000 years
+    VALUE = "value"  # of some ordinary value: 1 % 0, a sum that leaves 64 bits
 
 
 @dataclass(frozen=True)
@@ -26,25 +44,35 @@ class Function:
     """One allowed form of one function."""
 
     name: str  # as analysts write it, or the operator
-    arguments: tuple[str, ...]  # kinds; "int!" must be a constant; a last "num*" repeats, at least once
-    result: SqlType
+    arguments: tuple[str, ...]  # kinds; "int!" must be a constant; a last "num*" repeats
+    result: SqlType  # NULL: the arguments' common type
     duckdb: str  # total form: {0} {1} ... arguments, {*,} or {1*,} many with what stands between them
     range: Callable[..., Bounds] | None = None
-    values: tuple[int, ...] = ()  # every value it can give, where they are few and public
+    values: tuple[int | str, ...] = ()  # every value it can give, where they are few and public
+    partial: Partial = Partial.NEVER
+    strict: bool = True  # NULL as soon as an argument is
+    written: bool = True  # an analyst may write the name; casts, for one, are written otherwise
     row: str = ""  # unique, used in Call.function
 
 
-def accepts(form: Function, types: tuple[SqlType, ...], constant: tuple[bool, ...]) -> bool:
-    """Tell whether arguments of these types fit a form; a NULL fits every kind."""
+def accepts(form: Function, arguments: Sequence[Expr]) -> bool:
+    """Tell whether arguments fit a form; a NULL fits every kind but a constant's."""
     kinds = form.arguments
-    if kinds and kinds[-1].endswith("*"):
-        kinds = kinds[:-1] + (kinds[-1][:-1],) * max(1, len(types) - len(kinds) + 1)
-    if len(kinds) != len(types):
-        return False
-    return all(_fits(kind, given, is_constant) for kind, given, is_constant in zip(kinds, types, constant, strict=True))
+    if kinds and kinds[-1].endswith(REPEATED):
+        kinds = kinds[:-1] + (kinds[-1][:-1],) * max(1, len(arguments) - len(kinds) + 1)
+    return len(kinds) == len(arguments) and all(map(_fits, kinds, arguments))
 
 
-def _fits(kind: str, given: SqlType, is_constant: bool) -> bool:
-    if kind.endswith("!"):
-        return is_constant and given in KINDS[kind[:-1]]
-    return given is SqlType.NULL or given in KINDS[kind]
+def _fits(kind: str, argument: Expr) -> bool:
+    if kind.endswith(CONSTANT):
+        return isinstance(argument, Literal) and argument.type in KINDS[kind[:-1]] and _usable(kind[:-1], argument)
+    return argument.type is SqlType.NULL or argument.type in KINDS[kind]
+
+
+def _usable(kind: str, constant: Literal) -> bool:
+    """Tell whether a constant is one for which the engine never raises."""
+    if kind == "period":
+        return not str(constant.value).startswith(("-", "0"))
+    if kind in LARGEST_CONSTANT and isinstance(constant.value, int):
+        return abs(constant.value) <= LARGEST_CONSTANT[kind]
+    return constant.value is not None

@@ -1,8 +1,7 @@
 """The allow-list of row functions: one declared row for each form; what has no row is refused.
 
-The rows stand in `functions_logic`, `functions_number`, `functions_text` and `functions_time`. A total form never
-raises, whatever value is stored.
-Proof: proofs.md#total-forms
+The rows stand in `functions_logic`, `_number`, `_cast`, `_text` and `_time`. A total form never raises, whatever value
+is stored (`proofs.md#total-forms`).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dialect.function_row import Function
+from dialect.functions_cast import CASTS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_text import TEXT
@@ -24,7 +24,7 @@ def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     return forms
 
 
-_FORMS = _numbered(LOGIC + NUMBERS + TEXT + TIMES)
+_FORMS = _numbered(LOGIC + NUMBERS + CASTS + TEXT + TIMES)
 _ROWS = {form.row: form for forms in _FORMS.values() for form in forms}
 
 
@@ -39,5 +39,5 @@ def function(row: str) -> Function:
 
 
 def names() -> tuple[str, ...]:
-    """List every allowed name in alphabetical order."""
-    return tuple(sorted(_FORMS))
+    """List every name that an analyst may write, in alphabetical order."""
+    return tuple(sorted(name for name, forms in _FORMS.items() if forms[0].written))

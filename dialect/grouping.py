@@ -10,11 +10,13 @@ from sqlglot import exp
 from dialect.aggregates import AGGREGATES
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
-from dialect.inference import definition
+from dialect.inference import definition, fixed_by_person
 from dialect.measures import measure
 from dialect.names import RowNames, Scope, aggregate_name, column_name, has_aggregate, refuse_rowless
+from dialect.parse import span_of
 from dialect.reading import Reading, refusal
 from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Released
+from dialect.rules import bare, person_among, refuse_persons
 from dialect.scalars import scalar
 
 
@@ -37,13 +39,13 @@ class GroupNames:
         self.scope.find(name, table, node)
         raise refusal(Code.KEY, f"{name} is neither a group key nor in an aggregate.", f"GROUP BY {name}", node)
 
-    def special(self, node: exp.Expression) -> Expr | None:
+    def special(self, node: exp.Expr) -> Expr | None:
         """Answer for aggregates and for expressions that are group keys."""
         if aggregate_name(node) is not None:
             return self._aggregate(node)
         refuse_rowless(node)
-        rowwise = any(isinstance(part, exp.Column) for part in node.walk()) and not has_aggregate(node)
-        if not rowwise or any(isinstance(part, exp.Column) and self._is_alias(part) for part in node.walk()):
+        columns = [part for part in node.walk() if isinstance(part, exp.Column)]
+        if not columns or has_aggregate(node) or any(self._is_alias(column) for column in columns):
             return None
         key = self._key(scalar(node, RowNames(self.scope)))
         return None if key is None else Ref(key)
@@ -59,9 +61,8 @@ class GroupNames:
                 return held
         return None
 
-    def _aggregate(self, node: exp.Expression) -> Expr:
-        releasing = not any(f.is_person for _, f in self.keys)
-        made = measure(node, self.scope, self.source, releasing, self.reading)
+    def _aggregate(self, node: exp.Expr) -> Expr:
+        made = measure(node, self.scope, self.source, releases(self.source, [f for _, f in self.keys]), self.reading)
         for earlier in self.measures:
             if replace(made, field=earlier.field) == earlier:
                 return Ref(earlier.field)
@@ -69,39 +70,33 @@ class GroupNames:
         return Ref(made.field)
 
 
-def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], node: exp.Expression) -> Relation:
+def releases(source: Relation, keys: Sequence[Field]) -> bool:
+    """Tell whether groups by these keys hold many people's rows."""
+    return isinstance(source, PerPerson) and person_among(source, keys) is None
+
+
+def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], node: exp.Expr) -> Relation:
     """Close a GROUP BY: one person's groups stay that person's; other private groups cross the boundary."""
-    unique = tuple(dict.fromkeys(keys))
+    unique, made = tuple(dict.fromkeys(keys)), tuple(measures)
     if isinstance(source, PerPerson):
-        if any(f.is_person for f in unique):
-            return _of_person(source, unique, tuple(measures), node)
-        return Released(Boundary(source, unique, tuple(measures)), bare(unique) + tuple(m.field for m in measures))
+        person = person_among(source, unique)
+        if person is not None:
+            return _of_person(source, person, unique, made, node)
+        refuse_persons(unique, source, node)
+        span = span_of(node.args.get("group") or node)
+        return Released(Boundary(source, unique, made, span), bare(unique) + tuple(m.field for m in made))
     facts = source.facts if not isinstance(source, Released) else ()
-    return type(source)(Group(source, unique, tuple(measures)), bare(unique) + tuple(m.field for m in measures), facts)
-
-
-def bare(keys: tuple[Field, ...]) -> tuple[Field, ...]:
-    """Strip keys of what was known of them below: above, they are values like any other."""
-    return tuple(
-        replace(f, definition=None, public=None, domain=None, bounds=None, origin=None, of_person=False) for f in keys
-    )
+    return type(source)(Group(source, unique, made), bare(unique) + tuple(m.field for m in made), facts)
 
 
 def _of_person(
-    source: PerPerson, keys: tuple[Field, ...], measures: tuple[Measure, ...], node: exp.Expression
+    source: PerPerson, person: Field, keys: tuple[Field, ...], measures: tuple[Measure, ...], node: exp.Expr
 ) -> PerPerson:
-    if source.kept_public:
-        raise refusal(Code.JOIN, "GROUP BY the person does not go with public LEFT JOIN private.", "JOIN", node)
     for each in measures:
         if AGGREGATES[each.function].inside is None:
             name = each.function.upper()
             raise refusal(Code.AGG, f"{name} of one person's rows is not built yet.", "AVG(x) or MAX(x)", node)
-    person = next((f for f in keys if f.is_person and not f.nullable), None)
-    if person is None:  # one group would hold the rows of everybody without a partner
-        name = source.person.name or "the person"
-        why = "Behind a LEFT JOIN this person key is NULL where nobody was found."
-        raise refusal(Code.PERSON_KEY, why, f"GROUP BY {name} of the table on the left", node)
-    one_row = all(f.of_person for f in keys)
+    one_row = all(fixed_by_person(f) for f in keys)
     made = tuple(replace(m, field=replace(m.field, of_person=one_row)) for m in measures)
     return PerPerson(
         Group(source, keys, made), keys + tuple(m.field for m in made), source.facts,

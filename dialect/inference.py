@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from dialect import ranges
-from dialect.catalog import Bounds, SqlType
-from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, children, expand, fields_of, size
+from dialect.catalog import Bounds, SqlType, ValueList
+from dialect.expressions import (
+    Call,
+    Case,
+    Expr,
+    Field,
+    Literal,
+    Ref,
+    case_values,
+    children,
+    expand,
+    fields_of,
+    rebuild,
+    size,
+)
+from dialect.function_row import Partial
 from dialect.functions import function
+from dialect.relations import with_null_row
 
 MAX_DEFINITION = 200  # nodes; a longer one makes its field opaque to inference
 
+_FIRST_THAT_IS = {"coalesce", "least", "greatest"}  # NULL only where all arguments are
+_NEVER_NULL = {"is null", "is true", "is false", "is distinct from", "is not distinct from", "concat"}
+
 
 def range_of(expr: Expr) -> Bounds:
-    """Infer the numeric range of an expression from declared bounds."""
+    """Infer the numeric range of an expression from declared bounds (`proofs.md#ranges`)."""
     if isinstance(expr, Ref):
         return expr.field.bounds or ranges.UNKNOWN
     if isinstance(expr, Literal):
-        number = isinstance(expr.value, int | float)
-        return Bounds(float(expr.value), float(expr.value)) if number else ranges.UNKNOWN  # type: ignore[arg-type]
+        value = expr.value
+        return Bounds(float(value), float(value)) if isinstance(value, int | float) else ranges.UNKNOWN
     if isinstance(expr, Case):
-        return _hull([value for _, value in expr.branches] + [expr.otherwise])
+        return _hull(case_values(expr))
     return _call_range(expr)
 
 
-def _hull(values: list[Expr]) -> Bounds:
+def _hull(values: Sequence[Expr]) -> Bounds:
     some = [range_of(value) for value in values if value.type is not SqlType.NULL]
     return ranges.hull(some) if some else ranges.UNKNOWN
 
@@ -30,7 +51,7 @@ def _hull(values: list[Expr]) -> Bounds:
 def _call_range(expr: Call) -> Bounds:
     row = function(expr.function)
     if row.name == "coalesce":
-        return _hull(list(expr.arguments))
+        return _hull(expr.arguments)
     if row.name in {"least", "greatest"}:
         certain = [not nullable(argument) for argument in expr.arguments]
         combine = ranges.least if row.name == "least" else ranges.greatest
@@ -42,42 +63,57 @@ def _call_range(expr: Call) -> Bounds:
     return row.range(*(range_of(argument) for argument in expr.arguments))
 
 
-def nullable(expr: Expr) -> bool:
-    """Tell whether an expression may be NULL; constants other than NULL are certain, stored values are not."""
+def nullable(expr: Expr, far: bool = True) -> bool:
+    """Tell whether an expression may be NULL; `far`: for dates and times beyond all calendars too."""
     if isinstance(expr, Literal):
         return expr.value is None
     if isinstance(expr, Ref):
         return expr.field.nullable
     if isinstance(expr, Case):
-        return any(nullable(value) for _, value in expr.branches) or nullable(expr.otherwise)
-    name = function(expr.function).name
-    if name in {"is null", "is true", "is false", "is distinct from", "is not distinct from", "pi"}:
+        return any(nullable(value, far) for value in case_values(expr))
+    row = function(expr.function)
+    if row.name in _NEVER_NULL:
         return False
-    if name in {"coalesce", "least", "greatest"}:
-        return all(nullable(argument) for argument in expr.arguments)
-    partial = name in {"//", "%", "nullif", "date_diff"} or "TRY_CAST" in function(expr.function).duckdb
-    return partial or any(nullable(argument) for argument in expr.arguments)
+    if row.name in _FIRST_THAT_IS:
+        return all(nullable(argument, far) for argument in expr.arguments)
+    partial = row.partial is Partial.VALUE or (far and row.partial is Partial.FAR)
+    return partial or any(nullable(argument, far) for argument in expr.arguments)
+
+
+def vanishes(expr: Expr) -> bool:
+    """Tell whether an expression is NULL for certain where all fields that it reads are."""
+    if isinstance(expr, Literal):
+        return expr.value is None
+    if isinstance(expr, Ref):
+        return True
+    if isinstance(expr, Case):
+        return all(vanishes(value) for value in case_values(expr))
+    if function(expr.function).strict:
+        return any(vanishes(argument) for argument in expr.arguments)
+    return expr.name in _FIRST_THAT_IS | {"and", "or"} and all(vanishes(argument) for argument in expr.arguments)
+
+
+def fixed_by_person(field: Field) -> bool:
+    """Tell whether all rows of one person have the same value in a field (`proofs.md#relation-kinds`)."""
+    return field.of_person or (field.is_person and not field.nullable)
 
 
 def of_person(expr: Expr) -> bool:
     """Tell whether an expression has one value per person: everything it reads is a function of the person."""
-    return all(f.of_person for f in fields_of(expr))
+    return all(fixed_by_person(field) for field in fields_of(expr))
 
 
 def definition(expr: Expr) -> Expr | None:
     """Write out an expression over undefined fields, unless that is too long to reason about."""
-    expanded = expand(expr)
-    return expanded if _small(expanded) else None
+    return expand(expr) if _expanded_size(expr) <= MAX_DEFINITION else None
 
 
-def _small(expr: Expr) -> bool:
-    waiting, seen = [expr], 0
-    while waiting:
-        seen += 1
-        if seen > MAX_DEFINITION:
-            return False
-        waiting.extend(children(waiting.pop()))
-    return True
+def _expanded_size(expr: Expr) -> int:
+    if size(expr) > MAX_DEFINITION:
+        return size(expr)
+    if isinstance(expr, Ref):
+        return 1 if expr.field.definition is None else size(expr.field.definition)
+    return 1 + sum(_expanded_size(part) for part in children(expr))
 
 
 def computed_field(id_: str, name: str | None, expr: Expr) -> Field:
@@ -89,4 +125,33 @@ def computed_field(id_: str, name: str | None, expr: Expr) -> Field:
     )  # fmt: skip
 
 
-__all__ = ["computed_field", "definition", "nullable", "of_person", "range_of", "size"]
+def null_extended(field: Field, certain: bool = False) -> Field:
+    """Describe a field of a LEFT JOIN's right side, which is NULL where the left row found no partner.
+
+    `certain`: whether it finds one depends on the person alone. A definition stays only if it vanishes together with
+    the fields it reads; else the value is no longer what it says, and only a list of constants is kept of it.
+    """
+    extended = replace(_nullable(field), of_person=certain and fixed_by_person(field))
+    if field.definition is None:
+        return extended
+    if vanishes(field.definition):
+        return replace(extended, definition=_nullable_refs(field.definition))
+    return replace(extended, definition=None, domain=_constants(field.definition))
+
+
+def _nullable(field: Field) -> Field:
+    public = None if field.public is None else with_null_row(field.public)
+    return replace(field, nullable=True, public=public)
+
+
+def _nullable_refs(expr: Expr) -> Expr:
+    if isinstance(expr, Ref):
+        return Ref(_nullable(expr.field))
+    return rebuild(expr, _nullable_refs)
+
+
+def _constants(expr: Expr) -> ValueList | None:
+    values = case_values(expr) if isinstance(expr, Case) else ()
+    if not values or not all(isinstance(value, Literal) for value in values):
+        return None
+    return ValueList(tuple(dict.fromkeys(value.value for value in values if isinstance(value, Literal))))

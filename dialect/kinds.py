@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from dialect import rules
 from dialect.errors import Code
 from dialect.from_clause import from_clause
 from dialect.names import Column, RowNames
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
+from dialect.rules import keep
 from dialect.scalars import condition
-from dialect.select_list import grouped, is_grouped, rowwise, select_items
+from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items
+
+MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
 
 
 @dataclass(frozen=True)
@@ -29,23 +31,42 @@ class Selected:
 class Environment:
     """The CTEs that a query can name; each is read anew where it is used, so that its fields are its own."""
 
-    queries: Mapping[str, tuple[exp.Expression, Environment]] = field(default_factory=dict)
+    queries: Mapping[str, tuple[exp.Expr, Environment]] = field(default_factory=dict)
+    level: int = 0
+    used: set[str] = field(default_factory=set, compare=False)
 
-    def read(self, name: str, reading: Reading) -> Selected | None:
+    def read(self, name: str, reading: Reading, node: exp.Expr) -> Selected | None:
         """Read the CTE of this name, if there is one."""
         if name not in self.queries:
             return None
+        self.used.add(name)
         tree, outer = self.queries[name]
-        return kinds(tree, reading, outer)
+        return kinds(tree, reading, self.below(node, outer))
 
-    def subquery(self, tree: exp.Expression, reading: Reading) -> Selected:
+    def subquery(self, tree: exp.Expr, reading: Reading) -> Selected:
         """Read a derived table."""
-        return kinds(tree, reading, self)
+        return kinds(tree, reading, self.below(tree, self))
+
+    def below(self, node: exp.Expr, scope: Environment) -> Environment:
+        """Step one query down, with the CTEs that are in sight there."""
+        if self.level >= MAX_LEVELS:
+            why = f"More than {MAX_LEVELS} queries stand inside each other."
+            raise refusal(Code.COMPLEX, why, "join the tables in one query", node)
+        return Environment(scope.queries, self.level + 1, scope.used)
 
 
-def kinds(tree: exp.Expression, reading: Reading, environment: Environment | None = None) -> Selected:
+def kinds(tree: exp.Expr, reading: Reading, environment: Environment | None = None) -> Selected:
     """Type a query; raises Refusal where an operator has no rule."""
-    environment = _with_ctes(tree, environment or Environment())
+    outer = environment or Environment()
+    inner = _with_ctes(tree, outer)
+    selected = _query(tree, reading, inner)
+    for name, query in inner.queries.items():
+        if query is not outer.queries.get(name) and name not in inner.used:
+            inner.read(name, reading, tree)  # also what is never used must be right
+    return selected
+
+
+def _query(tree: exp.Expr, reading: Reading, environment: Environment) -> Selected:
     if isinstance(tree, exp.Subquery):
         only(tree, "this", "with_", "alias")
         return kinds(tree.this, reading, environment)
@@ -56,42 +77,45 @@ def kinds(tree: exp.Expression, reading: Reading, environment: Environment | Non
     raise refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", tree)
 
 
-def _with_ctes(tree: exp.Expression, environment: Environment) -> Environment:
+def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
     clause = tree.args.get("with_")
     if clause is None:
         return environment
     if clause.args.get("recursive"):
         raise refusal(Code.STMT, "Recursion is not in the dialect.", "WITH without RECURSIVE", clause)
     only(clause, "expressions")
+    here: set[str] = set()
+    used: set[str] = set()
     for cte in clause.expressions:
-        only(cte, "this", "alias")
+        only(cte, "this", "alias", "materialized")
+        name = cte.alias.lower()
+        if name in here:
+            raise refusal(Code.STMT, f"{name[:40]} stands twice in WITH.", "give each subquery its own name", cte)
         if cte.args["alias"].args.get("columns"):
             raise refusal(Code.STMT, "Column lists behind a CTE's name are not built yet.", "name columns by AS", cte)
-        environment = Environment({**environment.queries, cte.alias.lower(): (cte.this, environment)})
+        here.add(name)
+        queries = {**environment.queries, name: (cte.this, environment)}
+        environment = Environment(queries, environment.level, used)
     return environment
 
 
 _CLAUSES = (
     "with_", "expressions", "distinct", "from_", "joins", "where", "group", "having", "order", "limit", "offset",
-    "qualify", "windows",
 )  # fmt: skip
 
 
 def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Selected:
-    only(tree, *_CLAUSES)
     for clause in ("qualify", "windows"):
         if tree.args.get(clause):
-            raise refusal(
-                Code.WINDOW, "Window functions are not built yet.", "GROUP BY in a subquery", tree.args[clause]
-            )
+            where = tree.args[clause]
+            node = where[0] if isinstance(where, list) else where
+            raise refusal(Code.WINDOW, "Window functions are not built yet.", "GROUP BY in a subquery", node)
+    if tree.args.get("sample"):
+        raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
+    only(tree, *_CLAUSES)
     source, scope = from_clause(tree, reading, environment)
     if tree.args.get("where"):
-        where = tree.args["where"].this
-        source = rules.keep(source, condition(where, RowNames(scope)), where)
+        source = keep(source, condition(tree.args["where"].this, RowNames(scope)))
     items = select_items(tree, scope)
-    selected = (
-        grouped(tree, items, source, scope, reading)
-        if is_grouped(tree, items)
-        else rowwise(tree, items, source, scope, reading)
-    )
-    return Selected(*selected)
+    place = Place(source, scope, environment.level == 0, reading)
+    return Selected(*(grouped(tree, items, place) if is_grouped(tree, items) else rowwise(tree, items, place)))

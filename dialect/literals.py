@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime, time
+from collections.abc import Callable
+from datetime import datetime, time
 
 from sqlglot import exp
 
@@ -13,12 +14,24 @@ from dialect.errors import Code
 from dialect.expressions import NULL, Literal
 from dialect.reading import refusal
 
-_SPAN = re.compile(r"^\s*(-?\d{1,9})\s*([a-z]+?)s?\s*$", re.IGNORECASE)
-_SPAN_UNITS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
-_MAX_YEARS = {"year": 1_000, "quarter": 4_000, "month": 12_000, "week": 52_000, "day": 365_000}
+_NUMBER = re.compile(r"\d+", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
+_MOMENT = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?", re.ASCII)
+_SPAN = re.compile(r"\s*(-?\d{1,9})\s*([a-z]+?)s?\s*", re.IGNORECASE | re.ASCII)
+# longest intervals of a thousand years: what a time moved by one can never leave
+_MOST = {
+    "year": 1_000,
+    "quarter": 4_000,
+    "month": 12_000,
+    "week": 52_000,
+    "day": 365_000,
+    "hour": 8_760_000,
+    "minute": 525_600_000,
+    "second": 10**9,
+}
 
 
-def constant(node: exp.Expression) -> Literal | None:
+def constant(node: exp.Expr) -> Literal | None:
     """Read a node that is a plain constant; None if it is not one."""
     if isinstance(node, exp.Null):
         return NULL
@@ -28,18 +41,20 @@ def constant(node: exp.Expression) -> Literal | None:
         return Literal(node.this, SqlType.VARCHAR) if node.is_string else number(node)
     if isinstance(node, exp.Interval):
         return interval(node)
+    if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and node.this.this == str(2**63):
+        return Literal(-(2**63), SqlType.BIGINT)  # its digits alone do not fit 64 bits
     return None
 
 
 def number(node: exp.Literal) -> Literal:
     """Read a number: an integer where it fits 64 bits, else a double."""
     text = node.this
-    if re.fullmatch(r"\d{1,19}", text) and int(text) < 2**63:
+    if _NUMBER.fullmatch(text) and len(text) <= 30 and int(text) < 2**63:
         return Literal(int(text), SqlType.BIGINT)
     try:
         value = float(text)
     except ValueError:
-        raise refusal(Code.PARSE, f"{text} is not a number.", "write digits", node) from None
+        raise refusal(Code.PARSE, f"{text[:40]} is not a number.", "write digits", node) from None
     if not math.isfinite(value):
         raise refusal(Code.PARSE, "The number is too large.", "write a number below 1e308", node)
     return Literal(value, SqlType.DOUBLE)
@@ -47,20 +62,19 @@ def number(node: exp.Literal) -> Literal:
 
 def interval(node: exp.Interval) -> Literal:
     """Read a constant interval of one unit."""
-    inner = node.this.unnest() if node.this is not None else None
-    text = (
-        f"{inner.this if isinstance(inner, exp.Literal) else ''} {node.args['unit'] if node.args.get('unit') else ''}"
-    )
-    found = _SPAN.match(text)
-    if not found or found[2].lower() not in _SPAN_UNITS:
+    inner = node.this.unnest() if isinstance(node.this, exp.Expr) else None
+    amount_text = str(inner.this) if isinstance(inner, exp.Literal) else ""
+    found = _SPAN.fullmatch(f"{amount_text} {node.args.get('unit') or ''}")
+    unit = found[2].lower() if found else ""
+    if not found or unit not in _MOST:
         raise refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
-    amount, unit = int(found[1]), found[2].lower()
-    if abs(amount) > _MAX_YEARS.get(unit, 10**9):
+    amount = int(found[1])
+    if abs(amount) > _MOST[unit]:
         raise refusal(Code.FUNC, "The interval is longer than 1,000 years.", "INTERVAL 1 DAY", node)
     return Literal(f"{amount} {unit}", SqlType.INTERVAL)
 
 
-def cast_text(text: str, target: SqlType, node: exp.Expression) -> Literal:
+def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
     """Read constant text as another type; raises Refusal with E_PARSE where it is not one."""
     try:
         return Literal(_READERS[target](text.strip()), target)
@@ -69,28 +83,45 @@ def cast_text(text: str, target: SqlType, node: exp.Expression) -> Literal:
         raise refusal(Code.PARSE, f"'{text[:40]}' is not a {target}.", example, node) from None
 
 
-def _timestamp(text: str) -> str:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is not None:
+def _moment(text: str) -> datetime:
+    found = _MOMENT.fullmatch(text)
+    if found is None:
         raise ValueError(text)
-    return moment.isoformat(sep=" ")
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    return datetime(year, month, day, hour, minute, second, int((found[7] or "").ljust(6, "0")))
+
+
+def _date(text: str) -> str:
+    return _moment(text).date().isoformat()
+
+
+def _timestamp(text: str) -> str:
+    return _moment(text).isoformat(sep=" ")
+
+
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(text)
+    return int(text)
 
 
 def _finite(text: str) -> float | None:
-    value = float(text.replace("_", ""))
-    return value if math.isfinite(value) else None  # inf and NaN count as NULL everywhere
+    value = float(text)
+    return value + 0.0 if math.isfinite(value) else None  # inf and NaN count as NULL everywhere
 
 
-_READERS = {
-    SqlType.DATE: lambda text: (
-        datetime.fromisoformat(text).date().isoformat() if len(text) > 10 else date.fromisoformat(text).isoformat()
-    ),
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+_READERS: dict[SqlType, Callable[[str], bool | int | float | str | None]] = {
+    SqlType.DATE: _date,
     SqlType.TIMESTAMP: _timestamp,
     SqlType.TIME: lambda text: time.fromisoformat(text).isoformat(),
-    SqlType.BIGINT: int,
+    SqlType.BIGINT: _integer,
     SqlType.DOUBLE: _finite,
     SqlType.VARCHAR: str,
-    SqlType.BOOLEAN: lambda text: {"true": True, "false": False}[text.lower()],
+    SqlType.BOOLEAN: _boolean,
 }
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
+from dialect.calls import call as apply
+from dialect.calls import is_person
+from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code
-from dialect.expressions import Call, Case, Expr, Field, Literal, Ref
-from dialect.inference import range_of
+from dialect.expressions import Case, Expr, Field, Literal, Ref
+from dialect.inference import nullable, range_of
 from dialect.names import RowNames, Scope, aggregate_name
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
-from dialect.relations import Measure, PerPerson, Relation
+from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
 from dialect.scalars import condition, scalar
 
 _KEEPS_ARGUMENT = {"min", "max", "arg_min", "arg_max"}  # their value is one of the argument's values
-_NUMERIC = {"sum", "avg", "median", "quantile_cont", "stddev", "variance"}
+_COUNTS = {"count_star", "count", "count_distinct"}
+_NUMERIC = {"sum", "avg", "median", "stddev", "variance"}
+_LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 _INSTEAD = {
     "approxdistinct": "COUNT(DISTINCT x)",
     "anyvalue": "put the column into GROUP BY",
@@ -24,7 +31,7 @@ _INSTEAD = {
 }
 
 
-def measure(node: exp.Expression, scope: Scope, source: Relation, releasing: bool, reading: Reading) -> Measure:
+def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, reading: Reading) -> Measure:
     """Read one aggregate call over the rows of a source; `releasing` where its groups hold many people's rows."""
     names = RowNames(scope)
     call, test = node, None
@@ -37,57 +44,59 @@ def measure(node: exp.Expression, scope: Scope, source: Relation, releasing: boo
         raise refusal(Code.AGG, f"The aggregate {(name or node.key).upper()} is not in the dialect.", hint, node)
     only(call, "this", "expression", "big_int", code=Code.AGG)
     name, arguments = _arguments(name, call, names)
-    name, arguments, test = _conditional(name, arguments, test)
+    name, arguments, test = _conditional(name, arguments, test, node)
     aggregate = AGGREGATES[name]
     _check_arguments(aggregate, arguments, node)
     if releasing and isinstance(source, PerPerson):
         _check_release(aggregate, arguments, source, node)
-    return Measure(name, arguments, test, _field(aggregate, arguments, source, reading))
+    return Measure(name, arguments, test, _field(aggregate, arguments, test, source, reading))
 
 
-def _arguments(name: str, call: exp.Expression, names: RowNames) -> tuple[str, tuple[Expr, ...]]:
+def _arguments(name: str, call: exp.Expr, names: RowNames) -> tuple[str, tuple[Expr, ...]]:
     inner = call.this
     if isinstance(inner, exp.Star) and name == "count":
+        only(inner, code=Code.AGG)
         return "count_star", ()
     if isinstance(inner, exp.Distinct):
         only(inner, "expressions", code=Code.AGG)
+        if name in {"min", "max", "bool_and", "bool_or"} and len(inner.expressions) == 1:
+            return name, (scalar(inner.expressions[0], names),)  # repeats change nothing
         if name != "count" or len(inner.expressions) != 1:
             raise refusal(Code.AGG, "DISTINCT is only allowed in COUNT of one thing.", "COUNT(DISTINCT x)", call)
         return "count_distinct", (_value(inner.expressions[0], names),)
     parts = [part for part in (call.args.get("this"), call.args.get("expression")) if part is not None]
-    return name, tuple(_value(part, names) for part in parts)
+    return name, tuple(_value(part, names) if name == "count" else scalar(part, names) for part in parts)
 
 
-def _value(node: exp.Expression, names: RowNames) -> Expr:
-    """Type an argument; CASE WHEN .. THEN person END is how analysts count the persons for whom something holds."""
+def _value(node: exp.Expr, names: RowNames) -> Expr:
+    """Type what is counted; CASE WHEN .. THEN person END is how analysts count the persons for whom something holds."""
     if isinstance(node, exp.Case) and node.args.get("this") is None and node.args.get("default") is None:
         branches = node.args["ifs"]
         if len(branches) == 1 and isinstance(branches[0].args["true"], exp.Column):
             value = scalar(branches[0].args["true"], names)
-            if isinstance(value, Ref) and value.field.is_person:
+            if is_person(value):
                 return Case(((condition(branches[0].this, names), value),), Literal(None, SqlType.NULL), value.type)
     return scalar(node, names)
 
 
 def _conditional(
-    name: str, arguments: tuple[Expr, ...], test: Expr | None
+    name: str, arguments: tuple[Expr, ...], test: Expr | None, node: exp.Expr
 ) -> tuple[str, tuple[Expr, ...], Expr | None]:
     """Write COUNT_IF(x) and COUNT(CASE WHEN x THEN person END) as a plain count with a FILTER."""
     if name == "count_if" and arguments and arguments[0].type is SqlType.BOOLEAN:
-        return "count_star", (), _both(test, arguments[0])
-    if name not in {"count", "count_distinct"} or not arguments or not isinstance(arguments[0], Case):
+        return "count_star", (), _both(test, arguments[0], node)
+    counted = arguments[0] if name in {"count", "count_distinct"} and arguments else None
+    if not isinstance(counted, Case) or not is_person(counted):
         return name, arguments, test
-    when, value = arguments[0].branches[0]
-    if not (isinstance(value, Ref) and value.field.is_person):
-        return name, arguments, test
-    return name, (value,), _both(test, when)
+    when, value = counted.branches[0]
+    return name, (value,), _both(test, when, node)
 
 
-def _both(test: Expr | None, other: Expr) -> Expr:
-    return other if test is None else Call("and#0", (test, other), SqlType.BOOLEAN)
+def _both(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
+    return other if test is None else apply("and", [test, other], node)
 
 
-def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expression) -> None:
+def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
     name = aggregate.name.partition("_star")[0].upper()
     if len(arguments) != aggregate.arguments:
         raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
@@ -95,18 +104,15 @@ def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: ex
         raise refusal(Code.AGG, f"{name} takes numbers.", f"{name}(CASE WHEN x THEN 1 ELSE 0 END)", node)
     if aggregate.name in {"count_if", "bool_and", "bool_or"} and arguments[0].type is not SqlType.BOOLEAN:
         raise refusal(Code.AGG, f"{name} takes a condition.", f"{name}(x > 0)", node)
-    persons = [v for a in arguments for v in _values(a) if isinstance(v, Ref) and v.field.is_person]
-    if persons and (aggregate.name not in {"count", "count_distinct"} or isinstance(arguments[0], Case)):
-        hint = f"COUNT(DISTINCT {persons[0].field.name or 'person'})"
-        raise refusal(Code.PERSON_KEY, "The person key can only be counted.", hint, node)
+    if aggregate.name in _KEEPS_ARGUMENT and any(argument.type in _LISTS for argument in arguments):
+        raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
+    persons = [a for a in arguments if is_person(a)]
+    if persons and aggregate.name not in {"count", "count_distinct"}:
+        shown = next((a.field.name for a in persons if isinstance(a, Ref)), None) or "person"
+        raise refusal(Code.PERSON_KEY, "The person key can only be counted.", f"COUNT(DISTINCT {shown})", node)
 
 
-def _values(argument: Expr) -> tuple[Expr, ...]:
-    """List what an argument may be: itself, or the values of its branches."""
-    return tuple(value for _, value in argument.branches) if isinstance(argument, Case) else (argument,)
-
-
-def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expression) -> None:
+def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
     name = aggregate.name.upper()
     if not aggregate.at_boundary:
         raise refusal(
@@ -115,7 +121,7 @@ def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: Pe
             f"{name} per person in a subquery that groups by {source.person.name or 'the person'}",
             node,
         )
-    if aggregate.name == "count_distinct" and not (isinstance(arguments[0], Ref) and arguments[0].field.is_person):
+    if aggregate.name == "count_distinct" and not is_person(arguments[0]):
         hint = f"COUNT(DISTINCT {source.person.name or 'person'})"
         raise refusal(Code.AGG, "COUNT(DISTINCT) of anything but the person is not built yet.", hint, node)
     if aggregate.name in {"sum", "avg"} and not known(range_of(arguments[0])):
@@ -127,14 +133,28 @@ def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: Pe
         )
 
 
-def _field(aggregate: Aggregate, arguments: tuple[Expr, ...], source: Relation, reading: Reading) -> Field:
+def _field(
+    aggregate: Aggregate, arguments: tuple[Expr, ...], test: Expr | None, source: Relation, reading: Reading
+) -> Field:
     first = arguments[0].field if arguments and isinstance(arguments[0], Ref) else None
     kept = first if aggregate.name in _KEEPS_ARGUMENT else None
-    rows = source.max_rows if isinstance(source, PerPerson) else 1
     kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)
-    return Field(
-        reading.fresh(), None, kind, nullable=not aggregate.name.startswith("count"),
-        bounds=measure_bounds(aggregate, arguments, rows) if isinstance(source, PerPerson) else None,
-        domain=kept.domain if kept else None, public=kept.public if kept else None,
-        origin=first.origin if first else None, time_zone=kept.time_zone if kept else None,
+    certain = aggregate.name in _KEEPS_ARGUMENT and isinstance(source, PerPerson) and test is None
+    text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
+    made = Field(
+        reading.fresh(), text, kind,
+        nullable=aggregate.name not in _COUNTS and not (certain and not any(nullable(a) for a in arguments)),
+        bounds=measure_bounds(aggregate, arguments, source.max_rows) if isinstance(source, PerPerson) else None,
+        domain=kept.domain if kept else None, time_zone=kept.time_zone if kept else None,
+        origin=first.origin if first and (kept or aggregate.name == "avg") else None,
     )  # fmt: skip
+    return _with_list(made, kept) if kept is not None and kept.public is not None else made
+
+
+def _with_list(made: Field, kept: Field) -> Field:
+    """Give one person's MIN of a public column the list of that column alone: other fields may be of other rows."""
+    assert kept.public is not None  # noqa: S101  the caller asks
+    alone = Field(made.id, None, made.type, kept.nullable)
+    projected = Public(Project(kept.public, ((alone, Ref(kept)),)), (*kept.public.fields, alone))
+    listed = Public(Distinct(projected, (alone,)), (alone,))
+    return replace(made, public=with_null_row(listed) if made.nullable else listed)

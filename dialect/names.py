@@ -31,7 +31,7 @@ class Scope:
                 shown += [c for c in columns if table is not None or c[0] not in self.merged or c[0] not in seen]
         return shown
 
-    def find(self, name: str, table: str | None, node: exp.Expression) -> Field:
+    def find(self, name: str, table: str | None, node: exp.Expr) -> Field:
         """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN."""
         if table is not None and table not in {alias for alias, _ in self.tables}:
             raise refusal(Code.TABLE, f"There is no table {table[:40]} in this FROM.", self._aliases(), node)
@@ -65,7 +65,7 @@ class RowNames:
             return self.aliases[name]
         return Ref(self.scope.find(name, table, node))
 
-    def special(self, node: exp.Expression) -> Expr | None:
+    def special(self, node: exp.Expr) -> Expr | None:
         """Refuse what does not belong to a row."""
         refuse_rowless(node)
         if aggregate_name(node) is not None:
@@ -75,12 +75,14 @@ class RowNames:
 
 def column_name(node: exp.Column) -> tuple[str, str | None]:
     """Read a column's lower-case name and table; refuses longer paths."""
-    if node.args.get("db") or node.args.get("catalog") or not isinstance(node.this, exp.Identifier):
+    if node.args.get("db") or node.args.get("catalog"):
+        raise refusal(Code.FUNC, "Columns have no parts of their own.", "write column or table.column", node)
+    if not isinstance(node.this, exp.Identifier):
         raise refusal(Code.COLUMN, "A column is written column or table.column.", "leave out the rest", node)
     return node.name.lower(), node.table.lower() or None
 
 
-def refuse_rowless(node: exp.Expression) -> None:
+def refuse_rowless(node: exp.Expr) -> None:
     """Refuse windows, subqueries and rows where an expression stands."""
     if isinstance(node, exp.Window):
         raise refusal(
@@ -94,7 +96,7 @@ def refuse_rowless(node: exp.Expression) -> None:
         raise refusal(Code.ROWS, "* can't stand here.", "name the columns", node)
 
 
-def aggregate_name(node: exp.Expression) -> str | None:
+def aggregate_name(node: exp.Expr) -> str | None:
     """Name the aggregate that a node is, allowed or not; None if it is not one."""
     inner = node.this if isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup) else node
     if type(inner) in NODES:
@@ -106,7 +108,7 @@ def aggregate_name(node: exp.Expression) -> str | None:
     return None
 
 
-def has_aggregate(node: exp.Expression) -> bool:
+def has_aggregate(node: exp.Expr) -> bool:
     """Tell whether an aggregate stands anywhere in an expression, not counting subqueries and windows."""
     if isinstance(node, exp.Subquery | exp.Select | exp.Window):
         return False

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import sqlglot
-from sqlglot import exp, tokens
+from sqlglot import exp
+from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Code, Refusal, Span
 
 MAX_CHARACTERS = 10_000
+MAX_TOKENS = 4_000
 MAX_NESTING = 40
 MAX_DEPTH = 120
 MAX_NODES = 2_000
 MAX_JOINS = 20
 MAX_AGGREGATES = 50
 
-_OPENERS = {"(", "[", "{"}
-_CLOSERS = {")", "]", "}"}
-_PREFIXES = {"NOT", "DASH", "PLUS", "TILDE", "CASE"}
+_OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
+_CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+_PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.INTERVAL}
+_BEGINNINGS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
 _SHORTER = "split the question into several statements"
 
 
 def parse(sql: str) -> exp.Query:
     """Parse exactly one query; raises Refusal with E_COMPLEX, E_STMT or E_PARSE, and nothing else."""
-    if len(sql) > MAX_CHARACTERS:
-        raise Refusal(Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", _SHORTER)
+    _check_text(sql)
     words = _tokens(sql)
     _check_tokens(words)
     tree = _tree(sql)
@@ -33,7 +36,7 @@ def parse(sql: str) -> exp.Query:
     return tree
 
 
-def span_of(node: exp.Expression) -> Span | None:
+def span_of(node: exp.Expr) -> Span | None:
     """Find the stretch of the analyst's text that a node and its parts come from."""
     ends = [(part.meta["start"], part.meta["end"] + 1) for part in node.walk() if "start" in part.meta]
     if not ends:
@@ -41,50 +44,57 @@ def span_of(node: exp.Expression) -> Span | None:
     return Span(min(start for start, _ in ends), max(end for _, end in ends))
 
 
-def _tokens(sql: str) -> list[tokens.Token]:
-    if "\x00" in sql:
-        raise Refusal(Code.PARSE, "The text holds a NUL character.", "remove it")
+def _check_text(sql: str) -> None:
+    if len(sql) > MAX_CHARACTERS:
+        raise Refusal(Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", _SHORTER)
+    if not sql.strip():
+        raise Refusal(Code.PARSE, "There is no question here.", "SELECT COUNT(*) FROM ...")
+    lone = next((place for place, char in enumerate(sql) if char == "\x00" or "\ud800" <= char <= "\udfff"), None)
+    if lone is not None:
+        raise Refusal(Code.PARSE, "This character can't stand in SQL.", "remove it", Span(lone, lone + 1))
+
+
+def _tokens(sql: str) -> list[Token]:
     try:
         return sqlglot.tokenize(sql, read="duckdb")
-    except sqlglot.errors.SqlglotError:
+    except SqlglotError:
         raise Refusal(Code.PARSE, "The text breaks off inside a quotation or comment.", "close every quote") from None
 
 
-def _check_tokens(words: list[tokens.Token]) -> None:
+def _check_tokens(words: list[Token]) -> None:
     if not words:
-        raise Refusal(Code.PARSE, "There is no question here.", "SELECT COUNT(*) FROM ...")
+        raise Refusal(Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ...")
     _check_statement(words)
-    nesting = prefixes = 0
+    if len(words) > MAX_TOKENS:
+        raise Refusal(Code.COMPLEX, f"The question has more than {MAX_TOKENS:,} words.", _SHORTER)
+    brackets = cases = prefixes = 0
     for word in words:
-        nesting += (word.text in _OPENERS) - (word.text in _CLOSERS)
-        prefixes = prefixes + 1 if word.token_type.name in _PREFIXES else 0
-        if nesting > MAX_NESTING or prefixes > MAX_NESTING:
-            raise Refusal(
-                Code.COMPLEX,
-                f"More than {MAX_NESTING} levels are nested here.",
-                _SHORTER,
-                Span(word.start, word.end + 1),
-            )
+        brackets += (word.token_type in _OPENERS) - (word.token_type in _CLOSERS)
+        cases += (word.token_type is TokenType.CASE) - (word.token_type is TokenType.END)
+        prefixes = prefixes + 1 if word.token_type in _PREFIXES else 0
+        if max(brackets, cases, prefixes) > MAX_NESTING:
+            why = f"More than {MAX_NESTING} levels are nested here."
+            raise Refusal(Code.COMPLEX, why, _SHORTER, _at(word))
 
 
-def _check_statement(words: list[tokens.Token]) -> None:
-    semicolons = [i for i, word in enumerate(words) if word.token_type.name == "SEMICOLON"]
-    if any(i < len(words) - 1 for i in semicolons):
-        after = words[semicolons[0] + 1]
+def _check_statement(words: list[Token]) -> None:
+    ends = [i for i, word in enumerate(words) if word.token_type is TokenType.SEMICOLON]
+    if any(i < len(words) - 1 for i in ends):
+        after = words[ends[0] + 1]
         raise Refusal(Code.STMT, "Only one statement at a time is answered.", "send them one by one", _at(after))
-    first = next((word for word in words if word.text != "("), words[0])
-    if first.token_type.name not in {"SELECT", "WITH", "FROM", "VALUES"}:
+    first = next((word for word in words if word.token_type is not TokenType.L_PAREN), words[0])
+    if first.token_type not in _BEGINNINGS:
         raise Refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", _at(first))
 
 
-def _at(word: tokens.Token) -> Span:
+def _at(word: Token) -> Span:
     return Span(word.start, word.end + 1)
 
 
 def _tree(sql: str) -> exp.Query:
     try:
         tree = sqlglot.parse_one(sql, read="duckdb")
-    except sqlglot.errors.ParseError as error:
+    except ParseError as error:
         raise _unreadable(error, sql) from None
     except RecursionError:
         raise Refusal(Code.COMPLEX, "The question is nested too deeply.", _SHORTER) from None
@@ -95,33 +105,34 @@ def _tree(sql: str) -> exp.Query:
     return tree
 
 
-def _unreadable(error: sqlglot.errors.ParseError, sql: str) -> Refusal:
-    span = None
-    if error.errors and error.errors[0].get("start_context") is not None:
-        start = sql.find(error.errors[0]["start_context"] + (error.errors[0].get("highlight") or ""))
-        start += len(error.errors[0]["start_context"]) if start >= 0 else len(sql) + 1
-        span = Span(start, min(len(sql), start + max(1, len(error.errors[0].get("highlight") or ""))))
-    return Refusal(Code.PARSE, "The SQL can't be read from here on.", "check the words around the caret", span)
+def _unreadable(error: ParseError, sql: str) -> Refusal:
+    why, hint = "The SQL can't be read from here on.", "check the words around the caret"
+    found = error.errors[0] if error.errors else {}
+    before, word = found.get("start_context"), found.get("highlight") or ""
+    if before is None:
+        return Refusal(Code.PARSE, "The SQL can't be read.", "check brackets, commas and the order of the clauses")
+    start = sql.find(before + word)
+    start = min(start + len(before) if start >= 0 else len(sql), len(sql) - 1)
+    return Refusal(Code.PARSE, why, hint, Span(start, min(len(sql), start + max(1, len(word)))))
 
 
-def _check_size(tree: exp.Expression) -> None:
-    nodes = joins = aggregates = 0
-    for node, depth in _with_depth(tree):
-        nodes += 1
+def _check_size(tree: exp.Expr) -> None:
+    joins = aggregates = 0
+    for nodes, (node, depth) in enumerate(_with_depth(tree), 1):
         joins += isinstance(node, exp.Join)
         aggregates += isinstance(node, exp.AggFunc)
         if depth > MAX_DEPTH:
             raise Refusal(Code.COMPLEX, f"An expression is more than {MAX_DEPTH} steps deep.", _SHORTER, span_of(node))
-    for count, most, what in (
-        (nodes, MAX_NODES, "parts"),
-        (joins, MAX_JOINS, "joins"),
-        (aggregates, MAX_AGGREGATES, "aggregates"),
-    ):
-        if count > most:
-            raise Refusal(Code.COMPLEX, f"The question has more than {most:,} {what}.", _SHORTER)
+        for count, most, what in (
+            (nodes, MAX_NODES, "parts"),
+            (joins, MAX_JOINS, "joins"),
+            (aggregates, MAX_AGGREGATES, "aggregates"),
+        ):
+            if count > most:
+                raise Refusal(Code.COMPLEX, f"The question has more than {most:,} {what}.", _SHORTER)
 
 
-def _with_depth(tree: exp.Expression) -> Iterable[tuple[exp.Expression, int]]:
+def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:
     waiting = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from dialect import rules
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import SqlType
 from dialect.domains import key_set
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
+from dialect.inference import fixed_by_person
 from dialect.kinds import Selected
 from dialect.private_plan import Key, KeySet, Output, PrivatePlan, Question, ReleaseColumns, Shown, VectorKind
 from dialect.reading import Reading
@@ -29,10 +29,12 @@ from dialect.relations import (
     Sort,
     tables_of,
 )
+from dialect.rules import compute
 from dialect.vectors import Vectors
+from dialect.weights import check_weight
 
-
-_TOO_FINE = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL, SqlType.DOUBLE)
+_FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
+_LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 
 @dataclass
@@ -52,6 +54,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
         )
     planning = _Planning(reading)
     outer = _split(selected.relation, planning)
+    check_weight(outer)
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
     columns = tuple(Shown(name, f) for name, f in _unique(selected.columns))
     return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns)
@@ -94,7 +97,10 @@ def _with_raw(relation: Relation, *parts: Relation) -> Relation:
 
 
 def _release(relation: Relation, boundary: Boundary, planning: _Planning) -> Released:
-    made, outputs = private_plan(boundary, planning.reading)
+    try:
+        made, outputs = private_plan(boundary, planning.reading)
+    except Refusal as refused:
+        raise replace(refused, span=refused.span or boundary.span) from None
     index = next((i for i, known in enumerate(planning.plans) if known.canonical == made.canonical), None)
     if index is None:
         index = len(planning.plans)
@@ -110,7 +116,7 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     """Plan one release: its keys and vectors in canonical order, and how its numbers come from the vectors."""
     asked = [argument for measure in boundary.measures for argument in measure.arguments]
     asked += [measure.condition for measure in boundary.measures if measure.condition is not None]
-    source, fields = rules.compute(boundary.source, asked, reading)
+    source, fields = compute(boundary.source, asked, reading)
     assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
     canon = Canon()
     structure = canon.relation(source)
@@ -122,18 +128,19 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     outputs = [Output(measure.field, collected.formula(measure)) for measure in boundary.measures]
     if listed is None or not outputs:
         collected.add(VectorKind.PERSONS, None, None)
+    check_weight(source, *((listed.relation,) if listed is not None else ()))
     vectors, outputs_in_order = collected.in_order(outputs)
     made = PrivatePlan(
         dataset=source.dataset,
         source=source,
         keys=tuple(_key(f, listed) for f in keys),
         key_set=listed,
-        one_group_per_person=all(f.of_person for f in keys),
+        one_group_per_person=all(fixed_by_person(f) for f in keys),
         one_row_per_person=source.one_row_per_person,
         vectors=vectors,
         tables=tuple(sorted(name for name in tables_of(source) if _is_private(name, reading))),
         canonical=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
-        f" vectors {'; '.join(sorted(collected.texts))}",
+        f" {'thresholded' if listed is None else 'listed'} vectors {'; '.join(sorted(collected.texts))}",
     )
     return made, outputs_in_order
 
@@ -141,11 +148,15 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
 def _check_private_keys(keys: Sequence[Field]) -> None:
     """Refuse private keys that are different for almost every row: none would reach a threshold."""
     for key in keys:
-        if key.type in _TOO_FINE:
-            text = plain_text(expand(Ref(key)))
-            cure = f"date_trunc('hour', {text}) with WHERE {text} >= TIMESTAMP '...' AND {text} < TIMESTAMP '...'"
-            hint = cure if key.type is not SqlType.DOUBLE else f"floor({text} / 10) with WHERE {text} BETWEEN 0 AND 100"
-            raise Refusal(Code.KEY, f"{text} has a value of its own in almost every row.", hint)
+        text = plain_text(expand(Ref(key)))
+        why = f"{text} has a value of its own in almost every row."
+        if key.type in _FINE_TIMES:
+            ends = f"WHERE {text} >= TIMESTAMP '...' AND {text} < TIMESTAMP '...'"
+            raise Refusal(Code.KEY, why, f"date_trunc('hour', {text}) with {ends}")
+        if key.type is SqlType.DOUBLE:
+            raise Refusal(Code.KEY, why, f"floor({text} / 10) with WHERE {text} BETWEEN 0 AND 100")
+        if key.type in _LISTS:
+            raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
 
 
 def _is_private(name: str, reading: Reading) -> bool:

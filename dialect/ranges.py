@@ -68,6 +68,14 @@ def divide(a: Bounds, b: Bounds) -> Bounds:
     return _span([x / y for x in (a.lower, a.upper) for y in (b.lower, b.upper)])
 
 
+def divide_integers(a: Bounds, b: Bounds) -> Bounds:
+    """Range of an integer division of integers: whatever divides, if not 0, is at least 1, and makes nothing larger."""
+    if not b.lower <= 0 <= b.upper:
+        return floor_divide(a, b)
+    largest = max(abs(a.lower), abs(a.upper))
+    return Bounds(-largest, largest)
+
+
 def floor_divide(a: Bounds, b: Bounds) -> Bounds:
     """Range of an integer division, which moves a quotient by less than one."""
     return widened(divide(a, b))
@@ -116,6 +124,18 @@ def same(a: Bounds, *_: Bounds) -> Bounds:
 def widened(a: Bounds, *_: Bounds) -> Bounds:
     """Range of the first argument, one further at each end."""
     return Bounds(a.lower - 1, a.upper + 1)
+
+
+def rounded(a: Bounds, digits: Bounds) -> Bounds:
+    """Range after rounding to digits, which moves a value by at most one unit of the last digit kept."""
+    step = 10.0 ** min(max(-digits.lower, 0.0), 300.0)
+    return Bounds(a.lower - step, a.upper + step)
+
+
+def single_precision(a: Bounds) -> Bounds:
+    """Range after rounding to single precision, which moves a value by at most a part in 2^23."""
+    slack = 2.0**-23
+    return Bounds(a.lower - abs(a.lower) * slack - 2.0**-140, a.upper + abs(a.upper) * slack + 2.0**-140)
 
 
 def least(ranges: Sequence[Bounds], certain: Sequence[bool]) -> Bounds:

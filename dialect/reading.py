@@ -31,12 +31,12 @@ class Reading:
         return f"c{number}"
 
 
-def refusal(code: Code, why: str, hint: str, node: exp.Expression | None = None) -> Refusal:
+def refusal(code: Code, why: str, hint: str, node: exp.Expr | None = None) -> Refusal:
     """Make a refusal that points at a node."""
     return Refusal(code, why, hint, None if node is None else span_of(node))
 
 
-def only(node: exp.Expression, *allowed: str, code: Code = Code.STMT) -> None:
+def only(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
     """Refuse a node that carries any part not named here: an allow-list of arguments, not only of classes."""
     for name, value in node.args.items():
         if value and name not in allowed:

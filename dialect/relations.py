@@ -7,7 +7,7 @@
 | Released  | came out of a release; anything may be done with it                          |
 
 A relation is an operator (how its rows are made) under one of the three kinds. Operators are made in
-`dialect.rules` only, where each rule is proved.
+`dialect.rules`, `joins`, `grouping` and `scans` only, where each rule is proved.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 
 from dialect.catalog import Table
+from dialect.errors import Span
 from dialect.expressions import Expr, Field, Literal
 
 
@@ -41,7 +42,7 @@ class Series:
 
     lower: Literal
     upper: Literal
-    step: str  # "1", or a unit: "day", "hour", ...
+    step: str  # "1" of integers, else an amount and a unit: "1 day", "15 minute"
     field: Field
 
 
@@ -97,6 +98,7 @@ class Boundary:
     source: PerPerson
     keys: tuple[Field, ...]
     measures: tuple[Measure, ...]
+    span: Span | None = field(default=None, compare=False)  # where the question asks for it
 
 
 @dataclass(frozen=True)
@@ -173,11 +175,10 @@ class Public(Relation):
 class PerPerson(Relation):
     """Every row belongs to exactly one person, named by the field `person`."""
 
-    person: Field = field(kw_only=True)
+    person: Field = field(kw_only=True)  # never NULL
     dataset: str = field(kw_only=True)
     one_row_per_person: bool = field(kw_only=True, default=False)
     max_rows: int = field(kw_only=True, default=1)  # R of the tables below
-    kept_public: tuple[Field, ...] = field(kw_only=True, default=())  # left side of Public LEFT JOIN PerPerson
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,9 @@ answer    one row per public key, zeros included, in public order
 
 from __future__ import annotations
 
-import sys
-
 from dialect.catalog import SqlType
-from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Literal
+from dialect.partials import capped, clamped, is_unit, part
 from dialect.private_plan import (
     Admission,
     BoundedSql,
@@ -25,12 +23,10 @@ from dialect.private_plan import (
     Target,
     Vector,
     VectorBound,
-    VectorKind,
 )
-from dialect.write_expr import MAX_TEXT, name, quote
+from dialect.write_expr import name, quote
 from dialect.write_rows import write_rows
 
-LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
 LARGEST_SUM = 2**63 - 1
 SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm
 SALT = 7046029254386353131  # spreads the order of groups over persons; needs no secrecy
@@ -51,10 +47,7 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
         parts.append(("factors", False, _factors(plan, bounds, admission)))
     parts.append(("sums", False, _sums(plan, bounds, admission, scaled)))
     ctes = ",\n".join(f"{cte} AS {'MATERIALIZED ' if kept else ''}({text})" for cte, kept, text in parts)
-    text = f"WITH {ctes}\n{_answer(plan, bounds)}"
-    if len(text) > MAX_TEXT:
-        raise Refusal(Code.COMPLEX, "The question becomes too long when it is made safe.", "ask for less at once")
-    return BoundedSql(text, len(plan.keys), len(plan.vectors))
+    return BoundedSql(f"WITH {ctes}\n{_answer(plan, bounds)}", len(plan.keys), len(plan.vectors))
 
 
 def _source(plan: PrivatePlan, target: Target) -> str:
@@ -78,83 +71,15 @@ def _partials(plan: PrivatePlan, bounds: Bounding) -> str:
     read = "any_value({})" if plan.one_group_per_person else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
     by = "1" if plan.one_group_per_person else ", ".join(str(position + 1) for position in range(len(plan.keys) + 1))
-    pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if not _is_unit(v)]
-    totals = "".join(f", {_part(vector, bound)} AS v{i}" for i, vector, bound in pairs)
+    pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if not is_unit(v)]
+    totals = "".join(f", {part(vector, bound)} AS v{i}" for i, vector, bound in pairs)
     text = f"SELECT {plan.source.person.id} AS person{keys}{totals} FROM source GROUP BY {by}"
-    capped = "".join(f", {_capped(f'v{i}', vector, bound)}" for i, vector, bound in pairs)
-    text = f"SELECT person{_key_columns(plan)}{capped} FROM ({text}) AS p"
+    bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in pairs)
+    text = f"SELECT person{_key_columns(plan)}{bounded} FROM ({text}) AS p"
     if plan.key_set is None or plan.key_set.closed or not plan.keys:
         return text
     same = " AND ".join(_same_key("p", i, f) for i, f in enumerate(plan.key_set.keys))
     return f"{text} SEMI JOIN keys ON {same}"
-
-
-def _is_unit(vector: Vector) -> bool:
-    """Tell whether a vector is 1 in every group of a person: it needs no column of its own."""
-    return vector.kind is VectorKind.PERSONS and vector.condition is None and vector.value is None
-
-
-def _part(vector: Vector, bound: VectorBound) -> str:
-    """Write one person's exact number in one group, in grains."""
-    where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
-    value = None if vector.value is None else vector.value.id
-    if vector.kind is VectorKind.PERSONS:
-        return f"CASE WHEN count({value or '*'}){where} > 0 THEN CAST(1 AS BIGINT) END"
-    if vector.kind is VectorKind.ROWS:
-        return f"count({value or '*'}){where}"
-    if vector.kind is VectorKind.VALID:
-        double = vector.value is not None and vector.value.type is SqlType.DOUBLE
-        counted = f"CASE WHEN isfinite({value}) THEN 1 END" if double else str(value)
-        return f"count({counted}){where}"
-    return f"sum({_grains(vector, bound)}){where}"
-
-
-def _grains(vector: Vector, bound: VectorBound) -> str:
-    """Write one row's value: clamped outside the expression, less the centre, in whole grains.
-
-    Comparisons alone leave out NULL, NaN and infinities: NaN sorts above every number, and no end is infinite.
-    """
-    assert vector.value is not None  # noqa: S101  sums have a value
-    value, step = vector.value.id, 2.0**bound.value_bits
-    low, high = (round((end - vector.centre) * step) for end in (vector.lower, vector.upper))
-    if vector.value.type is not SqlType.DOUBLE and bound.value_bits <= 0:
-        return _whole_grains(vector, value, bound)
-    lower_end, upper_end, most = (_double(end) for end in (vector.lower, vector.upper, sys.float_info.max))
-    centred = f"({value} - {_double(vector.centre)})" if vector.centre else value
-    exact = f"CAST({centred} * {_double(step)} AS BIGINT)"
-    above = f"WHEN {value} BETWEEN {upper_end} AND {most} THEN {high}"
-    below = f"WHEN {value} BETWEEN -{most} AND {lower_end} THEN {low}"
-    return f"CASE WHEN {value} BETWEEN {lower_end} AND {upper_end} THEN {exact} {above} {below} END"
-
-
-def _whole_grains(vector: Vector, value: str, bound: VectorBound) -> str:
-    """Write one integer's grains by integer arithmetic; division cuts towards zero and keeps every bound."""
-    lower, upper, centre = int(vector.lower), int(vector.upper), int(vector.centre)
-    divisor = 2**-bound.value_bits
-    low, high = (int((end - centre) / divisor) for end in (lower, upper))
-    exact = f"TRY_CAST({value} AS BIGINT)" + (f" - {centre}" if centre else "")
-    exact = f"({exact}) // {divisor}" if divisor > 1 else exact
-    ends = f"WHEN {value} > {upper} THEN {high} WHEN {value} < {lower} THEN {low}"
-    return f"CASE WHEN {value} BETWEEN {lower} AND {upper} THEN {exact} {ends} END"
-
-
-def _double(value: float) -> str:
-    return quote(Literal(value, SqlType.DOUBLE))
-
-
-def _capped(part: str, vector: Vector, bound: VectorBound) -> str:
-    """Keep a person's number so small that its square fits 64 bits; where nothing is squared, 63 bits do."""
-    if vector.kind is VectorKind.PERSONS:
-        return part  # 1 or NULL
-    largest = LARGEST_PART if bound.rule is not Rule.WITHIN else LARGEST_SUM
-    if vector.kind in (VectorKind.ROWS, VectorKind.VALID):
-        return f"least({part}, {largest}) AS {part}"
-    # greatest and least leave NULL out, and a person without a value must stay NULL
-    return f"CAST({_clamped(part, largest)} AS BIGINT) AS {part}"
-
-
-def _clamped(part: str, largest: int) -> str:
-    return f"CASE WHEN {part} > {largest} THEN {largest} WHEN {part} < -{largest} THEN -{largest} ELSE {part} END"
 
 
 def _admitted(admission: Admission, target: Target) -> str:
@@ -203,7 +128,7 @@ def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, list[i
 
 def _ratio(i: int, vector: Vector, bound: VectorBound) -> str:
     """Write C / norm where the exact sum of squares exceeds C^2, else NULL."""
-    squares = "count(*)" if _is_unit(vector) else f"sum(v{i} * v{i})"
+    squares = "count(*)" if is_unit(vector) else f"sum(v{i} * v{i})"
     return (
         f"CASE WHEN {squares} > {bound.norm_grains**2}"
         f" THEN CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) END"
@@ -226,14 +151,14 @@ def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scal
 def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
     """Write one person's bounded number in one group, in released grains."""
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
-    part = "1" if _is_unit(plan.vectors[i]) else f"v{i}"
+    own = "1" if is_unit(plan.vectors[i]) else f"v{i}"
     if bound.rule is Rule.CLAMP:
-        return _clamped(part, bound.norm_grains)
-    whole = part if step == 1 else str(step) if part == "1" else f"{part} * {step}"
+        return clamped(own, bound.norm_grains)
+    whole = own if step == 1 else str(step) if own == "1" else f"{own} * {step}"
     if bound.rule is not Rule.SCALE:
         return whole
     factor = f"f{plan.vectors[i].scale_group}"
-    shrunk = f"{factor} * {step}" if part == "1" else f"{part} * ({factor} * {step})"
+    shrunk = f"{factor} * {step}" if own == "1" else f"{own} * ({factor} * {step})"
     return f"CASE WHEN {factor} IS NULL THEN {whole} ELSE CAST(trunc({shrunk}) AS BIGINT) END"
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from dialect import rules
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
-from dialect.grouping import GroupNames, bare, close
+from dialect.grouping import GroupNames, close, releases
 from dialect.names import Column, RowNames, Scope, has_aggregate
 from dialect.reading import Reading, only, refusal
-from dialect.relations import OrderKey, PerPerson, Public, Relation, Sort
+from dialect.relations import OrderKey, PerPerson, Relation, Sort
 from dialect.scalars import Names, condition, scalar
 
-Item = tuple[str, exp.Expression | Field]  # what it is called; how it is written, or the field that * stands for
+Item = tuple[str, exp.Expr | Field]  # what it is called; how it is written, or the field that * stands for
 Shown = tuple[Relation, tuple[Column, ...]]
+_LONGEST_NAME = 60
+_MOST_ROWS = 10**9  # of LIMIT and OFFSET
 
 
 def select_items(tree: exp.Select, scope: Scope) -> list[Item]:
@@ -34,11 +37,11 @@ def select_items(tree: exp.Select, scope: Scope) -> list[Item]:
     return items
 
 
-def _is_star(node: exp.Expression) -> bool:
+def _is_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
 
 
-def _starred(node: exp.Expression, scope: Scope) -> list[Item]:
+def _starred(node: exp.Expr, scope: Scope) -> list[Item]:
     only(node.this if isinstance(node, exp.Column) else node, code=Code.ROWS)
     table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
     columns = scope.columns(table)
@@ -47,48 +50,66 @@ def _starred(node: exp.Expression, scope: Scope) -> list[Item]:
     return list(columns)
 
 
-def _default_name(node: exp.Expression) -> str:
+def _default_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Column):
         return node.name.lower()
     if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
         return "count_star()"
-    return node.sql("duckdb", comments=False)[:60].lower()
+    small = sum(1 for _ in zip(node.walk(), range(_LONGEST_NAME), strict=False)) < _LONGEST_NAME
+    return node.sql("duckdb", comments=False)[:_LONGEST_NAME].lower() if small else "expression"
 
 
 def is_grouped(tree: exp.Select, items: Sequence[Item]) -> bool:
     """Tell whether a SELECT aggregates."""
-    aggregated = any(isinstance(item, exp.Expression) and has_aggregate(item) for _, item in items)
+    aggregated = any(isinstance(item, exp.Expr) and has_aggregate(item) for _, item in items)
     return aggregated or bool(tree.args.get("group") or tree.args.get("having"))
 
 
-def rowwise(tree: exp.Select, items: Sequence[Item], source: Relation, scope: Scope, reading: Reading) -> Shown:
+@dataclass(frozen=True)
+class Place:
+    """Where a SELECT stands: what its FROM made, and whether its rows are the answer itself."""
+
+    source: Relation
+    scope: Scope
+    last: bool
+    reading: Reading
+
+
+def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Compute the items of a SELECT without groups."""
-    names = RowNames(scope)
+    names = RowNames(place.scope)
     exprs = [Ref(item) if isinstance(item, Field) else scalar(item, names) for _, item in items]
-    aliases = {name: expr for (name, _), expr in zip(items, exprs, strict=True)}
-    return _finish(tree, items, exprs, source, RowNames(scope, aliases), reading)
+    order = _order(tree, items, exprs, RowNames(place.scope, _aliases(items, exprs)))
+    return _finish(tree, items, exprs, place, order)
 
 
-def grouped(tree: exp.Select, items: Sequence[Item], source: Relation, scope: Scope, reading: Reading) -> Shown:
+def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Group a source, then compute the items of the SELECT over its groups."""
-    written = _keys(tree, items, scope)
-    source, keys = rules.compute(source, written, reading)
-    kept = isinstance(source, PerPerson) and any(f.is_person for f in keys)
-    pairs = list(zip(written, keys if kept else bare(tuple(keys)), strict=True))
-    names = GroupNames(scope, source, pairs, reading)
+    written = _keys(tree, items, place.scope)
+    source, keys = rules.compute(place.source, written, place.reading)
+    persons = isinstance(source, PerPerson) and not releases(source, keys)
+    pairs = list(zip(written, keys if persons else rules.bare(keys), strict=True))
+    names = GroupNames(place.scope, source, pairs, place.reading)
     exprs = [_group_item(item, names) for _, item in items]
-    names.aliases.update({name: expr for (name, _), expr in zip(items, exprs, strict=True)})
+    names.aliases.update(_aliases(items, exprs))
     having = tree.args.get("having")
     test = condition(having.this, names) if having else None
     order = _order(tree, items, exprs, names)
     relation = close(source, keys, names.measures, tree)
     if test is not None:
-        relation = rules.keep(relation, test, having)
-    return _finish(tree, items, exprs, relation, names, reading, order)
+        relation = rules.keep(relation, test)
+    return _finish(tree, items, exprs, replace(place, source=relation), order)
 
 
-def _group_item(item: exp.Expression | Field, names: GroupNames) -> Expr:
-    if isinstance(item, exp.Expression):
+def _aliases(items: Sequence[Item], exprs: Sequence[Expr]) -> dict[str, Expr]:
+    found: dict[str, Expr] = {}
+    for (name, _), expr in zip(items, exprs, strict=True):
+        found.setdefault(name, expr)
+    return found
+
+
+def _group_item(item: exp.Expr | Field, names: GroupNames) -> Expr:
+    if isinstance(item, exp.Expr):
         return scalar(item, names)
     held = next((f for expr, f in names.keys if isinstance(expr, Ref) and expr.field == item), None)
     if held is None:
@@ -108,13 +129,14 @@ def _keys(tree: exp.Select, items: Sequence[Item], scope: Scope) -> list[Expr]:
     return [_key(node, items, scope) for node in clause.expressions]
 
 
-def _key(node: exp.Expression, items: Sequence[Item], scope: Scope) -> Expr:
-    if isinstance(node, exp.Cube | exp.Rollup | exp.GroupingSets):
-        raise refusal(Code.KEY, f"{node.key.upper()} is not built yet.", "one GROUP BY per question", node)
-    found: exp.Expression | Field = node
+def _key(node: exp.Expr, items: Sequence[Item], scope: Scope) -> Expr:
+    if isinstance(node, exp.Cube | exp.Rollup | exp.GroupingSets | exp.Tuple):
+        what = "This list of keys" if isinstance(node, exp.Tuple) else node.key.upper()
+        raise refusal(Code.KEY, f"{what} is not built yet.", "GROUP BY a, b in one question each", node)
+    found: exp.Expr | Field = node
     if isinstance(node, exp.Literal) and not node.is_string:
         if not node.this.isdigit() or not 1 <= int(node.this) <= len(items):
-            raise refusal(Code.KEY, f"There is no column {node.this} in the select list.", "GROUP BY 1", node)
+            raise refusal(Code.KEY, f"There is no column {node.this[:20]} in the select list.", "GROUP BY 1", node)
         found = items[int(node.this) - 1][1]
     elif isinstance(node, exp.Column) and not node.table:
         name = node.name.lower()
@@ -128,20 +150,13 @@ def _key(node: exp.Expression, items: Sequence[Item], scope: Scope) -> Expr:
 
 
 def _finish(
-    tree: exp.Select,
-    items: Sequence[Item],
-    exprs: list[Expr],
-    source: Relation,
-    names: Names,
-    reading: Reading,
-    order: tuple[OrderKey, ...] | None = None,
+    tree: exp.Select, items: Sequence[Item], exprs: list[Expr], place: Place, order: tuple[OrderKey, ...]
 ) -> Shown:
-    order = _order(tree, items, exprs, names) if order is None else order
-    relation, fields = rules.compute(source, exprs, reading)
+    relation, fields = rules.compute(place.source, exprs, place.reading)
     columns = tuple((name, made) for (name, _), made in zip(items, fields, strict=True))
     if tree.args.get("distinct"):
         only(tree.args["distinct"], code=Code.ROWS)
-        relation = rules.distinct(relation, fields, tree)
+        relation = rules.distinct(relation, fields, place.last, tree)
         columns = tuple((name, next(f for f in relation.fields if f == made)) for name, made in columns)
         order = tuple(_over(key, exprs, fields, tree) for key in order)
     return _sliced(tree, relation, order), columns
@@ -163,22 +178,26 @@ def _order(tree: exp.Select, items: Sequence[Item], exprs: Sequence[Expr], names
     keys: list[OrderKey] = []
     for term in clause.expressions:
         only(term, "this", "desc", "nulls_first")
-        expr = _ordered_by(term.this, items, exprs, names)
-        keys.append(OrderKey(expr, bool(term.args.get("desc")), bool(term.args.get("nulls_first"))))
+        descending, nulls_first = bool(term.args.get("desc")), bool(term.args.get("nulls_first"))
+        found = exprs if _is_all(term.this) else [_order_term(term.this, items, exprs, names)]
+        keys += [OrderKey(expr, descending, nulls_first) for expr in found]
     return tuple(keys)
 
 
-def _ordered_by(node: exp.Expression, items: Sequence[Item], exprs: Sequence[Expr], names: Names) -> Expr:
-    """Read one term: a position, the name of a select item, which hides a column of that name, or an expression."""
+def _is_all(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Var) and node.name.upper() == "ALL"
+
+
+def _order_term(node: exp.Expr, items: Sequence[Item], exprs: Sequence[Expr], names: Names) -> Expr:
+    """Read one term: a position, the name of a shown column before all other columns, or an expression."""
     if isinstance(node, exp.Literal) and not node.is_string:
         if not node.this.isdigit() or not 1 <= int(node.this) <= len(exprs):
-            raise refusal(Code.COLUMN, f"There is no column {node.this} in the select list.", "ORDER BY 1", node)
+            raise refusal(Code.COLUMN, f"There is no column {node.this[:20]} in the select list.", "ORDER BY 1", node)
         return exprs[int(node.this) - 1]
     if isinstance(node, exp.Column) and not node.table:
-        shown = (expr for (name, _), expr in zip(items, exprs, strict=True) if name == node.name.lower())
-        found = next(shown, None)
-        if found is not None:
-            return found
+        shown = _aliases(items, exprs).get(node.name.lower())
+        if shown is not None:
+            return shown
     return scalar(node, names)
 
 
@@ -190,18 +209,17 @@ def _sliced(tree: exp.Select, relation: Relation, order: tuple[OrderKey, ...]) -
         if limit is None and not offset:
             return relation  # an order among rows that are aggregated later says nothing
         raise refusal(Code.SAMPLE, "Rows of people can't be cut by LIMIT.", "LIMIT behind an aggregate", tree)
-    if isinstance(relation, Public):
-        # a slice of a public table must be the same rows wherever it is read again: every column breaks ties
-        order += tuple(OrderKey(Ref(f), False, False) for f in relation.fields)
-    return type(relation)(Sort(relation, order, limit, offset or 0), relation.fields, relation.facts)
+    return replace(relation, operator=Sort(relation, order, limit, offset or 0))
 
 
 def _count(tree: exp.Select, clause: str) -> int | None:
     node = tree.args.get(clause)
     if node is None:
         return None
-    only(node, "expression")
-    value = node.expression
-    if not isinstance(value, exp.Literal) or value.is_string or not value.this.isdigit():
-        raise refusal(Code.PARAM, f"{clause.upper()} takes a whole number.", f"{clause.upper()} 10", node)
+    only(node, "expression", code=Code.PARAM)
+    value = node.args.get("expression")
+    whole = isinstance(value, exp.Literal) and not value.is_string and value.this.isascii() and value.this.isdigit()
+    if not whole or len(value.this) > 20 or int(value.this) > _MOST_ROWS:
+        why = f"{clause.upper()} takes a whole number of at most {_MOST_ROWS:,}."
+        raise refusal(Code.PARAM, why, f"{clause.upper()} 10", node)
     return int(value.this)

@@ -6,11 +6,12 @@ from sqlglot import exp
 
 from dialect.catalog import SqlType
 
-# node class -> (name in the allow-list, argument slots in order)
 _UNARY = ("this",)
 _BINARY = ("this", "expression")
+_MANY = ("this", "expressions")
 
-SPELLINGS: dict[type[exp.Expression], tuple[str, tuple[str, ...]]] = {
+# node class -> (name in the allow-list, argument slots in order)
+SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
     exp.And: ("and", _BINARY),
     exp.Or: ("or", _BINARY),
     exp.Not: ("not", _UNARY),
@@ -48,15 +49,15 @@ SPELLINGS: dict[type[exp.Expression], tuple[str, tuple[str, ...]]] = {
     exp.Radians: ("radians", _UNARY),
     exp.Degrees: ("degrees", _UNARY),
     exp.Pi: ("pi", ()),
-    exp.Least: ("least", ("this", "expressions")),
-    exp.Greatest: ("greatest", ("this", "expressions")),
-    exp.Coalesce: ("coalesce", ("this", "expressions")),
+    exp.Least: ("least", _MANY),
+    exp.Greatest: ("greatest", _MANY),
+    exp.Coalesce: ("coalesce", _MANY),
     exp.Nullif: ("nullif", _BINARY),
     exp.DPipe: ("||", _BINARY),
     exp.Concat: ("concat", ("expressions",)),
     exp.Lower: ("lower", _UNARY),
     exp.Upper: ("upper", _UNARY),
-    exp.Trim: ("trim", _UNARY),
+    exp.Trim: ("trim", _BINARY),
     exp.Length: ("length", _UNARY),
     exp.Substring: ("substr", ("this", "start", "length")),
     exp.Left: ("left", _BINARY),
@@ -68,7 +69,9 @@ SPELLINGS: dict[type[exp.Expression], tuple[str, tuple[str, ...]]] = {
     exp.Quarter: ("quarter", _UNARY),
     exp.Month: ("month", _UNARY),
     exp.Week: ("week", _UNARY),
+    exp.WeekOfYear: ("week", _UNARY),
     exp.Day: ("day", _UNARY),
+    exp.DayOfMonth: ("day", _UNARY),
     exp.DayOfYear: ("dayofyear", _UNARY),
     exp.DayOfWeek: ("dayofweek", _UNARY),
     exp.DayOfWeekIso: ("isodow", _UNARY),
@@ -80,26 +83,42 @@ SPELLINGS: dict[type[exp.Expression], tuple[str, tuple[str, ...]]] = {
     exp.TimeToUnix: ("epoch", _UNARY),
 }
 
-# parts that say nothing about the value in this dialect, set by the parser on its own
-SILENT = {
-    "ignore_nulls", "safe", "coalesce", "typed", "big_int", "_type", "date_part_boundary", "negate", "is_left_assoc",
-}  # fmt: skip
+# what the parser itself sets on a node, and what DuckDB means by the node anyway
+IMPLIED: dict[type[exp.Expr], tuple[str, ...]] = {
+    exp.Concat: ("safe", "coalesce"),  # concat leaves NULLs out
+    exp.DPipe: ("safe",),
+    exp.Least: ("ignore_nulls",),
+    exp.Greatest: ("ignore_nulls",),
+    exp.DateDiff: ("date_part_boundary",),  # boundaries crossed, not whole units
+    exp.Literal: ("is_string", "_type"),
+}
 
 PARTS = {
-    "year": "year", "quarter": "quarter", "month": "month", "week": "week", "day": "day", "doy": "dayofyear",
-    "dayofyear": "dayofyear", "dow": "dayofweek", "dayofweek": "dayofweek", "weekday": "dayofweek", "isodow": "isodow",
-    "hour": "hour", "minute": "minute", "second": "second", "epoch": "epoch",
-}  # fmt: skip
+    **{part: part for part in ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "epoch")},
+    **dict.fromkeys(("doy", "dayofyear"), "dayofyear"),
+    **dict.fromkeys(("dow", "dayofweek", "weekday"), "dayofweek"),
+    "isodow": "isodow",
+}
 
-ALIASES = {"weekday": "dayofweek", "power": "pow", "ceiling": "ceil", "prefix": "starts_with"}
+ALIASES = {"weekday": "dayofweek", "power": "pow", "ceiling": "ceil", "prefix": "starts_with", "dayofmonth": "day"}
 
-TYPES = {
-    "BOOLEAN": SqlType.BOOLEAN,
-    **dict.fromkeys(
-        ("TINYINT", "SMALLINT", "INT", "BIGINT", "UTINYINT", "USMALLINT", "UINT", "UBIGINT"), SqlType.BIGINT
-    ),
-    **dict.fromkeys(("FLOAT", "DOUBLE", "DECIMAL"), SqlType.DOUBLE),
-    **dict.fromkeys(("TEXT", "VARCHAR"), SqlType.VARCHAR),
-    "DATE": SqlType.DATE,
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMPNTZ", "DATETIME"), SqlType.TIMESTAMP),
+# type name -> (the dialect's type, the cast's name in the allow-list)
+TYPES: dict[str, tuple[SqlType, str]] = {
+    "BOOLEAN": (SqlType.BOOLEAN, "to_boolean"),
+    "TINYINT": (SqlType.BIGINT, "to_tinyint"),
+    "SMALLINT": (SqlType.BIGINT, "to_smallint"),
+    "INT": (SqlType.BIGINT, "to_integer"),
+    "BIGINT": (SqlType.BIGINT, "to_bigint"),
+    "UTINYINT": (SqlType.BIGINT, "to_utinyint"),
+    "USMALLINT": (SqlType.BIGINT, "to_usmallint"),
+    "UINT": (SqlType.BIGINT, "to_uinteger"),
+    "UBIGINT": (SqlType.BIGINT, "to_ubigint"),
+    "FLOAT": (SqlType.DOUBLE, "to_float"),
+    "DOUBLE": (SqlType.DOUBLE, "to_double"),
+    "TEXT": (SqlType.VARCHAR, "to_varchar"),
+    "VARCHAR": (SqlType.VARCHAR, "to_varchar"),
+    "DATE": (SqlType.DATE, "to_date"),
+    "TIMESTAMP": (SqlType.TIMESTAMP, "to_timestamp"),
+    "TIMESTAMPNTZ": (SqlType.TIMESTAMP, "to_timestamp"),
+    "DATETIME": (SqlType.TIMESTAMP, "to_timestamp"),
 }

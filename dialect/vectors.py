@@ -33,12 +33,10 @@ class Vectors:
             return SumOf(self.add(VectorKind.SUM, argument, condition))
         if measure.function == "avg":
             return self._mean(argument, condition)
-        maybe = argument if nullable(argument) else None
+        maybe = argument if nullable(argument) or argument.type is SqlType.DOUBLE else None  # NaN does not count
         if measure.function == "count_distinct":
             return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
-        person = isinstance(argument, Ref) and argument.field.is_person
-        counts_values = maybe is not None and not person
-        return CountOf(self.add(VectorKind.VALID if counts_values else VectorKind.ROWS, maybe, condition))
+        return CountOf(self.add(VectorKind.ROWS if maybe is None else VectorKind.VALID, maybe, condition))
 
     def add(self, kind: VectorKind, argument: Expr | None, condition: Field | None) -> int:
         """Find or make one vector."""
@@ -73,9 +71,7 @@ class Vectors:
             bounds = range_of(argument)
             lower, upper, whole = bounds.lower, bounds.upper, argument.type is not SqlType.DOUBLE
             centre = self._centre(argument, whole) if kind is VectorKind.CENTRED else 0.0
-        text = (
-            kind.value if value is None else f"{kind}({plain_text(argument)})" if argument is not None else kind.value
-        )
+        text = kind.value if argument is None else f"{kind}({plain_text(argument)})"
         return Vector(kind, value, condition, lower, upper, centre, whole, len(self.made), text)
 
     def _centre(self, argument: Expr, whole: bool) -> float:

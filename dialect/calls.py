@@ -1,0 +1,138 @@
+"""Typed arguments -> one typed call: the allow-list asked, types brought together, persons kept out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from sqlglot import exp
+
+from dialect import literals
+from dialect.catalog import SqlType
+from dialect.constants import folded
+from dialect.errors import Code
+from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
+from dialect.function_row import Function, accepts
+from dialect.functions import forms_of, names
+from dialect.reading import refusal
+
+MAX_SIZE = 4_000  # parts of one typed expression: BETWEEN and CASE x WHEN repeat what they compare
+MAX_DEPTH = 150
+
+_PERSON_USES = {"is null"}
+_COMPARED = {"=", "<>", "<", "<=", ">", ">=", "in", "is distinct from", "is not distinct from"}
+_MERGED = {"coalesce", "least", "greatest", "nullif"}
+_TIMES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+_SEE_DOCS = "see the list of functions in the docs"
+
+
+def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
+    """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
+    _keep_person_out(name, arguments, node)
+    if not forms_of(name):
+        raise refusal(Code.FUNC, f"The function {name[:40]} is not in the dialect.", _nearest(name), node)
+    aligned = _aligned(name, _flattened(name, arguments), node)
+    for form in forms_of(name):
+        if accepts(form, aligned):
+            return _limited(folded(_made(form, aligned, node)), node)
+    given = ", ".join(argument.type for argument in aligned)
+    raise refusal(Code.FUNC, f"{name} does not take ({given}).", _kinds_hint(name), node)
+
+
+def case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr) -> Expr:
+    """Make a CASE of one type."""
+    values = [*(value for _, value in branches), otherwise]
+    _keep_person_out("case", values, node)
+    kind, alike = _alike([wall(value) for value in values], node)
+    tests = [test for test, _ in branches]
+    return _limited(Case(tuple(zip(tests, alike[:-1], strict=True)), alike[-1], kind), node)
+
+
+def wall(argument: Expr) -> Expr:
+    """Read an instant on the clock of its own time zone."""
+    if argument.type is not SqlType.TIMESTAMPTZ:
+        return argument
+    zone = argument.field.time_zone if isinstance(argument, Ref) else None
+    return Call(forms_of("wall")[0].row, (argument, Literal(zone or "UTC", SqlType.VARCHAR)), SqlType.TIMESTAMP)
+
+
+def is_person(expr: Expr) -> bool:
+    """Tell whether an expression gives the person key itself."""
+    if isinstance(expr, Ref):
+        return expr.field.is_person
+    return isinstance(expr, Case) and any(is_person(value) for value in case_values(expr))
+
+
+def _made(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
+    if form.result is not SqlType.NULL:
+        return Call(form.row, tuple(arguments), form.result)
+    kind, alike = _alike(arguments, node)
+    return Call(form.row, tuple(alike), arguments[0].type if form.name == "nullif" else kind)
+
+
+def _limited(expr: Expr, node: exp.Expr) -> Expr:
+    if isinstance(expr, Call | Case) and (expr.size > MAX_SIZE or expr.depth > MAX_DEPTH):
+        raise refusal(Code.COMPLEX, "This expression is too large.", "compute parts of it in a subquery", node)
+    return expr
+
+
+def _nearest(name: str) -> str:
+    close = get_close_matches(name[:40], [known for known in names() if known[0].isalpha()], n=1)
+    return f"{close[0]}(...)" if close else _SEE_DOCS
+
+
+def _kinds_hint(name: str) -> str:
+    forms = sorted({f"({', '.join(form.arguments)})" for form in forms_of(name)})
+    return f"{name} takes " + " or ".join(forms).replace("!", " constant").replace("*", " ...")
+
+
+def _keep_person_out(name: str, arguments: Sequence[Expr], node: exp.Expr) -> None:
+    persons = [argument for argument in arguments if is_person(argument)]
+    joined = name == "=" and len(persons) == 2
+    if not persons or name in _PERSON_USES or joined:
+        return
+    shown = next((p.field.name for p in persons if isinstance(p, Ref)), None) or "person"
+    why = "The person key can be counted, joined on and grouped by, and nothing else."
+    raise refusal(Code.PERSON_KEY, why, f"COUNT(DISTINCT {shown})", node)
+
+
+def _flattened(name: str, arguments: Sequence[Expr]) -> list[Expr]:
+    if name not in {"and", "or"}:
+        return list(arguments)
+    flat: list[Expr] = []
+    for argument in arguments:
+        flat.extend(argument.arguments if isinstance(argument, Call) and argument.name == name else [argument])
+    return flat
+
+
+def _aligned(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
+    """Bring text constants to the time type beside them, instants to wall-clock time, and a moved time to the front."""
+    kinds = {argument.type for argument in arguments}
+    if name in _COMPARED | _MERGED and kinds & set(_TIMES):
+        target = next(kind for kind in reversed(_TIMES) if kind in kinds)
+        arguments = [_text_as(argument, target, node) for argument in arguments]
+    if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES:
+        arguments.reverse()
+    stays = name in {"epoch", "is null", "wall"} or (name == "-" and kinds == {SqlType.TIMESTAMPTZ})
+    return arguments if stays else [wall(argument) for argument in arguments]
+
+
+def _text_as(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
+    if isinstance(argument, Literal) and argument.type is SqlType.VARCHAR and isinstance(argument.value, str):
+        long = len(argument.value.strip()) > 10
+        day = target is SqlType.DATE and not long
+        return literals.cast_text(argument.value, SqlType.DATE if day else SqlType.TIMESTAMP, node)
+    return argument
+
+
+def _alike(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
+    """Find the common type of some values, and convert dates where it is a time."""
+    kinds = {argument.type for argument in arguments} - {SqlType.NULL}
+    if len(kinds) <= 1:
+        return next(iter(kinds), SqlType.NULL), list(arguments)
+    if kinds <= {SqlType.BIGINT, SqlType.DOUBLE}:
+        return SqlType.DOUBLE, list(arguments)
+    if kinds <= {SqlType.DATE, SqlType.TIMESTAMP}:
+        stamps = [call("to_timestamp", [a], node) if a.type is SqlType.DATE else a for a in arguments]
+        return SqlType.TIMESTAMP, stamps
+    raise refusal(Code.FUNC, f"These values have different types: {', '.join(sorted(kinds))}.", "CAST(x AS ...)", node)

@@ -1,0 +1,148 @@
+"""Two relations -> one: the person is met by nothing but his own rows and public ones (`proofs.md#relation-kinds`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal as OneOf
+
+from sqlglot import exp
+
+from dialect.catalog import SqlType
+from dialect.errors import Code
+from dialect.expressions import Call, Expr, Field, Ref, conjuncts, fields_of
+from dialect.inference import null_extended, of_person
+from dialect.reading import refusal
+from dialect.relations import Cut, Join, PerPerson, Public, Relation, Released, Scan, with_null_row
+from dialect.rules import facts_of, joined_in
+
+How = OneOf["inner", "left", "cross"]
+
+_MOST_ROWS = 10**12  # beyond it a product of row limits says nothing
+_EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
+
+
+def join(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Expr) -> Relation:
+    """Join two relations; two private ones only on the person key."""
+    if isinstance(left, PerPerson) and isinstance(right, PerPerson):
+        return _of_persons(left, right, how, condition, node)
+    if isinstance(left, PerPerson) or isinstance(right, PerPerson):
+        return _with_public(left, right, how, condition, node)
+    facts = left.facts + (right.facts + facts_of(condition) if how != "left" else ())
+    fields = right.fields if how != "left" else tuple(null_extended(f) for f in right.fields)
+    kind = Released if isinstance(left, Released) or isinstance(right, Released) else Public
+    return joined_in(kind(Join(left, right, how, condition), left.fields + fields, facts))
+
+
+def _with_public(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Expr) -> Relation:
+    if isinstance(left, Released) or isinstance(right, Released):
+        raise refusal(
+            Code.JOIN,
+            "Private rows can't be joined with numbers that were released in the same statement.",
+            "ask two questions, and compare their answers",
+            node,
+        )
+    if isinstance(left, PerPerson) and isinstance(right, Public):
+        return _public_on_the_right(left, right, how, condition)
+    if isinstance(right, PerPerson) and isinstance(left, Public) and how != "left":
+        fields = _settled(left, condition) + right.fields
+        return _inner(right, left, Join(left, right, how, condition), fields, condition)
+    raise refusal(
+        Code.JOIN,
+        "A public table LEFT JOIN a private one is not built yet.",
+        "JOIN: keys of public tables appear in the answer all the same, also where nobody was",
+        node,
+    )
+
+
+def _public_on_the_right(person: PerPerson, public: Public, how: How, condition: Expr) -> PerPerson:
+    if how != "left":
+        fields = person.fields + _settled(public, condition)
+        return _inner(person, public, Join(person, public, how, condition), fields, condition)
+    certain = len(_pinned(public, condition, of_person)) == len(conjuncts(condition))
+    padded = with_null_row(public)
+    extended = tuple(replace(null_extended(f, certain), public=padded) for f in _settled(public, condition))
+    one_row = person.one_row_per_person and _meets_one_row(public, condition)
+    made = Join(person, public, how, condition)
+    return replace(person, operator=made, fields=person.fields + extended, one_row_per_person=one_row)
+
+
+def _inner(person: PerPerson, public: Public, made: Join, fields: tuple[Field, ...], condition: Expr) -> PerPerson:
+    facts = person.facts + public.facts + facts_of(condition)
+    one_row = person.one_row_per_person and _meets_one_row(public, condition)
+    return replace(person, operator=made, fields=fields, facts=facts, one_row_per_person=one_row)
+
+
+def _settled(public: Public, condition: Expr) -> tuple[Field, ...]:
+    """Mark public fields that the person determines: joined by equality with something of the person."""
+    pinned = _pinned(public, condition, of_person)
+    whole = _covers_primary_key(public, pinned)
+    return tuple(replace(f, of_person=True) if whole or f in pinned else f for f in public.fields)
+
+
+def _pinned(public: Public, condition: Expr, by: Callable[[Expr], bool]) -> set[Field]:
+    """Find public fields that a top-level conjunct sets equal to some expression of the other side.
+
+    Both have one type whose equality means the same value: of doubles and mixed numbers it does not.
+    """
+    found: set[Field] = set()
+    for part in conjuncts(condition):
+        if not (isinstance(part, Call) and part.name == "="):
+            continue
+        for one, other in (part.arguments, part.arguments[::-1]):
+            if not (isinstance(one, Ref) and one.field in public.fields and one.type is other.type):
+                continue
+            outside = all(f not in public.fields for f in fields_of(other))
+            if one.type in _EXACT_TYPES and outside and by(other):
+                found.add(one.field)
+    return found
+
+
+def _meets_one_row(public: Public, condition: Expr) -> bool:
+    """Tell whether a row meets at most one public row: equality on all of a stored table's primary key."""
+    return _covers_primary_key(public, _pinned(public, condition, lambda _: True))
+
+
+def _covers_primary_key(public: Public, pinned: set[Field]) -> bool:
+    if not isinstance(public.operator, Scan) or not public.operator.table.primary_key:
+        return False
+    return set(public.operator.table.primary_key) <= {f.origin.column for f in pinned if f.origin}
+
+
+def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, node: exp.Expr) -> PerPerson:
+    if left.dataset != right.dataset:
+        raise refusal(Code.JOIN, "These private tables belong to two datasets.", "ask one question of each", node)
+    met = _person_met(left, right, condition)
+    if met is None:
+        why = "Two private tables can only be joined on the person key."
+        raise refusal(Code.JOIN, why, f"... JOIN ... USING ({left.person.name or 'person'})", node)
+    # with further conditions, or where the left row may name nobody, a row's partner depends on the row
+    alone = len(conjuncts(condition)) == 1 and not met.nullable
+    fields, facts = right.fields, left.facts
+    if how == "left":
+        fields = tuple(null_extended(f, alone) for f in fields)
+    else:
+        facts += right.facts + facts_of(condition)
+    single = left.one_row_per_person or right.one_row_per_person
+    sides = (left, right) if single else (_cut(left), _cut(right))
+    return replace(
+        left, operator=Join(*sides, how, condition), fields=left.fields + fields, facts=facts,
+        one_row_per_person=left.one_row_per_person and right.one_row_per_person,
+        max_rows=min(left.max_rows * right.max_rows, _MOST_ROWS),
+    )  # fmt: skip
+
+
+def _person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
+    """Find the left person key in a top-level conjunct that sets both sides' person keys equal."""
+    for part in conjuncts(condition):
+        if not (isinstance(part, Call) and part.name == "="):
+            continue
+        persons = [a.field for a in part.arguments if isinstance(a, Ref) and a.field.is_person]
+        for one, other in (persons, persons[::-1]) if len(persons) == 2 else ():
+            if one in left.fields and other in right.fields:
+                return one
+    return None
+
+
+def _cut(relation: PerPerson) -> PerPerson:
+    return replace(relation, operator=Cut(relation, relation.person, relation.max_rows))

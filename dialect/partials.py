@@ -1,0 +1,87 @@
+"""One person's exact number in one group, as SQL in whole grains (`proofs.md#render`)."""
+
+from __future__ import annotations
+
+import sys
+
+from dialect.catalog import SqlType
+from dialect.expressions import Literal
+from dialect.private_plan import Rule, Vector, VectorBound, VectorKind
+from dialect.write_expr import quote
+
+LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
+LARGEST_WITHIN = 2**63 - 1  # where nothing is squared
+
+
+def is_unit(vector: Vector) -> bool:
+    """Tell whether a vector is 1 in every group of a person: it needs no column of its own."""
+    return vector.kind is VectorKind.PERSONS and vector.condition is None and vector.value is None
+
+
+def part(vector: Vector, bound: VectorBound) -> str:
+    """Write one person's exact number in one group, in grains."""
+    where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
+    value = None if vector.value is None else vector.value.id
+    if vector.kind is VectorKind.PERSONS:
+        return f"CASE WHEN count({value or '*'}){where} > 0 THEN CAST(1 AS BIGINT) END"
+    if vector.kind is VectorKind.ROWS:
+        return f"count({value or '*'}){where}"
+    if vector.kind is VectorKind.VALID:
+        double = vector.value is not None and vector.value.type is SqlType.DOUBLE
+        counted = f"CASE WHEN isfinite({value}) THEN 1 END" if double else str(value)
+        return f"count({counted}){where}"
+    return f"sum({_grains(vector, bound)}){where}"
+
+
+def _grains(vector: Vector, bound: VectorBound) -> str:
+    """Write one row's value: clamped outside the expression, less the centre, in whole grains.
+
+    Comparisons alone leave out NULL, NaN and infinities: NaN sorts above every number, and no end is infinite.
+    """
+    assert vector.value is not None  # noqa: S101  sums have a value
+    value, step = vector.value.id, 2.0**bound.value_bits
+    low, high = (round((end - vector.centre) * step) for end in (vector.lower, vector.upper))
+    if vector.value.type is not SqlType.DOUBLE and bound.value_bits <= 0:
+        return _whole_grains(vector, value, bound)
+    lower_end, upper_end, most = (_double(end) for end in (vector.lower, vector.upper, sys.float_info.max))
+    centred = f"({value} - {_double(vector.centre)})" if vector.centre else value
+    exact = f"CAST({centred} * {_double(step)} AS BIGINT)"
+    above = f"WHEN {value} BETWEEN {upper_end} AND {most} THEN {high}"
+    below = f"WHEN {value} BETWEEN -{most} AND {lower_end} THEN {low}"
+    return f"CASE WHEN {value} BETWEEN {lower_end} AND {upper_end} THEN {exact} {above} {below} END"
+
+
+def _whole_grains(vector: Vector, value: str, bound: VectorBound) -> str:
+    """Write one integer's grains by integer arithmetic; division cuts towards zero and keeps every bound."""
+    lower, upper, centre = int(vector.lower), int(vector.upper), int(vector.centre)
+    divisor = 1 << -bound.value_bits
+    low, high = (_towards_zero(end - centre, divisor) for end in (lower, upper))
+    wide = max(abs(lower), abs(upper)) + abs(centre) >= 2**62
+    exact = f"CAST({value} AS {'HUGEINT' if wide else 'BIGINT'})" + (f" - {centre}" if centre else "")
+    exact = f"({exact}) // {divisor}" if divisor > 1 else exact
+    ends = f"WHEN {value} > {upper} THEN {high} WHEN {value} < {lower} THEN {low}"
+    return f"CASE WHEN {value} BETWEEN {lower} AND {upper} THEN {exact} {ends} END"
+
+
+def _towards_zero(value: int, divisor: int) -> int:
+    return value // divisor if value >= 0 else -(-value // divisor)
+
+
+def _double(value: float) -> str:
+    return quote(Literal(value, SqlType.DOUBLE))
+
+
+def capped(part: str, vector: Vector, bound: VectorBound) -> str:
+    """Keep a person's number so small that its square fits 64 bits; where nothing is squared, 63 bits do."""
+    if vector.kind is VectorKind.PERSONS:
+        return part  # 1 or NULL
+    largest = LARGEST_PART if bound.rule is not Rule.WITHIN else LARGEST_WITHIN
+    if vector.kind in (VectorKind.ROWS, VectorKind.VALID):
+        return f"least({part}, {largest}) AS {part}"
+    # greatest and least leave NULL out, and a person without a value must stay NULL
+    return f"CAST({clamped(part, largest)} AS BIGINT) AS {part}"
+
+
+def clamped(part: str, largest: int) -> str:
+    """Write a number cut at both ends; NULL stays NULL."""
+    return f"CASE WHEN {part} > {largest} THEN {largest} WHEN {part} < -{largest} THEN -{largest} ELSE {part} END"

@@ -1,0 +1,84 @@
+"""Declared table -> relation: Public, or PerPerson with its person key found (`proofs.md#relation-kinds`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+
+from dialect.calls import call
+from dialect.catalog import Catalog, Column, Table
+from dialect.errors import Code
+from dialect.expressions import Field, Origin, Ref
+from dialect.reading import Reading, refusal
+from dialect.relations import Filter, Join, PerPerson, Public, Relation, Scan
+
+_MOST_ROWS = 10_000  # R where a table declares none
+
+
+def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
+    """Look a table up; only what the catalog declares exists."""
+    table = catalog.table(name)
+    if table is None:
+        known = ", ".join(t.name for t in catalog.tables[:12])
+        raise refusal(Code.TABLE, f"There is no table {name[:40]}.", f"one of {known}", node)
+    return table
+
+
+def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
+    """Read a declared table."""
+    if not table.private:
+        fields = tuple(_stored(table, column, reading) for column in table.columns if column.visible)
+        return Public(Scan(table, fields), fields)
+    assert table.person is not None  # noqa: S101  the catalog reader refuses a private table without person
+    if table.person.through:
+        return _through(table, reading, node)
+    one_row = table.primary_key == (table.person.column,)
+    fields = _fields_with(table, (table.person.column,), reading, one_row)
+    person = _of_column(fields, table.person.column)
+    named = replace(person, is_person=True, nullable=False)  # rows without a person are never read
+    kept = tuple(named if f == person else f for f in fields)
+    return PerPerson(
+        Scan(table, kept), kept, person=named, dataset=table.dataset, one_row_per_person=one_row,
+        max_rows=1 if one_row else table.max_rows_per_person or _MOST_ROWS,
+    )  # fmt: skip
+
+
+def _stored(table: Table, column: Column, reading: Reading, of_person: bool = False) -> Field:
+    return Field(
+        reading.fresh(), column.name if column.visible else None, column.type, column.nullable, column.bounds,
+        domain=column.domain if table.private else None, origin=Origin(table.name, column.name),
+        of_person=of_person, time_zone=column.time_zone,
+    )  # fmt: skip
+
+
+def _fields_with(table: Table, hidden: tuple[str, ...], reading: Reading, of_person: bool = False) -> tuple[Field, ...]:
+    """Make fields for what analysts see, and for hidden columns that rows must carry all the same."""
+    shown = [column for column in table.columns if column.visible or column.name in hidden]
+    return tuple(_stored(table, column, reading, of_person) for column in shown)
+
+
+def _of_column(fields: tuple[Field, ...], column: str) -> Field:
+    return next(f for f in fields if f.origin is not None and f.origin.column == column)
+
+
+def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
+    """Follow foreign keys to the table that has the person: inner joins on primary keys that ingest enforces."""
+    assert table.person is not None  # noqa: S101
+    fields = last = _fields_with(table, (table.person.through[0][0],), reading)
+    relation = Relation(Scan(table, fields), fields)  # of no kind until its persons are found
+    for own, target_name in table.person.through:
+        target = reading.catalog.table(target_name)
+        assert target is not None  # noqa: S101  the catalog reader checks the path
+        far = tuple(replace(_stored(target, column, reading), name=None) for column in target.columns)
+        on = call("=", [Ref(_of_column(last, own)), Ref(_of_column(far, target.primary_key[0]))], node)
+        relation = Relation(Join(relation, Relation(Scan(target, far), far), "inner", on), relation.fields + far)
+        last = far
+    found = _of_column(last, table.person.column)
+    person = replace(found, is_person=True, nullable=False)
+    known = call("not", [call("is null", [Ref(found)], node)], node)
+    kept = tuple(person if f == person else f for f in relation.fields)
+    return PerPerson(
+        Filter(relation, known), kept, person=person, dataset=table.dataset,
+        max_rows=table.max_rows_per_person or _MOST_ROWS,
+    )  # fmt: skip

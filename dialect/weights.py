@@ -1,0 +1,64 @@
+"""How long generated SQL can become, bounded before any of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialect.errors import Code, Refusal
+from dialect.expressions import Call, Case, Expr, Literal, Ref, children
+from dialect.functions import function
+from dialect.relations import Filter, Group, Join, Measure, Project, Relation, Sort, sources
+
+MAX_TEXT = 400_000  # characters of generated SQL for one question
+_PER_FIELD = 12  # its id, a comma and what an operator writes around it
+
+
+def check_weight(*relations: Relation) -> None:
+    """Refuse relations whose SQL could be longer than MAX_TEXT; raises Refusal with E_COMPLEX."""
+    if sum(map(_relation, relations)) > MAX_TEXT:
+        raise Refusal(Code.COMPLEX, "The question becomes too long when it is made safe.", "ask for less at once")
+
+
+def weight(expr: Expr) -> int:
+    """Bound the length of an expression's text: a total form may repeat its arguments."""
+    if isinstance(expr, Literal):
+        return 2 * len(str(expr.value)) + 30
+    if isinstance(expr, Ref):
+        return _PER_FIELD
+    if isinstance(expr, Case):
+        return 16 + sum(weight(part) + 12 for part in children(expr))
+    return _call(expr)
+
+
+def _call(expr: Call) -> int:
+    form = function(expr.function).duckdb
+    repeats = (max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments)))
+    return len(form) + sum((weight(part) + 5) * times for part, times in zip(expr.arguments, repeats, strict=True))
+
+
+def _relation(relation: Relation) -> int:
+    """Add up a relation and everything below it."""
+    waiting, total = [relation], 0
+    while waiting and total <= MAX_TEXT:
+        now = waiting.pop()
+        total += 60 + _PER_FIELD * len(now.fields) + sum(weight(expr) + _PER_FIELD for expr in _written(now))
+        waiting += sources(now)
+    return total
+
+
+def _written(relation: Relation) -> Iterator[Expr]:
+    operator = relation.operator
+    if isinstance(operator, Filter | Join):
+        yield operator.condition
+    elif isinstance(operator, Project):
+        yield from (expr for _, expr in operator.computed)
+    elif isinstance(operator, Sort):
+        yield from (key.expr for key in operator.order)
+    elif isinstance(operator, Group):
+        yield from (expr for measure in operator.measures for expr in _aggregated(measure))
+
+
+def _aggregated(measure: Measure) -> tuple[Expr, ...]:
+    """List what an aggregate writes; ordered ones write their arguments three times."""
+    condition = (measure.condition,) if measure.condition is not None else ()
+    return measure.arguments * 3 + condition
