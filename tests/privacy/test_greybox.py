@@ -1,0 +1,62 @@
+"""One person moves no exact vector by more than was declared, in whole numbers, on generated data and questions."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from dialect.catalog import Catalog
+from tests.support.greybox import GreyBox, connect
+from tests.support.greybox_data import Database, declare, declared_as, make_worlds
+from tests.support.greybox_questions import EVENTS, OTHERS, Source, databases, questions
+from tests.support.norms_pressed import pressing_vectors, scaled
+
+NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
+EXAMPLES = 50_000 if NIGHTLY else 160  # of each half: databases, each with a question, in four worlds
+VECTORS = 100_000 if NIGHTLY else 2_000
+NORMS = (2**27, 2**27 - 1, 134_217_689, 100_003, 3)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return declare()
+
+
+@pytest.mark.parametrize("sources", [EVENTS, OTHERS], ids=["questions of events", "other questions"])
+def test_one_person_moves_no_vector_further_than_declared(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, sources: tuple[Source, ...]
+) -> None:
+    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @given(databases(), questions(sources))
+    def holds(database: Database, sql: str) -> None:
+        note(sql)
+        make_worlds(connection, database)
+        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+
+    holds()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_no_vector_passes_its_norm(connection: duckdb.DuckDBPyConnection, catalog: Catalog, norm: int) -> None:
+    vectors = pressing_vectors(norm, VECTORS)
+    assert max(abs(entry) for vector in vectors for entry in vector) == 2**31 - 1
+    assert max(scaled(connection, catalog, norm, vectors)) <= 0
+
+
+def test_vectors_within_their_norm_stay_as_they_are(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    draw = random.Random(5)
+    vectors = [[draw.randint(-1_000, 1_000) or 1 for _ in range(9)] for _ in range(200)]
+    over = scaled(connection, catalog, 3_000, vectors)
+    step = 2**10  # 3,000 grains are cut finer until there are 2^20 of them
+    assert over == [(sum(v * v for v in vector) - 3_000**2) * (step // 2) ** 2 for vector in vectors]

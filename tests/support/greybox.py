@@ -1,0 +1,155 @@
+"""The grey box: exact vectors before noise, with and without one person, held against the declared sensitivity.
+
+Everything but the data is the engine's own: `dialect.read`, `engine.prepare`, `DuckDBBackend.run`. Four worlds lie in
+one database in memory:
+
+    everybody   the data
+    mixed       the same rows in another order, without the rows of nobody: every vector stays as it is
+    without     everybody less all rows of one person: each vector moves by its sensitivity at most, L2, in integers
+    refused     everybody, that one person's consent withdrawn: the same integers as without
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import duckdb
+import pyarrow as pa
+
+from dialect import Catalog, Question, Target, read
+from dialect.private_plan import Rule
+from engine.backends.duckdb import LOCKED, DuckDBBackend
+from engine.exact import Exact
+from engine.prepare import Prepared, prepare
+from engine.price import key_vector
+from tests.support.greybox_data import WORLDS
+
+RHO = Fraction(1, 200)
+
+
+class SensitivityExceeded(AssertionError):
+    """One person moved a vector by more than was declared."""
+
+
+class OthersMoved(AssertionError):
+    """Something mattered that is no row of an admitted person: order, threads, rows of nobody."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One release as one world gave it."""
+
+    prepared: Prepared
+    exact: Exact
+
+
+class InMemory(DuckDBBackend):
+    """The engine's backend over a connection that is not locked, because the worlds are made in it."""
+
+    def __init__(self, target: Target, connection: duckdb.DuckDBPyConnection) -> None:
+        self.target, self._connection = target, connection
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+
+class GreyBox:
+    """The four worlds of one database, under one catalog."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+        self._connection = connection
+        self._catalog = catalog
+        self._backends = {world: self._backend(world) for world in WORLDS}
+
+    def _backend(self, world: str) -> DuckDBBackend:
+        names = (table.name for table in self._catalog.tables)
+        return InMemory(Target({name: f"{world}.{name}" for name in names}), self._connection)
+
+    def run(self, question: Question, world: str, threads: int) -> tuple[Ran, ...]:
+        """Prepare and run a question in one world."""
+        backend = self._backends[world]
+        self._connection.execute(f"SET threads = {threads}")
+        prepared = [prepare(plan, self._catalog, backend, RHO) for plan in question.plans]
+        return tuple(Ran(p, backend.run(p.sql)) for p in prepared)
+
+    def check(self, sql: str) -> None:
+        """Hold one question against everything that the grey box knows; raises AssertionError with the question."""
+        question = read(sql, self._catalog)
+        everybody = self.run(question, "everybody", 1)
+        self._same(everybody, self.run(question, "everybody", 4), sql, "the number of threads")
+        self._same(everybody, self.run(question, "mixed", 2), sql, "the order of rows, or a row of nobody,")
+        without = self.run(question, "without", 2)
+        self._same(without, self.run(question, "refused", 1), sql, "consent withdrawn instead of rows removed")
+        for more, less in zip(everybody, without, strict=True):
+            check_neighbours(more, less, sql)
+
+    def _same(self, one: tuple[Ran, ...], other: tuple[Ran, ...], sql: str, what: str) -> None:
+        for a, b in zip(one, other, strict=True):
+            check_static(a.prepared, b.prepared, sql)
+            if groups(a.exact) != groups(b.exact):
+                raise OthersMoved(f"{what} changed the exact numbers of {sql}")
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Open an empty database in memory whose tables are split so finely that threads share even small ones."""
+    connection = duckdb.connect(config={**LOCKED, "memory_limit": "1GB"})
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("PRAGMA verify_parallelism")
+    return connection
+
+
+def key_rows(keys: pa.Table) -> list[tuple[str, ...]]:
+    """Give each group's keys as text that tells NULL, NaN and zeros apart."""
+    return [tuple(map(repr, row.values())) for row in keys.to_pylist()] if keys.num_columns else [()]
+
+
+def groups(exact: Exact) -> dict[tuple[str, ...], tuple[int, ...]]:
+    """Give every group's exact integers, as Python counts them."""
+    rows = zip(*(vector.tolist() for vector in exact.vectors), strict=True)
+    return dict(zip(key_rows(exact.keys), rows, strict=True))
+
+
+def check_static(one: Prepared, other: Prepared, sql: str) -> None:
+    """Demand that what is decided before the ledger is the same in two worlds."""
+    kept = ("bounds", "cost", "release_key", "key_count")
+    for name in kept:
+        assert getattr(one, name) == getattr(other, name), f"{name} depends on data: {sql}"
+
+
+def check_neighbours(more: Ran, less: Ran, sql: str) -> None:
+    """Hold the exact vectors of two neighbouring worlds against the declared sensitivities."""
+    check_static(more.prepared, less.prepared, sql)
+    if more.prepared.plan.key_set is not None and key_rows(more.exact.keys) != key_rows(less.exact.keys):
+        raise OthersMoved(f"public keys depend on a person: {sql}")
+    for i, moved in enumerate(_moves(more.exact, less.exact)):
+        bound = more.prepared.bounds.vectors[i]
+        squared = sum(move * move for move in moved)
+        if squared > bound.sensitivity**2:
+            text = more.prepared.plan.vectors[i].text
+            raise SensitivityExceeded(f"{text} ({bound.rule}) moved {squared} > {bound.sensitivity}^2: {sql}")
+    if more.prepared.plan.key_set is None:
+        _check_private_keys(more, less, sql)
+
+
+def _moves(more: Exact, less: Exact) -> Iterator[list[int]]:
+    """Give the difference of each vector in every group where there is one."""
+    ours, theirs = groups(more), groups(less)
+    nothing = (0,) * len(more.vectors)
+    places = ours.keys() | theirs.keys()
+    for i in range(len(more.vectors)):
+        moves = (ours.get(key, nothing)[i] - theirs.get(key, nothing)[i] for key in places)
+        yield [move for move in moves if move]
+
+
+def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
+    """Demand of the persons who decide on private keys: one more in at most L0 groups, and no group of nobody."""
+    i, plan, bounds = key_vector(more.prepared.plan), more.prepared.plan, more.prepared.bounds
+    moved = Counter(list(_moves(more.exact, less.exact))[i])
+    limit = bounds.max_groups or 0
+    if set(moved) - {1} or moved.total() > limit:
+        raise SensitivityExceeded(f"private keys moved {dict(moved)} of at most {limit} groups: {sql}")
+    if bounds.vectors[i].rule is not Rule.CHOOSE or any(v[i] < 1 for v in groups(more.exact).values()):
+        raise SensitivityExceeded(f"a private key that nobody kept has {plan.vectors[i].text}: {sql}")

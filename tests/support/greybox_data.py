@@ -1,0 +1,160 @@
+"""Databases for the grey box: a catalog whose norms always bind, and persons who try everything that rows can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from dialect.catalog import Catalog, Norms, Table
+from dialect.catalog_file import load_catalog
+
+VICTIM = 4217
+WORLDS = ("everybody", "mixed", "without", "refused")
+PRIVATE = ("events", "subscribers", "visits", "marks")
+PUBLIC = ("cells", "zones", "hours")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a steward may declare freely: none of it may matter to the promise."""
+
+    rows: float = 2.5
+    persons: float = 1.5
+    max_groups: int = 3  # L0
+    max_rows: int = 5  # R
+    sum_norm: float = 9000.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """Some rows of one person's events, `spread` different ones among `count`; values are SQL."""
+
+    person: str
+    count: int = 1
+    spread: int = 1
+    cell: int = 1
+    ts: str = "TIMESTAMP '2026-10-01 08:00:00'"
+    lon: str = "'1.5'"
+    dwell: str = "'600'"
+    steps: str = "10"
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """A person's row; values are SQL."""
+
+    person: int
+    age: str = "34"
+    gender: str = "'f'"
+    zone: str = "'Z1'"
+    cell: str = "1"
+    born: str = "DATE '1990-01-02'"
+    consent: str = "true"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A whole database; the public tables have duplicates, NULLs and both zeros in every one."""
+
+    runs: tuple[Run, ...]
+    subscribers: tuple[Subscriber, ...]
+    visits: tuple[tuple[int, str, int], ...] = ()  # (visit, person, its marks)
+    declared: Declared = Declared()
+
+
+def declare() -> Catalog:
+    """Load the catalog."""
+    return load_catalog(Path(__file__).parent / "greybox.toml")
+
+
+def declared_as(catalog: Catalog, declared: Declared) -> Catalog:
+    """Change what the steward says of one person's share."""
+    return replace(catalog, tables=tuple(_changed(table, declared) for table in catalog.tables))
+
+
+def _changed(table: Table, declared: Declared) -> Table:
+    if not table.private:
+        return table
+    norms = Norms(declared.rows, declared.persons) if table.name == "events" else table.norms
+    columns = tuple(replace(c, sum_norm=declared.sum_norm) if c.name == "dwell_s" else c for c in table.columns)
+    return replace(
+        table,
+        norms=norms,
+        columns=columns,
+        max_groups_per_person=declared.max_groups,
+        max_rows_per_person=declared.max_rows,
+    )
+
+
+def make_worlds(connection: duckdb.DuckDBPyConnection, database: Database) -> None:
+    """Make the four worlds of a database."""
+    for world in WORLDS:
+        connection.execute(f"DROP SCHEMA IF EXISTS {world} CASCADE; CREATE SCHEMA {world}")
+    connection.execute(_everybody(database))
+    for world in WORLDS[1:]:
+        connection.execute("".join(f"CREATE VIEW {world}.{table} AS FROM everybody.{table};" for table in PUBLIC))
+    connection.execute("".join(map(_neighbours, PRIVATE)))
+
+
+def _neighbours(table: str) -> str:
+    """Write the other worlds' rows of a private table."""
+    person = "subscriber_id"
+    if table == "marks":
+        person = "(SELECT any_value(subscriber_id) FROM everybody.visits AS v WHERE v.visit_id = t.visit_id)"
+    changed = f"* REPLACE (consent AND subscriber_id <> {VICTIM} AS consent)" if table == "subscribers" else "*"
+    return f"""
+        CREATE TABLE mixed.{table} AS FROM everybody.{table} AS t
+            WHERE {person} IS NOT NULL ORDER BY hash(rowid * 7919 + 13);
+        CREATE TABLE without.{table} AS FROM everybody.{table} AS t WHERE {person} IS DISTINCT FROM {VICTIM};
+        CREATE VIEW refused.{table} AS SELECT {changed} FROM everybody.{table};
+    """
+
+
+def _everybody(database: Database) -> str:
+    events = [_events(run) for run in database.runs]
+    people = [
+        f"SELECT {s.person}, {s.age}, {s.gender}, {s.zone}, {s.cell}, {s.born}, {s.consent}"
+        for s in database.subscribers
+    ]
+    visits = [f"SELECT {visit}, {person}" for visit, person, _ in database.visits]
+    marks = [
+        f"SELECT {visit}, CASE n % 3 WHEN 0 THEN 'a' WHEN 1 THEN 'b' ELSE 'other' END, CAST(n - 3 AS DOUBLE)"
+        f" FROM range({many}) AS r(n)"
+        for visit, _, many in database.visits
+    ]
+    rows = {"events": events, "subscribers": people, "visits": visits, "marks": marks}
+    return ";".join([*(_table(name, columns, rows[name]) for name, columns in _COLUMNS.items()), _PUBLIC_ROWS])
+
+
+def _table(name: str, columns: str, rows: Sequence[str]) -> str:
+    filled = f"; INSERT INTO everybody.{name} {' UNION ALL '.join(rows)}" if rows else ""
+    return f"CREATE TABLE everybody.{name} ({columns}){filled}"
+
+
+def _events(run: Run) -> str:
+    """Write a run's rows: cells and hours go round, and every other zero is the other zero."""
+    hours = f" + INTERVAL 1 HOUR * (n % {run.spread})" if run.spread > 1 and "2026" in run.ts else ""
+    lon, dwell = (f"CAST({value} AS DOUBLE)" for value in (run.lon, run.dwell))
+    return (
+        f"SELECT {run.person}, {run.ts}{hours}, {run.cell} + n % {run.spread},"
+        f" CASE WHEN n % 2 = 1 THEN -({lon}) ELSE {lon} END, {dwell}, {run.steps} FROM range({run.count}) AS r(n)"
+    )
+
+
+_COLUMNS = {
+    "events": "subscriber_id BIGINT, ts TIMESTAMP, cell_id BIGINT, lon DOUBLE, dwell_s DOUBLE, steps BIGINT",
+    "subscribers": "subscriber_id BIGINT, age BIGINT, gender VARCHAR, home_zone VARCHAR, home_cell BIGINT, born DATE,"
+    " consent BOOLEAN",
+    "visits": "visit_id BIGINT, subscriber_id BIGINT",
+    "marks": "visit_id BIGINT, kind VARCHAR, weight DOUBLE",
+}
+_PUBLIC_ROWS = """
+CREATE TABLE everybody.cells AS SELECT * FROM (VALUES (1, 'Z1', 1.5), (2, 'Z1', 0.0), (2, 'Z2', 2.5), (2, 'Z2', 2.5),
+    (3, 'Z3', CAST('-0.0' AS DOUBLE)), (4, NULL, NULL), (NULL, 'Z4', 1e308), (9, 'Z3', CAST('nan' AS DOUBLE)))
+    AS c(cell_id, zone, x);
+CREATE TABLE everybody.zones AS SELECT * FROM (VALUES ('Z1', 1), ('Z2', 2), ('Z3', NULL)) AS z(zone, level);
+CREATE TABLE everybody.hours AS SELECT h FROM range(24) AS h(h);
+"""

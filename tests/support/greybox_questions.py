@@ -1,0 +1,155 @@
+"""Databases and questions for the grey box, as Hypothesis strategies: everything that may stand together does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
+
+NUMBERS = ("NULL", "'nan'", "'inf'", "'-inf'", "'0.0'", "'1.5'", "'-1e308'", "'1e308'", "5e-324", "'600'", "'7201'")
+WHOLE = ("NULL", "0", "1", "10", "-6", "1001", "9223372036854775807", "(-9223372036854775808)")
+TIMES = (
+    "TIMESTAMP '2026-10-01 08:00:00'",
+    "TIMESTAMP '2026-10-03 23:30:00'",
+    "NULL",
+    "TIMESTAMP 'infinity'",
+    "TIMESTAMP '290309-12-22 (BC) 00:00:00'",
+    "TIMESTAMP '294247-01-10 04:00:54'",
+)
+DATES = ("DATE '1990-01-02'", "DATE '2026-01-01'", "NULL", "DATE '5881580-07-10'", "DATE '-infinity'")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What stands in FROM, and what can be asked of it; values are bounded numbers."""
+
+    rows: str
+    person: str  # "" where the key of another table is followed, and none can be named
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+# fmt: off
+EVENT_KEYS = ("e.cell_id", "hour(e.ts)", "e.lon IS NULL", "CAST(e.ts AS DATE)", "sign(e.steps)", "e.steps", "e.cell_id * 2", "CASE WHEN e.dwell_s > 60 THEN 1 END")
+EVENT_VALUES = ("e.dwell_s", "e.steps", "e.dwell_s * e.dwell_s", "100 * e.steps", "LEAST(GREATEST(e.lon, -180), 180)", "e.dwell_s - 7200 * e.steps", "LEAST(GREATEST(1 / e.lon, -9), 9)")
+EVENT_CONDITIONS = ("e.cell_id > 1", "e.dwell_s < 700", "e.lon IS NOT NULL", "1 // e.steps >= 0", "e.ts >= TIMESTAMP '2026-10-01'", "hour(e.ts) IN (8, 9, 23)", "date_trunc('week', e.ts) < TIMESTAMP '2026-11-01'", "e.cell_id IN (1, 2, 77)")
+# fmt: on
+ME = "(SELECT subscriber_id, {} FROM events GROUP BY {}) p"
+
+SOURCES = (
+    Source("events e", "e.subscriber_id", EVENT_KEYS, EVENT_VALUES, EVENT_CONDITIONS),
+    Source("events e JOIN cells c USING (cell_id)", "e.subscriber_id", ("c.zone", "c.x", *EVENT_KEYS), EVENT_VALUES, ("c.zone <> 'Z3'", *EVENT_CONDITIONS)),
+    Source("events e LEFT JOIN cells c ON c.cell_id = e.cell_id AND e.dwell_s > 1", "e.subscriber_id", ("c.zone", "c.x > 1", *EVENT_KEYS), EVENT_VALUES, ("c.x IS NULL",)),
+    Source("events e CROSS JOIN zones z", "e.subscriber_id", ("z.zone", "z.level", *EVENT_KEYS), EVENT_VALUES, ("z.level > 1",)),
+    Source("events e JOIN hours h ON h.h >= hour(e.ts)", "e.subscriber_id", ("h.h", "h.h % 3"), EVENT_VALUES, ("h.h < 20",)),
+    Source("events e JOIN subscribers s USING (subscriber_id)", "e.subscriber_id", ("s.gender", "s.home_zone", "s.born", *EVENT_KEYS), ("s.age", *EVENT_VALUES), ("s.age > 30", "s.home_zone LIKE 'Z%'", "s.born < DATE '1990-01-04'")),
+    Source("events e LEFT JOIN subscribers s ON e.subscriber_id = s.subscriber_id AND e.cell_id < 3", "e.subscriber_id", ("s.gender", "s.subscriber_id IS NULL", "s.age > 40"), ("s.age",), ("s.age IS NULL",)),
+    Source("subscribers s LEFT JOIN events e ON s.subscriber_id = e.subscriber_id AND e.steps > 0", "s.subscriber_id", ("s.gender", "e.cell_id", "e.subscriber_id IS NULL"), ("e.dwell_s", "s.age"), ("s.age > 1",)),
+    Source("subscribers s", "s.subscriber_id", ("s.gender", "s.home_zone", "s.born", "s.age > 40", "s.age"), ("s.age", "s.age * s.age", "s.age - 50"), ("s.gender = 'f'", "s.age // 7 = 4")),
+    Source("subscribers s JOIN cells c ON c.cell_id = s.home_cell", "s.subscriber_id", ("c.zone", "s.gender", "c.x"), ("s.age",), ("c.x > 0",)),
+    Source("subscribers s LEFT JOIN zones z ON z.zone = s.home_zone", "s.subscriber_id", ("z.level", "z.zone", "s.gender"), ("s.age",), ("z.level = 1",)),
+    Source("events e JOIN events f ON e.subscriber_id = f.subscriber_id AND f.cell_id = e.cell_id + 1", "e.subscriber_id", ("e.cell_id", "f.cell_id", "hour(f.ts)"), ("e.dwell_s", "f.steps"), ("f.dwell_s > 0",)),
+    Source("events e LEFT JOIN events f ON e.subscriber_id = f.subscriber_id AND f.cell_id = e.cell_id + 1 LEFT JOIN subscribers s ON f.subscriber_id = s.subscriber_id", "e.subscriber_id", ("s.gender", "f.subscriber_id IS NULL", "e.cell_id"), ("e.dwell_s", "s.age"), ("s.age > 1",)),
+    Source(ME.format("cell_id, COUNT(*) AS n, SUM(dwell_s) AS total, MIN(lon) AS west, ARG_MIN(steps, ts) AS first", "1, 2"), "p.subscriber_id", ("p.cell_id", "p.n > 1", "p.n", "p.first", "1 / p.west > 0"), ("p.n", "p.total", "p.first"), ("1 / p.west > 0", "p.n > 1", "p.first > 0")),
+    Source(ME.format("COUNT(*) AS n, AVG(dwell_s) AS mean, MAX(ts) AS last, COUNT(DISTINCT cell_id) AS cells", "1"), "p.subscriber_id", ("p.n > 2", "hour(p.last)", "p.cells > 1"), ("p.n", "p.mean", "p.cells"), ("p.mean > 100", "p.last > TIMESTAMP '2026-10-01 07:00:00'")),
+    Source("(SELECT DISTINCT subscriber_id, cell_id, lon FROM events) d", "d.subscriber_id", ("d.cell_id", "1 / d.lon > 0"), ("LEAST(GREATEST(d.cell_id, 0), 9)",), ("1 / d.lon > 0",)),
+    Source("marks m", "", ("m.kind", "m.weight > 0"), ("m.weight", "m.weight * m.weight"), ("m.weight <> 0",)),
+)  # fmt: skip
+
+
+EVENTS = tuple(source for source in SOURCES if source.rows.startswith("events"))
+OTHERS = tuple(source for source in SOURCES if not source.rows.startswith("events"))
+
+
+@st.composite
+def questions(draw: st.DrawFn, sources: tuple[Source, ...] = SOURCES) -> str:
+    """Draw a question: a source, keys, aggregates with and without FILTER, conditions."""
+    source = draw(st.sampled_from(sources))
+    keys = draw(st.lists(st.sampled_from(source.keys), max_size=2, unique=True))
+    measures = draw(st.lists(_measures(source), min_size=1, max_size=3))
+    conditions = draw(st.lists(st.sampled_from(source.conditions), max_size=2, unique=True))
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    by = f" GROUP BY {', '.join(keys)}" if keys else ""
+    return f"SELECT {', '.join([*keys, *measures])} FROM {source.rows}{where}{by}"
+
+
+def _measures(source: Source) -> st.SearchStrategy[str]:
+    values = st.sampled_from(source.values)
+    plain = st.one_of(
+        st.just("COUNT(*)"),
+        st.just(f"COUNT(DISTINCT {source.person})" if source.person else "COUNT(*)"),
+        values.map("COUNT({})".format),
+        values.map("SUM({})".format),
+        values.map("AVG({})".format),
+    )
+    filters = st.one_of(st.just(""), st.sampled_from(source.conditions).map(" FILTER (WHERE {})".format))
+    return st.builds(str.__add__, plain, filters)
+
+
+def _runs(person: str) -> st.SearchStrategy[Run]:
+    return st.builds(
+        Run,
+        person=st.just(person),
+        count=st.sampled_from((1, 2, 3, 7, 60)),
+        spread=st.sampled_from((1, 2, 5)),
+        cell=st.sampled_from((1, 2, 3, 4, 9, 99)),
+        ts=st.sampled_from(TIMES),
+        lon=st.sampled_from(NUMBERS),
+        dwell=st.sampled_from(NUMBERS),
+        steps=st.sampled_from(WHOLE),
+    )
+
+
+def _heavy(person: str) -> st.SearchStrategy[Run]:
+    """Draw thousands of rows, or one row in each of very many groups."""
+    return st.builds(
+        Run, st.just(person), st.just(3_000), st.sampled_from((1, 12, 3_000)), dwell=st.sampled_from(NUMBERS)
+    )
+
+
+def _subscribers(person: int) -> st.SearchStrategy[Subscriber]:
+    return st.builds(
+        Subscriber,
+        person=st.just(person),
+        age=st.sampled_from(("34", "113", "-5", "NULL", "4611686018427387904")),
+        gender=st.sampled_from(("'f'", "'m'", "'?'", "NULL")),
+        zone=st.sampled_from(("'Z1'", "'Z2'", "'elsewhere'", "NULL")),
+        cell=st.sampled_from(("1", "2", "3", "NULL")),
+        born=st.sampled_from(DATES),
+        consent=st.sampled_from(("true", "true", "true", "false", "NULL")),
+    )
+
+
+@st.composite
+def databases(draw: st.DrawFn) -> Database:
+    """Draw a database with the victim, a few others and rows of nobody, and what a steward says of one person's share."""
+    others = range(1, draw(st.integers(1, 3)) + 1)
+    victim = replace_consent(draw(_subscribers(VICTIM)))
+    runs = draw(st.lists(_runs(str(VICTIM)), min_size=1, max_size=6))
+    runs += draw(st.one_of(st.just([]), _heavy(str(VICTIM)).map(lambda run: [run])))
+    for person in (*map(str, others), "NULL"):
+        runs += draw(st.lists(_runs(person), max_size=2))
+    visits = draw(st.lists(st.sampled_from((str(VICTIM), str(VICTIM), "1", "NULL")), max_size=4))
+    marks = [(number, person, 1 + number * 5) for number, person in enumerate(visits)]
+    people = (victim, *(draw(_subscribers(person)) for person in others if draw(st.booleans())))
+    return Database(tuple(runs), people, tuple(marks), draw(declarations()))
+
+
+def replace_consent(victim: Subscriber) -> Subscriber:
+    """Let the victim be admitted: else there would be nothing to see."""
+    return Subscriber(victim.person, victim.age, victim.gender, victim.zone, victim.cell, victim.born, "true")
+
+
+def declarations() -> st.SearchStrategy[Declared]:
+    """Draw norms that bind nearly always."""
+    return st.builds(
+        Declared,
+        rows=st.sampled_from((1.0, 1.5, 2.0, 7.25)),
+        persons=st.sampled_from((1.0, 1.2, 3.0)),
+        max_groups=st.sampled_from((1, 2, 4, 5)),
+        max_rows=st.sampled_from((1, 3, 8)),
+        sum_norm=st.sampled_from((1.0, 333.3, 9_000.0, 50_000.0)),
+    )
