@@ -56,17 +56,17 @@ demo: $(VENV)/.with-engine
 	@$(bin)/passersby demo
 
 test: $(VENV)/.with-dev
-	@$(bin)/python -m pytest -n 2 $(ARGS)
+	@$(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.with-dev
 	@echo "ruff format" && $(bin)/ruff format --check .
 	@echo "ruff check" && $(bin)/ruff check .
 	@echo "mypy" && $(bin)/mypy
 	@echo "lint-imports" && $(bin)/lint-imports
-	@echo "tests/house" && $(bin)/python -m pytest -n 2 tests/house $(ARGS)
+	@echo "tests/house" && $(bin)/python -m pytest -n 2 --dist loadfile tests/house $(ARGS)
 
 nightly: $(VENV)/.with-dev
-	@PASSERSBY_NIGHTLY=1 $(bin)/python -m pytest -n 2 $(ARGS)
+	@PASSERSBY_NIGHTLY=1 $(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: $(VENV)/.with-dev
 	@$(bin)/python -m tests.bench

@@ -34,7 +34,7 @@ def _run(tmp_path: Path, text: str, ci: str) -> int:
         "no:cacheprovider",
         str(tmp_path),
     ]
-    environment = {**os.environ, "CI": ci, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "CI": ci, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True).returncode
 
 
