@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
 from dialect.functions import forms_of, function
-from dialect.private_plan import CountOf, MeanOf, Question, SumOf
+from dialect.private_plan import CountOf, MeanOf, Question, SumOf, VectorKind
 
 ZERO = Literal(0.0, SqlType.DOUBLE)
 ONE = Literal(1.0, SqlType.DOUBLE)
@@ -32,6 +32,12 @@ class Linear:
         for raw, coefficient in self.terms:
             total = plus(total, times(coefficient, Ref(raw)))
         return total
+
+    def may_be_negative(self, positive: frozenset[Field]) -> bool:
+        """Tell whether it may be below 0 when the numbers named are not."""
+        weights = [self.constant] + [coefficient for _, coefficient in self.terms]
+        weighed = all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
+        return not weighed or any(raw not in positive for raw, _ in self.terms)
 
     def covariance(self, other: Linear, variances: Mapping[str, float]) -> Expr:
         """Write the covariance with another one, the noises being independent of each other."""
@@ -66,6 +72,17 @@ def uncertainty(question: Question) -> tuple[Form | None, ...]:
             known[output.field] = _of_output(output.formula, release.raw)
     carried = set(question.outer.fields)
     return tuple(_usable(_form(expand(Ref(shown.field)), known), carried) for shown in question.columns)
+
+
+def never_negative(question: Question) -> frozenset[Field]:
+    """Find the raw noisy numbers that stand for counts, or for sums of what is never below 0."""
+    found: set[Field] = set()
+    for release in question.releases:
+        for raw, vector in zip(release.raw, question.plans[release.plan].vectors, strict=True):
+            counts = vector.kind not in (VectorKind.SUM, VectorKind.CENTRED)
+            if counts or (vector.kind is VectorKind.SUM and vector.lower >= 0):
+                found.add(raw)
+    return frozenset(found)
 
 
 def _of_output(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> Form:

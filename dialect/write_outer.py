@@ -9,7 +9,7 @@ from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref
 from dialect.private_plan import Question, Target
 from dialect.relations import Project, Public, Relation, Released, Sort, tables_of
-from dialect.uncertainty import ZERO, Form, uncertainty
+from dialect.uncertainty import ZERO, Form, never_negative, uncertainty
 from dialect.write_rows import write_rows
 
 PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
@@ -24,11 +24,12 @@ class OuterSql:
     uncertain: tuple[int, ...]  # positions of the shown columns that have an interval
     ratios: tuple[int, ...]  # those among them with a denominator
     alone: Mapping[int, str]  # those that rest on one noisy number: position -> its raw field id
+    signed: frozenset[int] = frozenset()  # ratios whose denominator may be below 0
 
 
 def write_outer(question: Question, variances: Mapping[str, float], target: Target) -> OuterSql:
     """Write the outer part; `variances` gives the noise variance of every raw field id, in squared units."""
-    forms = uncertainty(question)
+    forms, positive = uncertainty(question), never_negative(question)
     wanted: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
     for i, form in enumerate(forms):
         if form is not None:
@@ -42,7 +43,12 @@ def write_outer(question: Question, variances: Mapping[str, float], target: Targ
         tuple(i for i, form in enumerate(forms) if form is not None),
         tuple(i for i, form in enumerate(forms) if form is not None and form.denominator is not None),
         {i: raw for i, form in enumerate(forms) if form is not None and (raw := form.alone) is not None},
+        frozenset(i for i, form in enumerate(forms) if form and _is_signed(form, positive)),
     )
+
+
+def _is_signed(form: Form, positive: frozenset[Field]) -> bool:
+    return form.denominator is not None and form.denominator.may_be_negative(positive)
 
 
 def _parts(form: Form, variances: Mapping[str, float]) -> tuple[Expr, ...]:

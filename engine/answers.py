@@ -32,8 +32,10 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[s
     unstable: dict[str, int] = {}
     for i in outer.uncertain:
         name = outer.names[i]
-        find = _ratio_ends if i in outer.ratios else _linear_ends
-        lower, upper, weak = find(_Parts(rows, i), confidence, sigmas, outer.alone.get(i))
+        if i in outer.ratios:
+            lower, upper, weak = _ratio_ends(_Parts(rows, i), confidence, i in outer.signed)
+        else:
+            lower, upper, weak = _linear_ends(_Parts(rows, i), confidence, sigmas, outer.alone.get(i))
         none = np.asarray(shown[name].is_null()) | weak
         if weak.any():
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
@@ -64,12 +66,10 @@ def _linear_ends(
         return value - reach, value + reach, np.zeros(len(value), dtype=bool)
 
 
-def _ratio_ends(
-    parts: _Parts, confidence: float, sigmas: Mapping[str, float], alone: str | None
-) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-    del sigmas, alone
+def _ratio_ends(parts: _Parts, confidence: float, signed: bool) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     variances = (parts["numerator_variance"], parts["denominator_variance"], parts["covariance"])
-    lower, upper, weak = ratio_interval(parts["numerator"], parts["denominator"], *variances, confidence)
+    fraction = (parts["numerator"], parts["denominator"])
+    lower, upper, weak = ratio_interval(*fraction, *variances, confidence, signed_denominator=signed)
     return parts["offset"] + lower, parts["offset"] + upper, weak
 
 

@@ -1,0 +1,72 @@
+"""The exactness oracle: one question, asked of the engine without noise and of plain DuckDB, and their answers compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import sqlglot
+
+from dialect import Catalog
+from tests.support.comparison import compare
+from tests.support.exact import ExactEngine, exact_engine
+from tests.support.plain import PlainEngine
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a question that was accepted."""
+
+    difference: str | None  # None: the answers are equal
+    apart: int = 0  # cells that are listed apart
+    plain_raised: bool = False  # plain DuckDB raised: the whole question is listed apart
+
+
+class Oracle:
+    """A catalog and its data, asked both ways; the engine's way with each number of threads."""
+
+    def __init__(self, catalog: Catalog, threads: tuple[int, ...] = (2,)) -> None:
+        self.catalog = catalog
+        self.exact: tuple[ExactEngine, ...] = tuple(exact_engine(catalog, n) for n in threads)
+        self._plain: dict[str, PlainEngine] = {}
+
+    def plain(self, time_zone: str = "UTC") -> PlainEngine:
+        """Give plain DuckDB, its session standing in a time zone."""
+        if time_zone not in self._plain:
+            opened = self.exact[0]
+            self._plain[time_zone] = PlainEngine(self.catalog, opened.files, opened.addresses, time_zone)
+        return self._plain[time_zone]
+
+    def ask(self, sql: str, instead: str | None = None, time_zone: str | None = None) -> Verdict:
+        """Compare both answers; `instead` is asked of plain DuckDB. Raises Refusal for what is not accepted."""
+        answers = [engine.query(sql) for engine in self.exact]
+        if any(answer.to_pylist() != answers[0].to_pylist() for answer in answers[1:]):
+            return Verdict("the answer depends on the number of threads")
+        try:
+            plain = self.plain(time_zone or "UTC").query(instead or sql)
+        except duckdb.Error as error:
+            if isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
+                return Verdict(f"plain DuckDB does not understand the question: {error}")
+            return Verdict(None, plain_raised=True)
+        found = compare(answers[0], plain, ordered=is_ordered(sql))
+        return Verdict(found.difference, found.apart)
+
+    def close(self) -> None:
+        """Close everything."""
+        for engine in (*self._plain.values(), *self.exact):
+            engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def is_ordered(sql: str) -> bool:
+    """Tell whether the outermost SELECT has an ORDER BY."""
+    return sqlglot.parse_one(sql, read="duckdb").args.get("order") is not None
