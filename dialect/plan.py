@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import SqlType
 from dialect.domains import key_set
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Span
 from dialect.expressions import Field, Ref, expand
 from dialect.inference import fixed_by_person
 from dialect.kinds import Selected
@@ -51,6 +51,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
             Code.ROWS,
             "Rows of people never leave; only aggregates over many of them do.",
             "SELECT COUNT(*) FROM ... or an aggregate with GROUP BY",
+            _first_word(reading.sql),
         )
     planning = _Planning(reading)
     outer = _split(selected.relation, planning)
@@ -58,6 +59,11 @@ def plan(selected: Selected, reading: Reading) -> Question:
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
     columns = tuple(Shown(name, f) for name, f in _unique(selected.columns))
     return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns)
+
+
+def _first_word(sql: str) -> Span:
+    start = len(sql) - len(sql.lstrip())
+    return Span(start, start + len(sql.split(maxsplit=1)[0]))
 
 
 def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
