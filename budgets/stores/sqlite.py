@@ -108,7 +108,6 @@ def _switch_to_wal(driver: sqlite3.Connection) -> None:
 def _ensure_owner_only(path: Path) -> None:
     """Make the file for its owner alone, and refuse one that others can open."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as failure:

@@ -1,7 +1,5 @@
 """A catalog is read strictly, and each error names file, key and cure."""
 
-# ruff: noqa: E501 (a mistake is one row of a table)
-
 from __future__ import annotations
 
 import os

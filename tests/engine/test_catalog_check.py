@@ -1,7 +1,5 @@
 """What the files are is held against what the catalog says; no value and no count comes out."""
 
-
-
 from __future__ import annotations
 
 from pathlib import Path
