@@ -301,7 +301,7 @@ def test_releases_say_what_a_client_has_paid_for(ledger: Ledger) -> None:
 
 
 def test_a_ledger_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
-    path = tmp_path / "books" / "ledger.sqlite"
+    path = tmp_path / "ledger.sqlite"
     with Ledger.open(path) as ledger:
         answer(ledger, ledger.charge(ask()))
     with Ledger.open(str(path)) as ledger:

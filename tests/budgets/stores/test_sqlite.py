@@ -62,12 +62,11 @@ def test_the_level_cannot_be_lowered_between_the_check_and_the_commit(tmp_path: 
 def test_files_are_for_their_owner_alone(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        with Ledger.open(tmp_path / "new" / "ledger.sqlite") as ledger:
+        with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
             ledger.charge(ask())
-            files = sorted((tmp_path / "new").iterdir())
+            files = sorted(tmp_path.iterdir())
             assert [file.name for file in files] == ["ledger.sqlite", "ledger.sqlite-shm", "ledger.sqlite-wal"]
             assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-            assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     finally:
         os.umask(before)
 
@@ -109,3 +108,9 @@ def test_a_failure_says_nothing_of_the_database(tmp_path: Path) -> None:
         connection.execute(text("SELECT 'a secret' FROM nowhere"))
     assert "secret" not in str(caught.value) and "nowhere" not in str(caught.value)
     store.close()
+
+
+def test_a_mistyped_folder_does_not_start_a_fresh_ledger(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnavailable):
+        Ledger.open(tmp_path / "no such folder" / "ledger.sqlite")
+    assert not list(tmp_path.iterdir())
