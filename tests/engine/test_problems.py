@@ -1,0 +1,61 @@
+"""Every refusal and failure has one shape: five keys, and more only where there is more to say."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import pytest
+
+from budgets import BudgetRefused, IdempotencyError, LedgerUnavailable, ParamError
+from dialect import CatalogError, Code, Refusal, Span
+from engine.errors import DataError, ExecutionFailed
+from engine.pipeline import Asked, Engine
+from engine.problems import Problem, problem
+
+ALWAYS = {"code", "message", "hint", "span", "sql"}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message", "hint"),
+    [
+        (Refusal(Code.FUNC, "No such function.", "round(x)"), "E_FUNC", "No such function.", "round(x)"),
+        (DataError("visit", "no file.", "make one"), "E_DATA", "visit: no file.", "make one"),
+        (ExecutionFailed(), "E_EXEC", ExecutionFailed.why, ExecutionFailed.hint),
+        (ParamError("Too small.", "rho = 1."), "E_PARAM", "Too small.", "rho = 1."),
+        (IdempotencyError("Used before.", "a new id."), "E_IDEMPOTENCY", "Used before.", "a new id."),
+        (LedgerUnavailable("It is locked.", "later."), "E_LEDGER", "It is locked.", "later."),
+    ],
+)
+def test_one_shape(error: Problem, code: str, message: str, hint: str) -> None:
+    assert problem(error, "SELECT 1") == {
+        "code": code,
+        "message": message,
+        "hint": hint,
+        "span": None,
+        "sql": "SELECT 1",
+    }
+
+
+def test_a_refusal_points_into_the_sql() -> None:
+    shown = problem(Refusal(Code.COLUMN, "No such column.", "another", Span(7, 11)), "SELECT oops")
+    assert shown["span"] == [7, 11]
+    assert set(shown) == ALWAYS
+
+
+def test_a_catalog_error_names_file_and_key() -> None:
+    shown = problem(CatalogError("city.toml", "tables.trip", "it is not declared.", "declare it."), None)
+    assert shown == {
+        "code": "E_CATALOG", "message": "city.toml: tables.trip: it is not declared.", "hint": "declare it.",
+        "span": None, "sql": None, "file": "city.toml", "key": "tables.trip",
+    }  # fmt: skip
+
+
+def test_a_budget_refusal_says_the_numbers(engine: Engine) -> None:
+    with pytest.raises(BudgetRefused) as refused:
+        engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann", rho=Fraction(3, 20)))
+    shown = problem(refused.value, "SELECT")
+    assert set(shown) == ALWAYS | {"requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho"}
+    amounts = [shown[name] for name in ("requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho")]
+    assert amounts == pytest.approx([0.15, 0.1, 0.05, 0.1])
+    assert json.loads(json.dumps(shown)) == shown

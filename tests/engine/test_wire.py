@@ -1,0 +1,161 @@
+"""The shapes that leave: exactly these keys, of exactly these types, and JSON that every reader takes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+from engine import wire
+from engine.answers import Answer
+from engine.desk import Desk
+from engine.explain import explain
+from engine.pipeline import Answered, Asked, Engine
+
+BY_ZONE = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
+ACCOUNT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}
+PRICE = {"rho": float, "delta": float, "epsilon_at_delta": {"epsilon": float, "delta": float}}
+CARD = {
+    "intervals": dict,
+    "confidence": float,
+    "price": PRICE,
+    "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
+    "release_id": str,
+    "replayed": bool,
+    "notes": list,
+}
+EXPLAINED = {
+    "columns": [{"name": str, "type": str}],
+    "confidence": float,
+    "price": PRICE,
+    "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
+    "replayed": bool,
+    "keys": [{"name": str, "kind": str, "count": int | None, "why": str}],
+    "bounds": [{"vector": str, "norm": float, "rule": str, "why": str, "predicted_bias": float}],
+    "expected_error": dict,
+    "thresholds": list,
+    "sql": str,
+    "notes": list,
+}
+
+
+def check(shape: Any, given: Any, place: str = "") -> None:
+    """Compare with a shape: no key less, no key more, and each value of its type; a float is a float, never a whole."""
+    if isinstance(shape, dict):
+        assert set(given) == set(shape), place
+        for name, inner in shape.items():
+            check(inner, given[name], f"{place}.{name}")
+    elif isinstance(shape, list):
+        assert isinstance(given, list), place
+        for each in given:
+            check(shape[0], each, f"{place}[]")
+    elif isinstance(shape, type):
+        assert type(given) is shape, f"{place}: {given!r}"
+    else:
+        assert isinstance(given, shape), f"{place}: {given!r}"
+
+
+def never(constant: str) -> NoReturn:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def strict(text: bytes | str) -> Any:
+    """Read JSON as a reader does that knows no NaN."""
+    return json.loads(text, parse_constant=never)
+
+
+def card_of(engine: Engine, sql: str, client: str = "ann") -> dict[str, Any]:
+    found: dict[str, Any] = strict(Desk(engine).query(sql, client=client).schema.metadata[b"passersby"])
+    return found
+
+
+def test_a_card_has_its_shape(engine: Engine) -> None:
+    card = card_of(engine, BY_ZONE)
+    check(CARD, card)
+    assert set(card["intervals"]) == {"n", "m"}
+    for pairs in card["intervals"].values():
+        assert len(pairs) == 7
+        assert all(pair is None or [type(end) for end in pair] == [float, float] for pair in pairs)
+    assert len(card["release_id"]) == 64
+
+
+def test_a_replay_says_so_and_costs_nothing(engine: Engine) -> None:
+    first, again = card_of(engine, BY_ZONE), card_of(engine, BY_ZONE)
+    assert (first["replayed"], again["replayed"]) == (False, True)
+    assert again["price"]["rho"] == again["price"]["epsilon_at_delta"]["epsilon"] == 0.0
+    unchanged = ("intervals", "release_id", "confidence", "remaining", "notes")
+    assert {name: again[name] for name in unchanged} == {name: first[name] for name in unchanged}
+
+
+def test_public_rows_have_a_card_without_a_release(engine: Engine) -> None:
+    card = card_of(engine, "SELECT * FROM zone")
+    assert (card["release_id"], card["replayed"], card["price"]["rho"]) == (None, False, 0.0)
+    check({**CARD, "release_id": type(None)}, card)
+
+
+def test_an_explanation_has_its_shape(engine: Engine) -> None:
+    desk = Desk(engine)
+    for sql in (BY_ZONE, "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop", "SELECT * FROM zone"):
+        given = desk.explain(sql, client="ann")
+        bounds = [set(bound) for bound in given["bounds"]]
+        assert all({"vector", "norm", "rule", "why", "sensitivity", "sigma"} <= names for names in bounds)
+        check({**EXPLAINED, "bounds": list}, given)
+        strict(json.dumps(given, allow_nan=False))
+        for limit in given["thresholds"]:
+            check({"threshold": int, "delta": float, "max_groups_per_person": int}, limit)
+        for error in given["expected_error"].values():
+            assert error is None or type(error) is float
+
+
+def test_what_bounds_cut_away_is_told_beside_answer_and_explanation(engine: Engine) -> None:
+    notes = wire.explained(explain(engine, BY_ZONE, Asked("ann")), {})["notes"]
+    assert any("scaled" in note for note in notes)
+    assert card_of(engine, BY_ZONE)["notes"][-len(notes) :] == notes
+
+
+def test_private_keys_come_with_their_threshold(engine: Engine) -> None:
+    sql = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
+    (limit,) = Desk(engine).explain(sql, client="ann")["thresholds"]
+    assert any(f"reaches {limit['threshold']}." in note for note in card_of(engine, sql)["notes"])
+
+
+def test_null_ratios_are_told(engine: Engine) -> None:
+    def noise(exact: np.ndarray, *_: object) -> np.ndarray:
+        return np.zeros_like(exact)
+
+    card = card_of(replace(engine, add_noise=noise), BY_ZONE)
+    assert card["intervals"]["m"] == [None] * 7
+    assert card["notes"][0].startswith("m: 7 value(s) are NULL")
+
+
+@pytest.mark.parametrize("end", [float("nan"), float("inf"), float("-inf")])
+def test_an_end_that_json_cannot_write_is_no_interval(engine: Engine, end: float) -> None:
+    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
+    strange = Answer(given.answer.table, {"n": (np.array([end]), np.array([1.0]))}, {})
+    answered: Answered = replace(given, answer=strange)
+    assert strict(wire.answered(answered, {}).schema.metadata[wire.CARD])["intervals"] == {"n": [None]}
+
+
+def test_a_price_is_never_told_smaller_than_it_is(engine: Engine) -> None:
+    loss = engine.answer("SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop", Asked("ann")).charged
+    price = wire.price(loss)
+    check(PRICE, price)
+    assert (price["rho"], price["delta"]) == (0.005, 1e-12)
+    assert price["epsilon_at_delta"]["delta"] == pytest.approx(1e-9 + 1e-12)
+    assert 0.56 < price["epsilon_at_delta"]["epsilon"] < 0.57
+
+
+def test_tables_are_told_without_what_analysts_do_not_see(engine: Engine) -> None:
+    tables = {table["name"]: table for table in map(wire.table, engine.catalog.tables)}
+    assert set(tables) == {"person", "visit", "purchase", "zone"}
+    assert "consent" not in json.dumps(list(tables.values()))
+    columns = {column["name"]: column for column in tables["visit"]["columns"]}
+    assert columns["zone"] == {"name": "zone", "type": "VARCHAR", "values_of": "zone.zone"}
+    assert columns["minutes"] == {"name": "minutes", "type": "DOUBLE", "bounds": [0, 60]}
+    assert columns["day"]["range"] == ["2026-10-01", "2026-10-04"]
+    assert [tables[name]["person"] for name in tables] == ["person_id", "person_id", "person_id", None]
+    assert {tables[name]["kind"] for name in ("person", "visit", "purchase")} == {"private"}
+    assert tables["zone"]["kind"] == "public"

@@ -1,0 +1,56 @@
+"""Accounts and ledger rows as they leave: floats for people, and never more left than there is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from budgets import AccountName, AccountView, Loss, epsilon_at
+from engine import wire_ledger
+from engine.pipeline import Asked, Engine
+
+VIEW = AccountView(
+    AccountName("town", "forever", "ann"), Loss.within("0.1", "1e-9"), Loss.of(Fraction(1, 30), Fraction(1, 10**12))
+)
+
+
+def test_an_account_says_what_is_spent_and_what_is_left() -> None:
+    shown = wire_ledger.account(VIEW)
+    assert {name: type(value) for name, value in shown.items()} == {
+        "dataset": str, "window": str, "client": str, "cap_rho": float, "spent_rho": float, "remaining_rho": float,
+        "remaining_delta": float, "epsilon": float, "delta": float, "cap_epsilon": float,
+    }  # fmt: skip
+    assert shown["cap_rho"] == 0.1
+    assert shown["spent_rho"] + shown["remaining_rho"] == pytest.approx(0.1)
+    assert shown["spent_rho"] >= 1 / 30
+    assert shown["remaining_delta"] == pytest.approx(1e-10 - 1e-12)  # a tenth of the cap's is for thresholds
+    assert shown["epsilon"] < shown["cap_epsilon"]
+
+
+def test_what_remains_is_also_told_as_the_epsilon_it_would_be_alone() -> None:
+    shown = wire_ledger.remaining(VIEW)
+    assert set(shown) == {"rho", "delta", "epsilon", "cap_rho"}
+    assert shown["rho"] == float(VIEW.remaining.rho)
+    assert shown["epsilon"] == pytest.approx(epsilon_at(VIEW.remaining.rho, Fraction(9, 10**10)), rel=1e-6)
+
+
+def test_the_shared_account_has_no_client() -> None:
+    shared = AccountView(AccountName("town", "forever"), VIEW.cap, VIEW.spent)
+    assert wire_ledger.account(shared)["client"] is None
+
+
+def test_ledger_rows_and_releases_show_the_question_and_no_answer(engine: Engine) -> None:
+    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
+    rows = [wire_ledger.entry(row) for row in engine.ledger.entries()]
+    assert [row["sequence"] for row in rows] == sorted(row["sequence"] for row in rows)
+    assert {row["kind"] for row in rows} == {"account_opened", "charged", "released"}
+    charged = [row for row in rows if row["kind"] == "charged"]
+    assert {(row["client"], row["rho"], row["delta"]) for row in charged} == {(None, 0.005, 0.0), ("ann", 0.005, 0.0)}
+    (paid,) = [wire_ledger.paid(release) for release in engine.ledger.releases("ann")]
+    assert paid["release_id"] == given.prepared[0].release_key
+    assert (paid["dataset"], paid["rho"], paid["delta"]) == ("town", 0.005, 0.0)
+    assert "count" in paid["question"].lower() or "rows" in paid["question"].lower()
+    assert paid["settled_at"]
+    (number,) = given.answer.table.column("n").to_pylist()
+    assert all(number not in row.values() for row in [*rows, paid])
