@@ -24,6 +24,7 @@ PLANTED = {
     "duckdb": ("engine/pipeline.py", "import duckdb"),
     "spark": ("engine/pipeline.py", "import pyspark.sql"),
     "inside-budgets": ("budgets/loss.py", "import budgets.accounts"),
+    "inside-dialect": ("dialect/catalog.py", "import dialect.plan"),
     "inside-engine": ("engine/noise.py", "import engine.pipeline"),
     "inside-passersby": ("passersby/errors.py", "import passersby.connection"),
     "ledger": ("engine/pipeline.py", "import sqlalchemy"),
