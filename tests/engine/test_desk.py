@@ -1,0 +1,206 @@
+"""The one face: everything that goes wrong is Refused, in one shape, and what is opened is closed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import Desk, Refused, open_desk
+from tests.engine.town import CATALOG, make_town
+
+BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+SHAPE = {"code", "message", "hint", "span", "sql"}
+
+
+@pytest.fixture
+def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a town, and let everything else lie beside it."""
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
+    return make_town(tmp_path).path
+
+
+@pytest.fixture
+def desk(where: str) -> Iterator[Desk]:
+    """Open a desk with a ledger in memory."""
+    with open_desk(where, ledger=":memory:") as opened:
+        yield opened
+
+
+def card(table: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(table.schema.metadata[b"passersby"])
+    return found
+
+
+def refused(ask: Any) -> dict[str, Any]:
+    with pytest.raises(Refused) as caught:
+        ask()
+    assert set(caught.value.problem) >= SHAPE
+    return caught.value.problem
+
+
+def test_a_ledger_is_kept_where_none_is_named(where: str, tmp_path: Path) -> None:
+    for replayed in (False, True):
+        with open_desk(where) as desk:
+            assert card(desk.query(BY_ZONE, client="ann"))["replayed"] is replayed
+    assert [path.suffix for path in (tmp_path / "data").iterdir()][:1] == [".ledger"]
+
+
+def test_a_ledger_may_be_named(where: str, tmp_path: Path) -> None:
+    with open_desk(where, ledger=str(tmp_path / "own.ledger")) as desk:
+        desk.query(BY_ZONE, client="ann")
+    assert (tmp_path / "own.ledger").exists()
+    assert not (tmp_path / "data").exists()
+
+
+def test_nothing_is_left_behind_but_the_ledger(where: str, tmp_path: Path) -> None:
+    with open_desk(where, ledger=":memory:") as desk:
+        assert any((tmp_path / "cache").iterdir())
+        desk.query(BY_ZONE, client="ann")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "code"), [("no_such_catalog", "E_CATALOG"), ("broken.toml", "E_CATALOG"), ("empty", "E_CATALOG")]
+)
+def test_a_catalog_that_is_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, code: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.toml").write_text("format = ")
+    (tmp_path / "empty").mkdir()
+    problem = refused(lambda: open_desk(where, ledger=":memory:"))
+    assert (problem["code"], problem["sql"]) == (code, None)
+    assert problem["file"]
+    assert problem["hint"]
+
+
+def test_data_that_are_not_there_are_refused_by_name(where: str, tmp_path: Path) -> None:
+    (tmp_path / "town.duckdb").unlink()
+    problem = refused(lambda: open_desk(where, ledger=":memory:"))
+    assert problem["code"] == "E_DATA"
+    assert problem["message"].startswith("person: its file")
+
+
+def test_a_ledger_that_others_can_read_is_refused_and_the_data_are_closed(where: str, tmp_path: Path) -> None:
+    shared = tmp_path / "shared.ledger"
+    with open_desk(where, ledger=str(shared)) as desk:
+        desk.query(BY_ZONE, client="ann")
+    shared.chmod(0o666)
+    assert refused(lambda: open_desk(where, ledger=str(shared)))["code"] == "E_LEDGER"
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_ceiling_that_was_raised_is_refused(where: str, tmp_path: Path) -> None:
+    with open_desk(where) as desk:
+        desk.query(BY_ZONE, client="ann")
+    Path(where).write_text(CATALOG.replace("rho = 0.2", "rho = 0.3"))
+    assert refused(lambda: open_desk(where))["code"] == "E_BUDGET_DATASET"
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "rho",
+    ["0", "-1", "NaN", "nan", "Infinity", "-0.0", "1e-300", "5e-324", "1e400", "true", "", "0_005", "１", "1e-13"],
+)
+def test_an_amount_that_is_none_is_refused(desk: Desk, rho: str) -> None:
+    """Case 125: no amount of text slips through as a number, and no question is answered for next to nothing."""
+    for ask in (desk.query, desk.explain, desk.rehearse):
+        assert refused(lambda ask=ask: ask(BY_ZONE, client="ann", rho=rho))["code"] == "E_PARAM"
+    assert desk.ledger() == []
+
+
+@pytest.mark.parametrize("client", ["", "x" * 201, "a\nb", "a\0b"])
+def test_a_name_that_is_none_is_refused(desk: Desk, client: str) -> None:
+    assert refused(lambda: desk.query(BY_ZONE, client=client))["code"] == "E_PARAM"
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [("SELECT oops FROM visit", "E_COLUMN"), ("DROP TABLE visit", "E_STMT"), ("SELECT shop FROM visit", "E_ROWS")],
+)
+def test_every_way_of_asking_refuses_alike(desk: Desk, sql: str, code: str) -> None:
+    problems = [refused(lambda ask=ask: ask(sql, client="ann")) for ask in (desk.query, desk.explain, desk.rehearse)]
+    assert problems[0] == problems[1] == problems[2]
+    assert (problems[0]["code"], problems[0]["sql"]) == (code, sql)
+    assert desk.ledger() == []
+
+
+def test_a_failure_is_constant_text(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.errors import ExecutionFailed
+
+    monkeypatch.setattr(type(desk.engine.backend), "run", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
+    problem = refused(lambda: desk.query(BY_ZONE, client="ann"))
+    assert (problem["code"], problem["message"], problem["hint"]) == (
+        "E_EXEC",
+        ExecutionFailed.why,
+        ExecutionFailed.hint,
+    )
+    (shared, own) = desk.budget("ann")["accounts"]
+    assert (shared["spent_rho"], own["spent_rho"]) == (0.005, 0.005)
+
+
+def test_what_is_left_is_told_after_every_answer(desk: Desk) -> None:
+    remaining = card(desk.query(BY_ZONE, client="ann"))["remaining"]
+    assert (remaining["client"]["rho"], remaining["dataset"]["rho"]) == (0.095, 0.195)
+    other = card(desk.query(BY_ZONE, client="ben"))["remaining"]
+    assert (other["client"]["rho"], other["dataset"]["rho"]) == (0.095, 0.195)
+
+
+def test_budget_shows_a_client_its_own_and_an_admin_all(desk: Desk) -> None:
+    assert [account["spent_rho"] for account in desk.budget("ann")["accounts"]] == [0.0, 0.0]
+    desk.query(BY_ZONE, client="ann")
+    desk.query(BY_ZONE, client="ben")
+    assert [account["client"] for account in desk.budget("ann")["accounts"]] == [None, "ann"]
+    assert [account["client"] for account in desk.budget()["accounts"]] == [None, "ann", "ben"]
+    assert desk.budget()["query_rho"] == {"town": 0.005}
+
+
+def test_history_and_ledger_are_the_clients_own(desk: Desk) -> None:
+    desk.query(BY_ZONE, client="ann")
+    desk.query("SELECT COUNT(*) AS n FROM visit", client="ben", request_id="r-7")
+    assert (len(desk.history("ann")), len(desk.history("ben")), desk.history("cid")) == (1, 1, [])
+    assert {row["client"] for row in desk.ledger("ben")} == {"ben"}
+    assert "r-7" in {row["request_id"] for row in desk.ledger()}
+    assert len(desk.ledger(limit=2)) == 2
+
+
+def test_a_request_sent_twice_is_charged_once(desk: Desk) -> None:
+    first, again = (desk.query(BY_ZONE, client="ann", request_id="r-1") for _ in range(2))
+    assert first.equals(again)
+    assert card(again)["replayed"] is True
+
+
+def test_rehearsal_is_free_and_says_what_it_is(desk: Desk) -> None:
+    before = desk.budget("ann")
+    table = desk.rehearse(BY_ZONE, client="ann", rho="0.05")
+    shown = card(table)
+    assert (shown["rehearsal"], shown["release_id"], shown["replayed"]) == (True, None, False)
+    assert "Made-up rows" in shown["notes"][0]
+    assert shown["remaining"]["client"]["rho"] == 0.1
+    assert (desk.budget("ann"), desk.ledger(), desk.history("ann")) == (before, [], [])
+    assert table.num_rows == 7
+
+
+def test_tables_are_told(desk: Desk) -> None:
+    assert [table["name"] for table in desk.tables()] == ["person", "visit", "purchase", "zone"]
+
+
+def test_desks_side_by_side_spend_from_one_ledger(where: str) -> None:
+    with open_desk(where) as one, open_desk(where) as other:
+        first = one.query(BY_ZONE, client="ann")
+        assert other.query(BY_ZONE, client="ann").equals(first)
+        assert len(other.history("ann")) == 1
+
+
+def test_copies_are_the_owners_alone(where: str, tmp_path: Path) -> None:
+    with open_desk(where) as desk:
+        desk.rehearse(BY_ZONE, client="ann")
+        for folder, _, files in os.walk(tmp_path / "cache"):
+            assert Path(folder).stat().st_mode & 0o077 == 0
+            assert all((Path(folder) / file).stat().st_mode & 0o077 == 0 for file in files)
