@@ -15,6 +15,7 @@ from dialect.bound import bound
 from dialect.catalog import Catalog
 from dialect.errors import CatalogError, Code, DialectError, Refusal, Span
 from dialect.kinds import kinds
+from dialect.parse import as_written as _as_written
 from dialect.parse import parse
 from dialect.plan import plan
 from dialect.private_plan import Admission, BoundedSql, Bounding, PrivatePlan, Question, Target
@@ -42,8 +43,9 @@ __all__ = [
 
 def read(sql: str, catalog: Catalog) -> Question:
     """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
-    reading = _Reading(catalog, sql)
-    return plan(kinds(parse(sql), reading), reading)
+    tree = parse(sql)
+    reading = _Reading(catalog, sql, _as_written(tree))
+    return plan(kinds(tree, reading), reading)
 
 
 def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:

@@ -36,6 +36,14 @@ def parse(sql: str) -> exp.Query:
     return tree
 
 
+def as_written(tree: exp.Expr) -> dict[str, str]:
+    """Find how the analyst writes each alias, the outermost first: names are looked up in lower case."""
+    written: dict[str, str] = {}
+    for alias in tree.find_all(exp.Alias):
+        written.setdefault(alias.alias.lower(), alias.alias)
+    return written
+
+
 def span_of(node: exp.Expr) -> Span | None:
     """Find the stretch of the analyst's text that a node and its parts come from."""
     ends = [(part.meta["start"], part.meta["end"] + 1) for part in node.walk() if "start" in part.meta]

@@ -57,7 +57,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
     outer = _split(selected.relation, planning)
     check_weight(outer)
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
-    columns = tuple(Shown(name, f) for name, f in _unique(selected.columns))
+    columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
     return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -21,6 +21,7 @@ class Reading:
 
     catalog: Catalog
     sql: str
+    written: Mapping[str, str] = field(default_factory=dict)  # lower-case alias -> as the analyst wrote it
     ids: Iterator[int] = field(default_factory=count)
 
     def fresh(self) -> str:

@@ -76,6 +76,14 @@ def test_what_is_listed_apart_is_answered_and_can_not_be_compared(case: SqlCase,
     assert verdict.apart or verdict.plain_raised
 
 
+def test_names_are_shown_as_the_analyst_writes_them(oracles: Oracles) -> None:
+    sql = """WITH Q AS (SELECT place_id AS Place, COUNT(*) AS "Visits of All" FROM visit GROUP BY Place_ID)
+             SELECT PLACE, "Visits of All", "visits OF all" + 1 AS oneMore FROM q"""
+    oracle = oracles("operator")
+    assert oracle.exact[0].query(sql).column_names == ["Place", "Visits of All", "oneMore"]
+    assert oracle.plain().query(sql).names == ("Place", "Visits of All", "oneMore")
+
+
 def test_there_are_enough_questions_by_hand() -> None:
     files = ("exact_operator", "exact_attack", "exact_clocks", "exact_mibici")
     assert sum(len(sql_cases(file)) for file in files) >= LEAST_QUESTIONS

@@ -399,6 +399,9 @@ SELECT SUM(dwell_min) / COUNT(*) AS a, 100 * SUM(dwell_min) / SUM(dwell_min) AS 
 # title: outer case and arithmetic
 SELECT place_id, CASE WHEN COUNT(*) > 100 THEN 'many' WHEN COUNT(*) > 20 THEN 'some' ELSE 'few' END AS size, COUNT(*) * 2 + 1 AS odd, round(AVG(dwell_min), 1) AS a FROM visit GROUP BY place_id;
 
+# title: capitals in names
+WITH Q AS (SELECT Place_ID, COUNT(*) AS Visits, AVG(DWELL_MIN) AS "Mean Stay" FROM Visit GROUP BY PLACE_ID) SELECT Place_Id, VISITS, "Mean Stay", visits * 2 AS Twice FROM q;
+
 # title: a number and its difference
 SELECT COUNT(*) - COUNT(approach_dir) AS without, COUNT(*) // 2 AS half, COUNT(*) % 7 AS rest, -COUNT(*) AS minus FROM visit;
 
