@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dialect.catalog import Catalog, Column, Table
 from dialect.catalog_section import meant
-from engine.stored_files import StoredFiles, UnreadableError, fits, quoted
+from engine.stored_files import StoredFiles, UnreadableError, cast, fits, quoted
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ def _type_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
     """Ask whether every value has the declared type, and NULL stands only where it may."""
     for column in _stored(table):
         name, key = quoted(column.name), f"columns.{column.name}"
-        cast = f"TRY_CAST({name} AS {column.stored_type})"
+        typed = cast(table.source, name, column.stored_type)
         yield _Question(
-            f"SELECT 1 FROM {files.raw(table.source)} WHERE {name} IS NOT NULL AND {cast} IS NULL",
+            f"SELECT 1 FROM {files.raw(table.source)} WHERE {name} IS NOT NULL AND {typed} IS NULL",
             f"{key}.type",
             f"a value of {column.name} is no {column.stored_type}.",
             "correct the files, or declare a wider type.",

@@ -20,7 +20,7 @@ import duckdb
 from dialect.catalog import Catalog, Column, Source, Table
 from dialect.write_expr import name
 from engine.errors import DataError
-from engine.stored_files import OFFLINE, fits, literal
+from engine.stored_files import OFFLINE, cast, fits, literal
 
 Progress = Callable[[str, float], None]
 CHECK = "run passersby catalog check, which says what is wrong"
@@ -76,7 +76,7 @@ def copy_table(connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: T
     """Copy a table with its declared types and what it looks up; raises DataError, with none of DuckDB's text."""
     looked_up = {join.column for join in table.source.joins}
     stored = [column for column in table.columns if column.name not in looked_up]
-    columns = [f"TRY_CAST(t.{name(c.name)} AS {c.stored_type}) AS {name(c.name)}" for c in stored]
+    columns = [f"{cast(table.source, f't.{name(c.name)}', c.stored_type)} AS {name(c.name)}" for c in stored]
     columns += [f"j{i}.{name(join.take)} AS {name(join.column)}" for i, join in enumerate(table.source.joins)]
     joins = "".join(
         f" LEFT JOIN {name(join.table)} AS j{i} ON t.{name(join.on)} = j{i}.{name(only_key(catalog, join.table))}"
@@ -142,7 +142,7 @@ def _check(catalog: Catalog, made: Snapshot) -> None:
                 table = next(t for t in catalog.tables if made.addresses[t.name].startswith(f"{alias}."))
                 why = f"its file {path} can't be opened."
                 raise DataError(table.name, why, "make the data, or correct source in the catalog") from None
-        for table in catalog.tables:
+        for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
             _check_types(connection, table, made.addresses[table.name])
             of_person = table.person is not None and table.primary_key == (table.person.column,)
             if table.primary_key and (of_person or table.name in targets or not table.private):
