@@ -115,10 +115,11 @@ def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: ex
 def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
     name = aggregate.name.upper()
     if not aggregate.at_boundary:
+        inside = f"{name} per person in a subquery that groups by {source.person.name or 'the person'}"
         raise refusal(
             Code.AGG,
             f"{name} across people would return a stored value, or is not built yet.",
-            f"{name} per person in a subquery that groups by {source.person.name or 'the person'}",
+            inside if aggregate.inside is not None else "AVG(x), or COUNT(*) GROUP BY ranges of x by CASE",
             node,
         )
     if aggregate.name == "count_distinct" and not is_person(arguments[0]):

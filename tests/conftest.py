@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.no_skips"]
@@ -18,3 +19,8 @@ settings.register_profile(
 )
 settings.register_profile("nightly", max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nightly" if os.environ.get("PASSERSBY_NIGHTLY") else "short")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let reviewed outcomes be written anew."""
+    parser.addoption("--update", action="store_true", help="write the reviewed outcomes in tests/sql anew")

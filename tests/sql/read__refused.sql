@@ -1,0 +1,351 @@
+# What is refused, as the analyst sees it: code, caret, why, Try. `pytest --update` writes the outcomes anew.
+
+# title: rows of people
+SELECT * FROM events;
+# E_ROWS
+# SELECT * FROM events
+# ^^^^^^
+# Rows of people never leave; only aggregates over many of them do.
+# Try: SELECT COUNT(*) FROM ... or an aggregate with GROUP BY
+
+# title: rows with a limit
+SELECT ts, lon FROM events LIMIT 10;
+# E_SAMPLE
+# SELECT ts, lon FROM events LIMIT 10
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Rows of people can't be cut by LIMIT.
+# Try: LIMIT behind an aggregate
+
+# title: an unknown table
+SELECT COUNT(*) FROM event;
+# E_TABLE
+# SELECT COUNT(*) FROM event
+#                      ^^^^^
+# There is no table event.
+# Try: one of events, subscribers, cells, hours
+
+# title: an unknown column
+SELECT SUM(dwell) FROM events;
+# E_COLUMN
+# SELECT SUM(dwell) FROM events
+#            ^^^^^
+# There is no column dwell here.
+# Try: dwell_s
+
+# title: a column that admission alone knows
+SELECT COUNT(*) FROM subscribers WHERE consent = false;
+# E_COLUMN
+# SELECT COUNT(*) FROM subscribers WHERE consent = false
+#                                        ^^^^^^^
+# There is no column consent here.
+# Try: one of subscriber_id, age, gender, home_zone
+
+# title: arithmetic on the person
+SELECT COUNT(1 // (subscriber_id - 4217)) FROM events;
+# E_PERSON_KEY
+# SELECT COUNT(1 // (subscriber_id - 4217)) FROM events
+#                    ^^^^^^^^^^^^^^^^^^^^
+# The person key can be counted, joined on and grouped by, and nothing else.
+# Try: COUNT(DISTINCT subscriber_id)
+
+# title: a filter by person
+SELECT COUNT(*) FROM events WHERE (subscriber_id * 7919) % 101 < 50;
+# E_PERSON_KEY
+# SELECT COUNT(*) FROM events WHERE (subscriber_id * 7919) % 101 < 50
+#                                    ^^^^^^^^^^^^^^^^^^^^
+# The person key can be counted, joined on and grouped by, and nothing else.
+# Try: COUNT(DISTINCT subscriber_id)
+
+# title: no bounds
+SELECT SUM(lon) FROM events;
+# E_BOUNDS
+# SELECT SUM(lon) FROM events
+#        ^^^^^^^
+# SUM needs a range that is known without the data.
+# Try: SUM(LEAST(GREATEST(x, 0), 100)) with your own ends
+
+# title: an aggregate that returns a stored value
+SELECT ANY_VALUE(home_zone) FROM subscribers;
+# E_AGG
+# SELECT ANY_VALUE(home_zone) FROM subscribers
+#        ^^^^^^^^^^^^^^^^^^^
+# The aggregate ANYVALUE is not in the dialect.
+# Try: put the column into GROUP BY
+
+# title: a minimum across people
+SELECT MIN(lat) FROM events;
+# E_AGG
+# SELECT MIN(lat) FROM events
+#            ^^^
+# MIN across people would return a stored value, or is not built yet.
+# Try: MIN per person in a subquery that groups by subscriber_id
+
+# title: a median across people
+SELECT MEDIAN(dwell_s) FROM events;
+# E_AGG
+# SELECT MEDIAN(dwell_s) FROM events
+#        ^^^^^^^^^^^^^^
+# MEDIAN across people would return a stored value, or is not built yet.
+# Try: AVG(x), or COUNT(*) GROUP BY ranges of x by CASE
+
+# title: distinct values
+SELECT COUNT(DISTINCT cell_id) FROM events;
+# E_AGG
+# SELECT COUNT(DISTINCT cell_id) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^
+# COUNT(DISTINCT) of anything but the person is not built yet.
+# Try: COUNT(DISTINCT subscriber_id)
+
+# title: a sketch
+SELECT approx_count_distinct(subscriber_id) FROM events;
+# E_AGG
+# SELECT approx_count_distinct(subscriber_id) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The aggregate APPROXDISTINCT is not in the dialect.
+# Try: COUNT(DISTINCT x)
+
+# title: text cast to a number
+SELECT SUM(CAST(home_zone AS INT)) FROM subscribers;
+# E_FUNC
+# SELECT SUM(CAST(home_zone AS INT)) FROM subscribers
+#                 ^^^^^^^^^
+# Stored text can't be cast to another type.
+# Try: declare the column with that type
+
+# title: a function that is not in the list
+SELECT COUNT(strptime(home_zone, '%Y')) FROM subscribers;
+# E_FUNC
+# SELECT COUNT(strptime(home_zone, '%Y')) FROM subscribers
+#              ^^^^^^^^^^^^^^^^^^
+# STRTOTIME is not in the dialect.
+# Try: see the list of functions in the docs
+
+# title: a pattern from a column
+SELECT COUNT(*) FROM subscribers WHERE 'x' LIKE home_zone;
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE 'x' LIKE home_zone
+#                                        ^^^^^^^^^^^^^^^^^^
+# like does not take (VARCHAR, VARCHAR).
+# Try: like takes (text, text constant)
+
+# title: randomness
+SELECT COUNT(*) FROM events WHERE random() < 0.5;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE random() < 0.5
+#                                   ^^^^^^
+# RAND is not in the dialect.
+# Try: see the list of functions in the docs
+
+# title: a date that is none
+SELECT COUNT(*) FROM events WHERE ts = '2026-13-45';
+# E_PARSE
+# SELECT COUNT(*) FROM events WHERE ts = '2026-13-45'
+#                                   ^^^^^^^^^^^^^^^^^
+# '2026-13-45' is not a TIMESTAMP.
+# Try: TIMESTAMP '2026-10-14 03:00:00'
+
+# title: a key of every moment
+SELECT ts, COUNT(*) FROM events GROUP BY ts;
+# E_KEY
+# SELECT ts, COUNT(*) FROM events GROUP BY ts
+#                                          ^^
+# ts has a value of its own in almost every row.
+# Try: date_trunc('hour', ts) with WHERE ts >= TIMESTAMP '...' AND ts < TIMESTAMP '...'
+
+# title: a column that is no key
+SELECT cell_id, lat, COUNT(*) FROM events GROUP BY cell_id;
+# E_KEY
+# SELECT cell_id, lat, COUNT(*) FROM events GROUP BY cell_id
+#                 ^^^
+# lat is neither a group key nor in an aggregate.
+# Try: GROUP BY lat
+
+# title: a join of persons on something else
+SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id;
+# E_JOIN
+# SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id
+#                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Two private tables can only be joined on the person key.
+# Try: ... JOIN ... USING (subscriber_id)
+
+# title: a join of persons under OR
+SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id;
+# E_JOIN
+# SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id
+#                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Two private tables can only be joined on the person key.
+# Try: ... JOIN ... USING (subscriber_id)
+
+# title: a cross join of persons
+SELECT COUNT(*) FROM events CROSS JOIN subscribers;
+# E_JOIN
+# SELECT COUNT(*) FROM events CROSS JOIN subscribers
+#                                        ^^^^^^^^^^^
+# Two private tables can only be joined on the person key.
+# Try: ... JOIN ... USING (subscriber_id)
+
+# title: a right join
+SELECT COUNT(*) FROM cells RIGHT JOIN events USING (cell_id);
+# E_JOIN
+# SELECT COUNT(*) FROM cells RIGHT JOIN events USING (cell_id)
+#                                       ^^^^^^^^^^^^^^^^^^^^^
+# RIGHT JOIN is not in the dialect.
+# Try: LEFT JOIN with the tables exchanged
+
+# title: a natural join
+SELECT COUNT(*) FROM events NATURAL JOIN subscribers;
+# E_JOIN
+# SELECT COUNT(*) FROM events NATURAL JOIN subscribers
+#                                          ^^^^^^^^^^^
+# METHOD is not part of the dialect here.
+# Try: leave METHOD out
+
+# title: an as-of join
+SELECT COUNT(*) FROM events a ASOF JOIN events b ON a.ts >= b.ts;
+# E_JOIN
+# SELECT COUNT(*) FROM events a ASOF JOIN events b ON a.ts >= b.ts
+#                                         ^^^^^^^^^^^^^^^^^^^^^^^^
+# METHOD is not part of the dialect here.
+# Try: leave METHOD out
+
+# title: public LEFT JOIN private
+SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1;
+# E_JOIN
+# SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
+#                                                              ^^^^^^^^^^^^^^^^^^^^^^^
+# A public table LEFT JOIN a private one is not built yet.
+# Try: JOIN: keys of public tables appear in the answer all the same, also where nobody was
+
+# title: private rows joined with a release
+SELECT COUNT(*) FROM events e JOIN (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r ON r.cell_id = e.cell_id;
+# E_JOIN
+# SELECT COUNT(*) FROM events e JOIN (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r ON r.cell_id = e.cell_id
+#                                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Private rows can't be joined with numbers that were released in the same statement.
+# Try: ask two questions, and compare their answers
+
+# title: a scalar subquery
+SELECT COUNT(*) FROM events WHERE dwell_s > (SELECT AVG(dwell_s) FROM events);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE dwell_s > (SELECT AVG(dwell_s) FROM events)
+#                                                     ^^^^^^^^^^^^^^^^^^^^^^^^
+# A subquery can't stand inside an expression yet.
+# Try: put it into FROM and join it
+
+# title: IN over a subquery
+SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM events WHERE dwell_s = 86399);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM events WHERE dwell_s = 86399)
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# IN over a subquery is not built yet.
+# Try: a JOIN on the person key
+
+# title: EXISTS
+SELECT COUNT(*) FROM events WHERE EXISTS (SELECT 1 FROM subscribers WHERE age = 113);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE EXISTS (SELECT 1 FROM subscribers WHERE age = 113)
+#                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A subquery can't stand inside an expression yet.
+# Try: put it into FROM and join it
+
+# title: a window function
+SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0;
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Window functions are not built yet.
+# Try: a GROUP BY of the person in a subquery
+
+# title: a union
+SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM events);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# UNION is not built yet.
+# Try: ask the parts one by one
+
+# title: a limit on people's rows
+SELECT COUNT(*) FROM (SELECT dwell_s FROM events LIMIT 5);
+# E_SAMPLE
+# SELECT COUNT(*) FROM (SELECT dwell_s FROM events LIMIT 5)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Rows of people can't be cut by LIMIT.
+# Try: LIMIT behind an aggregate
+
+# title: two statements
+SELECT COUNT(*) FROM events; DROP TABLE events;
+# E_STMT
+# SELECT COUNT(*) FROM events; DROP TABLE events
+#                              ^^^^
+# Only one statement at a time is answered.
+# Try: send them one by one
+
+# title: something that is no question
+PRAGMA database_list;
+# E_STMT
+# PRAGMA database_list
+# ^^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT ... FROM ...
+
+# title: recursion
+WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r;
+# E_STMT
+# WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r
+#                ^^^^^^^^^^^^^^^^^^^
+# Recursion is not in the dialect.
+# Try: WITH without RECURSIVE
+
+# title: a file
+SELECT COUNT(*) FROM 'x.parquet';
+# E_TABLE
+# SELECT COUNT(*) FROM 'x.parquet'
+#                      ^^^^^^^^^^^
+# There is no table x.parquet.
+# Try: one of events, subscribers, cells, hours
+
+# title: a table function
+SELECT COUNT(*) FROM read_csv('/etc/passwd');
+# E_TABLE
+# SELECT COUNT(*) FROM read_csv('/etc/passwd')
+#                      ^^^^^^^^^^^^^^^^^^^^^^
+# Table functions are not in the dialect.
+# Try: FROM a declared table
+
+# title: a sample
+SELECT COUNT(*) FROM events TABLESAMPLE 10%;
+# E_SAMPLE
+# SELECT COUNT(*) FROM events TABLESAMPLE 10%
+#                      ^^^^^^^^^^^^^^^^^^^^^
+# Samples are not in the dialect.
+# Try: leave TABLESAMPLE out
+
+# title: a pivot
+SELECT * FROM subscribers PIVOT (COUNT(*) FOR home_zone IN ('a'));
+# E_TABLE
+# SELECT * FROM subscribers PIVOT (COUNT(*) FOR home_zone IN ('a'))
+#               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# PIVOTS is not part of the dialect here.
+# Try: leave PIVOTS out
+
+# title: broken SQL
+SELECT COUNT( FROM events;
+# E_PARSE
+# SELECT COUNT( FROM events
+#                    ^^^^^^
+# The SQL can't be read from here on.
+# Try: check the words around the caret
+
+# title: an open quote
+SELECT COUNT(*) FROM events WHERE home = 'x;
+# E_PARSE
+# The text breaks off inside a quotation or comment.
+# Try: close every quote
+
+# title: a limit that is no number
+SELECT cell_id, COUNT(*) FROM events GROUP BY 1 LIMIT (SELECT 3);
+# E_PARAM
+# SELECT cell_id, COUNT(*) FROM events GROUP BY 1 LIMIT (SELECT 3)
+#                                                               ^
+# LIMIT takes a whole number of at most 1,000,000,000.
+# Try: LIMIT 10

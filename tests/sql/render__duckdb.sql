@@ -1,0 +1,76 @@
+# The SQL that DuckDB is given, reviewed as text. `pytest --update` writes the outcomes anew.
+
+# title: a count of rows
+SELECT COUNT(*) AS n FROM events;
+# WITH source AS (SELECT "subscriber_id" AS c0 FROM events WHERE "subscriber_id" IS NOT NULL),
+# partials AS (SELECT person, least(v0, 2147483647) AS v0 FROM (SELECT c0 AS person, count(*) AS v0 FROM source GROUP BY 1) AS p),
+# sums AS (SELECT sum(CASE WHEN v0 > 20 THEN 20 WHEN v0 < -20 THEN -20 ELSE v0 END) AS w0 FROM partials)
+# SELECT CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM sums
+
+# title: people and rows by a public key
+SELECT zone, COUNT(*) AS n, COUNT(DISTINCT subscriber_id) AS people FROM events JOIN cells USING (cell_id) GROUP BY zone;
+# WITH source AS (SELECT c0, c7 FROM (SELECT "subscriber_id" AS c0, "cell_id" AS c2 FROM events WHERE "subscriber_id" IS NOT NULL) AS l INNER JOIN (SELECT "cell_id" AS c6, "zone" AS c7 FROM cells) AS r ON (c2 = c6)),
+# keys AS MATERIALIZED (SELECT c12 AS k0 FROM (SELECT DISTINCT c12 FROM (SELECT c7 AS c12 FROM (SELECT c7 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT "zone" AS c7 FROM cells) AS r) AS p) AS d) AS k),
+# partials AS MATERIALIZED (SELECT person, k0, least(v1, 2147483647) AS v1 FROM (SELECT c0 AS person, c7 AS k0, count(*) AS v1 FROM source GROUP BY 1, 2) AS p),
+# factors AS (SELECT person, CASE WHEN sum(v1 * v1) > 400 THEN CAST(20 AS DOUBLE) / sqrt(CAST(sum(v1 * v1) AS DOUBLE)) END * (1 - 1 / 281474976710656) AS f1 FROM partials GROUP BY person),
+# sums AS (SELECT k0, sum(524288) AS w0, sum(CASE WHEN f1 IS NULL THEN v1 * 65536 ELSE CAST(trunc(v1 * (f1 * 65536)) AS BIGINT) END) AS w1 FROM partials JOIN factors USING (person) GROUP BY k0)
+# SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM keys LEFT JOIN sums ON keys.k0 IS NOT DISTINCT FROM sums.k0 ORDER BY k0 NULLS LAST
+
+# title: a mean with a condition
+SELECT hour(ts) AS h, AVG(dwell_s) FILTER (WHERE dwell_s > 60) AS mean FROM events GROUP BY h;
+# WITH source AS (SELECT c0, c5, c6, (c5 > 60) AS c8 FROM (SELECT c0, c5, hour(c1) AS c6 FROM (SELECT "subscriber_id" AS c0, "ts" AS c1, "dwell_s" AS c5 FROM events WHERE "subscriber_id" IS NOT NULL) AS p) AS p),
+# keys AS MATERIALIZED (SELECT c10 AS k0 FROM (SELECT DISTINCT c10 FROM (SELECT c9 AS c10 FROM (SELECT c9 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT c9 FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15), (16), (17), (18), (19), (20), (21), (22), (23), (CAST(NULL AS BIGINT))) AS v(c9)) AS r) AS p) AS d) AS k),
+# partials AS MATERIALIZED (SELECT person, k0, CAST(CASE WHEN v0 > 2147483647 THEN 2147483647 WHEN v0 < -2147483647 THEN -2147483647 ELSE v0 END AS BIGINT) AS v0, least(v1, 2147483647) AS v1 FROM (SELECT c0 AS person, c6 AS k0, sum(CASE WHEN c5 BETWEEN CAST('0.0' AS DOUBLE) AND CAST('7200.0' AS DOUBLE) THEN CAST((c5 - CAST('600.0' AS DOUBLE)) * CAST('8192.0' AS DOUBLE) AS BIGINT) WHEN c5 BETWEEN CAST('7200.0' AS DOUBLE) AND CAST('1.7976931348623157e+308' AS DOUBLE) THEN 54067200 WHEN c5 BETWEEN -CAST('1.7976931348623157e+308' AS DOUBLE) AND CAST('0.0' AS DOUBLE) THEN -4915200 END) FILTER (WHERE c8) AS v0, count(CASE WHEN isfinite(c5) THEN 1 END) FILTER (WHERE c8) AS v1 FROM source GROUP BY 1, 2) AS p),
+# factors AS (SELECT person, least(CASE WHEN sum(v0 * v0) > 6710886400000000 THEN CAST(81920000 AS DOUBLE) / sqrt(CAST(sum(v0 * v0) AS DOUBLE)) END, CASE WHEN sum(v1 * v1) > 400 THEN CAST(20 AS DOUBLE) / sqrt(CAST(sum(v1 * v1) AS DOUBLE)) END) * (1 - 1 / 281474976710656) AS f1 FROM partials GROUP BY person),
+# sums AS (SELECT k0, sum(CASE WHEN f1 IS NULL THEN v0 ELSE CAST(trunc(v0 * (f1 * 1)) AS BIGINT) END) AS w0, sum(CASE WHEN f1 IS NULL THEN v1 * 65536 ELSE CAST(trunc(v1 * (f1 * 65536)) AS BIGINT) END) AS w1 FROM partials JOIN factors USING (person) GROUP BY k0)
+# SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM keys LEFT JOIN sums ON keys.k0 IS NOT DISTINCT FROM sums.k0 ORDER BY k0 NULLS LAST
+
+# title: keys that are the person's own
+SELECT gender, COUNT(*) AS n, SUM(age) AS years FROM subscribers GROUP BY gender;
+# WITH source AS (SELECT "subscriber_id" AS c0, "age" AS c1, "gender" AS c2 FROM subscribers WHERE "subscriber_id" IS NOT NULL),
+# keys AS MATERIALIZED (SELECT c7 AS k0 FROM (SELECT DISTINCT c7 FROM (SELECT c6 AS c7 FROM (SELECT c6 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT c6 FROM (VALUES ('f'), ('m'), ('x'), (CAST(NULL AS VARCHAR))) AS v(c6)) AS r) AS p) AS d) AS k),
+# partials AS (SELECT person, k0, least(v0, 9223372036854775807) AS v0, CAST(CASE WHEN v1 > 9223372036854775807 THEN 9223372036854775807 WHEN v1 < -9223372036854775807 THEN -9223372036854775807 ELSE v1 END AS BIGINT) AS v1 FROM (SELECT c0 AS person, any_value(c2) AS k0, count(*) AS v0, sum(CASE WHEN c1 BETWEEN 0 AND 100 THEN CAST(c1 AS BIGINT) WHEN c1 > 100 THEN 100 WHEN c1 < 0 THEN 0 END) AS v1 FROM source GROUP BY 1) AS p SEMI JOIN keys ON keys.k0 IS NOT DISTINCT FROM p.k0),
+# sums AS (SELECT k0, sum(v0) AS w0, sum(v1) AS w1 FROM partials GROUP BY k0)
+# SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM keys LEFT JOIN sums ON keys.k0 IS NOT DISTINCT FROM sums.k0 ORDER BY k0 NULLS LAST
+
+# title: private keys
+SELECT home_zone, COUNT(*) AS n FROM subscribers GROUP BY home_zone;
+# WITH source AS (SELECT "subscriber_id" AS c0, "home_zone" AS c3 FROM subscribers WHERE "subscriber_id" IS NOT NULL),
+# partials AS (SELECT person, k0, least(v1, 9223372036854775807) AS v1 FROM (SELECT c0 AS person, any_value(c3) AS k0, count(*) AS v1 FROM source GROUP BY 1) AS p),
+# chosen AS MATERIALIZED (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), k0) AS place FROM partials) AS c WHERE place BETWEEN 1 AND 1),
+# sums AS (SELECT k0, sum(1) AS w0, sum(v1) AS w1 FROM chosen GROUP BY k0)
+# SELECT k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM sums ORDER BY k0 NULLS LAST
+
+# title: events of a person, then people
+SELECT CASE WHEN n > 9 THEN 'many' ELSE 'few' END AS how, COUNT(*) AS people FROM (SELECT subscriber_id, COUNT(*) AS n FROM events GROUP BY 1) GROUP BY 1;
+# WITH source AS (SELECT c0, CASE WHEN (c6 > 9) THEN 'many' ELSE 'few' END AS c8 FROM (SELECT c0, count(*) AS c6 FROM (SELECT "subscriber_id" AS c0 FROM events WHERE "subscriber_id" IS NOT NULL) AS g GROUP BY c0) AS p),
+# keys AS MATERIALIZED (SELECT c11 AS k0 FROM (SELECT DISTINCT c11 FROM (SELECT c10 AS c11 FROM (SELECT c10 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT c10 FROM (VALUES ('many'), ('few')) AS v(c10)) AS r) AS p) AS d) AS k),
+# partials AS (SELECT person, k0, least(v0, 9223372036854775807) AS v0 FROM (SELECT c0 AS person, any_value(c8) AS k0, count(*) AS v0 FROM source GROUP BY 1) AS p),
+# sums AS (SELECT k0, sum(v0) AS w0 FROM partials GROUP BY k0)
+# SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM keys LEFT JOIN sums ON keys.k0 = sums.k0 ORDER BY k0 NULLS LAST
+
+# title: two private tables on the person
+SELECT s.gender, AVG(e.dwell_s) AS mean FROM events e JOIN subscribers s USING (subscriber_id) GROUP BY 1;
+# WITH source AS (SELECT c0, c5, c8 FROM (SELECT "subscriber_id" AS c0, "dwell_s" AS c5 FROM events WHERE "subscriber_id" IS NOT NULL) AS l INNER JOIN (SELECT "subscriber_id" AS c6, "gender" AS c8 FROM subscribers WHERE "subscriber_id" IS NOT NULL) AS r ON (c0 = c6)),
+# keys AS MATERIALIZED (SELECT c12 AS k0 FROM (SELECT DISTINCT c12 FROM (SELECT c11 AS c12 FROM (SELECT c11 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT c11 FROM (VALUES ('f'), ('m'), ('x'), (CAST(NULL AS VARCHAR))) AS v(c11)) AS r) AS p) AS d) AS k),
+# partials AS MATERIALIZED (SELECT person, k0, CAST(CASE WHEN v0 > 2147483647 THEN 2147483647 WHEN v0 < -2147483647 THEN -2147483647 ELSE v0 END AS BIGINT) AS v0, least(v1, 2147483647) AS v1 FROM (SELECT c0 AS person, any_value(c8) AS k0, sum(CASE WHEN c5 BETWEEN CAST('0.0' AS DOUBLE) AND CAST('7200.0' AS DOUBLE) THEN CAST((c5 - CAST('600.0' AS DOUBLE)) * CAST('8192.0' AS DOUBLE) AS BIGINT) WHEN c5 BETWEEN CAST('7200.0' AS DOUBLE) AND CAST('1.7976931348623157e+308' AS DOUBLE) THEN 54067200 WHEN c5 BETWEEN -CAST('1.7976931348623157e+308' AS DOUBLE) AND CAST('0.0' AS DOUBLE) THEN -4915200 END) AS v0, count(CASE WHEN isfinite(c5) THEN 1 END) AS v1 FROM source GROUP BY 1) AS p SEMI JOIN keys ON keys.k0 IS NOT DISTINCT FROM p.k0),
+# factors AS (SELECT person, least(CASE WHEN sum(v0 * v0) > 6710886400000000 THEN CAST(81920000 AS DOUBLE) / sqrt(CAST(sum(v0 * v0) AS DOUBLE)) END, CASE WHEN sum(v1 * v1) > 400 THEN CAST(20 AS DOUBLE) / sqrt(CAST(sum(v1 * v1) AS DOUBLE)) END) * (1 - 1 / 281474976710656) AS f1 FROM partials GROUP BY person),
+# sums AS (SELECT k0, sum(CASE WHEN f1 IS NULL THEN v0 ELSE CAST(trunc(v0 * (f1 * 1)) AS BIGINT) END) AS w0, sum(CASE WHEN f1 IS NULL THEN v1 * 65536 ELSE CAST(trunc(v1 * (f1 * 65536)) AS BIGINT) END) AS w1 FROM partials JOIN factors USING (person) GROUP BY k0)
+# SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM keys LEFT JOIN sums ON keys.k0 IS NOT DISTINCT FROM sums.k0 ORDER BY k0 NULLS LAST
+
+# title: a range of time
+SELECT date_trunc('day', ts) AS d, COUNT(*) AS n FROM events WHERE ts >= TIMESTAMP '2026-10-02' AND ts < TIMESTAMP '2026-10-05' GROUP BY d;
+# WITH source AS (SELECT c0, CASE WHEN c1 >= TIMESTAMP '280000-01-01 (BC) 00:00:00' THEN date_trunc('day', c1) END AS c6 FROM (SELECT c0, c1 FROM (SELECT "subscriber_id" AS c0, "ts" AS c1 FROM events WHERE "subscriber_id" IS NOT NULL) AS f WHERE ((c1 >= CAST('2026-10-02 00:00:00' AS TIMESTAMP)) AND (c1 < CAST('2026-10-05 00:00:00' AS TIMESTAMP)))) AS p),
+# keys AS MATERIALIZED (SELECT c9 AS k0 FROM (SELECT DISTINCT c9 FROM (SELECT c8 AS c9 FROM (SELECT c8 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT CAST(x AS TIMESTAMP) AS c8 FROM generate_series(CAST('2026-10-02 00:00:00' AS TIMESTAMP), CAST('2026-10-04 00:00:00' AS TIMESTAMP), INTERVAL '1 day') AS s(x)) AS r) AS p) AS d) AS k),
+# partials AS MATERIALIZED (SELECT person, k0, least(v0, 2147483647) AS v0 FROM (SELECT c0 AS person, c6 AS k0, count(*) AS v0 FROM source GROUP BY 1, 2) AS p),
+# factors AS (SELECT person, CASE WHEN sum(v0 * v0) > 400 THEN CAST(20 AS DOUBLE) / sqrt(CAST(sum(v0 * v0) AS DOUBLE)) END * (1 - 1 / 281474976710656) AS f0 FROM partials GROUP BY person),
+# sums AS (SELECT k0, sum(CASE WHEN f0 IS NULL THEN v0 * 65536 ELSE CAST(trunc(v0 * (f0 * 65536)) AS BIGINT) END) AS w0 FROM partials JOIN factors USING (person) GROUP BY k0)
+# SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM keys LEFT JOIN sums ON keys.k0 = sums.k0 ORDER BY k0 NULLS LAST
+
+# title: the different values of a private column
+SELECT DISTINCT home_zone FROM subscribers;
+# WITH source AS (SELECT "subscriber_id" AS c0, "home_zone" AS c3 FROM subscribers WHERE "subscriber_id" IS NOT NULL),
+# partials AS (SELECT person, k0 FROM (SELECT c0 AS person, any_value(c3) AS k0 FROM source GROUP BY 1) AS p),
+# chosen AS MATERIALIZED (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), k0) AS place FROM partials) AS c WHERE place BETWEEN 1 AND 1),
+# sums AS (SELECT k0, sum(1) AS w0 FROM chosen GROUP BY k0)
+# SELECT k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM sums ORDER BY k0 NULLS LAST
