@@ -40,7 +40,7 @@ NUMBERS: tuple[Function, ...] = (
     Function("//", _INTS, _INT, _wide("//", "nullif({1}, 0)"), ranges.divide_integers, partial=_SOME),
     Function("//", _TWO, _DOUBLE, f"({{0}} // {_NOT_ZERO})", ranges.floor_divide, partial=_SOME),
     Function("%", _INTS, _INT, _wide("%", "nullif({1}, 0)"), ranges.remainder, partial=_SOME),
-    Function("%", _TWO, _DOUBLE, f"({{0}} % {_NOT_ZERO})", ranges.remainder, partial=_SOME),
+    Function("%", _TWO, _DOUBLE, "({0} % CAST({1} AS DOUBLE))", ranges.remainder),
     Function(
         "negative", ("int",), _INT, "TRY_CAST(-CAST({0} AS HUGEINT) AS BIGINT)", ranges.negate, partial=_SOME,
         written=False,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dialect import ranges
-from dialect.catalog import Bounds, SqlType, ValueList
+from dialect.catalog import Bounds, ValueList
 from dialect.expressions import (
     Call,
     Case,
@@ -44,8 +44,14 @@ def range_of(expr: Expr) -> Bounds:
 
 
 def _hull(values: Sequence[Expr]) -> Bounds:
-    some = [range_of(value) for value in values if value.type is not SqlType.NULL]
+    some = [range_of(value) for value in values if not _always_null(value)]
     return ranges.hull(some) if some else ranges.UNKNOWN
+
+
+def _always_null(expr: Expr) -> bool:
+    if isinstance(expr, Call):
+        return function(expr.function).strict and any(map(_always_null, expr.arguments))
+    return isinstance(expr, Literal) and expr.value is None
 
 
 def _call_range(expr: Call) -> Bounds:

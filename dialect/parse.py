@@ -12,7 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from dialect.errors import Code, Refusal, Span
 
 MAX_CHARACTERS = 10_000
-MAX_TOKENS = 4_000
+MAX_TOKENS = 3_000
 MAX_NESTING = 40
 MAX_DEPTH = 120
 MAX_NODES = 2_000

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
+from sqlglot.errors import ErrorLevel
 
 from dialect import rules
 from dialect.errors import Code
@@ -56,7 +57,9 @@ def _default_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
         return "count_star()"
     small = sum(1 for _ in zip(node.walk(), range(_LONGEST_NAME), strict=False)) < _LONGEST_NAME
-    return node.sql("duckdb", comments=False)[:_LONGEST_NAME].lower() if small else "expression"
+    if not small:
+        return "expression"
+    return node.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)[:_LONGEST_NAME].lower()
 
 
 def is_grouped(tree: exp.Select, items: Sequence[Item]) -> bool:

@@ -171,7 +171,8 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     sliced = operator.limit is not None or operator.offset > 0
     read = frozenset(operator.source.fields) if sliced else needed | _read(*(key.expr for key in operator.order))
     source = write_rows(operator.source, read, target)
-    terms = [_term(key.expr, key.descending, key.nulls_first) for key in operator.order]
+    order_keys = [key for key in operator.order if not isinstance(key.expr, Literal)]  # a constant orders nothing
+    terms = [_term(key.expr, key.descending, key.nulls_first) for key in order_keys]
     terms += [_term(Ref(f), False, False) for f in _kept(operator.source.fields, read)]
     order = f" ORDER BY {', '.join(dict.fromkeys(terms))}" if terms else ""
     limit = f" LIMIT {operator.limit}" if operator.limit is not None else ""
@@ -182,8 +183,7 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
 
 def _term(expr: Expr, descending: bool, nulls_first: bool) -> str:
     direction, nulls = "DESC" if descending else "ASC", "FIRST" if nulls_first else "LAST"
-    constant = isinstance(expr, Literal)  # a bare number would be a position
-    return f"{'(NULL)' if constant else write_expr(expr)} {direction} NULLS {nulls}"
+    return f"{write_expr(expr)} {direction} NULLS {nulls}"
 
 
 def _release(operator: ReleaseScan, needed: Needed, target: Target) -> str:
