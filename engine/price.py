@@ -35,7 +35,7 @@ def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction) -
     Claim: releasing every vector with its scale is (sum of pico_rho * 10^-12)-zCDP, plus `delta` for private keys.
     Symbols: `rho`, `delta` = what the whole release may cost; the shares are rounded down, the charge is the whole.
     Formula: rho = sum of s_i^2 / (2 sigma_i^2) over vectors with sensitivity s_i.
-    Source: Bun and Steinke, arXiv 1605.02065, Lemma 2.3 (composition); proofs.md#price.
+    Source: Bun and Steinke, arXiv 1605.02065, Lemma 1.7 (composition); proofs.md#price.
     Raises: Refusal where a share is below one pico-rho.
     """
     loss = Loss.of(rho, delta if bounds.max_groups is not None else Fraction(0))
