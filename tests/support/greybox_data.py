@@ -26,6 +26,7 @@ class Declared:
     max_groups: int = 3  # L0
     max_rows: int = 5  # R
     sum_norm: float = 9000.0
+    consent: bool = True  # whether the catalog asks for it at all
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def _changed(table: Table, declared: Declared) -> Table:
         columns=columns,
         max_groups_per_person=declared.max_groups,
         max_rows_per_person=declared.max_rows,
+        consent=table.consent if declared.consent else None,
     )
 
 

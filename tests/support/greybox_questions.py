@@ -117,7 +117,7 @@ def _subscribers(person: int) -> st.SearchStrategy[Subscriber]:
         age=st.sampled_from(("34", "113", "-5", "NULL", "4611686018427387904")),
         gender=st.sampled_from(("'f'", "'m'", "'?'", "NULL")),
         zone=st.sampled_from(("'Z1'", "'Z2'", "'elsewhere'", "NULL")),
-        cell=st.sampled_from(("1", "2", "3", "NULL")),
+        cell=st.sampled_from(("2", "2", "1", "3", "NULL")),
         born=st.sampled_from(DATES),
         consent=st.sampled_from(("true", "true", "true", "false", "NULL")),
     )
@@ -152,4 +152,5 @@ def declarations() -> st.SearchStrategy[Declared]:
         max_groups=st.sampled_from((1, 2, 4, 5)),
         max_rows=st.sampled_from((1, 3, 8)),
         sum_norm=st.sampled_from((1.0, 333.3, 9_000.0, 50_000.0)),
+        consent=st.sampled_from((True, True, False)),
     )

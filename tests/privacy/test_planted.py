@@ -1,0 +1,216 @@
+"""Every bug that is planted here is found by the grey box; without it the same question on the same data passes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from dialect.catalog import Catalog
+from dialect.relations import Cut, PerPerson, Scan
+from engine.backends.duckdb import DuckDBBackend
+from tests.support.greybox import DependsOnData, GreyBox, OthersMoved, SensitivityExceeded, connect
+from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
+from tests.support.greybox_questions import EVENTS, OTHERS, databases, questions
+from tests.support.norms_pressed import pressing_vectors, scaled
+
+# modules by their names: the package's face hides some of them behind a function
+aggregates, bound, from_clause, functions, joins, partials, render, write_rows = (
+    import_module(f"dialect.{name}")
+    for name in ("aggregates", "bound", "from_clause", "functions", "joins", "partials", "render", "write_rows")
+)
+prepare = import_module("engine.prepare")
+
+
+def rewritten(module: Any, function: str, change: Callable[[str], str]) -> Callable[[pytest.MonkeyPatch], None]:
+    """Plant a bug in the SQL that a function writes."""
+    original = getattr(module, function)
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, function, lambda *given: change(original(*given)))
+
+    return plant
+
+
+def instead(module: Any, function: str, other: Any) -> Callable[[pytest.MonkeyPatch], None]:
+    """Plant a bug in place of a function or a number."""
+    return lambda monkeypatch: monkeypatch.setattr(module, function, other)
+
+
+def written(kind: type, change: Callable[[str], str]) -> Callable[[pytest.MonkeyPatch], None]:
+    """Plant a bug in the SQL of one operator."""
+    original = dict(write_rows._WRITERS)[kind]
+    others = tuple((each, write) for each, write in write_rows._WRITERS if each is not kind)
+    bad = (kind, lambda *given: change(original(*given)))
+    return lambda monkeypatch: monkeypatch.setattr(write_rows, "_WRITERS", (bad, *others))
+
+
+def one_row_each(*given: Any) -> Any:
+    relation = scan(*given)
+    return replace(relation, one_row_per_person=True) if isinstance(relation, PerPerson) else relation
+
+
+def always_of_the_person(left: Any, right: Any, *given: Any) -> Any:
+    relation = join_persons(left, right, *given)
+    return replace(relation, fields=tuple(replace(field, of_person=True) for field in relation.fields))
+
+
+def popular_first(plan: Any, max_groups: int, admission: Any) -> str:
+    """Keep each person's groups that most people are in."""
+    keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
+    joined = " SEMI JOIN admitted USING (person)" if admission is not None else ""
+    sized = f"SELECT *, count(*) OVER (PARTITION BY {keys}) AS size FROM partials{joined}"
+    placed = (
+        f"SELECT *, row_number() OVER (PARTITION BY person ORDER BY size DESC, {keys}) AS place FROM ({sized}) AS s"
+    )
+    return f"SELECT * EXCLUDE (size) FROM ({placed}) AS c WHERE place BETWEEN 1 AND {max_groups}"
+
+
+def keys_counted_in_the_data(plan: Any, backend: DuckDBBackend) -> int | None:
+    counted = count_keys(plan, backend)
+    return counted and 1 + backend.count(f"SELECT DISTINCT cell_id FROM {backend.target.addresses['events']}")
+
+
+def zeros_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(functions._ROWS, "/#0", replace(functions.function("/#0"), duckdb="({0} / {1})"))
+
+
+def rounded_down(plan: Any, catalog: Catalog) -> int:
+    return bound.declared_max_groups(plan, catalog)
+
+
+scan, join_persons, count_keys, real_bound = from_clause.scan, joins._of_persons, prepare.count_keys, prepare.bound
+
+ME = str(VICTIM)
+CROWD = tuple(
+    run
+    for person in range(1, 9)
+    for run in (
+        Run(str(person), 3, 3, dwell="'50'"),
+        Run(str(person), 2, 2, cell=2, ts="TIMESTAMP '2026-10-02 09:00:00'"),
+    )
+)
+PEOPLE = (Subscriber(VICTIM, age="113"), *(Subscriber(person) for person in range(1, 9)))
+WIDE = Declared(max_rows=50)
+MANY = Database((Run(ME, 60, 3, dwell="'7000'"), *CROWD), PEOPLE)
+FANNED = Database(CROWD, (Subscriber(VICTIM, cell="2"),))
+HEAVY = Database((Run(ME, 3_000, 4, dwell="'7200'"), *CROWD), PEOPLE)
+SPREAD = Database((Run(ME, 40, 40, cell=1), *CROWD), PEOPLE, declared=Declared(max_groups=5))
+TIED = Database(
+    (Run(ME, cell=2), *(Run(str(p), 2, 2) for p in range(1, 9))), PEOPLE, declared=Declared(max_groups=1)
+)  # fmt: skip
+CROWDED = replace(HEAVY, declared=Declared(max_rows=50, consent=False))
+LOOSE = Database(tuple(Run(str(p), 60, 3) for p in range(1, 9)), PEOPLE, declared=Declared(rows=1_000.0))
+NOBODY = Database((Run("NULL", 3), *CROWD, Run(ME)), PEOPLE, declared=Declared(consent=False, max_rows=50))
+CANCELLING = Database(
+    tuple(Run(str(p), n, lon=lon) for p in (VICTIM, *range(1, 9)) for n, lon in ((2, "'1e17'"), (1, "'1.5'"))), PEOPLE
+)  # fmt: skip
+ZEROS = Database(tuple(Run(str(p), 2, lon="'0.0'") for p in (VICTIM, *range(1, 9))), PEOPLE)
+
+BY_CELL = "SELECT e.cell_id, {} FROM events e GROUP BY 1"
+BY_STEPS = "SELECT steps + cell_id, COUNT(*) FROM events GROUP BY 1"  # no list of values is known: private keys
+PAIRS = "SELECT COUNT(*) FROM events e JOIN events f ON e.subscriber_id = f.subscriber_id AND e.cell_id <> f.cell_id"
+UNMATCHED = (
+    "SELECT s.subscriber_id IS NULL, COUNT(*) FROM events e LEFT JOIN subscribers s"
+    " ON e.subscriber_id = s.subscriber_id AND e.cell_id < 3 GROUP BY 1"
+)
+SUMMED = "SELECT COUNT(*) FROM (SELECT subscriber_id, SUM(lon) AS s FROM events GROUP BY 1) AS p WHERE s > 0.5"
+WEST = "SELECT COUNT(*) FROM (SELECT subscriber_id, MIN(lon) AS west FROM events GROUP BY 1) AS p WHERE 1 / west > 0"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bug, a question on data where it shows, and what must be raised."""
+
+    title: str
+    plant: Callable[[pytest.MonkeyPatch], None]
+    sql: str
+    database: Database
+    found: type[AssertionError]
+
+
+PLANTED = (
+    Planted("rounding up instead of towards zero", rewritten(render, "_weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("bounded before a join with duplicate rows", instead(joins, "_meets_one_row", lambda *_: True), "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.home_cell GROUP BY 1", FANNED, SensitivityExceeded),
+    Planted("a norm of different numbers only", rewritten(render, "_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("one row a person where there are many", instead(from_clause, "scan", one_row_each), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
+    Planted("a partner taken for the person's own", instead(joins, "_of_persons", always_of_the_person), UNMATCHED, MANY, OthersMoved),
+    Planted("the greater factor of a mean", rewritten(render, "_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
+    Planted("a clamp inside the expression", rewritten(partials, "_whole_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql)), "SELECT SUM(age * age) FROM subscribers", MANY, SensitivityExceeded),
+    Planted("groups chosen by what others do", instead(render, "_chosen", popular_first), BY_STEPS, TIED, SensitivityExceeded),
+    Planted("more groups than the price covers", instead(bound, "_max_groups", rounded_down), BY_STEPS, SPREAD, SensitivityExceeded),
+    Planted("admission forgotten", instead(prepare, "admission", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, OthersMoved),
+    Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, OthersMoved),
+    Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql)), PAIRS, CROWDED, SensitivityExceeded),
+    Planted("the first rows of a person in no order", written(Cut, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, OthersMoved),
+    Planted("persons counted by their rows", lambda m: (instead(render, "is_unit", lambda _: False)(m), instead(render, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
+    Planted("a cap whose square overflows", instead(partials, "LARGEST_PART", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, OthersMoved),
+    Planted("a clamp that is no clamp", instead(render, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
+    Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, OthersMoved),
+    Planted("two zeros told apart", zeros_told_apart, WEST, ZEROS, OthersMoved),
+    Planted("only keys that somebody has", instead(prepare, "bound", lambda *given: replace(real_bound(*given), zero_fill=False)), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
+    Planted("a price that knows how many keys there are", instead(prepare, "count_keys", keys_counted_in_the_data), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=Declared(persons=9.0)), DependsOnData),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return declare()
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=[planted.title for planted in PLANTED])
+def test_a_planted_bug_is_found(
+    planted: Planted, connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_worlds(connection, planted.database)
+    GreyBox(connection, declared_as(catalog, planted.database.declared)).check(planted.sql)
+    planted.plant(monkeypatch)
+    with pytest.raises(planted.found):
+        GreyBox(connection, declared_as(catalog, planted.database.declared)).check(planted.sql)
+
+
+def test_a_dropped_margin_is_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = pressing_vectors(2**27, 200)
+    assert max(scaled(connection, catalog, 2**27, vectors)) <= 0
+    monkeypatch.setattr(render, "SHRINK", "1")
+    assert sum(square > 0 for square in scaled(connection, catalog, 2**27, vectors)) > 40
+
+
+BY_SEARCH = (
+    "bounded before a join with duplicate rows",
+    "rows of nobody kept",
+    "admission forgotten",
+    "a clamp that is no clamp",
+)
+
+
+@pytest.mark.parametrize("title", BY_SEARCH)
+def test_a_planted_bug_is_found_by_the_generated_search(
+    title: str, connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next(planted for planted in PLANTED if planted.title == title).plant(monkeypatch)
+
+    @settings(
+        max_examples=160, phases=[Phase.generate], report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
+    )
+    @given(databases(), questions(OTHERS if "join" in title else EVENTS))
+    def holds(database: Database, sql: str) -> None:
+        make_worlds(connection, database)
+        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+
+    with pytest.raises((SensitivityExceeded, OthersMoved)):
+        holds()
