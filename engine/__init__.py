@@ -7,6 +7,8 @@
     exact      add_noise, keys  Release    noisy integers; stored before they are sent
     releases   outer, answers   Answer     the question's own columns, with intervals
 
+Why it keeps its promise: proofs.md#answers
+
 `Engine.answer` strings them; `Desk` is the one face that gives wire shapes to every door.
 """
 
