@@ -1,0 +1,96 @@
+"""A process that asks one question and dies at a named step: run by tests as `python -m tests.support.dying`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from budgets import Ledger
+from engine.backends.duckdb import DuckDBBackend
+from engine.noise import add_noise
+from engine.pipeline import Asked, Engine
+from engine.snapshot import snapshot
+from tests.support.attack_catalog import attack_catalog
+
+STEPS = ("before reading", "after reading", "after noise", "after storing", "never")
+QUESTION = "SELECT gender, count(*) AS n FROM subscribers GROUP BY gender"
+
+
+class Reading:
+    """A backend that notes what the ledger's file says at the moment when rows are read."""
+
+    def __init__(self, backend: DuckDBBackend, ledger: Path, step: str) -> None:
+        self.backend, self.ledger, self.step, self.target = backend, ledger, step, backend.target
+
+    def run(self, bounded: object) -> object:
+        (self.ledger.parent / "read").write_text(str(charges(self.ledger)))
+        die_at("before reading", self.step)
+        exact = self.backend.run(bounded)
+        die_at("after reading", self.step)
+        return exact
+
+    def count(self, sql: str) -> int:
+        return self.backend.count(sql)
+
+    def public(self, sql: str) -> object:
+        return self.backend.public(sql)
+
+
+def charges(ledger: Path) -> int:
+    """Count durable charges, as another process sees them."""
+    with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as other:
+        names = [name for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        table = next(name for name in names if "entries" in name)
+        return int(other.execute(f"SELECT count(*) FROM {table} WHERE kind = 'charged'").fetchone()[0])
+
+
+def die_at(step: str, chosen: str) -> None:
+    """Kill this process at the chosen step, so that nothing tidies up."""
+    if step == chosen:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class ChargesLate(Engine):
+    """A planted bug: reads first and charges afterwards."""
+
+    def charge(self, sql: str, prepared: tuple, asked: Asked) -> object:
+        for each in prepared:
+            self.release(each)
+        return super().charge(sql, prepared, asked)
+
+
+def main(folder: Path, step: str, kind: str) -> None:
+    """Ask the question with one fixed request id."""
+    catalog = attack_catalog(folder)
+    made = snapshot(catalog, folder / "cache", lambda *_: None)
+    backend = DuckDBBackend.open(made.files, made.addresses, folder / "scratch")
+    ledger = folder / "ledger.sqlite"
+
+    def noise(*arguments: object) -> object:
+        noisy = add_noise(*arguments)
+        die_at("after noise", step)
+        return noisy
+
+    build = ChargesLate if kind == "late" else Engine
+    engine = build(catalog, Reading(backend, ledger, step), Ledger.open(ledger), noise)
+    question = Asked("ann", request_id="one request")
+    prepared_step = replace(engine) if step != "after storing" else _dies_when_finishing(engine)
+    answered = prepared_step.answer(QUESTION, question)
+    sys.stdout.write(f"{answered.answer.table.to_pylist()}\n")
+
+
+def _dies_when_finishing(engine: Engine) -> Engine:
+    class Stored(type(engine)):
+        def finish(self, *arguments: object) -> object:
+            die_at("after storing", "after storing")
+            raise AssertionError(arguments)
+
+    return Stored(engine.catalog, engine.backend, engine.ledger, engine.add_noise)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
