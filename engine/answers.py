@@ -76,8 +76,10 @@ def _ratio_ends(parts: _Parts, confidence: float, signed: bool) -> tuple[Floats,
 def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, float], alone: str | None) -> Floats:
     """Give half-widths for combinations of noisy numbers, in the unit of `sigma`, their own noise.
 
-    A single number's is that of its discrete noise. Other combinations step by at most their sigma over the least
-    sigma in grains: with sigma^2 = sum of (weight * grain)^2 * sigma_i^2, each weight * grain is at most that.
+    Claim: value -+ half-width encloses the exact combination with probability `confidence`, as far as its noise is
+    normal; of a single number, exactly so. Symbols: `sigmas` = noise of each number in its own grains; `alone` = the
+    one number that a combination rests on. Formula: sigma / sigma_alone * half_width; z sigma + sigma / (2 min sigmas).
+    Source and proof: proofs.md#half_widths. Raises: ValueError unless 0 < confidence < 1.
     """
     own = np.asarray(sigma, dtype=np.float64)
     least = min(sigmas.values(), default=0.0)

@@ -15,7 +15,7 @@ MOST_COUNTED = 100 * MAX_KEYS  # a list is counted so far: 0 to 2^63 would take 
 
 
 def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...]) -> None:
-    """Refuse a key set of more than a million keys, and name its widest part."""
+    """Refuse a key set of more than a million keys, and name its widest part (proofs.md#check_key_count)."""
     if keys is not None and keys <= MAX_KEYS:
         return
     sources = plan.key_set.sources if plan.key_set is not None else ()

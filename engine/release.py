@@ -36,7 +36,7 @@ class Release:
 
 
 def to_bytes(release: Release) -> bytes:
-    """Write a release as one Arrow IPC stream."""
+    """Write a release as one Arrow IPC stream: nothing but post-processing comes after (proofs.md#release)."""
     columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in release.noisy]
     names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
     facts = {"grains": release.grains, "sigmas": release.sigmas, "facts": release.facts}
