@@ -25,11 +25,11 @@ def account(view: AccountView) -> dict[str, Any]:
 
 
 def remaining(view: AccountView) -> dict[str, Any]:
-    """Show what is left in an account, also as the epsilon that it would be if it were spent alone."""
+    """Show what is left in an account, beside what was spent as epsilon: epsilons of what is left do not add up."""
     return {
         "rho": float(view.remaining.rho),
         "delta": float(view.remaining.delta),
-        "epsilon": view.remaining_epsilon_delta.epsilon,
+        "epsilon": view.spent_epsilon_delta.epsilon,
         "cap_rho": float(view.cap.rho),
     }
 

@@ -28,11 +28,13 @@ def test_an_account_says_what_is_spent_and_what_is_left() -> None:
     assert shown["epsilon"] < shown["cap_epsilon"]
 
 
-def test_what_remains_is_also_told_as_the_epsilon_it_would_be_alone() -> None:
+def test_what_remains_is_told_beside_what_was_spent_as_epsilon() -> None:
     shown = wire_ledger.remaining(VIEW)
     assert set(shown) == {"rho", "delta", "epsilon", "cap_rho"}
     assert shown["rho"] == float(VIEW.remaining.rho)
-    assert shown["epsilon"] == pytest.approx(epsilon_at(VIEW.remaining.rho, Fraction(9, 10**10)), rel=1e-6)
+    assert shown["cap_rho"] == 0.1
+    assert shown["epsilon"] == wire_ledger.account(VIEW)["epsilon"]
+    assert shown["epsilon"] == pytest.approx(epsilon_at(VIEW.spent.rho, Fraction(9, 10**10)), rel=1e-6)
 
 
 def test_the_shared_account_has_no_client() -> None:
