@@ -78,6 +78,8 @@ def _number(
     values = raw[formula.vector]
     mask = release.missing[formula.vector] if release.missing else None
     if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
+        if release.grains[formula.vector] == 1:  # an integer already, and doubles would lose what lies beyond 2^53
+            return pa.array(release.noisy[formula.vector], mask=mask)
         return pa.array(np.rint(values).clip(*_BIGINT).astype(np.int64), mask=mask)
     return pa.array(values, mask=mask)
 

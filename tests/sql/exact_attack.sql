@@ -185,3 +185,6 @@ SELECT gender, AVG(age) FILTER (WHERE age > 30) AS a, SUM(age) FILTER (WHERE hom
 
 # title: a ratio of sums below zero
 SELECT SUM(age - 100) / COUNT(*) AS a, COUNT(*) / SUM(age - 200) AS b FROM subscribers WHERE age < 100;
+
+# title: a sum of integers that no double holds
+SELECT SUM(age * 100000000000001) AS s FROM subscribers;

@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from dialect import Bounding, Catalog, PrivatePlan, read, write
+from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
 from dialect.private_plan import VectorKind
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend, Limits
@@ -50,18 +50,26 @@ class ExactEngine:
 
     def query(self, sql: str) -> pa.Table:
         """Answer a question exactly: only groups that plain SQL returns; raises Refusal for what is not accepted."""
-        question = read(sql, self.catalog)
-        prepared = tuple(self._prepared(plan) for plan in question.plans)
-        releases = tuple(_release(self.backend.run(p.sql), p.plan, p.bounds) for p in prepared)
-        return self._engine.finish(question, prepared, releases, 0.95).table
+        question, prepared = self.prepare(sql)
+        return self.finish(question, prepared, self.run(prepared))
 
-    def vectors(self, sql: str) -> tuple[Exact, ...]:
-        """Give the exact integers of every release of a question."""
-        return tuple(self.backend.run(self._prepared(plan).sql) for plan in read(sql, self.catalog).plans)
+    def prepare(self, sql: str) -> tuple[Question, tuple[Prepared, ...]]:
+        """Read a question and write the SQL of its releases, nothing of anybody cut."""
+        question = read(sql, self.catalog)
+        return question, tuple(self._prepared(plan) for plan in question.plans)
+
+    def run(self, prepared: tuple[Prepared, ...]) -> tuple[Exact, ...]:
+        """Give the exact integers of every release."""
+        return tuple(self.backend.run(each.sql) for each in prepared)
+
+    def finish(self, question: Question, prepared: tuple[Prepared, ...], exact: tuple[Exact, ...]) -> pa.Table:
+        """Run the outer part over exact integers."""
+        releases = tuple(_release(made, p.plan, p.bounds) for made, p in zip(exact, prepared, strict=True))
+        return self._engine.finish(question, prepared, releases, 0.95).table
 
     def _prepared(self, plan: PrivatePlan) -> Prepared:
         lifted = lifted_plan(plan)
-        bounds = lifted_bounding(lifted, plan)
+        bounds = lifted_bounding(plan)
         who = admission(self.catalog, plan.dataset)
         sql = write(lifted, bounds, self.backend.target, who)
         return Prepared(lifted, bounds, None, sql, "", None)  # type: ignore[arg-type]
