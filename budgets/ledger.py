@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row
 
-from budgets.accounts import AccountName, AccountView
+from budgets.accounts import AccountName, AccountView, check_name
 from budgets.bill import Bill, make_bill
 from budgets.errors import IdempotencyError, LedgerError, ProtocolError
 from budgets.loss import Loss
@@ -46,6 +46,7 @@ class Ledger:
 
     def replay(self, client: str, dataset: str, release_keys: Iterable[str]) -> dict[str, StoredRelease]:
         """Give those of the releases that this client has paid for and that are stored."""
+        check_name(client, "A client")
         with self._store.reading() as connection:
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
 
@@ -125,6 +126,7 @@ class Ledger:
 
     def releases(self, client: str) -> tuple[PaidRelease, ...]:
         """Give everything that a client has paid for, oldest first, without content."""
+        check_name(client, "A client")
         with self._store.reading() as connection:
             return journal.read_purchases(connection, client)
 

@@ -87,8 +87,9 @@ def _defaults(section: Section) -> Defaults:
     section.only(("rho", "delta", "confidence"))
     confidence = section.finite("confidence")
     confidence = 0.95 if confidence is None else confidence
-    if not 0 < confidence < 1:
-        raise section.error("confidence", "a level lies between 0 and 1.", "write e.g. confidence = 0.95.")
+    if not 0.5 <= confidence <= 0.999999:
+        why = "a level lies between 0.5 and 0.999999."
+        raise section.error("confidence", why, "write e.g. confidence = 0.95.")
     return Defaults(
         rho=section.fraction("rho", "0.005", LEAST_RHO, MOST_RHO),
         delta=section.fraction("delta", "1e-12", LEAST_DELTA, MOST_DELTA),

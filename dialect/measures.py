@@ -20,6 +20,7 @@ from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
 from dialect.scalars import condition, scalar
 
+WIDEST = 1e100  # of a range that sums can be clamped to, far from where doubles end
 _KEEPS_ARGUMENT = {"min", "max", "arg_min", "arg_max"}  # their value is one of the argument's values
 _COUNTS = {"count_star", "count", "count_distinct"}
 _NUMERIC = {"sum", "avg", "median", "stddev", "variance"}
@@ -112,6 +113,11 @@ def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: ex
         raise refusal(Code.PERSON_KEY, "The person key can only be counted.", f"COUNT(DISTINCT {shown})", node)
 
 
+def _can_be_bounded(argument: Expr) -> bool:
+    bounds = range_of(argument)
+    return known(bounds) and max(abs(bounds.lower), abs(bounds.upper)) <= WIDEST
+
+
 def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
     name = aggregate.name.upper()
     if not aggregate.at_boundary:
@@ -125,7 +131,7 @@ def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: Pe
     if aggregate.name == "count_distinct" and not is_person(arguments[0]):
         hint = f"COUNT(DISTINCT {source.person.name or 'person'})"
         raise refusal(Code.AGG, "COUNT(DISTINCT) of anything but the person is not built yet.", hint, node)
-    if aggregate.name in {"sum", "avg"} and not known(range_of(arguments[0])):
+    if aggregate.name in {"sum", "avg"} and not _can_be_bounded(arguments[0]):
         raise refusal(
             Code.BOUNDS,
             f"{name} needs a range that is known without the data.",

@@ -184,3 +184,12 @@ def times(one: Expr, other: Expr) -> Expr:
     if one == ONE:
         return other
     return one if other == ONE else Call(_TIMES, (one, other), SqlType.DOUBLE)
+
+
+def noisy(question: Question) -> tuple[bool, ...]:
+    """Tell which shown columns rest on released numbers: on anything but group keys, public columns and constants."""
+    keys = {key for release in question.releases for key in release.keys}
+    return tuple(
+        bool(question.releases) and any(f not in keys and f.public is None for f in fields_of(expand(Ref(shown.field))))
+        for shown in question.columns
+    )

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dialect.canonical import Canon, plain_text
-from dialect.catalog import Catalog, SqlType
+from dialect.catalog import Bounds, Catalog, SqlType
 from dialect.expressions import Expr, Field, Ref
 from dialect.inference import nullable, range_of
 from dialect.private_plan import CountOf, Formula, MeanOf, Output, SumOf, Vector, VectorKind
 from dialect.relations import Measure
+
+LARGEST_WHOLE = 2.0**62
 
 
 @dataclass
@@ -68,15 +70,16 @@ class Vectors:
         value = None if argument is None else self.held[argument]
         lower, upper, centre, whole = 0.0, 1.0, 0.0, True
         if argument is not None and kind in (VectorKind.SUM, VectorKind.CENTRED):
-            bounds = range_of(argument)
-            lower, upper, whole = bounds.lower, bounds.upper, argument.type is not SqlType.DOUBLE
+            whole = argument.type is not SqlType.DOUBLE
+            bounds = _summed_range(argument, whole)
+            lower, upper = bounds.lower, bounds.upper
             centre = self._centre(argument, whole) if kind is VectorKind.CENTRED else 0.0
         text = kind.value if argument is None else f"{kind}({plain_text(argument)})"
         return Vector(kind, value, condition, lower, upper, centre, whole, len(self.made), text)
 
     def _centre(self, argument: Expr, whole: bool) -> float:
         """Take the steward's typical value, else the middle of the range: public either way."""
-        bounds = range_of(argument)
+        bounds = _summed_range(argument, whole)
         origin = argument.field.origin if isinstance(argument, Ref) else None
         table = self.catalog.table(origin.table) if origin is not None else None
         column = table.column(origin.column) if table is not None and origin is not None else None
@@ -91,6 +94,14 @@ class Vectors:
         summed = vector.kind in (VectorKind.SUM, VectorKind.CENTRED)
         ends = f" in [{vector.lower!r}, {vector.upper!r}] about {vector.centre!r}" if summed else ""
         return f"{vector.kind}({value}){where}{ends}"
+
+
+def _summed_range(argument: Expr, whole: bool) -> Bounds:
+    """Give the range that values are clamped to: whole values are stored in 64 bits, whatever their range would be."""
+    bounds = range_of(argument)
+    if not whole:
+        return bounds
+    return Bounds(max(bounds.lower, -LARGEST_WHOLE), min(bounds.upper, LARGEST_WHOLE))
 
 
 def _moved(formula: Formula, place: Mapping[int, int]) -> Formula:

@@ -9,7 +9,7 @@ from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref
 from dialect.private_plan import Question, Target
 from dialect.relations import Project, Public, Relation, Released, Sort, tables_of
-from dialect.uncertainty import ZERO, Form, never_negative, uncertainty
+from dialect.uncertainty import ZERO, Form, never_negative, noisy, uncertainty
 from dialect.write_rows import write_rows
 
 PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
@@ -25,6 +25,7 @@ class OuterSql:
     ratios: tuple[int, ...]  # those among them with a denominator
     alone: Mapping[int, str]  # those that rest on one noisy number: position -> its raw field id
     signed: frozenset[int] = frozenset()  # ratios whose denominator may be below 0
+    unknown: tuple[int, ...] = ()  # noisy columns for which no interval is known
 
 
 def write_outer(question: Question, variances: Mapping[str, float], target: Target) -> OuterSql:
@@ -44,6 +45,7 @@ def write_outer(question: Question, variances: Mapping[str, float], target: Targ
         tuple(i for i, form in enumerate(forms) if form is not None and form.denominator is not None),
         {i: raw for i, form in enumerate(forms) if form is not None and (raw := form.alone) is not None},
         frozenset(i for i, form in enumerate(forms) if form and _is_signed(form, positive)),
+        tuple(i for i, made in enumerate(noisy(question)) if made and forms[i] is None),
     )
 
 

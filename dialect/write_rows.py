@@ -152,7 +152,7 @@ def _cut(operator: Cut, needed: Needed, target: Target) -> str:
     """Keep R rows of each person by a hash of all columns, the columns themselves breaking ties."""
     every = operator.source.fields
     source = write_rows(operator.source, every, target)
-    row = ", ".join(f.id for f in every)
+    row = ", ".join(f.id for f in every if f.definition is None)  # computed columns must not choose other rows
     place = f"row_number() OVER (PARTITION BY {operator.person.id} ORDER BY hash({row}), {row})"
     ranked = f"SELECT *, {place} AS place FROM ({source}) AS c"
     columns = _columns([f.id for f in _kept(every, needed)])

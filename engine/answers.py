@@ -23,6 +23,7 @@ class Answer:
     table: pa.Table
     intervals: dict[str, Ends]  # column -> lower and upper ends, NaN where there is none
     unstable: dict[str, int]  # column -> how many of its ratios have a denominator that may be 0
+    unknown: tuple[str, ...] = ()  # noisy columns without an interval
 
 
 def answer(rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[str, float]) -> Answer:
@@ -41,7 +42,7 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[s
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
             unstable[name] = int(weak.sum())
         intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
-    return Answer(pa.table(shown), intervals, unstable)
+    return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown))
 
 
 @dataclass(frozen=True)

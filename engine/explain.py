@@ -9,7 +9,7 @@ from typing import Any
 from budgets import Loss
 from dialect import Question, read
 from dialect.expressions import Literal
-from dialect.uncertainty import Form, uncertainty
+from dialect.uncertainty import Form, noisy, uncertainty
 from engine.answers import half_widths
 from engine.pipeline import Asked, Engine
 from engine.prepare import Prepared
@@ -96,6 +96,9 @@ def _expected_error(question: Question, prepared: tuple[Prepared, ...], confiden
         sigma = None if form is None else _sigma(form, variances)
         if form is not None:
             expected[shown.name] = float(half_widths(sigma, confidence, sigmas, form.alone)) if sigma else None
+    for shown, made in zip(question.columns, noisy(question), strict=True):
+        if made:
+            expected.setdefault(shown.name)
     return expected
 
 

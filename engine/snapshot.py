@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from dialect.catalog import Catalog, Column, Source, Table
+from dialect.stored_column import stored_column
 from dialect.write_expr import name
 from engine.errors import DataError
 from engine.stored_files import OFFLINE, cast, fits, literal
@@ -163,9 +164,10 @@ def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: s
 
 
 def _check_unique(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
-    keys = ", ".join(map(name, table.primary_key))
-    nulls = " OR ".join(f"{name(column)} IS NULL" for column in table.primary_key)
+    columns = [column for column in table.columns if column.name in table.primary_key]
+    read = [stored_column(column) for column in columns]  # as questions read them: two stored values may be one there
+    keys, nulls = ", ".join(read), " OR ".join(f"{text} IS NULL" for text in read)
     twice = f"SELECT 1 FROM {address} GROUP BY {keys} HAVING count(*) > 1"
     if connection.execute(f"SELECT 1 FROM {address} WHERE {nulls} UNION ALL ({twice}) LIMIT 1").fetchall():
-        why = f"its primary key ({keys}) is not unique or has NULLs."
+        why = f"its primary key ({', '.join(table.primary_key)}) is not unique or has NULLs."
         raise DataError(table.name, why, "keep one row per key, or drop primary_key")

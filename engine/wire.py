@@ -47,6 +47,7 @@ def _notes(given: Answered, rehearsal: bool) -> list[str]:
         f"{column}: {count} value(s) are NULL because their denominator may be 0 within its noise."
         for column, count in given.answer.unstable.items()
     ]
+    notes += [f"{column}: made from noisy numbers; no interval is known for it." for column in given.answer.unknown]
     return notes + bounding_notes(given)
 
 

@@ -154,7 +154,13 @@ def _wide(behind: str, cells: int) -> str:
 
 def _card(result: Result) -> list[RenderableType]:
     """Show what was paid and what is left."""
-    level = f"{percent(result.confidence)} intervals" if result.confidence and result.intervals else "no noise"
+    level = (
+        f"{percent(result.confidence)} intervals"
+        if result.intervals
+        else "no intervals"
+        if result.card.get("release_id")
+        else "no noise"
+    )
     if result.rehearsal:
         cost = Text("free: a rehearsal on made-up rows", "yellow")
     elif result.replayed:

@@ -134,7 +134,13 @@ def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> 
 
 
 def _card(result: Result) -> list[str]:
-    level = f"{percent(result.confidence)} intervals" if result.confidence and result.intervals else "no noise"
+    level = (
+        f"{percent(result.confidence)} intervals"
+        if result.intervals
+        else "no intervals"
+        if result.card.get("release_id")
+        else "no noise"
+    )
     if result.rehearsal:
         return [f"{level} · free: a rehearsal on made-up rows"]
     free = "free: asked before, answered from store" if result.replayed else f"price {loss_text(result.price)}"
