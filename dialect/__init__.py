@@ -45,7 +45,10 @@ def read(sql: str, catalog: Catalog) -> Question:
     """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
     tree = parse(sql)
     reading = _Reading(catalog, sql, _as_written(tree))
-    return plan(kinds(tree, reading), reading)
+    try:
+        return plan(kinds(tree, reading), reading)
+    except RecursionError:  # the limits are far from it, but the caller's own stack may not be
+        raise Refusal(Code.COMPLEX, "The question is nested too deeply.", "split it into several") from None
 
 
 def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:

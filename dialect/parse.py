@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
@@ -73,6 +74,7 @@ def _check_tokens(words: list[Token]) -> None:
     if not words:
         raise Refusal(Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ...")
     _check_statement(words)
+    _check_numbers(words)
     if len(words) > MAX_TOKENS:
         raise Refusal(Code.COMPLEX, f"The question has more than {MAX_TOKENS:,} words.", _SHORTER)
     brackets = cases = prefixes = 0
@@ -93,6 +95,14 @@ def _check_statement(words: list[Token]) -> None:
     first = next((word for word in words if word.token_type is not TokenType.L_PAREN), words[0])
     if first.token_type not in _BEGINNINGS:
         raise Refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", _at(first))
+
+
+def _check_numbers(words: list[Token]) -> None:
+    """Refuse 0x7fff, a number in DuckDB, which the parser takes for a number with a name."""
+    for word, after in pairwise(words):
+        if word.token_type is TokenType.NUMBER and after.token_type is TokenType.VAR and after.start == word.end + 1:
+            span = Span(word.start, after.end + 1)
+            raise Refusal(Code.PARSE, "A number is written in decimal digits.", "put a space before a name", span)
 
 
 def _at(word: Token) -> Span:

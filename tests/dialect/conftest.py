@@ -1,0 +1,77 @@
+"""The adversarial cases' catalog, and its data in a DuckDB, for all tests of the dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import dialect
+from dialect.catalog import Catalog
+from dialect.errors import Refusal
+from dialect.kinds import Selected, kinds
+from dialect.parse import parse
+from dialect.private_plan import PrivatePlan, Question, Target
+from dialect.reading import Reading
+from tests.support.attack_catalog import attack_catalog
+
+Ask = Callable[[str], Question]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("attack")
+
+
+@pytest.fixture(scope="session")
+def catalog(folder: Path) -> Catalog:
+    return attack_catalog(folder)
+
+
+@pytest.fixture(scope="session")
+def target(catalog: Catalog) -> Target:
+    return Target({table.name: table.name for table in catalog.tables})
+
+
+@pytest.fixture(scope="session")
+def database(catalog: Catalog, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(folder / "D.duckdb"), read_only=True, config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def ask(catalog: Catalog) -> Ask:
+    """Read a question."""
+    return lambda sql: dialect.read(sql, catalog)
+
+
+@pytest.fixture(scope="session")
+def plan_of(ask: Ask) -> Callable[[str], PrivatePlan]:
+    """Read a question of one release."""
+
+    def only(sql: str) -> PrivatePlan:
+        (plan,) = ask(sql).plans
+        return plan
+
+    return only
+
+
+@pytest.fixture(scope="session")
+def rows_of(catalog: Catalog) -> Callable[[str], Selected]:
+    """Type a query without asking whether its rows may leave."""
+    return lambda sql: kinds(parse(sql), Reading(catalog, sql))
+
+
+@pytest.fixture(scope="session")
+def refused(ask: Ask) -> Callable[[str], Refusal]:
+    """Read a question that must be refused."""
+
+    def caught(sql: str) -> Refusal:
+        with pytest.raises(Refusal) as found:
+            ask(sql)
+        return found.value
+
+    return caught

@@ -1,0 +1,229 @@
+"""What a typed relation claims of its rows is true of them: whose they are, how many, NULLs, definitions, facts, lists.
+
+The promise rests on a part of these claims (one row or one value per person, no NULL among persons), the answer's shape
+on the others. Queries are generated, their rows read from a real database, and each claim is asked of every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+
+import duckdb
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dialect.catalog import Catalog
+from dialect.domains import key_set
+from dialect.errors import Refusal
+from dialect.expressions import Expr, Field, fields_of
+from dialect.inference import fixed_by_person
+from dialect.kinds import Selected
+from dialect.private_plan import Target
+from dialect.reading import Reading
+from dialect.relations import PerPerson, Public
+from dialect.write_expr import write_expr
+from dialect.write_rows import write_rows
+
+CONDITIONS = (
+    "e.dwell_s > 600", "e.cell_id BETWEEN 2 AND 5", "hour(e.ts) < 8", "e.lat IS NOT NULL", "e.cell_id IN (1, 3, 3, NULL)",
+    "e.ts >= '2026-10-02' AND e.ts < TIMESTAMP '2026-10-03 12:00:00'", "e.lon > -103.3 OR e.lon IS NULL",
+)  # fmt: skip
+SIDES = (
+    "{how} subscribers AS s ON e.subscriber_id = s.subscriber_id",
+    "{how} subscribers AS s ON s.subscriber_id = e.subscriber_id AND s.age > 40",
+    "{how} subscribers AS s ON e.subscriber_id = s.subscriber_id AND e.dwell_s > s.age * 30",
+    ("{how} (SELECT subscriber_id, age, CASE WHEN age < 30 THEN 'young' ELSE 'old' END AS gender FROM subscribers"
+    " WHERE age < 60) AS s ON e.subscriber_id = s.subscriber_id"),
+    ("{how} (SELECT e.subscriber_id, MAX(e.cell_id) AS age, MIN(c.zone) AS gender FROM events e JOIN cells c"
+    " USING (cell_id) WHERE e.dwell_s > 1000 GROUP BY e.subscriber_id) AS s ON e.subscriber_id = s.subscriber_id"),
+    ("{how} (SELECT e.subscriber_id, hour(e.ts) AS age, upper(c.zone) AS gender FROM events e LEFT JOIN cells c"
+    " ON c.cell_id = e.cell_id AND c.zone <> 'C1' WHERE e.dwell_s > 3000) AS s ON e.subscriber_id = s.subscriber_id"),
+    ("{how} (SELECT f.subscriber_id, s.age, s.gender FROM events g LEFT JOIN events f ON f.subscriber_id = g.subscriber_id"
+    " AND f.cell_id = g.cell_id + 1 LEFT JOIN subscribers s ON s.subscriber_id = f.subscriber_id WHERE g.cell_id < 4) AS s"
+    " ON s.subscriber_id = e.subscriber_id"),
+)  # fmt: skip
+PUBLIC = (
+    "{how} cells AS c ON c.cell_id = e.cell_id",
+    "{how} cells AS c ON c.cell_id = s.age",
+    "{how} cells AS c ON c.cell_id = s.age AND e.cell_id > 3",
+    "{how} cells AS c ON c.lon = e.lon",
+    "{how} hours AS c ON c.h = hour(e.ts)",
+    "{how} hours AS c ON c.h = s.age",
+    "{how} (SELECT zone, COUNT(*) AS cell_id FROM cells GROUP BY zone) AS c ON c.cell_id = s.age % 5",
+)
+COLUMNS = (
+    "e.cell_id", "e.lat", "e.dwell_s > 600", "s.age", "s.gender", "coalesce(s.gender, 'none')", "s.age // 10",
+    "hour(e.ts)", "CASE WHEN e.dwell_s < 60 THEN 'a' WHEN e.dwell_s < 600 THEN 'b' END", "CAST(e.ts AS DATE)", "c.*",
+    "s.age IS NULL", "s.gender || '!'", "dayname(e.ts)", "CASE WHEN s.age > 40 THEN s.gender ELSE 'x' END", "s.subscriber_id",
+)  # fmt: skip
+AGGREGATES = ("COUNT(*)", "MIN(s.gender)", "MAX(e.cell_id)", "AVG(e.dwell_s)", "COUNT(s.subscriber_id)",
+              "arg_min(e.cell_id, e.ts)", "SUM(s.age) FILTER (WHERE e.cell_id > 3)")  # fmt: skip
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> str:
+    """Write a query over rows of persons: joins, conditions, columns, and one of no, DISTINCT or grouped rows."""
+    how = st.sampled_from(["JOIN", "LEFT JOIN"])
+    joins = draw(st.sampled_from(SIDES)).format(how=draw(how))
+    joins += " " + draw(st.sampled_from(PUBLIC)).format(how=draw(how))
+    chosen = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4, unique=True))
+    columns = [column if column == "c.*" else f"{column} AS x{i}" for i, column in enumerate(chosen)]
+    where = draw(st.lists(st.sampled_from(CONDITIONS), max_size=2, unique=True))
+    source = f"FROM events AS e {joins}" + (f" WHERE {' AND '.join(where)}" if where else "")
+    shape = draw(st.sampled_from(["plain", "distinct", "grouped"]))
+    if shape == "plain":
+        return f"SELECT e.subscriber_id, {', '.join(columns)} {source}"
+    if shape == "distinct":
+        return f"SELECT DISTINCT e.subscriber_id, {', '.join(columns)} {source}"
+    keys = [column for column in columns if column != "c.*"]
+    made = draw(st.lists(st.sampled_from(AGGREGATES), min_size=1, max_size=3, unique=True))
+    made = [f"{aggregate} AS y{i}" for i, aggregate in enumerate(made)]
+    return f"SELECT e.subscriber_id, {', '.join([*keys, *made])} {source} GROUP BY ALL"
+
+
+class Rows:
+    """The rows of one relation in a table, to ask claims of."""
+
+    def __init__(self, relation: PerPerson, target: Target, database: duckdb.DuckDBPyConnection) -> None:
+        self.relation, self.database, self.target = relation, database, target
+        database.execute(f"CREATE OR REPLACE TEMP TABLE claimed AS {write_rows(relation, relation.fields, target)}")
+
+    def holds_nowhere(self, condition: str, claim: str) -> None:
+        found = self.database.execute(f"SELECT * FROM claimed WHERE {condition} LIMIT 1").fetchall()
+        assert not found, (claim, found)
+
+    def most(self, value: str) -> int:
+        person = self.relation.person.id
+        (most,) = self.database.execute(
+            f"SELECT coalesce(max(n), 0) FROM (SELECT {value} AS n FROM claimed GROUP BY {person})"
+        ).fetchall()[0]
+        return int(most)
+
+    def check_persons(self) -> None:
+        """What the promise rests on."""
+        relation = self.relation
+        self.holds_nowhere(f"{relation.person.id} IS NULL", "every row has a person")
+        for f in relation.fields:
+            if f.is_person:
+                self.holds_nowhere(f"{f.id} <> {relation.person.id}", f"{f.id} is the row's person or NULL")
+            if fixed_by_person(f):
+                values = f"count(DISTINCT {f.id}) + max(CASE WHEN {f.id} IS NULL THEN 1 ELSE 0 END)"
+                assert self.most(values) <= 1, f"{f.id} has one value per person"
+        if relation.one_row_per_person:
+            assert self.most("count(*)") <= 1, "one row per person"
+
+    def check_values(self) -> None:
+        """What the answer's shape and numbers rest on."""
+        for f in self.relation.fields:
+            if not f.nullable:
+                self.holds_nowhere(f"{f.id} IS NULL", f"{f.id} is never NULL")
+            if f.definition is not None and self._readable(f.definition):
+                self.holds_nowhere(f"{write_expr(f.definition)} IS DISTINCT FROM {f.id}", f"{f.id} is its definition")
+            if f.public is not None:
+                self.check_list(f.public, (f,), (f,))
+        for fact in self.relation.facts:
+            if self._readable(fact):
+                self.holds_nowhere(f"({write_expr(fact)}) IS NOT TRUE", "a fact is true of every row")
+
+    def _readable(self, expr: Expr) -> bool:
+        return all(f in self.relation.fields for f in fields_of(expr))
+
+    def check_list(self, listed: Public, columns: tuple[Field, ...], fields: tuple[Field, ...]) -> None:
+        """Every combination of the rows' values is in a list."""
+        wanted = ", ".join(f.id for f in columns)
+        names = ", ".join(f"{f.id} AS {f.id}" for f in fields)
+        keys = f"SELECT {names} FROM ({write_rows(listed, fields, self.target)})"
+        found = self.database.execute(f"SELECT {wanted} FROM claimed EXCEPT {keys}").fetchall()
+        assert not found, (wanted, found[:3])
+
+
+def _checked(
+    sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    try:
+        selected = rows_of(sql)
+    except Refusal:
+        return
+    relation = selected.relation
+    assert isinstance(relation, PerPerson)
+    rows = Rows(relation, target, database)
+    rows.check_persons()
+    rows.check_values()
+    for keys in [[f] for _, f in selected.columns] + [[f for _, f in selected.columns][-2:]]:
+        if any(f.is_person for f in keys):
+            continue
+        listed = key_set(keys, relation, Reading(catalog, sql, ids=count(3_000)))  # beyond the ids of the rows
+        if listed is not None and listed.closed:
+            rows.check_list(listed.relation, tuple(keys), listed.keys)
+
+
+LEFT_OF_LEFT = (
+    "SELECT e.subscriber_id, s.age AS x0 FROM events e LEFT JOIN events f ON f.subscriber_id = e.subscriber_id"
+    " AND f.cell_id = e.cell_id + 1 LEFT JOIN subscribers s ON s.subscriber_id = f.subscriber_id"
+)
+TWO_PERSONS = (
+    "SELECT DISTINCT e.subscriber_id, f.subscriber_id AS x0 FROM events e LEFT JOIN events f"
+    " ON f.subscriber_id = e.subscriber_id AND f.cell_id = e.cell_id + 1"
+)
+ROUNDED = (
+    "SELECT e.subscriber_id, v.k AS x0 FROM (SELECT subscriber_id, age + 9007199254740992.0 AS big FROM subscribers) e"
+    " JOIN (VALUES (9007199254741055), (9007199254741056), (9007199254741057)) v(k) ON v.k = e.big"
+)
+OTHER_ROW = (
+    "SELECT e.subscriber_id, MIN(c.zone) AS x0, MAX(c.cell_id) AS x1 FROM events e JOIN cells c"
+    " ON c.cell_id >= e.cell_id GROUP BY 1"
+)
+
+
+@given(sql=queries())
+@example(sql=LEFT_OF_LEFT)
+@example(sql=TWO_PERSONS)
+@example(sql=ROUNDED)
+@example(sql=OTHER_ROW)
+def test_every_claim_is_true_of_every_row(
+    sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    _checked(sql, rows_of, target, database, catalog)
+
+
+BAND = f"SELECT e.subscriber_id, s.gender AS x0 FROM events e {SIDES[3].format(how='LEFT JOIN')}"
+
+
+def test_a_planted_definition_is_found(
+    rows_of: Callable[[str], Selected],
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Believe that a value computed below a LEFT JOIN is what it was above it: rows without a partner say no."""
+    monkeypatch.setattr("dialect.joins.null_extended", lambda field, certain=False: replace(field, nullable=True))
+    relation = rows_of(BAND).relation
+    assert isinstance(relation, PerPerson)
+    with pytest.raises(AssertionError, match="is its definition"):
+        Rows(relation, target, database).check_values()
+
+
+def _claims_too_much(field: Field) -> bool:
+    return field.of_person or field.is_person
+
+
+@pytest.mark.parametrize("sql", [LEFT_OF_LEFT, TWO_PERSONS])
+def test_a_planted_claim_is_found(
+    sql: str,
+    rows_of: Callable[[str], Selected],
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Believe that a person key is its person's also where it may be NULL: the rows say no."""
+    monkeypatch.setattr("dialect.inference.fixed_by_person", _claims_too_much)
+    monkeypatch.setattr("dialect.rules.fixed_by_person", _claims_too_much)
+    monkeypatch.setattr("dialect.joins.of_person", lambda expr: all(map(_claims_too_much, fields_of(expr))))
+    monkeypatch.setitem(globals(), "fixed_by_person", _claims_too_much)
+    relation = rows_of(sql).relation
+    assert isinstance(relation, PerPerson)
+    with pytest.raises(AssertionError, match="per person"):
+        Rows(relation, target, database).check_persons()
