@@ -28,7 +28,7 @@ QUESTIONS = (
     "SELECT p.gender, COUNT(*) AS n FROM visit v JOIN person p USING (person_id) GROUP BY 1",
     "SELECT AVG(c) AS c FROM (SELECT person_id, COUNT(*) AS c FROM visit GROUP BY person_id) AS q",
 )
-WORLDS = 1_000 if os.environ.get("PASSERSBY_NIGHTLY") else 15
+WORLDS = 1_000 if os.environ.get("PASSERSBY_NIGHTLY") else 10
 Visit = tuple[int, int, int, int]  # person 1 to 8, who need not exist, or 0, nobody; zone; shop; coins
 
 

@@ -41,6 +41,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     return folder
 
 
+@pytest.fixture(autouse=True)
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make few persons up, but for the operator."""
+    if "operator" not in request.fixturenames:
+        monkeypatch.setattr("engine.made_up.PERSONS", 300)
+
+
 def rehearsed(catalog: Catalog, sql: str) -> list[dict[str, Any]]:
     with rehearsal(catalog) as stage:
         rows: list[dict[str, Any]] = stage.answer(sql, ANN).answer.table.to_pylist()
@@ -79,7 +86,7 @@ def test_mibici_rehearses() -> None:
     with rehearsal(mibici) as stage:
         zones = stage.backend.count("SELECT * FROM stage.main.zones")
         looked_up = "SELECT 1 AS x FROM stage.main.trips t JOIN stage.main.stations s ON t.origin_id = s.station_id"
-        assert stage.backend.count(f"{looked_up} WHERE t.origin_zone = s.zone_id") > 1000
+        assert stage.backend.count(f"{looked_up} WHERE t.origin_zone = s.zone_id") > 1000  # of 6,000 trips
         assert stage.backend.count(f"{looked_up} WHERE t.origin_zone <> s.zone_id") == 0
     assert len(found) == zones
 
