@@ -156,7 +156,7 @@ def _card(result: Result) -> list[RenderableType]:
     """Show what was paid and what is left."""
     level = (
         f"{percent(result.confidence)} intervals"
-        if result.intervals
+        if result.confidence and result.intervals
         else "no intervals"
         if result.card.get("release_id")
         else "no noise"

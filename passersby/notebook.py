@@ -136,7 +136,7 @@ def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> 
 def _card(result: Result) -> list[str]:
     level = (
         f"{percent(result.confidence)} intervals"
-        if result.intervals
+        if result.confidence and result.intervals
         else "no intervals"
         if result.card.get("release_id")
         else "no noise"
