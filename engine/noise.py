@@ -24,7 +24,6 @@ __all__ = [
     "NoiseRefused",
     "NoiseSource",
     "add_noise",
-    "gaussian_samples",
     "gaussian_scale",
     "measured_pico_rho",
 ]
@@ -118,11 +117,6 @@ def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charg
     if _exceeds(measured_rho, pico_rho_charged):
         raise NoiseRefused(measured_rho, pico_rho_charged)
     return _in_slices(mechanism, exact)
-
-
-def gaussian_samples(count: int, scale: float) -> Int64Vector:
-    """Draw discrete Gaussians of `scale` grains for Monte Carlo intervals: no data goes in, nothing is charged."""
-    return _in_slices(_mechanism(scale), np.zeros(count, dtype=np.int64))
 
 
 def _require_grains(sensitivity: int) -> None:

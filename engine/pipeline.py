@@ -73,18 +73,15 @@ class Engine:
         prepared = self.prepare(question, asked)  # bounds, price and SQL, from public facts
         confidence = self.confidence(question, asked)
         stored = self.replay(prepared, asked)  # the same question costs nothing
-        charge = (
-            None if stored is not None else self.charge(sql, prepared, asked)
-        )  # durable; refuses here, nothing was read
-        stored = (
-            self.settle(prepared, charge) if stored is None else stored
-        )  # read, noise, store: what is not stored yet
+        charged = Loss(0, 0)
+        if stored is None:
+            charge = self.charge(sql, prepared, asked)  # durable; refuses here, nothing was read yet
+            stored = self.settle(prepared, charge)  # read, noise, store: what is not stored yet
+            charged = charge.loss if charge is not None and not charge.repeated else charged
         releases = tuple(from_bytes(stored[p.release_key]) for p in prepared)
-        return Answered(
-            self.finish(question, prepared, releases, confidence), prepared, releases, confidence,
-            charge.loss if charge is not None and not charge.repeated else Loss(0, 0),
-            prepared[0].plan.dataset if prepared else None,
-        )  # fmt: skip
+        shown = self.finish(question, prepared, releases, confidence)  # the rest of the question, over releases
+        dataset = prepared[0].plan.dataset if prepared else None
+        return Answered(shown, prepared, releases, confidence, charged, dataset)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
         """Prepare every release of a question, at the asked loss each."""

@@ -10,7 +10,7 @@ import pytest
 
 from engine import intervals
 from engine.intervals import half_width, linear_interval, ratio_interval
-from engine.noise import gaussian_samples
+from tests.support.samples import gaussian_samples
 from tests.support.statistics import binomial_at_least, binomial_within, gaussian_within
 
 DRAWS = 20_000

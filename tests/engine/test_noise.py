@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import noise
-from engine.noise import NoiseRefused, NoiseSource, add_noise, gaussian_samples, gaussian_scale, measured_pico_rho
+from engine.noise import NoiseRefused, NoiseSource, add_noise, gaussian_scale, measured_pico_rho
+from tests.support.samples import gaussian_samples
 from tests.support.statistics import discrete_gaussian_fits
 
 PICO = 10**12
