@@ -3,8 +3,6 @@
 Numbers are those of the list of adversarial cases. "A" is answered: a release of noisy numbers, or of nothing private.
 """
 
-# ruff: noqa: E501 (a case is one row of a table)
-
 from __future__ import annotations
 
 import time

@@ -246,7 +246,7 @@ WRONG = {
     "day": ('window = "forever"', 'window = "day"', "datasets.city.window", "day is not built yet", 'write window = "forever"'),
     "other window": ('window = "forever"', 'window = "for ever"', "datasets.city.window", "not known", "write forever."),
     "defaults key": ("confidence", "confidense", "datasets.city.defaults.confidense", "not known", "write confidence."),
-    "confidence": ("confidence = 0.9", "confidence = 95", "datasets.city.defaults.confidence", "between 0 and 1", "0.95"),
+    "confidence": ("confidence = 0.9", "confidence = 95", "datasets.city.defaults.confidence", "between 0.5 and 0.999999", "0.95"),
     "rho floor": ("rho = 0.005", "rho = 0.00009", "datasets.city.defaults.rho", "not between 0.0001", "rho = 0.005"),
     "rho text": ("rho = 0.005", 'rho = "0.005"', "datasets.city.defaults.rho", "no number", "without quotes"),
     "rho true": ("rho = 0.005", "rho = true", "datasets.city.defaults.rho", "no number", "without quotes"),
