@@ -1,92 +1,163 @@
-"""The noise of whole questions follows the law that was priced; a scale that is 10% off is found."""
+"""The released numbers of whole questions follow the law that was priced; a scale that is 10% off is found.
+
+Every noise here is a released number, as the ledger stored it, less the exact one behind it. A vector gives about 15,000
+values: a scale 10% off then moves the chi-square of 40 bins to about 300, six deviations above the threshold of 100,
+which stands for a false alarm of 1e-6; the planted bugs show it at the same size.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
-from budgets import Ledger
 from dialect import read
-from engine.backends.duckdb import DuckDBBackend
 from engine.noise import add_noise
 from engine.pipeline import Asked, Engine
-from engine.prepare import Prepared
-from engine.snapshot import snapshot
 from tests.support.attack_catalog import attack_catalog
-from tests.support.statistics import discrete_gaussian_fits
+from tests.support.noised import Noise, answers, engine_over, noises, told
+from tests.support.statistics import ALPHA, binomial_at_most, discrete_gaussian_fits, gaussian_tail
 
-# Each question is noised often enough for about 20,000 values a vector: a scale 10% off then moves the chi-square test
-# far beyond its threshold of 1e-6, which the planted bug below shows at the same size.
-VALUES = 20_000
-QUESTIONS = {
-    "rows and people by public keys": "SELECT cell_id, count(*) AS n, count(DISTINCT subscriber_id) AS p FROM events GROUP BY 1",
-    "a sum and a mean": "SELECT hour(ts) AS h, sum(dwell_s) AS s, avg(dwell_s) AS m FROM events GROUP BY 1",
-    "private keys": "SELECT home_zone, count(*) AS n FROM subscribers GROUP BY 1",
-}
+ANSWERS, KEYS = 40, 400
+RHOS = ("0.005", "0.08")
+PUBLIC = (
+    "SELECT cell_id, hour(ts), COUNT(*) AS n, COUNT(DISTINCT subscriber_id), SUM(dwell_s), AVG(lat)"
+    " FROM events GROUP BY 1, 2"
+)
+PRIVATE = "SELECT home_zone, COUNT(*) AS n FROM subscribers GROUP BY 1"
+STANDARD_ERRORS = 5  # of a correlation: a false alarm of 6e-7
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     folder = tmp_path_factory.mktemp("law")
-    catalog = attack_catalog(folder)
-    made = snapshot(catalog, folder / "cache", lambda *_: None)
-    backend = DuckDBBackend.open(made.files, made.addresses, folder / "scratch")
-    yield Engine(catalog, backend, Ledger.open(":memory:"), add_noise)
-    backend.close()
+    with engine_over(attack_catalog(folder), folder) as opened:
+        yield opened
 
 
-def noises(engine: Engine, prepared: Prepared, off: float = 1.0) -> list[np.ndarray]:
-    """Noise a question's exact vectors as the engine does, many times; `off` plants a wrong scale."""
-    exact = engine.backend.run(prepared.sql)
-    drawn = []
-    for vector, bound, cost in zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True):
-        times = -(-VALUES // len(vector))
-        wide = np.tile(vector, times)
-        # a wrong scale must get past the map that is asked again: the charge is raised with it
-        charged = cost.pico_rho if off == 1.0 else cost.pico_rho * 2
-        drawn.append(engine.add_noise(wide, bound.sensitivity, cost.sigma * off, charged) - wide)
-    return drawn
+def asked(engine: Engine, sql: str) -> Engine:
+    """Let private keys be many, and each far above the threshold; public ones are read."""
+    return told(engine, KEYS, 10_000, vectors=2) if sql == PRIVATE else engine
 
 
-@pytest.mark.parametrize("rho", ["0.005", "0.08"])
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_noise_follows_the_priced_law(name: str, rho: str, engine: Engine) -> None:
-    (prepared,) = engine.prepare(read(QUESTIONS[name], engine.catalog), Asked("law", Fraction(rho)))
-    for noise, cost in zip(noises(engine, prepared), prepared.cost.vectors, strict=True):
-        assert discrete_gaussian_fits(noise, cost.sigma)
+def most_correlated(columns: list[Noise]) -> float:
+    """Give the largest correlation between different columns, in standard errors of none."""
+    flat = [column.ravel() for column in columns]
+    return float(np.abs(np.corrcoef(flat) - np.eye(len(flat))).max() * np.sqrt(len(flat[0])))
 
 
-@pytest.mark.parametrize("off", [0.9, 1.1])
-def test_a_scale_ten_percent_off_is_found(off: float, engine: Engine) -> None:
-    for sql in QUESTIONS.values():
-        (prepared,) = engine.prepare(read(sql, engine.catalog), Asked("law", Fraction("0.005")))
-        for noise, cost in zip(noises(engine, prepared, off), prepared.cost.vectors, strict=True):
-            assert not discrete_gaussian_fits(noise, cost.sigma)
+@pytest.mark.parametrize("rho", RHOS)
+@pytest.mark.parametrize("sql", [PUBLIC, PRIVATE], ids=["public keys", "private keys"])
+def test_released_numbers_follow_the_priced_law_independently(sql: str, rho: str, engine: Engine) -> None:
+    drawn, scales = noises(asked(engine, sql), sql, rho, ANSWERS)
+    for noise, scale in zip(drawn, scales, strict=True):
+        assert noise.size >= 15_000
+        assert discrete_gaussian_fits(noise.ravel(), scale)
+    assert most_correlated(drawn) < STANDARD_ERRORS  # of one vector with another
+    assert (
+        most_correlated([noise[:, :-1] for noise in drawn[:1]] + [drawn[0][:, 1:]]) < STANDARD_ERRORS
+    )  # of neighbours
+    assert most_correlated([drawn[0][:-1], drawn[0][1:]]) < STANDARD_ERRORS  # of one answer with the next
 
 
-def test_answers_differ_from_exact_numbers_by_that_noise(engine: Engine) -> None:
-    """Whole answers, each with a ledger of its own: the shown counts less the exact ones are the noise."""
-    sql = "SELECT gender, count(*) AS n FROM subscribers GROUP BY 1"
-    (prepared,) = engine.prepare(read(sql, engine.catalog), Asked("law", Fraction("0.005")))
-    exact = engine.backend.run(prepared.sql).vectors[0]
-    shown = []
-    for _ in range(150):
-        with Ledger.open(":memory:") as ledger:
-            fresh = Engine(engine.catalog, engine.backend, ledger, engine.add_noise)
-            shown.append(fresh.answer(sql, Asked("law", Fraction("0.005"))).answer.table.column("n").to_numpy() - exact)
-    noise = np.concatenate(shown)
-    sigma = prepared.cost.vectors[0].sigma
-    assert abs(noise.std() / sigma - 1) < 5 / np.sqrt(2 * len(noise))  # five standard errors of a standard deviation
-    assert abs(noise.mean()) < 5 * sigma / np.sqrt(len(noise))
-    assert len(set(map(tuple, shown))) > 140  # every ledger's answer has noise of its own
+def off_by(factor: float) -> Callable[..., Any]:
+    """Draw noise of a wrong scale; the charge is raised with it, so that the map has nothing to say."""
+    return lambda exact, sensitivity, scale, charged: add_noise(exact, sensitivity, scale * factor, charged * 2)
 
 
-def test_vectors_are_noised_independently(engine: Engine) -> None:
-    (prepared,) = engine.prepare(read(QUESTIONS["a sum and a mean"], engine.catalog), Asked("law", Fraction("0.005")))
-    drawn = noises(engine, prepared)
-    size = min(map(len, drawn))
-    correlations = np.corrcoef([noise[:size] for noise in drawn])
-    assert np.abs(correlations - np.eye(len(drawn))).max() < 5 / np.sqrt(size)
+@pytest.mark.parametrize(
+    ("sql", "factor"), [(PUBLIC, 0.9), (PUBLIC, 1.1), (PRIVATE, 0.9)], ids=["too narrow", "too wide", "private keys"]
+)
+def test_a_scale_ten_percent_off_is_found(sql: str, factor: float, engine: Engine) -> None:
+    drawn, scales = noises(replace(asked(engine, sql), add_noise=off_by(factor)), sql, RHOS[0], ANSWERS)
+    for noise, scale in zip(drawn, scales, strict=True):
+        assert not discrete_gaussian_fits(noise.ravel(), scale)
+
+
+def test_noise_that_two_vectors_share_is_found(engine: Engine) -> None:
+    last: list[Noise] = []
+
+    def every_other_time(exact: Noise, *priced: Any) -> Noise:
+        if last:
+            return exact + last.pop()
+        last.append(add_noise(np.zeros_like(exact), *priced))
+        return exact + last[0]
+
+    drawn, _ = noises(replace(asked(engine, PRIVATE), add_noise=every_other_time), PRIVATE, RHOS[0], 5)
+    assert most_correlated(drawn) > STANDARD_ERRORS
+
+
+def test_what_is_shown_is_what_was_released(engine: Engine) -> None:
+    (answered,) = answers(engine, PUBLIC, RHOS[0], 1)
+    release, plan = answered.releases[0], answered.prepared[0].plan
+    rows = next(i for i, vector in enumerate(plan.vectors) if vector.kind == "rows")
+    shown = answered.answer.table.column("n").to_numpy()
+    assert sorted(shown) == sorted(np.rint(release.noisy[rows] * release.grains[rows]).astype(np.int64))
+
+
+def test_the_same_question_has_the_same_noise(engine: Engine) -> None:
+    law = Asked("law", Fraction(1, 1000))
+    first, again = engine.answer(PUBLIC, law), engine.answer(PUBLIC, law)
+    other = engine.answer(PUBLIC, Asked("another", Fraction(1, 1000)))
+    assert first.answer.table.equals(again.answer.table) and first.answer.table.equals(other.answer.table)
+    fresh = next(answers(engine, PUBLIC, "0.001", 1))
+    assert not fresh.answer.table.equals(first.answer.table)
+
+
+def test_two_forks_of_one_process_draw_different_noise() -> None:
+    """Whatever state a process has, its children do not share it."""
+    add_noise(np.zeros(1_000, dtype=np.int64), 1, 50.0, 10**9)
+    first, second = (_drawn_in_a_fork() for _ in range(2))
+    assert len(first) == len(second) == 8 * 1_000 and first != second
+    blocks = [set(map(bytes, np.frombuffer(drawn, np.int64).reshape(-1, 20))) for drawn in (first, second)]
+    assert not blocks[0] & blocks[1]
+
+
+def _drawn_in_a_fork() -> bytes:
+    """Draw in a child: a slice of one thread, because the parent's pool is not there."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write_end, add_noise(np.zeros(1_000, dtype=np.int64), 1, 50.0, 10**9).tobytes())
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as drawn:
+        content = drawn.read()
+    os.waitpid(child, 0)
+    return content
+
+
+# ---------------------------------------------------------------- thresholds
+
+LONELY = 20_000  # keys of one person each
+LIKELY_DELTA = Fraction(1, 50)  # so large that it can be counted
+
+
+def shown_of_the_lonely(engine: Engine, lower_by: int = 0) -> tuple[int, float, int]:
+    """Count the keys of one person that reach the threshold; give also the noise's scale and the threshold."""
+    catalog = engine.catalog
+    dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
+    likely = replace(told(engine, LONELY, 1, vectors=2), catalog=replace(catalog, datasets=(dataset,)))
+    (prepared,) = likely.prepare(read(PRIVATE, likely.catalog), Asked("law", Fraction("0.08")))
+    cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
+    persons = next(i for i, vector in enumerate(prepared.plan.vectors) if vector.kind == "persons")
+    release = likely.release(replace(prepared, cost=cost))
+    return release.keys.num_rows, cost.vectors[persons].sigma, prepared.cost.threshold
+
+
+def test_a_key_of_one_person_is_shown_with_at_most_delta(engine: Engine) -> None:
+    shown, sigma, threshold = shown_of_the_lonely(engine)
+    assert gaussian_tail(sigma, threshold - 1) <= LIKELY_DELTA
+    assert binomial_at_most(shown, LONELY, float(LIKELY_DELTA), ALPHA)
+    assert shown > 0
+
+
+@pytest.mark.parametrize("lower_by", [1, 2])
+def test_a_threshold_that_is_too_low_is_found(lower_by: int, engine: Engine) -> None:
+    shown, _, _ = shown_of_the_lonely(engine, lower_by)
+    assert not binomial_at_most(shown, LONELY, float(LIKELY_DELTA), ALPHA)
