@@ -5,13 +5,23 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from budgets import AccountName, Ledger
+from budgets import AccountName, Charge, Ledger
+from engine.backends.duckdb import DuckDBBackend
+from engine.explain import explain
+from engine.pipeline import Asked, Engine
+from engine.prepare import Prepared
+from tests.support.attack_catalog import attack_catalog
 from tests.support.dying import STEPS, charges
+from tests.support.noised import engine_over
 from tests.support.tree import ROOT
+from tests.support.two_worlds import ANSWERED, attacks
 
 ACCOUNTS = 2  # of the client, and of all clients together
 
@@ -46,3 +56,68 @@ def test_a_killed_question_is_charged_once_and_answered_once(step: str, tmp_path
 def test_an_engine_that_charges_after_reading_is_caught(tmp_path: Path) -> None:
     assert ask(tmp_path, "before reading", "late").returncode == -signal.SIGKILL
     assert charged_when_read(tmp_path) == 0
+
+
+# ---------------------------------------------------------------- in one process, every statement that reaches the data
+
+ANSWERABLE = [attack.sql for attack in attacks() if attack.outcome == ANSWERED]
+
+
+class ReadTooEarly(AssertionError):
+    """A statement reached rows of people while nothing was charged."""
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("order")
+    with engine_over(attack_catalog(folder), folder) as opened:
+        yield opened
+
+
+def watched(engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> tuple[Engine, list[str]]:
+    """Let every statement that names a private table be held against the ledger, and be listed."""
+    addresses = engine.backend.target.addresses
+    private = [addresses[table.name] for table in engine.catalog.tables if table.private]
+    statements: list[str] = []
+    table = DuckDBBackend._table
+
+    def held(backend: DuckDBBackend, sql: str) -> pa.Table:
+        if any(address in sql for address in private):
+            statements.append(sql)
+            if not any(entry.kind == "charged" for entry in ledger.entries()):
+                raise ReadTooEarly(sql)
+        return table(backend, sql)
+
+    monkeypatch.setattr(DuckDBBackend, "_table", held)
+    return replace(engine, backend=engine.backend._backend, ledger=ledger), statements
+
+
+@pytest.mark.parametrize("sql", ANSWERABLE)
+def test_no_statement_reaches_rows_of_people_before_the_charge(
+    sql: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Ledger.open(":memory:") as ledger:
+        own, statements = watched(engine, ledger, monkeypatch)
+        explain(own, sql, Asked("ann"))
+        assert statements == []
+        first = own.answer(sql, Asked("ann"))
+        assert len(statements) == len(first.prepared)  # each release reads once
+        assert own.answer(sql, Asked("ann")).answer.table.equals(first.answer.table)
+        assert len(statements) == len(first.prepared)  # and its repeats not at all
+
+
+class ChargesLate(Engine):
+    """A planted bug: makes the release, and charges for it afterwards."""
+
+    def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
+        for each in prepared:
+            self.release(each)
+        return super().charge(sql, prepared, asked)
+
+
+def test_a_statement_before_the_charge_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger.open(":memory:") as ledger:
+        own, _ = watched(engine, ledger, monkeypatch)
+        late = ChargesLate(own.catalog, own.backend, own.ledger, own.add_noise)
+        with pytest.raises(ReadTooEarly):
+            late.answer(ANSWERABLE[0], Asked("ann"))
