@@ -9,10 +9,13 @@ outside a declared domain, and doubles too large for a grain. NaN and infinities
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
+
+from tests.support.sql_declared import declared_catalog
 
 INT, DOUBLE, TEXT, DATE, TIME, BOOL = "int", "double", "text", "date", "time", "bool"
 TEXTS = ("a", "b", "B b", "", "é", "o'k", "a%", "10")
@@ -86,12 +89,12 @@ def databases(draw: st.DrawFn) -> Database:
                 who,
             ),
             _stored("item", 40, salt + 2, [("aid", "BIGINT", tuple(map(str, range(rows + 2))))], item),
-            f"CREATE TABLE pub AS SELECT * FROM (VALUES {pub[1]}) AS v(k, w, lab);",
-            f"CREATE TABLE num AS SELECT * FROM (VALUES {num[1]}) AS v(z, name, v);",
+            f"CREATE TABLE pub (k VARCHAR, w INTEGER, lab VARCHAR); INSERT INTO pub VALUES {pub[1]};",
+            f"CREATE TABLE num (z INTEGER, name VARCHAR, v DOUBLE); INSERT INTO num VALUES {num[1]};",
         )
     )
     instants = next(c for c in act if c.name == "t").stored == "TIMESTAMPTZ"
-    return Database(statements, _catalog(tables, person, consent), tables, zone, wild, extreme, instants)
+    return Database(statements, declared_catalog(tables, person, consent), tables, zone, wild, extreme, instants)
 
 
 def _persons(stored: str) -> tuple[str, ...]:
@@ -171,7 +174,7 @@ def _double(draw: st.DrawFn, name: str, wild: bool) -> Col:
 @st.composite
 def _text(draw: st.DrawFn, name: str) -> Col:
     palette, declared = _nulls(draw, tuple(map(quoted, draw(_some(TEXTS, 5)))))
-    domain = draw(st.sampled_from((f"values = {toml(TEXTS)}", 'values_of = "pub.k"', "")))
+    domain = draw(st.sampled_from((f"values = {json.dumps(TEXTS, ensure_ascii=False)}", 'values_of = "pub.k"', "")))
     return Col(name, TEXT, "VARCHAR", palette, declared + f", {domain}" * bool(domain), listed=bool(domain))
 
 
@@ -230,47 +233,3 @@ def _num(draw: st.DrawFn) -> tuple[tuple[Col, ...], str]:
         Col("v", DOUBLE, "DOUBLE", (), ", bounds = [-1, 1]", private=False, bounded=True, listed=True),
     )
     return columns, rows
-
-
-def toml(values: tuple[str, ...]) -> str:
-    """Write texts as a TOML list."""
-    return "[" + ", ".join('"' + value.replace('"', '\\"') + '"' for value in values) + "]"
-
-
-HEAD = """format = 1
-name = "drawn"
-[datasets.drawn]
-window = "forever"
-[datasets.drawn.budget]
-rho = 1.0
-delta = 1e-9
-"""
-PRIVATE = 'max_rows_per_person = 2\nmax_groups_per_person = 2\nsize_class = "1e2"\nnorms = { rows = 2, persons = 1 }\n'
-
-
-def _catalog(tables: Mapping[str, tuple[Col, ...]], person: str, consent: bool) -> str:
-    """Declare every table; what little a person may count is declared so that bounds would bind if they were not lifted."""
-    heads = {
-        "act": f'kind = "private"\nperson = "pid"\nprimary_key = ["aid"]\n{PRIVATE}',
-        "who": f'kind = "private"\nperson = "pid"\nprimary_key = ["pid"]\n{PRIVATE}'
-        + 'consent = { column = "c", admitted = ["y"] }\n' * consent,
-        "item": f'kind = "private"\nperson = {{ through = ["aid -> act"], column = "pid" }}\n{PRIVATE}',
-        "pub": 'kind = "public"\n',
-        "num": 'kind = "public"\nprimary_key = ["z"]\n',
-    }
-    more = {
-        "act": [f'pid = {{ type = "{person}" }}', 'aid = { type = "BIGINT", nullable = false }'],
-        "who": [
-            f'pid = {{ type = "{person}", nullable = false }}',
-            *(['c = { type = "VARCHAR", visible = false }'] * consent),
-        ],
-        "item": ['aid = { type = "BIGINT" }'],
-    }
-    written = [HEAD]
-    for name, columns in tables.items():
-        lines = [*more.get(name, ()), *(f'{c.name} = {{ type = "{c.stored}"{c.declared} }}' for c in columns)]
-        source = f'source = {{ duckdb = "data.duckdb", table = "{name}" }}'
-        written.append(
-            f'[tables.{name}]\ndataset = "drawn"\n{heads[name]}{source}\n[tables.{name}.columns]\n' + "\n".join(lines)
-        )
-    return "\n".join(written) + "\n"

@@ -65,12 +65,14 @@ class Sources:
     def _with_list(self) -> Source:
         """Join constants, or a subquery over a public table."""
         listed, value = self.draw(
-            st.sampled_from((
-                ("(VALUES ('a', 1), ('b', 2), ('a', 3), (NULL, 4)) AS p(k, r)", INT),
-                ("(SELECT k, COUNT(*) AS r FROM pub GROUP BY k) AS p", INT),
-                ("(SELECT DISTINCT k, lab AS r FROM pub WHERE w > 0) AS p", TEXT),
-                ("(SELECT upper(k) AS k, w + 1 AS r FROM pub) AS p", INT),
-            ))
+            st.sampled_from(
+                (
+                    ("(VALUES ('a', 1), ('b', 2), ('a', 3), (NULL, 4)) AS p(k, r)", INT),
+                    ("(SELECT k, COUNT(*) AS r FROM pub GROUP BY k) AS p", INT),
+                    ("(SELECT DISTINCT k, lab AS r FROM pub WHERE w > 0) AS p", TEXT),
+                    ("(SELECT upper(k) AS k, w + 1 AS r FROM pub) AS p", INT),
+                )
+            )
         )
         names = (*self._names("act", "a"), Name("p.k", TEXT, listed=True), Name("p.r", value, listed=True))
         how = self.draw(st.sampled_from(("JOIN", "LEFT JOIN")))
@@ -192,4 +194,3 @@ class Sources:
 
 def _named(column: Col, alias: str) -> Name:
     return Name(f"{alias}.{column.name}", column.kind, column.bounded, column.listed)
-
