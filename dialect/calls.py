@@ -22,7 +22,7 @@ MAX_DEPTH = 150
 _PERSON_USES = {"is null"}
 _COMPARED = {"=", "<>", "<", "<=", ">", ">=", "in", "is distinct from", "is not distinct from"}
 _MERGED = {"coalesce", "least", "greatest", "nullif"}
-_TIMES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+_TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 _SEE_DOCS = "see the list of functions in the docs"
 
 
@@ -111,7 +111,7 @@ def _aligned(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
     if name in _COMPARED | _MERGED and kinds & set(_TIMES):
         target = next(kind for kind in reversed(_TIMES) if kind in kinds)
         arguments = [_text_as(argument, target, node) for argument in arguments]
-    if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES:
+    if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES[1:]:
         arguments.reverse()
     stays = name in {"epoch", "is null", "wall"} or (name == "-" and kinds == {SqlType.TIMESTAMPTZ})
     return arguments if stays else [wall(argument) for argument in arguments]
@@ -119,9 +119,9 @@ def _aligned(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
 
 def _text_as(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
     if isinstance(argument, Literal) and argument.type is SqlType.VARCHAR and isinstance(argument.value, str):
-        long = len(argument.value.strip()) > 10
-        day = target is SqlType.DATE and not long
-        return literals.cast_text(argument.value, SqlType.DATE if day else SqlType.TIMESTAMP, node)
+        if target is not SqlType.TIME and (target is not SqlType.DATE or len(argument.value.strip()) > 10):
+            target = SqlType.TIMESTAMP
+        return literals.cast_text(argument.value, target, node)
     return argument
 
 

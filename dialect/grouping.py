@@ -83,7 +83,8 @@ def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], 
         if person is not None:
             return _of_person(source, person, unique, made, node)
         refuse_persons(unique, source, node)
-        span = span_of(node.args.get("group") or node)
+        clause = node.args.get("group")
+        span = (span_of(clause) if clause is not None else None) or span_of(node)
         return Released(Boundary(source, unique, made, span), bare(unique) + tuple(m.field for m in made))
     facts = source.facts if not isinstance(source, Released) else ()
     return type(source)(Group(source, unique, made), bare(unique) + tuple(m.field for m in made), facts)

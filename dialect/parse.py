@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextvars import ContextVar
 from itertools import pairwise
 
 import sqlglot
@@ -24,6 +26,8 @@ _OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.INTERVAL}
 _BEGINNINGS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
+_reading: ContextVar[bool] = ContextVar("_reading", default=False)
+logging.getLogger("sqlglot").addFilter(lambda _: not _reading.get())  # questions do not belong into logs
 _SHORTER = "split the question into several statements"
 
 
@@ -110,6 +114,7 @@ def _at(word: Token) -> Span:
 
 
 def _tree(sql: str) -> exp.Query:
+    token = _reading.set(True)
     try:
         tree = sqlglot.parse_one(sql, read="duckdb")
     except ParseError as error:
@@ -118,6 +123,8 @@ def _tree(sql: str) -> exp.Query:
         raise Refusal(Code.COMPLEX, "The question is nested too deeply.", _SHORTER) from None
     except Exception:  # the parser's own defects must read as a refusal too, with nothing of theirs in the text
         raise Refusal(Code.PARSE, "This is not SQL that can be read.", "check the syntax") from None
+    finally:
+        _reading.reset(token)
     if not isinstance(tree, exp.Query):
         raise Refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", span_of(tree))
     return tree

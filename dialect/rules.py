@@ -21,11 +21,13 @@ from dialect.relations import Boundary, Distinct, Filter, PerPerson, Project, Pu
 
 def joined_in(relation: Relation) -> Relation:
     """Prepare a public relation for joining: its fields stand for its own list of rows from here on."""
-    if not isinstance(relation, Public):
+    if not isinstance(relation, Public) or all(_stands_for(f, relation) for f in relation.fields):
         return relation
-    bare = tuple(replace(f, public=None, definition=None) for f in relation.fields)
-    listed = replace(relation, fields=bare)
-    return replace(relation, fields=tuple(replace(f, public=listed) for f in bare))
+    return replace(relation, fields=tuple(replace(f, public=relation, definition=None) for f in relation.fields))
+
+
+def _stands_for(field: Field, relation: Public) -> bool:
+    return field.public is not None and field.public.operator is relation.operator and field.definition is None
 
 
 def keep(relation: Relation, condition: Expr) -> Relation:

@@ -118,6 +118,7 @@ TYPES: dict[str, tuple[SqlType, str]] = {
     "TEXT": (SqlType.VARCHAR, "to_varchar"),
     "VARCHAR": (SqlType.VARCHAR, "to_varchar"),
     "DATE": (SqlType.DATE, "to_date"),
+    "TIME": (SqlType.TIME, "to_time"),  # of constants only
     "TIMESTAMP": (SqlType.TIMESTAMP, "to_timestamp"),
     "TIMESTAMPNTZ": (SqlType.TIMESTAMP, "to_timestamp"),
     "DATETIME": (SqlType.TIMESTAMP, "to_timestamp"),

@@ -125,3 +125,9 @@ def test_a_recursion_without_room_is_refused(catalog: Catalog, ask: Callable[[st
 
     ask("SELECT 1")
     deeper(700)
+
+
+def test_the_parser_logs_no_question(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        _refused("WITH x AS (CALL secret, dwell) SELECT 1")
+    assert not caplog.records

@@ -1,0 +1,93 @@
+"""One rule and one norm for every vector, from public facts alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialect.bound import bound, magnitude, value_bits
+from dialect.catalog import Catalog
+from dialect.private_plan import PrivatePlan, Rule, Vector, VectorKind
+
+Plans = Callable[[str], PrivatePlan]
+
+RULES = {
+    "SELECT COUNT(*) FROM subscribers": [(Rule.WITHIN, 1.0)],
+    "SELECT COUNT(DISTINCT subscriber_id) FROM events": [(Rule.WITHIN, 1.0)],
+    "SELECT COUNT(*) FROM events": [(Rule.CLAMP, 20.0)],
+    "SELECT SUM(age) FROM subscribers": [(Rule.WITHIN, 100.0)],
+    "SELECT AVG(age) FROM subscribers": [(Rule.WITHIN, 50.0), (Rule.WITHIN, 1.0)],
+    "SELECT SUM(dwell_s) FROM events": [(Rule.CLAMP, 20000.0)],
+    "SELECT AVG(dwell_s) FROM events": [(Rule.SCALE, 10000.0), (Rule.SCALE, 20.0)],
+    "SELECT SUM(dwell_s / 2) FROM events": [(Rule.CLAMP, 10000.0)],
+    "SELECT hour(ts), COUNT(*), COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1": [(Rule.SCALE, 3.0), (Rule.SCALE, 20.0)],
+    "SELECT gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1": [(Rule.CLAMP, 20.0)],
+    "SELECT dwell_s > 5, COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1": [(Rule.WITHIN, math.sqrt(3))],
+    "SELECT home_zone, COUNT(*) FROM subscribers GROUP BY 1": [(Rule.CHOOSE, 1.0), (Rule.WITHIN, 1.0)],
+    "SELECT cell_id + age, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1": [(Rule.CHOOSE, 3.0), (Rule.SCALE, 20.0)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", RULES)
+def test_the_rule_and_the_norm(sql: str, plan_of: Plans, catalog: Catalog) -> None:
+    plan = plan_of(sql)
+    keys = 3 if "dwell_s > 5" in sql else 25
+    bounds = bound(plan, catalog, None if plan.key_set is None else keys)
+    assert [(each.rule, each.norm) for each in bounds.vectors] == RULES[sql]
+    assert (bounds.max_groups is None) == (plan.key_set is not None)
+    assert all(each.why for each in bounds.vectors)
+
+
+@given(groups=st.integers(1, 10**7))
+def test_a_root_of_groups_is_rounded_up(groups: int, plan_of: Plans, catalog: Catalog) -> None:
+    plan = plan_of("SELECT dwell_s > 5, COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1")
+    wide = tuple(replace(t, norms=replace(t.norms, persons=1e9)) if t.norms is not None else t for t in catalog.tables)
+    (made,) = bound(plan, replace(catalog, tables=wide), groups).vectors
+    assert made.rule is Rule.WITHIN
+    assert made.sensitivity**2 >= groups << 2 * made.fraction_bits  # the exact root is not larger
+    assert (made.sensitivity - 1) ** 2 < groups << 2 * made.fraction_bits  # and nothing is wasted
+
+
+def _vector(lower: float, upper: float, centre: float, whole: bool) -> Vector:
+    return Vector(VectorKind.CENTRED, None, None, lower, upper, centre, whole, 0, "")
+
+
+@given(
+    ends=st.tuples(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12)).map(sorted),
+    share=st.floats(0, 1),
+    norm=st.floats(1e-3, 1e12),
+    whole=st.booleans(),
+)
+def test_grains_keep_a_value_and_a_norm_small(ends: list[float], share: float, norm: float, whole: bool) -> None:
+    lower, upper = (float(round(end)) for end in ends) if whole else ends
+    centre = min(max(lower + (upper - lower) * share, lower), upper)
+    vector = _vector(lower, upper, float(round(centre)) if whole else centre, whole)
+    bits = value_bits(vector, norm)
+    assert Fraction(norm) * Fraction(2) ** bits <= 2**27
+    assert Fraction(magnitude(vector)) * Fraction(2) ** bits <= 2**27
+    assert bits <= 0 or not whole
+
+
+@pytest.mark.parametrize("kind", [VectorKind.ROWS, VectorKind.VALID, VectorKind.PERSONS])
+def test_counts_are_counted_by_one_however_large_their_norm(kind: VectorKind) -> None:
+    assert value_bits(Vector(kind, None, None, 0.0, 1.0, 0.0, True, 0, ""), 1e15) == 0
+
+
+def test_a_norm_beyond_all_numbers_of_one_person_is_no_promise_broken(plan_of: Plans, catalog: Catalog) -> None:
+    wide = tuple(replace(t, norms=replace(t.norms, rows=1e18)) if t.norms is not None else t for t in catalog.tables)
+    (made,) = bound(plan_of("SELECT COUNT(*) FROM events"), replace(catalog, tables=wide), 1).vectors
+    assert made.sensitivity == 2**31 - 1
+
+
+def test_parts_of_a_mean_share_one_factor(plan_of: Plans, catalog: Catalog) -> None:
+    plan = plan_of("SELECT hour(ts), AVG(dwell_s), AVG(lat), COUNT(dwell_s), COUNT(*) FROM events GROUP BY 1")
+    groups = {vector.text: vector.scale_group for vector in plan.vectors}
+    assert groups["centred(dwell_s)"] == groups["valid(dwell_s)"] != groups["centred(lat)"] == groups["valid(lat)"]
+    assert groups["rows"] not in {groups["valid(dwell_s)"], groups["valid(lat)"]}
+    assert all(each.rule is Rule.SCALE for each in bound(plan, catalog, 25).vectors)

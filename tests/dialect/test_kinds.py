@@ -1,0 +1,144 @@
+"""Whose rows an operator gives: every rule of the algebra, and every pair that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect.errors import Code, Refusal
+from dialect.kinds import MAX_LEVELS, Selected
+from dialect.private_plan import PrivatePlan, Question
+from dialect.relations import PerPerson, Public, Released
+
+RELEASE = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id)"
+PERSONS = "(SELECT subscriber_id, COUNT(*) AS n FROM events GROUP BY subscriber_id)"
+
+KINDS: list[tuple[type, str]] = [
+    (Public, "SELECT 1"),
+    (Public, "SELECT * FROM cells"),
+    (Public, "SELECT zone FROM cells c JOIN hours h ON h.h = c.cell_id WHERE c.lon > 1"),
+    (Public, "SELECT zone, COUNT(*) FROM cells GROUP BY zone ORDER BY 2 LIMIT 1"),
+    (Public, "SELECT * FROM (VALUES (1)) t(x)"),
+    (PerPerson, "SELECT * FROM events"),
+    (PerPerson, "SELECT lat FROM events WHERE lon > 1 ORDER BY lat"),
+    (PerPerson, "SELECT dwell_s FROM events JOIN cells USING (cell_id)"),
+    (PerPerson, "SELECT e.lat FROM cells c JOIN events e ON c.cell_id = e.cell_id"),
+    (PerPerson, "SELECT e.lat FROM events e LEFT JOIN cells c ON c.cell_id > e.cell_id"),
+    (PerPerson, "SELECT e.lat FROM events e CROSS JOIN hours"),
+    (PerPerson, "SELECT e.lat FROM events e, hours h WHERE h.h = hour(e.ts)"),
+    (PerPerson, "SELECT age FROM events JOIN subscribers USING (subscriber_id)"),
+    (PerPerson, "SELECT age FROM events e LEFT JOIN subscribers s ON e.subscriber_id = s.subscriber_id AND s.age > 5"),
+    (PerPerson, "SELECT subscriber_id, COUNT(*) FROM events GROUP BY 1 HAVING COUNT(*) > 2"),
+    (PerPerson, "SELECT subscriber_id, cell_id, MIN(ts) FROM events GROUP BY ALL"),
+    (PerPerson, "SELECT DISTINCT subscriber_id, cell_id FROM events"),
+    (PerPerson, f"SELECT n FROM {PERSONS}"),
+    (PerPerson, f"SELECT p.n FROM {PERSONS} p JOIN events e ON e.subscriber_id = p.subscriber_id"),
+    (Released, "SELECT COUNT(*) FROM events"),
+    (Released, "SELECT cell_id FROM events GROUP BY cell_id"),
+    (Released, "SELECT DISTINCT home_zone FROM subscribers"),
+    (Released, "SELECT COUNT(*) FROM events HAVING COUNT(*) > 5"),
+    (Released, f"SELECT * FROM {RELEASE} WHERE n > 5 ORDER BY n LIMIT 3"),
+    (Released, f"SELECT cell_id, SUM(n), MAX(n), MEDIAN(n) FROM {RELEASE} GROUP BY 1"),
+    (Released, f"SELECT zone, n FROM {RELEASE} r JOIN cells c ON c.cell_id = r.cell_id"),
+    (Released, f"SELECT zone, n FROM cells c LEFT JOIN {RELEASE} r ON c.cell_id = r.cell_id"),
+    (Released, f"SELECT a.n + b.n FROM {RELEASE} a JOIN {RELEASE} b USING (cell_id)"),
+    (Released, f"SELECT AVG(n) FROM {PERSONS}"),
+    (Released, f"SELECT COUNT(*) FROM (SELECT COUNT(*) AS n FROM {PERSONS} GROUP BY n)"),
+]
+
+REFUSED: list[tuple[Code, str]] = [
+    (Code.SAMPLE, "SELECT COUNT(*) FROM (SELECT lat FROM events LIMIT 5)"),
+    (Code.SAMPLE, "SELECT COUNT(*) FROM (SELECT lat FROM events ORDER BY lat OFFSET 5)"),
+    (Code.SAMPLE, f"SELECT COUNT(*) FROM (SELECT n FROM {PERSONS} ORDER BY n DESC LIMIT 5)"),
+    (Code.SAMPLE, "SELECT lat FROM events LIMIT 0"),
+    (Code.ROWS, "SELECT COUNT(*) FROM (SELECT DISTINCT cell_id FROM events)"),
+    (Code.ROWS, f"SELECT n FROM {PERSONS}"),
+    (Code.JOIN, f"SELECT COUNT(*) FROM events e JOIN {RELEASE} r ON r.cell_id = e.cell_id"),
+    (Code.JOIN, f"SELECT COUNT(*) FROM {RELEASE} r JOIN events e ON r.cell_id = e.cell_id"),
+    (Code.JOIN, f"SELECT COUNT(*) FROM events e CROSS JOIN {RELEASE} r"),
+    (Code.JOIN, f"SELECT COUNT(*) FROM {RELEASE} r LEFT JOIN events e ON r.cell_id = e.cell_id"),
+    (Code.JOIN, "SELECT COUNT(e.lat) FROM cells c LEFT JOIN events e ON e.cell_id = c.cell_id"),
+    (Code.JOIN, "SELECT COUNT(*) FROM events e JOIN subscribers s ON s.age = e.cell_id"),
+    (Code.AGG, "SELECT subscriber_id, MEDIAN(lat) FROM events GROUP BY 1"),
+    (Code.AGG, "SELECT subscriber_id, STDDEV(lat) FROM events GROUP BY 1"),
+    (Code.AGG, "SELECT MAX(lat) FROM events"),
+    (Code.BOUNDS, f"SELECT SUM(n * lon) FROM {PERSONS} JOIN events USING (subscriber_id)"),
+]
+
+
+@pytest.mark.parametrize(("kind", "sql"), KINDS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_rule_gives_its_kind(kind: type, sql: str, rows_of: Callable[[str], Selected]) -> None:
+    assert type(rows_of(sql).relation) is kind
+
+
+@pytest.mark.parametrize(("code", "sql"), REFUSED)
+def test_what_has_no_rule_is_refused(code: Code, sql: str, refused: Callable[[str], Refusal]) -> None:
+    assert refused(sql).code is code
+
+
+ONE_ROW = {
+    "SELECT COUNT(*) FROM subscribers": True,
+    "SELECT COUNT(*) FROM events": False,
+    f"SELECT COUNT(*) FROM {PERSONS}": True,
+    "SELECT COUNT(*) FROM (SELECT subscriber_id, cell_id, COUNT(*) FROM events GROUP BY ALL)": False,
+    "SELECT COUNT(*) FROM (SELECT s.subscriber_id, s.age, COUNT(*) FROM events JOIN subscribers s USING (subscriber_id) GROUP BY ALL)": True,
+    "SELECT COUNT(*) FROM (SELECT DISTINCT subscriber_id FROM events)": True,
+    "SELECT COUNT(*) FROM (SELECT DISTINCT subscriber_id, cell_id FROM events)": False,
+    "SELECT COUNT(*) FROM subscribers s JOIN hours h ON h.h = s.age": True,
+    "SELECT COUNT(*) FROM subscribers s LEFT JOIN hours h ON h.h = s.age": True,
+    "SELECT COUNT(*) FROM subscribers s JOIN hours h ON h.h > s.age": False,
+    "SELECT COUNT(*) FROM subscribers s JOIN hours h ON h.h = s.age OR h.h = 3": False,
+    "SELECT COUNT(*) FROM subscribers s JOIN hours h ON h.h = s.age / 2": False,
+    "SELECT COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.age": False,
+    "SELECT COUNT(*) FROM subscribers s JOIN (SELECT h FROM hours) h ON h.h = s.age": True,
+    "SELECT COUNT(*) FROM subscribers s JOIN (SELECT h FROM hours WHERE h > 3) h ON h.h = s.age": False,
+    "SELECT COUNT(*) FROM subscribers a JOIN subscribers b USING (subscriber_id)": True,
+    f"SELECT COUNT(*) FROM subscribers a LEFT JOIN {PERSONS} b USING (subscriber_id)": True,
+    "SELECT COUNT(*) FROM subscribers a LEFT JOIN events b USING (subscriber_id)": False,
+}
+ONE_GROUP = {
+    "SELECT COUNT(*) FROM events": True,
+    "SELECT gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1": True,
+    "SELECT gender, COUNT(*) FROM events LEFT JOIN subscribers USING (subscriber_id) GROUP BY 1": True,
+    "SELECT gender, COUNT(*) FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > 5 GROUP BY 1": False,
+    "SELECT gender, cell_id, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY ALL": False,
+    "SELECT gender || 'x', age // 10, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY ALL": True,
+    "SELECT h.h, COUNT(*) FROM events JOIN subscribers s USING (subscriber_id) JOIN hours h ON h.h = s.age GROUP BY 1": True,
+    "SELECT h.h, COUNT(*) FROM events e JOIN hours h ON h.h = e.cell_id GROUP BY 1": False,
+    "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.age GROUP BY 1": False,
+    "SELECT c.cell_id, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.age GROUP BY 1": True,
+    "SELECT h.h, COUNT(*) FROM subscribers s LEFT JOIN hours h ON h.h = s.age GROUP BY 1": True,
+    "SELECT h.h, COUNT(*) FROM events e JOIN subscribers s USING (subscriber_id) LEFT JOIN hours h ON h.h = s.age AND e.cell_id > 3 GROUP BY 1": False,
+    f"SELECT n, COUNT(*) FROM events JOIN {PERSONS} USING (subscriber_id) GROUP BY 1": True,
+    "SELECT s.gender, COUNT(*) FROM events e LEFT JOIN events f ON f.subscriber_id = e.subscriber_id AND f.cell_id = e.cell_id + 1"
+    " LEFT JOIN subscribers s ON s.subscriber_id = f.subscriber_id GROUP BY 1": False,
+    "SELECT 'all', COUNT(*) FROM events GROUP BY 1": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", ONE_ROW)
+def test_one_row_per_person(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
+    assert plan_of(sql).one_row_per_person is ONE_ROW[sql]
+
+
+@pytest.mark.parametrize("sql", ONE_GROUP)
+def test_one_group_per_person(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
+    assert plan_of(sql).one_group_per_person is ONE_GROUP[sql]
+
+
+def test_the_person_travels_under_any_name(ask: Callable[[str], Question]) -> None:
+    assert ask(
+        "WITH a AS (SELECT subscriber_id AS p, lat FROM events), b AS (SELECT q.p AS r, q.lat FROM a AS q)"
+        " SELECT COUNT(DISTINCT b.r), COUNT(CASE WHEN b.lat > 1 THEN b.r END) FROM b JOIN subscribers s ON s.subscriber_id = r"
+    )
+
+
+def test_queries_inside_queries_have_an_end(ask: Callable[[str], Question], refused: Callable[[str], Refusal]) -> None:
+    def chain(length: int) -> str:
+        tables = [f"a{i} AS (SELECT * FROM {f'a{i - 1}' if i else 'hours'})" for i in range(length)]
+        return f"WITH {', '.join(tables)} SELECT COUNT(*) FROM a{length - 1}"
+
+    assert ask(chain(MAX_LEVELS))
+    assert refused(chain(MAX_LEVELS + 1)).code is Code.COMPLEX
+    assert refused(chain(200)).code is Code.COMPLEX

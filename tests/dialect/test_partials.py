@@ -1,0 +1,119 @@
+"""One person's number in one group: clamped outside the expression, in whole grains, whatever is stored."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialect.bound import magnitude, value_bits
+from dialect.catalog import SqlType
+from dialect.expressions import Field
+from dialect.partials import capped, part
+from dialect.private_plan import Rule, Vector, VectorBound, VectorKind
+
+REAL = Field("v", None, SqlType.DOUBLE)
+WHOLE = Field("v", None, SqlType.BIGINT)
+VALUES = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-200, 200) | st.sampled_from([-0.0, 0.0, 5e-324])
+INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 300)
+
+
+def _vector(kind: VectorKind, field: Field | None, lower: float, upper: float, centre: float) -> Vector:
+    whole = field is None or field.type is SqlType.BIGINT
+    return Vector(kind, field, None, lower, upper, centre, whole, 0, "")
+
+
+def _bound(vector: Vector, norm: float, rule: Rule = Rule.SCALE) -> VectorBound:
+    bits = value_bits(vector, norm)
+    grains = max(1, math.floor(norm * 2.0**bits))
+    return VectorBound(rule, norm, bits, grains, 0, grains, "")
+
+
+def _numbers(
+    vector: Vector, bound: VectorBound, values: list[float | int | None], database: duckdb.DuckDBPyConnection
+) -> list[int | None]:
+    """Give each value's number as if it were a person of its own."""
+    kind = "DOUBLE" if vector.value is None or vector.value.type is SqlType.DOUBLE else "BIGINT"
+    sql = f"SELECT n, {part(vector, bound)} AS v0 FROM (SELECT unnest(range(len($1))) AS n, unnest($1::{kind}[]) AS v) GROUP BY n"
+    sql = f"SELECT {capped('v0', vector, bound)} FROM ({sql}) ORDER BY n"
+    return [row[0] for row in database.execute(sql, [values]).fetchall()]
+
+
+@given(
+    values=st.lists(VALUES | st.none(), min_size=1, max_size=40),
+    ends=st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)).map(sorted).filter(lambda e: e[0] < e[1]),
+    share=st.floats(0, 1),
+    norm=st.floats(0.1, 1e9),
+)
+def test_a_real_number(
+    values: list[float | None], ends: list[float], share: float, norm: float, database: duckdb.DuckDBPyConnection
+) -> None:
+    lower, upper = ends
+    vector = _vector(VectorKind.CENTRED, REAL, lower, upper, min(max(lower + (upper - lower) * share, lower), upper))
+    bound = _bound(vector, norm)
+    step, most = 2.0**bound.value_bits, math.ceil(magnitude(vector) * 2.0**bound.value_bits)
+    for value, number in zip(values, _numbers(vector, bound, list(values), database), strict=True):
+        if value is None or not math.isfinite(value):
+            assert number is None
+        else:
+            assert number == round((min(max(value, lower), upper) - vector.centre) * step)
+            assert abs(number) <= most <= 2**27
+
+
+@given(
+    values=st.lists(INTS | st.none(), min_size=1, max_size=40),
+    ends=st.tuples(INTS, INTS).map(sorted).filter(lambda e: e[0] < e[1]),
+    centred=st.booleans(),
+    norm=st.floats(1, 1e30),
+)
+def test_a_whole_number(
+    values: list[int | None], ends: list[int], centred: bool, norm: float, database: duckdb.DuckDBPyConnection
+) -> None:
+    lower, upper = (float(end) for end in ends)
+    centre = float(round((lower + upper) / 2)) if centred else 0.0
+    vector = _vector(VectorKind.CENTRED, WHOLE, lower, upper, centre)
+    bound = _bound(vector, norm)
+    most = math.ceil(magnitude(vector) * 2.0**bound.value_bits)
+    for value, number in zip(values, _numbers(vector, bound, list(values), database), strict=True):
+        if value is None:
+            assert number is None
+            continue
+        exact = min(max(value, int(lower)), int(upper)) - int(centre)
+        assert number == int(math.copysign(abs(exact) // 2**-bound.value_bits, exact))
+        assert abs(number) <= most
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "values", "expected"),
+    [
+        (VectorKind.ROWS, None, [1.0, None], [1, 1]),
+        (VectorKind.VALID, REAL, [1.0, None, math.nan, math.inf], [1, 0, 0, 0]),
+        (VectorKind.VALID, WHOLE, [1, None], [1, 0]),
+        (VectorKind.PERSONS, REAL, [1.0, None], [1, None]),
+    ],
+)
+def test_counts(
+    kind: VectorKind,
+    field: Field | None,
+    values: list[float | int | None],
+    expected: list[int | None],
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    vector = _vector(kind, field, 0.0, 1.0, 0.0)
+    bound = replace(_bound(vector, 5.0), value_bits=0)
+    assert _numbers(vector, bound, values, database) == expected
+
+
+def test_a_large_number_is_capped_where_it_is_squared(database: duckdb.DuckDBPyConnection) -> None:
+    vector = _vector(VectorKind.SUM, REAL, 0.0, 100.0, 0.0)
+    bound = _bound(vector, 100.0)
+    rows = f"SELECT {part(vector, bound)} AS v0 FROM (SELECT 100.0::DOUBLE AS v FROM range(1000))"
+    (found,) = database.execute(f"SELECT {capped('v0', vector, bound)} FROM ({rows})").fetchall()
+    assert found == (2**31 - 1,)
+    within = replace(bound, rule=Rule.WITHIN)
+    (free,) = database.execute(f"SELECT {capped('v0', vector, within)} FROM ({rows})").fetchall()
+    assert free == (round(100 * 2.0**bound.value_bits) * 1000,)

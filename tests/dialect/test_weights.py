@@ -1,0 +1,108 @@
+"""What would become long is refused before it is written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+import dialect
+from dialect.catalog import Catalog
+from dialect.errors import Code, Refusal
+from dialect.private_plan import Question, Target
+from dialect.relations import Public
+from dialect.weights import MAX_TEXT, weight
+from dialect.write_expr import write_expr
+from dialect.write_outer import write_outer
+
+
+def _nested(inner: str, levels: int) -> str:
+    text = "ts"
+    for _ in range(levels):
+        text = inner.format(text)
+    return text
+
+
+def _layers(step: str, levels: int, start: str = "SELECT subscriber_id, dwell_s AS x FROM events") -> str:
+    query = start
+    for _ in range(levels):
+        query = f"SELECT subscriber_id, {step} AS x FROM ({query})"
+    return f"SELECT COUNT(x) FROM ({query})"
+
+
+GROWING = {
+    "between in between": "SELECT COUNT(" + "(" * 30 + "dwell_s" + " BETWEEN 0 AND 1)::INT" * 30 + ") FROM events",
+    "case with a subject": "SELECT COUNT(CASE " * 1
+    + "CASE " * 12
+    + "dwell_s"
+    + " WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 3 WHEN 4 THEN 5 END" * 12
+    + " WHEN 1 THEN 1 END) FROM events",
+    "moved times": f"SELECT COUNT({_nested('({} + INTERVAL 1 DAY)', 30)}) FROM events",
+    "hours of the week": f"SELECT COUNT({_nested('time_bucket(INTERVAL 1 DAY, {} - INTERVAL 1 HOUR)', 15)}) FROM events",
+    "used again and again": "WITH a AS (SELECT subscriber_id, lat FROM events), "
+    + ", ".join(
+        f"a{i} AS (SELECT x.subscriber_id, x.lat FROM a{i - 1 if i else ''} x JOIN a{i - 1 if i else ''} y USING (subscriber_id))"
+        for i in range(20)
+    )
+    + " SELECT COUNT(*) FROM a19",
+    "public, again and again": "WITH a AS (SELECT 1 AS x), "
+    + ", ".join(f"a{i} AS (SELECT x.x FROM a{i - 1 if i else ''} x, a{i - 1 if i else ''} y)" for i in range(20))
+    + " SELECT COUNT(*) FROM a19",
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_growth_is_refused_at_once(name: str, refused: Callable[[str], Refusal]) -> None:
+    start = time.perf_counter()
+    assert refused(GROWING[name]).code is Code.COMPLEX
+    assert time.perf_counter() - start < 3.0  # a guard against minutes; the figure is the benchmark's
+
+
+LAYERED = {
+    "squares of squares": _layers("x * x", 20),
+    "times of times": _layers("x + INTERVAL 1 DAY", 20, "SELECT subscriber_id, ts AS x FROM events"),
+    "sums of sums": _layers("x + x + x", 20),
+    "choices of choices": _layers("CASE WHEN x > 1 THEN x ELSE x + 1 END", 20),
+}
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_layers_of_subqueries_do_not_multiply(
+    name: str, ask: Callable[[str], Question], catalog: Catalog, target: Target
+) -> None:
+    start = time.perf_counter()
+    (plan,) = ask(LAYERED[name]).plans
+    text = dialect.write(plan, dialect.bound(plan, catalog, 1), target).text
+    assert len(text) < MAX_TEXT / 10
+    assert time.perf_counter() - start < 3.0  # a guard against minutes; the figure is the benchmark's
+
+
+def test_released_numbers_do_not_multiply_either(ask: Callable[[str], Question], target: Target) -> None:
+    query = "SELECT COUNT(*) AS x FROM events"
+    for _ in range(12):
+        query = f"SELECT x + x AS x FROM ({query})"
+    question = ask(query)
+    variances = {raw.id: 1.0 for release in question.releases for raw in release.raw}
+    outer = Target({**target.addresses, "release 0": '"release 0"', "release_0": "release_0"})
+    assert len(write_outer(question, variances, outer).text) < MAX_TEXT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ts + INTERVAL 1 DAY",
+        "hour_of_week(ts)",
+        "CASE WHEN dwell_s BETWEEN 1 AND 2 THEN 'it''s' ELSE home END",
+        "dwell_s // 3 % 7 * lat / lon - round(lat, 2)",
+        "coalesce(CAST(ts AS DATE), DATE '2026-10-14') > ts",
+        "concat(home, 'x', upper(home)) LIKE 'a%' AND cell_id IN (1, 2, 3)",
+    ],
+)
+def test_the_text_is_never_longer_than_its_weight(text: str, ask: Callable[[str], Question]) -> None:
+    sql = f"SELECT {text} AS x FROM (SELECT TIMESTAMP '2026-10-14' AS ts, lon, lat, zone AS home, cell_id, lon AS dwell_s FROM cells)"
+    question = ask(sql)
+    assert isinstance(question.outer, Public)
+    (shown,) = question.columns
+    assert shown.field.definition is not None
+    assert len(write_expr(shown.field.definition)) <= weight(shown.field.definition)
