@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
-from tests.support.sql_data import DOUBLE, INT, TIME, Database
+from tests.support.sql_data import DOUBLE, INT, TIME, Database, databases
 from tests.support.sql_sources import Source, Sources
 from tests.support.sql_terms import Name, Terms
 
 # constants that no mean of eighths hits: a mean is computed by two roads, which may differ in the last digit
 ODD = ("0.2857143", "1.4285714", "2.7142857", "-1.1428571")
 _COLUMN = re.compile(r"[a-z]\.[a-z]")
+QUESTIONS_A_ROUND = 25
+Round = tuple[Database, list[str]]
 IF, FI = "/*if*/", "/*fi*/"
 
 
@@ -34,6 +36,13 @@ class Released:
     keys: tuple[Name, ...]
     counts: tuple[str, ...]
     numbers: tuple[str, ...]  # sums and means
+
+
+@st.composite
+def rounds(draw: st.DrawFn) -> Round:
+    """Draw a database and what is asked of it."""
+    database = draw(databases())
+    return database, [draw(questions(database)) for _ in range(QUESTIONS_A_ROUND)]
 
 
 @st.composite
