@@ -188,3 +188,10 @@ SELECT SUM(age - 100) / COUNT(*) AS a, COUNT(*) / SUM(age - 200) AS b FROM subsc
 
 # title: a sum of integers that no double holds
 SELECT SUM(age * 100000000000001) AS s FROM subscribers;
+
+# title: a person's mean leaves their NULLs out
+SELECT AVG(LEAST(GREATEST(m, 0), 10000)) AS a, SUM(n) AS n FROM (
+  SELECT subscriber_id, AVG(CASE WHEN dwell_s BETWEEN 0 AND 7200 THEN dwell_s END) AS m, COUNT(*) AS n FROM events GROUP BY 1);
+
+# title: an integer mean of a person leaves their NULLs out
+SELECT SUM(LEAST(GREATEST(m, 0), 100)) AS s FROM (SELECT subscriber_id, AVG(CASE WHEN cell_id < 7 THEN cell_id END) AS m FROM events GROUP BY 1);

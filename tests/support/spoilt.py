@@ -1,0 +1,94 @@
+"""Bugs to plant under the exactness oracle: each spoils what a release is written from, or the SQL that was written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from dialect import Admission, BoundedSql, Bounding, PrivatePlan, Target, write
+from dialect.expressions import Case, Expr, rebuild
+from dialect.private_plan import Vector, VectorKind
+from dialect.relations import Distinct, Filter, Group, Join, Operator, PerPerson, Project, Relation
+
+Text = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """One bug: what it does to the plan, the bounding, the admission and the text; what is not named stays."""
+
+    plan: Callable[[PrivatePlan], PrivatePlan] = lambda plan: plan
+    bounds: Callable[[Bounding], Bounding] = lambda bounds: bounds
+    admission: Callable[[Admission | None], Admission | None] = lambda admission: admission
+    text: Text = str
+
+    def write(self, plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
+        """Write as `dialect.write` does, but for the bug."""
+        made = write(self.plan(plan), self.bounds(bounds), target, self.admission(admission))
+        return replace(made, text=self.text(made.text))
+
+
+def vectors(change: Callable[[Vector], Vector]) -> Spoilt:
+    """Spoil every vector of a plan."""
+    return Spoilt(plan=lambda plan: replace(plan, vectors=tuple(map(change, plan.vectors))))
+
+
+def operators(change: Callable[[Operator], Operator]) -> Spoilt:
+    """Spoil every operator below the boundary."""
+
+    def spoil(plan: PrivatePlan) -> PrivatePlan:
+        source = _rewritten(plan.source, change)
+        assert isinstance(source, PerPerson)
+        return replace(plan, source=source)
+
+    return Spoilt(plan=spoil)
+
+
+def text(wrong: str, right: str) -> Spoilt:
+    """Spoil the SQL: what should read `right` reads `wrong`."""
+    return Spoilt(text=lambda written: re.sub(right, wrong, written))
+
+
+def uncounted(vector: Vector) -> Vector:
+    """Count rows where values are counted."""
+    return replace(vector, kind=VectorKind.ROWS, value=None) if vector.kind is VectorKind.VALID else vector
+
+
+def repeated(vector: Vector) -> Vector:
+    """Count a person as often as they come."""
+    return replace(vector, kind=VectorKind.ROWS) if vector.kind is VectorKind.PERSONS else vector
+
+
+def swapped(operator: Operator) -> Operator:
+    """Let the other side of a LEFT JOIN be kept."""
+    left = isinstance(operator, Join) and operator.how == "left"
+    return replace(operator, left=operator.right, right=operator.left) if left else operator
+
+
+def narrowed(operator: Operator) -> Operator:
+    """Let a LEFT JOIN lose the rows without a partner."""
+    return replace(operator, how="inner") if isinstance(operator, Join) and operator.how == "left" else operator
+
+
+def backwards(operator: Operator) -> Operator:
+    """Try the branches of every CASE from the last to the first."""
+    if not isinstance(operator, Project):
+        return operator
+    return replace(operator, computed=tuple((field, _reversed(expr)) for field, expr in operator.computed))
+
+
+def _reversed(expr: Expr) -> Expr:
+    if isinstance(expr, Case):
+        return replace(expr, branches=expr.branches[::-1])
+    return rebuild(expr, _reversed)
+
+
+def _rewritten(relation: Relation, change: Callable[[Operator], Operator]) -> Relation:
+    operator = change(relation.operator)
+    if isinstance(operator, Join):
+        sides = _rewritten(operator.left, change), _rewritten(operator.right, change)
+        operator = replace(operator, left=sides[0], right=sides[1])
+    elif isinstance(operator, Filter | Project | Group | Distinct):
+        operator = replace(operator, source=_rewritten(operator.source, change))
+    return replace(relation, operator=operator)
