@@ -59,7 +59,7 @@ PLANTED: dict[str, tuple[str, str, Spoilt]] = {
         spoilt.text(r"FROM (SELECT DISTINCT ON (cell_id) * FROM \1)", r'FROM (\S+"cells")'),
     ),
     "clocks stand in UTC": ("clocks", "hour", spoilt.text("'UTC'", "'Europe/Berlin'")),
-    "clocks never change": ("clocks", "New_York|new_york", spoilt.text("'-05:00'", "'America/New_York'")),
+    "clocks never change": ("clocks", "New_York|new_york", spoilt.text("'Etc/GMT+5'", "'America/New_York'")),
 }
 FILES = {"operator": "exact_operator", "attack": "exact_attack", "clocks": "exact_clocks"}
 
@@ -77,11 +77,7 @@ def _found(oracles: dict[str, Oracle], world: str, about: str) -> str | None:
     """Ask what a world's file has about something until an answer is wrong; give the title."""
     oracle = oracles[world]
     for case in (case for case in sql_cases(FILES[world]) if re.search(about, case.sql)):
-        try:
-            if oracle.ask(case.sql, case.instead, case.zone).difference is not None:
-                return case.title
-        except Exception as error:  # a bug may also make SQL that does not run
-            assert not isinstance(error, Refusal)
+        if oracle.ask(case.sql, case.instead, case.zone).difference is not None:
             return case.title
     return None
 
