@@ -6,13 +6,14 @@ sums, differences, products with what is not noisy, and one quotient. Other colu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
 from dialect.functions import forms_of, function
 from dialect.private_plan import CountOf, MeanOf, Question, SumOf, VectorKind
+from dialect.relations import Public, Relation, sources
 
 ZERO = Literal(0.0, SqlType.DOUBLE)
 ONE = Literal(1.0, SqlType.DOUBLE)
@@ -70,8 +71,22 @@ def uncertainty(question: Question) -> tuple[Form | None, ...]:
     for release in question.releases:
         for output in release.outputs:
             known[output.field] = _of_output(output.formula, release.raw)
+    known |= {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question) if field not in known}
     carried = set(question.outer.fields)
     return tuple(_usable(_form(expand(Ref(shown.field)), known), carried) for shown in question.columns)
+
+
+def _without_noise(question: Question) -> Iterator[Field]:
+    """Walk the keys of releases and public columns; of anything else, such as a sum of sums, noise is not followed."""
+    for release in question.releases:
+        yield from release.keys
+    waiting: list[Relation] = [question.outer]
+    while waiting:
+        relation = waiting.pop()
+        if isinstance(relation, Public):
+            yield from relation.fields
+        else:
+            waiting += sources(relation)
 
 
 def never_negative(question: Question) -> frozenset[Field]:
@@ -101,9 +116,9 @@ def _usable(form: Form | None, carried: set[Field]) -> Form | None:
 
 
 def _form(expr: Expr, known: Mapping[Field, Form]) -> Form | None:
-    if isinstance(expr, Ref) and expr.field in known:
-        return known[expr.field]
-    if not any(f in known for f in fields_of(expr)):
+    if isinstance(expr, Ref):
+        return known.get(expr.field)
+    if all(f in known and _is_constant(known[f]) for f in fields_of(expr)):
         return Form(expr, Linear(ZERO, ())) if expr.type in (SqlType.BIGINT, SqlType.DOUBLE) else None
     if not isinstance(expr, Call):
         return None

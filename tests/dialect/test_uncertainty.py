@@ -1,0 +1,52 @@
+"""Which shown numbers have an interval: those whose noise can be followed to the end, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect.private_plan import Question
+from dialect.uncertainty import uncertainty
+
+R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s, AVG(lat) AS m FROM events GROUP BY cell_id)"
+
+FOLLOWED = {
+    f"SELECT n, s, m FROM {R}": (1, 1, 2),
+    f"SELECT n + 1, 2 * n - s, -n, n / 3, round(s) FROM {R}": (1, 2, 1, 1, 1),
+    f"SELECT s / n, 100.0 * n / nullif(s, 0) FROM {R}": (2, 2),
+    f"SELECT n * cell_id, n + cell_id FROM {R}": (1, 1),
+    f"SELECT r.n * c.lon, c.lat FROM {R} r JOIN cells c ON c.cell_id = r.cell_id": (1, 0),
+    f"SELECT a.n - b.n FROM {R} a JOIN {R} b USING (cell_id)": (2,),
+    f"SELECT n FROM {R} WHERE n > 5 ORDER BY n DESC LIMIT 3": (1,),
+    f"SELECT c.zone, r.n + 1 AS x FROM cells c LEFT JOIN {R} r ON c.cell_id = r.cell_id": (0, 1),
+    "SELECT COUNT(*) * 2 FROM events": (1,),
+}
+NOT_FOLLOWED = {
+    f"SELECT n * n, n * s, sqrt(n), CASE WHEN n > 5 THEN n END, n > 5, greatest(n, 0) FROM {R}": 6,
+    f"SELECT s / n / n, m / n, (s / n) + (n / s) FROM {R}": 3,
+    f"SELECT SUM(n), MAX(n), COUNT(*) FROM {R}": 3,
+    f"SELECT t.total + r.n, r.n / t.total FROM {R} r CROSS JOIN (SELECT SUM(n) AS total FROM {R}) t": 2,
+    f"SELECT n, COUNT(*) FROM {R} GROUP BY n": 2,
+    f"SELECT DISTINCT n + 1 FROM {R}": 1,
+    f"SELECT x + n FROM (SELECT n, {' + '.join(['n'] * 110)} AS x FROM {R})": 1,
+    "SELECT zone, lon FROM cells": 2,
+}  # fmt: skip
+
+
+def _raw(sql: str, ask: Callable[[str], Question]) -> list[int]:
+    forms = uncertainty(ask(sql))
+    return [
+        0 if form is None else len({f for part in (form.numerator, form.denominator) if part for f, _ in part.terms})
+        for form in forms
+    ]
+
+
+@pytest.mark.parametrize("sql", FOLLOWED)
+def test_noise_is_followed(sql: str, ask: Callable[[str], Question]) -> None:
+    assert tuple(_raw(sql, ask)) == FOLLOWED[sql]
+
+
+@pytest.mark.parametrize("sql", NOT_FOLLOWED)
+def test_where_noise_is_not_followed_no_interval_is_said(sql: str, ask: Callable[[str], Question]) -> None:
+    assert _raw(sql, ask) == [0] * NOT_FOLLOWED[sql]
