@@ -56,12 +56,12 @@ SOURCES = (
     Source(ME.format("cell_id, COUNT(*) AS n, SUM(dwell_s) AS total, MIN(lon) AS west, ARG_MIN(steps, ts) AS first", "1, 2"), "p.subscriber_id", ("p.cell_id", "p.n > 1", "p.n", "p.first", "1 / p.west > 0"), ("p.n", "p.total", "p.first"), ("1 / p.west > 0", "p.n > 1", "p.first > 0")),
     Source(ME.format("COUNT(*) AS n, AVG(dwell_s) AS mean, MAX(ts) AS last, COUNT(DISTINCT cell_id) AS cells", "1"), "p.subscriber_id", ("p.n > 2", "hour(p.last)", "p.cells > 1"), ("p.n", "p.mean", "p.cells"), ("p.mean > 100", "p.last > TIMESTAMP '2026-10-01 07:00:00'")),
     Source("(SELECT DISTINCT subscriber_id, cell_id, lon FROM events) d", "d.subscriber_id", ("d.cell_id", "1 / d.lon > 0"), ("LEAST(GREATEST(d.cell_id, 0), 9)",), ("1 / d.lon > 0",)),
-    Source("events e JOIN (SELECT zone, AVG(x) AS mean, SUM(x) AS total FROM cells GROUP BY zone) c ON c.mean > e.lon", "e.subscriber_id", ("c.zone", "c.mean > 1", "e.cell_id"), ("e.dwell_s", "LEAST(c.total, 9) - LEAST(e.steps, 9)"), ("c.total < 100",)),
+    Source("events e JOIN (SELECT zone, AVG(x) AS mean, SUM(x) AS total FROM cells GROUP BY zone) c ON c.mean > e.lon", "e.subscriber_id", ("c.zone", "c.mean > 1", "e.cell_id"), ("e.dwell_s", "LEAST(GREATEST(c.total, -9), 9) - e.steps"), ("c.total < 100",)),
     Source("events e JOIN (SELECT cell_id, zone FROM cells ORDER BY x LIMIT 4) c USING (cell_id)", "e.subscriber_id", ("c.zone", "c.cell_id"), EVENT_VALUES, EVENT_CONDITIONS),
     Source("(SELECT subscriber_id, MAX(cell_id) AS top, COUNT(*) AS n FROM events GROUP BY 1 HAVING COUNT(*) > 1) p JOIN events e USING (subscriber_id)", "p.subscriber_id", ("p.top", "p.n > 3", "e.cell_id", "p.top = e.cell_id"), ("p.n", "e.dwell_s"), ("p.top > 1", "e.cell_id < p.top")),
     Source("(SELECT subscriber_id, AVG(n) AS mean, MAX(n) AS most FROM (SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY 1, 2) q GROUP BY 1) p LEFT JOIN subscribers s ON s.subscriber_id = p.subscriber_id", "p.subscriber_id", ("p.most", "s.gender", "s.subscriber_id IS NULL", "p.mean > 2"), ("p.mean", "p.most", "s.age"), ("p.mean < 9", "s.age > 20")),
     Source("subscribers s JOIN events e ON s.subscriber_id = e.subscriber_id AND s.home_cell = e.cell_id", "s.subscriber_id", ("s.home_cell", "e.cell_id", "s.gender", "hour(e.ts)"), ("e.dwell_s", "s.age"), ("s.age > 20", "e.steps > 0")),
-    Source("events e JOIN zones z ON z.level = e.cell_id LEFT JOIN zones y ON y.zone = z.zone", "e.subscriber_id", ("z.zone", "y.level", "e.cell_id"), ("e.dwell_s", "z.level"), ("y.level > 1",)),
+    Source("events e JOIN zones z ON z.level = e.cell_id LEFT JOIN zones y ON y.zone = z.zone", "e.subscriber_id", ("z.zone", "y.level", "e.cell_id"), ("e.dwell_s", "LEAST(GREATEST(z.level, 0), 3)"), ("y.level > 1",)),
     Source("marks m", "", ("m.kind", "m.weight > 0"), ("m.weight", "m.weight * m.weight"), ("m.weight <> 0",)),
 )  # fmt: skip
 
