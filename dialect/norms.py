@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialect.catalog import Catalog, Column, Norms, NormsByKeys, Table
-from dialect.expressions import Ref, expand, fields_of
+from dialect.expressions import Call, Expr, Literal, Ref, expand, fields_of
 from dialect.private_plan import PrivatePlan, Vector, VectorKind
 
 
@@ -48,10 +48,15 @@ def _usual(norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
 
 
 def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> float | None:
-    """Scale a column's declared norm to an expression over that one column."""
+    """Scale a column's declared norm to an expression over that one column: a multiple as it is multiplied.
+
+    Other expressions keep the column's norm where they only make values smaller, as LEAST does: people who stay
+    below the cut are not changed by it.
+    """
     if vector.value is None:
         return None
-    origins = {f.origin for f in fields_of(expand(Ref(vector.value))) if f.origin is not None and f.bounds is not None}
+    expr = expand(Ref(vector.value))
+    origins = {f.origin for f in fields_of(expr) if f.origin is not None and f.bounds is not None}
     if len(origins) != 1:
         return None
     origin = origins.pop()
@@ -65,7 +70,18 @@ def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> f
         return None
     if vector.kind is VectorKind.CENTRED:
         return norm if vector.value.origin == origin else None
-    return norm * min(1.0, max(abs(vector.lower), abs(vector.upper)) / widest)
+    wider = max(abs(vector.lower), abs(vector.upper)) / widest
+    return norm * (wider if _is_multiple(expr) else max(1.0, wider))
+
+
+def _is_multiple(expr: Expr) -> bool:
+    if not isinstance(expr, Call):
+        return isinstance(expr, Ref)
+    parts = [argument for argument in expr.arguments if not isinstance(argument, Literal)]
+    if len(parts) != 1 or not _is_multiple(parts[0]):
+        return False
+    divided = expr.name == "/" and parts[0] == expr.arguments[0]
+    return divided or expr.name in {"*", "negative", "to_double"}
 
 
 def _sum_norm(vector: Vector, column: Column, usual: NormsByKeys | None) -> float | None:
