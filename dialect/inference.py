@@ -135,7 +135,8 @@ def null_extended(field: Field, certain: bool = False) -> Field:
     """Describe a field of a LEFT JOIN's right side, which is NULL where the left row found no partner.
 
     `certain`: whether it finds one depends on the person alone. A definition stays only if it vanishes together with
-    the fields it reads; else the value is no longer what it says, and only a list of constants is kept of it.
+    the fields it reads; else the value is no longer what it says, and only a list of constants is kept of it
+    (`proofs.md#left-joins`).
     """
     extended = replace(_nullable(field), of_person=certain and fixed_by_person(field))
     if field.definition is None:
