@@ -1,5 +1,5 @@
 # Where an answer differs from plain DuckDB on purpose, and what plain DuckDB has to be asked to say the same.
-# The world is that of the adversarial cases.
+# The world is that of the adversarial cases, if no other is named.
 
 # title: values outside a declared domain are dropped
 # instead: SELECT cell_id, COUNT(*) AS n FROM events WHERE cell_id IN (SELECT cell_id FROM cells) OR cell_id IS NULL GROUP BY cell_id
@@ -55,3 +55,38 @@ SELECT COUNT(*) AS n FROM subscribers WHERE age < CAST('inf' AS DOUBLE);
 # instead: SELECT COUNT(*) AS n FROM events WHERE CAST(ts AS DATE) = CAST('2026-10-02' AS DATE)
 # because: text beside a time is read once, when the question is
 SELECT COUNT(*) AS n FROM events WHERE CAST(ts AS DATE) = '2026-10-02';
+
+# title: COUNT_IF of nothing is 0
+# instead: SELECT COUNT(*) FILTER (WHERE age > 20) AS n FROM subscribers WHERE age < 0
+# because: a count is a number; DuckDB's is NULL, as it is a sum
+SELECT COUNT_IF(age > 20) AS n FROM subscribers WHERE age < 0;
+
+# title: a person's sum too large for 64 bits is null
+# world: types
+# instead: SELECT COUNT(*) AS n FROM (SELECT pid, TRY_CAST(SUM(u) AS BIGINT) AS s FROM act GROUP BY pid) WHERE s > 0
+# because: integers are of 64 bits, and what does not fit is NULL
+SELECT COUNT(*) AS n FROM (SELECT pid, SUM(u) AS s FROM act GROUP BY pid) WHERE s > 0;
+
+# title: single floats are read as doubles
+# world: types
+# instead: SELECT COUNT(*) FILTER (WHERE f::DOUBLE = 0.1) AS n, SUM(f::DOUBLE * 3) AS s FROM act WHERE f < 1
+# because: sums and comparisons have one arithmetic, whatever is stored
+SELECT COUNT(*) FILTER (WHERE f = 0.1) AS n, SUM(f * 3) AS s FROM act WHERE f < 1;
+
+# title: decimals are read as doubles
+# world: types
+# instead: SELECT COUNT(*) AS n FROM act WHERE dec::DOUBLE * 2 = 2.469
+# because: plain DuckDB raises where a product has more digits than a decimal holds
+SELECT COUNT(*) AS n FROM act WHERE dec * 2 = 2.469;
+
+# title: small integers grow beyond their type
+# world: types
+# instead: SELECT tiny::BIGINT - 10 AS t, COUNT(*) AS n FROM act GROUP BY t
+# because: plain DuckDB raises
+SELECT tiny - 10 AS t, COUNT(*) AS n FROM act GROUP BY t;
+
+# title: arithmetic with infinite dates is null
+# world: types
+# instead: SELECT COUNT(*) AS n FROM act WHERE CASE WHEN isfinite(dd) THEN dd + 1 END > '2026-01-01'
+# because: dates that can be computed with lie between the years 1 and 9999
+SELECT COUNT(*) AS n FROM act WHERE dd + 1 > '2026-01-01';

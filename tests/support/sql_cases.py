@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.support.tree import ROOT
 
-_NOTE = re.compile(r"^# (title|instead|because|zone): (.*)$")
+_NOTE = re.compile(r"^# (title|instead|because|zone|world): (.*)$")
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class SqlCase:
     instead: str | None = None  # what plain DuckDB is asked where an answer differs on purpose
     because: str | None = None  # the purpose
     zone: str | None = None  # the session's time zone of plain DuckDB
+    world: str | None = None  # where it is asked, if not in the file's own world
 
 
 def sql_cases(file: str) -> list[SqlCase]:

@@ -1,7 +1,8 @@
 """Small worlds, each a database and the catalog that declares it.
 
 `operator` is the bundled one at its smallest. `attack` is the full world of the adversarial cases. `clocks` has
-instants and UTC around four changes of the clock, and a table that reaches its person through another.
+instants and UTC around four changes of the clock, and a table that reaches its person through another. `types` has a
+column of every stored type.
 """
 
 from __future__ import annotations
