@@ -20,7 +20,7 @@ from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
 from dialect.scalars import condition, scalar
 
-WIDEST = 1e100  # of a range that sums can be clamped to, far from where doubles end
+WIDEST = 1e25  # of a range that sums can be clamped to: below 2^27 grains of at most 2^60, or a value fits no 64 bits
 _KEEPS_ARGUMENT = {"min", "max", "arg_min", "arg_max"}  # their value is one of the argument's values
 _COUNTS = {"count_star", "count", "count_distinct"}
 _NUMERIC = {"sum", "avg", "median", "stddev", "variance"}

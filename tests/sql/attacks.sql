@@ -42,6 +42,12 @@ SELECT SUM(exp(age * 100)) FROM subscribers
 # 11 A: infinity never reaches the sum
 SELECT SUM(LEAST(exp(age * 100), 1000)) FROM subscribers
 
+# 11 E_BOUNDS: a value that fits no grains raises only where a row has it
+SELECT SUM(CASE WHEN age > 100 THEN exp(99) ELSE 0 END) FROM events JOIN subscribers USING (subscriber_id)
+
+# 11 A: the widest value that fits
+SELECT SUM(CASE WHEN age > 100 THEN exp(57) ELSE 0 END) FROM events JOIN subscribers USING (subscriber_id)
+
 # 13 E_FUNC: a function that raises
 SELECT SUM(factorial(age)) FROM subscribers
 
