@@ -14,6 +14,9 @@ from dialect.write_outer import OuterSql
 from engine.intervals import Floats, half_width, linear_interval, ratio_interval
 
 Ends = tuple[Floats, Floats]
+# since 1970: the years 1 to 9999
+DAYS = (-719_162, 2_932_896)
+MICROSECONDS = (DAYS[0] * 86_400_000_000, (DAYS[1] + 1) * 86_400_000_000 - 1)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Answer:
 
 def answer(rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[str, float]) -> Answer:
     """Turn the outer part's rows into shown columns with intervals; `sigmas` are in grains, by raw field id."""
-    shown = {name: rows.column(f"s{i}") for i, name in enumerate(outer.names)}
+    shown = {name: _on_a_calendar(rows.column(f"s{i}")) for i, name in enumerate(outer.names)}
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
     for i in outer.uncertain:
@@ -43,6 +46,18 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[s
             unstable[name] = int(weak.sum())
         intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
     return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown))
+
+
+def _on_a_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Show dates and times that are infinite or outside the years 1 to 9999 as NULL: Python knows no others."""
+    if pa.types.is_date32(column.type):
+        counted, (first, last) = column.cast(pa.int32()), DAYS
+    elif pa.types.is_timestamp(column.type):
+        counted, (first, last) = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()), MICROSECONDS
+    else:
+        return column
+    within = pc.and_(pc.greater_equal(counted, first), pc.less_equal(counted, last))
+    return pc.if_else(within, column, pa.scalar(None, column.type))
 
 
 @dataclass(frozen=True)
