@@ -111,7 +111,8 @@ def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int
         counted = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # what is left out of the sum is left out here too
         total = f"CAST(sum({counted}){where} AS DOUBLE) / {grain}"
     else:
-        total, counted = f"TRY_CAST(sum({argument}){where} AS BIGINT)", argument
+        total, counted = f"sum({argument}){where}", argument  # of 128 bits: a mean of it fits where the sum does not
+        total = f"TRY_CAST({total} AS BIGINT)" if name == "sum" else total
     return total if name == "sum" else f"(CAST({total} AS DOUBLE) / nullif(count({counted}){where}, 0))"
 
 

@@ -78,3 +78,6 @@ SELECT SUM(CAST(b AS BIGINT)) AS s, SUM(CASE WHEN b THEN 1.5 ELSE -1 END) AS t F
 
 # title: persons that are text
 SELECT COUNT(*) AS n, COUNT(DISTINCT a.pid) AS p FROM act a JOIN act b USING (pid) WHERE a.u <> b.u;
+
+# title: a person's mean where their sum does not fit
+SELECT COUNT(*) AS persons, COUNT(m) AS means, COUNT(*) FILTER (WHERE m > 1000) AS large FROM (SELECT pid, AVG(u) AS m FROM act GROUP BY pid);
