@@ -12,7 +12,7 @@ from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
 from dialect.parse import span_of
 
-MAX_FIELDS = 3_000  # fields of all relations: a CTE that is used many times is read many times
+MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
 
 
 @dataclass(frozen=True)

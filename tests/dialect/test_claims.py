@@ -155,7 +155,7 @@ def _checked(
     for keys in [[f] for _, f in selected.columns] + [[f for _, f in selected.columns][-2:]]:
         if any(f.is_person for f in keys):
             continue
-        listed = key_set(keys, relation, Reading(catalog, sql, ids=count(1_500)))  # beyond the ids of the rows
+        listed = key_set(keys, relation, Reading(catalog, sql, ids=count(1_000)))  # beyond the ids of the rows
         if listed is not None and listed.closed:
             rows.check_list(listed.relation, tuple(keys), listed.keys)
 

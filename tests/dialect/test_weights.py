@@ -54,9 +54,9 @@ GROWING = {
 
 @pytest.mark.parametrize("name", GROWING)
 def test_growth_is_refused_at_once(name: str, refused: Callable[[str], Refusal]) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert refused(GROWING[name]).code is Code.COMPLEX
-    assert time.perf_counter() - start < 3.0  # a guard against minutes; the figure is the benchmark's
+    assert time.process_time() - start < 3.0  # a guard against minutes of work; the figure is the benchmark's
 
 
 LAYERED = {
@@ -71,11 +71,11 @@ LAYERED = {
 def test_layers_of_subqueries_do_not_multiply(
     name: str, ask: Callable[[str], Question], catalog: Catalog, target: Target
 ) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     (plan,) = ask(LAYERED[name]).plans
     text = dialect.write(plan, dialect.bound(plan, catalog, 1), target).text
     assert len(text) < MAX_TEXT / 10
-    assert time.perf_counter() - start < 3.0  # a guard against minutes; the figure is the benchmark's
+    assert time.process_time() - start < 3.0  # a guard against minutes of work; the figure is the benchmark's
 
 
 def test_released_numbers_do_not_multiply_either(ask: Callable[[str], Question], target: Target) -> None:
