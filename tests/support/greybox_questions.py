@@ -34,7 +34,7 @@ class Source:
 
 # fmt: off
 EVENT_KEYS = ("e.cell_id", "hour(e.ts)", "e.lon IS NULL", "CAST(e.ts AS DATE)", "sign(e.steps)", "e.steps", "e.cell_id * 2", "CASE WHEN e.dwell_s > 60 THEN 1 END")
-EVENT_VALUES = ("e.dwell_s", "e.steps", "e.dwell_s * e.dwell_s", "100 * e.steps", "LEAST(GREATEST(e.lon, -180), 180)", "e.dwell_s - 7200 * e.steps", "LEAST(GREATEST(1 / e.lon, -9), 9)")
+EVENT_VALUES = ("e.dwell_s", "e.steps", "e.dwell_s * e.dwell_s", "100 * e.steps", "LEAST(GREATEST(e.lon, -180), 180)", "e.dwell_s - 7200 * e.steps", "LEAST(GREATEST(1 / e.lon, -9), 9)", "exp(e.dwell_s / 200)", "e.steps * 1000000000000000", "1e20 * e.dwell_s", "pow(e.dwell_s, 3)", "e.dwell_s / 1e300")
 EVENT_CONDITIONS = ("e.cell_id > 1", "e.dwell_s < 700", "e.lon IS NOT NULL", "1 // e.steps >= 0", "e.ts >= TIMESTAMP '2026-10-01'", "hour(e.ts) IN (8, 9, 23)", "date_trunc('week', e.ts) < TIMESTAMP '2026-11-01'", "e.cell_id IN (1, 2, 77)")
 # fmt: on
 ME = "(SELECT subscriber_id, {} FROM events GROUP BY {}) p"
