@@ -90,3 +90,14 @@ SELECT tiny - 10 AS t, COUNT(*) AS n FROM act GROUP BY t;
 # instead: SELECT COUNT(*) AS n FROM act WHERE CASE WHEN isfinite(dd) THEN dd + 1 END > '2026-01-01'
 # because: dates that can be computed with lie between the years 1 and 9999
 SELECT COUNT(*) AS n FROM act WHERE dd + 1 > '2026-01-01';
+
+# title: a number with a point is a double, and a half is rounded to what is even
+# instead: SELECT SUM(CAST(0.5::DOUBLE AS BIGINT)) AS a, SUM(CAST(1.5::DOUBLE AS BIGINT)) AS b FROM subscribers
+# because: doubles have one arithmetic, and plain DuckDB's constant is a decimal
+SELECT SUM(CAST(abs(0.5) AS BIGINT)) AS a, SUM(CAST(abs(1.5) AS BIGINT)) AS b FROM subscribers;
+
+# title: the least integer of 64 bits is clamped to the next
+# world: types
+# instead: SELECT -9223372036854775807 * COUNT(*) AS s FROM act WHERE tm = '2026-03-03'
+# because: what one person adds lies within plus or minus 2^63 - 1
+SELECT SUM(CASE WHEN tm = '2026-03-03' THEN -9223372036854775807 - 1 END) AS s FROM act;

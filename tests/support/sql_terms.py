@@ -29,7 +29,7 @@ TEMPLATES = {
         "(<int> + <int>)", "(<int> - <int>)", "(<int> * <int>)", f"(<int> // {_STEP})", f"(<int> % {_STEP})", "(- <int>)",
         "abs(<int>)", "sign(<int>)", "length(<text>)", "hour(<time>)", "month(<date>)", "isodow(<date>)",
         "date_diff('<day|week|month>', <date>, <date>)", "CAST(<bool> AS BIGINT)", "extract(day FROM <time>)",
-        "CAST(<double> AS BIGINT)", "(<int> // nullif(<int>, 0))", "round(<int>)", "dayofyear(<date>)",
+        "CAST(round(<double>) AS BIGINT)", "(<int> // nullif(<int>, 0))", "round(<int>)", "dayofyear(<date>)",
     ),
     DOUBLE: (
         "(<double> + <double>)", "(<double> - <double>)", "(<double> * <=double>)", "(<double> / <2|4|0.5>)",
