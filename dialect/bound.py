@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from dialect.bias import predicted_bias
 from dialect.catalog import Catalog
+from dialect.multiplied import multiplies
 from dialect.norms import declared_cover, declared_max_groups, declared_norm
-from dialect.private_plan import Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
+from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 
 LARGEST_NORM_BITS = 27  # C in grains stays below 2^27, so that squares of capped sums fit 64 bits
 _MOST_BITS = 60  # finer or coarser grains than 2^-60 and 2^60 serve nobody
-LARGEST_GRAINS = 2**31 - 1  # no number of one person in one group is larger
 SCALED_BITS = 20  # after scaling, C is at least 2^20 released grains: truncation is a millionth of C
 
 
@@ -27,36 +27,30 @@ def bound(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> Boundin
 
 
 def _max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
-    """Choose L0, rounded up to a square: sqrt(L0), the price, is a whole number then, and nothing is lost."""
-    if plan.one_group_per_person or plan.one_row_per_person:
-        return 1
-    return (math.isqrt(declared_max_groups(plan, catalog) - 1) + 1) ** 2
+    """Choose L0, the declared number of groups, unless a person is in one by construction."""
+    single = plan.one_group_per_person or plan.one_row_per_person
+    return 1 if single else declared_max_groups(plan, catalog)
 
 
 def _one(
     plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
 ) -> VectorBound:
-    if max_groups is not None and is_key_vector(vector):
-        root = math.isqrt(max_groups)
+    if max_groups is not None and vector.decides_keys:
         why = f"keys are private: one unit in each of at most {max_groups} groups, chosen by hash"
-        return VectorBound(Rule.CHOOSE, float(root), 0, root, 0, root, why)
+        bias = 0.0 if max_groups == 1 else None
+        return replace(_in_groups(Rule.CHOOSE, max_groups, why), predicted_bias=bias)
     norm = declared_norm(plan, vector, catalog)
     proved, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
     if isinstance(proved, int) and math.sqrt(proved) <= norm:
-        return _within_groups(proved, reason)
+        return _in_groups(Rule.WITHIN, proved, reason)
     if isinstance(proved, float) and proved <= norm:
         return _within(vector, proved, reason)
-    bias = predicted_bias(declared_cover(plan, catalog))
+    bias = None if multiplies(plan.source) else predicted_bias(declared_cover(plan, catalog))
     if plan.one_group_per_person or plan.one_row_per_person:
         clamped = _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}")
         return replace(clamped, predicted_bias=bias)
     why = f"each person's numbers over all groups are scaled to a norm of {norm:g}"
     return replace(_limited(Rule.SCALE, vector, norm, why), predicted_bias=bias)
-
-
-def is_key_vector(vector: Vector) -> bool:
-    """Tell whether a vector is the plain count of persons, which decides on private keys."""
-    return vector.kind is VectorKind.PERSONS and vector.condition is None and vector.value is None
 
 
 def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | int | None, str]:
@@ -68,22 +62,14 @@ def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[floa
         return groups, f"a person counts once in each of {groups} groups"
     if not plan.one_row_per_person:
         return None, ""
-    return magnitude(vector), "a person has one row, and its value is clamped to the declared range"
-
-
-def magnitude(vector: Vector) -> float:
-    """Give the largest magnitude that one row adds to a vector."""
-    if vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
-        return 1.0
-    largest = max(abs(vector.lower - vector.centre), abs(vector.upper - vector.centre))
-    return largest if largest > 0 else 1.0
+    return vector.magnitude, "a person has one row, and its value is clamped to the declared range"
 
 
 def value_bits(vector: Vector, norm: float) -> int:
     """Choose grains so that C is at most 2^27 of them; counts are whole, and whole values are not cut finer than 1."""
     if vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
         return 0
-    bits = LARGEST_NORM_BITS - math.ceil(math.log2(max(norm, magnitude(vector))))
+    bits = LARGEST_NORM_BITS - math.ceil(math.log2(max(norm, vector.magnitude)))
     return max(-_MOST_BITS, min(bits, 0 if vector.whole else _MOST_BITS))
 
 
@@ -93,17 +79,17 @@ def _within(vector: Vector, limit: float, why: str) -> VectorBound:
     return VectorBound(Rule.WITHIN, limit, bits, grains, 0, grains, why)
 
 
-def _within_groups(groups: int, why: str) -> VectorBound:
+def _in_groups(rule: Rule, groups: int, why: str) -> VectorBound:
     """Bound one unit in each group: the norm is the root of their number, rounded up in its last released place."""
     root = math.isqrt(groups)
     fraction = 0 if root * root == groups else SCALED_BITS - (root.bit_length() - 1)
     grains = math.isqrt((groups << 2 * fraction) - 1) + 1 if groups > 0 else 1
-    return VectorBound(Rule.WITHIN, max(1.0, math.sqrt(groups)), 0, max(1, root), fraction, grains, why)
+    return VectorBound(rule, max(1.0, math.sqrt(groups)), 0, max(1, root), fraction, grains, why)
 
 
 def _limited(rule: Rule, vector: Vector, norm: float, why: str) -> VectorBound:
     bits = value_bits(vector, norm)
-    grains = min(max(1, math.floor(norm * 2.0**bits)), LARGEST_GRAINS)
+    grains = min(max(1, math.floor(norm * 2.0**bits)), LARGEST_PART)
     fraction = max(0, SCALED_BITS - grains.bit_length() + 1) if rule is Rule.SCALE else 0
     return VectorBound(rule, norm, bits, grains, fraction, grains << fraction, why)
 

@@ -59,7 +59,7 @@ def _public_on_the_right(person: PerPerson, public: Public, how: How, condition:
     if how != "left":
         fields = person.fields + _settled(public, condition)
         return _inner(person, public, Join(person, public, how, condition), fields, condition)
-    certain = len(_pinned(public, condition, of_person)) == len(conjuncts(condition))
+    certain = len(pinned(public, condition, of_person)) == len(conjuncts(condition))
     padded = with_null_row(public)
     extended = tuple(replace(null_extended(f, certain), public=padded) for f in _settled(public, condition))
     one_row = person.one_row_per_person and _meets_one_row(public, condition)
@@ -75,12 +75,12 @@ def _inner(person: PerPerson, public: Public, made: Join, fields: tuple[Field, .
 
 def _settled(public: Public, condition: Expr) -> tuple[Field, ...]:
     """Mark public fields that the person determines: joined by equality with something of the person."""
-    pinned = _pinned(public, condition, of_person)
-    whole = _covers_primary_key(public, pinned)
-    return tuple(replace(f, of_person=True) if whole or f in pinned else f for f in public.fields)
+    met = pinned(public, condition, of_person)
+    whole = covers_primary_key(public, met)
+    return tuple(replace(f, of_person=True) if whole or f in met else f for f in public.fields)
 
 
-def _pinned(public: Public, condition: Expr, by: Callable[[Expr], bool]) -> set[Field]:
+def pinned(public: Public, condition: Expr, by: Callable[[Expr], bool]) -> set[Field]:
     """Find public fields that a top-level conjunct sets equal to some expression of the other side.
 
     Both have one type whose equality means the same value: of doubles and mixed numbers it does not.
@@ -100,13 +100,14 @@ def _pinned(public: Public, condition: Expr, by: Callable[[Expr], bool]) -> set[
 
 def _meets_one_row(public: Public, condition: Expr) -> bool:
     """Tell whether a row meets at most one public row: equality on all of a stored table's primary key."""
-    return _covers_primary_key(public, _pinned(public, condition, lambda _: True))
+    return covers_primary_key(public, pinned(public, condition, lambda _: True))
 
 
-def _covers_primary_key(public: Public, pinned: set[Field]) -> bool:
+def covers_primary_key(public: Public, met: set[Field]) -> bool:
+    """Tell whether fields that were set equal are all of a stored table's enforced primary key."""
     if not isinstance(public.operator, Scan) or not public.operator.table.primary_key:
         return False
-    return set(public.operator.table.primary_key) <= {f.origin.column for f in pinned if f.origin}
+    return set(public.operator.table.primary_key) <= {f.origin.column for f in met if f.origin}
 
 
 def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, node: exp.Expr) -> PerPerson:

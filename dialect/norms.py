@@ -17,7 +17,7 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     rows = usual.rows if usual and usual.rows is not None else table.norms.rows
     if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
         return rows
-    largest = max(abs(vector.lower - vector.centre), abs(vector.upper - vector.centre), 2.0**-20)
+    largest = max(vector.magnitude, 2.0**-20)
     declared = _of_column(vector, usual, catalog)
     return rows * largest if declared is None else min(declared, rows * largest)
 

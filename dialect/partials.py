@@ -6,16 +6,15 @@ import sys
 
 from dialect.catalog import SqlType
 from dialect.expressions import Literal
-from dialect.private_plan import Rule, Vector, VectorBound, VectorKind
+from dialect.private_plan import LARGEST_PART, Rule, Vector, VectorBound, VectorKind
 from dialect.write_expr import quote
 
-LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
 LARGEST_WITHIN = 2**63 - 1  # where nothing is squared
 
 
 def is_unit(vector: Vector) -> bool:
     """Tell whether a vector is 1 in every group of a person: it needs no column of its own."""
-    return vector.kind is VectorKind.PERSONS and vector.condition is None and vector.value is None
+    return vector.decides_keys
 
 
 def part(vector: Vector, bound: VectorBound) -> str:

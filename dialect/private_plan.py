@@ -10,6 +10,8 @@ from dialect.catalog import Table
 from dialect.expressions import Field
 from dialect.relations import PerPerson, Public, Released
 
+LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
+
 
 class VectorKind(StrEnum):
     """What one person's vector holds in each group."""
@@ -34,6 +36,18 @@ class Vector:
     whole: bool  # every value is an integer
     scale_group: int  # vectors of one group share one factor per person
     text: str  # canonical, for prices, norms and explain: sum(visit.dwell_min)
+
+    @property
+    def decides_keys(self) -> bool:
+        """Whether this is the plain count of persons, 1 in each of a person's groups, which private keys rest on."""
+        return self.kind is VectorKind.PERSONS and self.condition is None and self.value is None
+
+    @property
+    def magnitude(self) -> float:
+        """The largest magnitude that one row adds; never 0, so that there is something to noise."""
+        if self.kind not in (VectorKind.SUM, VectorKind.CENTRED):
+            return 1.0
+        return max(abs(self.lower - self.centre), abs(self.upper - self.centre)) or 1.0
 
 
 @dataclass(frozen=True)
@@ -166,7 +180,7 @@ class VectorBound:
     fraction_bits: int  # further binary places after scaling
     sensitivity: int  # L2 distance of neighbouring vectors, in released grains of 2^-(value_bits + fraction_bits)
     why: str
-    predicted_bias: float = 0.0  # expected relative error of a total by what is cut, at most 0
+    predicted_bias: float | None = 0.0  # expected relative error of a total by what is cut, at most 0; None: unknown
 
     @property
     def grain(self) -> float:

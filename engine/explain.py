@@ -48,7 +48,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         _expected_error(question, prepared, confidence),
         [
             {
-                "threshold": p.cost.threshold,
+                "threshold": p.cost.threshold_persons,
                 "delta": float(p.cost.loss.delta),
                 "max_groups_per_person": p.cost.max_groups,
             }

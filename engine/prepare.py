@@ -7,14 +7,17 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dialect import Admission, BoundedSql, Bounding, Catalog, PrivatePlan, bound, write
-from dialect.relations import Relation
+from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Refusal, bound, write
+from dialect.expressions import Field
+from dialect.relations import Public
+from dialect.work import most_rows
 from dialect.write_rows import write_rows
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, price
 
+MOST_ROWS_OF_A_PERSON = 10**9
 MECHANISM = "1"  # moves when the same plan and price would mean another release
 
 
@@ -33,12 +36,33 @@ class Prepared:
 def prepare(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend, rho: Fraction) -> Prepared:
     """Bound, price and write one release; raises Refusal where it can't be made."""
     dataset = catalog.dataset(plan.dataset)
+    check_work(plan, backend)
     keys = count_keys(plan, backend)
     bounds = bound(plan, catalog, keys)
     cost = price(plan, bounds, rho, dataset.defaults.delta)
     who: Admission | None = admission(catalog, plan.dataset)
     key = _release_key(plan, bounds, cost, catalog)
     return Prepared(plan, bounds, cost, write(plan, bounds, backend.target, who), key, keys)
+
+
+def check_work(plan: PrivatePlan, backend: DuckDBBackend) -> None:
+    """Refuse a plan in which one person's rows may grow beyond a thousand million (dialect/proofs.md#most-rows)."""
+
+    def fan(public: Public, equal: tuple[Field, ...]) -> int:
+        rows = _count(public, backend)
+        if not equal or rows > MOST_COUNTED:
+            return rows
+        place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equal)}) AS place"
+        numbered = f"SELECT {place} FROM ({write_rows(public, public.fields, backend.target)}) AS p"
+        return backend.count(f"SELECT place FROM ({numbered}) AS n GROUP BY place")
+
+    most = most_rows(plan.source, fan)
+    if most > MOST_ROWS_OF_A_PERSON:
+        raise Refusal(
+            Code.COMPLEX,
+            f"The rows of one person may grow to {most:,} here, by joins that meet many rows each.",
+            "join public tables by equality with their primary key, or aggregate per person before joining",
+        )
 
 
 def count_keys(plan: PrivatePlan, backend: DuckDBBackend) -> int | None:
@@ -56,7 +80,7 @@ def count_keys(plan: PrivatePlan, backend: DuckDBBackend) -> int | None:
     return keys
 
 
-def _count(relation: Relation, backend: DuckDBBackend) -> int:
+def _count(relation: Public, backend: DuckDBBackend) -> int:
     rows = write_rows(relation, relation.fields, backend.target)
     return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
 
@@ -64,5 +88,11 @@ def _count(relation: Relation, backend: DuckDBBackend) -> int:
 def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:
     """Name a release: the same plan, bounds and price over the same version of the data is the same release."""
     version = catalog.dataset(plan.dataset).data_version
-    parts = (MECHANISM, plan.canonical, repr(bounds), repr(cost), str(version))
+    parts = (MECHANISM, plan.canonical, repr(bounds), repr(cost), str(version), _admitting(plan, catalog))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _admitting(plan: PrivatePlan, catalog: Catalog) -> str:
+    """Say by which rule people are admitted: another rule makes another release, who objected does not."""
+    who = admission(catalog, plan.dataset)
+    return "" if who is None else repr((who.table.name, who.state, who.admitted))

@@ -25,7 +25,8 @@ class Cost:
 
     loss: Loss
     vectors: tuple[VectorPrice, ...]
-    threshold: int | None  # noisy persons that a private key must reach
+    threshold: int | None  # noisy grains of persons that a private key must reach
+    threshold_persons: int | None  # the same in persons, rounded up
     max_groups: int | None
 
 
@@ -43,15 +44,14 @@ def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction) -
     if share < 1:
         raise Refusal(Code.PARAM, f"This rho is too little for {len(plan.vectors)} noisy numbers.", "rho = 0.005")
     prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for bound in bounds.vectors)
-    limit = None
-    if bounds.max_groups is not None:
-        sigma = prices[key_vector(plan)].sigma
-        limit = threshold(sigma, bounds.max_groups, loss.atto_delta)
-    return Cost(loss, prices, limit, bounds.max_groups)
+    if bounds.max_groups is None:
+        return Cost(loss, prices, None, None, None)
+    place = key_vector(plan)
+    person = 1 << bounds.vectors[place].fraction_bits  # grains that one person counts
+    limit = threshold(prices[place].sigma, bounds.max_groups, loss.atto_delta) - 1 + person
+    return Cost(loss, prices, limit, -(-limit // person), bounds.max_groups)
 
 
 def key_vector(plan: PrivatePlan) -> int:
     """Find the plain count of persons among a plan's vectors; plans with private keys always have it."""
-    return next(
-        i for i, v in enumerate(plan.vectors) if v.kind == "persons" and v.condition is None and v.value is None
-    )
+    return next(i for i, vector in enumerate(plan.vectors) if vector.decides_keys)

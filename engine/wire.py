@@ -56,12 +56,18 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
     notes = []
     for prepared in given.prepared:
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
-            if bound.rule in ("scale", "clamp"):
-                cut = f"about {-bound.predicted_bias:.1%} of the total is expected to be cut away"
-                notes.append(f"{vector.text}: {bound.why}; {cut}, which intervals do not cover.")
+            if bound.predicted_bias != 0:
+                notes.append(f"{vector.text}: {bound.why}; {_cut(bound.predicted_bias)}, which intervals do not cover.")
         if prepared.cost.threshold is not None:
-            notes.append(f"Keys are private: shown where the noisy count of persons reaches {prepared.cost.threshold}.")
+            least = prepared.cost.threshold_persons
+            notes.append(f"Keys are private: shown where the noisy count of persons reaches {least}.")
     return notes
+
+
+def _cut(bias: float | None) -> str:
+    if bias is None:
+        return "how much this cuts away is not known"
+    return f"about {-bias:.1%} of the total is expected to be cut away"
 
 
 def price(loss: Loss) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def outcome(plain: duckdb.DuckDBPyConnection, engine: Engine, name: str, sql: st
     return Outcome(
         name,
         statistics.median(errors),
-        min(bound.predicted_bias for bound in bounds),
+        min(bound.predicted_bias or 0.0 for bound in bounds),
         any(bound.predicted_bias for bound in bounds),
         "avg(" in sql,
         tuple(int(n) for n in inside[stable]),

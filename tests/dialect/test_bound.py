@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.bound import bound, magnitude, value_bits
+from dialect.bound import bound, value_bits
 from dialect.catalog import Catalog
 from dialect.private_plan import PrivatePlan, Rule, Vector, VectorKind
 
@@ -70,7 +70,7 @@ def test_grains_keep_a_value_and_a_norm_small(ends: list[float], share: float, n
     vector = _vector(lower, upper, float(round(centre)) if whole else centre, whole)
     bits = value_bits(vector, norm)
     assert Fraction(norm) * Fraction(2) ** bits <= 2**27
-    assert Fraction(magnitude(vector)) * Fraction(2) ** bits <= 2**27
+    assert Fraction(vector.magnitude) * Fraction(2) ** bits <= 2**27
     assert bits <= 0 or not whole
 
 

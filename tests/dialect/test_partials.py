@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.bound import magnitude, value_bits
+from dialect.bound import value_bits
 from dialect.catalog import SqlType
 from dialect.expressions import Field
 from dialect.partials import capped, part
@@ -55,7 +55,7 @@ def test_a_real_number(
     lower, upper = ends
     vector = _vector(VectorKind.CENTRED, REAL, lower, upper, min(max(lower + (upper - lower) * share, lower), upper))
     bound = _bound(vector, norm)
-    step, most = 2.0**bound.value_bits, math.ceil(magnitude(vector) * 2.0**bound.value_bits)
+    step, most = 2.0**bound.value_bits, math.ceil(vector.magnitude * 2.0**bound.value_bits)
     for value, number in zip(values, _numbers(vector, bound, list(values), database), strict=True):
         if value is None or not math.isfinite(value):
             assert number is None
@@ -77,7 +77,7 @@ def test_a_whole_number(
     centre = float(round((lower + upper) / 2)) if centred else 0.0
     vector = _vector(VectorKind.CENTRED, WHOLE, lower, upper, centre)
     bound = _bound(vector, norm)
-    most = math.ceil(magnitude(vector) * 2.0**bound.value_bits)
+    most = math.ceil(vector.magnitude * 2.0**bound.value_bits)
     for value, number in zip(values, _numbers(vector, bound, list(values), database), strict=True):
         if value is None:
             assert number is None

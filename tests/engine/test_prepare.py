@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from dialect import Catalog, Refusal, read
+from dialect.catalog import Consent
 from engine.backends.duckdb import DuckDBBackend
 from engine.pipeline import Asked, Engine
 from engine.prepare import Prepared, count_keys, prepare
@@ -119,3 +120,12 @@ def test_data_that_are_not_there_do_not_change_a_refusal(
                 prepared(sql, town, backend)
             said.add(str(refused.value))
         assert len(said) == 1
+
+
+def test_another_rule_of_consent_is_another_release(town: Catalog, public_only: DuckDBBackend) -> None:
+    """Answers about people who are no longer admitted must not go on being served as if nothing had changed."""
+    table = next(t for t in town.tables if t.primary_key and t.person is not None)
+    admits = replace(table, consent=Consent(table.columns[0].name, ("yes",)))
+    changed = replace(town, tables=tuple(admits if t.name == table.name else t for t in town.tables))
+    keys = {prepared(BY_ZONE, catalog, public_only).release_key for catalog in (town, changed)}
+    assert len(keys) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -67,3 +68,21 @@ def test_the_threshold_is_that_of_the_count_of_persons(town: Catalog) -> None:
 def test_a_loss_that_cannot_be_shared_is_refused_in_words(town: Catalog) -> None:
     with pytest.raises(Refusal, match="E_PARAM"):
         priced(town, "three", Fraction(1, 10**12))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 5, 9, 20, 49, 1_000])
+def test_the_declared_number_of_groups_is_the_one_paid_for(town: Catalog, groups: int) -> None:
+    """A number that is no square is kept and paid for as it is, in finer grains, and its threshold covers delta."""
+    tables = tuple(replace(t, max_groups_per_person=groups) if t.name == "visit" else t for t in town.tables)
+    (plan,) = read(QUESTIONS["private"], town).plans
+    bounds = bound(plan, replace(town, tables=tables), None)
+    vector = bounds.vectors[key_vector(plan)]
+    person = 1 << vector.fraction_bits
+    assert bounds.max_groups == groups
+    assert vector.sensitivity**2 >= groups * person**2  # no less than L0 groups with one unit each
+    assert (vector.sensitivity - 1) ** 2 < groups * person**2  # and not a grain more
+    cost = price(plan, bounds, Fraction(1, 200), Fraction(1, 10**12))
+    assert cost.threshold is not None
+    sigma = cost.vectors[key_vector(plan)].sigma
+    assert threshold_delta(sigma, cost.threshold - person + 1, groups) <= 1e-12
+    assert threshold_delta(sigma, cost.threshold - person, groups) > 1e-12  # planted: one grain lower costs more

@@ -1,0 +1,50 @@
+"""How far one person's rows can grow: the bound holds for real joins, and plans beyond the limit are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import engine
+from dialect import read
+from dialect.expressions import Field
+from dialect.relations import Public
+from dialect.work import most_rows
+from tests.support.attack_catalog import attack_catalog
+
+CELLS, SAME_ZONE, R = 40, 10, 200
+
+BOUNDS = {
+    "SELECT COUNT(*) FROM events": R,
+    "SELECT COUNT(*) FROM subscribers": 1,
+    "SELECT COUNT(*) FROM events e JOIN cells c USING (cell_id)": R
+    * SAME_ZONE,  # duplicates in a column that is no key
+    "SELECT COUNT(*) FROM events e JOIN cells c ON c.lat > e.lat": R * CELLS,
+    "SELECT COUNT(*) FROM subscribers s JOIN cells c ON c.lat > s.age JOIN cells d ON d.lat > s.age": CELLS**2,
+    "SELECT COUNT(*) FROM events JOIN subscribers USING (subscriber_id)": R,
+    "SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id)": R**2,
+    "SELECT COUNT(*) FROM (SELECT subscriber_id, COUNT(*) n FROM events GROUP BY 1) a"
+    " JOIN (SELECT subscriber_id, MAX(lat) m FROM events GROUP BY 1) b USING (subscriber_id)": R,
+}
+
+
+def fan(public: Public, equal: tuple[Field, ...]) -> int:
+    return SAME_ZONE if equal else CELLS
+
+
+@pytest.mark.parametrize("sql", BOUNDS)
+def test_rows_grow_by_declared_numbers_and_public_counts(sql: str, tmp_path: Path) -> None:
+    (plan,) = read(sql, attack_catalog(tmp_path)).plans
+    assert most_rows(plan.source, fan) == BOUNDS[sql]
+
+
+def test_a_plan_that_could_run_for_ever_is_refused_before_the_ledger(tmp_path: Path) -> None:
+    attack_catalog(tmp_path)
+    many = " ".join(f"JOIN cells c{i} ON c{i}.lat + s.age > 0" for i in range(10))
+    sql = f"SELECT COUNT(*) FROM subscribers s JOIN events e USING (subscriber_id) {many} WHERE s.age > 100"
+    with engine.open_desk(str(tmp_path / "D.toml"), ledger=str(tmp_path / "ledger")) as desk:
+        with pytest.raises(engine.Refused) as caught:
+            desk.query(sql, client="ann")
+        assert caught.value.problem["code"] == "E_COMPLEX"
+        assert not desk.ledger()
