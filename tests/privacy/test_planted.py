@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from dialect.catalog import Catalog
+from dialect.private_plan import Rule, VectorBound
 from dialect.relations import Cut, PerPerson, Scan
 from engine.backends.duckdb import DuckDBBackend
 from tests.support.greybox import DependsOnData, GreyBox, OthersMoved, SensitivityExceeded, connect
@@ -81,11 +83,14 @@ def zeros_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(functions._ROWS, "/#0", replace(functions.function("/#0"), duckdb="({0} / {1})"))
 
 
-def rounded_down(plan: Any, catalog: Catalog) -> int:
-    return bound.declared_max_groups(plan, catalog)
+def rounded_down(rule: Rule, groups: int, why: str) -> VectorBound:
+    """Pay for the whole part of the root of the groups."""
+    made = in_groups(rule, groups, why)
+    return replace(made, sensitivity=math.isqrt(groups) << made.fraction_bits)
 
 
 scan, join_persons, count_keys, real_bound = from_clause.scan, joins._of_persons, prepare.count_keys, prepare.bound
+in_groups = bound._in_groups
 
 ME = str(VICTIM)
 CROWD = tuple(
@@ -144,7 +149,7 @@ PLANTED = (
     Planted("the greater factor of a mean", rewritten(render, "_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
     Planted("a clamp inside the expression", rewritten(partials, "_whole_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql)), "SELECT SUM(age * age) FROM subscribers", MANY, SensitivityExceeded),
     Planted("groups chosen by what others do", instead(render, "_chosen", popular_first), BY_STEPS, TIED, SensitivityExceeded),
-    Planted("more groups than the price covers", instead(bound, "_max_groups", rounded_down), BY_STEPS, SPREAD, SensitivityExceeded),
+    Planted("more groups than the price covers", instead(bound, "_in_groups", rounded_down), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("admission forgotten", instead(prepare, "admission", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, OthersMoved),
     Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, OthersMoved),
     Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql)), PAIRS, CROWDED, SensitivityExceeded),

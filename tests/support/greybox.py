@@ -166,8 +166,8 @@ def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
     """Demand of the persons who decide on private keys: one more in at most L0 groups, and no group of nobody."""
     i, plan, bounds = key_vector(more.prepared.plan), more.prepared.plan, more.prepared.bounds
     moved = Counter(list(_moves(more.exact, less.exact))[i])
-    limit = bounds.max_groups or 0
-    if set(moved) - {1} or moved.total() > limit:
+    limit, one = bounds.max_groups or 0, 2 ** bounds.vectors[i].fraction_bits
+    if set(moved) - {one} or moved.total() > limit:
         raise SensitivityExceeded(f"private keys moved {dict(moved)} of at most {limit} groups: {sql}")
-    if bounds.vectors[i].rule is not Rule.CHOOSE or any(v[i] < 1 for v in groups(more.exact).values()):
+    if bounds.vectors[i].rule is not Rule.CHOOSE or any(v[i] < one for v in groups(more.exact).values()):
         raise SensitivityExceeded(f"a private key that nobody kept has {plan.vectors[i].text}: {sql}")
