@@ -1,6 +1,6 @@
 """Exact integers per group, between backend and noise: the only form in which private data reaches this process.
 
-Nothing in this module can be serialised or shown; noise turns an Exact into a Release.
+An Exact cannot be serialised or shown; `engine.noise` gives its vectors another type, which a Release is made of.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engine.noise import Int64Vector
+Int64Vector = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, repr=False)

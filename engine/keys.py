@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from dialect import PrivatePlan, Refusal
 from dialect.errors import Code
-from engine.noise import Int64Vector
+from engine.noise import NoisyVector
 from engine.price import Cost
 
 MAX_KEYS = 1_000_000
@@ -28,7 +28,7 @@ def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...])
     )
 
 
-def reached(noisy_persons: Int64Vector, cost: Cost) -> npt.NDArray[np.bool_]:
+def reached(noisy_persons: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
     """Tell which private keys are released: noisy persons >= threshold (proofs.md#reached)."""
     assert cost.threshold is not None  # noqa: S101  only plans with private keys come here
     return noisy_persons >= cost.threshold

@@ -12,23 +12,24 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import lru_cache, partial
-from typing import Protocol
+from typing import NewType, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import opendp.prelude as dp
 from opendp.core import as_array
 
+from engine.exact import Int64Vector
+
 __all__ = [
-    "Int64Vector",
     "NoiseRefused",
     "NoiseSource",
+    "NoisyVector",
     "add_noise",
     "gaussian_scale",
     "measured_pico_rho",
 ]
 
-Int64Vector = npt.NDArray[np.int64]
+NoisyVector = NewType("NoisyVector", Int64Vector)  # one noisy int64 per group; an exact vector is none
 
 PICO = 10**12
 MAX_SENSITIVITY_GRAINS = 2**52
@@ -61,7 +62,7 @@ class NoiseRefused(Exception):
 class NoiseSource(Protocol):
     """What the engine asks noise of: `add_noise`, or an exact source that only tests can build."""
 
-    def __call__(self, exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> Int64Vector:
+    def __call__(self, exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
         """Give one noisy integer per exact one, in the same order and grain."""
         ...
 
@@ -98,7 +99,7 @@ def measured_pico_rho(sensitivity: int, scale: float) -> int:
     return math.ceil(Fraction(_measured_rho(_mechanism(scale), sensitivity)) * PICO)
 
 
-def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> Int64Vector:
+def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
     """Give the exact vector plus discrete Gaussian noise, if that costs no more than was charged.
 
     Claim: the returned vector is (pico_rho_charged * 10^-12)-zCDP for neighbours whose exact vectors differ by at most
@@ -116,7 +117,7 @@ def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charg
     measured_rho = _measured_rho(mechanism, sensitivity)
     if _exceeds(measured_rho, pico_rho_charged):
         raise NoiseRefused(measured_rho, pico_rho_charged)
-    return _in_slices(mechanism, exact)
+    return NoisyVector(_in_slices(mechanism, exact))
 
 
 def _require_grains(sensitivity: int) -> None:

@@ -24,9 +24,8 @@ from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
 from engine.answers import Answer, answer
 from engine.backends.duckdb import DuckDBBackend
-from engine.exact import Exact
 from engine.keys import reached
-from engine.noise import Int64Vector, NoiseSource
+from engine.noise import NoiseSource, NoisyVector
 from engine.outer import outer
 from engine.prepare import Prepared, prepare
 from engine.price import key_vector
@@ -136,14 +135,16 @@ class Engine:
         exact = self.backend.run(prepared.sql)  # one row per group; the person is gone
         priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
         noisy = [self.add_noise(v, bound.sensitivity, cost.sigma, cost.pico_rho) for v, bound, cost in priced]
-        kept = _kept(exact, prepared, noisy)
+        keys = exact.keys
+        if prepared.plan.key_set is None:  # private keys that fall short are gone, with their numbers
+            enough = reached(noisy[key_vector(prepared.plan)], prepared.cost)
+            keys, noisy = keys.filter(enough), [NoisyVector(vector[enough]) for vector in noisy]
         return Release(
-            kept.keys,
-            kept.vectors,
+            keys,
+            tuple(noisy),
             tuple(bound.grain for bound in prepared.bounds.vectors),
             tuple(cost.sigma for cost in prepared.cost.vectors),
             {"pico_rho": prepared.cost.loss.pico_rho, "atto_delta": prepared.cost.loss.atto_delta},
-            kept.missing,
         )
 
     def finish(
@@ -173,14 +174,6 @@ class Engine:
         assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
         columns = ", ".join(name(column.name) for column in table.columns)
         return self.backend.public(f"SELECT {columns} FROM {self.backend.target.addresses[table_name]}")
-
-
-def _kept(exact: Exact, prepared: Prepared, noisy: list[Int64Vector]) -> Exact:
-    """Keep every public key, and the private keys that reach the threshold."""
-    if prepared.plan.key_set is not None:
-        return Exact(exact.keys, tuple(noisy), exact.missing)
-    enough = reached(noisy[key_vector(prepared.plan)], prepared.cost)
-    return Exact(exact.keys.filter(enough), tuple(vector[enough] for vector in noisy))
 
 
 def caps(dataset: Dataset) -> Caps:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from dialect.private_plan import CountOf, MeanOf, Output, PrivatePlan, ReleaseColumns
 from engine.intervals import ratio_interval
-from engine.noise import Int64Vector
+from engine.noise import NoisyVector
 
 _FACTS = b"passersby.release"
 _BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
@@ -24,7 +24,7 @@ class Release:
     """Noisy vectors over released keys."""
 
     keys: pa.Table  # k0, k1, ... in the plan's order
-    noisy: tuple[Int64Vector, ...]
+    noisy: tuple[NoisyVector, ...]
     grains: tuple[float, ...]  # size of one grain of each vector, in its unit
     sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
     facts: dict[str, Any]  # price, thresholds, bounds in words: all public
@@ -54,7 +54,7 @@ def from_bytes(payload: bytes) -> Release:
     table = pa.ipc.open_stream(payload).read_all()
     facts = json.loads(table.schema.metadata[_FACTS])
     keys = [c for c in table.column_names if c.startswith("k")]
-    noisy = tuple(table.column(f"w{i}").to_numpy() for i in range(len(facts["grains"])))
+    noisy = tuple(NoisyVector(table.column(f"w{i}").to_numpy()) for i in range(len(facts["grains"])))
     return Release(table.select(keys), noisy, tuple(facts["grains"]), tuple(facts["sigmas"]), facts["facts"])
 
 

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Target
 from engine.errors import ExecutionFailed
-from engine.exact import Exact
-from engine.noise import Int64Vector
+from engine.exact import Exact, Int64Vector
 
 # set before anything is attached; what is set later is not inherited by cursors
 LOCKED: Mapping[str, str] = {

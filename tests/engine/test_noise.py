@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import noise
-from engine.noise import NoiseRefused, NoiseSource, add_noise, gaussian_scale, measured_pico_rho
+from engine.exact import Int64Vector
+from engine.noise import NoiseRefused, NoiseSource, NoisyVector, add_noise, gaussian_scale, measured_pico_rho
 from tests.support.samples import gaussian_samples
 from tests.support.statistics import discrete_gaussian_fits
 
@@ -175,10 +176,8 @@ def test_a_newer_opendp_is_accepted(installed: str) -> None:
 
 
 def test_a_noise_source_may_be_exact_in_tests() -> None:
-    def exact_source(
-        exact: noise.Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int
-    ) -> noise.Int64Vector:
-        return exact.copy()
+    def exact_source(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+        return NoisyVector(exact.copy())
 
     sources: list[NoiseSource] = [add_noise, exact_source]
     assert all(source(np.zeros(2, dtype=np.int64), 1, 1e3, PICO).shape == (2,) for source in sources)

@@ -61,3 +61,25 @@ def test_a_planted_violation_is_caught(copied_tree: Path, contract: str) -> None
     linted = _lint(copied_tree, "--contract", contract)
     assert linted.returncode == 1, linted.stdout + linted.stderr
     assert "BROKEN" in linted.stdout
+
+
+HANDED_OUT = """
+from engine.exact import Exact
+from engine.noise import NoisyVector
+from engine.release import Release
+
+def release(exact: Exact, noisy: tuple[NoisyVector, ...]) -> tuple[Release, Release]:
+    return (
+        Release(exact.keys, noisy, (1.0,), (1.0,), {}),
+        Release(exact.keys, exact.vectors, (1.0,), (1.0,), {}),
+    )
+"""
+
+
+def test_exact_numbers_are_not_of_the_type_that_a_release_holds(tmp_path: Path) -> None:
+    (tmp_path / "handed_out.py").write_text(HANDED_OUT, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", str(tmp_path / "handed_out.py")]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    errors = [line for line in checked.stdout.splitlines() if ": error: " in line]
+    assert len(errors) == 1, checked.stdout + checked.stderr
+    assert 'expected "tuple[NoisyVector, ...]"' in errors[0]
