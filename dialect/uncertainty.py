@@ -59,6 +59,10 @@ class Form:
     numerator: Linear
     denominator: Linear | None = None
 
+    def whole(self) -> Linear:
+        """Write a form without denominator as one linear part."""
+        return Linear(plus(self.offset, self.numerator.constant), self.numerator.terms)
+
     @property
     def alone(self) -> str | None:
         """The id of the one raw noisy number that this rests on; None where there are more."""
@@ -67,13 +71,19 @@ class Form:
 
 def uncertainty(question: Question) -> tuple[Form | None, ...]:
     """Find the form of every shown column; None where it has none or is not noisy."""
-    known: dict[Field, Form] = {}
-    for release in question.releases:
-        for output in release.outputs:
-            known[output.field] = _of_output(output.formula, release.raw)
-    known |= {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question) if field not in known}
+    known = forms_by_field(question)
     carried = set(question.outer.fields)
-    return tuple(_usable(_form(expand(Ref(shown.field)), known), carried) for shown in question.columns)
+    return tuple(_usable(form_of(expand(Ref(shown.field)), known), carried) for shown in question.columns)
+
+
+def forms_by_field(question: Question) -> dict[Field, Form]:
+    """Give the form of every released number, key and public column that the outer part starts from."""
+    known = {
+        output.field: _of_output(output.formula, release.raw)
+        for release in question.releases
+        for output in release.outputs
+    }
+    return {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question)} | known
 
 
 def _without_noise(question: Question) -> Iterator[Field]:
@@ -115,7 +125,8 @@ def _usable(form: Form | None, carried: set[Field]) -> Form | None:
     return form if read <= carried else None
 
 
-def _form(expr: Expr, known: Mapping[Field, Form]) -> Form | None:
+def form_of(expr: Expr, known: Mapping[Field, Form]) -> Form | None:
+    """Find the form of an expression over fields whose forms are known; None where noise can't be followed."""
     if isinstance(expr, Ref):
         return known.get(expr.field)
     if all(f in known and _is_constant(known[f]) for f in fields_of(expr)):
@@ -124,8 +135,8 @@ def _form(expr: Expr, known: Mapping[Field, Form]) -> Form | None:
         return None
     name = function(expr.function).name
     if name in _CLEAR and all(isinstance(part, Literal) for part in expr.arguments[1:]):
-        return _form(expr.arguments[0], known)
-    parts = [_form(argument, known) for argument in expr.arguments]
+        return form_of(expr.arguments[0], known)
+    parts = [form_of(argument, known) for argument in expr.arguments]
     if any(part is None for part in parts):
         return None
     forms = [part for part in parts if part is not None]
@@ -172,11 +183,7 @@ def _quotient(one: Form, other: Form) -> Form | None:
         return _scaled(one, Call(_DIVIDE, (ONE, other.offset), SqlType.DOUBLE))
     if one.denominator is not None or other.denominator is not None:
         return None
-    return Form(ZERO, _whole(one), _whole(other))
-
-
-def _whole(form: Form) -> Linear:
-    return Linear(plus(form.offset, form.numerator.constant), form.numerator.terms)
+    return Form(ZERO, one.whole(), other.whole())
 
 
 _BINARY = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref
 from dialect.private_plan import Question, Target
 from dialect.relations import Project, Public, Relation, Released, Sort, tables_of
 from dialect.uncertainty import ZERO, Form, never_negative, noisy, uncertainty
+from dialect.weak_ratios import guarded
 from dialect.write_rows import write_rows
 
 PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
@@ -28,8 +30,11 @@ class OuterSql:
     unknown: tuple[int, ...] = ()  # noisy columns for which no interval is known
 
 
-def write_outer(question: Question, variances: Mapping[str, float], target: Target) -> OuterSql:
+def write_outer(
+    question: Question, variances: Mapping[str, float], target: Target, confidence: float = 0.95
+) -> OuterSql:
     """Write the outer part; `variances` gives the noise variance of every raw field id, in squared units."""
+    question = guarded(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
     forms, positive = uncertainty(question), never_negative(question)
     wanted: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
     for i, form in enumerate(forms):

@@ -160,13 +160,13 @@ class Engine:
             raw = [f.id for f in columns.raw]
             variances |= dict(zip(raw, release.variances(), strict=True))
             sigmas |= dict(zip(raw, release.sigmas, strict=True))
-        sql = self.outer_sql(question, variances)
+        sql = self.outer_sql(question, variances, confidence)
         return answer(outer(sql.text, tables), sql, confidence, sigmas)
 
-    def outer_sql(self, question: Question, variances: Mapping[str, float]) -> OuterSql:
+    def outer_sql(self, question: Question, variances: Mapping[str, float], confidence: float) -> OuterSql:
         """Write the outer part for the names that its tables have in the empty database."""
         tables = [*public_tables(question), *(release_name(i) for i in range(len(question.releases)))]
-        return write_outer(question, variances, Target({table: name(table) for table in tables}))
+        return write_outer(question, variances, Target({table: name(table) for table in tables}), confidence)
 
     def public_table(self, table_name: str) -> pa.Table:
         """Read a public table whole."""
