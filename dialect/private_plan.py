@@ -194,7 +194,6 @@ class Bounding:
 
     vectors: tuple[VectorBound, ...]
     max_groups: int | None = None  # L0 per person; None where no count of groups is needed
-    zero_fill: bool = True  # every key of the key set appears
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
         parts.append(("factors", False, _factors(plan, bounds, admission)))
     parts.append(("sums", False, _sums(plan, bounds, admission, scaled)))
     ctes = ",\n".join(f"{cte} AS {'MATERIALIZED ' if kept else ''}({text})" for cte, kept, text in parts)
-    return BoundedSql(f"WITH {ctes}\n{_answer(plan, bounds)}", len(plan.keys), len(plan.vectors))
+    return BoundedSql(f"WITH {ctes}\n{_answer(plan)}", len(plan.keys), len(plan.vectors))
 
 
 def _source(plan: PrivatePlan, target: Target) -> str:
@@ -162,26 +162,23 @@ def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
     return f"CASE WHEN {factor} IS NULL THEN {whole} ELSE CAST(trunc({shrunk}) AS BIGINT) END"
 
 
-def _answer(plan: PrivatePlan, bounds: Bounding) -> str:
+def _answer(plan: PrivatePlan) -> str:
     """One row per key in public order; sums narrowed by a clamp, never by a bare cast."""
     columns = [f"keys.k{i}" if plan.key_set is not None else f"k{i}" for i in range(len(plan.keys))]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
-    columns += [f"{_narrowed(f'w{i}', bounds.zero_fill)} AS w{i}" for i in range(len(plan.vectors))]
+    columns += [f"{_narrowed(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
     order = ", ".join(f"k{i} NULLS LAST" for i in range(len(plan.keys)))
     if not plan.keys:
         return f"SELECT {', '.join(columns)} FROM sums"
     if plan.key_set is None:
         return f"SELECT {', '.join(columns)} FROM sums ORDER BY {order}"
     same = " AND ".join(_same_key("sums", i, f) for i, f in enumerate(plan.key_set.keys))
-    how = "LEFT" if bounds.zero_fill else "INNER"
-    return f"SELECT {', '.join(columns)} FROM keys {how} JOIN sums ON {same} ORDER BY {order}"
+    return f"SELECT {', '.join(columns)} FROM keys LEFT JOIN sums ON {same} ORDER BY {order}"
 
 
 def _same_key(table: str, i: int, key: Field) -> str:
     return f"keys.k{i} {'IS NOT DISTINCT FROM' if key.nullable else '='} {table}.k{i}"
 
 
-def _narrowed(total: str, zero_fill: bool) -> str:
-    filled = f"coalesce({total}, 0)" if zero_fill else total
-    narrow = f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, {filled})) AS BIGINT)"
-    return narrow if zero_fill else f"CASE WHEN {total} IS NOT NULL THEN {narrow} END"
+def _narrowed(total: str) -> str:
+    return f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, coalesce({total}, 0))) AS BIGINT)"

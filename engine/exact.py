@@ -21,7 +21,6 @@ class Exact:
 
     keys: pa.Table  # columns k0, k1, ... in the plan's order
     vectors: tuple[Int64Vector, ...]  # one int64 per group, in released grains
-    missing: tuple[npt.NDArray[np.bool_] | None, ...] = ()  # only tests, which lift the bounds, meet sums of nothing
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("exact numbers are not serialised; only a Release is")

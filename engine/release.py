@@ -28,7 +28,6 @@ class Release:
     grains: tuple[float, ...]  # size of one grain of each vector, in its unit
     sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
     facts: dict[str, Any]  # price, thresholds, bounds in words: all public
-    missing: tuple[npt.NDArray[np.bool_] | None, ...] = ()  # only ever set where tests lift the bounds
 
     def variances(self) -> tuple[float, ...]:
         """Give each vector's noise variance in squared units; a discrete Gaussian's is at most its scale squared."""
@@ -76,12 +75,11 @@ def _number(
     if isinstance(formula, MeanOf):
         return _mean(formula, release, raw, confidence)
     values = raw[formula.vector]
-    mask = release.missing[formula.vector] if release.missing else None
     if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
         if release.grains[formula.vector] == 1:  # an integer already, and doubles would lose what lies beyond 2^53
-            return pa.array(release.noisy[formula.vector], mask=mask)
-        return pa.array(np.rint(values).clip(*_BIGINT).astype(np.int64), mask=mask)
-    return pa.array(values, mask=mask)
+            return pa.array(release.noisy[formula.vector])
+        return pa.array(np.rint(values).clip(*_BIGINT).astype(np.int64))
+    return pa.array(values)
 
 
 def _mean(formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float) -> pa.Array:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
@@ -80,10 +79,7 @@ class DuckDBBackend:
         """Run bounded SQL; raises ExecutionFailed, with constant text, for whatever goes wrong."""
         table = self._table(bounded.text)
         keys = table.select([f"k{i}" for i in range(bounded.keys)])
-        columns = [table.column(f"w{i}") for i in range(bounded.vectors)]
-        vectors = tuple(_integers(column) for column in columns)
-        missing = tuple(_missing(column) for column in columns)
-        return Exact(keys, vectors, missing)
+        return Exact(keys, tuple(_integers(table.column(f"w{i}")) for i in range(bounded.vectors)))
 
     def public(self, sql: str) -> pa.Table:
         """Read public rows; the SQL is generated over public tables only."""
@@ -119,7 +115,3 @@ def _integers(column: pa.ChunkedArray) -> Int64Vector:
     filled = column.fill_null(0) if column.null_count else column
     whole: Int64Vector = filled.to_numpy().astype(np.int64, copy=True)
     return whole
-
-
-def _missing(column: pa.ChunkedArray) -> npt.NDArray[np.bool_] | None:
-    return column.is_null().to_numpy() if column.null_count else None

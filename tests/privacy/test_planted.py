@@ -89,7 +89,7 @@ def rounded_down(rule: Rule, groups: int, why: str) -> VectorBound:
     return replace(made, sensitivity=math.isqrt(groups) << made.fraction_bits)
 
 
-scan, join_persons, count_keys, real_bound = from_clause.scan, joins._of_persons, prepare.count_keys, prepare.bound
+scan, join_persons, count_keys = from_clause.scan, joins._of_persons, prepare.count_keys
 in_groups = bound._in_groups
 
 ME = str(VICTIM)
@@ -159,7 +159,7 @@ PLANTED = (
     Planted("a clamp that is no clamp", instead(render, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, OthersMoved),
     Planted("two zeros told apart", zeros_told_apart, WEST, ZEROS, OthersMoved),
-    Planted("only keys that somebody has", instead(prepare, "bound", lambda *given: replace(real_bound(*given), zero_fill=False)), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
+    Planted("only keys that somebody has", rewritten(render, "_answer", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
     Planted("a price that knows how many keys there are", instead(prepare, "count_keys", keys_counted_in_the_data), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=Declared(persons=9.0)), DependsOnData),
 )  # fmt: skip
 

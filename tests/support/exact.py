@@ -2,9 +2,10 @@
 
 It is put together here from the engine's own parts, and there is no switch for it anywhere in the engine:
 
-* `dialect.read` and `dialect.write` are used as they are; only the plan's bounds are others (`tests.support.lifted`);
+* `dialect.read` and `dialect.write` are used as they are; the plan's bounds are others, and it counts two things more
+  (`tests.support.lifted`): an engine with noise shows every public key, and a 0 for nothing, where plain SQL does not;
 * `DuckDBBackend.run` gives the exact integers, which become a `Release` of scale 0 instead of being noised;
-* `Engine.finish` runs the outer part.
+* `Engine.finish` runs the outer part, over tables in which a sum of nothing is NULL.
 
     exact_engine("operator").query("SELECT place_id, COUNT(*) FROM visit GROUP BY place_id")  # -> pyarrow.Table
 """
@@ -12,15 +13,19 @@ It is put together here from the engine's own parts, and there is no switch for 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
-from dialect.private_plan import VectorKind
+from dialect.private_plan import ReleaseColumns, SumOf, VectorKind
+from engine import pipeline
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalogs import find_catalog
@@ -28,9 +33,9 @@ from engine.desk import cache_folder
 from engine.exact import Exact
 from engine.pipeline import Engine
 from engine.prepare import Prepared
-from engine.release import Release
+from engine.release import Release, outer_table
 from engine.snapshot import snapshot
-from tests.support.lifted import lifted_bounding, lifted_plan
+from tests.support.lifted import lifted_bounding, lifted_plan, witnessed
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)
 
@@ -65,11 +70,12 @@ class ExactEngine:
     def finish(self, question: Question, prepared: tuple[Prepared, ...], exact: tuple[Exact, ...]) -> pa.Table:
         """Run the outer part over exact integers."""
         releases = tuple(_release(made, p.plan, p.bounds) for made, p in zip(exact, prepared, strict=True))
-        return self._engine.finish(question, prepared, releases, 0.95).table
+        with mock.patch.object(pipeline, "outer_table", _outer_table):
+            return self._engine.finish(question, prepared, releases, 0.95).table
 
     def _prepared(self, plan: PrivatePlan) -> Prepared:
-        lifted = lifted_plan(plan)
-        bounds = lifted_bounding(plan)
+        lifted = lifted_plan(witnessed(plan))
+        bounds = lifted_bounding(witnessed(plan))
         who = admission(self.catalog, plan.dataset)
         sql = write(lifted, bounds, self.backend.target, who)
         return Prepared(lifted, bounds, None, sql, "", None)  # type: ignore[arg-type]
@@ -93,14 +99,41 @@ def exact_engine(catalog: Catalog | str | Path, threads: int = 2) -> ExactEngine
     return ExactEngine(catalog if isinstance(catalog, Catalog) else find_catalog(str(catalog)), threads)
 
 
-def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> Release:
-    """Let exact integers stand where noisy ones would: scale 0, all keys, and a sum of nothing stays NULL."""
-    missing = tuple(
-        mask if vector.kind in SUMS else None  # a count of nothing is 0, as in SQL
-        for vector, mask in zip(plan.vectors, exact.missing, strict=True)
-    )
-    grains = tuple(bound.grain for bound in bounds.vectors)
-    return Release(exact.keys, exact.vectors, grains, tuple(0.0 for _ in grains), {}, missing)
+@dataclass(frozen=True)
+class ExactRelease(Release):
+    """Exact integers that stand where noisy ones would, at scale 0."""
+
+    nothing: dict[int, np.ndarray]  # position of a sum -> where it has no value
+
+
+def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
+    """Take what was counted more off again, and with it the groups that nobody has."""
+    sums = [i for i, vector in enumerate(plan.vectors) if vector.kind in SUMS]
+    asked = len(plan.vectors) - len(sums) - 1
+    held = somebody(exact) if plan.keys else np.ones(1, dtype=bool)  # without keys there is a row of nobody
+    nothing = {i: exact.vectors[asked + place][held] == 0 for place, i in enumerate(sums)}
+    grains = tuple(bound.grain for bound in bounds.vectors[:asked])
+    noisy = tuple(vector[held] for vector in exact.vectors[:asked])
+    return ExactRelease(exact.keys.filter(held), noisy, grains, tuple(0.0 for _ in grains), {}, nothing)
+
+
+def somebody(exact: Exact) -> np.ndarray:
+    """Tell which groups have a row: plain SQL returns no others."""
+    return exact.vectors[-1] > 0
+
+
+def _outer_table(release: ExactRelease, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
+    """Let a sum of nothing be NULL, as in SQL; a count of nothing is 0 there too."""
+    table = outer_table(release, plan, columns, confidence)
+    for output in columns.outputs:
+        if isinstance(output.formula, SumOf) and output.formula.vector in release.nothing:
+            table = _with_nulls(table, output.field.id, release.nothing[output.formula.vector])
+    return table
+
+
+def _with_nulls(table: pa.Table, name: str, where: np.ndarray) -> pa.Table:
+    place, column = table.column_names.index(name), table.column(name)
+    return table.set_column(place, name, pc.if_else(pa.array(where), pa.scalar(None, column.type), column))
 
 
 def _no_noise(exact: np.ndarray, *_: object) -> np.ndarray:

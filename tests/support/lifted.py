@@ -35,13 +35,20 @@ def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
     return replace(plan, source=uncut(plan.source), vectors=vectors)
 
 
+def witnessed(plan: PrivatePlan) -> PrivatePlan:
+    """Count two things more, which tell nothing from a 0: each sum's values, and each group's rows."""
+    values = (replace(vector, kind=VectorKind.VALID) for vector in plan.vectors if vector.kind in SUMS)
+    rows = Vector(VectorKind.ROWS, None, None, 0.0, 0.0, 0.0, True, 0, "rows")
+    return replace(plan, vectors=(*plan.vectors, *values, rows))
+
+
 def lifted_bounding(plan: PrivatePlan) -> Bounding:
-    """Bound nothing: every vector is within its norm, no group is left out, no key appears that nobody has."""
+    """Bound nothing: every vector is within its norm, no group is left out."""
     bounds = tuple(
         VectorBound(Rule.WITHIN, math.inf, value_bits(vector), 2**62, 0, 1, "lifted by the exactness oracle")
         for vector in plan.vectors
     )
-    return Bounding(bounds, None, zero_fill=False)
+    return Bounding(bounds)
 
 
 def value_bits(vector: Vector) -> int:

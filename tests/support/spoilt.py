@@ -16,16 +16,15 @@ Text = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Spoilt:
-    """One bug: what it does to the plan, the bounding, the admission and the text; what is not named stays."""
+    """One bug: what it does to the plan, the admission and the text; what is not named stays."""
 
     plan: Callable[[PrivatePlan], PrivatePlan] = lambda plan: plan
-    bounds: Callable[[Bounding], Bounding] = lambda bounds: bounds
     admission: Callable[[Admission | None], Admission | None] = lambda admission: admission
     text: Text = str
 
     def write(self, plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
         """Write as `dialect.write` does, but for the bug."""
-        made = write(self.plan(plan), self.bounds(bounds), target, self.admission(admission))
+        made = write(self.plan(plan), bounds, target, self.admission(admission))
         return replace(made, text=self.text(made.text))
 
 
