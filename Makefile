@@ -1,21 +1,23 @@
-# make venv    an environment in .venv, made by any Python 3.11 to 3.13 it finds
-# make demo    a synthetic operator, questions in SQL, private answers
-# make test    all tests
-# make check   style, types, the law of the house
-# make nightly the tests' long forms
-# make bench   ratios to plain DuckDB
+# make venv     an environment in .venv, made by any Python 3.11 to 3.13 it finds
+# make demo     a synthetic operator, questions in SQL, private answers; a minute or two the first time
+# make notebook the first lesson in JupyterLab
+# make test     all tests
+# make check    style, types, the law of the house
+# make nightly  the tests' long forms
+# make bench    ratios to plain DuckDB
 #
-# PYTHON=python3.13 picks an interpreter, VENV=folder another place, ARGS="-k word" is handed to pytest.
+# PYTHON=python3.13 picks an interpreter, VENV=folder another place, ARGS="-k word" is handed to pytest, or to jupyter lab.
 
 VENV ?= .venv
 ARGS ?=
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check nightly bench
+.PHONY: help venv demo notebook test check nightly bench
 .DELETE_ON_ERROR:
 
 bin := $(VENV)/bin
-pip := $(bin)/python -m pip --disable-pip-version-check --quiet
+# not quiet: the first time it fetches packages for a minute or two, and a line for each shows that it works
+pip := $(bin)/python -m pip --disable-pip-version-check
 suits := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 help:
@@ -44,6 +46,11 @@ $(VENV)/.with-engine: pyproject.toml | $(bin)/pip
 	@$(pip) install --editable '.[engine]'
 	@touch $@
 
+$(VENV)/.with-notebook: pyproject.toml | $(bin)/pip
+	@echo "Installing passersby[notebook] into $(VENV)"
+	@$(pip) install --editable '.[notebook]'
+	@touch $(VENV)/.with-engine $@
+
 $(VENV)/.with-dev: pyproject.toml | $(bin)/pip
 	@echo "Installing passersby[dev] into $(VENV)"
 	@$(pip) install --editable '.[dev]'
@@ -54,6 +61,9 @@ venv: $(VENV)/.with-dev
 
 demo: $(VENV)/.with-engine
 	@$(bin)/passersby demo
+
+notebook: $(VENV)/.with-notebook
+	@$(bin)/jupyter lab notebooks/1_first_count.ipynb $(ARGS)
 
 test: $(VENV)/.with-dev
 	@$(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)

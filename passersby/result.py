@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from passersby.errors import InstallError
 
 if TYPE_CHECKING:
     import pandas
@@ -87,12 +90,20 @@ class Result:
         return self._table
 
     def df(self, *, intervals: bool = True) -> pandas.DataFrame:
-        """Give a pandas frame; `intervals` adds x_low and x_high behind the columns that were asked for."""
+        """Give a pandas frame; `intervals` adds x_low and x_high behind the columns that were asked for.
+
+        Raise InstallError where pandas, which the extra [pandas] brings, is not installed.
+        """
+        _load_extra("pandas")
         frame: pandas.DataFrame = self.flat(intervals=intervals).to_pandas(date_as_object=False)
         return frame
 
     def pl(self, *, intervals: bool = True) -> polars.DataFrame:
-        """Give a polars frame; `intervals` adds x_low and x_high behind the columns that were asked for."""
+        """Give a polars frame; `intervals` adds x_low and x_high behind the columns that were asked for.
+
+        Raise InstallError where polars, which the extra [polars] brings, is not installed.
+        """
+        _load_extra("polars")
         import polars
 
         frame = polars.from_arrow(self.flat(intervals=intervals))
@@ -131,6 +142,16 @@ class Result:
         from passersby.notebook import result_html
 
         return result_html(self)
+
+
+def _load_extra(package: str) -> None:
+    """Load a package that the extra of the same name brings."""
+    try:
+        importlib.import_module(package)
+    except ModuleNotFoundError as missing:
+        why = f"This needs {missing.name}, which is not installed."
+        cure = f"pip install 'passersby[{package}]', and ask again: the answer is stored, and free."
+        raise InstallError("E_INSTALL", why, cure) from None
 
 
 def _fresh(name: str, taken: list[str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from engine.operator.cache import cache_folder
 from tests.support.tree import PACKAGES, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -25,6 +26,8 @@ try:
 except passersby.PassersbyError as refused:
     print(refused)
 """
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LESSONS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 IMPORT_ALL = """
 import importlib, pkgutil
 for name in ("passersby", "engine", "dialect", "budgets"):
@@ -85,6 +88,18 @@ def test_the_extra_brings_all_that_the_engine_imports(with_engine: Path, tmp_pat
     _run(with_engine, tmp_path, IMPORT_ALL)
 
 
+@pytest.mark.parametrize("program", LESSONS)
+def test_the_readme_s_python_needs_the_engine_s_extra_alone(with_engine: Path, tmp_path: Path, program: str) -> None:
+    said = _run(with_engine, tmp_path, program, PASSERSBY_CACHE=str(cache_folder()), PASSERSBY_DATA=str(tmp_path))
+    assert "±" in said
+
+
+@pytest.mark.parametrize("package", ["pandas", "polars"])
+def test_every_convenience_has_an_extra_that_the_readme_names(package: str) -> None:
+    assert [Requirement(line).name for line in PROJECT["optional-dependencies"][package]] == [package]
+    assert f"`[{package}]`" in README
+
+
 @pytest.mark.parametrize("shadow", ["engine.py", "dialect.py", "budgets/__init__.py"])
 def test_connect_names_the_file_that_shadows_a_package(with_engine: Path, tmp_path: Path, shadow: str) -> None:
     decoy = tmp_path / shadow
@@ -127,8 +142,8 @@ def _link(installed: Distribution, packages: Path) -> None:
         (packages / top).symlink_to(installed.locate_file(top))
 
 
-def _run(python: Path, folder: Path, program: str) -> str:
+def _run(python: Path, folder: Path, program: str, **settings: str) -> str:
     """Run a program in a folder, as an interactive Python does: the folder comes first on the path."""
-    ran = subprocess.run([python, "-c", program], cwd=folder, env={}, capture_output=True, text=True)
+    ran = subprocess.run([python, "-c", program], cwd=folder, env=settings, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import nbclient
@@ -15,6 +17,14 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 def test_there_is_a_first_lesson() -> None:
     assert "1_first_count.ipynb" in {path.name for path in NOTEBOOKS}
+
+
+def test_one_command_opens_it_with_what_its_extra_brings() -> None:
+    recipe = re.search(r"^notebook:.*\n\t@\$\(bin\)/jupyter lab (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe and (ROOT / recipe[1]) in NOTEBOOKS
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert any(line.startswith("jupyterlab") for line in extras["notebook"])
+    assert "make notebook" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import sys
+from collections.abc import Callable
 
 import pandas
 import polars
@@ -11,6 +13,7 @@ import pyarrow
 import pytest
 
 from passersby.connection import Connection
+from passersby.errors import InstallError
 from passersby.result import Result
 from passersby.wire import plain, sql_type
 from tests.passersby.cards import result
@@ -59,6 +62,18 @@ def test_polars_has_interval_columns_behind(answer: Result) -> None:
     assert isinstance(frame, polars.DataFrame)
     assert frame.columns == NAMES
     assert answer.pl(intervals=False).columns == NAMES[:2]
+
+
+@pytest.mark.parametrize(("package", "make"), [("pandas", Result.df), ("polars", Result.pl)])
+def test_a_missing_package_names_its_extra(
+    package: str, make: Callable[[Result], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InstallError) as missing:
+        make(result({"n": [1]}))
+    assert missing.value.code == "E_INSTALL"
+    assert f"pip install 'passersby[{package}]'" in missing.value.hint
+    assert package in missing.value.message
 
 
 def test_the_card_s_parts_have_names(answer: Result) -> None:
