@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref
 from dialect.private_plan import Question, Target
 from dialect.relations import Project, Public, Relation, Released, Sort, tables_of
+from dialect.rounding import Rounding, rounding
 from dialect.uncertainty import ZERO, Form, never_negative, noisy, uncertainty
 from dialect.weak_ratios import guarded
 from dialect.write_rows import write_rows
@@ -28,6 +29,7 @@ class OuterSql:
     alone: Mapping[int, str]  # those that rest on one noisy number: position -> its raw field id
     signed: frozenset[int] = frozenset()  # ratios whose denominator may be below 0
     unknown: tuple[int, ...] = ()  # noisy columns for which no interval is known
+    rounded: Mapping[int, Rounding] = field(default_factory=dict)  # position -> how far from the noisy number it lies
 
 
 def write_outer(
@@ -51,6 +53,7 @@ def write_outer(
         {i: raw for i, form in enumerate(forms) if form is not None and (raw := form.alone) is not None},
         frozenset(i for i, form in enumerate(forms) if form and _is_signed(form, positive)),
         tuple(i for i, made in enumerate(noisy(question)) if made and forms[i] is None),
+        {i: moved for i, moved in enumerate(rounding(question)) if forms[i] is not None and moved is not None},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +29,13 @@ class Answer:
     unknown: tuple[str, ...] = ()  # noisy columns without an interval
 
 
-def answer(rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[str, float]) -> Answer:
-    """Turn the outer part's rows into shown columns with intervals; `sigmas` are in grains, by raw field id."""
+def answer(
+    rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[str, float], parted: Collection[str] = ()
+) -> Answer:
+    """Turn the outer part's rows into shown columns with intervals.
+
+    `sigmas` are in grains, by raw field id; `parted` are the ids of numbers whose grain is not 1.
+    """
     shown = {name: _on_a_calendar(rows.column(f"s{i}")) for i, name in enumerate(outer.names)}
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
@@ -40,6 +45,11 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[s
             lower, upper, weak = _ratio_ends(_Parts(rows, i), confidence, i in outer.signed)
         else:
             lower, upper, weak = _linear_ends(_Parts(rows, i), confidence, sigmas, outer.alone.get(i))
+        if pa.types.is_integer(shown[name].type):
+            moved = outer.rounded[i].most(parted) if i in outer.rounded else None
+            lower, upper = (
+                _outward(lower, upper) if i in outer.ratios else _whole_ends(shown[name], lower, upper, moved)
+            )
         none = np.asarray(shown[name].is_null()) | weak
         if weak.any():
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
@@ -80,6 +90,30 @@ def _linear_ends(
     reach = half_widths(np.sqrt(parts["numerator_variance"]), confidence, sigmas, alone)
     with np.errstate(invalid="ignore"):  # inf - inf: no ends, as NaN says
         return value - reach, value + reach, np.zeros(len(value), dtype=bool)
+
+
+def _outward(lower: Floats, upper: Floats) -> Ends:
+    return np.floor(lower), np.ceil(upper)
+
+
+def _whole_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, moved: float | None) -> Ends:
+    """Give whole ends on both sides of the whole numbers shown, which lie at most `moved` from the noisy ones."""
+    value: Floats = shown.cast(pa.float64()).fill_null(float("nan")).to_numpy()
+    with np.errstate(invalid="ignore"):
+        beside = np.abs((lower + upper) / 2 - value) if moved is None else moved
+        reach = whole_half_widths((upper - lower) / 2, beside)
+        return value - reach, value + reach
+
+
+def whole_half_widths(widths: npt.ArrayLike, moved: npt.ArrayLike) -> Floats:
+    """Give half-widths around whole numbers that lie at most `moved` from the noisy ones.
+
+    Claim: they are whole, and each interval holds the one around the noisy number. Symbols: `widths` = half-widths
+    around the noisy numbers; `moved`, one number or one per row, from the question alone wherever constants decide it.
+    Formula: ceil(width + moved). Proof: proofs.md#whole_half_widths
+    """
+    reach: Floats = np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(moved, dtype=np.float64))
+    return reach
 
 
 def _ratio_ends(parts: _Parts, confidence: float, signed: bool) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:

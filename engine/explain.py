@@ -8,9 +8,11 @@ from typing import Any
 
 from budgets import Loss
 from dialect import Question, read
+from dialect.catalog import SqlType
 from dialect.expressions import Literal
+from dialect.rounding import rounding
 from dialect.uncertainty import Form, noisy, uncertainty
-from engine.answers import half_widths
+from engine.answers import half_widths, whole_half_widths
 from engine.pipeline import Asked, Engine
 from engine.prepare import Prepared
 
@@ -82,33 +84,51 @@ def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
     ]
 
 
+@dataclass(frozen=True)
+class _Noise:
+    """What is known of the raw noisy numbers of a question, by their ids."""
+
+    variances: dict[str, float]  # in squared units
+    sigmas: dict[str, float]  # in grains
+    parted: frozenset[str]  # those whose grain is not 1
+
+
 def _expected_error(question: Question, prepared: tuple[Prepared, ...], confidence: float) -> dict[str, float | None]:
     """Give the half-width that noise alone makes, where it does not depend on the data; else None."""
-    variances: dict[str, float] = {}
-    sigmas: dict[str, float] = {}
-    for columns in question.releases:
-        p = prepared[columns.plan]
-        for raw, bound, cost in zip(columns.raw, p.bounds.vectors, p.cost.vectors, strict=True):
-            variances[raw.id] = (cost.sigma * bound.grain) ** 2
-            sigmas[raw.id] = cost.sigma
-    expected: dict[str, float | None] = {}
-    for shown, form in zip(question.columns, uncertainty(question), strict=True):
-        sigma = None if form is None else _sigma(form, variances)
-        if form is not None:
-            expected[shown.name] = float(half_widths(sigma, confidence, sigmas, form.alone)) if sigma else None
-    for shown, made in zip(question.columns, noisy(question), strict=True):
-        if made:
-            expected.setdefault(shown.name)
+    noise, expected = _noise(question, prepared), {}
+    facts = zip(question.columns, uncertainty(question), noisy(question), rounding(question), strict=True)
+    for shown, form, made, moved in facts:
+        if form is None and not made:
+            continue
+        width = None if form is None else _half_width(form, noise, confidence)
+        if width is not None and shown.field.type is SqlType.BIGINT:
+            width = None if moved is None else float(whole_half_widths(width, moved.most(noise.parted)))
+        expected[shown.name] = width
     return expected
 
 
-def _sigma(form: Form, variances: dict[str, float]) -> float | None:
-    """Give the noise of a column whose coefficients are constants."""
+def _noise(question: Question, prepared: tuple[Prepared, ...]) -> _Noise:
+    found = [
+        (raw.id, bound.grain, cost.sigma)
+        for columns in question.releases
+        for raw, bound, cost in zip(
+            columns.raw, prepared[columns.plan].bounds.vectors, prepared[columns.plan].cost.vectors, strict=True
+        )
+    ]
+    return _Noise(
+        {raw: (sigma * grain) ** 2 for raw, grain, sigma in found},
+        {raw: sigma for raw, _, sigma in found},
+        frozenset(raw for raw, grain, _ in found if grain != 1),
+    )
+
+
+def _half_width(form: Form, noise: _Noise, confidence: float) -> float | None:
+    """Give the half-width of a column whose coefficients are constants."""
     if form.denominator is not None:
         return None
     total = 0.0
     for raw, coefficient in form.numerator.terms:
         if not isinstance(coefficient, Literal) or not isinstance(coefficient.value, int | float):
             return None
-        total += float(coefficient.value) ** 2 * variances[raw.id]
-    return math.sqrt(total)
+        total += float(coefficient.value) ** 2 * noise.variances[raw.id]
+    return float(half_widths(math.sqrt(total), confidence, noise.sigmas, form.alone)) if total else None

@@ -154,14 +154,16 @@ class Engine:
         tables = {table: self.public_table(table) for table in public_tables(question)}
         variances: dict[str, float] = {}
         sigmas: dict[str, float] = {}
+        parted: set[str] = set()
         for i, columns in enumerate(question.releases):
             release, plan = releases[columns.plan], prepared[columns.plan].plan
             tables[release_name(i)] = outer_table(release, plan, columns, confidence)
             raw = [f.id for f in columns.raw]
             variances |= dict(zip(raw, release.variances(), strict=True))
             sigmas |= dict(zip(raw, release.sigmas, strict=True))
+            parted |= {number for number, grain in zip(raw, release.grains, strict=True) if grain != 1}
         sql = self.outer_sql(question, variances, confidence)
-        return answer(outer(sql.text, tables), sql, confidence, sigmas)
+        return answer(outer(sql.text, tables), sql, confidence, sigmas, parted)
 
     def outer_sql(self, question: Question, variances: Mapping[str, float], confidence: float) -> OuterSql:
         """Write the outer part for the names that its tables have in the empty database."""

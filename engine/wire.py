@@ -18,11 +18,17 @@ from engine.pipeline import Answered
 CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
 
+LARGEST = 2**63 - 1
+TOLD = 0.001  # the least share that is told as a number
+
 
 def answered(given: Answered, remaining: dict[str, Any], *, rehearsal: bool = False) -> pa.Table:
     """Give the shown columns, with the card in the schema's metadata."""
     card = {
-        "intervals": {name: _pairs(*ends) for name, ends in given.answer.intervals.items()},
+        "intervals": {
+            name: _pairs(*ends, whole=pa.types.is_integer(given.answer.table.column(name).type))
+            for name, ends in given.answer.intervals.items()
+        },
         "confidence": given.confidence,
         "price": price(given.charged),
         "remaining": remaining,
@@ -35,10 +41,16 @@ def answered(given: Answered, remaining: dict[str, Any], *, rehearsal: bool = Fa
     return given.answer.table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
 
 
-def _pairs(lower: np.ndarray, upper: np.ndarray) -> list[list[float] | None]:
+def _pairs(lower: np.ndarray, upper: np.ndarray, *, whole: bool) -> list[list[float] | None]:
     """Pair lower and upper ends; there is no interval where either is missing or beyond all floats."""
+    read = _integer if whole else float
     ends = zip(lower, upper, strict=True)
-    return [[float(lo), float(hi)] if math.isfinite(lo) and math.isfinite(hi) else None for lo, hi in ends]
+    return [[read(lo), read(hi)] if math.isfinite(lo) and math.isfinite(hi) else None for lo, hi in ends]
+
+
+def _integer(end: float) -> int:
+    """Keep a whole end within the integers of 64 bits, which its column is made of."""
+    return min(max(int(end), -LARGEST - 1), LARGEST)
 
 
 def _notes(given: Answered, rehearsal: bool) -> list[str]:
@@ -57,7 +69,7 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
     for prepared in given.prepared:
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
             if bound.predicted_bias != 0:
-                notes.append(f"{vector.text}: {bound.why}; {_cut(bound.predicted_bias)}, which intervals do not cover.")
+                notes.append(f"{vector.text}: {bound.why}; {_cut(bound.predicted_bias)}.")
         if prepared.cost.threshold is not None:
             least = prepared.cost.threshold_persons
             notes.append(f"Keys are private: shown where the noisy count of persons reaches {least}.")
@@ -65,9 +77,11 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
 
 
 def _cut(bias: float | None) -> str:
+    """Say how much of a total is expected to be lost by bounding."""
     if bias is None:
-        return "how much this cuts away is not known"
-    return f"about {-bias:.1%} of the total is expected to be cut away"
+        return "how much this cuts away is not known, and intervals do not cover it"
+    told = f"about {-bias:.1%}" if -bias >= TOLD else f"less than {TOLD:.1%}"
+    return f"{told} of the total is expected to be cut away, which intervals do not cover"
 
 
 def price(loss: Loss) -> dict[str, Any]:

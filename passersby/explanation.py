@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from passersby.wire import plain
+
 
 class Explanation:
     """Price, expected error, keys, bounds and generated SQL of one question."""
@@ -70,7 +72,7 @@ class Explanation:
 
     def to_wire(self) -> dict[str, Any]:
         """Give the documented JSON shape."""
-        return dict(self._told)
+        return {key: plain(value) for key, value in self._told.items()}
 
     def __repr__(self) -> str:
         from passersby.display import as_text, show_explanation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -116,9 +116,11 @@ class Result:
 
         table = self._table.replace_schema_metadata(None)
         for name, column in self.intervals.items() if intervals else ():
+            whole = pyarrow.types.is_integer(table.schema.field(name).type)
             for side, end in enumerate(("low", "high")):
-                ends = pyarrow.array([None if pair is None else pair[side] for pair in column], pyarrow.float64())
-                table = table.append_column(_fresh(f"{name}_{end}", table.column_names), ends)
+                ends = [None if pair is None else pair[side] for pair in column]
+                made = pyarrow.array(ends, pyarrow.int64() if whole and _all_whole(ends) else pyarrow.float64())
+                table = table.append_column(_fresh(f"{name}_{end}", table.column_names), made)
         return table
 
     def to_wire(self) -> dict[str, Any]:
@@ -142,6 +144,10 @@ class Result:
         from passersby.notebook import result_html
 
         return result_html(self)
+
+
+def _all_whole(ends: Sequence[float | None]) -> bool:
+    return all(end is None or isinstance(end, int) for end in ends)
 
 
 def _load_extra(package: str) -> None:

@@ -67,7 +67,7 @@ def plain(value: object) -> object:
         case datetime.date() | datetime.time():
             return value.isoformat()
         case Decimal():
-            return float(value)
+            return plain(float(value))
         case list() | tuple():
             return [plain(item) for item in value]
         case dict():

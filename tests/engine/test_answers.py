@@ -9,10 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dialect.rounding import Rounding
 from dialect.write_outer import OuterSql
 from engine.answers import Answer, answer, half_widths
 from engine.pipeline import Asked, Engine
 from tests.support.statistics import gaussian_within
+
+QUARTERS = {0: Rounding(0.0, {"c1": 0.5})}
 
 
 def answered(
@@ -22,8 +25,9 @@ def answered(
     rows = pa.table({"s0": more.get("shown", [1.0] * len(parts["numerator"]))})
     for name, values in parts.items():
         rows = rows.append_column(f"s0_{name}", pa.array(values, pa.float64()))
-    outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {})
-    return answer(rows, outer, 0.95, more.get("sigmas", {"c1": 10.0, "c2": 40.0}))
+    rounded = more.get("rounded", {})
+    outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {}, rounded=rounded)
+    return answer(rows, outer, 0.95, more.get("sigmas", {"c1": 10.0, "c2": 40.0}), more.get("parted", ()))
 
 
 def linear(*values: float, variance: float = 100.0, offset: float = 0.0) -> dict[str, list[float | None]]:
@@ -65,6 +69,43 @@ def test_ends_lie_on_both_sides_of_the_value() -> None:
     assert ((lower + upper) / 2).tolist() == [6.0, -4.0]
     assert set(upper - lower) == {2 * half_widths([10.0], 0.95, {"c1": 10.0}, "c1")[0]}
     assert found.unstable == {}
+
+
+def test_whole_numbers_have_whole_ends_equally_far_in_every_row() -> None:
+    """What was rounded to 5, 8 and 8 lies beside them; the old interval is inside the new one."""
+    parts = linear(5.25, 7.5, 8.0, variance=4.0)
+    more: dict[str, Any] = {"alone": "c1", "sigmas": {"c1": 8.0}}  # in quarters
+    old_lower, old_upper = answered(parts, **more).intervals["n"]
+    lower, upper = answered(parts, **more, shown=pa.array([5, 8, 8]), rounded=QUARTERS, parted={"c1"}).intervals["n"]
+    assert (lower <= old_lower).all() and (old_upper <= upper).all()
+    (half,) = set((upper - lower) / 2)
+    assert half == np.ceil((old_upper - old_lower)[0] / 2 + 0.5)
+    assert ((lower + upper) / 2).tolist() == [5, 8, 8]
+
+
+def test_numbers_that_were_whole_keep_their_ends() -> None:
+    lower, upper = answered(linear(5.0, -7.0), alone="c1", shown=pa.array([5, -7]), rounded=QUARTERS).intervals["n"]
+    (half,) = half_widths([10.0], 0.95, {"c1": 10.0}, "c1")
+    assert (lower.tolist(), upper.tolist()) == ([5 - half, -7 - half], [5 + half, -7 + half])
+
+
+def test_where_a_key_is_the_factor_each_row_is_widened_by_its_own_rounding() -> None:
+    lower, upper = answered(linear(5.25, 7.0), alone="c1", shown=pa.array([5, 7])).intervals["n"]
+    (half,) = half_widths([10.0], 0.95, {"c1": 10.0}, "c1")
+    assert ((upper - lower) / 2).tolist() == [np.ceil(half + 0.25), half]
+
+
+def test_a_whole_ratio_and_a_missing_number_have_whole_ends_too() -> None:
+    parts: dict[str, list[float | None]] = {
+        **linear(500.0),
+        "denominator": [100.0],
+        "denominator_variance": [9.0],
+        "covariance": [0.0],
+    }
+    lower, upper = answered(parts, ratio=True, shown=pa.array([5])).intervals["n"]
+    assert (lower[0] % 1, upper[0] % 1) == (0, 0) and lower[0] < 5 < upper[0]
+    lower, upper = answered(linear(5.0, 6.0), shown=pa.array([None, 6])).intervals["n"]
+    assert np.isnan(lower).tolist() == np.isnan(upper).tolist() == [True, False]
 
 
 def test_a_missing_value_has_no_interval() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from budgets import Loss
@@ -18,7 +19,10 @@ QUESTIONS = {
     "count": "SELECT COUNT(*) AS n FROM visit",
     "by zone": "SELECT zone, COUNT(*) AS n, SUM(minutes) AS total FROM visit GROUP BY zone",
     "mean": "SELECT AVG(minutes) AS m FROM visit",
+    "people by zone": "SELECT zone, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY 1",
     "index": "SELECT zone, n - 100 AS above FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone) AS q",
+    "minutes": "SELECT zone, round(CAST(2 * n - people AS BIGINT), -2) AS n, CAST(m AS BIGINT) + 1 AS m FROM (SELECT zone,"
+    " COUNT(*) AS n, COUNT(DISTINCT person_id) AS people, SUM(minutes) AS m FROM visit GROUP BY zone) AS q",
     "private": "SELECT shop, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY shop",
 }
 
@@ -52,7 +56,7 @@ def test_the_price_is_what_is_charged(engine: Engine, name: str, asked: Asked) -
     assert not explained(engine, name, replace(asked, client="ben")).replayed
 
 
-@pytest.mark.parametrize("name", ["count", "by zone", "index"])
+@pytest.mark.parametrize("name", ["count", "by zone", "people by zone", "index", "minutes"])
 def test_the_expected_error_is_the_half_width_of_the_interval(engine: Engine, name: str) -> None:
     asked = replace(ANN, confidence=0.9)
     before = explained(engine, name, asked)
@@ -60,6 +64,8 @@ def test_the_expected_error_is_the_half_width_of_the_interval(engine: Engine, na
     assert set(before.expected_error) == set(given.answer.intervals)
     for column, (lower, upper) in given.answer.intervals.items():
         assert (upper - lower) / 2 == pytest.approx(before.expected_error[column])
+        if pa.types.is_integer(given.answer.table.column(column).type):
+            assert set(((upper - lower) / 2).tolist()) == {before.expected_error[column]}  # whole, and one for all rows
 
 
 def test_an_error_that_depends_on_the_data_is_not_foretold(engine: Engine) -> None:

@@ -21,13 +21,14 @@ class Each:
 
 
 ANYTHING = object()
+NUMBER = (int, float)
 LOSS = {"rho": float, "delta": float, "epsilon_at_delta": {"epsilon": float, "delta": float}}
 LEFT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}
 COLUMNS = [{"name": str, "type": str}]
 ANSWER = {
     "columns": COLUMNS,
     "rows": [[ANYTHING]],
-    "intervals": Each([Maybe([float])]),
+    "intervals": Each([Maybe([NUMBER])]),
     "confidence": float,
     "price": LOSS,
     "remaining": {"client": LEFT, "dataset": LEFT},
@@ -100,7 +101,8 @@ def misfits(value: Any, shape: Any, where: str = "$") -> list[str]:
         return [found for i, item in enumerate(value) for found in misfits(item, shape[0], f"{where}[{i}]")]
     if isinstance(shape, dict | Each):
         return _dict_misfits(value, shape, where)
-    return [] if type(value) is shape else _wrong(value, shape.__name__, where)
+    kinds = shape if isinstance(shape, tuple) else (shape,)
+    return [] if type(value) in kinds else _wrong(value, " or ".join(kind.__name__ for kind in kinds), where)
 
 
 def _dict_misfits(value: Any, shape: Any, where: str) -> list[str]:
