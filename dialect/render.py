@@ -41,11 +41,14 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     parts.append(("partials", scaled, _partials(plan, bounds)))
     if admission is not None:
         parts.append(("admitted", False, _admitted(admission, target)))
+    first = admission  # whoever reads the partials first leaves out who is not admitted
     if bounds.max_groups is not None:
-        parts.append(("chosen", True, _chosen(plan, bounds.max_groups, admission)))
+        parts.append(("chosen", True, _chosen(plan, bounds.max_groups, first)))
+        first = None
     if scaled:
-        parts.append(("factors", False, _factors(plan, bounds, admission)))
-    parts.append(("sums", False, _sums(plan, bounds, admission, scaled)))
+        parts.append(("factors", False, _factors(plan, bounds, first)))
+        first = None
+    parts.append(("sums", False, _sums(plan, bounds, first, scaled)))
     ctes = ",\n".join(f"{cte} AS {'MATERIALIZED ' if kept else ''}({text})" for cte, kept, text in parts)
     return BoundedSql(f"WITH {ctes}\n{_answer(plan)}", len(plan.keys), len(plan.vectors))
 
@@ -91,13 +94,16 @@ def _admitted(admission: Admission, target: Target) -> str:
     return f"SELECT {person} AS person FROM {table} WHERE {name(admission.state)} IN ({states})"
 
 
+def _of_admitted(rows: str, admission: Admission | None) -> str:
+    return rows if admission is None else f"{rows} SEMI JOIN admitted USING (person)"
+
+
 def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None) -> str:
     """At most L0 rows per person, by a hash that looks at the person and the group alone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     order = f"hash(xor(hash({', '.join(['person', *keys])}), CAST({SALT} AS UBIGINT)))"
     place = f"row_number() OVER (PARTITION BY person ORDER BY {', '.join([order, *keys])})"
-    admitted = " SEMI JOIN admitted USING (person)" if admission is not None else ""
-    ranked = f"SELECT *, {place} AS place FROM partials{admitted}"
+    ranked = f"SELECT *, {place} AS place FROM {_of_admitted('partials', admission)}"
     return f"SELECT * FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {max_groups}"
 
 
@@ -113,9 +119,7 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -
         least = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
         columns.append(f"{least} * {SHRINK} AS f{group}")
     factors = f"SELECT person, {', '.join(columns)} FROM {_from(bounds)} GROUP BY person"
-    if admission is None or bounds.max_groups is not None:
-        return factors
-    return f"SELECT * FROM ({factors}) AS f SEMI JOIN admitted USING (person)"
+    return factors if admission is None else f"SELECT * FROM {_of_admitted(f'({factors}) AS f', admission)}"
 
 
 def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, list[int]]]:
@@ -139,11 +143,7 @@ def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scal
     """One row per group: the person is gone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     columns = ", ".join([*keys, *(f"sum({_weighted(i, plan, bounds)}) AS w{i}" for i in range(len(plan.vectors)))])
-    source = _from(bounds)
-    if scaled:
-        source += " JOIN factors USING (person)"
-    elif admission is not None and bounds.max_groups is None:
-        source += " SEMI JOIN admitted USING (person)"
+    source = _of_admitted(_from(bounds), admission) + (" JOIN factors USING (person)" if scaled else "")
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"
 
