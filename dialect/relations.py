@@ -6,8 +6,9 @@
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-A relation is an operator (how its rows are made) under one of the three kinds. Operators are made in
-`dialect.rules`, `joins`, `grouping` and `scans` only, where each rule is proved.
+A relation is an operator (how its rows are made) under one of the three kinds. Operators over people's rows are made
+in `dialect.rules`, `joins`, `grouping` and `scans` only, where each rule is proved; other modules make public lists, or
+go on with released rows.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ class PerPerson(Relation):
     person: Field = field(kw_only=True)  # never NULL
     dataset: str = field(kw_only=True)
     one_row_per_person: bool = field(kw_only=True, default=False)
-    max_rows: int = field(kw_only=True, default=1)  # R of the tables below
+    max_rows: int = field(kw_only=True, default=1)  # kept before a private join: R, multiplied where two met
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ SIGMAS_SUMMED = 39  # weights further out are below the smallest float
 
 
 def half_width(sigma: float, level: float) -> float:
-    """Give the least whole h, in grains, such that noisy +- h holds the exact integer with probability `level`.
+    """Give a whole h, in grains, such that noisy +- h holds the exact integer with probability `level`.
 
     Claim: P[|Z| <= h] >= level for the discrete Gaussian Z of scale `sigma`: summed over the integers up to sigma 50;
     above, by the continuous quantile less half a grain, proven for level >= 0.69 and else right within 1/sigma^2.

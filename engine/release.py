@@ -1,4 +1,4 @@
-"""What leaves: noisy integers with their grains and noise, stored as Arrow; the only thing that can be serialised."""
+"""What leaves: noisy integers with their grains and noise, stored as Arrow; nothing nearer to the data is written down."""
 
 from __future__ import annotations
 

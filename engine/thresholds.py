@@ -24,7 +24,7 @@ def threshold(sigma: float, max_groups: int, atto_delta: int) -> int:
     Symbols: `sigma` = scale of the discrete Gaussian noise Z on counts of persons (grain 1); `max_groups` = most groups
     of one person, L0, each counting the person once; T = what is returned, in persons.
     Formula: least T with 1 - (1 - P[Z >= T - 1])^L0 <= delta, P bounded from above as in `threshold_delta`.
-    Source: Rogers, arXiv 2309.09170, for unknown domains; the tail bound is proven below.
+    Source: Rogers, arXiv 2309.09170, for unknown domains; the tail bound is proven with the rest.
     Raises: ValueError unless sigma is positive and finite, max_groups >= 1 and 0 < atto_delta < 10^18.
     Proof: proofs.md#threshold
     """
