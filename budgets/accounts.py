@@ -48,11 +48,6 @@ class AccountView:
         """State the whole cap as (epsilon, delta), rounded up."""
         return EpsilonDelta.of(chargeable(self.cap), self.cap)
 
-    @property
-    def remaining_epsilon_delta(self) -> EpsilonDelta:
-        """State what remains as if it were spent alone; epsilons of parts do not add up to the whole."""
-        return EpsilonDelta.of(self.remaining, self.cap)
-
 
 def check_name(text: object, what: str) -> None:
     """Refuse a name that is not 1 to 200 printable characters of text; raises ParamError."""

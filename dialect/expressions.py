@@ -6,7 +6,7 @@ Every expression is built from four forms (Literal, Ref, Call, Case); names of f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -150,13 +150,6 @@ def fields_of(expr: Expr) -> Iterator[Field]:
         if isinstance(part, Ref):
             yield part.field
         waiting.extend(reversed(children(part)))
-
-
-def substitute(expr: Expr, by_id: Mapping[str, Expr]) -> Expr:
-    """Replace references to the given field ids."""
-    if isinstance(expr, Ref):
-        return by_id.get(expr.field.id, expr)
-    return rebuild(expr, lambda part: substitute(part, by_id))
 
 
 def expand(expr: Expr) -> Expr:

@@ -144,7 +144,6 @@ class Engine:
             tuple(noisy),
             tuple(bound.grain for bound in prepared.bounds.vectors),
             tuple(cost.sigma for cost in prepared.cost.vectors),
-            {"pico_rho": prepared.cost.loss.pico_rho, "atto_delta": prepared.cost.loss.atto_delta},
         )
 
     def finish(

@@ -27,7 +27,6 @@ class Release:
     noisy: tuple[NoisyVector, ...]
     grains: tuple[float, ...]  # size of one grain of each vector, in its unit
     sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
-    facts: dict[str, Any]  # price, thresholds, bounds in words: all public
 
     def variances(self) -> tuple[float, ...]:
         """Give each vector's noise variance in squared units; a discrete Gaussian's is at most its scale squared."""
@@ -38,7 +37,7 @@ def to_bytes(release: Release) -> bytes:
     """Write a release as one Arrow IPC stream: nothing but post-processing comes after (proofs.md#release)."""
     columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in release.noisy]
     names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
-    facts = {"grains": release.grains, "sigmas": release.sigmas, "facts": release.facts}
+    facts = {"grains": release.grains, "sigmas": release.sigmas}
     table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
         {_FACTS: json.dumps(facts).encode()}
     )
@@ -54,7 +53,7 @@ def from_bytes(payload: bytes) -> Release:
     facts = json.loads(table.schema.metadata[_FACTS])
     keys = [c for c in table.column_names if c.startswith("k")]
     noisy = tuple(NoisyVector(table.column(f"w{i}").to_numpy()) for i in range(len(facts["grains"])))
-    return Release(table.select(keys), noisy, tuple(facts["grains"]), tuple(facts["sigmas"]), facts["facts"])
+    return Release(table.select(keys), noisy, tuple(facts["grains"]), tuple(facts["sigmas"]))
 
 
 def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:

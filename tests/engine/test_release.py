@@ -21,7 +21,7 @@ KEYS = pa.table({"k0": ["a", "b", None], "k1": pa.array([1, None, 3], pa.int32()
 
 def made(**changes: object) -> Release:
     noisy = (np.array([5, -3, 2**62], dtype=np.int64), np.array([0, 1, -(2**63)], dtype=np.int64))
-    given = {"keys": KEYS, "noisy": noisy, "grains": (1.0, 2.0**-20), "sigmas": (10.1, 1e9 / 3), "facts": {"a": 1}}
+    given = {"keys": KEYS, "noisy": noisy, "grains": (1.0, 2.0**-20), "sigmas": (10.1, 1e9 / 3)}
     return Release(**{**given, **changes})  # type: ignore[arg-type]
 
 
@@ -31,7 +31,7 @@ def test_a_release_comes_back_as_it_was_written() -> None:
     assert again.keys.equals(first.keys)
     assert [vector.tolist() for vector in again.noisy] == [vector.tolist() for vector in first.noisy]
     assert {vector.dtype for vector in again.noisy} == {np.dtype(np.int64)}
-    assert (again.grains, again.sigmas, again.facts) == (first.grains, first.sigmas, first.facts)
+    assert (again.grains, again.sigmas) == (first.grains, first.sigmas)
     assert to_bytes(again) == to_bytes(first)
 
 
@@ -51,8 +51,7 @@ def test_what_is_stored_is_noisy_and_nothing_else(engine: Engine) -> None:
     table = pa.ipc.open_stream(payload).read_all()
     assert table.column_names == ["k0", "w0"]
     facts = json.loads(table.schema.metadata[b"passersby.release"])
-    assert set(facts) == {"grains", "sigmas", "facts"}
-    assert facts["facts"] == {"pico_rho": 5 * 10**9, "atto_delta": 0}
+    assert set(facts) == {"grains", "sigmas"}
 
 
 def test_exact_numbers_have_no_written_form(engine: Engine) -> None:
@@ -76,7 +75,7 @@ def counted(engine: Engine, grain: float, *noisy: int) -> list[int]:
     question = read("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", engine.catalog)
     (p,), (columns,) = engine.prepare(question, Asked("ann")), question.releases
     keys_of = pa.table({"k0": [str(number) for number in noisy]})
-    held = Release(keys_of, (np.array(noisy, dtype=np.int64),), (grain,), (1.0,), {})
+    held = Release(keys_of, (np.array(noisy, dtype=np.int64),), (grain,), (1.0,))
     counts: list[int] = outer_table(held, p.plan, columns, 0.95).column(columns.outputs[0].field.id).to_pylist()
     return counts
 
@@ -102,7 +101,7 @@ def test_a_mean_is_centre_and_ratio_and_null_where_its_count_may_be_nothing(engi
     numbers = {"valid": [100, 0, -100, 1], "centred": [200, 200, 200, 200]}
     noisy = tuple(np.array(numbers[kind]) for kind in kinds)
     sigmas = tuple(2.0 if i == count else 0.5 for i in range(2))
-    held = Release(pa.table({"k0": list("abcd")}), noisy, (1.0, 1.0), sigmas, {})
+    held = Release(pa.table({"k0": list("abcd")}), noisy, (1.0, 1.0), sigmas)
     columns = question.releases[0]
     table = outer_table(held, p.plan, columns, 0.95)
     (output,) = columns.outputs

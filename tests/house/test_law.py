@@ -70,8 +70,8 @@ from engine.release import Release
 
 def release(exact: Exact, noisy: tuple[NoisyVector, ...]) -> tuple[Release, Release]:
     return (
-        Release(exact.keys, noisy, (1.0,), (1.0,), {}),
-        Release(exact.keys, exact.vectors, (1.0,), (1.0,), {}),
+        Release(exact.keys, noisy, (1.0,), (1.0,)),
+        Release(exact.keys, exact.vectors, (1.0,), (1.0,)),
     )
 """
 

@@ -114,7 +114,7 @@ def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
     nothing = {i: exact.vectors[asked + place][held] == 0 for place, i in enumerate(sums)}
     grains = tuple(bound.grain for bound in bounds.vectors[:asked])
     noisy = tuple(vector[held] for vector in exact.vectors[:asked])
-    return ExactRelease(exact.keys.filter(held), noisy, grains, tuple(0.0 for _ in grains), {}, nothing)
+    return ExactRelease(exact.keys.filter(held), noisy, grains, tuple(0.0 for _ in grains), nothing)
 
 
 def somebody(exact: Exact) -> np.ndarray:
