@@ -98,7 +98,7 @@ def _outward(lower: Floats, upper: Floats) -> Ends:
 
 def _whole_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, moved: float | None) -> Ends:
     """Give whole ends on both sides of the whole numbers shown, which lie at most `moved` from the noisy ones."""
-    value: Floats = shown.cast(pa.float64()).fill_null(float("nan")).to_numpy()
+    value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
     with np.errstate(invalid="ignore"):
         beside = np.abs((lower + upper) / 2 - value) if moved is None else moved
         reach = whole_half_widths((upper - lower) / 2, beside)

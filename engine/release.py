@@ -1,4 +1,4 @@
-"""What leaves: noisy integers with their grains and noise, stored as Arrow; nothing nearer to the data is written down."""
+"""What leaves: noisy integers with their grains and noise, stored as Arrow; nothing closer to the data is stored."""
 
 from __future__ import annotations
 

@@ -71,6 +71,14 @@ def test_ends_lie_on_both_sides_of_the_value() -> None:
     assert found.unstable == {}
 
 
+def test_whole_numbers_that_no_double_holds_have_ends_too() -> None:
+    """Sums of integers go up to 2^63; refusing to round one would be a failure that depends on the data."""
+    large = 2**60 + 1
+    more: dict[str, Any] = {"alone": "c1", "rounded": QUARTERS}
+    lower, upper = answered(linear(float(large)), **more, shown=pa.array([large])).intervals["n"]
+    assert lower[0] <= large <= upper[0] and (upper - lower)[0] < 1000
+
+
 def test_whole_numbers_have_whole_ends_equally_far_in_every_row() -> None:
     """What was rounded to 5, 8 and 8 lies beside them; the old interval is inside the new one."""
     parts = linear(5.25, 7.5, 8.0, variance=4.0)
