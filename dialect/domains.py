@@ -6,7 +6,7 @@ through the key expressions. Each list replaces one sub-expression of the keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -35,6 +35,7 @@ from dialect.private_plan import KeySet
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
 from dialect.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
+from dialect.whole_numbers import whole_numbers
 
 MAX_KEYS = 1_000_000  # values in one list, before anything is generated
 MAX_PRODUCT = 2 * MAX_KEYS  # combinations of lists whose lengths are known; conditions may leave fewer keys
@@ -52,16 +53,25 @@ def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySe
             return None
         for each in found:
             lists.setdefault(each.stands_for[0][0], each)
+    if _too_many(lists.values()) and _may_be_private(exprs, lists.values()):
+        return None
     _check_sizes(tuple(lists.values()))
     return _multiplied(exprs, tuple(lists.values()), source.facts, reading)
 
 
+def _too_many(lists: Iterable[PublicList]) -> bool:
+    sizes = [each.size for each in lists if each.size is not None]
+    return prod(sizes) > MAX_PRODUCT or any(size > MAX_KEYS for size in sizes)
+
+
+def _may_be_private(exprs: Sequence[Expr], lists: Iterable[PublicList]) -> bool:
+    return any(each.optional for each in lists) and all(expr.type is not SqlType.DOUBLE for expr in exprs)
+
+
 def _check_sizes(lists: tuple[PublicList, ...]) -> None:
-    known = [each for each in lists if each.size is not None]
-    product = prod(each.size or 0 for each in known)
-    if product <= MAX_PRODUCT and all((each.size or 0) <= MAX_KEYS for each in known):
+    if not _too_many(lists):
         return
-    widest = max(known, key=lambda each: each.size or 0)
+    widest = max(lists, key=lambda each: each.size or 0)
     text, what = plain_text(widest.stands_for[0][0]), widest.source.what
     listed = f"{what} with {widest.size or 0:,} values" + ("" if text in what else f" of {text}")
     why = f"The answer would have more than {MAX_KEYS:,} keys; the widest list is {listed}."
@@ -115,7 +125,9 @@ def _lists(expr: Expr, facts: Sequence[Expr], reading: Reading, booleans: bool) 
     if image is not None and all((each.size or 0) <= MAX_KEYS for each in image):
         return image
     values = constants if isinstance(expr, Case) else _intrinsic(expr, facts, reading, booleans)
-    return image if values is None else (values,)
+    if values is not None:
+        return (values,)
+    return whole_numbers(expr, facts, reading) or image
 
 
 def _image(expr: Expr, facts: Sequence[Expr], reading: Reading, booleans: bool) -> tuple[PublicList, ...] | None:

@@ -1,11 +1,12 @@
-"""What the WHERE clause says of an expression: a list of values, or both ends of a range."""
+"""What the WHERE clause says of an expression: a list of values, or ends of a range."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from dialect.catalog import SqlType
+from dialect.catalog import Bounds, SqlType
 from dialect.constants import moment, text_of
 from dialect.expressions import Call, Expr, Literal
 
@@ -67,6 +68,26 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
     if not lowers or not uppers:
         return None
     return max(lowers, key=_order), min(uppers, key=_order)
+
+
+def limits(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
+    """Find the numeric ends that comparisons with constants set to an expression; None if there are none."""
+    found: list[tuple[str, float]] = []
+    for fact in facts:
+        for sign, end in _compared(fact, expr):
+            if isinstance(end.value, int | float) and not isinstance(end.value, bool):
+                found.append((sign, float(end.value)))
+    lowers = [_inside(end, math.inf, expr.type) if sign == ">" else end for sign, end in found if "<" not in sign]
+    uppers = [_inside(end, -math.inf, expr.type) if sign == "<" else end for sign, end in found if ">" not in sign]
+    return Bounds(max(lowers, default=-math.inf), min(uppers, default=math.inf)) if found else None
+
+
+def _inside(end: float, towards: float, kind: SqlType) -> float:
+    """Step off an excluded end: to the next double, or to the next whole number of integers."""
+    following = math.nextafter(end, towards)
+    if kind is not SqlType.BIGINT or not math.isfinite(following):
+        return following
+    return float(math.ceil(following) if towards > 0 else math.floor(following))
 
 
 def _compared(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:

@@ -36,7 +36,7 @@ def _narrow(target: str) -> tuple[Function, ...]:
     form = f"TRY_CAST(TRY_CAST({{0}} AS {target}) AS BIGINT)"
     return (
         _cast(target.lower(), "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
-        _cast(target.lower(), "num", _INT, form, ranges.widened, Partial.VALUE),
+        _cast(target.lower(), "num", _INT, form, ranges.nearest, Partial.VALUE),
     )
 
 
@@ -49,7 +49,7 @@ CASTS: tuple[Function, ...] = (
     _cast("float", "num", _DOUBLE, "CAST(TRY_CAST({0} AS FLOAT) AS DOUBLE)", ranges.single_precision, Partial.VALUE),
     _cast("bigint", "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
     _cast("bigint", "int", _INT, "{0}", ranges.same),
-    _cast("bigint", "num", _INT, "TRY_CAST({0} AS BIGINT)", ranges.widened, Partial.VALUE),
+    _cast("bigint", "num", _INT, "TRY_CAST({0} AS BIGINT)", ranges.nearest, Partial.VALUE),
     *(row for target in NARROW for row in _narrow(target)),
     _cast("boolean", "num", _BOOLEAN, "({0} <> 0)"),
     _cast("varchar", "int", _TEXT, "CAST({0} AS VARCHAR)"),

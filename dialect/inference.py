@@ -27,7 +27,7 @@ from dialect.relations import with_null_row
 
 MAX_DEFINITION = 200  # nodes; a longer one makes its field opaque to inference
 
-_FIRST_THAT_IS = {"coalesce", "least", "greatest"}  # NULL only where all arguments are
+FIRST_THAT_IS = {"coalesce", "least", "greatest"}  # NULL only where all arguments are
 _NEVER_NULL = {"is null", "is true", "is false", "is distinct from", "is not distinct from", "concat"}
 
 
@@ -80,7 +80,7 @@ def nullable(expr: Expr, far: bool = True) -> bool:
     row = function(expr.function)
     if row.name in _NEVER_NULL:
         return False
-    if row.name in _FIRST_THAT_IS:
+    if row.name in FIRST_THAT_IS:
         return all(nullable(argument, far) for argument in expr.arguments)
     partial = row.partial is Partial.VALUE or (far and row.partial is Partial.FAR)
     return partial or any(nullable(argument, far) for argument in expr.arguments)
@@ -96,7 +96,7 @@ def vanishes(expr: Expr) -> bool:
         return all(vanishes(value) for value in case_values(expr))
     if function(expr.function).strict:
         return any(vanishes(argument) for argument in expr.arguments)
-    return expr.name in _FIRST_THAT_IS | {"and", "or"} and all(vanishes(argument) for argument in expr.arguments)
+    return expr.name in FIRST_THAT_IS | {"and", "or"} and all(vanishes(argument) for argument in expr.arguments)
 
 
 def fixed_by_person(field: Field) -> bool:

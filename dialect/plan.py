@@ -32,6 +32,7 @@ from dialect.relations import (
 from dialect.rules import compute
 from dialect.vectors import Vectors
 from dialect.weights import check_weight
+from dialect.whole_numbers import is_whole
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
@@ -154,11 +155,15 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
 def _check_private_keys(keys: Sequence[Field]) -> None:
     """Refuse private keys that are different for almost every row: none would reach a threshold."""
     for key in keys:
-        text = plain_text(expand(Ref(key)))
+        expr = expand(Ref(key))
+        text = plain_text(expr)
         why = f"{text} has a value of its own in almost every row."
         if key.type in _FINE_TIMES:
             ends = f"WHERE {text} >= TIMESTAMP '...' AND {text} < TIMESTAMP '...'"
             raise Refusal(Code.KEY, why, f"date_trunc('hour', {text}) with {ends}")
+        if key.type is SqlType.DOUBLE and is_whole(expr):
+            why = f"{text} may be any number: neither bounds nor the question say where it ends."
+            raise Refusal(Code.KEY, why, f"WHERE {text} BETWEEN 0 AND 100, with your own ends")
         if key.type is SqlType.DOUBLE:
             raise Refusal(Code.KEY, why, f"floor({text} / 10) with WHERE {text} BETWEEN 0 AND 100")
         if key.type in _LISTS:

@@ -26,6 +26,7 @@ class PublicList:
     stands_for: tuple[tuple[Expr, Expr], ...]  # what is replaced -> reference into the relation
     source: KeySource
     size: int | None = None  # how many values, where that is known before anything runs
+    optional: bool = False  # keys may as well be private, where there would be too many
 
 
 def of_public(expr: Ref) -> PublicList | None:
@@ -63,6 +64,13 @@ def of_ends(expr: Expr, lower: Literal, upper: Literal, what: str, reading: Read
         return _series(expr, lower, upper, "1", size, what, reading, closed)
     first, last = (datetime.fromisoformat(str(end.value)[:10]) for end in (lower, upper))
     return of_times(expr, first, last, ONE_DAY, what, reading, closed)
+
+
+def of_whole_numbers(expr: Expr, lower: int, upper: int, what: str, reading: Reading) -> PublicList:
+    """Use all whole numbers between two ends that rows may break, in the expression's own type."""
+    ends = Literal(lower, SqlType.BIGINT), Literal(upper, SqlType.BIGINT)
+    listed = _series(expr, *ends, "1", max(0, upper - lower + 1), what, reading, closed=False)
+    return replace(listed, optional=True)
 
 
 def of_times(
@@ -119,7 +127,8 @@ def padded(found: PublicList, with_null: bool) -> PublicList:
     relation = with_null_row(found.source.relation)
     ((expr, _),) = found.stands_for
     size = None if found.size is None else found.size + 1
-    return PublicList(((expr, Ref(relation.fields[0])),), replace(found.source, relation=relation), size)
+    source = replace(found.source, relation=relation)
+    return replace(found, stands_for=((expr, Ref(relation.fields[0])),), source=source, size=size)
 
 
 def of_time_steps(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicList | None:

@@ -41,6 +41,13 @@ def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> R
     return lambda a: Bounds(end(a.lower, -math.inf), end(a.upper, math.inf))
 
 
+def _whole(cut: Callable[[float], int], end: float) -> float:
+    return float(cut(end)) if math.isfinite(end) else end
+
+
+_CUT = monotone(math.trunc)
+
+
 def constant(lower: float, upper: float) -> Rule:
     """Give the same range whatever the arguments."""
     return lambda *_: Bounds(lower, upper)
@@ -69,22 +76,18 @@ def divide(a: Bounds, b: Bounds) -> Bounds:
 
 
 def divide_integers(a: Bounds, b: Bounds) -> Bounds:
-    """Range of an integer division of integers: whatever divides, if not 0, is at least 1, and makes nothing larger."""
+    """Range of a division of integers, cut towards zero: what divides is at least 1, and enlarges nothing."""
     if not b.lower <= 0 <= b.upper:
-        return floor_divide(a, b)
+        return _CUT(divide(a, b))
     largest = max(abs(a.lower), abs(a.upper))
     return Bounds(-largest, largest)
 
 
-def floor_divide(a: Bounds, b: Bounds) -> Bounds:
-    """Range of an integer division, which moves a quotient by less than one."""
-    return widened(divide(a, b))
-
-
 def remainder(a: Bounds, b: Bounds) -> Bounds:
-    """Range of a remainder, which has the dividend's sign."""
+    """Range of a remainder, which has the dividend's sign, is no larger, and smaller than the divisor."""
     largest = max(abs(b.lower), abs(b.upper))
-    return Bounds(-largest if a.lower < 0 else 0.0, largest if a.upper > 0 else 0.0)
+    below = math.nextafter(largest, 0.0) if math.isfinite(largest) else largest
+    return Bounds(max(a.lower, -below) if a.lower < 0 else 0.0, min(a.upper, below) if a.upper > 0 else 0.0)
 
 
 def negate(a: Bounds) -> Bounds:
@@ -113,7 +116,7 @@ def power(a: Bounds, b: Bounds) -> Bounds:
 
 def square(a: Bounds) -> Bounds:
     """Range of an expression times itself."""
-    return power(a, Bounds(2, 2))
+    return _span((a.lower * a.lower, a.upper * a.upper, *((0.0,) if a.lower < 0 < a.upper else ())))
 
 
 def same(a: Bounds, *_: Bounds) -> Bounds:
@@ -121,9 +124,19 @@ def same(a: Bounds, *_: Bounds) -> Bounds:
     return a
 
 
-def widened(a: Bounds, *_: Bounds) -> Bounds:
-    """Range of the first argument, one further at each end."""
-    return Bounds(a.lower - 1, a.upper + 1)
+def nearest(a: Bounds) -> Bounds:
+    """Range of the nearest whole number, whichever way halves go."""
+    return Bounds(_whole(math.ceil, a.lower - 0.5), _whole(math.floor, a.upper + 0.5))
+
+
+def near(rule: Rule) -> Rule:
+    """Widen a rule by a part in 2^50: the engine's own exp, ln and pow may round otherwise than Python's."""
+
+    def widened(*arguments: Bounds) -> Bounds:
+        found = rule(*arguments)
+        return Bounds(found.lower - abs(found.lower) * 2.0**-50, found.upper + abs(found.upper) * 2.0**-50)
+
+    return widened
 
 
 def rounded(a: Bounds, digits: Bounds) -> Bounds:

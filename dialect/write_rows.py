@@ -88,7 +88,7 @@ def _values(values: Values, needed: Needed, target: Target) -> str:
 def _series(series: Series, needed: Needed, target: Target) -> str:
     del needed, target
     lower, upper, kind = quote(series.lower), quote(series.upper), series.field.type
-    step = "" if kind is SqlType.BIGINT else f", INTERVAL '{series.step}'"
+    step = "" if series.lower.type is SqlType.BIGINT else f", INTERVAL '{series.step}'"
     return f"SELECT CAST(x AS {kind}) AS {series.field.id} FROM generate_series({lower}, {upper}{step}) AS s(x)"
 
 

@@ -82,7 +82,7 @@ PRIVATE = (
     "age FROM subscribers",
     "home_zone, gender FROM subscribers",
     "upper(home_zone) FROM subscribers",
-    "age // 10 FROM subscribers",
+    "CAST(lon AS BIGINT) FROM events",
     "CASE WHEN age > 5 THEN home_zone ELSE 'x' END FROM subscribers",
     "cell_id + age FROM events JOIN subscribers USING (subscriber_id)",
     "CAST(lon AS VARCHAR) FROM events",

@@ -462,3 +462,21 @@ SELECT COUNT(*) AS n FROM trip WHERE list_contains(via_zones, 'Z1') OR len(via_z
 
 # title: speed between stated ends
 SELECT mode, AVG(LEAST(GREATEST(dist_km / (date_diff('second', dep_ts, arr_ts) / 3600), 0), 200)) AS kmh FROM trip WHERE date_diff('second', dep_ts, arr_ts) > 0 GROUP BY mode;
+
+# title: whole numbers of a double within declared bounds
+SELECT floor(dwell_min / 10) AS tens, COUNT(*) AS n FROM visit GROUP BY tens;
+
+# title: whole numbers of a double, narrowed by the question
+SELECT ceil(dwell_min / 15) AS quarters, COUNT(DISTINCT subscriber_id) AS persons FROM visit WHERE dwell_min > 0 AND dwell_min <= 120 GROUP BY quarters;
+
+# title: a double cast to integers
+SELECT CAST(dwell_min AS BIGINT) AS minutes, COUNT(*) AS n FROM visit GROUP BY minutes;
+
+# title: a rounded double
+SELECT round(dwell_min / 60 - 0.5) AS hours, AVG(dwell_min) AS mean FROM visit GROUP BY hours;
+
+# title: integers divided
+SELECT tac // 10000000 AS maker, tac % 7 AS rest, COUNT(*) AS n FROM event GROUP BY ALL;
+
+# title: integers that may be too many for a list
+SELECT tac // 1000 AS model, COUNT(*) AS n FROM event GROUP BY model;
