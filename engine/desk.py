@@ -12,8 +12,8 @@ from typing import Any, Self
 import pyarrow as pa
 
 from budgets import AccountName, AccountView, Ledger, LedgerError, parse_amount
-from dialect import DialectError, Refusal, read
-from engine import wire, wire_ledger
+from dialect import Code, DialectError, Refusal, read
+from engine import wire, wire_ledger, wire_tables
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalogs import BUNDLED, find_catalog
 from engine.errors import DataError, ExecutionFailed
@@ -116,9 +116,14 @@ class Desk:
         """List ledger rows, oldest first."""
         return [wire_ledger.entry(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
 
-    def tables(self) -> list[dict[str, Any]]:
-        """Say what may be asked about."""
-        return [wire.table(table) for table in self.engine.catalog.tables]
+    def tables(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Say what may be asked about: every table, or the one of that name."""
+        known = self.engine.catalog.tables
+        found = [table for table in known if name is None or table.name == name.strip().lower()]
+        if not found:
+            names = ", ".join(table.name for table in known)
+            raise Refused(problem(Refusal(Code.TABLE, f"There is no table {name}.", f"one of {names}"), None))
+        return [wire_tables.table(table) for table in found]
 
     def rehearse(self, sql: str, *, client: str, rho: str | None = None, confidence: float | None = None) -> pa.Table:
         """Answer a question for free on rows that are made up from the catalog alone."""

@@ -97,8 +97,8 @@ class Engine:
         if level is None:
             datasets = [self.catalog.dataset(plan.dataset) for plan in question.plans] or list(self.catalog.datasets)
             level = datasets[0].defaults.confidence
-        if not 0.5 <= level <= 0.999999:
-            raise Refusal(Code.PARAM, "A confidence lies between 0.5 and 0.999999.", "confidence 0.95")
+        if type(level) not in (int, float) or not 0.5 <= level <= 0.999999:
+            raise Refusal(Code.PARAM, "A confidence is a share from 0.5 to 0.999999.", _confidence_meant(level))
         return level
 
     def replay(self, prepared: tuple[Prepared, ...], asked: Asked) -> Mapping[str, bytes] | None:
@@ -181,6 +181,13 @@ def caps(dataset: Dataset) -> Caps:
     """Give the caps of a dataset as its catalog states them, rounded down."""
     budget = dataset.budget
     return Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta))
+
+
+def _confidence_meant(level: object) -> str:
+    """Say how a percentage is written as a share."""
+    if isinstance(level, int | float) and 50 <= level < 100:
+        return f"confidence {level / 100:g}, which is {level:g}%"
+    return "confidence 0.95"
 
 
 def _request_id() -> str:

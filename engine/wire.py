@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import Loss, epsilon_at
-from dialect.catalog import Bounds, ColumnOf, Table, ValueList, ValueRange
 from engine.explain import Explained
 from engine.pipeline import Answered
 
@@ -109,28 +108,3 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "sql": given.sql,
         "notes": bounding_notes(given),
     }
-
-
-def table(declared: Table) -> dict[str, Any]:
-    """Show what may be asked of a table: declared facts only."""
-    columns = [c for c in declared.columns if c.visible]
-    return {
-        "name": declared.name,
-        "kind": "private" if declared.private else "public",
-        "dataset": declared.dataset,
-        "person": declared.person.column if declared.person is not None else None,
-        "size_class": declared.size_class,
-        "columns": [{"name": c.name, "type": c.stored_type, **_domain(c.domain), **_bounds(c.bounds)} for c in columns],
-    }
-
-
-def _domain(domain: object) -> dict[str, Any]:
-    if isinstance(domain, ValueList):
-        return {"values": list(domain.values)}
-    if isinstance(domain, ValueRange):
-        return {"range": [domain.lower, domain.upper]}
-    return {"values_of": f"{domain.table}.{domain.column}"} if isinstance(domain, ColumnOf) else {}
-
-
-def _bounds(bounds: Bounds | None) -> dict[str, Any]:
-    return {} if bounds is None else {"bounds": [bounds.lower, bounds.upper]}

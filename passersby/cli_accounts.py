@@ -9,6 +9,7 @@ import typer
 from passersby.cli_options import Catalog, Client, Form, Ledger, opened
 from passersby.output import Format, write_json, write_rows
 
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="The table to see in full.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the last so many rows.")]
 
 
@@ -40,7 +41,7 @@ def history(
 
     with opened(catalog, client, ledger, form) as connection:
         releases = connection.history()
-        write_rows(releases, show_history, releases, form)
+        write_rows(releases, show_history, releases, form, releases.NAMES)
 
 
 def ledger(
@@ -55,20 +56,21 @@ def ledger(
 
     with opened(catalog, client, ledger, form) as connection:
         rows = connection.ledger(client=client, limit=limit)
-        write_rows(rows, show_ledger, rows, form)
+        write_rows(rows, show_ledger, rows, form, rows.NAMES)
 
 
 def tables(
+    name: Name = None,
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
     form: Form = Format.TABLE,
 ) -> None:
-    """List the tables and columns that may be asked about, as the catalog declares them."""
+    """List the tables and columns that may be asked about; with a NAME, see everything declared of that table."""
     from passersby.display_lists import show_tables
 
     with opened(catalog, client, ledger, form) as connection:
-        known = connection.tables()
+        known = connection.tables(name)
         if form is Format.JSON:
             write_json(known)
         else:

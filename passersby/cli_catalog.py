@@ -12,6 +12,7 @@ from passersby.cli_options import Catalog, Form, refusals
 from passersby.opening import engine_face
 from passersby.output import Format, console, write_rows
 
+FINDING = ("file", "key", "why", "cure")
 Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", file_okay=False, exists=True, help="Where the files lie.")]
 To = Annotated[
@@ -27,7 +28,7 @@ def check(named: Named = None, catalog: Catalog = "operator", form: Form = Forma
     with refusals(form), engine_face() as engine:
         findings = engine.check_catalog_text(where)
         if findings or form is not Format.TABLE:
-            write_rows(findings, show_findings, findings, form)
+            write_rows(findings, show_findings, findings, form, FINDING)
         else:
             console().print(Text(f"{where}: the catalog is accepted, and the files are as it says.", "green"))
     raise typer.Exit(1 if findings else 0)

@@ -74,7 +74,7 @@ Rho = Annotated[
     typer.Option(
         "--rho",
         metavar="AMOUNT",
-        help="Privacy loss to spend, e.g. 0.01: more is more exact.",
+        help="Privacy loss to spend, from 0.0001 to what is left, e.g. 0.01: more is more exact.",
         show_default="the catalog's",
         rich_help_panel=QUESTION,
     ),
@@ -84,9 +84,7 @@ Confidence = Annotated[
     typer.Option(
         "--confidence",
         metavar="SHARE",
-        min=0.5,
-        max=0.999999,
-        help="How often an interval holds the true value, e.g. 0.99.",
+        help="How often an interval holds the true value: from 0.5 to 0.999999, e.g. 0.99.",
         show_default="the catalog's",
         rich_help_panel=QUESTION,
     ),

@@ -14,6 +14,8 @@ RequestId = Annotated[
     typer.Option("--request-id", metavar="ID", help="Of this request: the same one is never charged twice."),
 ]
 
+Generated = Annotated[bool, typer.Option("--sql", help="Show the SQL over the data too.")]
+
 
 def query(
     sql: Sql = None,
@@ -38,6 +40,7 @@ def query(
 def explain(
     sql: Sql = None,
     file: SqlFile = None,
+    generated: Generated = False,
     rho: Rho = None,
     confidence: Confidence = None,
     catalog: Catalog = "operator",
@@ -45,7 +48,7 @@ def explain(
     ledger: Ledger = None,
     form: Form = Format.TABLE,
 ) -> None:
-    """See a question's price, expected error, bounds and generated SQL: no data is read, nothing is charged."""
+    """See a question's price, expected error, keys and bounds: no data is read, nothing is charged."""
     from passersby.display import show_explanation
 
     if form not in (Format.TABLE, Format.JSON):
@@ -56,7 +59,7 @@ def explain(
         if form is Format.JSON:
             write_json(explanation.to_wire())
         else:
-            console().print(show_explanation(explanation))
+            console().print(show_explanation(explanation, sql=generated))
 
 
 def rehearse(

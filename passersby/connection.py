@@ -73,10 +73,10 @@ class Connection:
         with as_errors():
             return LedgerRows(self._open().ledger(client, limit))
 
-    def tables(self) -> Tables:
-        """List the tables and columns that may be asked about."""
+    def tables(self, name: str | None = None) -> Tables:
+        """List the tables and columns that may be asked about: all, or everything about the one of that name."""
         with as_errors():
-            return Tables(self._open().tables())
+            return Tables(self._open().tables(name))
 
     def close(self) -> None:
         """Close the engine and its ledger; closing twice is no error."""

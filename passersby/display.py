@@ -61,12 +61,13 @@ def show_result(result: Result, most: int = MOST_ROWS, *, notes: bool = True) ->
     return Group(*parts, *_card(result), *(_notes(result.notes) if notes else ()))
 
 
-def show_explanation(explanation: Explanation) -> RenderableType:
-    """Show what a question would cost and give."""
+def show_explanation(explanation: Explanation, *, sql: bool = False) -> RenderableType:
+    """Show what a question would cost and give: what a reader should know first, and the SQL only on demand."""
     free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
     parts: list[RenderableType] = [
         Text.assemble(("Price  ", "bold"), (free, "cyan")),
         Text.assemble(("Left   ", "bold"), left_text(explanation.remaining)),
+        *_notes(explanation.notes),
         Text(),
         _columns(explanation),
     ]
@@ -76,9 +77,9 @@ def show_explanation(explanation: Explanation) -> RenderableType:
         parts += [Text(), table_of(map(readable_bound, explanation.bounds), BOUND, "Bounds on one person")]
     if explanation.thresholds:
         parts += [Text(), table_of(explanation.thresholds, THRESHOLD, "Thresholds of private keys")]
-    if explanation.sql:
+    if explanation.sql and sql:
         parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
-    return Group(*parts, Text(), *_notes(explanation.notes))
+    return Group(*parts)
 
 
 def show_error(error: PassersbyError) -> RenderableType:

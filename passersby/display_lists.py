@@ -10,18 +10,21 @@ from rich.text import Text
 
 from passersby.bars import budget_bar
 from passersby.display import empty_table, table_of
+from passersby.display_table import show_table
 from passersby.listing import Budget
-from passersby.wording import amount, questions_text, rounded_up, tiny, value_text
+from passersby.wording import amount, declared_text, questions_text, rounded_up, tiny
 
 Rows = Sequence[dict[str, Any]]
+SPENT = "Privacy loss: what is spent, for good, and what is left"
+PAID = "Releases paid for, oldest first: asking them again is free"
+ROWS = "Rows of the ledger, oldest first: none is ever changed"
 SHORT = 12  # characters of a release's name that tell it apart on a screen
-MOST_VALUES = 6
 
 
 def show_budget(budget: Budget) -> RenderableType:
     """Show each account with a bar of what is spent."""
     blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
-    return Group(*(part for block in blocks for part in (block, Text())))
+    return Group(Text(SPENT, "bold"), Text(), *(part for block in blocks for part in (block, Text())))
 
 
 def show_history(releases: Rows) -> RenderableType:
@@ -38,7 +41,7 @@ def show_history(releases: Rows) -> RenderableType:
         }
         for row in releases
     ]
-    return table_of(rows, ("release", "answered", "rho", "delta", "question"))
+    return table_of(rows, ("release", "answered", "rho", "delta", "question"), PAID)
 
 
 def show_ledger(entries: Rows) -> RenderableType:
@@ -58,11 +61,13 @@ def show_ledger(entries: Rows) -> RenderableType:
         }
         for row in entries
     ]
-    return table_of(rows, ("#", "at", "kind", "account", "asked by", "rho", "delta", "release"))
+    return table_of(rows, ("#", "at", "kind", "account", "asked by", "rho", "delta", "release"), ROWS)
 
 
 def show_tables(tables: Rows) -> RenderableType:
-    """Show the tables that may be asked about, each column with what is declared of it."""
+    """Show the tables that may be asked about, each column with what is declared of it; a single one in full."""
+    if len(tables) == 1:
+        return show_table(tables[0])
     return Group(*(part for table in tables for part in _table(table)))
 
 
@@ -101,21 +106,6 @@ def _table(table: dict[str, Any]) -> list[RenderableType]:
     person = table.get("person")
     about = f"  one person is one {person}" if person else ""
     return [Text.assemble((table["name"], "bold"), "  ", (table["kind"], look), about), shown, Text()]
-
-
-def declared_text(column: dict[str, Any], most: int | None = MOST_VALUES) -> str:
-    """Say which values a column may have, as far as the catalog declares it."""
-    if "values" in column:
-        values = [value_text(value) for value in column["values"]]
-        more = f", {len(values) - most} more" if most is not None and len(values) > most else ""
-        return f"one of {', '.join(values[:most])}{more}"
-    if "values_of" in column:
-        return f"one of {column['values_of']}"
-    for key, word in (("range", "from"), ("bounds", "clamped to")):
-        if key in column:
-            low, high = column[key]
-            return f"{word} {value_text(low)} to {value_text(high)}"
-    return ""
 
 
 def _rho(rho: float) -> str:

@@ -37,6 +37,8 @@ class Budget(dict[str, Any]):
 class History(list[Row]):
     """The releases that a client has paid for."""
 
+    NAMES = ("release_id", "dataset", "question", "rho", "delta", "settled_at")
+
     def __repr__(self) -> str:
         from passersby.display import as_text
         from passersby.display_lists import show_history
@@ -46,6 +48,11 @@ class History(list[Row]):
 
 class LedgerRows(list[Row]):
     """Rows of the ledger, oldest first."""
+
+    NAMES = (
+        *("sequence", "at", "kind", "dataset", "window", "client", "asked_by", "request_id"),
+        *("release_key", "rho", "delta", "question"),
+    )
 
     def __repr__(self) -> str:
         from passersby.display import as_text
@@ -59,7 +66,7 @@ class Tables(list[Row]):
 
     def columns(self) -> list[Row]:
         """Give one row per column, for formats that know no lists."""
-        from passersby.display_lists import declared_text
+        from passersby.wording import declared_text
 
         return [
             {

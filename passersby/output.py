@@ -59,19 +59,22 @@ def write_result(result: Result, form: Format) -> None:
         console().print(show_result(result, MOST_ROWS))
 
 
-def write_rows(rows: Rows, show: Callable[[Listed], RenderableType], shown: Listed, form: Format) -> None:
-    """Write dicts with the same keys: `shown` for people, `rows` for programs."""
+def write_rows(
+    rows: Rows, show: Callable[[Listed], RenderableType], shown: Listed, form: Format, names: Sequence[str] = ()
+) -> None:
+    """Write dicts with the same keys: `shown` for people, `rows` for programs, with `names` where there are none."""
     if form is Format.TABLE:
         console().print(show(shown))
     elif form is Format.JSON:
         write_json(rows)
     elif form is Format.CSV:
-        names = list(rows[0]) if rows else []
+        names = list(rows[0]) if rows else names
         _write_csv(names, ([row[name] for name in names] for row in rows))
     else:
         import pyarrow
 
-        _write_arrow(pyarrow.Table.from_pylist([dict(row) for row in rows]))
+        made = pyarrow.Table.from_pylist([dict(row) for row in rows])
+        _write_arrow(made if rows else pyarrow.table({name: pyarrow.array([], pyarrow.string()) for name in names}))
 
 
 def write_json(shape: object) -> None:

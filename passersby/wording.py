@@ -10,6 +10,7 @@ Interval = tuple[float, float]
 NULL = "NULL"
 EXACT = 1e15  # below it a whole float is written without an exponent
 LOPSIDED = 0.2  # of the wider side: above it an interval is written with both ends
+MOST_VALUES = 6  # of a list that are written out
 DIGITS = 2  # significant digits of an interval's half-width
 
 
@@ -115,6 +116,21 @@ def readable_bound(bound: Mapping[str, Any]) -> dict[str, Any]:
     """Write the predicted bias of a bound as a share; where none can be told, nothing."""
     bias = bound.get("predicted_bias")
     return {**bound, "predicted_bias": "" if bias is None else percent(round(bias, 4))}
+
+
+def declared_text(column: dict[str, Any], most: int | None = MOST_VALUES) -> str:
+    """Say which values a column may have, as far as the catalog declares it."""
+    if "values" in column:
+        values = [value_text(value) for value in column["values"]]
+        more = f", {len(values) - most} more" if most is not None and len(values) > most else ""
+        return f"one of {', '.join(values[:most])}{more}"
+    if "values_of" in column:
+        return f"one of {column['values_of']}"
+    for key, word in (("range", "from"), ("bounds", "clamped to")):
+        if key in column:
+            low, high = column[key]
+            return f"{word} {value_text(low)} to {value_text(high)}"
+    return ""
 
 
 def questions_text(rho: float, price: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from engine import wire
+from engine import wire, wire_tables
 from engine.answers import Answer
 from engine.desk import Desk
 from engine.explain import explain
@@ -150,12 +150,15 @@ def test_a_price_is_never_told_smaller_than_it_is(engine: Engine) -> None:
 
 
 def test_tables_are_told_without_what_analysts_do_not_see(engine: Engine) -> None:
-    tables = {table["name"]: table for table in map(wire.table, engine.catalog.tables)}
+    tables = {table["name"]: table for table in map(wire_tables.table, engine.catalog.tables)}
     assert set(tables) == {"person", "visit", "purchase", "zone"}
     assert "consent" not in json.dumps(list(tables.values()))
     columns = {column["name"]: column for column in tables["visit"]["columns"]}
-    assert columns["zone"] == {"name": "zone", "type": "VARCHAR", "values_of": "zone.zone"}
-    assert columns["minutes"] == {"name": "minutes", "type": "DOUBLE", "bounds": [0, 60]}
+    assert columns["zone"] == {"name": "zone", "type": "VARCHAR", "nullable": False, "values_of": "zone.zone"}
+    minutes = {"bounds": [0, 60], "sum_norm": 600, "centred_norm": 300, "centre": 30}
+    assert columns["minutes"] == {"name": "minutes", "type": "DOUBLE", "nullable": True} | minutes
+    assert tables["visit"]["norms"] == {"rows": 20, "persons": 3, "covers": 0.98, "by_keys": []}
+    assert (tables["zone"]["norms"], tables["zone"]["primary_key"]) == (None, ["zone"])
     assert columns["day"]["range"] == ["2026-10-01", "2026-10-04"]
     assert [tables[name]["person"] for name in tables] == ["person_id", "person_id", "person_id", None]
     assert {tables[name]["kind"] for name in ("person", "visit", "purchase")} == {"private"}

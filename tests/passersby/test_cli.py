@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow
 import pytest
 
+from passersby.listing import History, LedgerRows
 from tests.passersby.conftest import Run
 from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, REFUSAL, SHORT, misfits
 
@@ -114,7 +115,6 @@ def test_a_refusal_is_json_for_those_who_asked_for_json(run: Run) -> None:
     "arguments",
     [
         ("query", COUNT, "--format", "xml"),
-        ("query", COUNT, "--confidence", "2"),
         ("query", COUNT, "--confidence", "often"),
         ("explain", COUNT, "--format", "csv"),
         ("query", "--file", "nowhere.sql"),
@@ -135,6 +135,8 @@ def test_what_is_no_command_ends_with_2(run: Run, arguments: tuple[str, ...]) ->
         ("query", "SELECT person_id FROM visit"),
         ("query", COUNT, "--rho", "1"),
         ("query", COUNT, "--rho", "much"),
+        ("query", COUNT, "--rho", "0.00001"),
+        ("query", COUNT, "--confidence", "2"),
         ("explain", "DELETE FROM visit"),
         ("rehearse", "SELECT nope FROM visit"),
         ("budget", "--catalog", "nowhere.toml"),
@@ -144,6 +146,13 @@ def test_what_is_refused_ends_with_1(run: Run, arguments: tuple[str, ...]) -> No
     refused = run(*arguments)
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "E_" in refused.stderr
+    assert "Try: " in refused.stderr
+
+
+def test_a_percentage_is_told_as_a_share(run: Run) -> None:
+    refused = run("query", COUNT, "--confidence", "95")
+    assert "from 0.5 to 0.999999" in refused.stderr
+    assert "confidence 0.95, which is 95%" in refused.stderr
 
 
 def test_a_rehearsal_says_so_in_every_format(run: Run) -> None:
@@ -158,6 +167,8 @@ def test_accounts_and_lists_in_json(run: Run) -> None:
     assert not misfits(json.loads(run("history", "-f", "json").stdout), HISTORY)
     rows = json.loads(run("ledger", "-f", "json").stdout)
     assert not misfits(rows, LEDGER)
+    assert tuple(rows[0]) == LedgerRows.NAMES
+    assert tuple(json.loads(run("history", "-f", "json").stdout)[0]) == History.NAMES
     assert json.loads(run("ledger", "-f", "json", "--limit", "2").stdout) == rows[-2:]
     assert {table["name"] for table in json.loads(run("tables", "-f", "json").stdout)} == {
         "person",
@@ -165,6 +176,14 @@ def test_accounts_and_lists_in_json(run: Run) -> None:
         "purchase",
         "zone",
     }
+
+
+def test_one_table_is_shown_in_full_and_an_unknown_one_is_refused(run: Run) -> None:
+    assert "How much one person counts" in run("tables", "visit").stdout
+    assert [table["name"] for table in json.loads(run("tables", "VISIT", "-f", "json").stdout)] == ["visit"]
+    refused = run("tables", "visits")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "E_TABLE" in refused.stderr and "visit, " in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["budget", "history", "ledger", "tables"])
@@ -183,7 +202,8 @@ def test_lists_in_every_format(run: Run, command: str, form: str) -> None:
 
 def test_empty_lists_in_every_format(run: Run) -> None:
     assert json.loads(run("history", "-f", "json").stdout) == []
-    assert run("history", "-f", "csv").exit_code == 0
+    assert run("history", "-f", "csv").stdout.split(",")[:2] == ["release_id", "dataset"]
+    assert run("ledger", "-f", "csv").stdout.split(",")[:2] == ["sequence", "at"]
     assert pyarrow.ipc.open_stream(run("history", "-f", "arrow").stdout_bytes).read_all().num_rows == 0
     assert run("history").stdout == "Nothing was asked yet.\n"
 

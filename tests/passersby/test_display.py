@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from rich.console import Console
 
 from passersby.bars import CELLS, budget_bar, interval_bar
 from passersby.connection import Connection
 from passersby.display import as_text, show_error, show_explanation, show_result
-from passersby.display_lists import declared_text, show_history, show_ledger
+from passersby.display_lists import show_history, show_ledger, show_tables
 from passersby.errors import error_of
 from passersby.listing import Budget
+from passersby.wording import declared_text
 from tests.passersby.cards import result
 
 ESCAPE = "\x1b[31m[red]x[/red]\a"
@@ -50,13 +53,15 @@ def test_an_explanation_shows_everything_that_is_known(ana: Connection) -> None:
         "Keys",
         "Bounds on one person",
         "Thresholds",
-        "SQL over the data",
         "note:",
     ):
         assert part in text
     assert "depends on the answer" in text
     assert max(map(len, text.splitlines())) <= 100
     assert repr(told) == text
+    assert text.index("note:") < text.index("Columns")
+    assert "SQL over the data" not in text
+    assert "SQL over the data" in as_text(partial(show_explanation, sql=True), told)
 
 
 def test_a_bar_is_full_to_the_low_end_and_shaded_to_the_high_one() -> None:
@@ -102,3 +107,35 @@ def test_empty_lists_say_so() -> None:
 )
 def test_what_is_declared_of_a_column(column: dict[str, object], text: str) -> None:
     assert declared_text(column) == text
+
+
+def test_a_table_is_told_in_full() -> None:
+    norms = {
+        "rows": 50.0,
+        "persons": 6.5,
+        "covers": 0.98,
+        "by_keys": [{"keys": ["zone", "hour(ts)"], "rows": 22.0, "persons": None, "sums": {"minutes": 1200.0}}],
+    }
+    minutes = {"name": "minutes", "type": "DOUBLE", "nullable": False, "bounds": [0, 60], "sum_norm": 3000.0}
+    table = {
+        "name": "visit",
+        "kind": "private",
+        "person": "person_id",
+        "size_class": "1e5",
+        "primary_key": ["visit_id"],
+        "time_column": "ts",
+        "norms": norms,
+        "max_rows_per_person": 1000,
+        "max_groups_per_person": 40,
+        "columns": [minutes, {"name": "ts", "type": "TIMESTAMP", "nullable": True, "time_zone": "Europe/Berlin"}],
+    }
+    lines = [" ".join(line.split()) for line in as_text(show_tables, [table]).splitlines()]
+    for line in (
+        "Every row is about one person_id.",
+        "minutes DOUBLE clamped to 0 to 60; never NULL",
+        "ts TIMESTAMP hours and dates of Europe/Berlin",
+        "zone, hour(ts) 22 6.5 minutes 1200",
+        "anything else 50 6.5 minutes 3000",
+        "Where keys are private, at most 40 groups of a person are kept.",
+    ):
+        assert line in lines

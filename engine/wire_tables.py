@@ -1,0 +1,53 @@
+"""Declared tables -> the shape in which analysts see them: nothing in it was read from data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from dialect.catalog import Column, ColumnOf, Domain, Norms, Table, ValueList, ValueRange
+
+ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")
+
+
+def table(declared: Table) -> dict[str, Any]:
+    """Show what may be asked of a table, and how much one person counts in it."""
+    return {
+        "name": declared.name,
+        "kind": "private" if declared.private else "public",
+        "dataset": declared.dataset,
+        "person": declared.person.column if declared.person is not None else None,
+        "size_class": declared.size_class,
+        "primary_key": list(declared.primary_key),
+        "time_column": declared.time_column,
+        "norms": None if declared.norms is None else _norms(declared.norms),
+        "max_rows_per_person": declared.max_rows_per_person,
+        "max_groups_per_person": declared.max_groups_per_person,
+        "columns": [_column(column) for column in declared.columns if column.visible],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    bounds = {} if column.bounds is None else {"bounds": [column.bounds.lower, column.bounds.upper]}
+    more = {name: told for name in ABOUT_COLUMNS if (told := getattr(column, name)) is not None}
+    return {
+        "name": column.name,
+        "type": column.stored_type,
+        "nullable": column.nullable,
+        **_domain(column.domain),
+        **bounds,
+        **more,
+    }
+
+
+def _norms(norms: Norms) -> dict[str, Any]:
+    by_keys = [{**asdict(usual), "keys": list(usual.keys)} for usual in norms.by_keys]
+    return {"rows": norms.rows, "persons": norms.persons, "covers": norms.covers, "by_keys": by_keys}
+
+
+def _domain(domain: Domain | None) -> dict[str, Any]:
+    if isinstance(domain, ValueList):
+        return {"values": list(domain.values)}
+    if isinstance(domain, ValueRange):
+        return {"range": [domain.lower, domain.upper]}
+    return {"values_of": f"{domain.table}.{domain.column}"} if isinstance(domain, ColumnOf) else {}
