@@ -27,13 +27,15 @@ from budgets.errors import (
     UnsafeStore,
 )
 from budgets.ledger import Ledger
-from budgets.loss import NOTHING, Loss, parse_amount, read_amount, total
+from budgets.loss import ATTO, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from budgets.policy import MINIMUM_RHO, Caps
 from budgets.records import Charge, ChargeRequest, Entry, EntryKind, Item, PaidRelease, StoredRelease
 
 __all__ = [
+    "ATTO",
     "MINIMUM_RHO",
     "NOTHING",
+    "PICO",
     "AccountName",
     "AccountView",
     "BudgetRefused",

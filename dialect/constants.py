@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Literal
 
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 
 
 def folded(call: Call) -> Expr:
@@ -69,9 +69,9 @@ def _moved(call: Call, start: Constant, step: Constant, sign: int) -> Constant |
 
 def later(start: datetime, amount: int, unit: str) -> datetime:
     """Move a time by whole units; the last days of a month stay inside the month, as in DuckDB."""
-    if unit in _SECONDS:
-        return start + timedelta(seconds=amount * _SECONDS[unit])
-    months = start.year * 12 + start.month - 1 + amount * _MONTHS[unit]
+    if unit in SECONDS:
+        return start + timedelta(seconds=amount * SECONDS[unit])
+    months = start.year * 12 + start.month - 1 + amount * MONTHS[unit]
     year, month = divmod(months, 12)
     return start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1]))
 

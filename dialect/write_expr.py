@@ -24,7 +24,7 @@ def quote(literal: Literal) -> str:
         return f"({value})" if value < 0 else str(value)
     if isinstance(value, int | float):
         return f"CAST('{float(value)!r}' AS DOUBLE)"
-    text = _text(value)
+    text = quote_text(value)
     if kind is SqlType.VARCHAR:
         return text
     if kind is SqlType.INTERVAL:
@@ -33,7 +33,7 @@ def quote(literal: Literal) -> str:
     return f"CAST({text} AS {kind})"
 
 
-def _text(value: str) -> str:
+def quote_text(value: str) -> str:
     """Quote text; a NUL, which would end the statement, is made by the engine itself."""
     parts = ["'" + part.replace("'", "''") + "'" for part in value.split("\x00")]
     return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dialect.catalog import Catalog, Column, Table
 from dialect.catalog_section import meant
-from engine.stored_files import StoredFiles, UnreadableError, cast, fits, quoted
+from dialect.write_expr import name as quoted
+from engine.stored_files import StoredFiles, UnreadableError, cast, fits
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dialect import PrivatePlan, Refusal
+from dialect.domains import MAX_KEYS
 from dialect.errors import Code
 from engine.noise import NoisyVector
 from engine.price import Cost
 
-MAX_KEYS = 1_000_000
 MOST_COUNTED = 100 * MAX_KEYS  # a list is counted so far: 0 to 2^63 would take years
 
 

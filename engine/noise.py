@@ -18,6 +18,7 @@ import numpy as np
 import opendp.prelude as dp
 from opendp.core import as_array
 
+from budgets import PICO
 from engine.exact import Int64Vector
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
 
 NoisyVector = NewType("NoisyVector", Int64Vector)  # one noisy int64 per group; an exact vector is none
 
-PICO = 10**12
 MAX_SENSITIVITY_GRAINS = 2**52
 MOST_VALUES_IN_A_SLICE = 50_000
 FEWEST_VALUES_IN_A_SLICE = 1_000

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 import duckdb
 import pyarrow as pa
 
-from engine.backends.duckdb import LOCKED
+from engine.backends.duckdb import LOCKED, lock
 from engine.errors import ExecutionFailed
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -39,9 +39,7 @@ def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
 
 def _open() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config=_CONFIG)
-    connection.execute("SET TimeZone='UTC'")
-    connection.execute("SET enable_external_access=false")
-    connection.execute("SET lock_configuration=true")
+    lock(connection)
     return connection
 
 

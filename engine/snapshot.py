@@ -19,9 +19,9 @@ import duckdb
 
 from dialect.catalog import Catalog, Column, Source, Table
 from dialect.stored_column import stored_column
-from dialect.write_expr import name
+from dialect.write_expr import name, quote_text
 from engine.errors import DataError
-from engine.stored_files import OFFLINE, cast, fits, literal
+from engine.stored_files import OFFLINE, cast, fits, read_files
 
 Progress = Callable[[str, float], None]
 CHECK = "run passersby catalog check, which says what is wrong"
@@ -107,12 +107,10 @@ def _looked_up(table: Table) -> list[Column]:
 
 def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
     """Write what reads a source; a DuckDB file is attached once, read-only."""
-    if source.format == "csv":
-        return f"read_csv({literal(source.path)}, header = true, all_varchar = true)"
-    if source.format == "parquet":
-        return f"read_parquet({literal(source.path)})"
+    if source.format != "duckdb":
+        return read_files(source, as_text=True)
     alias = f"source_{hashlib.sha256(source.path.encode()).hexdigest()[:16]}"
-    connection.execute(f"ATTACH IF NOT EXISTS {literal(source.path)} AS {alias} (READ_ONLY)")
+    connection.execute(f"ATTACH IF NOT EXISTS {quote_text(source.path)} AS {alias} (READ_ONLY)")
     return f"{alias}.main.{name(source.table or '')}"
 
 
@@ -138,7 +136,7 @@ def _check(catalog: Catalog, made: Snapshot) -> None:
     with duckdb.connect(config=OFFLINE) as connection:
         for alias, path in made.files.items():
             try:
-                connection.execute(f"ATTACH {literal(path)} AS {alias} (READ_ONLY)")
+                connection.execute(f"ATTACH {quote_text(path)} AS {alias} (READ_ONLY)")
             except duckdb.Error:
                 table = next(t for t in catalog.tables if made.addresses[t.name].startswith(f"{alias}."))
                 why = f"its file {path} can't be opened."

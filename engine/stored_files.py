@@ -9,6 +9,7 @@ import duckdb
 
 from dialect.catalog import Source, SqlType
 from dialect.catalog_columns import sql_type
+from dialect.write_expr import name, quote_text
 
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -44,7 +45,7 @@ class StoredFiles:
             cursor = self._connection.execute(f"SELECT * FROM {self._rows(source)} LIMIT 0")
         except duckdb.Error:
             raise UnreadableError from None
-        return {name: str(kind) for name, kind, *_ in cursor.description or ()}
+        return {column: str(kind) for column, kind, *_ in cursor.description or ()}
 
     def tables(self, path: str) -> tuple[str, ...]:
         """Give the names of the tables and views in a DuckDB file."""
@@ -53,7 +54,7 @@ class StoredFiles:
             found = self._connection.execute(f"{select} ORDER BY 1", [self._attach(path)]).fetchall()
         except duckdb.Error:
             raise UnreadableError from None
-        return tuple(name for (name,) in found)
+        return tuple(table for (table,) in found)
 
     def has_header(self, path: str) -> bool:
         """Tell whether the first line of a CSV file reads like names and not like values."""
@@ -65,7 +66,7 @@ class StoredFiles:
 
     def relation(self, source: Source, types: dict[str, str]) -> str:
         """Write SQL for the rows of a source with the declared types; a value of another type is NULL."""
-        casts = ", ".join(f"{cast(source, quoted(name), kind)} AS {quoted(name)}" for name, kind in types.items())
+        casts = ", ".join(f"{cast(source, name(column), kind)} AS {name(column)}" for column, kind in types.items())
         return f"(SELECT {casts} FROM {self._rows(source, as_text=True)})"
 
     def raw(self, source: Source) -> str:
@@ -82,18 +83,23 @@ class StoredFiles:
     def _rows(self, source: Source, *, as_text: bool = False) -> str:
         """Write the table function or the table that reads a source."""
         if source.format == "duckdb":
-            return f"{self._attach(source.path)}.main.{quoted(source.table or '')}"
-        if source.format == "csv":
-            return f"read_csv({literal(source.path)}, header = true, all_varchar = {str(as_text).lower()})"
-        return f"read_parquet({literal(source.path)})"
+            return f"{self._attach(source.path)}.main.{name(source.table or '')}"
+        return read_files(source, as_text=as_text)
 
     def _attach(self, path: str) -> str:
         """Attach a DuckDB file once, read-only, and give its name."""
         if path not in self._attached:
-            name = f"file_{len(self._attached)}"
-            self._connection.execute(f"ATTACH ? AS {name} (READ_ONLY)", [path])
-            self._attached[path] = name
+            alias = f"file_{len(self._attached)}"
+            self._connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
+            self._attached[path] = alias
         return self._attached[path]
+
+
+def read_files(source: Source, *, as_text: bool) -> str:
+    """Write the table function that reads files; `as_text` leaves the values of CSV files as they stand there."""
+    if source.format == "csv":
+        return f"read_csv({quote_text(source.path)}, header = true, all_varchar = {str(as_text).lower()})"
+    return f"read_parquet({quote_text(source.path)})"
 
 
 def fits(stored: str, declared: SqlType) -> bool:
@@ -111,13 +117,3 @@ def cast(source: Source, written: str, kind: str) -> str:
     if source.format == "csv" and sql_type(kind) is not SqlType.VARCHAR:
         written = f"nullif({written}, '')"
     return f"TRY_CAST({written} AS {kind})"
-
-
-def quoted(name: str) -> str:
-    """Write an identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Write a text literal."""
-    return "'" + text.replace("'", "''") + "'"

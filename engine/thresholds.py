@@ -8,9 +8,10 @@ import math
 import sys
 from fractions import Fraction
 
+from budgets import ATTO
+
 __all__ = ["threshold", "threshold_delta"]
 
-ATTO = 10**18
 # Outward margin: erfc with its argument is off by less than 2^-38 of itself while it is a normal float, the rest by
 # a few 2^-52.
 OUTWARD = 1 + 2.0**-30

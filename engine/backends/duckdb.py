@@ -27,6 +27,13 @@ LOCKED: Mapping[str, str] = {
 }
 
 
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Forbid whatever is outside the attached files, and any change of settings: the last step of opening."""
+    connection.execute("SET TimeZone='UTC'")
+    connection.execute("SET enable_external_access=false")
+    connection.execute("SET lock_configuration=true")
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one question may use."""
@@ -70,9 +77,7 @@ class DuckDBBackend:
         )
         for alias, path in files.items():
             connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
-        connection.execute("SET TimeZone='UTC'")
-        connection.execute("SET enable_external_access=false")
-        connection.execute("SET lock_configuration=true")
+        lock(connection)
         return cls(Target(dict(addresses)), connection, spilled)
 
     def run(self, bounded: BoundedSql) -> Exact:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import duckdb
-import platformdirs
 
+from engine.folders import cache_folder
 from engine.operator.make import (
     BURSTS_A_DAY,
     DEMO_EVENTS,
@@ -31,12 +30,6 @@ def operator_path(events: int = DEMO_EVENTS, progress: Progress = ignore_progres
     if not (folder / "operator.duckdb").exists():
         make_operator(folder, events, progress, order=order)
     return place_catalog(folder, events)
-
-
-def cache_folder() -> Path:
-    """Return the folder under which made operators lie."""
-    chosen = os.environ.get("PASSERSBY_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("passersby")
 
 
 def fingerprint() -> str:

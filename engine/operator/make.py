@@ -81,8 +81,7 @@ def _connect(scratch: Path, database: Path, threads: int | None) -> duckdb.DuckD
     connection.execute("SET enable_progress_bar = false")
     if threads is not None:
         connection.execute(f"SET threads = {threads:d}")
-    aside = str(scratch / "aside.duckdb").replace("'", "''")
-    connection.execute(f"ATTACH '{aside}' AS aside")
+    connection.execute("ATTACH ? AS aside", [str(scratch / "aside.duckdb")])
     return connection
 
 

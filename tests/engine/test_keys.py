@@ -10,7 +10,8 @@ import pytest
 
 from dialect import Catalog, PrivatePlan, Refusal, read
 from dialect.catalog_file import load_catalog
-from engine.keys import MAX_KEYS, check_key_count, reached
+from dialect.domains import MAX_KEYS
+from engine.keys import check_key_count, reached
 from engine.pipeline import Asked, Engine
 from engine.prepare import prepare
 from tests.engine.town import opened

@@ -29,8 +29,8 @@ from engine import pipeline
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalogs import find_catalog
-from engine.desk import cache_folder
 from engine.exact import Exact
+from engine.folders import cache_folder
 from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.release import Release, outer_table
