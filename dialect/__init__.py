@@ -11,11 +11,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as _replace
+
 from dialect.bound import bound
 from dialect.catalog import Catalog
 from dialect.errors import CatalogError, Code, DialectError, Refusal, Span
 from dialect.kinds import kinds
 from dialect.parse import as_written as _as_written
+from dialect.parse import first_word as _first_word
 from dialect.parse import parse
 from dialect.plan import plan
 from dialect.private_plan import Admission, BoundedSql, Bounding, PrivatePlan, Question, Target
@@ -43,12 +46,15 @@ __all__ = [
 
 def read(sql: str, catalog: Catalog) -> Question:
     """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
-    tree = parse(sql)
-    reading = _Reading(catalog, sql, _as_written(tree))
     try:
+        tree = parse(sql)
+        reading = _Reading(catalog, sql, _as_written(tree))
         return plan(kinds(tree, reading), reading)
     except RecursionError:  # the limits are far from it, but the caller's own stack may not be
-        raise Refusal(Code.COMPLEX, "The question is nested too deeply.", "split it into several") from None
+        why, hint = "The question is nested too deeply.", "split it into several"
+        raise Refusal(Code.COMPLEX, why, hint, _first_word(sql)) from None
+    except Refusal as refused:
+        raise _replace(refused, span=refused.span or _first_word(sql)) from None
 
 
 def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:

@@ -12,8 +12,9 @@ from dialect.catalog import SqlType
 from dialect.constants import folded
 from dialect.errors import Code
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
-from dialect.function_row import Function, accepts
+from dialect.function_row import Function, accepts, in_words
 from dialect.functions import forms_of, names
+from dialect.parse import called
 from dialect.reading import refusal
 
 MAX_SIZE = 4_000  # parts of one typed expression: BETWEEN and CASE x WHEN repeat what they compare
@@ -30,13 +31,14 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
     """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
     _keep_person_out(name, arguments, node)
     if not forms_of(name):
-        raise refusal(Code.FUNC, f"The function {name[:40]} is not in the dialect.", _nearest(name), node)
+        raise refusal(Code.FUNC, f"The function {called(node)[:40]} is not in the dialect.", _nearest(name), node)
     aligned = _aligned(name, _flattened(name, arguments), node)
     for form in forms_of(name):
         if accepts(form, aligned):
             return _limited(folded(_made(form, aligned, node)), node)
     given = ", ".join(argument.type for argument in aligned)
-    raise refusal(Code.FUNC, f"{name} does not take ({given}).", _kinds_hint(name), node)
+    shown = _shown(name, node)
+    raise refusal(Code.FUNC, f"{shown} does not take ({given}).", _kinds_hint(name, shown), node)
 
 
 def case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr) -> Expr:
@@ -81,9 +83,22 @@ def _nearest(name: str) -> str:
     return f"{close[0]}(...)" if close else _SEE_DOCS
 
 
-def _kinds_hint(name: str) -> str:
-    forms = sorted({f"({', '.join(form.arguments)})" for form in forms_of(name)})
-    return f"{name} takes " + " or ".join(forms).replace("!", " constant").replace("*", " ...")
+def _shown(name: str, node: exp.Expr) -> str:
+    """Name a function or operator as the analyst wrote it."""
+    if isinstance(node, exp.Cast):
+        return f"CAST AS {node.args['to'].sql('duckdb')[:40]}"
+    if isinstance(node, exp.Between):
+        return "BETWEEN"
+    if name == "negative":
+        return "-"
+    return called(node) if "start" in node.meta else name.upper()
+
+
+def _kinds_hint(name: str, shown: str) -> str:
+    if name in _COMPARED:
+        return "compare values of one type"
+    forms = sorted({f"({', '.join(map(in_words, form.arguments))})" for form in forms_of(name)})
+    return f"{shown} takes " + " or ".join(forms)
 
 
 def _keep_person_out(name: str, arguments: Sequence[Expr], node: exp.Expr) -> None:

@@ -26,6 +26,21 @@ KINDS: dict[str, tuple[SqlType, ...]] = {
     "ints": (SqlType.BIGINT_LIST,),
     "any": tuple(SqlType),
 }
+WORDS = {
+    "bool": "condition",
+    "int": "integer",
+    "days": "integer",
+    "num": "number",
+    "stamp": "timestamp",
+    "time": "date or timestamp",
+    "clock": "time of day",
+    "instant": "timestamp with time zone",
+    "span": "interval",
+    "period": "interval",
+    "texts": "list of text",
+    "ints": "list of integers",
+    "any": "anything",
+}
 CONSTANT = "!"  # behind a kind: the argument is a constant other than NULL
 REPEATED = "*"  # behind the last kind: it stands there at least once
 LARGEST_CONSTANT = {"int": 2**31 - 1, "days": 365_000}  # beyond these the engine raises
@@ -53,6 +68,14 @@ class Function:
     strict: bool = True  # NULL as soon as an argument is
     written: bool = True  # an analyst may write the name; casts, for one, are written otherwise
     row: str = ""  # unique, used in Call.function
+
+
+def in_words(kind: str) -> str:
+    """Say in words what a form takes in one place."""
+    bare = kind.rstrip(CONSTANT + REPEATED)
+    return (
+        ("constant " if CONSTANT in kind else "") + WORDS.get(bare, bare) + (", ..." if kind.endswith(REPEATED) else "")
+    )
 
 
 def accepts(form: Function, arguments: Sequence[Expr]) -> bool:

@@ -37,7 +37,9 @@ class GroupNames:
             return self.aliases[node.name.lower()]
         name, table = column_name(node)
         self.scope.find(name, table, node)
-        raise refusal(Code.KEY, f"{name} is neither a group key nor in an aggregate.", f"GROUP BY {name}", node)
+        raise refusal(
+            Code.KEY, f"{node.name} is neither a group key nor in an aggregate.", f"GROUP BY {node.name}", node
+        )
 
     def special(self, node: exp.Expr) -> Expr | None:
         """Answer for aggregates and for expressions that are group keys."""

@@ -15,6 +15,7 @@ from dialect.errors import Code
 from dialect.expressions import Case, Expr, Field, Literal, Ref
 from dialect.inference import nullable, range_of
 from dialect.names import RowNames, Scope, aggregate_name
+from dialect.parse import called
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
@@ -42,7 +43,7 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     name = aggregate_name(call)
     if name not in AGGREGATES or isinstance(call, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         hint = _INSTEAD.get(name or "", "COUNT, SUM or AVG")
-        raise refusal(Code.AGG, f"The aggregate {(name or node.key).upper()} is not in the dialect.", hint, node)
+        raise refusal(Code.AGG, f"The aggregate {called(call)} is not in the dialect.", hint, node)
     only(call, "this", "expression", "big_int", code=Code.AGG)
     name, arguments = _arguments(name, call, names)
     name, arguments, test = _conditional(name, arguments, test, node)
@@ -98,7 +99,7 @@ def _both(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
 
 
 def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
-    name = aggregate.name.partition("_star")[0].upper()
+    name = called(node.this if isinstance(node, exp.Filter) else node)
     if len(arguments) != aggregate.arguments:
         raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
     if aggregate.name in _NUMERIC and arguments[0].type not in (SqlType.BIGINT, SqlType.DOUBLE, SqlType.NULL):
@@ -119,7 +120,7 @@ def _can_be_bounded(argument: Expr) -> bool:
 
 
 def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
-    name = aggregate.name.upper()
+    name = called(node.this if isinstance(node, exp.Filter) else node)
     if not aggregate.at_boundary:
         inside = f"{name} per person in a subquery that groups by {source.person.name or 'the person'}"
         raise refusal(

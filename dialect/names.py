@@ -34,12 +34,16 @@ class Scope:
     def find(self, name: str, table: str | None, node: exp.Expr) -> Field:
         """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN."""
         if table is not None and table not in {alias for alias, _ in self.tables}:
-            raise refusal(Code.TABLE, f"There is no table {table[:40]} in this FROM.", self._aliases(), node)
+            raise refusal(
+                Code.TABLE, f"There is no table {_written(node, table, 'table')} in this FROM.", self._aliases(), node
+            )
         found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]
         if len(found) > 1 and name not in self.merged and len(set(found)) > 1:
             raise refusal(Code.COLUMN, f"{name} is in more than one table.", f"write table.{name}", node)
         if not found:
-            raise refusal(Code.COLUMN, f"There is no column {name[:40]} here.", self._nearest(name), node)
+            raise refusal(
+                Code.COLUMN, f"There is no column {_written(node, name, 'this')} here.", self._nearest(name), node
+            )
         return found[0]
 
     def _aliases(self) -> str:
@@ -80,6 +84,11 @@ def column_name(node: exp.Column) -> tuple[str, str | None]:
     if not isinstance(node.this, exp.Identifier):
         raise refusal(Code.COLUMN, "A column is written column or table.column.", "leave out the rest", node)
     return node.name.lower(), node.table.lower() or None
+
+
+def _written(node: exp.Expr, name: str, part: str) -> str:
+    held = node.args.get(part) if isinstance(node, exp.Column) else None
+    return (held.name if isinstance(held, exp.Identifier) else name)[:40]
 
 
 def refuse_rowless(node: exp.Expr) -> None:

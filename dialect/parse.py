@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from itertools import pairwise
@@ -28,6 +29,11 @@ _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, Tok
 _BEGINNINGS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
 _reading: ContextVar[bool] = ContextVar("_reading", default=False)
 logging.getLogger("sqlglot").addFilter(lambda _: not _reading.get())  # questions do not belong into logs
+_LEXEME = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[^'"$/-]+|.""", re.DOTALL
+)  # one whole word, quotation or comment; a quote on its own begins what has no end
+_CALLED = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
+_NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _SHORTER = "split the question into several statements"
 
 
@@ -36,8 +42,9 @@ def parse(sql: str) -> exp.Query:
     _check_text(sql)
     words = _tokens(sql)
     _check_tokens(words)
-    tree = _tree(sql)
+    tree = _tree(sql, words)
     _check_size(tree)
+    tree.meta["sql"] = sql
     return tree
 
 
@@ -50,16 +57,43 @@ def as_written(tree: exp.Expr) -> dict[str, str]:
 
 
 def span_of(node: exp.Expr) -> Span | None:
-    """Find the stretch of the analyst's text that a node and its parts come from."""
-    ends = [(part.meta["start"], part.meta["end"] + 1) for part in node.walk() if "start" in part.meta]
-    if not ends:
-        return None
-    return Span(min(start for start, _ in ends), max(end for _, end in ends))
+    """Find the stretch of the analyst's text that a node and its parts come from, or what it stands in."""
+    place: exp.Expr | None = node
+    if isinstance(node, exp.Func) and not any(True for _ in node.iter_expressions()) and "start" not in node.meta:
+        return _find(node.sql_name(), node)  # CURRENT_DATE and its like leave no mark
+    while place is not None:
+        ends = [(part.meta["start"], part.meta["end"] + 1) for part in place.walk() if "start" in part.meta]
+        if ends:
+            return Span(min(start for start, _ in ends), max(end for _, end in ends))
+        place = place.parent
+    return None
+
+
+def _find(word: str, node: exp.Expr) -> Span | None:
+    found = re.search(rf"\b{word}\b", str(node.root().meta.get("sql", "")), re.IGNORECASE)
+    return Span(found.start(), found.end()) if found else None
+
+
+def called(node: exp.Expr) -> str:
+    """Name a function as the analyst wrote it."""
+    sql = str(node.root().meta.get("sql", ""))
+    if "start" in node.meta:
+        return sql[node.meta["start"] : node.meta["end"] + 1]
+    inner = span_of(node)
+    before = _CALLED.search(sql, 0, inner.start) if inner is not None else None
+    return before[1] if before is not None else node.sql_name() if isinstance(node, exp.Func) else node.key.upper()
+
+
+def first_word(sql: str) -> Span | None:
+    """Point at the first word, where a refusal is about the whole question."""
+    word = next(iter(sql.split(maxsplit=1)), None)
+    start = len(sql) - len(sql.lstrip())
+    return None if word is None else Span(start, start + len(word))
 
 
 def _check_text(sql: str) -> None:
     if len(sql) > MAX_CHARACTERS:
-        raise Refusal(Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", _SHORTER)
+        raise Refusal(Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", _SHORTER, _at_end(sql))
     if not sql.strip():
         raise Refusal(Code.PARSE, "There is no question here.", "SELECT COUNT(*) FROM ...")
     lone = next((place for place, char in enumerate(sql) if char == "\x00" or "\ud800" <= char <= "\udfff"), None)
@@ -71,7 +105,17 @@ def _tokens(sql: str) -> list[Token]:
     try:
         return sqlglot.tokenize(sql, read="duckdb")
     except SqlglotError:
-        raise Refusal(Code.PARSE, "The text breaks off inside a quotation or comment.", "close every quote") from None
+        raise Refusal(
+            Code.PARSE, "The text breaks off inside a quotation or comment.", "close every quote", _unclosed(sql)
+        ) from None
+
+
+def _unclosed(sql: str) -> Span | None:
+    """Find the quote or comment that nothing ends."""
+    for word in _LEXEME.finditer(sql):
+        if word[0] in {"'", '"', "$"} or (word[0] == "/" and sql.startswith("/*", word.start())):
+            return Span(word.start(), word.end())
+    return None
 
 
 def _check_tokens(words: list[Token]) -> None:
@@ -80,7 +124,9 @@ def _check_tokens(words: list[Token]) -> None:
     _check_statement(words)
     _check_numbers(words)
     if len(words) > MAX_TOKENS:
-        raise Refusal(Code.COMPLEX, f"The question has more than {MAX_TOKENS:,} words.", _SHORTER)
+        raise Refusal(
+            Code.COMPLEX, f"The question has more than {MAX_TOKENS:,} words.", _SHORTER, _at(words[MAX_TOKENS])
+        )
     brackets = cases = prefixes = 0
     for word in words:
         brackets += (word.token_type in _OPENERS) - (word.token_type in _CLOSERS)
@@ -109,16 +155,20 @@ def _check_numbers(words: list[Token]) -> None:
             raise Refusal(Code.PARSE, "A number is written in decimal digits.", "put a space before a name", span)
 
 
+def _at_end(sql: str) -> Span:
+    return Span(MAX_CHARACTERS, min(len(sql), MAX_CHARACTERS + 1))
+
+
 def _at(word: Token) -> Span:
     return Span(word.start, word.end + 1)
 
 
-def _tree(sql: str) -> exp.Query:
+def _tree(sql: str, words: list[Token]) -> exp.Query:
     token = _reading.set(True)
     try:
         tree = sqlglot.parse_one(sql, read="duckdb")
     except ParseError as error:
-        raise _unreadable(error, sql) from None
+        raise _unreadable(error, sql, words) from None
     except RecursionError:
         raise Refusal(Code.COMPLEX, "The question is nested too deeply.", _SHORTER) from None
     except Exception:  # the parser's own defects must read as a refusal too, with nothing of theirs in the text
@@ -130,7 +180,7 @@ def _tree(sql: str) -> exp.Query:
     return tree
 
 
-def _unreadable(error: ParseError, sql: str) -> Refusal:
+def _unreadable(error: ParseError, sql: str, words: list[Token]) -> Refusal:
     why, hint = "The SQL can't be read from here on.", "check the words around the caret"
     found = error.errors[0] if error.errors else {}
     before, word = found.get("start_context"), found.get("highlight") or ""
@@ -138,7 +188,27 @@ def _unreadable(error: ParseError, sql: str) -> Refusal:
         return Refusal(Code.PARSE, "The SQL can't be read.", "check brackets, commas and the order of the clauses")
     start = sql.find(before + word)
     start = min(start + len(before) if start >= 0 else len(sql), len(sql) - 1)
-    return Refusal(Code.PARSE, why, hint, Span(start, min(len(sql), start + max(1, len(word)))))
+    span = Span(start, min(len(sql), start + max(1, len(word))))
+    return _reserved(span, words) or Refusal(Code.PARSE, why, hint, span)
+
+
+def _reserved(span: Span, words: list[Token]) -> Refusal | None:
+    """Explain a word of SQL's own that stands where a name is expected."""
+    place = next((i for i, word in enumerate(words) if word.start == span.start), 0)
+    if not place or words[place].token_type in _NAMES or not words[place].text.isidentifier():
+        return None
+    before = words[place - 1]
+    if before.token_type not in {
+        TokenType.ALIAS,
+        TokenType.GROUP_BY,
+        TokenType.ORDER_BY,
+        TokenType.COMMA,
+        TokenType.DOT,
+    }:
+        return None
+    word = words[place].text
+    why = f"{word.upper()[:40]} is a word of SQL's own, and stands here as a name."
+    return Refusal(Code.PARSE, why, f'{"AS " * (before.token_type is TokenType.ALIAS)}"{word[:40]}"', span)
 
 
 def _check_size(tree: exp.Expr) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import SqlType
 from dialect.domains import key_set
-from dialect.errors import Code, Refusal, Span
+from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
 from dialect.inference import fixed_by_person
 from dialect.kinds import Selected
+from dialect.parse import first_word
 from dialect.private_plan import Key, KeySet, Output, PrivatePlan, Question, ReleaseColumns, Shown, VectorKind
 from dialect.reading import Reading
 from dialect.relations import (
@@ -52,7 +53,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
             Code.ROWS,
             "Rows of people never leave; only aggregates over many of them do.",
             "SELECT COUNT(*) FROM ... or an aggregate with GROUP BY",
-            _first_word(reading.sql),
+            first_word(reading.sql),
         )
     planning = _Planning(reading)
     outer = _split(selected.relation, planning)
@@ -60,11 +61,6 @@ def plan(selected: Selected, reading: Reading) -> Question:
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
     return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns)
-
-
-def _first_word(sql: str) -> Span:
-    start = len(sql) - len(sql.lstrip())
-    return Span(start, start + len(sql.split(maxsplit=1)[0]))
 
 
 def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:

@@ -14,6 +14,7 @@ from dialect.errors import Code
 from dialect.expressions import NULL, Expr, Literal
 from dialect.functions import names as allowed_names
 from dialect.functions_cast import NARROW
+from dialect.parse import called
 from dialect.reading import only, refusal
 from dialect.spelling import ALIASES, IMPLIED, SPELLINGS, TYPES
 from dialect.time_calls import TIME_CALLS, date_part
@@ -54,9 +55,7 @@ def scalar(node: exp.Expr, names: Names) -> Expr:
         name, slots = SPELLINGS[type(node)]
         _only(node, *slots)
         return call(name, [scalar(part, names) for part in _parts(node, slots)], node)
-    raise refusal(
-        Code.FUNC, f"{node.key.upper()} is not in the dialect.", "see the list of functions in the docs", node
-    )
+    raise refusal(Code.FUNC, f"{called(node)} is not in the dialect.", "see the list of functions in the docs", node)
 
 
 def condition(node: exp.Expr, names: Names) -> Expr:

@@ -21,7 +21,7 @@ def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
     table = catalog.table(name)
     if table is None:
         known = ", ".join(t.name for t in catalog.tables[:12])
-        raise refusal(Code.TABLE, f"There is no table {name[:40]}.", f"one of {known}", node)
+        raise refusal(Code.TABLE, f"There is no table {node.name[:40]}.", f"one of {known}", node)
     return table
 
 

@@ -130,3 +130,12 @@ def test_a_hostile_size_is_refused_at_once(name: str, catalog: Catalog) -> None:
     taken = time.perf_counter() - start
     assert caught.value.code is Code.COMPLEX
     assert taken < 2.0, f"{taken:.2f} s"  # a guard against minutes; the figure itself is the benchmark's
+
+
+@pytest.mark.parametrize("case", snapshots("read__refused"), ids=lambda case: case.title)
+def test_every_refusal_points_at_something(case: Snapshot, catalog: Catalog) -> None:
+    with pytest.raises(Refusal) as caught:
+        dialect.read(case.sql, catalog)
+    span = caught.value.span
+    assert span is not None
+    assert case.sql[span.start : span.end].strip()

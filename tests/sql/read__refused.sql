@@ -69,7 +69,7 @@ SELECT ANY_VALUE(home_zone) FROM subscribers;
 # E_AGG
 # SELECT ANY_VALUE(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^
-# The aggregate ANYVALUE is not in the dialect.
+# The aggregate ANY_VALUE is not in the dialect.
 # Try: put the column into GROUP BY
 
 # title: a minimum across people
@@ -101,7 +101,7 @@ SELECT approx_count_distinct(subscriber_id) FROM events;
 # E_AGG
 # SELECT approx_count_distinct(subscriber_id) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# The aggregate APPROXDISTINCT is not in the dialect.
+# The aggregate approx_count_distinct is not in the dialect.
 # Try: COUNT(DISTINCT x)
 
 # title: text cast to a number
@@ -117,7 +117,7 @@ SELECT COUNT(strptime(home_zone, '%Y')) FROM subscribers;
 # E_FUNC
 # SELECT COUNT(strptime(home_zone, '%Y')) FROM subscribers
 #              ^^^^^^^^^^^^^^^^^^
-# STRTOTIME is not in the dialect.
+# strptime is not in the dialect.
 # Try: see the list of functions in the docs
 
 # title: a pattern from a column
@@ -125,15 +125,15 @@ SELECT COUNT(*) FROM subscribers WHERE 'x' LIKE home_zone;
 # E_FUNC
 # SELECT COUNT(*) FROM subscribers WHERE 'x' LIKE home_zone
 #                                        ^^^^^^^^^^^^^^^^^^
-# like does not take (VARCHAR, VARCHAR).
-# Try: like takes (text, text constant)
+# LIKE does not take (VARCHAR, VARCHAR).
+# Try: LIKE takes (text, constant text)
 
 # title: randomness
 SELECT COUNT(*) FROM events WHERE random() < 0.5;
 # E_FUNC
 # SELECT COUNT(*) FROM events WHERE random() < 0.5
 #                                   ^^^^^^
-# RAND is not in the dialect.
+# random is not in the dialect.
 # Try: see the list of functions in the docs
 
 # title: a date that is none
@@ -339,6 +339,8 @@ SELECT COUNT( FROM events;
 # title: an open quote
 SELECT COUNT(*) FROM events WHERE home = 'x;
 # E_PARSE
+# SELECT COUNT(*) FROM events WHERE home = 'x
+#                                          ^
 # The text breaks off inside a quotation or comment.
 # Try: close every quote
 
@@ -349,3 +351,75 @@ SELECT cell_id, COUNT(*) FROM events GROUP BY 1 LIMIT (SELECT 3);
 #                                                               ^
 # LIMIT takes a whole number of at most 1,000,000,000.
 # Try: LIMIT 10
+
+# title: a word of SQL's own as a name
+SELECT COUNT(*) AS select FROM events;
+# E_PARSE
+# SELECT COUNT(*) AS select FROM events
+#                    ^^^^^^
+# SELECT is a word of SQL's own, and stands here as a name.
+# Try: AS "select"
+
+# title: a function under its other name
+SELECT CEILING(home_zone), COUNT(*) FROM subscribers GROUP BY 1;
+# E_FUNC
+# SELECT CEILING(home_zone), COUNT(*) FROM subscribers GROUP BY 1
+#        ^^^^^^^^^^^^^^^^^
+# CEILING does not take (VARCHAR).
+# Try: CEILING takes (number)
+
+# title: an aggregate that the parser calls otherwise
+SELECT string_agg(home_zone, ',') FROM subscribers;
+# E_AGG
+# SELECT string_agg(home_zone, ',') FROM subscribers
+#                   ^^^^^^^^^^^^^^
+# The aggregate string_agg is not in the dialect.
+# Try: COUNT, SUM or AVG
+
+# title: a function without arguments
+SELECT COUNT(*) FROM events WHERE current_date > ts;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE current_date > ts
+#                                   ^^^^^^^^^^^^
+# CURRENT_DATE is not in the dialect.
+# Try: see the list of functions in the docs
+
+# title: a cast that does not exist
+SELECT CAST(ts AS INT), COUNT(*) FROM events GROUP BY 1;
+# E_FUNC
+# SELECT CAST(ts AS INT), COUNT(*) FROM events GROUP BY 1
+#             ^^
+# CAST AS INT does not take (TIMESTAMP).
+# Try: CAST AS INT takes (condition) or (number)
+
+# title: values of two types between
+SELECT age BETWEEN 'a' AND 'b', COUNT(*) FROM subscribers GROUP BY 1;
+# E_FUNC
+# SELECT age BETWEEN 'a' AND 'b', COUNT(*) FROM subscribers GROUP BY 1
+#        ^^^^^^^^^^^^^^^^^^^^^^^
+# BETWEEN does not take (BIGINT, VARCHAR).
+# Try: compare values of one type
+
+# title: a star that holds no keys
+SELECT *, COUNT(*) FROM events GROUP BY cell_id;
+# E_KEY
+# SELECT *, COUNT(*) FROM events GROUP BY cell_id
+# ^^^^^^
+# subscriber_id comes with * but is no group key.
+# Try: name the columns you want
+
+# title: a column in capitals
+SELECT Cell_Id, Lat, COUNT(*) FROM events GROUP BY Cell_Id;
+# E_KEY
+# SELECT Cell_Id, Lat, COUNT(*) FROM events GROUP BY Cell_Id
+#                 ^^^
+# Lat is neither a group key nor in an aggregate.
+# Try: GROUP BY Lat
+
+# title: an open comment
+SELECT COUNT(*) /* of FROM events;
+# E_PARSE
+# SELECT COUNT(*) /* of FROM events
+#                 ^
+# The text breaks off inside a quotation or comment.
+# Try: close every quote
