@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
-from dialect.catalog import Catalog, Column, ColumnOf, SqlType, Table
+from dialect.catalog import Catalog, Column, ColumnOf, NormsByKeys, SourceJoin, SqlType, Table
 from dialect.catalog_columns import DATED
+from dialect.catalog_mistakes import Mistakes
 from dialect.catalog_section import IDENTIFIER, meant
 from dialect.errors import CatalogError
 
@@ -16,22 +18,15 @@ TEXT_LITERAL = re.compile(r"'[^']*'")
 NAME = re.compile(r"\b[^\W\d]\w*\b(?! *\()")  # of no function
 
 
-def check_references(catalog: Catalog) -> None:
-    """Check that every name in the catalog resolves to something that fits; raise CatalogError."""
+def check_references(catalog: Catalog, mistakes: Mistakes) -> None:
+    """Note every name in the catalog that does not resolve to something that fits."""
     for table in catalog.tables:
-        check = _Check(catalog, table)
-        check.dataset()
-        check.own_columns()
-        check.domains()
-        check.joins()
-        if table.private:
-            check.person()
-            check.consent()
-            check.norms()
+        for check in _Check(catalog, table).all():
+            mistakes.part(None, check)
     for dataset in catalog.datasets:
         tables = tuple(t for t in catalog.tables if t.private and t.dataset == dataset.name)
-        _one_person_type(catalog, tables)
-        _one_consent_table(catalog, tables)
+        mistakes.part(None, _one_person_type, catalog, tables)
+        mistakes.part(None, _one_consent_table, catalog, tables)
 
 
 class _Check:
@@ -42,6 +37,22 @@ class _Check:
         self._catalog = catalog
         self._table = table
 
+    def all(self) -> Iterator[Callable[[], None]]:
+        """Give the checks, each of which ends at its first mistake."""
+        table = self._table
+        yield self.dataset
+        yield partial(self.own_columns, "primary_key", table.primary_key)
+        yield partial(self.own_columns, "sorted_by", table.sorted_by)
+        yield self.time_column
+        for column in table.columns:
+            yield partial(self.domain, column)
+        for i, join in enumerate(table.source.joins):
+            yield partial(self.join, i, join)
+        if table.private:
+            yield from (self.person, self.consent)
+            for i, by_keys in enumerate(table.norms.by_keys if table.norms else ()):
+                yield partial(self.norms, i, by_keys)
+
     def dataset(self) -> None:
         """Check that the dataset is declared."""
         names = {dataset.name for dataset in self._catalog.datasets}
@@ -49,41 +60,40 @@ class _Check:
             cure = meant(self._table.dataset, names, "declare it.")
             raise self._error("dataset", f"no dataset {self._table.dataset} is declared.", cure)
 
-    def own_columns(self) -> None:
-        """Check that key, order and time are declared columns."""
-        for name in self._table.primary_key:
-            self._declared(self._table, name, "primary_key")
-        for name in self._table.sorted_by:
-            self._declared(self._table, name, "sorted_by")
+    def own_columns(self, key: str, names: tuple[str, ...]) -> None:
+        """Check that names of columns are declared."""
+        for name in names:
+            self._declared(self._table, name, key)
+
+    def time_column(self) -> None:
+        """Check that the time is one."""
         if self._table.time_column is not None:
             column = self._declared(self._table, self._table.time_column, "time_column")
             if column.type not in DATED:
                 cure = "name a DATE, TIMESTAMP or TIMESTAMPTZ column."
                 raise self._error("time_column", f"{column.name} holds no date and no time.", cure)
 
-    def domains(self) -> None:
+    def domain(self, column: Column) -> None:
         """Check that a domain taken from a table is public and of the column's type."""
-        for column in self._table.columns:
-            if isinstance(column.domain, ColumnOf):
-                key = f"columns.{column.name}.values_of"
-                source = self._public(column.domain.table, key)
-                self._same_type(column, self._declared(source, column.domain.column, key), key)
+        if isinstance(column.domain, ColumnOf):
+            key = f"columns.{column.name}.values_of"
+            source = self._public(column.domain.table, key)
+            self._same_type(column, self._declared(source, column.domain.column, key), key)
 
-    def joins(self) -> None:
+    def join(self, i: int, join: SourceJoin) -> None:
         """Check that a joined column is looked up by the primary key of a public table."""
-        looked_up = [join.column for join in self._table.source.joins]
-        for i, join in enumerate(self._table.source.joins):
-            key = f"joins[{i}]"
-            column = self._declared(self._table, join.column, f"{key}.column")
-            on = self._declared(self._table, join.on, f"{key}.on")
-            if join.on in looked_up:
-                cure = "name a column that the source has."
-                raise self._error(f"{key}.on", f"{join.on} is itself looked up.", cure)
-            if looked_up.count(join.column) > 1:
-                raise self._error(f"{key}.column", f"{join.column} is looked up twice.", "keep one of the two.")
-            target = self._public(join.table, f"{key}.table")
-            self._same_type(on, self._only_key(target, f"{key}.table"), f"{key}.on")
-            self._same_type(column, self._declared(target, join.take, f"{key}.take"), f"{key}.take")
+        looked_up = [other.column for other in self._table.source.joins]
+        key = f"joins[{i}]"
+        column = self._declared(self._table, join.column, f"{key}.column")
+        on = self._declared(self._table, join.on, f"{key}.on")
+        if join.on in looked_up:
+            cure = "name a column that the source has."
+            raise self._error(f"{key}.on", f"{join.on} is itself looked up.", cure)
+        if looked_up.index(join.column) < i:
+            raise self._error(f"{key}.column", f"{join.column} is looked up twice.", "keep one of the two.")
+        target = self._public(join.table, f"{key}.table")
+        self._same_type(on, self._only_key(target, f"{key}.table"), f"{key}.on")
+        self._same_type(column, self._declared(target, join.take, f"{key}.take"), f"{key}.take")
 
     def person(self) -> None:
         """Check that the person column is found, here or at the end of the path."""
@@ -99,7 +109,9 @@ class _Check:
         if path.through and (table.person is None or table.person.through or table.person.column != path.column):
             cure = f"end the path at a table whose own person column is {path.column}."
             raise self._error("person.column", f"{path.column} is not the person column of {table.name}.", cure)
-        self._person_column(self._declared(table, path.column, "person.column" if path.through else "person"))
+        column = self._declared(table, path.column, "person.column" if path.through else "person")
+        if not path.through:
+            self._person_column(column)
 
     def consent(self) -> None:
         """Check that consent is declared where one row is one person."""
@@ -118,22 +130,19 @@ class _Check:
             cure = f"write {column.type} values, as {column.name} holds them."
             raise self._error("consent.admitted", f"a state is no {column.type}.", cure)
 
-    def norms(self) -> None:
+    def norms(self, i: int, by_keys: NormsByKeys) -> None:
         """Check that norms by keys speak of declared columns, once for each set of keys."""
-        norms = self._table.norms
-        seen: set[frozenset[str]] = set()
-        for i, by_keys in enumerate(norms.by_keys if norms else ()):
-            key = f"norms.by_keys[{i}]"
-            for text in by_keys.keys:
-                self._key_text(text, f"{key}.keys")
-            if frozenset(by_keys.keys) in seen:
-                raise self._error(f"{key}.keys", "these keys have norms already.", "keep one of the two.")
-            seen.add(frozenset(by_keys.keys))
-            for name in by_keys.sums:
-                column = self._declared(self._table, name, f"{key}.sums.{name}")
-                if column.bounds is None:
-                    cure = f"give {name} bounds, or remove its norm."
-                    raise self._error(f"{key}.sums.{name}", f"{name} has no bounds.", cure)
+        key = f"norms.by_keys[{i}]"
+        for text in by_keys.keys:
+            self._key_text(text, f"{key}.keys")
+        before = self._table.norms.by_keys[:i] if self._table.norms else ()
+        if any(set(by_keys.keys) == set(usual.keys) for usual in before):
+            raise self._error(f"{key}.keys", "these keys have norms already.", "keep one of the two.")
+        for name in by_keys.sums:
+            column = self._declared(self._table, name, f"{key}.sums.{name}")
+            if column.bounds is None:
+                cure = f"give {name} bounds, or remove its norm."
+                raise self._error(f"{key}.sums.{name}", f"{name} has no bounds.", cure)
 
     def _key_text(self, text: str, key: str) -> None:
         """Check that a key is written as the plan writes it: lower case, without table names."""
@@ -205,7 +214,7 @@ def _one_person_type(catalog: Catalog, tables: tuple[Table, ...]) -> None:
     """Check that all tables of a dataset name persons by the same type."""
     found = [(table, column.type) for table, column in _person_columns(tables)]
     for table, kind in found:
-        if kind != found[0][1]:
+        if kind != found[0][1] and {kind, found[0][1]} <= set(PERSON_TYPES):
             why = f"persons are {kind} here and {found[0][1]} in {found[0][0].name}."
             cure = "name persons by the same type in all tables of a dataset."
             raise CatalogError(catalog.path, f"tables.{table.name}.person", why, cure)

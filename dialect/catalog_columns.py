@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 ZONED = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 NO_PLACE = ("localtime", "posix", "right/", "Factory")  # in some tz folders, and the zone of no place
 LISTED = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.DATE)
+ANY, UNKNOWN = Bounds(-math.inf, math.inf), "UTC"  # stand for what could not be read, and go no further
 DECIMAL = re.compile(r"(DECIMAL|NUMERIC)( ?\( ?\d{1,2} ?(, ?\d{1,2} ?)?\))?")
 INTEGERS = (
     *("TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT"),
@@ -58,21 +60,22 @@ def read_column(name: str, section: Section) -> Column:
     """Read one declared column."""
     section.only(KNOWN)
     kind, stored_type = _type(section)
-    bounds = _bounds(section, kind)
-    time_zone = _time_zone(section, kind)
+    part = section.mistakes.part
+    bounds = part(ANY, _bounds, section, kind)
+    time_zone = part(UNKNOWN, _time_zone, section, kind)
     return Column(
         name=name,
         type=kind,
         stored_type=stored_type,
-        nullable=section.flag("nullable", True),
+        nullable=part(True, section.flag, "nullable", True),
         bounds=bounds,
-        domain=_domain(section, kind),
+        domain=part(None, _domain, section, kind),
         time_zone=time_zone,
-        stored_utc=_stored_utc(section, kind, time_zone),
-        sum_norm=_norm(section, "sum_norm", bounds),
-        centred_norm=_norm(section, "centred_norm", bounds),
-        centre=_centre(section, bounds),
-        visible=section.flag("visible", True),
+        stored_utc=part(False, _stored_utc, section, kind, time_zone),
+        sum_norm=part(None, _norm, section, "sum_norm", bounds),
+        centred_norm=part(None, _norm, section, "centred_norm", bounds),
+        centre=part(None, _centre, section, bounds),
+        visible=part(True, section.flag, "visible", True),
     )
 
 

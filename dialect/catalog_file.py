@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,8 +20,9 @@ LEAST_DELTA, MOST_DELTA = "1e-18", "1e-3"  # the ledger counts in atto-delta
 
 
 def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalog:
-    """Read and check a catalog file; raise CatalogError with file, key, why and cure.
+    """Read and check a catalog file; raise CatalogError with file, key, why and cure, and all other mistakes.
 
+    How the parts hang together is checked once every part can be read.
     Source paths are relative to data_folder, which is the folder of the file unless given.
     """
     file = Path(path).absolute()
@@ -28,16 +30,21 @@ def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalo
     _format(whole)
     whole.only(KNOWN)
     folder = (data_folder or file.parent).absolute()
-    datasets = whole.named("datasets", "declare a dataset, e.g. [datasets.city].")
-    tables = whole.named("tables", "declare a table, e.g. [tables.trips]; what is not declared is not queryable.")
+    part = whole.mistakes.part
+    no_table = "declare a table, e.g. [tables.trips]; what is not declared is not queryable."
+    datasets = part((), whole.named, "datasets", "declare a dataset, e.g. [datasets.city].")
+    tables = part((), whole.named, "tables", no_table)
     catalog = Catalog(
-        name=_name(whole),
+        name=part("", _name, whole),
         path=str(file),
         datasets=tuple(_dataset(name, section) for name, section in datasets),
         tables=tuple(read_table(name, section, folder) for name, section in tables),
     )
-    check_references(catalog)
-    check_sharing(catalog)
+    whole.mistakes.refuse()
+    check_references(catalog, whole.mistakes)
+    whole.mistakes.refuse()
+    check_sharing(catalog, whole.mistakes)
+    whole.mistakes.refuse()
     return catalog
 
 
@@ -60,12 +67,14 @@ def _name(whole: Section) -> str:
 def _dataset(name: str, section: Section) -> Dataset:
     """Read one dataset: its window, its defaults and its budget."""
     section.only(("window", "data_version", "defaults", "budget"))
+    part = section.mistakes.part
+    empty = replace(section, entries={})
     return Dataset(
         name=name,
-        window=_window(section),
-        data_version=section.whole("data_version", 1, 1, 2**31),
-        defaults=_defaults(section.section("defaults")),
-        budget=_budget(section.section("budget")),
+        window=part(Window.FOREVER, _window, section),
+        data_version=part(1, section.whole, "data_version", 1, 1, 2**31),
+        defaults=_defaults(part(empty, section.section, "defaults")),
+        budget=_budget(part(empty, section.section, "budget")),
     )
 
 
@@ -85,25 +94,41 @@ def _window(section: Section) -> Window:
 def _defaults(section: Section) -> Defaults:
     """Read what a question is answered at when it does not say."""
     section.only(("rho", "delta", "confidence"))
+    part = section.mistakes.part
+    return Defaults(
+        rho=part(Fraction(1), section.fraction, "rho", "0.005", LEAST_RHO, MOST_RHO),
+        delta=part(Fraction(1), section.fraction, "delta", "1e-12", LEAST_DELTA, MOST_DELTA),
+        confidence=part(0.95, _confidence, section),
+    )
+
+
+def _confidence(section: Section) -> float:
+    """Read the level of the intervals."""
     confidence = section.finite("confidence")
     confidence = 0.95 if confidence is None else confidence
     if not 0.5 <= confidence <= 0.999999:
         why = "a level lies between 0.5 and 0.999999."
         raise section.error("confidence", why, "write e.g. confidence = 0.95.")
-    return Defaults(
-        rho=section.fraction("rho", "0.005", LEAST_RHO, MOST_RHO),
-        delta=section.fraction("delta", "1e-12", LEAST_DELTA, MOST_DELTA),
-        confidence=confidence,
-    )
+    return confidence
 
 
 def _budget(section: Section) -> Budget:
     """Read the caps; a client's is the dataset's unless it says less."""
     section.only(("rho", "delta", "client_rho"))
-    rho = section.fraction("rho", "0.2", LEAST_RHO, MOST_RHO)
-    client_rho: Fraction = rho
-    if "client_rho" in section.entries:
-        client_rho = section.fraction("client_rho", "0.1", LEAST_RHO, MOST_RHO)
+    part = section.mistakes.part
+    rho = part(Fraction(MOST_RHO), section.fraction, "rho", "0.2", LEAST_RHO, MOST_RHO)
+    return Budget(
+        rho=rho,
+        delta=part(Fraction(1), section.fraction, "delta", "1e-9", LEAST_DELTA, MOST_DELTA),
+        client_rho=part(rho, _client_rho, section, rho),
+    )
+
+
+def _client_rho(section: Section, rho: Fraction) -> Fraction:
+    """Read a client's cap, which is no more than the dataset's."""
+    if "client_rho" not in section.entries:
+        return rho
+    client_rho = section.fraction("client_rho", "0.1", LEAST_RHO, MOST_RHO)
     if client_rho > rho:
         raise section.error("client_rho", "a client's cap is above the dataset's.", "write at most budget.rho.")
-    return Budget(rho=rho, delta=section.fraction("delta", "1e-9", LEAST_DELTA, MOST_DELTA), client_rho=client_rho)
+    return client_rho

@@ -6,11 +6,12 @@ import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+from dialect.catalog_mistakes import Mistakes
 from dialect.errors import CatalogError
 
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -47,6 +48,7 @@ class Section:
     file: str
     key: str  # dotted path of this table; "" is the whole file
     entries: Mapping[str, object]
+    mistakes: Mistakes = field(default_factory=Mistakes, compare=False)  # of the whole file
 
     def at(self, name: str) -> str:
         """Give the dotted path of one of its keys."""
@@ -57,10 +59,10 @@ class Section:
         return CatalogError(self.file, self.at(name), why, cure)
 
     def only(self, known: Collection[str]) -> None:
-        """Refuse a key that is not known."""
+        """Note every key that is not known."""
         for name in self.entries:
             if name not in known:
-                raise self.error(name, "this key is not known.", meant(name, known, "remove it."))
+                self.mistakes.add(self.error(name, "this key is not known.", meant(name, known, "remove it.")))
 
     def need(self, name: str, cure: str) -> None:
         """Refuse the table where a key is absent."""
@@ -155,21 +157,25 @@ class Section:
         """Take a TOML value as a table."""
         if not isinstance(found, dict):
             raise self.error(name, "this is no table.", f"write [{self.at(name)}] or {name} = {{ ... }}.")
-        return Section(self.file, self.at(name), found)
+        return Section(self.file, self.at(name), found, self.mistakes)
 
     def named(self, name: str, cure: str) -> tuple[tuple[str, Section], ...]:
-        """Open all tables inside one table, by name; refuse where there are none."""
+        """Open all tables inside one table, by name; refuse where there are none, and pass over what is none."""
         inside = self.section(name)
         if not inside.entries:
             raise self.error(name, "nothing is declared here.", cure)
-        for word in inside.entries:
-            if not IDENTIFIER.fullmatch(word):
-                raise inside.error(
-                    word,
-                    "a name is made of a to z, 0 to 9 and _, at most 63 of them, and does not begin with a digit.",
-                    "write it in lower case, and rename it in the source where that does not suffice.",
-                )
-        return tuple((word, inside.section(word)) for word in inside.entries)
+        opened = ((word, self.mistakes.part(None, inside.called, word)) for word in inside.entries)
+        return tuple((word, section) for word, section in opened if section is not None)
+
+    def called(self, word: str) -> Section:
+        """Open one table inside, whose name is the steward's."""
+        if IDENTIFIER.fullmatch(word):
+            return self.section(word)
+        raise self.error(
+            word,
+            "a name is made of a to z, 0 to 9 and _, at most 63 of them, and does not begin with a digit.",
+            "write it in lower case, and rename it in the source where that does not suffice.",
+        )
 
     def listed(self, name: str) -> tuple[Section, ...]:
         """Open a list of tables; empty where absent."""

@@ -9,26 +9,28 @@ from itertools import combinations
 from pathlib import Path
 
 from dialect.catalog import Catalog, Table
+from dialect.catalog_mistakes import Mistakes
 from dialect.errors import CatalogError
 
 
-def check_sharing(catalog: Catalog) -> None:
-    """Check that no private file is counted twice or given away; raise CatalogError.
+def check_sharing(catalog: Catalog, mistakes: Mistakes) -> None:
+    """Note every private file that is counted twice or given away.
 
     A file in two datasets would be charged to two budgets, each of which promises the whole loss; a private file
     that is declared public would be answered without noise.
     """
     for one, other in combinations(map(_files, catalog.tables), 2):
-        tables = (one.table, other.table)
-        if _separate(one.table, other.table) or not _overlap(one, other):
-            continue
-        why = f"its file is read by {one.table.name} too"
-        key = f"tables.{other.table.name}.source"
-        if all(table.private for table in tables):
-            cure = f"put both tables into dataset {one.table.dataset}."
-            raise CatalogError(catalog.path, key, f"{why}, which is in dataset {one.table.dataset}.", cure)
-        cure = "declare both private, or give the public table a file of its own."
-        raise CatalogError(catalog.path, key, f"{why}; one of the two is private and the other public.", cure)
+        if not _separate(one.table, other.table) and _overlap(one, other):
+            mistakes.add(_shared(catalog, one.table, other.table))
+
+
+def _shared(catalog: Catalog, one: Table, other: Table) -> CatalogError:
+    why, key = f"its file is read by {one.name} too", f"tables.{other.name}.source"
+    if one.private and other.private:
+        cure = f"put both tables into dataset {one.dataset}."
+        return CatalogError(catalog.path, key, f"{why}, which is in dataset {one.dataset}.", cure)
+    cure = "declare both private, or give the public table a file of its own."
+    return CatalogError(catalog.path, key, f"{why}; one of the two is private and the other public.", cure)
 
 
 @dataclass(frozen=True)

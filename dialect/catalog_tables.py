@@ -14,31 +14,44 @@ PRIVATE_ONLY = ("person", "norms", "max_rows_per_person", "max_groups_per_person
 KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)
 FORMATS = ("parquet", "csv", "duckdb")
 HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")
+NOWHERE = Source("parquet", "")  # stands for a source that could not be read
+PERSONS = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
 NO_NORMS = "how much one person may count is not declared."
 
 
 def read_table(name: str, section: Section, folder: Path) -> Table:
     """Read one declared table; source paths are relative to the folder."""
     section.only(KNOWN)
-    private = _private(section)
-    section.need("dataset", 'write dataset = "..." with the name of one under [datasets].')
-    consent = _consent(section)
+    part = section.mistakes.part
+    private = part(any(name in section.entries for name in PRIVATE_ONLY), _private, section)
+    consent = part(None, _consent, section) if private else None
     return Table(
         name=name,
-        dataset=section.reference("dataset") or "",
+        dataset=part("", _dataset, section),
         private=private,
-        source=_source(section, folder),
-        columns=_columns(section, consent),
-        primary_key=section.references("primary_key"),
-        person=_person(section) if private else None,
-        time_column=section.reference("time_column"),
-        sorted_by=section.references("sorted_by"),
-        norms=_norms(section) if private else None,
-        max_rows_per_person=section.whole("max_rows_per_person", 10_000, 1, 10**9) if private else None,
-        max_groups_per_person=section.whole("max_groups_per_person", 20, 1, 10**6) if private else None,
-        size_class=_size_class(section, private),
+        source=part(NOWHERE, _source, section, folder),
+        columns=part((), _columns, section, consent),
+        primary_key=part((), section.references, "primary_key"),
+        person=part(None, _person, section) if private else None,
+        time_column=part(None, section.reference, "time_column"),
+        sorted_by=part((), section.references, "sorted_by"),
+        norms=part(None, _norms, section) if private else None,
+        max_rows_per_person=_limit(section, "max_rows_per_person", 10_000, 10**9) if private else None,
+        max_groups_per_person=_limit(section, "max_groups_per_person", 20, 10**6) if private else None,
+        size_class=part(None, _size_class, section, private),
         consent=consent,
     )
+
+
+def _dataset(section: Section) -> str:
+    """Read the name of the dataset."""
+    section.need("dataset", 'write dataset = "..." with the name of one under [datasets].')
+    return section.reference("dataset") or ""
+
+
+def _limit(section: Section, name: str, default: int, most: int) -> int:
+    """Read how much of one person is kept."""
+    return section.mistakes.part(default, section.whole, name, default, 1, most)
 
 
 def _private(section: Section) -> bool:
@@ -49,7 +62,8 @@ def _private(section: Section) -> bool:
         raise section.error("kind", f"the kind {kind} is not known.", 'write kind = "private" or kind = "public".')
     if kind == "public":
         for name in (name for name in PRIVATE_ONLY if name in section.entries):
-            raise section.error(name, f"a public table has no {name}.", f'remove {name}, or write kind = "private".')
+            cure = f'remove {name}, or write kind = "private".'
+            section.mistakes.add(section.error(name, f"a public table has no {name}.", cure))
     return kind == "private"
 
 
@@ -86,7 +100,9 @@ def _join(section: Section) -> SourceJoin:
 def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
     """Read the columns; a consent column is for admission only, never for analysts."""
     named = section.named("columns", f'add [{section.at("columns")}] with lines such as id = {{ type = "BIGINT" }}.')
-    columns = tuple(read_column(name, column) for name, column in named)
+    part = section.mistakes.part
+    read = (part(None, read_column, name, column) for name, column in named)
+    columns = tuple(column for column in read if column is not None)
     if consent is None:
         return columns
     for name, column in named:
@@ -116,13 +132,22 @@ def _norms(section: Section) -> Norms:
     section.need("norms", f"add [{section.at('norms')}] with rows = ... and persons = ....")
     norms = section.section("norms")
     norms.only(("rows", "persons", "covers", "by_keys"))
-    rows, persons = norms.positive("rows"), norms.positive("persons")
-    if rows is None:
-        raise norms.error("rows", NO_NORMS, "write e.g. rows = 100, the most rows of one person that count fully.")
-    if persons is None:
-        cure = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
-        raise norms.error("persons", NO_NORMS, cure)
-    return Norms(rows, persons, tuple(map(_norms_by_keys, norms.listed("by_keys"))), _covers(norms))
+    part = norms.mistakes.part
+    by_keys = (part(None, _norms_by_keys, usual) for usual in part((), norms.listed, "by_keys"))
+    return Norms(
+        part(1.0, _norm, norms, "rows", "write e.g. rows = 100, the most rows of one person that count fully."),
+        part(1.0, _norm, norms, "persons", PERSONS),
+        tuple(usual for usual in by_keys if usual is not None),
+        part(0.98, _covers, norms),
+    )
+
+
+def _norm(section: Section, name: str, cure: str) -> float:
+    """Read a norm that has no default."""
+    norm = section.positive(name)
+    if norm is None:
+        raise section.error(name, NO_NORMS, cure)
+    return norm
 
 
 def _covers(section: Section) -> float:

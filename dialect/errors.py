@@ -66,6 +66,7 @@ class CatalogError(DialectError):
     key: str  # dotted path inside the file, e.g. tables.visit.columns.dwell_min.bounds
     why: str
     cure: str
+    others: tuple[CatalogError, ...] = ()  # what else is wrong with the same catalog
 
     def __str__(self) -> str:
         """Give file, key, why and cure in one line."""

@@ -21,18 +21,18 @@ TABLE = """
 ## -------------------------------------------------------------------------------- $name
 # [tables.$name]
 # dataset = "$dataset"
-# kind = ""
+# kind = ""                    # "private" where rows are about persons, "public" where nobody is in them
 # source = $source
-# primary_key = []
+# primary_key = []             # columns that together name one row; [] where there are none
 ## only where kind is "private":
-# person = ""
-# size_class = ""
-# max_rows_per_person = 10000
-# max_groups_per_person = 20
-# [tables.$name.norms]
-# rows = 0
-# persons = 0
-## in every case:
+# person = ""                  # column that names the person a row is about
+# size_class = ""              # order of magnitude of the number of rows: "1e6"
+# max_rows_per_person = 10000  # kept before two private tables are joined
+# max_groups_per_person = 20   # kept where keys are private
+# [tables.$name.norms]         # how much one person may count
+# rows = 0                     # rows of one person that count fully
+# persons = 0                  # square root of the number of groups that one person may be in
+## in every case: the columns that analysts may use, each with what can be said of it
 # [tables.$name.columns]"""
 
 

@@ -15,11 +15,12 @@ from engine.desk import Refused
 
 
 def check_catalog_text(where: str) -> list[dict[str, Any]]:
-    """List what is wrong with a catalog, or with the files it names; a catalog that is not accepted is one finding."""
+    """List what is wrong with a catalog, or with the files it names; of one that is not accepted, all mistakes."""
     try:
         return [asdict(finding) for finding in check_catalog(find_catalog(where))]
     except CatalogError as error:
-        return [asdict(Finding(error.file, error.key, error.why, error.cure))]
+        found = (error, *error.others)
+        return [asdict(Finding(mistake.file, mistake.key, mistake.why, mistake.cure)) for mistake in found]
 
 
 def new_catalog_text(folder: str) -> str:

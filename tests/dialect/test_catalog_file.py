@@ -330,7 +330,7 @@ WRONG = {
     "join take": ('take = "zone" }', 'take = "zon" }', "tables.trips.joins[0].take", "stops declares no column zon", "write zone."),
     "join type": ('{ column = "zone", on', '{ column = "hour", on', "tables.trips.joins[0].take", "hour is BIGINT and zone is VARCHAR", "the same type"),
     "join of join": ('take = "zone" }]', 'take = "zone" }, { column = "hour", on = "zone", table = "zones", take = "zone" }]', "tables.trips.joins[1].on", "itself looked up", "that the source has"),
-    "join twice": ('take = "zone" }]', 'take = "zone" }, { column = "zone", on = "stop", table = "stops", take = "zone" }]', "tables.trips.joins[0].column", "looked up twice", "keep one"),
+    "join twice": ('take = "zone" }]', 'take = "zone" }, { column = "zone", on = "stop", table = "stops", take = "zone" }]', "tables.trips.joins[1].column", "looked up twice", "keep one"),
     # consent
     "consent key": ("admitted =", "admited =", "tables.people.consent.admited", "not known", "write admitted."),
     "consent column": ('column = "consent_state"', 'column = "consent"', "tables.people.consent.column", "declares no column consent", "write consent_state."),
@@ -400,6 +400,18 @@ WRONG = {
     "private and public table": ('table = "stops" }', 'table = "TRIPS" }', "tables.stops.source", "one of the two is private", "a file of its own"),
 }  # fmt: skip
 
+# what is wrong, besides, with what some of them leave
+TOO = {
+    "source key": ("tables.zones.source",),
+    "person column": ("tables.legs.person.column",),
+    "path key": ("tables.legs.person.column",),
+    "norm key": ("tables.trips.norms.rows",),
+    "join key": ("tables.trips.joins[0].take",),
+    "consent key": ("tables.people.consent.admitted",),
+    "no columns": ("tables.zones.columns",),
+    "norm unbounded": ("tables.people.columns.age.centred_norm", "tables.people.columns.age.centre"),
+}
+
 
 @pytest.mark.parametrize("case", WRONG)
 def test_each_mistake_is_named(tmp_path: Path, case: str) -> None:
@@ -412,6 +424,7 @@ def test_each_mistake_is_named(tmp_path: Path, case: str) -> None:
     assert why in error.why and cure in error.cure
     assert error.why.endswith(".") and error.cure.endswith(".")
     assert str(error) == f"{error.file}: {key}: {error.why} Cure: {error.cure}"
+    assert tuple(other.key for other in error.others) == TOO.get(case, ()), "a mistake brings no others along"
 
 
 def test_consent_has_one_place_in_a_dataset(tmp_path: Path) -> None:
@@ -477,3 +490,28 @@ def test_nothing_declared_is_nothing_loaded(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="nothing is declared here") as caught:
         _load(tmp_path, 'format = 1\nname = "a"\n[datasets.a]\nwindow = "forever"\n')
     assert caught.value.key == "tables"
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    for together in (
+        (
+            "bad name",
+            "version",
+            "confidence",
+            "table key",
+            "key text",
+            "rows zero",
+            "norm zero",
+            "by_keys key",
+            "no size",
+        ),
+        ("other dataset", "sorted", "time column", "by_keys name"),
+    ):
+        wrong, keys = WHOLE, set()
+        for old, new, key, *_ in (WRONG[case] for case in together):
+            assert old in wrong
+            wrong = wrong.replace(old, new, 1)
+            keys.add(key)
+        with pytest.raises(CatalogError) as caught:
+            _load(tmp_path, wrong)
+        assert {error.key for error in (caught.value, *caught.value.others)} >= keys

@@ -25,7 +25,14 @@ def test_files_that_are_not_as_declared_are_findings(tmp_path: Path) -> None:
     assert set(found) == {"file", "key", "why", "cure"}
 
 
-def test_a_catalog_that_is_not_accepted_is_one_finding(tmp_path: Path) -> None:
+def test_every_mistake_of_a_catalog_is_a_finding(tmp_path: Path) -> None:
+    wrong = CATALOG.replace('type = "DOUBLE"', 'type = "DUOBLE"').replace("norms = { rows = 20", "norms = { rows = 0")
+    (tmp_path / "catalog.toml").write_text(wrong, encoding="utf-8")
+    keys = [found["key"] for found in check_catalog_text(str(tmp_path / "catalog.toml"))]
+    assert {"tables.visit.columns.minutes.type", "tables.visit.norms.rows", "tables.purchase.norms.rows"} <= set(keys)
+
+
+def test_a_catalog_of_another_format_is_one_finding(tmp_path: Path) -> None:
     (tmp_path / "catalog.toml").write_text("format = 2\n", encoding="utf-8")
     (found,) = check_catalog_text(str(tmp_path / "catalog.toml"))
     assert found["file"].endswith("catalog.toml")
