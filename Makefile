@@ -1,5 +1,5 @@
 # make venv     an environment in .venv, made by any Python 3.11 to 3.13 it finds
-# make demo     a synthetic operator, questions in SQL, private answers; a minute or two the first time
+# make demo     a synthetic operator, questions in SQL, private answers; the first time pip fetches packages
 # make notebook the first lesson in JupyterLab
 # make test     all tests
 # make check    style, types, the law of the house

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console, RenderableType
 
 from passersby.wire import plain
+from passersby.wording import merged, printable
 
 if TYPE_CHECKING:
     import pyarrow
@@ -53,6 +54,7 @@ def write_result(result: Result, form: Format) -> None:
     elif form is Format.CSV:
         flat = result.flat()
         _write_csv(flat.column_names, zip(*(column.to_pylist() for column in flat.columns), strict=True))
+        sys.stderr.writelines(f"note: {printable(note)}\n" for note in merged(result.notes))
     elif form is Format.ARROW:
         _write_arrow(result.arrow())
     else:

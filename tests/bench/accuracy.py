@@ -28,22 +28,23 @@ from tests.bench.machine import table
 
 SECONDS = "least(greatest(epoch(ended_at - started_at), 0), 3600)"
 QUESTIONS = {
-    "T1 trips": "SELECT count(*) AS n FROM trips",
-    "T2 people": "SELECT count(DISTINCT person_id) AS n FROM trips",
-    "T4 people by age and gender": "SELECT age_band, gender, count(*) AS n FROM persons GROUP BY 1, 2",
-    "T5 mean seconds": f"SELECT avg({SECONDS}) AS n FROM trips",
-    "T6 trips by origin zone": "SELECT origin_zone, count(*) AS n FROM trips GROUP BY 1",
-    "T6 people by origin zone": "SELECT origin_zone, count(DISTINCT person_id) AS n FROM trips GROUP BY 1",
-    "T8 people by day": "SELECT CAST(started_at AS DATE) AS d, count(DISTINCT person_id) AS n FROM trips GROUP BY 1",
-    "T9 trips by hour": "SELECT hour(started_at) AS h, count(*) AS n FROM trips GROUP BY 1",
-    "T9 people by hour": "SELECT hour(started_at) AS h, count(DISTINCT person_id) AS n FROM trips GROUP BY 1",
-    "T10 women's share by hour": "SELECT hour(started_at) AS h, avg(CASE WHEN gender = 'F' THEN 1 ELSE 0 END) AS n"
+    "trips in all": "SELECT count(*) AS n FROM trips",
+    "people in all": "SELECT count(DISTINCT person_id) AS n FROM trips",
+    "people by age and gender": "SELECT age_band, gender, count(*) AS n FROM persons GROUP BY 1, 2",
+    "mean duration": f"SELECT avg({SECONDS}) AS n FROM trips",
+    "trips by zone of origin": "SELECT origin_zone, count(*) AS n FROM trips GROUP BY 1",
+    "people by zone of origin": "SELECT origin_zone, count(DISTINCT person_id) AS n FROM trips GROUP BY 1",
+    "people by day": "SELECT CAST(started_at AS DATE) AS d, count(DISTINCT person_id) AS n FROM trips GROUP BY 1",
+    "trips by hour of day": "SELECT hour(started_at) AS h, count(*) AS n FROM trips GROUP BY 1",
+    "people by hour of day": "SELECT hour(started_at) AS h, count(DISTINCT person_id) AS n FROM trips GROUP BY 1",
+    "women's share of trips by hour": "SELECT hour(started_at) AS h, avg(CASE WHEN gender = 'F' THEN 1 ELSE 0 END) AS n"
     " FROM trips JOIN persons USING (person_id)"
     " WHERE gender IS NOT NULL AND hour(started_at) BETWEEN 6 AND 22 GROUP BY 1",
-    "T11 mean seconds by age": f"SELECT age_band, avg({SECONDS}) AS n"
+    "mean duration by age": f"SELECT age_band, avg({SECONDS}) AS n"
     " FROM trips JOIN persons USING (person_id) GROUP BY 1",
-    "T11 trips by age": "SELECT age_band, count(*) AS n FROM trips JOIN persons USING (person_id) GROUP BY 1",
+    "trips by age": "SELECT age_band, count(*) AS n FROM trips JOIN persons USING (person_id) GROUP BY 1",
 }
+COLUMNS = ("question at rho 0.005", "median relative error", "predicted bias", "95% intervals cover")
 RHO = Fraction(5, 1000)
 CONFIDENCE = 0.95
 
@@ -156,7 +157,7 @@ def main(events: int, runs: int) -> None:
     del events, runs
     made = outcomes(200)
     rows = [(o.name, f"{o.relative_error:.1%}", _bias(o), _share(o.covered, o.noisings)) for o in made]
-    table(("question at rho 0.005", "median relative error", "predicted bias", "intervals cover"), rows)
+    table(COLUMNS, rows)
     pooled = [n for o in made for n in o.covered]
     print(f"\npooled: {_share(tuple(pooled), made[0].noisings)} of {len(pooled) * made[0].noisings:,} outcomes at 95%")
     free = tuple(n for o in made if not o.bounds_bind for n in o.covered_truth)

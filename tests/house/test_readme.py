@@ -13,10 +13,12 @@ import pytest
 from budgets.errors import Code as LedgerCode
 from dialect import Code as DialectCode
 from passersby.errors import KINDS
+from tests.bench import accuracy
 from tests.support.tree import PACKAGES, ROOT, modules
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
+READING = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINES = [line for language, text in FENCED.findall(README) if language == "bash" for line in text.splitlines()]
 PYTHON = [text for language, text in FENCED.findall(README) if language == "python"]
@@ -55,7 +57,13 @@ def test_the_readme_s_python_runs(program: str, reader: dict[str, str]) -> None:
     assert "True" in ran.stdout
 
 
-@pytest.mark.parametrize("text", [README, ANSWERS, (ROOT / "SECURITY.md").read_text(encoding="utf-8")])
+def test_the_table_of_accuracy_is_the_one_that_is_printed() -> None:
+    head, _, *rows = [line for line in README.partition("## Accuracy")[2].splitlines() if line.startswith("|")]
+    assert tuple(cell.strip() for cell in head.strip("|").split("|")) == accuracy.COLUMNS
+    assert [row.split("|")[1].strip() for row in rows] == list(accuracy.QUESTIONS)
+
+
+@pytest.mark.parametrize("text", [README, ANSWERS, READING, (ROOT / "SECURITY.md").read_text(encoding="utf-8")])
 def test_links_lead_somewhere(text: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)\)", text)
     assert all((ROOT / target).exists() or (ROOT / "docs" / target).exists() for target in targets)

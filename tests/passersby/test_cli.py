@@ -55,6 +55,12 @@ def test_query_and_explain_print_the_documented_shapes(run: Run) -> None:
     assert explained["columns"] == asked["columns"]
 
 
+def test_csv_is_alone_on_standard_output_and_its_notes_are_beside_it(run: Run) -> None:
+    shown = run("query", COUNT, "--format", "csv")
+    assert "note" not in shown.stdout
+    assert shown.stderr.startswith("note: rows: each person's numbers")
+
+
 def test_csv_has_interval_columns(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("query", COUNT, "--format", "csv").stdout)))
     assert list(rows[0]) == ["zone", "visits", "visits_low", "visits_high"]
