@@ -215,6 +215,14 @@ class Catalog:
         """Find a declared table by its lower-case name."""
         return next((t for t in self.tables if t.name == name), None)
 
+    def borrowed_person(self, table: Table) -> Column | None:
+        """Find the person column that a table shows as its own and another table holds; hidden ones are not shown."""
+        if table.person is None or not table.person.through or table.column(table.person.column) is not None:
+            return None
+        holder = self.table(table.person.through[-1][1])
+        column = holder.column(table.person.column) if holder is not None else None
+        return column if column is not None and column.visible else None
+
     def dataset(self, name: str) -> Dataset:
         """Return a declared dataset; tables name only declared ones."""
         return next(d for d in self.datasets if d.name == name)

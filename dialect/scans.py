@@ -63,7 +63,10 @@ def _of_column(fields: tuple[Field, ...], column: str) -> Field:
 
 
 def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
-    """Follow foreign keys to the table that has the person: inner joins on primary keys that ingest enforces."""
+    """Follow foreign keys to the table that has the person: inner joins on primary keys that ingest enforces.
+
+    The person found stands beside the table's own columns, under its name in the catalog.
+    """
     assert table.person is not None  # noqa: S101
     fields = last = _fields_with(table, (table.person.through[0][0],), reading)
     relation = Relation(Scan(table, fields), fields)  # of no kind until its persons are found
@@ -75,7 +78,8 @@ def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
         relation = Relation(Join(relation, Relation(Scan(target, far), far), "inner", on), relation.fields + far)
         last = far
     found = _of_column(last, table.person.column)
-    person = replace(found, is_person=True, nullable=False)
+    shown = reading.catalog.borrowed_person(table)
+    person = replace(found, name=shown.name if shown is not None else None, is_person=True, nullable=False)
     known = call("not", [call("is null", [Ref(found)], node)], node)
     kept = tuple(person if f == person else f for f in relation.fields)
     return PerPerson(

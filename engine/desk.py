@@ -123,7 +123,7 @@ class Desk:
         if not found:
             names = ", ".join(table.name for table in known)
             raise Refused(problem(Refusal(Code.TABLE, f"There is no table {name}.", f"one of {names}"), None))
-        return [wire_tables.table(table) for table in found]
+        return [wire_tables.table(table, self.engine.catalog) for table in found]
 
     def rehearse(self, sql: str, *, client: str, rho: str | None = None, confidence: float | None = None) -> pa.Table:
         """Answer a question for free on rows that are made up from the catalog alone."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from dialect.catalog import Column, ColumnOf, Domain, Norms, Table, ValueList, ValueRange
+from dialect.catalog import Catalog, Column, ColumnOf, Domain, Norms, Table, ValueList, ValueRange
 
 ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")
 
 
-def table(declared: Table) -> dict[str, Any]:
+def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
     """Show what may be asked of a table, and how much one person counts in it."""
+    borrowed = catalog.borrowed_person(declared)
+    more = () if borrowed is None else (replace(borrowed, nullable=False),)  # rows of nobody are not read
     return {
         "name": declared.name,
         "kind": "private" if declared.private else "public",
@@ -23,7 +25,7 @@ def table(declared: Table) -> dict[str, Any]:
         "norms": None if declared.norms is None else _norms(declared.norms),
         "max_rows_per_person": declared.max_rows_per_person,
         "max_groups_per_person": declared.max_groups_per_person,
-        "columns": [_column(column) for column in declared.columns if column.visible],
+        "columns": [_column(column) for column in (*declared.columns, *more) if column.visible],
     }
 
 

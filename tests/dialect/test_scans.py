@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
@@ -108,6 +110,29 @@ def test_a_person_through_one_table_and_through_two(chain: Catalog, rows: duckdb
     legs = truth.format("leg l JOIN trip t ON t.trip_id = l.trip_id")
     assert _persons("SELECT speed FROM leg", chain, rows) == rows.execute(legs).fetchall()
     assert _persons("SELECT 1 FROM vehicle", chain, rows) == [("ann", 2), ("bob", 1)]
+
+
+def test_a_person_in_another_table_can_be_counted_and_nothing_else(chain: Catalog) -> None:
+    """Where that table shows it, and the name is free; it is a person key like any other."""
+    tables = tuple(
+        replace(t, columns=tuple(replace(c, visible=True) for c in t.columns)) if t.name == "vehicle" else t
+        for t in chain.tables
+    )
+    shown = replace(chain, tables=tables)
+    (plan,) = dialect.read("SELECT COUNT(DISTINCT owner) FROM leg", shown).plans
+    assert [(str(vector.kind), vector.value) for vector in plan.vectors] == [("persons", None)]
+    for sql, code in (
+        ("SELECT owner, COUNT(*) FROM leg GROUP BY owner", Code.ROWS),
+        ("SELECT COUNT(*) FROM leg WHERE owner = 'ann'", Code.PERSON_KEY),
+        ("SELECT COUNT(upper(owner)) FROM leg", Code.PERSON_KEY),
+    ):
+        with pytest.raises(Refusal) as caught:
+            dialect.read(sql, shown)
+        assert caught.value.code is code
+    own = tuple(replace(t, columns=(*t.columns, tables[0].columns[1])) if t.name == "leg" else t for t in tables)
+    (plan,) = dialect.read("SELECT COUNT(owner) FROM leg", replace(chain, tables=own)).plans
+    assert [str(vector.kind) for vector in plan.vectors] == ["valid"]  # a column of its own stands for itself
+    assert "valid(leg#1.owner)" in plan.canonical
 
 
 def test_hidden_columns_are_carried_and_not_named(chain: Catalog) -> None:

@@ -150,13 +150,19 @@ def test_a_price_is_never_told_smaller_than_it_is(engine: Engine) -> None:
 
 
 def test_tables_are_told_without_what_analysts_do_not_see(engine: Engine) -> None:
-    tables = {table["name"]: table for table in map(wire_tables.table, engine.catalog.tables)}
+    shown = [wire_tables.table(table, engine.catalog) for table in engine.catalog.tables]
+    tables = {table["name"]: table for table in shown}
     assert set(tables) == {"person", "visit", "purchase", "zone"}
     assert "consent" not in json.dumps(list(tables.values()))
     columns = {column["name"]: column for column in tables["visit"]["columns"]}
     assert columns["zone"] == {"name": "zone", "type": "VARCHAR", "nullable": False, "values_of": "zone.zone"}
     minutes = {"bounds": [0, 60], "sum_norm": 600, "centred_norm": 300, "centre": 30}
     assert columns["minutes"] == {"name": "minutes", "type": "DOUBLE", "nullable": True} | minutes
+    assert tables["purchase"]["columns"][-1] == {
+        "name": "person_id",
+        "type": "BIGINT",
+        "nullable": False,
+    }  # of its visit
     assert tables["visit"]["norms"] == {"rows": 20, "persons": 3, "covers": 0.98, "by_keys": []}
     assert (tables["zone"]["norms"], tables["zone"]["primary_key"]) == (None, ["zone"])
     assert columns["day"]["range"] == ["2026-10-01", "2026-10-04"]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, note, settings
 from dialect.catalog import Catalog
 from tests.support.greybox import GreyBox, connect
 from tests.support.greybox_data import Database, declare, declared_as, make_worlds
-from tests.support.greybox_questions import EVENTS, OTHERS, Source, databases, questions
+from tests.support.greybox_questions import EVENTS, MARKS, OTHERS, Source, databases, questions
 from tests.support.norms_pressed import pressing_vectors, scaled
 
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
@@ -33,11 +33,15 @@ def catalog() -> Catalog:
     return declare()
 
 
-@pytest.mark.parametrize("sources", [EVENTS, OTHERS], ids=["questions of events", "other questions"])
+@pytest.mark.parametrize(
+    ("sources", "examples"),
+    [(EVENTS, EXAMPLES), (OTHERS, EXAMPLES), (MARKS, EXAMPLES // 5)],
+    ids=["questions of events", "other questions", "of marks"],
+)
 def test_one_person_moves_no_vector_further_than_declared(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, sources: tuple[Source, ...]
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, sources: tuple[Source, ...], examples: int
 ) -> None:
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(databases(), questions(sources))
     def holds(database: Database, sql: str) -> None:
         note(sql)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from dialect.catalog import Catalog
 from dialect.private_plan import Rule, VectorBound
-from dialect.relations import Cut, PerPerson, Scan
+from dialect.relations import Cut, Filter, PerPerson, Scan
 from engine.backends.duckdb import DuckDBBackend
 from tests.support.greybox import DependsOnData, GreyBox, OthersMoved, SensitivityExceeded, connect
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
@@ -56,6 +56,13 @@ def written(kind: type, change: Callable[[str], str]) -> Callable[[pytest.Monkey
 def one_row_each(*given: Any) -> Any:
     relation = scan(*given)
     return replace(relation, one_row_per_person=True) if isinstance(relation, PerPerson) else relation
+
+
+def nobody_followed(*given: Any) -> Any:
+    """Keep rows whose path ends at no person."""
+    relation = scan(*given)
+    followed = isinstance(relation.operator, Filter)
+    return replace(relation, operator=relation.operator.source.operator) if followed else relation
 
 
 def always_of_the_person(left: Any, right: Any, *given: Any) -> Any:
@@ -113,6 +120,9 @@ TIED = Database(
 CROWDED = replace(HEAVY, declared=Declared(max_rows=50, consent=False))
 LOOSE = Database(tuple(Run(str(p), 60, 3) for p in range(1, 9)), PEOPLE, declared=Declared(rows=1_000.0))
 NOBODY = Database((Run("NULL", 3), *CROWD, Run(ME)), PEOPLE, declared=Declared(consent=False, max_rows=50))
+MARKED = Database(
+    CROWD, PEOPLE, ((1, ME, 2), (2, "1", 3), (3, "NULL", 2)), Declared(persons=3.0, consent=False)
+)  # fmt: skip
 CANCELLING = Database(
     tuple(Run(str(p), n, lon=lon) for p in (VICTIM, *range(1, 9)) for n, lon in ((2, "'1e17'"), (1, "'1.5'"))), PEOPLE
 )  # fmt: skip
@@ -152,6 +162,7 @@ PLANTED = (
     Planted("more groups than the price covers", instead(bound, "_in_groups", rounded_down), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("admission forgotten", instead(prepare, "admission", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, OthersMoved),
     Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, OthersMoved),
+    Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan", nobody_followed), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, OthersMoved),
     Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql)), PAIRS, CROWDED, SensitivityExceeded),
     Planted("the first rows of a person in no order", written(Cut, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, OthersMoved),
     Planted("persons counted by their rows", lambda m: (instead(render, "is_unit", lambda _: False)(m), instead(render, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),

@@ -113,6 +113,18 @@ SELECT d, COUNT(*) AS persons, SUM(n) AS rides FROM (SELECT rider_id, CAST(at_ne
 # title: whose person lies in another table
 SELECT COUNT(*) AS n, SUM(minutes) AS minutes, SUM(km) AS km, AVG(km) AS mean FROM leg;
 
+# title: persons, counted where another table holds them
+SELECT COUNT(DISTINCT rider_id) AS riders, COUNT(DISTINCT l.rider_id) FILTER (WHERE minutes > 20) AS long, COUNT(rider_id) AS legs FROM leg AS l;
+
+# title: legs of each rider, who stands in another table
+SELECT n, COUNT(*) AS riders, SUM(km) AS km FROM (SELECT rider_id, COUNT(*) AS n, SUM(km) AS km FROM leg GROUP BY rider_id) AS q GROUP BY n;
+
+# title: legs with their rider, by a person who stands in another table
+SELECT year(p.born) // 10 * 10 AS decade, COUNT(*) AS legs, COUNT(DISTINCT rider_id) AS riders FROM leg JOIN rider AS p USING (rider_id) WHERE p.born >= '1950-01-01' AND p.born < '2006-01-01' GROUP BY decade;
+
+# title: all columns of rows whose person stands in another table
+SELECT COUNT(DISTINCT rider_id) AS riders, SUM(km) AS km FROM (SELECT * FROM leg) AS q;
+
 # title: a range of minutes, of rows whose person lies in another table
 SELECT minutes // 10 AS tens, COUNT(*) AS n FROM leg WHERE minutes BETWEEN 0 AND 60 GROUP BY tens;
 

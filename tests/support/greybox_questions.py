@@ -26,7 +26,7 @@ class Source:
     """What stands in FROM, and what can be asked of it; values are bounded numbers."""
 
     rows: str
-    person: str  # "" where the key of another table is followed, and none can be named
+    person: str
     keys: tuple[str, ...]
     values: tuple[str, ...]
     conditions: tuple[str, ...]
@@ -62,12 +62,15 @@ SOURCES = (
     Source("(SELECT subscriber_id, AVG(n) AS mean, MAX(n) AS most FROM (SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY 1, 2) q GROUP BY 1) p LEFT JOIN subscribers s ON s.subscriber_id = p.subscriber_id", "p.subscriber_id", ("p.most", "s.gender", "s.subscriber_id IS NULL", "p.mean > 2"), ("p.mean", "p.most", "s.age"), ("p.mean < 9", "s.age > 20")),
     Source("subscribers s JOIN events e ON s.subscriber_id = e.subscriber_id AND s.home_cell = e.cell_id", "s.subscriber_id", ("s.home_cell", "e.cell_id", "s.gender", "hour(e.ts)"), ("e.dwell_s", "s.age"), ("s.age > 20", "e.steps > 0")),
     Source("events e JOIN zones z ON z.level = e.cell_id LEFT JOIN zones y ON y.zone = z.zone", "e.subscriber_id", ("z.zone", "y.level", "e.cell_id"), ("e.dwell_s", "LEAST(GREATEST(z.level, 0), 3)"), ("y.level > 1",)),
-    Source("marks m", "", ("m.kind", "m.weight > 0"), ("m.weight", "m.weight * m.weight"), ("m.weight <> 0",)),
+    Source("marks m", "m.subscriber_id", ("m.kind", "m.weight > 0"), ("m.weight", "m.weight * m.weight"), ("m.weight <> 0",)),
+    Source("marks m LEFT JOIN subscribers s USING (subscriber_id)", "m.subscriber_id", ("s.gender", "m.kind", "s.age > 40"), ("m.weight", "s.age"), ("m.weight <> 0", "s.age IS NULL")),
+    Source("(SELECT subscriber_id, COUNT(*) AS n, SUM(weight) AS total FROM marks GROUP BY 1) p", "p.subscriber_id", ("p.n > 2", "p.n"), ("p.n", "p.total"), ("p.total > 0",)),
 )  # fmt: skip
 
 
 EVENTS = tuple(source for source in SOURCES if source.rows.startswith("events"))
-OTHERS = tuple(source for source in SOURCES if not source.rows.startswith("events"))
+MARKS = tuple(source for source in SOURCES if "marks" in source.rows)  # whose person another table holds
+OTHERS = tuple(source for source in SOURCES if source not in (*EVENTS, *MARKS))
 
 
 @st.composite
@@ -86,7 +89,7 @@ def _measures(source: Source) -> st.SearchStrategy[str]:
     values = st.sampled_from(source.values)
     plain = st.one_of(
         st.just("COUNT(*)"),
-        st.just(f"COUNT(DISTINCT {source.person})" if source.person else "COUNT(*)"),
+        st.just(f"COUNT(DISTINCT {source.person})"),
         values.map("COUNT({})".format),
         values.map("SUM({})".format),
         values.map("AVG({})".format),

@@ -66,6 +66,11 @@ def _view(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
     if table.person is None:
         return select
     person = _person(catalog, table, addresses)
+    if table.person.through and table.column(table.person.column) is None:
+        holder = catalog.table(table.person.through[-1][1])
+        assert holder is not None
+        if any(column.name == table.person.column and column.visible for column in holder.columns):
+            select = select.replace(" FROM ", f", {person} AS {quoted(table.person.column)} FROM ", 1)
     return f"{select} WHERE {person} IS NOT NULL{_admitted(catalog, table, addresses, person)}"
 
 
