@@ -135,6 +135,15 @@ class Padded:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """The source's rows, and a field with the rank of a text among all of theirs, from 1; NULL of NULL."""
+
+    source: Public
+    text: Field
+    rank: Field
+
+
+@dataclass(frozen=True)
 class OrderKey:
     """One term of an ORDER BY."""
 
@@ -154,7 +163,20 @@ class Sort:
 
 
 Operator = (
-    Scan | Values | Series | Filter | Project | Join | Group | Boundary | ReleaseScan | Distinct | Cut | Padded | Sort
+    Scan
+    | Values
+    | Series
+    | Filter
+    | Project
+    | Join
+    | Group
+    | Boundary
+    | ReleaseScan
+    | Distinct
+    | Cut
+    | Padded
+    | Ranked
+    | Sort
 )
 
 
@@ -200,7 +222,7 @@ def sources(relation: Relation) -> tuple[Relation, ...]:
     operator = relation.operator
     if isinstance(operator, Join):
         return (operator.left, operator.right)
-    if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Sort):
+    if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Ranked | Sort):
         return (operator.source,)
     return ()
 

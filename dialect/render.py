@@ -10,8 +10,11 @@ answer    one row per public key, zeros included, in public order
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dialect.catalog import SqlType
-from dialect.expressions import Field, Literal
+from dialect.coded_keys import Coded, coded_keys
+from dialect.expressions import Literal
 from dialect.partials import capped, clamped, is_unit, part
 from dialect.private_plan import (
     Admission,
@@ -35,10 +38,12 @@ SALT = 7046029254386353131  # spreads the order of groups over persons; needs no
 def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
     """Write the bounded SQL of a plan for DuckDB."""
     scaled = any(bound.rule is Rule.SCALE for bound in bounds.vectors)
+    plan, codes = coded_keys(plan)
     parts = [("source", False, _source(plan, target))]
     if plan.key_set is not None and plan.keys:
-        parts.append(("keys", True, _keys(plan.key_set, target)))
-    parts.append(("partials", scaled, _partials(plan, bounds)))
+        parts += [(f"codes{i}", False, _codes(coded, target)) for i, coded in codes.items()]
+        parts.append(("keys", True, _keys(plan.key_set, codes, target)))
+    parts.append(("partials", scaled, _partials(plan, bounds, codes)))
     if admission is not None:
         parts.append(("admitted", False, _admitted(admission, target)))
     first = admission  # whoever reads the partials first leaves out who is not admitted
@@ -50,7 +55,7 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
         first = None
     parts.append(("sums", False, _sums(plan, bounds, first, scaled)))
     ctes = ",\n".join(f"{cte} AS {'MATERIALIZED ' if kept else ''}({text})" for cte, kept, text in parts)
-    return BoundedSql(f"WITH {ctes}\n{_answer(plan)}", len(plan.keys), len(plan.vectors))
+    return BoundedSql(f"WITH {ctes}\n{_answer(plan, codes)}", len(plan.keys), len(plan.vectors))
 
 
 def _source(plan: PrivatePlan, target: Target) -> str:
@@ -60,16 +65,26 @@ def _source(plan: PrivatePlan, target: Target) -> str:
     return write_rows(plan.source, needed, target)
 
 
-def _keys(key_set: KeySet, target: Target) -> str:
-    columns = ", ".join(f"{f.id} AS k{position}" for position, f in enumerate(key_set.keys))
-    return f"SELECT {columns} FROM ({write_rows(key_set.relation, key_set.keys, target)}) AS k"
+def _codes(coded: Coded, target: Target) -> str:
+    rows = write_rows(coded.ranked, (coded.text, coded.code), target)
+    return f"SELECT DISTINCT {coded.text.id} AS text, {coded.code.id} AS code FROM ({rows}) AS t"
+
+
+def _keys(key_set: KeySet, codes: Mapping[int, Coded], target: Target) -> str:
+    """Public keys k0, k1, ... and the codes by which groups are formed instead; no group has the code 0."""
+    columns = [f"{f.id} AS k{i}" for i, f in enumerate(key_set.keys)]
+    for i in codes:
+        text = key_set.keys[i].id
+        columns.append(f"CASE WHEN {text} IS NOT NULL THEN coalesce(codes{i}.code, 0) END AS code{i}")
+    joins = "".join(f" LEFT JOIN codes{i} ON {key_set.keys[i].id} = codes{i}.text" for i in codes)
+    return f"SELECT {', '.join(columns)} FROM ({write_rows(key_set.relation, key_set.keys, target)}) AS k{joins}"
 
 
 def _key_columns(plan: PrivatePlan) -> str:
     return "".join(f", k{position}" for position in range(len(plan.keys)))
 
 
-def _partials(plan: PrivatePlan, bounds: Bounding) -> str:
+def _partials(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded]) -> str:
     """One row per (person, group); where the keys are functions of the person, one row per person."""
     read = "any_value({})" if plan.one_group_per_person else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
@@ -81,8 +96,7 @@ def _partials(plan: PrivatePlan, bounds: Bounding) -> str:
     text = f"SELECT person{_key_columns(plan)}{bounded} FROM ({text}) AS p"
     if plan.key_set is None or plan.key_set.closed or not plan.keys:
         return text
-    same = " AND ".join(_same_key("p", i, f) for i, f in enumerate(plan.key_set.keys))
-    return f"{text} SEMI JOIN keys ON {same}"
+    return f"{text} SEMI JOIN keys ON {_same_keys('p', plan.key_set, codes)}"
 
 
 def _admitted(admission: Admission, target: Target) -> str:
@@ -162,7 +176,7 @@ def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
     return f"CASE WHEN {factor} IS NULL THEN {whole} ELSE CAST(trunc({shrunk}) AS BIGINT) END"
 
 
-def _answer(plan: PrivatePlan) -> str:
+def _answer(plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
     """One row per key in public order; sums narrowed by a clamp, never by a bare cast."""
     columns = [f"keys.k{i}" if plan.key_set is not None else f"k{i}" for i in range(len(plan.keys))]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
@@ -172,12 +186,13 @@ def _answer(plan: PrivatePlan) -> str:
         return f"SELECT {', '.join(columns)} FROM sums"
     if plan.key_set is None:
         return f"SELECT {', '.join(columns)} FROM sums ORDER BY {order}"
-    same = " AND ".join(_same_key("sums", i, f) for i, f in enumerate(plan.key_set.keys))
+    same = _same_keys("sums", plan.key_set, codes)
     return f"SELECT {', '.join(columns)} FROM keys LEFT JOIN sums ON {same} ORDER BY {order}"
 
 
-def _same_key(table: str, i: int, key: Field) -> str:
-    return f"keys.k{i} {'IS NOT DISTINCT FROM' if key.nullable else '='} {table}.k{i}"
+def _same_keys(table: str, key_set: KeySet, codes: Mapping[int, Coded]) -> str:
+    pairs = [(f"keys.{'code' if i in codes else 'k'}{i}", key, f"{table}.k{i}") for i, key in enumerate(key_set.keys)]
+    return " AND ".join(f"{one} {'IS NOT DISTINCT FROM' if key.nullable else '='} {two}" for one, key, two in pairs)
 
 
 def _narrowed(total: str) -> str:

@@ -23,6 +23,7 @@ from dialect.relations import (
     PerPerson,
     Project,
     Public,
+    Ranked,
     Relation,
     ReleaseScan,
     Scan,
@@ -166,6 +167,15 @@ def _padded(operator: Padded, needed: Needed, target: Target) -> str:
     return f"SELECT {_columns([f.id for f in kept])} FROM ({source}) AS n UNION ALL SELECT {nulls}"
 
 
+def _ranked(operator: Ranked, needed: Needed, target: Target) -> str:
+    text, rank = operator.text.id, operator.rank.id
+    source = write_rows(operator.source, needed | {operator.text}, target)
+    columns = [f.id for f in _kept(operator.source.fields, needed)]
+    place = f"CAST(dense_rank() OVER (ORDER BY {text}) AS INTEGER)"
+    columns.append(f"CASE WHEN {text} IS NOT NULL THEN {place} END AS {rank}")
+    return f"SELECT {_columns(columns)} FROM ({source}) AS r"
+
+
 def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     """Order rows, ties by all other columns: a slice is the same rows wherever it is read."""
     sliced = operator.limit is not None or operator.offset > 0
@@ -208,6 +218,7 @@ _WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
     (Distinct, _distinct),
     (Cut, _cut),
     (Padded, _padded),
+    (Ranked, _ranked),
     (Sort, _sort),
     (ReleaseScan, _release),
 )

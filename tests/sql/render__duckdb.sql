@@ -9,12 +9,13 @@ SELECT COUNT(*) AS n FROM events;
 
 # title: people and rows by a public key
 SELECT zone, COUNT(*) AS n, COUNT(DISTINCT subscriber_id) AS people FROM events JOIN cells USING (cell_id) GROUP BY zone;
-# WITH source AS (SELECT c0, c7 FROM (SELECT "subscriber_id" AS c0, "cell_id" AS c2 FROM events WHERE "subscriber_id" IS NOT NULL) AS l INNER JOIN (SELECT "cell_id" AS c6, "zone" AS c7 FROM cells) AS r ON (c2 = c6)),
-# keys AS MATERIALIZED (SELECT c12 AS k0 FROM (SELECT DISTINCT c12 FROM (SELECT c7 AS c12 FROM (SELECT c7 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT "zone" AS c7 FROM cells) AS r) AS p) AS d) AS k),
-# partials AS MATERIALIZED (SELECT person, k0, least(v1, 2147483647) AS v1 FROM (SELECT c0 AS person, c7 AS k0, count(*) AS v1 FROM source GROUP BY 1, 2) AS p),
+# WITH source AS (SELECT c0, c7_code0 FROM (SELECT "subscriber_id" AS c0, "cell_id" AS c2 FROM events WHERE "subscriber_id" IS NOT NULL) AS l INNER JOIN (SELECT c6, CASE WHEN c7 IS NOT NULL THEN CAST(dense_rank() OVER (ORDER BY c7) AS INTEGER) END AS c7_code0 FROM (SELECT "cell_id" AS c6, "zone" AS c7 FROM cells) AS r) AS r ON (c2 = c6)),
+# codes0 AS (SELECT DISTINCT c7 AS text, c7_code0 AS code FROM (SELECT c7, CASE WHEN c7 IS NOT NULL THEN CAST(dense_rank() OVER (ORDER BY c7) AS INTEGER) END AS c7_code0 FROM (SELECT "zone" AS c7 FROM cells) AS r) AS t),
+# keys AS MATERIALIZED (SELECT c12 AS k0, CASE WHEN c12 IS NOT NULL THEN coalesce(codes0.code, 0) END AS code0 FROM (SELECT DISTINCT c12 FROM (SELECT c7 AS c12 FROM (SELECT c7 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT "zone" AS c7 FROM cells) AS r) AS p) AS d) AS k LEFT JOIN codes0 ON c12 = codes0.text),
+# partials AS MATERIALIZED (SELECT person, k0, least(v1, 2147483647) AS v1 FROM (SELECT c0 AS person, c7_code0 AS k0, count(*) AS v1 FROM source GROUP BY 1, 2) AS p),
 # factors AS (SELECT person, CASE WHEN sum(v1 * v1) > 400 THEN CAST(20 AS DOUBLE) / sqrt(CAST(sum(v1 * v1) AS DOUBLE)) END * (1 - 1 / 281474976710656) AS f1 FROM partials GROUP BY person),
 # sums AS (SELECT k0, sum(524288) AS w0, sum(CASE WHEN f1 IS NULL THEN v1 * 65536 ELSE CAST(trunc(v1 * (f1 * 65536)) AS BIGINT) END) AS w1 FROM partials JOIN factors USING (person) GROUP BY k0)
-# SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM keys LEFT JOIN sums ON keys.k0 IS NOT DISTINCT FROM sums.k0 ORDER BY k0 NULLS LAST
+# SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM keys LEFT JOIN sums ON keys.code0 IS NOT DISTINCT FROM sums.k0 ORDER BY k0 NULLS LAST
 
 # title: a mean with a condition
 SELECT hour(ts) AS h, AVG(dwell_s) FILTER (WHERE dwell_s > 60) AS mean FROM events GROUP BY h;

@@ -1,0 +1,85 @@
+"""Numbers instead of texts as group keys: the same keys and the same exact integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+
+import duckdb
+import pytest
+
+import dialect
+from dialect.catalog import Catalog
+from dialect.coded_keys import Coded, coded_keys
+from dialect.private_plan import PrivatePlan, Target
+
+render = import_module("dialect.render")  # the face shows the function of this name
+Answer = Callable[[str], list[tuple[object, ...]]]
+
+CODED = (
+    "SELECT c.zone, COUNT(*), SUM(e.dwell_s) FROM events e JOIN cells c ON c.cell_id = e.cell_id GROUP BY 1",
+    "SELECT c.zone, COUNT(*) FROM events e LEFT JOIN cells c ON c.cell_id = e.cell_id AND c.zone <> 'C3' GROUP BY 1",
+    (
+        "SELECT z, COUNT(*) FROM events e JOIN (SELECT cell_id, zone AS z FROM cells WHERE zone > 'C1') c USING (cell_id)"
+        " WHERE z IN ('C1', 'C2', 'nowhere') GROUP BY 1"
+    ),
+    (
+        "WITH seen AS (SELECT c.zone AS z, hour(ts) AS h FROM events JOIN cells c USING (cell_id) WHERE c.zone <> 'C2')"
+        " SELECT z, h, COUNT(*) FROM seen GROUP BY ALL"
+    ),
+    (
+        "SELECT c.zone, d.zone, COUNT(*) FROM events e JOIN cells c USING (cell_id)"
+        " JOIN events f ON f.subscriber_id = e.subscriber_id JOIN cells d ON d.cell_id = f.cell_id GROUP BY 1, 2"
+    ),
+)
+LEFT_ALONE = (
+    "SELECT cell_id, COUNT(*) FROM events GROUP BY 1",
+    "SELECT gender, COUNT(*) FROM subscribers GROUP BY 1",
+    "SELECT upper(c.zone), COUNT(*) FROM events e JOIN cells c USING (cell_id) GROUP BY 1",
+    "SELECT c.lon, COUNT(*) FROM events e JOIN cells c USING (cell_id) GROUP BY 1",
+)
+
+
+@pytest.fixture(scope="module")
+def answer(plan_of: Callable[[str], PrivatePlan], catalog: Catalog, target: Target, folder: object) -> Answer:
+    """Run the bounded SQL of a question over cells of which one has no zone."""
+    connection = duckdb.connect()
+    connection.execute(f"ATTACH '{folder}/D.duckdb' AS d (READ_ONLY)")
+    for table in catalog.tables:
+        connection.execute(f"CREATE TABLE {table.name} AS FROM d.{table.name}")
+    connection.execute("UPDATE cells SET zone = NULL WHERE cell_id = 3")
+
+    def run(sql: str) -> list[tuple[object, ...]]:
+        plan = plan_of(sql)
+        return connection.execute(dialect.write(plan, dialect.bound(plan, catalog, 25), target, None).text).fetchall()
+
+    return run
+
+
+@pytest.mark.parametrize("sql", CODED)
+def test_coded_keys_give_the_same_rows(
+    sql: str, answer: Answer, plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert coded_keys(plan_of(sql))[1]
+    coded = answer(sql)
+    monkeypatch.setattr(render, "coded_keys", lambda plan: (plan, {}))
+    assert coded == answer(sql)
+    assert any(row[-1] for row in coded)
+
+
+@pytest.mark.parametrize("sql", LEFT_ALONE)
+def test_other_keys_stay(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
+    plan = plan_of(sql)
+    assert coded_keys(plan) == (plan, {})
+
+
+def test_codes_of_other_rows_are_found(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant a bug: ranks among other rows than those that are read."""
+    right, codes = answer(CODED[0]), render._codes
+
+    def among_fewer(coded: Coded, target: Target) -> str:
+        return codes(coded, replace(target, addresses={**target.addresses, "cells": "(FROM cells WHERE zone > 'C1')"}))
+
+    monkeypatch.setattr(render, "_codes", among_fewer)
+    assert answer(CODED[0]) != right
