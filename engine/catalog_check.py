@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialect.catalog import Catalog, Column, Table
-from dialect.catalog_section import meant
 from dialect.write_expr import name as quoted
+from engine.catalog_section import meant
 from engine.stored_files import StoredFiles, UnreadableError, cast, fits
 
 

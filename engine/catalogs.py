@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dialect.catalog import Catalog
-from dialect.catalog_file import load_catalog
-from dialect.catalog_section import nearest
 from dialect.errors import CatalogError
+from engine.catalog_file import load_catalog
+from engine.catalog_section import nearest
 
 PROJECT = Path(__file__).resolve().parents[1]
 MIBICI = Path(__file__).parent / "catalogs_bundled" / "mibici.toml"

@@ -8,8 +8,8 @@ from typing import Self
 import duckdb
 
 from dialect.catalog import Source, SqlType
-from dialect.catalog_columns import sql_type
 from dialect.write_expr import name, quote_text
+from engine.catalog_columns import sql_type
 
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,

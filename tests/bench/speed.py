@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 
 from budgets import Ledger
-from dialect.catalog_file import load_catalog
 from engine.backends.duckdb import DuckDBBackend
+from engine.catalog_file import load_catalog
 from engine.noise import add_noise
 from engine.operator import operator_path
 from engine.pipeline import Asked, Engine

@@ -9,7 +9,6 @@ import pytest
 
 import dialect
 from dialect.catalog import Catalog, SqlType
-from dialect.catalog_file import load_catalog
 from dialect.errors import Code, Refusal
 from dialect.kinds import kinds
 from dialect.parse import parse
@@ -17,6 +16,7 @@ from dialect.private_plan import Target
 from dialect.reading import Reading
 from dialect.relations import PerPerson
 from dialect.write_rows import write_rows
+from engine.catalog_file import load_catalog
 
 CATALOG = """
 format = 1

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect.catalog_file import load_catalog
 from engine.catalog_check import Finding, check_catalog
+from engine.catalog_file import load_catalog
 
 CATALOG = """
 format = 1

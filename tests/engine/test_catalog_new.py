@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect import catalog_columns, catalog_file, catalog_tables
-from dialect.catalog_file import load_catalog
 from dialect.errors import CatalogError
+from engine import catalog_columns, catalog_file, catalog_tables
 from engine.catalog_check import check_catalog
+from engine.catalog_file import load_catalog
 from engine.catalog_new import HEAD, new_catalog
 
 CANARY = "canary7f3a"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dialect import Catalog, PrivatePlan, Refusal, read
-from dialect.catalog_file import load_catalog
 from dialect.domains import MAX_KEYS
+from engine.catalog_file import load_catalog
 from engine.keys import check_key_count, reached
 from engine.pipeline import Asked, Engine
 from engine.prepare import prepare

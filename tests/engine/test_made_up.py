@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from dialect.catalog_file import load_catalog
+from engine.catalog_file import load_catalog
 from engine.made_up import PERSONS, ROWS_PER_PERSON, made_up, row_count
 from engine.made_up_values import DATES
 

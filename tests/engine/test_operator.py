@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from dialect.catalog import Catalog, ColumnOf, Table, ValueList, ValueRange
-from dialect.catalog_file import load_catalog
+from engine.catalog_file import load_catalog
 from engine.operator import make as make_module
 from engine.operator import make_operator, operator_path
 from tests.support.tree import ROOT

@@ -12,8 +12,8 @@ import pytest
 
 from budgets import AccountName, BudgetRefused, EntryKind, IdempotencyError, Loss
 from dialect import Refusal
-from dialect.catalog_file import load_catalog
 from engine import pipeline
+from engine.catalog_file import load_catalog
 from engine.errors import ExecutionFailed
 from engine.pipeline import Answered, Asked, Engine
 from tests.engine.town import CATALOG, make_town, opened

@@ -12,8 +12,8 @@ import pytest
 
 from budgets import BudgetRefused
 from dialect import Catalog, Refusal
-from dialect.catalog_file import load_catalog
 from engine import rehearsal as module
+from engine.catalog_file import load_catalog
 from engine.catalogs import find_catalog
 from engine.errors import DataError
 from engine.operator import make_operator

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from dialect.catalog_file import load_catalog
+from engine.catalog_file import load_catalog
 from engine.errors import DataError
 from engine.snapshot import Snapshot, snapshot
 

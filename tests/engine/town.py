@@ -10,8 +10,8 @@ import duckdb
 
 from budgets import Ledger
 from dialect import Catalog
-from dialect.catalog_file import load_catalog
 from engine.backends.duckdb import DuckDBBackend, Limits
+from engine.catalog_file import load_catalog
 from engine.noise import NoiseSource, add_noise
 from engine.pipeline import Engine
 from engine.snapshot import snapshot

@@ -18,9 +18,9 @@ import pytest
 
 from dialect import Target, read
 from dialect.catalog import Catalog
-from dialect.catalog_file import load_catalog
 from engine import prepare as prepare_module
 from engine.backends.duckdb import LOCKED, DuckDBBackend
+from engine.catalog_file import load_catalog
 from engine.exact import Exact
 from engine.prepare import prepare
 from tests.support import spoilt

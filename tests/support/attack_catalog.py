@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from dialect.catalog import Catalog
-from dialect.catalog_file import load_catalog
+from engine.catalog_file import load_catalog
 
 VICTIM = 4217
 WORLDS = ("D", "D'", "heavy", "refused")

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from dialect.catalog import Catalog, Norms, Table
-from dialect.catalog_file import load_catalog
+from engine.catalog_file import load_catalog
 
 VICTIM = 4217
 WORLDS = ("everybody", "mixed", "without", "refused")

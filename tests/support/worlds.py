@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from dialect.catalog import Catalog
-from dialect.catalog_file import load_catalog
+from engine.catalog_file import load_catalog
 from engine.operator import make_operator
 from tests.support.attack_catalog import attack_catalog
 

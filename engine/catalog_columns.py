@@ -9,7 +9,7 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from dialect.catalog import Bounds, Column, ColumnOf, Domain, SqlType, Value, ValueList, ValueRange
-from dialect.catalog_section import Section, nearest
+from engine.catalog_section import Section, nearest
 
 KNOWN = (
     "type",

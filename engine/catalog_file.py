@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from dialect.catalog import Budget, Catalog, Dataset, Defaults, Window
-from dialect.catalog_checks import check_references
-from dialect.catalog_section import IDENTIFIER, Section, meant, read_toml
-from dialect.catalog_sharing import check_sharing
-from dialect.catalog_tables import read_table
+from engine.catalog_references import check_references
+from engine.catalog_section import IDENTIFIER, Section, meant, read_toml
+from engine.catalog_sharing import check_sharing
+from engine.catalog_tables import read_table
 
 FORMAT = 1
 KNOWN = ("format", "name", "datasets", "tables")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from dialect.catalog import Column, Consent, Norms, NormsByKeys, PersonPath, Source, SourceJoin, Table
-from dialect.catalog_columns import read_column
-from dialect.catalog_section import Section
+from engine.catalog_columns import read_column
+from engine.catalog_section import Section
 
 PRIVATE_ONLY = ("person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins")
 KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)

@@ -9,8 +9,8 @@ from itertools import combinations
 from pathlib import Path
 
 from dialect.catalog import Catalog, Table
-from dialect.catalog_mistakes import Mistakes
 from dialect.errors import CatalogError
+from engine.catalog_mistakes import Mistakes
 
 
 def check_sharing(catalog: Catalog, mistakes: Mistakes) -> None:
