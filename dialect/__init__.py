@@ -18,12 +18,13 @@ from dialect.catalog import Catalog
 from dialect.errors import CatalogError, Code, DialectError, Refusal, Span
 from dialect.kinds import kinds
 from dialect.parse import as_written as _as_written
-from dialect.parse import first_word as _first_word
 from dialect.parse import parse
 from dialect.plan import plan
 from dialect.private_plan import Admission, BoundedSql, Bounding, PrivatePlan, Question, Target
 from dialect.reading import Reading as _Reading
 from dialect.render import render
+from dialect.spans import first_word as _first_word
+from dialect.tries import taught as _taught
 
 __all__ = [
     "Admission",
@@ -44,6 +45,10 @@ __all__ = [
 ]
 
 
+_MOST_TRIED = 4  # rewrites of one refused question
+_LONGEST_TRY = 240  # characters
+
+
 def read(sql: str, catalog: Catalog) -> Question:
     """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
     try:
@@ -54,7 +59,25 @@ def read(sql: str, catalog: Catalog) -> Question:
         why, hint = "The question is nested too deeply.", "split it into several"
         raise Refusal(Code.COMPLEX, why, hint, _first_word(sql)) from None
     except Refusal as refused:
-        raise _replace(refused, span=refused.span or _first_word(sql)) from None
+        raise _shown(refused, sql, catalog) from None
+
+
+def _shown(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
+    """Let a refusal point at something, and try what it suggests before an analyst does."""
+    pointed = _taught(_replace(refused, span=refused.span or _first_word(sql)), sql, catalog)
+    accepted = (
+        each for each in pointed.rewrites[:_MOST_TRIED] if len(each) <= _LONGEST_TRY and _accepted(each, catalog)
+    )
+    return _replace(pointed, hint=next(accepted, pointed.hint), rewrites=())
+
+
+def _accepted(sql: str, catalog: Catalog) -> bool:
+    try:
+        tree = parse(sql)
+        reading = _Reading(catalog, sql, _as_written(tree))
+        return plan(kinds(tree, reading), reading) is not None
+    except (Refusal, RecursionError):
+        return False
 
 
 def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:

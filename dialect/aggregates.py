@@ -72,7 +72,8 @@ NODES: dict[type[exp.Expr], str] = {
 # aggregates that the parser does not know as such
 UNTYPED = {
     "product", "entropy", "list", "string_agg", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg",
-    "mad", "geomean", "sum_no_overflow", "sumkahan", "kahan_sum", "arbitrary", "approx_top_k", "reservoir_quantile",
+    "mad", "mean", "geomean", "sum_no_overflow", "sumkahan", "kahan_sum", "arbitrary", "approx_top_k",
+    "reservoir_quantile",
 }  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from dialect.errors import Code
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.function_row import Function, accepts, in_words
 from dialect.functions import forms_of, names
-from dialect.parse import called
 from dialect.reading import refusal
+from dialect.spans import called
 
 MAX_SIZE = 4_000  # parts of one typed expression: BETWEEN and CASE x WHEN repeat what they compare
 MAX_DEPTH = 150

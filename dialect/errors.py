@@ -52,6 +52,7 @@ class Refusal(DialectError):
     why: str  # one sentence
     hint: str  # one rewrite that works, shown behind "Try:"
     span: Span | None = None
+    rewrites: tuple[str, ...] = ()  # whole questions; the first that is itself accepted becomes the hint
 
     def __str__(self) -> str:
         """Give code, why and hint in one line."""

@@ -13,11 +13,11 @@ from dialect.expressions import Expr, Field, Ref
 from dialect.inference import definition, fixed_by_person
 from dialect.measures import measure
 from dialect.names import RowNames, Scope, aggregate_name, column_name, has_aggregate, refuse_rowless
-from dialect.parse import span_of
 from dialect.reading import Reading, refusal
 from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Released
 from dialect.rules import bare, person_among, refuse_persons
 from dialect.scalars import scalar
+from dialect.spans import in_place, span_of
 
 
 @dataclass
@@ -37,9 +37,9 @@ class GroupNames:
             return self.aliases[node.name.lower()]
         name, table = column_name(node)
         self.scope.find(name, table, node)
-        raise refusal(
-            Code.KEY, f"{node.name} is neither a group key nor in an aggregate.", f"GROUP BY {node.name}", node
-        )
+        why = f"{node.name} is neither a group key nor in an aggregate."
+        refused = refusal(Code.KEY, why, f"GROUP BY {node.name}", node, f"AVG({node.name})")
+        raise replace(refused, rewrites=(*_with_key(node), *refused.rewrites))
 
     def special(self, node: exp.Expr) -> Expr | None:
         """Answer for aggregates and for expressions that are group keys."""
@@ -70,6 +70,19 @@ class GroupNames:
                 return Ref(earlier.field)
         self.measures.append(made)
         return Ref(made.field)
+
+
+def _with_key(node: exp.Column) -> tuple[str, ...]:
+    """Add a column to the question's GROUP BY."""
+    select = node.find_ancestor(exp.Select)
+    clause = select.args.get("group") if select is not None else None
+    keys = clause.expressions if clause is not None else ()
+    made = in_place(keys[-1], f"{_text(keys[-1])}, {_text(node)}") if keys else None
+    return () if made is None else (made,)
+
+
+def _text(node: exp.Expr) -> str:
+    return node.sql("duckdb", comments=False)
 
 
 def releases(source: Relation, keys: Sequence[Field]) -> bool:

@@ -15,11 +15,11 @@ from dialect.errors import Code
 from dialect.expressions import Case, Expr, Field, Literal, Ref
 from dialect.inference import nullable, range_of
 from dialect.names import RowNames, Scope, aggregate_name
-from dialect.parse import called
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
 from dialect.scalars import condition, scalar
+from dialect.spans import called
 
 WIDEST = 1e25  # of a range that sums can be clamped to: below 2^27 grains of at most 2^60, or a value fits no 64 bits
 _KEEPS_ARGUMENT = {"min", "max", "arg_min", "arg_max"}  # their value is one of the argument's values
@@ -30,6 +30,7 @@ _INSTEAD = {
     "approxdistinct": "COUNT(DISTINCT x)",
     "anyvalue": "put the column into GROUP BY",
     "mode": "GROUP BY the column and ORDER BY COUNT(*) DESC",
+    "mean": "AVG(x)",
 }
 
 
@@ -43,7 +44,10 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     name = aggregate_name(call)
     if name not in AGGREGATES or isinstance(call, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         hint = _INSTEAD.get(name or "", "COUNT, SUM or AVG")
-        raise refusal(Code.AGG, f"The aggregate {called(call)} is not in the dialect.", hint, node)
+        texts = [part.sql("duckdb", comments=False) for part in call.walk() if isinstance(part, exp.Column)]
+        instead = (f"AVG({texts[0]})", f"COUNT(DISTINCT {texts[0]})", f"COUNT({texts[0]})") if texts else ()
+        counted = instead if name in {"mean", "percentilecont", "quantile"} else instead[1:]
+        raise refusal(Code.AGG, f"The aggregate {called(call)} is not in the dialect.", hint, node, *counted)
     only(call, "this", "expression", "big_int", code=Code.AGG)
     name, arguments = _arguments(name, call, names)
     name, arguments, test = _conditional(name, arguments, test, node)
@@ -99,7 +103,7 @@ def _both(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
 
 
 def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
-    name = called(node.this if isinstance(node, exp.Filter) else node)
+    name = called(_call(node))
     if len(arguments) != aggregate.arguments:
         raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
     if aggregate.name in _NUMERIC and arguments[0].type not in (SqlType.BIGINT, SqlType.DOUBLE, SqlType.NULL):
@@ -120,7 +124,7 @@ def _can_be_bounded(argument: Expr) -> bool:
 
 
 def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
-    name = called(node.this if isinstance(node, exp.Filter) else node)
+    name = called(_call(node))
     if not aggregate.at_boundary:
         inside = f"{name} per person in a subquery that groups by {source.person.name or 'the person'}"
         raise refusal(
@@ -128,17 +132,25 @@ def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: Pe
             f"{name} across people would return a stored value, or is not built yet.",
             inside if aggregate.inside is not None else "AVG(x), or COUNT(*) GROUP BY ranges of x by CASE",
             node,
+            *(f"AVG({_written(argument)})" for argument in _call(node).iter_expressions()),
+            *(f"COUNT({_written(argument)})" for argument in _call(node).iter_expressions()),
         )
     if aggregate.name == "count_distinct" and not is_person(arguments[0]):
         hint = f"COUNT(DISTINCT {source.person.name or 'person'})"
-        raise refusal(Code.AGG, "COUNT(DISTINCT) of anything but the person is not built yet.", hint, node)
+        why = "COUNT(DISTINCT) of anything but the person is not built yet."
+        raise refusal(Code.AGG, why, hint, node, hint)
     if aggregate.name in {"sum", "avg"} and not _can_be_bounded(arguments[0]):
-        raise refusal(
-            Code.BOUNDS,
-            f"{name} needs a range that is known without the data.",
-            f"{name}(LEAST(GREATEST(x, 0), 100)) with your own ends",
-            node,
-        )
+        cut = f"{name}(LEAST(GREATEST({_written(_call(node).this)}, 0), 100))"
+        why = f"{name} needs a range that is known without the data: no bounds are declared. Say your own ends."
+        raise refusal(Code.BOUNDS, why, cut, node, cut)
+
+
+def _call(node: exp.Expr) -> exp.Expr:
+    return node.this if isinstance(node, exp.Filter) else node
+
+
+def _written(node: exp.Expr) -> str:
+    return node.sql("duckdb", comments=False)
 
 
 def _field(

@@ -94,9 +94,14 @@ def _written(node: exp.Expr, name: str, part: str) -> str:
 def refuse_rowless(node: exp.Expr) -> None:
     """Refuse windows, subqueries and rows where an expression stands."""
     if isinstance(node, exp.Window):
-        raise refusal(
-            Code.WINDOW, "Window functions are not built yet.", "a GROUP BY of the person in a subquery", node
+        select = node.find_ancestor(exp.Select)
+        above = select is not None and any(map(has_aggregate, select.expressions))
+        hint = (
+            "ORDER BY and LIMIT on the answer"
+            if above
+            else "MIN, MAX or COUNT(*) per person: GROUP BY the person in FROM"
         )
+        raise refusal(Code.WINDOW, "Window functions are not built yet.", hint, node)
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(
             Code.SUBQUERY, "A subquery can't stand inside an expression yet.", "put it into FROM and join it", node

@@ -14,6 +14,7 @@ from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Code, Refusal, Span
+from dialect.spans import span_of
 
 MAX_CHARACTERS = 10_000
 MAX_TOKENS = 3_000
@@ -32,7 +33,6 @@ logging.getLogger("sqlglot").addFilter(lambda _: not _reading.get())  # question
 _LEXEME = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[^'"$/-]+|.""", re.DOTALL
 )  # one whole word, quotation or comment; a quote on its own begins what has no end
-_CALLED = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _SHORTER = "split the question into several statements"
 
@@ -54,41 +54,6 @@ def as_written(tree: exp.Expr) -> dict[str, str]:
     for alias in tree.find_all(exp.Alias):
         written.setdefault(alias.alias.lower(), alias.alias)
     return written
-
-
-def span_of(node: exp.Expr) -> Span | None:
-    """Find the stretch of the analyst's text that a node and its parts come from, or what it stands in."""
-    place: exp.Expr | None = node
-    if isinstance(node, exp.Func) and not any(True for _ in node.iter_expressions()) and "start" not in node.meta:
-        return _find(node.sql_name(), node)  # CURRENT_DATE and its like leave no mark
-    while place is not None:
-        ends = [(part.meta["start"], part.meta["end"] + 1) for part in place.walk() if "start" in part.meta]
-        if ends:
-            return Span(min(start for start, _ in ends), max(end for _, end in ends))
-        place = place.parent
-    return None
-
-
-def _find(word: str, node: exp.Expr) -> Span | None:
-    found = re.search(rf"\b{word}\b", str(node.root().meta.get("sql", "")), re.IGNORECASE)
-    return Span(found.start(), found.end()) if found else None
-
-
-def called(node: exp.Expr) -> str:
-    """Name a function as the analyst wrote it."""
-    sql = str(node.root().meta.get("sql", ""))
-    if "start" in node.meta:
-        return sql[node.meta["start"] : node.meta["end"] + 1]
-    inner = span_of(node)
-    before = _CALLED.search(sql, 0, inner.start) if inner is not None else None
-    return before[1] if before is not None else node.sql_name() if isinstance(node, exp.Func) else node.key.upper()
-
-
-def first_word(sql: str) -> Span | None:
-    """Point at the first word, where a refusal is about the whole question."""
-    word = next(iter(sql.split(maxsplit=1)), None)
-    start = len(sql) - len(sql.lstrip())
-    return None if word is None else Span(start, start + len(word))
 
 
 def _check_text(sql: str) -> None:

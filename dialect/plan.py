@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +13,6 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
 from dialect.inference import fixed_by_person
 from dialect.kinds import Selected
-from dialect.parse import first_word
 from dialect.private_plan import Key, KeySet, Output, PrivatePlan, Question, ReleaseColumns, Shown, VectorKind
 from dialect.reading import Reading
 from dialect.relations import (
@@ -31,6 +31,8 @@ from dialect.relations import (
     tables_of,
 )
 from dialect.rules import compute
+from dialect.spans import first_word
+from dialect.tries import coarser
 from dialect.vectors import Vectors
 from dialect.weights import check_weight
 from dialect.whole_numbers import is_whole
@@ -54,6 +56,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
             "Rows of people never leave; only aggregates over many of them do.",
             "SELECT COUNT(*) FROM ... or an aggregate with GROUP BY",
             first_word(reading.sql),
+            _counted(reading.sql),
         )
     planning = _Planning(reading)
     outer = _split(selected.relation, planning)
@@ -61,6 +64,12 @@ def plan(selected: Selected, reading: Reading) -> Question:
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
     return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns)
+
+
+def _counted(sql: str) -> tuple[str, ...]:
+    """Ask how many rows there are instead."""
+    source = re.search(r"\bfrom\b.*?(?=\border by\b|\blimit\b|\boffset\b|;|$)", sql, re.IGNORECASE | re.DOTALL)
+    return (f"SELECT COUNT(*) {source[0].strip()}",) if source else ()
 
 
 def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
@@ -126,7 +135,7 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     keys = sorted(boundary.keys, key=lambda f: canon.names[f.id])
     listed = key_set(keys, source, reading)
     if listed is None:
-        _check_private_keys(keys)
+        _check_private_keys(keys, reading.sql)
     collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon)
     outputs = [Output(measure.field, collected.formula(measure)) for measure in boundary.measures]
     if listed is None or not outputs:
@@ -148,20 +157,24 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     return made, outputs_in_order
 
 
-def _check_private_keys(keys: Sequence[Field]) -> None:
+def _check_private_keys(keys: Sequence[Field], sql: str) -> None:
     """Refuse private keys that are different for almost every row: none would reach a threshold."""
     for key in keys:
         expr = expand(Ref(key))
         text = plain_text(expr)
         why = f"{text} has a value of its own in almost every row."
         if key.type in _FINE_TIMES:
-            ends = f"WHERE {text} >= TIMESTAMP '...' AND {text} < TIMESTAMP '...'"
-            raise Refusal(Code.KEY, why, f"date_trunc('hour', {text}) with {ends}")
+            coarse = f"date_trunc('hour', {text})"
+            ends = f"{text} >= TIMESTAMP '2026-10-14 00:00:00' AND {text} < TIMESTAMP '2026-10-15 00:00:00'"
+            rewrites = coarser(sql, text, coarse, ends)
+            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, rewrites)
         if key.type is SqlType.DOUBLE and is_whole(expr):
             why = f"{text} may be any number: neither bounds nor the question say where it ends."
-            raise Refusal(Code.KEY, why, f"WHERE {text} BETWEEN 0 AND 100, with your own ends")
+            ends = f"{text} BETWEEN 0 AND 100"
+            raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, coarser(sql, text, text, ends))
         if key.type is SqlType.DOUBLE:
-            raise Refusal(Code.KEY, why, f"floor({text} / 10) with WHERE {text} BETWEEN 0 AND 100")
+            coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN 0 AND 100"
+            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, coarser(sql, text, coarse, ends))
         if key.type in _LISTS:
             raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
 

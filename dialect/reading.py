@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.parse import span_of
+from dialect.spans import in_place, span_of
 
 MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
 
@@ -32,9 +32,12 @@ class Reading:
         return f"c{number}"
 
 
-def refusal(code: Code, why: str, hint: str, node: exp.Expr | None = None) -> Refusal:
-    """Make a refusal that points at a node."""
-    return Refusal(code, why, hint, None if node is None else span_of(node))
+def refusal(code: Code, why: str, hint: str, node: exp.Expr | None = None, *instead: str) -> Refusal:
+    """Make a refusal that points at a node; `instead`: what could stand in its place."""
+    if node is None:
+        return Refusal(code, why, hint)
+    rewrites = tuple(made for text in instead if (made := in_place(node, text)) is not None)
+    return Refusal(code, why, hint, span_of(node), rewrites)
 
 
 def only(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:

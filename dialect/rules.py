@@ -14,9 +14,9 @@ from sqlglot import exp
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref, conjuncts
 from dialect.inference import computed_field, definition, fixed_by_person
-from dialect.parse import span_of
 from dialect.reading import Reading, refusal
 from dialect.relations import Boundary, Distinct, Filter, PerPerson, Project, Public, Relation, Released
+from dialect.spans import span_of
 
 
 def joined_in(relation: Relation) -> Relation:

@@ -211,8 +211,15 @@ def _sliced(tree: exp.Select, relation: Relation, order: tuple[OrderKey, ...]) -
     if isinstance(relation, PerPerson):
         if limit is None and not offset:
             return relation  # an order among rows that are aggregated later says nothing
-        raise refusal(Code.SAMPLE, "Rows of people can't be cut by LIMIT.", "LIMIT behind an aggregate", tree)
+        why = "Rows of people never leave, and can't be cut by LIMIT."
+        counted = f"SELECT COUNT(*) {_from(tree)}"
+        raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=(counted,))
     return replace(relation, operator=Sort(relation, order, limit, offset or 0))
+
+
+def _from(tree: exp.Select) -> str:
+    parts = (tree.args.get("from_"), *(tree.args.get("joins") or ()), tree.args.get("where"))
+    return " ".join(part.sql("duckdb", comments=False).strip() for part in parts if part is not None)
 
 
 def _count(tree: exp.Select, clause: str) -> int | None:

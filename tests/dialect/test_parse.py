@@ -12,7 +12,8 @@ from sqlglot import exp
 import dialect
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.parse import MAX_CHARACTERS, MAX_NESTING, parse, span_of
+from dialect.parse import MAX_CHARACTERS, MAX_NESTING, parse
+from dialect.spans import span_of
 from tests.dialect.test_attacks import CASES
 
 ACCEPTED = [sql for _, code, sql in CASES if code == "A" and len(sql) < 400]

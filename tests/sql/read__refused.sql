@@ -6,15 +6,15 @@ SELECT * FROM events;
 # SELECT * FROM events
 # ^^^^^^
 # Rows of people never leave; only aggregates over many of them do.
-# Try: SELECT COUNT(*) FROM ... or an aggregate with GROUP BY
+# Try: SELECT COUNT(*) FROM events
 
 # title: rows with a limit
 SELECT ts, lon FROM events LIMIT 10;
 # E_SAMPLE
 # SELECT ts, lon FROM events LIMIT 10
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# Rows of people can't be cut by LIMIT.
-# Try: LIMIT behind an aggregate
+# Rows of people never leave, and can't be cut by LIMIT.
+# Try: SELECT COUNT(*) FROM events
 
 # title: an unknown table
 SELECT COUNT(*) FROM event;
@@ -22,7 +22,7 @@ SELECT COUNT(*) FROM event;
 # SELECT COUNT(*) FROM event
 #                      ^^^^^
 # There is no table event.
-# Try: one of events, subscribers, cells, hours
+# Try: SELECT COUNT(*) FROM events
 
 # title: an unknown column
 SELECT SUM(dwell) FROM events;
@@ -61,8 +61,8 @@ SELECT SUM(lon) FROM events;
 # E_BOUNDS
 # SELECT SUM(lon) FROM events
 #        ^^^^^^^
-# SUM needs a range that is known without the data.
-# Try: SUM(LEAST(GREATEST(x, 0), 100)) with your own ends
+# SUM needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT SUM(LEAST(GREATEST(lon, 0), 100)) FROM events
 
 # title: an aggregate that returns a stored value
 SELECT ANY_VALUE(home_zone) FROM subscribers;
@@ -70,15 +70,15 @@ SELECT ANY_VALUE(home_zone) FROM subscribers;
 # SELECT ANY_VALUE(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^
 # The aggregate ANY_VALUE is not in the dialect.
-# Try: put the column into GROUP BY
+# Try: SELECT COUNT(home_zone) FROM subscribers
 
 # title: a minimum across people
 SELECT MIN(lat) FROM events;
 # E_AGG
 # SELECT MIN(lat) FROM events
-#            ^^^
+#        ^^^^^^^
 # MIN across people would return a stored value, or is not built yet.
-# Try: MIN per person in a subquery that groups by subscriber_id
+# Try: SELECT AVG(lat) FROM events
 
 # title: a median across people
 SELECT MEDIAN(dwell_s) FROM events;
@@ -86,7 +86,7 @@ SELECT MEDIAN(dwell_s) FROM events;
 # SELECT MEDIAN(dwell_s) FROM events
 #        ^^^^^^^^^^^^^^
 # MEDIAN across people would return a stored value, or is not built yet.
-# Try: AVG(x), or COUNT(*) GROUP BY ranges of x by CASE
+# Try: SELECT AVG(dwell_s) FROM events
 
 # title: distinct values
 SELECT COUNT(DISTINCT cell_id) FROM events;
@@ -94,7 +94,7 @@ SELECT COUNT(DISTINCT cell_id) FROM events;
 # SELECT COUNT(DISTINCT cell_id) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^
 # COUNT(DISTINCT) of anything but the person is not built yet.
-# Try: COUNT(DISTINCT subscriber_id)
+# Try: SELECT COUNT(DISTINCT subscriber_id) FROM events
 
 # title: a sketch
 SELECT approx_count_distinct(subscriber_id) FROM events;
@@ -102,7 +102,7 @@ SELECT approx_count_distinct(subscriber_id) FROM events;
 # SELECT approx_count_distinct(subscriber_id) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # The aggregate approx_count_distinct is not in the dialect.
-# Try: COUNT(DISTINCT x)
+# Try: SELECT COUNT(DISTINCT subscriber_id) FROM events
 
 # title: text cast to a number
 SELECT SUM(CAST(home_zone AS INT)) FROM subscribers;
@@ -150,7 +150,7 @@ SELECT ts, COUNT(*) FROM events GROUP BY ts;
 # SELECT ts, COUNT(*) FROM events GROUP BY ts
 #                                          ^^
 # ts has a value of its own in almost every row.
-# Try: date_trunc('hour', ts) with WHERE ts >= TIMESTAMP '...' AND ts < TIMESTAMP '...'
+# Try: SELECT date_trunc('hour', ts), COUNT(*) FROM events GROUP BY date_trunc('hour', ts)
 
 # title: a column that is no key
 SELECT cell_id, lat, COUNT(*) FROM events GROUP BY cell_id;
@@ -158,7 +158,7 @@ SELECT cell_id, lat, COUNT(*) FROM events GROUP BY cell_id;
 # SELECT cell_id, lat, COUNT(*) FROM events GROUP BY cell_id
 #                 ^^^
 # lat is neither a group key nor in an aggregate.
-# Try: GROUP BY lat
+# Try: SELECT cell_id, AVG(lat), COUNT(*) FROM events GROUP BY cell_id
 
 # title: a join of persons on something else
 SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id;
@@ -254,7 +254,7 @@ SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) 
 # SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Window functions are not built yet.
-# Try: a GROUP BY of the person in a subquery
+# Try: MIN, MAX or COUNT(*) per person: GROUP BY the person in FROM
 
 # title: a union
 SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM events);
@@ -269,8 +269,8 @@ SELECT COUNT(*) FROM (SELECT dwell_s FROM events LIMIT 5);
 # E_SAMPLE
 # SELECT COUNT(*) FROM (SELECT dwell_s FROM events LIMIT 5)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# Rows of people can't be cut by LIMIT.
-# Try: LIMIT behind an aggregate
+# Rows of people never leave, and can't be cut by LIMIT.
+# Try: SELECT COUNT(*) FROM events
 
 # title: two statements
 SELECT COUNT(*) FROM events; DROP TABLE events;
@@ -372,9 +372,9 @@ SELECT CEILING(home_zone), COUNT(*) FROM subscribers GROUP BY 1;
 SELECT string_agg(home_zone, ',') FROM subscribers;
 # E_AGG
 # SELECT string_agg(home_zone, ',') FROM subscribers
-#                   ^^^^^^^^^^^^^^
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^
 # The aggregate string_agg is not in the dialect.
-# Try: COUNT, SUM or AVG
+# Try: SELECT COUNT(home_zone) FROM subscribers
 
 # title: a function without arguments
 SELECT COUNT(*) FROM events WHERE current_date > ts;
@@ -414,7 +414,7 @@ SELECT Cell_Id, Lat, COUNT(*) FROM events GROUP BY Cell_Id;
 # SELECT Cell_Id, Lat, COUNT(*) FROM events GROUP BY Cell_Id
 #                 ^^^
 # Lat is neither a group key nor in an aggregate.
-# Try: GROUP BY Lat
+# Try: SELECT Cell_Id, AVG(Lat), COUNT(*) FROM events GROUP BY Cell_Id
 
 # title: an open comment
 SELECT COUNT(*) /* of FROM events;
@@ -423,3 +423,99 @@ SELECT COUNT(*) /* of FROM events;
 #                 ^
 # The text breaks off inside a quotation or comment.
 # Try: close every quote
+
+# title: IN over the persons of another table
+SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 30);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 30)
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# IN over a subquery is not built yet.
+# Try: SELECT COUNT(*) FROM events JOIN (SELECT DISTINCT subscriber_id FROM subscribers WHERE age > 30) AS picked USING (subscriber_id)
+
+# title: IN over a public table
+SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM cells WHERE zone = 'C1');
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM cells WHERE zone = 'C1')
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# IN over a subquery is not built yet.
+# Try: SELECT COUNT(*) FROM events JOIN (SELECT DISTINCT cell_id FROM cells WHERE zone = 'C1') AS picked USING (cell_id)
+
+# title: a rank of released numbers
+SELECT cell_id, COUNT(*), RANK() OVER (ORDER BY COUNT(*) DESC) FROM events GROUP BY 1;
+# E_WINDOW
+# SELECT cell_id, COUNT(*), RANK() OVER (ORDER BY COUNT(*) DESC) FROM events GROUP BY 1
+#                           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Window functions are not built yet.
+# Try: ORDER BY and LIMIT on the answer
+
+# title: a column of another private table
+SELECT gender, COUNT(*) FROM events GROUP BY gender;
+# E_COLUMN
+# SELECT gender, COUNT(*) FROM events GROUP BY gender
+#        ^^^^^^
+# There is no column gender here: it is in subscribers.
+# Try: SELECT gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY gender
+
+# title: a column of a public table
+SELECT COUNT(*) FROM events WHERE zone = 'C1';
+# E_COLUMN
+# SELECT COUNT(*) FROM events WHERE zone = 'C1'
+#                                   ^^^^
+# There is no column zone here: it is in cells.
+# Try: SELECT COUNT(*) FROM events JOIN cells USING (cell_id) WHERE zone = 'C1'
+
+# title: double quotes around text
+SELECT COUNT(*) FROM subscribers WHERE gender IN ("f", "m");
+# E_COLUMN
+# SELECT COUNT(*) FROM subscribers WHERE gender IN ("f", "m")
+#                                                   ^^^
+# There is no column f here. Double quotes are for names, single quotes for text.
+# Try: SELECT COUNT(*) FROM subscribers WHERE gender IN ('f', 'm')
+
+# title: an average without bounds
+SELECT cell_id, AVG(lon) AS a FROM events GROUP BY cell_id;
+# E_BOUNDS
+# SELECT cell_id, AVG(lon) AS a FROM events GROUP BY cell_id
+#                 ^^^^^^^
+# AVG needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT cell_id, AVG(LEAST(GREATEST(lon, 0), 100)) AS a FROM events GROUP BY cell_id
+
+# title: tables shown
+SHOW TABLES;
+# E_STMT
+# SHOW TABLES
+# ^^^^
+# Only SELECT questions are answered; there are events, subscribers, cells, hours.
+# Try: SELECT COUNT(*) FROM events
+
+# title: a table described
+DESCRIBE events;
+# E_STMT
+# DESCRIBE events
+# ^^^^^^^^
+# Only SELECT questions are answered; events has subscriber_id, ts, cell_id, lon, lat, dwell_s.
+# Try: SELECT COUNT(*) FROM events
+
+# title: a key of every number
+SELECT lon, COUNT(*) FROM events GROUP BY lon;
+# E_KEY
+# SELECT lon, COUNT(*) FROM events GROUP BY lon
+#                                           ^^^
+# lon has a value of its own in almost every row.
+# Try: SELECT floor(lon / 10), COUNT(*) FROM events WHERE lon BETWEEN 0 AND 100 GROUP BY floor(lon / 10)
+
+# title: a key without ends
+SELECT floor(lon) AS p, COUNT(*) FROM events GROUP BY p;
+# E_KEY
+# SELECT floor(lon) AS p, COUNT(*) FROM events GROUP BY p
+#                                                       ^
+# floor(lon) may be any number: neither bounds nor the question say where it ends.
+# Try: SELECT floor(lon) AS p, COUNT(*) FROM events WHERE floor(lon) BETWEEN 0 AND 100 GROUP BY p
+
+# title: a text that is no key
+SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id;
+# E_KEY
+# SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id
+#                 ^^^^^^
+# gender is neither a group key nor in an aggregate.
+# Try: SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id, gender

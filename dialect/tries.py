@@ -1,0 +1,99 @@
+"""What a refused analyst may have meant: names that are near, tables that have a column, quotes, other statements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+
+from dialect.catalog import Catalog, Table
+from dialect.errors import Code, Refusal
+
+MOST_NAMES = 12
+_FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
+_QUOTED = re.compile(r'"([^"]*)"')
+
+
+def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
+    """Add to a refusal what the catalog knows of the names in it."""
+    if refused.span is None:
+        return refused
+    word = sql[refused.span.start : refused.span.end]
+    if refused.code is Code.COLUMN and word.startswith('"'):
+        return _quoted(refused, sql)
+    if refused.code is Code.COLUMN and refused.why.startswith("There is no column"):
+        return _elsewhere(refused, word.rpartition(".")[2].strip().lower(), sql, catalog)
+    if refused.code is Code.TABLE and refused.why.startswith("There is no table"):
+        return _near_table(refused, sql, catalog)
+    return _described(refused, word, sql, catalog) if refused.code is Code.STMT else refused
+
+
+def coarser(sql: str, name: str, coarse: str, condition: str) -> tuple[str, ...]:
+    """Write a question with a coarser key: as it is, and where a condition must say the ends."""
+    made = re.sub(rf"\b{re.escape(name)}\b", lambda _: coarse, sql, flags=re.IGNORECASE)
+    with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", made, count=1, flags=re.IGNORECASE)
+    if not found:
+        with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", made, count=1, flags=re.IGNORECASE)
+    return made, with_end
+
+
+def _quoted(refused: Refusal, sql: str) -> Refusal:
+    assert refused.span is not None  # noqa: S101  the caller asks
+    start, end = refused.span.start, refused.span.end
+    texts = ["'" + sql[start:end].strip('"').replace("'", "''") + "'"]
+    every = _QUOTED.sub(lambda found: "'" + found[1].replace("'", "''") + "'", sql)
+    why = f"{refused.why} Double quotes are for names, single quotes for text."
+    return replace(refused, why=why, hint=texts[0], rewrites=(sql[:start] + texts[0] + sql[end:], every))
+
+
+def _elsewhere(refused: Refusal, column: str, sql: str, catalog: Catalog) -> Refusal:
+    having = [t for t in catalog.tables if any(c.visible and c.name.lower() == column for c in t.columns)]
+    first = _FROM.search(sql)
+    source = catalog.table(first[1].lower()) if first else None
+    if not having or source is None or source in having:
+        return refused
+    shared = {table.name: _shared(source, table) for table in having}
+    joins = [f" JOIN {name} USING ({', '.join(on)})" for name, on in shared.items() if on]
+    rewrites = tuple(sql[: first.end()] + join + sql[first.end() :] for join in joins if first)
+    why = f"{refused.why[:-1]}: it is in {', '.join(t.name for t in having[:MOST_NAMES])}."
+    return replace(refused, why=why, hint=joins[0].strip() if joins else f"FROM {having[0].name}", rewrites=rewrites)
+
+
+def _shared(one: Table, other: Table) -> list[str]:
+    """Name the columns by which two tables belong together: the person, else a primary key."""
+    names = {column.name for column in one.columns if column.visible}
+    if one.private and other.private and one.person is not None and other.person is not None:
+        return [one.person.column] if one.person.column == other.person.column and one.person.column in names else []
+    if other.primary_key and set(other.primary_key) <= names:
+        return list(other.primary_key)
+    return [other.columns[0].name] if not other.private and other.columns[0].name in names else []
+
+
+def _near_table(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
+    assert refused.span is not None  # noqa: S101  the caller asks
+    start, end = refused.span.start, refused.span.end
+    word = sql[start:end].split(maxsplit=1)[0].lower()
+    known = [table.name for table in catalog.tables]
+    near = get_close_matches(word, known, n=3, cutoff=0.5)
+    rest = [name for name in known if name not in near]
+    rewrites = tuple(sql[:start] + name + sql[start + len(word) :] for name in near)
+    return replace(refused, hint=f"one of {', '.join((near + rest)[:MOST_NAMES])}", rewrites=rewrites)
+
+
+def _described(refused: Refusal, word: str, sql: str, catalog: Catalog) -> Refusal:
+    if word.upper() not in {"SHOW", "DESCRIBE", "DESC", "SUMMARIZE"} or not catalog.tables:
+        return refused
+    named = [table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.table(name.lower())) is not None]
+    table = named[0] if named else catalog.tables[0]
+    what, names = (
+        (f"{table.name} has", [c.name for c in table.columns if c.visible])
+        if named
+        else ("there are", _names(catalog.tables))
+    )
+    why = f"{refused.why[:-1]}; {what} {', '.join(names[:MOST_NAMES])}."
+    return replace(refused, why=why, hint=f"SELECT COUNT(*) FROM {table.name}")
+
+
+def _names(tables: Sequence[Table]) -> list[str]:
+    return [table.name for table in tables]
