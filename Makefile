@@ -4,6 +4,7 @@
 # make test     all tests
 # make check    style, types, the law of the house
 # make nightly  the tests' long forms
+# make docs     docs/functions.md, from the functions themselves
 # make bench    ratios to plain DuckDB
 #
 # PYTHON=python3.13 picks an interpreter, VENV=folder another place, ARGS="-k word" is handed to pytest, or to jupyter lab.
@@ -12,7 +13,7 @@ VENV ?= .venv
 ARGS ?=
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv demo notebook test check nightly bench
+.PHONY: help venv demo notebook test check nightly docs bench
 .DELETE_ON_ERROR:
 
 bin := $(VENV)/bin
@@ -77,6 +78,9 @@ check: $(VENV)/.with-dev
 
 nightly: $(VENV)/.with-dev
 	@PASSERSBY_NIGHTLY=1 $(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+docs: $(VENV)/.with-dev
+	@$(bin)/python -m tests.docs
 
 bench: $(VENV)/.with-dev
 	@$(bin)/python -m tests.bench

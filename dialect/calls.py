@@ -24,7 +24,7 @@ _PERSON_USES = {"is null"}
 _COMPARED = {"=", "<>", "<", "<=", ">", ">=", "in", "is distinct from", "is not distinct from"}
 _MERGED = {"coalesce", "least", "greatest", "nullif"}
 _TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
-_SEE_DOCS = "see the list of functions in the docs"
+_SEE_DOCS = "see docs/functions.md"
 
 
 def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:

@@ -57,7 +57,7 @@ def scalar(node: exp.Expr, names: Names) -> Expr:
         name, slots = SPELLINGS[type(node)]
         _only(node, *slots)
         return call(name, [scalar(part, names) for part in _parts(node, slots)], node)
-    raise refusal(Code.FUNC, f"{called(node)} is not in the dialect.", "see the list of functions in the docs", node)
+    raise refusal(Code.FUNC, f"{called(node)} is not in the dialect.", "see docs/functions.md", node)
 
 
 def condition(node: exp.Expr, names: Names) -> Expr:

@@ -12,8 +12,11 @@ import pytest
 
 from budgets.errors import Code as LedgerCode
 from dialect import Code as DialectCode
+from dialect.functions import names
 from passersby.errors import KINDS
 from tests.bench import accuracy
+from tests.docs import PATH as FUNCTIONS
+from tests.docs import document
 from tests.support.tree import PACKAGES, ROOT, modules
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -83,3 +86,12 @@ def test_every_setting_is_documented() -> None:
     }
     assert settings
     assert not {name for name in settings if f"`{name}`" not in ANSWERS}
+
+
+def test_the_list_of_functions_is_what_the_allow_list_says() -> None:
+    assert FUNCTIONS.read_text(encoding="utf-8") == document(), "run make docs"
+
+
+def test_every_name_that_may_be_written_is_in_the_list_of_functions() -> None:
+    listed = FUNCTIONS.read_text(encoding="utf-8")
+    assert not [name for name in names() if name[0].isalpha() and f"`{name}(" not in listed]

@@ -1,0 +1,151 @@
+"""docs/functions.md, written from the rows of the allow-list: `make docs`, or `python -m tests.docs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialect import ranges
+from dialect.aggregates import AGGREGATES, Aggregate
+from dialect.catalog import SqlType
+from dialect.function_row import Function, Partial, in_words
+from dialect.functions_cast import CASTS
+from dialect.functions_logic import LOGIC
+from dialect.functions_number import NUMBERS
+from dialect.functions_text import TEXT
+from dialect.functions_time import TIMES
+from tests.support.tree import ROOT
+
+PATH = ROOT / "docs" / "functions.md"
+HEAD = """# Functions
+
+Every form that a question may use, written from the allow-list itself by `make docs`. What is not here is refused with
+`E_FUNC` or `E_AGG`. A form never raises: where DuckDB would, or where a value fits no 64 bits, it is NULL.
+
+A form is NULL where an argument is, but for COALESCE, LEAST, GREATEST, CONCAT, AND, OR, CASE and IS. *NULL where* says
+when it is NULL although no argument is. x and y are of one kind; a date and a timestamp are. *Range* is what is known
+of the value of declared numbers, so that SUM, AVG and keys need no bounds of their own; *keys* are values that a
+GROUP BY lists without looking at the data. CASE, IF, BETWEEN and EXTRACT(part FROM x) are written as in DuckDB.
+"""
+SECTIONS = {
+    "Comparison, conditions and NULL": LOGIC,
+    "Numbers": NUMBERS,
+    "Casts": CASTS,
+    "Text and lists": TEXT,
+    "Dates, times and spans": TIMES,
+}
+COMPARED = {"=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from"}  # of any kind, one row for all
+LIKE_ARGUMENTS = {"coalesce", "least", "greatest"}
+RULES = {
+    ranges.same: "of the argument",
+    ranges.add: "of the sum",
+    ranges.subtract: "of the difference",
+    ranges.multiply: "of the product",
+    ranges.divide: "of the quotient, where the divisor is never 0",
+    ranges.divide_integers: "of the quotient",
+    ranges.remainder: "below the divisor",
+    ranges.negate: "of the negative",
+    ranges.absolute: "of the magnitude",
+    ranges.nearest: "of the argument, rounded",
+    ranges.rounded: "of the argument, and a unit of the last digit",
+    ranges.single_precision: "of the argument, in single precision",
+}
+PATTERNS = {
+    "negative": "-{0}",
+    "is null": "{0} IS NULL",
+    "is true": "{0} IS TRUE",
+    "is false": "{0} IS FALSE",
+    "not": "NOT {0}",
+    "and": "condition AND ...",
+    "or": "condition OR ...",
+    "in": "x IN (constant, ...)",
+}
+HIDDEN = {"wall"}  # written by the dialect alone
+
+
+def document() -> str:
+    """Write the whole page."""
+    parts = [HEAD]
+    for title, rows in SECTIONS.items():
+        parts.append(f"## {title}\n\n| form | gives | NULL where | range | keys |\n|---|---|---|---|---|")
+        parts[-1] += "".join(f"\n{line}" for line in _lines(rows)) + "\n"
+    parts.append(_aggregates())
+    return "\n".join(parts)
+
+
+def _lines(rows: tuple[Function, ...]) -> Iterator[str]:
+    shown: set[str] = set()
+    for row in rows:
+        form = _form(row)
+        if row.name in HIDDEN or form in shown:
+            continue
+        shown.add(form)
+        kind = str(row.result) if row.result != "NULL" else "their common type"
+        yield "| " + " | ".join((f"`{form}`", kind, _nulls(row), _range(row), _keys(row))) + " |"
+
+
+def _nulls(row: Function) -> str:
+    """Say where a form is NULL though no argument is: what is made total."""
+    if row.partial is not Partial.VALUE:
+        return "" if row.partial is Partial.NEVER else "a date beyond all calendars"
+    if row.name == "nullif":
+        return "both are equal"
+    if row.name.startswith("to_"):
+        return "does not fit"
+    by_zero = "the divisor is 0" if row.name in {"//", "%"} else ""
+    too_large = "fits no 64 bits" if row.result is SqlType.BIGINT else ""
+    return " or ".join(part for part in (by_zero, too_large) if part)
+
+
+def _form(row: Function) -> str:
+    arguments = [in_words(kind) for kind in row.arguments]
+    if row.name in COMPARED:
+        return f"x {row.name.upper()} y"
+    if row.name in PATTERNS:
+        return PATTERNS[row.name].format(*arguments)
+    if row.name.startswith("to_"):
+        return f"CAST({arguments[0]} AS {row.name[3:].upper()})"
+    if row.name[0].isalpha() and row.written:
+        return f"{row.name}({', '.join(arguments)})"
+    return f" {row.name.upper()} ".join(arguments).replace("|", "\\|")
+
+
+def _range(row: Function) -> str:
+    if row.name in LIKE_ARGUMENTS:
+        return "of the arguments"
+    if row.range is None:
+        return ""
+    if row.range in RULES:
+        return RULES[row.range]
+    found = row.range(*(ranges.UNKNOWN for _ in row.arguments))
+    if ranges.known(found):
+        return f"{_end(found.lower)} to {_end(found.upper)}"
+    return "of the argument's ends" if len(row.arguments) == 1 else "where the exponent is a constant"
+
+
+def _end(value: float) -> str:
+    return "2^31" if value == 2**31 else f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"
+
+
+def _keys(row: Function) -> str:
+    if not row.values:
+        return ""
+    numbers = all(isinstance(value, int) for value in row.values)
+    return f"{row.values[0]} to {row.values[-1]}" if numbers else f"{len(row.values)} names"
+
+
+def _aggregates() -> str:
+    head = "## Aggregates\n\n| aggregate | over many people | of one person's rows | over public or released rows |\n|---|---|---|---|"
+    return "\n".join([head, *map(_aggregate, AGGREGATES.values())]) + "\n"
+
+
+def _aggregate(each: Aggregate) -> str:
+    name = {"count_star": "COUNT(*)", "count_distinct": "COUNT(DISTINCT x)"}.get(each.name)
+    shown = name or f"{each.name.upper()}({', '.join('xy'[: each.arguments])})"
+    at_boundary = each.at_boundary or each.name == "count_if"
+    only_person = ", of the person" if each.name == "count_distinct" else ""
+    inside = each.inside is not None or each.name == "count_if"
+    return f"| `{shown}` | {'yes' + only_person if at_boundary else ''} | {'yes' if inside else ''} | yes |"
+
+
+if __name__ == "__main__":
+    PATH.write_text(document(), encoding="utf-8")
