@@ -93,3 +93,20 @@ def test_private_tables_are_named_and_public_ones_are_not(plan_of: Callable[[str
 def test_rows_of_people_have_a_caret(refused: Callable[[str], Refusal]) -> None:
     refusal = refused("SELECT lat FROM events")
     assert refusal.span is not None and refusal.code == "E_ROWS"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT DISTINCT zone FROM cells",
+        "SELECT DISTINCT zone FROM cells WHERE 1 = 0",
+        "SELECT zone, COUNT(*) FROM cells GROUP BY zone HAVING COUNT(*) > 1",
+        "SELECT 1 + 1",
+    ],
+)
+def test_public_tables_alone_need_no_release(sql: str, ask: Callable[[str], Question]) -> None:
+    assert ask(sql).plans == ()
+
+
+def test_a_condition_that_is_never_true_needs_one_all_the_same(plan_of: Callable[[str], PrivatePlan]) -> None:
+    assert plan_of("SELECT COUNT(*) FROM events WHERE 1 = 0").vectors

@@ -118,7 +118,7 @@ SELECT COUNT(strptime(home_zone, '%Y')) FROM subscribers;
 # SELECT COUNT(strptime(home_zone, '%Y')) FROM subscribers
 #              ^^^^^^^^^^^^^^^^^^
 # strptime is not in the dialect.
-# Try: see the list of functions in the docs
+# Try: see docs/functions.md
 
 # title: a pattern from a column
 SELECT COUNT(*) FROM subscribers WHERE 'x' LIKE home_zone;
@@ -134,7 +134,7 @@ SELECT COUNT(*) FROM events WHERE random() < 0.5;
 # SELECT COUNT(*) FROM events WHERE random() < 0.5
 #                                   ^^^^^^
 # random is not in the dialect.
-# Try: see the list of functions in the docs
+# Try: see docs/functions.md
 
 # title: a date that is none
 SELECT COUNT(*) FROM events WHERE ts = '2026-13-45';
@@ -382,7 +382,7 @@ SELECT COUNT(*) FROM events WHERE current_date > ts;
 # SELECT COUNT(*) FROM events WHERE current_date > ts
 #                                   ^^^^^^^^^^^^
 # CURRENT_DATE is not in the dialect.
-# Try: see the list of functions in the docs
+# Try: see docs/functions.md
 
 # title: a cast that does not exist
 SELECT CAST(ts AS INT), COUNT(*) FROM events GROUP BY 1;
