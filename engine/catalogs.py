@@ -11,16 +11,20 @@ from dialect.errors import CatalogError
 from engine.catalog_file import load_catalog
 from engine.catalog_section import nearest
 
+Progress = Callable[[str, float], None]
 PROJECT = Path(__file__).resolve().parents[1]
 MIBICI = Path(__file__).parent / "catalogs_bundled" / "mibici.toml"
 MIBICI_VARIABLE = "PASSERSBY_MIBICI"  # environment variable with the folder of the MiBici files
 MIBICI_FILES = ("trips.parquet", "persons.parquet", "stations.parquet", "zones.parquet")
 
 
-def find_catalog(where: str) -> Catalog:
-    """Load the catalog of that name, in that file, or in that folder; raise CatalogError where there is none."""
+def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
+    """Load the catalog of that name, in that file, or in that folder; raise CatalogError where there is none.
+
+    `progress` is told how far the making of bundled data is, where they have to be made first.
+    """
     if where in BUNDLED:
-        return BUNDLED[where]()
+        return BUNDLED[where](progress or _quiet)
     path = Path(where).expanduser()
     if path.is_dir():
         path /= "catalog.toml"
@@ -47,16 +51,21 @@ def mibici_folder() -> Path:
     raise CatalogError("mibici", MIBICI_VARIABLE, why, cure)
 
 
-def _mibici() -> Catalog:
+def _quiet(stage: str, fraction: float) -> None:
+    del stage, fraction
+
+
+def _mibici(progress: Progress) -> Catalog:
     """Load the catalog of Guadalajara's bicycles."""
+    del progress
     return load_catalog(MIBICI, data_folder=mibici_folder())
 
 
-def _operator() -> Catalog:
+def _operator(progress: Progress) -> Catalog:
     """Load the catalog of the synthetic operator, whose data are made at first use."""
     from engine.operator import operator_path  # late: it opens DuckDB
 
-    return load_catalog(operator_path())
+    return load_catalog(operator_path(progress=progress))
 
 
-BUNDLED: Mapping[str, Callable[[], Catalog]] = {"mibici": _mibici, "operator": _operator}
+BUNDLED: Mapping[str, Callable[[Progress], Catalog]] = {"mibici": _mibici, "operator": _operator}

@@ -49,7 +49,6 @@ def open_in_process(
 ) -> Connection:
     """Open a catalog here, and tell how far the making of its data is, where they have to be made first."""
     with engine_face() as engine:
-        _make_bundled(where, progress)
         desk = engine.open_desk(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
     return Connection(desk, client or user_name())
 
@@ -81,11 +80,3 @@ def missing_extra(missing: ModuleNotFoundError) -> InstallError:
     if name in SIBLINGS:
         raise missing
     return InstallError("E_INSTALL", f"The engine needs {name}, which is not installed.", INSTALL)
-
-
-def _make_bundled(where: str, progress: Progress) -> None:
-    """Make the synthetic operator where it is missing, and tell how far it is."""
-    if where == OPERATOR:
-        from engine.operator import operator_path
-
-        operator_path(progress=progress)

@@ -56,7 +56,7 @@ def test_what_is_not_found_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_operator_is_loaded_from_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "catalog.toml").write_text(SMALL)
-    monkeypatch.setattr("engine.operator.operator_path", lambda: tmp_path / "catalog.toml")
+    monkeypatch.setattr("engine.operator.operator_path", lambda progress: tmp_path / "catalog.toml")
     assert find_catalog("operator").path == str(tmp_path / "catalog.toml")
 
 

@@ -19,6 +19,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PLANTED = {
     "layers": ("dialect/errors.py", "import budgets"),
     "door": ("passersby/__init__.py", "import dialect"),
+    "face": ("passersby/opening.py", "from engine.operator import operator_path"),
     "opendp": ("engine/pipeline.py", "import opendp.prelude"),
     "sql": ("engine/pipeline.py", "import sqlglot"),
     "duckdb": ("engine/pipeline.py", "import duckdb"),
