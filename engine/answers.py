@@ -36,7 +36,7 @@ def answer(
 
     `sigmas` are in grains, by raw field id; `parted` are the ids of numbers whose grain is not 1.
     """
-    shown = {name: _on_a_calendar(rows.column(f"s{i}")) for i, name in enumerate(outer.names)}
+    shown = {name: _widest(_on_a_calendar(rows.column(f"s{i}"))) for i, name in enumerate(outer.names)}
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
     for i in outer.uncertain:
@@ -56,6 +56,23 @@ def answer(
             unstable[name] = int(weak.sum())
         intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
     return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown))
+
+
+def _widest(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give numbers the types that the dialect knows them by: BIGINT, and DOUBLE for FLOAT and DECIMAL."""
+    wide = _wide(column.type)
+    try:
+        return column if wide == column.type else column.cast(wide)
+    except pa.ArrowInvalid:  # a UBIGINT beyond every BIGINT stays what it is
+        return column
+
+
+def _wide(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_wide(kind.value_type))
+    if pa.types.is_integer(kind):
+        return pa.int64()
+    return pa.float64() if pa.types.is_floating(kind) or pa.types.is_decimal(kind) else kind
 
 
 def _on_a_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -124,3 +124,15 @@ def test_what_is_refused_is_refused_alike(engine: Engine, sql: str) -> None:
 
 def test_a_price_beyond_the_budget_is_explained_all_the_same(engine: Engine) -> None:
     assert explained(engine, "count", Asked("ann", rho=Fraction(5))).loss == Loss.of("5", "0")
+
+
+def test_types_are_those_of_the_answer(engine: Engine) -> None:
+    """Whatever width a number is stored or computed in, it is told and given as the dialect knows it."""
+    known = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "VARCHAR": pa.string()}
+    for sql in (
+        "SELECT coins, COUNT(*) AS n, SUM(coins) AS s, AVG(minutes) AS m FROM visit WHERE coins < 5 GROUP BY coins",
+        "SELECT zone, 1 AS one, CAST(1.5 AS DOUBLE) AS x, length(zone) AS letters FROM zone",
+    ):
+        told = {column["name"]: known[column["type"]] for column in explain(engine, sql, ANN).columns}
+        table = engine.answer(sql, ANN).answer.table
+        assert told == dict(zip(table.column_names, table.schema.types, strict=True))
