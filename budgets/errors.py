@@ -38,6 +38,9 @@ class Amounts(Protocol):
     def delta(self) -> Fraction:
         """Give the part of private keys."""
 
+    def told(self, *, delta: bool) -> str:
+        """Write it for people, its delta only where that is asked for."""
+
 
 @dataclass(eq=False)
 class LedgerError(Exception):
@@ -104,17 +107,18 @@ class BudgetRefused(LedgerError):
         would_fit: Amounts,
     ) -> None:
         """Make the sentences from the numbers."""
-        why = f"This costs {requested}, and {account} has {remaining} left: short by {short_by}."
-        super().__init__(why, _what_fits(code, short_by, would_fit))
+        delta = requested.delta > 0  # else its delta is nobody's question
+        why = f"This costs {requested}, and {account} has {remaining.told(delta=delta)} left: short by {short_by}."
+        super().__init__(why, _what_fits(code, short_by, would_fit, delta))
         self.code = code  # type: ignore[misc]  # of the instance: one of the two budget codes
         self.account, self.requested, self.remaining = account, requested, remaining
         self.short_by, self.would_fit = short_by, would_fit
 
 
-def _what_fits(code: Code, short_by: Amounts, would_fit: Amounts) -> str:
+def _what_fits(code: Code, short_by: Amounts, would_fit: Amounts, delta: bool) -> str:
     if would_fit.rho == 0:
         free = "ask a stored question again, which is free"
         admin = "; an admin can raise the client's cap" if code is Code.BUDGET else ""
         return f"no new question fits any more; {free}{admin}."
-    fits = f"a question of at most {would_fit} fits"
+    fits = f"a question of at most {would_fit.told(delta=delta)} fits"
     return f"{fits}; keys with a public domain cost no delta." if short_by.delta else f"{fits}."

@@ -87,8 +87,12 @@ class Loss:
 
     def __str__(self) -> str:
         """Write the loss for people, as in `rho 0.005 and delta 1e-12`."""
+        return self.told(delta=self.atto_delta > 0)
+
+    def told(self, *, delta: bool) -> str:
+        """Write the loss for people, its delta only where that is asked for."""
         rho = f"rho {_plain(self.pico_rho, -12):f}"
-        return rho if self.atto_delta == 0 else f"{rho} and delta {_plain(self.atto_delta, -18):g}"
+        return f"{rho} and delta {_plain(self.atto_delta, -18):g}" if delta and self.atto_delta else rho
 
 
 NOTHING = Loss(0, 0)

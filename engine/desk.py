@@ -16,15 +16,16 @@ from dialect import Code, DialectError, Refusal, read
 from engine import wire, wire_ledger, wire_tables
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalogs import BUNDLED, find_catalog
-from engine.errors import DataError, ExecutionFailed
+from engine.errors import DataError, ExecutionFailed, uncharged
 from engine.explain import explain
 from engine.folders import cache_folder, default_ledger
-from engine.noise import add_noise
+from engine.noise import NoiseRefused, add_noise
 from engine.pipeline import WINDOWS, Asked, Engine, caps
 from engine.problems import problem
 from engine.snapshot import snapshot
 
 Progress = Callable[[str, float], None]
+ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)
 
 
 class Refused(Exception):
@@ -47,7 +48,7 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
     to this catalog file. Raises Refused with the file, the key and the cure where something is not as declared.
     """
     try:
-        catalog = find_catalog(where)
+        catalog = find_catalog(where, progress)
         cache = cache_folder()
         made = snapshot(catalog, cache, progress or _quiet)
         with ExitStack() as opened:
@@ -81,7 +82,7 @@ class Desk:
         try:
             answered = self.engine.answer(sql, asked)
             return wire.answered(answered, self._remaining(asked, answered.dataset))
-        except (Refusal, LedgerError, ExecutionFailed) as error:
+        except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 
     def explain(
@@ -92,7 +93,7 @@ class Desk:
         try:
             explained = explain(self.engine, sql, asked)
             return wire.explained(explained, self._remaining(asked, explained.dataset))
-        except (Refusal, LedgerError, ExecutionFailed) as error:
+        except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 
     def budget(self, client: str | None = None) -> dict[str, Any]:
@@ -132,10 +133,10 @@ class Desk:
         asked = self._asked(sql, client, rho, confidence, None)
         try:
             read(sql, self.engine.catalog)  # a refusal needs no rows
-            with rehearsal(self.engine.catalog) as stage:
+            with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog) as stage:
                 answered = stage.answer(sql, asked)
                 return wire.answered(answered, self._remaining(asked, answered.dataset), rehearsal=True)
-        except (Refusal, LedgerError, ExecutionFailed, DataError) as error:
+        except (Refusal, LedgerError, NoiseRefused, DataError) as error:
             raise Refused(problem(error, sql)) from error
 
     def check_caps(self) -> None:

@@ -7,6 +7,11 @@ EngineError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dialect import Code, Refusal
+
 
 class EngineError(Exception):
     """Anything the engine raises of its own."""
@@ -22,6 +27,19 @@ class ExecutionFailed(EngineError):
     def __str__(self) -> str:
         """Give the constant text."""
         return f"{self.code}: {self.why} Try: {self.hint}"
+
+
+@contextmanager
+def uncharged(what: str, *, when: bool = True) -> Iterator[None]:
+    """Refuse what fails before anything is charged: public tables and made-up rows alone are read inside."""
+    try:
+        yield
+    except ExecutionFailed:
+        if not when:
+            raise
+        why = f"{what} within the limits of this machine; nothing was charged."
+        hint = "join fewer or smaller tables, or name some values of a key in WHERE"
+        raise Refusal(Code.COMPLEX, why, hint) from None
 
 
 class DataError(EngineError):

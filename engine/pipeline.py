@@ -24,6 +24,7 @@ from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
 from engine.answers import Answer, answer
 from engine.backends.duckdb import DuckDBBackend
+from engine.errors import uncharged
 from engine.keys import reached
 from engine.noise import NoiseSource, NoisyVector
 from engine.outer import outer
@@ -78,7 +79,8 @@ class Engine:
             stored = self.settle(prepared, charge)  # read, noise, store: what is not stored yet
             charged = charge.loss if charge is not None and not charge.repeated else charged
         releases = tuple(from_bytes(stored[p.release_key]) for p in prepared)
-        shown = self.finish(question, prepared, releases, confidence)  # the rest of the question, over releases
+        with uncharged("The public tables of this question can't be read", when=not prepared):
+            shown = self.finish(question, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None
         return Answered(shown, prepared, releases, confidence, charged, dataset)
 

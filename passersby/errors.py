@@ -109,6 +109,7 @@ KINDS: Mapping[str, type[PassersbyError]] = {
     "E_EXEC": ExecutionError,
     "E_INSTALL": InstallError,
     "E_LEDGER": LedgerError,
+    "E_NOISE": ExecutionError,
 }
 FIELDS = ("code", "message", "hint", "span", "sql")
 

@@ -63,8 +63,8 @@ def test_every_text() -> None:
         "client": (
             BudgetRefused,
             (
-                f"E_BUDGET: This costs rho 0.05, and {OF_ANN} has rho 0.02 and delta 1e-10 left: short by rho 0.03. "
-                "Try: a question of at most rho 0.02 and delta 1e-10 fits."
+                f"E_BUDGET: This costs rho 0.05, and {OF_ANN} has rho 0.02 left: short by rho 0.03. "
+                "Try: a question of at most rho 0.02 fits."
             ),
         ),
         "delta": (
@@ -78,14 +78,14 @@ def test_every_text() -> None:
         "dataset": (
             BudgetRefused,
             (
-                f"E_BUDGET_DATASET: This costs rho 0.15, and {OF_ALL} has rho 0.12 and delta 1e-10 left: "
-                "short by rho 0.03. Try: a question of at most rho 0.12 and delta 1e-10 fits."
+                f"E_BUDGET_DATASET: This costs rho 0.15, and {OF_ALL} has rho 0.12 left: "
+                "short by rho 0.03. Try: a question of at most rho 0.12 fits."
             ),
         ),
         "spent": (
             BudgetRefused,
             (
-                f"E_BUDGET: This costs rho 0.005, and {OF_ANN} has rho 0 and delta 1e-10 left: short by rho 0.005. "
+                f"E_BUDGET: This costs rho 0.005, and {OF_ANN} has rho 0 left: short by rho 0.005. "
                 "Try: no new question fits any more; ask a stored question again, which is free; "
                 "an admin can raise the client's cap."
             ),

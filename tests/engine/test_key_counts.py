@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialect import Refusal
+from engine.errors import ExecutionFailed
 from engine.pipeline import Asked, Engine
 
 
@@ -14,3 +15,14 @@ def test_a_list_without_end_is_refused_and_not_counted_to_its_end(engine: Engine
         engine.answer(
             f"SELECT coins, COUNT(*) FROM visit WHERE coins BETWEEN 0 AND {most} GROUP BY coins", Asked("ann")
         )
+
+
+def test_what_cannot_be_counted_is_refused_and_nothing_is_charged(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(engine.backend), "_table", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
+    monkeypatch.setattr(engine.backend, "_counts", {})
+    for sql in ("SELECT zone, COUNT(*) FROM visit GROUP BY zone", "SELECT * FROM zone"):
+        with pytest.raises(Refusal, match="nothing was charged"):
+            engine.answer(sql, Asked("ann"))
+    assert engine.ledger.entries() == ()

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from dialect import BoundedSql, Catalog, read
+from dialect import BoundedSql, Catalog, Refusal, read
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.errors import ExecutionFailed
 from engine.pipeline import Asked, Engine
@@ -135,7 +135,7 @@ def test_a_value_in_an_error_of_duckdb_does_not_come_out(backend: DuckDBBackend)
     fails(backend, "SELECT 9223372036854775807 + coins FROM stored0.main.visit WHERE coins > 0")
     with pytest.raises(ExecutionFailed):
         backend.run(BoundedSql("SELECT CAST('Z-SECRET' AS BIGINT) AS w0", 0, 1))
-    with pytest.raises(ExecutionFailed):
+    with pytest.raises(Refusal, match="nothing was charged"):
         backend.count("SELECT nothing")
 
 
