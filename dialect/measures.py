@@ -6,19 +6,19 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from dialect.aggregate_calls import aggregate_call
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
-from dialect.calls import call as apply
 from dialect.calls import is_person
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code
-from dialect.expressions import Case, Expr, Field, Literal, Ref
+from dialect.expressions import Expr, Field, Ref
 from dialect.inference import nullable, range_of
 from dialect.names import RowNames, Scope, aggregate_name
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
-from dialect.scalars import condition, scalar
+from dialect.scalars import condition
 from dialect.spans import called
 
 WIDEST = 1e25  # of a range that sums can be clamped to: below 2^27 grains of at most 2^60, or a value fits no 64 bits
@@ -48,58 +48,12 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
         instead = (f"AVG({texts[0]})", f"COUNT(DISTINCT {texts[0]})", f"COUNT({texts[0]})") if texts else ()
         counted = instead if name in {"mean", "percentilecont", "quantile"} else instead[1:]
         raise refusal(Code.AGG, f"The aggregate {called(call)} is not in the dialect.", hint, node, *counted)
-    only(call, "this", "expression", "big_int", code=Code.AGG)
-    name, arguments = _arguments(name, call, names)
-    name, arguments, test = _conditional(name, arguments, test, node)
+    name, arguments, test = aggregate_call(name, call, test, names, node)
     aggregate = AGGREGATES[name]
     _check_arguments(aggregate, arguments, node)
     if releasing and isinstance(source, PerPerson):
         _check_release(aggregate, arguments, source, node)
     return Measure(name, arguments, test, _field(aggregate, arguments, test, source, reading))
-
-
-def _arguments(name: str, call: exp.Expr, names: RowNames) -> tuple[str, tuple[Expr, ...]]:
-    inner = call.this
-    if isinstance(inner, exp.Star) and name == "count":
-        only(inner, code=Code.AGG)
-        return "count_star", ()
-    if isinstance(inner, exp.Distinct):
-        only(inner, "expressions", code=Code.AGG)
-        if name in {"min", "max", "bool_and", "bool_or"} and len(inner.expressions) == 1:
-            return name, (scalar(inner.expressions[0], names),)  # repeats change nothing
-        if name != "count" or len(inner.expressions) != 1:
-            raise refusal(Code.AGG, "DISTINCT is only allowed in COUNT of one thing.", "COUNT(DISTINCT x)", call)
-        return "count_distinct", (_value(inner.expressions[0], names),)
-    parts = [part for part in (call.args.get("this"), call.args.get("expression")) if part is not None]
-    return name, tuple(_value(part, names) if name == "count" else scalar(part, names) for part in parts)
-
-
-def _value(node: exp.Expr, names: RowNames) -> Expr:
-    """Type what is counted; CASE WHEN .. THEN person END is how analysts count the persons for whom something holds."""
-    if isinstance(node, exp.Case) and node.args.get("this") is None and node.args.get("default") is None:
-        branches = node.args["ifs"]
-        if len(branches) == 1 and isinstance(branches[0].args["true"], exp.Column):
-            value = scalar(branches[0].args["true"], names)
-            if is_person(value):
-                return Case(((condition(branches[0].this, names), value),), Literal(None, SqlType.NULL), value.type)
-    return scalar(node, names)
-
-
-def _conditional(
-    name: str, arguments: tuple[Expr, ...], test: Expr | None, node: exp.Expr
-) -> tuple[str, tuple[Expr, ...], Expr | None]:
-    """Write COUNT_IF(x) and COUNT(CASE WHEN x THEN person END) as a plain count with a FILTER."""
-    if name == "count_if" and arguments and arguments[0].type is SqlType.BOOLEAN:
-        return "count_star", (), _both(test, arguments[0], node)
-    counted = arguments[0] if name in {"count", "count_distinct"} and arguments else None
-    if not isinstance(counted, Case) or not is_person(counted):
-        return name, arguments, test
-    when, value = counted.branches[0]
-    return name, (value,), _both(test, when, node)
-
-
-def _both(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
-    return other if test is None else apply("and", [test, other], node)
 
 
 def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:

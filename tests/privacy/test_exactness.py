@@ -21,6 +21,7 @@ from tests.support.worlds import make_world
 WORLD_OF = {
     "exact_operator": "operator",
     "exact_outer": "operator",
+    "exact_aggregates": "operator",
     "exact_names": "operator",
     "exact_attack": "attack",
     "exact_clocks": "clocks",
@@ -29,7 +30,16 @@ WORLD_OF = {
     "exact_on_purpose": "attack",
     "exact_apart": "attack",
 }
-EQUAL = ("exact_operator", "exact_outer", "exact_names", "exact_attack", "exact_clocks", "exact_types", "exact_mibici")
+EQUAL = (
+    "exact_operator",
+    "exact_outer",
+    "exact_aggregates",
+    "exact_names",
+    "exact_attack",
+    "exact_clocks",
+    "exact_types",
+    "exact_mibici",
+)
 LEAST_QUESTIONS = 150
 Oracles = Callable[[str], Oracle]
 

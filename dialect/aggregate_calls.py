@@ -1,0 +1,72 @@
+"""A written aggregate call -> its name in the allow-list, its typed arguments, and its condition."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from dialect.calls import call as apply
+from dialect.calls import case, is_person
+from dialect.catalog import SqlType
+from dialect.errors import Code
+from dialect.expressions import NULL, Case, Expr, Literal
+from dialect.inference import nullable
+from dialect.names import RowNames
+from dialect.reading import only, refusal
+from dialect.scalars import condition, scalar
+
+Called = tuple[str, tuple[Expr, ...], Expr | None]
+_EACH_ONCE = {"min", "max", "bool_and", "bool_or"}  # repeats change nothing
+_ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
+
+
+def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: RowNames, node: exp.Expr) -> Called:
+    """Read the arguments of a call; `test` is its FILTER, to which what the call itself tests is added."""
+    only(call, "this", "expression", "big_int", code=Code.AGG)
+    name, arguments = _arguments(name, call, names)
+    first = arguments[0] if arguments else None
+    if name == "count_if" and first is not None and first.type is SqlType.BOOLEAN:
+        return "count_star", (), _both(test, first, node)
+    if name == "sum" and first is not None and first.type is SqlType.BOOLEAN:
+        return name, (_as_number(first, node),), test
+    if name in {"count", "count_distinct"} and isinstance(first, Case) and is_person(first):
+        when, value = first.branches[0]
+        return name, (value,), _both(test, when, node)
+    return name, arguments, test
+
+
+def _arguments(name: str, call: exp.Expr, names: RowNames) -> tuple[str, tuple[Expr, ...]]:
+    inner = call.this
+    if isinstance(inner, exp.Star) and name == "count":
+        only(inner, code=Code.AGG)
+        return "count_star", ()
+    if isinstance(inner, exp.Distinct):
+        only(inner, "expressions", code=Code.AGG)
+        if name in _EACH_ONCE and len(inner.expressions) == 1:
+            return name, (scalar(inner.expressions[0], names),)
+        if name != "count" or len(inner.expressions) != 1:
+            raise refusal(Code.AGG, "DISTINCT is only allowed in COUNT of one thing.", "COUNT(DISTINCT x)", call)
+        return "count_distinct", (_counted(inner.expressions[0], names),)
+    parts = [part for part in (call.args.get("this"), call.args.get("expression")) if part is not None]
+    return name, tuple(_counted(part, names) if name == "count" else scalar(part, names) for part in parts)
+
+
+def _counted(node: exp.Expr, names: RowNames) -> Expr:
+    """Type what is counted; CASE WHEN .. THEN person END is how analysts count the persons for whom something holds."""
+    if isinstance(node, exp.Case) and node.args.get("this") is None and node.args.get("default") is None:
+        branches = node.args["ifs"]
+        if len(branches) == 1 and isinstance(branches[0].args["true"], exp.Column):
+            value = scalar(branches[0].args["true"], names)
+            if is_person(value):
+                return Case(((condition(branches[0].this, names), value),), Literal(None, SqlType.NULL), value.type)
+    return scalar(node, names)
+
+
+def _as_number(test: Expr, node: exp.Expr) -> Expr:
+    """Write a condition as 1 or 0, and NULL where it is NULL: the sum of a condition counts where it is true."""
+    if not nullable(test):
+        return case([(test, _ONE)], _ZERO, node)
+    return case([(test, _ONE), (apply("not", [test], node), _ZERO)], NULL, node)
+
+
+def _both(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
+    return other if test is None else apply("and", [test, other], node)
