@@ -3,7 +3,7 @@
 source    rows of people, with keys, values and conditions
 partials  one row per (person, group): the person's exact integers there
 chosen    the same, at most L0 groups per person (private keys only)
-factors   one row per admitted person: by how much the whole vector is scaled (where anything is)
+factors   one row per admitted person: what each number is multiplied by (where anything is scaled)
 sums      one row per group: the person is gone
 answer    one row per public key, zeros included, in public order
 """
@@ -126,31 +126,35 @@ def _from(bounds: Bounding) -> str:
 
 
 def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -> str:
-    """One row per person: a factor below 1 where a vector's exact norm exceeds C, else NULL."""
+    """One row per person: what turns their numbers into released grains, smaller where a vector's norm exceeds C."""
     columns = []
-    for group, members in _scale_groups(plan, bounds):
+    for members in _scale_groups(plan, bounds):
         ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i]) for i in members]
         least = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
-        columns.append(f"{least} * {SHRINK} AS f{group}")
+        for i in members:
+            factor = f"{least} * {2 ** bounds.vectors[i].fraction_bits}"
+            columns.append(f"{_truncated(factor) if is_unit(plan.vectors[i]) else factor} AS f{i}")
     factors = f"SELECT person, {', '.join(columns)} FROM {_from(bounds)} GROUP BY person"
     return factors if admission is None else f"SELECT * FROM {_of_admitted(f'({factors}) AS f', admission)}"
 
 
-def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, list[int]]]:
+def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
     groups: dict[int, list[int]] = {}
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
         if bound.rule is Rule.SCALE:
             groups.setdefault(vector.scale_group, []).append(i)
-    return sorted(groups.items())
+    return [members for _, members in sorted(groups.items())]
 
 
 def _ratio(i: int, vector: Vector, bound: VectorBound) -> str:
-    """Write C / norm where the exact sum of squares exceeds C^2, else NULL."""
+    """Write C / norm, a little less, where the exact sum of squares exceeds C^2; else 1."""
     squares = "count(*)" if is_unit(vector) else f"sum(v{i} * v{i})"
-    return (
-        f"CASE WHEN {squares} > {bound.norm_grains**2}"
-        f" THEN CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) END"
-    )
+    shrunk = f"CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) * {SHRINK}"
+    return f"CASE WHEN {squares} > {bound.norm_grains**2} THEN {shrunk} ELSE CAST(1 AS DOUBLE) END"
+
+
+def _truncated(number: str) -> str:
+    return f"CAST(trunc({number}) AS BIGINT)"
 
 
 def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scaled: bool) -> str:
@@ -168,12 +172,9 @@ def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
     own = "1" if is_unit(plan.vectors[i]) else f"v{i}"
     if bound.rule is Rule.CLAMP:
         return clamped(own, bound.norm_grains)
-    whole = own if step == 1 else str(step) if own == "1" else f"{own} * {step}"
-    if bound.rule is not Rule.SCALE:
-        return whole
-    factor = f"f{plan.vectors[i].scale_group}"
-    shrunk = f"{factor} * {step}" if own == "1" else f"{own} * ({factor} * {step})"
-    return f"CASE WHEN {factor} IS NULL THEN {whole} ELSE CAST(trunc({shrunk}) AS BIGINT) END"
+    if bound.rule is Rule.SCALE:
+        return f"f{i}" if own == "1" else _truncated(f"{own} * f{i}")
+    return own if step == 1 else str(step) if own == "1" else f"{own} * {step}"
 
 
 def _answer(plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import duckdb
@@ -28,6 +29,7 @@ AGE_GENDER = """SELECT s.age_band, s.gender, count(*) AS n, count(DISTINCT e.sub
  FROM event e JOIN subscriber s USING (subscriber_id) GROUP BY 1, 2"""
 AGE_GENDER_ROWS = """SELECT s.age_band, s.gender, count(*) AS n
  FROM event e JOIN subscriber s USING (subscriber_id) GROUP BY 1, 2"""
+RHO = Fraction(1, 200)
 QUESTIONS = {
     "rows, people and sum by zone and hour": ZONE_HOUR,
     "rows and people by zone and hour": ZONE_HOUR_PEOPLE,
@@ -58,7 +60,7 @@ def main(events: int, runs: int) -> None:
         with opened(events, order) as (plain, engine, folder):
             for name, sql in QUESTIONS.items():
                 rows.append((order, name, *_pairs(plain, engine, folder, sql, runs)))
-    print(f"{events:.0e} events, two threads, warm, {runs} pairs; a durable ledger file for every run")
+    print(f"{events:.0e} events, two threads, warm, {runs} pairs; one durable ledger file, nothing replayed")
     table(("sorted by", "question", "keys", "plain s", "passersby s", "ratio", "least", "most"), rows)
 
 
@@ -66,18 +68,18 @@ def _pairs(
     plain: duckdb.DuckDBPyConnection, engine: Engine, folder: Path, sql: str, runs: int
 ) -> tuple[int, float, float, float, float, float]:
     plain_seconds, seconds, keys = [], [], 0
-    for run in range(runs + 1):
-        start = time.perf_counter()
-        plain.sql(sql).to_arrow_table()
-        between = time.perf_counter()
-        with Ledger.open(folder / f"{abs(hash(sql))}-{run}.ledger") as ledger:
-            asking = Engine(engine.catalog, engine.backend, ledger, engine.add_noise)
-            opened_at = time.perf_counter()
-            keys = asking.answer(sql, Asked("bench")).answer.table.num_rows
+    with Ledger.open(folder / f"{abs(hash(sql))}.ledger") as ledger:
+        asking = Engine(engine.catalog, engine.backend, ledger, engine.add_noise)
+        for run in range(runs + 1):
+            rho = RHO + Fraction(run, 10**12)  # another price is another release: nothing is replayed
+            start = time.perf_counter()
+            plain.sql(sql).to_arrow_table()
+            between = time.perf_counter()
+            keys = asking.answer(sql, Asked("bench", rho)).answer.table.num_rows
             done = time.perf_counter()
-        if run:  # the first pair only warms up
-            plain_seconds.append(between - start)
-            seconds.append(done - opened_at)
+            if run:  # the first pair only warms up
+                plain_seconds.append(between - start)
+                seconds.append(done - between)
     ratios = [ours / theirs for ours, theirs in zip(seconds, plain_seconds, strict=True)]
     medians = statistics.median(plain_seconds), statistics.median(seconds), statistics.median(ratios)
     return keys, *medians, min(ratios), max(ratios)
