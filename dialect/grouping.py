@@ -11,6 +11,7 @@ from dialect.aggregates import AGGREGATES
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.inference import definition, fixed_by_person
+from dialect.kept_rows import check_kept_keys
 from dialect.measures import measure
 from dialect.names import RowNames, Scope, aggregate_name, column_name, has_aggregate, refuse_rowless
 from dialect.reading import Reading, refusal
@@ -94,6 +95,7 @@ def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], 
     """Close a GROUP BY: one person's groups stay that person's; other private groups cross the boundary."""
     unique, made = tuple(dict.fromkeys(keys)), tuple(measures)
     if isinstance(source, PerPerson):
+        check_kept_keys(source, unique, node.args.get("group") or node)
         person = person_among(source, unique)
         if person is not None:
             return _of_person(source, person, unique, made, node)

@@ -12,6 +12,7 @@ from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import Call, Expr, Field, Ref, conjuncts, fields_of
 from dialect.inference import null_extended, of_person
+from dialect.kept_rows import kept_by, kept_joined, kept_with
 from dialect.reading import refusal
 from dialect.relations import Cut, Join, PerPerson, Public, Relation, Released, Scan, with_null_row
 from dialect.rules import facts_of, joined_in
@@ -43,16 +44,23 @@ def _with_public(left: Relation, right: Relation, how: How, condition: Expr, nod
             node,
         )
     if isinstance(left, PerPerson) and isinstance(right, Public):
-        return _public_on_the_right(left, right, how, condition)
-    if isinstance(right, PerPerson) and isinstance(left, Public) and how != "left":
-        fields = _settled(left, condition) + right.fields
-        return _inner(right, left, Join(left, right, how, condition), fields, condition)
-    raise refusal(
-        Code.JOIN,
-        "A public table LEFT JOIN a private one is not built yet.",
-        "JOIN: keys of public tables appear in the answer all the same, also where nobody was",
-        node,
-    )
+        kept = None if left.kept is None else kept_joined(left.kept, right, how, condition, node)
+        return replace(_public_on_the_right(left, right, how, condition), kept=kept)
+    assert isinstance(right, PerPerson) and isinstance(left, Public)  # noqa: S101  the only pair that is left
+    return _public_on_the_left(left, right, how, condition, node)
+
+
+def _public_on_the_left(public: Public, person: PerPerson, how: How, condition: Expr, node: exp.Expr) -> PerPerson:
+    """Join as if it were INNER JOIN: of a LEFT JOIN the public rows are kept for the list of keys."""
+    fields = _settled(public, condition) + person.fields
+    made = Join(public, person, "inner" if how == "left" else how, condition)
+    met = _inner(person, public, made, fields, condition)
+    if how == "left":
+        if person.kept is not None:
+            why = "Behind a public table LEFT JOIN a private one, another one can't be on the left."
+            raise refusal(Code.JOIN, why, "JOIN in one of the two places", node)
+        return replace(met, kept=kept_by(public, person.fields))
+    return replace(met, kept=None if person.kept is None else kept_joined(person.kept, public, how, condition, node))
 
 
 def _public_on_the_right(person: PerPerson, public: Public, how: How, condition: Expr) -> PerPerson:
@@ -126,8 +134,9 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
         facts += right.facts + facts_of(condition)
     single = left.one_row_per_person or right.one_row_per_person
     sides = (left, right) if single else (_cut(left), _cut(right))
+    kept = None if left.kept is None or how != "left" else kept_with(left.kept, fields)
     return replace(
-        left, operator=Join(*sides, how, condition), fields=left.fields + fields, facts=facts,
+        left, operator=Join(*sides, how, condition), fields=left.fields + fields, facts=facts, kept=kept,
         one_row_per_person=left.one_row_per_person and right.one_row_per_person,
         max_rows=min(left.max_rows * right.max_rows, _MOST_ROWS),
     )  # fmt: skip

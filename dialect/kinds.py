@@ -115,7 +115,7 @@ def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Sel
     only(tree, *_CLAUSES)
     source, scope = from_clause(tree, reading, environment)
     if tree.args.get("where"):
-        source = keep(source, condition(tree.args["where"].this, RowNames(scope)))
+        source = keep(source, condition(tree.args["where"].this, RowNames(scope)), tree.args["where"])
     items = select_items(tree, scope)
     place = Place(source, scope, environment.level == 0, reading)
     return Selected(*(grouped(tree, items, place) if is_grouped(tree, items) else rowwise(tree, items, place)))

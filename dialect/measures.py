@@ -14,6 +14,7 @@ from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.inference import nullable, range_of
+from dialect.kept_rows import check_ignored
 from dialect.names import RowNames, Scope, aggregate_name
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
@@ -53,6 +54,7 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     _check_arguments(aggregate, arguments, node)
     if releasing and isinstance(source, PerPerson):
         _check_release(aggregate, arguments, source, node)
+        check_ignored(name, arguments, test, source, scope.written(source.person), node)
     return Measure(name, arguments, test, _field(aggregate, arguments, test, source, reading))
 
 

@@ -46,6 +46,11 @@ class Scope:
             )
         return found[0]
 
+    def written(self, field: Field) -> str:
+        """Write a column with its table in front, where it can be named."""
+        shown = [f"{alias}.{name}" for alias, columns in self.tables for name, f in columns if f == field]
+        return shown[0] if shown else field.name or "person"
+
     def _aliases(self) -> str:
         return "one of " + ", ".join(alias for alias, _ in self.tables) if self.tables else "add it to FROM"
 

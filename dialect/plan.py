@@ -12,8 +12,19 @@ from dialect.domains import key_set
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
 from dialect.inference import fixed_by_person
+from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.kinds import Selected
-from dialect.private_plan import Key, KeySet, Output, PrivatePlan, Question, ReleaseColumns, Shown, VectorKind
+from dialect.private_plan import (
+    Key,
+    KeySet,
+    KeySource,
+    Output,
+    PrivatePlan,
+    Question,
+    ReleaseColumns,
+    Shown,
+    VectorKind,
+)
 from dialect.reading import Reading
 from dialect.relations import (
     Boundary,
@@ -133,7 +144,8 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     canon = Canon()
     structure = canon.relation(source)
     keys = sorted(boundary.keys, key=lambda f: canon.names[f.id])
-    listed = key_set(keys, source, reading)
+    check_kept_below(source)
+    listed = key_set(keys, source, reading) if source.kept is None else _kept_keys(source.kept, keys)
     if listed is None:
         _check_private_keys(keys, reading.sql)
     collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon)
@@ -152,9 +164,26 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
         vectors=vectors,
         tables=tuple(sorted(name for name in tables_of(source) if _is_private(name, reading))),
         canonical=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
-        f" {'thresholded' if listed is None else 'listed'} vectors {'; '.join(sorted(collected.texts))}",
+        f" {_key_text(listed)} vectors {'; '.join(sorted(collected.texts))}",
     )
     return made, outputs_in_order
+
+
+def _kept_keys(kept: Kept, keys: Sequence[Field]) -> KeySet:
+    """List every key of the public rows that a LEFT JOIN keeps: the question itself asks for all of them."""
+    relation, held = key_rows(kept, keys)
+    what = ", ".join(sorted(tables_of(kept.rows))) or "a public list"
+    return KeySet(relation, held, (KeySource(relation, what, True),), asked=True)
+
+
+def _key_text(listed: KeySet | None) -> str:
+    if listed is None:
+        return "thresholded"
+    if not listed.asked or not listed.keys:
+        return "listed"
+    canon = Canon()
+    rows = canon.relation(listed.relation)
+    return f"all of {rows} by {', '.join(canon.names[f.id] for f in listed.keys)}"
 
 
 def _check_private_keys(keys: Sequence[Field], sql: str) -> None:

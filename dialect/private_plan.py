@@ -100,6 +100,7 @@ class KeySet:
     relation: Public
     keys: tuple[Field, ...]  # fields of the relation, in the order of the plan's keys
     sources: tuple[KeySource, ...]
+    asked: bool = False  # the question itself asks for every key: a public table LEFT JOIN a private one
 
     @property
     def closed(self) -> bool:

@@ -14,11 +14,15 @@ go on with released rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from dialect.catalog import Table
 from dialect.errors import Span
 from dialect.expressions import Expr, Field, Literal
+
+if TYPE_CHECKING:
+    from dialect.kept_rows import Kept
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,7 @@ class PerPerson(Relation):
     dataset: str = field(kw_only=True)
     one_row_per_person: bool = field(kw_only=True, default=False)
     max_rows: int = field(kw_only=True, default=1)  # kept before a private join: R, multiplied where two met
+    kept: Kept | None = field(kw_only=True, default=None, compare=False)  # of a public table LEFT JOIN these rows
 
 
 @dataclass(frozen=True)

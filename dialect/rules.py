@@ -14,6 +14,7 @@ from sqlglot import exp
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref, conjuncts
 from dialect.inference import computed_field, definition, fixed_by_person
+from dialect.kept_rows import check_kept_keys, kept_computed, kept_where
 from dialect.reading import Reading, refusal
 from dialect.relations import Boundary, Distinct, Filter, PerPerson, Project, Public, Relation, Released
 from dialect.spans import span_of
@@ -30,9 +31,12 @@ def _stands_for(field: Field, relation: Public) -> bool:
     return field.public is not None and field.public.operator is relation.operator and field.definition is None
 
 
-def keep(relation: Relation, condition: Expr) -> Relation:
+def keep(relation: Relation, condition: Expr, node: exp.Expr | None = None) -> Relation:
     """Keep the rows for which a condition is true; the kind stays."""
-    return replace(relation, operator=Filter(relation, condition), facts=relation.facts + facts_of(condition))
+    kept = replace(relation, operator=Filter(relation, condition), facts=relation.facts + facts_of(condition))
+    if not isinstance(kept, PerPerson) or kept.kept is None:
+        return kept
+    return replace(kept, kept=kept_where(kept.kept, condition, node))
 
 
 def facts_of(condition: Expr) -> tuple[Expr, ...]:
@@ -53,7 +57,10 @@ def compute(relation: Relation, exprs: Sequence[Expr], reading: Reading) -> tupl
         return relation, fields
     wider = (*relation.fields, *new.values())
     computed = tuple((made, expr) for expr, made in new.items())
-    return replace(relation, operator=Project(relation, computed), fields=wider), fields
+    made = replace(relation, operator=Project(relation, computed), fields=wider)
+    if isinstance(made, PerPerson) and made.kept is not None:
+        made = replace(made, kept=kept_computed(made.kept, computed))
+    return made, fields
 
 
 def person_among(source: PerPerson, keys: Sequence[Field]) -> Field | None:
@@ -73,6 +80,7 @@ def distinct(relation: Relation, keys: Sequence[Field], last: bool, node: exp.Ex
     if not isinstance(relation, PerPerson):
         plain = tuple(replace(f, definition=None) for f in unique)
         return replace(relation, operator=Distinct(relation, unique), fields=plain)
+    check_kept_keys(relation, unique, node)
     person = person_among(relation, unique)
     if person is not None:
         one_row = all(fixed_by_person(f) for f in unique)

@@ -113,8 +113,8 @@ CASES: list[tuple[str, str, str]] = [
     ("121", "E_COLUMN", "SELECT COUNT(*) FROM subscribers WHERE consent = false"),
     ("121", "E_COLUMN", "SELECT consent, COUNT(*) FROM subscribers GROUP BY consent"),
     ("121", "E_ROWS", "SELECT * FROM subscribers"),
-    ("135", "E_JOIN", "SELECT d.h, SUM(CASE WHEN e.subscriber_id IS NULL THEN 100 ELSE 0 END) FROM hours d LEFT JOIN events e ON hour(e.ts) = d.h GROUP BY 1"),
-    ("136", "E_JOIN", "SELECT d.h, COUNT(*) FROM hours d LEFT JOIN events e ON hour(e.ts) = d.h GROUP BY 1"),
+    ("135", "E_AGG", "SELECT d.h, SUM(CASE WHEN e.subscriber_id IS NULL THEN 100 ELSE 0 END) FROM hours d LEFT JOIN events e ON hour(e.ts) = d.h GROUP BY 1"),
+    ("136", "E_AGG", "SELECT d.h, COUNT(*) FROM hours d LEFT JOIN events e ON hour(e.ts) = d.h GROUP BY 1"),
     ("137", "A", "SELECT c, COUNT(*) FROM (SELECT subscriber_id, arg_min(cell_id, ts) c FROM events GROUP BY subscriber_id) GROUP BY c"),
 ]  # fmt: skip
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from dialect.catalog import Catalog
+from dialect.errors import Refusal
 from dialect.private_plan import Rule, VectorBound
 from dialect.relations import Cut, Filter, PerPerson, Scan
 from engine.backends.duckdb import DuckDBBackend
@@ -23,9 +24,19 @@ from tests.support.greybox_questions import EVENTS, OTHERS, databases, questions
 from tests.support.norms_pressed import pressing_vectors, scaled
 
 # modules by their names: the package's face hides some of them behind a function
-aggregates, bound, from_clause, functions, joins, partials, render, write_rows = (
+aggregates, bound, from_clause, functions, joins, measures, partials, render, write_rows = (
     import_module(f"dialect.{name}")
-    for name in ("aggregates", "bound", "from_clause", "functions", "joins", "partials", "render", "write_rows")
+    for name in (
+        "aggregates",
+        "bound",
+        "from_clause",
+        "functions",
+        "joins",
+        "measures",
+        "partials",
+        "render",
+        "write_rows",
+    )
 )
 prepare = import_module("engine.prepare")
 
@@ -96,8 +107,13 @@ def rounded_down(rule: Rule, groups: int, why: str) -> VectorBound:
     return replace(made, sensitivity=math.isqrt(groups) << made.fraction_bits)
 
 
+def rows_of_nobody_made(*given: Any) -> Any:
+    relation = join_to_public(*given)
+    return replace(relation, operator=replace(relation.operator, how="left"))
+
+
 scan, join_persons, count_keys = from_clause.scan, joins._of_persons, prepare.count_keys
-in_groups = bound._in_groups
+in_groups, join_to_public = bound._in_groups, joins._public_on_the_left
 
 ME = str(VICTIM)
 CROWD = tuple(
@@ -204,6 +220,24 @@ def test_a_dropped_margin_is_found(
     assert max(scaled(connection, catalog, 2**27, vectors)) <= 0
     monkeypatch.setattr(render, "SHRINK", "1")
     assert sum(square > 0 for square in scaled(connection, catalog, 2**27, vectors)) > 40
+
+
+def test_rows_of_nobody_are_found_where_they_count(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a public LEFT JOIN of persons: refused, or else the first person of a key moves it twice as far."""
+    counted = "SUM(CASE WHEN e.subscriber_id IS NULL THEN -100 ELSE 100 END)"
+    sql = f"SELECT {counted} FROM (VALUES (1), (3)) AS c(cell) LEFT JOIN events e ON e.cell_id = c.cell"
+    declared = Declared(rows=1.0, consent=False)
+    make_worlds(connection, Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=declared))
+    grey_box = GreyBox(connection, declared_as(catalog, declared))
+    with pytest.raises(Refusal):
+        grey_box.check(sql)
+    monkeypatch.setattr(measures, "check_ignored", lambda *_: None)
+    grey_box.check(sql)
+    monkeypatch.setattr(joins, "_public_on_the_left", rows_of_nobody_made)
+    with pytest.raises(SensitivityExceeded):
+        grey_box.check(sql)
 
 
 BY_SEARCH = (

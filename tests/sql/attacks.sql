@@ -415,10 +415,10 @@ SELECT consent, COUNT(*) FROM subscribers GROUP BY consent
 # 122 A: whoever does not consent is in no question, also where subscribers are not named
 SELECT cell_id, COUNT(*), COUNT(DISTINCT subscriber_id) FROM events GROUP BY cell_id
 
-# 135 E_JOIN: rows of nobody that count 100
+# 135 E_AGG: rows of nobody that count 100
 SELECT d.h, SUM(CASE WHEN e.subscriber_id IS NULL THEN 100 ELSE 0 END) FROM hours d LEFT JOIN events e ON hour(e.ts) = d.h GROUP BY 1
 
-# 136 E_JOIN: rows of nobody that count 1
+# 136 E_AGG: rows of nobody that count 1
 SELECT d.h, COUNT(*) FROM hours d LEFT JOIN events e ON hour(e.ts) = d.h GROUP BY 1
 
 # 137 A: the first cell, ties and all

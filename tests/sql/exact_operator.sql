@@ -480,3 +480,51 @@ SELECT tac // 10000000 AS maker, tac % 7 AS rest, COUNT(*) AS n FROM event GROUP
 
 # title: integers that may be too many for a list
 SELECT tac // 1000 AS model, COUNT(*) AS n FROM event GROUP BY model;
+
+# title: public LEFT JOIN persons: every hour, also where nobody was
+SELECT d.h, COUNT(DISTINCT v.subscriber_id) AS visitors
+FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h AND v.place_id = 'P1' AND v.visit_date = DATE '2026-10-10'
+GROUP BY d.h ORDER BY d.h;
+
+# title: public LEFT JOIN persons LEFT JOIN their rows, per thousand
+SELECT z.zone_id, COUNT(DISTINCT v.subscriber_id) AS visitors, 1000.0 * COUNT(DISTINCT v.subscriber_id) / nullif(z.population, 0) AS per_1000
+FROM zone z LEFT JOIN subscriber s ON s.home_zone = z.zone_id
+            LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id AND v.place_id = 'P1'
+WHERE z.level = 3 GROUP BY z.zone_id, z.population;
+
+# title: two public lists LEFT JOIN a subquery over persons
+SELECT a.age_band, g.gender, COUNT(DISTINCT x.subscriber_id) AS visitors
+FROM dim_age a CROSS JOIN dim_gender g
+LEFT JOIN (SELECT DISTINCT v.subscriber_id, s.age_band, s.gender FROM visit v JOIN subscriber s USING (subscriber_id)
+           WHERE v.place_id = 'P1') x ON x.age_band = a.age_band AND x.gender = g.gender GROUP BY 1, 2;
+
+# title: inflow and outflow: a sum that is 0 where nobody's row matched
+SELECT z.zone_id, d.h, SUM(CASE WHEN t.d_zone = z.zone_id THEN 1 ELSE 0 END) AS inflow, SUM(CASE WHEN t.o_zone = z.zone_id THEN 1 ELSE 0 END) AS outflow
+FROM zone z CROSS JOIN dim_hour d
+LEFT JOIN trip t ON (t.d_zone = z.zone_id OR t.o_zone = z.zone_id) AND t.o_zone <> t.d_zone AND hour(t.dep_ts) = d.h
+WHERE z.level = 3 GROUP BY 1, 2;
+
+# title: a condition on the private side undoes the LEFT JOIN
+SELECT d.h, COUNT(*) AS n, SUM(v.dwell_min) AS s FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h WHERE v.dwell_min > 30 GROUP BY 1;
+
+# title: a condition in ON filters nobody's hour, one in WHERE does
+SELECT d.h, COUNT(v.visit_id) AS n, SUM(v.dwell_min) AS s, AVG(v.dwell_min) AS a
+FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h AND d.h > 20 WHERE d.h > 12 GROUP BY 1;
+
+# title: filters and a coalesce that ignore who is not there
+SELECT d.h % 6 AS part, COUNT(*) FILTER (WHERE v.dwell_min > 30) AS long, SUM(COALESCE(v.dwell_min, 0)) AS s, COUNT_IF(v.dwell_min < 5) AS short
+FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h AND v.place_id = 'P1' GROUP BY ALL;
+
+# title: public rows LEFT JOIN persons, then further public rows
+SELECT z.zone_id, p.place_id, COUNT(s.subscriber_id) AS n
+FROM zone z LEFT JOIN subscriber s ON s.home_zone = z.zone_id LEFT JOIN place p ON p.zone_id = z.zone_id GROUP BY 1, 2;
+
+# title: keys computed in a subquery over the LEFT JOIN
+SELECT late, SUM(n) AS n FROM (SELECT d.h > 18 AS late, CASE WHEN v.dwell_min > 30 THEN 1 ELSE 0 END AS n
+FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h) GROUP BY late;
+
+# title: only the different public keys
+SELECT DISTINCT d.h FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h AND v.place_id = 'P1';
+
+# title: no keys behind a LEFT JOIN
+SELECT COUNT(v.visit_id) AS n, COUNT(DISTINCT v.subscriber_id) AS persons FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h AND v.place_id = 'P1';

@@ -208,13 +208,13 @@ SELECT COUNT(*) FROM events a ASOF JOIN events b ON a.ts >= b.ts;
 # METHOD is not part of the dialect here.
 # Try: leave METHOD out
 
-# title: public LEFT JOIN private
-SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1;
-# E_JOIN
-# SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
-#                                                              ^^^^^^^^^^^^^^^^^^^^^^^
-# A public table LEFT JOIN a private one is not built yet.
-# Try: JOIN: keys of public tables appear in the answer all the same, also where nobody was
+# title: rows of nobody counted
+SELECT c.zone, COUNT(*) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1;
+# E_AGG
+# SELECT c.zone, COUNT(*) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
+#                ^^^^^^^
+# Rows that a LEFT JOIN adds where nobody's row matched belong to nobody, and would move this.
+# Try: SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
 
 # title: private rows joined with a release
 SELECT COUNT(*) FROM events e JOIN (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r ON r.cell_id = e.cell_id;
@@ -519,3 +519,27 @@ SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_
 #                 ^^^^^^
 # gender is neither a group key nor in an aggregate.
 # Try: SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id, gender
+
+# title: rows of nobody summed
+SELECT h.h, SUM(COALESCE(e.dwell_s, 60)) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1;
+# E_AGG
+# SELECT h.h, SUM(COALESCE(e.dwell_s, 60)) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1
+#             ^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Rows that a LEFT JOIN adds where nobody's row matched belong to nobody, and would move this.
+# Try: SELECT h.h, COUNT(e.subscriber_id) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1
+
+# title: a private key beside public rows that stay
+SELECT h.h, e.cell_id, COUNT(e.ts) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1, 2;
+# E_KEY
+# SELECT h.h, e.cell_id, COUNT(e.ts) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1, 2
+#                                                                                                 ^^^^
+# A public table LEFT JOIN a private one is grouped by public columns: other keys have no public list here.
+# Try: JOIN in place of LEFT JOIN, or GROUP BY public columns alone
+
+# title: who was not there
+SELECT h.h, COUNT(e.ts) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h WHERE e.ts IS NULL GROUP BY 1;
+# E_JOIN
+# SELECT h.h, COUNT(e.ts) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h WHERE e.ts IS NULL GROUP BY 1
+#                                                                                   ^^^^
+# This condition looks at private columns that are NULL where nobody's row matched the LEFT JOIN.
+# Try: conditions on public columns alone, or JOIN in place of LEFT JOIN

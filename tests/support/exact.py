@@ -24,6 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
+from dialect.expressions import Ref
+from dialect.kept_rows import Outcome
 from dialect.private_plan import ReleaseColumns, SumOf, VectorKind
 from engine import pipeline
 from engine.admission import admission
@@ -110,11 +112,18 @@ def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
     """Take what was counted more off again, and with it the groups that nobody has."""
     sums = [i for i, vector in enumerate(plan.vectors) if vector.kind in SUMS]
     asked = len(plan.vectors) - len(sums) - 1
-    held = somebody(exact) if plan.keys else np.ones(1, dtype=bool)  # without keys there is a row of nobody
-    nothing = {i: exact.vectors[asked + place][held] == 0 for place, i in enumerate(sums)}
+    every = not plan.keys or (plan.key_set is not None and plan.key_set.asked)  # without keys there is a row of nobody
+    held = np.ones(len(exact.vectors[-1]), dtype=bool) if every else somebody(exact)
+    nothing = {i: exact.vectors[asked + place][held] == 0 for place, i in enumerate(sums) if not _of_nobody(plan, i)}
     grains = tuple(bound.grain for bound in bounds.vectors[:asked])
     noisy = tuple(vector[held] for vector in exact.vectors[:asked])
     return ExactRelease(exact.keys.filter(held), noisy, grains, tuple(0.0 for _ in grains), nothing)
+
+
+def _of_nobody(plan: PrivatePlan, place: int) -> bool:
+    """Tell whether a sum is 0, and not NULL, over the row that a LEFT JOIN adds where nobody's row matched."""
+    value, kept = plan.vectors[place].value, plan.source.kept
+    return kept is not None and value is not None and Outcome.ZERO in kept.outcomes(Ref(value))
 
 
 def somebody(exact: Exact) -> np.ndarray:

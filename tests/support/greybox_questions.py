@@ -30,6 +30,7 @@ class Source:
     keys: tuple[str, ...]
     values: tuple[str, ...]
     conditions: tuple[str, ...]
+    counted: str = "*"
 
 
 # fmt: off
@@ -62,6 +63,8 @@ SOURCES = (
     Source("(SELECT subscriber_id, AVG(n) AS mean, MAX(n) AS most FROM (SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY 1, 2) q GROUP BY 1) p LEFT JOIN subscribers s ON s.subscriber_id = p.subscriber_id", "p.subscriber_id", ("p.most", "s.gender", "s.subscriber_id IS NULL", "p.mean > 2"), ("p.mean", "p.most", "s.age"), ("p.mean < 9", "s.age > 20")),
     Source("subscribers s JOIN events e ON s.subscriber_id = e.subscriber_id AND s.home_cell = e.cell_id", "s.subscriber_id", ("s.home_cell", "e.cell_id", "s.gender", "hour(e.ts)"), ("e.dwell_s", "s.age"), ("s.age > 20", "e.steps > 0")),
     Source("events e JOIN zones z ON z.level = e.cell_id LEFT JOIN zones y ON y.zone = z.zone", "e.subscriber_id", ("z.zone", "y.level", "e.cell_id"), ("e.dwell_s", "LEAST(GREATEST(z.level, 0), 3)"), ("y.level > 1",)),
+    Source("cells c LEFT JOIN events e USING (cell_id)", "e.subscriber_id", ("c.zone", "c.x > 1", "c.cell_id"), ("e.dwell_s", "e.steps", "e.steps - e.dwell_s"), ("c.x > 0", "e.steps > 0", "c.zone <> 'Z3'"), "e.ts"),
+    Source("hours h CROSS JOIN zones z LEFT JOIN subscribers s ON s.home_zone = z.zone LEFT JOIN events e ON e.subscriber_id = s.subscriber_id AND e.cell_id = h.h", "s.subscriber_id", ("z.zone", "h.h < 3", "z.level"), ("s.age", "e.dwell_s", "e.steps"), ("h.h < 5", "e.cell_id > 1", "z.level > 1"), "e.subscriber_id"),
     Source("marks m", "m.subscriber_id", ("m.kind", "m.weight > 0"), ("m.weight", "m.weight * m.weight"), ("m.weight <> 0",)),
     Source("marks m LEFT JOIN subscribers s USING (subscriber_id)", "m.subscriber_id", ("s.gender", "m.kind", "s.age > 40"), ("m.weight", "s.age"), ("m.weight <> 0", "s.age IS NULL")),
     Source("(SELECT subscriber_id, COUNT(*) AS n, SUM(weight) AS total FROM marks GROUP BY 1) p", "p.subscriber_id", ("p.n > 2", "p.n"), ("p.n", "p.total"), ("p.total > 0",)),
@@ -88,7 +91,7 @@ def questions(draw: st.DrawFn, sources: tuple[Source, ...] = SOURCES) -> str:
 def _measures(source: Source) -> st.SearchStrategy[str]:
     values = st.sampled_from(source.values)
     plain = st.one_of(
-        st.just("COUNT(*)"),
+        st.just(f"COUNT({source.counted})"),
         st.just(f"COUNT(DISTINCT {source.person})"),
         values.map("COUNT({})".format),
         values.map("SUM({})".format),
