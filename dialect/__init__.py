@@ -15,7 +15,7 @@ from dataclasses import replace as _replace
 
 from dialect.bound import bound
 from dialect.catalog import Catalog
-from dialect.errors import CatalogError, Code, DialectError, Refusal, Span
+from dialect.errors import Code, Refusal, Span
 from dialect.kinds import kinds
 from dialect.parse import as_written as _as_written
 from dialect.parse import parse
@@ -31,9 +31,7 @@ __all__ = [
     "BoundedSql",
     "Bounding",
     "Catalog",
-    "CatalogError",
     "Code",
-    "DialectError",
     "PrivatePlan",
     "Question",
     "Refusal",

@@ -1,9 +1,4 @@
-"""Every refusal of the dialect, one tree.
-
-DialectError
-├── Refusal           an analyst's question that is not answered: code, span, why, Try
-└── CatalogError      a steward's catalog that is not accepted: file, key, cure
-"""
+"""The refusal of a question: code, span, why, Try."""
 
 from __future__ import annotations
 
@@ -32,10 +27,6 @@ class Code(StrEnum):
     PARAM = "E_PARAM"
 
 
-class DialectError(Exception):
-    """Anything the dialect refuses."""
-
-
 @dataclass(frozen=True)
 class Span:
     """Half-open range of characters in the analyst's SQL."""
@@ -45,7 +36,7 @@ class Span:
 
 
 @dataclass
-class Refusal(DialectError):
+class Refusal(Exception):
     """A question that is not answered, decided from text and catalog alone, before the ledger."""
 
     code: Code
@@ -57,18 +48,3 @@ class Refusal(DialectError):
     def __str__(self) -> str:
         """Give code, why and hint in one line."""
         return f"{self.code}: {self.why} Try: {self.hint}"
-
-
-@dataclass
-class CatalogError(DialectError):
-    """A catalog that is not accepted."""
-
-    file: str
-    key: str  # dotted path inside the file, e.g. tables.visit.columns.dwell_min.bounds
-    why: str
-    cure: str
-    others: tuple[CatalogError, ...] = ()  # what else is wrong with the same catalog
-
-    def __str__(self) -> str:
-        """Give file, key, why and cure in one line."""
-        return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
-from dialect.errors import CatalogError
+from engine.errors import CatalogError
 
 Part = TypeVar("Part")
 Given = ParamSpec("Given")

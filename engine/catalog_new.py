@@ -10,9 +10,9 @@ from pathlib import Path
 from string import Template
 
 from dialect.catalog import Source, SqlType
-from dialect.errors import CatalogError
 from engine.catalog_columns import sql_type
 from engine.catalog_section import IDENTIFIER
+from engine.errors import CatalogError
 from engine.stored_files import StoredFiles, UnreadableError
 
 HEAD = Path(__file__).parent / "catalogs_bundled" / "new_head.toml"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from dialect.catalog import Catalog, Column, ColumnOf, NormsByKeys, SourceJoin, SqlType, Table
-from dialect.errors import CatalogError
 from engine.catalog_columns import DATED
 from engine.catalog_mistakes import Mistakes
 from engine.catalog_section import IDENTIFIER, meant
+from engine.errors import CatalogError
 
 PERSON_TYPES = (SqlType.BIGINT, SqlType.VARCHAR)
 ABOUT_PERSONS = ("bounds", "domain", "sum_norm", "centred_norm", "centre")

@@ -11,8 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from dialect.errors import CatalogError
 from engine.catalog_mistakes import Mistakes
+from engine.errors import CatalogError
 
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 

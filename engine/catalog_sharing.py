@@ -9,8 +9,8 @@ from itertools import combinations
 from pathlib import Path
 
 from dialect.catalog import Catalog, Table
-from dialect.errors import CatalogError
 from engine.catalog_mistakes import Mistakes
+from engine.errors import CatalogError
 
 
 def check_sharing(catalog: Catalog, mistakes: Mistakes) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dialect.catalog import Catalog
-from dialect.errors import CatalogError
 from engine.catalog_file import load_catalog
 from engine.catalog_section import nearest
+from engine.errors import CatalogError
 
 Progress = Callable[[str, float], None]
 PROJECT = Path(__file__).resolve().parents[1]

@@ -12,11 +12,11 @@ from typing import Any, Self
 import pyarrow as pa
 
 from budgets import AccountName, AccountView, Ledger, LedgerError, parse_amount
-from dialect import Code, DialectError, Refusal, read
+from dialect import Code, Refusal, read
 from engine import wire, wire_ledger, wire_tables
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalogs import BUNDLED, find_catalog
-from engine.errors import DataError, ExecutionFailed, uncharged
+from engine.errors import CatalogError, DataError, ExecutionFailed, uncharged
 from engine.explain import explain
 from engine.folders import cache_folder, default_ledger
 from engine.noise import NoiseRefused, add_noise
@@ -57,7 +57,7 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
             desk = Desk(Engine(catalog, backend, kept, add_noise))
             desk.check_caps()
             opened.pop_all()  # from here on the desk closes them
-    except (DialectError, DataError, LedgerError) as error:
+    except (CatalogError, DataError, LedgerError) as error:
         raise Refused(problem(error, None)) from error
     return desk
 

@@ -1,6 +1,7 @@
 """What can go wrong while a question is answered.
 
 EngineError
+├── CatalogError       a steward's catalog that is not accepted: file, key, cure
 ├── ExecutionFailed    the one failure at run time: constant text, the charge stays (E_EXEC)
 └── DataError          files that are not what the catalog says; only stewards meet it, when the engine opens
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from dialect import Code, Refusal
 
@@ -49,3 +51,18 @@ class DataError(EngineError):
         """Name the table, what is wrong with it and what to do."""
         super().__init__(f"{table}: {why} Cure: {cure}")
         self.table, self.why, self.cure = table, why, cure
+
+
+@dataclass
+class CatalogError(EngineError):
+    """A catalog that is not accepted."""
+
+    file: str
+    key: str  # dotted path inside the file, e.g. tables.visit.columns.dwell_min.bounds
+    why: str
+    cure: str
+    others: tuple[CatalogError, ...] = ()  # what else is wrong with the same catalog
+
+    def __str__(self) -> str:
+        """Give file, key, why and cure in one line."""
+        return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"

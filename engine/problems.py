@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from budgets import BudgetRefused, LedgerError
-from dialect import CatalogError, DialectError, Refusal
-from engine.errors import DataError, ExecutionFailed
+from dialect import Refusal
+from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.noise import NoiseRefused
 
-Problem = DialectError | LedgerError | DataError | ExecutionFailed | NoiseRefused
+Problem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed | NoiseRefused
 DEFECT = "report this with the question: it is a defect of passersby, and no property of the data"
 
 

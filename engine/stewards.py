@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dialect import CatalogError
 from engine import problems
 from engine.catalog_check import Finding, check_catalog
 from engine.catalog_new import new_catalog
 from engine.catalogs import find_catalog
 from engine.desk import Refused
+from engine.errors import CatalogError
 
 
 def check_catalog_text(where: str) -> list[dict[str, Any]]:

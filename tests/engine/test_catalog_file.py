@@ -20,8 +20,8 @@ from dialect.catalog import (
     ValueRange,
     Window,
 )
-from dialect.errors import CatalogError
 from engine.catalog_file import load_catalog
+from engine.errors import CatalogError
 
 WHOLE = """
 format = 1

@@ -8,11 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect.errors import CatalogError
 from engine import catalog_columns, catalog_file, catalog_tables
 from engine.catalog_check import check_catalog
 from engine.catalog_file import load_catalog
 from engine.catalog_new import HEAD, new_catalog
+from engine.errors import CatalogError
 
 CANARY = "canary7f3a"
 MADE = """

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from dialect.catalog import Catalog, ColumnOf, SqlType
-from dialect.errors import CatalogError
 from engine import catalogs
 from engine.catalog_check import check_catalog
 from engine.catalog_file import load_catalog
 from engine.catalogs import BUNDLED, MIBICI, MIBICI_FILES, PROJECT, find_catalog
+from engine.errors import CatalogError
 from tests.support.mibici import needs_mibici
 
 SMALL = """

@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from budgets import BudgetRefused, IdempotencyError, LedgerUnavailable, ParamError
-from dialect import CatalogError, Code, Refusal, Span
-from engine.errors import DataError, ExecutionFailed
+from dialect import Code, Refusal, Span
+from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.pipeline import Asked, Engine
 from engine.problems import Problem, problem
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dialect.errors import CatalogError
 from engine.catalogs import mibici_folder
+from engine.errors import CatalogError
 
 ABSENT = "the MiBici data are absent: set PASSERSBY_MIBICI to their folder"
 
