@@ -17,7 +17,9 @@ from dialect.bound import bound
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal, Span
 from dialect.kinds import kinds
+from dialect.options import Options
 from dialect.parse import as_written as _as_written
+from dialect.parse import options_of as _options_of
 from dialect.parse import parse
 from dialect.plan import plan
 from dialect.private_plan import Admission, BoundedSql, Bounding, PrivatePlan, Question, Target
@@ -32,6 +34,7 @@ __all__ = [
     "Bounding",
     "Catalog",
     "Code",
+    "Options",
     "PrivatePlan",
     "Question",
     "Refusal",
@@ -50,14 +53,18 @@ _LONGEST_TRY = 240  # characters
 def read(sql: str, catalog: Catalog) -> Question:
     """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
     try:
-        tree = parse(sql)
-        reading = _Reading(catalog, sql, _as_written(tree))
-        return plan(kinds(tree, reading), reading)
+        return _question(sql, catalog)
     except RecursionError:  # the limits are far from it, but the caller's own stack may not be
         why, hint = "The question is nested too deeply.", "split it into several"
         raise Refusal(Code.COMPLEX, why, hint, _first_word(sql)) from None
     except Refusal as refused:
         raise _shown(refused, sql, catalog) from None
+
+
+def _question(sql: str, catalog: Catalog) -> Question:
+    tree = parse(sql)
+    reading = _Reading(catalog, sql, _as_written(tree), options=_options_of(tree))
+    return plan(kinds(tree, reading), reading)
 
 
 def _shown(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
@@ -71,9 +78,7 @@ def _shown(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
 
 def _accepted(sql: str, catalog: Catalog) -> bool:
     try:
-        tree = parse(sql)
-        reading = _Reading(catalog, sql, _as_written(tree))
-        return plan(kinds(tree, reading), reading) is not None
+        return _question(sql, catalog) is not None
     except (Refusal, RecursionError):
         return False
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from dialect.bias import predicted_bias
 from dialect.catalog import Catalog
 from dialect.multiplied import multiplies
-from dialect.norms import declared_cover, declared_max_groups, declared_norm
+from dialect.norms import declared_cover, declared_max_groups, limited_norm
 from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 
 LARGEST_NORM_BITS = 27  # C in grains stays below 2^27, so that squares of capped sums fit 64 bits
@@ -21,30 +21,34 @@ SCALED_BITS = 20  # after scaling, C is at least 2^20 released grains: truncatio
 
 def bound(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> Bounding:
     """Decide how every vector of a plan is kept within its norm, and why."""
-    max_groups = None if plan.key_set is not None else _max_groups(plan, catalog)
+    max_groups = _max_groups(plan, catalog, key_count)
     bounds = [_one(plan, vector, catalog, key_count, max_groups) for vector in plan.vectors]
     return Bounding(tuple(_alike(plan, bounds)), max_groups)
 
 
-def _max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
-    """Choose L0, the declared number of groups, unless a person is in one by construction."""
+def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> int | None:
+    """Choose L0, the asked or declared number of groups, unless a person is in no more by construction."""
     single = plan.one_group_per_person or plan.one_row_per_person
-    return 1 if single else declared_max_groups(plan, catalog)
+    asked = min((n for n in (plan.limits.max_groups, plan.limits.max_rows) if n is not None), default=None)
+    if plan.key_set is None:
+        return 1 if single else declared_max_groups(plan, catalog) if asked is None else asked
+    asked = plan.limits.max_groups
+    return None if single or asked is None or key_count is None or asked >= key_count else asked
 
 
 def _one(
     plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
 ) -> VectorBound:
-    if max_groups is not None and vector.decides_keys:
+    if plan.key_set is None and max_groups is not None and vector.decides_keys:
         why = f"keys are private: one unit in each of at most {max_groups} groups, chosen by hash"
         bias = 0.0 if max_groups == 1 else None
         return replace(_in_groups(Rule.CHOOSE, max_groups, why), predicted_bias=bias)
-    norm = declared_norm(plan, vector, catalog)
+    norm = limited_norm(plan, vector, catalog)
     proved, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
     if isinstance(proved, int) and math.sqrt(proved) <= norm:
         return _in_groups(Rule.WITHIN, proved, reason)
     if isinstance(proved, float) and proved <= norm:
-        return _within(vector, proved, reason)
+        return _within(vector, 1 if plan.one_row_per_person else plan.limits.max_rows or 1, reason)
     bias = None if multiplies(plan.source) else predicted_bias(declared_cover(plan, catalog))
     if plan.one_group_per_person or plan.one_row_per_person:
         clamped = _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}")
@@ -56,10 +60,15 @@ def _one(
 def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | int | None, str]:
     """Prove a limit of one person's norm without any clipping: the norm, or whole groups of one unit each, or None."""
     single = plan.one_group_per_person or plan.one_row_per_person
+    if groups is not None and plan.limits.max_rows is not None:
+        groups = min(groups, plan.limits.max_rows)  # a row is in one group
     if vector.kind is VectorKind.PERSONS:
         if single:
             return 1, "a person counts once, in one group"
         return groups, f"a person counts once in each of {groups} groups"
+    if plan.limits.max_rows is not None and not plan.one_row_per_person:
+        rows = plan.limits.max_rows
+        return rows * vector.magnitude, f"at most {rows:,} rows of a person are kept, as the question says"
     if not plan.one_row_per_person:
         return None, ""
     return vector.magnitude, "a person has one row, and its value is clamped to the declared range"
@@ -73,9 +82,11 @@ def value_bits(vector: Vector, norm: float) -> int:
     return max(-_MOST_BITS, min(bits, 0 if vector.whole else _MOST_BITS))
 
 
-def _within(vector: Vector, limit: float, why: str) -> VectorBound:
+def _within(vector: Vector, rows: int, why: str) -> VectorBound:
+    """Bound some rows by their number times what one adds: each is rounded to whole grains for itself."""
+    limit = rows * vector.magnitude
     bits = value_bits(vector, limit)
-    grains = math.ceil(limit * 2.0**bits)
+    grains = rows * math.ceil(vector.magnitude * 2.0**bits)
     return VectorBound(Rule.WITHIN, limit, bits, grains, 0, grains, why)
 
 

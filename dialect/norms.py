@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from dialect.catalog import Catalog, Column, Norms, NormsByKeys, Table
 from dialect.expressions import Call, Expr, Literal, Ref, expand, fields_of
 from dialect.private_plan import PrivatePlan, Vector, VectorKind
@@ -20,6 +23,24 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     largest = max(vector.magnitude, 2.0**-20)
     declared = _of_column(vector, usual, catalog)
     return rows * largest if declared is None else min(declared, rows * largest)
+
+
+def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
+    """Find C where the question may say how many rows or groups of a person count.
+
+    A person with r rows is in at most r groups, and no count is above r; a person in g groups has a norm of sqrt(g).
+    A sum's C is the declared one, widened where more rows count than the catalog reckons with.
+    """
+    declared, rows, groups = declared_norm(plan, vector, catalog), plan.limits.max_rows, plan.limits.max_groups
+    if vector.kind is VectorKind.PERSONS:
+        most = min((g for g in (rows, groups) if g is not None), default=None)
+        return declared if most is None else math.sqrt(most)
+    if rows is None:
+        return declared
+    if vector.kind in (VectorKind.SUM, VectorKind.CENTRED):
+        usual = declared_norm(plan, replace(vector, kind=VectorKind.ROWS), catalog)
+        return min(rows * max(vector.magnitude, 2.0**-20), declared * max(1.0, rows / usual))
+    return float(rows)
 
 
 def declared_cover(plan: PrivatePlan, catalog: Catalog) -> float:

@@ -14,10 +14,13 @@ from dialect.expressions import Field, Ref, expand
 from dialect.inference import fixed_by_person
 from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.kinds import Selected
+from dialect.limits import cut_to
+from dialect.options import KeysAre
 from dialect.private_plan import (
     Key,
     KeySet,
     KeySource,
+    Limits,
     Output,
     PrivatePlan,
     Question,
@@ -74,7 +77,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
     check_weight(outer)
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
-    return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns)
+    return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options)
 
 
 def _counted(sql: str) -> tuple[str, ...]:
@@ -141,11 +144,13 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     asked += [measure.condition for measure in boundary.measures if measure.condition is not None]
     source, fields = compute(boundary.source, asked, reading)
     assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
+    limits = Limits(reading.options.max_groups, reading.options.max_rows)
+    source = cut_to(source, limits)
     canon = Canon()
     structure = canon.relation(source)
     keys = sorted(boundary.keys, key=lambda f: canon.names[f.id])
     check_kept_below(source)
-    listed = key_set(keys, source, reading) if source.kept is None else _kept_keys(source.kept, keys)
+    listed = _listed(keys, source, reading)
     if listed is None:
         _check_private_keys(keys, reading.sql)
     collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon)
@@ -157,7 +162,7 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     made = PrivatePlan(
         dataset=source.dataset,
         source=source,
-        keys=tuple(_key(f, listed) for f in keys),
+        keys=tuple(_key(f, listed, reading) for f in keys),
         key_set=listed,
         one_group_per_person=all(fixed_by_person(f) for f in keys),
         one_row_per_person=source.one_row_per_person,
@@ -165,8 +170,26 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
         tables=tuple(sorted(name for name in tables_of(source) if _is_private(name, reading))),
         canonical=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
         f" {_key_text(listed)} vectors {'; '.join(sorted(collected.texts))}",
+        limits=limits,
     )
     return made, outputs_in_order
+
+
+def _listed(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySet | None:
+    """Find the public list of all keys, unless the question wants them to reach a threshold."""
+    asked = reading.options
+    if source.kept is not None:
+        if asked.keys is KeysAre.PRIVATE:
+            why = "A LEFT JOIN keeps every key of its public rows, so they are public."
+            raise Refusal(Code.PARAM, why, "JOIN instead of LEFT JOIN", asked.span("keys"))
+        return _kept_keys(source.kept, keys)
+    if keys and asked.keys is KeysAre.PRIVATE:
+        return None
+    listed = key_set(keys, source, reading)
+    if listed is None and asked.keys is KeysAre.PUBLIC:
+        why = "No public list of these keys is known: only private ones are possible."
+        raise Refusal(Code.KEY, why, "keys = 'private', which asks for a threshold", asked.span("keys"))
+    return listed
 
 
 def _kept_keys(kept: Kept, keys: Sequence[Field]) -> KeySet:
@@ -213,8 +236,10 @@ def _is_private(name: str, reading: Reading) -> bool:
     return table is not None and table.private
 
 
-def _key(key: Field, listed: KeySet | None) -> Key:
+def _key(key: Field, listed: KeySet | None, reading: Reading) -> Key:
     text = plain_text(expand(Ref(key)))
+    if reading.options.keys is KeysAre.PRIVATE:
+        return Key(key, text, "asked for as private, so keys must reach a threshold")
     if listed is None:
         return Key(key, text, "no public list of its values is known, so keys must reach a threshold")
     return Key(key, text, "public: " + ", ".join(source.what for source in listed.sources))

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from dialect.catalog import Table
 from dialect.expressions import Field
+from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
 
 LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
@@ -118,6 +119,14 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a question itself says of how much one person counts; None is the catalog's."""
+
+    max_groups: int | None = None
+    max_rows: int | None = None  # the source is cut to so many rows of a person already
+
+
+@dataclass(frozen=True)
 class PrivatePlan:
     """One release boundary: whose rows, which groups, which vectors."""
 
@@ -130,6 +139,7 @@ class PrivatePlan:
     vectors: tuple[Vector, ...]  # in canonical order
     tables: tuple[str, ...]  # private tables that are read
     canonical: str  # the same for every way of writing the same release
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,7 @@ class Question:
     releases: tuple[ReleaseColumns, ...]
     outer: Released | Public
     columns: tuple[Shown, ...]
+    options: Options = NO_OPTIONS
 
 
 class Rule(StrEnum):

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
+from dialect.options import NO_OPTIONS, Options
 from dialect.spans import in_place, span_of
 
 MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
@@ -23,6 +24,7 @@ class Reading:
     sql: str
     written: Mapping[str, str] = field(default_factory=dict)  # lower-case alias -> as the analyst wrote it
     ids: Iterator[int] = field(default_factory=count)
+    options: Options = NO_OPTIONS
 
     def fresh(self) -> str:
         """Make a field id that nothing else in this question has; refuses questions that need too many."""

@@ -20,9 +20,10 @@ from engine.errors import CatalogError, DataError, ExecutionFailed, uncharged
 from engine.explain import explain
 from engine.folders import cache_folder, default_ledger
 from engine.noise import NoiseRefused, add_noise
-from engine.pipeline import WINDOWS, Asked, Engine, caps
+from engine.pipeline import WINDOWS, Engine
 from engine.problems import problem
 from engine.snapshot import snapshot
+from engine.terms import Asked, caps
 
 Progress = Callable[[str, float], None]
 ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)

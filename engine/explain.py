@@ -13,8 +13,9 @@ from dialect.expressions import Literal
 from dialect.rounding import rounding
 from dialect.uncertainty import Form, noisy, uncertainty
 from engine.answers import half_widths, whole_half_widths
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.prepare import Prepared
+from engine.terms import Asked
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,11 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 import pyarrow as pa
 
-from budgets import Caps, Charge, ChargeRequest, Item, Ledger, Loss
+from budgets import Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal, Target, read
-from dialect.catalog import Dataset
 from dialect.write_expr import name
 from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
@@ -31,19 +29,10 @@ from engine.outer import outer
 from engine.prepare import Prepared, prepare
 from engine.price import key_vector
 from engine.release import Release, from_bytes, outer_table, to_bytes
+from engine.terms import Asked, caps, terms
 
 WINDOWS = ("forever",)  # the only window until data time is cut into more
 _asked_before = itertools.count()
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Who asks, and at what price and level; what is None comes from the catalog."""
-
-    client: str
-    rho: Fraction | None = None  # of each release of the question
-    confidence: float | None = None
-    request_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,23 +74,15 @@ class Engine:
         return Answered(shown, prepared, releases, confidence, charged, dataset)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
-        """Prepare every release of a question, at the asked loss each."""
+        """Prepare every release of a question, at its part of the asked loss."""
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
-        return tuple(
-            prepare(plan, self.catalog, self.backend, asked.rho or self.catalog.dataset(plan.dataset).defaults.rho)
-            for plan in question.plans
-        )
+        settled = terms(question, asked, self.catalog)
+        return tuple(prepare(plan, self.catalog, self.backend, settled.rho, settled.delta) for plan in question.plans)
 
     def confidence(self, question: Question, asked: Asked) -> float:
         """Find the level of a question's intervals."""
-        level = asked.confidence
-        if level is None:
-            datasets = [self.catalog.dataset(plan.dataset) for plan in question.plans] or list(self.catalog.datasets)
-            level = datasets[0].defaults.confidence
-        if type(level) not in (int, float) or not 0.5 <= level <= 0.999999:
-            raise Refusal(Code.PARAM, "A confidence is a share from 0.5 to 0.999999.", _confidence_meant(level))
-        return level
+        return terms(question, asked, self.catalog).confidence
 
     def replay(self, prepared: tuple[Prepared, ...], asked: Asked) -> Mapping[str, bytes] | None:
         """Find every release of a question among those this client has paid for; None if any is missing."""
@@ -177,19 +158,6 @@ class Engine:
         assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
         columns = ", ".join(name(column.name) for column in table.columns)
         return self.backend.public(f"SELECT {columns} FROM {self.backend.target.addresses[table_name]}")
-
-
-def caps(dataset: Dataset) -> Caps:
-    """Give the caps of a dataset as its catalog states them, rounded down."""
-    budget = dataset.budget
-    return Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta))
-
-
-def _confidence_meant(level: object) -> str:
-    """Say how a percentage is written as a share."""
-    if isinstance(level, int | float) and 50 <= level < 100:
-        return f"confidence {level / 100:g}, which is {level:g}%"
-    return "confidence 0.95"
 
 
 def _request_id() -> str:

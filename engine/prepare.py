@@ -33,13 +33,15 @@ class Prepared:
     key_count: int | None  # None: private keys
 
 
-def prepare(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend, rho: Fraction) -> Prepared:
-    """Bound, price and write one release; raises Refusal where it can't be made."""
+def prepare(
+    plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None
+) -> Prepared:
+    """Bound, price and write one release, without `delta` at the catalog's; raises Refusal where it can't be made."""
     dataset = catalog.dataset(plan.dataset)
     check_work(plan, backend)
     keys = count_keys(plan, backend)
     bounds = bound(plan, catalog, keys)
-    cost = price(plan, bounds, rho, dataset.defaults.delta)
+    cost = price(plan, bounds, rho, dataset.defaults.delta if delta is None else delta)
     who: Admission | None = admission(catalog, plan.dataset)
     key = _release_key(plan, bounds, cost, catalog)
     return Prepared(plan, bounds, cost, write(plan, bounds, backend.target, who), key, keys)

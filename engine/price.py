@@ -39,17 +39,18 @@ def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction) -
     Source: Bun and Steinke, arXiv 1605.02065, Lemma 1.7 (composition); proofs.md#price.
     Raises: Refusal where a share is below one pico-rho.
     """
-    loss = Loss.of(rho, delta if bounds.max_groups is not None else Fraction(0))
+    max_groups = bounds.max_groups if plan.key_set is None else None  # only private keys cost delta
+    loss = Loss.of(rho, delta if max_groups is not None else Fraction(0))
     share = loss.pico_rho // len(plan.vectors)
     if share < 1:
         raise Refusal(Code.PARAM, f"This rho is too little for {len(plan.vectors)} noisy numbers.", "rho = 0.005")
     prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for bound in bounds.vectors)
-    if bounds.max_groups is None:
+    if max_groups is None:
         return Cost(loss, prices, None, None, None)
     place = key_vector(plan)
     person = 1 << bounds.vectors[place].fraction_bits  # grains that one person counts
-    limit = threshold(prices[place].sigma, bounds.max_groups, loss.atto_delta) - 1 + person
-    return Cost(loss, prices, limit, -(-limit // person), bounds.max_groups)
+    limit = threshold(prices[place].sigma, max_groups, loss.atto_delta) - 1 + person
+    return Cost(loss, prices, limit, -(-limit // person), max_groups)
 
 
 def key_vector(plan: PrivatePlan) -> int:

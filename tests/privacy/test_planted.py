@@ -24,7 +24,7 @@ from tests.support.greybox_questions import EVENTS, OTHERS, databases, questions
 from tests.support.norms_pressed import pressing_vectors, scaled
 
 # modules by their names: the package's face hides some of them behind a function
-aggregates, bound, from_clause, functions, joins, measures, partials, render, write_rows = (
+aggregates, bound, from_clause, functions, joins, measures, partials, plan, render, write_rows = (
     import_module(f"dialect.{name}")
     for name in (
         "aggregates",
@@ -34,6 +34,7 @@ aggregates, bound, from_clause, functions, joins, measures, partials, render, wr
         "joins",
         "measures",
         "partials",
+        "plan",
         "render",
         "write_rows",
     )
@@ -145,6 +146,7 @@ CANCELLING = Database(
 ZEROS = Database(tuple(Run(str(p), 2, lon="'0.0'") for p in (VICTIM, *range(1, 9))), PEOPLE)
 
 BY_CELL = "SELECT e.cell_id, {} FROM events e GROUP BY 1"
+LIMITED = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) e.cell_id, {} FROM events e GROUP BY 1"
 BY_STEPS = "SELECT steps + cell_id, COUNT(*) FROM events GROUP BY 1"  # no list of values is known: private keys
 PAIRS = "SELECT COUNT(*) FROM events e JOIN events f ON e.subscriber_id = f.subscriber_id AND e.cell_id <> f.cell_id"
 UNMATCHED = (
@@ -187,6 +189,8 @@ PLANTED = (
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, OthersMoved),
     Planted("two zeros told apart", zeros_told_apart, WEST, ZEROS, OthersMoved),
     Planted("only keys that somebody has", rewritten(render, "_answer", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
+    Planted("groups of a question's own limit not chosen", rewritten(render, "_chosen", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("rows of a question's own limit not cut", instead(plan, "cut_to", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
     Planted("a price that knows how many keys there are", instead(prepare, "count_keys", keys_counted_in_the_data), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=Declared(persons=9.0)), DependsOnData),
 )  # fmt: skip
 

@@ -71,6 +71,15 @@ SOURCES = (
 )  # fmt: skip
 
 
+CLAUSES = (
+    *("",) * 4,
+    "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 1) ",
+    "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 2, keys = 'private') ",
+    "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 1) ",
+    "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 3) ",
+    "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 2, max_rows_contributed = 50) ",
+)
+
 EVENTS = tuple(source for source in SOURCES if source.rows.startswith("events"))
 MARKS = tuple(source for source in SOURCES if "marks" in source.rows)  # whose person another table holds
 OTHERS = tuple(source for source in SOURCES if source not in (*EVENTS, *MARKS))
@@ -85,7 +94,8 @@ def questions(draw: st.DrawFn, sources: tuple[Source, ...] = SOURCES) -> str:
     conditions = draw(st.lists(st.sampled_from(source.conditions), max_size=2, unique=True))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
-    return f"SELECT {', '.join([*keys, *measures])} FROM {source.rows}{where}{by}"
+    clause = draw(st.sampled_from(CLAUSES))
+    return f"SELECT {clause}{', '.join([*keys, *measures])} FROM {source.rows}{where}{by}"
 
 
 def _measures(source: Source) -> st.SearchStrategy[str]:

@@ -1,0 +1,19 @@
+"""The limit that a question itself sets on the rows of one person (`proofs.md#bound`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dialect.private_plan import Limits
+from dialect.relations import Cut, PerPerson
+
+
+def cut_to(source: PerPerson, limits: Limits) -> PerPerson:
+    """Keep so many rows of each person as the question says: the last thing done below a boundary."""
+    rows = limits.max_rows
+    if rows is None or source.one_row_per_person:
+        return source
+    return replace(
+        source, operator=Cut(source, source.person, rows), one_row_per_person=rows == 1,
+        max_rows=min(rows, source.max_rows),
+    )  # fmt: skip

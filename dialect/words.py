@@ -1,0 +1,111 @@
+"""SQL text -> its words, within the limits of length and nesting: what is looked at before anything is parsed."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import sqlglot
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from dialect.errors import Code, Refusal, Span
+
+MAX_CHARACTERS = 10_000
+MAX_TOKENS = 3_000
+MAX_NESTING = 40
+SHORTER = "split the question into several statements"
+
+_OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
+_CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+_PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.INTERVAL}
+_LEXEME = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[^'"$/-]+|.""", re.DOTALL
+)  # one whole word, quotation or comment; a quote on its own begins what has no end
+
+
+def words_of(sql: str) -> list[Token]:
+    """Cut a text into words; raises Refusal with E_COMPLEX, E_STMT or E_PARSE."""
+    _check_text(sql)
+    words = _tokens(sql)
+    if not words:
+        raise Refusal(Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ...")
+    _check_single(words)
+    _check_numbers(words)
+    _check_nesting(words)
+    return words
+
+
+def place_of(word: Token) -> Span:
+    """Point at a word."""
+    return Span(word.start, word.end + 1)
+
+
+def closing(words: list[Token], opening: int) -> int | None:
+    """Find the position of the bracket that closes the one at a position."""
+    depth = 0
+    for place in range(opening, len(words)):
+        depth += (words[place].token_type in _OPENERS) - (words[place].token_type in _CLOSERS)
+        if depth == 0:
+            return place
+    return None
+
+
+def _check_text(sql: str) -> None:
+    if len(sql) > MAX_CHARACTERS:
+        raise Refusal(Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", SHORTER, _at_end(sql))
+    if not sql.strip():
+        raise Refusal(Code.PARSE, "There is no question here.", "SELECT COUNT(*) FROM ...")
+    lone = next((place for place, char in enumerate(sql) if char == "\x00" or "\ud800" <= char <= "\udfff"), None)
+    if lone is not None:
+        raise Refusal(Code.PARSE, "This character can't stand in SQL.", "remove it", Span(lone, lone + 1))
+
+
+def _at_end(sql: str) -> Span:
+    return Span(MAX_CHARACTERS, min(len(sql), MAX_CHARACTERS + 1))
+
+
+def _tokens(sql: str) -> list[Token]:
+    try:
+        return sqlglot.tokenize(sql, read="duckdb")
+    except SqlglotError:
+        raise Refusal(
+            Code.PARSE, "The text breaks off inside a quotation or comment.", "close every quote", _unclosed(sql)
+        ) from None
+
+
+def _unclosed(sql: str) -> Span | None:
+    """Find the quote or comment that nothing ends."""
+    for word in _LEXEME.finditer(sql):
+        if word[0] in {"'", '"', "$"} or (word[0] == "/" and sql.startswith("/*", word.start())):
+            return Span(word.start(), word.end())
+    return None
+
+
+def _check_single(words: list[Token]) -> None:
+    ends = [i for i, word in enumerate(words) if word.token_type is TokenType.SEMICOLON]
+    if any(i < len(words) - 1 for i in ends):
+        after = words[ends[0] + 1]
+        raise Refusal(Code.STMT, "Only one statement at a time is answered.", "send them one by one", place_of(after))
+
+
+def _check_numbers(words: list[Token]) -> None:
+    """Refuse 0x7fff, a number in DuckDB, which the parser takes for a number with a name."""
+    for word, after in pairwise(words):
+        if word.token_type is TokenType.NUMBER and after.token_type is TokenType.VAR and after.start == word.end + 1:
+            span = Span(word.start, after.end + 1)
+            raise Refusal(Code.PARSE, "A number is written in decimal digits.", "put a space before a name", span)
+
+
+def _check_nesting(words: list[Token]) -> None:
+    if len(words) > MAX_TOKENS:
+        why = f"The question has more than {MAX_TOKENS:,} words."
+        raise Refusal(Code.COMPLEX, why, SHORTER, place_of(words[MAX_TOKENS]))
+    brackets = cases = prefixes = 0
+    for word in words:
+        brackets += (word.token_type in _OPENERS) - (word.token_type in _CLOSERS)
+        cases += (word.token_type is TokenType.CASE) - (word.token_type is TokenType.END)
+        prefixes = prefixes + 1 if word.token_type in _PREFIXES else 0
+        if max(brackets, cases, prefixes) > MAX_NESTING:
+            why = f"More than {MAX_NESTING} levels are nested here."
+            raise Refusal(Code.COMPLEX, why, SHORTER, place_of(word))

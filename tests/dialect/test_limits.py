@@ -1,0 +1,45 @@
+"""What a question says of its own limits decides norms and rules, within what bounds can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import dialect
+from dialect.catalog import Catalog
+from dialect.private_plan import Bounding, PrivatePlan, Rule
+
+BY_CELL = "cell_id, COUNT(*), COUNT(DISTINCT subscriber_id), SUM(dwell_s) FROM events GROUP BY 1"
+
+
+@pytest.fixture
+def bounds(plan_of: Callable[[str], PrivatePlan], catalog: Catalog) -> Callable[[str, str], dict[str, object]]:
+    def made(options: str, rest: str = BY_CELL) -> dict[str, object]:
+        plan = plan_of(f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({options}) {rest}")
+        bounding: Bounding = dialect.bound(plan, catalog, 9)
+        return {str(v.kind): b for v, b in zip(plan.vectors, bounding.vectors, strict=True)} | {
+            "max_groups": bounding.max_groups
+        }
+
+    return made
+
+
+def test_rows_that_are_kept_bound_every_vector(bounds: Callable[..., dict]) -> None:
+    made = bounds("max_rows_contributed = 4")
+    assert made["rows"].rule is Rule.WITHIN and made["rows"].norm == 4
+    assert made["persons"].rule is Rule.WITHIN and made["persons"].norm == 2
+    assert made["max_groups"] is None
+
+
+def test_groups_that_are_kept_bound_persons(bounds: Callable[..., dict]) -> None:
+    made = bounds("max_groups_contributed = 4")
+    assert made["max_groups"] == 4 and made["persons"].norm == 2
+    assert made["rows"].rule is Rule.SCALE
+    assert bounds("max_groups_contributed = 9")["max_groups"] is None  # no more groups are there
+
+
+def test_private_keys_take_the_asked_groups_or_rows(bounds: Callable[..., dict]) -> None:
+    assert bounds("keys = 'private', max_groups_contributed = 5")["max_groups"] == 5
+    assert bounds("keys = 'private', max_rows_contributed = 3")["max_groups"] == 3
+    assert bounds("keys = 'private', max_rows_contributed = 1")["max_groups"] == 1

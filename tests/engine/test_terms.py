@@ -1,0 +1,91 @@
+"""The clause comes before the call, the call before the catalog; and nobody loses more than was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from budgets import Loss, conversion_delta, epsilon_at
+from dialect import Code, Refusal, read
+from engine.explain import explain
+from engine.pipeline import Engine
+from engine.terms import Asked, caps, terms
+
+CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) COUNT(*) AS n FROM visit"
+TWO = (
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) v.n / p.n AS share FROM (SELECT COUNT(*) AS n FROM visit) AS v"
+    " CROSS JOIN (SELECT COUNT(*) AS n FROM person) AS p"
+)
+ANN = Asked("ann")
+
+
+def charged(engine: Engine, sql: str, asked: Asked = ANN) -> Loss:
+    return explain(engine, sql, asked).loss
+
+
+def test_the_clause_comes_first_then_the_call_then_the_catalog(engine: Engine) -> None:
+    asked = replace(ANN, rho=Fraction(1, 50), confidence=0.9)
+    question = read(CLAUSE.format("rho = 0.03, confidence = 0.8"), engine.catalog)
+    assert (terms(question, asked, engine.catalog).rho, terms(question, asked, engine.catalog).confidence) == (
+        Fraction(3, 100),
+        0.8,
+    )
+    plain = read(CLAUSE.format(""), engine.catalog)
+    assert terms(plain, asked, engine.catalog).rho == Fraction(1, 50)
+    assert terms(plain, asked, engine.catalog).confidence == 0.9
+    defaults = engine.catalog.datasets[0].defaults
+    assert terms(plain, ANN, engine.catalog).rho == defaults.rho
+    assert terms(plain, ANN, engine.catalog).confidence == defaults.confidence
+
+
+@pytest.mark.parametrize("sql", [CLAUSE, TWO])
+def test_what_is_asked_for_is_the_whole_question_s(engine: Engine, sql: str) -> None:
+    assert charged(engine, sql.format("rho = 0.03")) == Loss.of("0.03")
+    assert charged(engine, sql.format(""), replace(ANN, rho=Fraction(3, 100))) == Loss.of("0.03")
+    assert charged(engine, sql.format("rho = 0.0300000000001")).rho <= Fraction("0.0300000000001")
+
+
+@pytest.mark.parametrize("epsilon", ["0.2", "0.5", "1.0"])
+@pytest.mark.parametrize("sql", [CLAUSE, TWO])
+def test_an_epsilon_is_kept_and_not_wasted(engine: Engine, sql: str, epsilon: str) -> None:
+    delta = conversion_delta(caps(engine.catalog.datasets[0]).dataset)
+    loss = charged(engine, sql.format(f"epsilon = {epsilon}"))
+    assert epsilon_at(loss.rho, delta) <= Fraction(epsilon) < epsilon_at(loss.rho + Fraction(3, 10**12), delta)
+
+
+def test_delta_is_that_of_thresholds(engine: Engine) -> None:
+    private = (
+        "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(delta = 2e-13, keys = 'private') zone, COUNT(*) FROM visit GROUP BY 1"
+    )
+    assert charged(engine, private).delta == Fraction(2, 10**13)
+    assert charged(engine, CLAUSE.format("delta = 2e-13")).delta == 0
+
+
+@pytest.mark.parametrize("option", ["rho = 0.00009", "epsilon = 0.001"])
+def test_too_little_is_refused_where_it_stands(engine: Engine, option: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        charged(engine, CLAUSE.format(option))
+    span = caught.value.span
+    assert caught.value.code is Code.PARAM and span is not None
+    assert CLAUSE.format(option)[span.start : span.end] == option
+
+
+def test_options_that_change_the_numbers_make_another_release(engine: Engine) -> None:
+    options = ("", "rho = 0.02", "max_rows_contributed = 2", "max_groups_contributed = 1", "keys = 'private'")
+    by_zone = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) zone, COUNT(*) AS n FROM visit GROUP BY zone"
+    prepared = [engine.prepare(read(by_zone.format(each), engine.catalog), ANN) for each in options]
+    assert len({p.release_key for (p,) in prepared}) == len(options)
+    (same,) = engine.prepare(read(by_zone.format("confidence = 0.5"), engine.catalog), ANN)
+    assert same.release_key == prepared[0][0].release_key
+
+
+def test_a_limited_question_is_answered(engine: Engine) -> None:
+    sql = (
+        "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.02, max_groups_contributed = 1, max_rows_contributed = 9)"
+        " zone, COUNT(*) AS n FROM visit GROUP BY zone"
+    )
+    first, again = engine.answer(sql, ANN), engine.answer(sql, ANN)
+    assert first.charged == Loss.of("0.02") and again.charged == Loss(0, 0)
+    assert first.answer.table.equals(again.answer.table)
