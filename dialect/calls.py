@@ -45,9 +45,9 @@ def case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr)
     """Make a CASE of one type."""
     values = [*(value for _, value in branches), otherwise]
     _keep_person_out("case", values, node)
-    kind, alike = _alike([wall(value) for value in values], node)
+    kind, given = alike([wall(value) for value in values], node)
     tests = [test for test, _ in branches]
-    return _limited(Case(tuple(zip(tests, alike[:-1], strict=True)), alike[-1], kind), node)
+    return _limited(Case(tuple(zip(tests, given[:-1], strict=True)), given[-1], kind), node)
 
 
 def wall(argument: Expr) -> Expr:
@@ -68,8 +68,8 @@ def is_person(expr: Expr) -> bool:
 def _made(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
     if form.result is not SqlType.NULL:
         return Call(form.row, tuple(arguments), form.result)
-    kind, alike = _alike(arguments, node)
-    return Call(form.row, tuple(alike), arguments[0].type if form.name == "nullif" else kind)
+    kind, values = alike(arguments, node)
+    return Call(form.row, tuple(values), arguments[0].type if form.name == "nullif" else kind)
 
 
 def _limited(expr: Expr, node: exp.Expr) -> Expr:
@@ -140,7 +140,7 @@ def _text_as(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
     return argument
 
 
-def _alike(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
+def alike(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
     """Find the common type of some values, and convert dates where it is a time."""
     kinds = {argument.type for argument in arguments} - {SqlType.NULL}
     if len(kinds) <= 1:

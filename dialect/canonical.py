@@ -27,6 +27,7 @@ from dialect.relations import (
     Sort,
     Values,
 )
+from dialect.set_operation import SetOperation
 
 _LONG = 160  # characters; longer parts are shown by their digest
 _MIRROR = {">": "<", ">=": "<="}
@@ -113,6 +114,8 @@ class Canon:
             return self._named((operator.field,), f"series {ends} step {operator.step}")
         if isinstance(operator, Cut | Padded | Distinct | Sort | Group):
             return self._over(operator, self.relation(operator.source))
+        if isinstance(operator, SetOperation):
+            return self._set_operation(operator)
         raise TypeError(f"{type(operator).__name__} has no canonical text below a release")
 
     def _over(self, operator: Cut | Padded | Distinct | Sort | Group, source: str) -> str:
@@ -126,6 +129,14 @@ class Canon:
             terms = [f"{self.expr(key.expr)} {key.descending} {key.nulls_first}" for key in operator.order]
             return f"sorted({source}; {', '.join(terms)}; {operator.limit} from {operator.offset})"
         return self._group(operator, source)
+
+    def _set_operation(self, operation: SetOperation) -> str:
+        texts = []
+        for side, place in ((operation.left, 0), (operation.right, 1)):
+            rows = self.relation(side)
+            texts.append(f"({rows}; {', '.join(self.names[columns[place].id] for columns in operation.columns)})")
+        word = operation.how if operation.distinct else f"{operation.how} all"
+        return self._named(tuple(made for *_, made in operation.columns), f"{texts[0]} {word} {texts[1]}")
 
     def _scan(self, scan: Scan) -> str:
         self.scans += 1

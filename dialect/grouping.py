@@ -13,7 +13,7 @@ from dialect.expressions import Expr, Field, Ref
 from dialect.inference import definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys
 from dialect.measures import measure
-from dialect.names import RowNames, Scope, aggregate_name, column_name, has_aggregate, refuse_rowless
+from dialect.names import RowNames, Scope, Values, aggregate_name, column_name, has_aggregate, refuse_rowless
 from dialect.reading import Reading, refusal
 from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Released
 from dialect.rules import bare, person_among, refuse_persons
@@ -31,6 +31,7 @@ class GroupNames:
     reading: Reading
     aliases: dict[str, Expr] = field(default_factory=dict)
     measures: list[Measure] = field(default_factory=list)
+    values: Values | None = None  # None: no subqueries
 
     def column(self, node: exp.Column) -> Expr:
         """Resolve a select alias; a column that is no key has no single value per group."""
@@ -46,9 +47,13 @@ class GroupNames:
         """Answer for aggregates and for expressions that are group keys."""
         if aggregate_name(node) is not None:
             return self._aggregate(node)
+        if isinstance(node, exp.Subquery) and self.values is not None:
+            return self.values.value(node)
         refuse_rowless(node)
         columns = [part for part in node.walk() if isinstance(part, exp.Column)]
-        if not columns or has_aggregate(node) or any(self._is_alias(column) for column in columns):
+        if not columns or has_aggregate(node) or node.find(exp.Query) is not None:
+            return None
+        if any(self._is_alias(column) for column in columns):
             return None
         key = self._key(scalar(node, RowNames(self.scope)))
         return None if key is None else Ref(key)

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from dialect.errors import Code
+from dialect.expressions import Ref
 from dialect.from_clause import from_clause
-from dialect.names import Column, RowNames
+from dialect.names import Column, RowNames, Scope
+from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
 from dialect.rules import keep
 from dialect.scalars import condition
 from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items
+from dialect.set_rules import Side, set_operation
+from dialect.single_values import SingleValues
 
 MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
 
@@ -73,8 +77,19 @@ def _query(tree: exp.Expr, reading: Reading, environment: Environment) -> Select
     if isinstance(tree, exp.Select):
         return _select(tree, reading, environment)
     if isinstance(tree, exp.SetOperation):
-        raise refusal(Code.SUBQUERY, f"{tree.key.upper()} is not built yet.", "ask the parts one by one", tree)
+        return _set_operation(tree, reading, environment)
     raise refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", tree)
+
+
+def _set_operation(tree: exp.SetOperation, reading: Reading, environment: Environment) -> Selected:
+    left, right = (kinds(side, reading, environment) for side in (tree.this, tree.expression))
+    relation, columns = set_operation(
+        tree, Side(left.relation, left.columns), Side(right.relation, right.columns), reading
+    )
+    exprs = [Ref(f) for _, f in columns]
+    shown = dict(zip((name for name, _ in columns), exprs, strict=True))
+    order = order_keys(tree, shown, exprs, RowNames(Scope((("", columns),))))
+    return Selected(sliced(tree, relation, order), columns)
 
 
 def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
@@ -115,7 +130,9 @@ def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Sel
     only(tree, *_CLAUSES)
     source, scope = from_clause(tree, reading, environment)
     if tree.args.get("where"):
-        source = keep(source, condition(tree.args["where"].this, RowNames(scope)), tree.args["where"])
+        values = SingleValues(reading, environment)
+        test = condition(tree.args["where"].this, RowNames(scope, values=values))
+        source = keep(values.joined(source), test, tree.args["where"])
     items = select_items(tree, scope)
-    place = Place(source, scope, environment.level == 0, reading)
+    place = Place(source, scope, environment.level == 0, reading, environment)
     return Selected(*(grouped(tree, items, place) if is_grouped(tree, items) else rowwise(tree, items, place)))

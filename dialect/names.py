@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Protocol
 
 from sqlglot import exp
 
@@ -60,12 +61,21 @@ class Scope:
         return close[0] if close else "one of " + ", ".join(known[:12]) if known else "add a FROM"
 
 
+class Values(Protocol):
+    """Reads subqueries of one value, where a clause may hold them."""
+
+    def value(self, node: exp.Subquery) -> Expr:
+        """Read a subquery."""
+        ...
+
+
 @dataclass(frozen=True)
 class RowNames:
-    """Names where one row is looked at: no aggregates, no windows, no subqueries."""
+    """Names where one row is looked at: no aggregates, no windows."""
 
     scope: Scope
     aliases: dict[str, Expr] = field(default_factory=dict)  # select aliases, where the clause may use them
+    values: Values | None = None  # None: no subqueries
 
     def column(self, node: exp.Column) -> Expr:
         """Resolve a column, else a select alias."""
@@ -75,7 +85,9 @@ class RowNames:
         return Ref(self.scope.find(name, table, node))
 
     def special(self, node: exp.Expr) -> Expr | None:
-        """Refuse what does not belong to a row."""
+        """Answer for subqueries of one value; refuse what does not belong to a row."""
+        if isinstance(node, exp.Subquery) and self.values is not None:
+            return self.values.value(node)
         refuse_rowless(node)
         if aggregate_name(node) is not None:
             raise refusal(Code.AGG, "An aggregate can't stand here.", "put it into the select list or HAVING", node)
@@ -108,9 +120,7 @@ def refuse_rowless(node: exp.Expr) -> None:
         )
         raise refusal(Code.WINDOW, "Window functions are not built yet.", hint, node)
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
-        raise refusal(
-            Code.SUBQUERY, "A subquery can't stand inside an expression yet.", "put it into FROM and join it", node
-        )
+        raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
     if isinstance(node, exp.Star):
         raise refusal(Code.ROWS, "* can't stand here.", "name the columns", node)
 

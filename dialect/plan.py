@@ -45,6 +45,7 @@ from dialect.relations import (
     tables_of,
 )
 from dialect.rules import compute
+from dialect.set_operation import SetOperation
 from dialect.spans import first_word
 from dialect.tries import coarser
 from dialect.vectors import Vectors
@@ -107,6 +108,9 @@ def _split(relation: Relation, planning: _Planning) -> Relation:
         sides = _split(operator.left, planning), _split(operator.right, planning)
         made = Join(*sides, operator.how, operator.condition)
         return _with_raw(replace(relation, operator=made), *sides)
+    if isinstance(operator, SetOperation):
+        left, right = _split(operator.left, planning), _split(operator.right, planning)
+        return replace(relation, operator=replace(operator, left=left, right=right))
     if isinstance(operator, Filter | Project | Sort):
         source = _split(operator.source, planning)
         return _with_raw(replace(relation, operator=replace(operator, source=source)), source)

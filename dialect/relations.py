@@ -20,6 +20,7 @@ from typing import Literal as OneOf
 from dialect.catalog import Table
 from dialect.errors import Span
 from dialect.expressions import Expr, Field, Literal
+from dialect.set_operation import SetOperation
 
 if TYPE_CHECKING:
     from dialect.kept_rows import Kept
@@ -173,6 +174,7 @@ Operator = (
     | Filter
     | Project
     | Join
+    | SetOperation
     | Group
     | Boundary
     | ReleaseScan
@@ -225,7 +227,7 @@ def tables_of(relation: Relation) -> frozenset[str]:
 def sources(relation: Relation) -> tuple[Relation, ...]:
     """List the relations that a relation is made from."""
     operator = relation.operator
-    if isinstance(operator, Join):
+    if isinstance(operator, Join | SetOperation):
         return (operator.left, operator.right)
     if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Ranked | Sort):
         return (operator.source,)

@@ -11,16 +11,18 @@ from sqlglot.errors import ErrorLevel
 from dialect import rules
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
+from dialect.from_clause import Queries
 from dialect.grouping import GroupNames, close, releases
 from dialect.names import Column, RowNames, Scope, has_aggregate
+from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
-from dialect.relations import OrderKey, PerPerson, Relation, Sort
-from dialect.scalars import Names, condition, scalar
+from dialect.relations import OrderKey, PerPerson, Relation
+from dialect.scalars import condition, scalar
+from dialect.single_values import SingleValues
 
 Item = tuple[str, exp.Expr | Field]  # what it is called; how it is written, or the field that * stands for
 Shown = tuple[Relation, tuple[Column, ...]]
 _LONGEST_NAME = 60
-_MOST_ROWS = 10**9  # of LIMIT and OFFSET
 
 
 def select_items(tree: exp.Select, scope: Scope) -> list[Item]:
@@ -76,14 +78,17 @@ class Place:
     scope: Scope
     last: bool
     reading: Reading
+    queries: Queries
 
 
 def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Compute the items of a SELECT without groups."""
-    names = RowNames(place.scope)
+    values = SingleValues(place.reading, place.queries)
+    names = RowNames(place.scope, values=values)
     exprs = [Ref(item) if isinstance(item, Field) else scalar(item, names) for _, item in items]
-    order = _order(tree, items, exprs, RowNames(place.scope, _aliases(items, exprs)))
-    return _finish(tree, items, exprs, place, order)
+    shown = _aliases(items, exprs)
+    order = order_keys(tree, shown, exprs, RowNames(place.scope, shown, values))
+    return _finish(tree, items, exprs, replace(place, source=values.joined(place.source)), order)
 
 
 def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
@@ -92,13 +97,14 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     source, keys = rules.compute(place.source, written, place.reading)
     persons = isinstance(source, PerPerson) and not releases(source, keys)
     pairs = list(zip(written, keys if persons else rules.bare(keys), strict=True))
-    names = GroupNames(place.scope, source, pairs, place.reading)
+    values = SingleValues(place.reading, place.queries)
+    names = GroupNames(place.scope, source, pairs, place.reading, values=values)
     exprs = [_group_item(item, names) for _, item in items]
     names.aliases.update(_aliases(items, exprs))
     having = tree.args.get("having")
     test = condition(having.this, names) if having else None
-    order = _order(tree, items, exprs, names)
-    relation = close(source, keys, names.measures, tree)
+    order = order_keys(tree, names.aliases, exprs, names)
+    relation = values.joined(close(source, keys, names.measures, tree))
     if test is not None:
         relation = rules.keep(relation, test)
     return _finish(tree, items, exprs, replace(place, source=relation), order)
@@ -162,7 +168,7 @@ def _finish(
         relation = rules.distinct(relation, fields, place.last, tree)
         columns = tuple((name, next(f for f in relation.fields if f == made)) for name, made in columns)
         order = tuple(_over(key, exprs, fields, tree) for key in order)
-    return _sliced(tree, relation, order), columns
+    return sliced(tree, relation, order), columns
 
 
 def _over(key: OrderKey, exprs: Sequence[Expr], fields: Sequence[Field], tree: exp.Select) -> OrderKey:
@@ -171,65 +177,3 @@ def _over(key: OrderKey, exprs: Sequence[Expr], fields: Sequence[Field], tree: e
         if key.expr in (expr, Ref(made)):
             return OrderKey(Ref(made), key.descending, key.nulls_first)
     raise refusal(Code.COLUMN, "After DISTINCT, ORDER BY takes columns of the select list.", "ORDER BY 1", tree)
-
-
-def _order(tree: exp.Select, items: Sequence[Item], exprs: Sequence[Expr], names: Names) -> tuple[OrderKey, ...]:
-    clause = tree.args.get("order")
-    if clause is None:
-        return ()
-    only(clause, "expressions")
-    keys: list[OrderKey] = []
-    for term in clause.expressions:
-        only(term, "this", "desc", "nulls_first")
-        descending, nulls_first = bool(term.args.get("desc")), bool(term.args.get("nulls_first"))
-        found = exprs if _is_all(term.this) else [_order_term(term.this, items, exprs, names)]
-        keys += [OrderKey(expr, descending, nulls_first) for expr in found]
-    return tuple(keys)
-
-
-def _is_all(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Var) and node.name.upper() == "ALL"
-
-
-def _order_term(node: exp.Expr, items: Sequence[Item], exprs: Sequence[Expr], names: Names) -> Expr:
-    """Read one term: a position, the name of a shown column before all other columns, or an expression."""
-    if isinstance(node, exp.Literal) and not node.is_string:
-        if not node.this.isdigit() or not 1 <= int(node.this) <= len(exprs):
-            raise refusal(Code.COLUMN, f"There is no column {node.this[:20]} in the select list.", "ORDER BY 1", node)
-        return exprs[int(node.this) - 1]
-    if isinstance(node, exp.Column) and not node.table:
-        shown = _aliases(items, exprs).get(node.name.lower())
-        if shown is not None:
-            return shown
-    return scalar(node, names)
-
-
-def _sliced(tree: exp.Select, relation: Relation, order: tuple[OrderKey, ...]) -> Relation:
-    limit, offset = _count(tree, "limit"), _count(tree, "offset")
-    if not order and limit is None and not offset:
-        return relation
-    if isinstance(relation, PerPerson):
-        if limit is None and not offset:
-            return relation  # an order among rows that are aggregated later says nothing
-        why = "Rows of people never leave, and can't be cut by LIMIT."
-        counted = f"SELECT COUNT(*) {_from(tree)}"
-        raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=(counted,))
-    return replace(relation, operator=Sort(relation, order, limit, offset or 0))
-
-
-def _from(tree: exp.Select) -> str:
-    parts = (tree.args.get("from_"), *(tree.args.get("joins") or ()), tree.args.get("where"))
-    return " ".join(part.sql("duckdb", comments=False).strip() for part in parts if part is not None)
-
-
-def _count(tree: exp.Select, clause: str) -> int | None:
-    node = tree.args.get(clause)
-    if node is None:
-        return None
-    only(node, "expression", code=Code.PARAM)
-    value = node.args.get("expression")
-    whole = isinstance(value, exp.Literal) and not value.is_string and value.this.isascii() and value.this.isdigit()
-    if not whole or len(value.this) > 20 or int(value.this) > _MOST_ROWS:
-        why = f"{clause.upper()} takes a whole number of at most {_MOST_ROWS:,}."
-        raise refusal(Code.PARAM, why, f"{clause.upper()} 10", node)
-    return int(value.this)

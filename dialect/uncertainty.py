@@ -14,6 +14,7 @@ from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_
 from dialect.functions import forms_of, function
 from dialect.private_plan import CountOf, MeanOf, Question, SumOf, VectorKind
 from dialect.relations import Public, Relation, sources
+from dialect.set_operation import SetOperation
 
 ZERO = Literal(0.0, SqlType.DOUBLE)
 ONE = Literal(1.0, SqlType.DOUBLE)
@@ -211,7 +212,17 @@ def times(one: Expr, other: Expr) -> Expr:
 def noisy(question: Question) -> tuple[bool, ...]:
     """Tell which shown columns rest on released numbers: on anything but group keys, public columns and constants."""
     keys = {key for release in question.releases for key in release.keys}
-    return tuple(
-        bool(question.releases) and any(f not in keys and f.public is None for f in fields_of(expand(Ref(shown.field))))
-        for shown in question.columns
-    )
+    sides = {made: (left, right) for each in _set_operations(question.outer) for left, right, made in each.columns}
+
+    def is_noisy(field: Field) -> bool:
+        read = (f for f in fields_of(expand(Ref(field))) if f not in keys and f.public is None)
+        return any(any(map(is_noisy, sides[f])) if f in sides else True for f in read)
+
+    return tuple(bool(question.releases) and is_noisy(shown.field) for shown in question.columns)
+
+
+def _set_operations(relation: Relation) -> Iterator[SetOperation]:
+    if isinstance(relation.operator, SetOperation):
+        yield relation.operator
+    for source in sources(relation):
+        yield from _set_operations(source)

@@ -13,6 +13,7 @@ from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, expand, 
 from dialect.functions import forms_of
 from dialect.private_plan import Question
 from dialect.relations import Distinct, Filter, Group, Join, Operator, Project, Public, Relation, Released, Sort
+from dialect.set_operation import SetOperation
 from dialect.uncertainty import Form, form_of, forms_by_field, never_negative, times
 
 
@@ -88,6 +89,10 @@ def _join(guard: _Guard, operator: Join) -> Join:
     return replace(operator, left=guard.relation(operator.left), right=guard.relation(operator.right))
 
 
+def _set_operation(guard: _Guard, operator: SetOperation) -> SetOperation:
+    return replace(operator, left=guard.relation(operator.left), right=guard.relation(operator.right))
+
+
 def _sort(guard: _Guard, operator: Sort) -> Sort:
     order = tuple(replace(key, expr=guard.expr(key.expr, operator.source)) for key in operator.order)
     return replace(operator, source=guard.relation(operator.source), order=order)
@@ -113,6 +118,7 @@ _CHANGES: Mapping[type, Callable[..., Operator]] = {
     Filter: _filter,
     Project: _project,
     Join: _join,
+    SetOperation: _set_operation,
     Sort: _sort,
     Distinct: _distinct,
     Group: _group,

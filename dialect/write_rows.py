@@ -31,6 +31,7 @@ from dialect.relations import (
     Sort,
     Values,
 )
+from dialect.set_operation import SetOperation
 from dialect.stored_column import stored_column
 from dialect.write_expr import name, quote, write_expr
 
@@ -117,6 +118,19 @@ def _join(operator: Join, needed: Needed, target: Target) -> str:
         return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
     on = write_expr(operator.condition)
     return f"SELECT {columns} FROM ({left}) AS l {operator.how.upper()} JOIN ({right}) AS r ON {on}"
+
+
+def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> str:
+    """Write both sides; ALL of a union needs only the columns that are read, anything else compares whole rows."""
+    every = operator.distinct or operator.how != "union"
+    columns = [each for each in operator.columns if every or each[2] in needed] or [operator.columns[0]]
+    sides = []
+    for side, place in ((operator.left, 0), (operator.right, 1)):
+        rows = write_rows(side, [each[place] for each in columns], target)
+        sides.append(f"SELECT {', '.join(f'{each[place].id} AS {each[2].id}' for each in columns)} FROM ({rows}) AS s")
+    word = operator.how.upper() if operator.distinct else f"{operator.how.upper()} ALL"
+    kept = _columns([each[2].id for each in columns if each[2] in needed])
+    return f"SELECT {kept} FROM ({sides[0]} {word} {sides[1]}) AS u"
 
 
 def _group(operator: Group, needed: Needed, target: Target) -> str:
@@ -214,6 +228,7 @@ _WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
     (Filter, _filter),
     (Project, _project),
     (Join, _join),
+    (SetOperation, _set_operation),
     (Group, _group),
     (Distinct, _distinct),
     (Cut, _cut),

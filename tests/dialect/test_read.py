@@ -84,6 +84,14 @@ DIFFERENT = [
     ("SELECT COUNT(*) FROM events WHERE lat > 1 AND lon > 2", "SELECT COUNT(*) FROM events WHERE lat > 1 OR lon > 2"),
     ("SELECT SUM(dwell_s) FROM events", "SELECT SUM(least(dwell_s, 60)) FROM events"),
     ("SELECT COUNT(*) FROM events", "SELECT COUNT(lat) FROM events"),
+    (
+        "SELECT COUNT(*) FROM events JOIN (SELECT h FROM hours UNION ALL SELECT cell_id FROM cells) c ON h = cell_id",
+        "SELECT COUNT(*) FROM events JOIN (SELECT h FROM hours UNION SELECT cell_id FROM cells) c ON h = cell_id",
+    ),
+    (
+        "SELECT COUNT(*) FROM events JOIN (SELECT h FROM hours EXCEPT SELECT cell_id FROM cells) c ON h = cell_id",
+        "SELECT COUNT(*) FROM events JOIN (SELECT h FROM hours EXCEPT SELECT cell_id + 1 FROM cells) c ON h = cell_id",
+    ),
     ("SELECT COUNT(*) FILTER (WHERE lat > 1) FROM events", "SELECT COUNT(*) FROM events WHERE lat > 1"),
     (
         "SELECT COUNT(*) FROM events e LEFT JOIN cells c ON c.cell_id = e.cell_id AND c.zone = 'a'",

@@ -81,3 +81,62 @@ SELECT s.gender, COUNT(q.n) AS with_visits, COUNT(*) AS everybody FROM subscribe
 
 # title: a list of keys, one of which does not exist
 SELECT visit_date, place_id, COUNT(*) AS n FROM visit WHERE visit_date IN ('2026-10-03', '2026-10-04') AND place_id IN ('P1', 'P2', 'nope') GROUP BY ALL;
+
+# title: two releases, one under the other
+SELECT 'before' AS leg, prev_zone AS zone_id, COUNT(DISTINCT subscriber_id) AS n FROM visit WHERE place_id = 'P1' GROUP BY 2
+UNION ALL SELECT 'after', next_zone, COUNT(DISTINCT subscriber_id) FROM visit WHERE place_id = 'P1' GROUP BY 2;
+
+# title: a union in order, cut
+SELECT place_id AS x, COUNT(*) AS n FROM visit GROUP BY 1 UNION SELECT zone_id, COUNT(*) FROM visit GROUP BY 1 ORDER BY n DESC, x LIMIT 5 OFFSET 1;
+
+# title: a total below its parts
+WITH n AS (SELECT place_id, COUNT(*) AS n FROM visit GROUP BY 1) SELECT place_id, n FROM n UNION ALL SELECT NULL, SUM(n) FROM n ORDER BY n, place_id;
+
+# title: keys that two releases share
+SELECT zone_id FROM visit GROUP BY 1 HAVING COUNT(*) > 3 INTERSECT SELECT zone_id FROM place;
+
+# title: keys that only one release has
+SELECT zone_id FROM zone EXCEPT (SELECT zone_id FROM visit GROUP BY 1 HAVING COUNT(*) > 3) ORDER BY 1;
+
+# title: repeats that two lists share
+SELECT zone_id FROM place INTERSECT ALL SELECT zone_id FROM place WHERE place_id > 'P2';
+
+# title: repeats that are left
+SELECT zone_id FROM place EXCEPT ALL SELECT zone_id FROM zone;
+
+# title: whole numbers over doubles, dates over times
+SELECT COUNT(*) AS x, DATE '2026-10-01' AS t FROM visit UNION ALL SELECT AVG(dwell_min), TIMESTAMP '2026-10-01 10:00:00' FROM visit;
+
+# title: a union as a table of its own
+SELECT leg, SUM(n) AS n FROM (SELECT 'v' AS leg, COUNT(*) AS n FROM visit UNION ALL SELECT 't', COUNT(*) FROM trip UNION ALL SELECT 'v', 3) AS u GROUP BY leg ORDER BY leg;
+
+# title: people's rows by keys of a union of public lists
+SELECT v.zone_id, COUNT(*) AS n FROM visit v JOIN (SELECT zone_id FROM place UNION SELECT 'Z1') z USING (zone_id) GROUP BY 1;
+
+# title: the first rows by FETCH
+SELECT place_id, COUNT(*) AS n FROM visit GROUP BY 1 ORDER BY n DESC, place_id FETCH FIRST 2 ROWS ONLY;
+
+# title: an index against all
+WITH shop AS (SELECT s.age_band, COUNT(DISTINCT v.subscriber_id) * 1.0 n FROM visit v JOIN subscriber s USING (subscriber_id) WHERE v.place_id = 'P1' GROUP BY 1),
+     base AS (SELECT age_band, COUNT(*) * 1.0 n FROM subscriber GROUP BY 1)
+SELECT b.age_band, 100 * (shop.n / (SELECT SUM(n) FROM shop)) / (b.n / (SELECT SUM(n) FROM base)) AS idx
+FROM base b LEFT JOIN shop USING (age_band);
+
+# title: a share of all, at the boundary itself
+SELECT place_id, COUNT(*) * 1.0 / (SELECT COUNT(*) FROM visit) AS share FROM visit GROUP BY 1
+HAVING COUNT(*) > (SELECT COUNT(*) / 100 FROM visit) ORDER BY share DESC, place_id;
+
+# title: values alone
+SELECT (SELECT COUNT(*) FROM visit) AS visits, (SELECT COUNT(DISTINCT subscriber_id) FROM trip) AS persons, (SELECT MAX(population) FROM zone) AS largest;
+
+# title: released rows above their mean
+SELECT place_id, n FROM (SELECT place_id, COUNT(*) AS n FROM visit GROUP BY 1) WHERE n > (SELECT AVG(n) FROM (SELECT COUNT(*) AS n FROM visit GROUP BY place_id));
+
+# title: people's rows against a public value
+SELECT COUNT(*) AS n FROM visit v JOIN place p USING (place_id) WHERE v.dwell_min > (SELECT MIN(level) FROM zone) * 10;
+
+# title: a subquery without a row is null
+SELECT COUNT(*) + (SELECT population FROM zone WHERE population < 0 LIMIT 1) AS n FROM visit;
+
+# title: a case over a subquery
+SELECT place_id, CASE WHEN COUNT(*) > (SELECT 5) THEN 'many' ELSE 'few' END AS how FROM visit GROUP BY place_id;

@@ -229,8 +229,8 @@ SELECT COUNT(*) FROM events WHERE dwell_s > (SELECT AVG(dwell_s) FROM events);
 # E_SUBQUERY
 # SELECT COUNT(*) FROM events WHERE dwell_s > (SELECT AVG(dwell_s) FROM events)
 #                                                     ^^^^^^^^^^^^^^^^^^^^^^^^
-# A subquery can't stand inside an expression yet.
-# Try: put it into FROM and join it
+# People's rows can't be compared with a number that is released in the same statement.
+# Try: ask for the number first, and write it into the question
 
 # title: IN over a subquery
 SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM events WHERE dwell_s = 86399);
@@ -245,7 +245,7 @@ SELECT COUNT(*) FROM events WHERE EXISTS (SELECT 1 FROM subscribers WHERE age = 
 # E_SUBQUERY
 # SELECT COUNT(*) FROM events WHERE EXISTS (SELECT 1 FROM subscribers WHERE age = 113)
 #                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# A subquery can't stand inside an expression yet.
+# A subquery can't stand here.
 # Try: put it into FROM and join it
 
 # title: a window function
@@ -261,8 +261,8 @@ SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM event
 # E_SUBQUERY
 # SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM events)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# UNION is not built yet.
-# Try: ask the parts one by one
+# UNION of people's rows is not built yet.
+# Try: ask two questions
 
 # title: a limit on people's rows
 SELECT COUNT(*) FROM (SELECT dwell_s FROM events LIMIT 5);

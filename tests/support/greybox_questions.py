@@ -65,6 +65,7 @@ SOURCES = (
     Source("events e JOIN zones z ON z.level = e.cell_id LEFT JOIN zones y ON y.zone = z.zone", "e.subscriber_id", ("z.zone", "y.level", "e.cell_id"), ("e.dwell_s", "LEAST(GREATEST(z.level, 0), 3)"), ("y.level > 1",)),
     Source("cells c LEFT JOIN events e USING (cell_id)", "e.subscriber_id", ("c.zone", "c.x > 1", "c.cell_id"), ("e.dwell_s", "e.steps", "e.steps - e.dwell_s"), ("c.x > 0", "e.steps > 0", "c.zone <> 'Z3'"), "e.ts"),
     Source("hours h CROSS JOIN zones z LEFT JOIN subscribers s ON s.home_zone = z.zone LEFT JOIN events e ON e.subscriber_id = s.subscriber_id AND e.cell_id = h.h", "s.subscriber_id", ("z.zone", "h.h < 3", "z.level"), ("s.age", "e.dwell_s", "e.steps"), ("h.h < 5", "e.cell_id > 1", "z.level > 1"), "e.subscriber_id"),
+    Source("events e JOIN (SELECT cell_id FROM cells WHERE x > 0 UNION ALL SELECT h FROM hours EXCEPT SELECT 2) c USING (cell_id)", "e.subscriber_id", ("c.cell_id", "e.steps"), ("e.dwell_s", "e.steps"), ("c.cell_id < 5", "e.dwell_s > (SELECT MIN(x) FROM cells)")),
     Source("marks m", "m.subscriber_id", ("m.kind", "m.weight > 0"), ("m.weight", "m.weight * m.weight"), ("m.weight <> 0",)),
     Source("marks m LEFT JOIN subscribers s USING (subscriber_id)", "m.subscriber_id", ("s.gender", "m.kind", "s.age > 40"), ("m.weight", "s.age"), ("m.weight <> 0", "s.age IS NULL")),
     Source("(SELECT subscriber_id, COUNT(*) AS n, SUM(weight) AS total FROM marks GROUP BY 1) p", "p.subscriber_id", ("p.n > 2", "p.n"), ("p.n", "p.total"), ("p.total > 0",)),

@@ -1,0 +1,72 @@
+"""Subqueries of one value inside expressions -> relations of at most one row, joined to the rows beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from dialect.errors import Code
+from dialect.expressions import TRUE, Expr, Ref
+from dialect.from_clause import Queries
+from dialect.inference import null_extended
+from dialect.joins import join
+from dialect.reading import Reading, only, refusal
+from dialect.relations import (
+    Boundary,
+    Distinct,
+    Filter,
+    Group,
+    Join,
+    PerPerson,
+    Project,
+    Relation,
+    Released,
+    Sort,
+    Values,
+    sources,
+)
+from dialect.rules import joined_in
+
+
+@dataclass
+class SingleValues:
+    """The subqueries that the expressions of one clause read, collected as they are met."""
+
+    reading: Reading
+    queries: Queries
+    found: list[tuple[exp.Expr, Relation]] = field(default_factory=list)
+
+    def value(self, node: exp.Subquery) -> Expr:
+        """Read a subquery; raises Refusal with E_SUBQUERY unless it gives one column and at most one row."""
+        only(node, "this", code=Code.SUBQUERY)
+        selected = self.queries.subquery(node.this, self.reading)
+        if isinstance(selected.relation, PerPerson):
+            why = "The value of this subquery would be one person's."
+            raise refusal(Code.SUBQUERY, why, "an aggregate over all persons, or a join on the person key", node)
+        if len(selected.columns) != 1 or not at_most_one_row(selected.relation):
+            why = "A subquery inside an expression gives one column, and for certain no second row."
+            raise refusal(Code.SUBQUERY, why, "(SELECT SUM(x) FROM ...), or a JOIN of what has many rows", node)
+        self.found.append((node, joined_in(selected.relation)))
+        return Ref(null_extended(selected.columns[0][1]))
+
+    def joined(self, relation: Relation) -> Relation:
+        """Join the values to the rows whose expressions read them."""
+        for node, single in self.found:
+            if isinstance(relation, PerPerson) and isinstance(single, Released):
+                why = "People's rows can't be compared with a number that is released in the same statement."
+                raise refusal(Code.SUBQUERY, why, "ask for the number first, and write it into the question", node)
+            relation = join(relation, single, "left", TRUE, node)
+        return relation
+
+
+def at_most_one_row(relation: Relation) -> bool:
+    """Tell whether a relation has no second row, whatever is stored."""
+    operator = relation.operator
+    if isinstance(operator, Group | Boundary | Distinct):
+        return not operator.keys
+    if isinstance(operator, Values):
+        return len(operator.rows) <= 1
+    if isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1:
+        return True
+    return isinstance(operator, Sort | Project | Filter | Join) and all(map(at_most_one_row, sources(relation)))
