@@ -19,6 +19,7 @@ from dialect.errors import Code, Refusal, Span
 from dialect.kinds import kinds
 from dialect.options import Options
 from dialect.parse import as_written as _as_written
+from dialect.parse import bounds_of as _bounds_of
 from dialect.parse import options_of as _options_of
 from dialect.parse import parse
 from dialect.plan import plan
@@ -63,7 +64,7 @@ def read(sql: str, catalog: Catalog) -> Question:
 
 def _question(sql: str, catalog: Catalog) -> Question:
     tree = parse(sql)
-    reading = _Reading(catalog, sql, _as_written(tree), options=_options_of(tree))
+    reading = _Reading(catalog, sql, _as_written(tree), options=_options_of(tree), bounds=_bounds_of(tree))
     return plan(kinds(tree, reading), reading)
 
 

@@ -44,6 +44,8 @@ def _one(
         bias = 0.0 if max_groups == 1 else None
         return replace(_in_groups(Rule.CHOOSE, max_groups, why), predicted_bias=bias)
     norm = limited_norm(plan, vector, catalog)
+    if vector.part is not None:
+        return _of_parts(plan, vector, norm, key_count if max_groups is None else max_groups)
     proved, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
     if isinstance(proved, int) and math.sqrt(proved) <= norm:
         return _in_groups(Rule.WITHIN, proved, reason)
@@ -78,7 +80,8 @@ def value_bits(vector: Vector, norm: float) -> int:
     """Choose grains so that C is at most 2^27 of them; counts are whole, and whole values are not cut finer than 1."""
     if vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
         return 0
-    bits = LARGEST_NORM_BITS - math.ceil(math.log2(max(norm, vector.magnitude)))
+    largest = norm if vector.part is not None else max(norm, vector.magnitude)
+    bits = LARGEST_NORM_BITS - math.ceil(math.log2(largest))
     return max(-_MOST_BITS, min(bits, 0 if vector.whole else _MOST_BITS))
 
 
@@ -88,6 +91,24 @@ def _within(vector: Vector, rows: int, why: str) -> VectorBound:
     bits = value_bits(vector, limit)
     grains = rows * math.ceil(vector.magnitude * 2.0**bits)
     return VectorBound(Rule.WITHIN, limit, bits, grains, 0, grains, why)
+
+
+def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None) -> VectorBound:
+    """Bound numbers that are kept between ends in every group, by the number of groups or by scaling."""
+    assert vector.part is not None  # noqa: S101  the caller asks
+    single = plan.one_group_per_person or plan.one_row_per_person
+    groups = 1 if single else groups
+    most = max(abs(vector.part.lower), abs(vector.part.upper))
+    why = f"one person's number in a group is kept in [{vector.part.lower:g}, {vector.part.upper:g}]"
+    if groups is None or most * math.sqrt(groups) > norm:
+        made = _limited(Rule.SCALE, vector, norm, f"{why}, and all of them are scaled to a norm of {norm:g}")
+        return replace(made, predicted_bias=None)
+    limit = most * math.sqrt(groups)
+    bits = value_bits(vector, limit)
+    grains = math.ceil(most * 2.0**bits)
+    squared = groups * grains * grains
+    root = math.isqrt(squared - 1) + 1  # rounded up
+    return VectorBound(Rule.WITHIN, limit, bits, root, 0, root, f"{why}, in at most {groups} groups", None)
 
 
 def _in_groups(rule: Rule, groups: int, why: str) -> VectorBound:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from dialect.decimals import decimal
 from dialect.errors import Code, Refusal, Span
+from dialect.grammar import blanked, parsed, place_in
 from dialect.options import NO_OPTIONS, KeysAre, Options, TargetError
 from dialect.words import closing, place_of
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 LEAST_CONFIDENCE, MOST_CONFIDENCE = Fraction(1, 2), Fraction(999_999, 10**6)
 MOST_CONTRIBUTED = 1_000_000
 _FINEST = Fraction(1, 10**18)  # of delta: what the ledger counts in
-_MOST_DIGITS = 40
 _EXAMPLE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5) COUNT(*) FROM ..."
 
 
@@ -51,9 +49,8 @@ def lift(sql: str, words: list[Token]) -> Lifted:
     begin = found[0] + 1
     end = _last(words, begin)
     start, stop = words[begin].start, words[end].end + 1
-    blank = "".join(sign if sign == "\n" else " " for sign in sql[start:stop])
     options = _read(sql[start:stop], start)
-    return Lifted(sql[:start] + blank + sql[stop:], words[:begin] + words[end + 1 :], options)
+    return Lifted(blanked(sql, start, stop), words[:begin] + words[end + 1 :], options)
 
 
 def _opens(words: list[Token], place: int) -> bool:
@@ -75,25 +72,9 @@ def _last(words: list[Token], begin: int) -> int:
     return end
 
 
-@cache
-def _grammar() -> lark.Lark:
-    import lark  # late: few questions have a clause
-
-    text = files("dialect").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return lark.Lark(text, parser="lalr", start=["clause"], propagate_positions=True)
-
-
 def _read(text: str, start: int) -> Options:
     """Read the clause, whose first character stands at `start`."""
-    import lark
-
-    try:
-        tree = _grammar().parse(text, start="clause")
-    except lark.UnexpectedInput as unexpected:
-        found = cast("int | None", unexpected.pos_in_stream)
-        place = min(max(found or 0, 0), len(text) - 1)
-        why = "The clause can't be read from here on."
-        raise Refusal(Code.PARSE, why, _EXAMPLE, Span(start + place, start + place + 1)) from None
+    tree = parsed(text, "clause", start, _EXAMPLE)
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for option in tree.find_data("option"):
@@ -117,48 +98,33 @@ def _read_option(
     rule = _RULES.get(option)
     if rule is None:
         why = f"There is no option {str(name)[:40]}."
-        raise Refusal(Code.PARAM, why, _INSTEAD.get(option, f"one of {', '.join(_RULES)}"), _of(name, start))
+        raise Refusal(Code.PARAM, why, _INSTEAD.get(option, f"one of {', '.join(_RULES)}"), place_in(name, start))
     if option in spans:
-        raise Refusal(Code.PARAM, f"The option {option} stands twice.", "keep one of them", _of(name, start))
+        raise Refusal(Code.PARAM, f"The option {option} stands twice.", "keep one of them", place_in(name, start))
     made = rule.read(str(value))
     if made is None:
         raise Refusal(Code.PARAM, f"The option {option} takes {rule.takes}.", _example(option, str(value)), span)
     values[rule.field], spans[option] = made, span
 
 
-def _of(token: lark.Token, start: int) -> Span:
-    return Span(start + (token.start_pos or 0), start + (token.end_pos or 0))
-
-
 def _example(option: str, value: str) -> str:
     """Suggest a value: percents as shares, where they are meant."""
-    given = number(value)
+    given = decimal(value)
     if option == "confidence" and given is not None and LEAST_CONFIDENCE <= given / 100 <= MOST_CONFIDENCE:
         return f"confidence = {float(given / 100):g}"
     return f"{option} = {_RULES[option].example}"
 
 
-def number(text: str) -> Fraction | None:
-    """Read a decimal number exactly; None for what is none, or of a size that nobody means."""
-    try:
-        exact = Decimal(text)
-    except ArithmeticError:
-        return None
-    if not exact.is_finite() or abs(exact.adjusted()) > _MOST_DIGITS or len(exact.as_tuple().digits) > _MOST_DIGITS:
-        return None
-    return Fraction(exact)
-
-
 def _amount(least: Fraction | int, most: Fraction | int) -> Callable[[str], Fraction | None]:
     def read(text: str) -> Fraction | None:
-        exact = number(text)
+        exact = decimal(text)
         return exact if exact is not None and least <= exact <= most else None
 
     return read
 
 
 def _count(text: str) -> int | None:
-    exact = number(text)
+    exact = decimal(text)
     return int(exact) if exact is not None and exact.denominator == 1 and 1 <= exact <= MOST_CONTRIBUTED else None
 
 
@@ -167,10 +133,10 @@ def _keys(text: str) -> KeysAre | None:
 
 
 def _target(text: str) -> TargetError | None:
-    share = number(text[1:-2].strip()) if text.endswith("%'") else None
+    share = decimal(text[1:-2].strip()) if text.endswith("%'") else None
     if share is not None:
         return TargetError(share / 100, relative=True) if 0 < share <= 100 else None
-    size = number(text)
+    size = decimal(text)
     return TargetError(size, relative=False) if size is not None and 0 < size <= 10**15 else None
 
 

@@ -15,6 +15,7 @@ from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.inference import nullable, range_of
 from dialect.kept_rows import check_ignored
+from dialect.named_bounds import check_named
 from dialect.names import RowNames, Scope, aggregate_name
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
@@ -52,10 +53,14 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     name, arguments, test = aggregate_call(name, call, test, names, node)
     aggregate = AGGREGATES[name]
     _check_arguments(aggregate, arguments, node)
+    named = reading.bounds.get(call.meta.get("start", -1))
+    if named is not None:
+        check_named(name, named, releasing)
     if releasing and isinstance(source, PerPerson):
-        _check_release(aggregate, arguments, source, node)
+        _check_release(aggregate, arguments, source, node, bounded=named is not None)
         check_ignored(name, arguments, test, source, scope.written(source.person), node)
-    return Measure(name, arguments, test, _field(aggregate, arguments, test, source, reading))
+    made = _field(aggregate, arguments, test, source, reading)
+    return Measure(name, arguments, test, made, None if named is None else named.bounds)
 
 
 def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
@@ -79,7 +84,9 @@ def _can_be_bounded(argument: Expr) -> bool:
     return known(bounds) and max(abs(bounds.lower), abs(bounds.upper)) <= WIDEST
 
 
-def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
+def _check_release(
+    aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr, bounded: bool
+) -> None:
     name = called(_call(node))
     if not aggregate.at_boundary:
         inside = f"{name} per person in a subquery that groups by {source.person.name or 'the person'}"
@@ -95,7 +102,7 @@ def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: Pe
         hint = f"COUNT(DISTINCT {source.person.name or 'person'})"
         why = "COUNT(DISTINCT) of anything but the person is not built yet."
         raise refusal(Code.AGG, why, hint, node, hint)
-    if aggregate.name in {"sum", "avg"} and not _can_be_bounded(arguments[0]):
+    if aggregate.name in {"sum", "avg"} and not bounded and not _can_be_bounded(arguments[0]):
         cut = f"{name}(LEAST(GREATEST({_written(_call(node).this)}, 0), 100))"
         why = f"{name} needs a range that is known without the data: no bounds are declared. Say your own ends."
         raise refusal(Code.BOUNDS, why, cut, node, cut)

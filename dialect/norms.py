@@ -31,6 +31,9 @@ def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     A person with r rows is in at most r groups, and no count is above r; a person in g groups has a norm of sqrt(g).
     A sum's C is the declared one, widened where more rows count than the catalog reckons with.
     """
+    if vector.part is not None:
+        persons = limited_norm(plan, replace(vector, kind=VectorKind.PERSONS, part=None), catalog)
+        return max(abs(vector.part.lower), abs(vector.part.upper)) * persons
     declared, rows, groups = declared_norm(plan, vector, catalog), plan.limits.max_rows, plan.limits.max_groups
     if vector.kind is VectorKind.PERSONS:
         most = min((g for g in (rows, groups) if g is not None), default=None)

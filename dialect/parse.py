@@ -13,6 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.clause import lift
 from dialect.errors import Code, Refusal, Span
+from dialect.named_bounds import Named, check_taken, lift_bounds
 from dialect.options import NO_OPTIONS, Options
 from dialect.spans import span_of
 from dialect.words import SHORTER, place_of, words_of
@@ -31,10 +32,12 @@ _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 def parse(sql: str) -> exp.Query:
     """Parse exactly one query; raises Refusal with E_COMPLEX, E_STMT or E_PARSE, and nothing else."""
     lifted = lift(sql, words_of(sql))
-    _check_statement(lifted.words)
-    tree = _tree(lifted.text, lifted.words)
+    text, words, named = lift_bounds(lifted.text, lifted.words)
+    _check_statement(words)
+    tree = _tree(text, words)
     _check_size(tree)
-    tree.meta["sql"], tree.meta["options"] = sql, lifted.options
+    check_taken(tree, named)
+    tree.meta["sql"], tree.meta["options"], tree.meta["bounds"] = sql, lifted.options, named
     return tree
 
 
@@ -42,6 +45,12 @@ def options_of(tree: exp.Expr) -> Options:
     """Find what the question's clause asks for."""
     found = tree.meta.get("options")
     return found if isinstance(found, Options) else NO_OPTIONS
+
+
+def bounds_of(tree: exp.Expr) -> Named:
+    """Find the named bounds of the question's calls."""
+    found: Named = tree.meta.get("bounds", {})
+    return found
 
 
 def as_written(tree: exp.Expr) -> dict[str, str]:

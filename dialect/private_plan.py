@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dialect.catalog import Table
+from dialect.catalog import Bounds, Table
 from dialect.expressions import Field
 from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
@@ -37,6 +37,7 @@ class Vector:
     whole: bool  # every value is an integer
     scale_group: int  # vectors of one group share one factor per person
     text: str  # canonical, for prices, norms and explain: sum(visit.dwell_min)
+    part: Bounds | None = None  # one person's number in one group is clamped to these, in the value's unit
 
     @property
     def decides_keys(self) -> bool:

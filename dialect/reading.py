@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
+from dialect.named_bounds import Named
 from dialect.options import NO_OPTIONS, Options
 from dialect.spans import in_place, span_of
 
@@ -25,6 +26,7 @@ class Reading:
     written: Mapping[str, str] = field(default_factory=dict)  # lower-case alias -> as the analyst wrote it
     ids: Iterator[int] = field(default_factory=count)
     options: Options = NO_OPTIONS
+    bounds: Named = field(default_factory=dict)  # of aggregate calls
 
     def fresh(self) -> str:
         """Make a field id that nothing else in this question has; refuses questions that need too many."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
-from dialect.catalog import Table
+from dialect.catalog import Bounds, Table
 from dialect.errors import Span
 from dialect.expressions import Expr, Field, Literal
 from dialect.set_operation import SetOperation
@@ -86,6 +86,7 @@ class Measure:
     arguments: tuple[Expr, ...]
     condition: Expr | None  # FILTER
     field: Field  # what holds its value above
+    bounds: Bounds | None = None  # named by the question: of one person's number in one group
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ def never_negative(question: Question) -> frozenset[Field]:
     for release in question.releases:
         for raw, vector in zip(release.raw, question.plans[release.plan].vectors, strict=True):
             counts = vector.kind not in (VectorKind.SUM, VectorKind.CENTRED)
-            if counts or (vector.kind is VectorKind.SUM and vector.lower >= 0):
+            least = vector.lower if vector.part is None else max(vector.lower, vector.part.lower)
+            if counts or (vector.kind is VectorKind.SUM and least >= 0):
                 found.add(raw)
     return frozenset(found)
 

@@ -13,6 +13,7 @@ from dialect.private_plan import CountOf, Formula, MeanOf, Output, SumOf, Vector
 from dialect.relations import Measure
 
 LARGEST_WHOLE = 2.0**62
+WIDER = 2.0**13  # a value may exceed the bounds of its person's sum so many times before it is cut
 
 
 @dataclass
@@ -29,20 +30,23 @@ class Vectors:
         """Find or make the vectors that an aggregate needs, and say how it is computed from them."""
         condition = None if measure.condition is None else self.held[measure.condition]
         if measure.function == "count_star":
-            return CountOf(self.add(VectorKind.ROWS, None, condition))
+            return CountOf(self.add(VectorKind.ROWS, None, condition, measure.bounds))
         argument = measure.arguments[0]
         if measure.function == "sum":
-            return SumOf(self.add(VectorKind.SUM, argument, condition))
+            return SumOf(self.add(VectorKind.SUM, argument, condition, measure.bounds))
         if measure.function == "avg":
-            return self._mean(argument, condition)
+            return self._mean(argument, condition, measure.bounds)
         maybe = argument if nullable(argument) or argument.type is SqlType.DOUBLE else None  # NaN does not count
         if measure.function == "count_distinct":
             return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
-        return CountOf(self.add(VectorKind.ROWS if maybe is None else VectorKind.VALID, maybe, condition))
+        kind = VectorKind.ROWS if maybe is None else VectorKind.VALID
+        return CountOf(self.add(kind, maybe, condition, measure.bounds))
 
-    def add(self, kind: VectorKind, argument: Expr | None, condition: Field | None) -> int:
-        """Find or make one vector."""
-        made = self._vector(kind, argument, condition)
+    def add(
+        self, kind: VectorKind, argument: Expr | None, condition: Field | None, bounds: Bounds | None = None
+    ) -> int:
+        """Find or make one vector; `bounds` are those that the question names."""
+        made = self._vector(kind, argument, condition, bounds)
         text = self._text(made)
         if text in self.texts:
             return self.texts.index(text)
@@ -57,51 +61,69 @@ class Vectors:
         vectors = tuple(replace(self.made[i], scale_group=place[self.made[i].scale_group]) for i in order)
         return vectors, tuple(replace(output, formula=_moved(output.formula, place)) for output in outputs)
 
-    def _mean(self, argument: Expr, condition: Field | None) -> MeanOf:
+    def _mean(self, argument: Expr, condition: Field | None, bounds: Bounds | None) -> MeanOf:
         certain = not nullable(argument) and argument.type is SqlType.BIGINT
         kind = VectorKind.ROWS if certain else VectorKind.VALID
         count = self.add(kind, None if certain else argument, condition)
-        total = self.add(VectorKind.CENTRED, argument, condition)
+        total = self.add(VectorKind.CENTRED, argument, condition, bounds)
         old, new = self.made[total].scale_group, self.made[count].scale_group
         self.made = [replace(v, scale_group=new) if v.scale_group == old else v for v in self.made]
         return MeanOf(total, count, self.made[total].centre)
 
-    def _vector(self, kind: VectorKind, argument: Expr | None, condition: Field | None) -> Vector:
+    def _vector(self, kind: VectorKind, argument: Expr | None, condition: Field | None, named: Bounds | None) -> Vector:
         value = None if argument is None else self.held[argument]
         lower, upper, centre, whole = 0.0, 1.0, 0.0, True
         if argument is not None and kind in (VectorKind.SUM, VectorKind.CENTRED):
             whole = argument.type is not SqlType.DOUBLE
-            bounds = _summed_range(argument, whole)
+            bounds = summed_range(argument, kind, named)
             lower, upper = bounds.lower, bounds.upper
-            centre = self._centre(argument, whole) if kind is VectorKind.CENTRED else 0.0
+            centre = self._centre(argument, bounds) if kind is VectorKind.CENTRED else 0.0
         text = kind.value if argument is None else f"{kind}({plain_text(argument)})"
-        return Vector(kind, value, condition, lower, upper, centre, whole, len(self.made), text)
+        part = None if kind is VectorKind.CENTRED else named
+        return Vector(kind, value, condition, lower, upper, centre, whole, len(self.made), text, part)
 
-    def _centre(self, argument: Expr, whole: bool) -> float:
+    def _centre(self, argument: Expr, bounds: Bounds) -> float:
         """Take the steward's typical value, else the middle of the range: public either way."""
-        bounds = _summed_range(argument, whole)
         origin = argument.field.origin if isinstance(argument, Ref) else None
         table = self.catalog.table(origin.table) if origin is not None else None
         column = table.column(origin.column) if table is not None and origin is not None else None
         centre = (bounds.lower + bounds.upper) / 2
         if column is not None and column.centre is not None:
             centre = min(max(column.centre, bounds.lower), bounds.upper)
-        return float(round(centre)) if whole else centre
+        return centre if argument.type is SqlType.DOUBLE else float(round(centre))
 
     def _text(self, vector: Vector) -> str:
         value = "" if vector.value is None else self.canon.names[vector.value.id]
         where = "" if vector.condition is None else f" filter {self.canon.names[vector.condition.id]}"
         summed = vector.kind in (VectorKind.SUM, VectorKind.CENTRED)
         ends = f" in [{vector.lower!r}, {vector.upper!r}] about {vector.centre!r}" if summed else ""
-        return f"{vector.kind}({value}){where}{ends}"
+        part = "" if vector.part is None else f" each in [{vector.part.lower!r}, {vector.part.upper!r}]"
+        return f"{vector.kind}({value}){where}{ends}{part}"
 
 
-def _summed_range(argument: Expr, whole: bool) -> Bounds:
-    """Give the range that values are clamped to: whole values are stored in 64 bits, whatever their range would be."""
+def summed_range(argument: Expr, kind: VectorKind, named: Bounds | None) -> Bounds:
+    """Give the range that values are clamped to: whole values are stored in 64 bits, whatever their range would be.
+
+    Bounds that a question names are those of each value of a mean; of a sum they are of one person's number in a group,
+    and values are only kept from being many times as large.
+    """
     bounds = range_of(argument)
-    if not whole:
+    if named is not None:
+        bounds = _within(bounds, named if kind is VectorKind.CENTRED else _wide(named))
+    if argument.type is SqlType.DOUBLE:
         return bounds
     return Bounds(max(bounds.lower, -LARGEST_WHOLE), min(bounds.upper, LARGEST_WHOLE))
+
+
+def _within(bounds: Bounds, named: Bounds) -> Bounds:
+    """Give the part of a range that lies within named bounds; where none does, these alone."""
+    lower, upper = max(bounds.lower, named.lower), min(bounds.upper, named.upper)
+    return Bounds(lower, upper) if lower < upper else named
+
+
+def _wide(named: Bounds) -> Bounds:
+    most = WIDER * max(abs(named.lower), abs(named.upper))
+    return Bounds(-most, most)
 
 
 def _moved(formula: Formula, place: Mapping[int, int]) -> Formula:

@@ -191,6 +191,7 @@ PLANTED = (
     Planted("only keys that somebody has", rewritten(render, "_answer", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
     Planted("groups of a question's own limit not chosen", rewritten(render, "_chosen", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("rows of a question's own limit not cut", instead(plan, "cut_to", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("named bounds of one end only", rewritten(partials, "_kept_in", lambda sql: re.sub(r"WHEN v\d+ > ", "WHEN 1 = 0 AND v0 > ", sql)), "SELECT SUM(steps, contribution_bounds_per_group => (-5, 5)) FROM events", MANY, SensitivityExceeded),
     Planted("a price that knows how many keys there are", instead(prepare, "count_keys", keys_counted_in_the_data), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=Declared(persons=9.0)), DependsOnData),
 )  # fmt: skip
 

@@ -72,6 +72,7 @@ SOURCES = (
 )  # fmt: skip
 
 
+BOUNDS = ("(0, 5)", "(-3, 50)", "(2, 2.5)", "(-0.1, 9000)", "(1, 1000000)")
 CLAUSES = (
     *("",) * 4,
     "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 1) ",
@@ -107,6 +108,12 @@ def _measures(source: Source) -> st.SearchStrategy[str]:
         values.map("COUNT({})".format),
         values.map("SUM({})".format),
         values.map("AVG({})".format),
+        st.builds(
+            "{}({}, contribution_bounds_per_group => {})".format,
+            st.sampled_from(("SUM", "AVG", "COUNT")),
+            values,
+            st.sampled_from(BOUNDS),
+        ),
     )
     filters = st.one_of(st.just(""), st.sampled_from(source.conditions).map(" FILTER (WHERE {})".format))
     return st.builds(str.__add__, plain, filters)

@@ -29,7 +29,9 @@ def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
     are the widest that do: 2^62 grains, at least 2^32 in the value's unit and 2^42 where its range is wide.
     """
     vectors = tuple(
-        replace(vector, lower=-_widest(vector), upper=_widest(vector)) if vector.kind in SUMS else vector
+        replace(vector, lower=-_widest(vector), upper=_widest(vector), part=None)
+        if vector.kind in SUMS
+        else replace(vector, part=None)
         for vector in plan.vectors
     )
     return replace(plan, source=uncut(plan.source), vectors=vectors)
