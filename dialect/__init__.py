@@ -16,6 +16,7 @@ from dataclasses import replace as _replace
 from dialect.bound import bound
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal, Span
+from dialect.functions import names as functions
 from dialect.kinds import kinds
 from dialect.options import Options
 from dialect.parse import as_written as _as_written
@@ -27,6 +28,8 @@ from dialect.private_plan import Admission, BoundedSql, Bounding, PrivatePlan, Q
 from dialect.reading import Reading as _Reading
 from dialect.render import render
 from dialect.spans import first_word as _first_word
+from dialect.statements import Describe, ExplainPrivacy, Listing, Show, Statement
+from dialect.statements import statement_of as _statement_of
 from dialect.tries import taught as _taught
 
 __all__ = [
@@ -35,14 +38,21 @@ __all__ = [
     "Bounding",
     "Catalog",
     "Code",
+    "Describe",
+    "ExplainPrivacy",
+    "Listing",
     "Options",
     "PrivatePlan",
     "Question",
     "Refusal",
+    "Show",
     "Span",
+    "Statement",
     "Target",
     "bound",
+    "functions",
     "read",
+    "statement",
     "write",
 ]
 
@@ -60,6 +70,14 @@ def read(sql: str, catalog: Catalog) -> Question:
         raise Refusal(Code.COMPLEX, why, hint, _first_word(sql)) from None
     except Refusal as refused:
         raise _shown(refused, sql, catalog) from None
+
+
+def statement(sql: str) -> Statement | None:
+    """Read a statement beside SELECT; None for a question; raises Refusal with E_STMT for what is neither."""
+    try:
+        return _statement_of(sql)
+    except Refusal as refused:
+        raise _replace(refused, span=refused.span or _first_word(sql)) from None
 
 
 def _question(sql: str, catalog: Catalog) -> Question:

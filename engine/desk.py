@@ -12,8 +12,9 @@ from typing import Any, Self
 import pyarrow as pa
 
 from budgets import AccountName, AccountView, Ledger, LedgerError, parse_amount
-from dialect import Code, Refusal, read
+from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Statement, read, statement
 from engine import wire, wire_ledger, wire_tables
+from engine import wire_statements as told
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalogs import BUNDLED, find_catalog
 from engine.errors import CatalogError, DataError, ExecutionFailed, uncharged
@@ -81,6 +82,9 @@ class Desk:
         """Answer a question: its shown columns, with the card as JSON in the schema's metadata under b"passersby"."""
         asked = self._asked(sql, client, rho, confidence, request_id)
         try:
+            beside = statement(sql)
+            if beside is not None:
+                return self._told(beside, asked)
             answered = self.engine.answer(sql, asked)
             return wire.answered(answered, self._remaining(asked, answered.dataset))
         except ASKED_IN_VAIN as error:
@@ -164,6 +168,26 @@ class Desk:
         except LedgerError as error:
             raise Refused(problem(error, sql)) from error
         return Asked(client, amount, confidence, request_id)
+
+    def _told(self, beside: Statement, asked: Asked) -> pa.Table:
+        """Answer a statement beside SELECT: no data, no charge."""
+        left = self._remaining(asked, None)
+        if isinstance(beside, ExplainPrivacy):
+            explained = explain(self.engine, beside.question, asked)
+            shape = wire.explained(explained, left)
+            return told.listed(told.explanation(shape, WINDOWS), told.EXPLAINED, left)
+        if isinstance(beside, Describe):
+            return told.listed(told.columns_of(self.tables(beside.table)[0]), told.COLUMNS, left)
+        return self._listed(beside.listing, asked.client, left)
+
+    def _listed(self, listing: Listing, client: str, left: dict[str, Any]) -> pa.Table:
+        if listing is Listing.TABLES:
+            return told.listed(self.tables(), told.TABLES, left)
+        if listing is Listing.BUDGET:
+            return told.listed(self.budget(client)["accounts"], told.ACCOUNTS, left)
+        if listing is Listing.RELEASES:
+            return told.listed(self.history(client), told.RELEASES, left)
+        return told.listed(told.function_names(), ("name",), left)
 
     def _accounts(self, dataset: str, client: str | None) -> list[AccountView]:
         """Find a dataset's accounts: all clients together, then this client's."""
