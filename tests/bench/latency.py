@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import dialect
 import engine
 from tests.bench.machine import milliseconds, table
 
@@ -16,6 +17,9 @@ QUESTION = (
     "SELECT v.zone_id, hour(v.start_ts) AS h, count(*) AS visits, avg(v.dwell_min) AS dwell FROM visit v GROUP BY 1, 2"
 )
 REFUSED = "SELECT sum(subscriber_id) FROM visit"
+PLACES = ", ".join(f"'P{i:06}'" for i in range(890))
+LONG = f"SELECT count(*) FROM visit WHERE place_id IN ({PLACES})"  # nearly 10,000 characters
+NESTED, TERMS = f"SELECT {'(' * 200}1{')' * 200}", f"SELECT {'+'.join(['1'] * 20_000)}"
 REPLAYED = "SELECT count(*) AS visits, count(DISTINCT subscriber_id) AS people FROM visit"
 
 
@@ -24,9 +28,9 @@ def main(events: int, runs: int) -> None:
     del events, runs
     with tempfile.TemporaryDirectory() as folder, engine.open_desk("operator", ledger=str(Path(folder) / "l")) as desk:
 
-        def refused() -> None:
+        def refused(sql: str = REFUSED) -> None:
             try:
-                desk.query(REFUSED, client="bench")
+                desk.query(sql, client="bench")
             except engine.Refused:
                 return
             raise AssertionError("the question should have been refused")
@@ -36,6 +40,9 @@ def main(events: int, runs: int) -> None:
         rows = [
             ("explain, 3,696 keys", *milliseconds(lambda: desk.explain(QUESTION, client="bench")), "30 ms"),
             ("refusal", *milliseconds(refused), "30 ms"),
+            ("canonical plan of 10 kB", *milliseconds(lambda: dialect.read(LONG, desk.engine.catalog)), "150 ms"),
+            ("refusal, 200 levels", *milliseconds(lambda: refused(NESTED)), "50 ms"),
+            ("refusal, 20,000 terms", *milliseconds(lambda: refused(TERMS)), "50 ms"),
             ("replay, one row", *milliseconds(lambda: desk.query(REPLAYED, client="bench")), "10 ms"),
             ("replay, 3,696 keys", *milliseconds(lambda: desk.query(QUESTION, client="bench")), ""),
         ]

@@ -27,10 +27,17 @@ SAME: list[tuple[str, str]] = [
     ("SELECT SUM(dwell_s), COUNT(*) FROM events", "SELECT COUNT(*) + 1 AS a, SUM(dwell_s) / COUNT(*) AS b FROM events HAVING COUNT(*) > 3"),
     ("SELECT AVG(age) FROM subscribers", "WITH a AS (SELECT age AS b, gender FROM subscribers) SELECT AVG(b) FROM a"),
     ("SELECT COUNT(*) FROM events WHERE ts >= '2026-10-01'", "SELECT COUNT(*) FROM events WHERE ts >= TIMESTAMP '2026-10-01 00:00:00'"),
+    ("SELECT SUM(age) FROM subscribers", "SELECT SUM(((CAST(age AS BIGINT)))) FROM subscribers"),
+    ("SELECT COUNT(*) FROM events WHERE lat > 1", "SELECT COUNT(*) FROM events WHERE ((lat::DOUBLE) > (1))"),
+    ("SELECT gender, COUNT(*) FROM subscribers GROUP BY 1", "SELECT CAST(gender AS VARCHAR), COUNT(*) FROM subscribers GROUP BY 1"),
+    ("SELECT COUNT(*) FROM events WHERE ts >= '2026-10-01'", "SELECT COUNT(*) FROM events WHERE CAST(ts AS TIMESTAMP) >= '2026-10-01'"),
+    ("SELECT COUNT(*) FROM events WHERE lat > 1 AND lon > 1 AND dwell_s > 1", "SELECT COUNT(*) FROM events WHERE (dwell_s > 1 AND (lon > 1 AND lat > 1))"),
     ("SELECT COUNT(*) FROM events WHERE ts < DATE '2026-10-01' + 7", "SELECT COUNT(*) FROM events WHERE ts < DATE '2026-10-08'"),
 ]  # fmt: skip
 
 DIFFERENT: list[tuple[str, str]] = [
+    ("SELECT SUM(dwell_s) FROM events", "SELECT SUM(CAST(dwell_s AS INTEGER)) FROM events"),
+    ("SELECT COUNT(*) FROM events", "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 3) COUNT(*) FROM events"),
     ("SELECT COUNT(*) FROM events", "SELECT COUNT(*) FROM subscribers"),
     ("SELECT COUNT(*) FROM events", "SELECT COUNT(DISTINCT subscriber_id) FROM events"),
     ("SELECT COUNT(*) FROM events WHERE lat > 1", "SELECT COUNT(*) FROM events WHERE lat >= 1"),
