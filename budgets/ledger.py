@@ -147,7 +147,7 @@ def _repeat(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -
     keys = journal.read_keys(connection, earlier.id)
     loss = Loss(earlier.pico_rho, earlier.atto_delta)
     charge = _charge(connection, request, earlier.id, loss, keys, repeated=True)
-    if charge.to_run and set(keys) != {item.release_key for item in request.items}:
+    if set(keys) != {item.release_key for item in request.items}:
         raise IdempotencyError(
             f"Request id {request.request_id!r} was charged for data that has a new version now.", "a new request id."
         )

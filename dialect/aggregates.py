@@ -91,11 +91,11 @@ def inside_sql(
 
 
 def public_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
-    """Write an aggregate over public rows so that it is the same in every run: doubles are added in their order."""
+    """Write an aggregate over public rows so that every run gives the same: doubles are added in order."""
     where = f" FILTER (WHERE {condition})" if condition else ""
     if aggregate.name in {"arg_min", "arg_max"}:
         return _total_order(aggregate.name, arguments, condition)
-    if aggregate.name in {"sum", "avg", "stddev", "variance"} and types[0] is SqlType.DOUBLE:
+    if aggregate.name in {"stddev", "variance"} or (aggregate.name in {"sum", "avg"} and types[0] is SqlType.DOUBLE):
         return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
     return over_sql(aggregate, arguments, types, condition)
 

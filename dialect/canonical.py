@@ -120,15 +120,20 @@ class Canon:
 
     def _over(self, operator: Cut | Padded | Distinct | Sort | Group, source: str) -> str:
         if isinstance(operator, Cut):
-            return f"cut({source}; {operator.max_rows})"
+            return f"cut({source}; {self._row(operator.source)}; {operator.max_rows})"
         if isinstance(operator, Padded):
             return f"padded({source})"
         if isinstance(operator, Distinct):
             return f"distinct({source}; {', '.join(sorted(self.names[f.id] for f in operator.keys))})"
         if isinstance(operator, Sort):
             terms = [f"{self.expr(key.expr)} {key.descending} {key.nulls_first}" for key in operator.order]
-            return f"sorted({source}; {', '.join(terms)}; {operator.limit} from {operator.offset})"
+            ties = self._row(operator.source)
+            return f"sorted({source}; {', '.join(terms)}; {ties}; {operator.limit} from {operator.offset})"
         return self._group(operator, source)
+
+    def _row(self, source: Relation) -> str:
+        """Write a row's own fields in their order, by which rows that are equal so far are told apart."""
+        return ", ".join(self.names[f.id] for f in source.fields if f.definition is None)
 
     def _set_operation(self, operation: SetOperation) -> str:
         texts = []

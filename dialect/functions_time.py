@@ -10,6 +10,9 @@ from dialect.catalog import SqlType
 from dialect.function_row import Function, Partial
 
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
+_MONTHS = "(datepart('year', {0}) * 12 + datepart('month', {0}))"
+# a month is 30 days, as in every comparison: intervals that are equal have one length, whichever of them was met first
+EPOCH_OF_SPAN = f"(epoch({{0}}) + {_MONTHS} * 2592000 - epoch(to_months(CAST({_MONTHS} AS INTEGER))))"
 _STAMP, _DATE, _SPAN = SqlType.TIMESTAMP, SqlType.DATE, SqlType.INTERVAL
 _FAR = Partial.FAR
 UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
@@ -78,7 +81,7 @@ TIMES: tuple[Function, ...] = (
     ),
     Function("epoch", ("instant",), _DOUBLE, "epoch({0})", partial=_FAR),
     Function("epoch", ("time",), _DOUBLE, "epoch({0})", partial=_FAR),
-    Function("epoch", ("span",), _DOUBLE, "epoch({0})"),
+    Function("epoch", ("span",), _DOUBLE, EPOCH_OF_SPAN),
     Function("date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", partial=_FAR),
     Function(
         "date_diff", ("text!", "time", "time"), _INT,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from dialect.catalog import Catalog, Column, ColumnOf, NormsByKeys, SourceJoin, SqlType, Table
+from dialect.catalog import Catalog, Column, ColumnOf, NormsByKeys, PersonPath, SourceJoin, SqlType, Table
 from engine.catalog_columns import DATED
 from engine.catalog_mistakes import Mistakes
 from engine.catalog_section import IDENTIFIER, meant
@@ -109,9 +109,18 @@ class _Check:
         if path.through and (table.person is None or table.person.through or table.person.column != path.column):
             cure = f"end the path at a table whose own person column is {path.column}."
             raise self._error("person.column", f"{path.column} is not the person column of {table.name}.", cure)
+        self._one_person(path)
         column = self._declared(table, path.column, "person.column" if path.through else "person")
         if not path.through:
             self._person_column(column)
+
+    def _one_person(self, path: PersonPath) -> None:
+        """Check that rows along a path are one person's: each table reaches its person by the rest of the path."""
+        for i, (_, name) in enumerate(path.through):
+            key = f"person.through[{i}]"
+            if self._private(name, key).person != PersonPath(path.column, path.through[i + 1 :]):
+                cure = f"let {name} reach its person by the rest of this path, or take a path through other tables."
+                raise self._error(key, f"rows of {name} may be another person's.", cure)
 
     def consent(self) -> None:
         """Check that consent is declared where one row is one person."""

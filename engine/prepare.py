@@ -17,7 +17,7 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, price
 
-MOST_ROWS_OF_A_PERSON = 10**9
+MOST_ROWS_OF_A_PERSON = 10**7
 MECHANISM = "1"  # moves when the same plan and price would mean another release
 
 
@@ -48,7 +48,7 @@ def prepare(
 
 
 def check_work(plan: PrivatePlan, backend: DuckDBBackend) -> None:
-    """Refuse a plan in which one person's rows may grow beyond a thousand million (dialect/proofs.md#most-rows)."""
+    """Refuse a plan in which one person's rows may grow beyond ten million (dialect/proofs.md#most-rows)."""
 
     def fan(public: Public, equal: tuple[Field, ...]) -> int:
         rows = _count(public, backend)

@@ -48,6 +48,16 @@ def test_public_sums_do_not_depend_on_order(values: list[float | None], database
         assert repr(one) == repr(other)
 
 
+@pytest.mark.parametrize("name", ["sum", "avg", "stddev", "variance"])
+def test_public_aggregates_of_integers_do_not_depend_on_order(name: str, database: duckdb.DuckDBPyConnection) -> None:
+    sql = public_sql(AGGREGATES[name], ["v"], [SqlType.BIGINT], None)
+    found = set()
+    for order in ("v", "-v", "hash(v)", "hash(v, 1)"):
+        rows = f"SELECT v FROM (SELECT (range * 7919) % 1000003 AS v FROM range(50000)) ORDER BY {order}"
+        found.add(repr(database.execute(f"SELECT {sql} FROM ({rows})").fetchall()))
+    assert len(found) == 1
+
+
 BOUNDS = {
     "COUNT(*)": (0, 200),
     "COUNT(DISTINCT cell_id)": (0, 200),

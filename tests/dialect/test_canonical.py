@@ -72,6 +72,14 @@ DIFFERENT: list[tuple[str, str]] = [
     ("SELECT COUNT(*) FROM events WHERE lat - lon > 1", "SELECT COUNT(*) FROM events WHERE lon - lat > 1"),
     ("SELECT COUNT(*) FROM events WHERE coalesce(lat, lon) > 1", "SELECT COUNT(*) FROM events WHERE coalesce(lon, lat) > 1"),
     ("SELECT COUNT(*) FROM events WHERE cell_id = 1", "SELECT COUNT(*) FROM events WHERE cell_id = 1.0"),
+    (
+        "SELECT b, COUNT(*) FROM events JOIN (SELECT DISTINCT a, b FROM (VALUES (1, 9), (2, 3)) v(a, b) LIMIT 1) ON a = cell_id GROUP BY 1",
+        "SELECT b, COUNT(*) FROM events JOIN (SELECT DISTINCT b, a FROM (VALUES (1, 9), (2, 3)) v(a, b) LIMIT 1) ON a = cell_id GROUP BY 1",
+    ),
+    (
+        "SELECT COUNT(*) FROM events JOIN (SELECT DISTINCT subscriber_id, lat, lon FROM events) USING (subscriber_id)",
+        "SELECT COUNT(*) FROM events JOIN (SELECT DISTINCT subscriber_id, lon, lat FROM events) USING (subscriber_id)",
+    ),
 ]  # fmt: skip
 
 

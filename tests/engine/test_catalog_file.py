@@ -515,3 +515,30 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         with pytest.raises(CatalogError) as caught:
             _load(tmp_path, wrong)
         assert {error.key for error in (caught.value, *caught.value.others)} >= keys
+
+
+def test_a_path_runs_through_one_persons_rows(tmp_path: Path) -> None:
+    """Rows of a stay are the guest's; a review that reaches its host through a stay would be moved by other guests."""
+    tables = {
+        "hosts": ('"host_id"', ("host_id", "BIGINT", "host_id"), ()),
+        "places": ('"host_id"', ("place_id", "BIGINT", "place_id"), (("host_id", "BIGINT"),)),
+        "stays": ('"guest_id"', ("stay_id", "BIGINT", "stay_id"), (("guest_id", "BIGINT"), ("place_id", "BIGINT"))),
+        "reviews": (
+            '{ through = ["stay_id -> stays", "place_id -> places"], column = "host_id" }',
+            ("review_id", "BIGINT", "review_id"),
+            (("stay_id", "BIGINT"),),
+        ),
+    }
+    text = 'format = 1\nname = "homes"\n[datasets.homes]\nwindow = "forever"\ndata_version = 1\n[datasets.homes.budget]\nrho = 1\ndelta = 1e-9\n'
+    for name, (person, (key, kind, primary), columns) in tables.items():
+        text += f'[tables.{name}]\ndataset = "homes"\nkind = "private"\nsource = {{ csv = "{name}.csv" }}\n'
+        text += f'size_class = "1e3"\nnorms = {{ rows = 5, persons = 1 }}\nperson = {person}\nprimary_key = ["{primary}"]\n[tables.{name}.columns]\n'
+        text += "".join(f'{column} = {{ type = "{of}" }}\n' for column, of in ((key, kind), *columns))
+    with pytest.raises(CatalogError) as caught:
+        _load(tmp_path, text)
+    assert (caught.value.key, caught.value.why) == (
+        "tables.reviews.person.through[0]",
+        "rows of stays may be another person's.",
+    )
+    own = text.replace('person = "guest_id"', 'person = { through = ["place_id -> places"], column = "host_id" }')
+    assert _load(tmp_path, own).table("reviews") is not None
