@@ -14,6 +14,10 @@ KINDS: dict[str, tuple[SqlType, ...]] = {
     "int": (SqlType.BIGINT,),
     "days": (SqlType.BIGINT,),
     "num": (SqlType.BIGINT, SqlType.DOUBLE),
+    "lon": (SqlType.BIGINT, SqlType.DOUBLE),
+    "lat": (SqlType.BIGINT, SqlType.DOUBLE),
+    "metres": (SqlType.BIGINT,),
+    "buckets": (SqlType.BIGINT,),
     "text": (SqlType.VARCHAR,),
     "date": (SqlType.DATE,),
     "stamp": (SqlType.TIMESTAMP,),
@@ -31,6 +35,10 @@ WORDS = {
     "int": "integer",
     "days": "integer",
     "num": "number",
+    "lon": "longitude",
+    "lat": "latitude",
+    "metres": "width of 1 to 1,000,000 metres",
+    "buckets": "integer of 1 to 10,000",
     "stamp": "timestamp",
     "time": "date or timestamp",
     "clock": "time of day",
@@ -43,14 +51,20 @@ WORDS = {
 }
 CONSTANT = "!"  # behind a kind: the argument is a constant other than NULL
 REPEATED = "*"  # behind the last kind: it stands there at least once
-LARGEST_CONSTANT = {"int": 2**31 - 1, "days": 365_000}  # beyond these the engine raises
+# ends of constant integers: beyond some the engine raises
+CONSTANTS = {
+    "int": (-(2**31) + 1, 2**31 - 1),
+    "days": (-365_000, 365_000),
+    "metres": (1, 1_000_000),
+    "buckets": (1, 10_000),
+}
 
 
 class Partial(Enum):
     """When a form can be NULL although no argument is."""
 
     NEVER = "never"
-    FAR = "far"  # of a date or time that is infinite or further away than 280,000 years
+    FAR = "far"  # of a number that is not finite, of a date or time that is not or is over 280,000 years away
     VALUE = "value"  # of some ordinary value: 1 % 0, a sum that leaves 64 bits
 
 
@@ -68,6 +82,7 @@ class Function:
     strict: bool = True  # NULL as soon as an argument is
     written: bool = True  # an analyst may write the name; casts, for one, are written otherwise
     row: str = ""  # unique, used in Call.function
+    meaning: str = ""  # its definition, where the name alone has none; for people
 
 
 def in_words(kind: str) -> str:
@@ -96,6 +111,7 @@ def _usable(kind: str, constant: Literal) -> bool:
     """Tell whether a constant is one for which the engine never raises."""
     if kind == "period":
         return not str(constant.value).startswith(("-", "0"))
-    if kind in LARGEST_CONSTANT and isinstance(constant.value, int):
-        return abs(constant.value) <= LARGEST_CONSTANT[kind]
+    if kind in CONSTANTS and isinstance(constant.value, int):
+        lowest, largest = CONSTANTS[kind]
+        return lowest <= constant.value <= largest
     return constant.value is not None

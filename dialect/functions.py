@@ -1,7 +1,7 @@
 """The allow-list of row functions: one declared row for each form; what has no row is refused.
 
-The rows stand in `functions_logic`, `_number`, `_cast`, `_text` and `_time`. A total form never raises, whatever value
-is stored (`proofs.md#total-forms`).
+The rows stand in `functions_logic`, `_number`, `_cast`, `_text`, `_time` and `_place`. A total form never raises,
+whatever value is stored (`proofs.md#total-forms`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dialect.function_row import Function
 from dialect.functions_cast import CASTS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
+from dialect.functions_place import PLACES
 from dialect.functions_text import TEXT
 from dialect.functions_time import TIMES
 
@@ -24,7 +25,7 @@ def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     return forms
 
 
-_FORMS = _numbered(LOGIC + NUMBERS + CASTS + TEXT + TIMES)
+_FORMS = _numbered(LOGIC + NUMBERS + CASTS + TEXT + TIMES + PLACES)
 _ROWS = {form.row: form for forms in _FORMS.values() for form in forms}
 
 

@@ -61,11 +61,6 @@ TIMES: tuple[Function, ...] = (
     _part("second", 0, 59),
     Function("dayname", ("time",), _TEXT, "dayname({0})", values=DAYS, partial=_FAR),
     Function("monthname", ("time",), _TEXT, "monthname({0})", values=MONTHS, partial=_FAR),
-    Function(
-        "hour_of_week", ("time",), _INT, "((isodow({0}) - 1) * 24 + hour({0}))", ranges.constant(0, 167),
-        tuple(range(168)), _FAR,
-    ),
-    Function("is_weekend", ("time",), _BOOLEAN, "(isodow({0}) >= 6)", partial=_FAR),
     Function("date_trunc", ("text!", "stamp"), _STAMP, _LATE_ENOUGH + "date_trunc({0}, {1}) END", partial=_FAR),
     Function(
         "date_trunc", ("text!", "date"), _STAMP,

@@ -119,6 +119,18 @@ def square(a: Bounds) -> Bounds:
     return _span((a.lower * a.lower, a.upper * a.upper, *((0.0,) if a.lower < 0 < a.upper else ())))
 
 
+def buckets(a: Bounds, lower: Bounds, upper: Bounds, count: Bounds) -> Bounds:
+    """Range of the number of an equally wide bucket between two ends; 0 and count + 1 are beyond them."""
+    low, high, most = lower.lower, upper.lower, count.lower
+
+    def bucket(value: float) -> float:
+        if value < low or value >= high:
+            return 0.0 if value < low else most + 1
+        return min(most, math.floor((value - low) / (high - low) * most) + 1)
+
+    return Bounds(bucket(a.lower), bucket(a.upper))
+
+
 def same(a: Bounds, *_: Bounds) -> Bounds:
     """Range of the first argument."""
     return a

@@ -158,6 +158,16 @@ def _is(node: exp.Expr, names: Names) -> Expr:
     raise refusal(Code.FUNC, "IS takes NULL, TRUE or FALSE.", "x IS NULL", node)
 
 
+def _width_bucket(node: exp.Expr, names: Names) -> Expr:
+    slots = ("this", "min_value", "max_value", "num_buckets")
+    _only(node, *slots)
+    arguments = [scalar(node.args[slot], names) for slot in slots if node.args.get(slot) is not None]
+    ends = [end.value for end in arguments[1:3] if isinstance(end, Literal) and isinstance(end.value, int | float)]
+    if len(ends) == 2 and ends[0] >= ends[1]:
+        raise refusal(Code.FUNC, "The lower end comes first.", "width_bucket(x, 0, 60, 12)", node)
+    return call("width_bucket", arguments, node)
+
+
 def _case(node: exp.Expr, names: Names) -> Expr:
     _only(node, "this", "ifs", "default")
     subject = None if node.args.get("this") is None else scalar(node.args["this"], names)
@@ -218,6 +228,7 @@ _READERS: dict[type[exp.Expr], Callable[[exp.Expr, Names], Expr]] = {
     exp.Between: _between,
     exp.In: _in,
     exp.Is: _is,
+    exp.WidthBucket: _width_bucket,
     exp.Case: _case,
     exp.If: _if,
     exp.Cast: _cast,

@@ -11,6 +11,7 @@ from dialect.function_row import Function, Partial, in_words
 from dialect.functions_cast import CASTS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
+from dialect.functions_place import PLACES
 from dialect.functions_text import TEXT
 from dialect.functions_time import TIMES
 from tests.support.tree import ROOT
@@ -24,7 +25,8 @@ Every form that a question may use, written from the allow-list itself by `make 
 A form is NULL where an argument is, but for COALESCE, LEAST, GREATEST, CONCAT, AND, OR, CASE and IS. *NULL where* says
 when it is NULL although no argument is. x and y are of one kind; a date and a timestamp are. *Range* is what is known
 of the value of declared numbers, so that SUM, AVG and keys need no bounds of their own; *keys* are values that a
-GROUP BY lists without looking at the data. CASE, IF, BETWEEN and EXTRACT(part FROM x) are written as in DuckDB.
+GROUP BY lists without looking at the data; *meaning* defines what DuckDB itself does not have. CASE, IF, BETWEEN and
+EXTRACT(part FROM x) are written as in DuckDB.
 """
 SECTIONS = {
     "Comparison, conditions and NULL": LOGIC,
@@ -32,6 +34,13 @@ SECTIONS = {
     "Casts": CASTS,
     "Text and lists": TEXT,
     "Dates, times and spans": TIMES,
+    "Places, and bands of time": PLACES,
+}
+INTRODUCTIONS = {
+    "Places, and bands of time": """Degrees are WGS 84, longitude first, on a sphere of 6,371,000 m (the mean radius of the IUGG). The way over it
+differs from that over the ellipsoid by at most 0.6%. Nothing is looked up: where a table with zones or cells of
+places is declared, joining it costs no more and gives their names.
+""",
 }
 COMPARED = {"=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from"}  # of any kind, one row for all
 LIKE_ARGUMENTS = {"coalesce", "least", "greatest"}
@@ -48,6 +57,7 @@ RULES = {
     ranges.nearest: "of the argument, rounded",
     ranges.rounded: "of the argument, and a unit of the last digit",
     ranges.single_precision: "of the argument, in single precision",
+    ranges.buckets: "of the buckets that the argument can reach",
 }
 PATTERNS = {
     "negative": "-{0}",
@@ -66,13 +76,16 @@ def document() -> str:
     """Write the whole page."""
     parts = [HEAD]
     for title, rows in SECTIONS.items():
-        parts.append(f"## {title}\n\n| form | gives | NULL where | range | keys |\n|---|---|---|---|---|")
-        parts[-1] += "".join(f"\n{line}" for line in _lines(rows)) + "\n"
+        meanings = any(row.meaning for row in rows)
+        columns = ("form", "gives", "NULL where", "range", "keys", *(("meaning",) if meanings else ()))
+        introduction = f"{INTRODUCTIONS[title]}\n" if title in INTRODUCTIONS else ""
+        parts.append(f"## {title}\n\n{introduction}| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+        parts[-1] += "".join(f"\n{line}" for line in _lines(rows, meanings)) + "\n"
     parts.append(_aggregates())
     return "\n".join(parts)
 
 
-def _lines(rows: tuple[Function, ...]) -> Iterator[str]:
+def _lines(rows: tuple[Function, ...], meanings: bool) -> Iterator[str]:
     shown: set[str] = set()
     for row in rows:
         form = _form(row)
@@ -80,13 +93,17 @@ def _lines(rows: tuple[Function, ...]) -> Iterator[str]:
             continue
         shown.add(form)
         kind = str(row.result) if row.result != "NULL" else "their common type"
-        yield "| " + " | ".join((f"`{form}`", kind, _nulls(row), _range(row), _keys(row))) + " |"
+        meaning = (row.meaning,) if meanings else ()
+        yield "| " + " | ".join((f"`{form}`", kind, _nulls(row), _range(row), _keys(row), *meaning)) + " |"
 
 
 def _nulls(row: Function) -> str:
     """Say where a form is NULL though no argument is: what is made total."""
     if row.partial is not Partial.VALUE:
-        return "" if row.partial is Partial.NEVER else "a date beyond all calendars"
+        far = "the number is not finite" if "num" in row.arguments else "a date beyond all calendars"
+        return "" if row.partial is Partial.NEVER else far
+    if row.name == "grid_cell":
+        return "not on the earth"
     if row.name == "nullif":
         return "both are equal"
     if row.name.startswith("to_"):
@@ -123,7 +140,9 @@ def _range(row: Function) -> str:
 
 
 def _end(value: float) -> str:
-    return "2^31" if value == 2**31 else f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"
+    if value == 2**31:
+        return "2^31"
+    return f"{value:,.0f}" if value > 10_000 or float(value).is_integer() else f"{value:g}"
 
 
 def _keys(row: Function) -> str:

@@ -528,3 +528,25 @@ SELECT DISTINCT d.h FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h 
 
 # title: no keys behind a LEFT JOIN
 SELECT COUNT(v.visit_id) AS n, COUNT(DISTINCT v.subscriber_id) AS persons FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h AND v.place_id = 'P1';
+
+# title: bands of dwell by place
+SELECT place_id, dwell_band(dwell_min) AS band, COUNT(*) AS visits FROM visit WHERE visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-10-28' GROUP BY 1, 2;
+
+# title: how far from home, and in which direction
+SELECT compass8(bearing_deg(z.lon, z.lat, p.lon, p.lat)) AS direction, haversine_m(z.lon, z.lat, p.lon, p.lat) < 2000 AS near, COUNT(*) AS n
+FROM visit v JOIN subscriber s USING (subscriber_id) JOIN zone z ON z.zone_id = s.home_zone JOIN place p ON p.place_id = v.place_id GROUP BY 1, 2;
+
+# title: a sum of metres, which have a range of their own
+SELECT AVG(haversine_m(z.lon, z.lat, p.lon, p.lat)) AS metres FROM visit v JOIN zone z ON z.zone_id = v.prev_zone JOIN place p ON p.place_id = v.place_id;
+
+# title: cells of a square grid over public places
+SELECT grid_cell(c.lon, c.lat, 1000) AS cell, COUNT(DISTINCT e.subscriber_id) AS n FROM event e JOIN cell c USING (cell_id) GROUP BY 1;
+
+# title: events within a walk of a place
+SELECT p.place_id, COUNT(*) AS n FROM event e JOIN cell c USING (cell_id) JOIN place p ON within_m(c.lon, c.lat, p.lon, p.lat, 600) GROUP BY 1;
+
+# title: parts of the day and weekends
+SELECT part_of_day(start_ts) AS part, is_weekend(start_ts) AS weekend, COUNT(*) AS n FROM visit GROUP BY 1, 2;
+
+# title: equally wide buckets of a declared number
+SELECT width_bucket(dwell_min, 0, 240, 8) AS bucket, COUNT(*) AS n FROM visit GROUP BY 1;

@@ -543,3 +543,35 @@ SELECT h.h, COUNT(e.ts) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h WHER
 #                                                                                   ^^^^
 # This condition looks at private columns that are NULL where nobody's row matched the LEFT JOIN.
 # Try: conditions on public columns alone, or JOIN in place of LEFT JOIN
+
+# title: a grid of no width
+SELECT grid_cell(lon, lat, 0) AS c, COUNT(*) AS n FROM events GROUP BY 1;
+# E_FUNC
+# SELECT grid_cell(lon, lat, 0) AS c, COUNT(*) AS n FROM events GROUP BY 1
+#        ^^^^^^^^^^^^^^^^^^^^^
+# grid_cell does not take (DOUBLE, DOUBLE, BIGINT).
+# Try: grid_cell takes (longitude, latitude, constant width of 1 to 1,000,000 metres)
+
+# title: a width that is a column
+SELECT grid_cell(lon, lat, cell_id) AS c, COUNT(*) AS n FROM events GROUP BY 1;
+# E_FUNC
+# SELECT grid_cell(lon, lat, cell_id) AS c, COUNT(*) AS n FROM events GROUP BY 1
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# grid_cell does not take (DOUBLE, DOUBLE, BIGINT).
+# Try: grid_cell takes (longitude, latitude, constant width of 1 to 1,000,000 metres)
+
+# title: buckets from above to below
+SELECT width_bucket(dwell_s, 60, 0, 12) AS b, COUNT(*) AS n FROM events GROUP BY 1;
+# E_FUNC
+# SELECT width_bucket(dwell_s, 60, 0, 12) AS b, COUNT(*) AS n FROM events GROUP BY 1
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The lower end comes first.
+# Try: width_bucket(x, 0, 60, 12)
+
+# title: a compass of a text
+SELECT compass8(gender) AS d, COUNT(*) AS n FROM subscribers GROUP BY 1;
+# E_FUNC
+# SELECT compass8(gender) AS d, COUNT(*) AS n FROM subscribers GROUP BY 1
+#        ^^^^^^^^^^^^^^^
+# compass8 does not take (VARCHAR).
+# Try: compass8 takes (number)
