@@ -22,6 +22,8 @@ _ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
 def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: RowNames, node: exp.Expr) -> Called:
     """Read the arguments of a call; `test` is its FILTER, to which what the call itself tests is added."""
     only(call, "this", "expression", "big_int", code=Code.AGG)
+    if name == "quantile_cont":
+        return name, _quantile(call, names), test
     name, arguments = _arguments(name, call, names)
     first = arguments[0] if arguments else None
     if name == "count_if" and first is not None and first.type is SqlType.BOOLEAN:
@@ -48,6 +50,29 @@ def _arguments(name: str, call: exp.Expr, names: RowNames) -> tuple[str, tuple[E
         return "count_distinct", (_counted(inner.expressions[0], names),)
     parts = [part for part in (call.args.get("this"), call.args.get("expression")) if part is not None]
     return name, tuple(_counted(part, names) if name == "count" else scalar(part, names) for part in parts)
+
+
+def _quantile(call: exp.Expr, names: RowNames) -> tuple[Expr, ...]:
+    """Read QUANTILE_CONT(x, 0.25), or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x)."""
+    if not isinstance(call, exp.WithinGroup):
+        level, value = call.args.get("expression"), call.this
+        return (scalar(value, names), _level(level, False, call, names))
+    only(call.this, "this", code=Code.AGG)
+    only(call.expression, "expressions", code=Code.AGG)
+    if len(call.expression.expressions) != 1:
+        raise refusal(Code.AGG, "A quantile is of one thing.", "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)", call)
+    (term,) = call.expression.expressions
+    only(term, "this", "desc", "nulls_first", code=Code.AGG)
+    return (scalar(term.this, names), _level(call.this.this, bool(term.args.get("desc")), call, names))
+
+
+def _level(node: exp.Expr | None, descending: bool, call: exp.Expr, names: RowNames) -> Literal:
+    typed = scalar(node, names) if node is not None and not isinstance(node, exp.Array) else None
+    value = typed.value if isinstance(typed, Literal) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        why = "The level of a quantile is one number from 0 to 1."
+        raise refusal(Code.PARAM, why, "QUANTILE_CONT(x, 0.25)", call)
+    return Literal(1.0 - value if descending else float(value), SqlType.DOUBLE)
 
 
 def _counted(node: exp.Expr, names: RowNames) -> Expr:

@@ -40,13 +40,14 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("count_if", 1, _I, None, "count_if({0})"),  # read as count_star with a FILTER
         Aggregate("sum", 1, None, "sum", "sum({0})", True),
         Aggregate("avg", 1, _D, "avg", "avg({0})", True),
-        Aggregate("min", 1, None, "min({0})", "min({0})"),
-        Aggregate("max", 1, None, "max({0})", "max({0})"),
+        Aggregate("min", 1, None, "min({0})", "min({0})", True),  # across people, numbers alone
+        Aggregate("max", 1, None, "max({0})", "max({0})", True),
         Aggregate("arg_min", 2, None, "arg_min", "arg_min({0}, {1})"),
         Aggregate("arg_max", 2, None, "arg_max", "arg_max({0}, {1})"),
         Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
         Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
-        Aggregate("median", 1, _D, None, "median({0})"),
+        Aggregate("median", 1, _D, None, "median({0})", True),
+        Aggregate("quantile_cont", 2, _D, None, "quantile_cont({0}, {1})", True),
         Aggregate("stddev", 1, _D, None, "stddev({0})"),
         Aggregate("variance", 1, _D, None, "variance({0})"),
     )
@@ -64,6 +65,7 @@ NODES: dict[type[exp.Expr], str] = {
     exp.LogicalAnd: "bool_and",
     exp.LogicalOr: "bool_or",
     exp.Median: "median",
+    exp.PercentileCont: "quantile_cont",
     exp.Stddev: "stddev",
     exp.StddevSamp: "stddev",
     exp.Variance: "variance",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from dialect.aggregate_calls import aggregate_call
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
@@ -12,7 +12,7 @@ from dialect.calls import is_person
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code
-from dialect.expressions import Expr, Field, Ref
+from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.inference import nullable, range_of
 from dialect.kept_rows import check_ignored
 from dialect.named_bounds import check_named
@@ -26,7 +26,10 @@ from dialect.spans import called
 WIDEST = 1e25  # of a range that sums can be clamped to: below 2^27 grains of at most 2^60, or a value fits no 64 bits
 _KEEPS_ARGUMENT = {"min", "max", "arg_min", "arg_max"}  # their value is one of the argument's values
 _COUNTS = {"count_star", "count", "count_distinct"}
-_NUMERIC = {"sum", "avg", "median", "stddev", "variance"}
+_QUANTILES = {"median", "quantile_cont", "min", "max"}  # across people; of one person's rows MIN and MAX are their own
+_BOUNDED = {"sum", "avg", *_QUANTILES}
+_NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
+_NUMERIC = {"sum", "avg", "median", "quantile_cont", "stddev", "variance"}
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 _INSTEAD = {
     "approxdistinct": "COUNT(DISTINCT x)",
@@ -44,11 +47,12 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
         only(node, "this", "expression", code=Code.AGG)
         call, test = node.this, condition(node.expression.this, names)
     name = aggregate_name(call)
-    if name not in AGGREGATES or isinstance(call, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+    within = isinstance(call, exp.WithinGroup) and name != "quantile_cont"
+    if name not in AGGREGATES or within or isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
         hint = _INSTEAD.get(name or "", "COUNT, SUM or AVG")
         texts = [part.sql("duckdb", comments=False) for part in call.walk() if isinstance(part, exp.Column)]
         instead = (f"AVG({texts[0]})", f"COUNT(DISTINCT {texts[0]})", f"COUNT({texts[0]})") if texts else ()
-        counted = instead if name in {"mean", "percentilecont", "quantile"} else instead[1:]
+        counted = instead if name in {"mean", "quantile", "percentiledisc", "approxquantile"} else instead[1:]
         raise refusal(Code.AGG, f"The aggregate {called(call)} is not in the dialect.", hint, node, *counted)
     name, arguments, test = aggregate_call(name, call, test, names, node)
     aggregate = AGGREGATES[name]
@@ -58,13 +62,21 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
         check_named(name, named, releasing)
     if releasing and isinstance(source, PerPerson):
         _check_release(aggregate, arguments, source, node, bounded=named is not None)
-        check_ignored(name, arguments, test, source, scope.written(source.person), node)
+        check_ignored(name, arguments[:1], test, source, scope.written(source.person), node)
+        if name in _QUANTILES:
+            return Measure(name, arguments, test, _of_many(aggregate, arguments, reading))
     made = _field(aggregate, arguments, test, source, reading)
     return Measure(name, arguments, test, made, None if named is None else named.bounds)
 
 
+def _of_many(aggregate: Aggregate, arguments: tuple[Expr, ...], reading: Reading) -> Field:
+    """Describe a released quantile, of which nothing is known but its type."""
+    text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
+    return Field(reading.fresh(), text, aggregate.result or arguments[0].type)
+
+
 def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
-    name = called(_call(node))
+    name = _name(node)
     if len(arguments) != aggregate.arguments:
         raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
     if aggregate.name in _NUMERIC and arguments[0].type not in (SqlType.BIGINT, SqlType.DOUBLE, SqlType.NULL):
@@ -87,8 +99,9 @@ def _can_be_bounded(argument: Expr) -> bool:
 def _check_release(
     aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr, bounded: bool
 ) -> None:
-    name = called(_call(node))
-    if not aggregate.at_boundary:
+    name = _name(node)
+    stored = aggregate.name in {"min", "max"} and arguments[0].type not in _NUMBERS
+    if not aggregate.at_boundary or stored:
         inside = f"{name} per person in a subquery that groups by {source.person.name or 'the person'}"
         raise refusal(
             Code.AGG,
@@ -102,14 +115,31 @@ def _check_release(
         hint = f"COUNT(DISTINCT {source.person.name or 'person'})"
         why = "COUNT(DISTINCT) of anything but the person is not built yet."
         raise refusal(Code.AGG, why, hint, node, hint)
-    if aggregate.name in {"sum", "avg"} and not bounded and not _can_be_bounded(arguments[0]):
-        cut = f"{name}(LEAST(GREATEST({_written(_call(node).this)}, 0), 100))"
+    if aggregate.name in _BOUNDED and not bounded and not _can_be_bounded(arguments[0]):
+        cut = _cut_to_range(_call(node), arguments)
         why = f"{name} needs a range that is known without the data: no bounds are declared. Say your own ends."
-        raise refusal(Code.BOUNDS, why, cut, node, cut)
+        raise refusal(Code.AGG if aggregate.name in {"min", "max"} else Code.BOUNDS, why, cut, node, cut)
+
+
+def _cut_to_range(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
+    """Write a call with ends around its argument."""
+    if isinstance(call, exp.WithinGroup):
+        value, level = call.expression.expressions[0].this, arguments[1]
+        assert isinstance(level, Literal)  # noqa: S101  read as a constant
+        return f"QUANTILE_CONT(LEAST(GREATEST({_written(value)}, 0), 100), {level.value})"
+    cut = call.copy()
+    inner = cut.this.expressions[0] if isinstance(cut.this, exp.Distinct) else cut.this
+    cut.set("this", parse_one(f"LEAST(GREATEST({_written(inner)}, 0), 100)", dialect="duckdb"))
+    return _written(cut)
 
 
 def _call(node: exp.Expr) -> exp.Expr:
     return node.this if isinstance(node, exp.Filter) else node
+
+
+def _name(node: exp.Expr) -> str:
+    call = _call(node)
+    return called(call.this if isinstance(call, exp.WithinGroup) else call)
 
 
 def _written(node: exp.Expr) -> str:

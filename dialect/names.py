@@ -127,7 +127,9 @@ def refuse_rowless(node: exp.Expr) -> None:
 
 def aggregate_name(node: exp.Expr) -> str | None:
     """Name the aggregate that a node is, allowed or not; None if it is not one."""
-    inner = node.this if isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup) else node
+    inner = node
+    while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        inner = inner.this
     if type(inner) in NODES:
         return NODES[type(inner)]
     if isinstance(inner, exp.AggFunc):

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from dialect.boundaries import Planning, released
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import SqlType
 from dialect.domains import key_set
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
+from dialect.formulas import Output
 from dialect.inference import fixed_by_person
 from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.kinds import Selected
 from dialect.limits import cut_to
 from dialect.options import KeysAre
-from dialect.private_plan import (
-    Key,
-    KeySet,
-    KeySource,
-    Limits,
-    Output,
-    PrivatePlan,
-    Question,
-    ReleaseColumns,
-    Shown,
-    VectorKind,
-)
+from dialect.private_plan import Key, KeySet, KeySource, Limits, PrivatePlan, Question, Shown, VectorKind
 from dialect.reading import Reading
 from dialect.relations import (
     Boundary,
@@ -40,7 +31,6 @@ from dialect.relations import (
     Public,
     Relation,
     Released,
-    ReleaseScan,
     Sort,
     tables_of,
 )
@@ -56,13 +46,6 @@ _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INT
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 
-@dataclass
-class _Planning:
-    reading: Reading
-    plans: list[PrivatePlan] = field(default_factory=list)
-    releases: list[ReleaseColumns] = field(default_factory=list)
-
-
 def plan(selected: Selected, reading: Reading) -> Question:
     """Split a typed question at its release boundaries; raises Refusal with E_ROWS where rows would leave."""
     if isinstance(selected.relation, PerPerson):
@@ -73,12 +56,15 @@ def plan(selected: Selected, reading: Reading) -> Question:
             first_word(reading.sql),
             _counted(reading.sql),
         )
-    planning = _Planning(reading)
+    planning = Planning(reading)
     outer = _split(selected.relation, planning)
     check_weight(outer)
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
-    return Question(reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options)
+    return Question(
+        reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options,
+        tuple(planning.notes),
+    )  # fmt: skip
 
 
 def _counted(sql: str) -> tuple[str, ...]:
@@ -100,10 +86,10 @@ def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
     return shown
 
 
-def _split(relation: Relation, planning: _Planning) -> Relation:
+def _split(relation: Relation, planning: Planning) -> Relation:
     operator = relation.operator
     if isinstance(operator, Boundary):
-        return _release(relation, operator, planning)
+        return _release(operator, planning)
     if isinstance(operator, Join):
         sides = _split(operator.left, planning), _split(operator.right, planning)
         made = Join(*sides, operator.how, operator.condition)
@@ -126,20 +112,11 @@ def _with_raw(relation: Relation, *parts: Relation) -> Relation:
     return replace(relation, fields=relation.fields + extra)
 
 
-def _release(relation: Relation, boundary: Boundary, planning: _Planning) -> Released:
+def _release(boundary: Boundary, planning: Planning) -> Released:
     try:
-        made, outputs = private_plan(boundary, planning.reading)
+        return released(boundary, planning, private_plan)
     except Refusal as refused:
         raise replace(refused, span=refused.span or boundary.span) from None
-    index = next((i for i, known in enumerate(planning.plans) if known.canonical == made.canonical), None)
-    if index is None:
-        index = len(planning.plans)
-        planning.plans.append(made)
-    raw = tuple(Field(planning.reading.fresh(), None, SqlType.DOUBLE, nullable=False) for _ in made.vectors)
-    keys = tuple(next(f for f in relation.fields if f == key.field) for key in made.keys)
-    planning.releases.append(ReleaseColumns(index, keys, outputs, raw))
-    fields = keys + tuple(output.field for output in outputs) + raw
-    return Released(ReleaseScan(len(planning.releases) - 1, fields), fields)
 
 
 def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tuple[Output, ...]]:

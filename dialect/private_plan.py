@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from dialect.catalog import Bounds, Table
 from dialect.expressions import Field
+from dialect.formulas import Histogram, Output
 from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
 
@@ -50,40 +51,6 @@ class Vector:
         if self.kind not in (VectorKind.SUM, VectorKind.CENTRED):
             return 1.0
         return max(abs(self.lower - self.centre), abs(self.upper - self.centre)) or 1.0
-
-
-@dataclass(frozen=True)
-class CountOf:
-    """A released count: vector `vector`, rounded to a whole number."""
-
-    vector: int
-
-
-@dataclass(frozen=True)
-class SumOf:
-    """A released sum: vector `vector` in the value's unit."""
-
-    vector: int
-
-
-@dataclass(frozen=True)
-class MeanOf:
-    """A released mean: centre + centred sum / count."""
-
-    total: int
-    count: int
-    centre: float
-
-
-Formula = CountOf | SumOf | MeanOf
-
-
-@dataclass(frozen=True)
-class Output:
-    """One released number per group."""
-
-    field: Field
-    formula: Formula
 
 
 @dataclass(frozen=True)
@@ -148,9 +115,10 @@ class ReleaseColumns:
     """The fields under which the outer part of a question sees one release."""
 
     plan: int  # which of the question's plans
-    keys: tuple[Field, ...]  # in the order of the plan's keys
+    keys: tuple[Field, ...]  # in the order of the plan's keys, less a histogram's
     outputs: tuple[Output, ...]
     raw: tuple[Field, ...]  # one DOUBLE per vector: the noisy number before rounding, in its own unit
+    histogram: Histogram | None = None  # then the outputs are its quantiles, and there is no raw number
 
 
 @dataclass(frozen=True)
@@ -171,6 +139,7 @@ class Question:
     outer: Released | Public
     columns: tuple[Shown, ...]
     options: Options = NO_OPTIONS
+    notes: tuple[str, ...] = ()  # what a reader should know of how numbers are made
 
 
 class Rule(StrEnum):

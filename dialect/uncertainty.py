@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
+from dialect.formulas import CountOf, MeanOf, QuantileOf, SumOf
 from dialect.functions import forms_of, function
-from dialect.private_plan import CountOf, MeanOf, Question, SumOf, VectorKind
+from dialect.private_plan import Question, VectorKind
 from dialect.relations import Public, Relation, sources
 from dialect.set_operation import SetOperation
 
@@ -83,6 +84,7 @@ def forms_by_field(question: Question) -> dict[Field, Form]:
         output.field: _of_output(output.formula, release.raw)
         for release in question.releases
         for output in release.outputs
+        if not isinstance(output.formula, QuantileOf)
     }
     return {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question)} | known
 
@@ -104,6 +106,8 @@ def never_negative(question: Question) -> frozenset[Field]:
     """Find the raw noisy numbers that stand for counts, or for sums of what is never below 0."""
     found: set[Field] = set()
     for release in question.releases:
+        if release.histogram is not None:
+            continue
         for raw, vector in zip(release.raw, question.plans[release.plan].vectors, strict=True):
             counts = vector.kind not in (VectorKind.SUM, VectorKind.CENTRED)
             least = vector.lower if vector.part is None else max(vector.lower, vector.part.lower)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import Bounds, Catalog, SqlType
 from dialect.expressions import Expr, Field, Ref
+from dialect.formulas import CountOf, Formula, MeanOf, Output, QuantileOf, SumOf
 from dialect.inference import nullable, range_of
-from dialect.private_plan import CountOf, Formula, MeanOf, Output, SumOf, Vector, VectorKind
+from dialect.private_plan import Vector, VectorKind
 from dialect.relations import Measure
 
 LARGEST_WHOLE = 2.0**62
@@ -127,6 +128,8 @@ def _wide(named: Bounds) -> Bounds:
 
 
 def _moved(formula: Formula, place: Mapping[int, int]) -> Formula:
+    if isinstance(formula, QuantileOf):
+        return formula
     if isinstance(formula, MeanOf):
         return replace(formula, total=place[formula.total], count=place[formula.count])
     return replace(formula, vector=place[formula.vector])

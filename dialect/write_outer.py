@@ -20,7 +20,10 @@ PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominato
 
 @dataclass(frozen=True)
 class OuterSql:
-    """SQL whose columns are s0, s1, ... and then, for each column with an interval, its six parts s0_offset, ..."""
+    """SQL whose columns are s0, s1, ... and then, for each column with an interval, its parts.
+
+    The parts are six, s0_offset, ..., or where a release says its own ends, s0_lower and s0_upper.
+    """
 
     text: str
     names: tuple[str, ...]  # of the shown columns
@@ -29,6 +32,7 @@ class OuterSql:
     alone: Mapping[int, str]  # those that rest on one noisy number: position -> its raw field id
     signed: frozenset[int] = frozenset()  # ratios whose denominator may be below 0
     unknown: tuple[int, ...] = ()  # noisy columns for which no interval is known
+    ended: tuple[int, ...] = ()  # columns that show a released number whose release says its ends
     rounded: Mapping[int, Rounding] = field(default_factory=dict)  # position -> how far from the noisy number it lies
 
 
@@ -42,6 +46,9 @@ def write_outer(
     for i, form in enumerate(forms):
         if form is not None:
             wanted += [(f"s{i}_{part}", expr) for part, expr in zip(PARTS, _parts(form, variances), strict=True)]
+    ends = _ends(question)
+    for i, (lower, upper) in ends.items():
+        wanted += [(f"s{i}_lower", Ref(lower)), (f"s{i}_upper", Ref(upper))]
     relation, fields = _computed(question.outer, wanted)
     text = write_rows(relation, fields, target)
     columns = ", ".join(f"{f.id} AS {name}" for f, (name, _) in zip(fields, wanted, strict=True))
@@ -52,9 +59,18 @@ def write_outer(
         tuple(i for i, form in enumerate(forms) if form is not None and form.denominator is not None),
         {i: raw for i, form in enumerate(forms) if form is not None and (raw := form.alone) is not None},
         frozenset(i for i, form in enumerate(forms) if form and _is_signed(form, positive)),
-        tuple(i for i, made in enumerate(noisy(question)) if made and forms[i] is None),
+        tuple(i for i, made in enumerate(noisy(question)) if made and forms[i] is None and i not in ends),
+        tuple(ends),
         {i: moved for i, moved in enumerate(rounding(question)) if forms[i] is not None and moved is not None},
     )
+
+
+def _ends(question: Question) -> dict[int, tuple[Field, Field]]:
+    """Find the shown columns that are a released number with ends of its own."""
+    known = {o.field: o.ends for release in question.releases for o in release.outputs if o.ends is not None}
+    carried = set(question.outer.fields)
+    found = ((i, known.get(shown.field)) for i, shown in enumerate(question.columns))
+    return {i: ends for i, ends in found if ends is not None and set(ends) <= carried}
 
 
 def _is_signed(form: Form, positive: frozenset[Field]) -> bool:

@@ -55,6 +55,9 @@ def answer(
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
             unstable[name] = int(weak.sum())
         intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
+    for i in outer.ended:
+        parts = _Parts(rows, i)
+        intervals[outer.names[i]] = (parts["lower"], parts["upper"])
     return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown))
 
 

@@ -33,6 +33,7 @@ class Explained:
     sql: str
     prepared: tuple[Prepared, ...]
     dataset: str | None
+    notes: tuple[str, ...] = ()  # of the question: how its numbers are made
 
 
 def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
@@ -61,6 +62,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         ";\n\n".join(p.sql.text for p in prepared),
         prepared,
         prepared[0].plan.dataset if prepared else None,
+        question.notes,
     )
 
 
@@ -112,6 +114,7 @@ def _noise(question: Question, prepared: tuple[Prepared, ...]) -> _Noise:
     found = [
         (raw.id, bound.grain, cost.sigma)
         for columns in question.releases
+        if columns.histogram is None
         for raw, bound, cost in zip(
             columns.raw, prepared[columns.plan].bounds.vectors, prepared[columns.plan].cost.vectors, strict=True
         )

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["half_width", "linear_interval", "ratio_interval"]
+__all__ = ["half_width", "linear_interval", "normal_quantile", "ratio_interval"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -33,7 +33,7 @@ def half_width(sigma: float, level: float) -> float:
     """
     if not 0 < sigma < math.inf:
         raise ValueError(f"sigma must be positive and finite, not {sigma!r}")
-    z = _normal_quantile(level)
+    z = normal_quantile(level)
     if sigma <= LARGEST_SUMMED_SIGMA:
         return _summed_half_width(sigma, level)
     return max(0.0, float(math.ceil(sigma * z - 0.5)))
@@ -53,7 +53,7 @@ def linear_interval(
     Proof: proofs.md#linear_interval
     """
     centre = np.asarray(value, dtype=np.float64)
-    reach = _normal_quantile(level) * np.asarray(sigma, dtype=np.float64) + np.asarray(grain, dtype=np.float64) / 2
+    reach = normal_quantile(level) * np.asarray(sigma, dtype=np.float64) + np.asarray(grain, dtype=np.float64) / 2
     return centre - reach, centre + reach
 
 
@@ -78,7 +78,7 @@ def ratio_interval(
     Raises: ValueError unless 0 < level < 1.
     Proof: proofs.md#ratio_interval
     """
-    z = _normal_quantile(level)
+    z = normal_quantile(level)
     num, den, v_num, v_den, v_both = np.broadcast_arrays(
         *(np.asarray(part, dtype=np.float64) for part in (numerator, denominator, var_num, var_den, cov))
     )
@@ -94,7 +94,7 @@ def ratio_interval(
     return middle - reach, middle + reach, unstable
 
 
-def _normal_quantile(level: float) -> float:
+def normal_quantile(level: float) -> float:
     """Give z with P[|N(0, 1)| <= z] = level, from the tail so that levels near 1 keep their digits."""
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level!r}")

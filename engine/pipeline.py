@@ -45,6 +45,7 @@ class Answered:
     confidence: float
     charged: Loss  # of this client, now
     dataset: str | None
+    notes: tuple[str, ...] = ()  # of the question: how its numbers are made
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Engine:
         with uncharged("The public tables of this question can't be read", when=not prepared):
             shown = self.finish(question, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None
-        return Answered(shown, prepared, releases, confidence, charged, dataset)
+        return Answered(shown, prepared, releases, confidence, charged, dataset, question.notes)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
         """Prepare every release of a question, at its part of the asked loss."""
@@ -140,6 +141,8 @@ class Engine:
         for i, columns in enumerate(question.releases):
             release, plan = releases[columns.plan], prepared[columns.plan].plan
             tables[release_name(i)] = outer_table(release, plan, columns, confidence)
+            if columns.histogram is not None:
+                continue  # its numbers bring their own ends
             raw = [f.id for f in columns.raw]
             variances |= dict(zip(raw, release.variances(), strict=True))
             sigmas |= dict(zip(raw, release.sigmas, strict=True))

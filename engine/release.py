@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dialect.private_plan import CountOf, MeanOf, Output, PrivatePlan, ReleaseColumns
+from dialect.formulas import CountOf, MeanOf, Output, QuantileOf
+from dialect.private_plan import PrivatePlan, ReleaseColumns
 from engine.intervals import ratio_interval
 from engine.noise import NoisyVector
+from engine.quantiles import quantile_table
 
 _FACTS = b"passersby.release"
 _BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
@@ -58,6 +60,9 @@ def from_bytes(payload: bytes) -> Release:
 
 def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
     """Give a release the columns that the outer part knows it by: keys, numbers, raw noisy numbers."""
+    if columns.histogram is not None:
+        facts = (release.noisy[0], release.grains[0], release.sigmas[0])
+        return quantile_table(release.keys, *facts, columns, confidence)
     pairs = zip(release.noisy, release.grains, strict=True)
     raw = [np.asarray(noisy * grain, dtype=np.float64) for noisy, grain in pairs]
     made: dict[str, Any] = {f.id: release.keys.column(i) for i, f in enumerate(columns.keys)}
@@ -73,6 +78,7 @@ def _number(
     formula = output.formula
     if isinstance(formula, MeanOf):
         return _mean(formula, release, raw, confidence)
+    assert not isinstance(formula, QuantileOf)  # noqa: S101  histograms are read elsewhere
     values = raw[formula.vector]
     if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
         if release.grains[formula.vector] == 1:  # an integer already, and doubles would lose what lies beyond 2^53

@@ -64,7 +64,7 @@ def _notes(given: Answered, rehearsal: bool) -> list[str]:
 
 def bounding_notes(given: Answered | Explained) -> list[str]:
     """Tell where one person's influence is cut, and that intervals do not cover what is lost by it."""
-    notes = []
+    notes = [f"{note}." for note in given.notes]
     for prepared in given.prepared:
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
             if bound.predicted_bias != 0:

@@ -97,7 +97,7 @@ REFUSED: list[tuple[Code, str]] = [
     (Code.JOIN, "SELECT COUNT(*) FROM events e JOIN subscribers s ON s.age = e.cell_id"),
     (Code.AGG, "SELECT subscriber_id, MEDIAN(lat) FROM events GROUP BY 1"),
     (Code.AGG, "SELECT subscriber_id, STDDEV(lat) FROM events GROUP BY 1"),
-    (Code.AGG, "SELECT MAX(lat) FROM events"),
+    (Code.AGG, "SELECT MAX(lon) FROM events"),
     (Code.BOUNDS, f"SELECT SUM(n * lon) FROM {PERSONS} JOIN events USING (subscriber_id)"),
 ]
 

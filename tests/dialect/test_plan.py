@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dialect.errors import Refusal
-from dialect.private_plan import CountOf, MeanOf, PrivatePlan, Question, SumOf
+from dialect.formulas import CountOf, MeanOf, SumOf
+from dialect.private_plan import PrivatePlan, Question
 from dialect.relations import Public, Released, ReleaseScan
 
 ZONES = "SELECT c.zone, COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) GROUP BY c.zone"

@@ -70,7 +70,8 @@ def _cases(*files: str) -> list[object]:
 
 @pytest.mark.parametrize("case", _cases(*EQUAL))
 def test_an_answer_is_plain_duckdbs(case: SqlCase, oracles: Oracles) -> None:
-    verdict = oracles(case.world or WORLD_OF[case.file]).ask(case.sql, case.instead, case.zone)
+    within = float(case.within or 0)
+    verdict = oracles(case.world or WORLD_OF[case.file]).ask(case.sql, case.instead, case.zone, within)
     assert verdict.difference is None
     assert not verdict.apart and not verdict.plain_raised, "belongs into exact_apart.sql"
 

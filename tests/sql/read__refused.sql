@@ -73,20 +73,20 @@ SELECT ANY_VALUE(home_zone) FROM subscribers;
 # Try: SELECT COUNT(home_zone) FROM subscribers
 
 # title: a minimum across people
-SELECT MIN(lat) FROM events;
+SELECT MIN(lon) FROM events;
 # E_AGG
-# SELECT MIN(lat) FROM events
+# SELECT MIN(lon) FROM events
 #        ^^^^^^^
-# MIN across people would return a stored value, or is not built yet.
-# Try: SELECT AVG(lat) FROM events
+# MIN needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT MIN(LEAST(GREATEST(lon, 0), 100)) FROM events
 
 # title: a median across people
-SELECT MEDIAN(dwell_s) FROM events;
-# E_AGG
-# SELECT MEDIAN(dwell_s) FROM events
-#        ^^^^^^^^^^^^^^
-# MEDIAN across people would return a stored value, or is not built yet.
-# Try: SELECT AVG(dwell_s) FROM events
+SELECT MEDIAN(lon) FROM events;
+# E_BOUNDS
+# SELECT MEDIAN(lon) FROM events
+#        ^^^^^^^^^^
+# MEDIAN needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT MEDIAN(LEAST(GREATEST(lon, 0), 100)) FROM events
 
 # title: distinct values
 SELECT COUNT(DISTINCT cell_id) FROM events;
@@ -575,3 +575,51 @@ SELECT compass8(gender) AS d, COUNT(*) AS n FROM subscribers GROUP BY 1;
 #        ^^^^^^^^^^^^^^^
 # compass8 does not take (VARCHAR).
 # Try: compass8 takes (number)
+
+# title: a minimum of text across people
+SELECT MIN(home_zone) FROM subscribers;
+# E_AGG
+# SELECT MIN(home_zone) FROM subscribers
+#        ^^^^^^^^^^^^^
+# MIN across people would return a stored value, or is not built yet.
+# Try: SELECT COUNT(home_zone) FROM subscribers
+
+# title: a level that is no share
+SELECT QUANTILE_CONT(dwell_s, 50) FROM events;
+# E_PARAM
+# SELECT QUANTILE_CONT(dwell_s, 50) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^
+# The level of a quantile is one number from 0 to 1.
+# Try: QUANTILE_CONT(x, 0.25)
+
+# title: several levels in a list
+SELECT QUANTILE_CONT(dwell_s, [0.25, 0.5]) FROM events;
+# E_PARAM
+# SELECT QUANTILE_CONT(dwell_s, [0.25, 0.5]) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The level of a quantile is one number from 0 to 1.
+# Try: QUANTILE_CONT(x, 0.25)
+
+# title: a quantile of one of the stored values
+SELECT QUANTILE_DISC(dwell_s, 0.5) FROM events;
+# E_AGG
+# SELECT QUANTILE_DISC(dwell_s, 0.5) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The aggregate QUANTILE_DISC is not in the dialect.
+# Try: SELECT AVG(dwell_s) FROM events
+
+# title: quantiles of private groups
+SELECT home_zone, MEDIAN(age) FROM subscribers GROUP BY home_zone;
+# E_KEY
+# SELECT home_zone, MEDIAN(age) FROM subscribers GROUP BY home_zone
+#                                                         ^^^^^^^^^
+# Quantiles of age need groups that are known without the data; home_zone must reach a threshold.
+# Try: WHERE home_zone IN (...), with the groups that you want
+
+# title: a median of the person
+SELECT MEDIAN(subscriber_id) FROM events;
+# E_PERSON_KEY
+# SELECT MEDIAN(subscriber_id) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^
+# The person key can only be counted.
+# Try: COUNT(DISTINCT subscriber_id)

@@ -5,6 +5,8 @@
 * Integers, text, booleans, dates and times are equal. A date is equal to its midnight.
 * A number that either side gives as a double agrees within the grain: an absolute 2^-20, or a relative 2^-36 where it
   is larger, which is what grains of 2^-20 and DuckDB's own rounding may differ by in a sum.
+* A quantile of doubles is read from bins, and lies within the width of one bin of DuckDB's, which its question states
+  (`within`); quantiles of few whole numbers, each its own bin, are equal. MIN and MAX are the quantiles at 1% and 99%.
 * Listed apart, and neither right nor wrong: cells in which plain DuckDB gives NaN or an infinity, or a magnitude of
   2^42 or more that no grain holds, and questions at which plain DuckDB raises.
 """
@@ -35,7 +37,7 @@ class Comparison:
     apart: int = 0
 
 
-def compare(answer: pa.Table, plain: Rows, *, ordered: bool) -> Comparison:
+def compare(answer: pa.Table, plain: Rows, *, ordered: bool, within: float = 0.0) -> Comparison:
     """Hold an answer against plain DuckDB's rows."""
     if [name.lower() for name in answer.column_names] != [name.lower() for name in plain.names]:
         return Comparison(f"columns {answer.column_names} are not {list(plain.names)}")
@@ -47,14 +49,14 @@ def compare(answer: pa.Table, plain: Rows, *, ordered: bool) -> Comparison:
         ours, theirs = _matched(ours, theirs)
     apart = 0
     for mine, other in zip(ours, theirs, strict=True):
-        verdicts = [cell(a, b) for a, b in zip(mine, other, strict=True)]
+        verdicts = [cell(a, b, within) for a, b in zip(mine, other, strict=True)]
         if False in verdicts:
             return Comparison(f"{mine!r} is not {other!r}", apart)
         apart += verdicts.count(None)
     return Comparison(None, apart)
 
 
-def cell(ours: Any, theirs: Any) -> bool | None:
+def cell(ours: Any, theirs: Any, within: float = 0.0) -> bool | None:
     """Tell whether two values agree; None where they are listed apart."""
     theirs = float(theirs) if isinstance(theirs, Decimal) else theirs
     if _is_apart(theirs):
@@ -62,7 +64,7 @@ def cell(ours: Any, theirs: Any) -> bool | None:
     if ours is None or theirs is None:
         return ours is theirs
     if isinstance(ours, float) or isinstance(theirs, float):
-        return _close(ours, theirs)
+        return _close(ours, theirs, within)
     return bool(_moment(ours) == _moment(theirs) and isinstance(ours, bool) == isinstance(theirs, bool))
 
 
@@ -72,9 +74,9 @@ def _is_apart(value: object) -> bool:
     return isinstance(value, int) and abs(value) >= TOO_LARGE_INTEGER
 
 
-def _close(ours: object, theirs: object) -> bool:
+def _close(ours: object, theirs: object, within: float) -> bool:
     numbers = isinstance(ours, int | float) and isinstance(theirs, int | float)
-    return numbers and math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=ABSOLUTE)  # type: ignore[arg-type]
+    return numbers and math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=max(ABSOLUTE, within))  # type: ignore[arg-type]
 
 
 def _moment(value: object) -> object:

@@ -25,8 +25,9 @@ import pyarrow.compute as pc
 
 from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
 from dialect.expressions import Ref
+from dialect.formulas import SumOf
 from dialect.kept_rows import Outcome
-from dialect.private_plan import ReleaseColumns, SumOf, VectorKind
+from dialect.private_plan import ReleaseColumns, VectorKind
 from engine import pipeline
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend, Limits

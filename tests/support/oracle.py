@@ -43,7 +43,7 @@ class Oracle:
             self._plain[time_zone] = PlainEngine(self.catalog, opened.files, opened.addresses, time_zone)
         return self._plain[time_zone]
 
-    def ask(self, sql: str, instead: str | None = None, time_zone: str | None = None) -> Verdict:
+    def ask(self, sql: str, instead: str | None = None, time_zone: str | None = None, within: float = 0.0) -> Verdict:
         """Compare both answers; `instead` is asked of plain DuckDB. Raises Refusal for what is not accepted."""
         first = self.exact[0]
         question, prepared = first.prepare(sql)
@@ -57,7 +57,7 @@ class Oracle:
             if isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
                 return Verdict(f"plain DuckDB does not understand the question: {error}")
             return Verdict(None, plain_raised=True)
-        found = compare(answer, plain, ordered=is_ordered(sql))
+        found = compare(answer, plain, ordered=is_ordered(sql), within=within)
         return Verdict(found.difference, found.apart)
 
     def close(self) -> None:

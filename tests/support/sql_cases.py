@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.support.tree import ROOT
 
-_NOTE = re.compile(r"^# (title|instead|because|zone|world): (.*)$")
+_NOTE = re.compile(r"^# (title|instead|because|zone|world|within): (.*)$")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class SqlCase:
     because: str | None = None  # the purpose
     zone: str | None = None  # the session's time zone of plain DuckDB
     world: str | None = None  # where it is asked, if not in the file's own world
+    within: str | None = None  # how far a number may lie from plain DuckDB's: the width of a bin of a histogram
 
 
 def sql_cases(file: str) -> list[SqlCase]:

@@ -1,0 +1,105 @@
+"""A release boundary -> its releases, side by side: one of its vectors, one of each histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+from dialect.canonical import plain_text
+from dialect.catalog import SqlType
+from dialect.errors import Code, Refusal
+from dialect.expressions import Call, Expr, Field, Ref, conjunction, expand
+from dialect.formulas import Output
+from dialect.functions import forms_of
+from dialect.histograms import Binned, histogram, histograms, is_quantile, notes_of, quantile_output
+from dialect.private_plan import PrivatePlan, ReleaseColumns
+from dialect.reading import Reading
+from dialect.relations import Boundary, Join, Released, ReleaseScan
+from dialect.rules import bare
+
+PlanOne = Callable[[Boundary, Reading], tuple[PrivatePlan, tuple[Output, ...]]]
+
+
+@dataclass
+class Planning:
+    """The releases of one question while they are collected."""
+
+    reading: Reading
+    plans: list[PrivatePlan] = field(default_factory=list)
+    releases: list[ReleaseColumns] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def place(self, made: PrivatePlan) -> int:
+        """Find a plan among those made, or add it: the same release is made once."""
+        known = next((i for i, each in enumerate(self.plans) if each.canonical == made.canonical), None)
+        if known is None:
+            self.plans.append(made)
+        return len(self.plans) - 1 if known is None else known
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One release of a boundary."""
+
+    relation: Released
+    keys: Mapping[Field, Field]  # of the boundary -> of this release
+
+
+def released(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> Released:
+    """Plan the releases of a boundary; raises Refusal where one can't be made."""
+    plain = tuple(measure for measure in boundary.measures if not is_quantile(measure))
+    binned = histograms(boundary, planning.reading)
+    parts = [_vectors(replace(boundary, measures=plain), planning, plan_one)] if plain or not binned else []
+    for each in binned:
+        parts.append(_histogram(each, not parts, planning, plan_one))
+    return reduce(_beside, parts).relation
+
+
+def _vectors(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> _Part:
+    made, outputs = plan_one(boundary, planning.reading)
+    raw = tuple(Field(planning.reading.fresh(), None, SqlType.DOUBLE, nullable=False) for _ in made.vectors)
+    keys = tuple(key.field for key in made.keys)
+    return _scanned(keys, ReleaseColumns(planning.place(made), bare(keys), outputs, raw), planning)
+
+
+def _histogram(binned: Binned, first: bool, planning: Planning, plan_one: PlanOne) -> _Part:
+    """Plan one histogram; the first release of a boundary has the keys by the names that the question knows."""
+    made, _ = plan_one(binned.boundary, planning.reading)
+    groups = binned.boundary.keys[:-1]
+    if made.key_set is None:
+        raise _private_groups(binned, groups)
+    place = next(i for i, key in enumerate(made.keys) if key.field == binned.boundary.keys[-1])
+    keys = tuple(key.field for i, key in enumerate(made.keys) if i != place)
+    outputs = tuple(quantile_output(measure, planning.reading) for measure in binned.measures)
+    planning.notes += [note for note in notes_of(binned) if note not in planning.notes]
+    shown = bare(keys) if first else tuple(replace(key, id=planning.reading.fresh()) for key in bare(keys))
+    columns = ReleaseColumns(planning.place(made), shown, outputs, (), histogram(binned.bins, place))
+    return _scanned(keys, columns, planning)
+
+
+def _private_groups(binned: Binned, groups: tuple[Field, ...]) -> Refusal:
+    text = plain_text(binned.measures[0].arguments[0])
+    keys = ", ".join(plain_text(expand(Ref(key))) for key in groups)
+    why = f"Quantiles of {text} need groups that are known without the data; {keys} must reach a threshold."
+    return Refusal(Code.KEY, why, f"WHERE {keys} IN (...), with the groups that you want")
+
+
+def _scanned(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Planning) -> _Part:
+    planning.releases.append(columns)
+    ends = tuple(end for output in columns.outputs for end in output.ends or ())
+    fields = columns.keys + tuple(output.field for output in columns.outputs) + columns.raw + ends
+    scan = Released(ReleaseScan(len(planning.releases) - 1, fields), fields)
+    return _Part(scan, dict(zip(keys, columns.keys, strict=True)))
+
+
+def _beside(left: _Part, right: _Part) -> _Part:
+    """Put a release beside another one of the same groups: each of the left ones stays."""
+    same: list[Expr] = [
+        Call(_SAME, (Ref(mine), Ref(right.keys[key])), SqlType.BOOLEAN) for key, mine in left.keys.items()
+    ]
+    joined = Join(left.relation, right.relation, "left" if same else "cross", conjunction(tuple(same)))
+    return _Part(Released(joined, left.relation.fields + right.relation.fields), left.keys)
+
+
+_SAME = forms_of("is not distinct from")[0].row

@@ -1,0 +1,62 @@
+"""How a released number comes from noisy vectors: what `plan` decides and the engine computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal as OneOf
+
+from dialect.expressions import Field
+
+
+@dataclass(frozen=True)
+class CountOf:
+    """A released count: vector `vector`, rounded to a whole number."""
+
+    vector: int
+
+
+@dataclass(frozen=True)
+class SumOf:
+    """A released sum: vector `vector` in the value's unit."""
+
+    vector: int
+
+
+@dataclass(frozen=True)
+class MeanOf:
+    """A released mean: centre + centred sum / count."""
+
+    total: int
+    count: int
+    centre: float
+
+
+@dataclass(frozen=True)
+class QuantileOf:
+    """A quantile of a released histogram."""
+
+    level: float  # from 0 to 1
+    whole: OneOf["down", "up"] | None = None  # to which whole number it is shown
+
+
+Formula = CountOf | SumOf | MeanOf | QuantileOf
+
+
+@dataclass(frozen=True)
+class Output:
+    """One released number per group."""
+
+    field: Field
+    formula: Formula
+    ends: tuple[Field, Field] | None = None  # its interval, where the release itself must say it
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Equal bins between public ends, as one more key of a release: what quantiles are read from."""
+
+    key: int  # position of the bin's number among the plan's keys
+    lower: float  # where bin 0 begins, in the value's unit
+    width: float  # from the beginning of a bin to that of the next
+    spread: float  # from the least value of a bin to its largest: less than the width where values are whole
+    bins: int
