@@ -1,0 +1,38 @@
+"""The page on accepted SQL says the truth: every query on it is read, or refused with the code that stands above it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import dialect
+from dialect.catalog import Catalog
+from dialect.errors import Refusal
+from engine.catalogs import find_catalog
+from tests.support.tree import ROOT
+
+_BLOCK = re.compile(r"(?:^(E_[A-Z]+):\n\n)?^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = ("sql.md", "clause.md")
+BLOCKS = [
+    (code, sql) for page in PAGES for code, sql in _BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+]
+
+
+@pytest.fixture(scope="module")
+def operator() -> Catalog:
+    return find_catalog("operator")
+
+
+def test_the_pages_have_queries() -> None:
+    assert len(BLOCKS) > 20 and sum(bool(code) for code, _ in BLOCKS) >= 4
+
+
+@pytest.mark.parametrize(("code", "sql"), BLOCKS)
+def test_a_query_of_the_page_is_what_the_page_says(code: str, sql: str, operator: Catalog) -> None:
+    try:
+        dialect.read(sql, operator)
+    except Refusal as refusal:
+        assert refusal.code == code
+    else:
+        assert not code
