@@ -23,6 +23,7 @@ from dialect.relations import (
     Project,
     Relation,
     Scan,
+    SemiJoin,
     Series,
     Sort,
     Values,
@@ -84,6 +85,8 @@ class Canon:
             return walked
         if isinstance(operator, Join):
             return self._join(operator)
+        if isinstance(operator, SemiJoin):
+            return self._semi_join(operator)
         return self._leaf(relation), []
 
     def _join(self, join: Join) -> tuple[str, list[str]]:
@@ -96,6 +99,12 @@ class Canon:
         right, right_conditions = self._walk(join.right)
         on_parts = [self.expr(part) for part in conjuncts(join.condition) if part != Literal(True, part.type)]
         return f"({left}, {right})", left_conditions + right_conditions + on_parts
+
+    def _semi_join(self, join: SemiJoin) -> tuple[str, list[str]]:
+        left, left_conditions = self._walk(join.left)
+        right, conditions = self._walk(join.right)
+        on = " and ".join(sorted({*conditions, *(self.expr(part) for part in conjuncts(join.condition))}))
+        return f"({left} {'anti' if join.anti else 'semi'} join ({right}) on {on})", left_conditions
 
     def _extend(self, right: Relation) -> None:
         """Tell a value computed below a LEFT JOIN, which is NULL where nothing matched, from one computed above it."""

@@ -121,7 +121,7 @@ def covers_primary_key(public: Public, met: set[Field]) -> bool:
 def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, node: exp.Expr) -> PerPerson:
     if left.dataset != right.dataset:
         raise refusal(Code.JOIN, "These private tables belong to two datasets.", "ask one question of each", node)
-    met = _person_met(left, right, condition)
+    met = person_met(left, right, condition)
     if met is None:
         why = "Two private tables can only be joined on the person key."
         raise refusal(Code.JOIN, why, f"... JOIN ... USING ({left.person.name or 'person'})", node)
@@ -133,7 +133,7 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
     else:
         facts += right.facts + facts_of(condition)
     single = left.one_row_per_person or right.one_row_per_person
-    sides = (left, right) if single else (_cut(left), _cut(right))
+    sides = (left, right) if single else (cut(left), cut(right))
     kept = None if left.kept is None or how != "left" else kept_with(left.kept, fields)
     return replace(
         left, operator=Join(*sides, how, condition), fields=left.fields + fields, facts=facts, kept=kept,
@@ -142,7 +142,7 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
     )  # fmt: skip
 
 
-def _person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
+def person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
     """Find the left person key in a top-level conjunct that sets both sides' person keys equal."""
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name == "="):
@@ -154,5 +154,6 @@ def _person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | N
     return None
 
 
-def _cut(relation: PerPerson) -> PerPerson:
+def cut(relation: PerPerson) -> PerPerson:
+    """Keep at most R rows of each person."""
     return replace(relation, operator=Cut(relation, relation.person, relation.max_rows))

@@ -19,7 +19,8 @@ from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts
 from dialect.functions import function
 from dialect.inference import null_extended
 from dialect.reading import refusal
-from dialect.relations import Cut, Distinct, Filter, Join, PerPerson, Project, Public, Relation, sources
+from dialect.relation_parts import sources
+from dialect.relations import Cut, Distinct, Filter, Join, PerPerson, Project, Public, Relation
 
 
 class Outcome(StrEnum):

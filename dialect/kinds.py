@@ -14,11 +14,9 @@ from dialect.names import Column, RowNames, Scope
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
-from dialect.rules import keep
-from dialect.scalars import condition
 from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items
 from dialect.set_rules import Side, set_operation
-from dialect.single_values import SingleValues
+from dialect.where_clause import Outer, where_clause
 
 MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
 
@@ -129,10 +127,7 @@ def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Sel
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
     only(tree, *_CLAUSES)
     source, scope = from_clause(tree, reading, environment)
-    if tree.args.get("where"):
-        values = SingleValues(reading, environment)
-        test = condition(tree.args["where"].this, RowNames(scope, values=values))
-        source = keep(values.joined(source), test, tree.args["where"])
+    source = where_clause(tree, Outer(source, scope, reading, environment))
     items = select_items(tree, scope)
     place = Place(source, scope, environment.level == 0, reading, environment)
     return Selected(*(grouped(tree, items, place) if is_grouped(tree, items) else rowwise(tree, items, place)))

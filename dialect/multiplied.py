@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dialect.relations import Join, PerPerson, Relation, sources
+from dialect.relation_parts import sources
+from dialect.relations import Join, PerPerson, Relation, SemiJoin
 
 
 def multiplies(relation: Relation) -> bool:
@@ -12,4 +13,6 @@ def multiplies(relation: Relation) -> bool:
         isinstance(side, PerPerson) and not side.one_row_per_person for side in (operator.left, operator.right)
     ):
         return True
+    if isinstance(operator, SemiJoin):
+        return multiplies(operator.left)
     return any(multiplies(source) for source in sources(relation))

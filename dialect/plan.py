@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from dialect.boundaries import Planning, released
 from dialect.canonical import Canon, plain_text
-from dialect.catalog import SqlType
 from dialect.domains import key_set
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
@@ -18,8 +17,10 @@ from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.kinds import Selected
 from dialect.limits import cut_to
 from dialect.options import KeysAre
+from dialect.private_keys import check_private_keys
 from dialect.private_plan import Key, KeySet, KeySource, Limits, PrivatePlan, Question, Shown, VectorKind
 from dialect.reading import Reading
+from dialect.relation_parts import tables_of
 from dialect.relations import (
     Boundary,
     Distinct,
@@ -31,19 +32,14 @@ from dialect.relations import (
     Public,
     Relation,
     Released,
+    SemiJoin,
     Sort,
-    tables_of,
 )
 from dialect.rules import compute
 from dialect.set_operation import SetOperation
 from dialect.spans import first_word
-from dialect.tries import coarser
 from dialect.vectors import Vectors
 from dialect.weights import check_weight
-from dialect.whole_numbers import is_whole
-
-_FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
-_LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 
 def plan(selected: Selected, reading: Reading) -> Question:
@@ -97,6 +93,9 @@ def _split(relation: Relation, planning: Planning) -> Relation:
     if isinstance(operator, SetOperation):
         left, right = _split(operator.left, planning), _split(operator.right, planning)
         return replace(relation, operator=replace(operator, left=left, right=right))
+    if isinstance(operator, SemiJoin):
+        kept, met = _split(operator.left, planning), _split(operator.right, planning)
+        return _with_raw(replace(relation, operator=replace(operator, left=kept, right=met)), kept)
     if isinstance(operator, Filter | Project | Sort):
         source = _split(operator.source, planning)
         return _with_raw(replace(relation, operator=replace(operator, source=source)), source)
@@ -133,7 +132,7 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     check_kept_below(source)
     listed = _listed(keys, source, reading)
     if listed is None:
-        _check_private_keys(keys, reading.sql)
+        check_private_keys(keys, reading.sql)
     collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon)
     outputs = [Output(measure.field, collected.formula(measure)) for measure in boundary.measures]
     if listed is None or not outputs:
@@ -148,7 +147,7 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
         one_group_per_person=all(fixed_by_person(f) for f in keys),
         one_row_per_person=source.one_row_per_person,
         vectors=vectors,
-        tables=tuple(sorted(name for name in tables_of(source) if _is_private(name, reading))),
+        tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, reading))),
         canonical=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
         f" {_key_text(listed)} vectors {'; '.join(sorted(collected.texts))}",
         limits=limits,
@@ -188,28 +187,6 @@ def _key_text(listed: KeySet | None) -> str:
     canon = Canon()
     rows = canon.relation(listed.relation)
     return f"all of {rows} by {', '.join(canon.names[f.id] for f in listed.keys)}"
-
-
-def _check_private_keys(keys: Sequence[Field], sql: str) -> None:
-    """Refuse private keys that are different for almost every row: none would reach a threshold."""
-    for key in keys:
-        expr = expand(Ref(key))
-        text = plain_text(expr)
-        why = f"{text} has a value of its own in almost every row."
-        if key.type in _FINE_TIMES:
-            coarse = f"date_trunc('hour', {text})"
-            ends = f"{text} >= TIMESTAMP '2026-10-14 00:00:00' AND {text} < TIMESTAMP '2026-10-15 00:00:00'"
-            rewrites = coarser(sql, text, coarse, ends)
-            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, rewrites)
-        if key.type is SqlType.DOUBLE and is_whole(expr):
-            why = f"{text} may be any number: neither bounds nor the question say where it ends."
-            ends = f"{text} BETWEEN 0 AND 100"
-            raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, coarser(sql, text, text, ends))
-        if key.type is SqlType.DOUBLE:
-            coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN 0 AND 100"
-            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, coarser(sql, text, coarse, ends))
-        if key.type in _LISTS:
-            raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
 
 
 def _is_private(name: str, reading: Reading) -> bool:

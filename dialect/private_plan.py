@@ -105,7 +105,7 @@ class PrivatePlan:
     one_group_per_person: bool  # the keys are functions of the person by an enforced primary key
     one_row_per_person: bool
     vectors: tuple[Vector, ...]  # in canonical order
-    tables: tuple[str, ...]  # private tables that are read
+    tables: tuple[str, ...]  # private tables whose rows are aggregated
     canonical: str  # the same for every way of writing the same release
     limits: Limits = Limits()
 

@@ -7,8 +7,8 @@
 | Released  | came out of a release; anything may be done with it                          |
 
 A relation is an operator (how its rows are made) under one of the three kinds. Operators over people's rows are made
-in `dialect.rules`, `joins`, `grouping` and `scans` only, where each rule is proved; other modules make public lists, or
-go on with released rows.
+in `dialect.rules`, `joins`, `semi_joins`, `grouping` and `scans` only, where each rule is proved; other modules make
+public lists, or go on with released rows.
 """
 
 from __future__ import annotations
@@ -76,6 +76,16 @@ class Join:
     right: Relation
     how: OneOf["inner", "left", "cross"]
     condition: Expr
+
+
+@dataclass(frozen=True)
+class SemiJoin:
+    """Left rows that meet at least one right row on the condition; anti: those that meet none."""
+
+    left: Relation
+    right: Relation
+    condition: Expr
+    anti: bool
 
 
 @dataclass(frozen=True)
@@ -176,6 +186,7 @@ Operator = (
     | Project
     | Join
     | SetOperation
+    | SemiJoin
     | Group
     | Boundary
     | ReleaseScan
@@ -217,25 +228,6 @@ class Released(Relation):
     """Came out of a release, possibly with public rows joined in."""
 
 
-def tables_of(relation: Relation) -> frozenset[str]:
-    """Name the stored tables below a relation."""
-    operator = relation.operator
-    if isinstance(operator, Scan):
-        return frozenset({operator.table.name})
-    return frozenset().union(*(tables_of(part) for part in sources(relation)))
-
-
-def sources(relation: Relation) -> tuple[Relation, ...]:
-    """List the relations that a relation is made from."""
-    operator = relation.operator
-    if isinstance(operator, Join | SetOperation):
-        return (operator.left, operator.right)
-    if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Ranked | Sort):
-        return (operator.source,)
-    return ()
-
-
 def with_null_row(public: Public) -> Public:
     """Add one row of NULLs to a public relation."""
-    fields = tuple(replace(f, nullable=True) for f in public.fields)
-    return Public(Padded(public), fields)
+    return Public(Padded(public), tuple(replace(f, nullable=True) for f in public.fields))

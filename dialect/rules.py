@@ -1,7 +1,8 @@
 """The algebra's rules over one relation: which operator over which kind gives which kind (`proofs.md#relation-kinds`).
 
-Joins stand in `dialect.joins`, groups in `dialect.grouping`, tables in `dialect.scans`. Nothing else makes a PerPerson
-relation, or a Boundary; `dialect.plan` puts what the outer part sees of a release in a Boundary's place.
+Joins stand in `dialect.joins` and `semi_joins`, groups in `dialect.grouping`, tables in `dialect.scans`. Nothing else
+makes a PerPerson relation, or a Boundary; `dialect.plan` puts what the outer part sees of a release in a Boundary's
+place.
 """
 
 from __future__ import annotations

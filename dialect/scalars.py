@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from sqlglot import exp
@@ -12,12 +10,12 @@ from sqlglot import exp
 from dialect import literals
 from dialect.calls import call, case
 from dialect.catalog import SqlType
-from dialect.errors import Code, Refusal
+from dialect.errors import Code
 from dialect.expressions import NULL, Expr, Literal
 from dialect.functions import names as allowed_names
 from dialect.functions_cast import NARROW
 from dialect.reading import only, refusal
-from dialect.spans import called, in_place
+from dialect.spans import called
 from dialect.spelling import ALIASES, IMPLIED, SPELLINGS, TYPES
 from dialect.time_calls import TIME_CALLS, date_part
 
@@ -123,29 +121,14 @@ def _between(node: exp.Expr, names: Names) -> Expr:
 
 def _in(node: exp.Expr, names: Names) -> Expr:
     if node.args.get("query") is not None:
-        raise _in_query(node)
+        why = "A subquery behind IN stands alone between the ANDs of WHERE."
+        raise refusal(Code.SUBQUERY, why, "WHERE x IN (SELECT ...) AND ...", node)
     _only(node, "this", "expressions")
     value, options = scalar(node.this, names), [scalar(part, names) for part in node.expressions]
     typed = call("in", [value, *options], node)
     if not all(isinstance(option, Literal) for option in options):
         raise refusal(Code.FUNC, "The list behind IN holds constants.", "x IN (1, 2, 3)", node)
     return typed
-
-
-def _in_query(node: exp.Expr) -> Refusal:
-    """Refuse IN over a subquery: a join with its different values keeps the same rows."""
-    refused = refusal(Code.SUBQUERY, "IN over a subquery is not built yet.", "a JOIN on the person key", node)
-    query, select = node.args["query"], node.find_ancestor(exp.Select)
-    inner = query.this if isinstance(query, exp.Subquery) else query
-    where = select.args.get("where") if select is not None else None
-    if not isinstance(inner, exp.Select) or len(inner.expressions) != 1 or where is None or where.this is not node:
-        return refused
-    column, name = node.this.sql("duckdb", comments=False), inner.expressions[0].alias_or_name
-    distinct = inner.sql("duckdb", comments=False).replace("SELECT ", "SELECT DISTINCT ", 1)
-    on = f"USING ({name})" if name == column else f"ON picked.{name} = {column}"
-    made = in_place(node, "TRUE") or ""
-    join = f"JOIN ({distinct}) AS picked {on}"
-    return replace(refused, rewrites=(re.sub(r"\bwhere\s+TRUE\b", lambda _: join, made, count=1, flags=re.IGNORECASE),))
 
 
 def _is(node: exp.Expr, names: Names) -> Expr:

@@ -12,6 +12,7 @@ from dialect.from_clause import Queries
 from dialect.inference import null_extended
 from dialect.joins import join
 from dialect.reading import Reading, only, refusal
+from dialect.relation_parts import sources
 from dialect.relations import (
     Boundary,
     Distinct,
@@ -24,7 +25,6 @@ from dialect.relations import (
     Released,
     Sort,
     Values,
-    sources,
 )
 from dialect.rules import joined_in
 

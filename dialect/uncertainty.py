@@ -14,7 +14,8 @@ from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_
 from dialect.formulas import CountOf, MeanOf, QuantileOf, SumOf
 from dialect.functions import forms_of, function
 from dialect.private_plan import Question, VectorKind
-from dialect.relations import Public, Relation, sources
+from dialect.relation_parts import sources
+from dialect.relations import Public, Relation
 from dialect.set_operation import SetOperation
 
 ZERO = Literal(0.0, SqlType.DOUBLE)

@@ -12,7 +12,19 @@ from dialect.catalog import SqlType
 from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, expand, fields_of, rebuild
 from dialect.functions import forms_of
 from dialect.private_plan import Question
-from dialect.relations import Distinct, Filter, Group, Join, Operator, Project, Public, Relation, Released, Sort
+from dialect.relations import (
+    Distinct,
+    Filter,
+    Group,
+    Join,
+    Operator,
+    Project,
+    Public,
+    Relation,
+    Released,
+    SemiJoin,
+    Sort,
+)
 from dialect.set_operation import SetOperation
 from dialect.uncertainty import Form, form_of, forms_by_field, never_negative, times
 
@@ -85,7 +97,7 @@ def _project(guard: _Guard, operator: Project) -> Project:
     )
 
 
-def _join(guard: _Guard, operator: Join) -> Join:
+def _join(guard: _Guard, operator: Join | SemiJoin) -> Join | SemiJoin:
     return replace(operator, left=guard.relation(operator.left), right=guard.relation(operator.right))
 
 
@@ -119,6 +131,7 @@ _CHANGES: Mapping[type, Callable[..., Operator]] = {
     Project: _project,
     Join: _join,
     SetOperation: _set_operation,
+    SemiJoin: _join,
     Sort: _sort,
     Distinct: _distinct,
     Group: _group,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Case, Expr, Literal, Ref, children
 from dialect.functions import function
-from dialect.relations import Filter, Group, Join, Measure, Project, Relation, Sort, sources
+from dialect.relation_parts import sources
+from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort
 
 MAX_TEXT = 400_000  # characters of generated SQL for one question
 _PER_FIELD = 12  # its id, a comma and what an operator writes around it
@@ -48,7 +49,7 @@ def _relation(relation: Relation) -> int:
 
 def _written(relation: Relation) -> Iterator[Expr]:
     operator = relation.operator
-    if isinstance(operator, Filter | Join):
+    if isinstance(operator, Filter | Join | SemiJoin):
         yield operator.condition
     elif isinstance(operator, Project):
         yield from (expr for _, expr in operator.computed)

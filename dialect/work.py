@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dialect.expressions import Field
+from dialect.expressions import Field, conjuncts
 from dialect.joins import covers_primary_key, pinned
-from dialect.relations import Cut, Distinct, Group, Join, PerPerson, Public, Relation, Scan, sources
+from dialect.relation_parts import sources
+from dialect.relations import Cut, Distinct, Group, Join, PerPerson, Public, Relation, Scan, SemiJoin
 
 Fan = Callable[[Public, tuple[Field, ...]], int]  # most rows of a public relation with equal values in some fields
 
@@ -34,6 +35,8 @@ def _walk(relation: Relation, fan: Fan) -> tuple[int, int]:
         return rows, rows
     if isinstance(operator, Join):
         return _joined(relation, operator, fan)
+    if isinstance(operator, SemiJoin):
+        return _met(relation, operator, fan)
     below = [_walk(source, fan) for source in sources(relation)]
     rows, peak = max((rows for rows, _ in below), default=1), max((peak for _, peak in below), default=1)
     if isinstance(operator, Cut):
@@ -43,7 +46,7 @@ def _walk(relation: Relation, fan: Fan) -> tuple[int, int]:
     return rows, peak
 
 
-def _joined(relation: Relation, join: Join, fan: Fan) -> tuple[int, int]:
+def _joined(relation: Relation, join: Join | SemiJoin, fan: Fan) -> tuple[int, int]:
     rows, peak = 1, 1
     for side in (join.left, join.right):
         if isinstance(side, Public):
@@ -55,3 +58,11 @@ def _joined(relation: Relation, join: Join, fan: Fan) -> tuple[int, int]:
     if isinstance(relation, PerPerson) and relation.one_row_per_person:
         rows = 1
     return rows, max(peak, rows)
+
+
+def _met(relation: Relation, join: SemiJoin, fan: Fan) -> tuple[int, int]:
+    """Bound a semi-join: rows meet in pairs only where more than the person is compared."""
+    rows, left_peak = _walk(join.left, fan)
+    if isinstance(join.right, PerPerson) and len(conjuncts(join.condition)) == 1:
+        return rows, max(left_peak, _walk(join.right, fan)[1])
+    return rows, max(rows, _joined(relation, join, fan)[1])

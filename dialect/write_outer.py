@@ -9,7 +9,8 @@ from statistics import NormalDist
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref
 from dialect.private_plan import Question, Target
-from dialect.relations import Project, Public, Relation, Released, Sort, tables_of
+from dialect.relation_parts import tables_of
+from dialect.relations import Project, Public, Relation, Released, Sort
 from dialect.rounding import Rounding, rounding
 from dialect.uncertainty import ZERO, Form, never_negative, noisy, uncertainty
 from dialect.weak_ratios import guarded

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql, public_sql
-from dialect.catalog import SqlType
 from dialect.expressions import TRUE, Expr, Field, Literal, Ref, fields_of
 from dialect.private_plan import Target
 from dialect.relations import (
@@ -27,6 +26,7 @@ from dialect.relations import (
     Relation,
     ReleaseScan,
     Scan,
+    SemiJoin,
     Series,
     Sort,
     Values,
@@ -34,6 +34,7 @@ from dialect.relations import (
 from dialect.set_operation import SetOperation
 from dialect.stored_column import stored_column
 from dialect.write_expr import name, quote, write_expr
+from dialect.write_listed import select_list, series_rows, values_rows
 
 Needed = frozenset[Field]
 
@@ -51,17 +52,13 @@ def _kept(fields: Sequence[Field], needed: Needed) -> list[Field]:
     return [f for f in fields if f in needed]
 
 
-def _columns(written: Sequence[str]) -> str:
-    return ", ".join(written) or "1 AS nothing"
-
-
 def _read(*exprs: Expr) -> Needed:
     return frozenset(f for expr in exprs for f in fields_of(expr))
 
 
 def _scan(scan: Scan, needed: Needed, target: Target) -> str:
     kept = _kept(scan.fields, needed)
-    columns = _columns([f"{_stored(scan, f)} AS {f.id}" for f in kept])
+    columns = select_list([f"{_stored(scan, f)} AS {f.id}" for f in kept])
     persons = [name(f.origin.column) for f in kept if f.is_person and f.origin is not None]
     where = f" WHERE {' AND '.join(f'{person} IS NOT NULL' for person in persons)}" if persons else ""
     return f"SELECT {columns} FROM {target.addresses[scan.table.name]}{where}"
@@ -73,30 +70,9 @@ def _stored(scan: Scan, field: Field) -> str:
     return stored_column(column)
 
 
-def _values(values: Values, needed: Needed, target: Target) -> str:
-    del target
-    if not values.fields:
-        return "SELECT 1 AS nothing"
-    kept = _columns([f.id for f in _kept(values.fields, needed)])
-    names = ", ".join(f.id for f in values.fields)
-    cells = [[quote(Literal(c.value, f.type)) for c, f in zip(row, values.fields, strict=True)] for row in values.rows]
-    if not cells:
-        nulls = ", ".join(quote(Literal(None, f.type)) for f in values.fields)
-        return f"SELECT {kept} FROM (VALUES ({nulls})) AS v({names}) WHERE FALSE"
-    rows = ", ".join(f"({', '.join(row)})" for row in cells)
-    return f"SELECT {kept} FROM (VALUES {rows}) AS v({names})"
-
-
-def _series(series: Series, needed: Needed, target: Target) -> str:
-    del needed, target
-    lower, upper, kind = quote(series.lower), quote(series.upper), series.field.type
-    step = "" if series.lower.type is SqlType.BIGINT else f", INTERVAL '{series.step}'"
-    return f"SELECT CAST(x AS {kind}) AS {series.field.id} FROM generate_series({lower}, {upper}{step}) AS s(x)"
-
-
 def _filter(operator: Filter, needed: Needed, target: Target) -> str:
     source = write_rows(operator.source, needed | _read(operator.condition), target)
-    columns = _columns([f.id for f in _kept(operator.source.fields, needed)])
+    columns = select_list([f.id for f in _kept(operator.source.fields, needed)])
     return f"SELECT {columns} FROM ({source}) AS f WHERE {write_expr(operator.condition)}"
 
 
@@ -106,14 +82,14 @@ def _project(operator: Project, needed: Needed, target: Target) -> str:
     source = write_rows(operator.source, below, target)
     columns = [f.id for f in _kept(operator.source.fields, needed)]
     columns += [f"{write_expr(expr)} AS {f.id}" for f, expr in computed]
-    return f"SELECT {_columns(columns)} FROM ({source}) AS p"
+    return f"SELECT {select_list(columns)} FROM ({source}) AS p"
 
 
 def _join(operator: Join, needed: Needed, target: Target) -> str:
     below = needed | _read(operator.condition)
     left = write_rows(operator.left, below & set(operator.left.fields), target)
     right = write_rows(operator.right, below & set(operator.right.fields), target)
-    columns = _columns([f.id for f in (*operator.left.fields, *operator.right.fields) if f in needed])
+    columns = select_list([f.id for f in (*operator.left.fields, *operator.right.fields) if f in needed])
     if operator.condition == TRUE and operator.how != "left":
         return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
     on = write_expr(operator.condition)
@@ -129,8 +105,17 @@ def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> st
         rows = write_rows(side, [each[place] for each in columns], target)
         sides.append(f"SELECT {', '.join(f'{each[place].id} AS {each[2].id}' for each in columns)} FROM ({rows}) AS s")
     word = operator.how.upper() if operator.distinct else f"{operator.how.upper()} ALL"
-    kept = _columns([each[2].id for each in columns if each[2] in needed])
+    kept = select_list([each[2].id for each in columns if each[2] in needed])
     return f"SELECT {kept} FROM ({sides[0]} {word} {sides[1]}) AS u"
+
+
+def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
+    below = needed | _read(operator.condition)
+    left = write_rows(operator.left, below & set(operator.left.fields), target)
+    right = write_rows(operator.right, below & set(operator.right.fields), target)
+    columns = select_list([f.id for f in _kept(operator.left.fields, needed)])
+    how = "ANTI" if operator.anti else "SEMI"
+    return f"SELECT {columns} FROM ({left}) AS l {how} JOIN ({right}) AS r ON {write_expr(operator.condition)}"
 
 
 def _group(operator: Group, needed: Needed, target: Target) -> str:
@@ -159,7 +144,7 @@ def _measure(measure: Measure, source: Relation) -> str:
 def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
     del needed
     source = write_rows(operator.source, frozenset(operator.keys), target)
-    columns = _columns([f.id for f in operator.keys])
+    columns = select_list([f.id for f in operator.keys])
     return f"SELECT DISTINCT {columns} FROM ({source}) AS d"
 
 
@@ -170,15 +155,15 @@ def _cut(operator: Cut, needed: Needed, target: Target) -> str:
     row = ", ".join(f.id for f in every if f.definition is None)  # computed columns must not choose other rows
     place = f"row_number() OVER (PARTITION BY {operator.person.id} ORDER BY hash({row}), {row})"
     ranked = f"SELECT *, {place} AS place FROM ({source}) AS c"
-    columns = _columns([f.id for f in _kept(every, needed)])
+    columns = select_list([f.id for f in _kept(every, needed)])
     return f"SELECT {columns} FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {operator.max_rows}"
 
 
 def _padded(operator: Padded, needed: Needed, target: Target) -> str:
     kept = _kept(operator.source.fields, needed)
     source = write_rows(operator.source, needed, target)
-    nulls = _columns([quote(Literal(None, f.type)) for f in kept])
-    return f"SELECT {_columns([f.id for f in kept])} FROM ({source}) AS n UNION ALL SELECT {nulls}"
+    nulls = select_list([quote(Literal(None, f.type)) for f in kept])
+    return f"SELECT {select_list([f.id for f in kept])} FROM ({source}) AS n UNION ALL SELECT {nulls}"
 
 
 def _ranked(operator: Ranked, needed: Needed, target: Target) -> str:
@@ -187,7 +172,7 @@ def _ranked(operator: Ranked, needed: Needed, target: Target) -> str:
     columns = [f.id for f in _kept(operator.source.fields, needed)]
     place = f"CAST(dense_rank() OVER (ORDER BY {text}) AS INTEGER)"
     columns.append(f"CASE WHEN {text} IS NOT NULL THEN {place} END AS {rank}")
-    return f"SELECT {_columns(columns)} FROM ({source}) AS r"
+    return f"SELECT {select_list(columns)} FROM ({source}) AS r"
 
 
 def _sort(operator: Sort, needed: Needed, target: Target) -> str:
@@ -201,7 +186,7 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     order = f" ORDER BY {', '.join(dict.fromkeys(terms))}" if terms else ""
     limit = f" LIMIT {operator.limit}" if operator.limit is not None else ""
     offset = f" OFFSET {operator.offset}" if operator.offset else ""
-    columns = _columns([f.id for f in _kept(operator.source.fields, needed)])
+    columns = select_list([f.id for f in _kept(operator.source.fields, needed)])
     return f"SELECT {columns} FROM ({source}) AS o{order}{limit}{offset}"
 
 
@@ -211,7 +196,7 @@ def _term(expr: Expr, descending: bool, nulls_first: bool) -> str:
 
 
 def _release(operator: ReleaseScan, needed: Needed, target: Target) -> str:
-    columns = _columns([f.id for f in _kept(operator.fields, needed)])
+    columns = select_list([f.id for f in _kept(operator.fields, needed)])
     return f"SELECT {columns} FROM {target.addresses[release_name(operator.index)]}"
 
 
@@ -223,12 +208,13 @@ def release_name(index: int) -> str:
 _Writer = Callable[..., str]
 _WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
     (Scan, _scan),
-    (Values, _values),
-    (Series, _series),
+    (Values, values_rows),
+    (Series, series_rows),
     (Filter, _filter),
     (Project, _project),
     (Join, _join),
     (SetOperation, _set_operation),
+    (SemiJoin, _semi_join),
     (Group, _group),
     (Distinct, _distinct),
     (Cut, _cut),

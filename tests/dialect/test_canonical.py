@@ -35,6 +35,13 @@ SAME: list[tuple[str, str]] = [
     ("SELECT COUNT(*) FROM events WHERE ts < DATE '2026-10-01' + 7", "SELECT COUNT(*) FROM events WHERE ts < DATE '2026-10-08'"),
 ]  # fmt: skip
 
+SAME += [
+    ("SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 3)",
+     "SELECT COUNT(*) FROM events e WHERE EXISTS (FROM subscribers s WHERE 3 < s.age AND e.subscriber_id = s.subscriber_id)"),
+    ("SELECT COUNT(*) FROM events WHERE subscriber_id NOT IN (SELECT subscriber_id FROM subscribers) AND lat > 1",
+     "SELECT COUNT(*) FROM (SELECT * FROM events e WHERE NOT EXISTS (FROM subscribers s WHERE s.subscriber_id = e.subscriber_id)) WHERE lat > 1"),
+]  # fmt: skip
+
 DIFFERENT: list[tuple[str, str]] = [
     ("SELECT SUM(dwell_s) FROM events", "SELECT SUM(CAST(dwell_s AS INTEGER)) FROM events"),
     ("SELECT COUNT(*) FROM events", "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 3) COUNT(*) FROM events"),

@@ -31,6 +31,11 @@ CONDITIONS = (
     "e.dwell_s > 600", "e.cell_id BETWEEN 2 AND 5", "hour(e.ts) < 8", "e.lat IS NOT NULL", "e.cell_id IN (1, 3, 3, NULL)",
     "e.ts >= '2026-10-02' AND e.ts < TIMESTAMP '2026-10-03 12:00:00'", "e.lon > -103.3 OR e.lon IS NULL",
 )  # fmt: skip
+TESTS = (
+    "e.subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 30)",
+    "NOT EXISTS (FROM events f WHERE f.subscriber_id = e.subscriber_id AND f.ts > e.ts AND f.cell_id = s.age % 9)",
+    "e.cell_id NOT IN (SELECT cell_id FROM cells WHERE zone = 'C1' AND cell_id IS NOT NULL)",
+)  # fmt: skip
 SIDES = (
     "{how} subscribers AS s ON e.subscriber_id = s.subscriber_id",
     "{how} subscribers AS s ON s.subscriber_id = e.subscriber_id AND s.age > 40",
@@ -71,7 +76,7 @@ def queries(draw: st.DrawFn) -> str:
     joins += " " + draw(st.sampled_from(PUBLIC)).format(how=draw(how))
     chosen = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4, unique=True))
     columns = [column if column == "c.*" else f"{column} AS x{i}" for i, column in enumerate(chosen)]
-    where = draw(st.lists(st.sampled_from(CONDITIONS), max_size=2, unique=True))
+    where = draw(st.lists(st.sampled_from(CONDITIONS + TESTS), max_size=2, unique=True))
     source = f"FROM events AS e {joins}" + (f" WHERE {' AND '.join(where)}" if where else "")
     shape = draw(st.sampled_from(["plain", "distinct", "grouped"]))
     if shape == "plain":

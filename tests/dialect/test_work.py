@@ -24,6 +24,10 @@ BOUNDS = {
     "SELECT COUNT(*) FROM subscribers s JOIN cells c ON c.lat > s.age JOIN cells d ON d.lat > s.age": CELLS**2,
     "SELECT COUNT(*) FROM events JOIN subscribers USING (subscriber_id)": R,
     "SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id)": R**2,
+    "SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM events WHERE lat > 1)": R,
+    "SELECT COUNT(*) FROM events e WHERE EXISTS (FROM events f WHERE f.subscriber_id = e.subscriber_id AND f.ts > e.ts)": R
+    ** 2,
+    "SELECT COUNT(*) FROM events e WHERE EXISTS (FROM cells c WHERE c.lat > e.lat)": R * CELLS,
     "SELECT COUNT(*) FROM (SELECT subscriber_id, COUNT(*) n FROM events GROUP BY 1) a"
     " JOIN (SELECT subscriber_id, MAX(lat) m FROM events GROUP BY 1) b USING (subscriber_id)": R,
 }

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, note, settings
 from dialect.catalog import Catalog
 from tests.support.greybox import GreyBox, connect
 from tests.support.greybox_data import Database, declare, declared_as, make_worlds
-from tests.support.greybox_questions import EVENTS, MARKS, OTHERS, Source, databases, questions
+from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, Source, databases, questions
 from tests.support.norms_pressed import pressing_vectors, scaled
 
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
@@ -35,8 +35,8 @@ def catalog() -> Catalog:
 
 @pytest.mark.parametrize(
     ("sources", "examples"),
-    [(EVENTS, EXAMPLES), (OTHERS, EXAMPLES), (MARKS, EXAMPLES // 5)],
-    ids=["questions of events", "other questions", "of marks"],
+    [(EVENTS, EXAMPLES), (OTHERS, EXAMPLES), (MARKS, EXAMPLES // 5), (CHOSEN, EXAMPLES // 3)],
+    ids=["questions of events", "other questions", "of marks", "of rows chosen"],
 )
 def test_one_person_moves_no_vector_further_than_declared(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, sources: tuple[Source, ...], examples: int

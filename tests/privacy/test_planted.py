@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from dialect.catalog import Catalog
 from dialect.errors import Refusal
 from dialect.private_plan import Rule, VectorBound
-from dialect.relations import Cut, Filter, PerPerson, Scan
+from dialect.relations import Cut, Filter, PerPerson, Scan, SemiJoin
 from engine.backends.duckdb import DuckDBBackend
 from tests.support.greybox import DependsOnData, GreyBox, OthersMoved, SensitivityExceeded, connect
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
@@ -135,6 +135,7 @@ TIED = Database(
     (Run(ME, cell=2), *(Run(str(p), 2, 2) for p in range(1, 9))), PEOPLE, declared=Declared(max_groups=1)
 )  # fmt: skip
 CROWDED = replace(HEAVY, declared=Declared(max_rows=50, consent=False))
+CHOSEN = Database((Run(ME), *CROWD), PEOPLE, declared=Declared(rows=1.0, consent=False))
 LOOSE = Database(tuple(Run(str(p), 60, 3) for p in range(1, 9)), PEOPLE, declared=Declared(rows=1_000.0))
 NOBODY = Database((Run("NULL", 3), *CROWD, Run(ME)), PEOPLE, declared=Declared(consent=False, max_rows=50))
 MARKED = Database(
@@ -152,6 +153,9 @@ PAIRS = "SELECT COUNT(*) FROM events e JOIN events f ON e.subscriber_id = f.subs
 UNMATCHED = (
     "SELECT s.subscriber_id IS NULL, COUNT(*) FROM events e LEFT JOIN subscribers s"
     " ON e.subscriber_id = s.subscriber_id AND e.cell_id < 3 GROUP BY 1"
+)
+HABITUAL = (
+    "SELECT COUNT(*) FROM events e WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 100)"
 )
 SUMMED = "SELECT COUNT(*) FROM (SELECT subscriber_id, SUM(lon) AS s FROM events GROUP BY 1) AS p WHERE s > 0.5"
 WEST = "SELECT COUNT(*) FROM (SELECT subscriber_id, MIN(lon) AS west FROM events GROUP BY 1) AS p WHERE 1 / west > 0"
@@ -183,6 +187,7 @@ PLANTED = (
     Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan", nobody_followed), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, OthersMoved),
     Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql)), PAIRS, CROWDED, SensitivityExceeded),
     Planted("the first rows of a person in no order", written(Cut, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, OthersMoved),
+    Planted("rows chosen by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), HABITUAL, CHOSEN, SensitivityExceeded),
     Planted("persons counted by their rows", lambda m: (instead(render, "is_unit", lambda _: False)(m), instead(render, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
     Planted("a cap whose square overflows", instead(partials, "LARGEST_PART", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, OthersMoved),
     Planted("a clamp that is no clamp", instead(render, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),

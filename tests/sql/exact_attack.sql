@@ -195,3 +195,46 @@ SELECT AVG(LEAST(GREATEST(m, 0), 10000)) AS a, SUM(n) AS n FROM (
 
 # title: an integer mean of a person leaves their NULLs out
 SELECT SUM(LEAST(GREATEST(m, 0), 100)) AS s FROM (SELECT subscriber_id, AVG(CASE WHEN cell_id < 7 THEN cell_id END) AS m FROM events GROUP BY 1);
+
+# title: rows of persons of whom another table knows something
+SELECT hour(ts) AS h, COUNT(*) AS n, COUNT(DISTINCT subscriber_id) AS p FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 40) GROUP BY 1;
+
+# title: rows of persons of whom another table knows nothing
+SELECT COUNT(*) AS n, COUNT(DISTINCT subscriber_id) AS p FROM events WHERE NOT subscriber_id IN (SELECT s.subscriber_id FROM subscribers AS s WHERE s.age > 40) AND dwell_s > 60;
+
+# title: persons with many rows, chosen by a group
+SELECT gender, COUNT(*) AS n FROM subscribers WHERE subscriber_id IN (SELECT subscriber_id FROM events GROUP BY 1 HAVING COUNT(*) > 30) GROUP BY 1;
+
+# title: rows followed by another one of the person elsewhere
+SELECT COUNT(*) AS n FROM events AS e WHERE EXISTS (SELECT 1 FROM events AS f WHERE f.subscriber_id = e.subscriber_id AND f.ts > e.ts AND f.ts < e.ts + INTERVAL 1 HOUR AND f.cell_id <> e.cell_id);
+
+# title: the last rows of persons
+SELECT hour(ts) AS h, COUNT(*) AS n FROM events AS e WHERE NOT EXISTS (FROM events AS f WHERE f.subscriber_id = e.subscriber_id AND f.ts > e.ts) GROUP BY 1;
+
+# title: pairs of a person and a cell
+SELECT COUNT(*) AS n FROM events AS e WHERE (subscriber_id, cell_id) IN (SELECT subscriber_id, cell_id + 1 FROM events AS f WHERE f.dwell_s > 900);
+
+# title: a list from a public table
+SELECT cell_id, COUNT(*) AS n FROM events WHERE cell_id IN (SELECT cell_id FROM cells WHERE zone = 'C1') GROUP BY 1;
+
+# title: outside of a list from a public table, where the value may be NULL
+SELECT COUNT(*) AS n, COUNT(home_zone) AS m FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells WHERE zone IS NOT NULL AND zone <> 'C1');
+
+# title: outside of an empty list everything stays, NULL too
+SELECT COUNT(*) AS n, COUNT(home_zone) AS m FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells WHERE zone IS NOT NULL AND zone = 'nowhere');
+
+# title: a public row near the person's
+SELECT COUNT(*) AS n FROM events AS e WHERE EXISTS (SELECT 1 FROM cells AS c WHERE c.lon > e.lon AND c.zone = 'C2');
+
+# title: a test inside a test
+SELECT COUNT(*) AS n FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers AS s WHERE age > 20
+  AND NOT EXISTS (SELECT 1 FROM events AS f WHERE f.subscriber_id = s.subscriber_id AND f.dwell_s > 5000));
+
+# title: persons of a LEFT JOIN without a partner, outside of a list
+SELECT COUNT(*) AS n FROM events AS e LEFT JOIN subscribers AS s ON s.subscriber_id = e.subscriber_id AND s.age > 40
+ WHERE NOT EXISTS (SELECT 1 FROM subscribers AS t WHERE t.subscriber_id = s.subscriber_id AND t.age < 60);
+
+# title: released keys chosen by a public list and by released ones
+WITH a AS (SELECT zone, COUNT(*) AS n FROM events JOIN cells USING (cell_id) GROUP BY 1),
+     b AS (SELECT zone FROM events JOIN cells USING (cell_id) WHERE dwell_s > 600 GROUP BY 1 HAVING COUNT(*) > 2)
+SELECT zone, n FROM a WHERE zone IN (SELECT zone FROM b) AND zone NOT IN (SELECT zone FROM cells WHERE zone = 'C2' AND zone IS NOT NULL) AND n > 1;

@@ -237,16 +237,16 @@ SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM events WHERE d
 # E_SUBQUERY
 # SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM events WHERE dwell_s = 86399)
 #                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# IN over a subquery is not built yet.
-# Try: a JOIN on the person key
+# Rows of people can only be chosen by rows of the same person.
+# Try: subscriber_id IN (SELECT subscriber_id FROM ... WHERE ...)
 
 # title: EXISTS
 SELECT COUNT(*) FROM events WHERE EXISTS (SELECT 1 FROM subscribers WHERE age = 113);
 # E_SUBQUERY
 # SELECT COUNT(*) FROM events WHERE EXISTS (SELECT 1 FROM subscribers WHERE age = 113)
 #                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# A subquery can't stand here.
-# Try: put it into FROM and join it
+# Rows of people can only be chosen by rows of the same person.
+# Try: subscriber_id IN (SELECT subscriber_id FROM ... WHERE ...)
 
 # title: a window function
 SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0;
@@ -423,22 +423,6 @@ SELECT COUNT(*) /* of FROM events;
 #                 ^
 # The text breaks off inside a quotation or comment.
 # Try: close every quote
-
-# title: IN over the persons of another table
-SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 30);
-# E_SUBQUERY
-# SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 30)
-#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# IN over a subquery is not built yet.
-# Try: SELECT COUNT(*) FROM events JOIN (SELECT DISTINCT subscriber_id FROM subscribers WHERE age > 30) AS picked USING (subscriber_id)
-
-# title: IN over a public table
-SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM cells WHERE zone = 'C1');
-# E_SUBQUERY
-# SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM cells WHERE zone = 'C1')
-#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# IN over a subquery is not built yet.
-# Try: SELECT COUNT(*) FROM events JOIN (SELECT DISTINCT cell_id FROM cells WHERE zone = 'C1') AS picked USING (cell_id)
 
 # title: a rank of released numbers
 SELECT cell_id, COUNT(*), RANK() OVER (ORDER BY COUNT(*) DESC) FROM events GROUP BY 1;
@@ -623,3 +607,67 @@ SELECT MEDIAN(subscriber_id) FROM events;
 #        ^^^^^^^^^^^^^^^^^^^^
 # The person key can only be counted.
 # Try: COUNT(DISTINCT subscriber_id)
+
+# title: EXISTS that the person does not decide
+SELECT COUNT(*) FROM events e WHERE EXISTS (SELECT 1 FROM subscribers s WHERE s.subscriber_id = e.subscriber_id OR s.age = 113);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events e WHERE EXISTS (SELECT 1 FROM subscribers s WHERE s.subscriber_id = e.subscriber_id OR s.age = 113)
+#                                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Rows of people can only be chosen by rows of the same person.
+# Try: subscriber_id IN (SELECT subscriber_id FROM ... WHERE ...)
+
+# title: public rows chosen by people's
+SELECT COUNT(*) FROM cells WHERE cell_id IN (SELECT cell_id FROM events);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM cells WHERE cell_id IN (SELECT cell_id FROM events)
+#                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only rows of people can be chosen by rows of people: anything else would tell of them without noise.
+# Try: a JOIN, and GROUP BY the public columns
+
+# title: a subquery under OR
+SELECT COUNT(*) FROM events WHERE lat > 1 OR subscriber_id IN (SELECT subscriber_id FROM subscribers);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE lat > 1 OR subscriber_id IN (SELECT subscriber_id FROM subscribers)
+#                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A subquery behind IN stands alone between the ANDs of WHERE.
+# Try: WHERE x IN (SELECT ...) AND ...
+
+# title: NOT IN a list that may hold a NULL
+SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells)
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# NOT IN is never true once its list holds a NULL, and this one may.
+# Try: SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells WHERE zone IS NOT NULL)
+
+# title: a person that may be NULL outside of a list
+SELECT COUNT(*) FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > e.lat WHERE s.subscriber_id NOT IN (SELECT subscriber_id FROM subscribers);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > e.lat WHERE s.subscriber_id NOT IN (SELECT subscriber_id FROM subscribers)
+#                                                                                                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# This person key may be NULL, and NULL is neither in a list nor outside of it.
+# Try: NOT EXISTS (SELECT 1 FROM ... WHERE ... = ...)
+
+# title: people chosen by released numbers
+SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM events GROUP BY 1 HAVING COUNT(*) > 5);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT cell_id FROM events GROUP BY 1 HAVING COUNT(*) > 5)
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Private rows can't be chosen by numbers that were released in the same statement.
+# Try: ask two questions
+
+# title: a grouped subquery that names the row around it
+SELECT COUNT(*) FROM subscribers s WHERE EXISTS (SELECT 1 FROM events e WHERE e.subscriber_id = s.subscriber_id GROUP BY e.cell_id HAVING COUNT(*) > 3);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM subscribers s WHERE EXISTS (SELECT 1 FROM events e WHERE e.subscriber_id = s.subscriber_id GROUP BY e.cell_id HAVING COUNT(*) > 3)
+#                                                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only a plain SELECT ... FROM ... WHERE can name the row around it.
+# Try: person IN (SELECT person FROM ... GROUP BY person HAVING ...)
+
+# title: IN with two columns for one
+SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id, age FROM subscribers);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id, age FROM subscribers)
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The subquery behind IN selects 2 columns, and 1 stand before it.
+# Try: x IN (SELECT x FROM ...)

@@ -81,6 +81,12 @@ CLAUSES = (
     "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 3) ",
     "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 2, max_rows_contributed = 50) ",
 )
+CHOSEN = (
+    Source("(SELECT * FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 30)) e", "e.subscriber_id", EVENT_KEYS, EVENT_VALUES, EVENT_CONDITIONS),
+    Source("(SELECT * FROM events o WHERE NOT EXISTS (SELECT 1 FROM events f WHERE f.subscriber_id = o.subscriber_id AND f.cell_id = o.cell_id + 1)) e", "e.subscriber_id", EVENT_KEYS, EVENT_VALUES, EVENT_CONDITIONS),
+    Source("(SELECT * FROM events o WHERE (subscriber_id, cell_id) IN (SELECT subscriber_id, cell_id + 1 FROM events f WHERE f.steps <= o.steps)) e", "e.subscriber_id", EVENT_KEYS, EVENT_VALUES, EVENT_CONDITIONS),
+    Source("(SELECT * FROM subscribers WHERE subscriber_id NOT IN (SELECT subscriber_id FROM events GROUP BY 1 HAVING COUNT(*) > 2) AND home_zone IN (SELECT zone FROM zones WHERE level > 1)) s", "s.subscriber_id", ("s.gender", "s.home_zone"), ("s.age",), ("s.age > 30",)),
+)  # fmt: skip
 
 EVENTS = tuple(source for source in SOURCES if source.rows.startswith("events"))
 MARKS = tuple(source for source in SOURCES if "marks" in source.rows)  # whose person another table holds
