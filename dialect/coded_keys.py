@@ -1,17 +1,19 @@
-"""PrivatePlan -> the same plan, with text keys of joined public rows read as small whole numbers (`proofs.md#render`).
+"""PrivatePlan -> the same plan, with work that public rows allow done there, once a row (`proofs.md#render`).
 
-Groups are then formed by numbers. The numbers are ranks within the public rows alone.
+Text keys of joined public rows are read as their ranks, and groups formed by numbers; values to be summed are turned
+into whole grains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from dialect.catalog import SqlType
 from dialect.expressions import Field, Ref
-from dialect.private_plan import PrivatePlan
-from dialect.relations import Filter, Join, Operator, PerPerson, Project, Public, Ranked, Relation
+from dialect.partials import grains
+from dialect.private_plan import Bounding, PrivatePlan, Vector, VectorBound, VectorKind
+from dialect.relations import Filter, Grained, Join, Operator, PerPerson, Project, Public, Ranked, Relation
 
 
 @dataclass(frozen=True)
@@ -33,38 +35,66 @@ def coded_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Coded]]:
         if key.field.type is not SqlType.VARCHAR:
             continue
         code = Field(f"{key.field.id}_code{i}", key.field.name, SqlType.BIGINT, nullable=True)
-        found = _ranked(source, key.field, code)
+
+        def ranked(rows: Public, text: Field, code: Field = code) -> Operator:
+            return Ranked(rows, text, code)
+
+        found = _carried(source, key.field, code, ranked)
         if found is not None:
-            changed, codes[i] = found
+            changed, rows, text = found
+            codes[i] = Coded(rows, text, code)
             assert isinstance(changed, PerPerson)  # noqa: S101  its operator alone is another
             source, keys[i] = changed, replace(key, field=code)
     return replace(plan, source=source, keys=tuple(keys)), codes
 
 
-def _ranked(relation: Relation, text: Field, code: Field) -> tuple[Relation, Coded] | None:
-    """Add a code to the public rows that a text comes from, and carry it up to here."""
+def grained_values(plan: PrivatePlan, bounds: Bounding) -> tuple[PrivatePlan, frozenset[int]]:
+    """Let values that come from public rows be whole grains there; gives the places of their vectors."""
+    source, vectors, places = plan.source, list(plan.vectors), set[int]()
+    for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
+        if vector.value is None or vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
+            continue
+        made = Field(f"{vector.value.id}_grains{i}", vector.value.name, SqlType.BIGINT, nullable=True)
+
+        def grained(rows: Public, value: Field, vector: Vector = vector, bound: VectorBound = bound) -> Operator:
+            return Grained(rows, value, made, grains(replace(vector, value=value), bound))  # noqa: B023  called at once
+
+        found = _carried(source, vector.value, made, grained)
+        if found is not None:
+            assert isinstance(found[0], PerPerson)  # noqa: S101  its operator alone is another
+            source, vectors[i] = found[0], replace(vector, value=made)
+            places.add(i)
+    return replace(plan, source=source, vectors=tuple(vectors)), frozenset(places)
+
+
+_Make = Callable[[Public, Field], Operator]
+_Found = tuple[Relation, Public, Field]
+
+
+def _carried(relation: Relation, origin: Field, made: Field, make: _Make) -> _Found | None:
+    """Add a field to the public rows that another comes from, and carry it up to here."""
     if isinstance(relation, Public):
-        ranked = Public(Ranked(relation, text, code), (*relation.fields, code), relation.facts)
-        return ranked, Coded(ranked, text, code)
-    found = _below(relation.operator, text, code)
+        public = Public(make(relation, origin), (*relation.fields, made), relation.facts)
+        return public, public, origin
+    found = _below(relation.operator, origin, made, make)
     if found is None:
         return None
-    operator, coded = found
-    return replace(relation, operator=operator, fields=(*relation.fields, code)), coded
+    operator, rows, first = found
+    return replace(relation, operator=operator, fields=(*relation.fields, made)), rows, first
 
 
-def _below(operator: Operator, text: Field, code: Field) -> tuple[Operator, Coded] | None:
+def _below(operator: Operator, origin: Field, made: Field, make: _Make) -> tuple[Operator, Public, Field] | None:
     if isinstance(operator, Project):
-        origin = dict(operator.computed).get(text, Ref(text))
-        found = _ranked(operator.source, origin.field, code) if isinstance(origin, Ref) else None
-        return None if found is None else (replace(operator, source=found[0]), found[1])
+        value = dict(operator.computed).get(origin, Ref(origin))
+        found = _carried(operator.source, value.field, made, make) if isinstance(value, Ref) else None
+        return None if found is None else (replace(operator, source=found[0]), *found[1:])
     if isinstance(operator, Filter):
-        found = _ranked(operator.source, text, code)
-        return None if found is None else (replace(operator, source=found[0]), found[1])
+        found = _carried(operator.source, origin, made, make)
+        return None if found is None else (replace(operator, source=found[0]), *found[1:])
     if isinstance(operator, Join):
-        if text in operator.left.fields:
-            found = _ranked(operator.left, text, code)
-            return None if found is None else (replace(operator, left=found[0]), found[1])
-        found = _ranked(operator.right, text, code)
-        return None if found is None else (replace(operator, right=found[0]), found[1])
+        if origin in operator.left.fields:
+            found = _carried(operator.left, origin, made, make)
+            return None if found is None else (replace(operator, left=found[0]), *found[1:])
+        found = _carried(operator.right, origin, made, make)
+        return None if found is None else (replace(operator, right=found[0]), *found[1:])
     return None

@@ -18,8 +18,8 @@ def is_unit(vector: Vector) -> bool:
     return vector.decides_keys
 
 
-def part(vector: Vector, bound: VectorBound) -> str:
-    """Write one person's exact number in one group, in grains."""
+def part(vector: Vector, bound: VectorBound, grained: bool = False) -> str:
+    """Write one person's exact number in one group, in grains; `grained` where the value is counted in them already."""
     where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
     value = None if vector.value is None else vector.value.id
     if vector.kind is VectorKind.PERSONS:
@@ -30,10 +30,10 @@ def part(vector: Vector, bound: VectorBound) -> str:
         double = vector.value is not None and vector.value.type is SqlType.DOUBLE
         counted = f"CASE WHEN isfinite({value}) THEN 1 END" if double else str(value)
         return f"count({counted}){where}"
-    return f"sum({_grains(vector, bound)}){where}"
+    return f"sum({value if grained else grains(vector, bound)}){where}"
 
 
-def _grains(vector: Vector, bound: VectorBound) -> str:
+def grains(vector: Vector, bound: VectorBound) -> str:
     """Write one row's value: clamped outside the expression, less the centre, in whole grains.
 
     Comparisons alone leave out NULL, NaN and infinities: NaN sorts above every number, and no end is infinite.

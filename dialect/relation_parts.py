@@ -7,6 +7,7 @@ from dialect.relations import (
     Cut,
     Distinct,
     Filter,
+    Grained,
     Group,
     Join,
     Padded,
@@ -34,6 +35,6 @@ def sources(relation: Relation) -> tuple[Relation, ...]:
     operator = relation.operator
     if isinstance(operator, Join | SemiJoin | SetOperation):
         return (operator.left, operator.right)
-    if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Ranked | Sort):
+    if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Grained | Ranked | Sort):
         return (operator.source,)
     return ()

@@ -160,6 +160,16 @@ class Ranked:
 
 
 @dataclass(frozen=True)
+class Grained:
+    """The source's rows, and a field with a value of theirs in whole grains."""
+
+    source: Public
+    value: Field
+    grains: Field
+    text: str  # SQL over the value
+
+
+@dataclass(frozen=True)
 class OrderKey:
     """One term of an ORDER BY."""
 
@@ -193,6 +203,7 @@ Operator = (
     | Distinct
     | Cut
     | Padded
+    | Grained
     | Ranked
     | Sort
 )

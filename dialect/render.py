@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dialect.catalog import SqlType
-from dialect.coded_keys import Coded, coded_keys
+from dialect.coded_keys import Coded, coded_keys, grained_values
 from dialect.expressions import Literal
 from dialect.partials import capped, clamped, is_unit, part
 from dialect.private_plan import (
@@ -39,11 +39,12 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     """Write the bounded SQL of a plan for DuckDB."""
     scaled = any(bound.rule is Rule.SCALE for bound in bounds.vectors)
     plan, codes = coded_keys(plan)
+    plan, grained = grained_values(plan, bounds)
     parts = [("source", False, _source(plan, target))]
     if plan.key_set is not None and plan.keys:
         parts += [(f"codes{i}", False, _codes(coded, target)) for i, coded in codes.items()]
         parts.append(("keys", True, _keys(plan.key_set, codes, target)))
-    parts.append(("partials", scaled, _partials(plan, bounds, codes)))
+    parts.append(("partials", scaled, _partials(plan, bounds, codes, grained)))
     if admission is not None:
         parts.append(("admitted", False, _admitted(admission, target)))
     first = admission  # whoever reads the partials first leaves out who is not admitted
@@ -84,13 +85,13 @@ def _key_columns(plan: PrivatePlan) -> str:
     return "".join(f", k{position}" for position in range(len(plan.keys)))
 
 
-def _partials(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded]) -> str:
+def _partials(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], grained: frozenset[int]) -> str:
     """One row per (person, group); where the keys are functions of the person, one row per person."""
     read = "any_value({})" if plan.one_group_per_person else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
     by = "1" if plan.one_group_per_person else ", ".join(str(position + 1) for position in range(len(plan.keys) + 1))
     pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if not is_unit(v)]
-    totals = "".join(f", {part(vector, bound)} AS v{i}" for i, vector, bound in pairs)
+    totals = "".join(f", {part(vector, bound, i in grained)} AS v{i}" for i, vector, bound in pairs)
     text = f"SELECT {plan.source.person.id} AS person{keys}{totals} FROM source GROUP BY {by}"
     bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in pairs)
     text = f"SELECT person{_key_columns(plan)}{bounded} FROM ({text}) AS p"

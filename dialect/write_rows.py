@@ -14,6 +14,7 @@ from dialect.relations import (
     Cut,
     Distinct,
     Filter,
+    Grained,
     Group,
     Join,
     Measure,
@@ -175,6 +176,13 @@ def _ranked(operator: Ranked, needed: Needed, target: Target) -> str:
     return f"SELECT {select_list(columns)} FROM ({source}) AS r"
 
 
+def _grained(operator: Grained, needed: Needed, target: Target) -> str:
+    source = write_rows(operator.source, needed | {operator.value}, target)
+    columns = [f.id for f in _kept(operator.source.fields, needed)]
+    columns.append(f"{operator.text} AS {operator.grains.id}")
+    return f"SELECT {', '.join(columns)} FROM ({source}) AS g"
+
+
 def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     """Order rows, ties by all other columns: a slice is the same rows wherever it is read."""
     sliced = operator.limit is not None or operator.offset > 0
@@ -220,6 +228,7 @@ _WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
     (Cut, _cut),
     (Padded, _padded),
     (Ranked, _ranked),
+    (Grained, _grained),
     (Sort, _sort),
     (ReleaseScan, _release),
 )

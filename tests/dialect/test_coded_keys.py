@@ -11,7 +11,7 @@ import pytest
 
 import dialect
 from dialect.catalog import Catalog
-from dialect.coded_keys import Coded, coded_keys
+from dialect.coded_keys import Coded, coded_keys, grained_values
 from dialect.private_plan import PrivatePlan, Target
 
 render = import_module("dialect.render")  # the face shows the function of this name
@@ -83,3 +83,25 @@ def test_codes_of_other_rows_are_found(answer: Answer, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(render, "_codes", among_fewer)
     assert answer(CODED[0]) != right
+
+
+CELLS = (
+    "(SELECT cell_id, zone, least(greatest(lat - 20, 0), 90) AS y, least(greatest(cell_id * 7, 0), 99) AS n FROM cells)"
+)
+GRAINED = (
+    f"SELECT c.zone, SUM(c.n), AVG(c.y), SUM(c.y) FROM events e JOIN {CELLS} c USING (cell_id) GROUP BY 1",
+    f"SELECT hour(ts), SUM(y) FROM events e LEFT JOIN {CELLS} c ON c.cell_id = e.cell_id AND c.cell_id <> 2 GROUP BY 1",
+    f"SELECT SUM(x) FILTER (WHERE h > 3) FROM (SELECT y AS x, hour(ts) AS h FROM events JOIN {CELLS} c USING (cell_id))",
+)
+
+
+@pytest.mark.parametrize("sql", GRAINED)
+def test_values_of_public_rows_are_counted_there(
+    sql: str, answer: Answer, plan_of: Callable[[str], PrivatePlan], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(sql)
+    assert grained_values(plan, dialect.bound(plan, catalog, 25))[1]
+    early = answer(sql)
+    monkeypatch.setattr(render, "grained_values", lambda plan, bounds: (plan, frozenset()))
+    assert early == answer(sql)
+    assert any(row[-1] for row in early)
