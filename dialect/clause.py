@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from dialect.decimals import decimal
 from dialect.errors import Code, Refusal, Span
 from dialect.grammar import blanked, parsed, place_in
-from dialect.options import NO_OPTIONS, KeysAre, Options, TargetError
+from dialect.options import NO_OPTIONS, KeysAre, Options
 from dialect.words import closing, place_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _read(text: str, start: int) -> Options:
 
 
 def _check_one_price(spans: Mapping[str, Span]) -> None:
-    given = [name for name in ("epsilon", "rho", "target_error") if name in spans]
+    given = [name for name in ("epsilon", "rho") if name in spans]
     if len(given) > 1:
         why = f"{given[0]} and {given[1]} both say what the question may cost."
         raise Refusal(Code.PARAM, why, f"keep {given[0]}", spans[given[1]])
@@ -130,14 +130,6 @@ def _count(text: str) -> int | None:
 
 def _keys(text: str) -> KeysAre | None:
     return next((kind for kind in KeysAre if text.lower() == f"'{kind}'"), None)
-
-
-def _target(text: str) -> TargetError | None:
-    share = decimal(text[1:-2].strip()) if text.endswith("%'") else None
-    if share is not None:
-        return TargetError(share / 100, relative=True) if 0 < share <= 100 else None
-    size = decimal(text)
-    return TargetError(size, relative=False) if size is not None and 0 < size <= 10**15 else None
 
 
 def _confidence(text: str) -> float | None:

@@ -225,7 +225,9 @@ def check_kept_below(relation: Relation) -> None:
         check_kept_below(source)
         kept = isinstance(source, PerPerson) and source.kept is not None
         if kept and not isinstance(relation.operator, Filter | Project | Join | Cut):
-            raise _undecided("This step", "an aggregate over the LEFT JOIN itself", None)
+            raise _undecided(
+                "A GROUP BY, DISTINCT, IN or EXISTS over it", "an aggregate over the LEFT JOIN itself", None
+            )
 
 
 def key_rows(kept: Kept, keys: Sequence[Field]) -> tuple[Public, tuple[Field, ...]]:

@@ -18,14 +18,6 @@ class KeysAre(StrEnum):
 
 
 @dataclass(frozen=True)
-class TargetError:
-    """The widest half-width that a column's intervals may have."""
-
-    size: Fraction  # in the column's unit, or a share of the value
-    relative: bool
-
-
-@dataclass(frozen=True)
 class Options:
     """The options of a question; None is the catalog's."""
 
@@ -35,7 +27,6 @@ class Options:
     max_groups: int | None = None  # groups that one person counts in
     max_rows: int | None = None  # rows that one person counts with
     keys: KeysAre | None = None
-    target_error: TargetError | None = None
     confidence: float | None = None
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False)  # by the option's name
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dialect.catalog import SqlType
-from dialect.coded_keys import Coded, coded_keys, grained_values
 from dialect.expressions import Literal
 from dialect.partials import capped, clamped, is_unit, part
 from dialect.private_plan import (
@@ -27,6 +26,7 @@ from dialect.private_plan import (
     Vector,
     VectorBound,
 )
+from dialect.public_side import Coded, coded_keys, grained_values
 from dialect.write_expr import name, quote
 from dialect.write_rows import write_rows
 

@@ -43,14 +43,14 @@ class _Guard:
         change = _CHANGES.get(type(relation.operator))
         return relation if change is None else replace(relation, operator=change(self, relation.operator))
 
-    def expr(self, expr: Expr, source: Relation) -> Expr:
-        """Guard the divisions of an expression over a relation's rows, the innermost first."""
-        inner = rebuild(expr, lambda part: self.expr(part, source))
+    def expr(self, expr: Expr, *sources: Relation) -> Expr:
+        """Guard the divisions of an expression over rows of one relation, or of two, the innermost first."""
+        inner = rebuild(expr, lambda part: self.expr(part, *sources))
         if not (isinstance(expr, Call) and isinstance(inner, Call) and expr.name == "/"):
             return inner
         top, bottom = inner.arguments
         clear = self._clear(expand(expr.arguments[1]))
-        if clear is None or not set(fields_of(clear)) <= set(source.fields):
+        if clear is None or not set(fields_of(clear)) <= {f for source in sources for f in source.fields}:
             return inner
         return replace(inner, arguments=(top, Case(((clear, bottom),), NULL, bottom.type)))
 
@@ -98,7 +98,9 @@ def _project(guard: _Guard, operator: Project) -> Project:
 
 
 def _join(guard: _Guard, operator: Join | SemiJoin) -> Join | SemiJoin:
-    return replace(operator, left=guard.relation(operator.left), right=guard.relation(operator.right))
+    condition = guard.expr(operator.condition, operator.left, operator.right)
+    left, right = guard.relation(operator.left), guard.relation(operator.right)
+    return replace(operator, left=left, right=right, condition=condition)
 
 
 def _set_operation(guard: _Guard, operator: SetOperation) -> SetOperation:

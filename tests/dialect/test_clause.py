@@ -29,7 +29,7 @@ def test_every_option_is_read_exactly() -> None:
     )
     options = options_of(parse(_with(written)))
     assert options == Options(
-        Fraction(1, 2), Fraction(1, 10**12), None, 3, 20, KeysAre.PRIVATE, None, float(Fraction(999_999, 10**6))
+        Fraction(1, 2), Fraction(1, 10**12), None, 3, 20, KeysAre.PRIVATE, float(Fraction(999_999, 10**6))
     )
     start, end = options.spans["keys"].start, options.spans["keys"].end
     assert _with(written)[start:end] == "keys = 'Private'"

@@ -45,6 +45,11 @@ def test_a_weak_ratio_is_null_everywhere(sql: str, expected: list[int], ask: Cal
     assert [row[0] for row in ask_released(ask(sql))] == expected
 
 
+def test_a_join_on_a_ratio_leaves_weak_ones_out(ask: Callable[[str], Question]) -> None:
+    sql = f"SELECT r.c FROM {R} r JOIN (VALUES (0.0), (1.0)) v(least) ON r.s / r.n > v.least ORDER BY 1"
+    assert ask_released(ask(sql)) == [(1,), (3,), (3,)]
+
+
 def test_an_aggregate_over_releases_leaves_weak_ratios_out(ask: Callable[[str], Question]) -> None:
     (row,) = ask_released(ask(f"SELECT COUNT(s / n), MAX(s / n) FROM {R}"))
     assert row == (2, 60.0 / 40)

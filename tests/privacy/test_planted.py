@@ -39,6 +39,7 @@ aggregates, bound, from_clause, functions, joins, measures, partials, plan, rend
         "write_rows",
     )
 )
+histograms = import_module("dialect.histograms")
 prepare = import_module("engine.prepare")
 
 
@@ -128,6 +129,13 @@ CROWD = tuple(
 PEOPLE = (Subscriber(VICTIM, age="113"), *(Subscriber(person) for person in range(1, 9)))
 WIDE = Declared(max_rows=50)
 MANY = Database((Run(ME, 60, 3, dwell="'7000'"), *CROWD), PEOPLE)
+DWELLING = Database(
+    (
+        *(Run(str(p), 40, 3, dwell=f"'{dwell}'") for dwell in range(60, 7200, 700) for p in (VICTIM, *range(1, 9))),
+        *CROWD,
+    ),
+    PEOPLE,
+)
 FANNED = Database(CROWD, (Subscriber(VICTIM, cell="2"),))
 HEAVY = Database((Run(ME, 3_000, 4, dwell="'7200'"), *CROWD), PEOPLE)
 SPREAD = Database((Run(ME, 40, 40, cell=1), *CROWD), PEOPLE, declared=Declared(max_groups=5))
@@ -198,6 +206,7 @@ PLANTED = (
     Planted("rows of a question's own limit not cut", instead(plan, "cut_to", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
     Planted("named bounds of one end only", rewritten(partials, "_kept_in", lambda sql: re.sub(r"WHEN v\d+ > ", "WHEN 1 = 0 AND v0 > ", sql)), "SELECT SUM(steps, contribution_bounds_per_group => (-5, 5)) FROM events", MANY, SensitivityExceeded),
     Planted("a price that knows how many keys there are", instead(prepare, "count_keys", keys_counted_in_the_data), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=Declared(persons=9.0)), DependsOnData),
+    Planted("a bin taken for the person's own", instead(histograms, "of_person", lambda _: True), "SELECT MEDIAN(dwell_s) FROM events", DWELLING, OthersMoved),
 )  # fmt: skip
 
 

@@ -11,10 +11,14 @@ import pytest
 
 import dialect
 from dialect.catalog import Catalog
-from dialect.coded_keys import Coded, coded_keys, grained_values
+from dialect.partials import grains
 from dialect.private_plan import PrivatePlan, Target
+from dialect.public_side import Coded, coded_keys, grained_values
 
-render = import_module("dialect.render")  # the face shows the function of this name
+public_side, render = (
+    import_module("dialect.public_side"),
+    import_module("dialect.render"),
+)  # the face shows the function of this name
 Answer = Callable[[str], list[tuple[object, ...]]]
 
 CODED = (
@@ -105,3 +109,10 @@ def test_values_of_public_rows_are_counted_there(
     monkeypatch.setattr(render, "grained_values", lambda plan, bounds: (plan, frozenset()))
     assert early == answer(sql)
     assert any(row[-1] for row in early)
+
+
+def test_grains_of_another_size_are_found(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant a bug: public rows count in halves of a grain."""
+    right = answer(GRAINED[0])
+    monkeypatch.setattr(public_side, "grains", lambda *given: f"2 * ({grains(*given)})")
+    assert answer(GRAINED[0]) != right

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dialect.catalog import SqlType
 from dialect.expressions import Field, Ref
@@ -35,11 +36,7 @@ def coded_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Coded]]:
         if key.field.type is not SqlType.VARCHAR:
             continue
         code = Field(f"{key.field.id}_code{i}", key.field.name, SqlType.BIGINT, nullable=True)
-
-        def ranked(rows: Public, text: Field, code: Field = code) -> Operator:
-            return Ranked(rows, text, code)
-
-        found = _carried(source, key.field, code, ranked)
+        found = _carried(source, key.field, code, partial(_ranked, code))
         if found is not None:
             changed, rows, text = found
             codes[i] = Coded(rows, text, code)
@@ -55,16 +52,20 @@ def grained_values(plan: PrivatePlan, bounds: Bounding) -> tuple[PrivatePlan, fr
         if vector.value is None or vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
             continue
         made = Field(f"{vector.value.id}_grains{i}", vector.value.name, SqlType.BIGINT, nullable=True)
-
-        def grained(rows: Public, value: Field, vector: Vector = vector, bound: VectorBound = bound) -> Operator:
-            return Grained(rows, value, made, grains(replace(vector, value=value), bound))  # noqa: B023  called at once
-
-        found = _carried(source, vector.value, made, grained)
+        found = _carried(source, vector.value, made, partial(_grained, made, vector, bound))
         if found is not None:
             assert isinstance(found[0], PerPerson)  # noqa: S101  its operator alone is another
             source, vectors[i] = found[0], replace(vector, value=made)
             places.add(i)
     return replace(plan, source=source, vectors=tuple(vectors)), frozenset(places)
+
+
+def _ranked(code: Field, rows: Public, text: Field) -> Operator:
+    return Ranked(rows, text, code)
+
+
+def _grained(made: Field, vector: Vector, bound: VectorBound, rows: Public, value: Field) -> Operator:
+    return Grained(rows, value, made, grains(replace(vector, value=value), bound))
 
 
 _Make = Callable[[Public, Field], Operator]
