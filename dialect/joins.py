@@ -14,12 +14,14 @@ from dialect.expressions import Call, Expr, Field, Ref, conjuncts, fields_of
 from dialect.inference import null_extended, of_person
 from dialect.kept_rows import kept_by, kept_joined, kept_with
 from dialect.reading import refusal
-from dialect.relations import Cut, Join, PerPerson, Public, Relation, Released, Scan, with_null_row
+from dialect.relations import Cut, Join, PerPerson, Public, Relation, Released, Scan, Values, with_null_row
 from dialect.rules import facts_of, joined_in
 
 How = OneOf["inner", "left", "cross"]
 
 _MOST_ROWS = 10**12  # beyond it a product of row limits says nothing
+_USUALLY_MET = 100  # public rows that meet one row, where neither a primary key nor the question says how many
+_USUALLY_HAD = 10_000  # rows of a person behind such a join: more would only be cut later, at a higher price
 _EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
 
 
@@ -71,14 +73,17 @@ def _public_on_the_right(person: PerPerson, public: Public, how: How, condition:
     padded = with_null_row(public)
     extended = tuple(replace(null_extended(f, certain), public=padded) for f in _settled(public, condition))
     one_row = person.one_row_per_person and _meets_one_row(public, condition)
-    made = Join(person, public, how, condition)
-    return replace(person, operator=made, fields=person.fields + extended, one_row_per_person=one_row)
+    return replace(
+        person, operator=Join(person, public, how, condition), fields=person.fields + extended,
+        one_row_per_person=one_row, max_rows=_rows_with(person, public, condition),
+    )  # fmt: skip
 
 
 def _inner(person: PerPerson, public: Public, made: Join, fields: tuple[Field, ...], condition: Expr) -> PerPerson:
     facts = person.facts + public.facts + facts_of(condition)
     one_row = person.one_row_per_person and _meets_one_row(public, condition)
-    return replace(person, operator=made, fields=fields, facts=facts, one_row_per_person=one_row)
+    rows = _rows_with(person, public, condition)
+    return replace(person, operator=made, fields=fields, facts=facts, one_row_per_person=one_row, max_rows=rows)
 
 
 def _settled(public: Public, condition: Expr) -> tuple[Field, ...]:
@@ -109,6 +114,15 @@ def pinned(public: Public, condition: Expr, by: Callable[[Expr], bool]) -> set[F
 def _meets_one_row(public: Public, condition: Expr) -> bool:
     """Tell whether a row meets at most one public row: equality on all of a stored table's primary key."""
     return covers_primary_key(public, pinned(public, condition, lambda _: True))
+
+
+def _rows_with(person: PerPerson, public: Public, condition: Expr) -> int:
+    """Reckon with R times the public rows that one row may meet: a guess that costs accuracy only."""
+    if _meets_one_row(public, condition):
+        return person.max_rows
+    operator = public.operator
+    met = len(operator.rows) if isinstance(operator, Values) else _USUALLY_MET
+    return max(person.max_rows, min(person.max_rows * met, _USUALLY_HAD))
 
 
 def covers_primary_key(public: Public, met: set[Field]) -> bool:

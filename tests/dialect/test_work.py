@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import engine
-from dialect import read
+from dialect import Question, read
 from dialect.expressions import Field
-from dialect.relations import Public
+from dialect.kinds import Selected
+from dialect.relations import PerPerson, Public
 from dialect.work import most_rows
 from tests.support.attack_catalog import attack_catalog
 
@@ -52,3 +54,32 @@ def test_a_plan_that_could_run_for_ever_is_refused_before_the_ledger(tmp_path: P
             desk.query(sql, client="ann")
         assert caught.value.problem["code"] == "E_COMPLEX"
         assert not desk.ledger()
+
+
+RECKONED = {
+    "FROM subscribers": 1,
+    "FROM subscribers JOIN (VALUES (1), (2), (3)) v(x) ON x > age": 3,
+    "FROM subscribers JOIN hours ON h > age": 100,
+    "FROM subscribers LEFT JOIN hours ON h > age": 100,
+    "FROM hours LEFT JOIN subscribers ON h > age": 100,
+    "FROM events JOIN hours ON h = cell_id": R,
+    "FROM events JOIN cells USING (cell_id)": 10_000,
+    "FROM events JOIN cells ON cells.lat > events.lat": 10_000,
+}
+
+
+@pytest.mark.parametrize("source", RECKONED)
+def test_rows_of_a_person_are_reckoned_with_behind_a_join_with_public_rows(
+    source: str, rows_of: Callable[[str], Selected]
+) -> None:
+    relation = rows_of(f"SELECT {'age' if 'subscribers' in source else 'dwell_s'} {source}").relation
+    assert isinstance(relation, PerPerson)
+    assert relation.max_rows == RECKONED[source]
+
+
+def test_a_count_behind_a_join_with_public_rows_is_not_cut_to_the_rows_of_the_table(
+    ask: Callable[[str], Question],
+) -> None:
+    counted = "SELECT subscriber_id, COUNT(*) AS n FROM subscribers CROSS JOIN hours GROUP BY 1"
+    (vector,) = ask(f"SELECT SUM(n) FROM ({counted})").plans[0].vectors
+    assert vector.upper == 100
