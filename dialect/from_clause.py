@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from sqlglot import exp
 
-from dialect.calls import call
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
-from dialect.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
+from dialect.expressions import TRUE, Field, Literal
+from dialect.join_conditions import join_condition, met_in_where
 from dialect.joins import How, join
 from dialect.names import Column, RowNames, Scope
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Public, Relation, Values
 from dialect.rules import joined_in
-from dialect.scalars import condition, scalar
+from dialect.scalars import scalar
 from dialect.scans import find_table, scan
+from dialect.semi_joins import semi_join
 
 
 class SelectedRows(Protocol):
@@ -58,7 +60,10 @@ def from_clause(tree: exp.Select, reading: Reading, queries: Queries) -> tuple[R
     relation, alias, columns = _table(clause.this, reading, queries)
     scope = Scope(((alias, columns),))
     for node in tree.args.get("joins") or ():
-        relation, scope = _join(relation, scope, node, reading, queries)
+        if node.kind.upper() in _CHOOSING:
+            relation = _chosen(relation, scope, node, reading, queries)
+        else:
+            relation, scope = _join(relation, scope, node, tree.args.get("where"), reading, queries)
     return relation, scope
 
 
@@ -151,6 +156,7 @@ def _constant(node: exp.Expr) -> Literal:
 
 
 # (side, kind) as the parser has them -> how the dialect calls it
+_CHOOSING = {"SEMI", "ANTI"}
 _HOW: dict[tuple[str, str], How] = {
     ("", ""): "inner",
     ("", "INNER"): "inner",
@@ -160,13 +166,31 @@ _HOW: dict[tuple[str, str], How] = {
 }
 
 
-def _join(left: Relation, scope: Scope, node: exp.Join, reading: Reading, queries: Queries) -> tuple[Relation, Scope]:
+def _chosen(left: Relation, scope: Scope, node: exp.Join, reading: Reading, queries: Queries) -> Relation:
+    """Read SEMI JOIN and ANTI JOIN: the left rows that meet a right row, or those that meet none."""
+    only(node, "this", "on", "using", "kind", code=Code.JOIN)
+    right, alias, columns = _table(node.this, reading, queries)
+    on, _ = join_condition(node, scope, Scope((*scope.tables, (alias, columns)), scope.merged), columns)
+    if on == TRUE:
+        raise refusal(Code.JOIN, f"{node.kind.upper()} JOIN has an ON or USING.", "SEMI JOIN ... USING (...)", node)
+    try:
+        return semi_join(left, right, on, node.kind.upper() == "ANTI", node)
+    except Refusal as refused:
+        raise replace(refused, code=Code.JOIN) from None
+
+
+def _join(
+    left: Relation, scope: Scope, node: exp.Join, where: exp.Where | None, reading: Reading, queries: Queries
+) -> tuple[Relation, Scope]:
     how = _how(node)
     right, alias, columns = _table(node.this, reading, queries)
     if alias in {name for name, _ in scope.tables}:
         raise refusal(Code.TABLE, f"{alias[:40]} stands twice in FROM.", f"JOIN ... AS {alias[:40]}2", node.this)
     both = Scope((*scope.tables, (alias, columns)), scope.merged)
-    on, merged = _on(node, scope, both, columns)
+    on, merged = join_condition(node, scope, both, columns)
+    if how == "cross":
+        on = met_in_where(where, both, columns)
+        how = "cross" if on == TRUE else "inner"
     relation = join(left, right, how, on, node)
     tables = tuple((name, _current(shown, relation)) for name, shown in both.tables)
     return relation, Scope(tables, both.merged + merged)
@@ -184,27 +208,3 @@ def _how(node: exp.Join) -> How:
         why = "CROSS JOIN has no condition, and every other JOIN has one ON or USING."
         raise refusal(Code.JOIN, why, "JOIN ... ON ...", node)
     return how if conditions else "cross"
-
-
-def _on(node: exp.Join, left: Scope, both: Scope, columns: tuple[Column, ...]) -> tuple[Expr, tuple[str, ...]]:
-    using = [part.name.lower() for part in node.args.get("using") or ()]
-    if using:
-        right = Scope((("right", columns),))
-        pairs = [(left.find(name, None, node), right.find(name, None, node)) for name in using]
-        return conjunction(tuple(_met([Ref(a), Ref(b)], node) for a, b in pairs)), tuple(using)
-    if node.args.get("on") is None:
-        return TRUE, ()
-    try:
-        return condition(node.args["on"], RowNames(both)), ()
-    except Refusal as refused:
-        if refused.code is not Code.PERSON_KEY:
-            raise
-        why = "A person key can only be joined on its equality with another person key."
-        raise Refusal(Code.JOIN, why, "JOIN ... USING (the person key)", refused.span) from None
-
-
-def _met(pair: list[Expr], node: exp.Join) -> Expr:
-    try:
-        return call("=", pair, node)
-    except Refusal as refused:
-        raise Refusal(Code.JOIN, refused.why, "ON with values of one type", refused.span) from None

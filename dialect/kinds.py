@@ -14,7 +14,7 @@ from dialect.names import Column, RowNames, Scope
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
-from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items
+from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items, where_aliases
 from dialect.set_rules import Side, set_operation
 from dialect.where_clause import Outer, where_clause
 
@@ -127,7 +127,7 @@ def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Sel
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
     only(tree, *_CLAUSES)
     source, scope = from_clause(tree, reading, environment)
-    source = where_clause(tree, Outer(source, scope, reading, environment))
+    source = where_clause(tree, Outer(source, scope, reading, environment, where_aliases(tree, scope)))
     items = select_items(tree, scope)
     place = Place(source, scope, environment.level == 0, reading, environment)
     return Selected(*(grouped(tree, items, place) if is_grouped(tree, items) else rowwise(tree, items, place)))

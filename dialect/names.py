@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Protocol
@@ -144,3 +145,20 @@ def has_aggregate(node: exp.Expr) -> bool:
     if isinstance(node, exp.Subquery | exp.Select | exp.Window):
         return False
     return aggregate_name(node) is not None or any(has_aggregate(part) for part in node.iter_expressions())
+
+
+def is_row(node: exp.Expr) -> bool:
+    """Tell whether an expression looks at one row alone: at no group, window or subquery."""
+    return not has_aggregate(node) and node.find(exp.Window, exp.Query) is None
+
+
+def anded(node: exp.Expr) -> Iterator[exp.Expr]:
+    """Split a condition at its top-level ANDs."""
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        inner = part.unnest() if isinstance(part, exp.Paren) else part
+        if isinstance(inner, exp.And):
+            waiting += [inner.expression, inner.this]
+        else:
+            yield part

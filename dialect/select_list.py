@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -13,7 +14,7 @@ from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
 from dialect.grouping import GroupNames, close, releases
-from dialect.names import Column, RowNames, Scope, has_aggregate
+from dialect.names import Column, RowNames, Scope, has_aggregate, is_row
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import OrderKey, PerPerson, Relation
@@ -85,7 +86,7 @@ def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Compute the items of a SELECT without groups."""
     values = SingleValues(place.reading, place.queries)
     names = RowNames(place.scope, values=values)
-    exprs = [Ref(item) if isinstance(item, Field) else scalar(item, names) for _, item in items]
+    exprs = _each(items, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))
     shown = _aliases(items, exprs)
     order = order_keys(tree, shown, exprs, RowNames(place.scope, shown, values))
     return _finish(tree, items, exprs, replace(place, source=values.joined(place.source)), order)
@@ -99,7 +100,7 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     pairs = list(zip(written, keys if persons else rules.bare(keys), strict=True))
     values = SingleValues(place.reading, place.queries)
     names = GroupNames(place.scope, source, pairs, place.reading, values=values)
-    exprs = [_group_item(item, names) for _, item in items]
+    exprs = _each(items, names, lambda item: _group_item(item, names))
     names.aliases.update(_aliases(items, exprs))
     having = tree.args.get("having")
     test = condition(having.this, names) if having else None
@@ -108,6 +109,29 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     if test is not None:
         relation = rules.keep(relation, test)
     return _finish(tree, items, exprs, replace(place, source=relation), order)
+
+
+def _each(items: Sequence[Item], names: RowNames | GroupNames, read: Callable[[exp.Expr | Field], Expr]) -> list[Expr]:
+    """Type the items one by one: each may name those before it, unless two have one name."""
+    counted = Counter(name for name, _ in items)
+    exprs: list[Expr] = []
+    for name, item in items:
+        exprs.append(read(item))
+        if counted[name] == 1:
+            names.aliases[name] = exprs[-1]
+    return exprs
+
+
+def where_aliases(tree: exp.Select, scope: Scope) -> dict[str, Expr]:
+    """Type the select items that WHERE calls by their aliases; a column of the same name comes first."""
+    clause = tree.args.get("where")
+    if clause is None:
+        return {}
+    columns = {name for name, _ in scope.columns()}
+    called = _unqualified(clause) - columns
+    aliased = {each.alias.lower(): each.this for each in tree.expressions if isinstance(each, exp.Alias)}
+    plain = {name: node for name, node in aliased.items() if name in called and is_row(node)}
+    return {name: scalar(node, RowNames(scope)) for name, node in plain.items()}
 
 
 def _aliases(items: Sequence[Item], exprs: Sequence[Expr]) -> dict[str, Expr]:
@@ -133,9 +157,26 @@ def _keys(tree: exp.Select, items: Sequence[Item], scope: Scope) -> list[Expr]:
     only(clause, "expressions", "all")
     names = RowNames(scope)
     if clause.args.get("all"):
-        plain = [item for _, item in items if isinstance(item, Field) or not has_aggregate(item)]
-        return [Ref(item) if isinstance(item, Field) else scalar(item, names) for item in plain]
+        plain = _plain(items, scope)
+        return _each(plain, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))
     return [_key(node, items, scope) for node in clause.expressions]
+
+
+def _plain(items: Sequence[Item], scope: Scope) -> list[Item]:
+    """List the items that GROUP BY ALL groups by: those that neither hold an aggregate nor name one before them."""
+    columns = {name for name, _ in scope.columns()}
+    over: set[str] = set()  # names of aggregates
+    plain: list[Item] = []
+    for name, item in items:
+        if isinstance(item, exp.Expr) and (has_aggregate(item) or (_unqualified(item) - columns) & over):
+            over.add(name)
+        else:
+            plain.append((name, item))
+    return plain
+
+
+def _unqualified(node: exp.Expr) -> set[str]:
+    return {column.name.lower() for column in node.find_all(exp.Column) if not column.table}
 
 
 def _key(node: exp.Expr, items: Sequence[Item], scope: Scope) -> Expr:

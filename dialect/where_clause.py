@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -12,7 +12,7 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Ref, conjunction, conjuncts, fields_of
 from dialect.from_clause import Queries, from_clause
 from dialect.inference import definition, nullable
-from dialect.names import RowNames, Scope, has_aggregate
+from dialect.names import RowNames, Scope, anded, has_aggregate
 from dialect.nested_names import NestedNames
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
@@ -33,6 +33,7 @@ class Outer:
     scope: Scope
     reading: Reading
     queries: Queries
+    aliases: Mapping[str, Expr] = field(default_factory=dict)  # select items that WHERE calls by their names
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ def where_clause(tree: exp.Select, outer: Outer) -> Relation:
     clause = tree.args.get("where")
     if clause is None:
         return outer.relation
-    tests = [test for test in map(_test, _parts(clause.this)) if test is not None]
+    tests = [test for test in map(_test, anded(clause.this)) if test is not None]
     if not tests:
         return _kept(outer.relation, [clause.this], outer, clause)
-    plain = [part for part in _parts(clause.this) if _test(part) is None]
+    plain = [part for part in anded(clause.this) if _test(part) is None]
     relation = outer.relation
     if plain:
         relation = _kept(relation, plain, outer, clause)
@@ -63,21 +64,9 @@ def where_clause(tree: exp.Select, outer: Outer) -> Relation:
 
 def _kept(relation: Relation, parts: Sequence[exp.Expr], outer: Outer, clause: exp.Expr) -> Relation:
     values = SingleValues(outer.reading, outer.queries)
-    typed = [condition(part, RowNames(outer.scope, values=values)) for part in parts]
+    typed = [condition(part, RowNames(outer.scope, dict(outer.aliases), values)) for part in parts]
     test = typed[0] if len(typed) == 1 else call("and", typed, clause)
     return keep(values.joined(relation), test, clause)
-
-
-def _parts(node: exp.Expr) -> Iterator[exp.Expr]:
-    """Split a condition at its top-level ANDs."""
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
-        inner = part.unnest() if isinstance(part, exp.Paren) else part
-        if isinstance(inner, exp.And):
-            waiting += [inner.expression, inner.this]
-        else:
-            yield part
 
 
 def _test(node: exp.Expr) -> tuple[exp.Expr, bool] | None:
@@ -108,7 +97,7 @@ def _chosen(relation: Relation, node: exp.Expr, negated: bool, outer: Outer) -> 
 
 def _members(node: exp.Expr, inner: _Inner, negated: bool, outer: Outer) -> list[Expr]:
     """Write what IN compares as equalities; a NULL on the left is in no list, and outside of an empty one only."""
-    names = RowNames(outer.scope)
+    names = RowNames(outer.scope, dict(outer.aliases))
     written = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
     values = [scalar(part, names) for part in written]
     if len(values) != len(inner.selected):
@@ -210,7 +199,7 @@ def _conditions(
     clause = tree.args.get("where")
     if clause is None:
         return relation, ()
-    parts = list(_parts(clause.this))
+    parts = list(anded(clause.this))
     typed = [each for part in parts if _test(part) is None for each in conjuncts(condition(part, names))]
     own = [each for each in typed if _within(each, relation.fields)]
     if own:

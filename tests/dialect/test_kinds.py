@@ -58,6 +58,9 @@ KINDS: list[tuple[type, str]] = [
         "SELECT e.lat FROM events e JOIN (SELECT cell_id FROM cells UNION SELECT h FROM hours) c USING (cell_id)",
     ),
     (Released, f"SELECT COUNT(*) FROM (SELECT COUNT(*) AS n FROM {PERSONS} GROUP BY n)"),
+    (PerPerson, "SELECT e.lat FROM events e SEMI JOIN subscribers USING (subscriber_id)"),
+    (PerPerson, "SELECT e.lat FROM events e ANTI JOIN cells c ON c.cell_id = e.cell_id"),
+    (PerPerson, "SELECT age FROM events e, subscribers s WHERE age > 5 AND (e.subscriber_id = s.subscriber_id)"),
 ]
 
 REFUSED: list[tuple[Code, str]] = [
@@ -87,6 +90,16 @@ REFUSED: list[tuple[Code, str]] = [
     ),
     (Code.SUBQUERY, "SELECT COUNT(*) FROM events WHERE dwell_s > (SELECT AVG(dwell_s) FROM events)"),
     (Code.SUBQUERY, "SELECT (SELECT age FROM subscribers)"),
+    (Code.JOIN, "SELECT COUNT(*) FROM events a SEMI JOIN events b USING (cell_id)"),
+    (Code.JOIN, "SELECT COUNT(*) FROM cells ANTI JOIN events USING (cell_id)"),
+    (Code.JOIN, "SELECT COUNT(*) FROM events SEMI JOIN cells ON TRUE"),
+    (Code.JOIN, "SELECT COUNT(*) FROM events a, events b WHERE a.subscriber_id = b.subscriber_id OR a.lat > 1"),
+    (Code.JOIN, "SELECT COUNT(*) FROM events a, events b WHERE NOT (a.subscriber_id = b.subscriber_id)"),
+    (Code.JOIN, "SELECT COUNT(*) FROM events a, events b WHERE a.cell_id = b.cell_id"),
+    (Code.JOIN, "SELECT COUNT(*) FROM events a, events b WHERE a.subscriber_id = a.subscriber_id"),
+    (Code.COLUMN, "SELECT b + 1 AS a, lat AS b FROM cells"),
+    (Code.COLUMN, "SELECT lat AS a, lon AS a, a + 1 FROM cells"),
+    (Code.COLUMN, "SELECT COUNT(*) AS n FROM cells WHERE n > 5"),
     (Code.SUBQUERY, "SELECT (SELECT cell_id FROM cells)"),
     (Code.SUBQUERY, "SELECT (SELECT 1, 2)"),
     (Code.SUBQUERY, "SELECT SUM((SELECT 1)) FROM cells"),

@@ -61,7 +61,7 @@ def test_a_public_answer_is_duckdbs(
         (Code.AGG, "SELECT h FROM hours ORDER BY COUNT(*)"),
         (Code.AGG, "SELECT COUNT() FROM hours"),
         (Code.AGG, "SELECT MAX(h, 2) FROM hours"),
-        (Code.COLUMN, "SELECT h AS x FROM hours WHERE x > 1"),
+        (Code.COLUMN, "SELECT h + 1 AS x, COUNT(*) AS n FROM hours WHERE n > 1 GROUP BY x"),
         (Code.COLUMN, "SELECT h FROM hours ORDER BY 2"),
         (Code.COLUMN, "SELECT h FROM hours ORDER BY 0"),
         (Code.COLUMN, "SELECT DISTINCT h FROM hours ORDER BY h + 1"),

@@ -137,3 +137,21 @@ SELECT COUNT(*) AS n FROM visit WHERE end_ts - start_ts > INTERVAL 1 HOUR AND en
 
 # title: times moved by intervals
 SELECT COUNT(*) AS n FROM visit WHERE start_ts > TIMESTAMP '2026-10-10' - INTERVAL 3 DAY AND start_ts < CAST('2026-10-10' AS TIMESTAMP) + INTERVAL '1' MONTH;
+
+# title: an item that names those before it
+SELECT place_id, COUNT(*) AS n, COUNT(*) FILTER (WHERE dwell_min > 30) AS long, long / n AS share, share * 100 AS percent FROM visit GROUP BY place_id;
+
+# title: items that name keys and aggregates before them, grouped by all
+SELECT place_id AS p, hour(start_ts) AS h, h + 1 AS later, COUNT(*) AS n, n * 2 AS m, m + 1 AS z FROM visit GROUP BY ALL;
+
+# title: a column hides the item before it
+SELECT dwell_min + 1 AS dwell_min, dwell_min * 2 AS b, COUNT(*) AS n FROM visit WHERE dwell_min IN (5, 10) GROUP BY ALL;
+
+# title: an item that names one before it, row by row
+SELECT SUM(b) AS s FROM (SELECT LEAST(dwell_min, 60) AS a, a * 2 AS b FROM visit);
+
+# title: WHERE calls an item by its name
+SELECT place_id, hour(start_ts) AS h, COUNT(*) AS n FROM visit WHERE h BETWEEN 8 AND 12 AND place_id IN ('P1', 'P2') GROUP BY ALL;
+
+# title: WHERE prefers a column to an item
+SELECT dwell_min + 100 AS dwell_min, COUNT(*) AS n FROM visit WHERE dwell_min < 30 AND dwell_min IN (5, 10, 20) GROUP BY ALL;

@@ -550,3 +550,21 @@ SELECT part_of_day(start_ts) AS part, is_weekend(start_ts) AS weekend, COUNT(*) 
 
 # title: equally wide buckets of a declared number
 SELECT width_bucket(dwell_min, 0, 240, 8) AS bucket, COUNT(*) AS n FROM visit GROUP BY 1;
+
+# title: tables listed in FROM and joined in WHERE
+SELECT COUNT(*) AS n FROM visit a, visit b WHERE a.subscriber_id = b.subscriber_id AND a.visit_date < b.visit_date;
+
+# title: three tables listed in FROM
+SELECT s.gender, p.category, COUNT(*) AS n FROM visit v, subscriber s, place p WHERE (v.subscriber_id = s.subscriber_id AND p.place_id = v.place_id) AND v.dwell_min > 10 GROUP BY ALL;
+
+# title: a table listed behind a join
+SELECT COUNT(*) AS n FROM visit v JOIN place p USING (place_id), subscriber s WHERE s.subscriber_id = v.subscriber_id AND s.home_zone = p.zone_id;
+
+# title: a semi-join written as one
+SELECT event_type, COUNT(*) AS n FROM event SEMI JOIN visit USING (subscriber_id) GROUP BY event_type;
+
+# title: an anti-join with a further condition
+SELECT p.place_id, COUNT(*) AS n FROM passby p ANTI JOIN visit v ON v.subscriber_id = p.subscriber_id AND v.place_id = p.place_id GROUP BY p.place_id;
+
+# title: a semi-join with public rows, behind a join
+SELECT COUNT(*) AS n FROM visit v JOIN subscriber s USING (subscriber_id) SEMI JOIN zone z ON z.zone_id = s.home_zone AND z.population > 1000 WHERE s.gender = 'f';

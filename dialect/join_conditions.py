@@ -1,0 +1,55 @@
+"""What a JOIN is on: ON, USING, or the equalities by which WHERE joins a table that FROM only lists."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from sqlglot import exp
+
+from dialect.calls import call
+from dialect.errors import Code, Refusal
+from dialect.expressions import TRUE, Expr, Ref, conjunction, fields_of
+from dialect.names import Column, RowNames, Scope, anded
+from dialect.scalars import condition
+
+
+def join_condition(
+    node: exp.Join, left: Scope, both: Scope, columns: tuple[Column, ...]
+) -> tuple[Expr, tuple[str, ...]]:
+    """Read ON or USING: the condition, and the names that USING merges."""
+    using = [part.name.lower() for part in node.args.get("using") or ()]
+    if using:
+        right = Scope((("right", columns),))
+        pairs = [(left.find(name, None, node), right.find(name, None, node)) for name in using]
+        return conjunction(tuple(_met([Ref(a), Ref(b)], node) for a, b in pairs)), tuple(using)
+    if node.args.get("on") is None:
+        return TRUE, ()
+    try:
+        return condition(node.args["on"], RowNames(both)), ()
+    except Refusal as refused:
+        if refused.code is not Code.PERSON_KEY:
+            raise
+        why = "A person key can only be joined on its equality with another person key."
+        raise Refusal(Code.JOIN, why, "JOIN ... USING (the person key)", refused.span) from None
+
+
+def _met(pair: list[Expr], node: exp.Join) -> Expr:
+    try:
+        return call("=", pair, node)
+    except Refusal as refused:
+        raise Refusal(Code.JOIN, refused.why, "ON with values of one type", refused.span) from None
+
+
+def met_in_where(where: exp.Where | None, both: Scope, columns: tuple[Column, ...]) -> Expr:
+    """Find the equalities of columns by which WHERE joins a listed table; they stay in WHERE too."""
+    right = [f for _, f in columns]
+    found: list[Expr] = []
+    for part in anded(where.this) if where is not None else ():
+        node = part.unnest() if isinstance(part, exp.Paren) else part
+        if not (isinstance(node, exp.EQ) and all(isinstance(side, exp.Column) for side in node.iter_expressions())):
+            continue
+        with suppress(Refusal):  # of a table that comes later, or wrong: WHERE says so
+            typed = condition(node, RowNames(both))
+            if {f in right for f in fields_of(typed)} == {True, False}:
+                found.append(typed)
+    return conjunction(tuple(found))
