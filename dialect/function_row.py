@@ -18,6 +18,8 @@ KINDS: dict[str, tuple[SqlType, ...]] = {
     "lat": (SqlType.BIGINT, SqlType.DOUBLE),
     "metres": (SqlType.BIGINT,),
     "buckets": (SqlType.BIGINT,),
+    "precision": (SqlType.BIGINT,),
+    "resolution": (SqlType.BIGINT,),
     "text": (SqlType.VARCHAR,),
     "date": (SqlType.DATE,),
     "stamp": (SqlType.TIMESTAMP,),
@@ -39,6 +41,8 @@ WORDS = {
     "lat": "latitude",
     "metres": "width of 1 to 1,000,000 metres",
     "buckets": "integer of 1 to 10,000",
+    "precision": "integer of 1 to 12",
+    "resolution": "integer of 0 to 15",
     "stamp": "timestamp",
     "time": "date or timestamp",
     "clock": "time of day",
@@ -57,6 +61,8 @@ CONSTANTS = {
     "days": (-365_000, 365_000),
     "metres": (1, 1_000_000),
     "buckets": (1, 10_000),
+    "precision": (1, 12),
+    "resolution": (0, 15),
 }
 
 

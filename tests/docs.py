@@ -9,6 +9,7 @@ from dialect.aggregates import AGGREGATES, Aggregate
 from dialect.catalog import SqlType
 from dialect.function_row import Function, Partial, in_words
 from dialect.functions_cast import CASTS
+from dialect.functions_cells import CELLS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
@@ -35,11 +36,16 @@ SECTIONS = {
     "Text and lists": TEXT,
     "Dates, times and spans": TIMES,
     "Places, and bands of time": PLACES,
+    "Cells": CELLS,
 }
 INTRODUCTIONS = {
     "Places, and bands of time": """Degrees are WGS 84, longitude first, on a sphere of 6,371,000 m (the mean radius of the IUGG). The way over it
 differs from that over the ellipsoid by at most 0.6%. Nothing is looked up: where a table with zones or cells of
 places is declared, joining it costs no more and gives their names.
+""",
+    "Cells": """A cell of H3 is 15 hexadecimal digits or the same number as an integer. Only its parents are computed here: a
+column of cells is declared in the catalog. Base cells and digits are not looked at: what only looks like a cell has
+a parent that only looks like one.
 """,
 }
 COMPARED = {"=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from"}  # of any kind, one row for all

@@ -13,3 +13,9 @@ CREATE MACRO part_of_day(t) AS CASE WHEN hour(t) IS NULL THEN NULL WHEN hour(t) 
 CREATE MACRO grid_row(lat, m) AS CAST(floor((lat+90)*(6371000*pi()/180)/m) AS BIGINT);
 CREATE MACRO grid_cell(lon, lat, m) AS CASE WHEN abs(lon) <= 180 AND abs(lat) <= 90 THEN grid_row(lat, m) * 100000000 + CAST(floor((lon+180)*abs(cos(radians((grid_row(lat, m)+0.5::DOUBLE)*m/(6371000*pi()/180)-90)))*(6371000*pi()/180)/m) AS BIGINT) END;
 CREATE MACRO width_bucket(x, lo, hi, n) AS CASE WHEN x IS NULL THEN NULL WHEN x < lo THEN 0 WHEN x >= hi THEN n + 1 ELSE len(list_filter(range(n), lambda i: x >= lo + (hi - lo) * i / n)) END;
+CREATE MACRO geohash_bit(lon, lat, k) AS CAST(floor((CASE WHEN k % 2 = 0 THEN least((lon + 180::DOUBLE) / 360, 1 - pow(2, -31)) ELSE least((lat + 90::DOUBLE) / 180, 1 - pow(2, -31)) END) * pow(2, k // 2 + 1)) AS BIGINT) % 2;
+CREATE MACRO geohash_digit(lon, lat, i) AS '0123456789bcdefghjkmnpqrstuvwxyz'[list_reduce([geohash_bit(lon, lat, 5 * i), geohash_bit(lon, lat, 5 * i + 1), geohash_bit(lon, lat, 5 * i + 2), geohash_bit(lon, lat, 5 * i + 3), geohash_bit(lon, lat, 5 * i + 4)], lambda a, b: 2 * a + b) + 1];
+CREATE MACRO geohash(lon, lat, p) AS CASE WHEN abs(lon) <= 180 AND abs(lat) <= 90 THEN list_aggregate(list_transform(range(p), lambda i: geohash_digit(lon, lat, i)), 'string_agg', '') END;
+CREATE MACRO h3_bits(i, r) AS left(lpad(bin(i), 64, '0'), 8) || lpad(bin(r), 4, '0') || rpad(substr(lpad(bin(i), 64, '0'), 13, 7 + 3 * r), 52, '1');
+CREATE MACRO h3_parent_of_integer(i, r) AS CASE WHEN i // 72057594037927936 = 8 AND i // 4503599627370496 % 16 >= r THEN list_reduce(list_transform(range(1, 65), lambda k: substr(h3_bits(i, r), k, 1)::BIGINT), lambda a, b: 2 * a + b) END;
+CREATE MACRO h3_parent(c, r) AS CASE WHEN c IS NULL OR c NOT SIMILAR TO '8[0-9a-f]{14}' OR strpos('0123456789abcdef', c[2]) <= r THEN NULL ELSE lower(hex(h3_parent_of_integer(TRY_CAST('0x' || c AS BIGINT), r))) END;
