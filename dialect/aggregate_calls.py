@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from sqlglot import exp
 
 from dialect.calls import call as apply
@@ -16,6 +18,7 @@ from dialect.scalars import condition, scalar
 
 Called = tuple[str, tuple[Expr, ...], Expr | None]
 _EACH_ONCE = {"min", "max", "bool_and", "bool_or"}  # repeats change nothing
+_LARGEST = sys.float_info.max
 _ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
 
 
@@ -95,3 +98,14 @@ def _as_number(test: Expr, node: exp.Expr) -> Expr:
 
 def _both(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
     return other if test is None else apply("and", [test, other], node)
+
+
+def both_exist(arguments: tuple[Expr, ...], test: Expr | None, node: exp.Expr) -> Expr | None:
+    """Add to a condition that every argument is a number: pairs count where both are."""
+    for argument in arguments:
+        if argument.type is SqlType.DOUBLE:  # NULL and NaN are within no ends, infinities beyond them
+            test = _both(test, apply(">=", [argument, Literal(-_LARGEST, SqlType.DOUBLE)], node), node)
+            test = _both(test, apply("<=", [argument, Literal(_LARGEST, SqlType.DOUBLE)], node), node)
+        elif nullable(argument):
+            test = _both(test, apply("not", [apply("is null", [argument], node)], node), node)
+    return test

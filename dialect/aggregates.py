@@ -14,6 +14,7 @@ from sqlglot import exp
 from dialect.catalog import Bounds, SqlType
 from dialect.expressions import Expr
 from dialect.inference import range_of
+from dialect.moments import MOMENTS, moments_range
 from dialect.ranges import UNKNOWN, known
 
 _I, _D, _B = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN
@@ -48,8 +49,7 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
         Aggregate("median", 1, _D, None, "median({0})", True),
         Aggregate("quantile_cont", 2, _D, None, "quantile_cont({0}, {1})", True),
-        Aggregate("stddev", 1, _D, None, "stddev({0})"),
-        Aggregate("variance", 1, _D, None, "variance({0})"),
+        *(Aggregate(name, m.arguments, _D, name, name, True) for name, m in MOMENTS.items()),
     )
 }
 
@@ -66,9 +66,16 @@ NODES: dict[type[exp.Expr], str] = {
     exp.LogicalOr: "bool_or",
     exp.Median: "median",
     exp.PercentileCont: "quantile_cont",
-    exp.Stddev: "stddev",
-    exp.StddevSamp: "stddev",
-    exp.Variance: "variance",
+    exp.Stddev: "stddev_samp",
+    exp.StddevSamp: "stddev_samp",
+    exp.StddevPop: "stddev_pop",
+    exp.Variance: "var_samp",
+    exp.VariancePop: "var_pop",
+    exp.CovarSamp: "covar_samp",
+    exp.CovarPop: "covar_pop",
+    exp.Corr: "corr",
+    exp.RegrSlope: "regr_slope",
+    exp.RegrIntercept: "regr_intercept",
 }
 
 # aggregates that the parser does not know as such
@@ -88,6 +95,8 @@ def inside_sql(
         return _fixed_point(aggregate.name, arguments[0], types[0], where, grain)
     if aggregate.name in {"arg_min", "arg_max"}:
         return _total_order(aggregate.name, arguments, condition)
+    if aggregate.name in MOMENTS:
+        return _in_order(aggregate.name, arguments, types, condition)
     assert aggregate.inside is not None  # noqa: S101  grouping refuses the others
     return aggregate.inside.format(*arguments) + where
 
@@ -97,13 +106,15 @@ def public_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[S
     where = f" FILTER (WHERE {condition})" if condition else ""
     if aggregate.name in {"arg_min", "arg_max"}:
         return _total_order(aggregate.name, arguments, condition)
-    if aggregate.name in {"stddev", "variance"} or (aggregate.name in {"sum", "avg"} and types[0] is SqlType.DOUBLE):
+    if aggregate.name in {"sum", "avg"} and types[0] is SqlType.DOUBLE:
         return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
     return over_sql(aggregate, arguments, types, condition)
 
 
 def over_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
     """Write an aggregate over released rows."""
+    if aggregate.name in MOMENTS:
+        return _in_order(aggregate.name, arguments, types, condition)
     where = f" FILTER (WHERE {condition})" if condition else ""
     text = aggregate.over.format(*arguments) + where
     return f"TRY_CAST({text} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else text
@@ -127,6 +138,20 @@ def _total_order(name: str, arguments: Sequence[str], condition: str | None) -> 
     return f"struct_extract({pick}({pair}) FILTER (WHERE {' AND '.join(tests)}), 'v')"
 
 
+def _in_order(name: str, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
+    """Write an aggregate that adds doubles in the order of its values, so that it gives the same for equal rows.
+
+    Values whose squares are no doubles are left out, and what is no number is NULL (proofs.md#ordered-statistics).
+    """
+    within = [
+        f"{a} BETWEEN -1e150 AND 1e150" for a, kind in zip(arguments, types, strict=True) if kind is SqlType.DOUBLE
+    ]
+    tests = [test for test in (condition, *dict.fromkeys(within)) if test is not None]
+    where = f" FILTER (WHERE {' AND '.join(f'({test})' for test in tests)})" if tests else ""
+    made = f"{name}({', '.join(arguments)} ORDER BY {', '.join(arguments)}){where}"
+    return f"CASE WHEN isfinite({made}) THEN {made} END"
+
+
 def fixed_point_grain(value: Expr) -> int:
     """Choose the grains per unit for sums of a double: fine, and far from the end of 64 bits."""
     bounds = range_of(value)
@@ -142,6 +167,8 @@ def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: in
         return Bounds(0, max_rows)
     if not arguments or aggregate.result is _B:
         return None
+    if aggregate.name in MOMENTS:
+        return moments_range(aggregate.name, arguments)
     bounds = range_of(arguments[0])
     if aggregate.name == "sum":
         return (

@@ -78,7 +78,7 @@ def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[floa
 
 def value_bits(vector: Vector, norm: float) -> int:
     """Choose grains so that C is at most 2^27 of them; counts are whole, and whole values are not cut finer than 1."""
-    if vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
+    if not vector.summed:
         return 0
     largest = norm if vector.part is not None else max(norm, vector.magnitude)
     bits = LARGEST_NORM_BITS - math.ceil(math.log2(largest))

@@ -32,6 +32,22 @@ class MeanOf:
 
 
 @dataclass(frozen=True)
+class MomentsOf:
+    """A released variance, deviation, covariance, correlation or regression, of noisy sums about public centres."""
+
+    function: str  # a name of dialect.moments
+    count: int  # how many values, or pairs of them
+    sums: tuple[int, ...]  # of each value less its centre
+    products: tuple[int, ...]  # of two such differences, in the order of dialect.moments
+    centres: tuple[float, ...]  # one per sum
+
+    @property
+    def vectors(self) -> tuple[int, ...]:
+        """All of them: the count, the sums, the products."""
+        return (self.count, *self.sums, *self.products)
+
+
+@dataclass(frozen=True)
 class QuantileOf:
     """A quantile of a released histogram."""
 
@@ -39,7 +55,7 @@ class QuantileOf:
     whole: OneOf["down", "up"] | None = None  # to which whole number it is shown
 
 
-Formula = CountOf | SumOf | MeanOf | QuantileOf
+Formula = CountOf | SumOf | MeanOf | MomentsOf | QuantileOf
 
 
 @dataclass(frozen=True)

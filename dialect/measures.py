@@ -6,15 +6,16 @@ from dataclasses import replace
 
 from sqlglot import exp, parse_one
 
-from dialect.aggregate_calls import aggregate_call
+from dialect.aggregate_calls import aggregate_call, both_exist
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person
 from dialect.canonical import plain_text
-from dialect.catalog import SqlType
+from dialect.catalog import Bounds, SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.inference import nullable, range_of
 from dialect.kept_rows import check_ignored
+from dialect.moments import MOMENTS, can_be_multiplied
 from dialect.named_bounds import check_named
 from dialect.names import RowNames, Scope, aggregate_name
 from dialect.ranges import known
@@ -29,7 +30,7 @@ _COUNTS = {"count_star", "count", "count_distinct"}
 _QUANTILES = {"median", "quantile_cont", "min", "max"}  # across people; of one person's rows MIN and MAX are their own
 _BOUNDED = {"sum", "avg", *_QUANTILES}
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
-_NUMERIC = {"sum", "avg", "median", "quantile_cont", "stddev", "variance"}
+_NUMERIC = {"sum", "avg", "median", "quantile_cont", *MOMENTS}
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 _INSTEAD = {
     "approxdistinct": "COUNT(DISTINCT x)",
@@ -61,7 +62,8 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     if named is not None:
         check_named(name, named, releasing)
     if releasing and isinstance(source, PerPerson):
-        _check_release(aggregate, arguments, source, node, bounded=named is not None)
+        _check_release(aggregate, arguments, source, node, None if named is None else named.bounds)
+        test = both_exist(arguments, test, node) if len(arguments) > 1 and name in MOMENTS else test
         check_ignored(name, arguments[:1], test, source, scope.written(source.person), node)
         if name in _QUANTILES:
             return Measure(name, arguments, test, _of_many(aggregate, arguments, reading))
@@ -79,7 +81,7 @@ def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: ex
     name = _name(node)
     if len(arguments) != aggregate.arguments:
         raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
-    if aggregate.name in _NUMERIC and arguments[0].type not in (SqlType.BIGINT, SqlType.DOUBLE, SqlType.NULL):
+    if aggregate.name in _NUMERIC and any(a.type not in (*_NUMBERS, SqlType.NULL) for a in arguments):
         raise refusal(Code.AGG, f"{name} takes numbers.", f"{name}(CASE WHEN x THEN 1 ELSE 0 END)", node)
     if aggregate.name in {"count_if", "bool_and", "bool_or"} and arguments[0].type is not SqlType.BOOLEAN:
         raise refusal(Code.AGG, f"{name} takes a condition.", f"{name}(x > 0)", node)
@@ -97,7 +99,7 @@ def _can_be_bounded(argument: Expr) -> bool:
 
 
 def _check_release(
-    aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr, bounded: bool
+    aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr, named: Bounds | None
 ) -> None:
     name = _name(node)
     stored = aggregate.name in {"min", "max"} and arguments[0].type not in _NUMBERS
@@ -115,7 +117,8 @@ def _check_release(
         hint = f"COUNT(DISTINCT {source.person.name or 'person'})"
         why = "COUNT(DISTINCT) of anything but the person is not built yet."
         raise refusal(Code.AGG, why, hint, node, hint)
-    if aggregate.name in _BOUNDED and not bounded and not _can_be_bounded(arguments[0]):
+    multiplied = aggregate.name not in MOMENTS or can_be_multiplied(arguments, named)
+    if not multiplied or (aggregate.name in _BOUNDED and named is None and not _can_be_bounded(arguments[0])):
         cut = _cut_to_range(_call(node), arguments)
         why = f"{name} needs a range that is known without the data: no bounds are declared. Say your own ends."
         raise refusal(Code.AGG if aggregate.name in {"min", "max"} else Code.BOUNDS, why, cut, node, cut)
@@ -129,8 +132,14 @@ def _cut_to_range(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
         return f"QUANTILE_CONT(LEAST(GREATEST({_written(value)}, 0), 100), {level.value})"
     cut = call.copy()
     inner = cut.this.expressions[0] if isinstance(cut.this, exp.Distinct) else cut.this
-    cut.set("this", parse_one(f"LEAST(GREATEST({_written(inner)}, 0), 100)", dialect="duckdb"))
+    cut.set("this", _within(inner))
+    if len(arguments) > 1 and cut.args.get("expression") is not None:
+        cut.set("expression", _within(cut.expression))
     return _written(cut)
+
+
+def _within(value: exp.Expr) -> exp.Expr:
+    return parse_one(f"LEAST(GREATEST({_written(value)}, 0), 100)", dialect="duckdb")
 
 
 def _call(node: exp.Expr) -> exp.Expr:

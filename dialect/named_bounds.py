@@ -21,7 +21,7 @@ NAME = "contribution_bounds_per_group"
 LARGEST = 10**15
 LARGEST_COUNT = 1_000_000
 _EXAMPLE = f"SUM(x, {NAME} => (0, 100))"
-_TAKING = (exp.Sum, exp.Avg, exp.Count)
+_TAKING = (exp.Sum, exp.Avg, exp.Count, exp.Variance, exp.VariancePop, exp.Stddev, exp.StddevSamp, exp.StddevPop)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def check_taken(tree: exp.Expr, named: Named) -> None:
     """Refuse bounds of calls that take none."""
     taken: Iterable[int] = (call.meta.get("start", -1) for call in tree.find_all(*_TAKING)) if named else ()
     for start in sorted(set(named) - set(taken)):
-        why = "Only SUM, AVG and COUNT take bounds of what one person adds to a group."
+        why = "Only SUM, AVG, COUNT and VARIANCE or STDDEV take bounds of what one person adds to a group."
         raise Refusal(Code.PARAM, why, _EXAMPLE, named[start].span)
 
 

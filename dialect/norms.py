@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from dialect.catalog import Catalog, Column, Norms, NormsByKeys, Table
+from dialect.catalog import Catalog, Column, Norms, NormsByKeys, SqlType, Table
 from dialect.expressions import Call, Expr, Literal, Ref, expand, fields_of
-from dialect.private_plan import PrivatePlan, Vector, VectorKind
+from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
 
 
 def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
@@ -20,9 +20,23 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     rows = usual.rows if usual and usual.rows is not None else table.norms.rows
     if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
         return rows
+    if vector.factor is not None:
+        return _of_product(plan, vector, vector.factor, catalog, rows)
     largest = max(vector.magnitude, 2.0**-20)
     declared = _of_column(vector, usual, catalog)
     return rows * largest if declared is None else min(declared, rows * largest)
+
+
+def _of_product(plan: PrivatePlan, vector: Vector, factor: Factor, catalog: Catalog, rows: float) -> float:
+    """Derive C of a product from those of its factors: a sum of products is at most a sum times the other's limit."""
+    one = replace(vector, kind=VectorKind.CENTRED, factor=None)
+    other = replace(
+        one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
+        whole=factor.value.type is SqlType.BIGINT,
+    )  # fmt: skip
+    norms = [declared_norm(plan, each, catalog) for each in (one, other)]
+    limits = (rows * vector.magnitude, norms[0] * other.magnitude, norms[1] * one.magnitude, norms[0] * norms[1])
+    return max(min(limits), 2.0**-40)
 
 
 def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
@@ -40,7 +54,7 @@ def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
         return declared if most is None else math.sqrt(most)
     if rows is None:
         return declared
-    if vector.kind in (VectorKind.SUM, VectorKind.CENTRED):
+    if vector.summed:
         usual = declared_norm(plan, replace(vector, kind=VectorKind.ROWS), catalog)
         return min(rows * max(vector.magnitude, 2.0**-20), declared * max(1.0, rows / usual))
     return float(rows)

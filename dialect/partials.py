@@ -6,8 +6,8 @@ import math
 import sys
 
 from dialect.catalog import SqlType
-from dialect.expressions import Literal
-from dialect.private_plan import LARGEST_PART, Rule, Vector, VectorBound, VectorKind
+from dialect.expressions import Field, Literal
+from dialect.private_plan import LARGEST_PART, Factor, Rule, Vector, VectorBound, VectorKind
 from dialect.write_expr import quote
 
 LARGEST_WITHIN = 2**63 - 1  # where nothing is squared
@@ -39,6 +39,8 @@ def grains(vector: Vector, bound: VectorBound) -> str:
     Comparisons alone leave out NULL, NaN and infinities: NaN sorts above every number, and no end is infinite.
     """
     assert vector.value is not None  # noqa: S101  sums have a value
+    if vector.factor is not None:
+        return _product_grains(vector, vector.value, vector.factor, bound)
     value, step = vector.value.id, 2.0**bound.value_bits
     low, high = (round((end - vector.centre) * step) for end in (vector.lower, vector.upper))
     if vector.value.type is not SqlType.DOUBLE and bound.value_bits <= 0:
@@ -61,6 +63,37 @@ def _whole_grains(vector: Vector, value: str, bound: VectorBound) -> str:
     exact = f"({exact}) // {divisor}" if divisor > 1 else exact
     ends = f"WHEN {value} > {upper} THEN {high} WHEN {value} < {lower} THEN {low}"
     return f"CASE WHEN {value} BETWEEN {lower} AND {upper} THEN {exact} {ends} END"
+
+
+def _product_grains(vector: Vector, value: Field, factor: Factor, bound: VectorBound) -> str:
+    """Write one row's product in whole grains: each side clamped, less its centre; whole numbers stay exact."""
+    first = Factor(value, vector.lower, vector.upper, vector.centre)
+    whole = vector.whole and bound.value_bits <= 0
+    one, other = (_difference(side, whole) for side in (first, factor))
+    exact = f"{one} * {other}"
+    if whole:
+        divisor = 1 << -bound.value_bits
+        grains = f"CAST(({exact}) // {divisor} AS BIGINT)" if divisor > 1 else f"CAST({exact} AS BIGINT)"
+    else:
+        grains = f"CAST({exact} * {_double(2.0**bound.value_bits)} AS BIGINT)"
+    usable = " AND ".join(dict.fromkeys(_is_usable(side.value) for side in (first, factor)))
+    return f"CASE WHEN {usable} THEN {grains} END"
+
+
+def _difference(side: Factor, whole: bool) -> str:
+    """Write a value kept between its ends, less its centre: of whole numbers in 128 bits, else as a double."""
+    kind, number = ("HUGEINT", int) if whole else ("DOUBLE", float)
+    low, high, centre = (number(end) for end in (side.lower, side.upper, side.centre))
+    value = f"CAST({side.value.id} AS {kind})"
+    low_end, high_end, middle = (str(end) if whole else _double(float(end)) for end in (low, high, centre))
+    kept = f"CASE WHEN {value} > {high_end} THEN {high_end} WHEN {value} < {low_end} THEN {low_end} ELSE {value} END"
+    return f"({kept} - {middle})" if centre else f"({kept})"
+
+
+def _is_usable(value: Field) -> str:
+    """Write what NULL, NaN and infinities fail."""
+    most = _double(sys.float_info.max)
+    return f"{value.id} BETWEEN -{most} AND {most}" if value.type is SqlType.DOUBLE else f"{value.id} IS NOT NULL"
 
 
 def _towards_zero(value: int, divisor: int) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from dialect.boundaries import Planning, released
 from dialect.canonical import Canon, plain_text
+from dialect.catalog import SqlType
 from dialect.domains import key_set
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
@@ -16,6 +17,7 @@ from dialect.inference import fixed_by_person
 from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.kinds import Selected
 from dialect.limits import cut_to
+from dialect.moments import MOMENTS
 from dialect.options import KeysAre
 from dialect.private_keys import check_private_keys
 from dialect.private_plan import Key, KeySet, KeySource, Limits, PrivatePlan, Question, Shown, VectorKind
@@ -27,6 +29,7 @@ from dialect.relations import (
     Filter,
     Group,
     Join,
+    Measure,
     PerPerson,
     Project,
     Public,
@@ -134,7 +137,9 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     if listed is None:
         check_private_keys(keys, reading.sql)
     collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon)
-    outputs = [Output(measure.field, collected.formula(measure)) for measure in boundary.measures]
+    outputs = [
+        Output(measure.field, collected.formula(measure), _own_ends(measure, reading)) for measure in boundary.measures
+    ]
     if listed is None or not outputs:
         collected.add(VectorKind.PERSONS, None, None)
     check_weight(source, *((listed.relation,) if listed is not None else ()))
@@ -153,6 +158,13 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
         limits=limits,
     )
     return made, outputs_in_order
+
+
+def _own_ends(measure: Measure, reading: Reading) -> tuple[Field, Field] | None:
+    """Name the ends of an interval that only the release itself can say."""
+    if measure.function not in MOMENTS:
+        return None
+    return Field(reading.fresh(), None, SqlType.DOUBLE), Field(reading.fresh(), None, SqlType.DOUBLE)
 
 
 def _listed(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySet | None:

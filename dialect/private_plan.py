@@ -23,6 +23,20 @@ class VectorKind(StrEnum):
     VALID = "valid"  # how many rows whose value is neither NULL nor infinite
     SUM = "sum"  # the sum of the values
     CENTRED = "centred"  # the sum of the values less a public centre
+    PRODUCT = "product"  # the sum of the products of two such differences: of a value with itself, or with another
+
+
+_SUMMED = (VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What each value of a vector is multiplied by: a second value, clamped and less its own centre."""
+
+    value: Field
+    lower: float
+    upper: float
+    centre: float
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,18 @@ class Vector:
     scale_group: int  # vectors of one group share one factor per person
     text: str  # canonical, for prices, norms and explain: sum(visit.dwell_min)
     part: Bounds | None = None  # one person's number in one group is clamped to these, in the value's unit
+    factor: Factor | None = None  # of a product
+
+    @property
+    def summed(self) -> bool:
+        """Whether values are added, and not rows or persons counted."""
+        return self.kind in _SUMMED
+
+    @property
+    def fields(self) -> frozenset[Field]:
+        """The fields of the source that are read."""
+        second = None if self.factor is None else self.factor.value
+        return frozenset(f for f in (self.value, self.condition, second) if f is not None)
 
     @property
     def decides_keys(self) -> bool:
@@ -48,9 +74,13 @@ class Vector:
     @property
     def magnitude(self) -> float:
         """The largest magnitude that one row adds; never 0, so that there is something to noise."""
-        if self.kind not in (VectorKind.SUM, VectorKind.CENTRED):
+        if not self.summed:
             return 1.0
-        return max(abs(self.lower - self.centre), abs(self.upper - self.centre)) or 1.0
+        return _farthest(self) * (1.0 if self.factor is None else _farthest(self.factor)) or 1.0
+
+
+def _farthest(ends: Vector | Factor) -> float:
+    return max(abs(ends.lower - ends.centre), abs(ends.upper - ends.centre))
 
 
 @dataclass(frozen=True)

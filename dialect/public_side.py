@@ -13,7 +13,7 @@ from functools import partial
 from dialect.catalog import SqlType
 from dialect.expressions import Field, Ref
 from dialect.partials import grains
-from dialect.private_plan import Bounding, PrivatePlan, Vector, VectorBound, VectorKind
+from dialect.private_plan import Bounding, PrivatePlan, Vector, VectorBound
 from dialect.relations import Filter, Grained, Join, Operator, PerPerson, Project, Public, Ranked, Relation
 
 
@@ -49,7 +49,7 @@ def grained_values(plan: PrivatePlan, bounds: Bounding) -> tuple[PrivatePlan, fr
     """Let values that come from public rows be whole grains there; gives the places of their vectors."""
     source, vectors, places = plan.source, list(plan.vectors), set[int]()
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
-        if vector.value is None or vector.kind not in (VectorKind.SUM, VectorKind.CENTRED):
+        if vector.value is None or not vector.summed or vector.factor is not None:
             continue
         made = Field(f"{vector.value.id}_grains{i}", vector.value.name, SqlType.BIGINT, nullable=True)
         found = _carried(source, vector.value, made, partial(_grained, made, vector, bound))

@@ -62,7 +62,7 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
 def _source(plan: PrivatePlan, target: Target) -> str:
     needed = {plan.source.person, *(key.field for key in plan.keys)}
     for vector in plan.vectors:
-        needed |= {f for f in (vector.value, vector.condition) if f is not None}
+        needed |= vector.fields
     return write_rows(plan.source, needed, target)
 
 

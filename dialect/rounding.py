@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand
-from dialect.formulas import CountOf, MeanOf, QuantileOf
+from dialect.formulas import CountOf, MeanOf, MomentsOf, QuantileOf
 from dialect.functions import function
 from dialect.private_plan import Question
 
@@ -53,7 +53,7 @@ def _rounded_outputs(question: Question) -> Iterator[tuple[Field, Rounding]]:
         vectors = question.plans[release.plan].vectors
         for output in release.outputs:
             formula = output.formula
-            if isinstance(formula, MeanOf | QuantileOf):
+            if isinstance(formula, MeanOf | MomentsOf | QuantileOf):
                 continue
             if isinstance(formula, CountOf) or vectors[formula.vector].whole:
                 yield output.field, Rounding(0.0, {release.raw[formula.vector].id: HALF})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
-from dialect.formulas import CountOf, MeanOf, QuantileOf, SumOf
+from dialect.formulas import CountOf, MeanOf, MomentsOf, QuantileOf, SumOf
 from dialect.functions import forms_of, function
 from dialect.private_plan import Question, VectorKind
 from dialect.relation_parts import sources
@@ -85,7 +85,7 @@ def forms_by_field(question: Question) -> dict[Field, Form]:
         output.field: _of_output(output.formula, release.raw)
         for release in question.releases
         for output in release.outputs
-        if not isinstance(output.formula, QuantileOf)
+        if not isinstance(output.formula, QuantileOf | MomentsOf)
     }
     return {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question)} | known
 
@@ -110,7 +110,7 @@ def never_negative(question: Question) -> frozenset[Field]:
         if release.histogram is not None:
             continue
         for raw, vector in zip(release.raw, question.plans[release.plan].vectors, strict=True):
-            counts = vector.kind not in (VectorKind.SUM, VectorKind.CENTRED)
+            counts = not vector.summed
             least = vector.lower if vector.part is None else max(vector.lower, vector.part.lower)
             if counts or (vector.kind is VectorKind.SUM and least >= 0):
                 found.add(raw)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import Bounds, Catalog, SqlType
 from dialect.expressions import Expr, Field, Ref
-from dialect.formulas import CountOf, Formula, MeanOf, Output, QuantileOf, SumOf
+from dialect.formulas import CountOf, Formula, MeanOf, MomentsOf, Output, QuantileOf, SumOf
 from dialect.inference import nullable, range_of
-from dialect.private_plan import Vector, VectorKind
+from dialect.moments import MOMENTS, wholly
+from dialect.private_plan import Factor, Vector, VectorKind
 from dialect.relations import Measure
 
 LARGEST_WHOLE = 2.0**62
@@ -32,6 +33,8 @@ class Vectors:
         condition = None if measure.condition is None else self.held[measure.condition]
         if measure.function == "count_star":
             return CountOf(self.add(VectorKind.ROWS, None, condition, measure.bounds))
+        if measure.function in MOMENTS:
+            return self._moments(measure, condition)
         argument = measure.arguments[0]
         if measure.function == "sum":
             return SumOf(self.add(VectorKind.SUM, argument, condition, measure.bounds))
@@ -47,7 +50,9 @@ class Vectors:
         self, kind: VectorKind, argument: Expr | None, condition: Field | None, bounds: Bounds | None = None
     ) -> int:
         """Find or make one vector; `bounds` are those that the question names."""
-        made = self._vector(kind, argument, condition, bounds)
+        return self._place(self._vector(kind, argument, condition, bounds))
+
+    def _place(self, made: Vector) -> int:
         text = self._text(made)
         if text in self.texts:
             return self.texts.index(text)
@@ -63,13 +68,49 @@ class Vectors:
         return vectors, tuple(replace(output, formula=_moved(output.formula, place)) for output in outputs)
 
     def _mean(self, argument: Expr, condition: Field | None, bounds: Bounds | None) -> MeanOf:
+        count = self._values(argument, condition)
+        total = self.add(VectorKind.CENTRED, argument, condition, bounds)
+        self._alike(count, total)
+        return MeanOf(total, count, self.made[total].centre)
+
+    def _values(self, argument: Expr, condition: Field | None) -> int:
+        """Count the values that a mean is of."""
         certain = not nullable(argument) and argument.type is SqlType.BIGINT
         kind = VectorKind.ROWS if certain else VectorKind.VALID
-        count = self.add(kind, None if certain else argument, condition)
-        total = self.add(VectorKind.CENTRED, argument, condition, bounds)
-        old, new = self.made[total].scale_group, self.made[count].scale_group
-        self.made = [replace(v, scale_group=new) if v.scale_group == old else v for v in self.made]
-        return MeanOf(total, count, self.made[total].centre)
+        return self.add(kind, None if certain else argument, condition)
+
+    def _alike(self, *places: int) -> None:
+        """Let vectors share one factor per person, with all that share theirs already."""
+        joined = {self.made[place].scale_group for place in places}
+        self.made = [replace(v, scale_group=min(joined)) if v.scale_group in joined else v for v in self.made]
+
+    def _moments(self, measure: Measure, condition: Field | None) -> MomentsOf:
+        """Make the vectors of a variance or of what else is made of products; a pair's condition is that both exist."""
+        needed, bounds = MOMENTS[measure.function], measure.bounds
+        count = self._values(measure.arguments[0], condition)
+        sums = tuple(self.add(VectorKind.CENTRED, value, condition, bounds) for value in measure.arguments)
+        products = tuple(
+            self._place(self._product(measure.arguments[i], measure.arguments[j], condition, bounds))
+            for i, j in needed.products
+        )
+        self._alike(count, *sums, *products)
+        centres = tuple(self.made[place].centre for place in sums)
+        return MomentsOf(measure.function, count, sums, products, centres)
+
+    def _product(self, one: Expr, other: Expr, condition: Field | None, named: Bounds | None) -> Vector:
+        """Multiply two values less their centres; the order of the two does not matter."""
+        one, other = sorted((one, other), key=lambda value: self.canon.names[self.held[value].id])
+        first, second = (self._factor(value, named) for value in (one, other))
+        whole = SqlType.DOUBLE not in (one.type, other.type)
+        text = f"{VectorKind.PRODUCT}({plain_text(one)}, {plain_text(other)})"
+        return Vector(
+            VectorKind.PRODUCT, first.value, condition, first.lower, first.upper, first.centre, whole, len(self.made),
+            text, factor=second,
+        )  # fmt: skip
+
+    def _factor(self, value: Expr, named: Bounds | None) -> Factor:
+        bounds = wholly(summed_range(value, VectorKind.CENTRED, named), value.type)
+        return Factor(self.held[value], bounds.lower, bounds.upper, self._centre(value, bounds))
 
     def _vector(self, kind: VectorKind, argument: Expr | None, condition: Field | None, named: Bounds | None) -> Vector:
         value = None if argument is None else self.held[argument]
@@ -96,10 +137,16 @@ class Vectors:
     def _text(self, vector: Vector) -> str:
         value = "" if vector.value is None else self.canon.names[vector.value.id]
         where = "" if vector.condition is None else f" filter {self.canon.names[vector.condition.id]}"
-        summed = vector.kind in (VectorKind.SUM, VectorKind.CENTRED)
-        ends = f" in [{vector.lower!r}, {vector.upper!r}] about {vector.centre!r}" if summed else ""
+        ends = _ends(vector) if vector.summed else ""
+        if vector.factor is not None:
+            value += f", {self.canon.names[vector.factor.value.id]}"
+            ends += f" and{_ends(vector.factor)}"
         part = "" if vector.part is None else f" each in [{vector.part.lower!r}, {vector.part.upper!r}]"
         return f"{vector.kind}({value}){where}{ends}{part}"
+
+
+def _ends(values: Vector | Factor) -> str:
+    return f" in [{values.lower!r}, {values.upper!r}] about {values.centre!r}"
 
 
 def summed_range(argument: Expr, kind: VectorKind, named: Bounds | None) -> Bounds:
@@ -130,6 +177,9 @@ def _wide(named: Bounds) -> Bounds:
 def _moved(formula: Formula, place: Mapping[int, int]) -> Formula:
     if isinstance(formula, QuantileOf):
         return formula
+    if isinstance(formula, MomentsOf):
+        sums, products = (tuple(place[old] for old in each) for each in (formula.sums, formula.products))
+        return replace(formula, count=place[formula.count], sums=sums, products=products)
     if isinstance(formula, MeanOf):
         return replace(formula, total=place[formula.total], count=place[formula.count])
     return replace(formula, vector=place[formula.vector])

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dialect.formulas import CountOf, MeanOf, Output, QuantileOf
+from dialect.formulas import CountOf, MeanOf, MomentsOf, Output, SumOf
 from dialect.private_plan import PrivatePlan, ReleaseColumns
 from engine.intervals import ratio_interval
+from engine.moments import moments
 from engine.noise import NoisyVector
 from engine.quantiles import quantile_table
 
@@ -67,6 +68,9 @@ def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, co
     raw = [np.asarray(noisy * grain, dtype=np.float64) for noisy, grain in pairs]
     made: dict[str, Any] = {f.id: release.keys.column(i) for i, f in enumerate(columns.keys)}
     for output in columns.outputs:
+        if isinstance(output.formula, MomentsOf):
+            made |= _moments(output, output.formula, release, raw, confidence)
+            continue
         made[output.field.id] = _number(output, release, plan, raw, confidence)
     made |= {f.id: pa.array(values) for f, values in zip(columns.raw, raw, strict=True)}
     return pa.table(made)
@@ -78,13 +82,27 @@ def _number(
     formula = output.formula
     if isinstance(formula, MeanOf):
         return _mean(formula, release, raw, confidence)
-    assert not isinstance(formula, QuantileOf)  # noqa: S101  histograms are read elsewhere
+    assert isinstance(formula, CountOf | SumOf)  # noqa: S101  the others are read elsewhere
     values = raw[formula.vector]
     if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
         if release.grains[formula.vector] == 1:  # an integer already, and doubles would lose what lies beyond 2^53
             return pa.array(release.noisy[formula.vector])
         return pa.array(np.rint(values).clip(*_BIGINT).astype(np.int64))
     return pa.array(values)
+
+
+def _moments(
+    output: Output, formula: MomentsOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float
+) -> dict[str, pa.Array]:
+    assert output.ends is not None  # noqa: S101  planned with them
+    sigmas = [sigma * grain for sigma, grain in zip(release.sigmas, release.grains, strict=True)]
+    found = moments(formula, raw, sigmas, confidence)
+    lower, upper = output.ends
+    return {
+        output.field.id: pa.array(found.value, mask=np.isnan(found.value)),
+        lower.id: pa.array(found.lower),
+        upper.id: pa.array(found.upper),
+    }
 
 
 def _mean(formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float) -> pa.Array:

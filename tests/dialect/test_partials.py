@@ -14,7 +14,7 @@ from dialect.bound import value_bits
 from dialect.catalog import SqlType
 from dialect.expressions import Field
 from dialect.partials import capped, part
-from dialect.private_plan import Rule, Vector, VectorBound, VectorKind
+from dialect.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
 
 REAL = Field("v", None, SqlType.DOUBLE)
 WHOLE = Field("v", None, SqlType.BIGINT)
@@ -85,6 +85,53 @@ def test_a_whole_number(
         exact = min(max(value, int(lower)), int(upper)) - int(centre)
         assert number == int(math.copysign(abs(exact) // 2**-bound.value_bits, exact))
         assert abs(number) <= most
+
+
+@given(
+    values=st.lists(st.floats() | st.none(), min_size=1, max_size=20),
+    ends=st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)).map(sorted).filter(lambda e: e[0] < e[1]),
+    norm=st.floats(0.1, 1e13),
+)
+def test_a_square_of_a_real_number(
+    values: list[float | None], ends: list[float], norm: float, database: duckdb.DuckDBPyConnection
+) -> None:
+    lower, upper = ends
+    vector = _product(REAL, lower, upper, (lower + upper) / 2)
+    bound = _bound(vector, norm)
+    step, most = 2.0**bound.value_bits, math.ceil(vector.magnitude * 2.0**bound.value_bits)
+    for value, number in zip(values, _numbers(vector, bound, list(values), database), strict=True):
+        if value is None or not math.isfinite(value):
+            assert number is None
+        else:
+            away = min(max(value, lower), upper) - vector.centre
+            assert number == round(away * away * step)
+            assert abs(number) <= most <= 2**27
+
+
+@given(
+    values=st.lists(INTS | st.none(), min_size=1, max_size=20),
+    ends=st.tuples(st.integers(-(10**12), 10**12), st.integers(-(10**12), 10**12)).map(sorted),
+    norm=st.floats(1, 1e30),
+)
+def test_a_square_of_a_whole_number(
+    values: list[int | None], ends: list[int], norm: float, database: duckdb.DuckDBPyConnection
+) -> None:
+    lower, upper = ends
+    vector = _product(WHOLE, float(lower), float(upper), float(round((lower + upper) / 2)))
+    bound = _bound(vector, norm)
+    most = math.ceil(vector.magnitude * 2.0**bound.value_bits)
+    for value, number in zip(values, _numbers(vector, bound, list(values), database), strict=True):
+        if value is None:
+            assert number is None
+            continue
+        away = min(max(value, lower), upper) - int(vector.centre)
+        assert number == away * away // 2**-bound.value_bits
+        assert abs(number) <= most
+
+
+def _product(field: Field, lower: float, upper: float, centre: float) -> Vector:
+    factor = Factor(field, lower, upper, centre)
+    return replace(_vector(VectorKind.PRODUCT, field, lower, upper, centre), factor=factor)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 
 from dialect import Bounding, PrivatePlan
-from dialect.private_plan import Rule, Vector, VectorBound, VectorKind
+from dialect.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
 from dialect.relations import Cut, Distinct, Filter, Group, Join, Operator, PerPerson, Project
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)
@@ -20,6 +20,7 @@ COARSEST_BITS = 20
 FINEST_BITS = 30
 BITS_OF_A_VALUE = 40  # a value inside its declared ends is at most 2^40 grains
 ALL_ROWS = 2**62
+WIDEST_FACTOR = 2.0**20  # of a product, whose grains must fit 64 bits too
 
 
 def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
@@ -29,8 +30,8 @@ def lifted_plan(plan: PrivatePlan) -> PrivatePlan:
     are the widest that do: 2^62 grains, at least 2^32 in the value's unit and 2^42 where its range is wide.
     """
     vectors = tuple(
-        replace(vector, lower=-_widest(vector), upper=_widest(vector), part=None)
-        if vector.kind in SUMS
+        replace(vector, lower=-_widest(vector), upper=_widest(vector), part=None, factor=_lifted_factor(vector))
+        if vector.summed
         else replace(vector, part=None)
         for vector in plan.vectors
     )
@@ -55,8 +56,10 @@ def lifted_bounding(plan: PrivatePlan) -> Bounding:
 
 def value_bits(vector: Vector) -> int:
     """Choose grains from the declared ends: 1 for integers, between 2^-20 and 2^-30 for doubles."""
-    if vector.kind not in SUMS or vector.whole:
+    if not vector.summed or vector.whole:
         return 0
+    if vector.factor is not None:
+        return COARSEST_BITS
     largest = max(abs(vector.lower), abs(vector.upper), 1.0)
     return min(FINEST_BITS, max(COARSEST_BITS, BITS_OF_A_VALUE - math.ceil(math.log2(largest))))
 
@@ -66,7 +69,14 @@ def grain(vector: Vector) -> float:
     return 2.0 ** -value_bits(vector)
 
 
+def _lifted_factor(vector: Vector) -> Factor | None:
+    wide = _widest(vector)
+    return None if vector.factor is None else replace(vector.factor, lower=-wide, upper=wide)
+
+
 def _widest(vector: Vector) -> float:
+    if vector.factor is not None:
+        return WIDEST_FACTOR
     return WIDEST_INTEGER if vector.whole else 2.0 ** (62 - value_bits(vector))
 
 
