@@ -6,7 +6,7 @@ through the key expressions. Each list replaces one sub-expression of the keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -27,7 +27,7 @@ from dialect.expressions import (
     conjunction,
     expand,
     fields_of,
-    rebuild,
+    substituted,
 )
 from dialect.functions import function
 from dialect.inference import computed_field, nullable
@@ -87,11 +87,11 @@ def _multiplied(
         right = each.source.relation
         relation = Public(Join(relation, right, "cross", conjunction(())), relation.fields + right.fields)
     replaced = {old: new for each in lists for old, new in each.stands_for}
-    known = [_carried(fact, replaced) for fact in facts]
+    known = [substituted(fact, replaced) for fact in facts]
     usable = tuple(dict.fromkeys(fact for fact in known if all(f in relation.fields for f in fields_of(fact))))
     if usable:
         relation = Public(Filter(relation, conjunction(usable)), relation.fields)
-    images = [_carried(expr, replaced) for expr in exprs]
+    images = [substituted(expr, replaced) for expr in exprs]
     fields = tuple(_key_field(image, reading) for image in images)
     if fields:
         relation = Public(Project(relation, tuple(zip(fields, images, strict=True))), relation.fields + fields)
@@ -102,11 +102,6 @@ def _multiplied(
 def _key_field(image: Expr, reading: Reading) -> Field:
     made = computed_field(reading.fresh(), None, image)
     return replace(made, definition=None, nullable=nullable(image, far=False))
-
-
-def _carried(expr: Expr, replaced: Mapping[Expr, Expr]) -> Expr:
-    found = replaced.get(expr)
-    return found if found is not None else rebuild(expr, lambda part: _carried(part, replaced))
 
 
 def _lists(expr: Expr, facts: Sequence[Expr], reading: Reading, booleans: bool) -> tuple[PublicList, ...] | None:

@@ -6,7 +6,7 @@ Every expression is built from four forms (Literal, Ref, Call, Case); names of f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -140,6 +140,12 @@ def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
         branches = tuple((change(condition), change(value)) for condition, value in expr.branches)
         return Case(branches, change(expr.otherwise), expr.type)
     return expr
+
+
+def substituted(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
+    """Put other expressions in the place of some parts, the outermost first."""
+    found = images.get(expr)
+    return found if found is not None else rebuild(expr, lambda part: substituted(part, images))
 
 
 def fields_of(expr: Expr) -> Iterator[Field]:

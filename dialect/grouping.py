@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from dialect.aggregates import AGGREGATES
 from dialect.errors import Code
-from dialect.expressions import Expr, Field, Ref
+from dialect.expressions import Expr, Field, Ref, fields_of, substituted
 from dialect.inference import definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys
 from dialect.measures import measure
@@ -19,6 +19,8 @@ from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Rel
 from dialect.rules import bare, person_among, refuse_persons
 from dialect.scalars import scalar
 from dialect.spans import in_place, span_of
+
+_ONE_OF_THEM = {"min", "max"}
 
 
 @dataclass
@@ -122,7 +124,19 @@ def _of_person(
     one_row = all(fixed_by_person(f) for f in keys)
     made = tuple(replace(m, field=replace(m.field, of_person=one_row)) for m in measures)
     return PerPerson(
-        Group(source, keys, made), keys + tuple(m.field for m in made), source.facts,
+        Group(source, keys, made), keys + tuple(m.field for m in made), (*source.facts, *_facts(source.facts, made)),
         person=person, dataset=source.dataset, one_row_per_person=one_row,
         max_rows=1 if one_row else source.max_rows,
     )  # fmt: skip
+
+
+def _facts(facts: Sequence[Expr], measures: Sequence[Measure]) -> Iterator[Expr]:
+    """Say of a least or greatest value what is known of each: it is one of them, or NULL because all are."""
+    for each in measures:
+        value = definition(each.arguments[0]) if each.function in _ONE_OF_THEM and each.condition is None else None
+        if value is None or not any(fields_of(value)):
+            continue
+        for fact in facts:
+            said = substituted(fact, {value: Ref(each.field)})
+            if set(fields_of(said)) == {each.field}:
+                yield said

@@ -181,6 +181,10 @@ OTHER_ROW = (
     "SELECT e.subscriber_id, MIN(c.zone) AS x0, MAX(c.cell_id) AS x1 FROM events e JOIN cells c"
     " ON c.cell_id >= e.cell_id GROUP BY 1"
 )
+OF_LEAST = (
+    "SELECT e.subscriber_id, MIN(e.ts) AS x0, MAX(e.cell_id) FILTER (WHERE e.lat > 40) AS x1, MAX(e.cell_id) AS x2"
+    " FROM events e WHERE e.ts >= '2026-10-02' AND e.cell_id BETWEEN 2 AND 5 GROUP BY 1"
+)
 
 
 @given(sql=queries())
@@ -188,6 +192,7 @@ OTHER_ROW = (
 @example(sql=TWO_PERSONS)
 @example(sql=ROUNDED)
 @example(sql=OTHER_ROW)
+@example(sql=OF_LEAST)
 def test_every_claim_is_true_of_every_row(
     sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:

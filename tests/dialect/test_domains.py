@@ -84,6 +84,9 @@ LISTED: list[tuple[str, str, int, list[tuple[object, ...]]]] = [
     ("year(ts)", "FROM events WHERE ts >= '2024-05-01' AND ts < DATE '2026-01-01'", 2, [(2024,), (2025,)]),
     ("CAST(ts AS DATE) + 1", "FROM events WHERE CAST(ts AS DATE) BETWEEN '2026-10-01' AND DATE '2026-10-01' + 3", 4, []),
     ("hour(ts)", "FROM events WHERE ts > '2026-10-01' AND 1 = 0", 0, []),
+    ("date_trunc('day', seen)", f"FROM (SELECT subscriber_id, MIN(ts) AS seen FROM events WHERE {WEEK} GROUP BY 1)", 7, []),
+    ("z", "FROM (SELECT subscriber_id, MAX(cell_id) AS z FROM events WHERE cell_id IN (3, 5) GROUP BY 1)", 2, [(3,), (5,)]),
+    ("z", "FROM (SELECT subscriber_id, MAX(cell_id) FILTER (WHERE lat > 1) AS z FROM events WHERE cell_id IN (3, 5) GROUP BY 1)", 16, [(None,)]),
     ("'all'", "FROM events", 1, [("all",)]),
     ("cell_id = NULL", "FROM events", 1, [(None,)]),
 ]  # fmt: skip
