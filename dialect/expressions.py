@@ -40,6 +40,17 @@ class Field:
     of_person: bool = field(compare=False, default=False)  # one value per person, by an enforced primary key
     time_zone: str | None = field(compare=False, default=None)  # of an instant
     is_person: bool = field(compare=False, default=False)  # the person key of its row, or NULL where that is allowed
+    sides: tuple[Side, ...] = field(
+        compare=False, default=(), repr=False
+    )  # of a set operation's column: each may be it
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a column of a set operation is in the rows of one of its two queries."""
+
+    expr: Expr
+    facts: tuple[Expr, ...]  # true of every row there
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dialect.expressions import (
     Field,
     Literal,
     Ref,
+    Side,
     case_values,
     children,
     expand,
@@ -148,7 +149,12 @@ def null_extended(field: Field, certain: bool = False) -> Field:
 
 def _nullable(field: Field) -> Field:
     public = None if field.public is None else with_null_row(field.public)
-    return replace(field, nullable=True, public=public)
+    return replace(field, nullable=True, public=public, sides=sides_or_null(field))
+
+
+def sides_or_null(field: Field) -> tuple[Side, ...]:
+    """Add NULL to what a column of a set operation may be."""
+    return (*field.sides, Side(Literal(None, field.type), ())) if field.sides else ()
 
 
 def _nullable_refs(expr: Expr) -> Expr:

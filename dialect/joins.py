@@ -14,12 +14,22 @@ from dialect.expressions import Call, Expr, Field, Ref, conjuncts, fields_of
 from dialect.inference import null_extended, of_person
 from dialect.kept_rows import kept_by, kept_joined, kept_with
 from dialect.reading import refusal
-from dialect.relations import Cut, Join, PerPerson, Public, Relation, Released, Scan, Values, with_null_row
+from dialect.relations import (
+    MOST_ROWS,
+    Cut,
+    Join,
+    PerPerson,
+    Public,
+    Relation,
+    Released,
+    Scan,
+    Values,
+    with_null_row,
+)
 from dialect.rules import facts_of, joined_in
 
 How = OneOf["inner", "left", "cross"]
 
-_MOST_ROWS = 10**12  # beyond it a product of row limits says nothing
 _USUALLY_MET = 100  # public rows that meet one row, where neither a primary key nor the question says how many
 _USUALLY_HAD = 10_000  # rows of a person behind such a join: more would only be cut later, at a higher price
 _EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
@@ -152,7 +162,7 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
     return replace(
         left, operator=Join(*sides, how, condition), fields=left.fields + fields, facts=facts, kept=kept,
         one_row_per_person=left.one_row_per_person and right.one_row_per_person,
-        max_rows=min(left.max_rows * right.max_rows, _MOST_ROWS),
+        max_rows=min(left.max_rows * right.max_rows, MOST_ROWS),
     )  # fmt: skip
 
 

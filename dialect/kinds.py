@@ -15,7 +15,7 @@ from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
 from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items, where_aliases
-from dialect.set_rules import Side, set_operation
+from dialect.set_rules import Queried, set_operation
 from dialect.where_clause import Outer, where_clause
 
 MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
@@ -82,7 +82,7 @@ def _query(tree: exp.Expr, reading: Reading, environment: Environment) -> Select
 def _set_operation(tree: exp.SetOperation, reading: Reading, environment: Environment) -> Selected:
     left, right = (kinds(side, reading, environment) for side in (tree.this, tree.expression))
     relation, columns = set_operation(
-        tree, Side(left.relation, left.columns), Side(right.relation, right.columns), reading
+        tree, Queried(left.relation, left.columns), Queried(right.relation, right.columns), reading
     )
     exprs = [Ref(f) for _, f in columns]
     shown = dict(zip((name for name, _ in columns), exprs, strict=True))

@@ -13,7 +13,7 @@ from dialect.canonical import plain_text
 from dialect.catalog import Bounds, SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Literal, Ref
-from dialect.inference import nullable, range_of
+from dialect.inference import nullable, range_of, sides_or_null
 from dialect.kept_rows import check_ignored
 from dialect.moments import MOMENTS, can_be_multiplied
 from dialect.named_bounds import check_named
@@ -170,6 +170,8 @@ def _field(
         domain=kept.domain if kept else None, time_zone=kept.time_zone if kept else None,
         origin=first.origin if first and (kept or aggregate.name == "avg") else None,
     )  # fmt: skip
+    if kept is not None and kept.sides:
+        made = replace(made, sides=sides_or_null(kept) if made.nullable else kept.sides)
     return _with_list(made, kept) if kept is not None and kept.public is not None else made
 
 

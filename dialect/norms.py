@@ -8,11 +8,18 @@ from dataclasses import replace
 from dialect.catalog import Catalog, Column, Norms, NormsByKeys, SqlType, Table
 from dialect.expressions import Call, Expr, Literal, Ref, expand, fields_of
 from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
+from dialect.relation_parts import branches
 
 
 def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     """Find C for a vector in its own unit; any value keeps the promise, a good one loses little."""
-    table = _widest(plan, catalog)
+    tables = _widest(plan, catalog)
+    if vector.kind is VectorKind.PERSONS:  # of all groups of two queries, at most: the root of how many they are
+        return math.hypot(*(_declared(plan, vector, table, catalog) for table in _apart(tables)))
+    return sum(_declared(plan, vector, table, catalog) for table in tables)
+
+
+def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
     usual = _usual(table.norms, plan)
     if vector.kind is VectorKind.PERSONS:
@@ -21,20 +28,22 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
         return rows
     if vector.factor is not None:
-        return _of_product(plan, vector, vector.factor, catalog, rows)
+        return _of_product(plan, vector, vector.factor, table, catalog, rows)
     largest = max(vector.magnitude, 2.0**-20)
     declared = _of_column(vector, usual, catalog)
     return rows * largest if declared is None else min(declared, rows * largest)
 
 
-def _of_product(plan: PrivatePlan, vector: Vector, factor: Factor, catalog: Catalog, rows: float) -> float:
+def _of_product(
+    plan: PrivatePlan, vector: Vector, factor: Factor, table: Table, catalog: Catalog, rows: float
+) -> float:
     """Derive C of a product from those of its factors: a sum of products is at most a sum times the other's limit."""
     one = replace(vector, kind=VectorKind.CENTRED, factor=None)
     other = replace(
         one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
         whole=factor.value.type is SqlType.BIGINT,
     )  # fmt: skip
-    norms = [declared_norm(plan, each, catalog) for each in (one, other)]
+    norms = [_declared(plan, each, table, catalog) for each in (one, other)]
     limits = (rows * vector.magnitude, norms[0] * other.magnitude, norms[1] * one.magnitude, norms[0] * norms[1])
     return max(min(limits), 2.0**-40)
 
@@ -62,7 +71,10 @@ def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
 
 def declared_cover(plan: PrivatePlan, catalog: Catalog) -> float:
     """Find which share of people the steward expects to stay within the plan's norms."""
-    table = _widest(plan, catalog)
+    return min(_covered(plan, table) for table in _widest(plan, catalog))
+
+
+def _covered(plan: PrivatePlan, table: Table) -> float:
     assert table.norms is not None  # noqa: S101
     usual = _usual(table.norms, plan)
     return table.norms.covers if usual is None else usual.covers
@@ -70,11 +82,20 @@ def declared_cover(plan: PrivatePlan, catalog: Catalog) -> float:
 
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
     """Find L0, the number of groups kept per person."""
-    return max(1, _widest(plan, catalog).max_groups_per_person or 1)
+    return sum(max(1, table.max_groups_per_person or 1) for table in _apart(_widest(plan, catalog)))
 
 
-def _widest(plan: PrivatePlan, catalog: Catalog) -> Table:
-    tables = [table for name in plan.tables if (table := catalog.table(name)) is not None and table.norms is not None]
+def _widest(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
+    """Find the table that one person has most rows of: one for each query whose rows a union gathers."""
+    return [_widest_of(names, catalog) for names in branches(plan.source)]
+
+
+def _apart(tables: list[Table]) -> list[Table]:
+    return list({table.name: table for table in tables}.values())
+
+
+def _widest_of(names: frozenset[str], catalog: Catalog) -> Table:
+    tables = [table for name in names if (table := catalog.table(name)) is not None and table.norms is not None]
     return max(tables, key=lambda table: (table.norms.rows if table.norms else 0, table.name))
 
 

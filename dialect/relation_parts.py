@@ -12,6 +12,7 @@ from dialect.relations import (
     Join,
     Padded,
     Project,
+    Public,
     Ranked,
     Relation,
     Scan,
@@ -26,8 +27,30 @@ def tables_of(relation: Relation, compared: bool = True) -> frozenset[str]:
     operator = relation.operator
     if isinstance(operator, Scan):
         return frozenset({operator.table.name})
-    parts = (operator.left,) if isinstance(operator, SemiJoin) and not compared else sources(relation)
+    parts = holders(relation) if not compared else sources(relation)
     return frozenset().union(*(tables_of(part, compared) for part in parts))
+
+
+def branches(relation: Relation) -> tuple[frozenset[str], ...]:
+    """Name the private tables whose rows a relation holds, apart for each query that a union gathers."""
+    operator = relation.operator
+    if isinstance(relation, Public):
+        return ()
+    if isinstance(operator, Scan):
+        return (frozenset({operator.table.name}),)
+    parts = [branches(part) for part in holders(relation)]
+    if isinstance(operator, SetOperation) and operator.how == "union":
+        return tuple(names for part in parts for names in part)
+    most = max(parts, key=len, default=())
+    beside = frozenset().union(*(names for part in parts if part is not most for names in part))
+    return tuple(names | beside for names in most)
+
+
+def holders(relation: Relation) -> tuple[Relation, ...]:
+    """List the relations below whose rows a relation holds: others only choose among them."""
+    operator = relation.operator
+    chosen = isinstance(operator, SemiJoin) or (isinstance(operator, SetOperation) and operator.how != "union")
+    return sources(relation)[:1] if chosen else sources(relation)
 
 
 def sources(relation: Relation) -> tuple[Relation, ...]:

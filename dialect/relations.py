@@ -7,8 +7,8 @@
 | Released  | came out of a release; anything may be done with it                          |
 
 A relation is an operator (how its rows are made) under one of the three kinds. Operators over people's rows are made
-in `dialect.rules`, `joins`, `semi_joins`, `grouping` and `scans` only, where each rule is proved; other modules make
-public lists, or go on with released rows.
+in `dialect.rules`, `joins`, `semi_joins`, `set_persons`, `grouping` and `scans` only, where each rule is proved; other
+modules make public lists, or go on with released rows.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from dialect.set_operation import SetOperation
 
 if TYPE_CHECKING:
     from dialect.kept_rows import Kept
+
+MOST_ROWS = 10**12  # of one person: beyond it a product of row limits says nothing
 
 
 @dataclass(frozen=True)

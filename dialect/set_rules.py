@@ -1,4 +1,4 @@
-"""UNION, INTERSECT and EXCEPT of two queries -> one relation (`proofs.md#relation-kinds`)."""
+"""UNION, INTERSECT and EXCEPT of two queries -> one relation (`proofs.md#set-operations`)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from sqlglot import exp
 
 from dialect import ranges
 from dialect.calls import alike, wall
+from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
-from dialect.expressions import Expr, Field, Ref
+from dialect.expressions import Expr, Field, Literal, Ref, Side
+from dialect.hulls import common_domain, common_facts
 from dialect.reading import Reading, only, refusal
 from dialect.relations import PerPerson, Public, Relation, Released
 from dialect.rules import compute
 from dialect.set_operation import How, SetOperation
+from dialect.set_persons import check_persons, of_persons, with_person
 
 Column = tuple[str, Field]
+Pair = tuple[Expr, Expr]
 
 _HOW: dict[type[exp.Expr], How] = {exp.Union: "union", exp.Intersect: "intersect", exp.Except: "except"}
 
 
 @dataclass(frozen=True)
-class Side:
+class Queried:
     """One of the two queries: its rows and what it shows."""
 
     relation: Relation
@@ -30,52 +34,83 @@ class Side:
 
 
 def set_operation(
-    tree: exp.SetOperation, left: Side, right: Side, reading: Reading
+    tree: exp.SetOperation, left: Queried, right: Queried, reading: Reading
 ) -> tuple[Relation, tuple[Column, ...]]:
-    """Combine two queries column by column; the names are the first one's."""
-    only(tree, "this", "expression", "distinct", "with_", "order", "limit", "offset", code=Code.SUBQUERY)
+    """Combine two queries column by column, or by name; the names are the first one's."""
+    only(tree, "this", "expression", "distinct", "by_name", "with_", "order", "limit", "offset", code=Code.SUBQUERY)
+    how, distinct = _HOW[type(tree)], bool(tree.args.get("distinct"))
+    named = _named(tree, left, right)
+    persons = check_persons(tree, left.relation, right.relation)
+    pairs = [_pair(name, one, other, tree) for name, one, other in named]
+    if persons is not None:
+        pairs = with_person(tree, how, distinct, persons, pairs)
+    one, lefts = compute(left.relation, [a for a, _ in pairs], reading)
+    other, rights = compute(right.relation, [b for _, b in pairs], reading)
+    sources = (one, other) if how == "union" else (one,)
+    names = [name for name, _, _ in named]
+    made = tuple(
+        _made(reading.fresh(), names[i] if i < len(names) else None, fields, sources)
+        for i, fields in enumerate(zip(lefts, rights, strict=True))
+    )
+    operator = SetOperation(one, other, how, distinct, tuple(zip(lefts, rights, made, strict=True)))
+    shown = tuple(zip(names, made[: len(names)], strict=True))
+    if isinstance(one, PerPerson) and isinstance(other, PerPerson):
+        return of_persons(operator, one, other, common_facts(operator)), shown
+    kind = Released if isinstance(one, Released) or isinstance(other, Released) else Public
+    return kind(operator, made), shown
+
+
+def _named(tree: exp.SetOperation, left: Queried, right: Queried) -> list[tuple[str, Expr, Expr]]:
+    """Put the columns of both queries side by side."""
+    if tree.args.get("by_name"):
+        return _by_name(tree, left, right)
     if len(left.columns) != len(right.columns):
         why = f"{len(left.columns)} columns and {len(right.columns)} columns can't stand in one list."
         raise refusal(Code.SUBQUERY, why, "the same number of columns on both sides", tree.expression)
-    _refuse_persons(tree, left.relation, right.relation)
-    pairs = [_pair(a, b, tree) for a, b in zip(left.columns, right.columns, strict=True)]
-    one, lefts = compute(left.relation, [a for a, _ in pairs], reading)
-    other, rights = compute(right.relation, [b for _, b in pairs], reading)
-    names = [name for name, _ in left.columns]
-    made = [_made(reading.fresh(), *each) for each in zip(names, lefts, rights, strict=True)]
-    kind = Released if isinstance(one, Released) or isinstance(other, Released) else Public
-    distinct = bool(tree.args.get("distinct"))
-    operator = SetOperation(one, other, _HOW[type(tree)], distinct, tuple(zip(lefts, rights, made, strict=True)))
-    return kind(operator, tuple(made)), tuple(zip(names, made, strict=True))
+    return [(name, Ref(a), Ref(b)) for (name, a), (_, b) in zip(left.columns, right.columns, strict=True)]
 
 
-def _refuse_persons(tree: exp.SetOperation, left: Relation, right: Relation) -> None:
-    if isinstance(left, PerPerson) and isinstance(right, PerPerson):
-        why = f"{tree.key.upper()} of people's rows is not built yet."
-        raise refusal(Code.SUBQUERY, why, "ask two questions", tree)
-    if isinstance(left, PerPerson) or isinstance(right, PerPerson):
-        side = tree.this if isinstance(left, PerPerson) else tree.expression
-        why = f"People's rows can't stand in one {tree.key.upper()} with rows that are nobody's."
-        raise refusal(Code.ROWS, why, "an aggregate on this side too", side)
+def _by_name(tree: exp.SetOperation, left: Queried, right: Queried) -> list[tuple[str, Expr, Expr]]:
+    """Match columns by their names; what one side lacks is NULL there."""
+    ours, theirs = dict(left.columns), dict(right.columns)
+    if not isinstance(tree, exp.Union) or len(ours) < len(left.columns) or len(theirs) < len(right.columns):
+        why = "BY NAME is for UNION, of queries in which each name stands once."
+        raise refusal(Code.SUBQUERY, why, "give each column its own name by AS", tree)
+    missing = Literal(None, SqlType.NULL)
+    return [
+        (name, Ref(ours[name]) if name in ours else missing, Ref(theirs[name]) if name in theirs else missing)
+        for name in {**ours, **theirs}
+    ]
 
 
-def _pair(left: Column, right: Column, tree: exp.SetOperation) -> tuple[Expr, Expr]:
+def _pair(name: str, left: Expr, right: Expr, tree: exp.SetOperation) -> Pair:
     try:
-        values: list[Expr] = [Ref(left[1]), Ref(right[1])]
-        if left[1].time_zone != right[1].time_zone:
+        values = [left, right]
+        if _zone(left) != _zone(right):
             values = [wall(value) for value in values]
         _, (one, other) = alike(values, tree)
     except Refusal as refused:
-        why = f"{left[0][:40]} and what stands for it in the other query are of two types."
+        why = f"{name[:40]} and what stands for it in the other query are of two types."
         raise refusal(Code.SUBQUERY, why, "CAST(x AS ...) in one of them", tree.expression) from refused
     return one, other
 
 
-def _made(id_: str, name: str, left: Field, right: Field) -> Field:
+def _zone(value: Expr) -> str | None:
+    return value.field.time_zone if isinstance(value, Ref) else None
+
+
+def _made(id_: str, name: str | None, fields: tuple[Field, Field], sources: Sequence[Relation]) -> Field:
+    """Describe the column that holds both sides' values, or those of the first where no other stays."""
+    left, right = fields
     kind, _ = alike([Ref(left), Ref(right)], exp.Null())
     known = ranges.known(left.bounds) and ranges.known(right.bounds)
     bounds = ranges.hull([b for b in (left.bounds, right.bounds) if b is not None]) if known else None
+    kept = fields if len(sources) > 1 else (left,)
+    personal = isinstance(sources[0], PerPerson)
+    sides = tuple(Side(Ref(f), relation.facts) for f, relation in zip(kept, sources, strict=True)) if personal else ()
     return Field(
-        id_, name, kind, left.nullable or right.nullable, bounds,
-        time_zone=left.time_zone,
+        id_, name, kind, any(f.nullable for f in kept), bounds, common_domain(kept) if personal else None,
+        origin=left.origin if personal and left.origin == right.origin else None,
+        of_person=personal and len(kept) == 1 and left.of_person,
+        time_zone=left.time_zone, is_person=left.is_person or right.is_person, sides=sides,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from dialect.expressions import Call, Case, Expr, Literal, Ref, children
 from dialect.functions import function
 from dialect.relation_parts import sources
 from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort
+from dialect.set_operation import SetOperation
 
 MAX_TEXT = 400_000  # characters of generated SQL for one question
 _PER_FIELD = 12  # its id, a comma and what an operator writes around it
@@ -53,6 +54,8 @@ def _written(relation: Relation) -> Iterator[Expr]:
         yield operator.condition
     elif isinstance(operator, Project):
         yield from (expr for _, expr in operator.computed)
+    elif isinstance(operator, SetOperation):
+        yield from (Ref(f) for columns in operator.columns for f in columns)
     elif isinstance(operator, Sort):
         yield from (key.expr for key in operator.order)
     elif isinstance(operator, Group):

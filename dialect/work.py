@@ -12,6 +12,7 @@ from dialect.expressions import Field, conjuncts
 from dialect.joins import covers_primary_key, pinned
 from dialect.relation_parts import sources
 from dialect.relations import Cut, Distinct, Group, Join, PerPerson, Public, Relation, Scan, SemiJoin
+from dialect.set_operation import SetOperation
 
 Fan = Callable[[Public, tuple[Field, ...]], int]  # most rows of a public relation with equal values in some fields
 
@@ -39,6 +40,9 @@ def _walk(relation: Relation, fan: Fan) -> tuple[int, int]:
         return _met(relation, operator, fan)
     below = [_walk(source, fan) for source in sources(relation)]
     rows, peak = max((rows for rows, _ in below), default=1), max((peak for _, peak in below), default=1)
+    if isinstance(operator, SetOperation):  # both sides' rows are gathered, whatever is kept of them
+        rows = sum(rows for rows, _ in below)
+        peak = max(peak, rows)
     if isinstance(operator, Cut):
         rows = min(rows, operator.max_rows)
     if isinstance(operator, Group | Distinct) and isinstance(relation, PerPerson) and relation.one_row_per_person:

@@ -199,6 +199,57 @@ def test_every_claim_is_true_of_every_row(
     _checked(sql, rows_of, target, database, catalog)
 
 
+# rows of people, a condition, and what stands in for a value of each type
+QUERIED = (
+    ("events e JOIN cells c USING (cell_id)", ("e.cell_id < 7", "e.dwell_s > 900 AND e.cell_id IN (2, 3, 4)"),
+     {"int": ("e.cell_id", "hour(e.ts)", "e.cell_id * 2", "7"), "text": ("c.zone", "upper(c.zone)", "dayname(e.ts)", "'here'", "NULL"),
+      "date": ("CAST(e.ts AS DATE)", "e.ts", "date_trunc('day', e.ts)")}),
+    ("subscribers e", ("e.age > 30", "e.gender IN ('f', 'm')"),
+     {"int": ("e.age // 10", "e.age % 3", "NULL"), "text": ("e.gender", "coalesce(e.gender, 'none')", "CASE WHEN e.age > 40 THEN 'old' END"),
+      "date": ("DATE '2026-10-01'", "CAST(NULL AS DATE)")}),
+    ("events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > 40",
+     ("e.ts >= '2026-10-02' AND e.ts < TIMESTAMP '2026-10-03 12:00:00'", "e.lat IS NOT NULL"),
+     {"int": ("s.age // 20", "e.cell_id"), "text": ("s.gender", "'there'"), "date": ("CAST(e.ts AS DATE)", "e.ts")}),
+    ("(SELECT subscriber_id, MIN(cell_id) AS cell_id, MAX(ts) AS ts, MIN(zone) AS zone FROM events JOIN cells USING (cell_id) GROUP BY 1) e",
+     ("e.cell_id > 1", "e.zone <> 'C1'"),
+     {"int": ("e.cell_id", "minute(e.ts)"), "text": ("e.zone", "'all'"), "date": ("e.ts", "CAST(e.ts AS DATE)")}),
+)  # fmt: skip
+ABOVE = (
+    "SELECT * FROM ({sets}) AS u",
+    "SELECT u.*, u.x0 IS NULL AS y FROM ({sets}) AS u WHERE u.x0 IS NOT NULL",
+    "SELECT e.subscriber_id, u.x0, u.x1 FROM subscribers e LEFT JOIN ({sets}) AS u USING (subscriber_id)",
+    "SELECT DISTINCT subscriber_id, x1 FROM ({sets}) AS u",
+    "SELECT subscriber_id, MIN(x0) AS x0, MAX(x1) AS x1 FROM ({sets}) AS u GROUP BY 1",
+    "SELECT a.subscriber_id, a.x0, b.x1 FROM ({sets}) AS a JOIN ({sets}) AS b USING (subscriber_id, x0)",
+)
+OPERATIONS = ("UNION ALL", "UNION", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL", "UNION ALL BY NAME")
+
+
+@st.composite
+def set_queries(draw: st.DrawFn) -> str:
+    """Write set operations over rows of persons, and something over them."""
+    kinds = draw(st.lists(st.sampled_from(["int", "text", "date"]), min_size=2, max_size=3))
+
+    def query() -> str:
+        source, conditions, columns = draw(st.sampled_from(QUERIED))
+        shown = ", ".join(f"{draw(st.sampled_from(columns[kind]))} AS x{i}" for i, kind in enumerate(kinds))
+        where = draw(st.one_of(st.just(""), st.sampled_from(conditions).map(" WHERE {}".format)))
+        return f"SELECT e.subscriber_id, {shown} FROM {source}{where}"
+
+    sets = query()
+    for operation in draw(st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=2)):
+        other = query()
+        sets = draw(st.sampled_from([f"({sets}) {operation} {other}", f"({other}) {operation} ({sets})"]))
+    return draw(st.sampled_from(ABOVE)).format(sets=sets)
+
+
+@given(sql=set_queries())
+def test_every_claim_is_true_of_every_row_of_a_set_operation(
+    sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    _checked(sql, rows_of, target, database, catalog)
+
+
 BAND = f"SELECT e.subscriber_id, s.gender AS x0 FROM events e {SIDES[3].format(how='LEFT JOIN')}"
 
 

@@ -45,6 +45,19 @@ NORMS = {
     "SELECT SUM(dwell_s + lat) FROM events": [20 * 7290.0],
     "SELECT SUM(age) FROM subscribers": [100.0],
     "SELECT SUM(lat) FROM events": [1800.0],
+    "SELECT COUNT(*) FROM (SELECT lat FROM events UNION ALL SELECT age FROM subscribers)": [21.0],
+    "SELECT COUNT(*), SUM(dwell_s) FROM (SELECT dwell_s FROM events UNION ALL SELECT dwell_s FROM events)": [
+        40.0,
+        40000.0,
+    ],
+    "SELECT COUNT(*) FROM (SELECT subscriber_id, lat FROM events EXCEPT SELECT subscriber_id, age FROM subscribers)": [
+        20.0
+    ],
+    "SELECT COUNT(DISTINCT u.subscriber_id) FROM (SELECT subscriber_id FROM events UNION ALL SELECT subscriber_id FROM subscribers) u"
+    " JOIN events USING (subscriber_id)": [3.0],
+    "SELECT COUNT(DISTINCT subscriber_id) FROM (SELECT subscriber_id FROM events UNION ALL SELECT subscriber_id FROM subscribers)": [
+        10.0**0.5
+    ],
 }
 
 

@@ -21,6 +21,7 @@ from tests.support.worlds import make_world
 WORLD_OF = {
     "exact_operator": "operator",
     "exact_outer": "operator",
+    "exact_sets": "operator",
     "exact_aggregates": "operator",
     "exact_moments": "operator",
     "exact_names": "operator",
@@ -35,6 +36,7 @@ WORLD_OF = {
 EQUAL = (
     "exact_operator",
     "exact_outer",
+    "exact_sets",
     "exact_aggregates",
     "exact_moments",
     "exact_names",

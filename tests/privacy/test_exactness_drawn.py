@@ -14,15 +14,18 @@ from tempfile import mkdtemp
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from dialect import Refusal
 from tests.support.oracle import Oracle
 from tests.support.sql_grammar import Round, as_plain, rounds
+from tests.support.sql_sets import SetSources
 from tests.support.told import QUESTIONS
 from tests.support.worlds import write_world
 
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
 ROUNDS = 800 if NIGHTLY else 42
+SET_ROUNDS = 200 if NIGHTLY else 6  # of set operations of people's rows
 LEAST_ACCEPTED = 0.6
 THREADS = (1, 4)
 
@@ -31,6 +34,19 @@ THREADS = (1, 4)
 def test_an_accepted_question_is_answered_as_plain_duckdb_answers_it(
     number: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
+    _rounds(number, tmp_path, record_property, rounds())
+
+
+@pytest.mark.parametrize("number", range(SET_ROUNDS))
+def test_so_is_one_over_set_operations_of_peoples_rows(
+    number: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    _rounds(number, tmp_path, record_property, rounds(SetSources))
+
+
+def _rounds(
+    number: int, tmp_path: Path, record_property: Callable[[str, object], None], drawing: st.SearchStrategy[Round]
+) -> None:
     drawn = int.from_bytes(os.urandom(8), "big") if NIGHTLY else number
     counted: Counter[str] = Counter()
     # Hypothesis tries the plainest round first, which is no new one; a failing question is short as it is
@@ -38,7 +54,7 @@ def test_an_accepted_question_is_answered_as_plain_duckdb_answers_it(
 
     @seed(drawn)
     @once
-    @given(rounds())
+    @given(drawing)
     def ask(one: Round) -> None:
         if len(set(one[1])) > 1:
             _ask(one, Path(mkdtemp(dir=tmp_path)), counted, drawn)

@@ -52,6 +52,8 @@ PLANTED: dict[str, tuple[str, str, Spoilt]] = {
         spoilt.text("struct_extract(max(", r"struct_extract\(min\("),
     ),
     "CASE tries its branches backwards": ("operator", "CASE", spoilt.operators(spoilt.backwards)),
+    "what nobody selected is compared": ("sets", "UNION|INTERSECT|EXCEPT", spoilt.operators(spoilt.carried)),
+    "a UNION keeps what it has twice": ("sets", "UNION", spoilt.operators(spoilt.gathered)),
     "public rows that come twice count once": (
         "attack",
         "JOIN cells",
@@ -60,13 +62,14 @@ PLANTED: dict[str, tuple[str, str, Spoilt]] = {
     "clocks stand in UTC": ("clocks", "hour", spoilt.text("'UTC'", "'Europe/Berlin'")),
     "clocks never change": ("clocks", "New_York|new_york", spoilt.text("'Etc/GMT+5'", "'America/New_York'")),
 }
-FILES = {"operator": "exact_operator", "attack": "exact_attack", "clocks": "exact_clocks"}
+FILES = {"operator": "exact_operator", "attack": "exact_attack", "clocks": "exact_clocks", "sets": "exact_sets"}
+WORLDS = {"sets": "operator"}  # where the questions of a file are asked, if its name is another
 
 
 @pytest.fixture(scope="module")
 def oracles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Oracle]]:
     """Open every world."""
-    made = {name: Oracle(make_world(name, tmp_path_factory.mktemp(name))) for name in FILES}
+    made = {name: Oracle(make_world(WORLDS.get(name, name), tmp_path_factory.mktemp(name))) for name in FILES}
     yield made
     for each in made.values():
         each.close()

@@ -17,6 +17,7 @@ from dialect.catalog import Catalog
 from dialect.errors import Refusal
 from dialect.private_plan import Rule, VectorBound
 from dialect.relations import Cut, Filter, PerPerson, Scan, SemiJoin
+from dialect.set_operation import SetOperation
 from engine.backends.duckdb import DuckDBBackend
 from tests.support.greybox import DependsOnData, GreyBox, OthersMoved, SensitivityExceeded, connect
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
@@ -114,6 +115,21 @@ def rows_of_nobody_made(*given: Any) -> Any:
     return replace(relation, operator=replace(relation.operator, how="left"))
 
 
+def one_for_all(sql: str) -> str:
+    """Keep one row of all people's that are equal but for the person, that of the greatest."""
+    person, value = re.findall(r"AS (\w+)", sql)[:2]
+    if "subscriber_id" not in sql:  # the list of keys
+        return sql
+    return f"SELECT max({person}) AS {person}, {value} FROM ({sql}) AS one GROUP BY {value}"
+
+
+def without_anybodys(sql: str) -> str:
+    """Take off the rows that anybody has on the right."""
+    value = re.findall(r"AS (\w+)", sql)[1]
+    apart = rf"(SELECT * FROM (\1) AS l ANTI JOIN (\2) AS r USING ({value})) AS u"
+    return re.sub(r"\((.*) EXCEPT ALL (.*)\) AS u$", apart, sql)
+
+
 scan, join_persons, count_keys = from_clause.scan, joins._of_persons, prepare.count_keys
 in_groups, join_to_public = bound._in_groups, joins._public_on_the_left
 
@@ -145,6 +161,7 @@ TIED = Database(
 CROWDED = replace(HEAVY, declared=Declared(max_rows=50, consent=False))
 CHOSEN = Database((Run(ME), *CROWD), PEOPLE, declared=Declared(rows=1.0, consent=False))
 LOOSE = Database(tuple(Run(str(p), 60, 3) for p in range(1, 9)), PEOPLE, declared=Declared(rows=1_000.0))
+SUBTRACTED = Database((Run(ME, cell=2, dwell="'9999'"), *CROWD), PEOPLE, declared=Declared(rows=1.0, consent=False))
 NOBODY = Database((Run("NULL", 3), *CROWD, Run(ME)), PEOPLE, declared=Declared(consent=False, max_rows=50))
 MARKED = Database(
     CROWD, PEOPLE, ((1, ME, 2), (2, "1", 3), (3, "NULL", 2)), Declared(persons=3.0, consent=False)
@@ -157,6 +174,10 @@ ZEROS = Database(tuple(Run(str(p), 2, lon="'0.0'") for p in (VICTIM, *range(1, 9
 BY_CELL = "SELECT e.cell_id, {} FROM events e GROUP BY 1"
 LIMITED = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) e.cell_id, {} FROM events e GROUP BY 1"
 BY_STEPS = "SELECT steps + cell_id, COUNT(*) FROM events GROUP BY 1"  # no list of values is known: private keys
+UNITED = (
+    "SELECT cell_id, COUNT(*) FROM (SELECT subscriber_id, cell_id FROM events WHERE cell_id > 1"
+    " UNION SELECT subscriber_id, cell_id FROM events WHERE dwell_s > 9000) AS u GROUP BY 1"
+)
 PAIRS = "SELECT COUNT(*) FROM events e JOIN events f ON e.subscriber_id = f.subscriber_id AND e.cell_id <> f.cell_id"
 UNMATCHED = (
     "SELECT s.subscriber_id IS NULL, COUNT(*) FROM events e LEFT JOIN subscribers s"
@@ -196,6 +217,8 @@ PLANTED = (
     Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql)), PAIRS, CROWDED, SensitivityExceeded),
     Planted("the first rows of a person in no order", written(Cut, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, OthersMoved),
     Planted("rows chosen by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), HABITUAL, CHOSEN, SensitivityExceeded),
+    Planted("a union that forgets whose rows are equal", written(SetOperation, one_for_all), UNITED, MANY, OthersMoved),
+    Planted("a difference with the rows of everybody", written(SetOperation, without_anybodys), UNITED.replace("UNION", "EXCEPT ALL"), SUBTRACTED, SensitivityExceeded),
     Planted("persons counted by their rows", lambda m: (instead(render, "is_unit", lambda _: False)(m), instead(render, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
     Planted("a cap whose square overflows", instead(partials, "LARGEST_PART", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, OthersMoved),
     Planted("a clamp that is no clamp", instead(render, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),

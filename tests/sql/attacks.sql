@@ -237,7 +237,7 @@ SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (PARTITION BY cell_id ORDER BY ts
 # 73 E_WINDOW: one row of everybody
 SELECT COUNT(*) FROM (SELECT cell_id FROM events QUALIFY row_number() OVER () = 1)
 
-# 74 E_SUBQUERY: set operations are not built yet
+# 74 A: all rows of two queries
 SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION ALL SELECT cell_id FROM events)
 
 # 74 E_SUBQUERY: a set without the person

@@ -261,8 +261,24 @@ SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM event
 # E_SUBQUERY
 # SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM events)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# UNION of people's rows is not built yet.
-# Try: ask two questions
+# UNION compares people's rows, and so needs the person key in the same place of both select lists.
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, cell_id FROM events UNION SELECT subscriber_id, cell_id FROM events)
+
+# title: a person key beside other values
+SELECT COUNT(*) FROM (SELECT subscriber_id FROM events UNION ALL SELECT age FROM subscribers);
+# E_PERSON_KEY
+# SELECT COUNT(*) FROM (SELECT subscriber_id FROM events UNION ALL SELECT age FROM subscribers)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The person key can't stand in one column with something else.
+# Try: subscriber_id in the same place of both queries
+
+# title: people's rows beside public ones
+SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION ALL SELECT cell_id FROM cells);
+# E_ROWS
+# SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION ALL SELECT cell_id FROM cells)
+#                              ^^^^^^^^^^^^^^^^^^^
+# People's rows can't stand in one UNION with rows that are nobody's.
+# Try: an aggregate on this side too
 
 # title: a limit on people's rows
 SELECT COUNT(*) FROM (SELECT dwell_s FROM events LIMIT 5);

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from dialect import Bounding, PrivatePlan
 from dialect.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
-from dialect.relations import Cut, Distinct, Filter, Group, Join, Operator, PerPerson, Project
+from dialect.relations import Cut, Distinct, Filter, Group, Join, Operator, PerPerson, Project, SemiJoin
+from dialect.set_operation import SetOperation
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)
 WIDEST_INTEGER = 2.0**63  # beyond every BIGINT: no integer is clamped
@@ -88,7 +89,7 @@ def uncut(relation: PerPerson) -> PerPerson:
 def _uncut_operator(operator: Operator) -> Operator:
     if isinstance(operator, Cut):
         return replace(operator, source=uncut(operator.source), max_rows=ALL_ROWS)
-    if isinstance(operator, Join):
+    if isinstance(operator, Join | SemiJoin | SetOperation):
         return replace(operator, left=uncut(operator.left), right=uncut(operator.right))
     if isinstance(operator, Filter | Project | Group | Distinct):
         return replace(operator, source=uncut(operator.source))

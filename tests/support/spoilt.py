@@ -10,6 +10,7 @@ from dialect import Admission, BoundedSql, Bounding, PrivatePlan, Target, write
 from dialect.expressions import Case, Expr, rebuild
 from dialect.private_plan import Vector, VectorKind
 from dialect.relations import Distinct, Filter, Group, Join, Operator, PerPerson, Project, Relation
+from dialect.set_operation import SetOperation
 
 Text = Callable[[str], str]
 
@@ -70,6 +71,23 @@ def narrowed(operator: Operator) -> Operator:
     return replace(operator, how="inner") if isinstance(operator, Join) and operator.how == "left" else operator
 
 
+def carried(operator: Operator) -> Operator:
+    """Let a set operation compare what nobody selected, too."""
+    if not isinstance(operator, SetOperation) or not (operator.distinct or operator.how != "union"):
+        return operator
+    hidden = [[f for f in side.fields if f.definition is None] for side in (operator.left, operator.right)]
+    shown = {field for columns in operator.columns for field in columns}
+    pairs = zip(*([f for f in fields if f not in shown] for fields in hidden), strict=False)
+    more = [(a, b, replace(a, id=f"{a.id}_x")) for a, b in pairs if a.type is b.type]
+    return replace(operator, columns=(*operator.columns, *more))
+
+
+def gathered(operator: Operator) -> Operator:
+    """Keep equal rows of a union as often as they come."""
+    union = isinstance(operator, SetOperation) and operator.how == "union"
+    return replace(operator, distinct=False) if union else operator
+
+
 def backwards(operator: Operator) -> Operator:
     """Try the branches of every CASE from the last to the first."""
     if not isinstance(operator, Project):
@@ -85,7 +103,7 @@ def _reversed(expr: Expr) -> Expr:
 
 def _rewritten(relation: Relation, change: Callable[[Operator], Operator]) -> Relation:
     operator = change(relation.operator)
-    if isinstance(operator, Join):
+    if isinstance(operator, Join | SetOperation):
         sides = _rewritten(operator.left, change), _rewritten(operator.right, change)
         operator = replace(operator, left=sides[0], right=sides[1])
     elif isinstance(operator, Filter | Project | Group | Distinct):

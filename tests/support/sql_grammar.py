@@ -39,16 +39,16 @@ class Released:
 
 
 @st.composite
-def rounds(draw: st.DrawFn) -> Round:
+def rounds(draw: st.DrawFn, sources: type[Sources] = Sources) -> Round:
     """Draw a database and what is asked of it."""
     database = draw(databases())
-    return database, [draw(questions(database)) for _ in range(QUESTIONS_A_ROUND)]
+    return database, [draw(questions(database, sources)) for _ in range(QUESTIONS_A_ROUND)]
 
 
 @st.composite
-def questions(draw: st.DrawFn, database: Database) -> str:
+def questions(draw: st.DrawFn, database: Database, sources: type[Sources] = Sources) -> str:
     """Draw a question over a database."""
-    return Grammar(draw, database).question()
+    return Grammar(draw, database, sources).question()
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Grammar:
 
     draw: st.DrawFn
     database: Database
+    sources: type[Sources] = Sources
 
     def question(self) -> str:
         """Draw a release, alone or with an outer part."""
@@ -74,7 +75,7 @@ class Grammar:
     # ------------------------------------------------------------ the boundary
 
     def _released(self, public_key: bool = False) -> Released:
-        source = Sources(self.draw, self.database).source()
+        source = self.sources(self.draw, self.database).source()
         terms = Terms(self.draw, source.names, self.database.instants)
         wheres = [terms.test() for _ in range(self.draw(st.sampled_from((0, 0, 1, 1, 2))))]
         most = 1 if public_key else 2
