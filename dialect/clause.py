@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from dialect.decimals import decimal
 from dialect.errors import Code, Refusal, Span
 from dialect.grammar import blanked, parsed, place_in
-from dialect.options import NO_OPTIONS, KeysAre, Options
+from dialect.options import NO_OPTIONS, KeysAre, Options, TargetError, target_error
 from dialect.words import closing, place_of
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def _read(text: str, start: int) -> Options:
 
 
 def _check_one_price(spans: Mapping[str, Span]) -> None:
-    given = [name for name in ("epsilon", "rho") if name in spans]
+    given = [name for name in ("epsilon", "rho", "target_error") if name in spans]
     if len(given) > 1:
-        why = f"{given[0]} and {given[1]} both say what the question may cost."
+        why = f"{given[0]} and {given[1]} both decide what the question costs."
         raise Refusal(Code.PARAM, why, f"keep {given[0]}", spans[given[1]])
 
 
@@ -132,6 +132,12 @@ def _keys(text: str) -> KeysAre | None:
     return next((kind for kind in KeysAre if text.lower() == f"'{kind}'"), None)
 
 
+def _target(text: str) -> TargetError | None:
+    """Read 50 or '5%': a share is written as text, an amount is not."""
+    bare = text.strip("'")
+    return target_error(bare) if (bare != text) == bare.endswith("%") else None
+
+
 def _confidence(text: str) -> float | None:
     exact = _amount(LEAST_CONFIDENCE, MOST_CONFIDENCE)(text)
     return None if exact is None else float(exact)
@@ -155,6 +161,7 @@ _RULES: Mapping[str, _Rule] = {
     "max_groups_contributed": _Rule("max_groups", _count, _FEW, "10"),
     "max_rows_contributed": _Rule("max_rows", _count, _FEW, "100"),
     "keys": _Rule("keys", _keys, "'public' or 'private'", "'private'"),
+    "target_error": _Rule("target_error", _target, "an amount above 0, or a share of at most '100%'", "50"),
     "confidence": _Rule("confidence", _confidence, "a share from 0.5 to 0.999999", "0.95"),
 }
 _INSTEAD = {
@@ -162,4 +169,5 @@ _INSTEAD = {
     "group_selection_strategy": "keys = 'public'",
     "max_groups": "max_groups_contributed = 10",
     "max_rows": "max_rows_contributed = 100",
+    "max_error": "target_error = 50",
 }

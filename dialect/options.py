@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+from dialect.decimals import decimal
 from dialect.errors import Span
+
+_AMOUNT = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?(?P<share>%)?", re.ASCII)
+_LEAST, _MOST = Fraction(1, 10**12), Fraction(10**15)
 
 
 class KeysAre(StrEnum):
@@ -15,6 +20,29 @@ class KeysAre(StrEnum):
 
     PUBLIC = "public"  # refuse the question where no public list of them is known
     PRIVATE = "private"  # let them reach a threshold, even where one is known
+
+
+@dataclass(frozen=True)
+class TargetError:
+    """How exact shown numbers are to be: the largest half-width of their intervals."""
+
+    amount: Fraction  # in the unit of each column; of a relative one, a share of what the asker holds
+    relative: bool = False
+
+    def __str__(self) -> str:
+        """Write it as it is asked for."""
+        return f"{float(self.amount * 100):g}%" if self.relative else f"{float(self.amount):g}"
+
+
+def target_error(text: str) -> TargetError | None:
+    """Read 50, or 5% of what is held already; None for what is no target."""
+    found = _AMOUNT.fullmatch(text)
+    exact = decimal(text.rstrip("%")) if found is not None else None
+    if found is None or exact is None:
+        return None
+    relative = found["share"] is not None
+    amount = exact / 100 if relative else exact
+    return TargetError(amount, relative) if _LEAST <= amount <= (1 if relative else _MOST) else None
 
 
 @dataclass(frozen=True)
@@ -28,6 +56,7 @@ class Options:
     max_rows: int | None = None  # rows that one person counts with
     keys: KeysAre | None = None
     confidence: float | None = None
+    target_error: TargetError | None = None  # instead of a price
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False)  # by the option's name
 
     def span(self, *names: str) -> Span | None:

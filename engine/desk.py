@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from budgets import AccountName, AccountView, Ledger, LedgerError, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Statement, read, statement
+from dialect.options import TargetError
+from dialect.options import target_error as read_target
 from engine import wire, wire_ledger, wire_tables
 from engine import wire_statements as told
 from engine.backends.duckdb import DuckDBBackend
@@ -78,9 +80,10 @@ class Desk:
         rho: str | None = None,
         confidence: float | None = None,
         request_id: str | None = None,
+        target_error: str | None = None,
     ) -> pa.Table:
         """Answer a question: its shown columns, with the card as JSON in the schema's metadata under b"passersby"."""
-        asked = self._asked(sql, client, rho, confidence, request_id)
+        asked = self._asked(sql, client, rho, confidence, request_id, target_error)
         try:
             beside = statement(sql)
             if beside is not None:
@@ -91,10 +94,16 @@ class Desk:
             raise Refused(problem(error, sql)) from error
 
     def explain(
-        self, sql: str, *, client: str, rho: str | None = None, confidence: float | None = None
+        self,
+        sql: str,
+        *,
+        client: str,
+        rho: str | None = None,
+        confidence: float | None = None,
+        target_error: str | None = None,
     ) -> dict[str, Any]:
         """Say what a question would cost and give, without data and without charge."""
-        asked = self._asked(sql, client, rho, confidence, None)
+        asked = self._asked(sql, client, rho, confidence, None, target_error)
         try:
             explained = explain(self.engine, sql, asked)
             return wire.explained(explained, self._remaining(asked, explained.dataset))
@@ -131,11 +140,19 @@ class Desk:
             raise Refused(problem(Refusal(Code.TABLE, f"There is no table {name}.", f"one of {names}"), None))
         return [wire_tables.table(table, self.engine.catalog) for table in found]
 
-    def rehearse(self, sql: str, *, client: str, rho: str | None = None, confidence: float | None = None) -> pa.Table:
+    def rehearse(
+        self,
+        sql: str,
+        *,
+        client: str,
+        rho: str | None = None,
+        confidence: float | None = None,
+        target_error: str | None = None,
+    ) -> pa.Table:
         """Answer a question for free on rows that are made up from the catalog alone."""
         from engine.rehearsal import rehearsal  # late: few sessions rehearse
 
-        asked = self._asked(sql, client, rho, confidence, None)
+        asked = self._asked(sql, client, rho, confidence, None, target_error)
         try:
             read(sql, self.engine.catalog)  # a refusal needs no rows
             with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog) as stage:
@@ -162,12 +179,20 @@ class Desk:
     ) -> None:
         self.close()
 
-    def _asked(self, sql: str, client: str, rho: str | None, confidence: float | None, request_id: str | None) -> Asked:
+    def _asked(
+        self,
+        sql: str,
+        client: str,
+        rho: str | None,
+        confidence: float | None,
+        request_id: str | None,
+        target_error: str | None,
+    ) -> Asked:
         try:
             amount: Fraction | None = None if rho is None else parse_amount(rho, "rho")
-        except LedgerError as error:
+            return Asked(client, amount, confidence, request_id, _target(target_error, rho))
+        except (LedgerError, Refusal) as error:
             raise Refused(problem(error, sql)) from error
-        return Asked(client, amount, confidence, request_id)
 
     def _told(self, beside: Statement, asked: Asked) -> pa.Table:
         """Answer a statement beside SELECT: no data, no charge."""
@@ -202,3 +227,16 @@ class Desk:
         name = dataset or self.engine.catalog.datasets[0].name
         views = self._accounts(name, asked.client)
         return {owner: wire_ledger.remaining(view) for owner, view in zip(("dataset", "client"), views, strict=True)}
+
+
+def _target(text: str | None, rho: str | None) -> TargetError | None:
+    """Read the error that a call asks for; raises Refusal with E_PARAM."""
+    if text is None:
+        return None
+    if rho is not None:
+        raise Refusal(Code.PARAM, "rho and target_error both decide what the question costs.", "one of them")
+    target = read_target(str(text))
+    if target is None:
+        why = "A target error is an amount above 0, or a share of at most 100%."
+        raise Refusal(Code.PARAM, why, "target_error 50, or 5%")
+    return target

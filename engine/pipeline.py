@@ -11,12 +11,14 @@ import itertools
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import pyarrow as pa
 
-from budgets import Charge, ChargeRequest, Item, Ledger, Loss
+from budgets import PICO, Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal, Target, read
+from dialect.options import TargetError
 from dialect.write_expr import name
 from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
@@ -26,10 +28,11 @@ from engine.errors import uncharged
 from engine.keys import reached
 from engine.noise import NoiseSource, NoisyVector
 from engine.outer import outer
-from engine.prepare import Prepared, prepare
+from engine.prepare import Prepared, Sized, priced, sized
 from engine.price import key_vector
 from engine.release import Release, from_bytes, outer_table, to_bytes
-from engine.terms import Asked, caps, terms
+from engine.target import aim_of, aimed_notes, aimed_price, held_prices, what_fits
+from engine.terms import Asked, Terms, caps, terms
 
 WINDOWS = ("forever",)  # the only window until data time is cut into more
 _asked_before = itertools.count()
@@ -65,21 +68,43 @@ class Engine:
         stored = self.replay(prepared, asked)  # the same question costs nothing
         charged = Loss(0, 0)
         if stored is None:
-            charge = self.charge(sql, prepared, asked)  # durable; refuses here, nothing was read yet
+            with what_fits(question, prepared, self.target(question, asked), confidence):
+                charge = self.charge(sql, prepared, asked)  # durable; refuses here, nothing was read yet
             stored = self.settle(prepared, charge)  # read, noise, store: what is not stored yet
             charged = charge.loss if charge is not None and not charge.repeated else charged
         releases = tuple(from_bytes(stored[p.release_key]) for p in prepared)
         with uncharged("The public tables of this question can't be read", when=not prepared):
             shown = self.finish(question, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None
-        return Answered(shown, prepared, releases, confidence, charged, dataset, question.notes)
+        notes = question.notes + aimed_notes(question, prepared, self.target(question, asked), confidence)
+        return Answered(shown, prepared, releases, confidence, charged, dataset, notes)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
-        """Prepare every release of a question, at its part of the asked loss."""
+        """Prepare every release of a question, at its part of the asked loss, or of what the asked error costs."""
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
         settled = terms(question, asked, self.catalog)
-        return tuple(prepare(plan, self.catalog, self.backend, settled.rho, settled.delta) for plan in question.plans)
+        made = tuple(sized(plan, self.catalog, self.backend) for plan in question.plans)
+        rho = settled.rho if settled.target is None or not made else self._aimed(question, made, settled, asked)
+        return tuple(priced(each, self.catalog, self.backend, rho, settled.delta) for each in made)
+
+    def _aimed(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Fraction:
+        """Find what each release costs where an error is asked for instead of a price."""
+        assert settled.target is not None  # noqa: S101  the caller asks
+        aim = aim_of(question, made, settled.target, settled.confidence)
+        held = held_prices(made, self.ledger.releases(asked.client), self.catalog, settled.delta)
+
+        def shown(price: int) -> pa.Table:
+            paid = tuple(priced(m, self.catalog, self.backend, Fraction(price, PICO), settled.delta) for m in made)
+            stored = self.replay(paid, replace(asked, request_id=None)) or {}
+            releases = tuple(from_bytes(stored[p.release_key]) for p in paid)
+            return self.finish(question, paid, releases, settled.confidence).table
+
+        return Fraction(aimed_price(aim, held, shown), PICO)
+
+    def target(self, question: Question, asked: Asked) -> TargetError | None:
+        """Find the error that a question is to reach; None where it names a price, or nothing."""
+        return terms(question, asked, self.catalog).target
 
     def confidence(self, question: Question, asked: Asked) -> float:
         """Find the level of a question's intervals."""
@@ -97,7 +122,9 @@ class Engine:
         """Say who owes what for which releases."""
         dataset = self.catalog.dataset(prepared[0].plan.dataset)
         items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical) for p in prepared)
-        body = hashlib.sha256(repr((sql, str(asked.rho), asked.confidence)).encode()).hexdigest()
+        body = hashlib.sha256(
+            repr((sql, *map(str, (asked.rho, asked.target_error)), asked.confidence)).encode()
+        ).hexdigest()
         return ChargeRequest(
             asked.client, dataset.name, WINDOWS, asked.request_id or _request_id(), body, items, caps(dataset),
             f"data {dataset.data_version}",

@@ -14,6 +14,7 @@ from dialect.work import most_rows
 from dialect.write_rows import write_rows
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend
+from engine.expected import Scales
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, price
 
@@ -33,18 +34,53 @@ class Prepared:
     key_count: int | None  # None: private keys
 
 
+@dataclass(frozen=True)
+class Sized:
+    """One release, bounded and not yet priced."""
+
+    plan: PrivatePlan
+    bounds: Bounding
+    key_count: int | None  # None: private keys
+
+    def cost(self, catalog: Catalog, rho: Fraction, delta: Fraction | None = None) -> Cost:
+        """Price the release; without `delta` at the catalog's."""
+        at = catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
+        return price(self.plan, self.bounds, rho, at)
+
+    def release_key(self, catalog: Catalog, cost: Cost) -> str:
+        """Name the release at a price."""
+        return _release_key(self.plan, self.bounds, cost, catalog)
+
+
 def prepare(
     plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None
 ) -> Prepared:
     """Bound, price and write one release, without `delta` at the catalog's; raises Refusal where it can't be made."""
-    dataset = catalog.dataset(plan.dataset)
+    return priced(sized(plan, catalog, backend), catalog, backend, rho, delta)
+
+
+def sized(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend) -> Sized:
+    """Bound one release; raises Refusal where it can't be made."""
     check_work(plan, backend)
     keys = count_keys(plan, backend)
-    bounds = bound(plan, catalog, keys)
-    cost = price(plan, bounds, rho, dataset.defaults.delta if delta is None else delta)
-    who: Admission | None = admission(catalog, plan.dataset)
-    key = _release_key(plan, bounds, cost, catalog)
-    return Prepared(plan, bounds, cost, write(plan, bounds, backend.target, who), key, keys)
+    return Sized(plan, bound(plan, catalog, keys), keys)
+
+
+def priced(
+    made: Sized, catalog: Catalog, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None
+) -> Prepared:
+    """Price and write one bounded release; raises Refusal where its share is too little."""
+    cost = made.cost(catalog, rho, delta)
+    who: Admission | None = admission(catalog, made.plan.dataset)
+    sql = write(made.plan, made.bounds, backend.target, who)
+    return Prepared(made.plan, made.bounds, cost, sql, made.release_key(catalog, cost), made.key_count)
+
+
+def scales_of(prepared: tuple[Prepared, ...]) -> Scales:
+    """Give the noise of every vector: the unit of its grain, its scale in grains."""
+    return tuple(
+        tuple((b.grain, c.sigma) for b, c in zip(p.bounds.vectors, p.cost.vectors, strict=True)) for p in prepared
+    )
 
 
 def check_work(plan: PrivatePlan, backend: DuckDBBackend) -> None:

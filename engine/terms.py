@@ -12,6 +12,7 @@ from fractions import Fraction
 from budgets import ATTO, MINIMUM_RHO, PICO, Caps, Loss, conversion_delta, epsilon_at, rho_for
 from dialect import Catalog, Code, Options, Question, Refusal
 from dialect.catalog import Dataset
+from dialect.options import TargetError
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,17 @@ class Asked:
     rho: Fraction | None = None  # of the whole question
     confidence: float | None = None
     request_id: str | None = None
+    target_error: TargetError | None = None  # instead of a price
 
 
 @dataclass(frozen=True)
 class Terms:
     """What holds for every release of one question."""
 
-    rho: Fraction
+    rho: Fraction  # what holds where no error is aimed at
     delta: Fraction  # where keys must reach a threshold
     confidence: float
+    target: TargetError | None = None  # what the price has to reach
 
 
 def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
@@ -48,7 +51,7 @@ def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
     share = dataset.defaults.rho if rho is None else _share(rho, len(question.plans), PICO, options)
     delta = options.delta
     delta = dataset.defaults.delta if delta is None else _share(delta, thresholded, ATTO, options)
-    return Terms(share, delta, _confidence(options, asked, dataset))
+    return Terms(share, delta, _confidence(options, asked, dataset), _target(options, asked))
 
 
 def _asked_rho(options: Options, asked: Asked, dataset: Dataset) -> Fraction | None:
@@ -63,6 +66,12 @@ def _asked_rho(options: Options, asked: Asked, dataset: Dataset) -> Fraction | N
         why = f"A question costs at least rho {least}, which is epsilon {epsilon:.3g}."
         raise Refusal(Code.PARAM, why, f"rho = {least}, or more", span)
     return rho
+
+
+def _target(options: Options, asked: Asked) -> TargetError | None:
+    """Find the error that is aimed at: a price in the clause comes before a target in the call."""
+    named = options.rho is not None or options.epsilon is not None
+    return options.target_error or (None if named else asked.target_error)
 
 
 def _share(amount: Fraction, parts: int, units: int, options: Options) -> Fraction:

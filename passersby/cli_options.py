@@ -79,6 +79,15 @@ Rho = Annotated[
         rich_help_panel=QUESTION,
     ),
 ]
+TargetError = Annotated[
+    str | None,
+    typer.Option(
+        "--target-error",
+        metavar="AMOUNT|SHARE",
+        help="Instead of --rho: the least that makes half-widths at most so large: 50, or 5% of an answer you hold.",
+        rich_help_panel=QUESTION,
+    ),
+]
 Confidence = Annotated[
     float | None,
     typer.Option(

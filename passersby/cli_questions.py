@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from passersby.cli_options import Catalog, Client, Confidence, Form, Ledger, Rho, Sql, SqlFile, opened, question
+from passersby.cli_options import (
+    Catalog,
+    Client,
+    Confidence,
+    Form,
+    Ledger,
+    Rho,
+    Sql,
+    SqlFile,
+    TargetError,
+    opened,
+    question,
+)
 from passersby.output import Format, console, write_json, write_result
 
 RequestId = Annotated[
@@ -21,6 +33,7 @@ def query(
     sql: Sql = None,
     file: SqlFile = None,
     rho: Rho = None,
+    target_error: TargetError = None,
     confidence: Confidence = None,
     request_id: RequestId = None,
     catalog: Catalog = "operator",
@@ -34,7 +47,10 @@ def query(
     """
     text = question(sql, file)
     with opened(catalog, client, ledger, form) as connection:
-        write_result(connection.query(text, rho=rho, confidence=confidence, request_id=request_id), form)
+        write_result(
+            connection.query(text, rho=rho, target_error=target_error, confidence=confidence, request_id=request_id),
+            form,
+        )
 
 
 def explain(
@@ -42,6 +58,7 @@ def explain(
     file: SqlFile = None,
     generated: Generated = False,
     rho: Rho = None,
+    target_error: TargetError = None,
     confidence: Confidence = None,
     catalog: Catalog = "operator",
     client: Client = None,
@@ -55,7 +72,7 @@ def explain(
         raise typer.BadParameter("An explanation is written as table or json.", param_hint="--format")
     text = question(sql, file)
     with opened(catalog, client, ledger, form) as connection:
-        explanation = connection.explain(text, rho=rho, confidence=confidence)
+        explanation = connection.explain(text, rho=rho, target_error=target_error, confidence=confidence)
         if form is Format.JSON:
             write_json(explanation.to_wire())
         else:
@@ -66,6 +83,7 @@ def rehearse(
     sql: Sql = None,
     file: SqlFile = None,
     rho: Rho = None,
+    target_error: TargetError = None,
     confidence: Confidence = None,
     catalog: Catalog = "operator",
     client: Client = None,
@@ -75,4 +93,4 @@ def rehearse(
     """Run a question for free on made-up rows: the shape of the answer is real, its numbers mean nothing."""
     text = question(sql, file)
     with opened(catalog, client, ledger, form) as connection:
-        write_result(connection.rehearse(text, rho=rho, confidence=confidence), form)
+        write_result(connection.rehearse(text, rho=rho, target_error=target_error, confidence=confidence), form)

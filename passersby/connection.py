@@ -34,29 +34,52 @@ class Connection:
         rho: Amount | None = None,
         confidence: float | None = None,
         request_id: str | None = None,
+        target_error: Amount | None = None,
     ) -> Result:
         """Ask a question and pay for it; a question that this client asked before is answered from store, for free.
 
         `rho` is the privacy loss to spend, `confidence` the share of intervals that hold the true value; the catalog
-        has defaults. The same `request_id` is never charged twice. Raise RefusedError or BudgetError, which cost
-        nothing, or ExecutionError, after which the charge stays.
+        has defaults. `target_error`, instead of `rho`, buys the least that makes half-widths at most so large: 50, or
+        "5%" of an answer that this client holds. The same `request_id` is never charged twice. Raise RefusedError or
+        BudgetError, which cost nothing, or ExecutionError, after which the charge stays.
         """
         with as_errors():
             return Result(
                 self._open().query(
-                    sql, client=self.client, rho=_decimal(rho), confidence=confidence, request_id=request_id
+                    sql,
+                    client=self.client,
+                    rho=_decimal(rho),
+                    confidence=confidence,
+                    request_id=request_id,
+                    target_error=_decimal(target_error),
                 )
             )
 
-    def explain(self, sql: str, *, rho: Amount | None = None, confidence: float | None = None) -> Explanation:
+    def explain(
+        self,
+        sql: str,
+        *,
+        rho: Amount | None = None,
+        confidence: float | None = None,
+        target_error: Amount | None = None,
+    ) -> Explanation:
         """Tell the price, the expected error, keys, bounds and generated SQL of a question: no data, no charge."""
         with as_errors():
-            return Explanation(self._open().explain(sql, client=self.client, rho=_decimal(rho), confidence=confidence))
+            given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
+            return Explanation(self._open().explain(sql, client=self.client, confidence=confidence, **given))
 
-    def rehearse(self, sql: str, *, rho: Amount | None = None, confidence: float | None = None) -> Result:
+    def rehearse(
+        self,
+        sql: str,
+        *,
+        rho: Amount | None = None,
+        confidence: float | None = None,
+        target_error: Amount | None = None,
+    ) -> Result:
         """Answer a question for free on synthetic rows, made from the catalog alone; the numbers mean nothing."""
         with as_errors():
-            return Result(self._open().rehearse(sql, client=self.client, rho=_decimal(rho), confidence=confidence))
+            given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
+            return Result(self._open().rehearse(sql, client=self.client, confidence=confidence, **given))
 
     def budget(self) -> Budget:
         """Tell what is spent and left, of this client's accounts and of the datasets'."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from dialect.errors import Code, Refusal
-from dialect.options import KeysAre, Options
+from dialect.options import KeysAre, Options, TargetError
 from dialect.parse import options_of, parse
 from dialect.private_plan import Limits, PrivatePlan, Question
 from dialect.words import MAX_CHARACTERS
@@ -49,6 +49,21 @@ def test_the_clause_leaves_the_plan_as_it_is(sql: str, plan_of: Callable[[str], 
     assert plan_of(sql).canonical == plan_of(f"SELECT {COUNT}").canonical
 
 
+@pytest.mark.parametrize(
+    ("written", "amount", "relative"),
+    [
+        ("50", Fraction(50), False),
+        ("1e-12", Fraction(1, 10**12), False),
+        ("'5%'", Fraction(1, 20), True),
+        ("'.5%'", Fraction(1, 200), True),
+        ("'100%'", Fraction(1), True),
+    ],
+)
+def test_a_target_is_an_amount_or_a_share(written: str, amount: Fraction, relative: bool) -> None:
+    target = options_of(parse(_with(f"TARGET_ERROR = {written}"))).target_error
+    assert target == TargetError(amount, relative)
+
+
 def test_a_name_is_free_to_look_like_the_clause(ask: Callable[[str], Question]) -> None:
     sql = (
         "WITH differential_privacy AS (SELECT COUNT(*) AS options FROM events) SELECT options FROM differential_privacy"
@@ -85,6 +100,17 @@ REFUSED = [
     ("epsilom = 1", Code.PARAM, "epsilom"),
     ("rho = 0.01, RHO = 0.01", Code.PARAM, "RHO"),
     ("rho = 0.01, epsilon = 1", Code.PARAM, "rho = 0.01"),
+    *(
+        (f"target_error = {value}", Code.PARAM, f"target_error = {value}")
+        for value in (
+            *("NaN", "Infinity", "true", "0", "-1", "-0.0", "1e400", "1e-400", "1e16", "'5'", "'0%'", "'101%'"),
+            *("'-5%'", "'5 %'", "' 5%'", "'5%%'", "'%'", "''", "'nan%'", "'1_0%'", "'٥%'", "'5%'' or 1'"),
+        )
+    ),
+    ("target_error = 5%", Code.PARSE, "%"),
+    ("rho = 0.01, target_error = 5", Code.PARAM, "target_error = 5"),
+    ("target_error = 5, epsilon = 1", Code.PARAM, "target_error = 5"),
+    ("target_error = 5, Target_Error = 5", Code.PARAM, "Target_Error"),
     ("epsilon = 1 delta = 1", Code.PARSE, "d"),
     ("epsilon: 1", Code.PARSE, ":"),
     ("1 = epsilon", Code.PARSE, "1"),
