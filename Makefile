@@ -3,10 +3,11 @@
 # make notebook the first lesson in JupyterLab
 # make test     all tests
 # make check    style, types, the law of the house
-# make nightly  the tests' long forms
+# make nightly  the long searches, a line of result each, then the tests' long forms; a few hours on two cores
 # make docs     docs/functions.md, from the functions themselves
 # make bench    ratios to plain DuckDB
 #
+# PASSERSBY_NIGHTLY_SHARE=0.01 makes a hundredth of the nightly examples.
 # PYTHON=python3.13 picks an interpreter, VENV=folder another place, ARGS="-k word" is handed to pytest, or to jupyter lab.
 
 VENV ?= .venv
@@ -77,6 +78,7 @@ check: $(VENV)/.with-dev
 	@echo "tests/house" && $(bin)/python -m pytest -n 2 --dist loadfile tests/house $(ARGS)
 
 nightly: $(VENV)/.with-dev
+	@$(bin)/python -m tests.nightly
 	@PASSERSBY_NIGHTLY=1 $(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 docs: $(VENV)/.with-dev

@@ -1,42 +1,43 @@
-"""Whatever is sent is read or refused, with a code and a place in the text, the same each time; nothing else is raised."""
+"""Whatever is sent is read or refused, with a code and a place in the text, the same each time; nothing else is raised.
+
+The long form is `python -m tests.nightly statements`; what it found is kept in tests/sql/finds.sql.
+"""
 
 from __future__ import annotations
 
-import os
-
+import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-import dialect
 from dialect.catalog import Catalog
-from dialect.errors import Refusal
-from tests.support.broken_sql import broken_statements, corpus, tokens
-
-NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
-EXAMPLES = 100_000 if NIGHTLY else 400
-
-
-def outcome(sql: str, catalog: Catalog) -> str:
-    """Read a text; raises AssertionError for a refusal that does not say where, or that says too much."""
-    try:
-        question = dialect.read(sql, catalog)
-    except Refusal as refusal:
-        assert refusal.why and refusal.hint and len(refusal.why) + len(refusal.hint) < 1_000
-        assert refusal.span is None or 0 <= refusal.span.start < refusal.span.end <= len(sql)
-        return f"{refusal} {refusal.span}"
-    return " ".join(plan.canonical for plan in question.plans)
+from tests.nightly import statements
+from tests.nightly.search import EXAMPLES
+from tests.support.broken_sql import any_text, broken_statements, corpus, tokens
+from tests.support.sql_cases import SqlCase, sql_cases
+from tests.support.statement_outcome import outcome
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=300)
 @given(sql=broken_statements())
 def test_broken_statements_are_read_or_refused(catalog: Catalog, sql: str) -> None:
     assert outcome(sql, catalog) == outcome(sql, catalog)
 
 
-@settings(max_examples=EXAMPLES // 4)
-@given(sql=st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))
+@settings(max_examples=100)
+@given(sql=any_text())
 def test_any_text_is_read_or_refused(catalog: Catalog, sql: str) -> None:
     outcome(sql, catalog)
+
+
+def test_the_long_search_in_its_short_form() -> None:
+    """A chunk as `make nightly` runs them: broken statements, any text, and questions that two parsers read alike."""
+    counted = statements.chunk(7, broken=30, texts=10, databases=2)
+    assert counted[EXAMPLES] > 60
+    assert counted["written and read by two parsers"] > 10
+
+
+@pytest.mark.parametrize("case", sql_cases("finds"), ids=lambda case: case.title)
+def test_what_a_search_found_once_is_read_or_refused(case: SqlCase, catalog: Catalog) -> None:
+    outcome(case.sql, catalog)
 
 
 def test_whole_statements_are_what_breaking_starts_from(catalog: Catalog) -> None:

@@ -1,0 +1,55 @@
+"""The long searches, one after another, a line of result each: `make nightly`, or `python -m tests.nightly greybox`.
+
+PASSERSBY_NIGHTLY_SHARE=0.01 makes a hundredth of the examples; PASSERSBY_NIGHTLY_PROCESSES is 2 unless said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from tests.nightly import greybox, statements, worlds
+from tests.nightly.search import Outcome, Search, search
+
+SEARCHES = {
+    "greybox": Search("grey box", 100_000, greybox.chunk),
+    "statements": Search("statements", 100_000, statements.chunk),
+    "worlds": Search("two worlds", 5_000, worlds.chunk),
+}
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run the searches that are asked for, all without names; the exit code says whether anything was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.nightly", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(SEARCHES)}; all of them by default"
+    )
+    names = parser.parse_args().names or list(SEARCHES)
+    unknown = set(names) - SEARCHES.keys()
+    if unknown:
+        parser.error(f"there is no search {', '.join(sorted(unknown))}; there are {', '.join(SEARCHES)}")
+    share = float(os.environ.get("PASSERSBY_NIGHTLY_SHARE", "1"))
+    processes = int(os.environ.get("PASSERSBY_NIGHTLY_PROCESSES", "2"))
+    outcomes = [_run(SEARCHES[name], share, processes) for name in names]
+    return int(any(outcome.found for outcome in outcomes))
+
+
+def _run(asked: Search, share: float, processes: int) -> Outcome:
+    wanted = max(1, round(asked.wanted * share))
+    _say(f"{asked.name}: {wanted:,} examples wanted")
+    outcome = search(asked, wanted, processes, _say)
+    for found in outcome.found:
+        _say(found)
+    _say(outcome.line())
+    return outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())

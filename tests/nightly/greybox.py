@@ -1,0 +1,57 @@
+"""The grey box without end: databases, and several questions of each; a database with one question is one example."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+import duckdb
+from hypothesis import strategies as st
+
+from dialect import Refusal
+from dialect.catalog import Catalog
+from tests.nightly.search import EXAMPLES, drawn
+from tests.privacy import test_greybox_aggregates as aggregates
+from tests.support.greybox import GreyBox, connect
+from tests.support.greybox_data import Database, declare, declared_as, make_worlds
+from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, databases, questions
+
+DATABASES = 12  # of a chunk
+QUESTIONS = 8  # of a database
+ASKED = (
+    *(questions(EVENTS), questions(EVENTS), questions(OTHERS), questions(OTHERS)),
+    *(questions(MARKS), questions(CHOSEN), aggregates.questions()),
+)
+Round = tuple[Database, list[str]]
+
+
+def rounds(asked: tuple[st.SearchStrategy[str], ...] = ASKED) -> st.SearchStrategy[Round]:
+    """Draw a database and questions of all kinds."""
+    return st.tuples(databases(), st.lists(st.one_of(*asked), min_size=QUESTIONS, max_size=QUESTIONS))
+
+
+@cache
+def opened() -> tuple[duckdb.DuckDBPyConnection, Catalog]:
+    """Open one connection and catalog for this process."""
+    return connect(), declare()
+
+
+def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Counter[str]:
+    """Hold some databases and their questions against what is declared."""
+    counted: Counter[str] = Counter()
+
+    def look(one: Round) -> None:
+        database, asked = one
+        connection, catalog = opened()
+        make_worlds(connection, database)
+        box = GreyBox(connection, declared_as(catalog, database.declared))
+        for sql in dict.fromkeys(asked):
+            try:
+                box.check(sql)
+            except Refusal:
+                counted["refused"] += 1
+            else:
+                counted[EXAMPLES] += 1
+
+    drawn(rounds(), number, examples, look, smaller=smaller)
+    return counted

@@ -1,0 +1,62 @@
+"""Two worlds without end: generated questions, asked where the victim is and where not; one that is answered is an example."""
+
+from __future__ import annotations
+
+import atexit
+from collections import Counter
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from engine import Desk
+from tests.nightly.search import EXAMPLES, drawn
+from tests.support.drawn_worlds import SOURCES, hold_drawn, open_drawn
+from tests.support.greybox_questions import questions
+from tests.support.sql_grammar import Round, rounds
+from tests.support.two_worlds import ANSWERED, open_worlds
+
+ADVERSARIAL = 30  # questions of a chunk over the adversarial catalog
+DATABASES = 2  # and databases drawn, with 25 questions each
+
+
+@cache
+def adversarial() -> dict[str, Desk]:
+    """Open the adversarial worlds once for this process."""
+    opened = ExitStack()
+    atexit.register(opened.close)
+    worlds = opened.enter_context(open_worlds(Path(opened.enter_context(TemporaryDirectory()))))
+    return {world: worlds[world] for world in ("D'", "D", "heavy", "refused")}
+
+
+def asked(sql: str, worlds: dict[str, Desk], counted: Counter[str]) -> None:
+    """Hold one question in its worlds, and count what became of it."""
+    told = hold_drawn(sql, worlds)
+    answered = told.outcome == ANSWERED
+    counted[EXAMPLES if answered else "refused"] += 1
+    counted["with all rows public"] += answered and "rows" in told.static["first"]
+
+
+def chunk(
+    number: int, adversarial_questions: int = ADVERSARIAL, databases: int = DATABASES, *, smaller: bool = True
+) -> Counter[str]:
+    """Hold questions over the adversarial catalog and over databases of their own."""
+    counted: Counter[str] = Counter()
+
+    def look(one: Round) -> None:
+        database, questions_of_it = one
+        if len(set(questions_of_it)) == 1:
+            return
+        with TemporaryDirectory() as folder, open_drawn(Path(folder), database) as worlds:
+            for sql in dict.fromkeys(questions_of_it):
+                asked(sql, worlds, counted)
+
+    drawn(
+        questions(SOURCES),
+        number,
+        adversarial_questions,
+        lambda sql: asked(sql, adversarial(), counted),
+        smaller=smaller,
+    )
+    drawn(rounds(), number, 1 + databases, look, smaller=False)  # the first is the plainest
+    return counted
