@@ -84,7 +84,7 @@ class Place:
 
 def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Compute the items of a SELECT without groups."""
-    values = SingleValues(place.reading, place.queries)
+    values = SingleValues(place.reading, place.queries, place.scope)
     names = RowNames(place.scope, values=values)
     exprs = _each(items, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))
     shown = _aliases(items, exprs)

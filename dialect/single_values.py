@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from dialect.correlated import correlated, reaches_out
 from dialect.errors import Code
 from dialect.expressions import TRUE, Expr, Ref
 from dialect.from_clause import Queries
 from dialect.inference import null_extended
-from dialect.joins import join
+from dialect.joins import covers_primary_key, join, pinned
+from dialect.names import Scope
 from dialect.reading import Reading, only, refusal
 from dialect.relation_parts import sources
 from dialect.relations import (
@@ -21,6 +23,7 @@ from dialect.relations import (
     Join,
     PerPerson,
     Project,
+    Public,
     Relation,
     Released,
     Sort,
@@ -29,17 +32,29 @@ from dialect.relations import (
 from dialect.rules import joined_in
 
 
+@dataclass(frozen=True)
+class _Single:
+    node: exp.Expr
+    relation: Relation
+    condition: Expr = TRUE
+
+
 @dataclass
 class SingleValues:
     """The subqueries that the expressions of one clause read, collected as they are met."""
 
     reading: Reading
     queries: Queries
-    found: list[tuple[exp.Expr, Relation]] = field(default_factory=list)
+    around: Scope | None = None  # of the rows beside them; None: subqueries may not name these
+    found: list[_Single] = field(default_factory=list)
 
     def value(self, node: exp.Subquery) -> Expr:
         """Read a subquery; raises Refusal with E_SUBQUERY unless it gives one column and at most one row."""
         only(node, "this", code=Code.SUBQUERY)
+        if self.around is not None and reaches_out(node.this, self.around):
+            tied = correlated(node.this, self.around, self.reading, self.queries)
+            self.found.append(_Single(node, tied.relation, tied.condition))
+            return tied.value
         selected = self.queries.subquery(node.this, self.reading)
         if isinstance(selected.relation, PerPerson):
             why = "The value of this subquery would be one person's."
@@ -47,16 +62,17 @@ class SingleValues:
         if len(selected.columns) != 1 or not at_most_one_row(selected.relation):
             why = "A subquery inside an expression gives one column, and for certain no second row."
             raise refusal(Code.SUBQUERY, why, "(SELECT SUM(x) FROM ...), or a JOIN of what has many rows", node)
-        self.found.append((node, joined_in(selected.relation)))
+        self.found.append(_Single(node, joined_in(selected.relation)))
         return Ref(null_extended(selected.columns[0][1]))
 
     def joined(self, relation: Relation) -> Relation:
         """Join the values to the rows whose expressions read them."""
-        for node, single in self.found:
-            if isinstance(relation, PerPerson) and isinstance(single, Released):
+        for each in self.found:
+            if isinstance(relation, PerPerson) and isinstance(each.relation, Released):
                 why = "People's rows can't be compared with a number that is released in the same statement."
-                raise refusal(Code.SUBQUERY, why, "ask for the number first, and write it into the question", node)
-            relation = join(relation, single, "left", TRUE, node)
+                hint = "ask for the number first, and write it into the question"
+                raise refusal(Code.SUBQUERY, why, hint, each.node)
+            relation = join(relation, each.relation, "left", each.condition, each.node)
         return relation
 
 
@@ -65,6 +81,10 @@ def at_most_one_row(relation: Relation) -> bool:
     operator = relation.operator
     if isinstance(operator, Group | Boundary | Distinct):
         return not operator.keys
+    if isinstance(operator, Filter) and isinstance(operator.source, Public):
+        met = pinned(operator.source, operator.condition, lambda _: True)
+        if covers_primary_key(operator.source, met):
+            return True
     if isinstance(operator, Values):
         return len(operator.rows) <= 1
     if isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1:

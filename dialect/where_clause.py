@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dialect.calls import call
+from dialect.correlated import reaches_out
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Ref, conjunction, conjuncts, fields_of
 from dialect.from_clause import Queries, from_clause
@@ -63,7 +64,7 @@ def where_clause(tree: exp.Select, outer: Outer) -> Relation:
 
 
 def _kept(relation: Relation, parts: Sequence[exp.Expr], outer: Outer, clause: exp.Expr) -> Relation:
-    values = SingleValues(outer.reading, outer.queries)
+    values = SingleValues(outer.reading, outer.queries, outer.scope)
     typed = [condition(part, RowNames(outer.scope, dict(outer.aliases), values)) for part in parts]
     test = typed[0] if len(typed) == 1 else call("and", typed, clause)
     return keep(values.joined(relation), test, clause)
@@ -160,18 +161,12 @@ def _inner(query: exp.Expr, selecting: bool, outer: Outer) -> _Inner:
     tree = query.this if isinstance(query, exp.Subquery) else query
     if isinstance(tree, exp.Select) and _may_name_the_outer_row(tree, selecting):
         return _correlated(tree, selecting, outer)
-    if _reaches_out(tree, outer.scope):
+    if reaches_out(tree, outer.scope):
         why = "Only a plain SELECT ... FROM ... WHERE can name the row around it."
         hint = "person IN (SELECT person FROM ... GROUP BY person HAVING ...)"
         raise refusal(Code.SUBQUERY, why, hint, query)
     read = outer.queries.subquery(tree, outer.reading)
     return _Inner(read.relation, tuple(Ref(f) for _, f in read.columns))
-
-
-def _reaches_out(tree: exp.Expr, scope: Scope) -> bool:
-    around = {alias for alias, _ in scope.tables}
-    inside = {part.alias_or_name.lower() for part in tree.find_all(exp.Table, exp.Subquery)}
-    return any(column.table.lower() in around - inside for column in tree.find_all(exp.Column))
 
 
 def _may_name_the_outer_row(tree: exp.Select, selecting: bool) -> bool:

@@ -1,0 +1,117 @@
+"""A subquery of one value that names the row around it -> groups joined to that row (`proofs.md#correlated-values`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from dialect.calls import call
+from dialect.catalog import SqlType
+from dialect.errors import Code
+from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts, fields_of, substituted
+from dialect.from_clause import Queries, from_clause
+from dialect.grouping import GroupNames, close
+from dialect.inference import null_extended
+from dialect.joins import covers_primary_key, pinned
+from dialect.names import RowNames, Scope, anded, has_aggregate
+from dialect.nested_names import NestedNames
+from dialect.reading import Reading, only, refusal
+from dialect.relations import PerPerson, Public, Relation
+from dialect.rules import compute, joined_in, keep
+from dialect.scalars import condition, scalar
+
+_ZERO = Literal(0, SqlType.BIGINT)
+
+
+@dataclass(frozen=True)
+class Correlated:
+    """One row per value of what a subquery is tied by, and what the row around it reads of the row that it meets."""
+
+    relation: Relation
+    condition: Expr
+    value: Expr  # over the relation's fields, NULL-extended as a LEFT JOIN makes them
+
+
+def reaches_out(tree: exp.Expr, scope: Scope) -> bool:
+    """Tell whether a query names tables of the query around it."""
+    around = {alias for alias, _ in scope.tables}
+    inside = {part.alias_or_name.lower() for part in tree.find_all(exp.Table, exp.Subquery)}
+    return any(column.table.lower() in around - inside for column in tree.find_all(exp.Column))
+
+
+def correlated(tree: exp.Expr, around: Scope, reading: Reading, queries: Queries) -> Correlated:
+    """Read an aggregate over the rows that equal the row around it; raises Refusal with E_SUBQUERY for others."""
+    if not (isinstance(tree, exp.Select) and len(tree.expressions) == 1):
+        why = "A subquery that names the row around it selects one value."
+        raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
+    only(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
+    source, scope = from_clause(tree, reading, queries)
+    typed = _conditions(tree, NestedNames(scope, around))
+    if not has_aggregate(tree.expressions[0]):
+        return _looked_up(tree, source, scope, typed, reading)
+    own = [each for each in typed if _within(each, source.fields)]
+    if own:
+        source = keep(source, own[0] if len(own) == 1 else call("and", own, tree), tree)
+    ties = [_tie(each, source.fields, tree) for each in typed if each not in own]
+    return _grouped(tree, source, scope, ties, reading)
+
+
+def _conditions(tree: exp.Select, names: NestedNames) -> list[Expr]:
+    clause = tree.args.get("where")
+    typed = [condition(part, names) for part in anded(clause.this)] if clause is not None else []
+    return [each for part in typed for each in conjuncts(part)]
+
+
+def _looked_up(tree: exp.Select, source: Relation, scope: Scope, typed: list[Expr], reading: Reading) -> Correlated:
+    """Read a value of the one row that has a primary key: of a public table, or of the person's own row."""
+    met = conjunction(tuple(typed))
+    if not _meets_one_row(source, met):
+        why = "A subquery of one value is an aggregate, or looks a row up by its primary key."
+        raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
+    relation, (held,) = compute(source, [scalar(tree.expressions[0].unalias(), RowNames(scope))], reading)
+    return Correlated(joined_in(relation), met, Ref(null_extended(held)))
+
+
+def _meets_one_row(source: Relation, met: Expr) -> bool:
+    if isinstance(source, Public):
+        return covers_primary_key(source, pinned(source, met, lambda _: True))
+    ties = [part.arguments for part in conjuncts(met) if isinstance(part, Call) and part.name == "="]
+    return (
+        isinstance(source, PerPerson) and source.one_row_per_person and any(Ref(source.person) in tie for tie in ties)
+    )
+
+
+def _grouped(
+    tree: exp.Select, source: Relation, scope: Scope, ties: list[tuple[Expr, Expr]], reading: Reading
+) -> Correlated:
+    source, keys = compute(source, [inner for inner, _ in ties], reading)
+    names = GroupNames(scope, source, [(inner, key) for (inner, _), key in zip(ties, keys, strict=True)], reading)
+    shown = scalar(tree.expressions[0].unalias(), names)
+    groups = joined_in(close(source, keys, names.measures, tree))
+    held = {f.id: f for f in groups.fields}
+    met = [call("=", [outer, Ref(held[key.id])], tree) for (_, outer), key in zip(ties, keys, strict=True)]
+    extended: dict[Expr, Expr] = {Ref(m.field): _of_nothing(m.function, held[m.field.id], tree) for m in names.measures}
+    return Correlated(groups, conjunction(tuple(met)), substituted(shown, extended))
+
+
+def _of_nothing(function: str, field: Field, node: exp.Expr) -> Expr:
+    """Read an aggregate where no row is met: a count is 0, everything else NULL."""
+    value = Ref(null_extended(field))
+    return call("coalesce", [value, _ZERO], node) if function.startswith("count") else value
+
+
+def _tie(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Expr]:
+    sides = test.arguments if isinstance(test, Call) and test.name == "=" else ()
+    for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():
+        if _within(one, inner) and any(fields_of(one)) and not any(f in inner for f in fields_of(other)):
+            return one, other
+    why = "A subquery of one value is tied to the row around it by equalities alone."
+    raise refusal(
+        Code.SUBQUERY, why, "a join on the person key, or a window: LAG(x) OVER (...)", tree.args.get("where") or tree
+    )
+
+
+def _within(expr: Expr, fields: Sequence[Field]) -> bool:
+    return all(f in fields for f in fields_of(expr))

@@ -1,0 +1,70 @@
+"""Values of subqueries that name the row around them: one person moves no vector by more than was declared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib import import_module
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from dialect import Catalog, Refusal, read
+from dialect.expressions import TRUE, Call, Ref, conjunction, conjuncts
+from tests.support.greybox import GreyBox, connect
+from tests.support.greybox_data import Database, declare, declared_as, make_worlds
+from tests.support.greybox_questions import EVENT_KEYS, EVENT_VALUES, Source, databases, questions
+
+EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 60
+correlated = import_module("dialect.correlated")
+
+# fmt: off
+TIED = (
+    Source("(SELECT *, (SELECT COUNT(*) FROM events f WHERE f.subscriber_id = o.subscriber_id AND f.cell_id = o.cell_id AND f.steps > 0) AS n FROM events o) e", "e.subscriber_id", ("e.n > 1", *EVENT_KEYS), ("LEAST(e.n, 9)", *EVENT_VALUES), ("e.n > 0", "e.dwell_s < 700")),
+    Source("(SELECT * FROM events o WHERE dwell_s >= (SELECT AVG(f.dwell_s) FROM events f WHERE f.subscriber_id = o.subscriber_id)) e", "e.subscriber_id", EVENT_KEYS, EVENT_VALUES, ("e.cell_id > 1",)),
+    Source("(SELECT *, (SELECT s.age FROM subscribers s WHERE s.subscriber_id = o.subscriber_id AND s.gender = 'f') AS age, (SELECT z.level FROM zones z WHERE z.zone = 'Z1') AS level FROM events o) e", "e.subscriber_id", ("e.age > 40", "e.level", *EVENT_KEYS), ("e.age", "e.dwell_s"), ("e.age IS NULL",)),
+)
+# fmt: on
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return declare()
+
+
+def test_one_person_moves_no_vector_further_than_declared(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @given(databases(), questions(TIED))
+    def holds(database: Database, sql: str) -> None:
+        note(sql)
+        make_worlds(connection, database)
+        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+
+    holds()
+
+
+def _without_persons(parts: tuple[object, ...]) -> object:
+    """Forget that a value belongs to the person whose row reads it."""
+    kept = [part for whole in parts for part in conjuncts(whole) if not _of_persons(part)]  # type: ignore[arg-type]
+    return conjunction(tuple(kept)) if kept else TRUE
+
+
+def _of_persons(part: object) -> bool:
+    return isinstance(part, Call) and any(isinstance(side, Ref) and side.field.is_person for side in part.arguments)
+
+
+def test_a_value_of_another_person_is_refused(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = f"SELECT COUNT(*) FROM {TIED[0].rows}"
+    assert read(sql, catalog).plans
+    monkeypatch.setattr(correlated, "conjunction", _without_persons)
+    with pytest.raises(Refusal):
+        read(sql, catalog)

@@ -1,0 +1,34 @@
+# Subqueries of one value that name the row around them. The world is the bundled operator at small size.
+
+# title: each person's longest visits
+SELECT COUNT(*) AS n FROM visit v WHERE v.dwell_min >= (SELECT MAX(x.dwell_min) FROM visit x WHERE x.subscriber_id = v.subscriber_id);
+
+# title: the first visit to each place
+SELECT COUNT(*) AS n FROM visit v WHERE v.start_ts = (SELECT MIN(x.start_ts) FROM visit x WHERE x.subscriber_id = v.subscriber_id AND x.place_id = v.place_id);
+
+# title: a release beside public rows
+SELECT z.zone_id, (SELECT COUNT(*) FROM visit v WHERE v.zone_id = z.zone_id) AS n FROM zone z;
+
+# title: a release in an expression beside public rows, with a condition of its own
+SELECT z.zone_id, 1000.0 * (SELECT COUNT(DISTINCT v.subscriber_id) FROM visit v WHERE v.zone_id = z.zone_id AND v.dwell_min > 30) / nullif(z.population, 0) AS per_1000 FROM zone z WHERE z.level = 3;
+
+# title: public rows chosen by a release
+SELECT z.zone_id FROM zone z WHERE (SELECT COUNT(*) FROM visit v WHERE v.zone_id = z.zone_id) > 5;
+
+# title: public rows beside public groups
+SELECT p.name, (SELECT MAX(z.population) FROM zone z WHERE z.zone_id = p.zone_id) AS population FROM place p;
+
+# title: persons without any row count 0
+SELECT CASE WHEN n = 0 THEN 'never' ELSE 'passed' END AS kind, COUNT(*) AS people FROM (SELECT s.subscriber_id, (SELECT COUNT(*) FROM passby p WHERE p.subscriber_id = s.subscriber_id) AS n FROM subscriber s) GROUP BY 1;
+
+# title: arithmetic over an aggregate of nothing
+SELECT SUM(LEAST(n, 20)) AS s, COUNT(km) AS c FROM (SELECT s.subscriber_id, (SELECT COUNT(*) + 1 FROM trip x WHERE s.subscriber_id = x.subscriber_id AND x.mode = 'car') AS n, (SELECT SUM(x.dist_km) FROM trip x WHERE s.subscriber_id = x.subscriber_id) AS km FROM subscriber s);
+
+# title: coalesce inside of the subquery
+SELECT COUNT(*) AS n FROM subscriber s WHERE (SELECT COALESCE(MAX(x.dist_km), -1) FROM trip x WHERE x.subscriber_id = s.subscriber_id) < 0;
+
+# title: looked up by the primary key, in the person's own row and in public rows
+SELECT g, c, COUNT(*) AS n FROM (SELECT (SELECT s.gender FROM subscriber s WHERE s.subscriber_id = v.subscriber_id) AS g, (SELECT upper(p.category) FROM place p WHERE p.place_id = v.place_id AND p.radius_m > 50) AS c FROM visit v) GROUP BY ALL;
+
+# title: looked up by a primary key that is written out
+SELECT COUNT(*) AS n FROM visit WHERE place_id = (SELECT place_id FROM place WHERE place_id = 'P1') AND dwell_min > (SELECT z.level FROM zone z WHERE z.zone_id = 'Z1');
