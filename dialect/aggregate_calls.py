@@ -33,7 +33,7 @@ def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: RowNames
         return "count_star", (), _both(test, first, node)
     if name == "sum" and first is not None and first.type is SqlType.BOOLEAN:
         return name, (_as_number(first, node),), test
-    if name in {"count", "count_distinct"} and isinstance(first, Case) and is_person(first):
+    if name in {"count", "count_distinct"} and len(arguments) == 1 and isinstance(first, Case) and is_person(first):
         when, value = first.branches[0]
         return name, (value,), _both(test, when, node)
     return name, arguments, test
@@ -49,8 +49,14 @@ def _arguments(name: str, call: exp.Expr, names: RowNames) -> tuple[str, tuple[E
         if name in _EACH_ONCE and len(inner.expressions) == 1:
             return name, (scalar(inner.expressions[0], names),)
         if name != "count" or len(inner.expressions) != 1:
-            raise refusal(Code.AGG, "DISTINCT is only allowed in COUNT of one thing.", "COUNT(DISTINCT x)", call)
-        return "count_distinct", (_counted(inner.expressions[0], names),)
+            counted = ", ".join(part.sql("duckdb", comments=False) for part in inner.expressions)
+            instead = f"COUNT(DISTINCT ({counted}))" if len(inner.expressions) > 1 else f"COUNT(DISTINCT {counted})"
+            why = "DISTINCT is only allowed in COUNT, of one thing or of one tuple."
+            raise refusal(Code.AGG, why, instead, call, instead)
+        part = inner.expressions[0].unnest()
+        if isinstance(part, exp.Tuple):
+            return "count_distinct", tuple(scalar(each, names) for each in part.expressions)
+        return "count_distinct", (_counted(part, names),)
     parts = [part for part in (call.args.get("this"), call.args.get("expression")) if part is not None]
     return name, tuple(_counted(part, names) if name == "count" else scalar(part, names) for part in parts)
 

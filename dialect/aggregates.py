@@ -97,6 +97,7 @@ def inside_sql(
         return _total_order(aggregate.name, arguments, condition)
     if aggregate.name in MOMENTS:
         return _in_order(aggregate.name, arguments, types, condition)
+    arguments = _as_one(aggregate, arguments)
     assert aggregate.inside is not None  # noqa: S101  grouping refuses the others
     return aggregate.inside.format(*arguments) + where
 
@@ -116,8 +117,13 @@ def over_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[Sql
     if aggregate.name in MOMENTS:
         return _in_order(aggregate.name, arguments, types, condition)
     where = f" FILTER (WHERE {condition})" if condition else ""
-    text = aggregate.over.format(*arguments) + where
+    text = aggregate.over.format(*_as_one(aggregate, arguments)) + where
     return f"TRY_CAST({text} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else text
+
+
+def _as_one(aggregate: Aggregate, arguments: Sequence[str]) -> Sequence[str]:
+    """Write the parts of a tuple as one."""
+    return arguments if len(arguments) <= aggregate.arguments else [f"({', '.join(arguments)})"]
 
 
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:

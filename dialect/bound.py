@@ -43,6 +43,8 @@ def _one(
         why = f"keys are private: one unit in each of at most {max_groups} groups, chosen by hash"
         bias = 0.0 if max_groups == 1 else None
         return replace(_in_groups(Rule.CHOOSE, max_groups, why), predicted_bias=bias)
+    if vector.kind is VectorKind.DISTINCT:
+        return _of_values(plan, vector, catalog, key_count, max_groups)
     norm = limited_norm(plan, vector, catalog)
     if vector.part is not None:
         return _of_parts(plan, vector, norm, key_count if max_groups is None else max_groups)
@@ -109,6 +111,47 @@ def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None
     squared = groups * grains * grains
     root = math.isqrt(squared - 1) + 1  # rounded up
     return VectorBound(Rule.WITHIN, limit, bits, root, 0, root, f"{why}, in at most {groups} groups", None)
+
+
+def _of_values(
+    plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
+) -> VectorBound:
+    """Keep at most m different values in each of at most L0 groups: one person moves each count by m at most."""
+    groups = _groups_of_values(plan, vector, catalog, key_count, max_groups)
+    values = _values_in_a_group(plan, vector, catalog, groups)
+    squared = groups * values * values
+    if plan.limits.max_rows is not None:
+        squared = min(squared, plan.limits.max_rows**2)  # a row has one value in one group
+    why = f"at most {values:,} different values of a person count in each of at most {groups:,} groups, chosen by hash"
+    bias = 0.0 if plan.one_row_per_person else None
+    return replace(
+        _in_groups(Rule.CHOOSE, squared, why), predicted_bias=bias, max_groups=groups, max_values=values
+    )  # fmt: skip
+
+
+def _groups_of_values(
+    plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
+) -> int:
+    if plan.one_group_per_person or plan.one_row_per_person:
+        return 1
+    if max_groups is not None:
+        return max_groups
+    persons = limited_norm(plan, replace(vector, kind=VectorKind.PERSONS, part=None), catalog)
+    usual = max(1, round(persons * persons))
+    return usual if key_count is None else max(1, min(usual, key_count))
+
+
+def _values_in_a_group(plan: PrivatePlan, vector: Vector, catalog: Catalog, groups: int) -> int:
+    """Choose m: what the question says, else as many as the catalog reckons with rows, spread over the groups."""
+    if plan.one_row_per_person or vector.of_person:
+        return 1
+    if vector.part is not None:
+        return max(1, int(vector.part.upper))
+    rows = plan.limits.max_rows
+    if rows is not None:
+        return rows
+    norm = limited_norm(plan, replace(vector, kind=VectorKind.ROWS, part=None), catalog)
+    return max(1, math.ceil(norm / math.sqrt(groups)))
 
 
 def _in_groups(rule: Rule, groups: int, why: str) -> VectorBound:

@@ -60,15 +60,21 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     _check_arguments(aggregate, arguments, node)
     named = reading.bounds.get(call.meta.get("start", -1))
     if named is not None:
-        check_named(name, named, releasing)
+        check_named("persons" if _of_persons(name, arguments) else name, named, releasing)
     if releasing and isinstance(source, PerPerson):
         _check_release(aggregate, arguments, source, node, None if named is None else named.bounds)
         test = both_exist(arguments, test, node) if len(arguments) > 1 and name in MOMENTS else test
-        check_ignored(name, arguments[:1], test, source, scope.written(source.person), node)
+        alone = arguments[:1] if name != "count_distinct" or len(arguments) == 1 else ()  # a tuple of NULLs is one
+        check_ignored(name, alone, test, source, scope.written(source.person), node)
         if name in _QUANTILES:
             return Measure(name, arguments, test, _of_many(aggregate, arguments, reading))
     made = _field(aggregate, arguments, test, source, reading)
     return Measure(name, arguments, test, made, None if named is None else named.bounds)
+
+
+def _of_persons(name: str, arguments: tuple[Expr, ...]) -> bool:
+    """Tell whether different persons are counted, and nothing else."""
+    return name == "count_distinct" and len(arguments) == 1 and is_person(arguments[0])
 
 
 def _of_many(aggregate: Aggregate, arguments: tuple[Expr, ...], reading: Reading) -> Field:
@@ -79,7 +85,7 @@ def _of_many(aggregate: Aggregate, arguments: tuple[Expr, ...], reading: Reading
 
 def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
     name = _name(node)
-    if len(arguments) != aggregate.arguments:
+    if len(arguments) != aggregate.arguments and not (aggregate.name == "count_distinct" and arguments):
         raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
     if aggregate.name in _NUMERIC and any(a.type not in (*_NUMBERS, SqlType.NULL) for a in arguments):
         raise refusal(Code.AGG, f"{name} takes numbers.", f"{name}(CASE WHEN x THEN 1 ELSE 0 END)", node)
@@ -113,10 +119,6 @@ def _check_release(
             *(f"AVG({_written(argument)})" for argument in _call(node).iter_expressions()),
             *(f"COUNT({_written(argument)})" for argument in _call(node).iter_expressions()),
         )
-    if aggregate.name == "count_distinct" and not is_person(arguments[0]):
-        hint = f"COUNT(DISTINCT {source.person.name or 'person'})"
-        why = "COUNT(DISTINCT) of anything but the person is not built yet."
-        raise refusal(Code.AGG, why, hint, node, hint)
     multiplied = aggregate.name not in MOMENTS or can_be_multiplied(arguments, named)
     if not multiplied or (aggregate.name in _BOUNDED and named is None and not _can_be_bounded(arguments[0])):
         cut = _cut_to_range(_call(node), arguments)

@@ -99,7 +99,7 @@ def check_named(function: str, named: NamedBounds, releasing: bool) -> None:
     if not releasing:
         why = "Bounds belong to an aggregate over many people."
         raise Refusal(Code.PARAM, why, "leave them out here", named.span)
-    if function == "count_distinct":
+    if function == "persons":
         raise Refusal(Code.PARAM, "A person counts once: there is nothing to bound.", "leave them out", named.span)
     if function.startswith("count") and not (
         named.bounds.lower >= -LARGEST_COUNT and 1 <= named.bounds.upper <= LARGEST_COUNT

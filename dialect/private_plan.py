@@ -20,6 +20,7 @@ class VectorKind(StrEnum):
 
     ROWS = "rows"  # how many rows
     PERSONS = "persons"  # 1 where the person has a row
+    DISTINCT = "distinct"  # which different values: they are counted over people, so of few groups and few values alone
     VALID = "valid"  # how many rows whose value is neither NULL nor infinite
     SUM = "sum"  # the sum of the values
     CENTRED = "centred"  # the sum of the values less a public centre
@@ -54,6 +55,7 @@ class Vector:
     text: str  # canonical, for prices, norms and explain: sum(visit.dwell_min)
     part: Bounds | None = None  # one person's number in one group is clamped to these, in the value's unit
     factor: Factor | None = None  # of a product
+    others: tuple[Field, ...] = ()  # of a tuple whose different values are counted: its other parts
 
     @property
     def summed(self) -> bool:
@@ -64,7 +66,12 @@ class Vector:
     def fields(self) -> frozenset[Field]:
         """The fields of the source that are read."""
         second = None if self.factor is None else self.factor.value
-        return frozenset(f for f in (self.value, self.condition, second) if f is not None)
+        return frozenset(f for f in (self.value, self.condition, second, *self.others) if f is not None)
+
+    @property
+    def of_person(self) -> bool:
+        """Whether each person has one value alone, by an enforced primary key."""
+        return self.value is not None and all(map(_fixed, (self.value, *self.others)))
 
     @property
     def decides_keys(self) -> bool:
@@ -77,6 +84,10 @@ class Vector:
         if not self.summed:
             return 1.0
         return _farthest(self) * (1.0 if self.factor is None else _farthest(self.factor)) or 1.0
+
+
+def _fixed(field: Field) -> bool:
+    return field.of_person or (field.is_person and not field.nullable)
 
 
 def _farthest(ends: Vector | Factor) -> float:
@@ -178,7 +189,7 @@ class Rule(StrEnum):
     WITHIN = "within"  # range inference proves it; nothing is cut
     CLAMP = "clamp"  # one group per person: the number itself is clamped
     SCALE = "scale"  # the whole vector over groups is scaled
-    CHOOSE = "choose"  # at most L0 groups, chosen by hash; one unit in each
+    CHOOSE = "choose"  # at most L0 groups, chosen by hash; one unit in each, or at most m different values
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,8 @@ class VectorBound:
     sensitivity: int  # L2 distance of neighbouring vectors, in released grains of 2^-(value_bits + fraction_bits)
     why: str
     predicted_bias: float | None = 0.0  # expected relative error of a total by what is cut, at most 0; None: unknown
+    max_groups: int | None = None  # of different values: in how many groups a person's count; None: in all that are left
+    max_values: int | None = None  # of different values: how many a person has in each; None: all
 
     @property
     def grain(self) -> float:

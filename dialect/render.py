@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dialect.catalog import SqlType
+from dialect.different_values import counts, in_order, kept, values
 from dialect.expressions import Literal
 from dialect.partials import capped, clamped, is_unit, part
 from dialect.private_plan import (
@@ -25,6 +26,7 @@ from dialect.private_plan import (
     Target,
     Vector,
     VectorBound,
+    VectorKind,
 )
 from dialect.public_side import Coded, coded_keys, grained_values
 from dialect.write_expr import name, quote
@@ -32,7 +34,6 @@ from dialect.write_rows import write_rows
 
 LARGEST_SUM = 2**63 - 1
 SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm
-SALT = 7046029254386353131  # spreads the order of groups over persons; needs no secrecy
 
 
 def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
@@ -55,8 +56,27 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
         parts.append(("factors", False, _factors(plan, bounds, first)))
         first = None
     parts.append(("sums", False, _sums(plan, bounds, first, scaled)))
+    for i, vector, bound in _of_values(plan, bounds):
+        parts.append((f"values{i}", False, values(plan, vector, _among(plan, bounds, codes, admission))))
+        parts.append((f"kept{i}", False, kept(f"values{i}", plan, vector, bound)))
+        parts.append((f"counts{i}", False, counts(f"kept{i}", plan, vector, bound, f"w{i}")))
     ctes = ",\n".join(f"{cte} AS {'MATERIALIZED ' if kept else ''}({text})" for cte, kept, text in parts)
     return BoundedSql(f"WITH {ctes}\n{_answer(plan, codes)}", len(plan.keys), len(plan.vectors))
+
+
+def _of_values(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
+    """List the vectors that are no sums over people: different values."""
+    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+    return [(i, vector, bound) for i, (vector, bound) in pairs if vector.kind is VectorKind.DISTINCT]
+
+
+def _among(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], admission: Admission | None) -> str:
+    """Limit rows of (person, group) to admitted persons and to groups that are left."""
+    admitted = "" if admission is None else " SEMI JOIN admitted USING (person)"
+    if bounds.max_groups is not None:
+        same = [f"chosen.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
+        return f"{admitted} SEMI JOIN chosen ON {' AND '.join(['chosen.person = v.person', *same])}"
+    return admitted + _listed("v", plan, codes)
 
 
 def _source(plan: PrivatePlan, target: Target) -> str:
@@ -90,14 +110,23 @@ def _partials(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], g
     read = "any_value({})" if plan.one_group_per_person else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
     by = "1" if plan.one_group_per_person else ", ".join(str(position + 1) for position in range(len(plan.keys) + 1))
-    pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if not is_unit(v)]
+    pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if _has_part(v)]
     totals = "".join(f", {part(vector, bound, i in grained)} AS v{i}" for i, vector, bound in pairs)
     text = f"SELECT {plan.source.person.id} AS person{keys}{totals} FROM source GROUP BY {by}"
     bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in pairs)
     text = f"SELECT person{_key_columns(plan)}{bounded} FROM ({text}) AS p"
+    return text + _listed("p", plan, codes)
+
+
+def _has_part(vector: Vector) -> bool:
+    return not is_unit(vector) and vector.kind is not VectorKind.DISTINCT
+
+
+def _listed(rows: str, plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
+    """Leave out groups that no public list holds."""
     if plan.key_set is None or plan.key_set.closed or not plan.keys:
-        return text
-    return f"{text} SEMI JOIN keys ON {_same_keys('p', plan.key_set, codes)}"
+        return ""
+    return f" SEMI JOIN keys ON {_same_keys(rows, plan.key_set, codes)}"
 
 
 def _admitted(admission: Admission, target: Target) -> str:
@@ -116,8 +145,7 @@ def _of_admitted(rows: str, admission: Admission | None) -> str:
 def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None) -> str:
     """At most L0 rows per person, by a hash that looks at the person and the group alone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
-    order = f"hash(xor(hash({', '.join(['person', *keys])}), CAST({SALT} AS UBIGINT)))"
-    place = f"row_number() OVER (PARTITION BY person ORDER BY {', '.join([order, *keys])})"
+    place = f"row_number() OVER (PARTITION BY person ORDER BY {in_order(['person', *keys])})"
     ranked = f"SELECT *, {place} AS place FROM {_of_admitted('partials', admission)}"
     return f"SELECT * FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {max_groups}"
 
@@ -161,7 +189,8 @@ def _truncated(number: str) -> str:
 def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scaled: bool) -> str:
     """One row per group: the person is gone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
-    columns = ", ".join([*keys, *(f"sum({_weighted(i, plan, bounds)}) AS w{i}" for i in range(len(plan.vectors)))])
+    summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
+    columns = ", ".join([*keys, *(f"sum({_weighted(i, plan, bounds)}) AS w{i}" for i in summed)]) or "count(*) AS nothing"
     source = _of_admitted(_from(bounds), admission) + (" JOIN factors USING (person)" if scaled else "")
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"
@@ -180,16 +209,22 @@ def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
 
 def _answer(plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
     """One row per key in public order; sums narrowed by a clamp, never by a bare cast."""
-    columns = [f"keys.k{i}" if plan.key_set is not None else f"k{i}" for i in range(len(plan.keys))]
+    columns = [f"{'sums' if plan.key_set is None else 'keys'}.k{i}" for i in range(len(plan.keys))]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
     columns += [f"{_narrowed(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
     order = ", ".join(f"k{i} NULLS LAST" for i in range(len(plan.keys)))
+    tables = ["sums", *(f"counts{i}" for i, v in enumerate(plan.vectors) if v.kind is VectorKind.DISTINCT)]
     if not plan.keys:
-        return f"SELECT {', '.join(columns)} FROM sums"
+        return f"SELECT {', '.join(columns)} FROM {' CROSS JOIN '.join(tables)}"
     if plan.key_set is None:
-        return f"SELECT {', '.join(columns)} FROM sums ORDER BY {order}"
-    same = _same_keys("sums", plan.key_set, codes)
-    return f"SELECT {', '.join(columns)} FROM keys LEFT JOIN sums ON {same} ORDER BY {order}"
+        beside = "".join(f" LEFT JOIN {table} ON {_beside_sums(table, plan)}" for table in tables[1:])
+        return f"SELECT {', '.join(columns)} FROM sums{beside} ORDER BY {order}"
+    joins = "".join(f" LEFT JOIN {table} ON {_same_keys(table, plan.key_set, codes)}" for table in tables)
+    return f"SELECT {', '.join(columns)} FROM keys{joins} ORDER BY {order}"
+
+
+def _beside_sums(table: str, plan: PrivatePlan) -> str:
+    return " AND ".join(f"sums.k{i} IS NOT DISTINCT FROM {table}.k{i}" for i in range(len(plan.keys)))
 
 
 def _same_keys(table: str, key_set: KeySet, codes: Mapping[int, Coded]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from dialect.calls import is_person
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import Bounds, Catalog, SqlType
 from dialect.expressions import Expr, Field, Ref
@@ -40,6 +41,8 @@ class Vectors:
             return SumOf(self.add(VectorKind.SUM, argument, condition, measure.bounds))
         if measure.function == "avg":
             return self._mean(argument, condition, measure.bounds)
+        if measure.function == "count_distinct" and (len(measure.arguments) > 1 or not is_person(argument)):
+            return CountOf(self._place(self._values_of(measure, condition)))
         maybe = argument if nullable(argument) or argument.type is SqlType.DOUBLE else None  # NaN does not count
         if measure.function == "count_distinct":
             return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
@@ -97,6 +100,15 @@ class Vectors:
         centres = tuple(self.made[place].centre for place in sums)
         return MomentsOf(measure.function, count, sums, products, centres)
 
+    def _values_of(self, measure: Measure, condition: Field | None) -> Vector:
+        """Tell which different values, or tuples of them, are counted; the order of a tuple's parts does not matter."""
+        fields = sorted((self.held[part] for part in measure.arguments), key=lambda f: self.canon.names[f.id])
+        text = f"{VectorKind.DISTINCT}({', '.join(plain_text(part) for part in measure.arguments)})"
+        return Vector(
+            VectorKind.DISTINCT, fields[0], condition, 0.0, 1.0, 0.0, True, len(self.made), text, measure.bounds,
+            others=tuple(fields[1:]),
+        )  # fmt: skip
+
     def _product(self, one: Expr, other: Expr, condition: Field | None, named: Bounds | None) -> Vector:
         """Multiply two values less their centres; the order of the two does not matter."""
         one, other = sorted((one, other), key=lambda value: self.canon.names[self.held[value].id])
@@ -138,6 +150,7 @@ class Vectors:
         value = "" if vector.value is None else self.canon.names[vector.value.id]
         where = "" if vector.condition is None else f" filter {self.canon.names[vector.condition.id]}"
         ends = _ends(vector) if vector.summed else ""
+        value += "".join(f", {self.canon.names[part.id]}" for part in vector.others)
         if vector.factor is not None:
             value += f", {self.canon.names[vector.factor.value.id]}"
             ends += f" and{_ends(vector.factor)}"

@@ -167,9 +167,8 @@ def _aggregate(each: Aggregate) -> str:
     name = {"count_star": "COUNT(*)", "count_distinct": "COUNT(DISTINCT x)"}.get(each.name)
     shown = name or f"{each.name.upper()}({', '.join('xy'[: each.arguments])})"
     at_boundary = each.at_boundary or each.name == "count_if"
-    only_person = ", of the person" if each.name == "count_distinct" else ""
     inside = each.inside is not None or each.name == "count_if"
-    return f"| `{shown}` | {'yes' + only_person if at_boundary else ''} | {'yes' if inside else ''} | yes |"
+    return f"| `{shown}` | {'yes' if at_boundary else ''} | {'yes' if inside else ''} | yes |"
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ REWRITTEN = (
     "SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells)",
     "SELECT * FROM events",
     "SELECT * FROM events JOIN subscribers USING (subscriber_id) WHERE age > 3 ORDER BY ts LIMIT 10",
-    "SELECT COUNT(DISTINCT cell_id) FILTER (WHERE lat > 1) + 1 FROM events",
+    "SELECT SUM(DISTINCT cell_id) FILTER (WHERE lat > 1) + 1 FROM events",
     "SELECT cell_id, AVG(lon) AS a FROM events GROUP BY cell_id HAVING AVG(lat) > 1",
     "SELECT SUM(1 / (dwell_s + 0)) FROM events",
     "SELECT MIN(lon) FROM events",

@@ -87,7 +87,7 @@ SELECT SUM(LEAST(GREATEST(lon, -180), 180)), SUM(lat), SUM(dwell_s), AVG(lat) FR
 # 25 E_AGG: a minimum is somebody's value
 SELECT MIN(lon), MAX(lon) FROM events
 
-# 26 E_AGG: distinct values are not counted yet
+# 26 A: a few values of each person, counted exactly, then noised
 SELECT COUNT(DISTINCT lon) FROM events
 
 # 29 A: sums lie on a lattice

@@ -70,7 +70,7 @@ SELECT ANY_VALUE(home_zone) FROM subscribers;
 # SELECT ANY_VALUE(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^
 # The aggregate ANY_VALUE is not in the dialect.
-# Try: SELECT COUNT(home_zone) FROM subscribers
+# Try: SELECT COUNT(DISTINCT home_zone) FROM subscribers
 
 # title: a minimum across people
 SELECT MIN(lon) FROM events;
@@ -89,12 +89,12 @@ SELECT MEDIAN(lon) FROM events;
 # Try: SELECT MEDIAN(LEAST(GREATEST(lon, 0), 100)) FROM events
 
 # title: distinct values
-SELECT COUNT(DISTINCT cell_id) FROM events;
+SELECT SUM(DISTINCT dwell_s) FROM events;
 # E_AGG
-# SELECT COUNT(DISTINCT cell_id) FROM events
-#        ^^^^^^^^^^^^^^^^^^^^^^
-# COUNT(DISTINCT) of anything but the person is not built yet.
-# Try: SELECT COUNT(DISTINCT subscriber_id) FROM events
+# SELECT SUM(DISTINCT dwell_s) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^
+# DISTINCT is only allowed in COUNT, of one thing or of one tuple.
+# Try: SELECT COUNT(DISTINCT dwell_s) FROM events
 
 # title: a sketch
 SELECT approx_count_distinct(subscriber_id) FROM events;
@@ -390,7 +390,7 @@ SELECT string_agg(home_zone, ',') FROM subscribers;
 # SELECT string_agg(home_zone, ',') FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^
 # The aggregate string_agg is not in the dialect.
-# Try: SELECT COUNT(home_zone) FROM subscribers
+# Try: SELECT COUNT(DISTINCT home_zone) FROM subscribers
 
 # title: a function without arguments
 SELECT COUNT(*) FROM events WHERE current_date > ts;

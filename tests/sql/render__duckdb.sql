@@ -38,9 +38,9 @@ SELECT gender, COUNT(*) AS n, SUM(age) AS years FROM subscribers GROUP BY gender
 SELECT home_zone, COUNT(*) AS n FROM subscribers GROUP BY home_zone;
 # WITH source AS (SELECT "subscriber_id" AS c0, "home_zone" AS c3 FROM subscribers WHERE "subscriber_id" IS NOT NULL),
 # partials AS (SELECT person, k0, least(v1, 9223372036854775807) AS v1 FROM (SELECT c0 AS person, any_value(c3) AS k0, count(*) AS v1 FROM source GROUP BY 1) AS p),
-# chosen AS MATERIALIZED (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), k0) AS place FROM partials) AS c WHERE place BETWEEN 1 AND 1),
+# chosen AS MATERIALIZED (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), person, k0) AS place FROM partials) AS c WHERE place BETWEEN 1 AND 1),
 # sums AS (SELECT k0, sum(1) AS w0, sum(v1) AS w1 FROM chosen GROUP BY k0)
-# SELECT k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM sums ORDER BY k0 NULLS LAST
+# SELECT sums.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM sums ORDER BY k0 NULLS LAST
 
 # title: events of a person, then people
 SELECT CASE WHEN n > 9 THEN 'many' ELSE 'few' END AS how, COUNT(*) AS people FROM (SELECT subscriber_id, COUNT(*) AS n FROM events GROUP BY 1) GROUP BY 1;
@@ -72,6 +72,6 @@ SELECT date_trunc('day', ts) AS d, COUNT(*) AS n FROM events WHERE ts >= TIMESTA
 SELECT DISTINCT home_zone FROM subscribers;
 # WITH source AS (SELECT "subscriber_id" AS c0, "home_zone" AS c3 FROM subscribers WHERE "subscriber_id" IS NOT NULL),
 # partials AS (SELECT person, k0 FROM (SELECT c0 AS person, any_value(c3) AS k0 FROM source GROUP BY 1) AS p),
-# chosen AS MATERIALIZED (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), k0) AS place FROM partials) AS c WHERE place BETWEEN 1 AND 1),
+# chosen AS MATERIALIZED (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), person, k0) AS place FROM partials) AS c WHERE place BETWEEN 1 AND 1),
 # sums AS (SELECT k0, sum(1) AS w0 FROM chosen GROUP BY k0)
-# SELECT k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM sums ORDER BY k0 NULLS LAST
+# SELECT sums.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM sums ORDER BY k0 NULLS LAST

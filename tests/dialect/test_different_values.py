@@ -1,0 +1,51 @@
+"""How many values of a person count, in how many groups, and what that costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from dialect import Catalog, Question, bound
+from dialect.private_plan import Rule, VectorBound, VectorKind
+
+OPTIONS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) {} FROM events GROUP BY cell_id"
+
+
+def _bound(question: Question, catalog: Catalog, keys: int) -> VectorBound:
+    (plan,) = question.plans
+    place = next(i for i, vector in enumerate(plan.vectors) if vector.kind is VectorKind.DISTINCT)
+    return bound(plan, catalog, keys).vectors[place]
+
+
+@pytest.mark.parametrize(
+    ("sql", "keys", "groups", "values"),
+    [
+        (OPTIONS.format("max_groups_contributed = 3, max_rows_contributed = 7", "COUNT(DISTINCT ts)"), 50, 3, 7),
+        (OPTIONS.format("max_groups_contributed = 9, max_rows_contributed = 2", "COUNT(DISTINCT ts)"), 50, 9, 2),
+        ("SELECT COUNT(DISTINCT ts, contribution_bounds_per_group => (0, 4)) FROM events", 1, 1, 4),
+        ("SELECT COUNT(DISTINCT gender) FROM subscribers", 1, 1, 1),
+        ("SELECT COUNT(DISTINCT s.gender) FROM events e JOIN subscribers s USING (subscriber_id)", 1, 1, 1),
+    ],
+)
+def test_the_question_says_how_much_counts(
+    sql: str, keys: int, groups: int, values: int, ask: Callable[[str], Question], catalog: Catalog
+) -> None:
+    made = _bound(ask(sql), catalog, keys)
+    assert (made.rule, made.max_groups, made.max_values) == (Rule.CHOOSE, groups, values)
+    rows = 2 if "max_rows_contributed = 2" in sql else math.inf
+    exact = min(math.sqrt(groups) * values, rows)
+    assert 0 <= made.sensitivity * made.grain - exact < 1e-4 * exact
+    assert made.sensitivity**2 >= exact**2 / made.grain**2 - 1e-9
+
+
+def test_the_catalog_says_it_otherwise(ask: Callable[[str], Question], catalog: Catalog) -> None:
+    by_cell = _bound(ask("SELECT cell_id, COUNT(DISTINCT ts) FROM events GROUP BY 1"), catalog, 10_000)
+    alone = _bound(ask("SELECT COUNT(DISTINCT ts) FROM events"), catalog, 1)
+    assert by_cell.max_groups is not None and by_cell.max_values is not None
+    assert alone.max_groups == 1 and alone.max_values is not None
+    assert alone.max_values >= by_cell.max_values
+    few = _bound(ask("SELECT cell_id, COUNT(DISTINCT ts) FROM events GROUP BY 1"), catalog, 2)
+    assert few.max_groups == 2
+    assert by_cell.predicted_bias is None
