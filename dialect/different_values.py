@@ -42,7 +42,9 @@ def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound) -> 
     value = [f"x{i}" for i in range(1 + len(vector.others))]
     places, tests = list[str](), list[str]()
     if bound.max_values is not None:
-        places.append(f"row_number() OVER (PARTITION BY {', '.join(group)} ORDER BY {in_order(group + value)}) AS place")
+        places.append(
+            f"row_number() OVER (PARTITION BY {', '.join(group)} ORDER BY {in_order(group + value)}) AS place"
+        )
         tests.append(f"place BETWEEN 1 AND {bound.max_values}")
     if bound.max_groups is not None:
         places.append(f"dense_rank() OVER (PARTITION BY person ORDER BY {in_order(group)}) AS group_place")
@@ -66,4 +68,5 @@ def _normal(part: Field) -> str:
     """Write a value so that equal ones are one: both zeros, and every NaN."""
     if part.type is not SqlType.DOUBLE:
         return part.id
-    return f"CASE WHEN {part.id} = 0 THEN CAST(0 AS DOUBLE) WHEN isnan({part.id}) THEN CAST('nan' AS DOUBLE) ELSE {part.id} END"
+    zero, nan = "CAST(0 AS DOUBLE)", "CAST('nan' AS DOUBLE)"
+    return f"CASE WHEN {part.id} = 0 THEN {zero} WHEN isnan({part.id}) THEN {nan} ELSE {part.id} END"

@@ -204,7 +204,9 @@ class VectorBound:
     sensitivity: int  # L2 distance of neighbouring vectors, in released grains of 2^-(value_bits + fraction_bits)
     why: str
     predicted_bias: float | None = 0.0  # expected relative error of a total by what is cut, at most 0; None: unknown
-    max_groups: int | None = None  # of different values: in how many groups a person's count; None: in all that are left
+    max_groups: int | None = (
+        None  # of different values: in how many groups a person's count; None: in all that are left
+    )
     max_values: int | None = None  # of different values: how many a person has in each; None: all
 
     @property

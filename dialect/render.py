@@ -190,7 +190,9 @@ def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scal
     """One row per group: the person is gone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
-    columns = ", ".join([*keys, *(f"sum({_weighted(i, plan, bounds)}) AS w{i}" for i in summed)]) or "count(*) AS nothing"
+    columns = (
+        ", ".join([*keys, *(f"sum({_weighted(i, plan, bounds)}) AS w{i}" for i in summed)]) or "count(*) AS nothing"
+    )
     source = _of_admitted(_from(bounds), admission) + (" JOIN factors USING (person)" if scaled else "")
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"
