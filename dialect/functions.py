@@ -11,6 +11,7 @@ from dataclasses import replace
 from dialect.function_row import Function
 from dialect.functions_cast import CASTS
 from dialect.functions_cells import CELLS
+from dialect.functions_interval import INTERVALS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
@@ -26,7 +27,7 @@ def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     return forms
 
 
-_FORMS = _numbered(LOGIC + NUMBERS + CASTS + TEXT + TIMES + PLACES + CELLS)
+_FORMS = _numbered(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + TIMES + PLACES + CELLS)
 _ROWS = {form.row: form for forms in _FORMS.values() for form in forms}
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dialect.aggregates import AGGREGATES
+from dialect.calls import call
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref, fields_of, substituted
 from dialect.inference import definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys
 from dialect.measures import measure
-from dialect.names import RowNames, Scope, Values, aggregate_name, column_name, has_aggregate, refuse_rowless
+from dialect.names import RowNames, Scope, Values, aggregate_name, column_name, end_of, has_aggregate, refuse_rowless
 from dialect.reading import Reading, refusal
 from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Released
 from dialect.rules import bare, person_among, refuse_persons
@@ -49,6 +50,8 @@ class GroupNames:
         """Answer for aggregates and for expressions that are group keys."""
         if aggregate_name(node) is not None:
             return self._aggregate(node)
+        if (shown := end_of(node)) in self.aliases:  # of what is shown, before any column of that name
+            return call(str(node.this).lower(), [self.aliases[shown]], node)
         if isinstance(node, exp.Subquery) and self.values is not None:
             return self.values.value(node)
         refuse_rowless(node)

@@ -13,6 +13,7 @@ from dialect.canonical import plain_text
 from dialect.catalog import Bounds, SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Literal, Ref
+from dialect.functions_interval import OF_PEOPLE, TRY, holds_end
 from dialect.inference import nullable, range_of, sides_or_null
 from dialect.kept_rows import check_ignored
 from dialect.moments import MOMENTS, can_be_multiplied
@@ -62,6 +63,8 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     if named is not None:
         check_named("persons" if _of_persons(name, arguments) else name, named, releasing)
     if releasing and isinstance(source, PerPerson):
+        if any(map(holds_end, arguments)):
+            raise refusal(Code.AGG, OF_PEOPLE, TRY, node)
         _check_release(aggregate, arguments, source, node, None if named is None else named.bounds)
         test = both_exist(arguments, test, node) if len(arguments) > 1 and name in MOMENTS else test
         alone = arguments[:1] if name != "count_distinct" or len(arguments) == 1 else ()  # a tuple of NULLs is one

@@ -12,6 +12,7 @@ from sqlglot import exp
 from dialect.aggregates import NODES, UNTYPED
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
+from dialect.functions_interval import HIGH, LOW
 from dialect.reading import refusal
 
 Column = tuple[str, Field]  # (lower-case name, field)
@@ -145,6 +146,14 @@ def has_aggregate(node: exp.Expr) -> bool:
     if isinstance(node, exp.Subquery | exp.Select | exp.Window):
         return False
     return aggregate_name(node) is not None or any(has_aggregate(part) for part in node.iter_expressions())
+
+
+def end_of(node: exp.Expr) -> str:
+    """Name the column whose interval's end a node is; empty where it is none, or of more than a column."""
+    if not isinstance(node, exp.Anonymous) or str(node.this).lower() not in (LOW, HIGH) or len(node.expressions) != 1:
+        return ""
+    (shown,) = node.expressions
+    return shown.name.lower() if isinstance(shown, exp.Column) and not shown.table else ""
 
 
 def is_row(node: exp.Expr) -> bool:

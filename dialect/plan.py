@@ -14,6 +14,7 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
 from dialect.formulas import Output
 from dialect.inference import fixed_by_person
+from dialect.interval_ends import check_ends, refuse_ends
 from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.kinds import Selected
 from dialect.limits import cut_to
@@ -60,10 +61,12 @@ def plan(selected: Selected, reading: Reading) -> Question:
     check_weight(outer)
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
-    return Question(
+    question = Question(
         reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options,
         tuple(planning.notes),
     )  # fmt: skip
+    check_ends(question)
+    return question
 
 
 def _counted(sql: str) -> tuple[str, ...]:
@@ -127,6 +130,7 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     asked += [measure.condition for measure in boundary.measures if measure.condition is not None]
     source, fields = compute(boundary.source, asked, reading)
     assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
+    refuse_ends(source, reading.sql)
     limits = Limits(reading.options.max_groups, reading.options.max_rows)
     source = cut_to(source, limits)
     canon = Canon()

@@ -24,18 +24,18 @@ class Rounding:
 
     def most(self, parted: Collection[str]) -> float:
         """Give the limit where the raw noisy numbers named have parts of a unit."""
-        return self.by_functions + sum(moved for raw, moved in self.by_release.items() if raw in parted)
+        return self.by_functions + sum(most for raw, most in self.by_release.items() if raw in parted)
 
     def plus(self, other: Rounding) -> Rounding:
         """Give the limit for a sum or a difference."""
         both = dict(self.by_release)
-        for raw, moved in other.by_release.items():
-            both[raw] = both.get(raw, 0.0) + moved
+        for raw, most in other.by_release.items():
+            both[raw] = both.get(raw, 0.0) + most
         return Rounding(self.by_functions + other.by_functions, both)
 
     def times(self, weight: float) -> Rounding:
         """Give the limit for a multiple."""
-        scaled = {raw: moved * abs(weight) for raw, moved in self.by_release.items()}
+        scaled = {raw: most * abs(weight) for raw, most in self.by_release.items()}
         return Rounding(self.by_functions * abs(weight), scaled)
 
 
@@ -44,8 +44,13 @@ NOTHING = Rounding()
 
 def rounding(question: Question) -> tuple[Rounding | None, ...]:
     """Limit the distance of every shown column; None where keys or public columns decide it."""
-    known = dict(_rounded_outputs(question))
-    return tuple(_moved(expand(Ref(shown.field)), known) for shown in question.columns)
+    known = rounded_outputs(question)
+    return tuple(moved(expand(Ref(shown.field)), known) for shown in question.columns)
+
+
+def rounded_outputs(question: Question) -> dict[Field, Rounding]:
+    """Find the released numbers that are rounded before anything is done with them."""
+    return dict(_rounded_outputs(question))
 
 
 def _rounded_outputs(question: Question) -> Iterator[tuple[Field, Rounding]]:
@@ -59,12 +64,13 @@ def _rounded_outputs(question: Question) -> Iterator[tuple[Field, Rounding]]:
                 yield output.field, Rounding(0.0, {release.raw[formula.vector].id: HALF})
 
 
-def _moved(expr: Expr, known: Mapping[Field, Rounding]) -> Rounding | None:
+def moved(expr: Expr, known: Mapping[Field, Rounding]) -> Rounding | None:
+    """Limit the distance of an expression; None where keys or public columns decide it."""
     if isinstance(expr, Ref):
         return known.get(expr.field, NOTHING)
     if not isinstance(expr, Call):
         return NOTHING if isinstance(expr, Literal) else None
-    parts = [_moved(argument, known) for argument in expr.arguments]
+    parts = [moved(argument, known) for argument in expr.arguments]
     told = [part for part in parts if part is not None]
     if len(told) < len(parts):
         return None

@@ -14,7 +14,7 @@ from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
 from dialect.grouping import GroupNames, close, releases
-from dialect.names import Column, RowNames, Scope, has_aggregate, is_row
+from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, is_row
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import OrderKey, PerPerson, Relation
@@ -168,11 +168,17 @@ def _plain(items: Sequence[Item], scope: Scope) -> list[Item]:
     over: set[str] = set()  # names of aggregates
     plain: list[Item] = []
     for name, item in items:
-        if isinstance(item, exp.Expr) and (has_aggregate(item) or (_unqualified(item) - columns) & over):
+        if isinstance(item, exp.Expr) and (
+            has_aggregate(item) or (_unqualified(item) - columns) & over or _ends(item) & over
+        ):
             over.add(name)
         else:
             plain.append((name, item))
     return plain
+
+
+def _ends(node: exp.Expr) -> set[str]:
+    return {end_of(part) for part in node.find_all(exp.Anonymous)}
 
 
 def _unqualified(node: exp.Expr) -> set[str]:

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dialect.catalog import SqlType
-from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
+from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
 from dialect.formulas import CountOf, MeanOf, MomentsOf, QuantileOf, SumOf
 from dialect.functions import forms_of, function
+from dialect.functions_interval import is_end
 from dialect.private_plan import Question, VectorKind
 from dialect.relation_parts import sources
 from dialect.relations import Public, Relation
@@ -221,10 +222,20 @@ def noisy(question: Question) -> tuple[bool, ...]:
     sides = {made: (left, right) for each in _set_operations(question.outer) for left, right, made in each.columns}
 
     def is_noisy(field: Field) -> bool:
-        read = (f for f in fields_of(expand(Ref(field))) if f not in keys and f.public is None)
+        read = (f for f in _read(expand(Ref(field))) if f not in keys and f.public is None)
         return any(any(map(is_noisy, sides[f])) if f in sides else True for f in read)
 
     return tuple(bool(question.releases) and is_noisy(shown.field) for shown in question.columns)
+
+
+def _read(expr: Expr) -> Iterator[Field]:
+    """Walk the fields that an expression reads; ends of intervals are no numbers with noise of their own."""
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Ref):
+            yield part.field
+        waiting += () if is_end(part) else children(part)
 
 
 def _set_operations(relation: Relation) -> Iterator[SetOperation]:

@@ -48,6 +48,13 @@ def _relation(relation: Relation) -> int:
     return total
 
 
+def expressions_below(relation: Relation) -> Iterator[Expr]:
+    """Walk the expressions of a relation and of everything below it, some of them more than once."""
+    yield from _written(relation)
+    for source in sources(relation):
+        yield from expressions_below(source)
+
+
 def _written(relation: Relation) -> Iterator[Expr]:
     operator = relation.operator
     if isinstance(operator, Filter | Join | SemiJoin):

@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref
+from dialect.interval_ends import Reaches, with_ends
 from dialect.private_plan import Question, Target
 from dialect.relation_parts import tables_of
 from dialect.relations import Project, Public, Relation, Released, Sort
@@ -38,9 +39,14 @@ class OuterSql:
 
 
 def write_outer(
-    question: Question, variances: Mapping[str, float], target: Target, confidence: float = 0.95
+    question: Question,
+    variances: Mapping[str, float],
+    target: Target,
+    confidence: float = 0.95,
+    reaches: Reaches | None = None,
 ) -> OuterSql:
     """Write the outer part; `variances` gives the noise variance of every raw field id, in squared units."""
+    question = question if reaches is None else with_ends(question, reaches)
     question = guarded(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
     forms, positive = uncertainty(question), never_negative(question)
     wanted: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dialect.interval_ends import Reaches
 from dialect.write_outer import OuterSql
-from engine.intervals import Floats, half_width, linear_interval, ratio_interval
+from engine.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
 
 Ends = tuple[Floats, Floats]
 # since 1970: the years 1 to 9999
@@ -141,6 +142,15 @@ def _ratio_ends(parts: _Parts, confidence: float, signed: bool) -> tuple[Floats,
     fraction = (parts["numerator"], parts["denominator"])
     lower, upper, weak = ratio_interval(*fraction, *variances, confidence, signed_denominator=signed)
     return parts["offset"] + lower, parts["offset"] + upper, weak
+
+
+def reaches(
+    variances: Mapping[str, float], sigmas: Mapping[str, float], parted: Collection[str], confidence: float
+) -> Reaches:
+    """Give what the ends of intervals are made of, for those that a question asks for as columns."""
+    least = min(sigmas.values(), default=0.0)
+    alone = {raw: (sigma, half_width(sigma, confidence)) for raw, sigma in sigmas.items() if least}
+    return Reaches(variances, normal_quantile(confidence), least, alone, parted)
 
 
 def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, float], alone: str | None) -> Floats:

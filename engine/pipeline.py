@@ -18,11 +18,12 @@ import pyarrow as pa
 
 from budgets import PICO, Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal, Target, read
+from dialect.interval_ends import Reaches
 from dialect.options import TargetError
 from dialect.write_expr import name
 from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
-from engine.answers import Answer, answer
+from engine.answers import Answer, answer, reaches
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import uncharged
 from engine.keys import reached
@@ -174,13 +175,15 @@ class Engine:
             variances |= dict(zip(raw, release.variances(), strict=True))
             sigmas |= dict(zip(raw, release.sigmas, strict=True))
             parted |= {number for number, grain in zip(raw, release.grains, strict=True) if grain != 1}
-        sql = self.outer_sql(question, variances, confidence)
+        sql = self.outer_sql(question, variances, confidence, reaches(variances, sigmas, parted, confidence))
         return answer(outer(sql.text, tables), sql, confidence, sigmas, parted)
 
-    def outer_sql(self, question: Question, variances: Mapping[str, float], confidence: float) -> OuterSql:
+    def outer_sql(
+        self, question: Question, variances: Mapping[str, float], confidence: float, reached: Reaches
+    ) -> OuterSql:
         """Write the outer part for the names that its tables have in the empty database."""
         tables = [*public_tables(question), *(release_name(i) for i in range(len(question.releases)))]
-        return write_outer(question, variances, Target({table: name(table) for table in tables}), confidence)
+        return write_outer(question, variances, Target({table: name(table) for table in tables}), confidence, reached)
 
     def public_table(self, table_name: str) -> pa.Table:
         """Read a public table whole."""

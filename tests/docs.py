@@ -10,6 +10,7 @@ from dialect.catalog import SqlType
 from dialect.function_row import Function, Partial, in_words
 from dialect.functions_cast import CASTS
 from dialect.functions_cells import CELLS
+from dialect.functions_interval import INTERVALS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
@@ -37,8 +38,11 @@ SECTIONS = {
     "Dates, times and spans": TIMES,
     "Places, and bands of time": PLACES,
     "Cells": CELLS,
+    "Intervals": INTERVALS,
 }
 INTRODUCTIONS = {
+    "Intervals": """Of released numbers alone, and of what is computed from them in a way in which noise is followed: refused elsewhere.
+""",
     "Places, and bands of time": """Degrees are WGS 84, longitude first, on a sphere of 6,371,000 m (the mean radius of the IUGG). The way over it
 differs from that over the ellipsoid by at most 0.6%. Nothing is looked up: where a table with zones or cells of
 places is declared, joining it costs no more and gives their names.

@@ -687,3 +687,9 @@ SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id, age FR
 #                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # The subquery behind IN selects 2 columns, and 1 stand before it.
 # Try: x IN (SELECT x FROM ...)
+
+# title: the interval of what is stored
+SELECT COUNT(*) FROM events WHERE DP_INTERVAL_LOW(dwell_s) > 3;
+
+# title: the interval of a number whose noise can't be followed
+SELECT greatest(COUNT(*), 0) AS n, DP_INTERVAL_HIGH(n) AS high FROM events;

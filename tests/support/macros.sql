@@ -19,3 +19,5 @@ CREATE MACRO geohash(lon, lat, p) AS CASE WHEN abs(lon) <= 180 AND abs(lat) <= 9
 CREATE MACRO h3_bits(i, r) AS left(lpad(bin(i), 64, '0'), 8) || lpad(bin(r), 4, '0') || rpad(substr(lpad(bin(i), 64, '0'), 13, 7 + 3 * r), 52, '1');
 CREATE MACRO h3_parent_of_integer(i, r) AS CASE WHEN i // 72057594037927936 = 8 AND i // 4503599627370496 % 16 >= r THEN list_reduce(list_transform(range(1, 65), lambda k: substr(h3_bits(i, r), k, 1)::BIGINT), lambda a, b: 2 * a + b) END;
 CREATE MACRO h3_parent(c, r) AS CASE WHEN c IS NULL OR c NOT SIMILAR TO '8[0-9a-f]{14}' OR strpos('0123456789abcdef', c[2]) <= r THEN NULL ELSE lower(hex(h3_parent_of_integer(TRY_CAST('0x' || c AS BIGINT), r))) END;
+CREATE MACRO dp_interval_low(x) AS x;
+CREATE MACRO dp_interval_high(x) AS x;

@@ -1,0 +1,35 @@
+"""Allowed rows: the ends of the interval of a released number, as Snowflake names them.
+
+Over released numbers `dialect.interval_ends` writes them; a number without noise is both ends of its interval.
+"""
+
+from __future__ import annotations
+
+from dialect.catalog import SqlType
+from dialect.expressions import Call, Expr, children
+from dialect.function_row import Function, Partial
+
+LOW, HIGH = "dp_interval_low", "dp_interval_high"
+OF_PEOPLE = "The rows of people have no noise, and no interval: it is of released numbers."
+TRY = "SELECT COUNT(*) AS n, DP_INTERVAL_LOW(n) AS low, DP_INTERVAL_HIGH(n) AS high FROM ..."
+
+
+def _end(name: str, word: str) -> tuple[Function, ...]:
+    meaning = f"the {word} end of the interval of a released number, at the question's confidence"
+    return tuple(
+        Function(name, (kind,), result, "{0}", partial=Partial.VALUE, meaning=meaning)
+        for kind, result in (("int", SqlType.BIGINT), ("num", SqlType.DOUBLE))
+    )
+
+
+INTERVALS: tuple[Function, ...] = (*_end(LOW, "lower"), *_end(HIGH, "upper"))
+
+
+def is_end(expr: Expr) -> bool:
+    """Tell whether an expression is an end of an interval."""
+    return isinstance(expr, Call) and expr.name in (LOW, HIGH)
+
+
+def holds_end(expr: Expr) -> bool:
+    """Tell whether an end of an interval stands anywhere in an expression."""
+    return is_end(expr) or any(map(holds_end, children(expr)))

@@ -1,0 +1,237 @@
+"""Question -> the same question with every DP_INTERVAL_LOW and DP_INTERVAL_HIGH written out.
+
+They are the ends that an answer says of a shown number, as columns: the same steps in the same order, in SQL
+(`proofs.md#interval-ends`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from dialect.catalog import SqlType
+from dialect.errors import Code, Refusal, Span
+from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, children, expand, fields_of, rebuild
+from dialect.functions import forms_of
+from dialect.functions_interval import HIGH, LOW, OF_PEOPLE, TRY, is_end
+from dialect.private_plan import Question
+from dialect.relation_parts import sources
+from dialect.relations import Public, Relation, Released
+from dialect.rewritten import rewritten
+from dialect.rounding import Rounding, moved, rounded_outputs
+from dialect.uncertainty import Form, Linear, form_of, forms_by_field, never_negative
+from dialect.weights import expressions_below
+
+
+@dataclass(frozen=True)
+class Reaches:
+    """What half-widths are made of at a question's confidence, by the ids of raw noisy numbers."""
+
+    variances: Mapping[str, float]  # in squared units
+    quantile: float  # of the level, on both sides
+    least: float  # the least scale of all noises, in grains; 0: there is none
+    alone: Mapping[str, tuple[float, float]]  # scale and half-width of each number by itself, in grains
+    parted: Collection[str]  # those whose grain is not 1
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """What is known of a question's numbers."""
+
+    forms: Mapping[Field, Form]
+    rounded: Mapping[Field, Rounding]
+    said: Mapping[Field, tuple[Field, Field]]  # numbers whose release says their ends
+    positive: frozenset[Field]
+
+    def known(self, argument: Expr, looked_at: tuple[Relation, ...]) -> bool:
+        """Tell whether a number has an interval where these relations are looked at."""
+        carried = {f for source in looked_at for f in source.fields}
+        said = self.said.get(argument.field) if isinstance(argument, Ref) else None
+        if said is not None:
+            return set(said) <= carried
+        form = form_of(expand(argument), self.forms)
+        if form is None or not form.numerator.terms:
+            return False
+        parts = [form.numerator.value(), form.offset] + ([form.denominator.value()] if form.denominator else [])
+        return {f for part in parts for f in fields_of(part)} <= carried
+
+
+def _ends(question: Question) -> _Ends:
+    said = {o.field: o.ends for release in question.releases for o in release.outputs if o.ends is not None}
+    return _Ends(forms_by_field(question), rounded_outputs(question), said, never_negative(question))
+
+
+def check_ends(question: Question) -> None:
+    """Refuse ends of what has no interval; raises Refusal with E_AGG where the question asks for them."""
+    text = question.sql.lower()
+    if LOW not in text and HIGH not in text:
+        return
+    known = _ends(question)
+
+    def checked(expr: Expr, looked_at: tuple[Relation, ...]) -> Expr:
+        for call in _calls(expr):
+            if not known.known(call.arguments[0], looked_at):
+                why = "No interval is known for this: its noise can't be followed here, or there is none in it."
+                raise Refusal(Code.AGG, why, TRY, _place(text, call.name))
+        return expr
+
+    rewritten(question.outer, checked)
+    _refuse_public(question.outer, text)
+
+
+def _refuse_public(relation: Relation, text: str) -> None:
+    if isinstance(relation, Public):
+        _refuse(relation, text, "Public rows have no noise, and no interval: it is of released numbers.")
+    for source in sources(relation):
+        _refuse_public(source, text)
+
+
+def refuse_ends(rows: Relation, sql: str) -> None:
+    """Refuse ends in what is computed from people's rows; raises Refusal with E_AGG."""
+    _refuse(rows, sql.lower(), OF_PEOPLE)
+
+
+def _refuse(relation: Relation, text: str, why: str) -> None:
+    for call in (call for expr in expressions_below(relation) for call in _calls(expr)):
+        raise Refusal(Code.AGG, why, TRY, _place(text, call.name))
+
+
+def _calls(expr: Expr) -> Iterator[Call]:
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Call) and is_end(part):
+            yield part
+        waiting.extend(children(part))
+
+
+def _place(text: str, name: str) -> Span | None:
+    start = text.find(name)
+    return Span(start, start + len(name)) if start >= 0 else None
+
+
+def with_ends(question: Question, reaches: Reaches) -> Question:
+    """Write every end out.
+
+    Claim: it equals the end that the answer says of the same number, and costs nothing: post-processing of released
+    numbers and public scales. Symbols: as in engine/proofs.md#half_widths, #whole_half_widths and #ratio_interval.
+    Formula: value -+ half-width; for a ratio Fieller's. Source and proof: proofs.md#interval-ends. Raises: nothing.
+    """
+    if not any(name in question.sql.lower() for name in (LOW, HIGH)):
+        return question
+    known = _ends(question)
+
+    def written(expr: Expr, looked_at: tuple[Relation, ...]) -> Expr:
+        inner = rebuild(expr, lambda part: written(part, looked_at))
+        if not (isinstance(expr, Call) and is_end(expr) and isinstance(inner, Call)):
+            return inner
+        return _Written(known, reaches, inner.arguments[0], expr.name == HIGH).end(expand(expr.arguments[0]))
+
+    outer = rewritten(question.outer, written)
+    assert isinstance(outer, Released | Public)  # noqa: S101  rewriting keeps the kind
+    return replace(question, outer=outer)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """One end, on its way into SQL."""
+
+    known: _Ends
+    reaches: Reaches
+    shown: Expr
+    upper: bool
+
+    def end(self, expanded: Expr) -> Expr:
+        """Write the end of what is shown, NULL where that is."""
+        said = self.known.said.get(self.shown.field) if isinstance(self.shown, Ref) else None
+        whole = self.shown.type is SqlType.BIGINT
+        if said is not None:
+            found: Expr = Ref(said[self.upper])
+        else:
+            form = form_of(expanded, self.known.forms)
+            assert form is not None  # noqa: S101  checked when the question was read
+            found = self._ratio(form, whole) if form.denominator is not None else self._linear(form, expanded, whole)
+        if whole:
+            found = Call(_TO_BIGINT, (found,), SqlType.BIGINT)
+        return Case(((Call(_IS_NULL, (self.shown,), SqlType.BOOLEAN), NULL),), found, self.shown.type)
+
+    def _beside(self, middle: Expr, reach: Expr) -> Expr:
+        return _double("+" if self.upper else "-", middle, reach)
+
+    def _linear(self, form: Form, expanded: Expr, whole: bool) -> Expr:
+        value = _double("+", form.offset, form.numerator.value())
+        reach = self._reach(form)
+        if not whole:
+            return self._beside(value, reach)
+        lower, upper = _double("-", value, reach), _double("+", value, reach)
+        shown, half = Call(_TO_DOUBLE, (self.shown,), SqlType.DOUBLE), _double("/", _double("-", upper, lower), _TWO)
+        limit = moved(expanded, self.known.rounded)
+        middle = _double("/", _double("+", lower, upper), _TWO)
+        beside = _one("abs", _double("-", middle, shown)) if limit is None else _number(limit.most(self.reaches.parted))
+        return self._beside(shown, _one("ceil", _double("+", half, beside)))
+
+    def _reach(self, form: Form) -> Expr:
+        own = _one("sqrt", form.numerator.covariance(form.numerator, self.reaches.variances))
+        if self.reaches.least == 0:
+            return own
+        if form.alone is not None:
+            sigma, half = self.reaches.alone[form.alone]
+            return _double("*", _double("/", own, _number(sigma)), _number(half))
+        step = _double("/", _double("/", own, _number(self.reaches.least)), _TWO)
+        return _double("+", _double("*", _number(self.reaches.quantile), own), step)
+
+    def _ratio(self, form: Form, whole: bool) -> Expr:
+        top, bottom = form.numerator, form.denominator
+        assert bottom is not None  # noqa: S101  the caller asks
+        variances, z = self.reaches.variances, _number(self.reaches.quantile)
+        clear, ends = _fieller(top, bottom, variances, z, bottom.may_be_negative(self.known.positive))
+        found = _double("+", form.offset, ends[self.upper])
+        outward = _one("ceil" if self.upper else "floor", found) if whole else found
+        return Case(((clear, outward),), NULL, SqlType.DOUBLE)
+
+
+def _fieller(
+    top: Linear, bottom: Linear, variances: Mapping[str, float], z: Expr, signed: bool
+) -> tuple[Expr, tuple[Expr, Expr]]:
+    """Write Fieller's ends of a ratio, and whether its denominator is clear of 0 (engine/proofs.md#ratio_interval)."""
+    number, v_top = top.value(), top.covariance(top, variances)
+    below, v_below, both = bottom.value(), bottom.covariance(bottom, variances), top.covariance(bottom, variances)
+    magnitude = _one("abs", below)
+    clear = Call(_ABOVE, (magnitude if signed else below, _double("*", z, _one("sqrt", v_below))), SqlType.BOOLEAN)
+    ratio, step = _double("/", number, below), _double("/", z, below)
+    square = _double("*", step, step)
+    shrink = _double("-", _ONE, _double("*", square, v_below))
+    spread = _double("-", v_top, _double("*", _double("*", _TWO, ratio), both))
+    spread = _double("+", spread, _double("*", _double("*", ratio, ratio), v_below))
+    less = _double("-", _double("*", v_top, v_below), _double("*", both, both))
+    spread = _one_of_more("greatest", _double("-", spread, _double("*", square, less)), _ZERO)
+    middle = _double("/", _double("-", ratio, _double("*", square, both)), shrink)
+    reach = _double("/", _double("*", _double("/", z, magnitude), _one("sqrt", spread)), shrink)
+    return clear, (_double("-", middle, reach), _double("+", middle, reach))
+
+
+def _number(value: float) -> Literal:
+    return Literal(float(value), SqlType.DOUBLE)
+
+
+def _row(name: str) -> str:
+    return next(form.row for form in forms_of(name) if form.result in (SqlType.DOUBLE, SqlType.NULL))
+
+
+_ROWS = {name: _row(name) for name in ("+", "-", "*", "/", "abs", "sqrt", "ceil", "floor", "greatest")}
+_TO_BIGINT, _TO_DOUBLE = forms_of("to_bigint")[-1].row, forms_of("to_double")[-1].row
+_IS_NULL = forms_of("is null")[0].row
+_ABOVE = next(form.row for form in forms_of(">") if form.arguments == ("num", "num"))
+_ZERO, _ONE, _TWO = _number(0.0), _number(1.0), _number(2.0)
+
+
+def _double(name: str, one: Expr, other: Expr) -> Expr:
+    return Call(_ROWS[name], (one, other), SqlType.DOUBLE)
+
+
+def _one(name: str, argument: Expr) -> Expr:
+    return Call(_ROWS[name], (argument,), SqlType.DOUBLE)
+
+
+def _one_of_more(name: str, *arguments: Expr) -> Expr:
+    return Call(_ROWS[name], arguments, SqlType.DOUBLE)

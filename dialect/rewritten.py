@@ -1,0 +1,73 @@
+"""A released relation -> the same one with other expressions: what is done to every expression of the outer part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from dialect.expressions import Expr
+from dialect.relations import Distinct, Filter, Group, Join, Operator, Project, Public, Relation, SemiJoin, Sort
+from dialect.set_operation import SetOperation
+
+Change = Callable[[Expr, tuple[Relation, ...]], Expr]  # an expression, and the relations whose rows it looks at
+
+
+def rewritten(relation: Relation, change: Change) -> Relation:
+    """Change every expression of a released relation; those of public ones hold no noise, and stay."""
+    if isinstance(relation, Public):
+        return relation
+    made = _CHANGES.get(type(relation.operator))
+    return relation if made is None else replace(relation, operator=made(relation.operator, change))
+
+
+def _filter(operator: Filter, change: Change) -> Filter:
+    return Filter(rewritten(operator.source, change), change(operator.condition, (operator.source,)))
+
+
+def _project(operator: Project, change: Change) -> Project:
+    computed = tuple((f, change(e, (operator.source,))) for f, e in operator.computed)
+    return Project(rewritten(operator.source, change), computed)
+
+
+def _join(operator: Join | SemiJoin, change: Change) -> Join | SemiJoin:
+    condition = change(operator.condition, (operator.left, operator.right))
+    left, right = rewritten(operator.left, change), rewritten(operator.right, change)
+    return replace(operator, left=left, right=right, condition=condition)
+
+
+def _set_operation(operator: SetOperation, change: Change) -> SetOperation:
+    return replace(operator, left=rewritten(operator.left, change), right=rewritten(operator.right, change))
+
+
+def _sort(operator: Sort, change: Change) -> Sort:
+    order = tuple(replace(key, expr=change(key.expr, (operator.source,))) for key in operator.order)
+    return replace(operator, source=rewritten(operator.source, change), order=order)
+
+
+def _distinct(operator: Distinct, change: Change) -> Distinct:
+    return replace(operator, source=rewritten(operator.source, change))
+
+
+def _group(operator: Group, change: Change) -> Group:
+    looked_at = (operator.source,)
+    measures = tuple(
+        replace(
+            m,
+            arguments=tuple(change(argument, looked_at) for argument in m.arguments),
+            condition=None if m.condition is None else change(m.condition, looked_at),
+        )
+        for m in operator.measures
+    )
+    return replace(operator, source=rewritten(operator.source, change), measures=measures)
+
+
+_CHANGES: Mapping[type, Callable[..., Operator]] = {
+    Filter: _filter,
+    Project: _project,
+    Join: _join,
+    SetOperation: _set_operation,
+    SemiJoin: _join,
+    Sort: _sort,
+    Distinct: _distinct,
+    Group: _group,
+}

@@ -1,0 +1,81 @@
+"""Ends that a question asks for are those that its answer says: to the last bit, whatever is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from importlib import import_module
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from budgets import Ledger
+from dialect.catalog import Catalog
+from engine.noise import add_noise
+from engine.pipeline import Asked, Engine
+
+BASE = (
+    "(SELECT zone, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p, SUM(minutes) AS s, SUM(coins) AS c,"
+    " AVG(minutes) AS m, VARIANCE(minutes) AS v, MEDIAN(minutes) AS q, inhabitants AS i"
+    " FROM visit JOIN zone USING (zone) WHERE minutes < 60 GROUP BY zone, inhabitants)"
+)
+WHOLE = st.sampled_from(["n", "p", "c", "2 * n - p", "n + c + 7", "-p", "CAST(s AS BIGINT)", "round(n, -1)", "n * i", "n - i",
+                         "CAST(s / p AS BIGINT)", "CAST(n / 3 AS BIGINT)"])  # fmt: skip
+REAL = st.sampled_from(["s", "n / 4", "s - 30 * n", "s / n", "100.0 * n / i", "m", "m + 1", "-m", "v", "q", "n / (p - c)",
+                        "1000.0 * s / i", "(s + n) / (n + p)", "nullif(s, 0)"])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rich(town: Catalog, town_engine: Engine) -> Iterator[Engine]:
+    """Give an engine whose money is no object."""
+    dataset = town.datasets[0]
+    budget = replace(dataset.budget, rho=Fraction(10**5), client_rho=Fraction(10**5))
+    catalog = replace(town, datasets=(replace(dataset, budget=budget),))
+    with Ledger.open(":memory:") as ledger:
+        yield Engine(catalog, town_engine.backend, ledger, add_noise)
+
+
+def ends(engine: Engine, column: str, rho: Fraction, confidence: float) -> tuple[np.ndarray, ...]:
+    """Give the ends that the question asks for, and those that the answer says."""
+    sql = f"SELECT zone, {column} AS x, DP_INTERVAL_LOW(x) AS low, DP_INTERVAL_HIGH(x) AS high FROM {BASE} AS base"
+    answer = engine.answer(sql, Asked("ann", rho, confidence)).answer
+    assert set(answer.intervals) == {"x"} and not answer.unknown
+    asked = [answer.table.column(name).to_pandas().to_numpy(dtype=float) for name in ("low", "high")]
+    return (*asked, *answer.intervals["x"])
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(WHOLE, REAL),
+    st.sampled_from(["0.02", "0.7", "30", "900"]),
+    st.sampled_from([0.5, 0.9, 0.95, 0.999]),
+)
+def test_columns_are_the_ends_that_the_answer_says(rich: Engine, column: str, rho: str, confidence: float) -> None:
+    low, high, lower, upper = ends(rich, column, Fraction(rho), confidence)
+    assert np.array_equal(low, lower, equal_nan=True), (low, lower)
+    assert np.array_equal(high, upper, equal_nan=True), (high, upper)
+
+
+def test_a_null_has_no_ends_and_some_numbers_have(rich: Engine) -> None:
+    low, _, lower, _ = ends(rich, "s / n", Fraction("0.0002"), 0.999)
+    assert np.isnan(low).any() and np.array_equal(np.isnan(low), np.isnan(lower))
+    assert not np.isnan(ends(rich, "s / n", Fraction(30), 0.9)[0]).all()
+
+
+@pytest.mark.parametrize("column", ["n", "2 * n - p", "s / n"])
+def test_ends_of_another_level_are_found(rich: Engine, column: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = import_module("engine.pipeline")
+    right = pipeline.reaches
+    monkeypatch.setattr(pipeline, "reaches", lambda *given: right(*given[:-1], 0.9))
+    low, _, lower, _ = ends(rich, column, Fraction("0.7"), 0.95)
+    assert not np.array_equal(low, lower, equal_nan=True)
+
+
+def test_ends_are_no_numbers_without_an_interval(rich: Engine) -> None:
+    """What an end is has been said: no note calls it a number whose interval is unknown."""
+    sql = "SELECT COUNT(*) AS n, DP_INTERVAL_LOW(n) AS low, DP_INTERVAL_HIGH(n) - 5 AS high FROM visit"
+    found = rich.answer(sql, Asked("ann", Fraction(1, 10)))
+    assert found.answer.unknown == () and set(found.answer.intervals) == {"n"}
