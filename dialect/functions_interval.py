@@ -11,7 +11,7 @@ from dialect.function_row import Function, Partial
 
 LOW, HIGH = "dp_interval_low", "dp_interval_high"
 OF_PEOPLE = "The rows of people have no noise, and no interval: it is of released numbers."
-TRY = "SELECT COUNT(*) AS n, DP_INTERVAL_LOW(n) AS low, DP_INTERVAL_HIGH(n) AS high FROM ..."
+TRY = "DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in the select list"
 
 
 def _end(name: str, word: str) -> tuple[Function, ...]:

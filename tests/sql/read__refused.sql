@@ -690,6 +690,16 @@ SELECT COUNT(*) FROM events WHERE subscriber_id IN (SELECT subscriber_id, age FR
 
 # title: the interval of what is stored
 SELECT COUNT(*) FROM events WHERE DP_INTERVAL_LOW(dwell_s) > 3;
+# E_AGG
+# SELECT COUNT(*) FROM events WHERE DP_INTERVAL_LOW(dwell_s) > 3
+#                                   ^^^^^^^^^^^^^^^
+# The rows of people have no noise, and no interval: it is of released numbers.
+# Try: DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in the select list
 
 # title: the interval of a number whose noise can't be followed
 SELECT greatest(COUNT(*), 0) AS n, DP_INTERVAL_HIGH(n) AS high FROM events;
+# E_AGG
+# SELECT greatest(COUNT(*), 0) AS n, DP_INTERVAL_HIGH(n) AS high FROM events
+#                                    ^^^^^^^^^^^^^^^^
+# No interval is known for this: its noise can't be followed here, or there is none in it.
+# Try: DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in the select list
