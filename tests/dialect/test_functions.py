@@ -139,7 +139,7 @@ class Sample:
         if (name, self.form.arguments) == ("epoch", ("span",)):  # on purpose: a month is 30 days
             months = f"CAST(datepart('year', {parts[0]}) * 12 + datepart('month', {parts[0]}) AS INTEGER)"
             return f"epoch({parts[0]} - to_months({months}) + to_days(30 * {months}))"
-        if (name, self.form.arguments[0]) == ("h3_parent", "int"):
+        if (name, self.form.arguments[:1]) == ("h3_parent", ("int",)):
             name = "h3_parent_of_integer"  # a macro knows no types
         if name.startswith("to_"):
             return f"CAST({parts[0]} AS {name[3:].upper()})"

@@ -115,6 +115,7 @@ def test_every_number_that_can_be_bounded_has_a_rule() -> None:
         "greatest",
         "dp_interval_low",
         "dp_interval_high",
+        "h3_parent",
     }
 
 
