@@ -12,9 +12,8 @@ from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import NULL, Case, Expr, Literal
 from dialect.inference import nullable
-from dialect.names import RowNames
 from dialect.reading import only, refusal
-from dialect.scalars import condition, scalar
+from dialect.scalars import Names, condition, scalar
 
 Called = tuple[str, tuple[Expr, ...], Expr | None]
 _EACH_ONCE = {"min", "max", "bool_and", "bool_or"}  # repeats change nothing
@@ -22,7 +21,7 @@ _LARGEST = sys.float_info.max
 _ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
 
 
-def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: RowNames, node: exp.Expr) -> Called:
+def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, node: exp.Expr) -> Called:
     """Read the arguments of a call; `test` is its FILTER, to which what the call itself tests is added."""
     only(call, "this", "expression", "big_int", code=Code.AGG)
     if name == "quantile_cont":
@@ -39,7 +38,7 @@ def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: RowNames
     return name, arguments, test
 
 
-def _arguments(name: str, call: exp.Expr, names: RowNames) -> tuple[str, tuple[Expr, ...]]:
+def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr, ...]]:
     inner = call.this
     if isinstance(inner, exp.Star) and name == "count":
         only(inner, code=Code.AGG)
@@ -61,7 +60,7 @@ def _arguments(name: str, call: exp.Expr, names: RowNames) -> tuple[str, tuple[E
     return name, tuple(_counted(part, names) if name == "count" else scalar(part, names) for part in parts)
 
 
-def _quantile(call: exp.Expr, names: RowNames) -> tuple[Expr, ...]:
+def _quantile(call: exp.Expr, names: Names) -> tuple[Expr, ...]:
     """Read QUANTILE_CONT(x, 0.25), or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x)."""
     if not isinstance(call, exp.WithinGroup):
         level, value = call.args.get("expression"), call.this
@@ -75,7 +74,7 @@ def _quantile(call: exp.Expr, names: RowNames) -> tuple[Expr, ...]:
     return (scalar(term.this, names), _level(call.this.this, bool(term.args.get("desc")), call, names))
 
 
-def _level(node: exp.Expr | None, descending: bool, call: exp.Expr, names: RowNames) -> Literal:
+def _level(node: exp.Expr | None, descending: bool, call: exp.Expr, names: Names) -> Literal:
     typed = scalar(node, names) if node is not None and not isinstance(node, exp.Array) else None
     value = typed.value if isinstance(typed, Literal) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
@@ -84,7 +83,7 @@ def _level(node: exp.Expr | None, descending: bool, call: exp.Expr, names: RowNa
     return Literal(1.0 - value if descending else float(value), SqlType.DOUBLE)
 
 
-def _counted(node: exp.Expr, names: RowNames) -> Expr:
+def _counted(node: exp.Expr, names: Names) -> Expr:
     """Type what is counted; CASE WHEN .. THEN person END is how analysts count the persons for whom something holds."""
     if isinstance(node, exp.Case) and node.args.get("this") is None and node.args.get("default") is None:
         branches = node.args["ifs"]

@@ -87,10 +87,15 @@ UNTYPED = {
 
 
 def inside_sql(
-    aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, grain: int
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    grain: int,
+    over: str = "",
 ) -> str:
-    """Write an aggregate over one person's rows so that neither threads nor row order can move it."""
-    where = f" FILTER (WHERE {condition})" if condition else ""
+    """Write an aggregate over one person's rows so that neither threads nor row order can move it; `over`: a window."""
+    where = _filter(condition) + over
     if aggregate.name in {"sum", "avg"}:
         return _fixed_point(aggregate.name, arguments[0], types[0], where, grain)
     if aggregate.name in {"arg_min", "arg_max"}:
@@ -104,7 +109,7 @@ def inside_sql(
 
 def public_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
     """Write an aggregate over public rows so that every run gives the same: doubles are added in order."""
-    where = f" FILTER (WHERE {condition})" if condition else ""
+    where = _filter(condition)
     if aggregate.name in {"arg_min", "arg_max"}:
         return _total_order(aggregate.name, arguments, condition)
     if aggregate.name in {"sum", "avg"} and types[0] is SqlType.DOUBLE:
@@ -112,18 +117,23 @@ def public_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[S
     return over_sql(aggregate, arguments, types, condition)
 
 
-def over_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
-    """Write an aggregate over released rows."""
+def over_sql(
+    aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, over: str = ""
+) -> str:
+    """Write an aggregate over released rows; `over`: a window."""
     if aggregate.name in MOMENTS:
         return _in_order(aggregate.name, arguments, types, condition)
-    where = f" FILTER (WHERE {condition})" if condition else ""
-    text = aggregate.over.format(*_as_one(aggregate, arguments)) + where
+    text = aggregate.over.format(*_as_one(aggregate, arguments)) + _filter(condition) + over
     return f"TRY_CAST({text} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else text
 
 
 def _as_one(aggregate: Aggregate, arguments: Sequence[str]) -> Sequence[str]:
     """Write the parts of a tuple as one."""
     return arguments if len(arguments) <= aggregate.arguments else [f"({', '.join(arguments)})"]
+
+
+def _filter(condition: str | None) -> str:
+    return f" FILTER (WHERE {condition})" if condition else ""
 
 
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:

@@ -29,6 +29,7 @@ from dialect.relations import (
     Values,
 )
 from dialect.set_operation import SetOperation
+from dialect.window import Frame, Window, WindowCall
 
 _LONG = 160  # characters; longer parts are shown by their digest
 _MIRROR = {">": "<", ">=": "<="}
@@ -125,6 +126,8 @@ class Canon:
             return self._over(operator, self.relation(operator.source))
         if isinstance(operator, SetOperation):
             return self._set_operation(operator)
+        if isinstance(operator, Window):
+            return self._window(operator)
         raise TypeError(f"{type(operator).__name__} has no canonical text below a release")
 
     def _over(self, operator: Cut | Padded | Distinct | Sort | Group, source: str) -> str:
@@ -171,6 +174,31 @@ class Canon:
         label = f"group#{self.scans}"
         self.names.update({id_: f"{label}.{text}" for id_, text in texts.items()})
         return f"{label}({source}; {', '.join(keys)}; {', '.join(sorted(texts.values()))})"
+
+    def _window(self, window: Window) -> str:
+        source, row = self.relation(window.source), self._row(window.source)
+        texts = {call.field.id: self._windowed(call) for call in window.calls}
+        self.scans += 1
+        label = f"window#{self.scans}"
+        self.names.update({id_: f"{label}.{text}" for id_, text in texts.items()})
+        return f"{label}({source}; {row}; {', '.join(sorted(texts.values()))})"
+
+    def _windowed(self, call: WindowCall) -> str:
+        parts = (
+            [*map(self.expr, call.arguments), "ignore nulls"] if call.ignore_nulls else map(self.expr, call.arguments)
+        )
+        where = f" filter {self.expr(call.condition)}" if call.condition is not None else ""
+        by = ", ".join(sorted({self.expr(part) for part in call.partition}))
+        order = ", ".join(f"{self.expr(key.expr)} {key.descending} {key.nulls_first}" for key in call.order)
+        return _short(f"{call.function}({', '.join(parts)}){where} over ({by}; {order}; {self._frame(call.frame)})")
+
+    def _frame(self, frame: Frame | None) -> str:
+        if frame is None:
+            return ""
+        ends = (
+            f"{end.side} {self.expr(end.offset) if end.offset is not None else ''}" for end in (frame.start, frame.end)
+        )
+        return f"{frame.unit} {' to '.join(ends)}"
 
     def measure(self, measure: Measure) -> str:
         """Write an aggregate call."""

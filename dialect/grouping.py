@@ -14,7 +14,18 @@ from dialect.expressions import Expr, Field, Ref, fields_of, substituted
 from dialect.inference import definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys
 from dialect.measures import measure
-from dialect.names import RowNames, Scope, Values, aggregate_name, column_name, end_of, has_aggregate, refuse_rowless
+from dialect.names import (
+    RowNames,
+    Scope,
+    Values,
+    Windows,
+    aggregate_name,
+    column_name,
+    end_of,
+    has_aggregate,
+    has_window,
+    refuse_rowless,
+)
 from dialect.reading import Reading, refusal
 from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Released
 from dialect.rules import bare, person_among, refuse_persons
@@ -35,6 +46,7 @@ class GroupNames:
     aliases: dict[str, Expr] = field(default_factory=dict)
     measures: list[Measure] = field(default_factory=list)
     values: Values | None = None  # None: no subqueries
+    windows: Windows | None = None  # None: no window functions
 
     def column(self, node: exp.Column) -> Expr:
         """Resolve a select alias; a column that is no key has no single value per group."""
@@ -47,7 +59,9 @@ class GroupNames:
         raise replace(refused, rewrites=(*_with_key(node), *refused.rewrites))
 
     def special(self, node: exp.Expr) -> Expr | None:
-        """Answer for aggregates and for expressions that are group keys."""
+        """Answer for aggregates, for windows over the groups, and for expressions that are group keys."""
+        if isinstance(node, exp.Window) and self.windows is not None:
+            return self.windows.value(node)
         if aggregate_name(node) is not None:
             return self._aggregate(node)
         if (shown := end_of(node)) in self.aliases:  # of what is shown, before any column of that name
@@ -56,7 +70,7 @@ class GroupNames:
             return self.values.value(node)
         refuse_rowless(node)
         columns = [part for part in node.walk() if isinstance(part, exp.Column)]
-        if not columns or has_aggregate(node) or node.find(exp.Query) is not None:
+        if not columns or has_aggregate(node) or has_window(node) or node.find(exp.Query) is not None:
             return None
         if any(self._is_alias(column) for column in columns):
             return None

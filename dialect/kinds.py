@@ -113,16 +113,12 @@ def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
 
 
 _CLAUSES = (
-    "with_", "expressions", "distinct", "from_", "joins", "where", "group", "having", "order", "limit", "offset",
+    "with_", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "qualify", "order",
+    "limit", "offset",
 )  # fmt: skip
 
 
 def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Selected:
-    for clause in ("qualify", "windows"):
-        if tree.args.get(clause):
-            where = tree.args[clause]
-            node = where[0] if isinstance(where, list) else where
-            raise refusal(Code.WINDOW, "Window functions are not built yet.", "GROUP BY in a subquery", node)
     if tree.args.get("sample"):
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
     only(tree, *_CLAUSES)

@@ -58,7 +58,7 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
         raise refusal(Code.AGG, f"The aggregate {called(call)} is not in the dialect.", hint, node, *counted)
     name, arguments, test = aggregate_call(name, call, test, names, node)
     aggregate = AGGREGATES[name]
-    _check_arguments(aggregate, arguments, node)
+    check_arguments(aggregate, arguments, node)
     named = reading.bounds.get(call.meta.get("start", -1))
     if named is not None:
         check_named("persons" if _of_persons(name, arguments) else name, named, releasing)
@@ -86,7 +86,8 @@ def _of_many(aggregate: Aggregate, arguments: tuple[Expr, ...], reading: Reading
     return Field(reading.fresh(), text, aggregate.result or arguments[0].type)
 
 
-def _check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
+def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
+    """Refuse arguments that an aggregate does not take; raises Refusal with E_AGG or E_PERSON_KEY."""
     name = _name(node)
     if len(arguments) != aggregate.arguments and not (aggregate.name == "count_distinct" and arguments):
         raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
@@ -177,10 +178,10 @@ def _field(
     )  # fmt: skip
     if kept is not None and kept.sides:
         made = replace(made, sides=sides_or_null(kept) if made.nullable else kept.sides)
-    return _with_list(made, kept) if kept is not None and kept.public is not None else made
+    return with_list(made, kept) if kept is not None and kept.public is not None else made
 
 
-def _with_list(made: Field, kept: Field) -> Field:
+def with_list(made: Field, kept: Field) -> Field:
     """Give one person's MIN of a public column the list of that column alone: other fields may be of other rows."""
     assert kept.public is not None  # noqa: S101  the caller asks
     alone = Field(made.id, None, made.type, kept.nullable)

@@ -63,6 +63,14 @@ class Scope:
         return close[0] if close else "one of " + ", ".join(known[:12]) if known else "add a FROM"
 
 
+class Windows(Protocol):
+    """Reads window functions, where a clause may hold them."""
+
+    def value(self, node: exp.Window) -> Expr:
+        """Read a window function with its OVER."""
+        ...
+
+
 class Values(Protocol):
     """Reads subqueries of one value, where a clause may hold them."""
 
@@ -73,11 +81,12 @@ class Values(Protocol):
 
 @dataclass(frozen=True)
 class RowNames:
-    """Names where one row is looked at: no aggregates, no windows."""
+    """Names where one row is looked at: no aggregates."""
 
     scope: Scope
     aliases: dict[str, Expr] = field(default_factory=dict)  # select aliases, where the clause may use them
     values: Values | None = None  # None: no subqueries
+    windows: Windows | None = None  # None: no window functions
 
     def column(self, node: exp.Column) -> Expr:
         """Resolve a column, else a select alias."""
@@ -87,7 +96,9 @@ class RowNames:
         return Ref(self.scope.find(name, table, node))
 
     def special(self, node: exp.Expr) -> Expr | None:
-        """Answer for subqueries of one value; refuse what does not belong to a row."""
+        """Answer for subqueries of one value and window functions; refuse what does not belong to a row."""
+        if isinstance(node, exp.Window) and self.windows is not None:
+            return self.windows.value(node)
         if isinstance(node, exp.Subquery) and self.values is not None:
             return self.values.value(node)
         refuse_rowless(node)
@@ -113,14 +124,8 @@ def _written(node: exp.Expr, name: str, part: str) -> str:
 def refuse_rowless(node: exp.Expr) -> None:
     """Refuse windows, subqueries and rows where an expression stands."""
     if isinstance(node, exp.Window):
-        select = node.find_ancestor(exp.Select)
-        above = select is not None and any(map(has_aggregate, select.expressions))
-        hint = (
-            "ORDER BY and LIMIT on the answer"
-            if above
-            else "MIN, MAX or COUNT(*) per person: GROUP BY the person in FROM"
-        )
-        raise refusal(Code.WINDOW, "Window functions are not built yet.", hint, node)
+        why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
+        raise refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
     if isinstance(node, exp.Star):
@@ -142,9 +147,11 @@ def aggregate_name(node: exp.Expr) -> str | None:
 
 
 def has_aggregate(node: exp.Expr) -> bool:
-    """Tell whether an aggregate stands anywhere in an expression, not counting subqueries and windows."""
-    if isinstance(node, exp.Subquery | exp.Select | exp.Window):
+    """Tell whether an aggregate stands anywhere in an expression, not counting subqueries and what is over a window."""
+    if isinstance(node, exp.Subquery | exp.Select):
         return False
+    if isinstance(node, exp.Window):
+        return any(map(has_aggregate, _windowed(node)))
     return aggregate_name(node) is not None or any(has_aggregate(part) for part in node.iter_expressions())
 
 
@@ -171,3 +178,21 @@ def anded(node: exp.Expr) -> Iterator[exp.Expr]:
             waiting += [inner.expression, inner.this]
         else:
             yield part
+
+
+def has_window(node: exp.Expr) -> bool:
+    """Tell whether a window function stands anywhere in an expression, not counting subqueries."""
+    if isinstance(node, exp.Subquery | exp.Select):
+        return False
+    return isinstance(node, exp.Window) or any(map(has_window, node.iter_expressions()))
+
+
+def _windowed(node: exp.Window) -> Iterator[exp.Expr]:
+    """Walk what a window function reads."""
+    inner = node.this
+    while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
+        if isinstance(inner, exp.Filter):
+            yield inner.expression
+        inner = inner.this
+    yield from inner.iter_expressions()
+    yield from (part for part in node.iter_expressions() if part is not node.this)

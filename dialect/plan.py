@@ -44,6 +44,7 @@ from dialect.set_operation import SetOperation
 from dialect.spans import first_word
 from dialect.vectors import Vectors
 from dialect.weights import check_weight
+from dialect.window import Window
 
 
 def plan(selected: Selected, reading: Reading) -> Question:
@@ -102,7 +103,7 @@ def _split(relation: Relation, planning: Planning) -> Relation:
     if isinstance(operator, SemiJoin):
         kept, met = _split(operator.left, planning), _split(operator.right, planning)
         return _with_raw(replace(relation, operator=replace(operator, left=kept, right=met)), kept)
-    if isinstance(operator, Filter | Project | Sort):
+    if isinstance(operator, Filter | Project | Sort | Window):
         source = _split(operator.source, planning)
         return _with_raw(replace(relation, operator=replace(operator, source=source)), source)
     if isinstance(operator, Group | Distinct):

@@ -20,6 +20,7 @@ from dialect.relations import (
     Sort,
 )
 from dialect.set_operation import SetOperation
+from dialect.window import Window
 
 
 def tables_of(relation: Relation, compared: bool = True) -> frozenset[str]:
@@ -58,6 +59,8 @@ def sources(relation: Relation) -> tuple[Relation, ...]:
     operator = relation.operator
     if isinstance(operator, Join | SemiJoin | SetOperation):
         return (operator.left, operator.right)
-    if isinstance(operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Grained | Ranked | Sort):
+    if isinstance(
+        operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Grained | Ranked | Sort | Window
+    ):
         return (operator.source,)
     return ()

@@ -7,8 +7,8 @@
 | Released  | came out of a release; anything may be done with it                          |
 
 A relation is an operator (how its rows are made) under one of the three kinds. Operators over people's rows are made
-in `dialect.rules`, `joins`, `semi_joins`, `set_persons`, `grouping` and `scans` only, where each rule is proved; other
-modules make public lists, or go on with released rows.
+in `dialect.rules`, `joins`, `semi_joins`, `set_persons`, `windows`, `grouping` and `scans` only, where each rule is
+proved; other modules make public lists, or go on with released rows.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dialect.catalog import Bounds, Table
 from dialect.errors import Span
 from dialect.expressions import Expr, Field, Literal
 from dialect.set_operation import SetOperation
+from dialect.window import Window
 
 if TYPE_CHECKING:
     from dialect.kept_rows import Kept
@@ -208,6 +209,7 @@ Operator = (
     | Grained
     | Ranked
     | Sort
+    | Window
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from dialect.expressions import Expr
 from dialect.relations import Distinct, Filter, Group, Join, Operator, Project, Public, Relation, SemiJoin, Sort
 from dialect.set_operation import SetOperation
+from dialect.window import Window
 
 Change = Callable[[Expr, tuple[Relation, ...]], Expr]  # an expression, and the relations whose rows it looks at
 
@@ -61,6 +62,23 @@ def _group(operator: Group, change: Change) -> Group:
     return replace(operator, source=rewritten(operator.source, change), measures=measures)
 
 
+def _window(operator: Window, change: Change) -> Window:
+    def inside(expr: Expr) -> Expr:
+        return change(expr, (operator.source,))
+
+    calls = tuple(
+        replace(
+            call,
+            arguments=tuple(map(inside, call.arguments)),
+            condition=None if call.condition is None else inside(call.condition),
+            partition=tuple(map(inside, call.partition)),
+            order=tuple(replace(key, expr=inside(key.expr)) for key in call.order),
+        )
+        for call in operator.calls
+    )
+    return replace(operator, source=rewritten(operator.source, change), calls=calls)
+
+
 _CHANGES: Mapping[type, Callable[..., Operator]] = {
     Filter: _filter,
     Project: _project,
@@ -70,4 +88,5 @@ _CHANGES: Mapping[type, Callable[..., Operator]] = {
     Sort: _sort,
     Distinct: _distinct,
     Group: _group,
+    Window: _window,
 }

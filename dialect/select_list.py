@@ -14,12 +14,13 @@ from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
 from dialect.grouping import GroupNames, close, releases
-from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, is_row
+from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, has_window, is_row
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import OrderKey, PerPerson, Relation
 from dialect.scalars import condition, scalar
 from dialect.single_values import SingleValues
+from dialect.window_clause import WindowCalls, chosen, qualified, window_calls
 
 Item = tuple[str, exp.Expr | Field]  # what it is called; how it is written, or the field that * stands for
 Shown = tuple[Relation, tuple[Column, ...]]
@@ -85,11 +86,15 @@ class Place:
 def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Compute the items of a SELECT without groups."""
     values = SingleValues(place.reading, place.queries, place.scope)
-    names = RowNames(place.scope, values=values)
+    below = RowNames(place.scope, values=values)
+    windows = window_calls(tree, below, place.source, True, place.reading)
+    names = replace(below, windows=windows)
     exprs = _each(items, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))
     shown = _aliases(items, exprs)
-    order = order_keys(tree, shown, exprs, RowNames(place.scope, shown, values))
-    return _finish(tree, items, exprs, replace(place, source=values.joined(place.source)), order)
+    above = RowNames(place.scope, shown, values, windows)
+    test, order = qualified(tree, above), order_keys(tree, shown, exprs, above)
+    relation = chosen(values.joined(place.source), windows, test)
+    return _finish(tree, items, exprs, replace(place, source=relation), order)
 
 
 def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
@@ -99,16 +104,26 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     persons = isinstance(source, PerPerson) and not releases(source, keys)
     pairs = list(zip(written, keys if persons else rules.bare(keys), strict=True))
     values = SingleValues(place.reading, place.queries)
-    names = GroupNames(place.scope, source, pairs, place.reading, values=values)
+    below = GroupNames(place.scope, source, pairs, place.reading, values=values)
+    windows = window_calls(tree, below, source, persons, place.reading)
+    names = replace(below, windows=windows)  # with the same measures and aliases
     exprs = _each(items, names, lambda item: _group_item(item, names))
     names.aliases.update(_aliases(items, exprs))
-    having = tree.args.get("having")
-    test = condition(having.this, names) if having else None
-    order = order_keys(tree, names.aliases, exprs, names)
+    having = _having(tree, below, windows)
+    test, order = qualified(tree, names), order_keys(tree, names.aliases, exprs, names)
     relation = values.joined(close(source, keys, names.measures, tree))
-    if test is not None:
-        relation = rules.keep(relation, test)
-    return _finish(tree, items, exprs, replace(place, source=relation), order)
+    if having is not None:
+        relation = rules.keep(relation, having)
+    return _finish(tree, items, exprs, replace(place, source=chosen(relation, windows, test)), order)
+
+
+def _having(tree: exp.Select, names: GroupNames, windows: WindowCalls) -> Expr | None:
+    clause = tree.args.get("having")
+    if clause is None:
+        return None
+    test = condition(clause.this, names)
+    windows.refuse_windows((test,), clause)
+    return test
 
 
 def _each(items: Sequence[Item], names: RowNames | GroupNames, read: Callable[[exp.Expr | Field], Expr]) -> list[Expr]:
@@ -157,6 +172,7 @@ def _keys(tree: exp.Select, items: Sequence[Item], scope: Scope) -> list[Expr]:
     only(clause, "expressions", "all")
     names = RowNames(scope)
     if clause.args.get("all"):
+        _refuse_windows(tree, items, clause)
         plain = _plain(items, scope)
         return _each(plain, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))
     return [_key(node, items, scope) for node in clause.expressions]
@@ -183,6 +199,12 @@ def _ends(node: exp.Expr) -> set[str]:
 
 def _unqualified(node: exp.Expr) -> set[str]:
     return {column.name.lower() for column in node.find_all(exp.Column) if not column.table}
+
+
+def _refuse_windows(tree: exp.Select, items: Sequence[Item], clause: exp.Expr) -> None:
+    if tree.args.get("qualify") or any(isinstance(item, exp.Expr) and has_window(item) for _, item in items):
+        why = "GROUP BY ALL does not say whether what a window reads is a key."
+        raise refusal(Code.WINDOW, why, "GROUP BY with the keys written out", clause)
 
 
 def _key(node: exp.Expr, items: Sequence[Item], scope: Scope) -> Expr:

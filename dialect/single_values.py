@@ -30,6 +30,7 @@ from dialect.relations import (
     Values,
 )
 from dialect.rules import joined_in
+from dialect.window import Window
 
 
 @dataclass(frozen=True)
@@ -89,4 +90,6 @@ def at_most_one_row(relation: Relation) -> bool:
         return len(operator.rows) <= 1
     if isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1:
         return True
-    return isinstance(operator, Sort | Project | Filter | Join) and all(map(at_most_one_row, sources(relation)))
+    return isinstance(operator, Sort | Project | Filter | Join | Window) and all(
+        map(at_most_one_row, sources(relation))
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from sqlglot import exp
 
 from dialect.errors import Span
+from dialect.options import NO_OPTIONS
 
 _CALLED = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
@@ -56,6 +58,17 @@ def in_place(node: exp.Expr, text: str) -> str | None:
     while sql[start:end].count("(") > sql[start:end].count(")") and ")" in sql[end:]:  # marks leave brackets out
         end = sql.index(")", end) + 1
     return sql[:start] + text + sql[end:]
+
+
+def question_with(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | None:
+    """Write the analyst's question anew with a node changed; None where a clause of its own would be lost."""
+    root = node.root()
+    if root.meta.get("bounds") or root.meta.get("options") != NO_OPTIONS:
+        return None
+    place = next(i for i, part in enumerate(root.walk()) if part is node)
+    copied = root.copy()
+    change(next(part for i, part in enumerate(copied.walk()) if i == place))
+    return copied.sql("duckdb", comments=False)
 
 
 def first_word(sql: str) -> Span | None:

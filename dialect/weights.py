@@ -10,6 +10,7 @@ from dialect.functions import function
 from dialect.relation_parts import sources
 from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort
 from dialect.set_operation import SetOperation
+from dialect.window import Window, read_by
 
 MAX_TEXT = 400_000  # characters of generated SQL for one question
 _PER_FIELD = 12  # its id, a comma and what an operator writes around it
@@ -65,6 +66,9 @@ def _written(relation: Relation) -> Iterator[Expr]:
         yield from (Ref(f) for columns in operator.columns for f in columns)
     elif isinstance(operator, Sort):
         yield from (key.expr for key in operator.order)
+    elif isinstance(operator, Window):
+        yield from (expr for call in operator.calls for expr in read_by(call) * 3)  # as ordered aggregates
+        yield from map(Ref, operator.source.fields)  # what tells rows apart
     elif isinstance(operator, Group):
         yield from (expr for measure in operator.measures for expr in _aggregated(measure))
 

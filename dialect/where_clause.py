@@ -13,7 +13,7 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Ref, conjunction, conjuncts, fields_of
 from dialect.from_clause import Queries, from_clause
 from dialect.inference import definition, nullable
-from dialect.names import RowNames, Scope, anded, has_aggregate
+from dialect.names import RowNames, Scope, anded, has_aggregate, has_window
 from dialect.nested_names import NestedNames
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
@@ -173,7 +173,11 @@ def _may_name_the_outer_row(tree: exp.Select, selecting: bool) -> bool:
     """Tell whether a subquery is plain enough to be read row by row; others are read as in FROM, on their own."""
     clauses = {clause for clause, value in tree.args.items() if value}
     stars = selecting and any(part.is_star for part in tree.expressions)
-    return clauses <= _PLAIN and not stars and not any(map(has_aggregate, tree.expressions))
+    return (
+        clauses <= _PLAIN
+        and not stars
+        and not any(has_aggregate(part) or has_window(part) for part in tree.expressions)
+    )
 
 
 def _correlated(tree: exp.Select, selecting: bool, outer: Outer) -> _Inner:

@@ -56,6 +56,12 @@ def write_expr(expr: Expr) -> str:
     return _filled(expr)
 
 
+def write_term(expr: Expr, descending: bool, nulls_first: bool) -> str:
+    """Write a term of an order; where NULLs stand is said."""
+    direction, nulls = "DESC" if descending else "ASC", "FIRST" if nulls_first else "LAST"
+    return f"{write_expr(expr)} {direction} NULLS {nulls}"
+
+
 def _filled(expr: Call) -> str:
     arguments = [write_expr(argument) for argument in expr.arguments]
 

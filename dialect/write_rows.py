@@ -34,8 +34,10 @@ from dialect.relations import (
 )
 from dialect.set_operation import SetOperation
 from dialect.stored_column import stored_column
-from dialect.write_expr import name, quote, write_expr
+from dialect.window import Window, read_by
+from dialect.write_expr import name, quote, write_expr, write_term
 from dialect.write_listed import select_list, series_rows, values_rows
+from dialect.write_window import place_of, tells_apart, write_call
 
 Needed = frozenset[Field]
 
@@ -189,8 +191,8 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     read = frozenset(operator.source.fields) if sliced else needed | _read(*(key.expr for key in operator.order))
     source = write_rows(operator.source, read, target)
     order_keys = [key for key in operator.order if not isinstance(key.expr, Literal)]  # a constant orders nothing
-    terms = [_term(key.expr, key.descending, key.nulls_first) for key in order_keys]
-    terms += [_term(Ref(f), False, False) for f in _kept(operator.source.fields, read)]
+    terms = [write_term(key.expr, key.descending, key.nulls_first) for key in order_keys]
+    terms += [write_term(Ref(f), False, False) for f in _kept(operator.source.fields, read)]
     order = f" ORDER BY {', '.join(dict.fromkeys(terms))}" if terms else ""
     limit = f" LIMIT {operator.limit}" if operator.limit is not None else ""
     offset = f" OFFSET {operator.offset}" if operator.offset else ""
@@ -198,9 +200,17 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     return f"SELECT {columns} FROM ({source}) AS o{order}{limit}{offset}"
 
 
-def _term(expr: Expr, descending: bool, nulls_first: bool) -> str:
-    direction, nulls = "DESC" if descending else "ASC", "FIRST" if nulls_first else "LAST"
-    return f"{write_expr(expr)} {direction} NULLS {nulls}"
+def _window(operator: Window, needed: Needed, target: Target) -> str:
+    """Write windows over rows that have a place of their own, where an order may leave rows equal."""
+    calls = [call for call in operator.calls if call.field in needed]
+    read = needed | _read(*(expr for call in calls for expr in read_by(call)))
+    row = [f for f in operator.source.fields if f.definition is None] if any(map(tells_apart, calls)) else []
+    source = write_rows(operator.source, (read | set(row)) & set(operator.source.fields), target)
+    if row:
+        source = f"SELECT *, {place_of(operator.source, row)} AS place FROM ({source}) AS w"
+    columns = [f.id for f in _kept(operator.source.fields, needed)]
+    columns += [f"{write_call(call, operator.source)} AS {call.field.id}" for call in calls]
+    return f"SELECT {select_list(columns)} FROM ({source}) AS w"
 
 
 def _release(operator: ReleaseScan, needed: Needed, target: Target) -> str:
@@ -230,5 +240,6 @@ _WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
     (Ranked, _ranked),
     (Grained, _grained),
     (Sort, _sort),
+    (Window, _window),
     (ReleaseScan, _release),
 )

@@ -1,0 +1,78 @@
+"""Window functions over rows -> the same rows with their values: nobody's rows meet others' (`proofs.md#windows`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from dialect.errors import Code, Refusal
+from dialect.expressions import Ref
+from dialect.joins import cut
+from dialect.reading import refusal
+from dialect.relations import Cut, Distinct, Filter, Group, PerPerson, Project, Relation, SemiJoin
+from dialect.rules import person_among
+from dialect.spans import question_with
+from dialect.window import Window, WindowCall
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call and where it stands."""
+
+    call: WindowCall
+    node: exp.Expr
+    person: str  # how the person key is written there
+
+
+def windowed(relation: Relation, asked: Sequence[Asked]) -> Relation:
+    """Compute calls over the rows of a relation; over people's rows each looks at one person's alone.
+
+    Claim: the kind stays, and a PerPerson result is a function of each person's own multiset of rows. Needs every
+    partition to hold a person field that is never NULL; else raises Refusal with E_WINDOW. Proof: proofs.md#windows
+    """
+    if not asked:
+        return relation
+    made = tuple(each.call.field for each in asked)
+    if isinstance(relation, PerPerson):
+        for each in asked:
+            _check(relation, each)
+        relation = relation if _is_cut(relation, relation.max_rows) else cut(relation)
+    calls = tuple(each.call for each in asked)
+    return replace(relation, operator=Window(relation, calls), fields=relation.fields + made)
+
+
+def _check(relation: PerPerson, asked: Asked) -> None:
+    if relation.kept is not None:
+        why = "A window over a public table LEFT JOIN a private one would see rows that belong to nobody."
+        raise refusal(Code.WINDOW, why, "JOIN in place of LEFT JOIN", asked.node)
+    keys = [part.field for part in asked.call.partition if isinstance(part, Ref)]
+    if person_among(relation, keys) is None:
+        raise _across_people(asked)
+
+
+def _across_people(asked: Asked) -> Refusal:
+    why = "A window over rows of many people would let one of them move everybody's numbers."
+    hint = f"OVER (PARTITION BY {asked.person} ...), within each person's own rows"
+
+    def with_person(select: exp.Expr) -> None:
+        for window in select.find_all(exp.Window):
+            if window.parent_select is select and not window.alias:
+                window.set("partition_by", [exp.column(asked.person), *window.args.get("partition_by", [])])
+
+    select = asked.node.find_ancestor(exp.Select)
+    written = None if select is None else question_with(select, with_person)
+    return replace(refusal(Code.WINDOW, why, hint, asked.node), rewrites=() if written is None else (written,))
+
+
+def _is_cut(relation: Relation, max_rows: int) -> bool:
+    """Tell whether nobody has more rows here, because they were cut before."""
+    operator = relation.operator
+    if isinstance(relation, PerPerson) and relation.one_row_per_person:
+        return True
+    if isinstance(operator, Cut):
+        return operator.max_rows <= max_rows
+    if isinstance(operator, Filter | Project | Window | Group | Distinct):
+        return _is_cut(operator.source, max_rows)
+    return isinstance(operator, SemiJoin) and _is_cut(operator.left, max_rows)

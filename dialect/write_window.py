@@ -1,0 +1,98 @@
+"""One window call -> SQL for DuckDB, in total forms, the same in every run (`proofs.md#windows`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql
+from dialect.catalog import SqlType
+from dialect.expressions import Field
+from dialect.functions_time import EARLIEST, LATEST
+from dialect.relations import OrderKey, PerPerson, Relation, Released
+from dialect.window import Frame, FrameEnd, Unit, WindowCall
+from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
+from dialect.write_expr import quote, write_expr, write_term
+
+# what an order by distance is written over: no distance from a value leaves its type
+_DISTANT = {
+    SqlType.BIGINT: "CAST({} AS HUGEINT)",
+    SqlType.TIMESTAMP: "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST}' AND TIMESTAMP '{LATEST}' THEN {{0}} END",
+}
+
+
+def tells_apart(call: WindowCall) -> bool:
+    """Tell whether a value may depend on the order of rows that the call's own order leaves equal."""
+    if call.function in WINDOW_FUNCTIONS:
+        return WINDOW_FUNCTIONS[call.function].rests_on is not RestsOn.PEERS
+    return _by_rows(call)
+
+
+def place_of(source: Relation, row: Sequence[Field]) -> str:
+    """Write a row's place among its person's, or among all, by all its columns: equal rows are interchangeable."""
+    by = f"PARTITION BY {source.person.id} " if isinstance(source, PerPerson) else ""
+    return f"row_number() OVER ({by}ORDER BY {', '.join(f.id for f in row)})"
+
+
+def write_call(call: WindowCall, source: Relation) -> str:
+    """Write a call with its window over rows that have a place where it needs one."""
+    arguments = [write_expr(argument) for argument in call.arguments]
+    condition = None if call.condition is None else write_expr(call.condition)
+    terms = [_term(key, call.frame) for key in call.order]
+    if call.function in WINDOW_FUNCTIONS:
+        return _own(call, arguments, terms)
+    aggregate, types = AGGREGATES[call.function], [argument.type for argument in call.arguments]
+    over = " " + _over(call, [*terms, "place"] if _by_rows(call) else terms)
+    if isinstance(source, Released):
+        return over_sql(aggregate, arguments, types, condition, over)
+    grain = fixed_point_grain(call.arguments[0]) if arguments else 1
+    return inside_sql(aggregate, arguments, types, condition, grain, over)
+
+
+def _by_rows(call: WindowCall) -> bool:
+    return call.frame is not None and call.frame.unit is Unit.ROWS
+
+
+def _own(call: WindowCall, arguments: Sequence[str], terms: list[str]) -> str:
+    """Write a window function proper; among equal rows of a frame the place decides, while they stay equal."""
+    rests_on = WINDOW_FUNCTIONS[call.function].rests_on
+    nulls = " IGNORE NULLS" if call.ignore_nulls else ""
+    if rests_on is RestsOn.FRAME and not _by_rows(call):
+        within = f"{', '.join(arguments)} ORDER BY {', '.join([*terms, 'place'])}{nulls}"
+        return f"{call.function}({within}) {_over(call, terms)}"
+    placed = terms if rests_on is RestsOn.PEERS else [*terms, "place"]
+    return f"{call.function}({', '.join(arguments)}{nulls}) {_over(call, placed)}"
+
+
+def _over(call: WindowCall, terms: Sequence[str]) -> str:
+    parts = [f"PARTITION BY {', '.join(write_expr(part) for part in call.partition)}"] if call.partition else []
+    parts += [f"ORDER BY {', '.join(terms)}"] if terms else []
+    parts += [_frame(call.frame, call.order)] if call.frame is not None else []
+    return f"OVER ({' '.join(parts)})"
+
+
+def _is_distant(frame: Frame | None) -> bool:
+    """Tell whether a frame ends at a distance from the value that orders the rows."""
+    ends = () if frame is None or frame.unit is not Unit.RANGE else (frame.start, frame.end)
+    return any(end.offset is not None for end in ends)
+
+
+def _term(key: OrderKey, frame: Frame | None) -> str:
+    if not _is_distant(frame):
+        return write_term(key.expr, key.descending, key.nulls_first)
+    written = write_expr(key.expr)
+    term = write_term(key.expr, key.descending, key.nulls_first)
+    return _DISTANT.get(key.expr.type, "{0}").format(written) + term[len(written) :]
+
+
+def _frame(frame: Frame, order: Sequence[OrderKey]) -> str:
+    wide = _is_distant(frame) and order[0].expr.type is SqlType.BIGINT
+    return f"{frame.unit} BETWEEN {_end(frame.start, wide)} AND {_end(frame.end, wide)}"
+
+
+def _end(end: FrameEnd, wide: bool) -> str:
+    if end.side == "current row":
+        return "CURRENT ROW"
+    offset = "UNBOUNDED" if end.offset is None else quote(end.offset)
+    if end.offset is not None and wide:
+        offset = f"CAST({offset} AS HUGEINT)"
+    return f"{offset} {end.side.upper()}"
