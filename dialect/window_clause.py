@@ -80,6 +80,9 @@ class WindowCalls:
         name = WINDOW_NODES.get(type(inner)) or aggregate_name(inner) or ""
         if name in WINDOW_FUNCTIONS and test is None:
             return name, self._arguments(name, inner, node), None, skips and self._skips(name, node)
+        if name in WINDOW_FUNCTIONS:
+            why = f"{name.upper()} has no FILTER: it belongs to aggregates."
+            raise refusal(Code.WINDOW, why, f"{name.upper()} over rows that WHERE or a subquery in FROM keeps", node)
         if name not in OVER_FRAMES | {"count_if"} or skips:
             raise _not_allowed(inner, node)
         name, arguments, test = aggregate_call(name, inner, test, self.names, node)
@@ -135,7 +138,7 @@ def _check_constant(name: str, typed: list[Expr], node: exp.Expr) -> None:
     number = typed[place]
     value = number.value if isinstance(number, Literal) and number.type is SqlType.BIGINT else None
     if not isinstance(value, int) or not _LEAST[name] <= value <= FARTHEST:
-        why = f"{name.upper()} counts by a constant whole number."
+        why = f"{name.upper()} counts by a constant whole number of {_LEAST[name]:,} to {FARTHEST:,}."
         raise refusal(Code.WINDOW, why, _example(name), node)
 
 

@@ -59,7 +59,8 @@ def _across_people(asked: Asked) -> Refusal:
     def with_person(select: exp.Expr) -> None:
         for window in select.find_all(exp.Window):
             if window.parent_select is select and not window.alias:
-                window.set("partition_by", [exp.column(asked.person), *window.args.get("partition_by", [])])
+                keys = [exp.column(*reversed(asked.person.split("."))), *window.args.get("partition_by", [])]
+                window.set("partition_by", keys)
 
     select = asked.node.find_ancestor(exp.Select)
     written = None if select is None else question_with(select, with_person)

@@ -1,4 +1,4 @@
-"""What analysts of the operator ask, whole files of questions: exact answers are plain DuckDB's, but for what is listed."""
+"""What analysts of the operator ask, whole files of questions: exact answers are plain DuckDB's."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dialect.errors import Refusal
 from engine.catalogs import PROJECT, find_catalog
 from tests.support.oracle import Oracle
 
 FILES = [folder / "shared" / "questions" / "questions.sql" for folder in (PROJECT.parent, Path.cwd().parent)]
 FILE = next((file for file in FILES if file.is_file()), None)
-REFUSED = {"Q32": "E_WINDOW"}  # windows are not built yet
 WITHIN = {"Q07": 1440 / 128}  # quartiles are read from a histogram: one bin of dwell_min
 FEWEST = 20
 
@@ -44,20 +42,12 @@ def oracle() -> Iterator[Oracle]:
 
 @needs_questions
 def test_the_file_has_its_questions() -> None:
-    assert len(QUESTIONS) >= FEWEST and set(REFUSED) | set(WITHIN) <= set(QUESTIONS)
+    assert len(QUESTIONS) >= FEWEST and set(WITHIN) <= set(QUESTIONS)
 
 
 @needs_questions
-@pytest.mark.parametrize("number", sorted(set(QUESTIONS) - set(REFUSED)))
+@pytest.mark.parametrize("number", sorted(QUESTIONS))
 def test_an_exact_answer_is_duckdbs(number: str, oracle: Oracle) -> None:
     verdict = oracle.ask(QUESTIONS[number], within=WITHIN.get(number, 0.0))
     assert verdict.difference is None
     assert not verdict.plain_raised and verdict.apart == 0
-
-
-@needs_questions
-@pytest.mark.parametrize("number", sorted(REFUSED))
-def test_what_is_not_built_is_refused(number: str, oracle: Oracle) -> None:
-    with pytest.raises(Refusal) as refused:
-        oracle.ask(QUESTIONS[number])
-    assert refused.value.code == REFUSED[number]

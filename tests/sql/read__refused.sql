@@ -253,8 +253,288 @@ SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) 
 # E_WINDOW
 # SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# Window functions are not built yet.
-# Try: MIN, MAX or COUNT(*) per person: GROUP BY the person in FROM
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0
+
+# title: a window across people
+SELECT COUNT(*) FROM (SELECT SUM(dwell_s) OVER (PARTITION BY cell_id) AS x FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT SUM(dwell_s) OVER (PARTITION BY cell_id) AS x FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: SELECT COUNT(*) FROM (SELECT SUM(dwell_s) OVER (PARTITION BY subscriber_id, cell_id) AS x FROM events)
+
+# title: one row of everybody by QUALIFY
+SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY row_number() OVER () = 1);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY row_number() OVER () = 1)
+#                                                    ^^^^^^^^^^
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id) = 1)
+
+# title: a named window across people
+SELECT COUNT(*) FROM (SELECT lag(ts) OVER w AS before FROM events WINDOW w AS (ORDER BY ts));
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT lag(ts) OVER w AS before FROM events WINDOW w AS (ORDER BY ts))
+#                              ^^^^^^^^^^^^^^
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: SELECT COUNT(*) FROM (SELECT LAG(ts) OVER w AS before FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts))
+
+# title: a window across people in a join
+SELECT COUNT(*) FROM (SELECT rank() OVER (ORDER BY e.ts) AS r FROM events e JOIN subscribers s USING (subscriber_id)) WHERE r < 9;
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT rank() OVER (ORDER BY e.ts) AS r FROM events e JOIN subscribers s USING (subscriber_id)) WHERE r < 9
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: SELECT COUNT(*) FROM (SELECT RANK() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) AS r FROM events AS e JOIN subscribers AS s USING (subscriber_id)) WHERE r < 9
+
+# title: a window whose person may be NULL
+SELECT COUNT(*) FROM (SELECT rank() OVER (PARTITION BY s.subscriber_id ORDER BY e.ts) AS r FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > 30);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT rank() OVER (PARTITION BY s.subscriber_id ORDER BY e.ts) AS r FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > 30)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: SELECT COUNT(*) FROM (SELECT RANK() OVER (PARTITION BY e.subscriber_id, s.subscriber_id ORDER BY e.ts) AS r FROM events AS e LEFT JOIN subscribers AS s ON s.subscriber_id = e.subscriber_id AND s.age > 30)
+
+# title: a window in WHERE
+SELECT COUNT(*) FROM events WHERE row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1;
+# E_WINDOW
+# SELECT COUNT(*) FROM events WHERE row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave.
+# Try: SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1)
+
+# title: a window in HAVING
+SELECT cell_id, COUNT(*), rank() OVER (ORDER BY COUNT(*)) AS r FROM events GROUP BY 1 HAVING r = 1;
+# E_WINDOW
+# SELECT cell_id, COUNT(*), rank() OVER (ORDER BY COUNT(*)) AS r FROM events GROUP BY 1 HAVING r = 1
+#                                                                                              ^^^^^
+# A window can't be read by another window of the same SELECT, nor by HAVING.
+# Try: compute the inner one in a subquery in FROM
+
+# title: a window inside an aggregate
+SELECT AVG(row_number() OVER (PARTITION BY subscriber_id ORDER BY ts)) FROM events;
+# E_WINDOW
+# SELECT AVG(row_number() OVER (PARTITION BY subscriber_id ORDER BY ts)) FROM events
+#            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave.
+# Try: QUALIFY in place of WHERE, or the window in a subquery in FROM
+
+# title: a window inside a window
+SELECT COUNT(*) FROM (SELECT sum(row_number() OVER (PARTITION BY subscriber_id ORDER BY ts)) OVER (PARTITION BY subscriber_id) AS x FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT sum(row_number() OVER (PARTITION BY subscriber_id ORDER BY ts)) OVER (PARTITION BY subscriber_id) AS x FROM events)
+#                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave.
+# Try: QUALIFY in place of WHERE, or the window in a subquery in FROM
+
+# title: a window that reads another by its name
+SELECT COUNT(*) FROM (SELECT subscriber_id, lag(ts) OVER (PARTITION BY subscriber_id ORDER BY ts) AS before, count(before) OVER (PARTITION BY subscriber_id) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT subscriber_id, lag(ts) OVER (PARTITION BY subscriber_id ORDER BY ts) AS before, count(before) OVER (PARTITION BY subscriber_id) AS n FROM events)
+#                                                                                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window can't be read by another window of the same SELECT, nor by HAVING.
+# Try: compute the inner one in a subquery in FROM
+
+# title: a window as a group key
+SELECT row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) AS r, COUNT(*) FROM events GROUP BY 1;
+# E_WINDOW
+# SELECT row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) AS r, COUNT(*) FROM events GROUP BY 1
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave.
+# Try: QUALIFY in place of WHERE, or the window in a subquery in FROM
+
+# title: GROUP BY ALL beside a window
+SELECT cell_id, rank() OVER (ORDER BY cell_id) AS r, COUNT(*) FROM events GROUP BY ALL;
+# E_WINDOW
+# SELECT cell_id, rank() OVER (ORDER BY cell_id) AS r, COUNT(*) FROM events GROUP BY ALL
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# GROUP BY ALL does not say whether what a window reads is a key.
+# Try: GROUP BY with the keys written out
+
+# title: QUALIFY without a window
+SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY cell_id = 1);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY cell_id = 1)
+#                                                    ^^^^^^^^^^^
+# QUALIFY chooses rows by window functions, and there is none.
+# Try: WHERE, or HAVING over groups
+
+# title: different values in a window
+SELECT COUNT(*) FROM (SELECT count(DISTINCT cell_id) OVER (PARTITION BY subscriber_id) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT count(DISTINCT cell_id) OVER (PARTITION BY subscriber_id) AS n FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# DISTINCT has no window form: rows of a frame come and go.
+# Try: COUNT(DISTINCT x) with GROUP BY in a subquery
+
+# title: an aggregate without a window form
+SELECT COUNT(*) FROM (SELECT median(dwell_s) OVER (PARTITION BY subscriber_id) AS m FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT median(dwell_s) OVER (PARTITION BY subscriber_id) AS m FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# median has no window form in the dialect.
+# Try: ROW_NUMBER, RANK, LAG, LEAD, FIRST_VALUE, COUNT, SUM, AVG, MIN or MAX
+
+# title: a distance that is stored
+SELECT COUNT(*) FROM (SELECT lag(ts, cell_id) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT lag(ts, cell_id) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# LAG counts by a constant whole number of -1,000,000,000 to 1,000,000,000.
+# Try: LAG(x)
+
+# title: no buckets
+SELECT COUNT(*) FROM (SELECT ntile(0) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT ntile(0) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# NTILE counts by a constant whole number of 1 to 1,000,000,000.
+# Try: NTILE(4)
+
+# title: the person key carried by a window
+SELECT x, COUNT(*) FROM (SELECT lag(subscriber_id) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events) GROUP BY 1;
+# E_PERSON_KEY
+# SELECT x, COUNT(*) FROM (SELECT lag(subscriber_id) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events) GROUP BY 1
+#                                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The person key can be counted, joined on and grouped by, and nothing else.
+# Try: row_number() OVER (PARTITION BY the person ...)
+
+# title: a default of another type
+SELECT COUNT(*) FROM (SELECT lag(cell_id, 1, 0.5) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT lag(cell_id, 1, 0.5) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The default has another type than the values beside it.
+# Try: CAST one of them
+
+# title: a frame that ends before it starts
+SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 2 PRECEDING) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 2 PRECEDING) AS n FROM events)
+#                                                                                                 ^^^^^^^^^^^^^^^^^
+# This frame ends before it starts.
+# Try: ROWS BETWEEN 2 PRECEDING AND CURRENT ROW
+
+# title: a frame without some of its rows
+SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES) AS n FROM events)
+#                                                                                                 ^
+# EXCLUDE is not part of the dialect here.
+# Try: leave EXCLUDE out
+
+# title: a negative distance
+SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS BETWEEN -1 PRECEDING AND CURRENT ROW) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS BETWEEN -1 PRECEDING AND CURRENT ROW) AS n FROM events)
+#                                                                                                  ^
+# A frame ends at a constant distance that is not negative.
+# Try: ROWS BETWEEN 2 PRECEDING AND CURRENT ROW
+
+# title: rows counted by a fraction
+SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS 1.5 PRECEDING) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS 1.5 PRECEDING) AS n FROM events)
+#                                                                                         ^^^
+# ROWS are counted by whole numbers of at most 1,000,000,000.
+# Try: ROWS BETWEEN 2 PRECEDING AND CURRENT ROW
+
+# title: groups without an order
+SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id GROUPS 1 PRECEDING) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id GROUPS 1 PRECEDING) AS n FROM events)
+#                                                                               ^
+# GROUPS are of rows that an ORDER BY leaves equal.
+# Try: add an ORDER BY
+
+# title: a distance among two values
+SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts, cell_id RANGE INTERVAL 1 HOUR PRECEDING) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts, cell_id RANGE INTERVAL 1 HOUR PRECEDING) AS n FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A RANGE with distances has one ORDER BY value.
+# Try: ORDER BY ts RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND CURRENT ROW
+
+# title: a distance of another type
+SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts RANGE 5 PRECEDING) AS n FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY ts RANGE 5 PRECEDING) AS n FROM events)
+#                                                                                          ^
+# A RANGE over TIMESTAMP has no such distances: numbers go with numbers, intervals with dates and times.
+# Try: RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND CURRENT ROW
+
+# title: a window that nobody named
+SELECT COUNT(*) FROM (SELECT rank() OVER v AS r FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts));
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT rank() OVER v AS r FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts))
+#                              ^^^^^^^^^^^^^
+# There is no window v here.
+# Try: one of w
+
+# title: a named window said twice
+SELECT COUNT(*) FROM (SELECT rank() OVER (w ORDER BY cell_id) AS r FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts));
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT rank() OVER (w ORDER BY cell_id) AS r FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts))
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The window w says that already.
+# Try: write this window out
+
+# title: two windows of one name
+SELECT COUNT(*) FROM (SELECT rank() OVER w AS r FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts), W AS (PARTITION BY subscriber_id));
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT rank() OVER w AS r FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts), W AS (PARTITION BY subscriber_id))
+#                                                                                                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# w stands twice in WINDOW.
+# Try: give each window its own name
+
+# title: IGNORE NULLS where nothing can be NULL
+SELECT COUNT(*) FROM (SELECT rank() IGNORE NULLS OVER (PARTITION BY subscriber_id ORDER BY ts) AS r FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT rank() IGNORE NULLS OVER (PARTITION BY subscriber_id ORDER BY ts) AS r FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# RANK has no IGNORE NULLS.
+# Try: leave IGNORE NULLS out
+
+# title: a filter of what is no aggregate
+SELECT COUNT(*) FROM (SELECT lag(ts) FILTER (WHERE cell_id = 1) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT lag(ts) FILTER (WHERE cell_id = 1) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# LAG has no FILTER: it belongs to aggregates.
+# Try: LAG over rows that WHERE or a subquery in FROM keeps
+
+# title: an order inside of a window function
+SELECT COUNT(*) FROM (SELECT first_value(ts ORDER BY cell_id) OVER (PARTITION BY subscriber_id) AS x FROM events);
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT first_value(ts ORDER BY cell_id) OVER (PARTITION BY subscriber_id) AS x FROM events)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# FIRST_VALUE takes its order from OVER.
+# Try: FIRST_VALUE(x)
+
+# title: windows over a kept public table
+SELECT cell_id, COUNT(ts) FROM (SELECT c.cell_id, e.ts, row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) AS r FROM cells c LEFT JOIN events e USING (cell_id)) GROUP BY 1;
+# E_WINDOW
+# SELECT cell_id, COUNT(ts) FROM (SELECT c.cell_id, e.ts, row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) AS r FROM cells c LEFT JOIN events e USING (cell_id)) GROUP BY 1
+#                                                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window over a public table LEFT JOIN a private one would see rows that belong to nobody.
+# Try: JOIN in place of LEFT JOIN
+
+# title: people's rows by their windows leave no more than others
+SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1;
+# E_ROWS
+# SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1
+# ^^^^^^
+# Rows of people never leave; only aggregates over many of them do.
+# Try: SELECT COUNT(*) FROM ... or an aggregate with GROUP BY
+
+# title: bounds in a window
+SELECT COUNT(*) FROM (SELECT sum(cell_id, contribution_bounds_per_group => (0, 9)) OVER (PARTITION BY subscriber_id) AS x FROM events);
+# E_PARAM
+# SELECT COUNT(*) FROM (SELECT sum(cell_id, contribution_bounds_per_group => (0, 9)) OVER (PARTITION BY subscriber_id) AS x FROM events)
+#                                           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Bounds belong to an aggregate over many people.
+# Try: leave them out here
 
 # title: a union
 SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM events);
@@ -439,14 +719,6 @@ SELECT COUNT(*) /* of FROM events;
 #                 ^
 # The text breaks off inside a quotation or comment.
 # Try: close every quote
-
-# title: a rank of released numbers
-SELECT cell_id, COUNT(*), RANK() OVER (ORDER BY COUNT(*) DESC) FROM events GROUP BY 1;
-# E_WINDOW
-# SELECT cell_id, COUNT(*), RANK() OVER (ORDER BY COUNT(*) DESC) FROM events GROUP BY 1
-#                           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# Window functions are not built yet.
-# Try: ORDER BY and LIMIT on the answer
 
 # title: a column of another private table
 SELECT gender, COUNT(*) FROM events GROUP BY gender;

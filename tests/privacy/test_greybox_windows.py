@@ -1,0 +1,182 @@
+"""Windows over one person's rows: that person moves no vector further than declared, and order and threads move none."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from dialect import read
+from dialect.catalog import Catalog
+from dialect.errors import Refusal
+from dialect.window import Window
+from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, connect
+from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
+from tests.support.greybox_questions import databases
+from tests.support.greybox_windows import windowed_questions
+
+aggregates, windows, write_rows, write_window = (
+    import_module(f"dialect.{name}") for name in ("aggregates", "windows", "write_rows", "write_window")
+)
+EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 150
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return declare()
+
+
+def test_one_person_moves_no_vector_further_than_declared(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @given(databases(), windowed_questions())
+    def holds(database: Database, sql: str) -> None:
+        note(sql)
+        make_worlds(connection, database)
+        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+
+    holds()
+
+
+def written(change: Callable[[str], str]) -> Plant:
+    """Plant a bug in the SQL of windows."""
+    original = dict(write_rows._WRITERS)[Window]
+    others = tuple((each, write) for each, write in write_rows._WRITERS if each is not Window)
+    bad = (Window, lambda *given: change(original(*given)))
+    return lambda monkeypatch: monkeypatch.setattr(write_rows, "_WRITERS", (bad, *others))
+
+
+def instead(module: Any, name: str, other: Any) -> Plant:
+    """Plant a bug in place of a function or a table."""
+    return lambda monkeypatch: monkeypatch.setattr(module, name, other)
+
+
+ME = str(VICTIM)
+PEOPLE = (Subscriber(VICTIM), *(Subscriber(person) for person in range(1, 9)))
+EVERYBODY = (VICTIM, *range(1, 9))
+TIED = Database(
+    tuple(Run(str(p), 40, 5, dwell=f"'{dwell}'", steps=str(dwell)) for p in EVERYBODY for dwell in (1, 7, 60)),
+    PEOPLE,
+    declared=Declared(rows=1_000, max_rows=500, consent=False),
+)
+LATE = Database(
+    (Run(ME, steps="0"), *(Run(str(p), steps="7") for p in range(1, 9))),
+    PEOPLE,
+    declared=Declared(rows=1, consent=False),
+)
+CANCELLING = Database(
+    tuple(
+        Run(str(p), n, lon=lon, steps=lon.strip("'")[:1]) for p in EVERYBODY for n, lon in ((2, "'1e17'"), (1, "'1.5'"))
+    ),
+    PEOPLE,
+    declared=Declared(consent=False),
+)
+ENDLESS = Database(
+    tuple(Run(str(p), 2, steps="(-9223372036854775808)") for p in EVERYBODY), PEOPLE, declared=Declared(consent=False)
+)
+HEAVY = Database((Run(ME, 60, 3), Run("1")), PEOPLE, declared=Declared(max_rows=5))
+NTH = (
+    "SELECT w, COUNT(*) FROM (SELECT *, row_number() OVER (PARTITION BY subscriber_id ORDER BY cell_id) AS w FROM events)"
+    " WHERE cell_id = 1 AND steps = 7 AND w <= 9 GROUP BY 1"
+)
+LAGGED = (
+    "SELECT COUNT(*) FROM (SELECT steps, lag(steps) OVER (PARTITION BY subscriber_id ORDER BY ts) AS w FROM events)"
+    " WHERE w < steps"
+)
+LAST = (
+    "SELECT COUNT(*) FROM (SELECT last_value(steps) OVER (PARTITION BY subscriber_id ORDER BY cell_id) AS w FROM events)"
+    " WHERE w = 7"
+)
+FAR = (
+    "SELECT COUNT(*) FROM (SELECT count(*) OVER (PARTITION BY subscriber_id ORDER BY steps RANGE 5 PRECEDING) AS w"
+    " FROM events) WHERE w > 1"
+)
+NUMBERED = "SELECT COUNT(*) FROM (SELECT row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) AS w FROM events) WHERE w > 5"
+RANKED = "SELECT COUNT(*) FROM (SELECT rank() OVER ({}ORDER BY steps) AS w FROM events) WHERE w > 1"
+SUMMED = (
+    "SELECT COUNT(*) FROM (SELECT sum(lon) OVER (PARTITION BY subscriber_id ORDER BY cell_id) AS w FROM events)"
+    " WHERE w > 0.5"
+)
+
+
+UNCUT = instead(windows, "cut", lambda relation: relation)
+UNPLACED = written(lambda sql: sql.replace(", place", "").replace("ORDER BY place", ""))
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bug, a question on data where it shows, and what must be raised."""
+
+    title: str
+    plant: Plant
+    sql: str
+    database: Database
+
+
+PLANTED = (
+    Planted("the tie breaker missing", UNPLACED, NTH, TIED),
+    Planted("the tie breaker missing where a row looks back", UNPLACED, LAGGED, TIED),
+    Planted("a place that is no function of the rows", instead(write_rows, "place_of", lambda *_: "row_number() OVER ()"), NTH, TIED),
+    Planted("the last peer that comes", written(lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* place\)", r"\1)", sql)), LAST, TIED),
+    Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, _, over, *__: f"{name}({value}){over}"), SUMMED, CANCELLING),
+    Planted("a distance that leaves its type", written(lambda sql: re.sub(r"CAST\((\w+) AS HUGEINT\)", r"\1", sql)), FAR, ENDLESS),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=[planted.title for planted in PLANTED])
+def test_a_planted_bug_is_found(
+    planted: Planted, connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cut below is lifted first: the order in which it leaves rows would hide what rests on order."""
+    UNCUT(monkeypatch)
+    make_worlds(connection, planted.database)
+    GreyBox(connection, declared_as(catalog, planted.database.declared)).check(planted.sql)
+    planted.plant(monkeypatch)
+    with pytest.raises(OthersMoved):
+        GreyBox(connection, declared_as(catalog, planted.database.declared)).check(planted.sql)
+
+
+@pytest.mark.parametrize("by", ["", "PARTITION BY cell_id ", "PARTITION BY hour(ts) "])
+def test_a_window_across_people_is_refused_or_else_found(
+    by: str, connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = declared_as(catalog, LATE.declared)
+    make_worlds(connection, LATE)
+    GreyBox(connection, declared).check(RANKED.format("PARTITION BY subscriber_id "))
+    with pytest.raises(Refusal):
+        read(RANKED.format(by), declared)
+    monkeypatch.setattr(windows, "_check", lambda *_: None)
+    with pytest.raises(SensitivityExceeded):
+        GreyBox(connection, declared).check(RANKED.format(by))
+
+
+def test_a_window_is_asked_of_the_rows_that_a_person_may_keep(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the cut a person's work is bounded by nothing that is declared: a row number passes R."""
+    make_worlds(connection, HEAVY)
+    declared = declared_as(catalog, HEAVY.declared)
+
+    def numbered() -> list[int]:
+        (ran,) = GreyBox(connection, declared).run(read(NUMBERED, declared), "everybody", 2)
+        return [sum(vector.tolist()) for vector in ran.exact.vectors]
+
+    assert numbered() == [0]
+    UNCUT(monkeypatch)
+    assert numbered()[0] > 0
