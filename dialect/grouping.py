@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from dialect.aggregates import AGGREGATES
 from dialect.calls import call
+from dialect.catalog import SqlType
 from dialect.errors import Code
-from dialect.expressions import Expr, Field, Ref, fields_of, substituted
+from dialect.expressions import Expr, Field, Literal, Ref, fields_of, substituted
 from dialect.inference import definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys
 from dialect.measures import measure
@@ -26,7 +27,7 @@ from dialect.names import (
     has_window,
     refuse_rowless,
 )
-from dialect.reading import Reading, refusal
+from dialect.reading import Reading, only, refusal
 from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Released
 from dialect.rules import bare, person_among, refuse_persons
 from dialect.scalars import scalar
@@ -47,6 +48,8 @@ class GroupNames:
     measures: list[Measure] = field(default_factory=list)
     values: Values | None = None  # None: no subqueries
     windows: Windows | None = None  # None: no window functions
+    tell: Callable[[Sequence[int]], Field] | None = None  # describes a column of GROUPING; None: of one set of keys
+    tellings: dict[tuple[int, ...], Field] = field(default_factory=dict)  # by the positions of its keys
 
     def column(self, node: exp.Column) -> Expr:
         """Resolve a select alias; a column that is no key has no single value per group."""
@@ -62,6 +65,8 @@ class GroupNames:
         """Answer for aggregates, for windows over the groups, and for expressions that are group keys."""
         if isinstance(node, exp.Window) and self.windows is not None:
             return self.windows.value(node)
+        if isinstance(node, exp.Grouping | exp.GroupingId):
+            return self._told(node)
         if aggregate_name(node) is not None:
             return self._aggregate(node)
         if (shown := end_of(node)) in self.aliases:  # of what is shown, before any column of that name
@@ -87,6 +92,22 @@ class GroupNames:
             if key == expr or (wanted is not None and definition(key) == wanted):
                 return held
         return None
+
+    def _told(self, node: exp.Grouping | exp.GroupingId) -> Expr:
+        """Read GROUPING of some keys, or of all."""
+        only(node, "expressions", code=Code.AGG)
+        held = [f for _, f in self.keys]
+        written = [self.special(part) for part in node.expressions]
+        found = tuple(held.index(key.field) for key in written if isinstance(key, Ref) and key.field in held)
+        if len(found) < len(written) or not held:
+            why = "GROUPING takes keys of the GROUP BY."
+            raise refusal(Code.KEY, why, "GROUPING(a) with GROUP BY ROLLUP (a)", node)
+        places = found or tuple(range(len(held)))
+        if self.tell is None:
+            return Literal(0, SqlType.BIGINT)
+        if places not in self.tellings:
+            self.tellings[places] = self.tell(places)
+        return Ref(self.tellings[places])
 
     def _aggregate(self, node: exp.Expr) -> Expr:
         made = measure(node, self.scope, self.source, releases(self.source, [f for _, f in self.keys]), self.reading)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
@@ -13,16 +14,17 @@ from dialect import rules
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
-from dialect.grouping import GroupNames, close, releases
+from dialect.group_by import Item, Keys, group_by, keyed
+from dialect.group_sets import closed, groups, told, widened
+from dialect.grouping import GroupNames, releases
 from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, has_window, is_row
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
-from dialect.relations import OrderKey, PerPerson, Relation
+from dialect.relations import OrderKey, Relation
 from dialect.scalars import condition, scalar
 from dialect.single_values import SingleValues
 from dialect.window_clause import WindowCalls, chosen, qualified, window_calls
 
-Item = tuple[str, exp.Expr | Field]  # what it is called; how it is written, or the field that * stands for
 Shown = tuple[Relation, tuple[Column, ...]]
 _LONGEST_NAME = 60
 
@@ -99,19 +101,20 @@ def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
 
 def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Group a source, then compute the items of the SELECT over its groups."""
-    written = _keys(tree, items, place.scope)
-    source, keys = rules.compute(place.source, written, place.reading)
-    persons = isinstance(source, PerPerson) and not releases(source, keys)
-    pairs = list(zip(written, keys if persons else rules.bare(keys), strict=True))
+    keys = _keys(tree, items, place.scope)
+    source, below = rules.compute(place.source, keys.written, place.reading)
+    held = groups(source, below, keys.sets, place.reading, tree)
+    pairs = list(zip(keys.written, held.shown, strict=True))
     values = SingleValues(place.reading, place.queries)
-    below = GroupNames(place.scope, source, pairs, place.reading, values=values)
-    windows = window_calls(tree, below, source, persons, place.reading)
-    names = replace(below, windows=windows)  # with the same measures and aliases
-    exprs = _each(items, names, lambda item: _group_item(item, names))
-    names.aliases.update(_aliases(items, exprs))
-    having = _having(tree, below, windows)
-    test, order = qualified(tree, names), order_keys(tree, names.aliases, exprs, names)
-    relation = values.joined(close(source, keys, names.measures, tree))
+    tell = partial(told, held, place.reading) if len(held.sets) > 1 else None
+    names = GroupNames(place.scope, source, pairs, place.reading, values=values, tell=tell)
+    windows = window_calls(tree, names, widened(held), not releases(source, below), place.reading)
+    above = replace(names, windows=windows)  # with the same measures and aliases
+    exprs = _each(items, above, lambda item: _group_item(item, above))
+    above.aliases.update(_aliases(items, exprs))
+    having = _having(tree, names, windows)
+    test, order = qualified(tree, above), order_keys(tree, above.aliases, exprs, above)
+    relation = values.joined(closed(held, above.measures, above.tellings, place.reading, tree))
     if having is not None:
         relation = rules.keep(relation, having)
     return _finish(tree, items, exprs, replace(place, source=chosen(relation, windows, test)), order)
@@ -165,17 +168,17 @@ def _group_item(item: exp.Expr | Field, names: GroupNames) -> Expr:
     return Ref(held)
 
 
-def _keys(tree: exp.Select, items: Sequence[Item], scope: Scope) -> list[Expr]:
+def _keys(tree: exp.Select, items: Sequence[Item], scope: Scope) -> Keys:
     clause = tree.args.get("group")
     if clause is None:
-        return []
+        return keyed([()])
     only(clause, "expressions", "all")
     names = RowNames(scope)
     if clause.args.get("all"):
         _refuse_windows(tree, items, clause)
         plain = _plain(items, scope)
-        return _each(plain, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))
-    return [_key(node, items, scope) for node in clause.expressions]
+        return keyed([_each(plain, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))])
+    return group_by(clause.expressions, items, scope)
 
 
 def _plain(items: Sequence[Item], scope: Scope) -> list[Item]:
@@ -205,26 +208,6 @@ def _refuse_windows(tree: exp.Select, items: Sequence[Item], clause: exp.Expr) -
     if tree.args.get("qualify") or any(isinstance(item, exp.Expr) and has_window(item) for _, item in items):
         why = "GROUP BY ALL does not say whether what a window reads is a key."
         raise refusal(Code.WINDOW, why, "GROUP BY with the keys written out", clause)
-
-
-def _key(node: exp.Expr, items: Sequence[Item], scope: Scope) -> Expr:
-    if isinstance(node, exp.Cube | exp.Rollup | exp.GroupingSets | exp.Tuple):
-        what = "This list of keys" if isinstance(node, exp.Tuple) else node.key.upper()
-        raise refusal(Code.KEY, f"{what} is not built yet.", "GROUP BY a, b in one question each", node)
-    found: exp.Expr | Field = node
-    if isinstance(node, exp.Literal) and not node.is_string:
-        if not node.this.isdigit() or not 1 <= int(node.this) <= len(items):
-            raise refusal(Code.KEY, f"There is no column {node.this[:20]} in the select list.", "GROUP BY 1", node)
-        found = items[int(node.this) - 1][1]
-    elif isinstance(node, exp.Column) and not node.table:
-        name = node.name.lower()
-        if name not in {n for n, _ in scope.columns()}:
-            found = next((item for alias, item in items if alias == name), node)
-    if isinstance(found, Field):
-        return Ref(found)
-    if has_aggregate(found):
-        raise refusal(Code.AGG, "An aggregate can't be a group key.", "GROUP BY the other columns", node)
-    return scalar(found, RowNames(scope))
 
 
 def _finish(

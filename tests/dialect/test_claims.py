@@ -220,6 +220,8 @@ ABOVE = (
     "SELECT e.subscriber_id, u.x0, u.x1 FROM subscribers e LEFT JOIN ({sets}) AS u USING (subscriber_id)",
     "SELECT DISTINCT subscriber_id, x1 FROM ({sets}) AS u",
     "SELECT subscriber_id, MIN(x0) AS x0, MAX(x1) AS x1 FROM ({sets}) AS u GROUP BY 1",
+    "SELECT subscriber_id, x0, MIN(x1) AS x1, GROUPING(x0) AS y FROM ({sets}) AS u GROUP BY subscriber_id, ROLLUP (x0)",
+    "SELECT s.subscriber_id, g.y, g.x0 FROM subscribers s LEFT JOIN (SELECT subscriber_id, x0, GROUPING(x0) AS y FROM ({sets}) GROUP BY subscriber_id, CUBE (x0, x1)) g USING (subscriber_id)",
     "SELECT a.subscriber_id, a.x0, b.x1 FROM ({sets}) AS a JOIN ({sets}) AS b USING (subscriber_id, x0)",
 )
 OPERATIONS = ("UNION ALL", "UNION", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL", "UNION ALL BY NAME")

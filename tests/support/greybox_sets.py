@@ -19,3 +19,12 @@ SETS = (
     Source("(SELECT subscriber_id, kind, COUNT(*) AS n, SUM(x) AS total FROM (SELECT subscriber_id, kind, weight AS x FROM marks UNION ALL BY NAME SELECT dwell_s AS x, subscriber_id, steps FROM events) q GROUP BY 1, 2) p", "p.subscriber_id", ("p.n > 2", "p.n", "p.kind"), ("p.n", "p.total"), ("p.total > 100",)),
     Source("(SELECT * FROM events WHERE subscriber_id IN (SELECT subscriber_id FROM events WHERE cell_id = 1 UNION ALL SELECT subscriber_id FROM marks)) e JOIN (SELECT subscriber_id, cell_id FROM events UNION ALL SELECT subscriber_id, home_cell FROM subscribers) f ON f.subscriber_id = e.subscriber_id AND f.cell_id > e.cell_id", "e.subscriber_id", ("e.cell_id", "f.cell_id"), ("e.dwell_s", "e.steps"), ("e.dwell_s > 0",)),
 )  # fmt: skip
+
+_GROUPS = "(SELECT subscriber_id, {} FROM {} GROUP BY {}) p"
+
+GROUPED = (
+    Source(_GROUPS.format("cell_id, COUNT(*) AS n, SUM(dwell_s) AS total, GROUPING(cell_id) AS g", "events", "subscriber_id, ROLLUP (cell_id)"), "p.subscriber_id", ("p.cell_id", "p.g", "p.n > 2"), ("p.n", "p.total"), ("p.g = 0", "p.cell_id IS NULL", "p.total > 100")),
+    Source(_GROUPS.format("cell_id, hour(ts) AS h, MIN(lon) AS west, GROUPING_ID() AS g", "events", "GROUPING SETS ((subscriber_id, cell_id), (subscriber_id, h), (subscriber_id))") + " JOIN subscribers s USING (subscriber_id)", "p.subscriber_id", ("p.h", "p.g", "s.gender", "1 / p.west > 0"), ("LEAST(GREATEST(p.west, -180), 180)", "s.age"), ("p.g < 3", "s.age > 30")),
+    Source("events e JOIN cells c USING (cell_id)", "e.subscriber_id", ("c.zone", "c.x > 1", "e.cell_id", "hour(e.ts)"), ("e.dwell_s", "e.steps"), ("c.zone <> 'Z3'", "e.steps > 0")),
+    Source("cells c LEFT JOIN events e USING (cell_id)", "e.subscriber_id", ("c.zone", "c.x > 1", "c.cell_id"), ("e.dwell_s", "e.steps"), ("c.x > 0", "e.steps > 0"), "e.ts"),
+)  # fmt: skip
