@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dialect.declared_movement import Movement
 
 
 class SqlType(StrEnum):
@@ -34,6 +38,7 @@ class Window(StrEnum):
     DAY = "day"
 
 
+MOVEMENT = ".movement"  # behind a table's name: what its movement gives
 Value = bool | int | float | str | None
 
 
@@ -167,6 +172,7 @@ class Table:
     max_groups_per_person: int | None = None  # L0: groups kept per (person, window) where a count is needed
     size_class: str | None = None  # public order of magnitude of the row count, e.g. "1e7"
     consent: Consent | None = None
+    movement: Movement | None = None
 
     def column(self, name: str) -> Column | None:
         """Find a declared column by its lower-case name."""
@@ -214,6 +220,14 @@ class Catalog:
     def table(self, name: str) -> Table | None:
         """Find a declared table by its lower-case name."""
         return next((t for t in self.tables if t.name == name), None)
+
+    def column(self, table: str, name: str) -> Column | None:
+        """Find a declared column, or a number of the movement of a table, which is called table.movement."""
+        declared = self.table(table.removesuffix(MOVEMENT))
+        if declared is None or not table.endswith(MOVEMENT):
+            return declared.column(name) if declared is not None else None
+        numbers = declared.movement.columns if declared.movement is not None else ()
+        return next((column for column in numbers if column.name == name), None)
 
     def borrowed_person(self, table: Table) -> Column | None:
         """Find the person column that a table shows as its own and another table holds; hidden ones are not shown."""

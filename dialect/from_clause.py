@@ -19,6 +19,7 @@ from dialect.rules import joined_in
 from dialect.scalars import scalar
 from dialect.scans import find_table, scan
 from dialect.semi_joins import semi_join
+from dialect.table_calls import TableCall, table_call
 
 
 class SelectedRows(Protocol):
@@ -44,6 +45,10 @@ class Queries(Protocol):
 
     def subquery(self, tree: exp.Expr, reading: Reading) -> SelectedRows:
         """Read a derived table."""
+        ...
+
+    def over(self, relation: Relation, columns: tuple[Column, ...], call: TableCall, reading: Reading) -> SelectedRows:
+        """Read what a table function makes of rows."""
         ...
 
 
@@ -86,7 +91,7 @@ def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:
 
 def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
     if not isinstance(node.this, exp.Identifier):
-        raise refusal(Code.TABLE, "Table functions are not in the dialect.", "FROM a declared table", node)
+        return _derived(node, reading, queries)
     name = node.name.lower()
     if node.args.get("db") or node.args.get("catalog"):
         raise refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node)
@@ -100,6 +105,14 @@ def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
     relation = scan(find_table(reading.catalog, name, node), reading, node)
     columns = tuple((f.name, f) for f in relation.fields if f.name is not None)
     return _prepared(relation, alias, _renamed(columns, node))
+
+
+def _derived(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
+    call = table_call(node)
+    relation, _, columns = _table(call.rows, reading, queries)
+    made = queries.over(relation, columns, call, reading)
+    alias = (node.alias or call.function.name).lower()
+    return _prepared(made.relation, alias, _renamed(made.columns, node))
 
 
 def _prepared(relation: Relation, alias: str, columns: tuple[Column, ...]) -> _Part:

@@ -164,7 +164,7 @@ def _of_person(
     return PerPerson(
         Group(source, keys, made), keys + tuple(m.field for m in made), (*source.facts, *_facts(source.facts, made)),
         person=person, dataset=source.dataset, one_row_per_person=one_row,
-        max_rows=1 if one_row else source.max_rows,
+        max_rows=1 if one_row else source.max_rows, derived=source.derived,
     )  # fmt: skip
 
 

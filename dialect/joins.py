@@ -157,12 +157,13 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
     else:
         facts += right.facts + facts_of(condition)
     single = left.one_row_per_person or right.one_row_per_person
+    many = right if left.one_row_per_person else left
     sides = (left, right) if single else (cut(left), cut(right))
     kept = None if left.kept is None or how != "left" else kept_with(left.kept, fields)
     return replace(
         left, operator=Join(*sides, how, condition), fields=left.fields + fields, facts=facts, kept=kept,
         one_row_per_person=left.one_row_per_person and right.one_row_per_person,
-        max_rows=min(left.max_rows * right.max_rows, MOST_ROWS),
+        max_rows=min(left.max_rows * right.max_rows, MOST_ROWS), derived=many.derived if single else None,
     )  # fmt: skip
 
 

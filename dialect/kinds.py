@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from dialect.errors import Code
+from dialect.derived_columns import derived_columns
+from dialect.errors import Code, Refusal
 from dialect.expressions import Ref
 from dialect.from_clause import from_clause
 from dialect.names import Column, RowNames, Scope
@@ -16,6 +17,9 @@ from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
 from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items, where_aliases
 from dialect.set_rules import Queried, set_operation
+from dialect.sightings import SOURCE, sightings
+from dialect.spans import span_of
+from dialect.table_calls import TableCall, derived_query
 from dialect.where_clause import Outer, where_clause
 
 MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
@@ -35,10 +39,13 @@ class Environment:
 
     queries: Mapping[str, tuple[exp.Expr, Environment]] = field(default_factory=dict)
     level: int = 0
+    given: Mapping[str, Selected] = field(default_factory=dict)  # rows that were read already
     used: set[str] = field(default_factory=set, compare=False)
 
     def read(self, name: str, reading: Reading, node: exp.Expr) -> Selected | None:
         """Read the CTE of this name, if there is one."""
+        if name in self.given:
+            return self.given[name]
         if name not in self.queries:
             return None
         self.used.add(name)
@@ -49,12 +56,23 @@ class Environment:
         """Read a derived table."""
         return kinds(tree, reading, self.below(tree, self))
 
+    def over(self, relation: Relation, columns: tuple[Column, ...], call: TableCall, reading: Reading) -> Selected:
+        """Read the query that a table function stands for, over rows that were read."""
+        seen = sightings(relation, columns, reading.catalog, call.node)
+        given = {SOURCE: Selected(relation, columns)}
+        inner = Environment(level=self.below(call.node, self).level, given=given)
+        try:
+            made = kinds(derived_query(call, seen), reading, inner)
+        except Refusal as refused:  # it points into a text that the analyst did not write
+            raise replace(refused, span=span_of(call.node), rewrites=()) from None
+        return Selected(*derived_columns(made.relation, made.columns, seen.table))
+
     def below(self, node: exp.Expr, scope: Environment) -> Environment:
         """Step one query down, with the CTEs that are in sight there."""
         if self.level >= MAX_LEVELS:
             why = f"More than {MAX_LEVELS} queries stand inside each other."
             raise refusal(Code.COMPLEX, why, "join the tables in one query", node)
-        return Environment(scope.queries, self.level + 1, scope.used)
+        return Environment(scope.queries, self.level + 1, scope.given, scope.used)
 
 
 def kinds(tree: exp.Expr, reading: Reading, environment: Environment | None = None) -> Selected:
@@ -108,7 +126,7 @@ def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
             raise refusal(Code.STMT, "Column lists behind a CTE's name are not built yet.", "name columns by AS", cte)
         here.add(name)
         queries = {**environment.queries, name: (cte.this, environment)}
-        environment = Environment(queries, environment.level, used)
+        environment = Environment(queries, environment.level, environment.given, used)
     return environment
 
 

@@ -87,16 +87,24 @@ def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
 
 def _widest(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
     """Find the table that one person has most rows of: one for each query whose rows a union gathers."""
-    return [_widest_of(names, catalog) for names in branches(plan.source)]
+    return [_widest_of(names, plan.source.derived, catalog) for names in branches(plan.source)]
 
 
 def _apart(tables: list[Table]) -> list[Table]:
     return list({table.name: table for table in tables}.values())
 
 
-def _widest_of(names: frozenset[str], catalog: Catalog) -> Table:
-    tables = [table for name in names if (table := catalog.table(name)) is not None and table.norms is not None]
+def _widest_of(names: frozenset[str], derived: Table | None, catalog: Catalog) -> Table:
+    counted = (_counted(catalog.table(name), derived) for name in names)
+    tables = [table for table in counted if table is not None and table.norms is not None]
     return max(tables, key=lambda table: (table.norms.rows if table.norms else 0, table.name))
+
+
+def _counted(table: Table | None, derived: Table | None) -> Table | None:
+    """Take the norms of stays and trips where a table function made the rows of a table into them."""
+    if table is None or derived is None or table.name != derived.name or table.movement is None:
+        return table
+    return replace(table, norms=table.movement.norms or table.norms)
 
 
 def _usual(norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
@@ -119,16 +127,17 @@ def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> f
     if len(origins) != 1:
         return None
     origin = origins.pop()
-    table = catalog.table(origin.table)
-    column = table.column(origin.column) if table is not None else None
+    column = catalog.column(origin.table, origin.column)
     if column is None or column.bounds is None:
         return None
     norm = _sum_norm(vector, column, usual)
     widest = max(abs(column.bounds.lower), abs(column.bounds.upper))
     if norm is None or widest == 0:
         return None
+    if vector.value.origin == origin:
+        return norm
     if vector.kind is VectorKind.CENTRED:
-        return norm if vector.value.origin == origin else None
+        return None
     wider = max(abs(vector.lower), abs(vector.upper)) / widest
     return norm * (wider if _is_multiple(expr) else max(1.0, wider))
 

@@ -235,6 +235,7 @@ class PerPerson(Relation):
     dataset: str = field(kw_only=True)
     one_row_per_person: bool = field(kw_only=True, default=False)
     max_rows: int = field(kw_only=True, default=1)  # kept before a private join: R, multiplied where two met
+    derived: Table | None = field(kw_only=True, default=None, compare=False)  # whose movement these rows are
     kept: Kept | None = field(kw_only=True, default=None, compare=False)  # of a public table LEFT JOIN these rows
 
 

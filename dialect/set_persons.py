@@ -70,6 +70,7 @@ def of_persons(operator: SetOperation, left: PerPerson, right: PerPerson, facts:
     return PerPerson(
         operator, made, facts, person=person, dataset=left.dataset, one_row_per_person=one_row,
         max_rows=1 if one_row else rows,
+        derived=left.derived if operator.how != "union" or left.derived == right.derived else None,
     )  # fmt: skip
 
 

@@ -139,8 +139,7 @@ class Vectors:
     def _centre(self, argument: Expr, bounds: Bounds) -> float:
         """Take the steward's typical value, else the middle of the range: public either way."""
         origin = argument.field.origin if isinstance(argument, Ref) else None
-        table = self.catalog.table(origin.table) if origin is not None else None
-        column = table.column(origin.column) if table is not None and origin is not None else None
+        column = self.catalog.column(origin.table, origin.column) if origin is not None else None
         centre = (bounds.lower + bounds.upper) / 2
         if column is not None and column.centre is not None:
             centre = min(max(column.centre, bounds.lower), bounds.upper)

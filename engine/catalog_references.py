@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from dialect.catalog import Catalog, Column, ColumnOf, NormsByKeys, PersonPath, SourceJoin, SqlType, Table
 from engine.catalog_columns import DATED
 from engine.catalog_mistakes import Mistakes
+from engine.catalog_movement import MovementNames
+from engine.catalog_names import TableNames
 from engine.catalog_section import IDENTIFIER, meant
 from engine.errors import CatalogError
 
@@ -29,17 +31,12 @@ def check_references(catalog: Catalog, mistakes: Mistakes) -> None:
         mistakes.part(None, _one_consent_table, catalog, tables)
 
 
-class _Check:
-    """The checks of one table, which share how an error names its place."""
-
-    def __init__(self, catalog: Catalog, table: Table) -> None:
-        """Keep the catalog and the table that is checked."""
-        self._catalog = catalog
-        self._table = table
+class _Check(TableNames):
+    """The checks of one table."""
 
     def all(self) -> Iterator[Callable[[], None]]:
         """Give the checks, each of which ends at its first mistake."""
-        table = self._table
+        table = self.table
         yield self.dataset
         yield partial(self.own_columns, "primary_key", table.primary_key)
         yield partial(self.own_columns, "sorted_by", table.sorted_by)
@@ -50,67 +47,68 @@ class _Check:
             yield partial(self.join, i, join)
         if table.private:
             yield from (self.person, self.consent)
+            yield MovementNames(self.catalog, table).check
             for i, by_keys in enumerate(table.norms.by_keys if table.norms else ()):
                 yield partial(self.norms, i, by_keys)
 
     def dataset(self) -> None:
         """Check that the dataset is declared."""
-        names = {dataset.name for dataset in self._catalog.datasets}
-        if self._table.dataset not in names:
-            cure = meant(self._table.dataset, names, "declare it.")
-            raise self._error("dataset", f"no dataset {self._table.dataset} is declared.", cure)
+        names = {dataset.name for dataset in self.catalog.datasets}
+        if self.table.dataset not in names:
+            cure = meant(self.table.dataset, names, "declare it.")
+            raise self.error("dataset", f"no dataset {self.table.dataset} is declared.", cure)
 
     def own_columns(self, key: str, names: tuple[str, ...]) -> None:
         """Check that names of columns are declared."""
         for name in names:
-            self._declared(self._table, name, key)
+            self.declared(self.table, name, key)
 
     def time_column(self) -> None:
         """Check that the time is one."""
-        if self._table.time_column is not None:
-            column = self._declared(self._table, self._table.time_column, "time_column")
+        if self.table.time_column is not None:
+            column = self.declared(self.table, self.table.time_column, "time_column")
             if column.type not in DATED:
                 cure = "name a DATE, TIMESTAMP or TIMESTAMPTZ column."
-                raise self._error("time_column", f"{column.name} holds no date and no time.", cure)
+                raise self.error("time_column", f"{column.name} holds no date and no time.", cure)
 
     def domain(self, column: Column) -> None:
         """Check that a domain taken from a table is public and of the column's type."""
         if isinstance(column.domain, ColumnOf):
             key = f"columns.{column.name}.values_of"
-            source = self._public(column.domain.table, key)
-            self._same_type(column, self._declared(source, column.domain.column, key), key)
+            source = self.public(column.domain.table, key)
+            self.same_type(column, self.declared(source, column.domain.column, key), key)
 
     def join(self, i: int, join: SourceJoin) -> None:
         """Check that a joined column is looked up by the primary key of a public table."""
-        looked_up = [other.column for other in self._table.source.joins]
+        looked_up = [other.column for other in self.table.source.joins]
         key = f"joins[{i}]"
-        column = self._declared(self._table, join.column, f"{key}.column")
-        on = self._declared(self._table, join.on, f"{key}.on")
+        column = self.declared(self.table, join.column, f"{key}.column")
+        on = self.declared(self.table, join.on, f"{key}.on")
         if join.on in looked_up:
             cure = "name a column that the source has."
-            raise self._error(f"{key}.on", f"{join.on} is itself looked up.", cure)
+            raise self.error(f"{key}.on", f"{join.on} is itself looked up.", cure)
         if looked_up.index(join.column) < i:
-            raise self._error(f"{key}.column", f"{join.column} is looked up twice.", "keep one of the two.")
-        target = self._public(join.table, f"{key}.table")
-        self._same_type(on, self._only_key(target, f"{key}.table"), f"{key}.on")
-        self._same_type(column, self._declared(target, join.take, f"{key}.take"), f"{key}.take")
+            raise self.error(f"{key}.column", f"{join.column} is looked up twice.", "keep one of the two.")
+        target = self.public(join.table, f"{key}.table")
+        self.same_type(on, self.only_key(target, f"{key}.table"), f"{key}.on")
+        self.same_type(column, self.declared(target, join.take, f"{key}.take"), f"{key}.take")
 
     def person(self) -> None:
         """Check that the person column is found, here or at the end of the path."""
-        path = self._table.person
+        path = self.table.person
         if path is None:
-            raise self._error("person", "a private table has a person.", "name the person column.")
-        table = self._table
+            raise self.error("person", "a private table has a person.", "name the person column.")
+        table = self.table
         for i, (own, name) in enumerate(path.through):
             key = f"person.through[{i}]"
-            column = self._declared(table, own, key)
-            table = self._private(name, key)
-            self._same_type(column, self._only_key(table, key), key)
+            column = self.declared(table, own, key)
+            table = self.private(name, key)
+            self.same_type(column, self.only_key(table, key), key)
         if path.through and (table.person is None or table.person.through or table.person.column != path.column):
             cure = f"end the path at a table whose own person column is {path.column}."
-            raise self._error("person.column", f"{path.column} is not the person column of {table.name}.", cure)
+            raise self.error("person.column", f"{path.column} is not the person column of {table.name}.", cure)
         self._one_person(path)
-        column = self._declared(table, path.column, "person.column" if path.through else "person")
+        column = self.declared(table, path.column, "person.column" if path.through else "person")
         if not path.through:
             self._person_column(column)
 
@@ -118,105 +116,63 @@ class _Check:
         """Check that rows along a path are one person's: each table reaches its person by the rest of the path."""
         for i, (_, name) in enumerate(path.through):
             key = f"person.through[{i}]"
-            if self._private(name, key).person != PersonPath(path.column, path.through[i + 1 :]):
+            if self.private(name, key).person != PersonPath(path.column, path.through[i + 1 :]):
                 cure = f"let {name} reach its person by the rest of this path, or take a path through other tables."
-                raise self._error(key, f"rows of {name} may be another person's.", cure)
+                raise self.error(key, f"rows of {name} may be another person's.", cure)
 
     def consent(self) -> None:
         """Check that consent is declared where one row is one person."""
-        table, consent = self._table, self._table.consent
+        table, consent = self.table, self.table.consent
         if consent is None:
             return
-        column = self._declared(table, consent.column, "consent.column")
+        column = self.declared(table, consent.column, "consent.column")
         if table.person is None or table.person.through or table.primary_key != (table.person.column,):
             cure = "move consent to the table whose primary_key is the person column alone."
-            raise self._error("consent", "this table does not have one row a person.", cure)
+            raise self.error("consent", "this table does not have one row a person.", cure)
         kind = {SqlType.VARCHAR: str, SqlType.BOOLEAN: bool}.get(column.type)
         if kind is None or consent.column in table.primary_key:
             cure = "name a VARCHAR or BOOLEAN column."
-            raise self._error("consent.column", f"{column.name} cannot hold a state of consent.", cure)
+            raise self.error("consent.column", f"{column.name} cannot hold a state of consent.", cure)
         if any(type(state) is not kind for state in consent.admitted):
             cure = f"write {column.type} values, as {column.name} holds them."
-            raise self._error("consent.admitted", f"a state is no {column.type}.", cure)
+            raise self.error("consent.admitted", f"a state is no {column.type}.", cure)
 
     def norms(self, i: int, by_keys: NormsByKeys) -> None:
         """Check that norms by keys speak of declared columns, once for each set of keys."""
         key = f"norms.by_keys[{i}]"
         for text in by_keys.keys:
             self._key_text(text, f"{key}.keys")
-        before = self._table.norms.by_keys[:i] if self._table.norms else ()
+        before = self.table.norms.by_keys[:i] if self.table.norms else ()
         if any(set(by_keys.keys) == set(usual.keys) for usual in before):
-            raise self._error(f"{key}.keys", "these keys have norms already.", "keep one of the two.")
+            raise self.error(f"{key}.keys", "these keys have norms already.", "keep one of the two.")
         for name in by_keys.sums:
-            column = self._declared(self._table, name, f"{key}.sums.{name}")
+            column = self.declared(self.table, name, f"{key}.sums.{name}")
             if column.bounds is None:
                 cure = f"give {name} bounds, or remove its norm."
-                raise self._error(f"{key}.sums.{name}", f"{name} has no bounds.", cure)
+                raise self.error(f"{key}.sums.{name}", f"{name} has no bounds.", cure)
 
     def _key_text(self, text: str, key: str) -> None:
         """Check that a key is written as the plan writes it: lower case, without table names."""
         bare = TEXT_LITERAL.sub("", text)
         words = set(NAME.findall(bare))
-        known = {column.name for table in self._catalog.tables for column in table.columns}
+        known = {column.name for table in self.catalog.tables for column in table.columns}
         if bare != bare.lower() or re.search(r"\w\.[^\W\d]", bare) or not words:
             cure = (
                 "write it in lower case and without a table: origin_zone, hour(started_at), cast(started_at as date)."
             )
-            raise self._error(key, f"{text} is not how a key is written.", cure)
+            raise self.error(key, f"{text} is not how a key is written.", cure)
         if (IDENTIFIER.fullmatch(text) and text not in known) or not words & known:
-            raise self._error(key, f"{text} names no declared column.", meant(text, known, "declare it."))
+            raise self.error(key, f"{text} names no declared column.", meant(text, known, "declare it."))
 
     def _person_column(self, column: Column) -> None:
         """Check that the person column names persons and tells nothing of them."""
         key = f"columns.{column.name}"
         if column.type not in PERSON_TYPES:
             cure = "use an integer or VARCHAR column."
-            raise self._error("person", f"a {column.type} column cannot name persons.", cure)
+            raise self.error("person", f"a {column.type} column cannot name persons.", cure)
         if any(getattr(column, name) is not None for name in ABOUT_PERSONS):
             cure = "keep only type, nullable and visible."
-            raise self._error(key, "the person column has neither bounds nor norms nor values.", cure)
-
-    def _declared(self, table: Table, name: str, key: str) -> Column:
-        """Find a declared column of a table."""
-        column = table.column(name)
-        if column is None:
-            names = [column.name for column in table.columns]
-            raise self._error(key, f"{table.name} declares no column {name}.", meant(name, names, "declare it."))
-        return column
-
-    def _public(self, name: str, key: str) -> Table:
-        """Find a public table."""
-        return self._found(name, key, (t for t in self._catalog.tables if not t.private), "public table")
-
-    def _private(self, name: str, key: str) -> Table:
-        """Find a private table of the same dataset."""
-        dataset = self._table.dataset
-        tables = (t for t in self._catalog.tables if t.private and t.dataset == dataset)
-        return self._found(name, key, tables, f"private table of dataset {dataset}")
-
-    def _found(self, name: str, key: str, tables: Iterable[Table], kind: str) -> Table:
-        """Find a table among some."""
-        named = {table.name: table for table in tables}
-        if name not in named:
-            raise self._error(key, f"{name} is no {kind}.", meant(name, named, f"declare a {kind}."))
-        return named[name]
-
-    def _only_key(self, table: Table, key: str) -> Column:
-        """Find the one column that is a table's primary key."""
-        if len(table.primary_key) != 1:
-            cure = f"declare primary_key of {table.name} as one column."
-            raise self._error(key, f"{table.name} has no primary key of one column.", cure)
-        return self._declared(table, table.primary_key[0], key)
-
-    def _same_type(self, column: Column, other: Column, key: str) -> None:
-        """Check that two columns can be equal."""
-        if column.type != other.type:
-            cure = "declare both with the same type."
-            raise self._error(key, f"{column.name} is {column.type} and {other.name} is {other.type}.", cure)
-
-    def _error(self, key: str, why: str, cure: str) -> CatalogError:
-        """Make an error at one key of the table."""
-        return CatalogError(self._catalog.path, f"tables.{self._table.name}.{key}", why, cure)
+            raise self.error(key, "the person column has neither bounds nor norms nor values.", cure)
 
 
 def _one_person_type(catalog: Catalog, tables: tuple[Table, ...]) -> None:

@@ -15,6 +15,7 @@ from engine.catalog_mistakes import Mistakes
 from engine.errors import CatalogError
 
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")  # from a column to the table whose key it names
 
 
 def read_toml(path: Path) -> Section:

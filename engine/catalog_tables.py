@@ -6,17 +6,16 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from dialect.catalog import Column, Consent, Norms, NormsByKeys, PersonPath, Source, SourceJoin, Table
+from dialect.catalog import Column, Consent, PersonPath, Source, SourceJoin, Table
 from engine.catalog_columns import read_column
-from engine.catalog_section import Section
+from engine.catalog_movement import read_movement
+from engine.catalog_norms import read_norms
+from engine.catalog_section import HOP, Section
 
-PRIVATE_ONLY = ("person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins")
+PRIVATE_ONLY = ("person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins", "movement")
 KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)
 FORMATS = ("parquet", "csv", "duckdb")
-HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")
 NOWHERE = Source("parquet", "")  # stands for a source that could not be read
-PERSONS = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
-NO_NORMS = "how much one person may count is not declared."
 
 
 def read_table(name: str, section: Section, folder: Path) -> Table:
@@ -35,11 +34,12 @@ def read_table(name: str, section: Section, folder: Path) -> Table:
         person=part(None, _person, section) if private else None,
         time_column=part(None, section.reference, "time_column"),
         sorted_by=part((), section.references, "sorted_by"),
-        norms=part(None, _norms, section) if private else None,
+        norms=part(None, read_norms, section) if private else None,
         max_rows_per_person=_limit(section, "max_rows_per_person", 10_000, 10**9) if private else None,
         max_groups_per_person=_limit(section, "max_groups_per_person", 20, 10**6) if private else None,
         size_class=part(None, _size_class, section, private),
         consent=consent,
+        movement=part(None, read_movement, section) if private else None,
     )
 
 
@@ -125,54 +125,6 @@ def _person(section: Section) -> PersonPath:
     if not hops or None in hops:
         raise path.error("through", "a step of the path is no 'column -> table'.", cure)
     return PersonPath(path.reference("column") or "", tuple((hop[1], hop[2]) for hop in hops if hop))
-
-
-def _norms(section: Section) -> Norms:
-    """Read the norms of one person's rows and presence, in general and for usual keys."""
-    section.need("norms", f"add [{section.at('norms')}] with rows = ... and persons = ....")
-    norms = section.section("norms")
-    norms.only(("rows", "persons", "covers", "by_keys"))
-    part = norms.mistakes.part
-    by_keys = (part(None, _norms_by_keys, usual) for usual in part((), norms.listed, "by_keys"))
-    return Norms(
-        part(1.0, _norm, norms, "rows", "write e.g. rows = 100, the most rows of one person that count fully."),
-        part(1.0, _norm, norms, "persons", PERSONS),
-        tuple(usual for usual in by_keys if usual is not None),
-        part(0.98, _covers, norms),
-    )
-
-
-def _norm(section: Section, name: str, cure: str) -> float:
-    """Read a norm that has no default."""
-    norm = section.positive(name)
-    if norm is None:
-        raise section.error(name, NO_NORMS, cure)
-    return norm
-
-
-def _covers(section: Section) -> float:
-    """Read which share of people is expected to stay within the norms."""
-    return float(section.fraction("covers", "0.98", "0.5", "0.999999"))
-
-
-def _norms_by_keys(section: Section) -> NormsByKeys:
-    """Read the norms for one usual set of group keys."""
-    section.only(("keys", "rows", "persons", "sums", "covers"))
-    keys = section.texts("keys")
-    if not keys:
-        cure = 'write e.g. keys = ["origin_zone", "hour(started_at)"].'
-        raise section.error("keys", "it is not said for which keys.", cure)
-    sums = section.section("sums")
-    norms = NormsByKeys(
-        keys,
-        section.positive("rows"),
-        section.positive("persons"),
-        {name.lower(): norm for name in sums.entries if (norm := sums.positive(name)) is not None},
-        _covers(section),
-    )
-    if norms.rows is None and norms.persons is None and not norms.sums:
-        raise section.error("keys", NO_NORMS, "add rows, persons or sums.")
-    return norms
 
 
 def _size_class(section: Section, private: bool) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from dialect.catalog import Catalog, Column, ColumnOf, Domain, Norms, Table, ValueList, ValueRange
+from dialect.declared_movement import Movement
 
 ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")
 
@@ -25,6 +26,7 @@ def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
         "norms": None if declared.norms is None else _norms(declared.norms),
         "max_rows_per_person": declared.max_rows_per_person,
         "max_groups_per_person": declared.max_groups_per_person,
+        "movement": None if declared.movement is None else _movement(declared.movement),
         "columns": [_column(column) for column in (*declared.columns, *more) if column.visible],
     }
 
@@ -40,6 +42,12 @@ def _column(column: Column) -> dict[str, Any]:
         **bounds,
         **more,
     }
+
+
+def _movement(movement: Movement) -> dict[str, Any]:
+    through = "" if movement.through is None else f"{movement.through[1]}."
+    places = {"zone": movement.zone, "lon": movement.lon, "lat": movement.lat}
+    return {role: f"{through}{name}" for role, name in places.items() if name is not None}
 
 
 def _norms(norms: Norms) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
 from dialect.functions_text import TEXT
 from dialect.functions_time import TIMES
+from dialect.table_functions import TABLE_FUNCTIONS
 from tests.support.tree import ROOT
 
 PATH = ROOT / "docs" / "functions.md"
@@ -91,7 +92,7 @@ def document() -> str:
         introduction = f"{INTRODUCTIONS[title]}\n" if title in INTRODUCTIONS else ""
         parts.append(f"## {title}\n\n{introduction}| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
         parts[-1] += "".join(f"\n{line}" for line in _lines(rows, meanings)) + "\n"
-    parts.append(_aggregates())
+    parts += [_aggregates(), _table_functions()]
     return "\n".join(parts)
 
 
@@ -173,6 +174,15 @@ def _aggregate(each: Aggregate) -> str:
     at_boundary = each.at_boundary or each.name == "count_if"
     inside = each.inside is not None or each.name == "count_if"
     return f"| `{shown}` | {'yes' if at_boundary else ''} | {'yes' if inside else ''} | yes |"
+
+
+def _table_functions() -> str:
+    head = "## Table functions\n\nIn FROM, over a table whose movement is declared or a subquery ([movement.md](movement.md)).\n"
+    lines = ["| call | gives, behind the person key | meaning |", "|---|---|---|"]
+    for each in TABLE_FUNCTIONS:
+        given = ", ".join(p.name if p.default is None else f"{p.name} => {p.default}" for p in each.parameters)
+        lines.append(f"| `{each.name}(rows, {given})` | {', '.join(f'`{c}`' for c in each.gives)} | {each.meaning} |")
+    return "\n".join([head, *lines]) + "\n"
 
 
 if __name__ == "__main__":

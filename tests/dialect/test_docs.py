@@ -13,7 +13,7 @@ from engine.catalogs import find_catalog
 from tests.support.tree import ROOT
 
 _BLOCK = re.compile(r"(?:^(E_[A-Z]+):\n\n)?^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ("sql.md", "clause.md")
+PAGES = ("sql.md", "clause.md", "movement.md")
 BLOCKS = [
     (code, sql) for page in PAGES for code, sql in _BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
 ]

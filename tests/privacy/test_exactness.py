@@ -34,6 +34,7 @@ WORLD_OF = {
     "exact_attack": "attack",
     "exact_clocks": "clocks",
     "exact_mibici": "mibici",
+    "exact_movement": "operator",
     "exact_types": "types",
     "exact_on_purpose": "attack",
     "exact_apart": "attack",
@@ -55,6 +56,7 @@ EQUAL = (
     "exact_clocks",
     "exact_types",
     "exact_mibici",
+    "exact_movement",
 )
 LEAST_QUESTIONS = 150
 Oracles = Callable[[str], Oracle]
@@ -78,7 +80,9 @@ def oracles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracles]:
 
 def _cases(*files: str) -> list[object]:
     return [
-        pytest.param(case, id=f"{file}: {case.title}", marks=needs_mibici if WORLD_OF[file] == "mibici" else ())
+        pytest.param(
+            case, id=f"{file}: {case.title}", marks=needs_mibici if "mibici" in (case.world, WORLD_OF[file]) else ()
+        )
         for file in files
         for case in sql_cases(file)
     ]

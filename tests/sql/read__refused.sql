@@ -605,8 +605,8 @@ SELECT COUNT(*) FROM read_csv('/etc/passwd');
 # E_TABLE
 # SELECT COUNT(*) FROM read_csv('/etc/passwd')
 #                      ^^^^^^^^^^^^^^^^^^^^^^
-# Table functions are not in the dialect.
-# Try: FROM a declared table
+# This table function is not in the dialect.
+# Try: FROM a declared table, or stays(...), trips(...), home_zone(...), work_zone(...)
 
 # title: a sample
 SELECT COUNT(*) FROM events TABLESAMPLE 10%;

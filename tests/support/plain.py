@@ -21,6 +21,7 @@ from dialect.catalog import Catalog, Column, Table
 
 Row = tuple[Any, ...]
 MACROS = Path(__file__).with_name("macros.sql")
+MOVEMENT = Path(__file__).with_name("movement.sql")
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,13 @@ class PlainEngine:
         self._time_zone = time_zone
         for alias, path in files.items():
             self._connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
-        self._connection.execute(MACROS.read_text(encoding="utf-8"))
+        for file in (MACROS, MOVEMENT):
+            self._connection.execute(file.read_text(encoding="utf-8"))
         for table in catalog.tables:
             self._connection.execute(f"CREATE VIEW {quoted(table.name)} AS {_view(catalog, table, addresses)}")
+        for table in catalog.tables:
+            if table.movement is not None:
+                self._connection.execute(f"CREATE VIEW {quoted(table.name + ' seen')} AS {_seen(catalog, table)}")
 
     def query(self, sql: str) -> Rows:
         """Run the analyst's own text; raises duckdb.Error where DuckDB does."""
@@ -75,6 +80,19 @@ def _view(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
         if any(column.name == table.person.column and column.visible for column in holder.columns):
             select = select.replace(" FROM ", f", {person} AS {quoted(table.person.column)} FROM ", 1)
     return f"{select} WHERE {person} IS NOT NULL{_admitted(catalog, table, addresses, person)}"
+
+
+def _seen(catalog: Catalog, table: Table) -> str:
+    """Write who was where, when, as the steward declares it of a table: what movement.sql reads."""
+    assert table.movement is not None and table.person is not None
+    own, there = table.movement.through or ("", "")
+    public = catalog.table(there)
+    place = "r" if public is None else "p"
+    join = "" if public is None else f" JOIN {quoted(there)} p ON p.{quoted(public.primary_key[0])} = r.{quoted(own)}"
+    named = ((table.movement.zone, "zone_id"), (table.movement.lon, "lon"), (table.movement.lat, "lat"))
+    columns = "".join(f", {place}.{quoted(column)} AS {role}" for column, role in named if column)
+    person, ts = quoted(table.person.column), quoted(table.time_column or "")
+    return f"SELECT r.{person} AS person, r.{ts} AS ts{columns} FROM {quoted(table.name)} r{join}"
 
 
 def _shown(column: Column) -> str:
