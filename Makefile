@@ -5,6 +5,7 @@
 # make check    style, types, the law of the house
 # make nightly  the long searches, a line of result each, then the tests' long forms; a few hours on two cores
 # make docs     docs/functions.md, from the functions themselves
+# make conformance   how many expressions give DuckDB's own values
 # make bench    ratios to plain DuckDB
 #
 # PASSERSBY_NIGHTLY_SHARE=0.01 makes a hundredth of the nightly examples.
@@ -14,7 +15,7 @@ VENV ?= .venv
 ARGS ?=
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv demo notebook test check nightly docs bench
+.PHONY: help venv demo notebook test check nightly docs conformance bench
 .DELETE_ON_ERROR:
 
 bin := $(VENV)/bin
@@ -83,6 +84,9 @@ nightly: $(VENV)/.with-dev
 
 docs: $(VENV)/.with-dev
 	@$(bin)/python -m tests.docs
+
+conformance: $(VENV)/.with-dev
+	@$(bin)/python -m tests.conformance
 
 bench: $(VENV)/.with-dev
 	@$(bin)/python -m tests.bench

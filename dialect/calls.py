@@ -12,7 +12,7 @@ from dialect.catalog import SqlType
 from dialect.constants import folded
 from dialect.errors import Code
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
-from dialect.function_row import Function, accepts, in_words
+from dialect.function_row import Function, accepts, in_words, mistake
 from dialect.functions import forms_of, names
 from dialect.reading import refusal
 from dialect.spans import called
@@ -24,6 +24,9 @@ _PERSON_USES = {"is null"}
 _COMPARED = {"=", "<>", "<", "<=", ">", ">=", "in", "is distinct from", "is not distinct from"}
 _MERGED = {"coalesce", "least", "greatest", "nullif"}
 _TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+_JOINED = {"||", "concat", "concat_ws"}  # numbers and times that stand among text are written out
+_WRITTEN = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
+_OF_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
 _SEE_DOCS = "see docs/functions.md"
 
 
@@ -35,6 +38,9 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
     aligned = _aligned(name, _flattened(name, arguments), node)
     for form in forms_of(name):
         if accepts(form, aligned):
+            wrong = mistake(form, aligned)
+            if wrong is not None:
+                raise refusal(Code.FUNC, wrong, _kinds_hint(name, _shown(name, node)), node)
             return _limited(folded(_made(form, aligned, node)), node)
     given = ", ".join(argument.type for argument in aligned)
     shown = _shown(name, node)
@@ -128,8 +134,14 @@ def _aligned(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
         arguments = [_text_as(argument, target, node) for argument in arguments]
     if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES[1:]:
         arguments.reverse()
-    stays = name in {"epoch", "is null", "wall"} or (name == "-" and kinds == {SqlType.TIMESTAMPTZ})
+    if name in _JOINED and (name != "||" or SqlType.VARCHAR in kinds):
+        arguments = [_as_text(argument, node) for argument in arguments]
+    stays = name in _OF_INSTANTS or (name == "-" and kinds == {SqlType.TIMESTAMPTZ})
     return arguments if stays else [wall(argument) for argument in arguments]
+
+
+def _as_text(argument: Expr, node: exp.Expr) -> Expr:
+    return call("to_varchar", [argument], node) if argument.type in _WRITTEN else argument
 
 
 def _text_as(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:

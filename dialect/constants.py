@@ -43,11 +43,22 @@ Constant = bool | int | float | str
 
 
 def _negative(call: Call, value: Constant) -> Constant | None:
+    if call.type is SqlType.INTERVAL:
+        return _times(call, value, -1)
     if isinstance(value, bool | str):
         return None
     if call.type is SqlType.DOUBLE:
         return 0.0 - value  # DuckDB's -0.0 is a decimal, and 0
     return None if value == -(2**63) else -value
+
+
+def _times(call: Call, one: Constant, other: Constant) -> Constant | None:
+    """Multiply an interval by a whole number."""
+    span, number = (one, other) if isinstance(one, str) else (other, one)
+    if call.type is not SqlType.INTERVAL or not isinstance(span, str) or not isinstance(number, int):
+        return None
+    amount, unit = span.split(" ")
+    return f"{int(amount) * number} {unit}"
 
 
 def _plus(call: Call, one: Constant, other: Constant) -> Constant | None:
@@ -90,6 +101,7 @@ def _to_moment(call: Call, value: Constant) -> Constant | None:
 
 _FOLDS: dict[str, Callable[..., Constant | None]] = {
     "negative": _negative,
+    "*": _times,
     "+": _plus,
     "-": _minus,
     "to_double": _to_double,

@@ -29,6 +29,7 @@ from dialect.expressions import (
     fields_of,
     substituted,
 )
+from dialect.function_row import constants
 from dialect.functions import function
 from dialect.inference import computed_field, nullable
 from dialect.private_plan import KeySet
@@ -180,6 +181,9 @@ def _intrinsic(expr: Call, facts: Sequence[Expr], reading: Reading, booleans: bo
     nulls = (None,) if nullable(expr, far=False) else ()
     if row.name in _TIME_STEPS:
         return public_lists.of_time_steps(expr, facts, reading)
+    unit = row.constant_on if isinstance(row.constant_on, str) else row.constant_on(*constants(row, expr.arguments))
+    if unit:
+        return public_lists.of_images(expr, unit, facts, reading)
     if row.values:
         values = public_lists.literals((*row.values, *nulls), expr.type)
         return public_lists.of_values(expr, values, f"the values of {row.name}", reading)

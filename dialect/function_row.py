@@ -20,7 +20,17 @@ KINDS: dict[str, tuple[SqlType, ...]] = {
     "buckets": (SqlType.BIGINT,),
     "precision": (SqlType.BIGINT,),
     "resolution": (SqlType.BIGINT,),
+    "bits": (SqlType.BIGINT,),
+    "group": (SqlType.BIGINT,),
+    "digits": (SqlType.BIGINT,),
+    "behind": (SqlType.BIGINT,),
+    "width": (SqlType.BIGINT,),
     "text": (SqlType.VARCHAR,),
+    "short": (SqlType.VARCHAR,),
+    "pattern": (SqlType.VARCHAR,),
+    "format": (SqlType.VARCHAR,),
+    "zone": (SqlType.VARCHAR,),
+    "every": (SqlType.VARCHAR,),
     "date": (SqlType.DATE,),
     "stamp": (SqlType.TIMESTAMP,),
     "time": (SqlType.TIMESTAMP, SqlType.DATE),
@@ -43,6 +53,13 @@ WORDS = {
     "buckets": "integer of 1 to 10,000",
     "precision": "integer of 1 to 12",
     "resolution": "integer of 0 to 15",
+    "bits": "integer of 0 to 62",
+    "group": "integer of 0 to 9",
+    "digits": "integer of 1 to 38",
+    "behind": "integer of 0 to 38",
+    "width": "integer of 0 to 1,000",
+    "short": "short text",
+    "every": "'g'",
     "stamp": "timestamp",
     "time": "date or timestamp",
     "clock": "time of day",
@@ -63,7 +80,13 @@ CONSTANTS = {
     "buckets": (1, 10_000),
     "precision": (1, 12),
     "resolution": (0, 15),
+    "bits": (0, 62),
+    "group": (0, 9),
+    "digits": (1, 38),  # of the engine's decimals
+    "behind": (0, 38),
+    "width": (0, 1_000),
 }
+LONGEST_SHORT = 100  # characters of a constant that is copied, or is compared sign by sign
 
 
 class Partial(Enum):
@@ -87,6 +110,8 @@ class Function:
     partial: Partial = Partial.NEVER
     strict: bool = True  # NULL as soon as an argument is
     written: bool = True  # an analyst may write the name; casts, for one, are written otherwise
+    suits: Callable[..., str | None] | None = None  # its constants -> what is wrong with them; None: nothing
+    constant_on: str | Callable[..., str | None] = ""  # unit of time on which it has one value, or found from constants
     row: str = ""  # unique, used in Call.function
     meaning: str = ""  # its definition, where the name alone has none; for people
 
@@ -107,6 +132,17 @@ def accepts(form: Function, arguments: Sequence[Expr]) -> bool:
     return len(kinds) == len(arguments) and all(map(_fits, kinds, arguments))
 
 
+def mistake(form: Function, arguments: Sequence[Expr]) -> str | None:
+    """Say what is wrong with a form's constants, for which the engine would raise; None if nothing is."""
+    return form.suits(*constants(form, arguments)) if form.suits is not None else None
+
+
+def constants(form: Function, arguments: Sequence[Expr]) -> list[bool | int | float | str | None]:
+    """List the values that stand where a form takes constants alone."""
+    pairs = zip(form.arguments, arguments, strict=False)
+    return [each.value for kind, each in pairs if CONSTANT in kind and isinstance(each, Literal)]
+
+
 def _fits(kind: str, argument: Expr) -> bool:
     if kind.endswith(CONSTANT):
         return isinstance(argument, Literal) and argument.type in KINDS[kind[:-1]] and _usable(kind[:-1], argument)
@@ -117,6 +153,10 @@ def _usable(kind: str, constant: Literal) -> bool:
     """Tell whether a constant is one for which the engine never raises."""
     if kind == "period":
         return not str(constant.value).startswith(("-", "0"))
+    if kind == "every":
+        return constant.value == "g"
+    if kind == "short":
+        return len(str(constant.value)) <= LONGEST_SHORT
     if kind in CONSTANTS and isinstance(constant.value, int):
         lowest, largest = CONSTANTS[kind]
         return lowest <= constant.value <= largest

@@ -1,7 +1,7 @@
 """The allow-list of row functions: one declared row for each form; what has no row is refused.
 
-The rows stand in `functions_logic`, `_number`, `_cast`, `_text`, `_time`, `_place` and `_cells`. A total form never
-raises, whatever value is stored (`proofs.md#total-forms`).
+The rows stand in `functions_logic`, `_number`, `_cast`, `_text`, `_list`, `_time`, `_place` and `_cells`. A total
+form never raises, whatever value is stored (`proofs.md#total-forms`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dialect.function_row import Function
 from dialect.functions_cast import CASTS
 from dialect.functions_cells import CELLS
 from dialect.functions_interval import INTERVALS
+from dialect.functions_list import LISTS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
@@ -27,7 +28,7 @@ def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     return forms
 
 
-_FORMS = _numbered(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + TIMES + PLACES + CELLS)
+_FORMS = _numbered(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS)
 _ROWS = {form.row: form for forms in _FORMS.values() for form in forms}
 
 

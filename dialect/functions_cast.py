@@ -57,5 +57,17 @@ CASTS: tuple[Function, ...] = (
     _cast("varchar", "time", _TEXT, "CAST({0} AS VARCHAR)"),
     _cast("varchar", "bool", _TEXT, "CAST({0} AS VARCHAR)"),
     _cast("date", "time", _DATE, "CAST({0} AS DATE)"),
+    _cast("time", "stamp", SqlType.TIME, "CASE WHEN isfinite({0}) THEN CAST({0} AS TIME) END", partial=Partial.FAR),
+    _cast("varchar", "clock", _TEXT, "CAST({0} AS VARCHAR)"),
+    Function(
+        "to_decimal",
+        ("num", "digits!", "behind!"),
+        _DOUBLE,
+        "CAST(TRY_CAST({0} AS DECIMAL({1}, {2})) AS DOUBLE)",
+        ranges.decimal,
+        partial=Partial.VALUE,
+        suits=lambda digits, behind: None if behind <= digits else "More digits stand behind the point than there are.",
+        written=False,
+    ),
     _cast("timestamp", "time", _STAMP, "TRY_CAST({0} AS TIMESTAMP)", partial=Partial.FAR),
 )

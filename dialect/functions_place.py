@@ -94,7 +94,8 @@ PLACES: tuple[Function, ...] = (
         "width_bucket", ("num", "num!", "num!", "buckets!"), _INT,
         "CAST(CASE WHEN {0} < {1} THEN 0 WHEN {0} >= {2} THEN {3} + 1 WHEN {0} >= {1} THEN"
         " least({3}, floor((CAST({0} AS DOUBLE) - {1}) / (CAST({2} AS DOUBLE) - {1}) * {3}) + 1) END AS BIGINT)",
-        ranges.buckets, meaning="number of the bucket among equally wide ones between two ends, 0 below them and one"
+        ranges.buckets, suits=lambda lower, upper, _: None if lower < upper else "The lower end comes first.",
+        meaning="number of the bucket among equally wide ones between two ends, 0 below them and one"
         " more than there are above (PostgreSQL)",
     ),
 )  # fmt: skip

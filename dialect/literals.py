@@ -10,6 +10,7 @@ from datetime import datetime, time
 from sqlglot import exp
 
 from dialect.catalog import SqlType
+from dialect.constants import MONTHS, SECONDS
 from dialect.errors import Code
 from dialect.expressions import NULL, Literal
 from dialect.reading import refusal
@@ -17,9 +18,13 @@ from dialect.reading import refusal
 _NUMBER = re.compile(r"\d+", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _MOMENT = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?", re.ASCII)
-_SPAN = re.compile(r"\s*(-?\d{1,9})\s*([a-z]+?)s?\s*", re.IGNORECASE | re.ASCII)
+_SPAN = re.compile(r"(-?\d{1,9})\s*([a-z]+?)s?(?![a-z])", re.IGNORECASE | re.ASCII)
+_CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
+_TIME = re.compile(r"\d\d?:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
+_CLOCK_UNITS = ("hour", "minute", "second")
+_OF_OTHERS = {"decade": (10, "year"), "century": (100, "year"), "centurie": (100, "year"), "min": (1, "minute")}
 # longest intervals of a thousand years: what a time moved by one can never leave
-_MOST = {
+MOST_OF = {
     "year": 1_000,
     "quarter": 4_000,
     "month": 12_000,
@@ -61,17 +66,45 @@ def number(node: exp.Literal) -> Literal:
 
 
 def interval(node: exp.Interval) -> Literal:
-    """Read a constant interval of one unit."""
+    """Read a constant interval: one unit, or several that have one length, as in '1 day 2 hours' or '01:30:00'."""
     inner = node.this.unnest() if isinstance(node.this, exp.Expr) else None
-    amount_text = str(inner.this) if isinstance(inner, exp.Literal) else ""
-    found = _SPAN.fullmatch(f"{amount_text} {node.args.get('unit') or ''}")
-    unit = found[2].lower() if found else ""
-    if not found or unit not in _MOST:
+    sign = "-" if isinstance(inner, exp.Neg) else ""
+    inner = inner.this if isinstance(inner, exp.Neg) else inner
+    written = str(inner.this) if isinstance(inner, exp.Literal) else ""
+    text = f"{sign}{written} {node.args.get('unit') or ''}".strip()
+    parts = [(int(amount), unit.lower()) for amount, unit in _SPAN.findall(text)]
+    clock = _CLOCK.fullmatch(text)
+    if clock:
+        parts = [(int(amount or 0), unit) for amount, unit in zip(clock.groups(), _CLOCK_UNITS, strict=True)]
+    elif not parts or _SPAN.sub("", text).strip() or (sign and len(parts) > 1):
+        parts = [(0, "")]
+    return span(*_one_unit(parts), node)
+
+
+def _one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
+    """Add parts of an interval up, where all of them are a number of months or a number of seconds."""
+    if len(parts) == 1:
+        return parts[0]
+    for lengths, unit in ((SECONDS, "second"), (MONTHS, "month")):
+        if all(each in lengths for _, each in parts):
+            return sum(amount * lengths[each] for amount, each in parts), unit
+    return 0, ""
+
+
+def span(amount: int, unit: str, node: exp.Expr) -> Literal:
+    """Make a constant interval; raises Refusal with E_FUNC where it is none, or too long."""
+    times, plain = _OF_OTHERS.get(unit, (1, unit))
+    if plain not in MOST_OF:
         raise refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
-    amount = int(found[1])
-    if abs(amount) > _MOST[unit]:
+    if too_long(f"{amount * times} {plain}"):
         raise refusal(Code.FUNC, "The interval is longer than 1,000 years.", "INTERVAL 1 DAY", node)
-    return Literal(f"{amount} {unit}", SqlType.INTERVAL)
+    return Literal(f"{amount * times} {plain}", SqlType.INTERVAL)
+
+
+def too_long(text: str) -> bool:
+    """Tell whether an interval is longer than a time may be moved by."""
+    amount, unit = text.split(" ")
+    return abs(int(amount)) > MOST_OF[unit]
 
 
 def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
@@ -99,6 +132,12 @@ def _timestamp(text: str) -> str:
     return _moment(text).isoformat(sep=" ")
 
 
+def _time(text: str) -> str:
+    if not _TIME.fullmatch(text):
+        raise ValueError(text)
+    return time.fromisoformat(text.zfill(8) if text.count(":") == 2 and "." not in text else text).isoformat()
+
+
 def _integer(text: str) -> int:
     if not _INTEGER.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
         raise ValueError(text)
@@ -117,7 +156,7 @@ def _boolean(text: str) -> bool:
 _READERS: dict[SqlType, Callable[[str], bool | int | float | str | None]] = {
     SqlType.DATE: _date,
     SqlType.TIMESTAMP: _timestamp,
-    SqlType.TIME: lambda text: time.fromisoformat(text).isoformat(),
+    SqlType.TIME: _time,
     SqlType.BIGINT: _integer,
     SqlType.DOUBLE: _finite,
     SqlType.VARCHAR: str,

@@ -146,6 +146,31 @@ def of_time_steps(expr: Call, facts: Sequence[Expr], reading: Reading) -> Public
     return padded(found, not closed and own is not None and own.nullable)
 
 
+def of_images(expr: Call, unit: str, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
+    """Use what a function gives on each unit of time between known ends, having one value on each of them."""
+    place = expr.arguments[0]
+    ends, closed = between(place, facts), True
+    if ends is None:
+        ends, closed = _declared_days(place), False
+    if ends is None:
+        return None
+    unit = "day" if place.type is SqlType.DATE else unit
+    try:
+        first, last = (truncated(unit, moment(str(end.value))) for end in ends)
+        times = of_times(place, first, last, f"1 {unit}", "a range of time", reading, closed)
+    except OverflowError:  # outside of the years that Python can say
+        return None
+    ((_, time),) = times.stands_for
+    made = Field(reading.fresh(), None, expr.type, nullable=False)
+    image = Call(expr.function, (time, *expr.arguments[1:]), expr.type)
+    below = times.source.relation
+    relation = Public(Project(below, ((made, image),)), below.fields + (made,))
+    source = replace(times.source, relation=Public(Distinct(relation, (made,)), (made,)))
+    found = replace(times, stands_for=((expr, Ref(made)),), source=source)
+    own = _own(place)
+    return padded(found, not closed and own is not None and own.nullable)
+
+
 def _between_times(expr: Call, first: datetime, last: datetime, closed: bool, reading: Reading) -> PublicList:
     what = "a range of time"
     if expr.name == "year":

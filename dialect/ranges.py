@@ -90,6 +90,11 @@ def remainder(a: Bounds, b: Bounds) -> Bounds:
     return Bounds(max(a.lower, -below) if a.lower < 0 else 0.0, min(a.upper, below) if a.upper > 0 else 0.0)
 
 
+def modulus(_: Bounds, b: Bounds) -> Bounds:
+    """Range of a remainder that has the divisor's sign."""
+    return Bounds(min(0.0, b.lower), max(0.0, b.upper))
+
+
 def negate(a: Bounds) -> Bounds:
     """Range of the negative."""
     return Bounds(-a.upper, -a.lower)
@@ -112,6 +117,47 @@ def power(a: Bounds, b: Bounds) -> Bounds:
     except OverflowError:
         return UNKNOWN
     return _span([*ends, 0.0] if exponent % 2 == 0 and a.lower < 0 < a.upper else ends)
+
+
+def masked(a: Bounds, b: Bounds) -> Bounds:
+    """Range of the bits that two integers share: no more than either of them that is never negative."""
+    ends = [each.upper for each in (a, b) if each.lower >= 0]
+    return Bounds(0.0, min(ends)) if ends else UNKNOWN
+
+
+def joined(a: Bounds, b: Bounds) -> Bounds:
+    """Range of the bits of either or of one of two integers: as many bits as the longer of them has."""
+    longest = max(abs(end) for each in (a, b) for end in (each.lower, each.upper))
+    if not math.isfinite(longest):
+        return UNKNOWN
+    most = 2.0 ** (int(longest).bit_length() + 1)
+    return Bounds(0.0 if min(a.lower, b.lower) >= 0 else -most, most - 1)
+
+
+def divisor(a: Bounds, b: Bounds) -> Bounds:
+    """Range of the greatest integer that divides both."""
+    return Bounds(0.0, max(absolute(a).upper, absolute(b).upper))
+
+
+def multiple(a: Bounds, b: Bounds) -> Bounds:
+    """Range of the least integer that both divide."""
+    return Bounds(0.0, multiply(absolute(a), absolute(b)).upper)
+
+
+def complement(a: Bounds) -> Bounds:
+    """Range of an integer with all its bits changed."""
+    return Bounds(-a.upper - 1, -a.lower - 1)
+
+
+def shifted(a: Bounds, bits: Bounds) -> Bounds:
+    """Range of an integer that is not negative, moved to the left by a constant number of bits."""
+    times = 2.0**bits.lower
+    return Bounds(max(a.lower, 0.0) * times, max(a.upper, 0.0) * times)
+
+
+def unshifted(a: Bounds, bits: Bounds) -> Bounds:
+    """Range of an integer moved to the right by a constant number of bits."""
+    return monotone(lambda end: math.floor(end / 2.0**bits.lower))(a)
 
 
 def square(a: Bounds) -> Bounds:
@@ -155,6 +201,13 @@ def rounded(a: Bounds, digits: Bounds) -> Bounds:
     """Range after rounding to digits, which moves a value by at most one unit of the last digit kept."""
     step = 10.0 ** min(max(-digits.lower, 0.0), 300.0)
     return Bounds(a.lower - step, a.upper + step)
+
+
+def decimal(a: Bounds, digits: Bounds, behind: Bounds) -> Bounds:
+    """Range of a decimal with so many digits, so many of them behind the point."""
+    near = rounded(a, behind)
+    limit = 10.0 ** (digits.lower - behind.lower)
+    return Bounds(max(near.lower, -limit), min(near.upper, limit))
 
 
 def single_precision(a: Bounds) -> Bounds:

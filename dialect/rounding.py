@@ -75,7 +75,7 @@ def moved(expr: Expr, known: Mapping[Field, Rounding]) -> Rounding | None:
     if len(told) < len(parts):
         return None
     name = function(expr.function).name
-    if name in ("to_bigint", "round"):
+    if name in ("to_bigint", "round", "to_decimal"):
         return told[0].plus(Rounding(_step(expr)))
     if name in ("+", "-"):
         return told[0].plus(told[1])
@@ -88,7 +88,8 @@ def moved(expr: Expr, known: Mapping[Field, Rounding]) -> Rounding | None:
 
 def _step(call: Call) -> float:
     """Give half of the step that a function rounds to."""
-    digits = call.arguments[1].value if len(call.arguments) > 1 and isinstance(call.arguments[1], Literal) else 0
+    last = call.arguments[-1]  # of a decimal, the digits behind the point
+    digits = last.value if len(call.arguments) > 1 and isinstance(last, Literal) else 0
     whole = call.arguments[0].type is SqlType.BIGINT
     if not isinstance(digits, int) or (whole and digits >= 0):
         return 0.0  # rounding to NULL digits shows NULL

@@ -16,9 +16,11 @@ from dialect.functions import names as allowed_names
 from dialect.functions_cast import NARROW
 from dialect.reading import only, refusal
 from dialect.spans import called
-from dialect.spelling import ALIASES, IMPLIED, SPELLINGS, TYPES
-from dialect.time_calls import TIME_CALLS, date_part
+from dialect.spelling import ALIASES, IMPLIED, LISTS_ASKED, SPELLINGS, TYPES
+from dialect.text_calls import TEXT_CALLS, like_escape, members
+from dialect.time_calls import NAMED_CALLS, TIME_CALLS
 
+_CALLS = TIME_CALLS | TEXT_CALLS
 _TRUTH = (SqlType.BOOLEAN, SqlType.NULL)
 
 
@@ -47,8 +49,8 @@ def scalar(node: exp.Expr, names: Names) -> Expr:
     reader = _READERS.get(type(node))
     if reader is not None:
         return reader(node, names)
-    if type(node) in TIME_CALLS:
-        carried, slots, make = TIME_CALLS[type(node)]
+    if type(node) in _CALLS:
+        carried, slots, make = _CALLS[type(node)]
         _only(node, *carried)
         return make(node, [scalar(part, names) for part in _parts(node, slots)])
     if type(node) in SPELLINGS:
@@ -89,28 +91,49 @@ def _paren(node: exp.Expr, names: Names) -> Expr:
 def _anonymous(node: exp.Expr, names: Names) -> Expr:
     name = str(node.this).lower()
     name = ALIASES.get(name, name)
+    if name in LISTS_ASKED and len(node.expressions) == 2:
+        return members(LISTS_ASKED[name], scalar(node.expressions[0], names), node.expressions[1], node)
     arguments = [scalar(part, names) for part in node.expressions]
-    if name in {"date_part", "datepart"} and len(arguments) == 2:
-        return date_part(arguments[0], arguments[1], node)
-    known = name in allowed_names() and name.isidentifier()
+    if name in NAMED_CALLS:
+        return NAMED_CALLS[name](node, arguments)
+    if name == "iff" and len(arguments) in (2, 3):
+        return case([(condition(node.expressions[0], names), arguments[1])], (*arguments, NULL)[2], node)
+    known = name in allowed_names() and (name.isidentifier() or name in ALIASES.values())
     return call(name if known else f"{name}()", arguments, node)
 
 
 def _log(node: exp.Expr, names: Names) -> Expr:
     _only(node, "this", "expression")
+    first = scalar(node.this, names)
     if node.args.get("expression") is None:
-        return call("log10", [scalar(node.this, names)], node)
-    base = scalar(node.this, names)
-    if isinstance(base, Literal) and base.value in (2, 10):
-        return call(f"log{base.value}", [scalar(node.expression, names)], node)
-    raise refusal(Code.FUNC, "Logarithms have base 2, 10 or e.", "ln(x) / ln(3)", node)
+        return call("log10", [first], node)
+    value = scalar(node.expression, names)
+    if isinstance(first, Literal) and first.value in (2, 10):
+        return call(f"log{first.value}", [value], node)
+    return call("log", [first, value], node)
 
 
-def _like(node: exp.Expr, names: Names) -> Expr:
-    _only(node, "this", "expression", "negate")
-    name = "ilike" if isinstance(node, exp.ILike) else "like"
-    typed = call(name, [scalar(node.this, names), scalar(node.expression, names)], node)
-    return call("not", [typed], node) if node.args.get("negate") else typed
+def _escape(node: exp.Expr, names: Names) -> Expr:
+    _only(node, "this", "expression")
+    like = node.this
+    if not isinstance(like, exp.Like | exp.ILike):
+        raise refusal(Code.FUNC, "Only LIKE and ILIKE have an escape sign.", "x LIKE '5$%' ESCAPE '$'", node)
+    _only(like, "this", "expression", "negate")
+    return like_escape(node, *(scalar(part, names) for part in (like.this, like.expression, node.expression)))
+
+
+def _bits(node: exp.Expr, names: Names) -> Expr:
+    """Read ~x, which takes all of x + 1 in DuckDB and only x in the parser."""
+    _only(node, "this")
+    if isinstance(node.parent, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.IntDiv | exp.Mod | exp.Pow):
+        raise refusal(Code.FUNC, "It is not clear where ~ ends.", "(~x) + 1, with parentheses", node)
+    return call("~", [scalar(node.this, names)], node)
+
+
+def _overlaps(node: exp.Expr, names: Names) -> Expr:
+    _only(node, "this", "expression")
+    how = "and" if isinstance(node, exp.ArrayContainsAll) else "or"
+    return members(how, scalar(node.this, names), node.expression, node)
 
 
 def _between(node: exp.Expr, names: Names) -> Expr:
@@ -125,10 +148,7 @@ def _in(node: exp.Expr, names: Names) -> Expr:
         raise refusal(Code.SUBQUERY, why, "WHERE x IN (SELECT ...) AND ...", node)
     _only(node, "this", "expressions")
     value, options = scalar(node.this, names), [scalar(part, names) for part in node.expressions]
-    typed = call("in", [value, *options], node)
-    if not all(isinstance(option, Literal) for option in options):
-        raise refusal(Code.FUNC, "The list behind IN holds constants.", "x IN (1, 2, 3)", node)
-    return typed
+    return call("in", [value, *options], node)
 
 
 def _is(node: exp.Expr, names: Names) -> Expr:
@@ -139,16 +159,6 @@ def _is(node: exp.Expr, names: Names) -> Expr:
     if isinstance(what, exp.Boolean):
         return call("is true" if what.this else "is false", [value], node)
     raise refusal(Code.FUNC, "IS takes NULL, TRUE or FALSE.", "x IS NULL", node)
-
-
-def _width_bucket(node: exp.Expr, names: Names) -> Expr:
-    slots = ("this", "min_value", "max_value", "num_buckets")
-    _only(node, *slots)
-    arguments = [scalar(node.args[slot], names) for slot in slots if node.args.get(slot) is not None]
-    ends = [end.value for end in arguments[1:3] if isinstance(end, Literal) and isinstance(end.value, int | float)]
-    if len(ends) == 2 and ends[0] >= ends[1]:
-        raise refusal(Code.FUNC, "The lower end comes first.", "width_bucket(x, 0, 60, 12)", node)
-    return call("width_bucket", arguments, node)
 
 
 def _case(node: exp.Expr, names: Names) -> Expr:
@@ -183,6 +193,8 @@ def _cast(node: exp.Expr, names: Names) -> Expr:
     elif value.type is SqlType.VARCHAR and target is not SqlType.VARCHAR:
         hint = "declare the column with that type"
         raise refusal(Code.FUNC, "Stored text can't be cast to another type.", hint, node)
+    if cast == "to_decimal":
+        return _decimal(value, node)
     narrow = NARROW.get(cast.removeprefix("to_").upper())
     if narrow is not None and isinstance(value, Literal) and value.type is SqlType.BIGINT:
         if not narrow[0] <= int(value.value or 0) <= narrow[1]:
@@ -191,12 +203,19 @@ def _cast(node: exp.Expr, names: Names) -> Expr:
     return value if value.type is target and narrow is None and cast != "to_float" else call(cast, [value], node)
 
 
+def _decimal(value: Expr, node: exp.Expr) -> Expr:
+    """Round to a decimal's digits: decimals are doubles, and NULL where they would not fit."""
+    given = [literals.number(part.this) for part in node.args["to"].expressions] or _USUAL_DIGITS
+    return call("to_decimal", [value, *(*given, Literal(0, SqlType.BIGINT))[:2]], node)
+
+
+_USUAL_DIGITS = [Literal(18, SqlType.BIGINT), Literal(3, SqlType.BIGINT)]
+
+
 def _target(node: exp.Expr) -> tuple[SqlType, str]:
     to = node.args["to"]
     name = to.this.name if isinstance(to, exp.DataType) and isinstance(to.this, exp.DataType.Type) else ""
-    if name == "DECIMAL":
-        raise refusal(Code.FUNC, "Decimals are doubles in this dialect.", "ROUND(x, 2) or CAST(x AS DOUBLE)", node)
-    if name not in TYPES or to.args.get("nested") or to.expressions:
+    if name not in TYPES or to.args.get("nested") or (to.expressions and name != "DECIMAL"):
         hint = "one of BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE, TIMESTAMP"
         raise refusal(Code.FUNC, "This type is not in the dialect.", hint, node)
     return TYPES[name]
@@ -206,12 +225,13 @@ _READERS: dict[type[exp.Expr], Callable[[exp.Expr, Names], Expr]] = {
     exp.Paren: _paren,
     exp.Anonymous: _anonymous,
     exp.Log: _log,
-    exp.Like: _like,
-    exp.ILike: _like,
+    exp.Escape: _escape,
+    exp.BitwiseNot: _bits,
+    exp.ArrayOverlaps: _overlaps,
+    exp.ArrayContainsAll: _overlaps,
     exp.Between: _between,
     exp.In: _in,
     exp.Is: _is,
-    exp.WidthBucket: _width_bucket,
     exp.Case: _case,
     exp.If: _if,
     exp.Cast: _cast,

@@ -35,7 +35,23 @@ SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
     exp.Round: ("round", ("this", "decimals")),
     exp.Floor: ("floor", _UNARY),
     exp.Ceil: ("ceil", _UNARY),
-    exp.Trunc: ("trunc", _UNARY),
+    exp.Trunc: ("trunc", ("this", "decimals")),
+    exp.BitwiseAnd: ("&", _BINARY),
+    exp.BitwiseOr: ("|", _BINARY),
+    exp.BitwiseXor: ("xor", _BINARY),
+    exp.BitwiseLeftShift: ("<<", _BINARY),
+    exp.BitwiseRightShift: (">>", _BINARY),
+    exp.IsNan: ("isnan", _UNARY),
+    exp.IsInf: ("isinf", _UNARY),
+    exp.Cbrt: ("cbrt", _UNARY),
+    exp.Tan: ("tan", _UNARY),
+    exp.Cot: ("cot", _UNARY),
+    exp.Sinh: ("sinh", _UNARY),
+    exp.Cosh: ("cosh", _UNARY),
+    exp.Tanh: ("tanh", _UNARY),
+    exp.Asinh: ("asinh", _UNARY),
+    exp.Acosh: ("acosh", _UNARY),
+    exp.Atanh: ("atanh", _UNARY),
     exp.Sqrt: ("sqrt", _UNARY),
     exp.Exp: ("exp", _UNARY),
     exp.Ln: ("ln", _UNARY),
@@ -49,6 +65,7 @@ SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
     exp.Radians: ("radians", _UNARY),
     exp.Degrees: ("degrees", _UNARY),
     exp.Pi: ("pi", ()),
+    exp.WidthBucket: ("width_bucket", ("this", "min_value", "max_value", "num_buckets")),
     exp.Least: ("least", _MANY),
     exp.Greatest: ("greatest", _MANY),
     exp.Coalesce: ("coalesce", _MANY),
@@ -57,7 +74,24 @@ SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
     exp.Concat: ("concat", ("expressions",)),
     exp.Lower: ("lower", _UNARY),
     exp.Upper: ("upper", _UNARY),
-    exp.Trim: ("trim", _BINARY),
+    exp.ConcatWs: ("concat_ws", ("expressions",)),
+    exp.Replace: ("replace", ("this", "expression", "replacement")),
+    exp.Translate: ("translate", ("this", "from_", "to")),
+    exp.Reverse: ("reverse", _UNARY),
+    exp.StrPosition: ("strpos", ("this", "substr")),
+    exp.SplitPart: ("split_part", ("this", "delimiter", "part_index")),
+    exp.Split: ("string_split", _BINARY),
+    exp.EndsWith: ("ends_with", _BINARY),
+    exp.Ascii: ("ascii", _UNARY),
+    exp.Unicode: ("unicode", _UNARY),
+    exp.Glob: ("glob", _BINARY),
+    exp.Levenshtein: ("levenshtein", _BINARY),
+    exp.JarowinklerSimilarity: ("jaro_winkler_similarity", _BINARY),
+    exp.ArraySize: ("length", _UNARY),
+    exp.ArrayPosition: ("list_position", _BINARY),
+    exp.ArrayMin: ("list_min", _UNARY),
+    exp.ArrayMax: ("list_max", _UNARY),
+    exp.ArrayToString: ("array_to_string", _BINARY),
     exp.Length: ("length", _UNARY),
     exp.Substring: ("substr", ("this", "start", "length")),
     exp.Left: ("left", _BINARY),
@@ -81,11 +115,15 @@ SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
     exp.Dayname: ("dayname", _UNARY),
     exp.Monthname: ("monthname", _UNARY),
     exp.TimeToUnix: ("epoch", _UNARY),
+    exp.LastDay: ("last_day", _UNARY),
+    exp.DateFromParts: ("make_date", ("year", "month", "day")),
+    exp.Date: ("to_date", _UNARY),
 }
 
 # what the parser itself sets on a node, and what DuckDB means by the node anyway
 IMPLIED: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Concat: ("safe", "coalesce"),  # concat leaves NULLs out
+    exp.ConcatWs: ("safe", "coalesce"),
     exp.DPipe: ("safe",),
     exp.Least: ("ignore_nulls",),
     exp.Greatest: ("ignore_nulls",),
@@ -97,10 +135,32 @@ PARTS = {
     **{part: part for part in ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "epoch")},
     **dict.fromkeys(("doy", "dayofyear"), "dayofyear"),
     **dict.fromkeys(("dow", "dayofweek", "weekday"), "dayofweek"),
-    "isodow": "isodow",
+    **{part: part for part in ("isodow", "isoyear", "yearweek", "julian", "millisecond", "microsecond")},
+    **dict.fromkeys(("ms", "msec"), "millisecond"),
+    **dict.fromkeys(("us", "usec"), "microsecond"),
+    "weekofyear": "week",
 }
+PARTS |= {"decade": "decade", "century": "century", "centuries": "century", "cent": "century"}
+PARTS |= {"millennium": "millennium", "millennia": "millennium", "epoch_ms": "epoch_ms", "epoch_us": "epoch_us"}
 
-ALIASES = {"weekday": "dayofweek", "power": "pow", "ceiling": "ceil", "prefix": "starts_with", "dayofmonth": "day"}
+ALIASES = {
+    "power": "pow",
+    "ceiling": "ceil",
+    "divide": "//",
+    "weekday": "dayofweek",
+    "dayofmonth": "day",
+    "milliseconds": "millisecond",
+    "microseconds": "microsecond",
+    "prefix": "starts_with",
+    "suffix": "ends_with",
+    "ord": "unicode",
+    "str_split": "string_split",
+    "list_element": "list_extract",
+    "array_extract": "list_extract",
+    "list_indexof": "list_position",
+    "array_indexof": "list_position",
+}
+LISTS_ASKED = {"list_has_any": "or", "array_has_any": "or", "list_has_all": "and", "array_has_all": "and"}
 
 # type name -> (the dialect's type, the cast's name in the allow-list)
 TYPES: dict[str, tuple[SqlType, str]] = {
@@ -118,7 +178,9 @@ TYPES: dict[str, tuple[SqlType, str]] = {
     "TEXT": (SqlType.VARCHAR, "to_varchar"),
     "VARCHAR": (SqlType.VARCHAR, "to_varchar"),
     "DATE": (SqlType.DATE, "to_date"),
-    "TIME": (SqlType.TIME, "to_time"),  # of constants only
+    "TIME": (SqlType.TIME, "to_time"),
+    "INT128": (SqlType.BIGINT, "to_bigint"),  # integers end at 64 bits
+    "DECIMAL": (SqlType.DOUBLE, "to_decimal"),
     "TIMESTAMP": (SqlType.TIMESTAMP, "to_timestamp"),
     "TIMESTAMPNTZ": (SqlType.TIMESTAMP, "to_timestamp"),
     "DATETIME": (SqlType.TIMESTAMP, "to_timestamp"),

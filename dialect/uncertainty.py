@@ -21,7 +21,8 @@ from dialect.set_operation import SetOperation
 
 ZERO = Literal(0.0, SqlType.DOUBLE)
 ONE = Literal(1.0, SqlType.DOUBLE)
-_CLEAR = {"to_double", "to_bigint", "round", "nullif"}  # carry their first argument's noise on, but for rounding
+# what carries the noise of its first argument on, but for rounding
+_CLEAR = {"to_double", "to_bigint", "round", "to_decimal", "nullif"}
 
 
 @dataclass(frozen=True)

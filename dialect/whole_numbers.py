@@ -27,6 +27,8 @@ MOST_OPTIONAL = 10_000  # of integers that spread further, few are likely to occ
 MOST_COMBINED = 1_000_000  # combinations of the values of integer columns, of which fewer keys are made
 LARGEST = 2.0**53 - 1  # beyond it the arithmetic of ranges is not exact for integers
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
+_NULL_WHERE_TOO_LARGE = {"+", "-", "*", "negative", "abs", "round", "trunc", "gcd", "lcm"}
+_NULL_WHERE_TOO_LARGE |= {"&", "|", "xor", "~", "<<", ">>", "bit_count"}
 _GIVES_WHOLE = {"floor", "ceil", "trunc", "round"}
 
 
@@ -125,6 +127,9 @@ def _always_fits(expr: Call) -> bool:
     if expr.name in {"//", "%"}:
         divisor = range_of(expr.arguments[1])
         return not divisor.lower <= 0 <= divisor.upper
+    if expr.name == "<<" and range_of(expr.arguments[0]).lower < 0:
+        return False
     lowest, largest = NARROW.get(expr.name.removeprefix("to_").upper(), (-LARGEST, LARGEST))
     ends = range_of(expr)
-    return expr.name != "nullif" and lowest <= ends.lower and ends.upper <= largest
+    only_then = expr.name in _NULL_WHERE_TOO_LARGE or expr.name.startswith("to_")
+    return only_then and lowest <= ends.lower and ends.upper <= largest

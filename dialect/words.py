@@ -23,6 +23,8 @@ _LEXEME = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[^'"$/-]+|.""", re.DOTALL
 )  # one whole word, quotation or comment; a quote on its own begins what has no end
 
+_INTERVAL = re.compile(r"\s*-?\d+(\s*[a-z]+(\s+-?\d+\s*[a-z]+)*)?\s*|\d+:\d\d(:\d\d)?", re.IGNORECASE | re.ASCII)
+
 
 def words_of(sql: str) -> list[Token]:
     """Cut a text into words; raises Refusal with E_COMPLEX, E_STMT or E_PARSE."""
@@ -32,6 +34,7 @@ def words_of(sql: str) -> list[Token]:
         raise Refusal(Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ...")
     _check_single(words)
     _check_numbers(words)
+    _check_intervals(words)
     _check_nesting(words)
     return words
 
@@ -95,6 +98,14 @@ def _check_numbers(words: list[Token]) -> None:
         if word.token_type is TokenType.NUMBER and after.token_type is TokenType.VAR and after.start == word.end + 1:
             span = Span(word.start, after.end + 1)
             raise Refusal(Code.PARSE, "A number is written in decimal digits.", "put a space before a name", span)
+
+
+def _check_intervals(words: list[Token]) -> None:
+    """Refuse INTERVAL '1 day ago', of which the parser reads the first two words."""
+    for word, after in pairwise(words):
+        is_text = word.token_type is TokenType.INTERVAL and after.token_type is TokenType.STRING
+        if is_text and not _INTERVAL.fullmatch(after.text):
+            raise Refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", place_of(after))
 
 
 def _check_nesting(words: list[Token]) -> None:

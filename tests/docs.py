@@ -11,6 +11,7 @@ from dialect.function_row import Function, Partial, in_words
 from dialect.functions_cast import CASTS
 from dialect.functions_cells import CELLS
 from dialect.functions_interval import INTERVALS
+from dialect.functions_list import LISTS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
@@ -28,14 +29,17 @@ Every form that a question may use, written from the allow-list itself by `make 
 A form is NULL where an argument is, but for COALESCE, LEAST, GREATEST, CONCAT, AND, OR, CASE and IS. *NULL where* says
 when it is NULL although no argument is. x and y are of one kind; a date and a timestamp are. *Range* is what is known
 of the value of declared numbers, so that SUM, AVG and keys need no bounds of their own; *keys* are values that a
-GROUP BY lists without looking at the data; *meaning* defines what DuckDB itself does not have. CASE, IF, BETWEEN and
-EXTRACT(part FROM x) are written as in DuckDB.
+GROUP BY lists without looking at the data: those of each day or hour where it says so and WHERE or the catalog gives both
+ends of the time; *meaning* defines what DuckDB itself does not have. What is computed of values that are listed has a list
+too. CASE, IF, BETWEEN and EXTRACT(part FROM x) are written as in DuckDB, and so are the other names and operators of a
+function: `x ~ 'a'`, `x ^@ 'a'`, `nvl`, `suffix`, `x[2:3]`, `INTERVAL '1 day 2 hours'`.
 """
 SECTIONS = {
     "Comparison, conditions and NULL": LOGIC,
     "Numbers": NUMBERS,
     "Casts": CASTS,
-    "Text and lists": TEXT,
+    "Text": TEXT,
+    "Lists, and parts by position": LISTS,
     "Dates, times and spans": TIMES,
     "Places, and bands of time": PLACES,
     "Cells": CELLS,
@@ -43,6 +47,15 @@ SECTIONS = {
 }
 INTRODUCTIONS = {
     "Intervals": """Of released numbers alone, and of what is computed from them in a way in which noise is followed: refused elsewhere.
+""",
+    "Casts": """Decimals are doubles, rounded to the digits that are asked for. Text that is stored is cast to nothing else.
+""",
+    "Text": """A short text has 100 characters at most. Patterns are constants. Regular expressions are RE2's, which takes time
+linear in the text: classes, groups, repetitions up to 1,000, `^`, `$`, `\\b` and the options `i`, `s` and `g`, no
+flags in the middle and no named classes. What is joined, replaced or filled up is cut to 1,000 characters; what compares sign by sign sees no more of a text.
+""",
+    "Dates, times and spans": """Intervals are constants, or differences of times: `end_ts - start_ts > INTERVAL '90 minutes'`,
+`EXTRACT(epoch FROM end_ts - start_ts) / 60`. An interval times a column is refused.
 """,
     "Places, and bands of time": """Degrees are WGS 84, longitude first, on a sphere of 6,371,000 m (the mean radius of the IUGG). The way over it
 differs from that over the ellipsoid by at most 0.6%. Nothing is looked up: where a table with zones or cells of
@@ -52,6 +65,21 @@ places is declared, joining it costs no more and gives their names.
 column of cells is declared in the catalog. Base cells and digits are not looked at: what only looks like a cell has
 a parent that only looks like one.
 """,
+}
+WHEN_NULL = {
+    "grid_cell": "not on the earth",
+    "nullif": "both are equal",
+    "<<": "it is negative, or fits no 64 bits",
+    "make_date": "there is no such date in the years 1 to 9999",
+    "make_timestamp": "a date beyond all calendars",
+    "from_epoch": "a date beyond all calendars",
+    "list_position": "it is not there",
+    "list_extract": "there is no such position",
+    "list_min": "the list is empty",
+    "list_max": "the list is empty",
+    "list_avg": "the list is empty",
+    "list_sum": "the list is empty, or it fits no 64 bits",
+    "jaccard": "the text is empty",
 }
 COMPARED = {"=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from"}  # of any kind, one row for all
 LIKE_ARGUMENTS = {"coalesce", "least", "greatest"}
@@ -68,6 +96,15 @@ RULES = {
     ranges.nearest: "of the argument, rounded",
     ranges.rounded: "of the argument, and a unit of the last digit",
     ranges.single_precision: "of the argument, in single precision",
+    ranges.masked: "no more than what is not negative",
+    ranges.joined: "as many bits as the longer has",
+    ranges.complement: "of the complement",
+    ranges.shifted: "of the argument, moved",
+    ranges.unshifted: "of the argument, moved",
+    ranges.divisor: "0 to the larger magnitude",
+    ranges.multiple: "0 to the product of the magnitudes",
+    ranges.modulus: "between 0 and the divisor",
+    ranges.decimal: "of the argument, and a unit of the last digit",
     ranges.buckets: "of the buckets that the argument can reach",
 }
 PATTERNS = {
@@ -78,9 +115,16 @@ PATTERNS = {
     "not": "NOT {0}",
     "and": "condition AND ...",
     "or": "condition OR ...",
-    "in": "x IN (constant, ...)",
+    "in": "x IN (y, ...)",
+    "~": "~{0}",
+    "like escape": "{0} LIKE {1} ESCAPE {2}",
+    "ilike escape": "{0} ILIKE {1} ESCAPE {2}",
+    "slice": "{0}[{1}:{2}]",
+    "from_epoch": "to_timestamp({0})",
+    "to_decimal": "CAST({0} AS DECIMAL(p, s))",
+    "instant": "{0} AT TIME ZONE {1} AT TIME ZONE {1}",
+    "wall": "{0} AT TIME ZONE {1}",
 }
-HIDDEN = {"wall"}  # written by the dialect alone
 
 
 def document() -> str:
@@ -100,7 +144,7 @@ def _lines(rows: tuple[Function, ...], meanings: bool) -> Iterator[str]:
     shown: set[str] = set()
     for row in rows:
         form = _form(row)
-        if row.name in HIDDEN or form in shown:
+        if form in shown:
             continue
         shown.add(form)
         kind = str(row.result) if row.result != "NULL" else "their common type"
@@ -113,12 +157,12 @@ def _nulls(row: Function) -> str:
     if row.partial is not Partial.VALUE:
         far = "the number is not finite" if "num" in row.arguments else "a date beyond all calendars"
         return "" if row.partial is Partial.NEVER else far
-    if row.name == "grid_cell":
-        return "not on the earth"
-    if row.name == "nullif":
-        return "both are equal"
+    if row.name in WHEN_NULL:
+        return WHEN_NULL[row.name]
     if row.name.startswith("to_"):
         return "does not fit"
+    if row.result is SqlType.INTERVAL or row.name == "epoch_ms":
+        return "a date beyond all calendars"
     by_zero = "the divisor is 0" if row.name in {"//", "%"} else ""
     too_large = "fits no 64 bits" if row.result is SqlType.BIGINT else ""
     return " or ".join(part for part in (by_zero, too_large) if part)
@@ -157,8 +201,10 @@ def _end(value: float) -> str:
 
 
 def _keys(row: Function) -> str:
+    if row.constant_on:
+        return f"of each {row.constant_on}" if isinstance(row.constant_on, str) else "of each unit that it shows"
     if not row.values:
-        return ""
+        return "true, false" if row.result is SqlType.BOOLEAN else ""
     numbers = all(isinstance(value, int) for value in row.values)
     return f"{row.values[0]} to {row.values[-1]}" if numbers else f"{len(row.values)} names"
 

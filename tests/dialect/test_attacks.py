@@ -166,18 +166,28 @@ CASES += [("88", "E_TABLE", f"SELECT COUNT(*) FROM {table}") for table in TABLES
 FUNCTIONS = (
     "txid_current()", "current_setting('memory_limit')", "getvariable('x')", "version()", "pg_typeof(age)", "typeof(age)",
     "stats(age)", "CAST(age AS mood)", "CAST(age AS ENUM('a'))", "CAST(age AS STRUCT(a INT))", "UNNEST([1, 2])",
-    "list_transform([1], x -> x)", "[x for x in [1]]", "{'a': 1}", "home_zone[1]", "TRY(age)", "age::BLOB", "to_json(age)",
-    "current_date", "now()", "age::HUGEINT", "age::DECIMAL(10, 2)", "x.subscriber_id.y", "repeat('x', age)", "hash(age)",
-    "lpad(home_zone, 100000, 'x')", "printf('%s', age)", "format('{}', age)", "regexp_replace(home_zone, 'a', 'b')",
-    "home_zone SIMILAR TO 'a'", "home_zone GLOB 'a'", "current_user", "struct_pack(a := 1)", "row(1, 2)", "(1, 2)",
-    "wall(ts, 'UTC')", "instant(ts, 'x')", "to_bigint(age)", "age & 1", "INTERVAL 1 DAY * age", "encode(home_zone)",
+    "list_transform([1], x -> x)", "[x for x in [1]]", "{'a': 1}", "TRY(age)", "age::BLOB", "to_json(age)",
+    "current_date", "now()", "x.subscriber_id.y", "repeat('x', age)", "hash(age)",
+    "lpad(home_zone, 100000, 'x')", "printf('%s', age)", "format('{}', age)",
+    "current_user", "struct_pack(a := 1)", "row(1, 2)", "(1, 2)",
+    "wall(ts, 'UTC')", "instant(ts, 'x')", "to_bigint(age)", "INTERVAL 1 DAY * age", "encode(home_zone)",
     "is_true(age)", "negative(age)", "timezone('UTC', ts)", "ts AT TIME ZONE 'UTC'", "home_zone COLLATE NOCASE",
     "home_zone LIKE home_zone", "substr(home_zone, age)", "round(lon, age)", "ts + age", "round(lon, 2, 3)", "week(ts, 1)",
-    "trim(LEADING 'a' FROM home_zone)", "home_zone LIKE 'a' ESCAPE 'b'", "age BETWEEN SYMMETRIC 1 AND 2", "ts - 5",
+    "age BETWEEN SYMMETRIC 1 AND 2", "ts - 5",
     "time_bucket(INTERVAL -1 DAY, ts)", "time_bucket(INTERVAL 1 DAY, ts, INTERVAL 2 HOUR)", "date_trunc('era', ts)",
-    "date_trunc(home_zone, ts)", "date_diff('day' || home_zone, ts, ts)", "EXTRACT(WEEK(DAY) FROM ts)", "age IN (age, 1)",
-    "age IN ()", "log(3, age)", "home_zone > 5", "CASE WHEN age THEN 1 END", "concat_ws(',', home_zone)", "-home_zone",
+    "date_trunc(home_zone, ts)", "date_diff('day' || home_zone, ts, ts)", "EXTRACT(WEEK(DAY) FROM ts)",
+    "age IN ()", "home_zone > 5", "CASE WHEN age THEN 1 END", "-home_zone",
     "CASE WHEN age > 1 THEN 1 ELSE 'a' END", "CAST('1.5' AS DATE[])", "substr(home_zone, 4294967296)", "age IS DISTINCT",
+    "home_zone[age]", "home_zone[1:age]", "home_zone['a']", "regexp_matches(home_zone, home_zone)", "home_zone ~ gender",
+    "regexp_matches(home_zone, '(')", "regexp_matches(home_zone, 'a**')", "regexp_matches(home_zone, '(?=a)')", "home_zone ~ '[z-a]'",
+    "regexp_matches(home_zone, 'x{1000}{1000}')", "regexp_matches(home_zone, '(a{40}){40}')", "regexp_matches(home_zone, 'a', gender)",
+    "regexp_replace(home_zone, 'a', gender)", "regexp_replace(home_zone, 'a', '\\1')", "regexp_extract(home_zone, 'a', age)",
+    "home_zone LIKE 'a$' ESCAPE '$'", "home_zone GLOB gender", "lpad(home_zone, age, 'x')",
+    "rpad(home_zone, 5, '')", "split_part(home_zone, gender, 1)", "replace(home_zone, 'a', gender)", "age << age", "1 << age",
+    "strftime(ts, home_zone)", "strftime(ts, '%Q')", "to_minutes(age)", "to_days(age)", "INTERVAL (age) DAY", "INTERVAL 1 DAY * 400000",
+    "ts AT TIME ZONE home_zone", "ts AT TIME ZONE 'No/Where'", "make_date(home_zone, 1, 1)", "epoch_ms(home_zone)", "date_sub(home_zone, ts, ts)",
+    "date_part('timezone', ts)", "timezone_hour(ts)", "age(ts)", "hour(ts - ts)", "~age + 1", "age::DECIMAL(39, 2)", "home_zone::DECIMAL(9, 2)",
+    "levenshtein(home_zone, gender)", "jaccard(home_zone, '')", "list_has_any(['a'], home_zone)", "string_split(home_zone, gender)",
     "subscriber_id::STRUCT(a INT)", "starts_with(home_zone, home_zone)", "DATE '2026-01-01' + 10000000",
 )  # fmt: skip
 CASES += [
@@ -186,7 +196,19 @@ CASES += [
     if f != "age IS DISTINCT"
 ]
 
+CASES += [
+    ("92", "A", f"SELECT COUNT({f}) FROM subscribers x JOIN events USING (subscriber_id)")
+    for f in (
+        "home_zone[1]", "age::HUGEINT", "age::DECIMAL(10, 2)", "regexp_replace(home_zone, 'a', 'b')", "home_zone SIMILAR TO 'a'",
+        "home_zone GLOB 'a'", "age & 1", "trim(LEADING 'a' FROM home_zone)", "home_zone LIKE 'a' ESCAPE 'b'", "age IN (age, 1)",
+        "log(3, age)", "concat_ws(',', home_zone)", "age << 3", "ts::TIME", "make_date(2000 + age, 2, 30)",
+    )
+]  # fmt: skip
+
 PERSON_KEY = (
+    "subscriber_id & 7", "xor(subscriber_id, 1)", "subscriber_id >> 3", "~subscriber_id", "bit_count(subscriber_id)",
+    "age IN (subscriber_id, 1)", "gcd(subscriber_id, 7)", "concat_ws('-', subscriber_id, 1)", "subscriber_id::DECIMAL(10, 2)",
+    "epoch_ms(subscriber_id)", "make_date(subscriber_id, 1, 1)", "isnan(subscriber_id)", "to_timestamp(subscriber_id)",
     "subscriber_id + 1", "-subscriber_id", "subscriber_id % 7 = 1", "subscriber_id IN (4217)", "subscriber_id = 4217",
     "subscriber_id > 4217", "CAST(subscriber_id AS VARCHAR)", "coalesce(subscriber_id, 0)", "abs(subscriber_id)",
     "CASE WHEN age > 5 THEN subscriber_id ELSE 0 END", "nullif(subscriber_id, 4217)", "greatest(subscriber_id, 1)",

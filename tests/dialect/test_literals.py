@@ -20,7 +20,11 @@ READ = (
     "DATE '2026-02-28' + 1", "DATE '2024-02-29' - INTERVAL 1 YEAR", "TIMESTAMP '2026-01-31 05:00:00' + INTERVAL 1 MONTH",
     "INTERVAL 3 HOUR + TIMESTAMP '2026-01-31 23:00:00'", "DATE '2026-10-14' - 14", "CAST(DATE '2026-10-14' AS TIMESTAMP)",
     "CAST(TIMESTAMP '2026-10-14 13:00:00' AS DATE)", "NULL::INT", "7::DOUBLE", "TRUE::INT", "TRY_CAST('12' AS INT)",
-    "DATE '2026-12-31' + INTERVAL 2 QUARTER", "3.5::BIGINT", "-(-5)",
+    "DATE '2026-12-31' + INTERVAL 2 QUARTER", "CAST(1 AS DECIMAL(4, 2))", "INTERVAL '1 day 2 hours'", "INTERVAL '01:30:00'",
+    "INTERVAL (-5) DAY", "INTERVAL '-5 minutes'", "INTERVAL '1 year 2 months'", "INTERVAL '2 hours 30 minutes 5 seconds'",
+    "INTERVAL 1 DAY * 7", "3 * INTERVAL '2 hours'", "-INTERVAL 1 DAY", "to_minutes(90)", "to_days(-3)", "INTERVAL 1 DECADE",
+    "INTERVAL 2 CENTURY", "TIME '22:00'", "TIME '9:05:00'", "TIME '23:59:59.999999'", "TIMESTAMP '2026-10-14 12:00:00' - INTERVAL '1 day 2 hours'",
+    "date_trunc('month', DATE '2026-10-14')", "3.5::BIGINT", "-(-5)",
 )  # fmt: skip
 PARSE = (
     "1e400", "DATE '2026-13-45'", "DATE '2026-02-30'", "DATE '20261014'", "DATE '2026-W01-1'", "DATE 'infinity'", "DATE ''",
@@ -30,8 +34,9 @@ PARSE = (
     "TIME '25:00'",
 )  # fmt: skip
 FUNC = (
-    "INTERVAL '1 day 2 hours'", "INTERVAL 1.5 DAY", "INTERVAL (1 + 1) DAY", "INTERVAL 5 MILLISECOND", "INTERVAL 2000 YEAR",
-    "INTERVAL '1' YEAR TO MONTH", "INTERVAL 99999999 HOUR", "CAST('x' AS BLOB)", "[1, 2]", "CAST(1 AS TIME)", "CAST(1 AS DECIMAL(4, 2))",
+    "INTERVAL '1 month 2 hours'", "INTERVAL '1 day ago'", "INTERVAL '1.5 days'", "INTERVAL ''", "INTERVAL '- 1 day 2 hours'",
+    "INTERVAL 1.5 DAY", "INTERVAL (1 + 1) DAY", "INTERVAL 5 MILLISECOND", "INTERVAL 2000 YEAR",
+    "INTERVAL '1' YEAR TO MONTH", "INTERVAL 99999999 HOUR", "CAST('x' AS BLOB)", "[1, 2]", "CAST(1 AS TIME)",
 )  # fmt: skip
 
 

@@ -838,7 +838,7 @@ SELECT width_bucket(dwell_s, 60, 0, 12) AS b, COUNT(*) AS n FROM events GROUP BY
 # SELECT width_bucket(dwell_s, 60, 0, 12) AS b, COUNT(*) AS n FROM events GROUP BY 1
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # The lower end comes first.
-# Try: width_bucket(x, 0, 60, 12)
+# Try: width_bucket takes (number, constant number, constant number, constant integer of 1 to 10,000)
 
 # title: a compass of a text
 SELECT compass8(gender) AS d, COUNT(*) AS n FROM subscribers GROUP BY 1;

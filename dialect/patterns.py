@@ -1,0 +1,153 @@
+"""Constant patterns, read when the question is: what is accepted is certain to compile in the engine.
+
+Regular expressions are RE2's, which match in time linear in the text: of its syntax the part without named classes,
+flags in the middle and octal or hexadecimal signs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MOST_PARTS = 1_000  # parts of a pattern, repetitions written out
+_MOST_NESTED = 20
+_FLAGS = re.compile(r"\(\?[is]+\)")
+_REPEAT = re.compile(r"(?:[*+?]|\{(\d{1,4})(?:(,)(\d{1,4})?)?\})\??", re.ASCII)
+_BARE = re.compile(r"[^\\.^$|()\[\]{}*+?]")  # signs that mean themselves
+_ESCAPED = re.compile(r"\\[dDwWsSntrf!-/:-@\[-`{-~]")  # classes, white space and punctuation
+_PLACE = re.compile(r"[\^$]|\\[bBAz]")  # nothing that could be repeated
+_ITEM = re.compile(r"\\[dDwWsS]|(\\[ntr!-/:-@\[-`{-~]|[^\\\[\]^-])(?:-(\\[!-/:-@\[-`{-~]|[^\\\[\]^-]))?")
+_REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
+
+
+class _Broken(Exception):
+    """What the pattern has no meaning for."""
+
+
+@dataclass
+class _Text:
+    """A pattern while it is read."""
+
+    pattern: str
+    place: int = 0
+    groups: int = 0
+
+    def take(self, what: re.Pattern[str]) -> re.Match[str] | None:
+        found = what.match(self.pattern, self.place)
+        if found is not None:
+            self.place = found.end()
+        return found
+
+    def sign(self, wanted: str) -> bool:
+        found = self.pattern.startswith(wanted, self.place)
+        self.place += len(wanted) if found else 0
+        return found
+
+
+def bad_pattern(pattern: str) -> str | None:
+    """Say why a regular expression is not accepted; None if it is."""
+    try:
+        _read(pattern)
+    except _Broken as broken:
+        return str(broken)
+    return None
+
+
+def bad_rewrite(pattern: str, rewrite: str, *_: object) -> str | None:
+    """Say why what a match is replaced by is not accepted; None if it names only groups that are there."""
+    wrong = bad_pattern(pattern)
+    if wrong is not None:
+        return wrong
+    groups = _read(pattern)
+    for found in _REFERENCE.finditer(rewrite):
+        sign = found[1]
+        if sign != "\\" and not (sign.isascii() and sign.isdigit() and int(sign) <= groups):
+            return f"The replacement names a group that is not there: {found[0]}."
+    return None
+
+
+def bad_escape(pattern: str, escape: str) -> str | None:
+    """Say why a LIKE pattern does not fit its escape sign; None if it does."""
+    if len(escape) != 1 or not escape.isascii():
+        return "The escape is one sign of ASCII."
+    signs = iter(pattern)
+    broken = any(sign == escape and next(signs, None) is None for sign in signs)
+    return "The pattern ends in its escape sign." if broken else None
+
+
+def bad_fill(_: int, fill: str) -> str | None:
+    """Say why text can't be filled up; None if it can."""
+    return None if fill else "There is nothing to fill up with."
+
+
+def _read(pattern: str) -> int:
+    """Read a pattern and count its groups."""
+    text = _Text(pattern)
+    text.take(_FLAGS)
+    _alternatives(text, 0)
+    if text.place < len(pattern):
+        raise _Broken(f"The pattern can't be read from {pattern[text.place :][:20]} on.")
+    return text.groups
+
+
+def _alternatives(text: _Text, depth: int) -> int:
+    if depth > _MOST_NESTED:
+        raise _Broken("The pattern is nested too deeply.")
+    size = _sequence(text, depth)
+    while text.sign("|"):
+        size += 1 + _sequence(text, depth)
+    return size
+
+
+def _sequence(text: _Text, depth: int) -> int:
+    size = 0
+    while True:
+        if text.take(_PLACE):
+            size += 1
+            continue
+        part = _part(text, depth)
+        if part is None:
+            return size
+        size += part * _times(text)
+        if size > MOST_PARTS:
+            raise _Broken(f"The pattern has more than {MOST_PARTS:,} parts.")
+
+
+def _part(text: _Text, depth: int) -> int | None:
+    """Read one part that can be repeated, and give its size; None where there is none."""
+    if text.take(_BARE) or text.take(_ESCAPED) or text.sign("."):
+        return 1
+    if text.sign("["):
+        return _class(text)
+    if not text.sign("("):
+        return None
+    if not text.sign("?:"):
+        text.groups += 1
+    size = _alternatives(text, depth + 1)
+    if not text.sign(")"):
+        raise _Broken("A parenthesis of the pattern is not closed.")
+    return size + 1
+
+
+def _class(text: _Text) -> int:
+    text.sign("^")
+    size = 1
+    while found := text.take(_ITEM):
+        first, last = (sign[-1:] if sign else None for sign in (found[1], found[2]))
+        if last is not None and (first is None or len(found[1]) > 1 or first > last):
+            raise _Broken(f"The range {found[0]} of the pattern is empty.")
+        size += 1
+    if size == 1 or not text.sign("]"):
+        raise _Broken("A bracket of the pattern can't be read: write \\ before a sign that means itself.")
+    return size
+
+
+def _times(text: _Text) -> int:
+    """Read how often a part is repeated, written out."""
+    found = text.take(_REPEAT)
+    if found is None:
+        return 1
+    least, most = int(found[1] or 1), int(found[3] or found[1] or 1)
+    if most < least or max(least, most) > MOST_PARTS:
+        raise _Broken(f"The repetition {found[0]} of the pattern has no meaning.")
+    return max(1, least, most)

@@ -1,0 +1,63 @@
+"""Formats of strftime that are accepted are the engine's, and have one value on each of their units of time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialect.catalog import SqlType
+from dialect.expressions import Literal
+from dialect.time_formats import bad_format, unit_of
+from dialect.time_steps import truncated
+from dialect.write_expr import quote
+
+SIGNS = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZQ%-"
+FORMATS = st.lists(
+    st.sampled_from([f"%{sign}" for sign in SIGNS] + ["%-d", "%-H", "%-Y", " ", ":", "ü", "%"]), max_size=5
+)
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
+
+
+def _shown(database: duckdb.DuckDBPyConnection, moment: datetime, form: str) -> str:
+    text = quote(Literal(form, SqlType.VARCHAR))
+    ((shown,),) = database.execute(f"SELECT strftime(TIMESTAMP '{moment}', {text})").fetchall()
+    return str(shown)
+
+
+@given(moment=MOMENTS, later=st.timedeltas(timedelta(), timedelta(days=2)), form=FORMATS.map("".join))
+def test_a_format_has_one_value_on_each_of_its_units(
+    moment: datetime, later: timedelta, form: str, database: duckdb.DuckDBPyConnection
+) -> None:
+    if bad_format(form) is None:
+        shown = _shown(database, moment, form)
+        unit = unit_of(form)
+        if unit is not None:
+            assert _shown(database, truncated(unit, moment), form) == shown
+            after = moment + later
+            if truncated(unit, after) == truncated(unit, moment):
+                assert _shown(database, after, form) == shown
+
+
+@pytest.mark.parametrize(
+    ("form", "unit"),
+    [
+        ("%Y-%m-%d", "day"),
+        ("%H:%M", "minute"),
+        ("%Y %H", "hour"),
+        ("%c", "second"),
+        ("%f", None),
+        ("x", "day"),
+        ("%%S", "day"),
+    ],
+)
+def test_the_unit_of_a_format(form: str, unit: str | None) -> None:
+    assert unit_of(form) == unit
+
+
+@pytest.mark.parametrize("form", ["", "%Q", "%", "%-Y", "100%", "%z"])
+def test_other_formats_are_refused(form: str) -> None:
+    assert bad_format(form)
