@@ -12,7 +12,7 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Ref, conjunction, expand
 from dialect.formulas import Output
 from dialect.functions import forms_of
-from dialect.histograms import Binned, histogram, histograms, is_quantile, notes_of, quantile_output
+from dialect.histograms import Binned, histograms, is_quantile, notes_of, quantile_output
 from dialect.private_plan import PrivatePlan, ReleaseColumns
 from dialect.reading import Reading
 from dialect.relations import Boundary, Join, Released, ReleaseScan
@@ -74,7 +74,7 @@ def _histogram(binned: Binned, first: bool, planning: Planning, plan_one: PlanOn
     outputs = tuple(quantile_output(measure, planning.reading) for measure in binned.measures)
     planning.notes += [note for note in notes_of(binned) if note not in planning.notes]
     shown = bare(keys) if first else tuple(replace(key, id=planning.reading.fresh()) for key in bare(keys))
-    columns = ReleaseColumns(planning.place(made), shown, outputs, (), histogram(binned.bins, place))
+    columns = ReleaseColumns(planning.place(made), shown, outputs, (), binned.bins.histogram(place))
     return _scanned(keys, columns, planning)
 
 

@@ -69,10 +69,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Equal bins between public ends, as one more key of a release: what quantiles are read from."""
+    """Bins between public ends, as one more key of a release: what quantiles are read from."""
 
     key: int  # position of the bin's number among the plan's keys
-    lower: float  # where bin 0 begins, in the value's unit
-    width: float  # from the beginning of a bin to that of the next
-    spread: float  # from the least value of a bin to its largest: less than the width where values are whole
-    bins: int
+    starts: tuple[float, ...]  # where each bin begins, in the value's unit
+    spreads: tuple[float, ...]  # from its least value to its largest: less than its width where values are whole
+
+    @property
+    def bins(self) -> int:
+        """How many bins there are."""
+        return len(self.starts)

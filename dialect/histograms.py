@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dialect.bins import Bins, bin_number, bins_of
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType, ValueRange
-from dialect.expressions import AND, Call, Case, Expr, Field, Literal, Ref, conjunction
-from dialect.formulas import Histogram, Output, QuantileOf
+from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction
+from dialect.formulas import Output, QuantileOf
 from dialect.functions import forms_of
-from dialect.inference import of_person, range_of
+from dialect.inference import of_person
 from dialect.reading import Reading
 from dialect.relations import Boundary, Filter, Join, Measure, PerPerson, Public, Series
 from dialect.rules import compute
 
-# Noise of a cumulative count grows with the root of the bins, half a bin shrinks with their number: at 128 bins of a
-# range the half bin is 0.4% of it, and the noise at the median that of 6 bins. A tree of counts needs more than that
-# until there are thousands of bins.
-MOST_BINS = 128
-EXACT = 2.0**52  # whole numbers are told apart up to here
 LEAST, MEDIAN, MOST = 0.01, 0.5, 0.99  # MIN and MAX: beyond these a few persons would decide
 _NAMES = {"median", "quantile_cont", "min", "max"}
-
-
-@dataclass(frozen=True)
-class Bins:
-    """Equal bins between public ends."""
-
-    lower: float
-    width: float
-    spread: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -77,8 +62,7 @@ def _binned(
     if kept.kept is not None:
         kept = replace(kept, kept=replace(kept.kept, rows=_with_bins(kept.kept.rows, key, bins)))
     counted = Measure("count_star", (), None, Field(reading.fresh(), None, SqlType.BIGINT, nullable=False))
-    within = f"from {bins.lower:g} to {bins.lower + (bins.count - 1) * bins.width + bins.spread:g}"
-    note = f"quantiles of {text} are read from a noisy histogram of {bins.count} bins of {bins.width:g} {within}"
+    note = f"quantiles of {text} are read from a noisy histogram of {bins.in_words()}"
     return Binned(Boundary(kept, (*boundary.keys, key), (counted,), boundary.span), bins, tuple(measures), note)
 
 
@@ -87,67 +71,6 @@ def _with_bins(rows: Public, key: Field, bins: Bins) -> Public:
     first, last = Literal(0, SqlType.BIGINT), Literal(bins.count - 1, SqlType.BIGINT)
     numbers = Public(Series(first, last, "1", key), (key,))
     return Public(Join(rows, numbers, "cross", conjunction(())), (*rows.fields, key), rows.facts)
-
-
-def bins_of(value: Expr) -> Bins:
-    """Cut a value's public range: whole numbers into bins of whole numbers, one each where they are few."""
-    ends = range_of(value)
-    lower, upper = ends.lower, ends.upper
-    if value.type is SqlType.BIGINT and max(abs(lower), abs(upper)) < EXACT:
-        lower, upper = float(math.ceil(lower)), float(math.floor(upper))
-        numbers = max(1, int(upper - lower) + 1)
-        step = -(-numbers // MOST_BINS)
-        return Bins(lower, float(step), float(step - 1), -(-numbers // step))
-    width = (upper - lower) / MOST_BINS
-    return Bins(lower, width, width, MOST_BINS) if width > 0 else Bins(lower, 1.0, 0.0, 1)
-
-
-def bin_number(value: Expr, bins: Bins) -> Expr:
-    """Write the number of a value's bin, the outer bins taking what lies beyond; NULL of NULL, NaN and infinities."""
-    last = Literal(bins.count - 1, SqlType.BIGINT)
-    first = Literal(0, SqlType.BIGINT)
-    upper = bins.lower + bins.count * bins.width
-    inner = Call(_LEAST, (_place(value, bins), last), SqlType.BIGINT)
-    branches = (
-        (_between(value, bins.lower, upper), inner),
-        (_between(value, upper, _LARGEST), last),
-        (_between(value, -_LARGEST, bins.lower), first),
-    )
-    return Case(branches, Literal(None, SqlType.BIGINT), SqlType.BIGINT)
-
-
-_LARGEST = 1.7976931348623157e308
-
-
-def _place(value: Expr, bins: Bins) -> Expr:
-    if bins.spread < bins.width and value.type is SqlType.BIGINT:
-        lower, width = Literal(int(bins.lower), SqlType.BIGINT), Literal(int(bins.width), SqlType.BIGINT)
-        moved = Call(_row("-", SqlType.BIGINT), (value, lower), SqlType.BIGINT)
-        return Call(_row("//", SqlType.BIGINT), (moved, width), SqlType.BIGINT)
-    lower, width = Literal(bins.lower, SqlType.DOUBLE), Literal(bins.width, SqlType.DOUBLE)
-    moved = Call(_row("-", SqlType.DOUBLE), (value, lower), SqlType.DOUBLE)
-    parts = Call(_row("/", SqlType.DOUBLE), (moved, width), SqlType.DOUBLE)
-    return Call(_TO_BIGINT, (Call(_row("floor", SqlType.DOUBLE), (parts,), SqlType.DOUBLE),), SqlType.BIGINT)
-
-
-def _between(value: Expr, lower: float, upper: float) -> Expr:
-    ends = Literal(lower, SqlType.DOUBLE), Literal(upper, SqlType.DOUBLE)
-    above, below = (Call(row, (value, end), SqlType.BOOLEAN) for row, end in zip(_COMPARED, ends, strict=True))
-    return Call(AND, (above, below), SqlType.BOOLEAN)
-
-
-def _row(name: str, result: SqlType) -> str:
-    return next(form.row for form in forms_of(name) if form.result is result)
-
-
-_COMPARED = tuple(next(f.row for f in forms_of(sign) if f.arguments == ("num", "num")) for sign in (">=", "<="))
-_IS_NULL, _NOT, _LEAST = (forms_of(name)[0].row for name in ("is null", "not", "least"))
-_TO_BIGINT = next(form.row for form in forms_of("to_bigint") if form.arguments == ("num",))
-
-
-def histogram(bins: Bins, key: int) -> Histogram:
-    """Say which of a plan's keys is the bin."""
-    return Histogram(key, bins.lower, bins.width, bins.spread, bins.count)
 
 
 def quantile_output(measure: Measure, reading: Reading) -> Output:
@@ -176,3 +99,6 @@ def notes_of(binned: Binned) -> tuple[str, ...]:
     instead = ((f"{name}({text})", level) for name, level in (("min", LEAST), ("max", MOST)) if name in asked)
     why = "a true extreme is one person's value, so this is the quantile at"
     return (binned.note, *(f"{name}: {why} {level:.0%}" for name, level in instead))
+
+
+_IS_NULL, _NOT = (forms_of(name)[0].row for name in ("is null", "not"))

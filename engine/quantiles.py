@@ -110,7 +110,7 @@ def _neighbour(bins: Histogram, cumulative: Floats, place: Floats) -> Floats:
     before = np.where(at > 0, cumulative[rows, at - 1], 0.0)
     inside = np.maximum(cumulative[rows, at] - before, ONE_ROW)
     share = np.clip((place - before + 0.5) / inside, 0.0, 1.0)
-    found: Floats = bins.lower + at * bins.width + share * bins.spread
+    found: Floats = np.asarray(bins.starts)[at] + share * np.asarray(bins.spreads)[at]
     return found
 
 
@@ -122,4 +122,5 @@ def _ends(counts: Counts, level: float, z: float) -> tuple[Floats, Floats]:
     reach = z * counts.sigma * np.sqrt(edge * (1 - level) ** 2 + (bins.bins - edge) * level**2) + ONE_ROW
     first = np.argmax(beyond[:, 1:] >= -reach[1:], axis=1)
     last = bins.bins - 1 - np.argmax((beyond[:, :-1] <= reach[:-1])[:, ::-1], axis=1)
-    return bins.lower + first * bins.width, bins.lower + last * bins.width + bins.spread
+    starts, spreads = np.asarray(bins.starts), np.asarray(bins.spreads)
+    return starts[first], starts[last] + spreads[last]

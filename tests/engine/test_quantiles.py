@@ -17,13 +17,15 @@ from engine.quantiles import Counts, quantile, quantile_table
 from tests.support.samples import gaussian_samples
 from tests.support.statistics import binomial_at_least
 
-WHOLE = Histogram(0, 0.0, 1.0, 0.0, 24)
-PARTS = Histogram(0, -10.0, 0.5, 0.5, 128)
+WHOLE = Histogram(0, tuple(map(float, range(24))), (0.0,) * 24)
+WIDTH = 0.5
+PARTS = Histogram(0, tuple(-10.0 + WIDTH * place for place in range(128)), (WIDTH,) * 128)
+GROWING = Histogram(0, (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0), (1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0))
 LEVELS = st.sampled_from((0.0, 0.01, 0.25, 0.5, 0.9, 1.0))
 
 
 def _counts(values: np.ndarray, bins: Histogram, sigma: float = 0.0) -> Counts:
-    place = np.clip(np.floor((values - bins.lower) / bins.width), 0, bins.bins - 1).astype(np.int64)
+    place = np.clip(np.searchsorted(bins.starts, values, side="right") - 1, 0, bins.bins - 1)
     return Counts(np.bincount(place, minlength=bins.bins)[None, :].astype(np.float64), sigma, bins)
 
 
@@ -37,8 +39,18 @@ def test_whole_values_are_exact(values: list[int], level: float) -> None:
 def test_other_values_are_within_a_bin(values: list[float], level: float) -> None:
     found, lower, upper = quantile(_counts(np.array(values), PARTS), QuantileOf(level), 0.95)
     true = float(np.quantile(values, level))
-    assert abs(found[0].as_py() - true) <= PARTS.width + 1e-9
-    assert lower[0] - 1e-9 <= true <= upper[0] + PARTS.width + 1e-9
+    assert abs(found[0].as_py() - true) <= WIDTH + 1e-9
+    assert lower[0] - 1e-9 <= true <= upper[0] + WIDTH + 1e-9
+
+
+@given(values=st.lists(st.floats(0, 15.9), min_size=1, max_size=60), level=LEVELS)
+def test_values_are_within_a_bin_of_its_own_width(values: list[float], level: float) -> None:
+    found, lower, upper = quantile(_counts(np.array(values), GROWING), QuantileOf(level), 0.95)
+    true = float(np.quantile(values, level, method="lower"))
+    width = GROWING.spreads[int(np.searchsorted(GROWING.starts, true, side="right")) - 1]
+    between = float(np.quantile(values, level, method="higher")) - true
+    assert abs(found[0].as_py() - true) <= between + max(width, 4.0) + 1e-9
+    assert lower[0] <= found[0].as_py() <= upper[0]
 
 
 def test_the_least_and_the_largest_are_rounded_outwards() -> None:
@@ -74,7 +86,7 @@ def test_groups_keep_their_order_and_their_nulls() -> None:
     fields = tuple(Field(name, None, kind) for name, kind in (("x", SqlType.VARCHAR), ("y", SqlType.DOUBLE)))
     value, *ends = (Field(name, None, SqlType.DOUBLE) for name in ("m", "lo", "hi"))
     output = Output(value, QuantileOf(0.5), (ends[0], ends[1]))
-    columns = ReleaseColumns(0, fields, (output,), (), Histogram(1, 10.0, 1.0, 0.0, 2))
+    columns = ReleaseColumns(0, fields, (output,), (), Histogram(1, (10.0, 11.0), (0.0, 0.0)))
     made = quantile_table(keys, NoisyVector(np.array([5, 1, 4, 9])), 1.0, 0.0, columns, 0.95)
     assert made.to_pylist() == [
         {"x": "b", "y": 2.0, "m": 11.0, "lo": 11.0, "hi": 11.0},

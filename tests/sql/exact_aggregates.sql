@@ -68,3 +68,11 @@ SELECT a.place_id, a.m - b.m AS d FROM (SELECT place_id, MEDIAN(dwell_min) AS m 
 # instead: SELECT d.h, MEDIAN(v.dwell_min) AS m FROM dim_hour d JOIN visit v ON hour(v.start_ts) = d.h GROUP BY d.h
 # because: the oracle shows only groups that somebody is in
 SELECT d.h, MEDIAN(v.dwell_min) AS m FROM dim_hour d LEFT JOIN visit v ON hour(v.start_ts) = d.h GROUP BY d.h;
+
+# title: quantiles of a person's counts, however many rows a person may have
+# within: 1
+SELECT MEDIAN(n) AS m, QUANTILE_CONT(n, 0.25) AS q FROM (SELECT subscriber_id, COUNT(DISTINCT cell_id) AS n FROM event GROUP BY 1);
+
+# title: low quantiles are fine where values are small
+# within: 2.9
+SELECT place_id, QUANTILE_CONT(dwell_min, 0.1) AS q FROM visit GROUP BY 1;
