@@ -212,7 +212,7 @@ class Desk:
             return told.listed(self.budget(client)["accounts"], told.ACCOUNTS, left)
         if listing is Listing.RELEASES:
             return told.listed(self.history(client), told.RELEASES, left)
-        return told.listed(told.function_names(), ("name",), left)
+        return told.listed(told.functions_told(), told.FUNCTIONS, left)
 
     def _accounts(self, dataset: str, client: str | None) -> list[AccountView]:
         """Find a dataset's accounts: all clients together, then this client's."""

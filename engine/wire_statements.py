@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from dialect import functions
+from dialect.aggregates import AGGREGATES, Aggregate
+from dialect.catalog import SqlType
+from dialect.function_row import Function, in_words
+from dialect.functions import forms_of
 from engine.wire import CARD
 
 TABLES = ("name", "kind", "dataset", "person", "size_class")
@@ -18,6 +22,8 @@ ACCOUNTS = (
     *("epsilon", "delta", "cap_epsilon"),
 )
 RELEASES = ("release_id", "dataset", "question", "rho", "delta", "settled_at")
+FUNCTIONS = ("name", "arguments", "gives", "meaning")
+_COUNTED = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT x")}
 EXPLAINED = ("part", "name", "value", "told")
 _PLAIN = {"name", "type", "nullable"}
 
@@ -47,22 +53,72 @@ def columns_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def function_names() -> list[dict[str, Any]]:
-    """List the functions that a question may use."""
-    return [{"name": name} for name in functions()]
+def functions_told() -> list[dict[str, Any]]:
+    """List the functions and aggregates that a question may use, each form with what it takes, gives and means."""
+    found = [
+        {"name": name, "arguments": ", ".join(map(in_words, form.arguments)), "gives": _gives(form), "meaning": meaning}
+        for name in functions()
+        for form in forms_of(name)
+        for meaning in (form.meaning or "as in DuckDB",)
+    ]
+    found += [_aggregate(each) for each in AGGREGATES.values()]
+    return list({tuple(each.values()): each for each in found}.values())
+
+
+def _gives(form: Function) -> str:
+    return "the type of its arguments" if form.result is SqlType.NULL else str(form.result)
+
+
+def _aggregate(aggregate: Aggregate) -> dict[str, Any]:
+    """Tell an aggregate; what it may be used for is its meaning."""
+    over = ["people"] * aggregate.at_boundary + ["one person's rows"] * (aggregate.inside is not None) + ["releases"]
+    name, arguments = _COUNTED.get(aggregate.name, (aggregate.name, ", ".join(["x", "y"][: aggregate.arguments])))
+    gives = "the type of its argument" if aggregate.result is None else str(aggregate.result)
+    return {"name": name, "arguments": arguments, "gives": gives, "meaning": f"aggregate over {', '.join(over)}"}
 
 
 def explanation(explained: Mapping[str, Any], windows: Iterable[str]) -> list[dict[str, Any]]:
-    """Give an explanation as rows: price, error per column, keys, bounds, thresholds, windows, notes."""
-    errors = explained["expected_error"]
-    rows: list[tuple[str, str | None, Any, str | None]] = [
-        ("price", name, explained["price"][name], None) for name in ("rho", "delta")
-    ]
-    rows += [("column", c["name"], errors.get(c["name"]), c["type"]) for c in explained["columns"]]
+    """Give an explanation as rows: price, what is left, error per column, keys, bounds, thresholds, windows, notes."""
+    rows: list[tuple[str, str | None, Any, str | None]] = list(_price(explained))
+    rows += [("left", owner, left["rho"], "rho, before this") for owner, left in explained["remaining"].items()]
+    rows += [("column", *_column_told(c, explained)) for c in explained["columns"]]
     rows += [("key", k["name"], k["count"], f"{k['kind']}: {k['why']}") for k in explained["keys"]]
-    rows += [("bound", b["vector"], b["norm"], b["why"]) for b in explained["bounds"]]
-    rows += [("threshold", "persons", t["threshold"], None) for t in explained["thresholds"]]
-    rows += [("window", window, None, None) for window in windows]
+    rows += [("bound", b["vector"], b["norm"], _bound_told(b)) for b in explained["bounds"]]
+    rows += [("threshold", "persons", t["threshold"], _threshold_told(t)) for t in explained["thresholds"]]
+    rows += [("window", window, None, "charged in full") for window in windows]
     rows += [("note", None, None, note) for note in explained["notes"]]
     numbers = ((part, name, None if value is None else float(value), told) for part, name, value, told in rows)
     return [dict(zip(EXPLAINED, row, strict=True)) for row in numbers]
+
+
+def _price(explained: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any, str | None]]:
+    price, free = explained["price"], "free: asked before" if explained["replayed"] else None
+    yield "price", "rho", price["rho"], free
+    yield "price", "delta", price["delta"], "of thresholds" if explained["thresholds"] else None
+    at = price["epsilon_at_delta"]
+    yield "price", "epsilon", at["epsilon"], f"of this question alone, at delta {at['delta']:g}"
+
+
+def _column_told(column: Mapping[str, Any], explained: Mapping[str, Any]) -> tuple[str, float | None, str]:
+    """Tell a column: its expected error as its value, and what that is."""
+    name, errors = column["name"], explained["expected_error"]
+    if name not in errors:
+        return name, None, f"{column['type']}, without noise of its own"
+    if errors[name] is None:
+        return name, None, f"{column['type']}, the width of its intervals depends on the answer, or is not known"
+    return (
+        name,
+        errors[name],
+        f"{column['type']}, half-width of its intervals at confidence {explained['confidence']:g}",
+    )
+
+
+def _bound_told(bound: Mapping[str, Any]) -> str:
+    bias = bound["predicted_bias"]
+    told = "not known" if bias is None else f"{bias:.1%}" if bias else "none"
+    return f"{bound['why']}; noise of scale {bound['sigma']:.4g}; predicted bias {told}"
+
+
+def _threshold_told(threshold: Mapping[str, Any]) -> str:
+    groups = threshold["max_groups_per_person"]
+    return f"noisy count that a key must reach, for delta {threshold['delta']:g}; one person counts in {groups} at most"

@@ -31,6 +31,40 @@ def test_a_statement_is_answered_for_free(engine: Engine, sql: str, column: str,
     assert not engine.ledger.entries()
 
 
+def test_an_explanation_is_whole(engine: Engine) -> None:
+    sql = "SELECT shop, COUNT(DISTINCT person_id) AS n, AVG(minutes) AS m, 7 AS seven FROM visit GROUP BY shop"
+    desk = Desk(engine)
+    told = desk.explain(sql, client="ann")
+    rows = desk.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
+    found = {(row["part"], row["name"]): (row["value"], row["told"]) for row in rows}
+    assert found["price", "rho"] == (told["price"]["rho"], None)
+    assert found["price", "epsilon"][0] == told["price"]["epsilon_at_delta"]["epsilon"]
+    assert found["left", "client"] == (told["remaining"]["client"]["rho"], "rho, before this")
+    assert found["column", "n"] == (
+        told["expected_error"]["n"],
+        "BIGINT, half-width of its intervals at confidence 0.95",
+    )
+    assert found["column", "m"][0] is None and "depends on the answer" in str(found["column", "m"][1])
+    assert found["column", "seven"] == (None, "BIGINT, without noise of its own")
+    assert found["key", "shop"][0] is None and str(found["key", "shop"][1]).startswith("private: ")
+    assert "predicted bias" in str(found["bound", "persons"][1])
+    assert found["threshold", "persons"][0] == told["thresholds"][0]["threshold"]
+    assert found["window", "forever"] == (None, "charged in full")
+    desk.query(sql, client="ann")
+    again = desk.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
+    assert again[0] == {"part": "price", "name": "rho", "value": 0.0, "told": "free: asked before"}
+
+
+def test_functions_say_what_they_take_and_mean(engine: Engine) -> None:
+    rows = Desk(engine).query("SHOW FUNCTIONS", client="ann").to_pylist()
+    assert all(row["name"] and row["gives"] and row["meaning"] for row in rows)
+    forms = {(row["name"], row["arguments"]): (row["gives"], row["meaning"]) for row in rows}
+    assert len(forms) == len(rows), "each form once"
+    assert forms["abs", "integer"] == ("BIGINT", "as in DuckDB")
+    assert forms["haversine_m", "longitude, latitude, longitude, latitude"][1] != "as in DuckDB"
+    assert forms["count", "*"] == ("BIGINT", "aggregate over people, one person's rows, releases")
+
+
 def test_releases_are_those_that_were_paid_for(engine: Engine) -> None:
     desk = Desk(engine)
     assert desk.query("SHOW RELEASES", client="ann").num_rows == 0
