@@ -9,8 +9,8 @@ from functools import reduce
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
-from dialect.expressions import Call, Expr, Field, Ref, conjunction, expand
-from dialect.formulas import Output
+from dialect.expressions import Call, Expr, Field, Origin, Ref, conjunction, expand
+from dialect.formulas import Output, ReleasedSum
 from dialect.functions import forms_of
 from dialect.histograms import Binned, histograms, is_quantile, notes_of, quantile_output
 from dialect.private_plan import PrivatePlan, ReleaseColumns
@@ -29,6 +29,7 @@ class Planning:
     plans: list[PrivatePlan] = field(default_factory=list)
     releases: list[ReleaseColumns] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    sums: list[ReleasedSum] = field(default_factory=list)
 
     def place(self, made: PrivatePlan) -> int:
         """Find a plan among those made, or add it: the same release is made once."""
@@ -58,9 +59,11 @@ def released(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> Relea
 
 def _vectors(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> _Part:
     made, outputs = plan_one(boundary, planning.reading)
-    raw = tuple(Field(planning.reading.fresh(), None, SqlType.DOUBLE, nullable=False) for _ in made.vectors)
+    place = planning.place(made)
+    origins = (Origin(f"release {place}", f"w{i}") for i in range(len(made.vectors)))
+    raw = tuple(Field(planning.reading.fresh(), None, SqlType.DOUBLE, nullable=False, origin=each) for each in origins)
     keys = tuple(key.field for key in made.keys)
-    return _scanned(keys, ReleaseColumns(planning.place(made), bare(keys), outputs, raw), planning)
+    return _scanned(keys, ReleaseColumns(place, bare(keys), outputs, raw), planning)
 
 
 def _histogram(binned: Binned, first: bool, planning: Planning, plan_one: PlanOne) -> _Part:

@@ -59,6 +59,17 @@ Formula = CountOf | SumOf | MeanOf | MomentsOf | QuantileOf
 
 
 @dataclass(frozen=True)
+class ReleasedSum:
+    """A sum or a mean over released rows, of which each row has noise of its own (`proofs.md#noise-followed`)."""
+
+    field: Field  # what holds its value
+    constant: Field | None  # sum of what is not noisy; None: nothing is
+    terms: tuple[tuple[Field, Field, Field], ...]  # sum of weighted raw numbers, sum of squared weights, the raw number
+    count: Field | None  # of a mean: how many rows
+    positive: bool  # no weight is below 0
+
+
+@dataclass(frozen=True)
 class Output:
     """One released number per group."""
 

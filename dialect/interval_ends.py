@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal, Span
-from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, children, expand, fields_of, rebuild
+from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, children, expand, rebuild
 from dialect.functions import forms_of
 from dialect.functions_interval import HIGH, LOW, OF_PEOPLE, TRY, is_end
+from dialect.linear import Linear, Variances
 from dialect.private_plan import Question
 from dialect.relation_parts import sources
 from dialect.relations import Public, Relation, Released
 from dialect.rewritten import rewritten
 from dialect.rounding import Rounding, moved, rounded_outputs
-from dialect.uncertainty import Form, Linear, form_of, forms_by_field, never_negative
+from dialect.uncertainty import Form, all_variances, form_of, forms_by_field, never_negative, usable
 from dialect.weights import expressions_below
 
 
@@ -39,7 +40,7 @@ class _Ends:
     """What is known of a question's numbers."""
 
     forms: Mapping[Field, Form]
-    rounded: Mapping[Field, Rounding]
+    rounded: Mapping[Field, Rounding | None]
     said: Mapping[Field, tuple[Field, Field]]  # numbers whose release says their ends
     positive: frozenset[Field]
 
@@ -49,11 +50,7 @@ class _Ends:
         said = self.said.get(argument.field) if isinstance(argument, Ref) else None
         if said is not None:
             return set(said) <= carried
-        form = form_of(expand(argument), self.forms)
-        if form is None or not form.numerator.terms:
-            return False
-        parts = [form.numerator.value(), form.offset] + ([form.denominator.value()] if form.denominator else [])
-        return {f for part in parts for f in fields_of(part)} <= carried
+        return usable(form_of(expand(argument), self.forms), carried, self.positive) is not None
 
 
 def _ends(question: Question) -> _Ends:
@@ -119,13 +116,13 @@ def with_ends(question: Question, reaches: Reaches) -> Question:
     """
     if not any(name in question.sql.lower() for name in (LOW, HIGH)):
         return question
-    known = _ends(question)
+    known, variances = _ends(question), all_variances(question, reaches.variances)
 
     def written(expr: Expr, looked_at: tuple[Relation, ...]) -> Expr:
         inner = rebuild(expr, lambda part: written(part, looked_at))
         if not (isinstance(expr, Call) and is_end(expr) and isinstance(inner, Call)):
             return inner
-        return _Written(known, reaches, inner.arguments[0], expr.name == HIGH).end(expand(expr.arguments[0]))
+        return _Written(known, reaches, variances, inner.arguments[0], expr.name == HIGH).end(expand(expr.arguments[0]))
 
     outer = rewritten(question.outer, written)
     assert isinstance(outer, Released | Public)  # noqa: S101  rewriting keeps the kind
@@ -138,6 +135,7 @@ class _Written:
 
     known: _Ends
     reaches: Reaches
+    variances: Variances
     shown: Expr
     upper: bool
 
@@ -171,10 +169,11 @@ class _Written:
         return self._beside(shown, _one("ceil", _double("+", half, beside)))
 
     def _reach(self, form: Form) -> Expr:
-        own = _one("sqrt", form.numerator.covariance(form.numerator, self.reaches.variances))
+        own = _one("sqrt", form.numerator.variance(self.variances))
         if self.reaches.least == 0:
             return own
-        if form.alone is not None:
+        if form.alone in self.reaches.alone:
+            assert form.alone is not None  # noqa: S101  a key
             sigma, half = self.reaches.alone[form.alone]
             return _double("*", _double("/", own, _number(sigma)), _number(half))
         step = _double("/", _double("/", own, _number(self.reaches.least)), _TWO)
@@ -183,7 +182,7 @@ class _Written:
     def _ratio(self, form: Form, whole: bool) -> Expr:
         top, bottom = form.numerator, form.denominator
         assert bottom is not None  # noqa: S101  the caller asks
-        variances, z = self.reaches.variances, _number(self.reaches.quantile)
+        variances, z = self.variances, _number(self.reaches.quantile)
         clear, ends = _fieller(top, bottom, variances, z, bottom.may_be_negative(self.known.positive))
         found = _double("+", form.offset, ends[self.upper])
         outward = _one("ceil" if self.upper else "floor", found) if whole else found
@@ -191,11 +190,11 @@ class _Written:
 
 
 def _fieller(
-    top: Linear, bottom: Linear, variances: Mapping[str, float], z: Expr, signed: bool
+    top: Linear, bottom: Linear, variances: Variances, z: Expr, signed: bool
 ) -> tuple[Expr, tuple[Expr, Expr]]:
     """Write Fieller's ends of a ratio, and whether its denominator is clear of 0 (engine/proofs.md#ratio_interval)."""
-    number, v_top = top.value(), top.covariance(top, variances)
-    below, v_below, both = bottom.value(), bottom.covariance(bottom, variances), top.covariance(bottom, variances)
+    number, v_top = top.value(), top.variance(variances)
+    below, v_below, both = bottom.value(), bottom.variance(variances), top.covariance(bottom, variances)
     magnitude = _one("abs", below)
     clear = Call(_ABOVE, (magnitude if signed else below, _double("*", z, _one("sqrt", v_below))), SqlType.BOOLEAN)
     ratio, step = _double("/", number, below), _double("/", z, below)

@@ -39,6 +39,7 @@ from dialect.relations import (
     SemiJoin,
     Sort,
 )
+from dialect.released_sums import with_sums
 from dialect.rules import compute
 from dialect.set_operation import SetOperation
 from dialect.spans import first_word
@@ -64,7 +65,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
     question = Question(
         reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options,
-        tuple(planning.notes),
+        tuple(planning.notes), tuple(planning.sums),
     )  # fmt: skip
     check_ends(question)
     return question
@@ -106,7 +107,11 @@ def _split(relation: Relation, planning: Planning) -> Relation:
     if isinstance(operator, Filter | Project | Sort | Window):
         source = _split(operator.source, planning)
         return _with_raw(replace(relation, operator=replace(operator, source=source)), source)
-    if isinstance(operator, Group | Distinct):
+    if isinstance(operator, Group):
+        summed = with_sums(replace(operator, source=_split(operator.source, planning)), planning)
+        beside = tuple(m.field for m in summed.measures[len(operator.measures) :])
+        return replace(relation, operator=summed, fields=relation.fields + beside)
+    if isinstance(operator, Distinct):
         return replace(relation, operator=replace(operator, source=_split(operator.source, planning)))
     return relation
 

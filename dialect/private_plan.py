@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dialect.catalog import Bounds, Table
 from dialect.expressions import Field
-from dialect.formulas import Histogram, Output
+from dialect.formulas import Histogram, Output, ReleasedSum
 from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
 
@@ -181,6 +181,7 @@ class Question:
     columns: tuple[Shown, ...]
     options: Options = NO_OPTIONS
     notes: tuple[str, ...] = ()  # what a reader should know of how numbers are made
+    sums: tuple[ReleasedSum, ...] = ()  # over released rows, where their noise is followed
 
 
 class Rule(StrEnum):
@@ -204,9 +205,7 @@ class VectorBound:
     sensitivity: int  # L2 distance of neighbouring vectors, in released grains of 2^-(value_bits + fraction_bits)
     why: str
     predicted_bias: float | None = 0.0  # expected relative error of a total by what is cut, at most 0; None: unknown
-    max_groups: int | None = (
-        None  # of different values: in how many groups a person's count; None: in all that are left
-    )
+    max_groups: int | None = None  # of different values: in how many groups a person's count; None: in all left
     max_values: int | None = None  # of different values: how many a person has in each; None: all
 
     @property

@@ -48,9 +48,9 @@ def rounding(question: Question) -> tuple[Rounding | None, ...]:
     return tuple(moved(expand(Ref(shown.field)), known) for shown in question.columns)
 
 
-def rounded_outputs(question: Question) -> dict[Field, Rounding]:
-    """Find the released numbers that are rounded before anything is done with them."""
-    return dict(_rounded_outputs(question))
+def rounded_outputs(question: Question) -> dict[Field, Rounding | None]:
+    """Find the released numbers that are rounded before anything is done with them; None of sums over them."""
+    return {**dict(_rounded_outputs(question)), **{made.field: None for made in question.sums}}
 
 
 def _rounded_outputs(question: Question) -> Iterator[tuple[Field, Rounding]]:
@@ -64,7 +64,7 @@ def _rounded_outputs(question: Question) -> Iterator[tuple[Field, Rounding]]:
                 yield output.field, Rounding(0.0, {release.raw[formula.vector].id: HALF})
 
 
-def moved(expr: Expr, known: Mapping[Field, Rounding]) -> Rounding | None:
+def moved(expr: Expr, known: Mapping[Field, Rounding | None]) -> Rounding | None:
     """Limit the distance of an expression; None where keys or public columns decide it."""
     if isinstance(expr, Ref):
         return known.get(expr.field, NOTHING)

@@ -7,53 +7,21 @@ sums, differences, products with what is not noisy, and one quotient. Other colu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
-from dialect.formulas import CountOf, MeanOf, MomentsOf, QuantileOf, SumOf
+from dialect.formulas import CountOf, MeanOf, MomentsOf, QuantileOf, ReleasedSum, SumOf
 from dialect.functions import forms_of, function
 from dialect.functions_interval import is_end
+from dialect.linear import ONE, ZERO, Linear, Variances, plus, times
 from dialect.private_plan import Question, VectorKind
 from dialect.relation_parts import sources
 from dialect.relations import Public, Relation
 from dialect.set_operation import SetOperation
 
-ZERO = Literal(0.0, SqlType.DOUBLE)
-ONE = Literal(1.0, SqlType.DOUBLE)
 # what carries the noise of its first argument on, but for rounding
 _CLEAR = {"to_double", "to_bigint", "round", "to_decimal", "nullif"}
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A constant part and coefficients of raw noisy numbers."""
-
-    constant: Expr
-    terms: tuple[tuple[Field, Expr], ...]
-
-    def value(self) -> Expr:
-        """Write its value."""
-        total = self.constant
-        for raw, coefficient in self.terms:
-            total = plus(total, times(coefficient, Ref(raw)))
-        return total
-
-    def may_be_negative(self, positive: frozenset[Field]) -> bool:
-        """Tell whether it may be below 0 when the numbers named are not."""
-        weights = [self.constant] + [coefficient for _, coefficient in self.terms]
-        weighed = all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
-        return not weighed or any(raw not in positive for raw, _ in self.terms)
-
-    def covariance(self, other: Linear, variances: Mapping[str, float]) -> Expr:
-        """Write the covariance with another one, the noises being independent of each other."""
-        theirs = dict(other.terms)
-        total: Expr = ZERO
-        for raw, coefficient in self.terms:
-            if raw in theirs:
-                variance = Literal(variances[raw.id], SqlType.DOUBLE)
-                total = plus(total, times(times(coefficient, theirs[raw]), variance))
-        return total
 
 
 @dataclass(frozen=True)
@@ -76,9 +44,9 @@ class Form:
 
 def uncertainty(question: Question) -> tuple[Form | None, ...]:
     """Find the form of every shown column; None where it has none or is not noisy."""
-    known = forms_by_field(question)
+    known, positive = forms_by_field(question), never_negative(question)
     carried = set(question.outer.fields)
-    return tuple(_usable(form_of(expand(Ref(shown.field)), known), carried) for shown in question.columns)
+    return tuple(usable(form_of(expand(Ref(shown.field)), known), carried, positive) for shown in question.columns)
 
 
 def forms_by_field(question: Question) -> dict[Field, Form]:
@@ -89,7 +57,26 @@ def forms_by_field(question: Question) -> dict[Field, Form]:
         for output in release.outputs
         if not isinstance(output.formula, QuantileOf | MomentsOf)
     }
-    return {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question)} | known
+    summed = {each.field: _of_sum(each) for each in question.sums}
+    return {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question)} | known | summed
+
+
+def _of_sum(made: ReleasedSum) -> Form:
+    form = Form(
+        ZERO if made.constant is None else Ref(made.constant),
+        Linear(ZERO, tuple((total, ONE) for total, _, _ in made.terms)),
+    )
+    return form if made.count is None else _scaled(form, Call(_DIVIDE, (ONE, Ref(made.count)), SqlType.DOUBLE))
+
+
+def all_variances(question: Question, variances: Mapping[str, float]) -> Variances:
+    """Add the variances of sums over released rows: the sum of squared weights times that of each row's noise."""
+    found: dict[str, float | Expr] = dict(variances)
+    for made in question.sums:
+        for total, squares, raw in made.terms:
+            each = variances[raw.id]
+            found[total.id] = times(Ref(squares), Literal(each, SqlType.DOUBLE)) if each else 0.0
+    return found
 
 
 def _without_noise(question: Question) -> Iterator[Field]:
@@ -116,7 +103,8 @@ def never_negative(question: Question) -> frozenset[Field]:
             least = vector.lower if vector.part is None else max(vector.lower, vector.part.lower)
             if counts or (vector.kind is VectorKind.SUM and least >= 0):
                 found.add(raw)
-    return frozenset(found)
+    sums = {total for made in question.sums if made.positive for total, _, raw in made.terms if raw in found}
+    return frozenset(found | sums)
 
 
 def _of_output(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> Form:
@@ -126,9 +114,14 @@ def _of_output(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> For
     return Form(ZERO, Linear(ZERO, ((raw[formula.vector], ONE),)))
 
 
-def _usable(form: Form | None, carried: set[Field]) -> Form | None:
+def usable(form: Form | None, carried: set[Field], positive: frozenset[Field]) -> Form | None:
+    """Keep a form whose parts are at hand; a ratio of what may share noise only where neither is ever below 0."""
     if form is None or not form.numerator.terms:
         return None
+    if form.denominator is not None and form.numerator.shares_noise(form.denominator):
+        top = replace(form.numerator, constant=plus(form.offset, form.numerator.constant))
+        if top.may_be_negative(positive) or form.denominator.may_be_negative(positive):
+            return None
     parts = [form.numerator] + ([form.denominator] if form.denominator is not None else [])
     read = {f for part in parts for f in fields_of(part.value())} | set(fields_of(form.offset))
     return form if read <= carried else None
@@ -197,24 +190,6 @@ def _quotient(one: Form, other: Form) -> Form | None:
 
 _BINARY = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
 _DIVIDE = forms_of("/")[0].row
-_PLUS = next(form.row for form in forms_of("+") if form.result is SqlType.DOUBLE)
-_TIMES = next(form.row for form in forms_of("*") if form.result is SqlType.DOUBLE)
-
-
-def plus(one: Expr, other: Expr) -> Expr:
-    """Write a sum, leaving zeros out."""
-    if one == ZERO:
-        return other
-    return one if other == ZERO else Call(_PLUS, (one, other), SqlType.DOUBLE)
-
-
-def times(one: Expr, other: Expr) -> Expr:
-    """Write a product, leaving ones and zeros out."""
-    if ZERO in (one, other):
-        return ZERO
-    if one == ONE:
-        return other
-    return one if other == ONE else Call(_TIMES, (one, other), SqlType.DOUBLE)
 
 
 def noisy(question: Question) -> tuple[bool, ...]:

@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from dialect.catalog import SqlType
 from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, expand, fields_of, rebuild
 from dialect.functions import forms_of
+from dialect.linear import Variances, times
 from dialect.private_plan import Question
 from dialect.relations import Public, Relation, Released
 from dialect.rewritten import rewritten
-from dialect.uncertainty import Form, form_of, forms_by_field, never_negative, times
+from dialect.uncertainty import Form, all_variances, form_of, forms_by_field, never_negative
 
 
 @dataclass(frozen=True)
 class _Guard:
     known: Mapping[Field, Form]
-    variances: Mapping[str, float]
+    variances: Variances
     positive: frozenset[Field]
     quantile: float
 
@@ -41,7 +42,7 @@ class _Guard:
         if form is None or form.denominator is not None or not form.numerator.terms:
             return None
         noisy = form.whole()
-        size, variance = noisy.value(), noisy.covariance(noisy, self.variances)
+        size, variance = noisy.value(), noisy.variance(self.variances)
         if noisy.may_be_negative(self.positive):
             size = Call(_ABS, (size,), SqlType.DOUBLE)
         reach = times(Literal(self.quantile, SqlType.DOUBLE), Call(_ROOT, (variance,), SqlType.DOUBLE))
@@ -62,7 +63,7 @@ def guarded(question: Question, variances: Mapping[str, float], quantile: float)
     """
     if not any(variances.values()):
         return question
-    guard = _Guard(forms_by_field(question), variances, never_negative(question), quantile)
+    guard = _Guard(forms_by_field(question), all_variances(question, variances), never_negative(question), quantile)
     outer = rewritten(question.outer, guard.expr)
     assert isinstance(outer, Released | Public)  # noqa: S101  guarding keeps the kind
     return replace(question, outer=outer)

@@ -9,11 +9,12 @@ from statistics import NormalDist
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref
 from dialect.interval_ends import Reaches, with_ends
+from dialect.linear import ZERO, Variances
 from dialect.private_plan import Question, Target
 from dialect.relation_parts import tables_of
 from dialect.relations import Project, Public, Relation, Released, Sort
 from dialect.rounding import Rounding, rounding
-from dialect.uncertainty import ZERO, Form, never_negative, noisy, uncertainty
+from dialect.uncertainty import Form, all_variances, never_negative, noisy, uncertainty
 from dialect.weak_ratios import guarded
 from dialect.write_rows import write_rows
 
@@ -49,10 +50,11 @@ def write_outer(
     question = question if reaches is None else with_ends(question, reaches)
     question = guarded(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
     forms, positive = uncertainty(question), never_negative(question)
+    spread = all_variances(question, variances)
     wanted: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
     for i, form in enumerate(forms):
         if form is not None:
-            wanted += [(f"s{i}_{part}", expr) for part, expr in zip(PARTS, _parts(form, variances), strict=True)]
+            wanted += [(f"s{i}_{part}", expr) for part, expr in zip(PARTS, _parts(form, spread), strict=True)]
     ends = _ends(question)
     for i, (lower, upper) in ends.items():
         wanted += [(f"s{i}_lower", Ref(lower)), (f"s{i}_upper", Ref(upper))]
@@ -64,7 +66,7 @@ def write_outer(
         tuple(shown.name for shown in question.columns),
         tuple(i for i, form in enumerate(forms) if form is not None),
         tuple(i for i, form in enumerate(forms) if form is not None and form.denominator is not None),
-        {i: raw for i, form in enumerate(forms) if form is not None and (raw := form.alone) is not None},
+        {i: raw for i, form in enumerate(forms) if form and (raw := form.alone) is not None and raw in variances},
         frozenset(i for i, form in enumerate(forms) if form and _is_signed(form, positive)),
         tuple(i for i, made in enumerate(noisy(question)) if made and forms[i] is None and i not in ends),
         tuple(ends),
@@ -84,12 +86,12 @@ def _is_signed(form: Form, positive: frozenset[Field]) -> bool:
     return form.denominator is not None and form.denominator.may_be_negative(positive)
 
 
-def _parts(form: Form, variances: Mapping[str, float]) -> tuple[Expr, ...]:
+def _parts(form: Form, variances: Variances) -> tuple[Expr, ...]:
     top, bottom = form.numerator, form.denominator
-    upper = (form.offset, top.value(), top.covariance(top, variances))
+    upper = (form.offset, top.value(), top.variance(variances))
     if bottom is None:
         return (*upper, ZERO, ZERO, ZERO)
-    return (*upper, bottom.value(), bottom.covariance(bottom, variances), top.covariance(bottom, variances))
+    return (*upper, bottom.value(), bottom.variance(variances), top.covariance(bottom, variances))
 
 
 def _computed(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> tuple[Relation, list[Field]]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from dialect import Question
 from dialect.catalog import SqlType
-from dialect.expressions import Literal
+from dialect.expressions import Expr, Field, Literal, children
+from dialect.linear import ZERO, Linear
 from dialect.rounding import Rounding, rounding
 from dialect.uncertainty import Form, noisy, uncertainty
 from engine.answers import half_widths, whole_half_widths
@@ -44,15 +45,21 @@ def noise_of(question: Question, scales: Scales) -> Noise:
 class Width:
     """What decides the half-width of one column: nothing of it is in the data."""
 
-    terms: tuple[tuple[str, float], ...]  # raw ids and what they are multiplied with
+    terms: tuple[tuple[Field, float], ...]  # raw numbers and what they are multiplied with
     alone: str | None  # the one raw number that it rests on
     rounded: Rounding | None  # of whole numbers: how far they lie from the noisy ones
 
     def at(self, noise: Noise, confidence: float) -> float:
         """Give the half-width."""
-        total = sum(coefficient**2 * noise.variances[raw] for raw, coefficient in self.terms)
+        weighed = tuple((raw, Literal(coefficient, SqlType.DOUBLE)) for raw, coefficient in self.terms)
+        total = _number(Linear(ZERO, weighed).variance(noise.variances))
         width = float(half_widths(math.sqrt(total), confidence, noise.sigmas, self.alone))
         return width if self.rounded is None else float(whole_half_widths(width, self.rounded.most(noise.parted)))
+
+
+def _number(expr: Expr) -> float:
+    """Add up an expression of constants: products are made already."""
+    return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_number, children(expr)))
 
 
 def widths(question: Question) -> dict[str, Width | None]:
@@ -69,11 +76,11 @@ def _width(form: Form, whole: bool, moved: Rounding | None) -> Width | None:
     """Read a form whose coefficients are constants."""
     if form.denominator is not None or (whole and moved is None):
         return None
-    terms = []
+    terms: list[tuple[Field, float]] = []
     for raw, coefficient in form.numerator.terms:
-        if not isinstance(coefficient, Literal) or not isinstance(coefficient.value, int | float):
+        if raw.nullable or not isinstance(coefficient, Literal) or not isinstance(coefficient.value, int | float):
             return None
-        terms.append((raw.id, float(coefficient.value)))
+        terms.append((raw, float(coefficient.value)))
     made = Width(tuple(terms), form.alone, moved if whole else None)
     return made if any(coefficient for _, coefficient in terms) else None
 

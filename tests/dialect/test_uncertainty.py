@@ -21,12 +21,25 @@ FOLLOWED = {
     f"SELECT n FROM {R} WHERE n > 5 ORDER BY n DESC LIMIT 3": (1,),
     f"SELECT c.zone, r.n + 1 AS x FROM cells c LEFT JOIN {R} r ON c.cell_id = r.cell_id": (0, 1),
     "SELECT COUNT(*) * 2 FROM events": (1,),
+    "SELECT COUNT(*) - (SELECT COUNT(*) FROM subscribers) FROM events": (2,),
+    f"SELECT SUM(n), AVG(n), SUM(2 * n - s + 7), SUM(n * cell_id) FILTER (WHERE cell_id > 3) FROM {R}": (1, 1, 2, 1),
+    f"SELECT SUM(n) / SUM(s), 1.0 * SUM(n) / COUNT(DISTINCT cell_id) FROM {R}": (2, 0),
+    "SELECT SUM(r.n * h.h) FROM (SELECT hour(ts) AS k, COUNT(*) AS n FROM events GROUP BY 1) r JOIN hours h ON h.h = r.k": (
+        1,
+    ),
+    f"SELECT t.total + r.n, r.n / t.total FROM {R} r CROSS JOIN (SELECT SUM(n) AS total FROM {R}) t": (2, 2),
+    f"SELECT SUM(a.n + b.n) FROM {R} a JOIN {R} b USING (cell_id)": (2,),
 }
 NOT_FOLLOWED = {
     f"SELECT n * n, n * s, sqrt(n), CASE WHEN n > 5 THEN n END, n > 5, greatest(n, 0) FROM {R}": 6,
     f"SELECT s / n / n, m / n, (s / n) + (n / s) FROM {R}": 3,
-    f"SELECT SUM(n), MAX(n), COUNT(*) FROM {R}": 3,
-    f"SELECT t.total + r.n, r.n / t.total FROM {R} r CROSS JOIN (SELECT SUM(n) AS total FROM {R}) t": 2,
+    f"SELECT MAX(n), COUNT(*), SUM(s / n), SUM(m), SUM(n * n) FROM {R}": 5,
+    f"SELECT SUM(r.n * c.lon) FROM {R} r JOIN cells c ON c.cell_id = r.cell_id": 1,  # a cell may stand there twice
+    f"SELECT SUM(r.n) FROM {R} r CROSS JOIN cells c": 1,  # each number many times
+    f"SELECT SUM(r.n) FROM {R} r JOIN cells c ON c.cell_id >= r.cell_id": 1,
+    f"SELECT SUM(a.n + b.n) FROM {R} a CROSS JOIN {R} b": 1,
+    f"SELECT SUM(t) FROM (SELECT cell_id % 2, SUM(n) AS t FROM {R} GROUP BY 1)": 1,
+    f"SELECT a.n / (b.n - 5), (a.n - 5) / b.n FROM {R} a JOIN {R} b USING (cell_id)": 2,
     f"SELECT n, COUNT(*) FROM {R} GROUP BY n": 2,
     f"SELECT DISTINCT n + 1 FROM {R}": 1,
     f"SELECT x + n FROM (SELECT n, {' + '.join(['n'] * 110)} AS x FROM {R})": 1,

@@ -1,0 +1,137 @@
+"""Sums and means over released rows: what their noise is made from is summed beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from dialect.boundaries import Planning
+from dialect.catalog import SqlType
+from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts, expand, fields_of
+from dialect.formulas import ReleasedSum
+from dialect.functions import forms_of
+from dialect.linear import ZERO, plus, times
+from dialect.private_plan import Question
+from dialect.relations import (
+    Filter,
+    Group,
+    Join,
+    Measure,
+    Project,
+    Relation,
+    Released,
+    ReleaseScan,
+    Scan,
+    SemiJoin,
+    Sort,
+)
+from dialect.single_values import at_most_one_row
+from dialect.uncertainty import Form, form_of, forms_by_field
+
+_FOLLOWED = {"sum", "avg"}
+
+
+def with_sums(group: Group, planning: Planning) -> Group:
+    """Sum the noise of every SUM and AVG whose rows have each their own; other aggregates are left as they are.
+
+    Claim: such a sum is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2.
+    Symbols: c_i = weight in row i, var = variance of one raw number. Needs: no row of a release stands in two rows.
+    Source and proof: proofs.md#noise-followed. Raises: nothing.
+    """
+    if not isinstance(group.source, Released):
+        return group
+    own = frozenset(_rows_once(group.source, planning))
+    known = _known(group.source, planning)
+    measures = list(group.measures)
+    for measure in group.measures:
+        form = form_of(expand(measure.arguments[0]), known) if measure.function in _FOLLOWED else None
+        if form is not None and _each_its_own(form, own, group.source):
+            made, more = _summed(measure, form, planning)
+            planning.sums.append(made)
+            measures += more
+    return replace(group, measures=tuple(measures))
+
+
+def _known(source: Relation, planning: Planning) -> Mapping[Field, Form]:
+    assert isinstance(source, Released)  # noqa: S101  the caller asks
+    question = Question("", tuple(planning.plans), tuple(planning.releases), source, ())
+    return forms_by_field(question)
+
+
+def _each_its_own(form: Form, own: frozenset[Field], source: Relation) -> bool:
+    if form.denominator is not None or not form.numerator.terms:
+        return False
+    read = set(fields_of(form.offset)) | set(fields_of(form.numerator.value()))
+    return read <= set(source.fields) and all(raw in own for raw, _ in form.numerator.terms)
+
+
+def _rows_once(relation: Relation, planning: Planning) -> Iterator[Field]:
+    """Walk the fields of releases whose rows stand in no two rows of a relation."""
+    operator = relation.operator
+    if isinstance(operator, ReleaseScan):
+        yield from operator.fields
+    elif isinstance(operator, Filter | Project | Sort):
+        yield from _rows_once(operator.source, planning)
+    elif isinstance(operator, SemiJoin):
+        yield from _rows_once(operator.left, planning)
+    elif isinstance(operator, Join):
+        if _meets_one(operator.right, operator.condition, planning):
+            yield from _rows_once(operator.left, planning)
+        if operator.how != "left" and _meets_one(operator.left, operator.condition, planning):
+            yield from _rows_once(operator.right, planning)
+
+
+def _meets_one(side: Relation, condition: Expr, planning: Planning) -> bool:
+    """Tell whether a row on the other side meets at most one of this side: the condition sets all its keys equal."""
+    keys = _keys(side, planning)
+    return keys is not None and keys <= frozenset(_set_equal(side, condition))
+
+
+def _set_equal(side: Relation, condition: Expr) -> Iterator[Field]:
+    """Walk the fields of a side that a condition sets equal to something of the other side, or to a constant."""
+    for part in conjuncts(condition):
+        if isinstance(part, Call) and part.name in ("=", "is not distinct from"):
+            for one, other in (part.arguments, part.arguments[::-1]):
+                if isinstance(one, Ref) and not set(fields_of(other)) & set(side.fields):
+                    yield one.field
+
+
+def _keys(side: Relation, planning: Planning) -> frozenset[Field] | None:
+    """Find fields of which no two rows of a relation have the same values: none of one row, None where not known."""
+    operator = side.operator
+    if isinstance(operator, ReleaseScan):
+        return frozenset(planning.releases[operator.index].keys)
+    if isinstance(operator, Group):
+        return frozenset(operator.keys)
+    if isinstance(operator, Filter | Project | Sort):
+        return _keys(operator.source, planning)
+    if isinstance(operator, Scan) and operator.table.primary_key:
+        named = {f.origin.column: f for f in operator.fields if f.origin is not None}
+        return frozenset(named[column] for column in operator.table.primary_key)
+    return frozenset() if at_most_one_row(side) else None
+
+
+def _summed(measure: Measure, form: Form, planning: Planning) -> tuple[ReleasedSum, list[Measure]]:
+    more: list[Measure] = []
+    there = Call(_NOT, (Call(_IS_NULL, measure.arguments, SqlType.BOOLEAN),), SqlType.BOOLEAN)
+    test = there if measure.condition is None else conjunction((measure.condition, there))
+
+    def beside(function: str, expr: Expr) -> Field:
+        kind = SqlType.BIGINT if function == "count" else SqlType.DOUBLE
+        made = Field(planning.reading.fresh(), None, kind)
+        more.append(Measure(function, (Call(_TO_DOUBLE, (expr,), SqlType.DOUBLE),), test, made))
+        return made
+
+    still = plus(form.offset, form.numerator.constant)
+    constant = None if still == ZERO else beside("sum", still)
+    terms = []
+    for raw, weight in form.numerator.terms:
+        total = replace(beside("sum", times(weight, Ref(raw))), origin=raw.origin)
+        terms.append((total, beside("sum", times(weight, weight)), raw))
+    count = beside("count", measure.arguments[0]) if measure.function == "avg" else None
+    weights = [weight for _, weight in form.numerator.terms]
+    positive = all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
+    return ReleasedSum(measure.field, constant, tuple(terms), count, positive), more
+
+
+_NOT, _IS_NULL, _TO_DOUBLE = forms_of("not")[0].row, forms_of("is null")[0].row, forms_of("to_double")[-1].row

@@ -1,0 +1,79 @@
+"""Intervals of what is computed over released rows cover as often as they say: sums, means, shares, a release read twice.
+
+Held as in `test_coverage`: each number to a binomial test at 1e-6 against its level, all together at 94% or more at a level
+of 95%. They may be wider than they need where two numbers may or may not hold one noise, so no upper limit is set there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from dialect import linear, uncertainty
+from engine.pipeline import Engine
+from tests.privacy.test_coverage import TIMES, WITHIN, covered, generous
+from tests.support.attack_catalog import attack_catalog
+from tests.support.noised import engine_over
+from tests.support.statistics import binomial_at_least
+
+LEVEL = 0.95
+CELLS = f"(SELECT cell_id, COUNT(*) AS n, COUNT(DISTINCT subscriber_id) AS p, SUM(dwell_s) AS s FROM events WHERE {WITHIN} GROUP BY 1)"
+HOURS = f"(SELECT hour(ts) AS k, COUNT(*) AS n FROM events WHERE {WITHIN} GROUP BY 1)"
+SUMS = (
+    "SELECT cell_id % 3 AS k, SUM(n) AS total, SUM(2 * n - p) AS mixed, SUM(s) AS s, SUM(cell_id * n) AS weighed,"
+    f" SUM(s) / SUM(n) AS ratio FROM {CELLS} AS cells GROUP BY 1"
+)
+MEANS = f"SELECT k % 3 AS k, AVG(n) AS mean, AVG(2 * n + 1) FILTER (WHERE k > 4) AS later FROM {HOURS} AS h GROUP BY 1"  # somebody in all
+SHARES = f"SELECT a.k, 100.0 * a.n / b.total AS share FROM {HOURS} AS a CROSS JOIN (SELECT SUM(n) AS total FROM {HOURS} AS h) AS b"
+TWICE = f"SELECT a.k, a.n + b.n AS both, 3 * a.n - b.n AS apart FROM {HOURS} AS a JOIN {HOURS} AS b USING (k)"
+SUMMED_TWICE = f"SELECT a.k, a.n + b.total AS both FROM {HOURS} AS a CROSS JOIN (SELECT SUM(n) AS total FROM {HOURS} AS h WHERE k < 3) AS b"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("coverage")
+    with engine_over(generous(attack_catalog(folder)), folder) as opened:
+        yield opened
+
+
+def pooled(engine: Engine, sql: str) -> float:
+    return float(np.concatenate([flags.ravel() for flags in covered(engine, sql).values()]).mean())
+
+
+@pytest.mark.parametrize(
+    "sql", [SUMS, MEANS, SHARES, TWICE, SUMMED_TWICE], ids=["sums", "means", "shares", "twice", "summed twice"]
+)
+def test_each_number_is_covered_as_often_as_its_interval_says(engine: Engine, sql: str) -> None:
+    outcomes = covered(engine, sql)
+    assert outcomes, "some column has an interval"
+    for name, flags in outcomes.items():
+        assert flags.mean() >= 0.94 or flags.size < 1_000, (name, flags.mean())
+        for number in flags.T:
+            assert binomial_at_least(int(number.sum()), TIMES, LEVEL), name
+
+
+def test_sums_are_no_wider_than_they_need(engine: Engine) -> None:
+    outcomes = covered(engine, SUMS)
+    assert set(outcomes) == {"total", "mixed", "s", "weighed", "ratio"}
+    assert 0.94 <= np.concatenate([flags.ravel() for flags in outcomes.values()]).mean() <= 0.97
+
+
+def test_one_noise_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear.Linear, "_twins", lambda *_: iter(()))
+    assert pooled(engine, TWICE) < 0.94
+
+
+def test_a_sum_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_one(question, variances):
+        summed = {total.id: float(variances[raw.id]) for made in question.sums for total, _, raw in made.terms}
+        return {**variances, **summed}
+
+    for module in (
+        uncertainty,
+        __import__("dialect.write_outer", fromlist=["x"]),
+        __import__("dialect.weak_ratios", fromlist=["x"]),
+    ):
+        monkeypatch.setattr(module, "all_variances", of_one)
+    assert pooled(engine, SUMS) < 0.94
