@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from sqlglot import exp
 
-from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
-from dialect.expressions import TRUE, Field, Literal
+from dialect.expressions import TRUE
 from dialect.join_conditions import join_condition, met_in_where
 from dialect.joins import How, join
-from dialect.names import Column, RowNames, Scope
+from dialect.listed_values import listed_values
+from dialect.names import Column, Scope
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Public, Relation, Values
 from dialect.rules import joined_in
-from dialect.scalars import scalar
 from dialect.scans import find_table, scan
 from dialect.semi_joins import semi_join
 from dialect.table_calls import TableCall, table_call
@@ -62,14 +62,39 @@ def from_clause(tree: exp.Select, reading: Reading, queries: Queries) -> tuple[R
         one_row = Public(Values(((),), ()), ())
         return one_row, Scope()
     only(clause, "this")
-    relation, alias, columns = _table(clause.this, reading, queries)
-    scope = Scope(((alias, columns),))
-    for node in tree.args.get("joins") or ():
+    return _joined(clause.this, tree.args.get("joins") or (), tree.args.get("where"), reading, queries)
+
+
+def _joined(
+    first: exp.Expr, joins: Sequence[exp.Join], where: exp.Where | None, reading: Reading, queries: Queries
+) -> tuple[Relation, Scope]:
+    """Read a table and what is joined to it, left to right."""
+    relation, scope = _tables(first, reading, queries)
+    for node in joins:
         if node.kind.upper() in _CHOOSING:
             relation = _chosen(relation, scope, node, reading, queries)
         else:
-            relation, scope = _join(relation, scope, node, tree.args.get("where"), reading, queries)
+            relation, scope = _join(relation, scope, node, where, reading, queries)
     return relation, scope
+
+
+def _tables(node: exp.Expr, reading: Reading, queries: Queries) -> tuple[Relation, Scope]:
+    """Read a table, or joins in brackets, whose tables keep their names."""
+    inside = node.this if isinstance(node, exp.Subquery) else None
+    if isinstance(inside, exp.Table) and not inside.args.get("joins"):
+        raise refusal(Code.TABLE, "Brackets in FROM hold a subquery or a JOIN.", f"FROM {inside.name[:40]}", node)
+    if not (isinstance(inside, exp.Table | exp.Subquery) and inside.args.get("joins")):
+        relation, alias, columns = _table(node, reading, queries)
+        return relation, Scope(((alias, columns),))
+    if node.args.get("alias"):
+        why = "Joins in brackets have no name of their own."
+        raise refusal(Code.JOIN, why, "(SELECT ... FROM ... JOIN ...) AS name", node)
+    only(node, "this", code=Code.JOIN)
+    first = inside.copy()
+    joins = inside.args.get("joins") or ()
+    first.set("joins", None)
+    first.parent = node
+    return _joined(first, joins, None, reading, queries)
 
 
 def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:
@@ -78,14 +103,14 @@ def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:
     if isinstance(node, exp.Table):
         return _named(node, reading, queries)
     if isinstance(node, exp.Values):
-        return _values(node, reading)
+        relation = listed_values(node, reading)
+        shown = tuple((f.name or "", f) for f in relation.fields)
+        return _prepared(relation, node.alias.lower() or f"values_{reading.fresh()}", renamed(shown, node))
     if isinstance(node, exp.Subquery):
         only(node, "this", "alias", code=Code.TABLE)
-        if isinstance(node.this, exp.Table):
-            raise refusal(Code.JOIN, "Joins in brackets are not built yet.", "join the tables one by one", node)
         selected = queries.subquery(node.this, reading)
         alias = node.alias.lower() or f"subquery_{reading.fresh()}"
-        return _prepared(selected.relation, alias, _renamed(selected.columns, node))
+        return _prepared(selected.relation, alias, renamed(selected.columns, node))
     raise refusal(Code.TABLE, "Only tables, subqueries and VALUES can stand in FROM.", "FROM a declared table", node)
 
 
@@ -101,10 +126,10 @@ def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
     alias = (node.alias or name).lower()
     cte = queries.read(name, reading, node)
     if cte is not None:
-        return _prepared(cte.relation, alias, _renamed(cte.columns, node))
+        return _prepared(cte.relation, alias, renamed(cte.columns, node))
     relation = scan(find_table(reading.catalog, name, node), reading, node)
     columns = tuple((f.name, f) for f in relation.fields if f.name is not None)
-    return _prepared(relation, alias, _renamed(columns, node))
+    return _prepared(relation, alias, renamed(columns, node))
 
 
 def _derived(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
@@ -126,7 +151,8 @@ def _current(columns: tuple[Column, ...], relation: Relation) -> tuple[Column, .
     return tuple((name, held[f.id]) for name, f in columns)
 
 
-def _renamed(columns: tuple[Column, ...], node: exp.Expr) -> tuple[Column, ...]:
+def renamed(columns: tuple[Column, ...], node: exp.Expr) -> tuple[Column, ...]:
+    """Name columns as the list behind a table's, subquery's or CTE's name says."""
     alias = node.args.get("alias")
     given = (alias.args.get("columns") or ()) if alias is not None else ()
     names = [part.name.lower() for part in given]
@@ -134,38 +160,6 @@ def _renamed(columns: tuple[Column, ...], node: exp.Expr) -> tuple[Column, ...]:
         raise refusal(Code.COLUMN, "There are more names than columns.", "give one name per column", node)
     renamed = tuple((new, f) for new, (_, f) in zip(names, columns, strict=False))
     return renamed + columns[len(names) :]
-
-
-def _values(node: exp.Values, reading: Reading) -> _Part:
-    only(node, "expressions", "alias", code=Code.TABLE)
-    rows = [[_constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
-    if len(rows) != len(node.expressions) or not rows or any(len(row) != len(rows[0]) for row in rows):
-        raise refusal(Code.TABLE, "Every row of VALUES has the same number of constants.", "VALUES (1, 'a')", node)
-    fields = []
-    for position in range(len(rows[0])):
-        column = [row[position] for row in rows]
-        fields.append(Field(reading.fresh(), f"col{position}", _one_type(column, node), _has_null(column)))
-    relation = Public(Values(tuple(tuple(row) for row in rows), tuple(fields)), tuple(fields))
-    alias = node.alias.lower() or f"values_{reading.fresh()}"
-    return _prepared(relation, alias, _renamed(tuple((f.name or "", f) for f in fields), node))
-
-
-def _one_type(column: list[Literal], node: exp.Expr) -> SqlType:
-    kinds = {cell.type for cell in column} - {SqlType.NULL}
-    if len(kinds) > 1 and kinds != {SqlType.BIGINT, SqlType.DOUBLE}:
-        raise refusal(Code.TABLE, "A column of VALUES has one type.", "VALUES (1), (2)", node)
-    return SqlType.DOUBLE if len(kinds) > 1 else next(iter(kinds), SqlType.NULL)
-
-
-def _has_null(column: list[Literal]) -> bool:
-    return any(cell.value is None for cell in column)
-
-
-def _constant(node: exp.Expr) -> Literal:
-    typed = scalar(node, RowNames(Scope()))
-    if not isinstance(typed, Literal):
-        raise refusal(Code.TABLE, "VALUES holds constants.", "VALUES (1, 'a')", node)
-    return typed
 
 
 # (side, kind) as the parser has them -> how the dialect calls it
@@ -176,6 +170,8 @@ _HOW: dict[tuple[str, str], How] = {
     ("", "CROSS"): "cross",
     ("LEFT", ""): "left",
     ("LEFT", "OUTER"): "left",
+    ("RIGHT", ""): "left",  # of the sides exchanged
+    ("RIGHT", "OUTER"): "left",
 }
 
 
@@ -196,17 +192,28 @@ def _join(
     left: Relation, scope: Scope, node: exp.Join, where: exp.Where | None, reading: Reading, queries: Queries
 ) -> tuple[Relation, Scope]:
     how = _how(node)
-    right, alias, columns = _table(node.this, reading, queries)
-    if alias in {name for name, _ in scope.tables}:
-        raise refusal(Code.TABLE, f"{alias[:40]} stands twice in FROM.", f"JOIN ... AS {alias[:40]}2", node.this)
-    both = Scope((*scope.tables, (alias, columns)), scope.merged)
+    right, inside = _tables(node.this, reading, queries)
+    columns = tuple(inside.columns())
+    both = _beside(scope, inside, node)
     on, merged = join_condition(node, scope, both, columns)
     if how == "cross":
         on = met_in_where(where, both, columns)
         how = "cross" if on == TRUE else "inner"
-    relation = join(left, right, how, on, node)
+    sides = (right, left) if node.side.upper() == "RIGHT" else (left, right)
+    relation = join(*sides, how, on, node)
     tables = tuple((name, _current(shown, relation)) for name, shown in both.tables)
     return relation, Scope(tables, both.merged + merged)
+
+
+def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:
+    """Put the names of joined tables beside those before them."""
+    twice = next((alias for alias, _ in inside.tables if alias in {name for name, _ in scope.tables}), None)
+    if twice is not None:
+        raise refusal(Code.TABLE, f"{twice[:40]} stands twice in FROM.", f"JOIN ... AS {twice[:40]}2", node.this)
+    if set(inside.merged) & {name for name, _ in scope.columns()}:
+        why = "A name that USING merges in brackets stands outside of them too."
+        raise refusal(Code.JOIN, why, "join the tables one by one", node.this)
+    return Scope((*scope.tables, *inside.tables), scope.merged + inside.merged)
 
 
 def _how(node: exp.Join) -> How:
@@ -215,8 +222,10 @@ def _how(node: exp.Join) -> How:
     conditions = bool(node.args.get("on")) + bool(node.args.get("using"))
     how = _HOW.get((side, kind))
     if how is None:
-        hint = "LEFT JOIN with the tables exchanged" if side == "RIGHT" else "JOIN ... ON ..."
-        raise refusal(Code.JOIN, f"{side or kind} JOIN is not in the dialect.", hint, node)
+        raise refusal(Code.JOIN, f"{side or kind} JOIN is not in the dialect.", "JOIN ... ON ...", node)
+    if side == "RIGHT" and node.args.get("using"):  # the right table's columns would have to stand for both
+        why = "USING behind RIGHT JOIN is not in the dialect."
+        raise refusal(Code.JOIN, why, "LEFT JOIN with the tables exchanged, or ON", node)
     if conditions > 1 or (how == "left" and not conditions) or (how == "cross" and conditions):
         why = "CROSS JOIN has no condition, and every other JOIN has one ON or USING."
         raise refusal(Code.JOIN, why, "JOIN ... ON ...", node)

@@ -10,7 +10,7 @@ from sqlglot import exp
 from dialect.derived_columns import derived_columns
 from dialect.errors import Code, Refusal
 from dialect.expressions import Ref
-from dialect.from_clause import from_clause
+from dialect.from_clause import from_clause, renamed
 from dialect.names import Column, RowNames, Scope
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
@@ -49,8 +49,9 @@ class Environment:
         if name not in self.queries:
             return None
         self.used.add(name)
-        tree, outer = self.queries[name]
-        return kinds(tree, reading, self.below(node, outer))
+        cte, outer = self.queries[name]
+        selected = kinds(cte.this, reading, self.below(node, outer))
+        return Selected(selected.relation, renamed(selected.columns, cte))
 
     def subquery(self, tree: exp.Expr, reading: Reading) -> Selected:
         """Read a derived table."""
@@ -122,10 +123,8 @@ def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
         name = cte.alias.lower()
         if name in here:
             raise refusal(Code.STMT, f"{name[:40]} stands twice in WITH.", "give each subquery its own name", cte)
-        if cte.args["alias"].args.get("columns"):
-            raise refusal(Code.STMT, "Column lists behind a CTE's name are not built yet.", "name columns by AS", cte)
         here.add(name)
-        queries = {**environment.queries, name: (cte.this, environment)}
+        queries = {**environment.queries, name: (cte, environment)}
         environment = Environment(queries, environment.level, environment.given, used)
     return environment
 

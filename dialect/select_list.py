@@ -49,12 +49,27 @@ def _is_star(node: exp.Expr) -> bool:
 
 
 def _starred(node: exp.Expr, scope: Scope) -> list[Item]:
-    only(node.this if isinstance(node, exp.Column) else node, code=Code.ROWS)
+    star = node.this if isinstance(node, exp.Column) else node
+    only(star, "except_", "replace", "rename", code=Code.ROWS)
     table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
     columns = scope.columns(table)
     if not columns:
         raise refusal(Code.TABLE, "* has no table to stand for.", "add a FROM", node)
-    return list(columns)
+    return _changed(star, columns)
+
+
+def _changed(star: exp.Expr, columns: Sequence[Column]) -> list[Item]:
+    """Apply EXCLUDE, REPLACE and RENAME to what * stands for."""
+    left_out = {part.name.lower() for part in star.args.get("except_") or ()}
+    other = {part.alias.lower(): part.this for part in star.args.get("replace") or ()}
+    names = {part.this.name.lower(): part.alias.lower() for part in star.args.get("rename") or ()}
+    unknown = {*left_out, *other, *names} - {name for name, _ in columns}
+    if unknown:
+        raise refusal(Code.COLUMN, f"* has no column {min(unknown)[:40]}.", "a column of the tables in FROM", star)
+    kept = [(name, f) for name, f in columns if name not in left_out]
+    if not kept:
+        raise refusal(Code.COLUMN, "EXCLUDE leaves no column.", "keep one of them", star)
+    return [(names.get(name, name), other.get(name, f)) for name, f in kept]
 
 
 def _default_name(node: exp.Expr) -> str:
@@ -216,7 +231,9 @@ def _finish(
     relation, fields = rules.compute(place.source, exprs, place.reading)
     columns = tuple((name, made) for (name, _), made in zip(items, fields, strict=True))
     if tree.args.get("distinct"):
-        only(tree.args["distinct"], code=Code.ROWS)
+        if tree.args["distinct"].args.get("on"):
+            why = "DISTINCT ON keeps one whole row of several."
+            raise refusal(Code.ROWS, why, "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others", tree)
         relation = rules.distinct(relation, fields, place.last, tree)
         columns = tuple((name, next(f for f in relation.fields if f == made)) for name, made in columns)
         order = tuple(_over(key, exprs, fields, tree) for key in order)

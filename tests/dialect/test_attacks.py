@@ -147,12 +147,15 @@ JOINS = (
     "events e FULL JOIN subscribers s USING (subscriber_id)",
     "events e SEMI JOIN subscribers s ON e.subscriber_id > s.subscriber_id",
     "events e ANTI JOIN subscribers s ON s.age > e.dwell_s OR e.subscriber_id = s.subscriber_id",
-    "events e JOIN (subscribers s JOIN cells c ON s.age = c.cell_id) ON e.subscriber_id = s.subscriber_id",
+    "events e JOIN (subscribers s JOIN cells c ON s.age = c.cell_id) ON e.subscriber_id > s.subscriber_id",
+    "events e RIGHT JOIN subscribers s ON e.cell_id = s.age",
     "events e JOIN subscribers s JOIN cells c ON s.age = c.cell_id ON e.subscriber_id = s.subscriber_id",
     "events e JOIN (SELECT COUNT(*) AS n FROM events) t ON e.cell_id = t.n",
     "(SELECT subscriber_id, COUNT(*) AS n FROM events GROUP BY 1) e JOIN (SELECT gender, COUNT(*) n FROM subscribers GROUP BY 1) s USING (n)",
 )
 CASES += [("65", "E_JOIN", f"SELECT COUNT(*) FROM {join}") for join in JOINS]
+IN_BRACKETS = "(subscribers s JOIN cells c ON s.age = c.cell_id)"
+CASES += [("65", "A", f"SELECT COUNT(*) FROM events e JOIN {IN_BRACKETS} ON e.subscriber_id = s.subscriber_id")]
 
 TABLES = (
     "read_csv('/etc/passwd')", "\"read_csv\"('x')", "read_text('x')", "read_blob('x')", "glob('*')", "sniff_csv('x')",

@@ -189,8 +189,8 @@ SELECT COUNT(*) FROM cells RIGHT JOIN events USING (cell_id);
 # E_JOIN
 # SELECT COUNT(*) FROM cells RIGHT JOIN events USING (cell_id)
 #                                       ^^^^^^^^^^^^^^^^^^^^^
-# RIGHT JOIN is not in the dialect.
-# Try: LEFT JOIN with the tables exchanged
+# USING behind RIGHT JOIN is not in the dialect.
+# Try: LEFT JOIN with the tables exchanged, or ON
 
 # title: a natural join
 SELECT COUNT(*) FROM events NATURAL JOIN subscribers;
