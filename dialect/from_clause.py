@@ -137,7 +137,7 @@ def _derived(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
     relation, _, columns = _table(call.rows, reading, queries)
     made = queries.over(relation, columns, call, reading)
     alias = (node.alias or call.function.name).lower()
-    return _prepared(made.relation, alias, _renamed(made.columns, node))
+    return _prepared(made.relation, alias, renamed(made.columns, node))
 
 
 def _prepared(relation: Relation, alias: str, columns: tuple[Column, ...]) -> _Part:
