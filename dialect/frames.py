@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from dialect.calls import call
 from dialect.catalog import SqlType
+from dialect.constants import MONTHS, SECONDS
 from dialect.errors import Code, Refusal
 from dialect.expressions import Literal
 from dialect.names import RowNames, Scope
@@ -20,6 +21,7 @@ from dialect.window import Frame, FrameEnd, Unit
 FARTHEST = 10**9  # rows, groups or places that a constant may count
 _SIDES = {"PRECEDING": "preceding", "FOLLOWING": "following"}
 _STEPS = ("preceding", "current row", "following")
+_MONTH = 30 * 86_400  # seconds
 _HOURS = "RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND CURRENT ROW"
 
 
@@ -121,10 +123,20 @@ def _check_ends(frame: Frame, node: exp.Expr) -> None:
 
 def _is_turned(frame: Frame) -> bool:
     """Tell whether two ends on one side stand in the wrong order."""
-    first, last = (None if end.offset is None else end.offset.value for end in (frame.start, frame.end))
-    if not isinstance(first, int | float) or not isinstance(last, int | float):
-        return isinstance(first, str) and isinstance(last, str)  # of intervals that is not looked at
+    first, last = (_length(end.offset) for end in (frame.start, frame.end))
+    if first is None or last is None:
+        return False
     return first < last if frame.start.side == "preceding" else first > last
+
+
+def _length(offset: Literal | None) -> float | None:
+    """Measure a distance: a number itself, an interval in seconds, a month being 30 days."""
+    if offset is None:
+        return None
+    if isinstance(offset.value, int | float):
+        return float(offset.value)
+    amount, unit = str(offset.value).split(" ")
+    return int(amount) * (MONTHS[unit] * _MONTH if unit in MONTHS else SECONDS[unit])
 
 
 def _check_counted(frame: Frame, order: Sequence[OrderKey], node: exp.Expr) -> None:

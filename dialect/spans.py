@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from sqlglot import exp
+from sqlglot.errors import ErrorLevel
 
 from dialect.errors import Span
 from dialect.options import NO_OPTIONS
@@ -65,10 +66,12 @@ def question_with(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | N
     root = node.root()
     if root.meta.get("bounds") or root.meta.get("options") != NO_OPTIONS:
         return None
-    place = next(i for i, part in enumerate(root.walk()) if part is node)
     copied = root.copy()
-    change(next(part for i, part in enumerate(copied.walk()) if i == place))
-    return copied.sql("duckdb", comments=False)
+    for part, other in zip(root.walk(), copied.walk(), strict=True):
+        if part is node:
+            change(other)
+            return copied.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)
+    return None
 
 
 def first_word(sql: str) -> Span | None:

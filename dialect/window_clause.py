@@ -85,6 +85,9 @@ class WindowCalls:
             raise refusal(Code.WINDOW, why, f"{name.upper()} over rows that WHERE or a subquery in FROM keeps", node)
         if name not in OVER_FRAMES | {"count_if"} or skips:
             raise _not_allowed(inner, node)
+        if name == "count_if":  # NULL where no row of the frame decides it, as a sum of the condition is
+            condition(inner.this, self.names)
+            name = "sum"
         name, arguments, test = aggregate_call(name, inner, test, self.names, node)
         if name not in OVER_FRAMES:
             raise _not_allowed(inner, node)
