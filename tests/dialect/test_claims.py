@@ -22,6 +22,7 @@ from dialect.expressions import Expr, Field, fields_of
 from dialect.inference import fixed_by_person
 from dialect.kinds import Selected
 from dialect.private_plan import Target
+from dialect.ranges import known
 from dialect.reading import Reading
 from dialect.relations import PerPerson, Public
 from dialect.write_expr import write_expr
@@ -250,6 +251,75 @@ def test_every_claim_is_true_of_every_row_of_a_set_operation(
     sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
     _checked(sql, rows_of, target, database, catalog)
+
+
+WINDOWS = (
+    "row_number() OVER {by}", "rank() OVER {by}", "ntile(3) OVER {by}", "cume_dist() OVER {by}", "lag(s.gender) OVER {by}",
+    "lag(c.zone, 1, 'none') OVER {by}", "lead(e.cell_id, 1, 7) OVER {by}", "lag(c.zone) OVER {by}", "count(s.age) OVER {by}",
+    "first_value(c.zone) OVER {by}", "first_value(e.cell_id) OVER (PARTITION BY e.subscriber_id)", "nth_value(s.age, 2) OVER {by}",
+    "last_value(s.age IGNORE NULLS) OVER {by}", "max(e.cell_id) OVER (PARTITION BY e.subscriber_id)", "sum(e.cell_id) OVER {by}",
+    "min(e.cell_id) OVER (PARTITION BY e.subscriber_id ORDER BY e.ts ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING)",
+    "max(e.cell_id) FILTER (WHERE e.lat > 40) OVER {by}", "max(c.zone) OVER (PARTITION BY e.subscriber_id, e.cell_id)",
+    "count(*) OVER (PARTITION BY e.subscriber_id, s.gender)", "bool_and(e.dwell_s > 9) OVER {by}", "avg(e.dwell_s) OVER {by}",
+)  # fmt: skip
+PLACES = ("row_number(", "rank(", "ntile(", "cume_dist(", "count(", "count_star(")
+ORDERS = (
+    "ORDER BY e.ts",
+    "ORDER BY s.age DESC, e.cell_id",
+    "",
+    "ORDER BY c.zone ROWS 1 PRECEDING",
+    "ORDER BY e.cell_id GROUPS 1 PRECEDING",
+)
+CHOICES = (
+    "",
+    " WHERE e.cell_id BETWEEN 2 AND 5",
+    " QUALIFY row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) < 4",
+)
+OVER_WINDOWS = (
+    "{rows}", "SELECT * FROM ({rows}) AS u WHERE x0 IS NOT NULL", "SELECT DISTINCT subscriber_id, x1 FROM ({rows}) AS u",
+    "SELECT e.subscriber_id, u.x0, u.x1 FROM subscribers e LEFT JOIN ({rows}) AS u USING (subscriber_id)",
+    "SELECT subscriber_id, MIN(x0) AS x0, MAX(x1) AS x1 FROM ({rows}) AS u GROUP BY 1",
+    "({rows}) UNION ALL ({rows})",
+)  # fmt: skip
+
+
+@st.composite
+def window_queries(draw: st.DrawFn) -> str:
+    """Write windows over joined rows of persons, and something over them."""
+    shown = []
+    for i in range(3):
+        by = f"(PARTITION BY {draw(st.sampled_from(('e.subscriber_id', 'e.subscriber_id, e.cell_id')))} {{}})"
+        framed = draw(st.sampled_from(WINDOWS))
+        order = draw(st.sampled_from(ORDERS if "sum" in framed or "value" in framed or "max" in framed else ORDERS[:3]))
+        shown.append(f"{framed.format(by=by.format(order))} AS x{i}")
+    how = draw(st.sampled_from(["JOIN", "LEFT JOIN"]))
+    source = f"events e {SIDES[0].format(how=how)} {PUBLIC[0].format(how=draw(st.sampled_from(['JOIN', 'LEFT JOIN'])))}"
+    rows = f"SELECT e.subscriber_id, {', '.join(shown)} FROM {source}{draw(st.sampled_from(CHOICES))}"
+    return draw(st.sampled_from(OVER_WINDOWS)).format(rows=rows)
+
+
+@given(sql=window_queries())
+def test_every_claim_is_true_of_every_row_behind_windows(
+    sql: str, rows_of: Callable[[str], Selected], target: Target, database: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    _checked(sql, rows_of, target, database, catalog)
+    _check_ends(rows_of, sql, target, database)
+
+
+def _check_ends(
+    rows_of: Callable[[str], Selected], sql: str, target: Target, database: duckdb.DuckDBPyConnection
+) -> None:
+    """Places, shares and counts lie within their ends; declared bounds are broken by the data, those of rows are not."""
+    try:
+        relation = rows_of(sql).relation
+    except Refusal:
+        return
+    assert isinstance(relation, PerPerson)
+    rows = Rows(relation, target, database)
+    for f in relation.fields:
+        if (f.name or "").startswith(PLACES) and f.bounds is not None and known(f.bounds):
+            lower, upper = f.bounds.lower, f.bounds.upper
+            rows.holds_nowhere(f"{f.id} < {lower!r} OR {f.id} > {upper!r}", f"{f.id} lies in {f.bounds}")
 
 
 BAND = f"SELECT e.subscriber_id, s.gender AS x0 FROM events e {SIDES[3].format(how='LEFT JOIN')}"

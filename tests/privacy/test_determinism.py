@@ -87,6 +87,12 @@ QUESTIONS = {
     "rows cut before a join": "SELECT a.place, COUNT(*) FROM act a JOIN act b ON a.pid = b.pid AND a.t < b.t GROUP BY a.place",
     "rows cut before a left join": "SELECT COUNT(*), SUM(b.x) FROM act a LEFT JOIN act b ON a.pid = b.pid AND a.place = b.place AND a.t < b.t",
     "persons' words joined to persons": "SELECT g, SUM(x), COUNT(*) FROM act JOIN who USING (pid) GROUP BY g",
+    "the place of rows that tie": "SELECT place, COUNT(*) FROM (SELECT place, row_number() OVER (PARTITION BY pid ORDER BY tied) AS n FROM act) WHERE n <= 2 GROUP BY place",
+    "the row before one that ties": "SELECT before, COUNT(*) FROM (SELECT lag(place) OVER (PARTITION BY pid ORDER BY tied DESC) AS before FROM act) GROUP BY before",
+    "two orders of rows that are alike": "SELECT COUNT(*) FROM (SELECT row_number() OVER (PARTITION BY pid ORDER BY tied) AS n, row_number() OVER (PARTITION BY pid ORDER BY x DESC) AS m FROM (SELECT pid, tied, x FROM act)) WHERE n = m",
+    "a running sum of doubles": "SELECT COUNT(*) FROM (SELECT sum(x) OVER (PARTITION BY pid ORDER BY t) AS s FROM act) WHERE s > 0",
+    "the last of peers": "SELECT last, COUNT(*) FROM (SELECT last_value(place) OVER (PARTITION BY pid ORDER BY tied) AS last FROM act) GROUP BY last",
+    "windows over a person's groups": "SELECT n, COUNT(*) FROM (SELECT place, row_number() OVER (PARTITION BY pid ORDER BY COUNT(*)) AS n FROM act GROUP BY pid, place) WHERE place < 5 AND n < 30 GROUP BY n",
     "different places of a person": "SELECT place, COUNT(*) FROM (SELECT DISTINCT pid, place, tied FROM act) GROUP BY place",
 }
 IN_FIXED_POINT = r"CAST\(sum\(TRY_CAST\(round\((\w+) \* \d+\) AS BIGINT\)\) AS DOUBLE\) / \d+"

@@ -246,3 +246,35 @@ SELECT r, least(n, 20) AS n, count(*) AS rows FROM (
 SELECT count(*) FILTER (WHERE s > 60) AS n FROM (
   SELECT subscriber_id, sum(cell_id) OVER (PARTITION BY subscriber_id ORDER BY ts NULLS FIRST) AS s FROM events
 );
+
+# title: public rows kept beside people's windows
+SELECT p.place_id, count(f.subscriber_id) AS first_here FROM place p LEFT JOIN (
+  SELECT subscriber_id, place_id FROM visit QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) = 1
+) f ON f.place_id = p.place_id GROUP BY 1;
+
+# title: windows over two tables of a person
+SELECT seen, before, count(*) AS n FROM (
+  SELECT seen, lag(seen) OVER (PARTITION BY subscriber_id ORDER BY ts, seen, id) AS before FROM (
+    SELECT subscriber_id, start_ts AS ts, 'visit' AS seen, visit_id AS id FROM visit UNION ALL SELECT subscriber_id, dep_ts, 'trip', trip_id FROM trip)
+) GROUP BY 1, 2;
+
+# title: a window beside a subquery of one value
+SELECT count(*) AS n FROM (
+  SELECT subscriber_id, dwell_min, avg(dwell_min) OVER (PARTITION BY subscriber_id, place_id) AS here FROM visit v
+  WHERE dwell_min > (SELECT avg(w.dwell_min) FROM visit w WHERE w.subscriber_id = v.subscriber_id)
+) WHERE here < dwell_min - 1;
+
+# title: a window's value told by columns that name it
+SELECT long, count(*) AS n FROM (
+  SELECT subscriber_id, lead(start_ts) OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) AS next, next - end_ts > INTERVAL 1 DAY AS long FROM visit
+) GROUP BY 1;
+
+# title: windows over a join of releases
+SELECT a.visit_date AS d, a.n AS n, b.n AS m, sum(b.n) OVER (ORDER BY a.visit_date) AS so_far, rank() OVER (ORDER BY a.n - b.n) AS r
+FROM (SELECT visit_date, count(*) AS n FROM visit GROUP BY 1) a JOIN (SELECT trip_date, count(*) AS n FROM trip GROUP BY 1) b ON a.visit_date = b.trip_date;
+
+# title: different combinations over windows of released numbers
+SELECT DISTINCT count(*) OVER (PARTITION BY count(*) > 100) AS zones, count(*) > 100 AS many FROM visit GROUP BY zone_id;
+
+# title: windows over nothing
+SELECT count(*) AS n, count(w) AS m FROM (SELECT subscriber_id, lag(ts) OVER (PARTITION BY subscriber_id ORDER BY ts) AS w FROM event WHERE ts < TIMESTAMP '1999-01-01');

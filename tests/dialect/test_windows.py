@@ -1,0 +1,152 @@
+"""Window functions: canonical texts, what is known of values, work and weight, and where the cut stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect import read, weights
+from dialect.catalog import Bounds, Catalog, ValueList
+from dialect.expressions import Field
+from dialect.kinds import Selected
+from dialect.private_plan import Target
+from dialect.relation_parts import sources
+from dialect.relations import Cut, PerPerson, Relation
+from dialect.window import Window
+from dialect.work import most_rows
+from dialect.write_rows import write_rows
+
+BY = "PARTITION BY subscriber_id"
+VARIANTS = (
+    f"row_number() OVER ({BY})",
+    f"row_number() OVER ({BY} ORDER BY ts)",
+    f"row_number() OVER ({BY} ORDER BY ts DESC)",
+    f"row_number() OVER ({BY} ORDER BY ts NULLS FIRST)",
+    f"row_number() OVER ({BY}, cell_id ORDER BY ts)",
+    f"rank() OVER ({BY} ORDER BY ts)",
+    f"lag(cell_id) OVER ({BY} ORDER BY ts)",
+    f"lag(cell_id, 2) OVER ({BY} ORDER BY ts)",
+    f"lag(cell_id, 1, 7) OVER ({BY} ORDER BY ts)",
+    f"lag(cell_id IGNORE NULLS) OVER ({BY} ORDER BY ts)",
+    f"lead(cell_id) OVER ({BY} ORDER BY ts)",
+    f"first_value(cell_id) OVER ({BY} ORDER BY ts)",
+    f"count(*) OVER ({BY} ORDER BY ts)",
+    f"count(*) FILTER (WHERE cell_id = 1) OVER ({BY} ORDER BY ts)",
+    f"count(*) FILTER (WHERE cell_id = 2) OVER ({BY} ORDER BY ts)",
+    f"count(*) OVER ({BY} ORDER BY ts ROWS 1 PRECEDING)",
+    f"count(*) OVER ({BY} ORDER BY ts GROUPS 1 PRECEDING)",
+    f"count(*) OVER ({BY} ORDER BY ts ROWS 2 PRECEDING)",
+    f"count(*) OVER ({BY} ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)",
+    f"count(*) OVER ({BY} ORDER BY ts ROWS BETWEEN 1 PRECEDING AND UNBOUNDED FOLLOWING)",
+    f"count(*) OVER ({BY} ORDER BY ts RANGE INTERVAL 1 HOUR PRECEDING)",
+    f"count(*) OVER ({BY} ORDER BY ts RANGE INTERVAL 1 DAY PRECEDING)",
+    f"count(ts) OVER ({BY} ORDER BY ts)",
+    f"sum(cell_id) OVER ({BY} ORDER BY ts)",
+)
+COUNTED = "SELECT COUNT(*) FROM (SELECT {} AS w FROM events{}) WHERE w = 1"
+SAME = (
+    (
+        f"SELECT COUNT(*) FROM (SELECT {VARIANTS[1]} AS w FROM events) WHERE w = 1",
+        f"SELECT COUNT(*) FROM (SELECT row_number() OVER v AS x FROM events WINDOW u AS ({BY}), v AS (u ORDER BY ts)) WHERE 1 = x",
+        f"SELECT COUNT(*) FROM (SELECT * FROM events AS e QUALIFY ROW_NUMBER() OVER ({BY} ORDER BY e.ts) = 1)",
+    ),
+)
+Rows = Callable[[str], Selected]
+
+
+@pytest.fixture
+def canonical(catalog: Catalog) -> Callable[[str], str]:
+    return lambda sql: read(sql, catalog).plans[0].canonical
+
+
+def test_different_windows_never_share_a_text(canonical: Callable[[str], str]) -> None:
+    asked = [COUNTED.format(call, where) for call in VARIANTS for where in ("", " WHERE cell_id > 1")]
+    asked += [f"SELECT COUNT(*) FROM (SELECT {VARIANTS[1]} AS w, cell_id FROM events) WHERE w = 1 AND cell_id > 1"]
+    assert len({canonical(sql) for sql in asked}) == len(asked)
+
+
+@pytest.mark.parametrize("ways", SAME)
+def test_one_window_in_other_words_has_one_text(ways: tuple[str, ...], canonical: Callable[[str], str]) -> None:
+    assert len({canonical(sql) for sql in ways}) == 1
+
+
+def _field(rows_of: Rows, call: str) -> Field:
+    return rows_of(f"SELECT subscriber_id, {call} AS w FROM events e JOIN cells c USING (cell_id)").columns[1][1]
+
+
+# call -> whether it may be NULL, its ends, whether all rows of a person have one
+KNOWN = {
+    f"row_number() OVER ({BY} ORDER BY ts)": (False, (1, 10_000), False),
+    f"ntile(4) OVER ({BY} ORDER BY ts)": (False, (1, 4), False),
+    f"cume_dist() OVER ({BY} ORDER BY ts)": (False, (0, 1), False),
+    f"count(*) OVER ({BY})": (False, (0, 10_000), True),
+    f"count(*) OVER ({BY}, cell_id)": (False, (0, 10_000), False),
+    f"count(*) OVER ({BY} ORDER BY ts)": (False, (0, 10_000), False),
+    f"count(*) OVER ({BY} ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)": (
+        False,
+        (0, 10_000),
+        True,
+    ),
+    f"max(dwell_s) OVER ({BY})": (True, (0, 7200), True),
+    f"lag(dwell_s, 1, -1) OVER ({BY} ORDER BY ts)": (True, (-1, 7200), False),
+    f"lag(hour(ts), 1, 30) OVER ({BY} ORDER BY ts)": (True, (0, 30), False),
+    f"last_value(dwell_s) OVER ({BY} ORDER BY ts)": (True, (0, 7200), False),
+    f"sum(dwell_s) OVER ({BY})": (True, (0, 72_000_000), True),
+}
+
+
+@pytest.mark.parametrize("call", KNOWN)
+def test_what_is_known_of_a_value(call: str, rows_of: Rows) -> None:
+    made = _field(rows_of, call)
+    nullable, (lower, upper), of_person = KNOWN[call]
+    assert (made.nullable, made.of_person) == (nullable, of_person)
+    assert made.bounds == Bounds(lower, upper)
+
+
+def test_a_default_joins_the_list_of_a_declared_column(rows_of: Rows) -> None:
+    selected = rows_of(
+        "SELECT subscriber_id, lag(gender, 1, 'x') OVER (PARTITION BY subscriber_id) AS w FROM subscribers"
+    )
+    domain = selected.columns[1][1].domain
+    assert isinstance(domain, ValueList) and set(domain.values) == {"f", "m", "x"}
+
+
+def test_values_of_another_row_have_the_list_of_their_column_alone(rows_of: Rows) -> None:
+    made = _field(rows_of, f"lag(c.zone) OVER ({BY} ORDER BY ts)")
+    assert made.public is not None and len(made.public.fields) == 1
+
+
+def _operators(relation: Relation, kind: type) -> int:
+    return isinstance(relation.operator, kind) + sum(_operators(each, kind) for each in sources(relation))
+
+
+TWICE = f"SELECT *, sum(w) OVER ({BY} ORDER BY ts) AS v FROM (SELECT *, {VARIANTS[1]} AS w FROM events) WHERE w > 1"
+
+
+def test_a_person_is_cut_once_and_before_the_first_window(rows_of: Rows) -> None:
+    relation = rows_of(TWICE).relation
+    assert (_operators(relation, Window), _operators(relation, Cut)) == (2, 1)
+    one_row = rows_of("SELECT subscriber_id, count(*) OVER (PARTITION BY subscriber_id) AS n FROM subscribers").relation
+    assert (_operators(one_row, Window), _operators(one_row, Cut)) == (1, 0)
+
+
+def test_work_counts_what_the_cut_leaves(rows_of: Rows) -> None:
+    relation = rows_of(TWICE).relation
+    assert isinstance(relation, PerPerson)
+    assert most_rows(relation, lambda *_: 1) == relation.max_rows
+
+
+def test_only_windows_that_rest_on_places_number_rows(rows_of: Rows, target: Target) -> None:
+    for call, numbered in ((VARIANTS[1], True), (VARIANTS[5], False), (VARIANTS[12], False), (VARIANTS[15], True)):
+        selected = rows_of(f"SELECT subscriber_id, {call} AS w FROM events")
+        written = write_rows(selected.relation, [f for _, f in selected.columns], target)
+        assert (written.count("AS place") == 2) is numbered  # one of the cut
+
+
+@pytest.mark.parametrize("call", VARIANTS)
+def test_no_window_is_longer_than_it_was_reckoned(call: str, rows_of: Rows, target: Target) -> None:
+    relation = rows_of(
+        f"SELECT subscriber_id, {call} AS w, lag(lat) OVER ({BY} ORDER BY lon + cell_id) AS v FROM events"
+    ).relation
+    assert len(write_rows(relation, relation.fields, target)) <= weights._relation(relation)
