@@ -71,20 +71,32 @@ class WindowCalls:
         return windowed(relation, self.asked)
 
     def _called(self, node: exp.Window) -> tuple[str, tuple[Expr, ...], Expr | None, bool]:
+        inner, test, skips = self._unwrapped(node)
+        name = WINDOW_NODES.get(type(inner)) or aggregate_name(inner) or ""
+        if name in WINDOW_FUNCTIONS:
+            if test is not None:
+                why = f"{name.upper()} has no FILTER: it belongs to aggregates."
+                raise refusal(
+                    Code.WINDOW, why, f"{name.upper()} over rows that WHERE or a subquery in FROM keeps", node
+                )
+            return name, self._arguments(name, inner, node), None, skips and self._skips(name, node)
+        if name not in OVER_FRAMES | {"count_if"} or skips:
+            raise _not_allowed(inner, node)
+        return (*self._aggregated(name, inner, test, node), False)
+
+    def _unwrapped(self, node: exp.Window) -> tuple[exp.Expr, Expr | None, bool]:
+        """Take FILTER and IGNORE NULLS off a call."""
         inner, test, skips = node.this, None, False
         while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
             if isinstance(inner, exp.Filter):
                 test = condition(inner.expression.this, self.names)
             skips |= isinstance(inner, exp.IgnoreNulls)
             inner = inner.this
-        name = WINDOW_NODES.get(type(inner)) or aggregate_name(inner) or ""
-        if name in WINDOW_FUNCTIONS and test is None:
-            return name, self._arguments(name, inner, node), None, skips and self._skips(name, node)
-        if name in WINDOW_FUNCTIONS:
-            why = f"{name.upper()} has no FILTER: it belongs to aggregates."
-            raise refusal(Code.WINDOW, why, f"{name.upper()} over rows that WHERE or a subquery in FROM keeps", node)
-        if name not in OVER_FRAMES | {"count_if"} or skips:
-            raise _not_allowed(inner, node)
+        return inner, test, skips
+
+    def _aggregated(
+        self, name: str, inner: exp.Expr, test: Expr | None, node: exp.Expr
+    ) -> tuple[str, tuple[Expr, ...], Expr | None]:
         if name == "count_if":  # NULL where no row of the frame decides it, as a sum of the condition is
             condition(inner.this, self.names)
             name = "sum"
@@ -95,7 +107,7 @@ class WindowCalls:
         bounds = self.reading.bounds.get(inner.meta.get("start", -1))
         if bounds is not None:
             check_named(name, bounds, False)
-        return name, arguments, test, False
+        return name, arguments, test
 
     def _skips(self, name: str, node: exp.Expr) -> bool:
         if not WINDOW_FUNCTIONS[name].skips_nulls:
