@@ -16,7 +16,7 @@ from dataclasses import replace as _replace
 from dialect.bound import bound
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal, Span
-from dialect.functions import names as _names
+from dialect.functions import names as functions
 from dialect.kinds import kinds
 from dialect.options import Options
 from dialect.parse import as_written as _as_written
@@ -30,7 +30,6 @@ from dialect.render import render
 from dialect.spans import first_word as _first_word
 from dialect.statements import Describe, ExplainPrivacy, Listing, Show, Statement
 from dialect.statements import statement_of as _statement_of
-from dialect.table_functions import TABLE_FUNCTIONS as _TABLE_FUNCTIONS
 from dialect.tries import taught as _taught
 
 __all__ = [
@@ -71,11 +70,6 @@ def read(sql: str, catalog: Catalog) -> Question:
         raise Refusal(Code.COMPLEX, why, hint, _first_word(sql)) from None
     except Refusal as refused:
         raise _shown(refused, sql, catalog) from None
-
-
-def functions() -> tuple[str, ...]:
-    """List every function that a question may use, those in FROM too, in alphabetical order."""
-    return tuple(sorted((*_names(), *(each.name for each in _TABLE_FUNCTIONS))))
 
 
 def statement(sql: str) -> Statement | None:

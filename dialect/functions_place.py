@@ -45,6 +45,10 @@ _DWELL = (
     "CASE WHEN {0} < 5 THEN '<5' WHEN {0} <= 10 THEN '5-10' WHEN {0} <= 20 THEN '11-20' WHEN {0} <= 60 THEN '21-60'"
     " WHEN {0} <= 120 THEN '61-120' WHEN {0} <= 240 THEN '121-240' WHEN {0} > 240 THEN '>240' END"
 )
+_BETWEEN = (
+    "CASE WHEN isfinite({0}) AND isfinite({1}) THEN"
+    " epoch(TRY_CAST({1} AS TIMESTAMP) - TRY_CAST({0} AS TIMESTAMP)) / 60 END"
+)
 _ON_EARTH = f"CASE WHEN {_LON1} BETWEEN -180 AND 180 AND {_LAT1} BETWEEN -90 AND 90 THEN "
 _ROW = f"floor(({_LAT1} + 90) * {_double(METRES_PER_DEGREE)} / {{2}})"
 _MIDDLE = f"(({_ROW} + 0.5) * {{2}} / {_double(METRES_PER_DEGREE)} - 90)"
@@ -85,6 +89,10 @@ PLACES: tuple[Function, ...] = (
         "part_of_day", ("time",), _TEXT, f"[{', '.join(map(repr, PARTS_OF_DAY))}][hour({{0}}) // 6 + 1]",
         values=PARTS_OF_DAY, partial=Partial.FAR, meaning="six hours each: night from 0, morning from 6, afternoon from"
         " 12, evening from 18",
+    ),
+    Function(
+        "dwell_minutes", ("time", "time"), _DOUBLE, _BETWEEN, partial=Partial.FAR,
+        meaning="minutes from the first time to the second",
     ),
     Function(
         "dwell_band", ("num",), _TEXT, _DWELL, values=DWELL_BANDS,

@@ -13,6 +13,7 @@ from dialect.aggregates import AGGREGATES, Aggregate
 from dialect.catalog import SqlType
 from dialect.function_row import Function, in_words
 from dialect.functions import forms_of
+from dialect.table_functions import TABLE_FUNCTIONS, TableFunction
 from engine.wire import CARD
 
 TABLES = ("name", "kind", "dataset", "person", "size_class")
@@ -54,7 +55,7 @@ def columns_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def functions_told() -> list[dict[str, Any]]:
-    """List the functions and aggregates that a question may use, each form with what it takes, gives and means."""
+    """List functions, aggregates and table functions, each form with what it takes, gives and means."""
     found = [
         {"name": name, "arguments": ", ".join(map(in_words, form.arguments)), "gives": _gives(form), "meaning": meaning}
         for name in functions()
@@ -62,6 +63,7 @@ def functions_told() -> list[dict[str, Any]]:
         for meaning in (form.meaning or "as in DuckDB",)
     ]
     found += [_aggregate(each) for each in AGGREGATES.values()]
+    found += [_table_function(each) for each in TABLE_FUNCTIONS]
     return list({tuple(each.values()): each for each in found}.values())
 
 
@@ -75,6 +77,12 @@ def _aggregate(aggregate: Aggregate) -> dict[str, Any]:
     name, arguments = _COUNTED.get(aggregate.name, (aggregate.name, ", ".join(["x", "y"][: aggregate.arguments])))
     gives = "the type of its argument" if aggregate.result is None else str(aggregate.result)
     return {"name": name, "arguments": arguments, "gives": gives, "meaning": f"aggregate over {', '.join(over)}"}
+
+
+def _table_function(each: TableFunction) -> dict[str, Any]:
+    given = (p.name if p.default is None else f"{p.name} => {p.default}" for p in each.parameters)
+    gives = f"rows of {', '.join(each.gives)}"
+    return {"name": each.name, "arguments": ", ".join(("rows", *given)), "gives": gives, "meaning": each.meaning}
 
 
 def explanation(explained: Mapping[str, Any], windows: Iterable[str]) -> list[dict[str, Any]]:

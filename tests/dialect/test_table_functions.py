@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 
+import duckdb
 import pytest
 
 import dialect
 from dialect.catalog import Catalog
+from dialect.domains import key_set
 from dialect.errors import Code, Refusal
 from dialect.kinds import Selected, kinds
 from dialect.norms import declared_norm
@@ -18,6 +21,8 @@ from dialect.reading import Reading
 from dialect.relations import PerPerson
 from dialect.table_functions import TABLE_FUNCTIONS, TableFunction
 from engine.catalogs import find_catalog
+from tests.dialect.test_claims import Rows
+from tests.support.worlds import make_world
 
 # the code, the question, what the refusal says, and what of the question it points at
 REFUSED: list[tuple[Code, str, str, str]] = [
@@ -194,3 +199,42 @@ def test_names_of_the_definition_shadow_nothing(planned: Callable[[str], Private
 def test_a_cte_is_read_by_its_name(planned: Callable[[str], PrivatePlan]) -> None:
     sql = "WITH event AS (SELECT * FROM event WHERE event_type = 'call') SELECT count(*) FROM stays(event)"
     assert planned(sql).canonical != planned("SELECT count(*) FROM stays(event)").canonical
+
+
+CLAIMED = (
+    "SELECT * FROM stays(event)",
+    "SELECT *, hour(start_ts) AS h, dwell_band(dwell_min) AS b FROM stays(event, 5, 400, 60) WHERE visit_date > '2026-10-09'",
+    "SELECT * FROM trips(event)",
+    (
+        "SELECT s.*, p.age_band, h.zone_id AS home FROM stays(event) s JOIN subscriber p USING (subscriber_id)"
+        " LEFT JOIN home_zone(event) h ON h.subscriber_id = s.subscriber_id AND h.nights > 2"
+    ),
+    "SELECT * FROM home_zone(event, 2)",
+    "SELECT * FROM work_zone(event)",
+    "SELECT subscriber_id, MIN(zone_id) AS z, MAX(dwell_min) AS m, COUNT(*) AS n FROM stays(event) GROUP BY 1",
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalog, duckdb.DuckDBPyConnection]]:
+    folder = tmp_path_factory.mktemp("operator")
+    catalog = make_world("operator", folder)
+    with duckdb.connect(str(folder / "operator.duckdb"), read_only=True, config={"threads": 1}) as connection:
+        yield catalog, connection
+
+
+@pytest.mark.parametrize("sql", CLAIMED)
+def test_every_claim_is_true_of_every_row(sql: str, made: tuple[Catalog, duckdb.DuckDBPyConnection]) -> None:
+    catalog, database = made
+    target = dialect.Target({table.name: table.name for table in catalog.tables})
+    selected = kinds(parse(sql), Reading(catalog, sql))
+    assert isinstance(selected.relation, PerPerson)
+    rows = Rows(selected.relation, target, database)
+    rows.check_persons()
+    rows.check_values()
+    for _, field in selected.columns:
+        listed = (
+            None if field.is_person else key_set([field], selected.relation, Reading(catalog, sql, ids=count(1_500)))
+        )
+        if listed is not None:
+            rows.check_list(listed.relation, (field,), listed.keys)

@@ -62,6 +62,7 @@ def test_functions_say_what_they_take_and_mean(engine: Engine) -> None:
     assert len(forms) == len(rows), "each form once"
     assert forms["abs", "integer"] == ("BIGINT", "as in DuckDB")
     assert forms["haversine_m", "longitude, latitude, longitude, latitude"][1] != "as in DuckDB"
+    assert forms["home_zone", "rows, min_nights => 1, from_hour => 22, to_hour => 7"][0] == "rows of zone_id, nights"
     assert forms["count", "*"] == ("BIGINT", "aggregate over people, one person's rows, releases")
 
 

@@ -124,6 +124,7 @@ def test_a_table_is_told_in_full() -> None:
         "size_class": "1e5",
         "primary_key": ["visit_id"],
         "time_column": "ts",
+        "movement": {"zone": "cell.zone_id", "lon": "cell.lon", "lat": "cell.lat"},
         "norms": norms,
         "max_rows_per_person": 1000,
         "max_groups_per_person": 40,
@@ -132,6 +133,7 @@ def test_a_table_is_told_in_full() -> None:
     lines = [" ".join(line.split()) for line in as_text(show_tables, [table]).splitlines()]
     for line in (
         "Every row is about one person_id.",
+        "cell.zone_id, cell.lon, cell.lat say where its person was then: ask stays(visit), trips(visit).",
         "minutes DOUBLE clamped to 0 to 60; never NULL",
         "ts TIMESTAMP hours and dates of Europe/Berlin",
         "zone, hour(ts) 22 6.5 minutes 1200",

@@ -151,3 +151,13 @@ SELECT o_zone, d_zone, COUNT(*) AS n, SUM(dist_km) AS km FROM trips(trips, max_g
 # world: mibici
 # instead: SELECT zone_id, COUNT(*) AS riders FROM plain_work('trips seen', 2) GROUP BY 1
 SELECT zone_id, COUNT(*) AS riders FROM work_zone(trips, 2) GROUP BY 1;
+
+# title: riders between two rides
+# world: mibici
+# instead: WITH e AS (SELECT DISTINCT person_id, started_at AS ts, origin_zone AS z FROM trips UNION SELECT person_id, ended_at, dest_zone FROM trips),
+#   s AS (SELECT *, CASE WHEN lag(z) OVER w = z AND ts - lag(ts) OVER w <= INTERVAL 1 DAY THEN 0 ELSE 1 END AS brk FROM e WINDOW w AS (PARTITION BY person_id ORDER BY ts, z)),
+#   i AS (SELECT *, sum(brk) OVER (PARTITION BY person_id ORDER BY ts, z) AS isl FROM s),
+#   d AS (SELECT z, least(dwell_minutes(min(ts), max(ts)), 1440) AS m FROM i GROUP BY person_id, isl, z HAVING max(ts) - min(ts) >= INTERVAL 15 MINUTE)
+#   SELECT z AS zone_id, COUNT(*) AS n, SUM(m) AS minutes FROM d GROUP BY 1
+SELECT zone_id, COUNT(*) AS n, SUM(GREATEST(LEAST(dwell_minutes(start_ts, end_ts), 1440), 0)) AS minutes
+FROM stays((SELECT person_id, started_at AS ts, origin_zone AS zone_id FROM trips UNION ALL SELECT person_id, ended_at, dest_zone FROM trips), 15, max_gap => INTERVAL 1 DAY) s GROUP BY 1;

@@ -21,3 +21,4 @@ CREATE MACRO h3_parent_of_integer(i, r) AS CASE WHEN i // 72057594037927936 = 8 
 CREATE MACRO h3_parent(c, r) AS CASE WHEN c IS NULL OR c NOT SIMILAR TO '8[0-9a-f]{14}' OR strpos('0123456789abcdef', c[2]) <= r THEN NULL ELSE lower(hex(h3_parent_of_integer(TRY_CAST('0x' || c AS BIGINT), r))) END;
 CREATE MACRO dp_interval_low(x) AS x;
 CREATE MACRO dp_interval_high(x) AS x;
+CREATE MACRO dwell_minutes(a, b) AS epoch(CAST(b AS TIMESTAMP) - CAST(a AS TIMESTAMP)) / 60;
