@@ -10,7 +10,7 @@ from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Origin, Ref, conjunction, expand
-from dialect.formulas import Output, ReleasedSum
+from dialect.formulas import Gathered, Output, ReleasedSum
 from dialect.functions import forms_of
 from dialect.histograms import Binned, histograms, is_quantile, notes_of, quantile_output
 from dialect.private_plan import PrivatePlan, ReleaseColumns
@@ -30,6 +30,7 @@ class Planning:
     releases: list[ReleaseColumns] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sums: list[ReleasedSum] = field(default_factory=list)
+    gathered: list[Gathered] = field(default_factory=list)
 
     def place(self, made: PrivatePlan) -> int:
         """Find a plan among those made, or add it: the same release is made once."""

@@ -70,6 +70,33 @@ class ReleasedSum:
 
 
 @dataclass(frozen=True)
+class NoisyTerm:
+    """A weighted noisy number in a row that a union gathered; 0 in rows of the other side."""
+
+    total: Field
+    squares: Field  # what the raw number's variance is multiplied with
+    raw: Field
+    positive: bool  # never below 0, but for its noise
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A number that UNION ALL gathered: offset + (constant + terms) / (below + below_terms)."""
+
+    field: Field
+    offset: Field | None
+    constant: Field | None
+    terms: tuple[NoisyTerm, ...]
+    below: Field | None = None
+    below_terms: tuple[NoisyTerm, ...] | None = None  # None: no ratio
+
+    @property
+    def every_term(self) -> tuple[NoisyTerm, ...]:
+        """Of both parts."""
+        return self.terms + (self.below_terms or ())
+
+
+@dataclass(frozen=True)
 class Output:
     """One released number per group."""
 

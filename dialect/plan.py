@@ -40,6 +40,7 @@ from dialect.relations import (
     Sort,
 )
 from dialect.released_sums import with_sums
+from dialect.released_unions import with_noise
 from dialect.rules import compute
 from dialect.set_operation import SetOperation
 from dialect.spans import first_word
@@ -65,7 +66,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
     question = Question(
         reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options,
-        tuple(planning.notes), tuple(planning.sums),
+        tuple(planning.notes), tuple(planning.sums), tuple(planning.gathered),
     )  # fmt: skip
     check_ends(question)
     return question
@@ -100,7 +101,7 @@ def _split(relation: Relation, planning: Planning) -> Relation:
         return _with_raw(replace(relation, operator=made), *sides)
     if isinstance(operator, SetOperation):
         left, right = _split(operator.left, planning), _split(operator.right, planning)
-        return replace(relation, operator=replace(operator, left=left, right=right))
+        return with_noise(relation, replace(operator, left=left, right=right), planning)
     if isinstance(operator, SemiJoin):
         kept, met = _split(operator.left, planning), _split(operator.right, planning)
         return _with_raw(replace(relation, operator=replace(operator, left=kept, right=met)), kept)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dialect.catalog import Bounds, Table
 from dialect.expressions import Field
-from dialect.formulas import Histogram, Output, ReleasedSum
+from dialect.formulas import Gathered, Histogram, Output, ReleasedSum
 from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
 
@@ -182,6 +182,7 @@ class Question:
     options: Options = NO_OPTIONS
     notes: tuple[str, ...] = ()  # what a reader should know of how numbers are made
     sums: tuple[ReleasedSum, ...] = ()  # over released rows, where their noise is followed
+    gathered: tuple[Gathered, ...] = ()
 
 
 class Rule(StrEnum):

@@ -50,7 +50,8 @@ def rounding(question: Question) -> tuple[Rounding | None, ...]:
 
 def rounded_outputs(question: Question) -> dict[Field, Rounding | None]:
     """Find the released numbers that are rounded before anything is done with them; None of sums over them."""
-    return {**dict(_rounded_outputs(question)), **{made.field: None for made in question.sums}}
+    unknown = [made.field for made in question.sums] + [made.field for made in question.gathered]
+    return {**dict(_rounded_outputs(question)), **dict.fromkeys(unknown)}
 
 
 def _rounded_outputs(question: Question) -> Iterator[tuple[Field, Rounding]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
-from dialect.formulas import CountOf, MeanOf, MomentsOf, QuantileOf, ReleasedSum, SumOf
+from dialect.formulas import CountOf, Gathered, MeanOf, MomentsOf, QuantileOf, ReleasedSum, SumOf
 from dialect.functions import forms_of, function
 from dialect.functions_interval import is_end
 from dialect.linear import ONE, ZERO, Linear, Variances, plus, times
@@ -58,7 +58,17 @@ def forms_by_field(question: Question) -> dict[Field, Form]:
         if not isinstance(output.formula, QuantileOf | MomentsOf)
     }
     summed = {each.field: _of_sum(each) for each in question.sums}
-    return {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question)} | known | summed
+    gathered = {each.field: _of_gathered(each) for each in question.gathered}
+    still = {field: Form(Ref(field), Linear(ZERO, ())) for field in _without_noise(question)}
+    return still | known | summed | gathered
+
+
+def _of_gathered(made: Gathered) -> Form:
+    offset, constant, below = (ZERO if f is None else Ref(f) for f in (made.offset, made.constant, made.below))
+    top = Linear(constant, tuple((term.total, ONE) for term in made.terms))
+    if made.below_terms is None:
+        return Form(offset, top)
+    return Form(offset, top, Linear(below, tuple((term.total, ONE) for term in made.below_terms)))
 
 
 def _of_sum(made: ReleasedSum) -> Form:
@@ -76,6 +86,9 @@ def all_variances(question: Question, variances: Mapping[str, float]) -> Varianc
         for total, squares, raw in made.terms:
             each = variances[raw.id]
             found[total.id] = times(Ref(squares), Literal(each, SqlType.DOUBLE)) if each else 0.0
+    for term in (term for made in question.gathered for term in made.every_term):
+        each = variances[term.raw.id]
+        found[term.total.id] = times(Ref(term.squares), Literal(each, SqlType.DOUBLE)) if each else 0.0
     return found
 
 
@@ -104,7 +117,9 @@ def never_negative(question: Question) -> frozenset[Field]:
             if counts or (vector.kind is VectorKind.SUM and least >= 0):
                 found.add(raw)
     sums = {total for made in question.sums if made.positive for total, _, raw in made.terms if raw in found}
-    return frozenset(found | sums)
+    return frozenset(
+        found | sums | {term.total for made in question.gathered for term in made.every_term if term.positive}
+    )
 
 
 def _of_output(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> Form:

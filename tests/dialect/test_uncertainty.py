@@ -28,11 +28,24 @@ FOLLOWED = {
         1,
     ),
     f"SELECT t.total + r.n, r.n / t.total FROM {R} r CROSS JOIN (SELECT SUM(n) AS total FROM {R}) t": (2, 2),
+    f"SELECT n, s / n, n FROM {R} UNION ALL SELECT COUNT(*), AVG(dwell_s), COUNT(DISTINCT subscriber_id) FROM events": (
+        2,
+        4,
+        2,
+    ),
+    f"SELECT n FROM {R} UNION ALL SELECT n FROM {R} UNION ALL SELECT COUNT(*) FROM events": (3,),
+    f"SELECT n, 7 AS seven FROM {R} UNION ALL SELECT 5, 8": (1, 0),
+    f"SELECT 2 * n AS x FROM (SELECT n FROM {R} UNION ALL SELECT COUNT(*) FROM events) WHERE n > 5": (2,),
     f"SELECT SUM(a.n + b.n) FROM {R} a JOIN {R} b USING (cell_id)": (2,),
 }
 NOT_FOLLOWED = {
     f"SELECT n * n, n * s, sqrt(n), CASE WHEN n > 5 THEN n END, n > 5, greatest(n, 0) FROM {R}": 6,
     f"SELECT s / n / n, m / n, (s / n) + (n / s) FROM {R}": 3,
+    f"SELECT n FROM {R} UNION SELECT COUNT(*) FROM events": 1,
+    f"SELECT n FROM {R} INTERSECT ALL SELECT COUNT(*) FROM events": 1,
+    f"SELECT n FROM {R} EXCEPT SELECT COUNT(*) FROM events": 1,
+    f"SELECT n, n FROM {R} UNION ALL SELECT MAX(n), n * n FROM {R} GROUP BY n": 2,
+    f"SELECT SUM(n) FROM (SELECT n FROM {R} UNION ALL SELECT COUNT(*) FROM events)": 1,
     f"SELECT MAX(n), COUNT(*), SUM(s / n), SUM(m), SUM(n * n) FROM {R}": 5,
     f"SELECT SUM(r.n * c.lon) FROM {R} r JOIN cells c ON c.cell_id = r.cell_id": 1,  # a cell may stand there twice
     f"SELECT SUM(r.n) FROM {R} r CROSS JOIN cells c": 1,  # each number many times

@@ -56,15 +56,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield opened
 
 
-def covered(engine: Engine, sql: str) -> dict[str, Flags]:
+def covered(engine: Engine, sql: str, rho: Fraction = RHO) -> dict[str, Flags]:
     """Tell for each uncertain column which of its numbers lay in their intervals: one row an answer."""
     with exact_engine(engine.catalog) as exact:
         truth = {row["k"]: row for row in exact.query(sql).to_pylist()}  # only keys that somebody has
     question = read(sql, engine.catalog)
-    (prepared,) = engine.prepare(question, Asked("anybody", RHO))
+    prepared = engine.prepare(question, Asked("anybody", rho))
     found: dict[str, list[list[bool]]] = {}
     for _ in range(TIMES):
-        answer = engine.finish(question, (prepared,), (engine.release(prepared),), LEVEL)
+        answer = engine.finish(question, prepared, tuple(engine.release(each) for each in prepared), LEVEL)
         keys = answer.table.column("k").to_pylist()
         rows = [i for i, key in enumerate(keys) if key in truth]
         for name, (lower, upper) in answer.intervals.items():

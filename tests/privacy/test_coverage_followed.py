@@ -7,6 +7,7 @@ of 95%. They may be wider than they need where two numbers may or may not hold o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tests.support.noised import engine_over
 from tests.support.statistics import binomial_at_least
 
 LEVEL = 0.95
+RICH = Fraction(2)  # of several releases, so that every denominator is far from 0
 CELLS = f"(SELECT cell_id, COUNT(*) AS n, COUNT(DISTINCT subscriber_id) AS p, SUM(dwell_s) AS s FROM events WHERE {WITHIN} GROUP BY 1)"
 HOURS = f"(SELECT hour(ts) AS k, COUNT(*) AS n FROM events WHERE {WITHIN} GROUP BY 1)"
 SUMS = (
@@ -28,6 +30,12 @@ SUMS = (
 MEANS = f"SELECT k % 3 AS k, AVG(n) AS mean, AVG(2 * n + 1) FILTER (WHERE k > 4) AS later FROM {HOURS} AS h GROUP BY 1"  # somebody in all
 SHARES = f"SELECT a.k, 100.0 * a.n / b.total AS share FROM {HOURS} AS a CROSS JOIN (SELECT SUM(n) AS total FROM {HOURS} AS h) AS b"
 TWICE = f"SELECT a.k, a.n + b.n AS both, 3 * a.n - b.n AS apart FROM {HOURS} AS a JOIN {HOURS} AS b USING (k)"
+LISTS = (
+    "SELECT hour(ts) AS k, COUNT(*) AS n, 1.0 * COUNT(*) / COUNT(DISTINCT subscriber_id) AS r, 2 * COUNT(*) - COUNT(dwell_s) AS d"
+    f" FROM events WHERE {WITHIN} GROUP BY 1 UNION ALL SELECT 100 + cell_id % 6, COUNT(DISTINCT subscriber_id), AVG(dwell_s) + 5, COUNT(*)"
+    f" FROM events WHERE {WITHIN} GROUP BY 1"
+)
+LEVELS = f"SELECT hour(ts) // 6 AS k, COUNT(*) AS n, AVG(dwell_s) AS m FROM events WHERE {WITHIN} GROUP BY ROLLUP (hour(ts) // 6)"
 SUMMED_TWICE = f"SELECT a.k, a.n + b.total AS both FROM {HOURS} AS a CROSS JOIN (SELECT SUM(n) AS total FROM {HOURS} AS h WHERE k < 3) AS b"
 
 
@@ -43,10 +51,12 @@ def pooled(engine: Engine, sql: str) -> float:
 
 
 @pytest.mark.parametrize(
-    "sql", [SUMS, MEANS, SHARES, TWICE, SUMMED_TWICE], ids=["sums", "means", "shares", "twice", "summed twice"]
+    "sql",
+    [SUMS, MEANS, SHARES, TWICE, SUMMED_TWICE, LISTS, LEVELS],
+    ids=["sums", "means", "shares", "twice", "summed twice", "lists", "levels"],
 )
 def test_each_number_is_covered_as_often_as_its_interval_says(engine: Engine, sql: str) -> None:
-    outcomes = covered(engine, sql)
+    outcomes = covered(engine, sql, RICH)
     assert outcomes, "some column has an interval"
     for name, flags in outcomes.items():
         assert flags.mean() >= 0.94 or flags.size < 1_000, (name, flags.mean())
@@ -58,6 +68,13 @@ def test_sums_are_no_wider_than_they_need(engine: Engine) -> None:
     outcomes = covered(engine, SUMS)
     assert set(outcomes) == {"total", "mixed", "s", "weighed", "ratio"}
     assert 0.94 <= np.concatenate([flags.ravel() for flags in outcomes.values()]).mean() <= 0.97
+
+
+def test_numbers_behind_a_union_are_no_wider_than_they_need(engine: Engine) -> None:
+    for sql, names in ((LISTS, {"n", "r", "d"}), (LEVELS, {"n", "m"})):
+        outcomes = covered(engine, sql, RICH)
+        assert set(outcomes) == names
+        assert 0.94 <= np.concatenate([flags.ravel() for flags in outcomes.values()]).mean() <= 0.97
 
 
 def test_one_noise_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
