@@ -34,6 +34,7 @@ FOLLOWED = {
         2,
     ),
     f"SELECT n FROM {R} UNION ALL SELECT n FROM {R} UNION ALL SELECT COUNT(*) FROM events": (3,),
+    "SELECT hour(ts) AS h, COUNT(*), AVG(dwell_s) FROM events GROUP BY ROLLUP (hour(ts))": (0, 2, 4),
     f"SELECT n, 7 AS seven FROM {R} UNION ALL SELECT 5, 8": (1, 0),
     f"SELECT 2 * n AS x FROM (SELECT n FROM {R} UNION ALL SELECT COUNT(*) FROM events) WHERE n > 5": (2,),
     f"SELECT SUM(a.n + b.n) FROM {R} a JOIN {R} b USING (cell_id)": (2,),

@@ -35,7 +35,10 @@ LISTS = (
     f" FROM events WHERE {WITHIN} GROUP BY 1 UNION ALL SELECT 100 + cell_id % 6, COUNT(DISTINCT subscriber_id), AVG(dwell_s) + 5, COUNT(*)"
     f" FROM events WHERE {WITHIN} GROUP BY 1"
 )
-LEVELS = f"SELECT hour(ts) // 6 AS k, COUNT(*) AS n, AVG(dwell_s) AS m FROM events WHERE {WITHIN} GROUP BY ROLLUP (hour(ts) // 6)"
+LEVELS = (
+    f"SELECT hour(ts) // 6 AS k, COUNT(*) AS n, AVG(dwell_s) AS m FROM events WHERE {WITHIN} GROUP BY 1"
+    f" UNION ALL SELECT 99, COUNT(*), AVG(dwell_s) FROM events WHERE {WITHIN}"
+)
 SUMMED_TWICE = f"SELECT a.k, a.n + b.total AS both FROM {HOURS} AS a CROSS JOIN (SELECT SUM(n) AS total FROM {HOURS} AS h WHERE k < 3) AS b"
 
 
