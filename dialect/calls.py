@@ -10,7 +10,7 @@ from sqlglot import exp
 from dialect import literals
 from dialect.catalog import SqlType
 from dialect.constants import folded
-from dialect.errors import Code
+from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.function_row import Function, accepts, in_words, mistake
 from dialect.functions import forms_of, names
@@ -28,6 +28,7 @@ _JOINED = {"||", "concat", "concat_ws"}  # numbers and times that stand among te
 _WRITTEN = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
 _OF_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
 _SEE_DOCS = "see docs/functions.md"
+POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
 
 
 def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
@@ -69,6 +70,11 @@ def is_person(expr: Expr) -> bool:
     if isinstance(expr, Ref):
         return expr.field.is_person
     return isinstance(expr, Case) and any(is_person(value) for value in case_values(expr))
+
+
+def polygon_refused(node: exp.Expr | None) -> Refusal:
+    """Say what a polygon is for."""
+    return refusal(Code.FUNC, "A polygon is no value: places are held against it.", POLYGON_HINT, node)
 
 
 def _made(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
@@ -155,6 +161,8 @@ def _text_as(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
 def alike(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
     """Find the common type of some values, and convert dates where it is a time."""
     kinds = {argument.type for argument in arguments} - {SqlType.NULL}
+    if SqlType.POLYGON in kinds:
+        raise polygon_refused(node)
     if len(kinds) <= 1:
         return next(iter(kinds), SqlType.NULL), list(arguments)
     if kinds <= {SqlType.BIGINT, SqlType.DOUBLE}:

@@ -26,6 +26,7 @@ class SqlType(StrEnum):
     INTERVAL = "INTERVAL"
     VARCHAR_LIST = "VARCHAR[]"
     BIGINT_LIST = "BIGINT[]"
+    POLYGON = "POLYGON"  # of public tables only; places are held against it, and nothing else
     NULL = "NULL"  # the type of a bare NULL literal
 
 
@@ -80,6 +81,15 @@ Domain = ValueList | ValueRange | ColumnOf
 
 
 @dataclass(frozen=True)
+class CellOf:
+    """An H3 cell of a place in the same row, made when the data are opened."""
+
+    lon: str  # column with degrees east
+    lat: str  # column with degrees north
+    resolution: int  # 0 to 15
+
+
+@dataclass(frozen=True)
 class Column:
     """One declared column; what is not declared does not exist for analysts."""
 
@@ -94,6 +104,7 @@ class Column:
     sum_norm: float | None = None  # C of SUM(column): L2 norm of one person's sums over groups
     centred_norm: float | None = None  # C of SUM(column - centre), for averages
     centre: float | None = None  # a typical value, public; the middle of the bounds where absent
+    cell: CellOf | None = None  # not stored in the source
     visible: bool = True  # False: known to admission only, e.g. the consent column
 
 

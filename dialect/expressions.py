@@ -39,6 +39,7 @@ class Field:
     definition: Expr | None = field(compare=False, default=None, repr=False)  # over fields without definition
     of_person: bool = field(compare=False, default=False)  # one value per person, by an enforced primary key
     time_zone: str | None = field(compare=False, default=None)  # of an instant
+    cell: tuple[str, str, int] | None = field(compare=False, default=None)  # H3: ids of lon and lat, resolution
     is_person: bool = field(compare=False, default=False)  # the person key of its row, or NULL where that is allowed
     sides: tuple[Side, ...] = field(
         compare=False, default=(), repr=False

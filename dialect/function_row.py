@@ -40,7 +40,8 @@ KINDS: dict[str, tuple[SqlType, ...]] = {
     "period": (SqlType.INTERVAL,),
     "texts": (SqlType.VARCHAR_LIST,),
     "ints": (SqlType.BIGINT_LIST,),
-    "any": tuple(SqlType),
+    "polygon": (SqlType.POLYGON,),
+    "any": tuple(kind for kind in SqlType if kind is not SqlType.POLYGON),
 }
 WORDS = {
     "bool": "condition",
@@ -68,6 +69,7 @@ WORDS = {
     "period": "interval",
     "texts": "list of text",
     "ints": "list of integers",
+    "polygon": "polygon of a public table",
     "any": "anything",
 }
 CONSTANT = "!"  # behind a kind: the argument is a constant other than NULL
@@ -146,7 +148,8 @@ def constants(form: Function, arguments: Sequence[Expr]) -> list[bool | int | fl
 def _fits(kind: str, argument: Expr) -> bool:
     if kind.endswith(CONSTANT):
         return isinstance(argument, Literal) and argument.type in KINDS[kind[:-1]] and _usable(kind[:-1], argument)
-    return argument.type is SqlType.NULL or argument.type in KINDS[kind]
+    unknown = argument.type is SqlType.NULL and kind != "polygon"  # which has parts, and NULL has none
+    return unknown or argument.type in KINDS[kind]
 
 
 def _usable(kind: str, constant: Literal) -> bool:

@@ -1,7 +1,7 @@
 """The allow-list of row functions: one declared row for each form; what has no row is refused.
 
-The rows stand in `functions_logic`, `_number`, `_cast`, `_text`, `_list`, `_time`, `_place` and `_cells`. A total
-form never raises, whatever value is stored (`proofs.md#total-forms`).
+The rows stand in `functions_logic`, `_number`, `_cast`, `_text`, `_list`, `_time`, `_place`, `_cells` and
+`_polygons`. A total form never raises, whatever value is stored (`proofs.md#total-forms`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dialect.functions_list import LISTS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
+from dialect.functions_polygons import POLYGONS
 from dialect.functions_text import TEXT
 from dialect.functions_time import TIMES
 
@@ -28,7 +29,7 @@ def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     return forms
 
 
-_FORMS = _numbered(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS)
+_FORMS = _numbered(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS + POLYGONS)
 _ROWS = {form.row: form for forms in _FORMS.values() for form in forms}
 
 

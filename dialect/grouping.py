@@ -29,7 +29,7 @@ from dialect.names import (
 )
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Released
-from dialect.rules import bare, person_among, refuse_persons
+from dialect.rules import bare, person_among, refuse_persons, refuse_polygons
 from dialect.scalars import scalar
 from dialect.spans import in_place, span_of
 
@@ -139,6 +139,7 @@ def releases(source: Relation, keys: Sequence[Field]) -> bool:
 def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], node: exp.Expr) -> Relation:
     """Close a GROUP BY: one person's groups stay that person's; other private groups cross the boundary."""
     unique, made = tuple(dict.fromkeys(keys)), tuple(measures)
+    refuse_polygons(unique, node.args.get("group") or node)
     if isinstance(source, PerPerson):
         check_kept_keys(source, unique, node.args.get("group") or node)
         person = person_among(source, unique)

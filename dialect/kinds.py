@@ -141,6 +141,6 @@ def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Sel
     only(tree, *_CLAUSES)
     source, scope = from_clause(tree, reading, environment)
     source = where_clause(tree, Outer(source, scope, reading, environment, where_aliases(tree, scope)))
-    items = select_items(tree, scope)
+    items = select_items(tree, scope, environment.level == 0)
     place = Place(source, scope, environment.level == 0, reading, environment)
     return Selected(*(grouped(tree, items, place) if is_grouped(tree, items) else rowwise(tree, items, place)))

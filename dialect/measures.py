@@ -8,7 +8,7 @@ from sqlglot import exp, parse_one
 
 from dialect.aggregate_calls import aggregate_call, both_exist
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
-from dialect.calls import is_person
+from dialect.calls import is_person, polygon_refused
 from dialect.canonical import plain_text
 from dialect.catalog import Bounds, SqlType
 from dialect.errors import Code
@@ -97,6 +97,8 @@ def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp
         raise refusal(Code.AGG, f"{name} takes a condition.", f"{name}(x > 0)", node)
     if aggregate.name in _KEEPS_ARGUMENT and any(argument.type in _LISTS for argument in arguments):
         raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
+    if any(argument.type is SqlType.POLYGON for argument in arguments):
+        raise polygon_refused(node)
     persons = [a for a in arguments if is_person(a)]
     if persons and aggregate.name not in {"count", "count_distinct"}:
         shown = next((a.field.name for a in persons if isinstance(a, Ref)), None) or "person"

@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect.aggregates import NODES, UNTYPED
+from dialect.cell_calls import cell_call, is_cell_call
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.functions_interval import HIGH, LOW
@@ -103,6 +104,8 @@ class RowNames:
         if isinstance(node, exp.Subquery) and self.values is not None:
             return self.values.value(node)
         refuse_rowless(node)
+        if is_cell_call(node):
+            return cell_call(node, self.column, (f for _, f in self.scope.columns()))
         if aggregate_name(node) is not None:
             raise refusal(Code.AGG, "An aggregate can't stand here.", "put it into the select list or HAVING", node)
         return None

@@ -41,7 +41,7 @@ from dialect.relations import (
 )
 from dialect.released_sums import with_sums
 from dialect.released_unions import with_noise
-from dialect.rules import compute
+from dialect.rules import compute, refuse_polygons
 from dialect.set_operation import SetOperation
 from dialect.spans import first_word
 from dialect.vectors import Vectors
@@ -59,6 +59,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
             first_word(reading.sql),
             _counted(reading.sql),
         )
+    refuse_polygons(f for _, f in selected.columns)
     planning = Planning(reading)
     outer = _split(selected.relation, planning)
     check_weight(outer)

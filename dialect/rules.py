@@ -7,11 +7,13 @@ part sees of a release in a Boundary's place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
+from dialect.calls import polygon_refused
+from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref, conjuncts
 from dialect.inference import computed_field, definition, fixed_by_person
@@ -78,6 +80,7 @@ def distinct(relation: Relation, keys: Sequence[Field], last: bool, node: exp.Ex
     only the last step of a question may ask for by DISTINCT.
     """
     unique = tuple(dict.fromkeys(keys))
+    refuse_polygons(unique, node)
     if not isinstance(relation, PerPerson):
         plain = tuple(replace(f, definition=None) for f in unique)
         return replace(relation, operator=Distinct(relation, unique), fields=plain)
@@ -101,6 +104,12 @@ def refuse_persons(keys: Sequence[Field], source: PerPerson, node: exp.Expr) -> 
     if any(key.is_person for key in keys):
         why = "This side of the LEFT JOIN has no person where no row matched."
         raise refusal(Code.PERSON_KEY, why, f"GROUP BY {source.person.name or 'the person'} of the left table", node)
+
+
+def refuse_polygons(fields: Iterable[Field], node: exp.Expr | None = None) -> None:
+    """Refuse polygons where values are compared or shown."""
+    if any(f.type is SqlType.POLYGON for f in fields):
+        raise polygon_refused(node)
 
 
 def bare(keys: Sequence[Field]) -> tuple[Field, ...]:

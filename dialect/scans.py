@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sqlglot import exp
@@ -28,7 +29,7 @@ def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
 def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
     """Read a declared table."""
     if not table.private:
-        fields = tuple(_stored(table, column, reading) for column in table.columns if column.visible)
+        fields = _with_cells(table, tuple(_stored(table, c, reading) for c in table.columns if c.visible))
         return Public(Scan(table, fields), fields)
     assert table.person is not None  # noqa: S101  the catalog reader refuses a private table without person
     if table.person.through:
@@ -55,7 +56,21 @@ def _stored(table: Table, column: Column, reading: Reading, of_person: bool = Fa
 def _fields_with(table: Table, hidden: tuple[str, ...], reading: Reading, of_person: bool = False) -> tuple[Field, ...]:
     """Make fields for what analysts see, and for hidden columns that rows must carry all the same."""
     shown = [column for column in table.columns if column.visible or column.name in hidden]
-    return tuple(_stored(table, column, reading, of_person) for column in shown)
+    return _with_cells(table, tuple(_stored(table, column, reading, of_person) for column in shown))
+
+
+def _with_cells(table: Table, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Let fields with cells say of which fields they were made."""
+    ids = {f.origin.column: f.id for f in fields if f.origin is not None}
+    return tuple(replace(f, cell=_cell_of(table, f, ids)) for f in fields)
+
+
+def _cell_of(table: Table, field: Field, ids: Mapping[str, str]) -> tuple[str, str, int] | None:
+    column = table.column(field.origin.column) if field.origin is not None else None
+    cell = None if column is None else column.cell
+    if cell is None or cell.lon not in ids or cell.lat not in ids:
+        return None
+    return ids[cell.lon], ids[cell.lat], cell.resolution
 
 
 def _of_column(fields: tuple[Field, ...], column: str) -> Field:

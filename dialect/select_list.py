@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from dialect import rules
+from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
@@ -29,14 +30,14 @@ Shown = tuple[Relation, tuple[Column, ...]]
 _LONGEST_NAME = 60
 
 
-def select_items(tree: exp.Select, scope: Scope) -> list[Item]:
-    """List the select items by name, with * written out."""
+def select_items(tree: exp.Select, scope: Scope, last: bool) -> list[Item]:
+    """List the select items by name, with * written out; `last`: for the answer, where no polygon can be shown."""
     if not tree.expressions:
         raise refusal(Code.PARSE, "This SELECT names nothing that it selects.", "SELECT COUNT(*) FROM ...", tree)
     items: list[Item] = []
     for node in tree.expressions:
         if _is_star(node):
-            items += _starred(node, scope)
+            items += [item for item in _starred(node, scope) if not (last and _is_polygon(item[1]))]
         elif isinstance(node, exp.Alias):
             items.append((node.alias.lower(), node.this))
         else:
@@ -56,6 +57,10 @@ def _starred(node: exp.Expr, scope: Scope) -> list[Item]:
     if not columns:
         raise refusal(Code.TABLE, "* has no table to stand for.", "add a FROM", node)
     return _changed(star, columns)
+
+
+def _is_polygon(item: exp.Expr | Field) -> bool:
+    return isinstance(item, Field) and item.type is SqlType.POLYGON
 
 
 def _changed(star: exp.Expr, columns: Sequence[Column]) -> list[Item]:
@@ -106,12 +111,19 @@ def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     below = RowNames(place.scope, values=values)
     windows = window_calls(tree, below, place.source, True, place.reading)
     names = replace(below, windows=windows)
-    exprs = _each(items, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))
+    exprs = _each(items, names, lambda item: _row_item(item, names))
     shown = _aliases(items, exprs)
     above = RowNames(place.scope, shown, values, windows)
     test, order = qualified(tree, above), order_keys(tree, shown, exprs, above)
     relation = chosen(values.joined(place.source), windows, test)
     return _finish(tree, items, exprs, replace(place, source=relation), order)
+
+
+def _row_item(item: exp.Expr | Field, names: RowNames) -> Expr:
+    """Type an item of rows; a column may be a polygon, which goes on to the query above."""
+    if isinstance(item, Field):
+        return Ref(item)
+    return names.column(item) if isinstance(item, exp.Column) else scalar(item, names)
 
 
 def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:

@@ -7,6 +7,7 @@ import re
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Case, Expr, Literal, Ref
 from dialect.functions import function
+from dialect.functions_polygons import STORED as POLYGON
 
 _SLOT = re.compile(r"\{(\d?)(\*?)([^}]*)\}")
 
@@ -15,7 +16,7 @@ def quote(literal: Literal) -> str:
     """Write a constant so that it can be nothing else: the only way any value enters generated SQL."""
     value, kind = literal.value, literal.type
     if value is None:
-        return "NULL" if kind is SqlType.NULL else f"CAST(NULL AS {kind})"
+        return "NULL" if kind is SqlType.NULL else f"CAST(NULL AS {POLYGON if kind is SqlType.POLYGON else kind})"
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int) and kind is not SqlType.DOUBLE:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialect.catalog import Catalog, Column, Table
+from dialect.catalog import Catalog, Column, SqlType, Table
 from dialect.write_expr import name as quoted
 from engine.catalog_section import meant
+from engine.derived import source_type, stored_columns
+from engine.polygons import is_polygon
 from engine.stored_files import StoredFiles, UnreadableError, cast, fits
 
 
@@ -37,12 +39,6 @@ def check_catalog(catalog: Catalog) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _stored(table: Table) -> tuple[Column, ...]:
-    """Give the columns that lie in the source; the others are looked up."""
-    looked_up = {join.column for join in table.source.joins}
-    return tuple(column for column in table.columns if column.name not in looked_up)
-
-
 def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
     """Check that the source exists, and has the declared columns."""
     source, key = table.source, f"tables.{table.name}"
@@ -57,12 +53,12 @@ def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator
         cure = "check the path, and that no other program writes to it."
         yield Finding(catalog.path, f"{key}.source", f"{source.path} cannot be read as {what}.", cure)
         return
-    for column in _stored(table):
+    for column in stored_columns(table):
         place = f"{key}.columns.{column.name}"
         if column.name not in found:
             why = f"the source has no column {column.name}."
             yield Finding(catalog.path, place, why, meant(column.name, found, "remove it from the catalog."))
-        elif source.format != "csv" and not fits(found[column.name], column.type):
+        elif source.format != "csv" and not fits(found[column.name], _in_source(column)):
             why = f"the source stores {found[column.name].partition('(')[0]}, the catalog says {column.stored_type}."
             yield Finding(catalog.path, f"{place}.type", why, "declare the stored type, or store the declared one.")
 
@@ -82,6 +78,11 @@ def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: 
             return
         if failed:
             yield Finding(catalog.path, f"tables.{table.name}.{question.key}", question.why, question.cure)
+    for column in (c for c in stored_columns(table) if c.type is SqlType.POLYGON):
+        if not files.every(f"SELECT {quoted(column.name)} FROM {_rows(table, files)}", is_polygon):
+            why = f"a text in {column.name} is no polygon, or crosses itself."
+            cure = "correct it: POLYGON or MULTIPOLYGON text in degrees, longitude first."
+            yield Finding(catalog.path, f"tables.{table.name}.columns.{column.name}.type", why, cure)
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,20 @@ class _Question:
     cure: str
 
 
+def _in_source(column: Column) -> SqlType:
+    return SqlType.VARCHAR if column.type is SqlType.POLYGON else column.type
+
+
 def _rows(table: Table, files: StoredFiles) -> str:
     """Write the rows of a table as declared."""
-    return files.relation(table.source, {column.name: column.stored_type for column in _stored(table)})
+    return files.relation(table.source, {column.name: source_type(column) for column in stored_columns(table)})
 
 
 def _type_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
     """Ask whether every value has the declared type, and NULL stands only where it may."""
-    for column in _stored(table):
+    for column in stored_columns(table):
         name, key = quoted(column.name), f"columns.{column.name}"
-        typed = cast(table.source, name, column.stored_type)
+        typed = cast(table.source, name, source_type(column))
         yield _Question(
             f"SELECT 1 FROM {files.raw(table.source)} WHERE {name} IS NOT NULL AND {typed} IS NULL",
             f"{key}.type",
@@ -121,7 +126,7 @@ def _type_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
 
 def _key_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
     """Ask whether the primary key names one row."""
-    stored = {column.name for column in _stored(table)}
+    stored = {column.name for column in stored_columns(table)}
     if not table.primary_key or not set(table.primary_key) <= stored:
         return
     keys = ", ".join(map(quoted, table.primary_key))

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from dialect.catalog import Bounds, Column, ColumnOf, Domain, SqlType, Value, ValueList, ValueRange
+from engine.catalog_places import read_cell
 from engine.catalog_section import Section, nearest
 
+NORMED = ("sum_norm", "centred_norm", "centre")
 KNOWN = (
     "type",
     "nullable",
@@ -20,10 +22,9 @@ KNOWN = (
     "values_of",
     "time_zone",
     "stored",
-    "sum_norm",
-    "centred_norm",
-    "centre",
     "visible",
+    "h3",
+    *NORMED,
 )
 NUMERIC = (SqlType.BIGINT, SqlType.DOUBLE)
 DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
@@ -47,6 +48,7 @@ TYPES = {
     **dict.fromkeys(("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), SqlType.TIMESTAMPTZ),
     "DATE": SqlType.DATE,
     "TIME": SqlType.TIME,
+    "POLYGON": SqlType.POLYGON,  # stored as WKT text
 }
 
 
@@ -75,6 +77,7 @@ def read_column(name: str, section: Section) -> Column:
         sum_norm=part(None, _norm, section, "sum_norm", bounds),
         centred_norm=part(None, _norm, section, "centred_norm", bounds),
         centre=part(None, _centre, section, bounds),
+        cell=part(None, read_cell, section, stored_type),
         visible=part(True, section.flag, "visible", True),
     )
 

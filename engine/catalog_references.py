@@ -11,6 +11,7 @@ from engine.catalog_columns import DATED
 from engine.catalog_mistakes import Mistakes
 from engine.catalog_movement import MovementNames
 from engine.catalog_names import TableNames
+from engine.catalog_places import check_places
 from engine.catalog_section import IDENTIFIER, meant
 from engine.errors import CatalogError
 
@@ -43,6 +44,7 @@ class _Check(TableNames):
         yield self.time_column
         for column in table.columns:
             yield partial(self.domain, column)
+            yield partial(check_places, self.catalog, table, column)
         for i, join in enumerate(table.source.joins):
             yield partial(self.join, i, join)
         if table.private:
@@ -61,7 +63,8 @@ class _Check(TableNames):
     def own_columns(self, key: str, names: tuple[str, ...]) -> None:
         """Check that names of columns are declared."""
         for name in names:
-            self.declared(self.table, name, key)
+            if self.declared(self.table, name, key).type is SqlType.POLYGON:
+                raise self.error(key, f"{name} is a polygon, which is equal to nothing.", "name other columns.")
 
     def time_column(self) -> None:
         """Check that the time is one."""

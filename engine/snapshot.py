@@ -12,14 +12,16 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from glob import glob
 from pathlib import Path
 
 import duckdb
 
-from dialect.catalog import Catalog, Column, Source, Table
+from dialect.catalog import Catalog, Source, SqlType, Table
 from dialect.stored_column import stored_column
 from dialect.write_expr import name, quote_text
+from engine.derived import Part, copied_type, derive, identity, is_derived, source_type, stored_columns
 from engine.errors import DataError
 from engine.stored_files import OFFLINE, cast, fits, read_files
 
@@ -37,7 +39,7 @@ class Snapshot:
 
 def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     """Make or find the snapshot of a catalog; raises DataError where files are not what it says."""
-    copied = [table for table in catalog.tables if table.source.format != "duckdb" or table.source.joins]
+    copied = [table for table in catalog.tables if table.source.format != "duckdb" or _is_changed(table)]
     files: dict[str, str] = {}
     addresses: dict[str, str] = {}
     for table in (table for table in catalog.tables if table not in copied):
@@ -50,6 +52,11 @@ def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     made = Snapshot(files, addresses)
     _check(catalog, made)
     return made
+
+
+def _is_changed(table: Table) -> bool:
+    """Tell whether a table has columns that its source has not."""
+    return bool(table.source.joins) or any(map(is_derived, table.columns))
 
 
 def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress) -> Path:
@@ -65,7 +72,7 @@ def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress
             ordered = sorted(needed, key=lambda table: table.private)  # public ones first: joins look them up
             for position, table in enumerate(ordered):
                 progress(f"copying {table.name}", position / len(ordered))
-                copy_table(connection, catalog, table)
+                copy_table(connection, catalog, table, partial(_within, progress, table, position, len(ordered)))
         unfinished.chmod(0o600)
         target.parent.mkdir(exist_ok=True, mode=0o700)
         unfinished.replace(target)
@@ -73,11 +80,19 @@ def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress
     return target
 
 
-def copy_table(connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Table) -> None:
-    """Copy a table with its declared types and what it looks up; raises DataError, with none of DuckDB's text."""
-    looked_up = {join.column for join in table.source.joins}
-    stored = [column for column in table.columns if column.name not in looked_up]
-    columns = [f"{cast(table.source, f't.{name(c.name)}', c.stored_type)} AS {name(c.name)}" for c in stored]
+def _within(progress: Progress, table: Table, position: int, tables: int, part: float) -> None:
+    progress(f"making columns of {table.name}", (position + part) / tables)
+
+
+def copy_table(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Table, progress: Part = lambda part: None
+) -> None:
+    """Copy a table with its declared types, what it looks up and what is made of its rows; raises DataError.
+
+    None of DuckDB's own text is in the error.
+    """
+    stored = stored_columns(table)
+    columns = [f"{cast(table.source, f't.{name(c.name)}', source_type(c))} AS {name(c.name)}" for c in stored]
     columns += [f"j{i}.{name(join.take)} AS {name(join.column)}" for i, join in enumerate(table.source.joins)]
     joins = "".join(
         f" LEFT JOIN {name(join.table)} AS j{i} ON t.{name(join.on)} = j{i}.{name(only_key(catalog, join.table))}"
@@ -85,13 +100,23 @@ def copy_table(connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: T
     )
     person = table.person.column if table.person is not None and not table.person.through else None
     order = f" ORDER BY {name(person)}" if person else ""
-    types = ", ".join(f"{name(c.name)} {c.stored_type}" for c in [*stored, *_looked_up(table)])
+    types = ", ".join(f"{name(c.name)} {copied_type(c)}" for c in table.columns)
     try:
-        rows = _rows(connection, table.source)
+        rows = f"SELECT {', '.join(columns)} FROM {_rows(connection, table.source)} AS t{joins}"
         connection.execute(f"CREATE TABLE {name(table.name)} ({types})")
-        connection.execute(f"INSERT INTO {name(table.name)} SELECT {', '.join(columns)} FROM {rows} AS t{joins}{order}")
+        select = derive(connection, table, rows, progress)
+        connection.execute(f"INSERT INTO {name(table.name)} BY NAME {select}{order}")
     except duckdb.Error:
         raise DataError(table.name, "its files can't be read as declared.", CHECK) from None
+    _check_cells(connection, table)
+
+
+def _check_cells(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Refuse NULL where none is declared: a place that is none has no cell."""
+    for column in (c for c in table.columns if c.cell is not None and not c.nullable):
+        if connection.execute(f"SELECT 1 FROM {name(table.name)} WHERE {name(column.name)} IS NULL LIMIT 1").fetchall():
+            why = f"{column.name} is declared to be never NULL, and a row has no place on earth."
+            raise DataError(table.name, why, "correct the files, or write nullable = true")
 
 
 def only_key(catalog: Catalog, public: str) -> str:
@@ -99,10 +124,6 @@ def only_key(catalog: Catalog, public: str) -> str:
     table = catalog.table(public)
     assert table is not None  # noqa: S101  the catalog was checked
     return table.primary_key[0]
-
-
-def _looked_up(table: Table) -> list[Column]:
-    return [column for join in table.source.joins for column in table.columns if column.name == join.column]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
@@ -121,6 +142,7 @@ def fingerprint(tables: Iterable[Table]) -> str:
         person = None if table.person is None else table.person.column
         declared = [(c.name, c.stored_type) for c in table.columns]
         digest.update(repr((table.name, table.source, person, table.primary_key, declared)).encode())
+        digest.update(identity(table).encode())
         paths = sorted(glob(table.source.path, recursive=True))  # noqa: PTH207  a stored pattern, not a folder to walk
         if not paths:
             raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
@@ -156,7 +178,8 @@ def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: s
     except duckdb.Error:
         raise DataError(table.name, "the table, or a declared column of it, is not there.", CHECK) from None
     for column, (_, stored, *_) in zip(table.columns, described, strict=True):
-        if not fits(str(stored), column.type):
+        made = column.type is SqlType.POLYGON and str(stored) == copied_type(column)
+        if not made and not fits(str(stored), column.type):
             why = f"{column.name} is stored as {str(stored).partition('(')[0]} and declared as {column.stored_type}."
             raise DataError(table.name, why, "declare the stored type, or store the declared one")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -79,6 +80,14 @@ class StoredFiles:
             return bool(self._connection.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchall())
         except duckdb.Error:
             raise UnreadableError from None
+
+    def every(self, select: str, holds: Callable[[str], bool]) -> bool:
+        """Tell whether something holds for every different text that a SELECT gives."""
+        try:
+            found = self._connection.execute(f"SELECT DISTINCT * FROM ({select})").fetchall()
+        except duckdb.Error:
+            raise UnreadableError from None
+        return all(holds(text) for (text,) in found if text is not None)
 
     def _rows(self, source: Source, *, as_text: bool = False) -> str:
         """Write the table function or the table that reads a source."""

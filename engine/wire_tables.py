@@ -40,6 +40,7 @@ def _column(column: Column) -> dict[str, Any]:
         "nullable": column.nullable,
         **_domain(column.domain),
         **bounds,
+        **({} if column.cell is None else {"h3": asdict(column.cell)}),
         **more,
     }
 

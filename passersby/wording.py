@@ -130,7 +130,8 @@ def declared_text(column: dict[str, Any], most: int | None = MOST_VALUES) -> str
         if key in column:
             low, high = column[key]
             return f"{word} {value_text(low)} to {value_text(high)}"
-    return ""
+    cell = column.get("h3")
+    return "" if cell is None else f"H3 cell of {cell['lon']}, {cell['lat']} at resolution {cell['resolution']}"
 
 
 def questions_text(rho: float, price: float | None) -> str:

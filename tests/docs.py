@@ -15,6 +15,7 @@ from dialect.functions_list import LISTS
 from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
+from dialect.functions_polygons import POLYGONS
 from dialect.functions_text import TEXT
 from dialect.functions_time import TIMES
 from dialect.table_functions import TABLE_FUNCTIONS
@@ -44,6 +45,7 @@ SECTIONS = {
     "Places, and bands of time": PLACES,
     "Cells": CELLS,
     "Intervals": INTERVALS,
+    "Polygons": POLYGONS,
 }
 INTRODUCTIONS = {
     "Intervals": """Of released numbers alone, and of what is computed from them in a way in which noise is followed: refused elsewhere.
@@ -62,8 +64,14 @@ differs from that over the ellipsoid by at most 0.6%. Nothing is looked up: wher
 places is declared, joining it costs no more and gives their names.
 """,
     "Cells": """A cell of H3 is 15 hexadecimal digits or the same number as an integer. Only its parents are computed here: a
-column of cells is declared in the catalog. Base cells and digits are not looked at: what only looks like a cell has
+column of cells is declared in the catalog, and `h3_cell(lon, lat, resolution)` is another word for such a column or its
+parents, where these are the columns of longitude and latitude that it is made of. A parent is what the index says,
+which near an edge of the parent is not always the cell of the place itself. Base cells and digits are not looked at: what only looks like a cell has
 a parent that only looks like one.
+""",
+    "Polygons": """A polygon is a column of a public table that the catalog declares with the type POLYGON. It can be selected in a
+subquery, and stand in these functions; it is no value to show, compare or group by. `ST_Contains(polygon,
+ST_Point(lon, lat))` and `ST_Within(ST_Point(lon, lat), polygon)` are other names of the same test.
 """,
 }
 WHEN_NULL = {

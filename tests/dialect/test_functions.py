@@ -13,8 +13,10 @@ from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref
 from dialect.function_row import CONSTANT, REPEATED, Function, Partial, accepts, mistake
 from dialect.functions import _FORMS as FORMS
+from dialect.functions_polygons import STORED as STORED_POLYGON
 from dialect.functions_time import UNITS
 from dialect.write_expr import quote, write_expr
+from engine.polygons import polygon
 from tests.support.plain import MACROS
 
 FAR_DATES = (
@@ -39,6 +41,11 @@ NEAR_TIMES = (
     "TIMESTAMP '0001-01-01 00:00:00'",
     "TIMESTAMP '9999-12-31 23:59:59'",
 )
+POLYGONS = (
+    "POLYGON EMPTY",
+    "POLYGON ((0 0, 20 0, 20 60, 0 60, 0 0), (13 52, 14 52, 14 53, 13 53, 13 52))",
+    "MULTIPOLYGON (((-99.5 19, -99 19, -99 20, -99.5 19)), ((170 -10, 180 -10, 180 10, 170 -10)))",
+)
 STORED: dict[str, tuple[str, ...]] = {
     "bool": ("TRUE", "FALSE"),
     "int": ("0", "1", "-1", "2", "-7", "10", "2147483648", "-2147483649", "9007199254740993",
@@ -57,15 +64,17 @@ STORED: dict[str, tuple[str, ...]] = {
     "clock": ("TIME '00:00:00'", "TIME '23:59:59.999999'", "TIME '12:00:00'"),
     "span": ("INTERVAL '1 day'", "INTERVAL '-1 month'", "INTERVAL '0 second'", "INTERVAL '1000 year'"),
     "texts": ("CAST([] AS VARCHAR[])", "['a', NULL]", "['b']"),
+    "polygon": tuple(f"$x${polygon(text)}$x$" for text in POLYGONS),
     "ints": ("CAST([] AS BIGINT[])", "CAST([1, NULL] AS BIGINT[])"),
 }  # fmt: skip
 TYPES = {
+    "polygon": SqlType.POLYGON,
     "degrees": SqlType.DOUBLE, "whole_degrees": SqlType.BIGINT,
     "bool": SqlType.BOOLEAN, "int": SqlType.BIGINT, "double": SqlType.DOUBLE, "text": SqlType.VARCHAR,
     "date": SqlType.DATE, "stamp": SqlType.TIMESTAMP, "instant": SqlType.TIMESTAMPTZ, "clock": SqlType.TIME,
     "span": SqlType.INTERVAL, "texts": SqlType.VARCHAR_LIST, "ints": SqlType.BIGINT_LIST,
 }  # fmt: skip
-STORED_AS = {"unsigned": "UBIGINT"}
+STORED_AS = {"unsigned": "UBIGINT", "polygon": STORED_POLYGON}
 _DEGREES = ("degrees", "whole_degrees")
 WIDER = {
     "num": ("int", "double"),

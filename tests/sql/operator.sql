@@ -30,6 +30,9 @@ SELECT count(*) = 0 FROM (SELECT o_zone AS z FROM trip UNION SELECT d_zone FROM 
 SELECT bool_and(z.population = (SELECT sum(population) FROM zone c WHERE c.parent_id = z.zone_id))
 FROM zone z WHERE level < 3;
 
+# title: zones are squares
+SELECT bool_and(z.shape LIKE 'POLYGON ((%))' AND len(string_split(z.shape, ',')) = 5) FROM zone z;
+
 # title: P1 is in Z1 and is the place most visited
 SELECT (SELECT zone_id FROM place WHERE place_id = 'P1') = 'Z1' AND mode(place_id) = 'P1' FROM visit;
 

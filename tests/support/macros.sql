@@ -22,3 +22,8 @@ CREATE MACRO h3_parent(c, r) AS CASE WHEN c IS NULL OR c NOT SIMILAR TO '8[0-9a-
 CREATE MACRO dp_interval_low(x) AS x;
 CREATE MACRO dp_interval_high(x) AS x;
 CREATE MACRO dwell_minutes(a, b) AS epoch(CAST(b AS TIMESTAMP) - CAST(a AS TIMESTAMP)) / 60;
+CREATE MACRO edge_east_of(lon, lat, e) AS e.lat1 <= lat AND lat < e.lat2 AND lon < e.lon1 + (e.lon2 - e.lon1) * ((lat - e.lat1) / (e.lat2 - e.lat1));
+CREATE MACRO within_polygon(lon, lat, shape) AS CASE WHEN lon IS NOT NULL AND lat IS NOT NULL AND shape IS NOT NULL THEN coalesce(list_sum(list_transform(list_distinct(flatten(shape.strips)), lambda e: edge_east_of(lon, lat, e)::INT)), 0) % 2 = 1 END;
+CREATE MACRO ST_Point(lon, lat) AS {'lon': lon, 'lat': lat};
+CREATE MACRO ST_Contains(shape, point) AS within_polygon(point.lon, point.lat, shape);
+CREATE MACRO ST_Within(point, shape) AS within_polygon(point.lon, point.lat, shape);

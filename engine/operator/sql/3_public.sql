@@ -3,6 +3,11 @@
 CREATE TEMP MACRO district_name(d) AS
   ['Altstadt','Südstadt','Hafen','Weststadt','Oststadt','Neustadt','Nordstadt','Messe','Süden'][d];
 
+CREATE TEMP MACRO corner(x, y) AS lon_of(x) || ' ' || lat_of(y);
+CREATE TEMP MACRO box(west, south, km) AS
+  'POLYGON ((' || concat_ws(', ', corner(west, south), corner(west + km, south), corner(west + km, south + km),
+                            corner(west, south + km), corner(west, south)) || '))';
+
 INSERT INTO zone
 WITH people AS (
   SELECT zone, 620000.0 * count(*) / 65536 AS living
@@ -11,14 +16,14 @@ small AS (
   SELECT g.*, 3 * gx - 16.5 AS x, 3 * gy - 16.5 AS y, coalesce(round(living / 10) * 10, 0)::INT AS population
   FROM grid g LEFT JOIN people USING (zone))
 SELECT 'Z' || zone, district_name(district) || ' ' || zone, 3, 'D' || district, 'DE', lon_of(x), lat_of(y), 9.0,
-       population
+       population, box(x - 1.5, y - 1.5, 3)
 FROM small
 UNION ALL
 SELECT 'D' || district, district_name(district), 2, 'C1', 'DE', lon_of(min(x) + 4.5), lat_of(min(y) + 4.5), 144.0,
-       sum(population)::INT
+       sum(population)::INT, box(min(x) - 1.5, min(y) - 1.5, 12)
 FROM small GROUP BY district
 UNION ALL
-SELECT 'C1', 'Stadt', 1, NULL, 'DE', lon_of(0), lat_of(0), 1296.0, sum(population)::INT FROM small
+SELECT 'C1', 'Stadt', 1, NULL, 'DE', lon_of(0), lat_of(0), 1296.0, sum(population)::INT, box(-18, -18, 36) FROM small
 ORDER BY 3, 1;
 
 INSERT INTO place

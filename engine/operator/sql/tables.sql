@@ -20,7 +20,7 @@ CREATE TABLE cell (
   technology VARCHAR, valid_from DATE, valid_to DATE, zone_id VARCHAR, h3_9 VARCHAR);
 CREATE TABLE zone (
   zone_id VARCHAR PRIMARY KEY, name VARCHAR, level SMALLINT, parent_id VARCHAR, iso2 VARCHAR, lon DOUBLE, lat DOUBLE,
-  area_km2 DOUBLE, population INTEGER);
+  area_km2 DOUBLE, population INTEGER, shape VARCHAR);
 CREATE TABLE place (
   place_id VARCHAR PRIMARY KEY, name VARCHAR, category VARCHAR, lon DOUBLE, lat DOUBLE, radius_m DOUBLE,
   zone_id VARCHAR, h3_9 VARCHAR);
