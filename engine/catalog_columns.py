@@ -13,19 +13,7 @@ from engine.catalog_places import read_cell
 from engine.catalog_section import Section, nearest
 
 NORMED = ("sum_norm", "centred_norm", "centre")
-KNOWN = (
-    "type",
-    "nullable",
-    "bounds",
-    "values",
-    "range",
-    "values_of",
-    "time_zone",
-    "stored",
-    "visible",
-    "h3",
-    *NORMED,
-)
+KNOWN = ("type", "nullable", "bounds", "values", "range", "values_of", "time_zone", "stored", "visible", "h3", *NORMED)
 NUMERIC = (SqlType.BIGINT, SqlType.DOUBLE)
 DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 ZONED = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)

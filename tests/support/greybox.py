@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -58,14 +58,15 @@ class InMemory(DuckDBBackend):
 
     _public: ClassVar[dict[str, int]] = {}  # counts of public rows, which are the same in every database
 
-    def __init__(self, target: Target, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, target: Target, connection: duckdb.DuckDBPyConnection, private: Sequence[str] = PRIVATE) -> None:
         self.target, self._connection = target, connection
+        self._private = [target.addresses[table] for table in private if table in target.addresses]
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def count(self, sql: str) -> int:
         """Count rows, those of public tables alone once for all databases."""
-        if any(self.target.addresses[table] in sql for table in PRIVATE):
+        if any(address in sql for address in self._private):
             return super().count(sql)
         if sql not in self._public:
             self._public[sql] = super().count(sql)
@@ -81,8 +82,8 @@ class GreyBox:
         self._backends = {world: self._backend(world) for world in WORLDS}
 
     def _backend(self, world: str) -> DuckDBBackend:
-        names = (table.name for table in self._catalog.tables)
-        return InMemory(Target({name: f"{world}.{name}" for name in names}), self._connection)
+        target = Target({table.name: f"{world}.{table.name}" for table in self._catalog.tables})
+        return InMemory(target, self._connection, [table.name for table in self._catalog.tables if table.private])
 
     def run(self, question: Question, world: str, threads: int) -> tuple[Ran, ...]:
         """Prepare and run a question in one world."""
