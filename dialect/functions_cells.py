@@ -11,6 +11,7 @@ from dialect.function_row import Function, Partial
 
 ALPHABET = "0123456789bcdefghjkmnpqrstuvwxyz"
 LONGEST = 12  # characters of a geohash: 60 bits
+USUAL = 7  # characters that are mostly asked for: 150 m
 _HALF, _LAST = 2**29, 2**30 - 1
 
 _LON, _LAT = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
@@ -35,14 +36,20 @@ def _character(place: int) -> str:
     """Write the character in a place: three bits of the coordinate whose turn it is, two of the other."""
     lon, lat = 55 - 5 * (place // 2), 25 - 5 * (place // 2)
     three, two = (lon + 2, lat + 3) if place % 2 == 0 else (lat, lon)
-    found = f"substr('{_WEAVE}', ((n >> {three}) & 7) * 4 + ((n >> {two}) & 3) + 1, 1)"
-    return f"CASE WHEN {{2}} > {place} THEN {found} ELSE '' END"
+    return f"substr('{_WEAVE}', ((n >> {three}) & 7) * 4 + ((n >> {two}) & 3) + 1, 1)"
 
 
 _PATH = f"{_halvings(_LON, 2**27)} * {2**30} + {_halvings(_LAT, 2**28)}"
 _ON_EARTH = f"CASE WHEN {_LON} BETWEEN -180 AND 180 AND {_LAT} BETWEEN -90 AND 90 THEN {_PATH} END"
-_CHARACTERS = " || ".join(map(_character, range(LONGEST)))
-_GEOHASH = f"list_transform([{_ON_EARTH}], lambda n: CASE WHEN n IS NOT NULL THEN {_CHARACTERS} END)[1]"
+
+
+def _path(length: int) -> str:
+    """Write the characters up to a length; of no path there are none."""
+    return f"list_transform([{_ON_EARTH}], lambda n: {' || '.join(map(_character, range(length)))})[1]"
+
+
+# a constant decides: the engine computes one of the two
+_GEOHASH = f"left(CASE WHEN {{2}} <= {USUAL} THEN {_path(USUAL)} ELSE {_path(LONGEST)} END, {{2}})"
 
 # of an H3 index the top 12 bits are 128 + resolution, and behind 7 bits of base cell come 15 digits of 3 bits
 _FINER = "({cell} >> 52) BETWEEN 128 + {{1}} AND 143"

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import accuracy, latency, machine, noise, speed
+from tests.bench import accuracy, latency, machine, noise, place, speed
 
-PARTS = {"speed": speed.main, "latency": latency.main, "noise": noise.main, "accuracy": accuracy.main}
+PARTS = {
+    "speed": speed.main,
+    "latency": latency.main,
+    "noise": noise.main,
+    "place": place.main,
+    "accuracy": accuracy.main,
+}
 
 
 def main() -> None:
