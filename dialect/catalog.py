@@ -8,6 +8,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from dialect.declared_cells import CellOf
+
 if TYPE_CHECKING:
     from dialect.declared_movement import Movement
 
@@ -78,15 +80,6 @@ class ColumnOf:
 
 
 Domain = ValueList | ValueRange | ColumnOf
-
-
-@dataclass(frozen=True)
-class CellOf:
-    """An H3 cell of a place in the same row, made when the data are opened."""
-
-    lon: str  # column with degrees east
-    lat: str  # column with degrees north
-    resolution: int  # 0 to 15
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect import literals
-from dialect.calls import POLYGON_HINT, call, case, polygon_refused
+from dialect.calls import call, case
 from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import NULL, Expr, Literal
 from dialect.functions import names as allowed_names
 from dialect.functions_cast import NARROW
+from dialect.polygon_calls import is_polygon_call, no_polygon, place_and_polygon
 from dialect.reading import only, refusal
 from dialect.spans import called
 from dialect.spelling import ALIASES, IMPLIED, LISTS_ASKED, SPELLINGS, TYPES
@@ -45,7 +46,7 @@ def scalar(node: exp.Expr, names: Names) -> Expr:
     if literal is not None:
         return literal
     if isinstance(node, exp.Column):
-        return _value(names.column(node), node)
+        return no_polygon(names.column(node), node)
     reader = _READERS.get(type(node))
     if reader is not None:
         return reader(node, names)
@@ -58,12 +59,6 @@ def scalar(node: exp.Expr, names: Names) -> Expr:
         _only(node, *slots)
         return call(name, [scalar(part, names) for part in _parts(node, slots)], node)
     raise refusal(Code.FUNC, f"{called(node)} is not in the dialect.", "see docs/functions.md", node)
-
-
-def _value(column: Expr, node: exp.Expr) -> Expr:
-    if column.type is SqlType.POLYGON:
-        raise polygon_refused(node)
-    return column
 
 
 def condition(node: exp.Expr, names: Names) -> Expr:
@@ -99,8 +94,10 @@ def _anonymous(node: exp.Expr, names: Names) -> Expr:
     name = ALIASES.get(name, name)
     if name in LISTS_ASKED and len(node.expressions) == 2:
         return members(LISTS_ASKED[name], scalar(node.expressions[0], names), node.expressions[1], node)
-    if name in _PLACE_AND_POLYGON and len(node.expressions) == len(_PLACE_AND_POLYGON[name]):
-        return _within_polygon(node, name, names)
+    if is_polygon_call(node):
+        lon, lat, shape = place_and_polygon(node)
+        polygon = names.column(shape) if isinstance(shape, exp.Column) else scalar(shape, names)
+        return call("within_polygon", [scalar(lon, names), scalar(lat, names), polygon], node)
     arguments = [scalar(part, names) for part in node.expressions]
     if name in NAMED_CALLS:
         return NAMED_CALLS[name](node, arguments)
@@ -108,28 +105,6 @@ def _anonymous(node: exp.Expr, names: Names) -> Expr:
         return case([(condition(node.expressions[0], names), arguments[1])], (*arguments, NULL)[2], node)
     known = name in allowed_names() and (name.isidentifier() or name in ALIASES.values())
     return call(name if known else f"{name}()", arguments, node)
-
-
-# where the parts stand: a point is two numbers
-_PLACE_AND_POLYGON = {
-    "within_polygon": ("lon", "lat", "polygon"),
-    "st_contains": ("polygon", "point"),
-    "st_within": ("point", "polygon"),
-}
-
-
-def _within_polygon(node: exp.Expr, name: str, names: Names) -> Expr:
-    """Read a test of a place and a polygon, which can be named here and nowhere else."""
-    parts = dict(zip(_PLACE_AND_POLYGON[name], node.expressions, strict=True))
-    point = parts.get("point")
-    if isinstance(point, exp.StPoint):
-        _only(point, "this", "expression")
-        parts |= {"lon": point.this, "lat": point.expression}
-    if "lon" not in parts:
-        raise refusal(Code.FUNC, "A point is written ST_Point(lon, lat).", POLYGON_HINT, node)
-    shape = parts["polygon"]
-    polygon = names.column(shape) if isinstance(shape, exp.Column) else scalar(shape, names)
-    return call("within_polygon", [scalar(parts["lon"], names), scalar(parts["lat"], names), polygon], node)
 
 
 def _log(node: exp.Expr, names: Names) -> Expr:

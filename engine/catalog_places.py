@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dialect.catalog import Catalog, CellOf, Column, SqlType, Table
+from dialect.catalog import Catalog, Column, SqlType, Table
+from dialect.declared_cells import CellOf
 from engine.catalog_section import Section, meant
 from engine.errors import CatalogError
 

@@ -13,7 +13,8 @@ from importlib.metadata import version
 import duckdb
 import pyarrow as pa
 
-from dialect.catalog import CellOf, Column, SqlType, Table
+from dialect.catalog import Column, SqlType, Table
+from dialect.declared_cells import CellOf
 from dialect.functions_polygons import STORED
 from dialect.write_expr import name
 from engine.errors import DataError

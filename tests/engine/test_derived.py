@@ -10,7 +10,8 @@ import duckdb
 import h3
 import pytest
 
-from dialect.catalog import Catalog, CellOf, Column, SqlType, Table
+from dialect.catalog import Catalog, Column, SqlType, Table
+from dialect.declared_cells import CellOf
 from engine.derived import BATCH, identity
 from engine.errors import DataError
 from engine.snapshot import fingerprint, snapshot
