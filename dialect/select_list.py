@@ -11,7 +11,6 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from dialect import rules
-from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
@@ -24,6 +23,7 @@ from dialect.reading import Reading, only, refusal
 from dialect.relations import OrderKey, Relation
 from dialect.scalars import condition, scalar
 from dialect.single_values import SingleValues
+from dialect.stars import is_star, starred
 from dialect.window_clause import WindowCalls, chosen, qualified, window_calls
 
 Shown = tuple[Relation, tuple[Column, ...]]
@@ -36,45 +36,13 @@ def select_items(tree: exp.Select, scope: Scope, last: bool) -> list[Item]:
         raise refusal(Code.PARSE, "This SELECT names nothing that it selects.", "SELECT COUNT(*) FROM ...", tree)
     items: list[Item] = []
     for node in tree.expressions:
-        if _is_star(node):
-            items += [item for item in _starred(node, scope) if not (last and _is_polygon(item[1]))]
+        if is_star(node):
+            items += starred(node, scope, polygons=not last)
         elif isinstance(node, exp.Alias):
             items.append((node.alias.lower(), node.this))
         else:
             items.append((_default_name(node), node))
     return items
-
-
-def _is_star(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
-
-
-def _starred(node: exp.Expr, scope: Scope) -> list[Item]:
-    star = node.this if isinstance(node, exp.Column) else node
-    only(star, "except_", "replace", "rename", code=Code.ROWS)
-    table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
-    columns = scope.columns(table)
-    if not columns:
-        raise refusal(Code.TABLE, "* has no table to stand for.", "add a FROM", node)
-    return _changed(star, columns)
-
-
-def _is_polygon(item: exp.Expr | Field) -> bool:
-    return isinstance(item, Field) and item.type is SqlType.POLYGON
-
-
-def _changed(star: exp.Expr, columns: Sequence[Column]) -> list[Item]:
-    """Apply EXCLUDE, REPLACE and RENAME to what * stands for."""
-    left_out = {part.name.lower() for part in star.args.get("except_") or ()}
-    other = {part.alias.lower(): part.this for part in star.args.get("replace") or ()}
-    names = {part.this.name.lower(): part.alias.lower() for part in star.args.get("rename") or ()}
-    unknown = {*left_out, *other, *names} - {name for name, _ in columns}
-    if unknown:
-        raise refusal(Code.COLUMN, f"* has no column {min(unknown)[:40]}.", "a column of the tables in FROM", star)
-    kept = [(name, f) for name, f in columns if name not in left_out]
-    if not kept:
-        raise refusal(Code.COLUMN, "EXCLUDE leaves no column.", "keep one of them", star)
-    return [(names.get(name, name), other.get(name, f)) for name, f in kept]
 
 
 def _default_name(node: exp.Expr) -> str:
