@@ -85,12 +85,21 @@ def _value(place: Place) -> str:
         return f"{values}[1 + pick({d}, len({values}))]"
     if place.admitted:
         return _state(place, d)
+    if column.cell is not None:
+        return _cell(column, column.cell.resolution, d)
     if isinstance(column.domain, ValueList):
         values = ", ".join(quote(Literal(value, column.type)) for value in column.domain.values)
         return f"[{values}][1 + pick({d}, {len(column.domain.values)})]"
     if column.type in DATED:
         return _date(place) if column.type is SqlType.DATE else _time(place)
     return _number(column, d) if column.type in (SqlType.BIGINT, SqlType.DOUBLE) else _other(column.type, d)
+
+
+def _cell(column: Column, resolution: int, d: str) -> str:
+    """Draw the middle of one of the 122 base cells, in the resolution of the column."""
+    lowest, beyond = (128 + resolution) << 52, (1 << (45 - 3 * resolution)) - 1
+    index = f"({lowest} + (pick({d}, 122) << 45) + {beyond})"
+    return f"lower(to_hex({index}))" if column.type is SqlType.VARCHAR else index
 
 
 def _state(place: Place, d: str) -> str:

@@ -116,6 +116,12 @@ VALUES = {
         "min(value) >= TIMESTAMPTZ '2026-09-30 15:00+00' AND max(value) < TIMESTAMPTZ '2026-10-01 15:00+00'"
     ),
     'type = "TIME"': "count(DISTINCT hour(value)) = 24",
+    'type = "VARCHAR", h3 = { lon = "shop_id", lat = "shop_id", resolution = 7 }': (
+        "min(length(value)) = 15 AND min(value[:2]) = '87' AND max(value[:2]) = '87' AND count(DISTINCT value) > 50"
+    ),
+    'type = "UBIGINT", h3 = { lon = "shop_id", lat = "shop_id", resolution = 15 }': (
+        "min(value >> 52) = 143 AND max(value >> 52) = 143 AND count(DISTINCT value) > 50"
+    ),
     'type = "VARCHAR[]"': "min(len(value)) = 1 AND max(len(value)) = 3",
     'type = "BIGINT[]"': "min(len(value)) = 1 AND max(len(value)) = 2",
 }
