@@ -3,39 +3,58 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 
 from sqlglot import exp
 
+from dialect.aggregate_order import ordered, quantile
 from dialect.calls import call as apply
 from dialect.calls import case, is_person
 from dialect.catalog import SqlType
+from dialect.directions import Direction
 from dialect.errors import Code
 from dialect.expressions import NULL, Case, Expr, Literal
 from dialect.inference import nullable
 from dialect.reading import only, refusal
 from dialect.scalars import Names, condition, scalar
 
-Called = tuple[str, tuple[Expr, ...], Expr | None]
-_EACH_ONCE = {"min", "max", "bool_and", "bool_or"}  # repeats change nothing
+
+@dataclass(frozen=True)
+class Called:
+    """An aggregate call, typed."""
+
+    name: str
+    arguments: tuple[Expr, ...]
+    test: Expr | None  # FILTER, and what the call itself tests
+    directions: tuple[Direction, ...] = ()  # of the last arguments, by which rows are ordered
+
+
+_EACH_ONCE = {"min", "max", "bool_and", "bool_or", "any_value"}  # repeats change nothing
+_DISTINCT = {"sum", "avg", "list"}  # read as aggregates of their own
+_ORDERED = {"first", "last", "list", "string_agg"}
 _LARGEST = sys.float_info.max
 _ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
 
 
 def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, node: exp.Expr) -> Called:
     """Read the arguments of a call; `test` is its FILTER, to which what the call itself tests is added."""
-    only(call, "this", "expression", "big_int", code=Code.AGG)
-    if name == "quantile_cont":
-        return name, _quantile(call, names), test
+    if name in {"quantile_cont", "quantile_disc"}:
+        return Called(name, quantile(name, call, names), test)
+    if name in _ORDERED and not isinstance(call.this, exp.Distinct):
+        arguments, directions = ordered(name, call, names)
+        joined = name == "string_agg" and nullable(arguments[0])
+        return Called(name, arguments, _both(test, exists(arguments[0], node), node) if joined else test, directions)
+    only(call, "this", "expression", "big_int", "expressions", code=Code.AGG)
     name, arguments = _arguments(name, call, names)
     first = arguments[0] if arguments else None
     if name == "count_if" and first is not None and first.type is SqlType.BOOLEAN:
-        return "count_star", (), _both(test, first, node)
+        return Called("count_star", (), _both(test, first, node))
     if name == "sum" and first is not None and first.type is SqlType.BOOLEAN:
-        return name, (_as_number(first, node),), test
+        return Called(name, (_as_number(first, node),), test)
     if name in {"count", "count_distinct"} and len(arguments) == 1 and isinstance(first, Case) and is_person(first):
         when, value = first.branches[0]
-        return name, (value,), _both(test, when, node)
-    return name, arguments, test
+        return Called(name, (value,), _both(test, when, node))
+    return Called(name, arguments, test)
 
 
 def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr, ...]]:
@@ -47,6 +66,8 @@ def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr
         only(inner, "expressions", code=Code.AGG)
         if name in _EACH_ONCE and len(inner.expressions) == 1:
             return name, (scalar(inner.expressions[0], names),)
+        if name in _DISTINCT and len(inner.expressions) == 1:
+            return f"{name}_distinct", (scalar(inner.expressions[0], names),)
         if name != "count" or len(inner.expressions) != 1:
             counted = ", ".join(part.sql("duckdb", comments=False) for part in inner.expressions)
             instead = f"COUNT(DISTINCT ({counted}))" if len(inner.expressions) > 1 else f"COUNT(DISTINCT {counted})"
@@ -57,30 +78,9 @@ def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr
             return "count_distinct", tuple(scalar(each, names) for each in part.expressions)
         return "count_distinct", (_counted(part, names),)
     parts = [part for part in (call.args.get("this"), call.args.get("expression")) if part is not None]
+    if isinstance(call, exp.Anonymous | exp.AnonymousAggFunc):
+        parts = list(call.expressions)
     return name, tuple(_counted(part, names) if name == "count" else scalar(part, names) for part in parts)
-
-
-def _quantile(call: exp.Expr, names: Names) -> tuple[Expr, ...]:
-    """Read QUANTILE_CONT(x, 0.25), or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x)."""
-    if not isinstance(call, exp.WithinGroup):
-        level, value = call.args.get("expression"), call.this
-        return (scalar(value, names), _level(level, False, call, names))
-    only(call.this, "this", code=Code.AGG)
-    only(call.expression, "expressions", code=Code.AGG)
-    if len(call.expression.expressions) != 1:
-        raise refusal(Code.AGG, "A quantile is of one thing.", "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)", call)
-    (term,) = call.expression.expressions
-    only(term, "this", "desc", "nulls_first", code=Code.AGG)
-    return (scalar(term.this, names), _level(call.this.this, bool(term.args.get("desc")), call, names))
-
-
-def _level(node: exp.Expr | None, descending: bool, call: exp.Expr, names: Names) -> Literal:
-    typed = scalar(node, names) if node is not None and not isinstance(node, exp.Array) else None
-    value = typed.value if isinstance(typed, Literal) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        why = "The level of a quantile is one number from 0 to 1."
-        raise refusal(Code.PARAM, why, "QUANTILE_CONT(x, 0.25)", call)
-    return Literal(1.0 - value if descending else float(value), SqlType.DOUBLE)
 
 
 def _counted(node: exp.Expr, names: Names) -> Expr:
@@ -112,5 +112,10 @@ def both_exist(arguments: tuple[Expr, ...], test: Expr | None, node: exp.Expr) -
             test = _both(test, apply(">=", [argument, Literal(-_LARGEST, SqlType.DOUBLE)], node), node)
             test = _both(test, apply("<=", [argument, Literal(_LARGEST, SqlType.DOUBLE)], node), node)
         elif nullable(argument):
-            test = _both(test, apply("not", [apply("is null", [argument], node)], node), node)
+            test = _both(test, exists(argument, node), node)
     return test
+
+
+def exists(value: Expr, node: exp.Expr) -> Expr:
+    """Write that a value is not NULL."""
+    return apply("not", [apply("is null", [value], node)], node)

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlglot import exp
-
 from dialect.catalog import Bounds, SqlType
+from dialect.directions import Direction
 from dialect.expressions import Expr
 from dialect.inference import range_of
 from dialect.moments import MOMENTS, moments_range
 from dialect.ranges import UNKNOWN, known
 
-_I, _D, _B = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN
+_I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
+_ADDED = {*MOMENTS, "product", "sum_distinct", "avg_distinct"}  # where the order of additions would tell
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,17 @@ class Aggregate:
     over: str  # over released or public rows
     at_boundary: bool = False
 
+
+def _like(name: str, arguments: int, result: SqlType | None, form: str, at_boundary: bool = False) -> Aggregate:
+    """Declare an aggregate that is written alike over one person's, public and released rows."""
+    return Aggregate(name, arguments, result, form, form, at_boundary)
+
+
+MOST_JOINED = 1_000  # characters of a joined text, and parts of it
+_JOINED = (
+    f"left(array_to_string(list_slice(list(left({{0}}, {MOST_JOINED}) ORDER BY {{order}}){{where}}, 1, {MOST_JOINED}),"
+    f" {{1}}), {MOST_JOINED})"
+)
 
 AGGREGATES: dict[str, Aggregate] = {
     a.name: a
@@ -47,43 +58,25 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("arg_max", 2, None, "arg_max", "arg_max({0}, {1})"),
         Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
         Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
-        Aggregate("median", 1, _D, None, "median({0})", True),
-        Aggregate("quantile_cont", 2, _D, None, "quantile_cont({0}, {1})", True),
+        _like("median", 1, _D, "nullif(median({0}){where}, CAST('nan' AS DOUBLE))", True),
+        _like("quantile_cont", 2, _D, "nullif(quantile_cont({0}, {1}){where}, CAST('nan' AS DOUBLE))", True),
+        _like("quantile_disc", 2, None, "quantile_disc({0}, {1})", True),
+        _like("mode", 1, None, "mode({0} ORDER BY {0})"),  # the least of those that are most frequent
+        _like("any_value", 1, None, "min({0})"),
+        _like("first", 1, None, "first({0} ORDER BY {order})"),
+        _like("last", 1, None, "last({0} ORDER BY {order})"),
+        _like("list", 1, None, "list({0} ORDER BY {order})"),
+        _like("list_distinct", 1, None, "list(DISTINCT {0} ORDER BY {0})"),
+        _like("string_agg", 2, _T, _JOINED),
+        _like("bit_and", 1, _I, "bit_and({0})"),
+        _like("bit_or", 1, _I, "bit_or({0})"),
+        _like("bit_xor", 1, _I, "bit_xor({0})"),
+        _like("product", 1, _D, "product"),
+        _like("sum_distinct", 1, None, "sum_distinct"),
+        _like("avg_distinct", 1, _D, "avg_distinct"),
         *(Aggregate(name, m.arguments, _D, name, name, True) for name, m in MOMENTS.items()),
     )
 }
-
-NODES: dict[type[exp.Expr], str] = {
-    exp.Count: "count",
-    exp.CountIf: "count_if",
-    exp.Sum: "sum",
-    exp.Avg: "avg",
-    exp.Min: "min",
-    exp.Max: "max",
-    exp.ArgMin: "arg_min",
-    exp.ArgMax: "arg_max",
-    exp.LogicalAnd: "bool_and",
-    exp.LogicalOr: "bool_or",
-    exp.Median: "median",
-    exp.PercentileCont: "quantile_cont",
-    exp.Stddev: "stddev_samp",
-    exp.StddevSamp: "stddev_samp",
-    exp.StddevPop: "stddev_pop",
-    exp.Variance: "var_samp",
-    exp.VariancePop: "var_pop",
-    exp.CovarSamp: "covar_samp",
-    exp.CovarPop: "covar_pop",
-    exp.Corr: "corr",
-    exp.RegrSlope: "regr_slope",
-    exp.RegrIntercept: "regr_intercept",
-}
-
-# aggregates that the parser does not know as such
-UNTYPED = {
-    "product", "entropy", "list", "string_agg", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg",
-    "mad", "mean", "geomean", "sum_no_overflow", "sumkahan", "kahan_sum", "arbitrary", "approx_top_k",
-    "reservoir_quantile",
-}  # fmt: skip
 
 
 def inside_sql(
@@ -93,6 +86,7 @@ def inside_sql(
     condition: str | None,
     grain: int,
     over: str = "",
+    directions: Sequence[Direction] = (),
 ) -> str:
     """Write an aggregate over one person's rows so that neither threads nor row order can move it; `over`: a window."""
     where = _filter(condition) + over
@@ -100,36 +94,57 @@ def inside_sql(
         return _fixed_point(aggregate.name, arguments[0], types[0], where, grain)
     if aggregate.name in {"arg_min", "arg_max"}:
         return _total_order(aggregate.name, arguments, condition)
-    if aggregate.name in MOMENTS:
+    if aggregate.name in _ADDED:
         return _in_order(aggregate.name, arguments, types, condition)
-    arguments = _as_one(aggregate, arguments)
     assert aggregate.inside is not None  # noqa: S101  grouping refuses the others
-    return aggregate.inside.format(*arguments) + where
+    return _formed(aggregate.inside, aggregate, arguments, where, directions)
 
 
-def public_sql(aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
+def public_sql(
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    directions: Sequence[Direction] = (),
+) -> str:
     """Write an aggregate over public rows so that every run gives the same: doubles are added in order."""
     where = _filter(condition)
     if aggregate.name in {"arg_min", "arg_max"}:
         return _total_order(aggregate.name, arguments, condition)
     if aggregate.name in {"sum", "avg"} and types[0] is SqlType.DOUBLE:
         return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
-    return over_sql(aggregate, arguments, types, condition)
+    return over_sql(aggregate, arguments, types, condition, directions=directions)
 
 
 def over_sql(
-    aggregate: Aggregate, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, over: str = ""
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    over: str = "",
+    directions: Sequence[Direction] = (),
 ) -> str:
     """Write an aggregate over released rows; `over`: a window."""
-    if aggregate.name in MOMENTS:
+    if aggregate.name in _ADDED:
         return _in_order(aggregate.name, arguments, types, condition)
-    text = aggregate.over.format(*_as_one(aggregate, arguments)) + _filter(condition) + over
+    text = _formed(aggregate.over, aggregate, arguments, _filter(condition) + over, directions)
     return f"TRY_CAST({text} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else text
 
 
-def _as_one(aggregate: Aggregate, arguments: Sequence[str]) -> Sequence[str]:
-    """Write the parts of a tuple as one."""
-    return arguments if len(arguments) <= aggregate.arguments else [f"({', '.join(arguments)})"]
+def _formed(
+    form: str, aggregate: Aggregate, arguments: Sequence[str], where: str, directions: Sequence[Direction]
+) -> str:
+    """Fill a form in; rows that its order does not tell apart are told apart by the value itself."""
+    plain, ordering = arguments[: len(arguments) - len(directions)], arguments[len(arguments) - len(directions) :]
+    if len(plain) > aggregate.arguments:
+        plain = [f"({', '.join(plain)})"]  # the parts of a tuple
+    terms = [
+        f"{each} {'DESC' if how.descending else 'ASC'} NULLS {'FIRST' if how.nulls_first else 'LAST'}"
+        for each, how in zip(ordering, directions, strict=True)
+    ]
+    order = ", ".join([*terms, *plain[:1]])
+    filled = form.format(*plain, order=order, where=where)
+    return filled if "{where}" in form else filled + where
 
 
 def _filter(condition: str | None) -> str:
@@ -164,7 +179,10 @@ def _in_order(name: str, arguments: Sequence[str], types: Sequence[SqlType], con
     ]
     tests = [test for test in (condition, *dict.fromkeys(within)) if test is not None]
     where = f" FILTER (WHERE {' AND '.join(f'({test})' for test in tests)})" if tests else ""
-    made = f"{name}({', '.join(arguments)} ORDER BY {', '.join(arguments)}){where}"
+    written, each = name.removesuffix("_distinct"), "DISTINCT " if name.endswith("_distinct") else ""
+    made = f"{written}({each}{', '.join(arguments)} ORDER BY {', '.join(arguments)}){where}"
+    if written == "sum" and types[0] is not SqlType.DOUBLE:
+        return f"TRY_CAST({made} AS BIGINT)"
     return f"CASE WHEN isfinite({made}) THEN {made} END"
 
 
@@ -185,8 +203,10 @@ def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: in
         return None
     if aggregate.name in MOMENTS:
         return moments_range(aggregate.name, arguments)
+    if aggregate.name in {"product", "bit_and", "bit_or", "bit_xor"}:
+        return UNKNOWN
     bounds = range_of(arguments[0])
-    if aggregate.name == "sum":
+    if aggregate.name in {"sum", "sum_distinct"}:
         return (
             Bounds(min(0.0, bounds.lower * max_rows), max(0.0, bounds.upper * max_rows)) if known(bounds) else UNKNOWN
         )

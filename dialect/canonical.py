@@ -203,6 +203,7 @@ class Canon:
     def measure(self, measure: Measure) -> str:
         """Write an aggregate call."""
         parts = ", ".join(self.expr(argument) for argument in measure.arguments)
+        parts += "".join(f" {each.descending} {each.nulls_first}" for each in measure.directions)
         where = f" filter {self.expr(measure.condition)}" if measure.condition is not None else ""
         return _short(f"{measure.function}({parts}){where}")
 

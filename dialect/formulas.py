@@ -52,7 +52,8 @@ class QuantileOf:
     """A quantile of a released histogram."""
 
     level: float  # from 0 to 1
-    whole: OneOf["down", "up"] | None = None  # to which whole number it is shown
+    whole: OneOf["down", "near", "up"] | None = None  # to which whole number it is shown
+    discrete: bool = False  # the value of a row, and none between two
 
 
 Formula = CountOf | SumOf | MeanOf | MomentsOf | QuantileOf

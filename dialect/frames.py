@@ -10,11 +10,11 @@ from sqlglot import exp
 from dialect.calls import call
 from dialect.catalog import SqlType
 from dialect.constants import MONTHS, SECONDS
+from dialect.directions import OrderKey
 from dialect.errors import Code, Refusal
 from dialect.expressions import Literal
 from dialect.names import RowNames, Scope
 from dialect.reading import only, refusal
-from dialect.relations import OrderKey
 from dialect.scalars import Names, scalar
 from dialect.window import Frame, FrameEnd, Unit
 

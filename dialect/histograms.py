@@ -17,7 +17,7 @@ from dialect.relations import Boundary, Filter, Join, Measure, PerPerson, Public
 from dialect.rules import compute
 
 LEAST, MEDIAN, MOST = 0.01, 0.5, 0.99  # MIN and MAX: beyond these a few persons would decide
-_NAMES = {"median", "quantile_cont", "min", "max"}
+_NAMES = {"median", "quantile_cont", "quantile_disc", "min", "max"}
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,10 @@ def _formula(measure: Measure) -> QuantileOf:
         level = measure.arguments[1]
         assert isinstance(level, Literal) and isinstance(level.value, int | float)  # noqa: S101  read as a constant
         return QuantileOf(float(level.value))
+    if measure.function == "quantile_disc":
+        level = measure.arguments[1]
+        assert isinstance(level, Literal) and isinstance(level.value, int | float)  # noqa: S101  read as a constant
+        return QuantileOf(float(level.value), "near" if measure.field.type is SqlType.BIGINT else None, True)
     if measure.function == "median":
         return QuantileOf(MEDIAN)
     whole = measure.field.type is SqlType.BIGINT

@@ -7,6 +7,7 @@ from dataclasses import replace
 from sqlglot import exp, parse_one
 
 from dialect.aggregate_calls import aggregate_call, both_exist
+from dialect.aggregate_refusals import across_people, unknown
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
 from dialect.canonical import plain_text
@@ -26,18 +27,34 @@ from dialect.scalars import condition
 from dialect.spans import called
 
 WIDEST = 1e25  # of a range that sums can be clamped to: below 2^27 grains of at most 2^60, or a value fits no 64 bits
-_KEEPS_ARGUMENT = {"min", "max", "arg_min", "arg_max"}  # their value is one of the argument's values
+_LEVELS = {"quantile_cont", "quantile_disc"}
+_KEEPS_ARGUMENT = {
+    "min",
+    "max",
+    "arg_min",
+    "arg_max",
+    "mode",
+    "any_value",
+    "first",
+    "last",
+    "quantile_disc",
+}  # their value is one of the argument's values
 _COUNTS = {"count_star", "count", "count_distinct"}
-_QUANTILES = {"median", "quantile_cont", "min", "max"}  # across people; of one person's rows MIN and MAX are their own
+_QUANTILES = {"median", *_LEVELS, "min", "max"}  # across people; of one person's rows MIN and MAX are their own
 _BOUNDED = {"sum", "avg", *_QUANTILES}
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
-_NUMERIC = {"sum", "avg", "median", "quantile_cont", *MOMENTS}
+_NUMERIC = {"sum", "avg", "median", "quantile_cont", "product", "sum_distinct", "avg_distinct", *MOMENTS}
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
-_INSTEAD = {
-    "approxdistinct": "COUNT(DISTINCT x)",
-    "anyvalue": "put the column into GROUP BY",
-    "mode": "GROUP BY the column and ORDER BY COUNT(*) DESC",
-    "mean": "AVG(x)",
+_LIST_OF = {SqlType.VARCHAR: SqlType.VARCHAR_LIST, SqlType.BIGINT: SqlType.BIGINT_LIST}
+_CONDITION = ((SqlType.BOOLEAN,), "a condition", "x > 0")
+_LISTED = (tuple(_LIST_OF), "text or integers", "CAST(x AS VARCHAR)")
+_BITS = ((SqlType.BIGINT,), "integers", "CAST(x AS BIGINT)")
+# what the first argument must be, in words too, and what would be it
+_TAKING: dict[str, tuple[tuple[SqlType, ...], str, str]] = {
+    **dict.fromkeys(("count_if", "bool_and", "bool_or"), _CONDITION),
+    **dict.fromkeys(("list", "list_distinct"), _LISTED),
+    **dict.fromkeys(("bit_and", "bit_or", "bit_xor"), _BITS),
+    "string_agg": ((SqlType.VARCHAR,), "text", "CAST(x AS VARCHAR), ','"),
 }
 
 
@@ -48,17 +65,13 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     if isinstance(node, exp.Filter):
         only(node, "this", "expression", code=Code.AGG)
         call, test = node.this, condition(node.expression.this, names)
-    name = aggregate_name(call)
-    within = isinstance(call, exp.WithinGroup) and name != "quantile_cont"
-    if name not in AGGREGATES or within or isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
-        hint = _INSTEAD.get(name or "", "COUNT, SUM or AVG")
-        texts = [part.sql("duckdb", comments=False) for part in call.walk() if isinstance(part, exp.Column)]
-        instead = (f"AVG({texts[0]})", f"COUNT(DISTINCT {texts[0]})", f"COUNT({texts[0]})") if texts else ()
-        counted = instead if name in {"mean", "quantile", "percentiledisc", "approxquantile"} else instead[1:]
-        raise refusal(Code.AGG, f"The aggregate {called(call)} is not in the dialect.", hint, node, *counted)
-    name, arguments, test = aggregate_call(name, call, test, names, node)
+    call, name = _allowed(call, node)
+    read = aggregate_call(name, call, test, names, node)
+    name, arguments, test = read.name, read.arguments, read.test
     aggregate = AGGREGATES[name]
-    check_arguments(aggregate, arguments, node)
+    if releasing and isinstance(source, PerPerson) and not aggregate.at_boundary:
+        raise across_people(name, node, source.person.name or "the person")
+    check_arguments(aggregate, arguments[: len(arguments) - len(read.directions)], node)
     named = reading.bounds.get(call.meta.get("start", -1))
     if named is not None:
         check_named("persons" if _of_persons(name, arguments) else name, named, releasing)
@@ -72,7 +85,18 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
         if name in _QUANTILES:
             return Measure(name, arguments, test, _of_many(aggregate, arguments, reading))
     made = _field(aggregate, arguments, test, source, reading)
-    return Measure(name, arguments, test, made, None if named is None else named.bounds)
+    return Measure(name, arguments, test, made, None if named is None else named.bounds, read.directions)
+
+
+def _allowed(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
+    """Give a call and its name in the allow-list; raises Refusal where it has none."""
+    name = aggregate_name(call) or ""
+    if isinstance(call, exp.IgnoreNulls) and isinstance(call.this, exp.AnyValue):
+        call = call.this  # as the parser reads every ANY_VALUE
+    within = isinstance(call, exp.WithinGroup) and name not in _LEVELS
+    if name not in AGGREGATES or within or isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
+        raise unknown(name, node)
+    return call, name
 
 
 def _of_persons(name: str, arguments: tuple[Expr, ...]) -> bool:
@@ -91,18 +115,24 @@ def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp
     name = _name(node)
     if len(arguments) != aggregate.arguments and not (aggregate.name == "count_distinct" and arguments):
         raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
-    if aggregate.name in _NUMERIC and any(a.type not in (*_NUMBERS, SqlType.NULL) for a in arguments):
-        raise refusal(Code.AGG, f"{name} takes numbers.", f"{name}(CASE WHEN x THEN 1 ELSE 0 END)", node)
-    if aggregate.name in {"count_if", "bool_and", "bool_or"} and arguments[0].type is not SqlType.BOOLEAN:
-        raise refusal(Code.AGG, f"{name} takes a condition.", f"{name}(x > 0)", node)
-    if aggregate.name in _KEEPS_ARGUMENT and any(argument.type in _LISTS for argument in arguments):
-        raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
+    _check_types(aggregate.name, arguments, name, node)
     if any(argument.type is SqlType.POLYGON for argument in arguments):
         raise polygon_refused(node)
     persons = [a for a in arguments if is_person(a)]
     if persons and aggregate.name not in {"count", "count_distinct"}:
         shown = next((a.field.name for a in persons if isinstance(a, Ref)), None) or "person"
         raise refusal(Code.PERSON_KEY, "The person key can only be counted.", f"COUNT(DISTINCT {shown})", node)
+
+
+def _check_types(function: str, arguments: tuple[Expr, ...], name: str, node: exp.Expr) -> None:
+    types = [argument.type for argument in arguments]
+    if function in _NUMERIC and any(kind not in (*_NUMBERS, SqlType.NULL) for kind in types):
+        raise refusal(Code.AGG, f"{name} takes numbers.", f"{name}(CASE WHEN x THEN 1 ELSE 0 END)", node)
+    if function in _KEEPS_ARGUMENT and any(kind in _LISTS for kind in types):
+        raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
+    taken, what, instead = _TAKING.get(function, (tuple(SqlType), "", ""))
+    if types and types[0] not in taken:
+        raise refusal(Code.AGG, f"{name} takes {what}.", f"{name}({instead})", node)
 
 
 def _can_be_bounded(argument: Expr) -> bool:
@@ -114,17 +144,8 @@ def _check_release(
     aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr, named: Bounds | None
 ) -> None:
     name = _name(node)
-    stored = aggregate.name in {"min", "max"} and arguments[0].type not in _NUMBERS
-    if not aggregate.at_boundary or stored:
-        inside = f"{name} per person in a subquery that groups by {source.person.name or 'the person'}"
-        raise refusal(
-            Code.AGG,
-            f"{name} across people would return a stored value, or is not built yet.",
-            inside if aggregate.inside is not None else "AVG(x), or COUNT(*) GROUP BY ranges of x by CASE",
-            node,
-            *(f"AVG({_written(argument)})" for argument in _call(node).iter_expressions()),
-            *(f"COUNT({_written(argument)})" for argument in _call(node).iter_expressions()),
-        )
+    if aggregate.name in {"min", "max", "quantile_disc"} and arguments[0].type not in _NUMBERS:
+        raise across_people(aggregate.name, node, source.person.name or "the person")
     multiplied = aggregate.name not in MOMENTS or can_be_multiplied(arguments, named)
     if not multiplied or (aggregate.name in _BOUNDED and named is None and not _can_be_bounded(arguments[0])):
         cut = _cut_to_range(_call(node), arguments)
@@ -169,6 +190,7 @@ def _field(
     first = arguments[0].field if arguments and isinstance(arguments[0], Ref) else None
     kept = first if aggregate.name in _KEEPS_ARGUMENT else None
     kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)
+    kind = _LIST_OF[kind] if aggregate.name in {"list", "list_distinct"} else kind
     certain = aggregate.name in _KEEPS_ARGUMENT and isinstance(source, PerPerson) and test is None
     text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
     made = Field(

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from dialect.aggregates import NODES, UNTYPED
+from dialect.aggregate_names import NODES, UNTYPED
 from dialect.cell_calls import cell_call, is_cell_call
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from dialect.directions import OrderKey
 from dialect.errors import Code
 from dialect.expressions import Expr
 from dialect.reading import only, refusal
-from dialect.relations import OrderKey, PerPerson, Relation, Sort
+from dialect.relations import PerPerson, Relation, Sort
 from dialect.scalars import Names, scalar
 
 _MOST_ROWS = 10**9  # of LIMIT and OFFSET

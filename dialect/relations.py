@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from dialect.catalog import Bounds, Table
+from dialect.directions import Direction, OrderKey
 from dialect.errors import Span
 from dialect.expressions import Expr, Field, Literal
 from dialect.set_operation import SetOperation
@@ -100,6 +101,7 @@ class Measure:
     condition: Expr | None  # FILTER
     field: Field  # what holds its value above
     bounds: Bounds | None = None  # named by the question: of one person's number in one group
+    directions: tuple[Direction, ...] = ()  # of the last arguments, by which the rows are ordered
 
 
 @dataclass(frozen=True)
@@ -170,15 +172,6 @@ class Grained:
     value: Field
     grains: Field
     text: str  # SQL over the value
-
-
-@dataclass(frozen=True)
-class OrderKey:
-    """One term of an ORDER BY."""
-
-    expr: Expr
-    descending: bool
-    nulls_first: bool
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from dialect import rules
+from dialect.directions import OrderKey
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
@@ -20,7 +21,7 @@ from dialect.grouping import GroupNames, releases
 from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, has_window, is_row
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
-from dialect.relations import OrderKey, Relation
+from dialect.relations import Relation
 from dialect.scalars import condition, scalar
 from dialect.single_values import SingleValues
 from dialect.stars import is_star, starred

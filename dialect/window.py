@@ -10,7 +10,8 @@ from typing import Literal as OneOf
 from dialect.expressions import Expr, Field, Literal
 
 if TYPE_CHECKING:
-    from dialect.relations import OrderKey, Relation
+    from dialect.directions import OrderKey
+    from dialect.relations import Relation
 
 
 class Unit(StrEnum):

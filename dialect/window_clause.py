@@ -100,7 +100,8 @@ class WindowCalls:
         if name == "count_if":  # NULL where no row of the frame decides it, as a sum of the condition is
             condition(inner.this, self.names)
             name = "sum"
-        name, arguments, test = aggregate_call(name, inner, test, self.names, node)
+        read = aggregate_call(name, inner, test, self.names, node)
+        name, arguments, test = read.name, read.arguments, read.test
         if name not in OVER_FRAMES:
             raise _not_allowed(inner, node)
         check_arguments(AGGREGATES[name], arguments, inner)

@@ -139,9 +139,9 @@ def _measure(measure: Measure, source: Relation) -> str:
     condition = None if measure.condition is None else write_expr(measure.condition)
     if isinstance(source, PerPerson):
         grain = fixed_point_grain(measure.arguments[0]) if arguments else 1
-        return inside_sql(aggregate, arguments, types, condition, grain)
+        return inside_sql(aggregate, arguments, types, condition, grain, directions=measure.directions)
     write = public_sql if isinstance(source, Public) else over_sql
-    return write(aggregate, arguments, types, condition)
+    return write(aggregate, arguments, types, condition, directions=measure.directions)
 
 
 def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql
 from dialect.catalog import SqlType
+from dialect.directions import OrderKey
 from dialect.expressions import Field
 from dialect.functions_time import EARLIEST, LATEST
-from dialect.relations import OrderKey, PerPerson, Relation, Released
+from dialect.relations import PerPerson, Relation, Released
 from dialect.window import Frame, FrameEnd, Unit, WindowCall
 from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
 from dialect.write_expr import quote, write_expr, write_term

@@ -14,6 +14,7 @@ from dialect.private_plan import ReleaseColumns
 from engine.intervals import Floats, normal_quantile
 from engine.noise import NoisyVector
 
+_NO_MORE = 1e-9  # of a row: a product of doubles may pass a whole number by less
 ONE_ROW = 1.0  # a quantile lies between two neighbours, whose ranks are whole
 
 
@@ -85,15 +86,26 @@ def quantile(counts: Counts, formula: QuantileOf, confidence: float) -> tuple[pa
     """
     z, total = normal_quantile(confidence), counts.total()
     weak = ~(total > z * counts.sigma * np.sqrt(counts.bins.bins)) | (total <= 0)
-    value = _at_rank(counts, formula.level * np.maximum(total - 1, 0.0))
+    value = _at_rank(counts, _rank(formula, total))
     lower, upper = _ends(counts, formula.level, z)
     lower, upper = np.minimum(lower, value), np.maximum(upper, value)
     if formula.whole is not None:
-        value = np.floor(value) if formula.whole == "down" else np.ceil(value)
+        value = _ROUNDED[formula.whole](value)
         lower, upper = np.floor(lower), np.ceil(upper)
     lower, upper = (np.where(weak, np.nan, end) for end in (lower, upper))
     whole = value.astype(np.int64) if formula.whole is not None else value
     return pa.array(whole, mask=weak), lower, upper
+
+
+_ROUNDED = {"down": np.floor, "near": np.rint, "up": np.ceil}
+
+
+def _rank(formula: QuantileOf, total: Floats) -> Floats:
+    """Give the rank of a quantile, from 0: between two rows, or the first by which so many are not above it."""
+    if not formula.discrete:
+        return formula.level * np.maximum(total - 1, 0.0)
+    found: Floats = np.clip(np.ceil(formula.level * total - _NO_MORE) - 1, 0.0, np.maximum(np.floor(total) - 1, 0.0))
+    return found
 
 
 def _at_rank(counts: Counts, rank: Floats) -> Floats:

@@ -124,7 +124,7 @@ AGGREGATES = (
     "ANY_VALUE(home_zone)", "FIRST(age)", "LAST(age)", "MODE(home_zone)", "ARG_MAX(home_zone, age)", "BIT_OR(subscriber_id)",
     "BIT_XOR(subscriber_id)", "BOOL_OR(age = 113)", "BOOL_AND(age = 113)", "PRODUCT(age)", "ENTROPY(age)", "MAX(home_zone)",
     "approx_count_distinct(subscriber_id)", "approx_quantile(age, 0.5)", "LIST(age)", "array_agg(age)", "HISTOGRAM(age)",
-    "STRING_AGG(home_zone, ',')", "group_concat(home_zone)", "quantile_disc(age, 0.5)",
+    "STRING_AGG(home_zone, ',')", "group_concat(home_zone)", "quantile_disc(home_zone, 0.5)", "AVG(DISTINCT age)", "BIT_AND(age)",
     "MEDIAN(home_zone)", "MAX(age, 3)", "min_by(home_zone, age)", "SUM(DISTINCT age)", "entropy(home_zone)", "fsum(age)",
     "skewness(age)", "percentile_cont(0.5) WITHIN GROUP (ORDER BY home_zone)", "mad(age)",
 )  # fmt: skip

@@ -115,7 +115,7 @@ REFUSED: list[tuple[Code, str]] = [
     (Code.SUBQUERY, f"SELECT cell_id, n FROM {RELEASE} UNION SELECT cell_id FROM {RELEASE}"),
     (Code.SUBQUERY, f"SELECT n FROM {RELEASE} UNION SELECT zone FROM cells"),
     (Code.JOIN, "SELECT COUNT(*) FROM events e JOIN subscribers s ON s.age = e.cell_id"),
-    (Code.AGG, "SELECT subscriber_id, MEDIAN(lat) FROM events GROUP BY 1"),
+    (Code.AGG, "SELECT subscriber_id, SKEWNESS(lat) FROM events GROUP BY 1"),
     (Code.AGG, "SELECT subscriber_id, ENTROPY(lat) FROM events GROUP BY 1"),
     (Code.AGG, "SELECT MAX(lon) FROM events"),
     (Code.BOUNDS, f"SELECT SUM(n * lon) FROM {PERSONS} JOIN events USING (subscriber_id)"),

@@ -164,7 +164,7 @@ REWRITTEN = (
     "SELECT SUM(1 / (dwell_s + 0)) FROM events",
     "SELECT MIN(lon) FROM events",
     "SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY lon) FROM events",
-    "SELECT quantile_disc(dwell_s, 0.5) FROM events",
+    "SELECT quantile_cont(dwell_s, [0.25, 0.5]) AS q FROM events",
     "SELECT MEAN(dwell_s) FROM events",
     "SELECT string_agg(home_zone, ',') FROM subscribers",
     "SELECT approx_count_distinct(subscriber_id) FROM events",

@@ -69,7 +69,7 @@ SELECT ANY_VALUE(home_zone) FROM subscribers;
 # E_AGG
 # SELECT ANY_VALUE(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^
-# The aggregate ANY_VALUE is not in the dialect.
+# ANY_VALUE across people would return the value of one person.
 # Try: SELECT COUNT(DISTINCT home_zone) FROM subscribers
 
 # title: a minimum across people
@@ -93,7 +93,7 @@ SELECT SUM(DISTINCT dwell_s) FROM events;
 # E_AGG
 # SELECT SUM(DISTINCT dwell_s) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^
-# DISTINCT is only allowed in COUNT, of one thing or of one tuple.
+# SUM across people moves by values that one person alone may have.
 # Try: SELECT COUNT(DISTINCT dwell_s) FROM events
 
 # title: a sketch
@@ -101,7 +101,7 @@ SELECT approx_count_distinct(subscriber_id) FROM events;
 # E_AGG
 # SELECT approx_count_distinct(subscriber_id) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# The aggregate approx_count_distinct is not in the dialect.
+# approx_count_distinct is a sketch, whose noise is not known.
 # Try: SELECT COUNT(DISTINCT subscriber_id) FROM events
 
 # title: text cast to a number
@@ -669,7 +669,7 @@ SELECT string_agg(home_zone, ',') FROM subscribers;
 # E_AGG
 # SELECT string_agg(home_zone, ',') FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^
-# The aggregate string_agg is not in the dialect.
+# string_agg across people would return everybody's values.
 # Try: SELECT COUNT(DISTINCT home_zone) FROM subscribers
 
 # title: a function without arguments
@@ -853,8 +853,8 @@ SELECT MIN(home_zone) FROM subscribers;
 # E_AGG
 # SELECT MIN(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^
-# MIN across people would return a stored value, or is not built yet.
-# Try: SELECT COUNT(home_zone) FROM subscribers
+# MIN across people would return the value of one person.
+# Try: SELECT COUNT(DISTINCT home_zone) FROM subscribers
 
 # title: a level that is no share
 SELECT QUANTILE_CONT(dwell_s, 50) FROM events;
@@ -866,19 +866,19 @@ SELECT QUANTILE_CONT(dwell_s, 50) FROM events;
 
 # title: several levels in a list
 SELECT QUANTILE_CONT(dwell_s, [0.25, 0.5]) FROM events;
-# E_PARAM
+# E_AGG
 # SELECT QUANTILE_CONT(dwell_s, [0.25, 0.5]) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# The level of a quantile is one number from 0 to 1.
-# Try: QUANTILE_CONT(x, 0.25)
+# One call gives one quantile; several levels of one value cost what one costs.
+# Try: SELECT QUANTILE_CONT(dwell_s, 0.25), QUANTILE_CONT(dwell_s, 0.5) FROM events
 
 # title: a quantile of one of the stored values
-SELECT QUANTILE_DISC(dwell_s, 0.5) FROM events;
+SELECT QUANTILE_DISC(home_zone, 0.5) FROM subscribers;
 # E_AGG
-# SELECT QUANTILE_DISC(dwell_s, 0.5) FROM events
-#        ^^^^^^^^^^^^^^^^^^^^^^^^^^
-# The aggregate QUANTILE_DISC is not in the dialect.
-# Try: SELECT AVG(dwell_s) FROM events
+# SELECT QUANTILE_DISC(home_zone, 0.5) FROM subscribers
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# QUANTILE_DISC across people would return the value of one person.
+# Try: SELECT COUNT(DISTINCT home_zone) FROM subscribers
 
 # title: quantiles of private groups
 SELECT home_zone, MEDIAN(age) FROM subscribers GROUP BY home_zone;
@@ -975,3 +975,83 @@ SELECT greatest(COUNT(*), 0) AS n, DP_INTERVAL_HIGH(n) AS high FROM events;
 #                                    ^^^^^^^^^^^^^^^^
 # No interval is known for this: its noise can't be followed here, or there is none in it.
 # Try: DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in the select list
+
+# title: the usual value of everybody
+SELECT MODE(home_zone) FROM subscribers;
+# E_AGG
+# SELECT MODE(home_zone) FROM subscribers
+#        ^^^^^^^^^^^^^^
+# MODE across people would return the value of one person.
+# Try: SELECT COUNT(DISTINCT home_zone) FROM subscribers
+
+# title: whether anybody is so
+SELECT BOOL_OR(age > 100) FROM subscribers;
+# E_AGG
+# SELECT BOOL_OR(age > 100) FROM subscribers
+#        ^^^^^^^^^^^^^^^^^
+# BOOL_OR across people would tell whether any one person is so.
+# Try: SELECT COUNT_IF(age > 100) FROM subscribers
+
+# title: whether everybody is so
+SELECT gender, BOOL_AND(age > 17) AS grown FROM subscribers GROUP BY gender;
+# E_AGG
+# SELECT gender, BOOL_AND(age > 17) AS grown FROM subscribers GROUP BY gender
+#                ^^^^^^^^^^^^^^^^^
+# BOOL_AND across people would tell whether any one person is not so.
+# Try: SELECT gender, COUNT_IF(NOT (age > 17)) AS grown FROM subscribers GROUP BY gender
+
+# title: the value beside the largest
+SELECT ARG_MAX(home_zone, age) FROM subscribers;
+# E_AGG
+# SELECT ARG_MAX(home_zone, age) FROM subscribers
+#        ^^^^^^^^^^^^^^^^^^^^^^
+# ARG_MAX across people would return the value of one person.
+# Try: SELECT MAX(age) FROM subscribers
+
+# title: everybody's values as a list
+SELECT LIST(age) FROM subscribers;
+# E_AGG
+# SELECT LIST(age) FROM subscribers
+#        ^^^^^^^^
+# LIST across people would return everybody's values.
+# Try: SELECT COUNT(DISTINCT age) FROM subscribers
+
+# title: a product over people
+SELECT PRODUCT(age) FROM subscribers;
+# E_AGG
+# SELECT PRODUCT(age) FROM subscribers
+#        ^^^^^^^^^^^
+# PRODUCT across people can be turned by one person alone.
+# Try: SELECT AVG(age) FROM subscribers
+
+# title: a first row without an order
+SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id) AS c FROM events GROUP BY 1) WHERE c = 1;
+# E_AGG
+# SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id) AS c FROM events GROUP BY 1) WHERE c = 1
+#                                             ^^^^^^^^^^^^^
+# FIRST needs an order: rows have none of their own.
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id ORDER BY cell_id) AS c FROM events GROUP BY 1) WHERE c = 1
+
+# title: several levels with an alias
+SELECT quantile_cont(dwell_s, [0.25, 0.5, 0.75]) AS q FROM events;
+# E_AGG
+# SELECT quantile_cont(dwell_s, [0.25, 0.5, 0.75]) AS q FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# One call gives one quantile; several levels of one value cost what one costs.
+# Try: SELECT QUANTILE_CONT(dwell_s, 0.25), QUANTILE_CONT(dwell_s, 0.5), QUANTILE_CONT(dwell_s, 0.75) AS q FROM events
+
+# title: a variance without known ends
+SELECT STDDEV(lon) FROM events;
+# E_BOUNDS
+# SELECT STDDEV(lon) FROM events
+#        ^^^^^^^^^^
+# STDDEV needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT STDDEV(LEAST(GREATEST(lon, 0), 100)) FROM events
+
+# title: a correlation without known ends
+SELECT CORR(dwell_s, lon) FROM events;
+# E_BOUNDS
+# SELECT CORR(dwell_s, lon) FROM events
+#        ^^^^^^^^^^^^^^^^^
+# CORR needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT CORR(LEAST(GREATEST(dwell_s, 0), 100), LEAST(GREATEST(lon, 0), 100)) FROM events

@@ -1,0 +1,87 @@
+"""Aggregates that take an order, a separator or a level: their arguments, and how the last of them order the rows."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from dialect.catalog import SqlType
+from dialect.directions import Direction
+from dialect.errors import Code
+from dialect.expressions import Expr, Literal
+from dialect.reading import only, refusal
+from dialect.scalars import Names, scalar
+
+Ordered = tuple[tuple[Expr, ...], tuple[Direction, ...]]
+_ROWS = {"first", "last"}  # which row, only an order says
+
+
+def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
+    """Read FIRST(x ORDER BY t), LIST(x), STRING_AGG(x, ',' ORDER BY t DESC)."""
+    only(call, "this", "separator", code=Code.AGG)
+    inner = call.this
+    terms = inner.expressions if isinstance(inner, exp.Order) else []
+    value = inner.this if isinstance(inner, exp.Order) else inner
+    if isinstance(value, exp.Distinct):
+        why = "DISTINCT and an order of other things do not go together here."
+        raise refusal(Code.AGG, why, "LIST(DISTINCT x)", call)
+    if name in _ROWS and not terms:
+        text = value.sql("duckdb", comments=False)
+        why = f"{name.upper()} needs an order: rows have none of their own."
+        instead = f"{name.upper()}({text} ORDER BY {text})"
+        raise refusal(Code.AGG, why, instead, call, instead)
+    arguments = (scalar(value, names), *((_separator(call, names),) if name == "string_agg" else ()))
+    keys = tuple(scalar(_term(term), names) for term in terms)
+    directions = tuple(Direction(bool(t.args.get("desc")), bool(t.args.get("nulls_first"))) for t in terms)
+    return (*arguments, *keys), directions
+
+
+def _term(term: exp.Expr) -> exp.Expr:
+    only(term, "this", "desc", "nulls_first", code=Code.AGG)
+    inner: exp.Expr = term.this
+    return inner
+
+
+def _separator(call: exp.Expr, names: Names) -> Literal:
+    written = call.args.get("separator")
+    found = Literal(",", SqlType.VARCHAR) if written is None else scalar(written, names)
+    if not isinstance(found, Literal) or found.type is not SqlType.VARCHAR or found.value is None:
+        raise refusal(Code.AGG, "What stands between joined texts is a constant.", "STRING_AGG(x, ', ')", call)
+    return found
+
+
+def quantile(name: str, call: exp.Expr, names: Names) -> tuple[Expr, ...]:
+    """Read QUANTILE_CONT(x, 0.25), or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x); _DISC alike."""
+    if not isinstance(call, exp.WithinGroup):
+        only(call, "this", "expression", "quantile", code=Code.AGG)
+        level, value = call.args.get("expression") or call.args.get("quantile"), call.this
+        return (scalar(value, names), _level(level, False, name, call, names))
+    only(call.this, "this", code=Code.AGG)
+    only(call.expression, "expressions", code=Code.AGG)
+    if len(call.expression.expressions) != 1:
+        raise refusal(Code.AGG, "A quantile is of one thing.", "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)", call)
+    (term,) = call.expression.expressions
+    value, descending = _term(term), bool(term.args.get("desc"))
+    if descending and name == "quantile_disc":
+        why = "PERCENTILE_DISC is read from below."
+        raise refusal(Code.AGG, why, "PERCENTILE_DISC(0.75) WITHIN GROUP (ORDER BY x)", call)
+    return (scalar(value, names), _level(call.this.this, descending, name, call, names))
+
+
+def _level(node: exp.Expr | None, descending: bool, name: str, call: exp.Expr, names: Names) -> Literal:
+    if isinstance(node, exp.Array):
+        raise _one_each(node, name, call)
+    typed = scalar(node, names) if node is not None else None
+    value = typed.value if isinstance(typed, Literal) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        why = "The level of a quantile is one number from 0 to 1."
+        raise refusal(Code.PARAM, why, "QUANTILE_CONT(x, 0.25)", call)
+    return Literal(1.0 - value if descending else float(value), SqlType.DOUBLE)
+
+
+def _one_each(levels: exp.Array, name: str, call: exp.Expr) -> Exception:
+    """Write one call per level: they cost no more than one."""
+    value = call.expression.expressions[0].this if isinstance(call, exp.WithinGroup) else call.this
+    text = value.sql("duckdb", comments=False)
+    calls = ", ".join(f"{name.upper()}({text}, {level.sql('duckdb', comments=False)})" for level in levels.expressions)
+    why = "One call gives one quantile; several levels of one value cost what one costs."
+    return refusal(Code.AGG, why, calls or f"{name.upper()}({text}, 0.5)", call, calls)

@@ -1,0 +1,33 @@
+"""What is refused over people says why, and tries what is itself answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect import Question
+from dialect.errors import Code, Refusal
+
+SAID = {
+    "MODE(home_zone)": "COUNT(DISTINCT home_zone)",
+    "BOOL_OR(age > 30)": "COUNT_IF(age > 30)",
+    "BOOL_AND(age > 30)": "COUNT_IF(NOT (age > 30))",
+    "ARG_MIN(home_zone, age)": "MIN(age)",
+    "STRING_AGG(home_zone, ',' ORDER BY age)": "COUNT(DISTINCT home_zone)",
+    "LIST(DISTINCT home_zone)": "COUNT(DISTINCT home_zone)",
+    "AVG(DISTINCT age)": "AVG(age)",
+    "approx_quantile(age, 0.5)": "QUANTILE_CONT(age, 0.5)",
+    "approx_count_distinct(age) FILTER (WHERE gender = 'f')": "COUNT(DISTINCT age)",
+    "ENTROPY(age)": "AVG(age)",
+    "KURTOSIS(age)": "AVG(age)",
+}
+
+
+@pytest.mark.parametrize(("aggregate", "instead"), SAID.items())
+def test_a_refusal_tries_what_is_answered(aggregate: str, instead: str, ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask(f"SELECT {aggregate} FROM subscribers")
+    assert refused.value.code is Code.AGG
+    assert refused.value.hint == f"SELECT {instead} FROM subscribers"
+    assert ask(refused.value.hint).plans
