@@ -59,6 +59,12 @@ $(VENV)/.with-dev: pyproject.toml | $(bin)/pip
 	@$(pip) install --editable '.[dev]'
 	@touch $(VENV)/.with-engine $@
 
+# The long forms run Spark too, on a Java 17 or 21 of the machine.
+$(VENV)/.with-nightly: pyproject.toml | $(bin)/pip
+	@echo "Installing passersby[dev,spark] into $(VENV)"
+	@$(pip) install --editable '.[dev,spark]'
+	@touch $(VENV)/.with-engine $(VENV)/.with-dev $@
+
 venv: $(VENV)/.with-dev
 	@echo "Ready: source $(bin)/activate"
 
@@ -78,7 +84,7 @@ check: $(VENV)/.with-dev
 	@echo "lint-imports" && $(bin)/lint-imports
 	@echo "tests/house" && $(bin)/python -m pytest -n 2 --dist loadfile tests/house $(ARGS)
 
-nightly: $(VENV)/.with-dev
+nightly: $(VENV)/.with-nightly
 	@$(bin)/python -m tests.nightly
 	@PASSERSBY_NIGHTLY=1 $(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)
 

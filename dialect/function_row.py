@@ -106,7 +106,7 @@ class Function:
     name: str  # as analysts write it, or the operator
     arguments: tuple[str, ...]  # kinds; "int!" must be a constant; a last "num*" repeats
     result: SqlType  # NULL: the arguments' common type
-    duckdb: str  # total form: {0} {1} ... arguments, {*,} or {1*,} many with what stands between them
+    duckdb: str  # total form in DuckDB: {0} {1} ... arguments, {*,} or {1*,} many with what stands between them
     range: Callable[..., Bounds] | None = None
     values: tuple[int | str, ...] = ()  # every value it can give, where they are few and public
     partial: Partial = Partial.NEVER
@@ -114,6 +114,7 @@ class Function:
     written: bool = True  # an analyst may write the name; casts, for one, are written otherwise
     suits: Callable[..., str | None] | None = None  # its constants -> what is wrong with them; None: nothing
     constant_on: str | Callable[..., str | None] = ""  # unit of time on which it has one value, or found from constants
+    spark: str | None = None  # total form in Spark; None: there is none that is known to be equal
     row: str = ""  # unique, used in Call.function
     meaning: str = ""  # its definition, where the name alone has none; for people
 

@@ -17,6 +17,7 @@ from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
 from dialect.functions_polygons import POLYGONS
+from dialect.functions_spark import in_spark
 from dialect.functions_text import TEXT
 from dialect.functions_time import TIMES
 
@@ -25,7 +26,7 @@ def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     forms: dict[str, tuple[Function, ...]] = {}
     for row in rows:
         earlier = forms.get(row.name, ())
-        forms[row.name] = (*earlier, replace(row, row=f"{row.name}#{len(earlier)}"))
+        forms[row.name] = (*earlier, replace(row, row=f"{row.name}#{len(earlier)}", spark=in_spark(row)))
     return forms
 
 
@@ -41,6 +42,11 @@ def forms_of(name: str) -> tuple[Function, ...]:
 def function(row: str) -> Function:
     """Return a form by its unique row name."""
     return _ROWS[row]
+
+
+def function_rows() -> tuple[Function, ...]:
+    """List every row."""
+    return tuple(_ROWS.values())
 
 
 def names() -> tuple[str, ...]:

@@ -1,11 +1,14 @@
-"""Typed expression -> SQL text for DuckDB, in total forms; the one place where constants are quoted."""
+"""Typed expression -> SQL text for an engine, in total forms; the one place where constants are quoted."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Case, Expr, Literal, Ref
+from dialect.function_row import Function
 from dialect.functions import function
 from dialect.functions_polygons import STORED as POLYGON
 
@@ -34,6 +37,30 @@ def quote(literal: Literal) -> str:
     return f"CAST({text} AS {kind})"
 
 
+# https://spark.apache.org/docs/latest/sql-ref-datatypes.html
+_SPARK_TYPES = {SqlType.VARCHAR: "STRING", SqlType.TIMESTAMP: "TIMESTAMP_NTZ", SqlType.NULL: "VOID"}
+_SPARK_TYPES |= {
+    SqlType.TIMESTAMPTZ: "TIMESTAMP",
+    SqlType.VARCHAR_LIST: "ARRAY<STRING>",
+    SqlType.BIGINT_LIST: "ARRAY<BIGINT>",
+}
+
+
+def quote_for_spark(literal: Literal) -> str:
+    """Write a constant for Spark, whose text has escapes and whose integers have types."""
+    value, kind = literal.value, literal.type
+    target = _SPARK_TYPES.get(kind, kind.value)
+    if value is None or isinstance(value, bool):
+        return str(value).upper() if value is not None else f"CAST(NULL AS {target})"
+    text = "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if kind is SqlType.VARCHAR:
+        return text
+    if kind is SqlType.INTERVAL:
+        amount, unit = str(value).split(" ")
+        return f"INTERVAL '{int(amount) * 3} month'" if unit == "quarter" else f"INTERVAL {text}"
+    return f"CAST({text} AS {target})"
+
+
 def quote_text(value: str) -> str:
     """Quote text; a NUL, which would end the statement, is made by the engine itself."""
     parts = ["'" + part.replace("'", "''") + "'" for part in value.split("\x00")]
@@ -45,16 +72,42 @@ def name(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-def write_expr(expr: Expr) -> str:
-    """Write an expression over columns that are named by their field ids."""
+@dataclass(frozen=True)
+class Emitter:
+    """How one engine is spoken to."""
+
+    name: str
+    quote: Callable[[Literal], str]
+    form: Callable[[Function], str | None]
+
+
+class NoForm(Exception):
+    """A function has no form in an engine."""
+
+
+def _of_duckdb(row: Function) -> str:
+    return row.duckdb
+
+
+def _of_spark(row: Function) -> str | None:
+    return row.spark
+
+
+DUCKDB = Emitter("DuckDB", quote, _of_duckdb)
+SPARK = Emitter("Spark", quote_for_spark, _of_spark)
+
+
+def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:
+    """Write an expression over columns that are named by their field ids; raises NoForm where the engine has none."""
     if isinstance(expr, Literal):
-        return quote(expr)
+        return engine.quote(expr)
     if isinstance(expr, Ref):
         return expr.field.id
     if isinstance(expr, Case):
-        branches = " ".join(f"WHEN {write_expr(test)} THEN {write_expr(value)}" for test, value in expr.branches)
-        return f"CASE {branches} ELSE {write_expr(expr.otherwise)} END"
-    return _filled(expr)
+        tests = ((write_expr(test, engine), write_expr(value, engine)) for test, value in expr.branches)
+        branches = " ".join(f"WHEN {test} THEN {value}" for test, value in tests)
+        return f"CASE {branches} ELSE {write_expr(expr.otherwise, engine)} END"
+    return _filled(expr, engine)
 
 
 def write_term(expr: Expr, descending: bool, nulls_first: bool) -> str:
@@ -63,8 +116,11 @@ def write_term(expr: Expr, descending: bool, nulls_first: bool) -> str:
     return f"{write_expr(expr)} {direction} NULLS {nulls}"
 
 
-def _filled(expr: Call) -> str:
-    arguments = [write_expr(argument) for argument in expr.arguments]
+def _filled(expr: Call, engine: Emitter) -> str:
+    form = engine.form(function(expr.function))
+    if form is None:
+        raise NoForm(f"{expr.name} has no form in {engine.name}")
+    arguments = [write_expr(argument, engine) for argument in expr.arguments]
 
     def slot(found: re.Match[str]) -> str:
         position, many, between = found[1], found[2], found[3]
@@ -72,4 +128,4 @@ def _filled(expr: Call) -> str:
             return arguments[int(position)]
         return between.join(arguments[int(position or 0) :])
 
-    return _SLOT.sub(slot, function(expr.function).duckdb)
+    return _SLOT.sub(slot, form)

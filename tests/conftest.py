@@ -18,7 +18,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("nightly", max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("nightly" if os.environ.get("PASSERSBY_NIGHTLY") else "short")
+NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
+settings.load_profile("nightly" if NIGHTLY else "short")
+collect_ignore = [] if NIGHTLY else ["dialect/test_functions_spark.py"]  # `make nightly` installs Spark
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
