@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dialect import read
 from engine import Desk, Refused
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.pipeline import Engine
+from engine.prepare import prepare
 from engine.snapshot import snapshot
 from tests.support.attack_catalog import attack_catalog
+from tests.support.attack_neighbours import neighbours, uncovered
 from tests.support.two_worlds import (
     ANSWERED,
     BY_ZONE,
@@ -28,6 +32,7 @@ from tests.support.two_worlds import (
 )
 
 ATTACKS = attacks()
+READ = neighbours()
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,12 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]
 @pytest.mark.parametrize("attack", ATTACKS, ids=[f"{a.number}: {a.why}" for a in ATTACKS])
 def test_nothing_but_noise_tells_the_worlds_apart(attack: Attack, worlds: dict[str, Desk]) -> None:
     hold(attack, worlds)
+
+
+@pytest.mark.parametrize("attack", READ, ids=[f"{a.number}: {a.sql[:50]}" for a in READ])
+def test_nothing_tells_the_worlds_apart_by_a_neighbour_either(attack: Attack, worlds: dict[str, Desk]) -> None:
+    """What the dialect's own list of cases says of reading holds for everything that leaves, too."""
+    hold(attack, worlds, ("D",))
 
 
 AMOUNTS = (
@@ -126,3 +137,28 @@ def test_130_a_request_id_of_one_client_is_for_one_question(worlds: dict[str, De
                 own.query(COUNT.sql, client="ann", request_id="r", rho="0.001")
             own.query(BY_ZONE.sql, client="bob", request_id="r")
             assert [row["rho"] for row in own.ledger("ann") if row["kind"] == "charged"] == [0.005]
+
+
+def test_every_number_of_the_list_has_a_case() -> None:
+    assert uncovered() == set()
+
+
+def test_83_one_question_per_zone_is_charged_as_often(worlds: dict[str, Desk]) -> None:
+    """Zones are not disjoint: one person is in many of them."""
+    for desk in worlds.values():
+        with fresh(desk) as own:
+            for zone in ("C1", "C2", "C3"):
+                own.query(f"{COUNT.sql} JOIN cells USING (cell_id) WHERE zone = '{zone}'", client="ann")
+            assert sum(row["rho"] for row in own.ledger("ann") if row["kind"] == "charged") == pytest.approx(0.015)
+
+
+def test_85_three_numbers_are_noised_together_for_one_price(worlds: dict[str, Desk]) -> None:
+    """The squares of sensitivity over scale add up to the charge: one answer more is noise more."""
+    sql = "SELECT COUNT(*), SUM(dwell_s), COUNT(DISTINCT subscriber_id) FROM events"
+    engine = worlds["D"].engine
+    for question in (sql, COUNT.sql):
+        (plan,) = read(question, engine.catalog).plans
+        prepared = prepare(plan, engine.catalog, engine.backend, Fraction(1, 200))
+        pairs = zip(prepared.bounds.vectors, prepared.cost.vectors, strict=True)
+        spent = sum(Fraction(vector.sensitivity) ** 2 / (2 * Fraction(priced.sigma) ** 2) for vector, priced in pairs)
+        assert Fraction(1, 201) < spent <= Fraction(1, 200)

@@ -423,3 +423,426 @@ SELECT d.h, COUNT(*) FROM hours d LEFT JOIN events e ON hour(e.ts) = d.h GROUP B
 
 # 137 A: the first cell, ties and all
 SELECT first, COUNT(*) FROM (SELECT subscriber_id, ARG_MIN(cell_id, date_trunc('day', ts)) AS first FROM events GROUP BY subscriber_id) WHERE first IN (1, 2, 3) GROUP BY 1
+
+# 3 E_BOUNDS: a quotient without ends where the divisor nears zero
+SELECT SUM(1 / (age - 34)) FROM subscribers
+
+# 3 A: a quotient that is infinite for one person
+SELECT SUM(LEAST(GREATEST(1 / (age - 34), -1), 1)) FROM subscribers
+
+# 3 A: a quotient as a key
+SELECT COUNT(*) FROM subscribers GROUP BY 1 / (age - 113)
+
+# 3 A: a remainder by another name
+SELECT SUM(mod(age, age - 113)) FROM subscribers
+
+# 4 E_FUNC: text to a date
+SELECT COUNT(home_zone::DATE) FROM subscribers
+
+# 4 E_FUNC: text compared with a number
+SELECT COUNT(*) FROM subscribers WHERE home_zone > 5
+
+# 6 E_FUNC: a path into text that is no document
+SELECT COUNT(json_extract(home_zone, '$.a')) FROM subscribers
+
+# 6 E_FUNC: text that is no encoding
+SELECT COUNT(from_base64(home_zone)) FROM subscribers
+
+# 6 E_FUNC: an arrow into text
+SELECT COUNT(home_zone -> '$.a') FROM subscribers
+
+# 9 A: a cast that is too narrow
+SELECT SUM(CAST(age * 1000 AS TINYINT)) FROM subscribers
+
+# 9 A: a product that is too large
+SELECT SUM(age * 9223372036854775807) FROM subscribers
+
+# 9 A: a difference beyond the least integer
+SELECT COUNT(*) FROM subscribers WHERE abs(age - 9223372036854775807 - 2) > 0
+
+# 9 A: a double that fits no integer
+SELECT SUM(CAST(dwell_s AS INTEGER)) FROM events
+
+# 12 E_BOUNDS: a power without a finite end
+SELECT SUM(pow(age, 1000)) FROM subscribers
+
+# 12 A: a square by another sign
+SELECT SUM(age ** 2) FROM subscribers
+
+# 12 A: an angle of no cosine
+SELECT SUM(acos(age)) FROM subscribers
+
+# 15 E_FUNC: an interval from a column by another word
+SELECT COUNT(ts + INTERVAL (age) YEAR) FROM events JOIN subscribers USING (subscriber_id)
+
+# 15 E_FUNC: a unit from a column
+SELECT COUNT(date_trunc(home_zone, ts)) FROM events JOIN subscribers USING (subscriber_id)
+
+# 18 E_FUNC: a constant that is no pattern
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '(')
+
+# 18 E_FUNC: an escape of two letters
+SELECT COUNT(*) FROM subscribers WHERE home_zone LIKE 'a' ESCAPE 'bc'
+
+# 18 E_PARSE: a constant that is no date
+SELECT COUNT(*) FROM events WHERE ts > '2026-02-30'
+
+# 18 E_FUNC: a zone from a column
+SELECT COUNT(*) FROM events WHERE ts AT TIME ZONE home_zone IS NULL
+
+# 21 E_PERSON_KEY: NaN for one person by name
+SELECT SUM(CASE WHEN subscriber_id = 4217 THEN 0 / 0 ELSE 0 END) FROM events
+
+# 21 A: NaN for one person by age
+SELECT SUM(CASE WHEN age = 113 THEN 'nan'::DOUBLE ELSE 0 END) FROM subscribers
+
+# 21 A: a constant beyond the doubles
+SELECT SUM(LEAST(GREATEST(CASE WHEN age = 113 THEN 1e308 * 10 ELSE 0 END, 0), 10)) FROM subscribers
+
+# 24 A: a mean of NaN
+SELECT AVG(dwell_s), AVG(CASE WHEN age = 113 THEN 'nan'::DOUBLE ELSE 1 END) FROM events JOIN subscribers USING (subscriber_id)
+
+# 24 A: NaN compared
+SELECT COUNT(*) FROM events WHERE lon = 'nan'::DOUBLE
+
+# 27 E_KEY: NaN and both zeros as keys
+SELECT lon, COUNT(*) FROM events GROUP BY lon
+
+# 27 E_BOUNDS: a median without ends
+SELECT MEDIAN(lon) FROM events
+
+# 28 A: sums of doubles, whose order moves them
+SELECT SUM(dwell_s), AVG(dwell_s) FROM events
+
+# 30 E_BOUNDS: a sum beyond the doubles
+SELECT SUM(age * 1e300) FROM subscribers
+
+# 31 A: a sum beyond 64 bits, of doubles
+SELECT SUM(LEAST(GREATEST(dwell_s * 1e15, 0), 9e18)) FROM events
+
+# 31 A: a sum beyond 64 bits, of integers
+SELECT SUM(age * 4611686018427387904) FROM subscribers
+
+# 33 A: NULL as a key of its own
+SELECT age IS NULL, COUNT(*) FROM subscribers GROUP BY 1
+
+# 33 A: NULL in a list of constants
+SELECT COUNT(*) FROM subscribers WHERE gender NOT IN ('f', NULL)
+
+# 36 E_PARAM: bounds the wrong way round
+SELECT SUM(dwell_s, contribution_bounds_per_group => (100, 0)) FROM events
+
+# 36 E_PARAM: more rows than there can be
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 1e18) COUNT(*) FROM events
+
+# 36 E_PARAM: a price that is no number
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 1e400) COUNT(*) FROM events
+
+# 39 E_PARAM: a level above one
+SELECT QUANTILE_CONT(age, 1.5) FROM subscribers
+
+# 39 E_PARAM: a level from a column
+SELECT QUANTILE_CONT(age, age / 100) FROM subscribers
+
+# 42 E_AGG: a list of distinct values
+SELECT LIST(DISTINCT home_zone) FROM subscribers
+
+# 42 E_AGG: the last text
+SELECT MAX(home_zone) FROM subscribers
+
+# 42 E_FUNC: a struct of stored values
+SELECT {'a': MAX(age)} FROM subscribers
+
+# 48 A: rows of nobody, counted as none
+SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
+
+# 48 E_JOIN: rows of nobody from the right
+SELECT c.zone, COUNT(*) FROM events e RIGHT JOIN cells c USING (cell_id) GROUP BY 1
+
+# 48 A noisy: a constant for nobody's sum, after the noise
+SELECT c.zone, COALESCE(SUM(e.dwell_s), 7) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
+
+# 51 E_ROWS: a row for each person
+SELECT subscriber_id, COUNT(*) FROM events GROUP BY 1
+
+# 51 E_ROWS: a row for each person, who is not shown
+SELECT COUNT(*) FROM events GROUP BY subscriber_id
+
+# 51 E_ROWS: rows with a column
+SELECT cell_id FROM events
+
+# 51 E_ROWS: the persons themselves
+SELECT DISTINCT subscriber_id FROM events
+
+# 54 E_SAMPLE: the oldest
+SELECT age FROM subscribers ORDER BY age DESC LIMIT 1
+
+# 54 E_SAMPLE: the longest rows
+SELECT COUNT(*) FROM (SELECT * FROM events ORDER BY dwell_s DESC LIMIT 10)
+
+# 54 E_AGG: groups in the order of a stored value
+SELECT gender, COUNT(*) FROM subscribers GROUP BY gender ORDER BY MAX(home_zone)
+
+# 57 E_STMT: columns become rows
+UNPIVOT subscribers ON age INTO NAME n VALUE v
+
+# 57 E_ROWS: all columns but one
+SELECT * EXCLUDE (age) FROM subscribers
+
+# 57 E_TABLE: columns become rows inside FROM
+SELECT COUNT(*) FROM subscribers UNPIVOT (v FOR n IN (age))
+
+# 60 A noisy: groups of one, by their noisy numbers
+SELECT cell_id, COUNT(*) FROM events GROUP BY cell_id HAVING COUNT(*) = 1
+
+# 60 E_COLUMN: a condition on a stored value
+SELECT COUNT(*) FROM events HAVING MAX(home_zone) = 'ZZ-CANARY-7f3a'
+
+# 63 A: every row many times
+SELECT COUNT(*) FROM events CROSS JOIN hours
+
+# 66 E_JOIN: everybody's rows and nobody's
+SELECT COUNT(*) FROM events e FULL JOIN subscribers s USING (subscriber_id)
+
+# 66 E_JOIN: a join that one person turns into a product
+SELECT COUNT(*) FROM events e JOIN subscribers s ON e.subscriber_id = s.subscriber_id OR s.age = 113
+
+# 66 E_JOIN: a join that one person turns into a product, by CASE
+SELECT COUNT(*) FROM events e JOIN subscribers s ON CASE WHEN s.age = 113 THEN TRUE ELSE e.subscriber_id = s.subscriber_id END
+
+# 69 E_SUBQUERY: a number per row, compared
+SELECT COUNT(*) FROM subscribers s WHERE (SELECT COUNT(*) FROM events e WHERE e.subscriber_id = s.subscriber_id) > 5
+
+# 69 E_SUBQUERY: an exact extreme, compared
+SELECT COUNT(*) FROM events WHERE dwell_s = (SELECT MAX(dwell_s) FROM events)
+
+# 69 E_SAMPLE: a stored value beside an aggregate
+SELECT COUNT(*), (SELECT age FROM subscribers LIMIT 1) FROM events
+
+# 72 E_WINDOW: the row before, of anybody
+SELECT COUNT(*) FROM (SELECT lag(cell_id) OVER (ORDER BY ts) AS p FROM events) WHERE p = 9999
+
+# 72 E_WINDOW: a share of everybody's sum
+SELECT COUNT(*) FROM (SELECT dwell_s / SUM(dwell_s) OVER () AS p FROM events)
+
+# 72 E_WINDOW: the first of a cell
+SELECT COUNT(*) FROM events QUALIFY rank() OVER (PARTITION BY cell_id ORDER BY dwell_s DESC) = 1
+
+# 75 E_ROWS: whether one value is there
+SELECT COUNT(*) FROM (SELECT home_zone FROM subscribers INTERSECT SELECT 'ZZ-CANARY-7f3a')
+
+# 75 E_SUBQUERY: which values are left
+SELECT COUNT(*) FROM (SELECT cell_id FROM events EXCEPT ALL SELECT cell_id FROM events)
+
+# 75 A: a person's own rows less some of them
+SELECT COUNT(*) FROM (SELECT subscriber_id, cell_id FROM events EXCEPT SELECT subscriber_id, cell_id FROM events WHERE dwell_s < 60)
+
+# 78 E_TABLE: as many rows as a number says
+SELECT COUNT(*) FROM subscribers, generate_series(1, age)
+
+# 78 E_TABLE: as many rows as a number says, in place
+SELECT COUNT(*) FROM subscribers, LATERAL (SELECT * FROM range(age))
+
+# 78 E_TABLE: rows from a list of columns
+SELECT COUNT(*) FROM subscribers CROSS JOIN UNNEST([age, age]) AS t(x)
+
+# 81 A noisy: the largest of noisy numbers
+SELECT MAX(n) FROM (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id)
+
+# 81 A noisy: how many keys pass
+SELECT COUNT(*) FROM (SELECT home_zone, COUNT(*) AS n FROM subscribers GROUP BY 1)
+
+# 81 E_PERSON_KEY: somebody's number inside a release
+SELECT COUNT(*) FROM (SELECT cell_id, MIN(subscriber_id) AS m FROM events GROUP BY cell_id) WHERE m = 4217
+
+# 84 A: the same number three times
+SELECT COUNT(*), COUNT(*), COUNT(*) FROM events
+
+# 87 A: a second statement in a comment
+SELECT COUNT(*) FROM events -- ; DROP TABLE events
+
+# 87 E_STMT: nothing before the statement
+;SELECT COUNT(*) FROM events
+
+# 87 E_STMT: nothing between two ends
+SELECT COUNT(*) FROM events;;
+
+# 87 E_PARSE: a comment without an end
+SELECT COUNT(*) FROM events /* unclosed
+
+# 90 E_STMT: a question described
+DESCRIBE SELECT * FROM events
+
+# 90 E_STMT: a plan of the engine's own
+EXPLAIN SELECT COUNT(*) FROM events
+
+# 90 E_STMT: a plan of the engine's own, in brackets
+EXPLAIN (ANALYZE) SELECT COUNT(*) FROM events
+
+# 90 E_STMT: everything there is
+SHOW ALL TABLES
+
+# 90 A: FROM first
+FROM events SELECT COUNT(*)
+
+# 90 E_ROWS: FROM alone
+FROM subscribers
+
+# 90 E_STMT: a table by a word
+TABLE subscribers
+
+# 93 E_COLUMN: a row as one value
+SELECT COUNT(events) FROM events
+
+# 93 E_COLUMN: a row as one value, shown
+SELECT e FROM events e
+
+# 93 E_COLUMN: distinct rows
+SELECT COUNT(DISTINCT e) FROM events e
+
+# 93 E_COLUMN: a row that is NULL
+SELECT COUNT(*) FROM events e WHERE e IS NULL
+
+# 93 E_COLUMN: a pseudo-column of files
+SELECT COUNT(*) FROM events WHERE filename = 'x'
+
+# 93 E_FUNC: the environment
+SELECT getenv('HOME')
+
+# 93 E_FUNC: the process
+SELECT COUNT(*) FROM events WHERE pg_backend_pid() = 1
+
+# 96 A: a name with a quote in it
+SELECT COUNT(*) AS "x"";DROP TABLE events--" FROM events
+
+# 96 A: a name that is the person key's
+SELECT COUNT(*) AS "subscriber_id" FROM events
+
+# 96 A: names that the written SQL uses too
+SELECT COUNT(*) AS _c0, SUM(dwell_s) AS k0 FROM events GROUP BY cell_id
+
+# 96 A: a table by a public name that is private
+WITH cells AS (SELECT subscriber_id AS cell_id FROM events) SELECT COUNT(*) FROM cells
+
+# 96 A: columns renamed by position
+SELECT COUNT(*) FROM events AS subscribers(subscriber_id, age)
+
+# 99 E_PARSE: a number beyond the doubles
+SELECT COUNT(*) FROM events WHERE cell_id = 1e400
+
+# 99 E_FUNC: text by code points
+SELECT COUNT(*) FROM subscribers WHERE home_zone = U&'\0041'
+
+# 99 A: a letter that is not seen
+SELECT COUNT(*) FROM subscribers WHERE home_zone = '​'
+
+# 99 E_FUNC: a placeholder with a number
+SELECT COUNT(*) FROM events WHERE cell_id = $1
+
+# 99 E_FUNC: a placeholder
+SELECT COUNT(*) FROM events WHERE cell_id = ?
+
+# 99 E_PARSE: bytes
+SELECT COUNT(*) FROM events WHERE home_zone = x'00'
+
+# 102 E_COMPLEX: subqueries used again and again: one person's rows would grow beyond all bounds
+WITH a AS (SELECT * FROM events), b AS (SELECT x.subscriber_id FROM a x JOIN a y USING (subscriber_id)), c AS (SELECT x.subscriber_id FROM b x JOIN b y USING (subscriber_id)), d AS (SELECT x.subscriber_id FROM c x JOIN c y USING (subscriber_id)), f AS (SELECT x.subscriber_id FROM d x JOIN d y USING (subscriber_id)) SELECT COUNT(*) FROM f
+
+# 105 E_PARAM: a negative limit
+SELECT gender, COUNT(*) FROM subscribers GROUP BY gender LIMIT -1
+
+# 105 E_PARAM: a share as a limit
+SELECT gender, COUNT(*) FROM subscribers GROUP BY gender LIMIT 50%
+
+# 105 E_FUNC: another order of letters
+SELECT COUNT(*) FROM subscribers WHERE home_zone COLLATE NOCASE = 'z1'
+
+# 105 E_FUNC: another order of letters as a key
+SELECT gender COLLATE NOCASE, COUNT(*) FROM subscribers GROUP BY 1
+
+# 105 E_FUNC: a type of the user's
+SELECT COUNT(CAST(age AS mood)) FROM subscribers
+
+# 105 E_FUNC: a type of bits
+SELECT COUNT(age::BIT) FROM subscribers
+
+# 105 E_FUNC: a function in a list
+SELECT COUNT(list_filter([1], x -> x > 0)) FROM subscribers
+
+# 105 E_FUNC: a map
+SELECT COUNT(map([1], [2])) FROM subscribers
+
+# 83 A: one zone at a time
+SELECT COUNT(*) FROM events JOIN cells USING (cell_id) WHERE zone = 'C1'
+
+# 74 A: all rows of two tables
+SELECT COUNT(*) FROM (SELECT cell_id, dwell_s FROM events UNION ALL SELECT age, 1.0 FROM subscribers)
+
+# 74 E_ROWS: rows of people with rows of nobody
+SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION ALL SELECT cell_id FROM cells)
+
+# 85 A: three numbers at one price
+SELECT COUNT(*), SUM(dwell_s), COUNT(DISTINCT subscriber_id) FROM events
+
+# 17 E_PARSE: an end that is no date
+SELECT COUNT(*) FROM events WHERE ts BETWEEN '2026-10-01' AND '2026-10-99'
+
+# 16 E_FUNC: a part of a date that is a column
+SELECT EXTRACT(age FROM ts) FROM events JOIN subscribers USING (subscriber_id)
+
+# 92 E_FUNC: who is asking
+SELECT COUNT(*) FROM events WHERE session_user = 'x'
+
+# 92 E_FUNC: where the engine stands
+SELECT COUNT(*) FROM events WHERE current_schema() = 'x'
+
+# 92 E_FUNC: where the engine looks
+SELECT in_search_path('a', 'b')
+
+# 88 E_TABLE: a file by another function
+SELECT * FROM parquet_scan('x.parquet')
+
+# 88 E_TABLE: a file of another kind
+SELECT * FROM read_json('x.json')
+
+# 88 E_TABLE: another database
+SELECT * FROM sqlite_scan('x', 'y')
+
+# 88 E_TABLE: a file in a bucket
+SELECT * FROM 's3://bucket/x.csv'
+
+# 88 E_TABLE: another version
+SELECT * FROM events AT (VERSION => 1)
+
+# 91 E_TABLE: the engine's catalog by another name
+SELECT * FROM pg_catalog.pg_class
+
+# 91 E_TABLE: columns by a function
+SELECT * FROM duckdb_columns()
+
+# 91 E_TABLE: settings by a function
+SELECT * FROM duckdb_settings()
+
+# 91 E_TABLE: a question in a text
+SELECT * FROM query('SELECT * FROM subscribers')
+
+# 91 E_TABLE: a table named by a text
+SELECT * FROM query_table('subscribers')
+
+# 91 E_FUNC: a plan in a text
+SELECT json_execute_serialized_sql(json_serialize_sql('SELECT 1'))
+
+# 94 A: capitals without quotes
+SELECT COUNT(*) FROM EVENTS
+
+# 94 E_TABLE: a space in the name
+SELECT COUNT(*) FROM "events "
+
+# 94 E_TABLE: another schema
+SELECT COUNT(*) FROM public.events
+
+# 94 E_FUNC: a path to a column
+SELECT main.events.dwell_s FROM events
+
+# 95 E_KEY: an alias that is another column's name
+SELECT dwell_s AS lat, AVG(lat) FROM events GROUP BY 1

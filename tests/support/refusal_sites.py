@@ -1,0 +1,68 @@
+"""Where the dialect refuses: every call in its source that makes a refusal, and which of them a piece of work reaches."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialect.errors import Refusal
+from tests.support.tree import ROOT
+
+_MAKERS = ("refusal", "Refusal")
+_FOLDER = ROOT / "dialect"
+_MAKER = str(_FOLDER / "reading.py")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One call that makes a refusal."""
+
+    file: str
+    first: int  # lines
+    last: int
+    text: str  # the call as it is written
+
+    def __str__(self) -> str:
+        """Name the place."""
+        return f"dialect/{self.file}:{self.first}: {self.text[:150]}"
+
+
+def sites() -> list[Site]:
+    """Find every call of refusal() and Refusal() in the dialect, but for the one that others go through."""
+    found = []
+    for path in sorted(_FOLDER.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKERS:
+                last = node.end_lineno or node.lineno
+                found.append(Site(path.name, node.lineno, last, " ".join(ast.unparse(node).split())))
+    return [site for site in found if site.file != "reading.py" or "MAX_FIELDS" in site.text or "dialect here" in site.text]
+
+
+@contextmanager
+def reached() -> Iterator[set[tuple[str, int]]]:
+    """Note the file and line of every refusal that is made meanwhile."""
+    noted: set[tuple[str, int]] = set()
+    made = Refusal.__init__
+
+    def noting(self: Refusal, *given: object, **named: object) -> None:
+        frame = sys._getframe(1)
+        if frame.f_code.co_filename == _MAKER and frame.f_code.co_name == "refusal" and frame.f_back is not None:
+            frame = frame.f_back
+        noted.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
+        made(self, *given, **named)  # type: ignore[arg-type]
+
+    Refusal.__init__ = noting  # type: ignore[method-assign, assignment]
+    try:
+        yield noted
+    finally:
+        Refusal.__init__ = made  # type: ignore[method-assign]
+
+
+def missed(noted: set[tuple[str, int]]) -> list[Site]:
+    """Give the sites that were not reached."""
+    return [s for s in sites() if not any(file == s.file and s.first <= line <= s.last for file, line in noted)]
