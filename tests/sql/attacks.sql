@@ -610,7 +610,7 @@ SELECT COUNT(*) FROM events e JOIN subscribers s ON e.subscriber_id = s.subscrib
 # 66 E_JOIN: a join that one person turns into a product, by CASE
 SELECT COUNT(*) FROM events e JOIN subscribers s ON CASE WHEN s.age = 113 THEN TRUE ELSE e.subscriber_id = s.subscriber_id END
 
-# 69 E_SUBQUERY: a number per row, compared
+# 69 A: a number of the same person's rows, compared
 SELECT COUNT(*) FROM subscribers s WHERE (SELECT COUNT(*) FROM events e WHERE e.subscriber_id = s.subscriber_id) > 5
 
 # 69 E_SUBQUERY: an exact extreme, compared
