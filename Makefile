@@ -4,7 +4,7 @@
 # make test     all tests
 # make check    style, types, the law of the house
 # make nightly  the long searches, a line of result each, then the tests' long forms; a few hours on two cores
-# make docs     docs/functions.md, from the functions themselves
+# make docs     docs/functions.md and docs/refusals.md, from the functions and the reviewed refusals themselves
 # make conformance   how many expressions give DuckDB's own values
 # make bench    ratios to plain DuckDB
 #

@@ -35,7 +35,13 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
     """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
     _keep_person_out(name, arguments, node)
     if not forms_of(name):
-        raise refusal(Code.FUNC, f"The function {called(node)[:40]} is not in the dialect.", _nearest(name), node)
+        raise refusal(
+            Code.FUNC,
+            f"The function {called(node)[:40]} is not in the dialect.",
+            _nearest(name),
+            node,
+            *_respelt(name, node),
+        )
     aligned = _aligned(name, _flattened(name, arguments), node)
     for form in forms_of(name):
         if accepts(form, aligned):
@@ -93,6 +99,13 @@ def _limited(expr: Expr, node: exp.Expr) -> Expr:
 def _nearest(name: str) -> str:
     close = get_close_matches(name[:40], [known for known in names() if known[0].isalpha()], n=1)
     return f"{close[0]}(...)" if close else _SEE_DOCS
+
+
+def _respelt(name: str, node: exp.Expr) -> list[str]:
+    """Write the call with the nearest name there is."""
+    near, _, called_so = _nearest(name).partition("(...)")
+    parts = ", ".join(part.sql("duckdb", comments=False) for part in node.expressions)
+    return [f"{near}({parts})"] if isinstance(node, exp.Anonymous) and near != _SEE_DOCS and not called_so else []
 
 
 def _shown(name: str, node: exp.Expr) -> str:

@@ -119,7 +119,7 @@ def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
         return _derived(node, reading, queries)
     name = node.name.lower()
     if node.args.get("db") or node.args.get("catalog"):
-        raise refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node)
+        raise refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, name)
     if node.args.get("joins"):
         raise refusal(Code.JOIN, "This JOIN stands inside another one.", "write each ON behind its JOIN", node)
     only(node, "this", "alias", code=Code.TABLE)
@@ -217,6 +217,9 @@ def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:
 
 
 def _how(node: exp.Join) -> How:
+    if node.method:
+        why = f"{node.method.upper()} JOIN is not in the dialect: a join says which columns are equal."
+        raise refusal(Code.JOIN, why, "JOIN ... USING (...)", node)
     only(node, "this", "on", "using", "side", "kind", code=Code.JOIN)
     side, kind = node.side.upper(), node.kind.upper()
     conditions = bool(node.args.get("on")) + bool(node.args.get("using"))

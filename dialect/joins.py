@@ -142,13 +142,22 @@ def covers_primary_key(public: Public, met: set[Field]) -> bool:
     return set(public.operator.table.primary_key) <= {f.origin.column for f in met if f.origin}
 
 
+def _on_the_person(node: exp.Expr, person: str) -> list[str]:
+    """Write a join of a table on the person key alone."""
+    if not isinstance(node, exp.Join) or not isinstance(node.this, exp.Table):
+        return []
+    alias = f" {node.this.alias}" if node.this.alias else ""
+    return [f"{node.this.name}{alias} USING ({person})"]
+
+
 def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, node: exp.Expr) -> PerPerson:
     if left.dataset != right.dataset:
         raise refusal(Code.JOIN, "These private tables belong to two datasets.", "ask one question of each", node)
     met = person_met(left, right, condition)
     if met is None:
         why = "Two private tables can only be joined on the person key."
-        raise refusal(Code.JOIN, why, f"... JOIN ... USING ({left.person.name or 'person'})", node)
+        person = left.person.name or "person"
+        raise refusal(Code.JOIN, why, f"... JOIN ... USING ({person})", node, *_on_the_person(node, person))
     # with further conditions, or where the left row may name nobody, a row's partner depends on the row
     alone = len(conjuncts(condition)) == 1 and not met.nullable
     fields, facts = right.fields, left.facts

@@ -44,11 +44,11 @@ class Scope:
             )
         found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]
         if len(found) > 1 and name not in self.merged and len(set(found)) > 1:
-            raise refusal(Code.COLUMN, f"{name} is in more than one table.", f"write table.{name}", node)
+            both = [f"{alias}.{name}" for alias, columns in self.tables if name in {n for n, _ in columns}]
+            raise refusal(Code.COLUMN, f"{name} is in more than one table.", " or ".join(both[:2]), node, *both[:2])
         if not found:
-            raise refusal(
-                Code.COLUMN, f"There is no column {_written(node, name, 'this')} here.", self._nearest(name), node
-            )
+            why, hint = f"There is no column {_written(node, name, 'this')} here.", self._nearest(name)
+            raise refusal(Code.COLUMN, why, hint, node, f"{table}.{hint}" if table else hint)
         return found[0]
 
     def written(self, field: Field) -> str:

@@ -93,10 +93,10 @@ def _unreadable(error: ParseError, sql: str, words: list[Token]) -> Refusal:
     start = sql.find(before + word)
     start = min(start + len(before) if start >= 0 else len(sql), len(sql) - 1)
     span = Span(start, min(len(sql), start + max(1, len(word))))
-    return _reserved(span, words) or Refusal(Code.PARSE, why, hint, span)
+    return _reserved(span, words, sql) or Refusal(Code.PARSE, why, hint, span)
 
 
-def _reserved(span: Span, words: list[Token]) -> Refusal | None:
+def _reserved(span: Span, words: list[Token], sql: str) -> Refusal | None:
     """Explain a word of SQL's own that stands where a name is expected."""
     place = next((i for i, word in enumerate(words) if word.start == span.start), 0)
     if not place or words[place].token_type in _NAMES or not words[place].text.isidentifier():
@@ -112,7 +112,8 @@ def _reserved(span: Span, words: list[Token]) -> Refusal | None:
         return None
     word = words[place].text
     why = f"{word.upper()[:40]} is a word of SQL's own, and stands here as a name."
-    return Refusal(Code.PARSE, why, f'{"AS " * (before.token_type is TokenType.ALIAS)}"{word[:40]}"', span)
+    hint = f'{"AS " * (before.token_type is TokenType.ALIAS)}"{word[:40]}"'
+    return Refusal(Code.PARSE, why, hint, span, (f'{sql[: span.start]}"{word}"{sql[span.end :]}',))
 
 
 def _check_size(tree: exp.Expr) -> None:

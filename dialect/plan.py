@@ -76,7 +76,9 @@ def plan(selected: Selected, reading: Reading) -> Question:
 def _counted(sql: str) -> tuple[str, ...]:
     """Ask how many rows there are instead."""
     source = re.search(r"\bfrom\b.*?(?=\border by\b|\blimit\b|\boffset\b|;|$)", sql, re.IGNORECASE | re.DOTALL)
-    return (f"SELECT COUNT(*) {source[0].strip()}",) if source else ()
+    of_groups = f"SELECT COUNT(*) FROM ({sql.strip().rstrip('; ')})"
+    plain = f"SELECT COUNT(*) {source[0].strip()}" if source else of_groups
+    return (of_groups,) if re.search(r"\bgroup by\b", sql, re.IGNORECASE) else (plain, of_groups)
 
 
 def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:

@@ -14,6 +14,7 @@ from dialect.named_bounds import Named
 from dialect.options import NO_OPTIONS, Options
 from dialect.spans import in_place, span_of
 
+_SPOKEN = {"pivots": "PIVOT or UNPIVOT", "when": "AT"}  # what the parser calls otherwise
 MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
 
 
@@ -48,5 +49,5 @@ def only(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
     """Refuse a node that carries any part not named here: an allow-list of arguments, not only of classes."""
     for name, value in node.args.items():
         if value and name not in allowed:
-            what = name.rstrip("_").replace("_", " ").upper()
+            what = _SPOKEN.get(name, name.rstrip("_").replace("_", " ").upper())
             raise refusal(code, f"{what} is not part of the dialect here.", f"leave {what} out", node)

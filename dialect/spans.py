@@ -11,6 +11,25 @@ from sqlglot.errors import ErrorLevel
 from dialect.errors import Span
 from dialect.options import NO_OPTIONS
 
+_SIGNS = {  # what the analyst wrote, where the parser has a word of its own
+    "bitwiseand": "&",
+    "bitwiseor": "|",
+    "bitwisexor": "xor",
+    "bitwisenot": "~",
+    "bitwiseleftshift": "<<",
+    "bitwiserightshift": ">>",
+    "lambda": "->",
+    "placeholder": "A placeholder",
+    "parameter": "A placeholder",
+    "bracket": "[...]",
+    "attimezone": "AT TIME ZONE",
+    "tuple": "A row of values (a, b)",
+    "struct": "{...}",
+    "array": "A list [...]",
+    "similarto": "SIMILAR TO",
+    "jsonextract": "->",
+    "jsonextractscalar": "->>",
+}
 _CALLED = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
 
@@ -47,7 +66,9 @@ def called(node: exp.Expr) -> str:
         return sql[node.meta["start"] : node.meta["end"] + 1]
     inner = span_of(node.this) if isinstance(node.this, exp.Expr) else None
     before = _name_before(node, inner.start) if inner is not None else None
-    return before[1] if before is not None else node.sql_name() if isinstance(node, exp.Func) else node.key.upper()
+    if before is not None:
+        return before[1]
+    return _SIGNS.get(node.key) or (node.sql_name() if isinstance(node, exp.Func) else node.key.upper())
 
 
 def in_place(node: exp.Expr, text: str) -> str | None:

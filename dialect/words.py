@@ -32,7 +32,7 @@ def words_of(sql: str) -> list[Token]:
     words = _tokens(sql)
     if not words:
         raise Refusal(Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ...")
-    _check_single(words)
+    _check_single(sql, words)
     _check_numbers(words)
     _check_intervals(words)
     _check_nesting(words)
@@ -85,11 +85,12 @@ def _unclosed(sql: str) -> Span | None:
     return None
 
 
-def _check_single(words: list[Token]) -> None:
+def _check_single(sql: str, words: list[Token]) -> None:
     ends = [i for i, word in enumerate(words) if word.token_type is TokenType.SEMICOLON]
     if any(i < len(words) - 1 for i in ends):
         after = words[ends[0] + 1]
-        raise Refusal(Code.STMT, "Only one statement at a time is answered.", "send them one by one", place_of(after))
+        why, first = "Only one statement at a time is answered.", sql[: words[ends[0]].start].strip()
+        raise Refusal(Code.STMT, why, "send them one by one", place_of(after), (first,))
 
 
 def _check_numbers(words: list[Token]) -> None:

@@ -30,7 +30,7 @@ SELECT SUM(dwell) FROM events;
 # SELECT SUM(dwell) FROM events
 #            ^^^^^
 # There is no column dwell here.
-# Try: dwell_s
+# Try: SELECT SUM(dwell_s) FROM events
 
 # title: a column that admission alone knows
 SELECT COUNT(*) FROM subscribers WHERE consent = false;
@@ -166,7 +166,7 @@ SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id;
 # SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Two private tables can only be joined on the person key.
-# Try: ... JOIN ... USING (subscriber_id)
+# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id)
 
 # title: a join of persons under OR
 SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id;
@@ -174,7 +174,7 @@ SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id
 # SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Two private tables can only be joined on the person key.
-# Try: ... JOIN ... USING (subscriber_id)
+# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id)
 
 # title: a cross join of persons
 SELECT COUNT(*) FROM events CROSS JOIN subscribers;
@@ -197,16 +197,16 @@ SELECT COUNT(*) FROM events NATURAL JOIN subscribers;
 # E_JOIN
 # SELECT COUNT(*) FROM events NATURAL JOIN subscribers
 #                                          ^^^^^^^^^^^
-# METHOD is not part of the dialect here.
-# Try: leave METHOD out
+# NATURAL JOIN is not in the dialect: a join says which columns are equal.
+# Try: JOIN ... USING (...)
 
 # title: an as-of join
 SELECT COUNT(*) FROM events a ASOF JOIN events b ON a.ts >= b.ts;
 # E_JOIN
 # SELECT COUNT(*) FROM events a ASOF JOIN events b ON a.ts >= b.ts
 #                                         ^^^^^^^^^^^^^^^^^^^^^^^^
-# METHOD is not part of the dialect here.
-# Try: leave METHOD out
+# ASOF JOIN is not in the dialect: a join says which columns are equal.
+# Try: JOIN ... USING (...)
 
 # title: rows of nobody counted
 SELECT c.zone, COUNT(*) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1;
@@ -526,7 +526,7 @@ SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY sub
 # SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1
 # ^^^^^^
 # Rows of people never leave; only aggregates over many of them do.
-# Try: SELECT COUNT(*) FROM ... or an aggregate with GROUP BY
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1)
 
 # title: bounds in a window
 SELECT COUNT(*) FROM (SELECT sum(cell_id, contribution_bounds_per_group => (0, 9)) OVER (PARTITION BY subscriber_id) AS x FROM events);
@@ -574,7 +574,7 @@ SELECT COUNT(*) FROM events; DROP TABLE events;
 # SELECT COUNT(*) FROM events; DROP TABLE events
 #                              ^^^^
 # Only one statement at a time is answered.
-# Try: send them one by one
+# Try: SELECT COUNT(*) FROM events
 
 # title: something that is no question
 PRAGMA database_list;
@@ -621,8 +621,8 @@ SELECT * FROM subscribers PIVOT (COUNT(*) FOR home_zone IN ('a'));
 # E_TABLE
 # SELECT * FROM subscribers PIVOT (COUNT(*) FOR home_zone IN ('a'))
 #               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# PIVOTS is not part of the dialect here.
-# Try: leave PIVOTS out
+# PIVOT or UNPIVOT is not part of the dialect here.
+# Try: leave PIVOT or UNPIVOT out
 
 # title: broken SQL
 SELECT COUNT( FROM events;
@@ -654,7 +654,7 @@ SELECT COUNT(*) AS select FROM events;
 # SELECT COUNT(*) AS select FROM events
 #                    ^^^^^^
 # SELECT is a word of SQL's own, and stands here as a name.
-# Try: AS "select"
+# Try: SELECT COUNT(*) AS "select" FROM events
 
 # title: a function under its other name
 SELECT CEILING(home_zone), COUNT(*) FROM subscribers GROUP BY 1;

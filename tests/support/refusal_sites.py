@@ -40,7 +40,9 @@ def sites() -> list[Site]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKERS:
                 last = node.end_lineno or node.lineno
                 found.append(Site(path.name, node.lineno, last, " ".join(ast.unparse(node).split())))
-    return [site for site in found if site.file != "reading.py" or "MAX_FIELDS" in site.text or "dialect here" in site.text]
+    return [
+        site for site in found if site.file != "reading.py" or "MAX_FIELDS" in site.text or "dialect here" in site.text
+    ]
 
 
 @contextmanager

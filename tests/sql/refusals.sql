@@ -1,0 +1,962 @@
+# Every other refusal, as the analyst sees it: with read__refused.sql each call of the dialect that refuses is met at least
+# once (tests/dialect/test_refusals.py). `pytest --update` writes the outcomes anew.
+
+# title: a quantile of two things
+SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY dwell_s, lat) FROM events;
+# E_AGG
+# SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY dwell_s, lat) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A quantile is of one thing.
+# Try: PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)
+
+# title: values of two types
+SELECT COUNT(coalesce(age, home_zone)) FROM subscribers;
+# E_FUNC
+# SELECT COUNT(coalesce(age, home_zone)) FROM subscribers
+#              ^^^^^^^^^^^^^^^^^^^^^^^
+# These values have different types: BIGINT, VARCHAR.
+# Try: CAST(x AS ...)
+
+# title: a function that nobody has
+SELECT COUNT(lenght(home_zone)) FROM subscribers;
+# E_FUNC
+# SELECT COUNT(lenght(home_zone)) FROM subscribers
+#              ^^^^^^^^^^^^^^^^
+# The function lenght is not in the dialect.
+# Try: SELECT COUNT(length(home_zone)) FROM subscribers
+
+# title: two clauses
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001) COUNT(*) FROM (SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001) subscriber_id FROM events);
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001) COUNT(*) FROM (SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001) subscriber_id FROM events)
+#                                                                                  ^^^^^^^^^^^^^^^^^^^^
+# The clause stands twice; it holds for the whole question.
+# Try: keep the first of them
+
+# title: a clause that nothing closes
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001 COUNT(*) FROM events;
+# E_PARSE
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001 COUNT(*) FROM events
+#                                         ^
+# Nothing closes this bracket.
+# Try: SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5) COUNT(*) FROM ...
+
+# title: two prices
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001, epsilon = 1) COUNT(*) FROM events;
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001, epsilon = 1) COUNT(*) FROM events
+#                                          ^^^^^^^^^^^
+# epsilon and rho both decide what the question costs.
+# Try: keep epsilon
+
+# title: an option that nobody has
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_noise = 1) COUNT(*) FROM events;
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_noise = 1) COUNT(*) FROM events
+#                                          ^^^^^^^^^
+# There is no option max_noise.
+# Try: one of epsilon, delta, rho, max_groups_contributed, max_rows_contributed, keys, target_error, confidence
+
+# title: an option twice
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001, rho = 0.002) COUNT(*) FROM events;
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001, rho = 0.002) COUNT(*) FROM events
+#                                                       ^^^
+# The option rho stands twice.
+# Try: keep one of them
+
+# title: an option out of its range
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = -1) COUNT(*) FROM events;
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = -1) COUNT(*) FROM events
+#                                          ^^^^^^^^^^^^
+# The option epsilon takes a number above 0 and at most 100.
+# Try: epsilon = 0.5
+
+# title: a clause that can't be read
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho 0.001) COUNT(*) FROM events;
+# E_PARSE
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho 0.001) COUNT(*) FROM events
+#                                              ^
+# This can't be read from here on.
+# Try: SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5) COUNT(*) FROM ...
+
+# title: public keys of a query that has none
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'public') home_zone, COUNT(*) FROM subscribers GROUP BY 1;
+# E_KEY
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'public') home_zone, COUNT(*) FROM subscribers GROUP BY 1
+#                                          ^^^^^^^^^^^^^^^
+# No public list of these keys is known: only private ones are possible.
+# Try: keys = 'private', which asks for a threshold
+
+# title: private keys of a public list
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private') c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1;
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private') c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
+#                                          ^^^^^^^^^^^^^^^^
+# A LEFT JOIN keeps every key of its public rows, so they are public.
+# Try: JOIN instead of LEFT JOIN
+
+# title: bounds the wrong way round
+SELECT SUM(dwell_s, contribution_bounds_per_group => (100, 0)) FROM events;
+# E_PARAM
+# SELECT SUM(dwell_s, contribution_bounds_per_group => (100, 0)) FROM events
+#                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Bounds are two numbers, the lower first, within 1e+15.
+# Try: contribution_bounds_per_group => (0, 100)
+
+# title: bounds that are no pair
+SELECT SUM(dwell_s, contribution_bounds_per_group => 100) FROM events;
+# E_PARSE
+# SELECT SUM(dwell_s, contribution_bounds_per_group => 100) FROM events
+#                                                      ^
+# This can't be read from here on.
+# Try: SUM(x, contribution_bounds_per_group => (0, 100))
+
+# title: bounds of a person
+SELECT COUNT(DISTINCT subscriber_id, contribution_bounds_per_group => (0, 5)) FROM events;
+# E_PARAM
+# SELECT COUNT(DISTINCT subscriber_id, contribution_bounds_per_group => (0, 5)) FROM events
+#                                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A person counts once: there is nothing to bound.
+# Try: leave them out
+
+# title: bounds of what takes none
+SELECT MEDIAN(dwell_s, contribution_bounds_per_group => (0, 5)) FROM events;
+# E_PARAM
+# SELECT MEDIAN(dwell_s, contribution_bounds_per_group => (0, 5)) FROM events
+#                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only SUM, AVG, COUNT and VARIANCE or STDDEV take bounds of what one person adds to a group.
+# Try: SUM(x, contribution_bounds_per_group => (0, 100))
+
+# title: bounds per person's group
+SELECT AVG(x) FROM (SELECT subscriber_id, SUM(dwell_s, contribution_bounds_per_group => (0, 5)) AS x FROM events GROUP BY 1);
+# E_PARAM
+# SELECT AVG(x) FROM (SELECT subscriber_id, SUM(dwell_s, contribution_bounds_per_group => (0, 5)) AS x FROM events GROUP BY 1)
+#                                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Bounds belong to an aggregate over many people.
+# Try: leave them out here
+
+# title: a count with a bound of nothing
+SELECT COUNT(*, contribution_bounds_per_group => (0, 0.5)) FROM events;
+# E_PARAM
+# SELECT COUNT(*, contribution_bounds_per_group => (0, 0.5)) FROM events
+#                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Bounds of a count end between 1 and 1,000,000.
+# Try: contribution_bounds_per_group => (0, 5)
+
+# title: bounds twice
+SELECT SUM(dwell_s, contribution_bounds_per_group => (0, 5), contribution_bounds_per_group => (0, 6)) FROM events;
+# E_PARAM
+# SELECT SUM(dwell_s, contribution_bounds_per_group => (0, 5), contribution_bounds_per_group => (0, 6)) FROM events
+#                                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Bounds stand twice in this call.
+# Try: SUM(x, contribution_bounds_per_group => (0, 100))
+
+# title: bounds outside of an aggregate
+SELECT LEAST(dwell_s, contribution_bounds_per_group => (0, 5)), COUNT(*) FROM events GROUP BY 1;
+# E_PARAM
+# SELECT LEAST(dwell_s, contribution_bounds_per_group => (0, 5)), COUNT(*) FROM events GROUP BY 1
+#                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only SUM, AVG, COUNT and VARIANCE or STDDEV take bounds of what one person adds to a group.
+# Try: SUM(x, contribution_bounds_per_group => (0, 100))
+
+# title: a table that is not in FROM
+SELECT COUNT(*) FROM events WHERE s.age > 3;
+# E_TABLE
+# SELECT COUNT(*) FROM events WHERE s.age > 3
+#                                   ^^^^^
+# There is no table s in this FROM.
+# Try: one of events, subscribers, cells, hours
+
+# title: a column that two tables have
+SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.cell_id WHERE lon > 3;
+# E_COLUMN
+# SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.cell_id WHERE lon > 3
+#                                                                           ^^^
+# lon is in more than one table.
+# Try: SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.cell_id WHERE e.lon > 3
+
+# title: an aggregate in WHERE
+SELECT COUNT(*) FROM events WHERE COUNT(*) > 3;
+# E_AGG
+# SELECT COUNT(*) FROM events WHERE COUNT(*) > 3
+#                                   ^^^^^^^
+# An aggregate can't stand here.
+# Try: put it into the select list or HAVING
+
+# title: a path into a column
+SELECT COUNT(e.ts.year) FROM events e;
+# E_FUNC
+# SELECT COUNT(e.ts.year) FROM events e
+#              ^^^^^^^^^
+# Columns have no parts of their own.
+# Try: write column or table.column
+
+# title: a path of four steps
+SELECT COUNT(a.b.c.ts) FROM events;
+# E_FUNC
+# SELECT COUNT(a.b.c.ts) FROM events
+#              ^^^^^^^^
+# Columns have no parts of their own.
+# Try: write column or table.column
+
+# title: a subquery inside an aggregate
+SELECT SUM((SELECT 1)) FROM events;
+# E_SUBQUERY
+# SELECT SUM((SELECT 1)) FROM events
+#                    ^
+# A subquery can't stand here.
+# Try: put it into FROM and join it
+
+# title: a star in a function
+SELECT SUM(*) FROM events;
+# E_ROWS
+# SELECT SUM(*) FROM events
+#            ^
+# * can't stand here.
+# Try: name the columns
+
+# title: a subquery of somebody's rows
+SELECT COUNT(*) FROM events WHERE dwell_s > (SELECT dwell_s FROM events);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE dwell_s > (SELECT dwell_s FROM events)
+#                                                     ^^^^^^^^^^^^^^^^^^^
+# The value of this subquery would be one person's.
+# Try: an aggregate over all persons, or a join on the person key
+
+# title: a subquery of many rows
+SELECT COUNT(*) FROM events WHERE cell_id > (SELECT cell_id FROM cells);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE cell_id > (SELECT cell_id FROM cells)
+#                                                     ^^^^^^^^^^^^^^^^^^
+# A subquery inside an expression gives one column, and for certain no second row.
+# Try: (SELECT SUM(x) FROM ...), or a JOIN of what has many rows
+
+# title: a subquery on two columns
+SELECT COUNT(*) FROM events WHERE (SELECT 1, 2) = 1;
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE (SELECT 1, 2) = 1
+#                                           ^^^^
+# A subquery inside an expression gives one column, and for certain no second row.
+# Try: (SELECT SUM(x) FROM ...), or a JOIN of what has many rows
+
+# title: rows of people and of nobody in one set
+SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION ALL SELECT cell_id FROM cells);
+# E_ROWS
+# SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION ALL SELECT cell_id FROM cells)
+#                              ^^^^^^^^^^^^^^^^^^^
+# People's rows can't stand in one UNION with rows that are nobody's.
+# Try: an aggregate on this side too
+
+# title: sets of another width
+SELECT COUNT(*) FROM (SELECT cell_id FROM cells UNION SELECT cell_id, zone FROM cells);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM (SELECT cell_id FROM cells UNION SELECT cell_id, zone FROM cells)
+#                                                              ^^^^^^^^^^^^^^^^^^^^^^^^
+# 1 columns and 2 columns can't stand in one list.
+# Try: the same number of columns on both sides
+
+# title: sets of other types
+SELECT COUNT(*) FROM (SELECT cell_id FROM cells UNION SELECT zone FROM cells);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM (SELECT cell_id FROM cells UNION SELECT zone FROM cells)
+#                                                              ^^^^^^^^^^^^^^^
+# cell_id and what stands for it in the other query are of two types.
+# Try: CAST(x AS ...) in one of them
+
+# title: a name twice in WITH
+WITH a AS (SELECT 1 AS x), a AS (SELECT 2 AS x) SELECT COUNT(*) FROM events;
+# E_STMT
+# WITH a AS (SELECT 1 AS x), a AS (SELECT 2 AS x) SELECT COUNT(*) FROM events
+#                            ^^^^^^^^^^^^^^^^^^^
+# a stands twice in WITH.
+# Try: give each subquery its own name
+
+# title: an alias twice
+SELECT COUNT(*) FROM events e JOIN subscribers e USING (subscriber_id);
+# E_TABLE
+# SELECT COUNT(*) FROM events e JOIN subscribers e USING (subscriber_id)
+#                                    ^^^^^^^^^^^^^
+# e stands twice in FROM.
+# Try: JOIN ... AS e2
+
+# title: more names than columns
+SELECT COUNT(*) FROM hours AS h(a, b);
+# E_COLUMN
+# SELECT COUNT(*) FROM hours AS h(a, b)
+#                      ^^^^^^^^^^^^^^^
+# There are more names than columns.
+# Try: give one name per column
+
+# title: rows of VALUES of two widths
+SELECT COUNT(*) FROM (VALUES (1, 2), (3)) AS v(a, b);
+# E_TABLE
+# SELECT COUNT(*) FROM (VALUES (1, 2), (3)) AS v(a, b)
+#                               ^^^^^^^^^^^^^^^^^^^^^
+# Every row of VALUES has the same number of constants.
+# Try: VALUES (1, 'a')
+
+# title: a column of VALUES of two types
+SELECT COUNT(*) FROM (VALUES (1), ('a')) AS v(a);
+# E_TABLE
+# SELECT COUNT(*) FROM (VALUES (1), ('a')) AS v(a)
+#                               ^^^^^^^^^^^^^^^^^
+# A column of VALUES has one type.
+# Try: VALUES (1), (2)
+
+# title: VALUES that are no constants
+SELECT COUNT(*) FROM (VALUES (1), (random())) AS v(a);
+# E_FUNC
+# SELECT COUNT(*) FROM (VALUES (1), (random())) AS v(a)
+#                                    ^^^^^^
+# random is not in the dialect.
+# Try: see docs/functions.md
+
+# title: a join without a condition
+SELECT COUNT(*) FROM events e JOIN subscribers s;
+# E_JOIN
+# SELECT COUNT(*) FROM events e JOIN subscribers s
+#                                    ^^^^^^^^^^^^^
+# Two private tables can only be joined on the person key.
+# Try: SELECT COUNT(*) FROM events e JOIN subscribers s USING (subscriber_id)
+
+# title: a semi join without a condition
+SELECT COUNT(*) FROM events SEMI JOIN subscribers;
+# E_JOIN
+# SELECT COUNT(*) FROM events SEMI JOIN subscribers
+#                                       ^^^^^^^^^^^
+# SEMI JOIN has an ON or USING.
+# Try: SEMI JOIN ... USING (...)
+
+# title: a join inside a join
+SELECT COUNT(*) FROM events e JOIN subscribers s JOIN cells c ON s.age = c.cell_id ON e.subscriber_id = s.subscriber_id;
+# E_JOIN
+# SELECT COUNT(*) FROM events e JOIN subscribers s JOIN cells c ON s.age = c.cell_id ON e.subscriber_id = s.subscriber_id
+#                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# This JOIN stands inside another one.
+# Try: write each ON behind its JOIN
+
+# title: a join of values of two types
+SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.zone;
+# E_FUNC
+# SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.zone
+#                                               ^^^^^^^^^^^^^^^^^^
+# = does not take (BIGINT, VARCHAR).
+# Try: compare values of one type
+
+# title: the person joined with a public column
+SELECT COUNT(*) FROM events e JOIN cells c ON e.subscriber_id = c.cell_id;
+# E_JOIN
+# SELECT COUNT(*) FROM events e JOIN cells c ON e.subscriber_id = c.cell_id
+#                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A person key can only be joined on its equality with another person key.
+# Try: JOIN ... USING (the person key)
+
+# title: a schema in front
+SELECT COUNT(*) FROM main.events;
+# E_TABLE
+# SELECT COUNT(*) FROM main.events
+#                      ^^^^^^^^^^^
+# Tables have no schema in front.
+# Try: SELECT COUNT(*) FROM events
+
+# title: something that is no table
+SELECT COUNT(*) FROM UNNEST([1, 2]);
+# E_TABLE
+# SELECT COUNT(*) FROM UNNEST([1, 2])
+#                              ^^^^
+# Only tables, subqueries and VALUES can stand in FROM.
+# Try: FROM a declared table
+
+# title: a question that is none
+SELECT 1 AS x INTO y;
+# E_STMT
+# SELECT 1 AS x INTO y
+#        ^^^^^^^^^^^^^
+# INTO is not part of the dialect here.
+# Try: leave INTO out
+
+# title: a sample behind FROM
+SELECT COUNT(*) FROM events USING SAMPLE 10%;
+# E_SAMPLE
+# SELECT COUNT(*) FROM events USING SAMPLE 10%
+#                                          ^^
+# Samples are not in the dialect.
+# Try: leave SAMPLE out
+
+# title: a number that is too large
+SELECT COUNT(*) FROM events WHERE dwell_s < 1e400;
+# E_PARSE
+# SELECT COUNT(*) FROM events WHERE dwell_s < 1e400
+#                                             ^^^^^
+# The number is too large.
+# Try: write a number below 1e308
+
+# title: an interval of two parts
+SELECT COUNT(*) FROM events WHERE ts > TIMESTAMP '2026-10-02' + INTERVAL (dwell_s) SECOND;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE ts > TIMESTAMP '2026-10-02' + INTERVAL (dwell_s) SECOND
+#                                                                           ^^^^^^^
+# An interval is one constant and one unit.
+# Try: INTERVAL 15 MINUTE
+
+# title: an interval that is too long
+SELECT COUNT(*) FROM events WHERE ts > TIMESTAMP '2026-10-02' + INTERVAL 5000 YEAR;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE ts > TIMESTAMP '2026-10-02' + INTERVAL 5000 YEAR
+#                                                  ^^^^^^^^^^^^
+# The interval is longer than 1,000 years.
+# Try: INTERVAL 1 DAY
+
+# title: an aggregate of one argument with two
+SELECT SUM(dwell_s, lat) FROM events;
+# E_PARSE
+# SELECT SUM(dwell_s, lat) FROM events
+#                        ^
+# The SQL can't be read from here on.
+# Try: check the words around the caret
+
+# title: a condition counted that is none
+SELECT COUNT_IF(dwell_s) FROM events;
+# E_AGG
+# SELECT COUNT_IF(dwell_s) FROM events
+#        ^^^^^^^^^^^^^^^^
+# COUNT_IF across people is not built yet.
+# Try: SELECT AVG(dwell_s) FROM events
+
+# title: a number of a list
+SELECT COUNT(*) FROM events WHERE dwell_s;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE dwell_s
+#                                   ^^^^^^^
+# A condition must be true or false.
+# Try: compare it with something, e.g. x > 0
+
+# title: IS with something else
+SELECT COUNT(*) FROM events WHERE cell_id IS 5;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE cell_id IS 5
+#                                   ^^^^^^^^^^^^
+# IS takes NULL, TRUE or FALSE.
+# Try: x IS NULL
+
+# title: a type that is not there
+SELECT COUNT(CAST(age AS ENUM('a'))) FROM subscribers;
+# E_FUNC
+# SELECT COUNT(CAST(age AS ENUM('a'))) FROM subscribers
+#                   ^^^^^^^^^^^^^^^
+# This type is not in the dialect.
+# Try: one of BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE, TIMESTAMP
+
+# title: a constant that does not fit
+SELECT COUNT(*) FROM events WHERE cell_id = CAST('x' AS BIGINT);
+# E_PARSE
+# SELECT COUNT(*) FROM events WHERE cell_id = CAST('x' AS BIGINT)
+#                                                  ^^^
+# 'x' is not a BIGINT.
+# Try: 1
+
+# title: a part of a date from a column
+SELECT COUNT(date_part(home_zone, ts)) FROM events JOIN subscribers USING (subscriber_id);
+# E_FUNC
+# SELECT COUNT(date_part(home_zone, ts)) FROM events JOIN subscribers USING (subscriber_id)
+#              ^^^^^^^^^^^^^^^^^^^^^^^
+# The part of a date must be a constant.
+# Try: EXTRACT(hour FROM ts)
+
+# title: a part of a date that is none
+SELECT COUNT(*) FROM events WHERE EXTRACT(fortnight FROM ts) = 1;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE EXTRACT(fortnight FROM ts) = 1
+#                                                          ^^
+# There is no date part fortnight.
+# Try: EXTRACT(hour FROM ts)
+
+# title: a unit that is none
+SELECT COUNT(*) FROM events WHERE date_trunc('fortnight', ts) > ts;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE date_trunc('fortnight', ts) > ts
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^
+# There is no unit fortnight.
+# Try: one of year, quarter, month, week, day, hour, minute, second
+
+# title: one person's aggregate that is not built
+SELECT AVG(x) FROM (SELECT subscriber_id, ENTROPY(cell_id) AS x FROM events GROUP BY 1);
+# E_AGG
+# SELECT AVG(x) FROM (SELECT subscriber_id, ENTROPY(cell_id) AS x FROM events GROUP BY 1)
+#                                           ^^^^^^^^^^^^^^^
+# The aggregate ENTROPY is not in the dialect.
+# Try: SELECT AVG(x) FROM (SELECT subscriber_id, COUNT(DISTINCT cell_id) AS x FROM events GROUP BY 1)
+
+# title: an order by something else after DISTINCT
+SELECT DISTINCT cell_id FROM cells ORDER BY zone;
+# E_COLUMN
+# SELECT DISTINCT cell_id FROM cells ORDER BY zone
+#                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# After DISTINCT, ORDER BY takes columns of the select list.
+# Try: ORDER BY 1
+
+# title: an order by a column that is not there
+SELECT cell_id, COUNT(*) FROM events GROUP BY 1 ORDER BY 5;
+# E_COLUMN
+# SELECT cell_id, COUNT(*) FROM events GROUP BY 1 ORDER BY 5
+#                                                          ^
+# There is no column 5 in the select list.
+# Try: ORDER BY 1
+
+# title: a group by a column that is not there
+SELECT cell_id, COUNT(*) FROM events GROUP BY 5;
+# E_KEY
+# SELECT cell_id, COUNT(*) FROM events GROUP BY 5
+#                                               ^
+# There is no column 5 in the select list.
+# Try: GROUP BY 1
+
+# title: an aggregate as a key
+SELECT COUNT(*) AS n FROM events GROUP BY n;
+# E_AGG
+# SELECT COUNT(*) AS n FROM events GROUP BY n
+#                                           ^
+# An aggregate can't be a group key.
+# Try: GROUP BY the other columns
+
+# title: a star without a table
+SELECT *;
+# E_TABLE
+# SELECT *
+#        ^
+# * has no table to stand for.
+# Try: add a FROM
+
+# title: distinct rows without the person
+SELECT COUNT(*) FROM (SELECT DISTINCT cell_id, lat FROM events);
+# E_ROWS
+# SELECT COUNT(*) FROM (SELECT DISTINCT cell_id, lat FROM events)
+#                                       ^^^^^^^^^^^^^^^^^^^^^^^^
+# DISTINCT over private rows needs the person key in the select list.
+# Try: SELECT DISTINCT subscriber_id, ...
+
+# title: nobody's group
+SELECT COUNT(*) FROM (SELECT e.subscriber_id, COUNT(*) AS n FROM subscribers s LEFT JOIN events e ON s.subscriber_id = e.subscriber_id GROUP BY 1);
+# E_PERSON_KEY
+# SELECT COUNT(*) FROM (SELECT e.subscriber_id, COUNT(*) AS n FROM subscribers s LEFT JOIN events e ON s.subscriber_id = e.subscriber_id GROUP BY 1)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# This side of the LEFT JOIN has no person where no row matched.
+# Try: GROUP BY subscriber_id of the left table
+
+# title: NOT IN over two columns
+SELECT COUNT(*) FROM events WHERE (cell_id, subscriber_id) NOT IN (SELECT cell_id, subscriber_id FROM events);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE (cell_id, subscriber_id) NOT IN (SELECT cell_id, subscriber_id FROM events)
+#                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# NOT IN is never true once its list holds a NULL, and this one may.
+# Try: NOT EXISTS (SELECT 1 FROM ... WHERE ... = ...)
+
+# title: IN over another type
+SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT zone FROM cells);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE cell_id IN (SELECT zone FROM cells)
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# = does not take (BIGINT, VARCHAR).
+# Try: compare values of one type
+
+# title: a subquery that is compared wholly
+SELECT COUNT(*) FROM events WHERE cell_id = ANY (SELECT cell_id FROM cells);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE cell_id = ANY (SELECT cell_id FROM cells)
+#                                                         ^^^^^^^^^^^^^^^^^^
+# A subquery can't stand here.
+# Try: put it into FROM and join it
+
+# title: a FETCH with ties
+SELECT cell_id, COUNT(*) FROM events GROUP BY 1 ORDER BY 2 FETCH FIRST 10 PERCENT ROWS ONLY;
+# E_PARAM
+# SELECT cell_id, COUNT(*) FROM events GROUP BY 1 ORDER BY 2 FETCH FIRST 10 PERCENT ROWS ONLY
+#                                                                        ^^
+# FETCH takes a number of first rows.
+# Try: FETCH FIRST 10 ROWS ONLY
+
+# title: a comment alone
+-- nothing else;
+# E_PARSE
+# -- nothing else
+# ^^
+# There is no question here, only a comment.
+# Try: SELECT COUNT(*) FROM ...
+
+# title: a character that is none
+SELECT COUNT(*) FROM events WHERE cell_id = 1 ¬ 2;
+# E_PARSE
+# SELECT COUNT(*) FROM events WHERE cell_id = 1 ¬ 2
+#                                               ^
+# The SQL can't be read from here on.
+# Try: check the words around the caret
+
+# title: a number in hexadecimal digits
+SELECT COUNT(*) FROM events WHERE cell_id = 0x7fff;
+# E_PARSE
+# SELECT COUNT(*) FROM events WHERE cell_id = 0x7fff
+#                                             ^^^^^^
+# A number is written in decimal digits.
+# Try: put a space before a name
+
+# title: nesting
+SELECT ((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))))))))));
+# E_COMPLEX
+# SELECT ((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))))))))))
+#                                                ^
+# More than 40 levels are nested here.
+# Try: split the question into several statements
+
+# title: a chain of signs
+SELECT 1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1;
+# E_COMPLEX
+# SELECT 1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1
+#                              ^
+# An expression is more than 120 steps deep.
+# Try: split the question into several statements
+
+# title: 21 joins
+SELECT COUNT(*) FROM events, hours a, hours b, hours c, hours d, hours e, hours f, hours g, hours h, hours i, hours j, hours k, hours l, hours m, hours n, hours o, hours p, hours q, hours r, hours s, hours t, hours u, hours v;
+# E_COMPLEX
+# SELECT COUNT(*) FROM events, hours a, hours b, hours c, hours d, hours e, hours f, hours g, hours h, hours i, hours j, hours k, hours l, hours m, hours n, hours o, hours p, hours q, hours r, hours s, hours t, hours u, hours v
+# ^^^^^^
+# The question has more than 20 joins.
+# Try: split the question into several statements
+
+# title: a plan of the engine's own
+EXPLAIN ANALYZE SELECT COUNT(*) FROM events;
+# E_STMT
+# EXPLAIN ANALYZE SELECT COUNT(*) FROM events
+# ^^^^^^^
+# Only EXPLAIN PRIVACY and a question can be explained.
+# Try: EXPLAIN PRIVACY SELECT COUNT(*) FROM ...
+
+# title: a list that is not there
+SHOW USERS;
+# E_STMT
+# SHOW USERS
+#      ^^^^^
+# SHOW lists TABLES, BUDGET, RELEASES, FUNCTIONS.
+# Try: SHOW TABLES
+
+# title: a description of a question
+DESCRIBE SELECT 1;
+# E_STMT
+# DESCRIBE SELECT 1
+# ^^^^^^^^
+# DESCRIBE takes the name of one table.
+# Try: SHOW TABLES
+
+# title: a hint inside a name
+SELECT COUNT(*) FROM events WHERE main.events.dwell_s > 1;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE main.events.dwell_s > 1
+#                                   ^^^^^^^^^^^^^^^^^^^
+# Columns have no parts of their own.
+# Try: write column or table.column
+
+# title: a row of numbers of the row around
+SELECT COUNT(*) FROM subscribers s WHERE (SELECT COUNT(*), 1 FROM events e WHERE e.subscriber_id = s.subscriber_id) > 1;
+# E_SUBQUERY
+# SELECT COUNT(*) FROM subscribers s WHERE (SELECT COUNT(*), 1 FROM events e WHERE e.subscriber_id = s.subscriber_id) > 1
+#                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A subquery that names the row around it selects one value.
+# Try: (SELECT MAX(x) FROM ... WHERE ... = ...)
+
+# title: one of many rows of the row around
+SELECT COUNT(*) FROM subscribers s WHERE (SELECT e.cell_id FROM events e WHERE e.subscriber_id = s.subscriber_id) > 1;
+# E_SUBQUERY
+# SELECT COUNT(*) FROM subscribers s WHERE (SELECT e.cell_id FROM events e WHERE e.subscriber_id = s.subscriber_id) > 1
+#                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A subquery of one value is an aggregate, or looks a row up by its primary key.
+# Try: (SELECT MAX(x) FROM ... WHERE ... = ...)
+
+# title: a number of other people's rows
+SELECT COUNT(*) FROM subscribers s WHERE (SELECT COUNT(*) FROM events e WHERE e.cell_id > s.age) > 1;
+# E_SUBQUERY
+# SELECT COUNT(*) FROM subscribers s WHERE (SELECT COUNT(*) FROM events e WHERE e.cell_id > s.age) > 1
+#                                                                               ^^^^^^^^^^^^^^^^^
+# A subquery of one value is tied to the row around it by equalities alone.
+# Try: a join on the person key, or a window: LAG(x) OVER (...)
+
+# title: two sides that keep what nobody has
+SELECT h.h, COUNT(x.subscriber_id) FROM hours h LEFT JOIN (SELECT c.cell_id, e.subscriber_id FROM cells c LEFT JOIN events e USING (cell_id)) x ON x.cell_id = h.h GROUP BY 1;
+# E_JOIN
+# SELECT h.h, COUNT(x.subscriber_id) FROM hours h LEFT JOIN (SELECT c.cell_id, e.subscriber_id FROM cells c LEFT JOIN events e USING (cell_id)) x ON x.cell_id = h.h GROUP BY 1
+#                                                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Behind a public table LEFT JOIN a private one, another one can't be on the left.
+# Try: JOIN in one of the two places
+
+# title: queries inside each other
+SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM events))))))))))))))))))))))))))))));
+# E_COMPLEX
+# SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM events))))))))))))))))))))))))))))))
+#                                                                                                                                                                                                                                                                                                                                                                                                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# More than 24 queries stand inside each other.
+# Try: join the tables in one query
+
+# title: arguments that are too few
+SELECT CORR(dwell_s) FROM events;
+# E_PARSE
+# SELECT CORR(dwell_s) FROM events
+#                    ^
+# The SQL can't be read from here on.
+# Try: check the words around the caret
+
+# title: a deletion behind WITH
+WITH x AS (SELECT 1 AS a) DELETE FROM events;
+# E_STMT
+# WITH x AS (SELECT 1 AS a) DELETE FROM events
+#      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT ... FROM ...
+
+# title: a constant that is too large for its type
+SELECT COUNT(*) FROM events WHERE cell_id = CAST(300 AS TINYINT);
+# E_PARSE
+# SELECT COUNT(*) FROM events WHERE cell_id = CAST(300 AS TINYINT)
+#                                                  ^^^
+# 300 does not fit this type.
+# Try: CAST(... AS BIGINT)
+
+# title: nothing selected
+SELECT FROM events;
+# E_PARSE
+# SELECT FROM events
+#             ^^^^^^
+# This SELECT names nothing that it selects.
+# Try: SELECT COUNT(*) FROM ...
+
+# title: columns of one name in a set
+SELECT COUNT(*) FROM (SELECT cell_id, cell_id FROM cells UNION BY NAME SELECT cell_id, zone FROM cells);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM (SELECT cell_id, cell_id FROM cells UNION BY NAME SELECT cell_id, zone FROM cells)
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# BY NAME is for UNION, of queries in which each name stands once.
+# Try: give each column its own name by AS
+
+# title: a window function with too much
+SELECT COUNT(*) FROM (SELECT row_number(dwell_s) OVER (PARTITION BY subscriber_id ORDER BY ts) AS p FROM events) WHERE p > 1;
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT row_number(dwell_s) OVER (PARTITION BY subscriber_id ORDER BY ts) AS p FROM events) WHERE p > 1
+#                              ^^^^^^^^^^^^^^^^^^
+# THIS is not part of the dialect here.
+# Try: leave THIS out
+
+# title: USING between two types
+SELECT COUNT(*) FROM events e JOIN (SELECT zone AS cell_id FROM cells) c USING (cell_id);
+# E_JOIN
+# SELECT COUNT(*) FROM events e JOIN (SELECT zone AS cell_id FROM cells) c USING (cell_id)
+#                                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# = does not take (BIGINT, VARCHAR).
+# Try: ON with values of one type
+
+# title: a set behind a LEFT JOIN of nobody
+SELECT COUNT(x.subscriber_id) FROM (SELECT c.cell_id, e.subscriber_id FROM cells c LEFT JOIN events e USING (cell_id) UNION ALL SELECT cell_id, subscriber_id FROM events) x;
+# E_SUBQUERY
+# SELECT COUNT(x.subscriber_id) FROM (SELECT c.cell_id, e.subscriber_id FROM cells c LEFT JOIN events e USING (cell_id) UNION ALL SELECT cell_id, subscriber_id FROM events) x
+#                                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# UNION has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched.
+# Try: JOIN in place of LEFT JOIN
+
+# title: more sets of keys than are made
+SELECT COUNT(*) FROM events GROUP BY CUBE (cell_id, hour(ts), isodow(ts), lat > 1, dwell_s > 1, lat > 2, lat > 3, lat > 4, lat > 5, lat > 6);
+# E_PARSE
+# SELECT COUNT(*) FROM events GROUP BY CUBE (cell_id, hour(ts), isodow(ts), lat > 1, dwell_s > 1, lat > 2, lat > 3, lat > 4, lat > 5, lat > 6)
+#                                                                               ^
+# The SQL can't be read from here on.
+# Try: check the words around the caret
+
+# title: sets inside a set
+SELECT cell_id, COUNT(*) FROM events GROUP BY ROLLUP (cell_id, ROLLUP (cell_id));
+# E_PARSE
+# SELECT cell_id, COUNT(*) FROM events GROUP BY ROLLUP (cell_id, ROLLUP (cell_id))
+#                                                                       ^
+# The SQL can't be read from here on.
+# Try: check the words around the caret
+
+# title: which set of none
+SELECT cell_id, GROUPING(lat), COUNT(*) FROM events GROUP BY cell_id;
+# E_KEY
+# SELECT cell_id, GROUPING(lat), COUNT(*) FROM events GROUP BY cell_id
+#                 ^^^^^^^^^^^^
+# GROUPING takes keys of the GROUP BY.
+# Try: GROUPING(a) with GROUP BY ROLLUP (a)
+
+# title: the person in some sets
+SELECT COUNT(*) FROM (SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY ROLLUP (subscriber_id, cell_id));
+# E_KEY
+# SELECT COUNT(*) FROM (SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY ROLLUP (subscriber_id, cell_id))
+#                                                                                                 ^^^^^^^^^^^^^^^^^^^^^^
+# Some of these sets are groups of one person's rows, and others hold many people's.
+# Try: GROUP BY subscriber_id, ROLLUP (...)
+
+# title: a table in brackets
+SELECT COUNT(*) FROM (events);
+# E_TABLE
+# SELECT COUNT(*) FROM (events)
+#                       ^^^^^^
+# Brackets in FROM hold a subquery or a JOIN.
+# Try: FROM events
+
+# title: a full join
+SELECT COUNT(*) FROM events FULL JOIN subscribers USING (subscriber_id);
+# E_JOIN
+# SELECT COUNT(*) FROM events FULL JOIN subscribers USING (subscriber_id)
+#                                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# FULL JOIN is not in the dialect.
+# Try: JOIN ... ON ...
+
+# title: more sets of keys than there may be
+SELECT COUNT(*) FROM events GROUP BY ROLLUP (cell_id, hour(ts)), ROLLUP (isodow(ts), lat > 1), ROLLUP (lat > 2, lat > 3), ROLLUP (lat > 4, lat > 5);
+# E_PARSE
+# SELECT COUNT(*) FROM events GROUP BY ROLLUP (cell_id, hour(ts)), ROLLUP (isodow(ts), lat > 1), ROLLUP (lat > 2, lat > 3), ROLLUP (lat > 4, lat > 5)
+#                                                                                          ^
+# The SQL can't be read from here on.
+# Try: check the words around the caret
+
+# title: an escape sign where there is none
+SELECT COUNT(*) FROM subscribers WHERE home_zone SIMILAR TO 'a' ESCAPE '$';
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE home_zone SIMILAR TO 'a' ESCAPE '$'
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only LIKE and ILIKE have an escape sign.
+# Try: x LIKE '5$%' ESCAPE '$'
+
+# title: all columns but one that is not there
+SELECT COUNT(*) FROM (SELECT * EXCLUDE (nothing) FROM events);
+# E_COLUMN
+# SELECT COUNT(*) FROM (SELECT * EXCLUDE (nothing) FROM events)
+#                              ^^^^^^^^^^^^^^^^^^
+# * has no column nothing.
+# Try: a column of the tables in FROM
+
+# title: all columns but all
+SELECT COUNT(*) FROM (SELECT * EXCLUDE (h) FROM hours);
+# E_COLUMN
+# SELECT COUNT(*) FROM (SELECT * EXCLUDE (h) FROM hours)
+#                              ^^^^^^^^^^^^
+# EXCLUDE leaves no column.
+# Try: keep one of them
+
+# title: one row of each
+SELECT DISTINCT ON (cell_id) cell_id, lat FROM events;
+# E_ROWS
+# SELECT DISTINCT ON (cell_id) cell_id, lat FROM events
+#                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# DISTINCT ON keeps one whole row of several.
+# Try: GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others
+
+# title: movements of nobody
+SELECT COUNT(*) FROM stays(cells);
+# E_TABLE
+# SELECT COUNT(*) FROM stays(cells)
+#                      ^^^^^^^^^^^
+# Movements are found in rows of people, and these are none.
+# Try: FROM a table
+
+# title: movements of rows without a person
+SELECT COUNT(*) FROM stays((SELECT ts, cell_id FROM events));
+# E_PERSON_KEY
+# SELECT COUNT(*) FROM stays((SELECT ts, cell_id FROM events))
+#                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# These rows do not show whose they are.
+# Try: SELECT subscriber_id, ... in the subquery
+
+# title: movements of no rows
+SELECT COUNT(*) FROM stays();
+# E_TABLE
+# SELECT COUNT(*) FROM stays()
+#                      ^^^^^
+# stays needs the rows it is asked of.
+# Try: stays(event)
+
+# title: a parameter that nobody has
+SELECT COUNT(*) FROM stays(events, speed => 3);
+# E_PARAM
+# SELECT COUNT(*) FROM stays(events, speed => 3)
+#                                             ^
+# stays has no parameter speed.
+# Try: stays(event, min_minutes => ..., radius_m => ..., max_gap_minutes => ..., max_minutes => ...)
+
+# title: a parameter twice
+SELECT COUNT(*) FROM stays(events, min_minutes => 3, min_minutes => 4);
+# E_PARAM
+# SELECT COUNT(*) FROM stays(events, min_minutes => 3, min_minutes => 4)
+#                                                                     ^
+# min_minutes is given twice.
+# Try: give it once
+
+# title: a parameter out of its range
+SELECT COUNT(*) FROM stays(events, min_minutes => -3);
+# E_PARAM
+# SELECT COUNT(*) FROM stays(events, min_minutes => -3)
+#                                                    ^
+# min_minutes is a whole number from 1 to 1,440.
+# Try: min_minutes => 15
+
+# title: options of a pattern from a column
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, 'a', gender);
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, 'a', gender)
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The options of a pattern are a constant.
+# Try: 'i'
+
+# title: an option of a pattern that is none
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, 'a', 'q');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, 'a', 'q')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# There is no option 'q' of a pattern here.
+# Try: 'i', 's' or 'g'
+
+# title: a part with a step
+SELECT home_zone[1:3:2], COUNT(*) FROM subscribers GROUP BY 1;
+# E_FUNC
+# SELECT home_zone[1:3:2], COUNT(*) FROM subscribers GROUP BY 1
+#        ^^^^^^^^^^^^^^^
+# A part has no step.
+# Try: x[1:3], with constants
+
+# title: a part from a column
+SELECT COUNT(home_zone[age]) FROM subscribers;
+# E_FUNC
+# SELECT COUNT(home_zone[age]) FROM subscribers
+#              ^^^^^^^^^^^^^
+# Positions are constants.
+# Try: x[1:3], with constants
+
+# title: a zone from a column
+SELECT COUNT(ts AT TIME ZONE home_zone) FROM events JOIN subscribers USING (subscriber_id);
+# E_FUNC
+# SELECT COUNT(ts AT TIME ZONE home_zone) FROM events JOIN subscribers USING (subscriber_id)
+#              ^^^^^^^^^^^^^^^^^^^^^^^^^
+# A time zone is a constant name.
+# Try: ts AT TIME ZONE 'Europe/Berlin'
+
+# title: a part of a date without a date
+SELECT COUNT(date_part('hour')) FROM events;
+# E_FUNC
+# SELECT COUNT(date_part('hour')) FROM events
+#              ^^^^^^^^^^^^^^^^
+# A part of a date has a name and a date.
+# Try: date_part('hour', ts)
+
+# title: a difference in units that are none
+SELECT COUNT(*) FROM events WHERE date_diff('fortnight', ts, ts) > 1;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE date_diff('fortnight', ts, ts) > 1
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# There is no unit fortnight.
+# Try: one of year, quarter, month, week, day, hour, minute, second
+
+# title: columns by a lambda
+SELECT COUNT(list_has_any([home_zone], [gender])) FROM subscribers;
+# E_FUNC
+# SELECT COUNT(list_has_any([home_zone], [gender])) FROM subscribers
+#                            ^^^^^^^^^
+# A list [...] is not in the dialect.
+# Try: see docs/functions.md
