@@ -16,6 +16,15 @@ from tests.bench.machine import milliseconds, table
 QUESTION = (
     "SELECT v.zone_id, hour(v.start_ts) AS h, count(*) AS visits, avg(v.dwell_min) AS dwell FROM visit v GROUP BY 1, 2"
 )
+# joins of people and of places, keys of both, every kind of vector, conditions, a window and an outer part over the release
+WIDEST = """WITH n AS (SELECT subscriber_id, zone_id, start_ts, dwell_min,
+    row_number() OVER (PARTITION BY subscriber_id ORDER BY start_ts) AS place FROM visit),
+q AS (SELECT v.zone_id, hour(v.start_ts) AS h, isodow(v.start_ts) AS d, count(*) AS visits,
+    count(DISTINCT v.subscriber_id) AS people, avg(v.dwell_min) AS dwell, sum(v.dwell_min) AS total,
+    count_if(v.place > 1) AS later, count(*) FILTER (WHERE v.dwell_min > 30) AS long, count(*) FILTER (WHERE s.gender = 'f') AS women
+    FROM n v JOIN subscriber s USING (subscriber_id)
+    WHERE v.subscriber_id IN (SELECT subscriber_id FROM visit WHERE dwell_min > 5) GROUP BY 1, 2, 3)
+SELECT *, 100.0 * visits / sum(visits) OVER (PARTITION BY zone_id) AS share, rank() OVER (ORDER BY visits DESC) AS r FROM q"""
 REFUSED = "SELECT sum(subscriber_id) FROM visit"
 PLACES = ", ".join(f"'P{i:06}'" for i in range(890))
 LONG = f"SELECT count(*) FROM visit WHERE place_id IN ({PLACES})"  # nearly 10,000 characters
@@ -39,6 +48,7 @@ def main(events: int, runs: int) -> None:
         desk.query(QUESTION, client="bench")
         rows = [
             ("explain, 3,696 keys", *milliseconds(lambda: desk.explain(QUESTION, client="bench")), "30 ms"),
+            ("explain, widest", *milliseconds(lambda: desk.explain(WIDEST, client="bench")), "60 ms"),
             ("refusal", *milliseconds(refused), "30 ms"),
             ("canonical plan of 10 kB", *milliseconds(lambda: dialect.read(LONG, desk.engine.catalog)), "150 ms"),
             ("refusal, 200 levels", *milliseconds(lambda: refused(NESTED)), "50 ms"),
