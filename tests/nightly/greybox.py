@@ -12,15 +12,23 @@ from dialect import Refusal
 from dialect.catalog import Catalog
 from tests.nightly.search import EXAMPLES, drawn
 from tests.privacy import test_greybox_aggregates as aggregates
+from tests.privacy import test_greybox_correlated as correlated
+from tests.privacy import test_greybox_different_values as different_values
+from tests.privacy import test_greybox_moments as moments
+from tests.privacy import test_greybox_of_a_person as of_a_person
 from tests.support.greybox import GreyBox, connect
 from tests.support.greybox_data import Database, declare, declared_as, make_worlds
 from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, databases, questions
+from tests.support.greybox_sets import GROUPED, SETS
+from tests.support.greybox_windows import windowed_questions
 
 DATABASES = 12  # of a chunk
 QUESTIONS = 8  # of a database
 ASKED = (
     *(questions(EVENTS), questions(EVENTS), questions(OTHERS), questions(OTHERS)),
     *(questions(MARKS), questions(CHOSEN), aggregates.questions()),
+    *(questions(correlated.TIED), different_values.questions(), moments.questions(), of_a_person.questions()),
+    *(questions(SETS), questions(GROUPED), windowed_questions()),
 )
 Round = tuple[Database, list[str]]
 
