@@ -158,7 +158,16 @@ def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int
     else:
         total, counted = f"sum({argument}){where}", argument  # of 128 bits: a mean of it fits where the sum does not
         total = f"TRY_CAST({total} AS BIGINT)" if name == "sum" else total
-    return total if name == "sum" else f"(CAST({total} AS DOUBLE) / nullif(count({counted}){where}, 0))"
+    if name == "sum":
+        return total
+    mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted}){where}, 0))"
+    return mean if kind is not SqlType.DOUBLE else _of_equals(argument, where, mean)
+
+
+def _of_equals(argument: str, where: str, mean: str) -> str:
+    """Write a mean that is the value itself where all are equal: grains would put it beside them."""
+    least, most = (f"{end}({argument}){where}" for end in ("min", "max"))
+    return f"CASE WHEN {least} = {most} AND isfinite({least}) THEN {least} + CAST(0 AS DOUBLE) ELSE {mean} END"
 
 
 def _total_order(name: str, arguments: Sequence[str], condition: str | None) -> str:

@@ -10,16 +10,16 @@ import math
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from dialect.catalog import SqlType
+from dialect.catalog import Bounds, SqlType
 from dialect.expressions import AND, Call, Case, Expr, Literal
 from dialect.formulas import Histogram
 from dialect.functions import forms_of
-from dialect.inference import range_of
 
 # Noise of a cumulative count grows with the root of the bins below it, half a bin shrinks with their number: at 128
 # bins the noise at the median is that of 6 bins. A tree of counts needs more than that until there are thousands.
 MOST_BINS = 128
 STRETCHES = 8  # of a range in parts: the finest bin is 1/2,048 of it
+MOST_FROM_0 = 16  # the least whole number of a range that is cut from 0 on
 MOST_GROWING = 192  # bins of whole numbers, whose finest bin is 1
 EXACT = 2.0**52  # whole numbers are told apart up to here
 _LARGEST = 1.7976931348623157e308
@@ -66,15 +66,14 @@ class Bins:
         return f"{self.count} bins of {wide} from {self.stretches[0].lower:g} to {upper:g}"
 
 
-def bins_of(value: Expr) -> Bins:
+def bins_of(value: Expr, ends: Bounds) -> Bins:
     """Cut a value's public range: whole numbers into bins of whole numbers, one each where they are few."""
-    ends = range_of(value)
     if value.type is SqlType.BIGINT and max(abs(ends.lower), abs(ends.upper)) < EXACT:
         return _of_whole_numbers(math.ceil(ends.lower), math.floor(ends.upper))
     width = ends.upper - ends.lower
     if not width > 0:
         return Bins((Stretch(ends.lower, 1.0, 1),), True)
-    if ends.lower == 0:
+    if 0 <= ends.lower <= ends.upper / 2.0 ** (STRETCHES + 3):
         return Bins(_growing(ends.upper / 2.0 ** (STRETCHES + 3), MOST_BINS // STRETCHES, STRETCHES), False)
     return Bins((Stretch(ends.lower, width / MOST_BINS, MOST_BINS),), False)
 
@@ -83,7 +82,8 @@ def _of_whole_numbers(lower: int, upper: int) -> Bins:
     numbers = max(1, upper - lower + 1)
     if numbers <= MOST_BINS:
         return Bins((Stretch(float(lower), 1.0, numbers),), True)
-    if lower == 0:
+    if 0 <= lower <= MOST_FROM_0:
+        numbers += lower
         *full, last = _of_counts(numbers)
         left = math.ceil((numbers - last.lower) / last.width)
         return Bins((*full, replace(last, count=left)), True)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from dialect.bins import Bins, bin_number, bins_of
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType, ValueRange
-from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction
+from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts
 from dialect.formulas import Output, QuantileOf
 from dialect.functions import forms_of
-from dialect.inference import of_person
+from dialect.inference import definition, of_person
+from dialect.narrowing import known_range
 from dialect.reading import Reading
 from dialect.relations import Boundary, Filter, Join, Measure, PerPerson, Public, Series
 from dialect.rules import compute
@@ -48,7 +49,9 @@ def _binned(
     boundary: Boundary, value: Expr, test: Expr | None, measures: Sequence[Measure], reading: Reading
 ) -> Binned:
     """Keep the rows that have a bin, and count them by it; what FILTER leaves out has none."""
-    bins = bins_of(value)
+    tested = definition(test) if test is not None else None
+    facts = (*boundary.source.facts, *(conjuncts(tested) if tested is not None else ()))
+    bins = bins_of(value, known_range(value, facts))
     number = bin_number(value, bins)
     source, (held,) = compute(boundary.source, [number], reading)
     present = Call(_NOT, (Call(_IS_NULL, (Ref(held),), SqlType.BOOLEAN),), SqlType.BOOLEAN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlglot import exp, parse_one
@@ -15,14 +16,16 @@ from dialect.catalog import Bounds, SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.functions_interval import OF_PEOPLE, TRY, holds_end
-from dialect.inference import nullable, range_of, sides_or_null
+from dialect.inference import nullable, sides_or_null
 from dialect.kept_rows import check_ignored
 from dialect.moments import MOMENTS, can_be_multiplied
 from dialect.named_bounds import check_named
 from dialect.names import RowNames, Scope, aggregate_name
+from dialect.narrowing import known_range
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
+from dialect.rules import facts_of
 from dialect.scalars import condition
 from dialect.spans import called
 
@@ -69,23 +72,26 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
     read = aggregate_call(name, call, test, names, node)
     name, arguments, test = read.name, read.arguments, read.test
     aggregate = AGGREGATES[name]
-    if releasing and isinstance(source, PerPerson) and not aggregate.at_boundary:
-        raise across_people(name, node, source.person.name or "the person")
+    if releasing and isinstance(source, PerPerson):
+        _check_release(aggregate, arguments, source, node)
     check_arguments(aggregate, arguments[: len(arguments) - len(read.directions)], node)
     named = reading.bounds.get(call.meta.get("start", -1))
+    bounds = None if named is None else named.bounds
     if named is not None:
         check_named("persons" if _of_persons(name, arguments) else name, named, releasing)
     if releasing and isinstance(source, PerPerson):
         if any(map(holds_end, arguments)):
             raise refusal(Code.AGG, OF_PEOPLE, TRY, node)
-        _check_release(aggregate, arguments, source, node, None if named is None else named.bounds)
+        facts = (*source.facts, *(facts_of(test) if test is not None else ()))
+        _check_ranges(aggregate, arguments, facts, node, bounds)
         test = both_exist(arguments, test, node) if len(arguments) > 1 and name in MOMENTS else test
         alone = arguments[:1] if name != "count_distinct" or len(arguments) == 1 else ()  # a tuple of NULLs is one
         check_ignored(name, alone, test, source, scope.written(source.person), node)
         if name in _QUANTILES:
             return Measure(name, arguments, test, _of_many(aggregate, arguments, reading))
     made = _field(aggregate, arguments, test, source, reading)
-    return Measure(name, arguments, test, made, None if named is None else named.bounds, read.directions)
+    made = _at_least_one(made) if name == "count_star" and test is None and not releasing else made
+    return Measure(name, arguments, test, made, bounds, read.directions)
 
 
 def _allowed(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
@@ -127,7 +133,9 @@ def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp
 def _check_types(function: str, arguments: tuple[Expr, ...], name: str, node: exp.Expr) -> None:
     types = [argument.type for argument in arguments]
     if function in _NUMERIC and any(kind not in (*_NUMBERS, SqlType.NULL) for kind in types):
-        raise refusal(Code.AGG, f"{name} takes numbers.", f"{name}(CASE WHEN x THEN 1 ELSE 0 END)", node)
+        spans = SqlType.INTERVAL in types
+        hint = f"{name}(EPOCH(x) / 60), in minutes" if spans else f"{name}(CASE WHEN x THEN 1 ELSE 0 END)"
+        raise refusal(Code.AGG, f"{name} takes numbers.", hint, node)
     if function in _KEEPS_ARGUMENT and any(kind in _LISTS for kind in types):
         raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
     taken, what, instead = _TAKING.get(function, (tuple(SqlType), "", ""))
@@ -135,21 +143,26 @@ def _check_types(function: str, arguments: tuple[Expr, ...], name: str, node: ex
         raise refusal(Code.AGG, f"{name} takes {what}.", f"{name}({instead})", node)
 
 
-def _can_be_bounded(argument: Expr) -> bool:
-    bounds = range_of(argument)
+def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
+    """Refuse what would be one person's value."""
+    stored = aggregate.name in {"min", "max", "quantile_disc"} and arguments and arguments[0].type not in _NUMBERS
+    if not aggregate.at_boundary or stored:
+        raise across_people(aggregate.name, node, source.person.name or "the person")
+
+
+def _can_be_bounded(bounds: Bounds) -> bool:
     return known(bounds) and max(abs(bounds.lower), abs(bounds.upper)) <= WIDEST
 
 
-def _check_release(
-    aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr, named: Bounds | None
+def _check_ranges(
+    aggregate: Aggregate, arguments: tuple[Expr, ...], facts: Sequence[Expr], node: exp.Expr, named: Bounds | None
 ) -> None:
-    name = _name(node)
-    if aggregate.name in {"min", "max", "quantile_disc"} and arguments[0].type not in _NUMBERS:
-        raise across_people(aggregate.name, node, source.person.name or "the person")
-    multiplied = aggregate.name not in MOMENTS or can_be_multiplied(arguments, named)
-    if not multiplied or (aggregate.name in _BOUNDED and named is None and not _can_be_bounded(arguments[0])):
+    """Refuse values that may be however large in the rows of which facts are true."""
+    ranges = [known_range(argument, facts) for argument in arguments]
+    multiplied = aggregate.name not in MOMENTS or can_be_multiplied(ranges, named)
+    if not multiplied or (aggregate.name in _BOUNDED and named is None and not _can_be_bounded(ranges[0])):
         cut = _cut_to_range(_call(node), arguments)
-        why = f"{name} needs a range that is known without the data: no bounds are declared. Say your own ends."
+        why = f"{_name(node)} needs a range that is known without the data: no bounds are declared. Say your own ends."
         raise refusal(Code.AGG if aggregate.name in {"min", "max"} else Code.BOUNDS, why, cut, node, cut)
 
 
@@ -203,6 +216,11 @@ def _field(
     if kept is not None and kept.sides:
         made = replace(made, sides=sides_or_null(kept) if made.nullable else kept.sides)
     return with_list(made, kept) if kept is not None and kept.public is not None else made
+
+
+def _at_least_one(rows: Field) -> Field:
+    """Say of the rows of one person's group that there is one."""
+    return rows if rows.bounds is None else replace(rows, bounds=Bounds(1, rows.bounds.upper))
 
 
 def with_list(made: Field, kept: Field) -> Field:

@@ -36,9 +36,9 @@ MOMENTS: Mapping[str, Moments] = {
 }
 
 
-def can_be_multiplied(arguments: Sequence[Expr], named: Bounds | None) -> bool:
+def can_be_multiplied(ranges: Sequence[Bounds], named: Bounds | None) -> bool:
     """Tell whether the ranges of arguments are known and narrow enough for products."""
-    return all(_narrow(range_of(argument), named) for argument in arguments)
+    return all(_narrow(each, named) for each in ranges)
 
 
 def _narrow(bounds: Bounds, named: Bounds | None) -> bool:

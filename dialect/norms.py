@@ -6,8 +6,9 @@ import math
 from dataclasses import replace
 
 from dialect.catalog import Catalog, Column, Norms, NormsByKeys, SqlType, Table
-from dialect.expressions import Call, Expr, Literal, Ref, expand, fields_of
+from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
 from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
+from dialect.ranges import known
 from dialect.relation_parts import branches
 
 
@@ -138,8 +139,14 @@ def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> f
         return norm
     if vector.kind is VectorKind.CENTRED:
         return None
-    wider = max(abs(vector.lower), abs(vector.upper)) / widest
+    wider = _largest(vector.value, vector) / widest  # by the expression alone: WHERE makes no multiple of a column
     return norm * (wider if _is_multiple(expr) else max(1.0, wider))
+
+
+def _largest(value: Field, vector: Vector) -> float:
+    ends = value.bounds if known(value.bounds) else None
+    lower, upper = (vector.lower, vector.upper) if ends is None else (ends.lower, ends.upper)
+    return max(abs(lower), abs(upper))
 
 
 def _is_multiple(expr: Expr) -> bool:

@@ -150,7 +150,7 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
     listed = _listed(keys, source, reading)
     if listed is None:
         check_private_keys(keys, reading.sql)
-    collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon)
+    collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon, source.facts)
     outputs = [
         Output(measure.field, collected.formula(measure), _own_ends(measure, reading)) for measure in boundary.measures
     ]

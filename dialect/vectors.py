@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialect.calls import is_person
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import Bounds, Catalog, SqlType
-from dialect.expressions import Expr, Field, Ref
+from dialect.expressions import Expr, Field, Ref, conjuncts
 from dialect.formulas import CountOf, Formula, MeanOf, MomentsOf, Output, QuantileOf, SumOf
-from dialect.inference import nullable, range_of
+from dialect.inference import definition, nullable
 from dialect.moments import MOMENTS, wholly
+from dialect.narrowing import known_range
 from dialect.private_plan import Factor, Vector, VectorKind
 from dialect.relations import Measure
 
@@ -26,6 +27,7 @@ class Vectors:
     catalog: Catalog
     held: Mapping[Expr, Field]  # argument or condition -> the source field that holds it
     canon: Canon
+    facts: Sequence[Expr] = ()  # true of every row
     made: list[Vector] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)  # canonical, one per vector
 
@@ -112,7 +114,7 @@ class Vectors:
     def _product(self, one: Expr, other: Expr, condition: Field | None, named: Bounds | None) -> Vector:
         """Multiply two values less their centres; the order of the two does not matter."""
         one, other = sorted((one, other), key=lambda value: self.canon.names[self.held[value].id])
-        first, second = (self._factor(value, named) for value in (one, other))
+        first, second = (self._factor(value, condition, named) for value in (one, other))
         whole = SqlType.DOUBLE not in (one.type, other.type)
         text = f"{VectorKind.PRODUCT}({plain_text(one)}, {plain_text(other)})"
         return Vector(
@@ -120,8 +122,9 @@ class Vectors:
             text, factor=second,
         )  # fmt: skip
 
-    def _factor(self, value: Expr, named: Bounds | None) -> Factor:
-        bounds = wholly(summed_range(value, VectorKind.CENTRED, named), value.type)
+    def _factor(self, value: Expr, condition: Field | None, named: Bounds | None) -> Factor:
+        ends = self._range(value, condition)
+        bounds = wholly(summed_range(value, ends, VectorKind.CENTRED, named), value.type)
         return Factor(self.held[value], bounds.lower, bounds.upper, self._centre(value, bounds))
 
     def _vector(self, kind: VectorKind, argument: Expr | None, condition: Field | None, named: Bounds | None) -> Vector:
@@ -129,12 +132,17 @@ class Vectors:
         lower, upper, centre, whole = 0.0, 1.0, 0.0, True
         if argument is not None and kind in (VectorKind.SUM, VectorKind.CENTRED):
             whole = argument.type is not SqlType.DOUBLE
-            bounds = summed_range(argument, kind, named)
+            bounds = summed_range(argument, self._range(argument, condition), kind, named)
             lower, upper = bounds.lower, bounds.upper
             centre = self._centre(argument, bounds) if kind is VectorKind.CENTRED else 0.0
         text = kind.value if argument is None else f"{kind}({plain_text(argument)})"
         part = None if kind is VectorKind.CENTRED else named
         return Vector(kind, value, condition, lower, upper, centre, whole, len(self.made), text, part)
+
+    def _range(self, argument: Expr, condition: Field | None) -> Bounds:
+        """Infer the range of a value in the rows that count."""
+        test = None if condition is None else definition(Ref(condition))
+        return known_range(argument, (*self.facts, *(conjuncts(test) if test is not None else ())))
 
     def _centre(self, argument: Expr, bounds: Bounds) -> float:
         """Take the steward's typical value, else the middle of the range: public either way."""
@@ -161,13 +169,13 @@ def _ends(values: Vector | Factor) -> str:
     return f" in [{values.lower!r}, {values.upper!r}] about {values.centre!r}"
 
 
-def summed_range(argument: Expr, kind: VectorKind, named: Bounds | None) -> Bounds:
-    """Give the range that values are clamped to: whole values are stored in 64 bits, whatever their range would be.
+def summed_range(argument: Expr, ends: Bounds, kind: VectorKind, named: Bounds | None) -> Bounds:
+    """Give the range that values between two ends are clamped to: whole values are stored in 64 bits.
 
     Bounds that a question names are those of each value of a mean; of a sum they are of one person's number in a group,
     and values are only kept from being many times as large.
     """
-    bounds = range_of(argument)
+    bounds = ends
     if named is not None:
         bounds = _within(bounds, named if kind is VectorKind.CENTRED else _wide(named))
     if argument.type is SqlType.DOUBLE:

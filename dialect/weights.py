@@ -75,6 +75,7 @@ def _written(relation: Relation) -> Iterator[Expr]:
 
 
 def _aggregated(measure: Measure) -> tuple[Expr, ...]:
-    """List what an aggregate writes; ordered ones write their arguments three times."""
+    """List what an aggregate writes; ordered ones write their arguments three times, a mean of a person six times."""
+    times = 6 if measure.function == "avg" else 3
     condition = (measure.condition,) if measure.condition is not None else ()
-    return measure.arguments * 3 + condition
+    return measure.arguments * times + condition * times

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dialect import public_lists
 from dialect.canonical import plain_text
 from dialect.catalog import Bounds, SqlType
-from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, case_values, children, fields_of, rebuild
-from dialect.facts import limits
+from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values, children, fields_of
 from dialect.function_row import Partial
 from dialect.functions import function
 from dialect.functions_cast import NARROW
 from dialect.inference import FIRST_THAT_IS, range_of
+from dialect.narrowing import narrowed
 from dialect.public_lists import PublicList
 from dialect.ranges import UNKNOWN, known
 from dialect.reading import Reading
@@ -43,7 +42,7 @@ def whole_numbers(expr: Expr, facts: Sequence[Expr], reading: Reading) -> tuple[
     """Find lists of every whole number that a call gives for values within their ends; None if it may give too many."""
     if not is_whole(expr) or not any(f.type in _NUMBERS for f in fields_of(expr)):
         return None
-    narrow = _narrowed(expr, facts)
+    narrow = narrowed(expr, facts)
     ends = range_of(narrow)
     few = _exact(ends) and (expr.type is SqlType.DOUBLE or _between(ends) <= MOST_OPTIONAL)
     combined = _combined(narrow)
@@ -54,22 +53,6 @@ def whole_numbers(expr: Expr, facts: Sequence[Expr], reading: Reading) -> tuple[
     what = f"the range of {plain_text(expr)}"
     listed = public_lists.of_whole_numbers(expr, math.ceil(ends.lower), math.floor(ends.upper), what, reading)
     return (public_lists.padded(listed, _may_be_null(narrow)),)
-
-
-def _narrowed(expr: Expr, facts: Sequence[Expr]) -> Expr:
-    """Tell the parts of an expression what is true of them in every row: a NULL meets no comparison."""
-    found = limits(expr, facts)
-    known_parts = expr if isinstance(expr, Ref) else rebuild(expr, lambda part: _narrowed(part, facts))
-    if found is None or isinstance(expr, Literal):
-        return known_parts
-    ends = _both(range_of(known_parts), found)
-    if isinstance(expr, Ref):
-        return Ref(replace(expr.field, bounds=ends, nullable=False))
-    return Ref(Field(f"({plain_text(expr)})", None, SqlType.DOUBLE, nullable=False, bounds=ends))
-
-
-def _both(one: Bounds, other: Bounds) -> Bounds:
-    return Bounds(max(one.lower, other.lower), min(one.upper, other.upper))
 
 
 def _exact(ends: Bounds | None) -> bool:

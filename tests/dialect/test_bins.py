@@ -28,7 +28,7 @@ def _numbers(value: Ref, bins: Bins, values: list[float]) -> list[int | None]:
 
 @given(upper=st.integers(0, 2**45), share=st.floats(0, 1))
 def test_a_whole_number_from_0_on_is_in_the_bin_that_holds_it(upper: int, share: float) -> None:
-    bins = bins_of(_value(SqlType.BIGINT, 0, upper))
+    bins = bins_of(_value(SqlType.BIGINT, 0, upper), Bounds(0, upper))
     made = bins.histogram(0)
     assert made.bins == bins.count <= MOST_GROWING
     value = min(upper, int(upper * share))
@@ -40,7 +40,7 @@ def test_a_whole_number_from_0_on_is_in_the_bin_that_holds_it(upper: int, share:
 @given(upper=st.floats(1e-3, 1e9), share=st.floats(0, 0.999999))
 def test_a_number_from_0_on_is_in_the_bin_that_holds_it(upper: float, share: float) -> None:
     value = _value(SqlType.DOUBLE, 0.0, upper)
-    bins = bins_of(value)
+    bins = bins_of(value, Bounds(0.0, upper))
     made = bins.histogram(0)
     assert bins.count == MOST_BINS
     (place,) = _numbers(value, bins, [share * upper])
@@ -56,19 +56,20 @@ def test_a_number_from_0_on_is_in_the_bin_that_holds_it(upper: float, share: flo
         (SqlType.BIGINT, 0, 127, "128 bins of 1 from 0 to 127"),
         (SqlType.BIGINT, 0, 128, "129 bins of 1 to 2 from 0 to 129"),
         (SqlType.BIGINT, 0, 5_000, "148 bins of 1 to 256 from 0 to 5119"),
+        (SqlType.BIGINT, 1, 5_000, "148 bins of 1 to 256 from 0 to 5119"),
         (SqlType.BIGINT, -500, 500, "126 bins of 8 from -500 to 507"),
         (SqlType.DOUBLE, 0.0, 1440.0, "128 bins of 0.703125 to 45 from 0 to 1440"),
         (SqlType.DOUBLE, -3.0, 7.0, "128 bins of 0.078125 from -3 to 7"),
     ],
 )
 def test_bins_are_told(kind: SqlType, lower: float, upper: float, told: str) -> None:
-    assert bins_of(_value(kind, lower, upper)).in_words() == told
+    assert bins_of(_value(kind, lower, upper), Bounds(lower, upper)).in_words() == told
 
 
 @pytest.mark.parametrize(("lower", "upper"), [(0.0, 1440.0), (-3.0, 7.0), (5.0, 5.0)])
 def test_what_lies_beyond_is_in_the_outer_bins_and_what_is_no_number_in_none(lower: float, upper: float) -> None:
     value = _value(SqlType.DOUBLE, lower, upper)
-    bins = bins_of(value)
+    bins = bins_of(value, Bounds(lower, upper))
     asked = [-1e308, lower - 1, upper, upper + 1, 1e308, math.nan, math.inf, -math.inf]
     last = bins.count - 1
     assert _numbers(value, bins, asked) == [0, 0, last, last, last, None, None, None]

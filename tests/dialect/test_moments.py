@@ -55,7 +55,7 @@ def test_ranges_that_are_not_known_stay_so() -> None:
     ],
 )
 def test_products_need_known_and_narrow_ranges(lower: float, upper: float, named: Bounds | None, can: bool) -> None:
-    assert can_be_multiplied((_value(lower, upper),), named) is can
+    assert can_be_multiplied((Bounds(lower, upper),), named) is can
 
 
 def test_ends_of_whole_values_are_rounded_outward() -> None:
