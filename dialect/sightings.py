@@ -29,6 +29,13 @@ _KINDS = {
     "lat": (SqlType.BIGINT, SqlType.DOUBLE),
 }
 
+_SAYS = {
+    "ts": "does not say at what time",
+    "zone_id": "does not name zones",
+    "lon": "has no degrees",
+    "lat": "has no degrees",
+}
+
 
 @dataclass(frozen=True)
 class _Columns:
@@ -88,7 +95,7 @@ def _declaring(shown: Sequence[Column], catalog: Catalog) -> Table | None:
 
 def _person(rows: Relation, shown: Sequence[Column], node: exp.Expr) -> str:
     if not isinstance(rows, PerPerson):
-        raise refusal(Code.TABLE, "Movements are found in rows of people, and these are none.", "FROM a table", node)
+        raise refusal(Code.TABLE, "Movements are found in rows of people, and these are none.", "a private table", node)
     for name, field in shown:
         if field == rows.person or (field.is_person and not field.nullable):
             return name
@@ -100,7 +107,9 @@ def _checked(columns: _Columns, role: str, node: exp.Expr) -> str | None:
     name = columns.named(role)
     if name is not None and columns.field(name).type not in _KINDS[role]:
         kind = " or ".join(_KINDS[role])
-        raise refusal(Code.TABLE, f"{name} is {columns.field(name).type}.", f"{role} of type {kind}", node)
+        raise refusal(
+            Code.TABLE, f"{name} is {columns.field(name).type}, and {_SAYS[role]}.", f"{role} of type {kind}", node
+        )
     return name
 
 

@@ -120,7 +120,8 @@ def _number(parameter: Parameter, node: exp.Expr) -> Number:
         kind = "a whole number" if parameter.whole else "a number"
         ends = f"{parameter.lowest:,} to {parameter.largest:,}"
         shown = parameter.lowest if parameter.default is None else parameter.default
-        raise refusal(Code.PARAM, f"{parameter.name} is {kind} from {ends}.", f"{parameter.name} => {shown}", node)
+        why, hint = f"{parameter.name} is {kind} from {ends}.", f"{parameter.name} => {shown}"
+        raise refusal(Code.PARAM, why, hint, node, str(shown))
     return value
 
 

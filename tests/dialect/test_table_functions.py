@@ -39,7 +39,7 @@ REFUSED: list[tuple[Code, str, str, str]] = [
     (Code.TABLE, "SELECT count(*) FROM trips(passby)", "It is not known where these rows saw somebody.", "trips(passby"),
     (Code.TABLE, "SELECT count(*) FROM trips((SELECT subscriber_id, cell_id FROM event))", "not known when these", "trips("),
     (Code.TABLE, "SELECT count(*) FROM stays(subscriber)", "not known when and where", "stays(subscriber"),
-    (Code.TABLE, "SELECT count(*) FROM stays((SELECT subscriber_id, visit_date AS ts, zone_id FROM visit))", "ts is DATE.", "stays("),
+    (Code.TABLE, "SELECT count(*) FROM stays((SELECT subscriber_id, visit_date AS ts, zone_id FROM visit))", "ts is DATE, and does not say", "stays("),
     (Code.PERSON_KEY, "SELECT count(*) FROM stays((SELECT ts, cell_id FROM event))", "whose they are", "stays("),
     (Code.PARAM, "SELECT count(*) FROM stays(event, 0)", "min_minutes is a whole number from 1 to 1,440.", "0"),
     (Code.PARAM, "SELECT count(*) FROM stays(event, -15)", "min_minutes is a whole number", "15"),

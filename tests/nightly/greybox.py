@@ -18,6 +18,7 @@ from tests.privacy import test_greybox_moments as moments
 from tests.privacy import test_greybox_of_a_person as of_a_person
 from tests.support.greybox import GreyBox, connect
 from tests.support.greybox_data import Database, declare, declared_as, make_worlds
+from tests.support.greybox_movement import MOVEMENT
 from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, databases, questions
 from tests.support.greybox_sets import GROUPED, SETS
 from tests.support.greybox_windows import windowed_questions
@@ -26,7 +27,7 @@ DATABASES = 12  # of a chunk
 QUESTIONS = 8  # of a database
 ASKED = (
     *(questions(EVENTS), questions(EVENTS), questions(OTHERS), questions(OTHERS)),
-    *(questions(MARKS), questions(CHOSEN), aggregates.questions()),
+    *(questions(MARKS), questions(CHOSEN), aggregates.questions(), questions(MOVEMENT)),
     *(questions(correlated.TIED), different_values.questions(), moments.questions(), of_a_person.questions()),
     *(questions(SETS), questions(GROUPED), windowed_questions()),
 )

@@ -1055,3 +1055,91 @@ SELECT CORR(dwell_s, lon) FROM events;
 #        ^^^^^^^^^^^^^^^^^
 # CORR needs a range that is known without the data: no bounds are declared. Say your own ends.
 # Try: SELECT CORR(LEAST(GREATEST(dwell_s, 0), 100), LEAST(GREATEST(lon, 0), 100)) FROM events
+
+# title: movement that is not declared
+SELECT COUNT(*) FROM stays(events);
+# E_TABLE
+# SELECT COUNT(*) FROM stays(events)
+#                      ^^^^^^^^^^^^
+# It is not known where these rows saw somebody.
+# Try: a subquery with columns ts and zone_id, or let the steward declare movement of events in the catalog
+
+# title: a table function of nothing
+SELECT COUNT(*) FROM trips(min_minutes => 5);
+# E_TABLE
+# SELECT COUNT(*) FROM trips(min_minutes => 5)
+#                      ^^^^^^^^^^^^^^^^^^^^^^
+# trips needs the rows it is asked of.
+# Try: trips(event)
+
+# title: a table function of a function
+SELECT COUNT(*) FROM stays(home_zone(events)) s;
+# E_TABLE
+# SELECT COUNT(*) FROM stays(home_zone(events)) s
+#                            ^^^^^^^^^^^^^^^^
+# stays is asked of one table, CTE or subquery.
+# Try: stays(event) or stays((SELECT ...))
+
+# title: movement of public rows
+SELECT COUNT(*) FROM home_zone(cells);
+# E_TABLE
+# SELECT COUNT(*) FROM home_zone(cells)
+#                      ^^^^^^^^^^^^^^^
+# Movements are found in rows of people, and these are none.
+# Try: a private table
+
+# title: movement of nobody
+SELECT COUNT(*) FROM stays((SELECT ts, cell_id AS zone_id FROM events)) s;
+# E_PERSON_KEY
+# SELECT COUNT(*) FROM stays((SELECT ts, cell_id AS zone_id FROM events)) s
+#                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# These rows do not show whose they are.
+# Try: SELECT subscriber_id, ... in the subquery
+
+# title: a time that is a date
+SELECT COUNT(*) FROM stays((SELECT subscriber_id, CAST(ts AS DATE) AS ts, cell_id AS zone_id FROM events)) s;
+# E_TABLE
+# SELECT COUNT(*) FROM stays((SELECT subscriber_id, CAST(ts AS DATE) AS ts, cell_id AS zone_id FROM events)) s
+#                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# ts is DATE, and does not say at what time.
+# Try: ts of type TIMESTAMP or TIMESTAMPTZ
+
+# title: a parameter out of its ends
+SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_minutes => 0) s;
+# E_PARAM
+# SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_minutes => 0) s
+#                                                                                                       ^
+# min_minutes is a whole number from 1 to 1,440.
+# Try: SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_minutes => 15) s
+
+# title: a parameter that is none
+SELECT COUNT(*) FROM home_zone((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_days => 3) s;
+# E_PARAM
+# SELECT COUNT(*) FROM home_zone((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_days => 3) s
+#                                                                                                        ^
+# home_zone has no parameter min_days.
+# Try: home_zone(event, min_nights => ..., from_hour => ..., to_hour => ...)
+
+# title: a parameter given twice
+SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), 20, min_minutes => 15) s;
+# E_PARAM
+# SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), 20, min_minutes => 15) s
+#                                                                                                           ^^
+# min_minutes is given twice.
+# Try: give it once
+
+# title: a place behind a name
+SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_minutes => 15, 50) s;
+# E_PARAM
+# SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_minutes => 15, 50) s
+#                                                                                                           ^^
+# Behind a named parameter all are named.
+# Try: stays(event, min_minutes => ..., radius_m => ..., max_gap_minutes => ..., max_minutes => ...)
+
+# title: a radius without places
+SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), radius_m => 500) s;
+# E_PARAM
+# SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), radius_m => 500) s
+#                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# radius_m needs places, and of these rows no lon and lat are known.
+# Try: leave radius_m out: stays are in one zone then
