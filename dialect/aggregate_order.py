@@ -23,7 +23,8 @@ def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
     value = inner.this if isinstance(inner, exp.Order) else inner
     if isinstance(value, exp.Distinct):
         why = "DISTINCT and an order of other things do not go together here."
-        raise refusal(Code.AGG, why, "LIST(DISTINCT x)", call)
+        each = f"{name.upper()}({value.sql('duckdb', comments=False)})"
+        raise refusal(Code.AGG, why, "LIST(DISTINCT x)", call, each)
     if name in _ROWS and not terms:
         text = value.sql("duckdb", comments=False)
         why = f"{name.upper()} needs an order: rows have none of their own."

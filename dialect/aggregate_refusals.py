@@ -51,7 +51,7 @@ _UNKNOWN = ("AVG({0})", *_COUNTED)
 
 def across_people(name: str, node: exp.Expr, inside: str | None) -> Refusal:
     """Refuse an aggregate over many people; `inside`: how the person is written, where it may be asked of each."""
-    why, hint, instead = _TAUGHT.get(name, ("is not built yet", "COUNT, SUM or AVG", _UNKNOWN))
+    why, hint, instead = _TAUGHT[name]
     shown = called(_call(node))
     if inside is not None:
         hint = f"{hint}; or {shown} per person, in a subquery that groups by {inside}"
@@ -64,6 +64,27 @@ def unknown(name: str, node: exp.Expr) -> Refusal:
     why, hint, instead = _TAUGHT.get(name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _UNKNOWN))
     said = f"The aggregate {shown} is not in the dialect." if not why else f"{shown} {why}."
     return refusal(Code.AGG, said, hint, node, *_filled(instead, node))
+
+
+def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
+    """Refuse an argument of another type; `instead`: what could be it, of which the first is shown where none fits."""
+    call = node.this if isinstance(node, exp.Filter) else node
+    name, value, form = _form(call)
+    counted = () if isinstance(call, exp.WithinGroup) else _filled(_COUNTED, call)
+    written = [form.format(text.format(value)) for text in instead if value]
+    return refusal(Code.AGG, f"{name} takes {takes}.", f"{name}({instead[0].format('x')})", call, *written, *counted)
+
+
+def _form(call: exp.Expr) -> tuple[str, str, str]:
+    """Give a call's name, its first argument as it is written, and the call with another one in its place."""
+    name, parts = called(_call(call)), _arguments(_call(call))
+    if isinstance(call, exp.WithinGroup):
+        (term,) = call.expression.expressions
+        direction = " DESC" if term.args.get("desc") else ""
+        form = f"{name}({parts[0]}) WITHIN GROUP (ORDER BY {{}}{direction})"
+        return name, term.this.sql("duckdb", comments=False), form
+    rest = "".join(f", {part.replace('{', '{{').replace('}', '}}')}" for part in parts[1:])
+    return name, parts[0] if parts else "", f"{name}({{}}{rest})"
 
 
 def _call(node: exp.Expr) -> exp.Expr:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlglot import exp, parse_one
 
 from dialect.aggregate_calls import aggregate_call, both_exist
-from dialect.aggregate_refusals import across_people, unknown
+from dialect.aggregate_refusals import across_people, unknown, wrong_type
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
 from dialect.canonical import plain_text
@@ -49,15 +49,23 @@ _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 _NUMERIC = {"sum", "avg", "median", "quantile_cont", "product", "sum_distinct", "avg_distinct", *MOMENTS}
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 _LIST_OF = {SqlType.VARCHAR: SqlType.VARCHAR_LIST, SqlType.BIGINT: SqlType.BIGINT_LIST}
-_CONDITION = ((SqlType.BOOLEAN,), "a condition", "x > 0")
-_LISTED = (tuple(_LIST_OF), "text or integers", "CAST(x AS VARCHAR)")
-_BITS = ((SqlType.BIGINT,), "integers", "CAST(x AS BIGINT)")
+_CONDITION = ((SqlType.BOOLEAN,), "a condition", "{0} <> 0")
+_LISTED = (tuple(_LIST_OF), "text or integers", "CAST({0} AS VARCHAR)")
+_BITS = ((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
+_NO_NUMBER = ("LENGTH({0})",)
+# type -> what is a number of it
+_NUMBER_OF = {
+    SqlType.BOOLEAN: ("CASE WHEN {0} THEN 1 ELSE 0 END",),
+    SqlType.INTERVAL: ("EPOCH({0}) / 60",),
+    **dict.fromkeys((SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), ("HOUR({0})", "DAYOFWEEK({0})")),
+    SqlType.TIME: ("HOUR({0})",),
+}
 # what the first argument must be, in words too, and what would be it
 _TAKING: dict[str, tuple[tuple[SqlType, ...], str, str]] = {
     **dict.fromkeys(("count_if", "bool_and", "bool_or"), _CONDITION),
     **dict.fromkeys(("list", "list_distinct"), _LISTED),
     **dict.fromkeys(("bit_and", "bit_or", "bit_xor"), _BITS),
-    "string_agg": ((SqlType.VARCHAR,), "text", "CAST(x AS VARCHAR), ','"),
+    "string_agg": ((SqlType.VARCHAR,), "text", "CAST({0} AS VARCHAR), ','"),
 }
 
 
@@ -132,19 +140,20 @@ def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp
 
 def _check_types(function: str, arguments: tuple[Expr, ...], name: str, node: exp.Expr) -> None:
     types = [argument.type for argument in arguments]
-    if function in _NUMERIC and any(kind not in (*_NUMBERS, SqlType.NULL) for kind in types):
-        spans = SqlType.INTERVAL in types
-        hint = f"{name}(EPOCH(x) / 60), in minutes" if spans else f"{name}(CASE WHEN x THEN 1 ELSE 0 END)"
-        raise refusal(Code.AGG, f"{name} takes numbers.", hint, node)
+    strange = next((kind for kind in types if kind not in (*_NUMBERS, SqlType.NULL)), None)
+    if function in _NUMERIC and strange is not None:
+        raise wrong_type("numbers", _NUMBER_OF.get(strange, _NO_NUMBER), node)
     if function in _KEEPS_ARGUMENT and any(kind in _LISTS for kind in types):
         raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
     taken, what, instead = _TAKING.get(function, (tuple(SqlType), "", ""))
     if types and types[0] not in taken:
-        raise refusal(Code.AGG, f"{name} takes {what}.", f"{name}({instead})", node)
+        raise wrong_type(what, (instead,), node)
 
 
 def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
-    """Refuse what would be one person's value."""
+    """Refuse what would be one person's value; of what is no condition, say that first."""
+    if _TAKING.get(aggregate.name) is _CONDITION:
+        _check_types(aggregate.name, arguments, _name(node), node)
     stored = aggregate.name in {"min", "max", "quantile_disc"} and arguments and arguments[0].type not in _NUMBERS
     if not aggregate.at_boundary or stored:
         raise across_people(aggregate.name, node, source.person.name or "the person")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect import Question
+from dialect import Question, aggregate_refusals
+from dialect.aggregates import AGGREGATES
 from dialect.errors import Code, Refusal
 
 SAID = {
@@ -21,6 +22,13 @@ SAID = {
     "approx_count_distinct(age) FILTER (WHERE gender = 'f')": "COUNT(DISTINCT age)",
     "ENTROPY(age)": "AVG(age)",
     "KURTOSIS(age)": "AVG(age)",
+    "COUNT_IF(age) FILTER (WHERE gender = 'f')": "COUNT_IF(age <> 0) FILTER (WHERE gender = 'f')",
+    "BOOL_OR(age)": "COUNT(DISTINCT age)",
+    "CORR(gender, age)": "CORR(LENGTH(gender), age)",
+    "PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY gender DESC)": (
+        "PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY LENGTH(gender) DESC)"
+    ),
+    "QUANTILE_CONT(age > 30, 0.5)": "QUANTILE_CONT(CASE WHEN age > 30 THEN 1 ELSE 0 END, 0.5)",
 }
 
 
@@ -31,3 +39,8 @@ def test_a_refusal_tries_what_is_answered(aggregate: str, instead: str, ask: Cal
     assert refused.value.code is Code.AGG
     assert refused.value.hint == f"SELECT {instead} FROM subscribers"
     assert ask(refused.value.hint).plans
+
+
+def test_every_aggregate_that_is_none_over_people_says_why() -> None:
+    silent = {name for name, each in AGGREGATES.items() if not each.at_boundary} - aggregate_refusals._TAUGHT.keys()
+    assert silent == {"count_if"}, "whose argument is a condition, or is refused as none"

@@ -422,8 +422,8 @@ SELECT COUNT_IF(dwell_s) FROM events;
 # E_AGG
 # SELECT COUNT_IF(dwell_s) FROM events
 #        ^^^^^^^^^^^^^^^^
-# COUNT_IF across people is not built yet.
-# Try: SELECT AVG(dwell_s) FROM events
+# COUNT_IF takes a condition.
+# Try: SELECT COUNT_IF(dwell_s <> 0) FROM events
 
 # title: a number of a list
 SELECT COUNT(*) FROM events WHERE dwell_s;
@@ -855,7 +855,7 @@ SELECT COUNT(*) FROM stays(cells);
 # SELECT COUNT(*) FROM stays(cells)
 #                      ^^^^^^^^^^^
 # Movements are found in rows of people, and these are none.
-# Try: FROM a table
+# Try: a private table
 
 # title: movements of rows without a person
 SELECT COUNT(*) FROM stays((SELECT ts, cell_id FROM events));
@@ -960,3 +960,251 @@ SELECT COUNT(list_has_any([home_zone], [gender])) FROM subscribers;
 #                            ^^^^^^^^^
 # A list [...] is not in the dialect.
 # Try: see docs/functions.md
+
+# title: two things without brackets around them
+SELECT COUNT(DISTINCT cell_id, dwell_s) FROM events;
+# E_AGG
+# SELECT COUNT(DISTINCT cell_id, dwell_s) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# DISTINCT is only allowed in COUNT, of one thing or of one tuple.
+# Try: SELECT COUNT(DISTINCT (cell_id, dwell_s)) FROM events
+
+# title: the middle of different values
+SELECT MEDIAN(DISTINCT dwell_s) FROM events;
+# E_AGG
+# SELECT MEDIAN(DISTINCT dwell_s) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^
+# DISTINCT is only allowed in COUNT, of one thing or of one tuple.
+# Try: SELECT COUNT(DISTINCT dwell_s) FROM events
+
+# title: a list of different values in the order of others
+SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT cell_id ORDER BY ts) AS cells FROM events GROUP BY subscriber_id);
+# E_AGG
+# SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT cell_id ORDER BY ts) AS cells FROM events GROUP BY subscriber_id)
+#                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# DISTINCT and an order of other things do not go together here.
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT cell_id) AS cells FROM events GROUP BY subscriber_id)
+
+# title: texts joined by a column
+SELECT COUNT(*) FROM (SELECT e.subscriber_id, STRING_AGG(s.home_zone, s.gender ORDER BY e.ts) AS path FROM events e JOIN subscribers s USING (subscriber_id) GROUP BY e.subscriber_id);
+# E_AGG
+# SELECT COUNT(*) FROM (SELECT e.subscriber_id, STRING_AGG(s.home_zone, s.gender ORDER BY e.ts) AS path FROM events e JOIN subscribers s USING (subscriber_id) GROUP BY e.subscriber_id)
+#                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# What stands between joined texts is a constant.
+# Try: STRING_AGG(x, ', ')
+
+# title: a discrete quantile from above
+SELECT COUNT(*) FROM (SELECT subscriber_id, PERCENTILE_DISC(0.25) WITHIN GROUP (ORDER BY dwell_s DESC) AS q FROM events GROUP BY subscriber_id);
+# E_AGG
+# SELECT COUNT(*) FROM (SELECT subscriber_id, PERCENTILE_DISC(0.25) WITHIN GROUP (ORDER BY dwell_s DESC) AS q FROM events GROUP BY subscriber_id)
+#                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# PERCENTILE_DISC is read from below.
+# Try: PERCENTILE_DISC(0.75) WITHIN GROUP (ORDER BY x)
+
+# title: a cell of no resolution
+SELECT COUNT(h3_cell(lon, lat)) FROM events;
+# E_FUNC
+# SELECT COUNT(h3_cell(lon, lat)) FROM events
+#              ^^^^^^^^^^^^^^^^
+# h3_cell takes a longitude, a latitude and a constant resolution from 0 to 15.
+# Try: h3_cell(lon, lat, 9)
+
+# title: a cell of a place that is computed
+SELECT COUNT(h3_cell(lon + 1, lat, 9)) FROM events;
+# E_FUNC
+# SELECT COUNT(h3_cell(lon + 1, lat, 9)) FROM events
+#              ^^^^^^^^^^^^^^^^^^^^^^^
+# H3 cells are there of stored coordinates alone.
+# Try: h3_cell(the column of longitude, the column of latitude, 9)
+
+# title: a cell of coordinates that have none
+SELECT COUNT(h3_cell(lon, lat, 9)) FROM events;
+# E_FUNC
+# SELECT COUNT(h3_cell(lon, lat, 9)) FROM events
+#              ^^^^^^^^^^^^^^^^^^^
+# No column with H3 cells of these coordinates is in sight here.
+# Try: select it in the subquery too, or let the steward declare one in events: h3 = { lon = "lon", lat = "lat", resolution = 9 }
+
+# title: a cell of two tables
+SELECT COUNT(h3_cell(e.lon, c.lat, 9)) FROM events e JOIN cells c USING (cell_id);
+# E_FUNC
+# SELECT COUNT(h3_cell(e.lon, c.lat, 9)) FROM events e JOIN cells c USING (cell_id)
+#              ^^^^^^^^^^^^^^^^^^^^^^^
+# H3 cells are there of stored coordinates of one row.
+# Try: select the cell where the table is read
+
+# title: a place that is no point
+SELECT COUNT(ST_Contains(cell_id, lon)) FROM events;
+# E_FUNC
+# SELECT COUNT(ST_Contains(cell_id, lon)) FROM events
+#              ^^^^^^^^^^^^^^^^^^^^^^^^
+# A point is written ST_Point(lon, lat).
+# Try: within_polygon(lon, lat, the polygon)
+
+# title: a name for joins in brackets
+SELECT COUNT(*) FROM (events JOIN cells USING (cell_id)) AS both;
+# E_JOIN
+# SELECT COUNT(*) FROM (events JOIN cells USING (cell_id)) AS both
+#                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Joins in brackets have no name of their own.
+# Try: (SELECT ... FROM ... JOIN ...) AS name
+
+# title: a name that USING merges in brackets
+SELECT COUNT(*) FROM events e JOIN (cells a JOIN cells b USING (cell_id)) ON e.cell_id = a.cell_id;
+# E_JOIN
+# SELECT COUNT(*) FROM events e JOIN (cells a JOIN cells b USING (cell_id)) ON e.cell_id = a.cell_id
+#                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A name that USING merges in brackets stands outside of them too.
+# Try: join the tables one by one
+
+# title: a cube of nine keys
+SELECT cell_id, COUNT(*) FROM events GROUP BY CUBE (cell_id, cell_id, cell_id, cell_id, cell_id, cell_id, cell_id, cell_id, cell_id);
+# E_COMPLEX
+# SELECT cell_id, COUNT(*) FROM events GROUP BY CUBE (cell_id, cell_id, cell_id, cell_id, cell_id, cell_id, cell_id, cell_id, cell_id)
+#                                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# This GROUP BY has more than 32 sets of keys.
+# Try: GROUPING SETS with the sets that you want
+
+# title: a list of keys in a list of keys
+SELECT gender, COUNT(*) FROM subscribers GROUP BY ROLLUP (gender, (age > 30, (age > 40, age > 50)));
+# E_KEY
+# SELECT gender, COUNT(*) FROM subscribers GROUP BY ROLLUP (gender, (age > 30, (age > 40, age > 50)))
+#                                                                               ^^^^^^^^^^^^^^^^^^
+# A list of keys can't stand inside another one.
+# Try: GROUP BY ROLLUP (a, b)
+
+# title: a sum of text
+SELECT SUM(gender) FROM subscribers;
+# E_AGG
+# SELECT SUM(gender) FROM subscribers
+#        ^^^^^^^^^^
+# SUM takes numbers.
+# Try: SELECT SUM(LENGTH(gender)) FROM subscribers
+
+# title: a mean of times
+SELECT AVG(ts) FROM events;
+# E_AGG
+# SELECT AVG(ts) FROM events
+#        ^^^^^^
+# AVG takes numbers.
+# Try: SELECT AVG(HOUR(ts)) FROM events
+
+# title: a number where a condition is counted
+SELECT COUNT_IF(age) FROM subscribers;
+# E_AGG
+# SELECT COUNT_IF(age) FROM subscribers
+#        ^^^^^^^^^^^^
+# COUNT_IF takes a condition.
+# Try: SELECT COUNT_IF(age <> 0) FROM subscribers
+
+# title: text where a condition is counted
+SELECT COUNT_IF(gender) FROM subscribers;
+# E_AGG
+# SELECT COUNT_IF(gender) FROM subscribers
+#        ^^^^^^^^^^^^^^^
+# COUNT_IF takes a condition.
+# Try: SELECT COUNT(DISTINCT gender) FROM subscribers
+
+# title: a number where any condition is asked for
+SELECT BOOL_OR(age) FROM subscribers;
+# E_AGG
+# SELECT BOOL_OR(age) FROM subscribers
+#        ^^^^^^^^^^^
+# BOOL_OR takes a condition.
+# Try: SELECT COUNT(DISTINCT age) FROM subscribers
+
+# title: numbers joined as text
+SELECT COUNT(*) FROM (SELECT subscriber_id, STRING_AGG(cell_id) AS path FROM events GROUP BY subscriber_id);
+# E_AGG
+# SELECT COUNT(*) FROM (SELECT subscriber_id, STRING_AGG(cell_id) AS path FROM events GROUP BY subscriber_id)
+#                                             ^^^^^^^^^^^^^^^^^^
+# STRING_AGG takes text.
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, STRING_AGG(CAST(cell_id AS VARCHAR), ',') AS path FROM events GROUP BY subscriber_id)
+
+# title: turned bits of a sum
+SELECT ~age + 1, COUNT(*) FROM subscribers GROUP BY 1;
+# E_FUNC
+# SELECT ~age + 1, COUNT(*) FROM subscribers GROUP BY 1
+#         ^^^
+# It is not clear where ~ ends.
+# Try: (~x) + 1, with parentheses
+
+# title: EXPLAIN alone
+EXPLAIN SELECT COUNT(*) FROM events;
+# E_STMT
+# EXPLAIN SELECT COUNT(*) FROM events
+# ^^^^^^^
+# Only EXPLAIN PRIVACY and a question can be explained.
+# Try: EXPLAIN PRIVACY SELECT COUNT(*) FROM ...
+
+# title: a listing that nobody has
+SHOW COLUMNS;
+# E_STMT
+# SHOW COLUMNS
+#      ^^^^^^^
+# SHOW lists TABLES, BUDGET, RELEASES, FUNCTIONS.
+# Try: SHOW TABLES
+
+# title: a description of two tables
+DESCRIBE events cells;
+# E_STMT
+# DESCRIBE events cells
+# ^^^^^^^^
+# DESCRIBE takes the name of one table.
+# Try: SHOW TABLES
+
+# title: a list of columns to look for in a list
+SELECT COUNT(list_has_any(string_split(home_zone, 'Z'), [gender])) FROM subscribers;
+# E_FUNC
+# SELECT COUNT(list_has_any(string_split(home_zone, 'Z'), [gender])) FROM subscribers
+#              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The second list is one of constants.
+# Try: list_has_any(x, ['a', 'b'])
+
+# title: two positions
+SELECT COUNT(home_zone[1, 2]) FROM subscribers;
+# E_FUNC
+# SELECT COUNT(home_zone[1, 2]) FROM subscribers
+#              ^^^^^^^^^^^^^^
+# A part has one position, or a first and a last one.
+# Try: x[1:3], with constants
+
+# title: whole fortnights between
+SELECT COUNT(date_sub('fortnight', ts, ts)) FROM events;
+# E_FUNC
+# SELECT COUNT(date_sub('fortnight', ts, ts)) FROM events
+#              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# There is no unit fortnight.
+# Try: one of year, quarter, month, week, day, hour, minute, second
+
+# title: an instant that a clock shows
+SELECT COUNT(ts AT TIME ZONE 'Europe/Berlin') FROM events;
+# E_FUNC
+# SELECT COUNT(ts AT TIME ZONE 'Europe/Berlin') FROM events
+#              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Which instant a clock shows is read on a clock again.
+# Try: ts AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin'
+
+# title: a zone of no time
+SELECT COUNT(timezone('Europe/Berlin')) FROM events;
+# E_FUNC
+# SELECT COUNT(timezone('Europe/Berlin')) FROM events
+#              ^^^^^^^^^^^^^^^^^^^^^^^^
+# A time is read in a zone.
+# Try: ts AT TIME ZONE 'Europe/Berlin'
+
+# title: minutes of a column
+SELECT COUNT(ts + to_minutes(cell_id)) FROM events;
+# E_FUNC
+# SELECT COUNT(ts + to_minutes(cell_id)) FROM events
+#                   ^^^^^^^^^^^^^^^^^^
+# An interval is one constant and one unit.
+# Try: INTERVAL 15 MINUTE
+
+# title: an interval in words
+SELECT COUNT(ts + INTERVAL '1 day ago') FROM events;
+# E_FUNC
+# SELECT COUNT(ts + INTERVAL '1 day ago') FROM events
+#                            ^^^^^^^^^^^
+# An interval is one constant and one unit.
+# Try: INTERVAL 15 MINUTE
