@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -10,15 +10,14 @@ from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Origin, Ref, conjunction, expand
-from dialect.formulas import Gathered, Output, ReleasedSum
+from dialect.formulas import Gathered, ReleasedSum
 from dialect.functions import forms_of
 from dialect.histograms import Binned, histograms, is_quantile, notes_of, quantile_output
 from dialect.private_plan import PrivatePlan, ReleaseColumns
 from dialect.reading import Reading
 from dialect.relations import Boundary, Join, Released, ReleaseScan
 from dialect.rules import bare
-
-PlanOne = Callable[[Boundary, Reading], tuple[PrivatePlan, tuple[Output, ...]]]
+from dialect.shared_vectors import PlanOne, read_from
 
 
 @dataclass
@@ -26,6 +25,7 @@ class Planning:
     """The releases of one question while they are collected."""
 
     reading: Reading
+    unions: Mapping[str, PrivatePlan] = field(default_factory=dict)  # by frame
     plans: list[PrivatePlan] = field(default_factory=list)
     releases: list[ReleaseColumns] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -59,11 +59,12 @@ def released(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> Relea
 
 
 def _vectors(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> _Part:
-    made, outputs = plan_one(boundary, planning.reading)
+    own, numbers = plan_one(boundary, planning.reading)
+    made, outputs = read_from(planning.unions.get(own.frame), own, numbers)
     place = planning.place(made)
     origins = (Origin(f"release {place}", f"w{i}") for i in range(len(made.vectors)))
     raw = tuple(Field(planning.reading.fresh(), None, SqlType.DOUBLE, nullable=False, origin=each) for each in origins)
-    keys = tuple(key.field for key in made.keys)
+    keys = tuple(key.field for key in own.keys)
     return _scanned(keys, ReleaseColumns(place, bare(keys), outputs, raw), planning)
 
 

@@ -43,6 +43,7 @@ from dialect.released_sums import with_sums
 from dialect.released_unions import with_noise
 from dialect.rules import compute, refuse_polygons
 from dialect.set_operation import SetOperation
+from dialect.shared_vectors import unions
 from dialect.spans import first_word
 from dialect.vectors import Vectors
 from dialect.weights import check_weight
@@ -60,7 +61,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
             _counted(reading.sql),
         )
     refuse_polygons(f for _, f in selected.columns)
-    planning = Planning(reading)
+    planning = Planning(reading, unions(selected.relation, reading, private_plan))
     outer = _split(selected.relation, planning)
     check_weight(outer)
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
@@ -167,8 +168,9 @@ def private_plan(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tup
         one_row_per_person=source.one_row_per_person,
         vectors=vectors,
         tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, reading))),
-        canonical=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
-        f" {_key_text(listed)} vectors {'; '.join(sorted(collected.texts))}",
+        frame=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
+        f" {_key_text(listed)}",
+        texts=tuple(sorted(collected.texts)),
         limits=limits,
     )
     return made, outputs_in_order

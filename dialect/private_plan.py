@@ -27,9 +27,6 @@ class VectorKind(StrEnum):
     PRODUCT = "product"  # the sum of the products of two such differences: of a value with itself, or with another
 
 
-_SUMMED = (VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
-
-
 @dataclass(frozen=True)
 class Factor:
     """What each value of a vector is multiplied by: a second value, clamped and less its own centre."""
@@ -60,7 +57,7 @@ class Vector:
     @property
     def summed(self) -> bool:
         """Whether values are added, and not rows or persons counted."""
-        return self.kind in _SUMMED
+        return self.kind in (VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
 
     @property
     def fields(self) -> frozenset[Field]:
@@ -71,7 +68,8 @@ class Vector:
     @property
     def of_person(self) -> bool:
         """Whether each person has one value alone, by an enforced primary key."""
-        return self.value is not None and all(map(_fixed, (self.value, *self.others)))
+        held = () if self.value is None else (self.value, *self.others)
+        return bool(held) and all(f.of_person or (f.is_person and not f.nullable) for f in held)
 
     @property
     def decides_keys(self) -> bool:
@@ -84,10 +82,6 @@ class Vector:
         if not self.summed:
             return 1.0
         return _farthest(self) * (1.0 if self.factor is None else _farthest(self.factor)) or 1.0
-
-
-def _fixed(field: Field) -> bool:
-    return field.of_person or (field.is_person and not field.nullable)
 
 
 def _farthest(ends: Vector | Factor) -> float:
@@ -147,8 +141,14 @@ class PrivatePlan:
     one_row_per_person: bool
     vectors: tuple[Vector, ...]  # in canonical order
     tables: tuple[str, ...]  # private tables whose rows are aggregated
-    canonical: str  # the same for every way of writing the same release
+    frame: str  # canonical, of everything but the vectors: which rows, which groups
+    texts: tuple[str, ...]  # canonical, one per vector
     limits: Limits = Limits()
+
+    @property
+    def canonical(self) -> str:
+        """The same for every way of writing the same release."""
+        return f"{self.frame} vectors {'; '.join(self.texts)}"
 
 
 @dataclass(frozen=True)

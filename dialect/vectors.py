@@ -70,7 +70,7 @@ class Vectors:
         order = sorted(range(len(self.made)), key=lambda i: self.texts[i])
         place = {old: new for new, old in enumerate(order)}
         vectors = tuple(replace(self.made[i], scale_group=place[self.made[i].scale_group]) for i in order)
-        return vectors, tuple(replace(output, formula=_moved(output.formula, place)) for output in outputs)
+        return vectors, tuple(replace(output, formula=moved(output.formula, place)) for output in outputs)
 
     def _mean(self, argument: Expr, condition: Field | None, bounds: Bounds | None) -> MeanOf:
         count = self._values(argument, condition)
@@ -194,7 +194,8 @@ def _wide(named: Bounds) -> Bounds:
     return Bounds(-most, most)
 
 
-def _moved(formula: Formula, place: Mapping[int, int]) -> Formula:
+def moved(formula: Formula, place: Mapping[int, int]) -> Formula:
+    """Let a formula follow its vectors to other positions."""
     if isinstance(formula, QuantileOf):
         return formula
     if isinstance(formula, MomentsOf):

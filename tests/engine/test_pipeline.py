@@ -246,6 +246,16 @@ def test_a_subquery_that_is_used_twice_is_one_release(engine: Engine) -> None:
     assert {row["nothing"] for row in numbers(answered)} == {0}
 
 
+def test_a_number_in_two_places_is_paid_and_noised_once(engine: Engine) -> None:
+    both = f"SELECT a.n, b.n AS again, b.people FROM ({BY_ZONE}) AS a JOIN ({BY_ZONE.replace(' AS n', ' AS n, COUNT(DISTINCT person_id) AS people')}) AS b USING (zone)"
+    made = engine.answer(both, Asked("ann"))
+    (prepared,) = made.prepared
+    assert made.charged == PRICE
+    assert [cost.pico_rho for cost in prepared.cost.vectors] == [PRICE.pico_rho // 2] * 2
+    shown = made.answer.table.to_pydict()
+    assert shown["n"] == shown["again"] != shown["people"]
+
+
 def test_public_tables_are_free_and_the_ledger_is_not_asked(kept: Engine, pages: list[str]) -> None:
     answered = kept.answer("SELECT zone, inhabitants FROM zone ORDER BY inhabitants DESC LIMIT 2", Asked("ann"))
     assert numbers(answered) == [{"zone": "z6", "inhabitants": 6000}, {"zone": "z5", "inhabitants": 5000}]
