@@ -15,9 +15,11 @@ from dialect.functions import forms_of
 from dialect.histograms import Binned, histograms, is_quantile, notes_of, quantile_output
 from dialect.private_plan import PrivatePlan, ReleaseColumns
 from dialect.reading import Reading
-from dialect.relations import Boundary, Join, Released, ReleaseScan
+from dialect.relations import Boundary, GroupSets, Join, Released, ReleaseScan
 from dialect.rules import bare
 from dialect.shared_vectors import PlanOne, read_from
+
+Set = frozenset[Field]  # of keys
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Planning:
     notes: list[str] = field(default_factory=list)
     sums: list[ReleasedSum] = field(default_factory=list)
     gathered: list[Gathered] = field(default_factory=list)
+    added_up: dict[GroupSets, Mapping[Set, Set]] = field(default_factory=dict)  # coarse keys -> the finer ones
 
     def place(self, made: PrivatePlan) -> int:
         """Find a plan among those made, or add it: the same release is made once."""

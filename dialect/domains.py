@@ -48,6 +48,17 @@ _TIME_STEPS = {"date_trunc", "time_bucket", "to_date", "year"}
 def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySet | None:
     """Find the public list of all key tuples; None if any key is private; raises Refusal with E_KEY if too long."""
     exprs = [expand(Ref(key)) for key in keys]
+    lists = lists_of(exprs, source, reading)
+    if lists is None:
+        return None
+    if _too_many(lists.values()) and _may_be_private(exprs, lists.values()):
+        return None
+    _check_sizes(tuple(lists.values()))
+    return _multiplied(exprs, tuple(lists.values()), source.facts, reading)
+
+
+def lists_of(exprs: Sequence[Expr], source: PerPerson, reading: Reading) -> dict[Expr, PublicList] | None:
+    """Find the public lists of some keys, each once, by what they stand for; None if any key is private."""
     lists: dict[Expr, PublicList] = {}
     for expr in exprs:
         found = _lists(expr, source.facts, reading, True)
@@ -55,10 +66,7 @@ def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySe
             return None
         for each in found:
             lists.setdefault(each.stands_for[0][0], each)
-    if _too_many(lists.values()) and _may_be_private(exprs, lists.values()):
-        return None
-    _check_sizes(tuple(lists.values()))
-    return _multiplied(exprs, tuple(lists.values()), source.facts, reading)
+    return lists
 
 
 def _too_many(lists: Iterable[PublicList]) -> bool:

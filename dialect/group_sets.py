@@ -13,7 +13,7 @@ from dialect.expressions import Expr, Field, Literal, Ref, Side
 from dialect.grouping import close
 from dialect.hulls import common_facts
 from dialect.reading import Reading, refusal
-from dialect.relations import MOST_ROWS, Measure, PerPerson, Public, Relation, Released
+from dialect.relations import MOST_ROWS, Boundary, GroupSets, Measure, PerPerson, Public, Relation, Released
 from dialect.rules import bare, compute, person_among
 from dialect.set_operation import SetOperation
 from dialect.set_persons import of_persons
@@ -88,11 +88,12 @@ def closed(
     if len(groups.sets) == 1:
         return close(groups.source, [groups.keys[i] for i in groups.sets[0]], measures, node)
     made = (*groups.shown, *(measure.field for measure in measures), *tellings.values())
+    among = GroupSets(tuple(tuple(dict.fromkeys(groups.keys[i] for i in each)) for each in groups.sets))
     gathered: Relation | None = None
     fields: list[Field] = []
     for number, each in enumerate(groups.sets, 1):
         told_here: list[Expr] = [Literal(_bits(places, each), SqlType.BIGINT) for places in tellings]
-        relation, shown = _one(groups, each, measures, told_here, reading, node)
+        relation, shown = _one(groups, each, among, measures, told_here, reading, node)
         if gathered is None:
             gathered, fields = relation, shown
             continue
@@ -105,11 +106,19 @@ def closed(
 
 
 def _one(
-    groups: Groups, each: Set, measures: Sequence[Measure], told_here: Sequence[Expr], reading: Reading, node: exp.Expr
+    groups: Groups,
+    each: Set,
+    among: GroupSets,
+    measures: Sequence[Measure],
+    told_here: Sequence[Expr],
+    reading: Reading,
+    node: exp.Expr,
 ) -> tuple[Relation, list[Field]]:
     """Close the groups of one set, with NULL for the keys that it lacks."""
     own = [replace(measure, field=replace(measure.field, id=reading.fresh())) for measure in measures]
     relation = close(groups.source, [groups.keys[i] for i in each], own, node)
+    if isinstance(relation.operator, Boundary):
+        relation = replace(relation, operator=replace(relation.operator, among=among))
     held = {f.id: f for f in relation.fields}
     keys: list[Expr] = [
         Ref(held[key.id]) if i in each else Literal(None, key.type) for i, key in enumerate(groups.keys)

@@ -41,6 +41,7 @@ from dialect.relations import (
 )
 from dialect.released_sums import with_sums
 from dialect.released_unions import with_noise
+from dialect.roll_ups import added_up, finer_of
 from dialect.rules import compute, refuse_polygons
 from dialect.set_operation import SetOperation
 from dialect.shared_vectors import unions
@@ -130,6 +131,9 @@ def _with_raw(relation: Relation, *parts: Relation) -> Relation:
 
 def _release(boundary: Boundary, planning: Planning) -> Released:
     try:
+        finer = finer_of(boundary, planning, private_plan)
+        if finer is not None:
+            return added_up(boundary, finer, planning, private_plan)
         return released(boundary, planning, private_plan)
     except Refusal as refused:
         raise replace(refused, span=refused.span or boundary.span) from None

@@ -6,9 +6,8 @@
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-A relation is an operator (how its rows are made) under one of the three kinds. Operators over people's rows are made
-in `dialect.rules`, `joins`, `semi_joins`, `set_persons`, `windows`, `grouping` and `scans` only, where each rule is
-proved; other modules make public lists, or go on with released rows.
+A relation is an operator (how its rows are made) under one of the three kinds. Over people's rows they are made, and
+their rules proved, in `dialect.rules`, `joins`, `semi_joins`, `set_persons`, `windows`, `grouping` and `scans` only.
 """
 
 from __future__ import annotations
@@ -113,6 +112,13 @@ class Group:
     measures: tuple[Measure, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class GroupSets:
+    """All sets of keys of one GROUP BY: of whose groups some may be added up from those of others."""
+
+    sets: tuple[tuple[Field, ...], ...]  # fields of the source
+
+
 @dataclass(frozen=True)
 class Boundary:
     """The release boundary: a private source's groups, their persons gone."""
@@ -121,6 +127,7 @@ class Boundary:
     keys: tuple[Field, ...]
     measures: tuple[Measure, ...]
     span: Span | None = field(default=None, compare=False)  # where the question asks for it
+    among: GroupSets | None = field(default=None, compare=False)  # the sets that its keys are one of
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dialect import linear, uncertainty
+from dialect import linear, read, uncertainty
 from engine.pipeline import Engine
 from tests.privacy.test_coverage import TIMES, WITHIN, covered, generous
 from tests.support.attack_catalog import attack_catalog
@@ -39,6 +39,11 @@ LEVELS = (
     f"SELECT hour(ts) // 6 AS k, COUNT(*) AS n, AVG(dwell_s) AS m FROM events WHERE {WITHIN} GROUP BY 1"
     f" UNION ALL SELECT 99, COUNT(*), AVG(dwell_s) FROM events WHERE {WITHIN}"
 )
+PART = "CASE WHEN dwell_s < 1300 THEN 0 WHEN dwell_s < 2500 THEN 1 ELSE 2 END"
+ROLLED = (
+    f"SELECT 10 * (hour(ts) // 4) + COALESCE({PART}, 9) AS k, COUNT(*) AS n, SUM(dwell_s) AS s, SUM(dwell_s) / COUNT(*) AS r, 2 * COUNT(*) - COUNT(dwell_s) AS d"
+    f" FROM events WHERE {WITHIN} GROUP BY hour(ts) // 4, ROLLUP (({PART}))"
+)
 SUMMED_TWICE = f"SELECT a.k, a.n + b.total AS both FROM {HOURS} AS a CROSS JOIN (SELECT SUM(n) AS total FROM {HOURS} AS h WHERE k < 3) AS b"
 
 
@@ -55,8 +60,8 @@ def pooled(engine: Engine, sql: str) -> float:
 
 @pytest.mark.parametrize(
     "sql",
-    [SUMS, MEANS, SHARES, TWICE, SUMMED_TWICE, LISTS, LEVELS],
-    ids=["sums", "means", "shares", "twice", "summed twice", "lists", "levels"],
+    [SUMS, MEANS, SHARES, TWICE, SUMMED_TWICE, LISTS, LEVELS, ROLLED],
+    ids=["sums", "means", "shares", "twice", "summed twice", "lists", "levels", "rolled up"],
 )
 def test_each_number_is_covered_as_often_as_its_interval_says(engine: Engine, sql: str) -> None:
     outcomes = covered(engine, sql, RICH)
@@ -74,10 +79,14 @@ def test_sums_are_no_wider_than_they_need(engine: Engine) -> None:
 
 
 def test_numbers_behind_a_union_are_no_wider_than_they_need(engine: Engine) -> None:
-    for sql, names in ((LISTS, {"n", "r", "d"}), (LEVELS, {"n", "m"})):
+    for sql, names in ((LISTS, {"n", "r", "d"}), (LEVELS, {"n", "m"}), (ROLLED, {"n", "s", "r", "d"})):
         outcomes = covered(engine, sql, RICH)
         assert set(outcomes) == names
         assert 0.94 <= np.concatenate([flags.ravel() for flags in outcomes.values()]).mean() <= 0.97
+
+
+def test_a_rolled_up_total_rests_on_no_release_of_its_own(engine: Engine) -> None:
+    assert [len(plan.keys) for plan in read(ROLLED, engine.catalog).plans] == [2]
 
 
 def test_one_noise_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

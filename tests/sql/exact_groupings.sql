@@ -72,3 +72,31 @@ SELECT DISTINCT zone_id, COUNT(*) FILTER (WHERE dwell_min > 30) AS long FROM vis
 
 # title: public rows kept by a left join
 SELECT p.zone_id, p.place_id, COUNT(v.subscriber_id) AS n FROM place p LEFT JOIN visit v USING (place_id) GROUP BY ROLLUP (p.zone_id, p.place_id);
+
+# title: a total that is added up
+SELECT dwell_min > 30 AS long, COUNT(*) AS n, SUM(dwell_min) AS s, COUNT(approach_dir) AS d FROM visit GROUP BY ROLLUP (long);
+
+# title: a cube that is added up, NULL keys and NULLs of sets apart
+SELECT CASE WHEN dwell_min > 60 THEN 'long' WHEN dwell_min > 20 THEN 'some' END AS stay, approach_dir = 'N' AS north, GROUPING_ID() AS g, COUNT(*) AS n, COUNT(*) FILTER (WHERE zone_id = 'Z1') AS z, COUNT_IF(dwell_min > 45) AS l FROM visit GROUP BY CUBE (stay, north);
+
+# title: totals of listed keys, added up within each place
+SELECT zone_id, dwell_min > 30 AS long, COUNT(*) AS n FROM visit GROUP BY zone_id, ROLLUP (long);
+
+# title: totals of what WHERE lists
+SELECT s.gender, COUNT(*) AS n, SUM(v.dwell_min) AS s FROM visit v JOIN subscriber s USING (subscriber_id) WHERE s.gender IN ('f', 'm') GROUP BY ROLLUP (s.gender);
+
+# title: totals of days that WHERE lists
+SELECT visit_date, COUNT(*) AS n FROM visit WHERE visit_date BETWEEN DATE '2026-10-05' AND DATE '2026-10-07' GROUP BY ROLLUP (visit_date);
+
+# title: people are not added up
+SELECT dwell_min > 30 AS long, COUNT(DISTINCT subscriber_id) AS people, COUNT(*) AS n FROM visit GROUP BY ROLLUP (long);
+
+# title: a total that is added up, and a key that is NULL
+SELECT CASE WHEN dwell_min > 60 THEN 'long' WHEN dwell_min > 20 THEN 'some' END AS stay, COUNT(*) AS n FROM visit GROUP BY ROLLUP (stay) ORDER BY ALL;
+
+# title: people of one row each
+SELECT CASE WHEN age_band = '18-24' THEN 'young' ELSE 'other' END AS age, COUNT(DISTINCT subscriber_id) AS people, COUNT(*) AS n FROM subscriber GROUP BY ROLLUP (age);
+
+# title: shares of what is added up
+WITH r AS (SELECT dwell_min > 30 AS long, GROUPING(dwell_min > 30) AS g, COUNT(*) AS n FROM visit GROUP BY ROLLUP (long))
+SELECT a.long, 100.0 * a.n / b.n AS share FROM r a JOIN r b ON b.g = 1 WHERE a.g = 0 ORDER BY a.long;

@@ -1,0 +1,59 @@
+"""Into how many groups further keys part each group: of closed lists alone, and counted as the engine lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+import duckdb
+import pytest
+
+from dialect.catalog import Catalog
+from dialect.complete_keys import parts
+from dialect.private_plan import PrivatePlan, Target
+from dialect.reading import Reading
+from dialect.write_rows import write_rows
+
+PlanOf = Callable[[str], PrivatePlan]
+PEOPLE = "events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"
+
+# all keys, of which the first is kept; rest of the question -> cells of each group
+PARTS: list[tuple[str, str, int | None]] = [
+    ("cell_id, dwell_s > 60", "events", 3),
+    ("cell_id, CASE WHEN dwell_s > 60 THEN 'long' ELSE 'short' END", "events", 2),
+    ("cell_id, dwell_s > 60, lat > 0", "events", 9),
+    ("cell_id, hour(ts)", "events", 25),
+    ("cell_id, hour(ts)", "events WHERE hour(ts) BETWEEN 7 AND 9", 3),
+    ("dwell_s > 60, cell_id", "events WHERE cell_id IN (1, 2)", 2),
+    ("dwell_s > 60, cell_id", "events WHERE cell_id >= 1 AND cell_id <= 4", 4),
+    ("dwell_s > 60, cell_id", "events WHERE cell_id >= 1 AND cell_id <= 4 AND cell_id <> 2", None),
+    ("dwell_s > 60, cell_id", "events WHERE cell_id IN (1, 2) AND cell_id > 1", None),
+    ("dwell_s > 60, cell_id", "events", None),
+    ("dwell_s > 60, gender", PEOPLE, None),
+    ("gender, gender = 'f'", PEOPLE, None),
+    ("cell_id, cell_id = 3", "events WHERE cell_id IN (1, 2, 3)", None),
+    ("cell_id, hour(ts)", "events WHERE cell_id IN (1, 2) AND hour(ts) IN (1, 2) AND (cell_id = 1 OR hour(ts) = 2)", None),
+    ("cell_id, hour(ts)", "events WHERE hour(ts) IN (NULL)", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keys", "rest", "cells"), PARTS)
+def test_cells_are_counted_where_no_row_is_lost(
+    keys: str,
+    rest: str,
+    cells: int | None,
+    plan_of: PlanOf,
+    catalog: Catalog,
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    plan = plan_of(f"SELECT {keys}, COUNT(*) FROM {rest} GROUP BY ALL")
+    kept = next(i for i, key in enumerate(plan.keys) if key.text.strip("()").endswith(keys.split(",", maxsplit=1)[0]))
+    fields = [key.field for key in plan.keys]
+    more = [f for i, f in enumerate(fields) if i != kept]
+    assert parts([fields[kept]], more, plan.source, Reading(catalog, "", ids=count(1_000))) == cells
+    if cells is not None and plan.key_set is not None:
+        sql = write_rows(plan.key_set.relation, plan.key_set.keys, target)
+        coarse = plan.key_set.keys[kept].id
+        listed = database.execute(f"SELECT DISTINCT count(*) FROM ({sql}) AS k GROUP BY {coarse}").fetchall()
+        assert listed == [(cells,)]
