@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -13,7 +13,7 @@ from dialect.errors import Code
 from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts, fields_of, substituted
 from dialect.from_clause import Queries, from_clause
 from dialect.grouping import GroupNames, close
-from dialect.inference import null_extended
+from dialect.inference import null_extended, nullable
 from dialect.joins import covers_primary_key, pinned
 from dialect.names import RowNames, Scope, anded, has_aggregate
 from dialect.nested_names import NestedNames
@@ -51,11 +51,50 @@ def correlated(tree: exp.Expr, around: Scope, reading: Reading, queries: Queries
     typed = _conditions(tree, NestedNames(scope, around))
     if not has_aggregate(tree.expressions[0]):
         return _looked_up(tree, source, scope, typed, reading)
+    source, ties = _tied(tree, source, typed)
+    return _grouped(tree, source, scope, ties, reading)
+
+
+def _tied(tree: exp.Select, source: Relation, typed: Sequence[Expr]) -> tuple[Relation, list[tuple[Expr, Expr]]]:
+    """Let conditions that name the subquery alone choose its rows; the others tie it to the row around it."""
     own = [each for each in typed if _within(each, source.fields)]
     if own:
         source = keep(source, own[0] if len(own) == 1 else call("and", own, tree), tree)
-    ties = [_tie(each, source.fields, tree) for each in typed if each not in own]
-    return _grouped(tree, source, scope, ties, reading)
+    return source, [_tie(each, source.fields, tree) for each in typed if each not in own]
+
+
+def met(node: exp.In | exp.Exists, around: Scope, reading: Reading, queries: Queries) -> Correlated:
+    """Read a test by a subquery as a value: whether more than no row is met (`proofs.md#correlated-values`).
+
+    Raises Refusal with E_SUBQUERY for EXISTS that names nothing around it, and for IN where NULL could be met.
+    """
+    if isinstance(node, exp.Exists):
+        tree = node.this.this if isinstance(node.this, exp.Subquery) else node.this
+        if not (isinstance(tree, exp.Select) and reaches_out(tree, around)):
+            why = "This EXISTS is the same for every row."
+            raise refusal(Code.SUBQUERY, why, "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)", node)
+        only(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
+        source, scope = from_clause(tree, reading, queries)
+        source, ties = _tied(tree, source, _conditions(tree, NestedNames(scope, around)))
+        return _counted(node, source, scope, ties, reading)
+    only(node, "this", "query", code=Code.SUBQUERY)
+    read = queries.subquery(node.args["query"].this, reading)
+    written = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
+    outer = [scalar(part, RowNames(around)) for part in written]
+    inner: list[Expr] = [Ref(f) for _, f in read.columns]
+    if len(outer) != len(inner) or any(map(nullable, (*outer, *inner))):
+        why = "IN inside an expression compares columns that are never NULL, each with one of the subquery's."
+        raise refusal(Code.SUBQUERY, why, "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)", node)
+    ties = list(zip(inner, outer, strict=True))
+    return _counted(node, read.relation, Scope((("", read.columns),)), ties, reading)
+
+
+def _counted(
+    node: exp.Expr, source: Relation, scope: Scope, ties: list[tuple[Expr, Expr]], reading: Reading
+) -> Correlated:
+    counted = exp.select(exp.Count(this=exp.Star(), big_int=True))
+    tied = _grouped(counted, source, scope, ties, reading)
+    return replace(tied, value=call(">", [tied.value, _ZERO], node))
 
 
 def _conditions(tree: exp.Select, names: NestedNames) -> list[Expr]:

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from dialect.errors import Code, Refusal
 from dialect.expressions import Expr, Field, Ref
-from dialect.names import RowNames, Scope, has_aggregate
+from dialect.names import RowNames, has_aggregate
 from dialect.reading import only, refusal
 from dialect.scalars import scalar
 
@@ -27,9 +27,9 @@ class Keys:
     sets: tuple[tuple[int, ...], ...]
 
 
-def group_by(nodes: Sequence[exp.Expr], items: Sequence[Item], scope: Scope) -> Keys:
+def group_by(nodes: Sequence[exp.Expr], items: Sequence[Item], names: RowNames) -> Keys:
     """Read the terms of a GROUP BY: keys, lists of keys, GROUPING SETS, ROLLUP and CUBE, all of them crossed."""
-    crossed = _crossed([_sets(node, items, scope) for node in nodes], nodes)
+    crossed = _crossed([_sets(node, items, names) for node in nodes], nodes)
     return keyed(crossed)
 
 
@@ -49,18 +49,18 @@ def _crossed(terms: Sequence[list[tuple[Expr, ...]]], nodes: Sequence[exp.Expr])
     return [tuple(key for keys in combined for key in keys) for combined in product(*terms)]
 
 
-def _sets(node: exp.Expr, items: Sequence[Item], scope: Scope) -> list[tuple[Expr, ...]]:
+def _sets(node: exp.Expr, items: Sequence[Item], names: RowNames) -> list[tuple[Expr, ...]]:
     """List the sets of keys that one term of a GROUP BY stands for."""
     if isinstance(node, exp.GroupingSets):
         only(node, "expressions")
-        return [keys for part in node.expressions for keys in _sets(part, items, scope)]
+        return [keys for part in node.expressions for keys in _sets(part, items, names)]
     if isinstance(node, exp.Rollup | exp.Cube):
         only(node, "expressions")
-        parts = [_listed(part, items, scope) for part in node.expressions]
+        parts = [_listed(part, items, names) for part in node.expressions]
         if len(parts) > MAX_SETS or (isinstance(node, exp.Cube) and 2 ** len(parts) > MAX_SETS):
             raise _too_many(node)
         return [tuple(key for part in chosen for key in part) for chosen in _chosen(parts, isinstance(node, exp.Cube))]
-    return [_listed(node, items, scope)]
+    return [_listed(node, items, names)]
 
 
 def _chosen(parts: Sequence[tuple[Expr, ...]], cube: bool) -> list[tuple[tuple[Expr, ...], ...]]:
@@ -71,10 +71,10 @@ def _chosen(parts: Sequence[tuple[Expr, ...]], cube: bool) -> list[tuple[tuple[E
     return [chosen for size in sizes for chosen in combinations(parts, size)]
 
 
-def _listed(node: exp.Expr, items: Sequence[Item], scope: Scope) -> tuple[Expr, ...]:
+def _listed(node: exp.Expr, items: Sequence[Item], names: RowNames) -> tuple[Expr, ...]:
     if isinstance(node, exp.Tuple):
-        return tuple(_key(part, items, scope) for part in node.expressions)
-    return (_key(node, items, scope),)
+        return tuple(_key(part, items, names) for part in node.expressions)
+    return (_key(node, items, names),)
 
 
 def _too_many(node: exp.Expr) -> Refusal:
@@ -82,7 +82,7 @@ def _too_many(node: exp.Expr) -> Refusal:
     return refusal(Code.COMPLEX, why, "GROUPING SETS with the sets that you want", node)
 
 
-def _key(written: exp.Expr, items: Sequence[Item], scope: Scope) -> Expr:
+def _key(written: exp.Expr, items: Sequence[Item], names: RowNames) -> Expr:
     node = written.unnest()
     if isinstance(node, exp.Cube | exp.Rollup | exp.GroupingSets | exp.Tuple):
         raise refusal(Code.KEY, "A list of keys can't stand inside another one.", "GROUP BY ROLLUP (a, b)", node)
@@ -93,10 +93,10 @@ def _key(written: exp.Expr, items: Sequence[Item], scope: Scope) -> Expr:
         found = items[int(node.this) - 1][1]
     elif isinstance(node, exp.Column) and not node.table:
         name = node.name.lower()
-        if name not in {n for n, _ in scope.columns()}:
+        if name not in {n for n, _ in names.scope.columns()}:
             found = next((item for alias, item in items if alias == name), node)
     if isinstance(found, Field):
         return Ref(found)
     if has_aggregate(found):
         raise refusal(Code.AGG, "An aggregate can't be a group key.", "GROUP BY the other columns", node)
-    return scalar(found, RowNames(scope))
+    return scalar(found, names)

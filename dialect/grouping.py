@@ -25,6 +25,7 @@ from dialect.names import (
     end_of,
     has_aggregate,
     has_window,
+    reads_rows,
     refuse_rowless,
 )
 from dialect.reading import Reading, only, refusal
@@ -47,6 +48,7 @@ class GroupNames:
     aliases: dict[str, Expr] = field(default_factory=dict)
     measures: list[Measure] = field(default_factory=list)
     values: Values | None = None  # None: no subqueries
+    rows: Values | None = None  # the subqueries that the keys read
     windows: Windows | None = None  # None: no window functions
     tell: Callable[[Sequence[int]], Field] | None = None  # describes a column of GROUPING; None: of one set of keys
     tellings: dict[tuple[int, ...], Field] = field(default_factory=dict)  # by the positions of its keys
@@ -71,16 +73,29 @@ class GroupNames:
             return self._aggregate(node)
         if (shown := end_of(node)) in self.aliases:  # of what is shown, before any column of that name
             return call(str(node.this).lower(), [self.aliases[shown]], node)
-        if isinstance(node, exp.Subquery) and self.values is not None:
-            return self.values.value(node)
+        if reads_rows(node) and (self.values is not None or self._read(node)):
+            return self._of_subquery(node)
         refuse_rowless(node)
         columns = [part for part in node.walk() if isinstance(part, exp.Column)]
-        if not columns or has_aggregate(node) or has_window(node) or node.find(exp.Query) is not None:
+        if not columns or has_aggregate(node) or has_window(node) or not self._read(node):
             return None
         if any(self._is_alias(column) for column in columns):
             return None
-        key = self._key(scalar(node, RowNames(self.scope)))
+        key = self._key(scalar(node, RowNames(self.scope, values=self.rows)))
         return None if key is None else Ref(key)
+
+    def _of_subquery(self, node: exp.Expr) -> Expr:
+        """Read a subquery beside the groups, or find the key that it is."""
+        if not self._read(node) and self.values is not None:
+            return self.values.value(node)
+        key = self._key(self.rows.value(node)) if self.rows is not None else None
+        if key is None:
+            raise refusal(Code.KEY, "This subquery is a part of a group key alone.", "put it into FROM", node)
+        return Ref(key)
+
+    def _read(self, node: exp.Expr) -> bool:
+        """Tell whether the keys read all subqueries of an expression, if it has any."""
+        return node.find(exp.Query) is None or (self.rows is not None and self.rows.known(node))
 
     def _is_alias(self, node: exp.Column) -> bool:
         name, table = column_name(node)

@@ -76,9 +76,22 @@ class Windows(Protocol):
 class Values(Protocol):
     """Reads subqueries of one value, where a clause may hold them."""
 
-    def value(self, node: exp.Subquery) -> Expr:
-        """Read a subquery."""
+    def value(self, node: exp.Expr) -> Expr:
+        """Read a subquery, or a test by one."""
         ...
+
+    def known(self, node: exp.Expr) -> bool:
+        """Tell whether all subqueries of an expression were read before."""
+        ...
+
+
+def reads_rows(node: exp.Expr) -> bool:
+    """Tell whether a node is a subquery of one value, or IN or EXISTS over one."""
+    if isinstance(node, exp.Subquery):
+        return True
+    if isinstance(node, exp.Exists):
+        return isinstance(node.this, exp.Query)
+    return isinstance(node, exp.In) and node.args.get("query") is not None
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ class RowNames:
         """Answer for subqueries of one value and window functions; refuse what does not belong to a row."""
         if isinstance(node, exp.Window) and self.windows is not None:
             return self.windows.value(node)
-        if isinstance(node, exp.Subquery) and self.values is not None:
+        if self.values is not None and reads_rows(node):
             return self.values.value(node)
         refuse_rowless(node)
         if is_cell_call(node):

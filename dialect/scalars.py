@@ -149,8 +149,8 @@ def _between(node: exp.Expr, names: Names) -> Expr:
 
 def _in(node: exp.Expr, names: Names) -> Expr:
     if node.args.get("query") is not None:
-        why = "A subquery behind IN stands alone between the ANDs of WHERE."
-        raise refusal(Code.SUBQUERY, why, "WHERE x IN (SELECT ...) AND ...", node)
+        why = "A test by a subquery can't stand here."
+        raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
     _only(node, "this", "expressions")
     value, options = scalar(node.this, names), [scalar(part, names) for part in node.expressions]
     return call("in", [value, *options], node)

@@ -97,13 +97,14 @@ def _row_item(item: exp.Expr | Field, names: RowNames) -> Expr:
 
 def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Group a source, then compute the items of the SELECT over its groups."""
-    keys = _keys(tree, items, place.scope)
-    source, below = rules.compute(place.source, keys.written, place.reading)
+    rows = SingleValues(place.reading, place.queries, place.scope)
+    keys = _keys(tree, items, RowNames(place.scope, values=rows))
+    source, below = rules.compute(rows.joined(place.source), keys.written, place.reading)
     held = groups(source, below, keys.sets, place.reading, tree)
     pairs = list(zip(keys.written, held.shown, strict=True))
     values = SingleValues(place.reading, place.queries)
     tell = partial(told, held, place.reading) if len(held.sets) > 1 else None
-    names = GroupNames(place.scope, source, pairs, place.reading, values=values, tell=tell)
+    names = GroupNames(place.scope, source, pairs, place.reading, values=values, rows=rows, tell=tell)
     windows = window_calls(tree, names, widened(held), not releases(source, below), place.reading)
     above = replace(names, windows=windows)  # with the same measures and aliases
     exprs = _each(items, above, lambda item: _group_item(item, above))
@@ -164,17 +165,16 @@ def _group_item(item: exp.Expr | Field, names: GroupNames) -> Expr:
     return Ref(held)
 
 
-def _keys(tree: exp.Select, items: Sequence[Item], scope: Scope) -> Keys:
+def _keys(tree: exp.Select, items: Sequence[Item], names: RowNames) -> Keys:
     clause = tree.args.get("group")
     if clause is None:
         return keyed([()])
     only(clause, "expressions", "all")
-    names = RowNames(scope)
     if clause.args.get("all"):
         _refuse_windows(tree, items, clause)
-        plain = _plain(items, scope)
+        plain = _plain(items, names.scope)
         return keyed([_each(plain, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))])
-    return group_by(clause.expressions, items, scope)
+    return group_by(clause.expressions, items, names)
 
 
 def _plain(items: Sequence[Item], scope: Scope) -> list[Item]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from dialect.correlated import correlated, reaches_out
+from dialect.correlated import correlated, met, reaches_out
 from dialect.errors import Code
 from dialect.expressions import TRUE, Expr, Ref
 from dialect.from_clause import Queries
 from dialect.inference import null_extended
 from dialect.joins import covers_primary_key, join, pinned
-from dialect.names import Scope
+from dialect.names import Scope, reads_rows
 from dialect.reading import Reading, only, refusal
 from dialect.relation_parts import sources
 from dialect.relations import (
@@ -48,9 +48,29 @@ class SingleValues:
     queries: Queries
     around: Scope | None = None  # of the rows beside them; None: subqueries may not name these
     found: list[_Single] = field(default_factory=list)
+    read: dict[int, Expr] = field(default_factory=dict)  # by the node's identity
 
-    def value(self, node: exp.Subquery) -> Expr:
-        """Read a subquery; raises Refusal with E_SUBQUERY unless it gives one column and at most one row."""
+    def value(self, node: exp.Expr) -> Expr:
+        """Read a subquery, or a test by one, each once; raises Refusal with E_SUBQUERY."""
+        if id(node) not in self.read:
+            self.read[id(node)] = self._single(node) if isinstance(node, exp.Subquery) else self._test(node)
+        return self.read[id(node)]
+
+    def known(self, node: exp.Expr) -> bool:
+        """Tell whether all subqueries of an expression were read before."""
+        if reads_rows(node):
+            return id(node) in self.read
+        return all(map(self.known, node.iter_expressions()))
+
+    def _test(self, node: exp.Expr) -> Expr:
+        if self.around is None or not isinstance(node, exp.In | exp.Exists):
+            why = "A test by a subquery stands between the ANDs of WHERE, or among the columns of a subquery in FROM."
+            raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
+        tied = met(node, self.around, self.reading, self.queries)
+        self.found.append(_Single(node, tied.relation, tied.condition))
+        return tied.value
+
+    def _single(self, node: exp.Subquery) -> Expr:
         only(node, "this", code=Code.SUBQUERY)
         if self.around is not None and reaches_out(node.this, self.around):
             tied = correlated(node.this, self.around, self.reading, self.queries)

@@ -32,3 +32,27 @@ SELECT g, c, COUNT(*) AS n FROM (SELECT (SELECT s.gender FROM subscriber s WHERE
 
 # title: looked up by a primary key that is written out
 SELECT COUNT(*) AS n FROM visit WHERE place_id = (SELECT place_id FROM place WHERE place_id = 'P1') AND dwell_min > (SELECT z.level FROM zone z WHERE z.zone_id = 'Z1');
+
+# title: a group key that tests the person's other rows
+SELECT CASE WHEN subscriber_id IN (SELECT subscriber_id FROM visit WHERE place_id = 'P2') THEN 'both' ELSE 'only' END AS k, COUNT(DISTINCT subscriber_id) AS n FROM visit WHERE place_id = 'P1' GROUP BY 1;
+
+# title: a test as a key by its alias, and by ALL
+SELECT subscriber_id IN (SELECT subscriber_id FROM passby WHERE place_id = 'P2') AS passed, zone_id, COUNT(*) AS n FROM visit GROUP BY ALL;
+
+# title: EXISTS under OR
+SELECT COUNT(*) AS n FROM visit v WHERE place_id = 'P1' OR EXISTS (SELECT 1 FROM passby p WHERE p.subscriber_id = v.subscriber_id AND p.place_id = v.place_id);
+
+# title: IN under NOT, over one person's groups
+SELECT COUNT(*) AS n FROM visit v WHERE NOT (place_id = 'P1' AND subscriber_id IN (SELECT subscriber_id FROM trip GROUP BY subscriber_id HAVING COUNT(*) > 20));
+
+# title: IN over public rows under OR
+SELECT COUNT(*) AS n FROM visit WHERE place_id = 'P1' OR zone_id IN (SELECT zone_id FROM zone WHERE population > 5000);
+
+# title: EXISTS beside public rows
+SELECT z.zone_id, EXISTS (SELECT 1 FROM place p WHERE p.zone_id = z.zone_id) AS has_place FROM zone z;
+
+# title: a test in a subquery's columns
+SELECT SUM(CASE WHEN m THEN 1 ELSE 0 END) AS n FROM (SELECT *, subscriber_id IN (SELECT subscriber_id FROM trip WHERE mode = 'bike') AS m FROM visit);
+
+# title: a group key that is looked up
+SELECT (SELECT s.gender FROM subscriber s WHERE s.subscriber_id = v.subscriber_id) AS g, COUNT(*) AS n FROM visit v GROUP BY 1;

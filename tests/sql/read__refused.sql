@@ -912,13 +912,13 @@ SELECT COUNT(*) FROM cells WHERE cell_id IN (SELECT cell_id FROM events);
 # Only rows of people can be chosen by rows of people: anything else would tell of them without noise.
 # Try: a JOIN, and GROUP BY the public columns
 
-# title: a subquery under OR
-SELECT COUNT(*) FROM events WHERE lat > 1 OR subscriber_id IN (SELECT subscriber_id FROM subscribers);
+# title: a subquery in FILTER
+SELECT COUNT(*) FILTER (WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers)) FROM events;
 # E_SUBQUERY
-# SELECT COUNT(*) FROM events WHERE lat > 1 OR subscriber_id IN (SELECT subscriber_id FROM subscribers)
-#                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# A subquery behind IN stands alone between the ANDs of WHERE.
-# Try: WHERE x IN (SELECT ...) AND ...
+# SELECT COUNT(*) FILTER (WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers)) FROM events
+#                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A test by a subquery can't stand here.
+# Try: FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)
 
 # title: NOT IN a list that may hold a NULL
 SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells);

@@ -1208,3 +1208,51 @@ SELECT COUNT(ts + INTERVAL '1 day ago') FROM events;
 #                            ^^^^^^^^^^^
 # An interval is one constant and one unit.
 # Try: INTERVAL 15 MINUTE
+
+# title: EXISTS under OR that names nothing around it
+SELECT COUNT(*) FROM events WHERE lat > 1 OR EXISTS (SELECT 1 FROM subscribers WHERE age = 113);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE lat > 1 OR EXISTS (SELECT 1 FROM subscribers WHERE age = 113)
+#                                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# This EXISTS is the same for every row.
+# Try: EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)
+
+# title: IN under OR over what may be NULL
+SELECT COUNT(*) FROM events WHERE lat > 1 OR cell_id IN (SELECT cell_id FROM cells);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events WHERE lat > 1 OR cell_id IN (SELECT cell_id FROM cells)
+#                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# IN inside an expression compares columns that are never NULL, each with one of the subquery's.
+# Try: EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)
+
+# title: a test by a subquery beside groups
+SELECT cell_id, cell_id IN (SELECT h FROM hours) AS x, COUNT(*) FROM events GROUP BY cell_id;
+# E_SUBQUERY
+# SELECT cell_id, cell_id IN (SELECT h FROM hours) AS x, COUNT(*) FROM events GROUP BY cell_id
+#                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A test by a subquery stands between the ANDs of WHERE, or among the columns of a subquery in FROM.
+# Try: FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)
+
+# title: a look-up by what is no primary key
+SELECT COUNT(*) FROM events e WHERE (SELECT s.age FROM subscribers s WHERE s.age = e.cell_id) > 3;
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events e WHERE (SELECT s.age FROM subscribers s WHERE s.age = e.cell_id) > 3
+#                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A subquery of one value is an aggregate, or looks a row up by its primary key.
+# Try: (SELECT MAX(x) FROM ... WHERE ... = ...)
+
+# title: a subquery tied by more than equalities
+SELECT COUNT(*) FROM events e WHERE e.lat > (SELECT AVG(f.lat) FROM events f WHERE f.subscriber_id = e.subscriber_id AND f.ts < e.ts);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events e WHERE e.lat > (SELECT AVG(f.lat) FROM events f WHERE f.subscriber_id = e.subscriber_id AND f.ts < e.ts)
+#                                                                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A subquery of one value is tied to the row around it by equalities alone.
+# Try: a join on the person key, or a window: LAG(x) OVER (...)
+
+# title: two values tied to the row around them
+SELECT COUNT(*) FROM events e WHERE e.lat > (SELECT s.age, s.gender FROM subscribers s WHERE s.subscriber_id = e.subscriber_id);
+# E_SUBQUERY
+# SELECT COUNT(*) FROM events e WHERE e.lat > (SELECT s.age, s.gender FROM subscribers s WHERE s.subscriber_id = e.subscriber_id)
+#                                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A subquery that names the row around it selects one value.
+# Try: (SELECT MAX(x) FROM ... WHERE ... = ...)
