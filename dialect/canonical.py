@@ -12,6 +12,7 @@ from hashlib import sha256
 from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.functions import function
 from dialect.inference import vanishes
+from dialect.relation_parts import told_apart_by
 from dialect.relations import (
     Cut,
     Distinct,
@@ -145,7 +146,7 @@ class Canon:
 
     def _row(self, source: Relation) -> str:
         """Write a row's own fields in their order, by which rows that are equal so far are told apart."""
-        return ", ".join(self.names[f.id] for f in source.fields if f.definition is None)
+        return ", ".join(self.names[f.id] for f in told_apart_by(source.fields))
 
     def _set_operation(self, operation: SetOperation) -> str:
         texts = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from dialect.expressions import Field, fields_of
 from dialect.relations import (
     Boundary,
     Cut,
@@ -52,6 +55,16 @@ def holders(relation: Relation) -> tuple[Relation, ...]:
     operator = relation.operator
     chosen = isinstance(operator, SemiJoin) or (isinstance(operator, SetOperation) and operator.how != "union")
     return sources(relation)[:1] if chosen else sources(relation)
+
+
+def told_apart_by(fields: Sequence[Field]) -> list[Field]:
+    """List the fields by which rows are told apart: all but those that are computed from others among them.
+
+    A key of DISTINCT or GROUP BY keeps its definition although what it was computed from is gone: it tells rows apart
+    itself then (`proofs.md#relation-kinds`).
+    """
+    held = set(fields)
+    return [f for f in fields if f.definition is None or not held.issuperset(fields_of(f.definition))]
 
 
 def sources(relation: Relation) -> tuple[Relation, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql, public_sql
 from dialect.expressions import TRUE, Expr, Field, Literal, Ref, fields_of
 from dialect.private_plan import Target
+from dialect.relation_parts import told_apart_by
 from dialect.relations import (
     Cut,
     Distinct,
@@ -155,7 +156,7 @@ def _cut(operator: Cut, needed: Needed, target: Target) -> str:
     """Keep R rows of each person by a hash of all columns, the columns themselves breaking ties."""
     every = operator.source.fields
     source = write_rows(operator.source, every, target)
-    row = ", ".join(f.id for f in every if f.definition is None)  # computed columns must not choose other rows
+    row = ", ".join(f.id for f in told_apart_by(every))  # computed columns must not choose other rows
     place = f"row_number() OVER (PARTITION BY {operator.person.id} ORDER BY hash({row}), {row})"
     ranked = f"SELECT *, {place} AS place FROM ({source}) AS c"
     columns = select_list([f.id for f in _kept(every, needed)])
@@ -204,7 +205,7 @@ def _window(operator: Window, needed: Needed, target: Target) -> str:
     """Write windows over rows that have a place of their own, where an order may leave rows equal."""
     calls = [call for call in operator.calls if call.field in needed]
     read = needed | _read(*(expr for call in calls for expr in read_by(call)))
-    row = [f for f in operator.source.fields if f.definition is None] if any(map(tells_apart, calls)) else []
+    row = told_apart_by(operator.source.fields) if any(map(tells_apart, calls)) else []
     source = write_rows(operator.source, (read | set(row)) & set(operator.source.fields), target)
     if row:
         source = f"SELECT *, {place_of(operator.source, row)} AS place FROM ({source}) AS w"
