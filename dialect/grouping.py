@@ -86,12 +86,13 @@ class GroupNames:
 
     def _of_subquery(self, node: exp.Expr) -> Expr:
         """Read a subquery beside the groups, or find the key that it is."""
-        if not self._read(node) and self.values is not None:
-            return self.values.value(node)
-        key = self._key(self.rows.value(node)) if self.rows is not None else None
-        if key is None:
-            raise refusal(Code.KEY, "This subquery is a part of a group key alone.", "put it into FROM", node)
-        return Ref(key)
+        key = self._key(self.rows.value(node)) if self.rows is not None and self._read(node) else None
+        if key is not None:
+            return Ref(key)
+        if self.values is None:
+            refuse_rowless(node)
+        assert self.values is not None  # noqa: S101  no subquery is left
+        return self.values.value(node)
 
     def _read(self, node: exp.Expr) -> bool:
         """Tell whether the keys read all subqueries of an expression, if it has any."""

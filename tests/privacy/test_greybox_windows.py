@@ -25,7 +25,7 @@ from tests.support.greybox_windows import windowed_questions
 aggregates, windows, write_rows, write_window = (
     import_module(f"dialect.{name}") for name in ("aggregates", "windows", "write_rows", "write_window")
 )
-EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 150
+EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 70
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
