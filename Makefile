@@ -61,8 +61,8 @@ $(VENV)/.with-dev: pyproject.toml | $(bin)/pip
 
 # The long forms run Spark too, on a Java 17 or 21 of the machine.
 $(VENV)/.with-nightly: pyproject.toml | $(bin)/pip
-	@echo "Installing passersby[dev,spark] into $(VENV)"
-	@$(pip) install --editable '.[dev,spark]'
+	@echo "Installing passersby[dev,spark,fuzz] into $(VENV)"
+	@$(pip) install --editable '.[dev,spark,fuzz]'
 	@touch $(VENV)/.with-engine $(VENV)/.with-dev $@
 
 venv: $(VENV)/.with-dev

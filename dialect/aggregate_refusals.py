@@ -100,9 +100,9 @@ def _filled(instead: tuple[str, ...], node: exp.Expr) -> list[str]:
 
 
 def _arguments(call: exp.Expr) -> list[str]:
-    given = list(call.iter_expressions())
+    given: list[exp.Expr | None] = list(call.iter_expressions())
     if isinstance(call, exp.Anonymous | exp.AnonymousAggFunc):
         given = list(call.expressions)
     given = [part.this if isinstance(part, exp.Order) else part for part in given]
     given = [inner for part in given for inner in (part.expressions if isinstance(part, exp.Distinct) else [part])]
-    return [part.sql("duckdb", comments=False) for part in given]
+    return [part.sql("duckdb", comments=False) for part in given if part is not None]  # rank(ORDER BY x) has none

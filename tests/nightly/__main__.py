@@ -10,13 +10,17 @@ import os
 import sys
 import time
 
-from tests.nightly import greybox, statements, worlds
+from tests.nightly import canonical, greybox, places, statements, worlds
+from tests.nightly import parser as fuzzed
 from tests.nightly.search import Outcome, Search, search
 
 SEARCHES = {
     "greybox": Search("grey box", 100_000, greybox.chunk),
+    "places": Search("places", 20_000, places.chunk),
+    "canonical": Search("canonical texts", 20_000, canonical.chunk),
     "statements": Search("statements", 100_000, statements.chunk),
     "worlds": Search("two worlds", 5_000, worlds.chunk),
+    "parser": Search("parser", 200_000, fuzzed.chunk, fuzzed.lacking),
 }
 
 
@@ -37,12 +41,16 @@ def main() -> int:
         parser.error(f"there is no search {', '.join(sorted(unknown))}; there are {', '.join(SEARCHES)}")
     share = float(os.environ.get("PASSERSBY_NIGHTLY_SHARE", "1"))
     processes = int(os.environ.get("PASSERSBY_NIGHTLY_PROCESSES", "2"))
-    outcomes = [_run(SEARCHES[name], share, processes) for name in names]
+    outcomes = [run(SEARCHES[name], share, processes) for name in names]
     return int(any(outcome.found for outcome in outcomes))
 
 
-def _run(asked: Search, share: float, processes: int) -> Outcome:
+def run(asked: Search, share: float, processes: int) -> Outcome:
+    """Run one search and say what became of it, or what it lacks."""
     wanted = max(1, round(asked.wanted * share))
+    if lacking := asked.lacking():
+        _say(f"{asked.name}: not run, {lacking}")
+        return Outcome(asked.name)
     _say(f"{asked.name}: {wanted:,} examples wanted")
     outcome = search(asked, wanted, processes, _say)
     for found in outcome.found:

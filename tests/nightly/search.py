@@ -31,6 +31,7 @@ class Search:
     name: str
     wanted: int  # examples of the long form
     chunk: Callable[[int], Counter[str]]  # a seed -> what was tried; raises with what was found
+    lacking: Callable[[], str] = str  # what it needs and is not there, in words; nothing is ""
 
 
 @dataclass

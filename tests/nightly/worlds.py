@@ -13,10 +13,12 @@ from engine import Desk
 from tests.nightly.search import EXAMPLES, drawn
 from tests.support.drawn_worlds import SOURCES, hold_drawn, open_drawn
 from tests.support.greybox_questions import questions
+from tests.support.newer_worlds import NEWER
 from tests.support.sql_grammar import Round, rounds
 from tests.support.two_worlds import ANSWERED, open_worlds
 
 ADVERSARIAL = 30  # questions of a chunk over the adversarial catalog
+NEWER_QUESTIONS = 20  # and of windows, sets, movements and their kind
 DATABASES = 2  # and databases drawn, with 25 questions each
 
 
@@ -38,7 +40,12 @@ def asked(sql: str, worlds: dict[str, Desk], counted: Counter[str]) -> None:
 
 
 def chunk(
-    number: int, adversarial_questions: int = ADVERSARIAL, databases: int = DATABASES, *, smaller: bool = True
+    number: int,
+    adversarial_questions: int = ADVERSARIAL,
+    databases: int = DATABASES,
+    newer: int = NEWER_QUESTIONS,
+    *,
+    smaller: bool = True,
 ) -> Counter[str]:
     """Hold questions over the adversarial catalog and over databases of their own."""
     counted: Counter[str] = Counter()
@@ -51,12 +58,8 @@ def chunk(
             for sql in dict.fromkeys(questions_of_it):
                 asked(sql, worlds, counted)
 
-    drawn(
-        questions(SOURCES),
-        number,
-        adversarial_questions,
-        lambda sql: asked(sql, adversarial(), counted),
-        smaller=smaller,
-    )
+    for sources, examples in ((SOURCES, adversarial_questions), (NEWER, newer)):
+        if examples:
+            drawn(questions(sources), number, examples, lambda sql: asked(sql, adversarial(), counted), smaller=smaller)
     drawn(rounds(), number, 1 + databases, look, smaller=False)  # the first is the plainest
     return counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 
 from dialect import bound
+from dialect.private_plan import PrivatePlan
 from engine import prepare as prepare_module
 from engine.pipeline import Engine
-from tests.nightly import greybox, worlds
-from tests.nightly.__main__ import SEARCHES
+from tests.nightly import canonical, greybox, parser, places, worlds
+from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search, search
 from tests.privacy.test_two_worlds_planted import only_where_somebody_was
 from tests.support.greybox import SensitivityExceeded
+from tests.support.statement_outcome import outcome
 
 
 def test_the_grey_box() -> None:
@@ -24,8 +27,31 @@ def test_the_grey_box() -> None:
     assert counted["refused"] < counted[EXAMPLES] / 10
 
 
+def test_the_grey_box_of_places() -> None:
+    counted = places.chunk(1, 4)
+    assert counted[EXAMPLES] > 15
+    assert counted["refused"] == 0
+
+
+def test_canonical_texts() -> None:
+    counted = canonical.chunk(1, 6)
+    assert counted[EXAMPLES] > 40
+    assert counted["texts met again"] > 0
+
+
+def test_canonical_texts_that_tell_no_numbers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = prepare_module._release_key
+
+    def told_too_little(plan: PrivatePlan, *given: Any) -> str:
+        return key(replace(plan, canonical=re.sub(r"bigint \d+", "bigint", plan.canonical)), *given)
+
+    monkeypatch.setattr(prepare_module, "_release_key", told_too_little)
+    with pytest.raises(AssertionError, match="one text, two answers"):
+        canonical.chunk(1, 60, smaller=False)
+
+
 def test_two_worlds() -> None:
-    counted = worlds.chunk(1, 12, 1)
+    counted = worlds.chunk(1, 12, 1, 6)
     assert counted[EXAMPLES] > 20
     assert counted["with all rows public"] > 5
 
@@ -50,13 +76,30 @@ def test_two_worlds_find_public_keys_that_are_there_only_with_somebody(monkeypat
 
     monkeypatch.setattr(Engine, "release", public_where_somebody_was)
     with pytest.raises(AssertionError):
-        worlds.chunk(1, 15, 0, smaller=False)
+        worlds.chunk(1, 15, 0, 0, smaller=False)
 
 
 def test_long_forms_are_as_long_as_they_are_said_to_be() -> None:
     wanted = {name: asked.wanted for name, asked in SEARCHES.items()}
     assert wanted["greybox"] == wanted["statements"] == 100_000
     assert wanted["worlds"] == 5_000
+    assert wanted["parser"] == 200_000
+
+
+def test_a_text_that_raises_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(sql: str, *given: Any) -> str:
+        if "(" in sql and "?" in sql:
+            raise ValueError(sql)
+        return outcome(sql, *given)
+
+    monkeypatch.setattr(parser, "outcome", broken)
+    assert parser.smallest("SELECT COUNT(cell_id ? 3) FROM events") == "(?"
+
+
+def test_a_search_that_lacks_something_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    lacking = Search("bytes", 10, _even, lambda: "the fuzzer is not installed")
+    assert run(lacking, 1.0, 1).counted[EXAMPLES] == 0
+    assert capsys.readouterr().out.endswith("bytes: not run, the fuzzer is not installed\n")
 
 
 def _even(number: int) -> Counter[str]:

@@ -3,3 +3,15 @@
 
 # title: a placeholder of the smallest kind
 SELECT ? FROM events;
+
+# title: an order of no arguments
+SELECT rank(ORDER BY cell_id) FROM events;
+
+# title: a list of nothing in an order
+SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(ORDER BY cell_id) AS v FROM events GROUP BY 1);
+
+# title: texts of nothing in an order outside
+SELECT group_concat() WITHIN GROUP (ORDER BY cell_id) FROM events;
+
+# title: different texts of nothing
+SELECT group_concat(DISTINCT) FROM events;

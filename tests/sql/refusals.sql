@@ -1256,3 +1256,11 @@ SELECT COUNT(*) FROM events e WHERE e.lat > (SELECT s.age, s.gender FROM subscri
 #                                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A subquery that names the row around it selects one value.
 # Try: (SELECT MAX(x) FROM ... WHERE ... = ...)
+
+# title: a list of nothing
+SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(ORDER BY cell_id) AS cells FROM events GROUP BY subscriber_id);
+# E_AGG
+# SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(ORDER BY cell_id) AS cells FROM events GROUP BY subscriber_id)
+#                                             ^^^^^^^^^^^^^^^^^^^^^
+# LIST takes something to put in order.
+# Try: LIST(x)
