@@ -69,7 +69,7 @@ def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr
         if name in _DISTINCT and len(inner.expressions) == 1:
             return f"{name}_distinct", (scalar(inner.expressions[0], names),)
         if name != "count" or len(inner.expressions) != 1:
-            counted = ", ".join(part.sql("duckdb", comments=False) for part in inner.expressions)
+            counted = ", ".join(part.sql("duckdb", comments=False) for part in inner.expressions if part is not None)
             instead = f"COUNT(DISTINCT ({counted}))" if len(inner.expressions) > 1 else f"COUNT(DISTINCT {counted})"
             why = "DISTINCT is only allowed in COUNT, of one thing or of one tuple."
             raise refusal(Code.AGG, why, instead, call, instead)

@@ -21,7 +21,7 @@ def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
     inner = call.this
     terms = inner.expressions if isinstance(inner, exp.Order) else []
     value = inner.this if isinstance(inner, exp.Order) else inner
-    if value is None or (isinstance(value, exp.Distinct) and not value.expressions):
+    if value is None or (isinstance(value, exp.Distinct) and not any(value.expressions)):
         raise refusal(Code.AGG, f"{name.upper()} takes something to put in order.", f"{name.upper()}(x)", call)
     if isinstance(value, exp.Distinct):
         why = "DISTINCT and an order of other things do not go together here."
