@@ -57,7 +57,8 @@ def quantile(name: str, call: exp.Expr, names: Names) -> tuple[Expr, ...]:
     if not isinstance(call, exp.WithinGroup):
         only(call, "this", "expression", "quantile", code=Code.AGG)
         level, value = call.args.get("expression") or call.args.get("quantile"), call.this
-        return (scalar(value, names), _level(level, False, name, call, names))
+        at = _level(level, False, name, call, names)  # of nothing there is no level either
+        return (scalar(value, names), at)
     only(call.this, "this", code=Code.AGG)
     only(call.expression, "expressions", code=Code.AGG)
     if len(call.expression.expressions) != 1:

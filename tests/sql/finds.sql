@@ -15,3 +15,6 @@ SELECT group_concat() WITHIN GROUP (ORDER BY cell_id) FROM events;
 
 # title: different texts of nothing
 SELECT group_concat(DISTINCT) FROM events;
+
+# title: a quantile of nothing
+SELECT quantile_disc() FROM events;
