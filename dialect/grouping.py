@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from dialect.aggregates import AGGREGATES
 from dialect.calls import call
 from dialect.catalog import SqlType
 from dialect.errors import Code
@@ -172,10 +171,6 @@ def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], 
 def _of_person(
     source: PerPerson, person: Field, keys: tuple[Field, ...], measures: tuple[Measure, ...], node: exp.Expr
 ) -> PerPerson:
-    for each in measures:
-        if AGGREGATES[each.function].inside is None:
-            name = each.function.upper()
-            raise refusal(Code.AGG, f"{name} of one person's rows is not built yet.", "AVG(x) or MAX(x)", node)
     one_row = all(fixed_by_person(f) for f in keys)
     made = tuple(replace(m, field=replace(m.field, of_person=one_row)) for m in measures)
     return PerPerson(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from dialect.catalog import Domain, ValueList, ValueRange
-from dialect.expressions import Expr, Field, Literal, Ref, fields_of, rebuild
+from dialect.expressions import Expr, Field, Literal, Ref, fields_of, substituted
 from dialect.inference import definition
 from dialect.set_operation import SetOperation
 
@@ -48,10 +48,5 @@ def _carried(facts: Sequence[Expr], columns: Sequence[tuple[Field, Field]]) -> t
         if known is not None and not isinstance(known, Literal) and below.type is made.type:
             replaced.setdefault(known, Ref(made))
     held = {made for _, made in columns}
-    found = (_replaced(fact, replaced) for fact in facts)
+    found = (substituted(fact, replaced) for fact in facts)
     return tuple(fact for fact in found if all(f in held for f in fields_of(fact)))
-
-
-def _replaced(expr: Expr, replaced: Mapping[Expr, Expr]) -> Expr:
-    known = replaced.get(expr)
-    return known if known is not None else rebuild(expr, lambda part: _replaced(part, replaced))

@@ -6,24 +6,12 @@ from collections.abc import Sequence
 
 from dialect.expressions import Field, fields_of
 from dialect.relations import (
-    Boundary,
-    Cut,
-    Distinct,
-    Filter,
-    Grained,
-    Group,
-    Join,
-    Padded,
-    Project,
     Public,
-    Ranked,
     Relation,
     Scan,
     SemiJoin,
-    Sort,
 )
 from dialect.set_operation import SetOperation
-from dialect.window import Window
 
 
 def tables_of(relation: Relation, compared: bool = True) -> frozenset[str]:
@@ -68,12 +56,5 @@ def told_apart_by(fields: Sequence[Field]) -> list[Field]:
 
 
 def sources(relation: Relation) -> tuple[Relation, ...]:
-    """List the relations that a relation is made from."""
-    operator = relation.operator
-    if isinstance(operator, Join | SemiJoin | SetOperation):
-        return (operator.left, operator.right)
-    if isinstance(
-        operator, Filter | Project | Group | Boundary | Distinct | Cut | Padded | Grained | Ranked | Sort | Window
-    ):
-        return (operator.source,)
-    return ()
+    """List the relations that a relation is made from, the left one first."""
+    return tuple(part for part in vars(relation.operator).values() if isinstance(part, Relation))

@@ -6,8 +6,8 @@
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-A relation is an operator (how its rows are made) under one of the three kinds. Over people's rows they are made, and
-their rules proved, in `dialect.rules`, `joins`, `semi_joins`, `set_persons`, `windows`, `grouping` and `scans` only.
+A relation is an operator (how its rows are made) under one of the three kinds. Over people's rows the kind is decided in
+`dialect.rules`, `joins`, `semi_joins`, `set_rules`, `windows`, `grouping`, `group_sets` and `scans`, and proved there.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class SingleValues:
 
     def _test(self, node: exp.Expr) -> Expr:
         if self.around is None or not isinstance(node, exp.In | exp.Exists):
-            why = "A test by a subquery stands between the ANDs of WHERE, or among the columns of a subquery in FROM."
+            why = "A test by a subquery stands in WHERE, in the select list or in a key, and not beside groups."
             raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
         tied = met(node, self.around, self.reading, self.queries)
         self.found.append(_Single(node, tied.relation, tied.condition))

@@ -47,7 +47,7 @@ class _Inner:
 
 
 def where_clause(tree: exp.Select, outer: Outer) -> Relation:
-    """Keep the rows that WHERE keeps; subqueries stand between its top-level ANDs."""
+    """Keep the rows that WHERE keeps; tests by subqueries between its top-level ANDs are semi-joins."""
     clause = tree.args.get("where")
     if clause is None:
         return outer.relation

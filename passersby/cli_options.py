@@ -93,7 +93,7 @@ Confidence = Annotated[
     typer.Option(
         "--confidence",
         metavar="SHARE",
-        help="How often an interval holds the true value: from 0.5 to 0.999999, e.g. 0.99.",
+        help="How often an interval holds the bounded number that was noised: from 0.5 to 0.999999, e.g. 0.99.",
         show_default="the catalog's",
         rich_help_panel=QUESTION,
     ),

@@ -6,6 +6,7 @@ import math
 import re
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +79,8 @@ def _connect(scratch: Path, database: Path, threads: int | None) -> duckdb.DuckD
     connection = duckdb.connect(
         str(database), config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(scratch / "spill")}
     )
-    connection.execute("SET enable_progress_bar = false")
+    with suppress(duckdb.InvalidInputException):  # a notebook without widgets has no bar, and refuses to speak of one
+        connection.execute("SET enable_progress_bar = false")
     if threads is not None:
         connection.execute(f"SET threads = {threads:d}")
     connection.execute("ATTACH ? AS aside", [str(scratch / "aside.duckdb")])

@@ -47,7 +47,6 @@ NOT_SHOWN = {
     "takes {aggregate.arguments} argument(s)": "the parser counts the arguments of these calls first",
     "OF_PEOPLE, TRY": "held by the tests of interval ends",
     "takes more arguments": "the parser counts the arguments of these calls first",
-    "of one person's rows is not built yet": "every aggregate of the list has a form inside one person's rows",
     "refusal(Code.STMT, 'Only SELECT questions are answered.'": "the parser lets no other tree through",
 }
 

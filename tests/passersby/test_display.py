@@ -130,7 +130,7 @@ def test_a_table_is_told_in_full() -> None:
         "max_groups_per_person": 40,
         "columns": [minutes, {"name": "ts", "type": "TIMESTAMP", "nullable": True, "time_zone": "Europe/Berlin"}],
     }
-    lines = [" ".join(line.split()) for line in as_text(show_tables, [table]).splitlines()]
+    shown = " ".join(as_text(show_tables, [table]).split())  # however wide the terminal is
     for line in (
         "Every row is about one person_id.",
         "cell.zone_id, cell.lon, cell.lat say where its person was then: ask stays(visit), trips(visit).",
@@ -140,4 +140,4 @@ def test_a_table_is_told_in_full() -> None:
         "anything else 50 6.5 minutes 3000",
         "Where keys are private, at most 40 groups of a person are kept.",
     ):
-        assert line in lines
+        assert line in shown

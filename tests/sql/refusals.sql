@@ -1230,7 +1230,7 @@ SELECT cell_id, cell_id IN (SELECT h FROM hours) AS x, COUNT(*) FROM events GROU
 # E_SUBQUERY
 # SELECT cell_id, cell_id IN (SELECT h FROM hours) AS x, COUNT(*) FROM events GROUP BY cell_id
 #                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# A test by a subquery stands between the ANDs of WHERE, or among the columns of a subquery in FROM.
+# A test by a subquery stands in WHERE, in the select list or in a key, and not beside groups.
 # Try: FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)
 
 # title: a look-up by what is no primary key
