@@ -7,7 +7,7 @@
 | Released  | came out of a release; anything may be done with it                          |
 
 A relation is an operator (how its rows are made) under one of the three kinds. Over people's rows it is decided
-in `dialect.rules`, `joins`, `semi_joins`, `set_rules`, `windows`, `grouping`, `group_sets` and `scans`, and proved there.
+in `dialect.rules`, `joins`, `semi_joins`, `set_rules`, `windows`, `grouping`, `group_sets` and `scans`, and proved.
 """
 
 from __future__ import annotations
