@@ -43,7 +43,8 @@ def test_canonical_texts_that_tell_no_numbers_are_found(monkeypatch: pytest.Monk
     key = prepare_module._release_key
 
     def told_too_little(plan: PrivatePlan, *given: Any) -> str:
-        return key(replace(plan, canonical=re.sub(r"bigint \d+", "bigint", plan.canonical)), *given)
+        frame, *texts = (re.sub(r"bigint \d+", "bigint", text) for text in (plan.frame, *plan.texts))
+        return key(replace(plan, frame=frame, texts=tuple(texts)), *given)
 
     monkeypatch.setattr(prepare_module, "_release_key", told_too_little)
     with pytest.raises(AssertionError, match="one text, two answers"):
