@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -75,7 +76,7 @@ def drawn(
 def search(asked: Search, wanted: int, processes: int, say: Callable[[str], None]) -> Outcome:
     """Run chunks in some processes until enough examples were tried."""
     outcome, start, told = Outcome(asked.name), time.monotonic(), 0.0
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:  # a fork of many threads may end abruptly
         waiting: set[Future[tuple[Counter[str], str]]] = set()
         while outcome.counted[EXAMPLES] < wanted and len(outcome.found) < MOST_FOUND:
             while len(waiting) < processes:
