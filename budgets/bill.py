@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ class Bill:
 
     @property
     def client_loss(self) -> Loss:
-        """Give what the client pays in each window."""
+        """Give the loss of all releases that the client pays for; a window pays that of the releases touching it."""
         return total(item.loss for item in self.by_client)
 
     @property
@@ -29,10 +30,9 @@ class Bill:
         """Pair each account that pays with what it pays for."""
         owners = ((self.request.client, self.by_client), (None, self.by_dataset))
         return tuple(
-            (AccountName(self.request.dataset, window, owner), items)
+            (AccountName(self.request.dataset, window, owner), paid)
             for owner, items in owners
-            if items
-            for window in self.request.windows
+            for window, paid in _by_window(items).items()
         )
 
     @property
@@ -43,6 +43,14 @@ class Bill:
             Debit(name, caps.dataset if name.client is None else caps.client, total(item.loss for item in items))
             for name, items in self.payments
         )
+
+
+def _by_window(items: Iterable[Item]) -> dict[str, tuple[Item, ...]]:
+    touching: dict[str, list[Item]] = {}
+    for item in items:
+        for window in item.windows:
+            touching.setdefault(window, []).append(item)
+    return {window: tuple(paid) for window, paid in touching.items()}
 
 
 def make_bill(request: ChargeRequest, paid_by_client: AbstractSet[str], paid_by_dataset: AbstractSet[str]) -> Bill:

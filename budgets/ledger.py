@@ -51,7 +51,7 @@ class Ledger:
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
 
     def preview(self, request: ChargeRequest) -> Loss:
-        """Tell what charging would debit this client in each window; changes nothing."""
+        """Tell the loss of all releases that charging would debit this client for; changes nothing."""
         with self._store.reading() as connection:
             return _read_bill(connection, request).client_loss
 

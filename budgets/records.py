@@ -26,13 +26,18 @@ class Item:
     """One release to pay for."""
 
     release_key: str  # hex of canonical plan, parameters and data version
-    loss: Loss  # in each window that the question touches
+    loss: Loss  # in each of its windows
     question: str  # canonical text, for admins
+    windows: tuple[str, ...]  # every window that the release touches; each pays the loss in full
 
     def __post_init__(self) -> None:
-        """Refuse a release without key or price."""
+        """Refuse a release without key, price or windows."""
         check_name(self.release_key, "A release key")
         check_text(self.question, "A question")
+        for window in self.windows:
+            check_name(window, "A window")
+        if not self.windows or len(set(self.windows)) < len(self.windows):
+            raise ParamError("A release touches at least one window, each named once.", "the dataset's own windows.")
         if self.loss.pico_rho == 0:
             raise ParamError("A release costs rho above 0.", "rho = 0.005.")
 
@@ -43,7 +48,6 @@ class ChargeRequest:
 
     client: str
     dataset: str
-    windows: tuple[str, ...]  # every window touched; each pays in full
     request_id: str  # the client's idempotency key
     body_digest: str  # of what the client sent under that id
     items: tuple[Item, ...]
@@ -51,25 +55,22 @@ class ChargeRequest:
     versions: str = ""  # of code and catalog, for auditors
 
     def __post_init__(self) -> None:
-        """Refuse names, windows and items that no charge can be made from."""
+        """Refuse names and items that no charge can be made from."""
         names = {"A client": self.client, "A dataset": self.dataset, "A request id": self.request_id}
         for what, name in (names | {"A body digest": self.body_digest}).items():
             check_name(name, what)
         check_text(self.versions, "A note of versions")
-        for window in self.windows:
-            check_name(window, "A window")
-        if not self.windows or len(set(self.windows)) < len(self.windows):
-            raise ParamError("A question touches at least one window, each named once.", "the dataset's own windows.")
         if not self.items:
             raise ParamError("A question that releases nothing is not charged.", "answer it without the ledger.")
         check_minimum(item.loss for item in self.distinct_items)
 
     @property
     def distinct_items(self) -> tuple[Item, ...]:
-        """Give each release once; raises ParamError if one key has two prices."""
+        """Give each release once; raises ParamError if one key has two prices or two sets of windows."""
         by_key: dict[str, Item] = {}
         for item in self.items:
-            if by_key.setdefault(item.release_key, item).loss != item.loss:
+            first = by_key.setdefault(item.release_key, item)
+            if first.loss != item.loss or set(first.windows) != set(item.windows):
                 raise ParamError("One release of a question has two prices.", "one price for one release key.")
         return tuple(by_key.values())
 
@@ -82,7 +83,7 @@ class Charge:
     client: str
     dataset: str
     request_id: str
-    loss: Loss  # what this request debited the client, in each window; a repeat shows it and debits nothing
+    loss: Loss  # of all releases that this request debited the client for; a repeat shows it and debits nothing
     keys: tuple[str, ...]  # every release of the question, in the order it was first charged
     to_run: tuple[str, ...]  # those that have no stored release yet
     stored: Mapping[str, bytes]  # the stored releases, by key

@@ -122,12 +122,12 @@ class Engine:
     def request(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> ChargeRequest:
         """Say who owes what for which releases."""
         dataset = self.catalog.dataset(prepared[0].plan.dataset)
-        items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical) for p in prepared)
+        items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, WINDOWS) for p in prepared)
         body = hashlib.sha256(
             repr((sql, *map(str, (asked.rho, asked.target_error)), asked.confidence)).encode()
         ).hexdigest()
         return ChargeRequest(
-            asked.client, dataset.name, WINDOWS, asked.request_id or _request_id(), body, items, caps(dataset),
+            asked.client, dataset.name, asked.request_id or _request_id(), body, items, caps(dataset),
             f"data {dataset.data_version}",
         )  # fmt: skip
 

@@ -82,10 +82,10 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
 
 def check_meaning(connection: Connection, request: ChargeRequest) -> None:
     """Refuse a release key that was charged before with another price or other windows; raises ProtocolError."""
-    asked = {item.release_key: item.loss for item in request.items}
+    asked = {item.release_key: (item.loss, set(item.windows)) for item in request.items}
     statement = select(questions).where(questions.c.dataset == request.dataset, questions.c.release_key.in_(asked))
     for row in connection.execute(statement):
-        if asked[row.release_key] != _loss(row) or set(request.windows) != set(json.loads(row.windows)):
+        if asked[row.release_key] != (_loss(row), set(json.loads(row.windows))):
             raise ProtocolError(
                 "A release key stands for one price and one set of windows, and this one was charged with others.",
                 "a release key made of everything that the price depends on.",
@@ -116,14 +116,13 @@ def write_release(connection: Connection, charge: Row[Any], release_key: str, pa
 
 
 def _write_meaning(connection: Connection, request: ChargeRequest, items: Iterable[Item]) -> None:
-    windows = json.dumps(request.windows)
     rows = [
         {
             "dataset": request.dataset,
             "release_key": item.release_key,
             "pico_rho": item.loss.pico_rho,
             "atto_delta": item.loss.atto_delta,
-            "windows": windows,
+            "windows": json.dumps(item.windows),
             "question": item.question,
         }
         for item in items

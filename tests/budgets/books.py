@@ -25,8 +25,8 @@ ANN = AccountName("operator", "forever", "ann")
 BEN = AccountName("operator", "forever", "ben")
 
 
-def item(key: str = "aa", rho: str = "0.005", delta: str = "0") -> Item:
-    return Item(key, Loss.of(rho, delta), f"question {key}")
+def item(key: str = "aa", rho: str = "0.005", delta: str = "0", windows: Sequence[str] = ("forever",)) -> Item:
+    return Item(key, Loss.of(rho, delta), f"question {key}", tuple(windows))
 
 
 def ask(
@@ -34,12 +34,11 @@ def ask(
     client: str = "ann",
     request: str = "r1",
     body: str | None = None,
-    windows: Sequence[str] = ("forever",),
     caps: Caps = CAPS,
     dataset: str = "operator",
 ) -> ChargeRequest:
     body = body or f"body of {request}"
-    return ChargeRequest(client, dataset, tuple(windows), request, body, items or (item(),), caps, "versions 1")
+    return ChargeRequest(client, dataset, request, body, items or (item(),), caps, "versions 1")
 
 
 def answer(ledger: Ledger, charge: Charge, text: str = "answer") -> dict[str, bytes]:

@@ -30,6 +30,18 @@ def test_what_the_client_has_paid_is_free() -> None:
 
 
 def test_every_window_pays_in_full() -> None:
-    bill = make_bill(ask(item("aa"), windows=("2026-01", "2026-02")), NOBODY, NOBODY)
+    bill = make_bill(ask(item("aa", windows=("2026-01", "2026-02"))), NOBODY, NOBODY)
     assert [debit.name.window for debit in bill.debits] == ["2026-01", "2026-02"] * 2
     assert {debit.loss for debit in bill.debits} == {item().loss}
+
+
+def test_a_window_pays_for_the_releases_that_touch_it_and_for_no_other() -> None:
+    january, both = item("aa", "0.01", windows=("2026-01",)), item("bb", "0.02", windows=("2026-01", "2026-02"))
+    bill = make_bill(ask(january, both), NOBODY, NOBODY)
+    debits = {(debit.name.client, debit.name.window): debit.loss for debit in bill.debits}
+    assert debits == {
+        (owner, window): Loss.of(rho)
+        for owner in ("ann", None)
+        for window, rho in (("2026-01", "0.03"), ("2026-02", "0.02"))
+    }
+    assert bill.client_loss == Loss.of("0.03")

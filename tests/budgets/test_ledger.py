@@ -105,23 +105,23 @@ def test_the_same_client_twice_at_once_pays_once(ledger: Ledger) -> None:
 
 def test_datasets_and_windows_have_accounts_of_their_own(ledger: Ledger) -> None:
     months = ("2026-01", "2026-02")
-    ledger.charge(ask(item("aa", "0.06"), windows=months))
+    ledger.charge(ask(item("aa", "0.06", windows=months)))
     ledger.charge(ask(item("aa", "0.06"), request="r2", dataset="mibici"))
-    ledger.charge(ask(item("bb", "0.06"), request="r3", windows=("2026-03",)))
+    ledger.charge(ask(item("bb", "0.06", windows=("2026-03",)), request="r3"))
     with pytest.raises(BudgetRefused, match="window '2026-02'"):
-        ledger.charge(ask(item("cc", "0.06"), request="r4", windows=("2026-02",)))
+        ledger.charge(ask(item("cc", "0.06", windows=("2026-02",)), request="r4"))
     assert [view.spent for view in ledger.accounts("operator")] == [Loss.of("0.06")] * 6
     assert {view.name.dataset for view in ledger.accounts()} == {"operator", "mibici"}
     check_books(ledger)
 
 
 def test_no_window_is_debited_when_one_is_short(ledger: Ledger) -> None:
-    ledger.charge(ask(item("aa", "0.09"), windows=("2026-02",)))
+    ledger.charge(ask(item("aa", "0.09", windows=("2026-02",))))
     before = ledger.accounts()
     with pytest.raises(BudgetRefused, match="window '2026-02'"):
-        ledger.charge(ask(item("bb", "0.05"), request="r2", windows=("2026-01", "2026-02", "2026-03")))
+        ledger.charge(ask(item("bb", "0.05", windows=("2026-01", "2026-02", "2026-03")), request="r2"))
     assert ledger.accounts() == before
-    assert ledger.charge(ask(item("bb", "0.01"), request="r2", windows=("2026-01", "2026-02"))).loss.rho
+    assert ledger.charge(ask(item("bb", "0.01", windows=("2026-01", "2026-02")), request="r2")).loss.rho
 
 
 # ---------------------------------------------------------------- caps
@@ -255,7 +255,7 @@ def test_only_what_was_paid_for_is_stored(ledger: Ledger) -> None:
 
 def test_a_key_means_one_price_and_one_set_of_windows(ledger: Ledger) -> None:
     ledger.charge(ask())
-    for other in (ask(item("aa", "0.004"), request="r2"), ask(request="r2", windows=("2026-01",))):
+    for other in (ask(item("aa", "0.004"), request="r2"), ask(item("aa", windows=("2026-01",)), request="r2")):
         for refuse in (ledger.charge, ledger.preview):
             with pytest.raises(ProtocolError, match="one price and one set of windows"):
                 refuse(other)
@@ -293,7 +293,7 @@ def test_entries_say_what_happened(ledger: Ledger) -> None:
 
 def test_releases_say_what_a_client_has_paid_for(ledger: Ledger) -> None:
     answer(ledger, ledger.charge(ask()))
-    ledger.charge(ask(item("bb"), request="r2", windows=("2026-01", "2026-02")))
+    ledger.charge(ask(item("bb", windows=("2026-01", "2026-02")), request="r2"))
     settled, charged = ledger.releases("ann")
     assert (settled.release_key, settled.question, settled.loss) == ("aa", "question aa", Loss.of("0.005"))
     assert settled.settled_at is not None and charged.settled_at is None
@@ -322,6 +322,6 @@ def test_no_budget_depends_on_a_clock(ledger: Ledger, monkeypatch: pytest.Monkey
 
 def test_a_charge_of_a_years_days(ledger: Ledger) -> None:
     days = tuple(f"day {day}" for day in range(365))
-    ledger.charge(ask(windows=days))
+    ledger.charge(ask(item(windows=days)))
     assert len(ledger.accounts()) == 2 * 365
     check_books(ledger)

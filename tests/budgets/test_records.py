@@ -19,9 +19,6 @@ from tests.budgets.books import ask, item
         ({"dataset": ""}, "A dataset must be"),
         ({"request": "line\nbreak"}, "A request id must be"),
         ({"body": "x" * 201}, "A body digest must be"),
-        ({"windows": ()}, "at least one window"),
-        ({"windows": ("2026-01", "2026-01")}, "each named once"),
-        ({"windows": ("",)}, "A window must be"),
     ],
 )
 def test_requests_that_no_charge_is_made_from(wrong: dict[str, Any], why: str) -> None:
@@ -31,14 +28,25 @@ def test_requests_that_no_charge_is_made_from(wrong: dict[str, Any], why: str) -
 
 def test_a_release_has_a_key_a_price_and_a_text() -> None:
     with pytest.raises(ParamError, match="A release costs rho above 0"):
-        Item("aa", NOTHING, "question")
+        Item("aa", NOTHING, "question", ("forever",))
     with pytest.raises(ParamError, match="A release key must be"):
         item("")
     with pytest.raises(ParamError, match="A question must be text"):
-        Item("aa", item().loss, "\ud800")
+        Item("aa", item().loss, "\ud800", ("forever",))
+
+
+@pytest.mark.parametrize(
+    ("windows", "why"),
+    [((), "at least one window"), (("2026-01", "2026-01"), "each named once"), (("",), "A window must be")],
+)
+def test_a_release_touches_windows(windows: tuple[str, ...], why: str) -> None:
+    with pytest.raises(ParamError, match=why):
+        item(windows=windows)
 
 
 def test_one_release_asked_for_twice_is_one_release_of_one_price() -> None:
     assert [each.release_key for each in ask(item("bb"), item("aa"), item("bb")).distinct_items] == ["bb", "aa"]
     with pytest.raises(ParamError, match="two prices"):
         ask(item("aa", "0.01"), item("aa", "0.02"))
+    with pytest.raises(ParamError, match="two prices"):
+        ask(item("aa", windows=("2026-01",)), item("aa", windows=("2026-02",)))
