@@ -36,7 +36,7 @@ from dialect.private_plan import KeySet
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
 from dialect.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
-from dialect.set_lists import Listed, together
+from dialect.union_lists import Listed, together
 from dialect.whole_numbers import whole_numbers
 
 MAX_KEYS = 1_000_000  # values in one list, before anything is generated
@@ -157,20 +157,20 @@ def _own_list(expr: Expr, facts: Sequence[Expr], reading: Reading) -> PublicList
         return public_lists.of_ends(expr, *ends, "a range in the question", reading)
     if not isinstance(expr, Ref):
         return None
-    return _of_sides(expr, reading) or public_lists.declared(expr, reading)
+    return _of_alternatives(expr, reading) or public_lists.declared(expr, reading)
 
 
-def _of_sides(expr: Ref, reading: Reading) -> PublicList | None:
+def _of_alternatives(expr: Ref, reading: Reading) -> PublicList | None:
     """Use the lists of both queries of a set operation, where both have one."""
     found: list[Listed] = []
-    for side in expr.field.sides:
-        value = expand(side.expr)
-        lists = _lists(value, side.facts, reading, True)
+    for alternative in expr.field.alternatives:
+        value = expand(alternative.expr)
+        lists = _lists(value, alternative.facts, reading, True)
         if lists is None or _too_many(lists):
             return None
         sizes = [each.size for each in lists]
         size = None if None in sizes else prod(each for each in sizes if each is not None)
-        keys = _multiplied([value], tuple(dict.fromkeys(lists)), side.facts, reading)
+        keys = _multiplied([value], tuple(dict.fromkeys(lists)), alternative.facts, reading)
         found.append(Listed(keys, size, any(each.optional for each in lists)))
     return together(expr, found, reading) if found else None
 

@@ -41,13 +41,13 @@ class Field:
     time_zone: str | None = field(compare=False, default=None)  # of an instant
     cell: tuple[str, str, int] | None = field(compare=False, default=None)  # H3: ids of lon and lat, resolution
     is_person: bool = field(compare=False, default=False)  # the person key of its row, or NULL where that is allowed
-    sides: tuple[Side, ...] = field(
+    alternatives: tuple[Alternative, ...] = field(
         compare=False, default=(), repr=False
     )  # of a set operation's column: each may be it
 
 
 @dataclass(frozen=True)
-class Side:
+class Alternative:
     """What a column of a set operation is in the rows of one of its two queries."""
 
     expr: Expr

@@ -12,7 +12,7 @@ from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, co
 from dialect.formulas import Output, QuantileOf
 from dialect.functions import forms_of
 from dialect.inference import definition, of_person
-from dialect.narrowing import known_range
+from dialect.known_ranges import known_range
 from dialect.reading import Reading
 from dialect.relations import Boundary, Filter, Join, Measure, PerPerson, Public, Series
 from dialect.rules import compute

@@ -8,13 +8,13 @@ from dataclasses import replace
 from dialect import ranges
 from dialect.catalog import Bounds, ValueList
 from dialect.expressions import (
+    Alternative,
     Call,
     Case,
     Expr,
     Field,
     Literal,
     Ref,
-    Side,
     case_values,
     children,
     expand,
@@ -149,12 +149,12 @@ def null_extended(field: Field, certain: bool = False) -> Field:
 
 def _nullable(field: Field) -> Field:
     public = None if field.public is None else with_null_row(field.public)
-    return replace(field, nullable=True, public=public, sides=sides_or_null(field))
+    return replace(field, nullable=True, public=public, alternatives=alternatives_or_null(field))
 
 
-def sides_or_null(field: Field) -> tuple[Side, ...]:
+def alternatives_or_null(field: Field) -> tuple[Alternative, ...]:
     """Add NULL to what a column of a set operation may be."""
-    return (*field.sides, Side(Literal(None, field.type), ())) if field.sides else ()
+    return (*field.alternatives, Alternative(Literal(None, field.type), ())) if field.alternatives else ()
 
 
 def _nullable_refs(expr: Expr) -> Expr:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dialect.catalog import SqlType
+from dialect.changed_exprs import changed_exprs
 from dialect.errors import Code, Refusal, Span
 from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, children, expand, rebuild
 from dialect.functions import forms_of
@@ -18,7 +19,6 @@ from dialect.linear import Linear, Variances
 from dialect.private_plan import Question
 from dialect.relation_parts import sources
 from dialect.relations import Public, Relation, Released
-from dialect.rewritten import rewritten
 from dialect.rounding import Rounding, moved, rounded_outputs
 from dialect.uncertainty import Form, all_variances, form_of, forms_by_field, never_negative, usable
 from dialect.weights import expressions_below
@@ -72,7 +72,7 @@ def check_ends(question: Question) -> None:
                 raise Refusal(Code.AGG, why, TRY, _place(text, call.name))
         return expr
 
-    rewritten(question.outer, checked)
+    changed_exprs(question.outer, checked)
     _refuse_public(question.outer, text)
 
 
@@ -124,7 +124,7 @@ def with_ends(question: Question, reaches: Reaches) -> Question:
             return inner
         return _Written(known, reaches, variances, inner.arguments[0], expr.name == HIGH).end(expand(expr.arguments[0]))
 
-    outer = rewritten(question.outer, written)
+    outer = changed_exprs(question.outer, written)
     assert isinstance(outer, Released | Public)  # noqa: S101  rewriting keeps the kind
     return replace(question, outer=outer)
 

@@ -9,6 +9,7 @@ from typing import Literal as OneOf
 from sqlglot import exp
 
 from dialect.catalog import SqlType
+from dialect.cuts import cut
 from dialect.errors import Code
 from dialect.expressions import Call, Expr, Field, Ref, conjuncts, fields_of
 from dialect.inference import null_extended, of_person
@@ -16,7 +17,6 @@ from dialect.kept_rows import kept_by, kept_joined, kept_with
 from dialect.reading import refusal
 from dialect.relations import (
     MOST_ROWS,
-    Cut,
     Join,
     PerPerson,
     Public,
@@ -186,8 +186,3 @@ def person_met(left: PerPerson, right: PerPerson, condition: Expr) -> Field | No
             if one in left.fields and other in right.fields:
                 return one
     return None
-
-
-def cut(relation: PerPerson) -> PerPerson:
-    """Keep at most R rows of each person."""
-    return replace(relation, operator=Cut(relation, relation.person, relation.max_rows))

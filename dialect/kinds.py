@@ -16,7 +16,7 @@ from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
 from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items, where_aliases
-from dialect.set_rules import Queried, set_operation
+from dialect.set_operation_rules import Queried, set_operation
 from dialect.sightings import SOURCE, sightings
 from dialect.spans import span_of
 from dialect.table_calls import TableCall, derived_query

@@ -16,12 +16,12 @@ from dialect.catalog import Bounds, SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.functions_interval import OF_PEOPLE, TRY, holds_end
-from dialect.inference import nullable, sides_or_null
+from dialect.inference import alternatives_or_null, nullable
 from dialect.kept_rows import check_ignored
+from dialect.known_ranges import known_range
 from dialect.moments import MOMENTS, can_be_multiplied
 from dialect.named_bounds import check_named
 from dialect.names import RowNames, Scope, aggregate_name
-from dialect.narrowing import known_range
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
@@ -222,8 +222,8 @@ def _field(
         domain=kept.domain if kept else None, time_zone=kept.time_zone if kept else None,
         origin=first.origin if first and (kept or aggregate.name == "avg") else None,
     )  # fmt: skip
-    if kept is not None and kept.sides:
-        made = replace(made, sides=sides_or_null(kept) if made.nullable else kept.sides)
+    if kept is not None and kept.alternatives:
+        made = replace(made, alternatives=alternatives_or_null(kept) if made.nullable else kept.alternatives)
     return with_list(made, kept) if kept is not None and kept.public is not None else made
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from dialect.boundaries import Planning, released
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import SqlType
+from dialect.cuts import cut_to
 from dialect.domains import key_set
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
@@ -17,7 +18,6 @@ from dialect.inference import fixed_by_person
 from dialect.interval_ends import check_ends, refuse_ends
 from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.kinds import Selected
-from dialect.limits import cut_to
 from dialect.moments import MOMENTS
 from dialect.options import KeysAre
 from dialect.private_keys import check_private_keys

@@ -6,8 +6,8 @@
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-A relation is an operator (how its rows are made) under one of the three kinds. Over people's rows it is decided
-in `dialect.rules`, `joins`, `semi_joins`, `set_rules`, `windows`, `grouping`, `group_sets` and `scans`, and proved.
+A relation is an operator (how its rows are made) under one of the three kinds. What holds over people's rows is proved,
+in `dialect.rules`, `joins`, `semi_joins`, `set_operation_rules`, `windows`, `grouping`, `grouping_sets` and `scans`.
 """
 
 from __future__ import annotations

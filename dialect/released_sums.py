@@ -25,7 +25,7 @@ from dialect.relations import (
     SemiJoin,
     Sort,
 )
-from dialect.single_values import at_most_one_row
+from dialect.scalar_subqueries import at_most_one_row
 from dialect.uncertainty import Form, form_of, forms_by_field
 
 _FOLLOWED = {"sum", "avg"}

@@ -1,8 +1,8 @@
 """The algebra's rules over one relation: which operator over which kind gives which kind (`proofs.md#relation-kinds`).
 
-Joins stand in `dialect.joins` and `semi_joins`, set operations in `dialect.set_persons`, groups in `dialect.grouping`,
-tables in `dialect.scans`. Nothing else makes a PerPerson relation, or a Boundary; `dialect.plan` puts what the outer
-part sees of a release in a Boundary's place.
+Joins stand in `dialect.joins` and `semi_joins`, set operations in `dialect.set_operation_persons`, groups in
+`dialect.grouping`, tables in `dialect.scans`. Nothing else makes a PerPerson relation, or a Boundary; `dialect.plan`
+puts what the outer part sees of a release in a Boundary's place.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ def refuse_polygons(fields: Iterable[Field], node: exp.Expr | None = None) -> No
 def bare(keys: Sequence[Field]) -> tuple[Field, ...]:
     """Strip keys of what was known of them below: above, they are values like any other."""
     return tuple(
-        replace(f, definition=None, public=None, domain=None, bounds=None, origin=None, of_person=False, sides=())
+        replace(
+            f, definition=None, public=None, domain=None, bounds=None, origin=None, of_person=False, alternatives=()
+        )
         for f in keys
     )

@@ -16,14 +16,14 @@ from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
 from dialect.group_by import Item, Keys, group_by, keyed
-from dialect.group_sets import closed, groups, told, widened
 from dialect.grouping import GroupNames, releases
+from dialect.grouping_sets import closed, groups, told, widened
 from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, has_window, is_row
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
+from dialect.scalar_subqueries import ScalarSubqueries
 from dialect.scalars import condition, scalar
-from dialect.single_values import SingleValues
 from dialect.stars import is_star, starred
 from dialect.window_clause import WindowCalls, chosen, qualified, window_calls
 
@@ -76,7 +76,7 @@ class Place:
 
 def rowwise(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Compute the items of a SELECT without groups."""
-    values = SingleValues(place.reading, place.queries, place.scope)
+    values = ScalarSubqueries(place.reading, place.queries, place.scope)
     below = RowNames(place.scope, values=values)
     windows = window_calls(tree, below, place.source, True, place.reading)
     names = replace(below, windows=windows)
@@ -97,12 +97,12 @@ def _row_item(item: exp.Expr | Field, names: RowNames) -> Expr:
 
 def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Group a source, then compute the items of the SELECT over its groups."""
-    rows = SingleValues(place.reading, place.queries, place.scope)
+    rows = ScalarSubqueries(place.reading, place.queries, place.scope)
     keys = _keys(tree, items, RowNames(place.scope, values=rows))
     source, below = rules.compute(rows.joined(place.source), keys.written, place.reading)
     held = groups(source, below, keys.sets, place.reading, tree)
     pairs = list(zip(keys.written, held.shown, strict=True))
-    values = SingleValues(place.reading, place.queries)
+    values = ScalarSubqueries(place.reading, place.queries)
     tell = partial(told, held, place.reading) if len(held.sets) > 1 else None
     names = GroupNames(place.scope, source, pairs, place.reading, values=values, rows=rows, tell=tell)
     windows = window_calls(tree, names, widened(held), not releases(source, below), place.reading)

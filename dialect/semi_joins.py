@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from dialect.cuts import cut
 from dialect.errors import Code
 from dialect.expressions import Expr, conjuncts
-from dialect.joins import cut, person_met
+from dialect.joins import person_met
 from dialect.reading import refusal
 from dialect.relations import PerPerson, Public, Relation, Released, SemiJoin
 

@@ -11,8 +11,8 @@ from dialect.catalog import Bounds, Catalog, SqlType
 from dialect.expressions import Expr, Field, Ref, conjuncts
 from dialect.formulas import CountOf, Formula, MeanOf, MomentsOf, Output, QuantileOf, SumOf
 from dialect.inference import definition, nullable
+from dialect.known_ranges import known_range
 from dialect.moments import MOMENTS, wholly
-from dialect.narrowing import known_range
 from dialect.private_plan import Factor, Vector, VectorKind
 from dialect.relations import Measure
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dialect.catalog import SqlType
+from dialect.changed_exprs import changed_exprs
 from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, expand, fields_of, rebuild
 from dialect.functions import forms_of
 from dialect.linear import Variances, times
 from dialect.private_plan import Question
 from dialect.relations import Public, Relation, Released
-from dialect.rewritten import rewritten
 from dialect.uncertainty import Form, all_variances, form_of, forms_by_field, never_negative
 
 
@@ -64,6 +64,6 @@ def guarded(question: Question, variances: Mapping[str, float], quantile: float)
     if not any(variances.values()):
         return question
     guard = _Guard(forms_by_field(question), all_variances(question, variances), never_negative(question), quantile)
-    outer = rewritten(question.outer, guard.expr)
+    outer = changed_exprs(question.outer, guard.expr)
     assert isinstance(outer, Released | Public)  # noqa: S101  guarding keeps the kind
     return replace(question, outer=outer)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dialect.calls import call
-from dialect.correlated import reaches_out
+from dialect.correlated_subqueries import reaches_out
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Ref, conjunction, conjuncts, fields_of
 from dialect.from_clause import Queries, from_clause
@@ -18,9 +18,9 @@ from dialect.nested_names import NestedNames
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
 from dialect.rules import keep
+from dialect.scalar_subqueries import ScalarSubqueries
 from dialect.scalars import condition, scalar
 from dialect.semi_joins import semi_join
-from dialect.single_values import SingleValues
 from dialect.spans import in_place
 
 _PLAIN = {"expressions", "from_", "joins", "where", "distinct"}  # clauses of a subquery that may name the outer row
@@ -64,7 +64,7 @@ def where_clause(tree: exp.Select, outer: Outer) -> Relation:
 
 
 def _kept(relation: Relation, parts: Sequence[exp.Expr], outer: Outer, clause: exp.Expr) -> Relation:
-    values = SingleValues(outer.reading, outer.queries, outer.scope)
+    values = ScalarSubqueries(outer.reading, outer.queries, outer.scope)
     typed = [condition(part, RowNames(outer.scope, dict(outer.aliases), values)) for part in parts]
     test = typed[0] if len(typed) == 1 else call("and", typed, clause)
     return keep(values.joined(relation), test, clause)

@@ -17,7 +17,7 @@ from dialect.function_row import Partial
 from dialect.functions import function
 from dialect.functions_cast import NARROW
 from dialect.inference import FIRST_THAT_IS, range_of
-from dialect.narrowing import narrowed
+from dialect.known_ranges import narrowed
 from dialect.public_lists import PublicList
 from dialect.ranges import UNKNOWN, known
 from dialect.reading import Reading

@@ -9,7 +9,7 @@ from dialect.aggregates import AGGREGATES, measure_bounds
 from dialect.canonical import plain_text
 from dialect.catalog import Bounds, Domain, ValueList
 from dialect.expressions import Expr, Field, Literal, Ref
-from dialect.inference import nullable, of_person, range_of, sides_or_null
+from dialect.inference import alternatives_or_null, nullable, of_person, range_of
 from dialect.measures import with_list
 from dialect.reading import Reading
 from dialect.window import WindowCall, holds_own_row, is_whole
@@ -36,8 +36,8 @@ def field_of(call: WindowCall, max_rows: int | None, reading: Reading) -> Field:
     )  # fmt: skip
     if max_rows is None or kept is None or _default(call) is not None:
         return made
-    if kept.sides:
-        made = replace(made, sides=sides_or_null(kept) if made.nullable else kept.sides)
+    if kept.alternatives:
+        made = replace(made, alternatives=alternatives_or_null(kept) if made.nullable else kept.alternatives)
     return with_list(made, kept) if kept.public is not None else made
 
 

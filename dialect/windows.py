@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from dialect.cuts import cut
 from dialect.errors import Code, Refusal
 from dialect.expressions import Ref
-from dialect.joins import cut
 from dialect.reading import refusal
 from dialect.relations import Cut, Distinct, Filter, Group, PerPerson, Project, Relation, SemiJoin
 from dialect.rules import person_among

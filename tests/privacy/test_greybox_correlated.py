@@ -17,7 +17,7 @@ from tests.support.greybox_data import Database, declare, declared_as, make_worl
 from tests.support.greybox_questions import EVENT_KEYS, EVENT_VALUES, Source, databases, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 60
-correlated = import_module("dialect.correlated")
+correlated = import_module("dialect.correlated_subqueries")
 
 # fmt: off
 TIED = (

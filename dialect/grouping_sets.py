@@ -9,14 +9,14 @@ from sqlglot import exp
 
 from dialect.catalog import Bounds, SqlType
 from dialect.errors import Code
-from dialect.expressions import Expr, Field, Literal, Ref, Side
+from dialect.expressions import Alternative, Expr, Field, Literal, Ref
 from dialect.grouping import close
 from dialect.hulls import common_facts
 from dialect.reading import Reading, refusal
 from dialect.relations import MOST_ROWS, Boundary, GroupSets, Measure, PerPerson, Public, Relation, Released
 from dialect.rules import bare, compute, person_among
 from dialect.set_operation import SetOperation
-from dialect.set_persons import of_persons
+from dialect.set_operation_persons import of_persons
 
 Set = tuple[int, ...]  # positions of keys
 
@@ -56,10 +56,13 @@ def _everywhere(place: int, sets: Sequence[Set]) -> bool:
 
 def _of_person(key: Field, place: int, sets: Sequence[Set], source: PerPerson, reading: Reading) -> Field:
     always = _everywhere(place, sets)
-    sides = (Side(Ref(key), source.facts), *(() if always else (Side(Literal(None, key.type), ()),)))
+    alternatives = (
+        Alternative(Ref(key), source.facts),
+        *(() if always else (Alternative(Literal(None, key.type), ()),)),
+    )
     return replace(
         key, id=reading.fresh(), nullable=key.nullable or not always, of_person=key.of_person and always,
-        definition=None, public=None, domain=None, sides=sides,
+        definition=None, public=None, domain=None, alternatives=alternatives,
     )  # fmt: skip
 
 
@@ -72,9 +75,9 @@ def widened(groups: Groups) -> Relation:
 
 def told(groups: Groups, reading: Reading, places: Sequence[int]) -> Field:
     """Describe the column of GROUPING(...): a bit for each key, 1 where it is not in the set."""
-    sides = tuple(Side(Literal(_bits(places, each), SqlType.BIGINT), ()) for each in groups.sets)
+    alternatives = tuple(Alternative(Literal(_bits(places, each), SqlType.BIGINT), ()) for each in groups.sets)
     bounds = Bounds(0, 2 ** len(places) - 1)
-    return Field(reading.fresh(), None, SqlType.BIGINT, nullable=False, bounds=bounds, sides=sides)
+    return Field(reading.fresh(), None, SqlType.BIGINT, nullable=False, bounds=bounds, alternatives=alternatives)
 
 
 def _bits(places: Sequence[int], each: Set) -> int:

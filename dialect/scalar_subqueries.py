@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from dialect.correlated import correlated, met, reaches_out
+from dialect.correlated_subqueries import correlated_value, met, reaches_out
 from dialect.errors import Code
 from dialect.expressions import TRUE, Expr, Ref
 from dialect.from_clause import Queries
@@ -41,7 +41,7 @@ class _Single:
 
 
 @dataclass
-class SingleValues:
+class ScalarSubqueries:
     """The subqueries that the expressions of one clause read, collected as they are met."""
 
     reading: Reading
@@ -73,7 +73,7 @@ class SingleValues:
     def _single(self, node: exp.Subquery) -> Expr:
         only(node, "this", code=Code.SUBQUERY)
         if self.around is not None and reaches_out(node.this, self.around):
-            tied = correlated(node.this, self.around, self.reading, self.queries)
+            tied = correlated_value(node.this, self.around, self.reading, self.queries)
             self.found.append(_Single(node, tied.relation, tied.condition))
             return tied.value
         selected = self.queries.subquery(node.this, self.reading)

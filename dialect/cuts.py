@@ -1,4 +1,4 @@
-"""The limit that a question itself sets on the rows of one person (`proofs.md#bound`)."""
+"""At most so many rows of each person: as many as are declared, or as the question itself says (`proofs.md#bound`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from dataclasses import replace
 
 from dialect.private_plan import Limits
 from dialect.relations import Cut, PerPerson
+
+
+def cut(relation: PerPerson) -> PerPerson:
+    """Keep at most R rows of each person."""
+    return replace(relation, operator=Cut(relation, relation.person, relation.max_rows))
 
 
 def cut_to(source: PerPerson, limits: Limits) -> PerPerson:

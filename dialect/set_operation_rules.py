@@ -11,13 +11,13 @@ from dialect import ranges
 from dialect.calls import alike, wall
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
-from dialect.expressions import Expr, Field, Literal, Ref, Side
+from dialect.expressions import Alternative, Expr, Field, Literal, Ref
 from dialect.hulls import common_domain, common_facts
 from dialect.reading import Reading, only, refusal
 from dialect.relations import PerPerson, Public, Relation, Released
 from dialect.rules import compute
 from dialect.set_operation import How, SetOperation
-from dialect.set_persons import check_persons, of_persons, with_person
+from dialect.set_operation_persons import check_persons, of_persons, with_person
 
 Column = tuple[str, Field]
 Pair = tuple[Expr, Expr]
@@ -107,10 +107,14 @@ def _made(id_: str, name: str | None, fields: tuple[Field, Field], sources: Sequ
     bounds = ranges.hull([b for b in (left.bounds, right.bounds) if b is not None]) if known else None
     kept = fields if len(sources) > 1 else (left,)
     personal = isinstance(sources[0], PerPerson)
-    sides = tuple(Side(Ref(f), relation.facts) for f, relation in zip(kept, sources, strict=True)) if personal else ()
+    alternatives = (
+        tuple(Alternative(Ref(f), relation.facts) for f, relation in zip(kept, sources, strict=True))
+        if personal
+        else ()
+    )
     return Field(
         id_, name, kind, any(f.nullable for f in kept), bounds, common_domain(kept) if personal else None,
         origin=left.origin if personal and left.origin == right.origin else None,
         of_person=personal and len(kept) == 1 and left.of_person,
-        time_zone=left.time_zone, is_person=left.is_person or right.is_person, sides=sides,
+        time_zone=left.time_zone, is_person=left.is_person or right.is_person, alternatives=alternatives,
     )  # fmt: skip

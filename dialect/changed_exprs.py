@@ -13,7 +13,7 @@ from dialect.window import Window
 Change = Callable[[Expr, tuple[Relation, ...]], Expr]  # an expression, and the relations whose rows it looks at
 
 
-def rewritten(relation: Relation, change: Change) -> Relation:
+def changed_exprs(relation: Relation, change: Change) -> Relation:
     """Change every expression of a released relation; those of public ones hold no noise, and stay."""
     if isinstance(relation, Public):
         return relation
@@ -22,31 +22,31 @@ def rewritten(relation: Relation, change: Change) -> Relation:
 
 
 def _filter(operator: Filter, change: Change) -> Filter:
-    return Filter(rewritten(operator.source, change), change(operator.condition, (operator.source,)))
+    return Filter(changed_exprs(operator.source, change), change(operator.condition, (operator.source,)))
 
 
 def _project(operator: Project, change: Change) -> Project:
     computed = tuple((f, change(e, (operator.source,))) for f, e in operator.computed)
-    return Project(rewritten(operator.source, change), computed)
+    return Project(changed_exprs(operator.source, change), computed)
 
 
 def _join(operator: Join | SemiJoin, change: Change) -> Join | SemiJoin:
     condition = change(operator.condition, (operator.left, operator.right))
-    left, right = rewritten(operator.left, change), rewritten(operator.right, change)
+    left, right = changed_exprs(operator.left, change), changed_exprs(operator.right, change)
     return replace(operator, left=left, right=right, condition=condition)
 
 
 def _set_operation(operator: SetOperation, change: Change) -> SetOperation:
-    return replace(operator, left=rewritten(operator.left, change), right=rewritten(operator.right, change))
+    return replace(operator, left=changed_exprs(operator.left, change), right=changed_exprs(operator.right, change))
 
 
 def _sort(operator: Sort, change: Change) -> Sort:
     order = tuple(replace(key, expr=change(key.expr, (operator.source,))) for key in operator.order)
-    return replace(operator, source=rewritten(operator.source, change), order=order)
+    return replace(operator, source=changed_exprs(operator.source, change), order=order)
 
 
 def _distinct(operator: Distinct, change: Change) -> Distinct:
-    return replace(operator, source=rewritten(operator.source, change))
+    return replace(operator, source=changed_exprs(operator.source, change))
 
 
 def _group(operator: Group, change: Change) -> Group:
@@ -59,7 +59,7 @@ def _group(operator: Group, change: Change) -> Group:
         )
         for m in operator.measures
     )
-    return replace(operator, source=rewritten(operator.source, change), measures=measures)
+    return replace(operator, source=changed_exprs(operator.source, change), measures=measures)
 
 
 def _window(operator: Window, change: Change) -> Window:
@@ -76,7 +76,7 @@ def _window(operator: Window, change: Change) -> Window:
         )
         for call in operator.calls
     )
-    return replace(operator, source=rewritten(operator.source, change), calls=calls)
+    return replace(operator, source=changed_exprs(operator.source, change), calls=calls)
 
 
 _CHANGES: Mapping[type, Callable[..., Operator]] = {

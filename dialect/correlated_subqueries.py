@@ -41,7 +41,7 @@ def reaches_out(tree: exp.Expr, scope: Scope) -> bool:
     return any(column.table.lower() in around - inside for column in tree.find_all(exp.Column))
 
 
-def correlated(tree: exp.Expr, around: Scope, reading: Reading, queries: Queries) -> Correlated:
+def correlated_value(tree: exp.Expr, around: Scope, reading: Reading, queries: Queries) -> Correlated:
     """Read an aggregate over the rows that equal the row around it; raises Refusal with E_SUBQUERY for others."""
     if not (isinstance(tree, exp.Select) and len(tree.expressions) == 1):
         why = "A subquery that names the row around it selects one value."

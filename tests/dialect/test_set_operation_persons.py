@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dialect import set_rules
+from dialect import set_operation_rules
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
 from dialect.kinds import Selected, kinds
@@ -69,12 +69,12 @@ def test_how_many_rows_a_person_has(
 def test_a_union_that_counts_once_is_found(
     tight: Catalog, target: Target, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = set_rules.of_persons
+    made = set_operation_rules.of_persons
 
     def once(operator: Any, left: PerPerson, *given: Any) -> PerPerson:
         return replace(made(operator, left, *given), max_rows=left.max_rows)
 
-    monkeypatch.setattr(set_rules, "of_persons", once)
+    monkeypatch.setattr(set_operation_rules, "of_persons", once)
     relation = _rows(f"{E} UNION ALL {E}", tight)
     assert _most(relation, target, database) > relation.max_rows
 
