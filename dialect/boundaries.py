@@ -13,11 +13,12 @@ from dialect.expressions import Call, Expr, Field, Origin, Ref, conjunction, exp
 from dialect.formulas import Gathered, ReleasedSum
 from dialect.functions import forms_of
 from dialect.histograms import Binned, histograms, is_quantile, notes_of, quantile_output
+from dialect.one_release import one_release
 from dialect.private_plan import PrivatePlan, ReleaseColumns
 from dialect.reading import Reading
 from dialect.relations import Boundary, GroupSets, Join, Released, ReleaseScan
 from dialect.rules import bare
-from dialect.shared_vectors import PlanOne, read_from
+from dialect.shared_vectors import read_from
 
 Set = frozenset[Field]  # of keys
 
@@ -51,18 +52,18 @@ class _Part:
     keys: Mapping[Field, Field]  # of the boundary -> of this release
 
 
-def released(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> Released:
+def released(boundary: Boundary, planning: Planning) -> Released:
     """Plan the releases of a boundary; raises Refusal where one can't be made."""
     plain = tuple(measure for measure in boundary.measures if not is_quantile(measure))
     binned = histograms(boundary, planning.reading)
-    parts = [_vectors(replace(boundary, measures=plain), planning, plan_one)] if plain or not binned else []
+    parts = [_vectors(replace(boundary, measures=plain), planning)] if plain or not binned else []
     for each in binned:
-        parts.append(_histogram(each, not parts, planning, plan_one))
+        parts.append(_histogram(each, not parts, planning))
     return reduce(_beside, parts).relation
 
 
-def _vectors(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> _Part:
-    own, numbers = plan_one(boundary, planning.reading)
+def _vectors(boundary: Boundary, planning: Planning) -> _Part:
+    own, numbers = one_release(boundary, planning.reading)
     made, outputs = read_from(planning.unions.get(own.frame), own, numbers)
     place = planning.place(made)
     origins = (Origin(f"release {place}", f"w{i}") for i in range(len(made.vectors)))
@@ -71,9 +72,9 @@ def _vectors(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> _Part
     return _scanned(keys, ReleaseColumns(place, bare(keys), outputs, raw), planning)
 
 
-def _histogram(binned: Binned, first: bool, planning: Planning, plan_one: PlanOne) -> _Part:
+def _histogram(binned: Binned, first: bool, planning: Planning) -> _Part:
     """Plan one histogram; the first release of a boundary has the keys by the names that the question knows."""
-    made, _ = plan_one(binned.boundary, planning.reading)
+    made, _ = one_release(binned.boundary, planning.reading)
     groups = binned.boundary.keys[:-1]
     if made.key_set is None:
         raise _private_groups(binned, groups)

@@ -14,11 +14,11 @@ from dialect.complete_keys import parts
 from dialect.expressions import Field, Ref, expand
 from dialect.formulas import CountOf, Output, SumOf
 from dialect.histograms import is_quantile
+from dialect.one_release import one_release
 from dialect.private_plan import PrivatePlan, VectorKind
 from dialect.reading import Reading
 from dialect.relations import Boundary, Group, Measure, Released
 from dialect.released_sums import with_sums
-from dialect.shared_vectors import PlanOne
 
 MOST_SETS = 16  # of which roll-ups are looked for
 _ADD_UP = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM)
@@ -35,24 +35,24 @@ class _Draft:
     reading: Reading
 
 
-def finer_of(boundary: Boundary, planning: Planning, plan_one: PlanOne) -> tuple[Field, ...] | None:
+def finer_of(boundary: Boundary, planning: Planning) -> tuple[Field, ...] | None:
     """Find the keys of the set that a boundary's groups are added up from; None if they are a release of their own."""
     if boundary.among is None:
         return None
     if boundary.among not in planning.added_up:
-        planning.added_up[boundary.among] = _chosen(boundary, planning.reading, plan_one)
+        planning.added_up[boundary.among] = _chosen(boundary, planning.reading)
     finer = planning.added_up[boundary.among].get(frozenset(boundary.keys))
     return next((keys for keys in boundary.among.sets if frozenset(keys) == finer), None)
 
 
-def added_up(boundary: Boundary, finer: tuple[Field, ...], planning: Planning, plan_one: PlanOne) -> Released:
+def added_up(boundary: Boundary, finer: tuple[Field, ...], planning: Planning) -> Released:
     """Add the numbers of finer groups up.
 
     Claim: what is shown is the sum of released numbers, exact where they are. Symbols: none. Needs: `finer_of`.
     Source and proof: proofs.md#roll-ups. Raises: Refusal where the finer groups can't be released.
     """
     cells = tuple(replace(m, field=replace(m.field, id=planning.reading.fresh())) for m in boundary.measures)
-    below = released(replace(boundary, keys=finer, measures=cells, among=None), planning, plan_one)
+    below = released(replace(boundary, keys=finer, measures=cells, among=None), planning)
     wanted = {key.id for key in boundary.keys}
     keys = tuple(f for f in below.fields if f.id in wanted)
     sums = tuple(
@@ -73,7 +73,7 @@ def _names(keys: tuple[Field, ...]) -> str:
     return ", ".join(plain_text(expand(Ref(key))) for key in keys)
 
 
-def _chosen(boundary: Boundary, reading: Reading, plan_one: PlanOne) -> Mapping[Set, Set]:
+def _chosen(boundary: Boundary, reading: Reading) -> Mapping[Set, Set]:
     """Choose for each set whether it is released, and what it is added up from if not."""
     assert boundary.among is not None  # noqa: S101  the caller asks
     sets = {frozenset(keys): keys for keys in boundary.among.sets}
@@ -83,7 +83,7 @@ def _chosen(boundary: Boundary, reading: Reading, plan_one: PlanOne) -> Mapping[
     drafts: dict[Set, _Draft] = {}
     for each, keys in sets.items():
         apart = replace(reading, ids=count(first))  # what is only compared takes no names from the question
-        made, outputs = plan_one(replace(boundary, keys=keys), apart)
+        made, outputs = one_release(replace(boundary, keys=keys), apart)
         if not _adds_up(made, outputs):
             return {}
         drafts[each] = _Draft(made, apart)

@@ -11,13 +11,12 @@ from dialect.errors import Refusal
 from dialect.expressions import Expr, Field, Ref, rebuild
 from dialect.formulas import Output
 from dialect.histograms import is_quantile
+from dialect.one_release import one_release
 from dialect.private_plan import PrivatePlan
 from dialect.reading import Reading
 from dialect.relation_parts import sources
 from dialect.relations import Boundary, Measure, PerPerson, Relation
 from dialect.vectors import moved
-
-PlanOne = Callable[[Boundary, Reading], tuple[PrivatePlan, tuple[Output, ...]]]
 
 
 @dataclass(frozen=True)
@@ -28,17 +27,17 @@ class _Planned:
     plan: PrivatePlan
 
 
-def unions(relation: Relation, reading: Reading, plan_one: PlanOne) -> Mapping[str, PrivatePlan]:
+def unions(relation: Relation, reading: Reading) -> Mapping[str, PrivatePlan]:
     """Plan one release for every frame in a question, with the vectors of all the boundaries that have it."""
     boundaries = tuple(_boundaries(relation))
     found: dict[str, _Planned] = {}
     for boundary in boundaries if len(boundaries) > 1 else ():
         plain = tuple(measure for measure in boundary.measures if not is_quantile(measure))
         with suppress(Refusal):  # it is raised where this boundary is planned for itself
-            made = _planned(replace(boundary, measures=plain), reading, plan_one)
+            made = _planned(replace(boundary, measures=plain), reading)
             if plain:
                 known = found.get(made.plan.frame, made)
-                found[made.plan.frame] = _joined(known, made, reading, plan_one)
+                found[made.plan.frame] = _joined(known, made, reading)
     return {frame: each.plan for frame, each in found.items()}
 
 
@@ -63,11 +62,11 @@ def _boundaries(relation: Relation) -> Iterator[Boundary]:
         yield from _boundaries(source)
 
 
-def _planned(boundary: Boundary, reading: Reading, plan_one: PlanOne) -> _Planned:
-    return _Planned(boundary, plan_one(boundary, reading)[0])
+def _planned(boundary: Boundary, reading: Reading) -> _Planned:
+    return _Planned(boundary, one_release(boundary, reading)[0])
 
 
-def _joined(known: _Planned, other: _Planned, reading: Reading, plan_one: PlanOne) -> _Planned:
+def _joined(known: _Planned, other: _Planned, reading: Reading) -> _Planned:
     """Ask a boundary for another one's numbers too; where these would not be the same vectors, leave it alone."""
     wanted = {*known.plan.texts, *other.plan.texts}
     measures = _over(known.boundary.source, other.boundary)
@@ -75,7 +74,7 @@ def _joined(known: _Planned, other: _Planned, reading: Reading, plan_one: PlanOn
         return known
     with suppress(Refusal):
         both = replace(known.boundary, measures=known.boundary.measures + measures)
-        made = _planned(both, reading, plan_one)
+        made = _planned(both, reading)
         if made.plan.frame == known.plan.frame and set(made.plan.texts) == wanted:
             return made
     return known

@@ -15,8 +15,9 @@ from tests.support.oracle import Oracle
 from tests.support.sql_cases import sql_cases
 from tests.support.worlds import make_world
 
-plan, shared_vectors = (import_module(f"dialect.{name}") for name in ("plan", "shared_vectors"))
-private_plan, moved = plan.private_plan, shared_vectors.moved
+PLANNERS = [import_module(f"dialect.{name}") for name in ("boundaries", "roll_ups", "shared_vectors")]
+shared_vectors = PLANNERS[-1]
+one_release, moved = shared_vectors.one_release, shared_vectors.moved
 CASES = sql_cases("exact_shared")
 
 
@@ -33,10 +34,14 @@ def texts_without(pattern: str) -> Callable[[pytest.MonkeyPatch], None]:
         return re.sub(pattern, "", text)
 
     def planned(*given: Any) -> tuple[PrivatePlan, Any]:
-        made, outputs = private_plan(*given)
+        made, outputs = one_release(*given)
         return replace(made, frame=short(made.frame), texts=tuple(map(short, made.texts))), outputs
 
-    return lambda monkeypatch: monkeypatch.setattr(plan, "private_plan", planned)
+    def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in PLANNERS:
+            monkeypatch.setattr(module, "one_release", planned)
+
+    return everywhere
 
 
 def numbers_stay(monkeypatch: pytest.MonkeyPatch) -> None:

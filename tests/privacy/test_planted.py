@@ -25,7 +25,7 @@ from tests.support.greybox_questions import EVENTS, OTHERS, databases, questions
 from tests.support.norms_pressed import pressing_vectors, scaled
 
 # modules by their names: the package's face hides some of them behind a function
-aggregates, bound, from_clause, functions, joins, measures, partials, plan, render, write_rows = (
+aggregates, bound, from_clause, functions, joins, measures, one_release, partials, render, write_rows = (
     import_module(f"dialect.{name}")
     for name in (
         "aggregates",
@@ -34,8 +34,8 @@ aggregates, bound, from_clause, functions, joins, measures, partials, plan, rend
         "functions",
         "joins",
         "measures",
+        "one_release",
         "partials",
-        "plan",
         "render",
         "write_rows",
     )
@@ -226,7 +226,7 @@ PLANTED = (
     Planted("two zeros told apart", zeros_told_apart, WEST, ZEROS, OthersMoved),
     Planted("only keys that somebody has", rewritten(render, "_answer", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
     Planted("groups of a question's own limit not chosen", rewritten(render, "_chosen", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
-    Planted("rows of a question's own limit not cut", instead(plan, "cut_to", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("rows of a question's own limit not cut", instead(one_release, "cut_to", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
     Planted("named bounds of one end only", rewritten(partials, "_kept_in", lambda sql: re.sub(r"WHEN v\d+ > ", "WHEN 1 = 0 AND v0 > ", sql)), "SELECT SUM(steps, contribution_bounds_per_group => (-5, 5)) FROM events", MANY, SensitivityExceeded),
     Planted("a price that knows how many keys there are", instead(prepare, "count_keys", keys_counted_in_the_data), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=Declared(persons=9.0)), DependsOnData),
     Planted("a bin taken for the person's own", instead(histograms, "of_person", lambda _: True), "SELECT MEDIAN(dwell_s) FROM events", DWELLING, OthersMoved),
