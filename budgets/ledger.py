@@ -16,12 +16,12 @@ from budgets.loss import Loss
 from budgets.policy import Caps, check_ceiling
 from budgets.records import Charge, ChargeRequest, Entry, PaidRelease, StoredRelease
 from budgets.stores import balances, entries, journal
-from budgets.stores.sqlite import open_sqlite
+from budgets.stores.opening import open_store
 from budgets.stores.store import Store
 
 
 class Ledger:
-    """One ledger, safe for many threads, and for many processes on one file; open it after a fork, not before."""
+    """One ledger, safe for many threads, and for many processes at once; open it after a fork, not before."""
 
     def __init__(self, store: Store) -> None:
         """Keep the books in a store."""
@@ -29,11 +29,11 @@ class Ledger:
 
     @classmethod
     def open(cls, path: str | Path) -> Ledger:
-        """Open a ledger file, made when absent, or ":memory:"; raises UnsafeStore, LedgerUnavailable."""
-        return cls(open_sqlite(path))
+        """Open a file, made when absent, ":memory:" or a postgresql:// URL; raises UnsafeStore, LedgerUnavailable."""
+        return cls(open_store(path))
 
     def close(self) -> None:
-        """Close the file; what was charged and settled is durable without it."""
+        """Close its connections; what was charged and settled is durable without it."""
         self._store.close()
 
     def __enter__(self) -> Self:

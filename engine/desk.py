@@ -48,8 +48,8 @@ def _quiet(stage: str, fraction: float) -> None:
 def open_desk(where: str, *, ledger: str | None = None, progress: Progress | None = None) -> Desk:
     """Open a catalog by name or file, its data and its ledger.
 
-    `ledger` is a file (made where it is missing) or ":memory:"; without it, one in the user's data folder that belongs
-    to this catalog file. Raises Refused with the file, the key and the cure where something is not as declared.
+    `ledger` is a file or a postgresql:// URL (made where it is missing), or ":memory:"; without it, one in the user's
+    data folder that belongs to this catalog file. Raises Refused with file, key and cure where something is amiss.
     """
     try:
         catalog = find_catalog(where, progress)

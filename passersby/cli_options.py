@@ -44,9 +44,9 @@ Ledger = Annotated[
     str | None,
     typer.Option(
         "--ledger",
-        metavar="FILE",
+        metavar="FILE|URL",
         envvar="PASSERSBY_LEDGER",
-        help="The ledger, made where it is absent.",
+        help="The ledger, made where it is absent: a file, or postgresql://HOST/DATABASE.",
         show_default="one per catalog, in your data folder",
         rich_help_panel=WHERE,
     ),

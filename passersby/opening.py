@@ -30,7 +30,8 @@ def connect(
     `where` is `operator`, `mibici`, or the path of a catalog file; a server's URL will have this place.
     `client` is the name on whose account questions are charged: the user's, if absent.
     `api_key` is for servers.
-    `ledger` is a file, made where it is absent; the default is one ledger per catalog in the user's data folder.
+    `ledger` is a file or a postgresql:// URL, made where it is absent; the default is one ledger per catalog in the
+    user's data folder.
     Raise CatalogError for a catalog that is not accepted, InstallError where the engine is missing or hidden.
     """
     where = os.fspath(where)

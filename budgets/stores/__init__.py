@@ -1,13 +1,14 @@
-"""Where the ledger lives: open_sqlite(path) -> Store; balances and journal are the SQL on it.
+"""Where the ledger lives: open_store(address) -> Store; balances and journal are the SQL on it.
 
-schema.py    tables, constraints, triggers
-store.py     read and write transactions
-sqlite.py    opening a file safely
+opening.py   which database an address means
+sqlite.py    opening a file safely                postgres.py  opening a database of a server safely
+versions.py  making the tables                    schema.py    tables and constraints
+guards.py    what the database refuses by itself  store.py     read and write transactions
 balances.py  accounts: open, debit, read
 journal.py   rows that never change: charges, purchases, releases, entries
 """
 
-from budgets.stores.sqlite import open_sqlite
+from budgets.stores.opening import open_store
 from budgets.stores.store import Store
 
-__all__ = ["Store", "open_sqlite"]
+__all__ = ["Store", "open_store"]

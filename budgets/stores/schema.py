@@ -9,11 +9,9 @@ releases      one row per release key: the one result    entries      what happe
 from __future__ import annotations
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     CheckConstraint,
     Column,
-    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -22,14 +20,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    event,
-    insert,
-    inspect,
-    select,
 )
 
 from budgets.conversion import THRESHOLD_PARTS
-from budgets.errors import UnsafeStore
+from budgets.stores.guards import NEVER_CHANGE, NEVER_GO, forbid, guard_all
 
 FORMAT_VERSION = 1
 EVERYBODY = ""  # the holder of a dataset's own account; clients have names, and tree levels will have paths
@@ -37,6 +31,9 @@ EVERYBODY = ""  # the holder of a dataset's own account; clients have names, and
 metadata = MetaData()
 
 _UNITS = BigInteger().with_variant(Integer(), "sqlite")
+_TEXT = Text().with_variant(
+    Text(collation="C"), "postgresql"
+)  # one order of names on every server: that of their bytes
 
 
 def _table(name: str, *parts: Column[object] | CheckConstraint | UniqueConstraint | Index) -> Table:
@@ -44,7 +41,7 @@ def _table(name: str, *parts: Column[object] | CheckConstraint | UniqueConstrain
 
 
 def _text(name: str, **options: bool) -> Column[object]:
-    return Column(name, Text, nullable=options.get("nullable", False), primary_key=options.get("primary_key", False))
+    return Column(name, _TEXT, nullable=options.get("nullable", False), primary_key=options.get("primary_key", False))
 
 
 def _units(name: str) -> Column[object]:
@@ -143,38 +140,17 @@ entries = _table(
 APPEND_ONLY = (charges, charge_keys, questions, purchases, releases, entries)
 
 
-def _forbid(table: Table, change: str, when: str, why: str) -> None:
-    """Let SQLite itself refuse a change of rows."""
-    statement = (
-        f"CREATE TRIGGER {table.name}_no_{change.lower()} BEFORE {change} ON {table.name} {when} "
-        f"BEGIN SELECT RAISE(ABORT, '{table.name}: {why}'); END"
-    )
-    event.listen(table, "after_create", DDL(statement).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
-
-
+guard_all(metadata)
 for _rows in APPEND_ONLY:
-    _forbid(_rows, "UPDATE", "", "rows never change")
-    _forbid(_rows, "DELETE", "", "rows never go")
-_forbid(accounts, "DELETE", "", "rows never go")
-_forbid(
+    forbid(_rows, "UPDATE", NEVER_CHANGE)
+    forbid(_rows, "DELETE", NEVER_GO)
+forbid(accounts, "DELETE", NEVER_GO)
+forbid(
     accounts,
     "UPDATE",
-    "WHEN NEW.spent_pico_rho < OLD.spent_pico_rho OR NEW.spent_atto_delta < OLD.spent_atto_delta "
+    "no refund, no new name, no new ceiling",
+    "NEW.spent_pico_rho < OLD.spent_pico_rho OR NEW.spent_atto_delta < OLD.spent_atto_delta "
     "OR NEW.dataset <> OLD.dataset OR NEW.window_name <> OLD.window_name OR NEW.holder <> OLD.holder "
     f"OR (OLD.holder = '{EVERYBODY}' AND (NEW.ceiling_pico_rho <> OLD.ceiling_pico_rho "
     "OR NEW.ceiling_atto_delta <> OLD.ceiling_atto_delta))",
-    "no refund, no new name, no new ceiling",
 )
-
-
-def ensure_schema(connection: Connection) -> None:
-    """Create the tables in an empty ledger; raises UnsafeStore if another version made them."""
-    if not inspect(connection).has_table(ledger_format.name):
-        metadata.create_all(connection)
-        connection.execute(insert(ledger_format).values(version=FORMAT_VERSION))
-    found = connection.execute(select(ledger_format.c.version)).scalars().all()
-    if found != [FORMAT_VERSION]:
-        raise UnsafeStore(
-            f"This ledger has format {found}, and this version reads format {FORMAT_VERSION}.",
-            "the version of passersby that wrote it.",
-        )

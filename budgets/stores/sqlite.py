@@ -12,8 +12,8 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
-from budgets.stores.schema import ensure_schema
 from budgets.stores.store import Store
+from budgets.stores.versions import prepared
 
 MEMORY = ":memory:"
 BUSY_SECONDS = 20.0
@@ -36,14 +36,7 @@ def open_sqlite(path: str | Path) -> Store:
         _ensure_owner_only(Path(path))
     writer = _engine(path, "BEGIN IMMEDIATE", PRAGMAS, connections=1)
     reader = writer if in_memory else _engine(path, "BEGIN", (*PRAGMAS, READ_ONLY), connections=READERS)
-    store = Store(reader, writer, _nothing_to_lose if in_memory else assert_durable)
-    try:
-        with store.writing() as connection:
-            ensure_schema(connection)
-    except BaseException:
-        store.close()
-        raise
-    return store
+    return prepared(Store(reader, writer, _nothing_to_lose if in_memory else assert_durable))
 
 
 def assert_durable(connection: Connection) -> None:

@@ -7,12 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, Table
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from budgets.errors import LedgerUnavailable
 
-_INSERTS = {"sqlite": sqlite.insert}  # ON CONFLICT is spelled once for each database
+_Insert = sqlite.Insert | postgresql.Insert
+_INSERTS: dict[str, Callable[[Table], _Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}  # ON CONFLICT is spelled once for each database
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Store:
 def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
     insert = _INSERTS[connection.dialect.name]
-    return connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
+    statement = insert(table).values(row).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(statement).one_or_none() is not None
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from budgets import (
@@ -31,12 +28,6 @@ from tests.budgets.books import (
     check_request_ids_are_the_clients,
     item,
 )
-
-
-@pytest.fixture
-def ledger() -> Iterator[Ledger]:
-    with Ledger.open(":memory:") as opened:
-        yield opened
 
 
 def spent(ledger: Ledger) -> tuple[str, str, str]:
@@ -301,11 +292,10 @@ def test_releases_say_what_a_client_has_paid_for(ledger: Ledger) -> None:
     assert ledger.releases("ben") == ()
 
 
-def test_a_ledger_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
-    with Ledger.open(path) as ledger:
+def test_a_ledger_is_there_when_it_is_opened_again(address: str) -> None:
+    with Ledger.open(address) as ledger:
         answer(ledger, ledger.charge(ask()))
-    with Ledger.open(str(path)) as ledger:
+    with Ledger.open(address) as ledger:
         assert ledger.replay("ann", "operator", ["aa"])["aa"].payload == b"answer aa"
         assert ledger.charge(ask(request="r2")).loss == Loss(0, 0)
         check_books(ledger)

@@ -13,8 +13,9 @@ from budgets import Ledger, LedgerUnavailable, Loss
 from budgets.bill import Bill
 from budgets.policy import Debit
 from budgets.stores import balances, journal, sqlite
+from budgets.stores.opening import open_store
 from budgets.stores.schema import accounts, charges
-from budgets.stores.sqlite import open_sqlite
+from budgets.stores.store import _INSERTS, insert_new
 from tests.budgets.books import (
     answer,
     ask,
@@ -25,24 +26,30 @@ from tests.budgets.books import (
     item,
 )
 
-UNGUARDED = (
-    "PRAGMA ignore_check_constraints = ON",
-    *(f"DROP TRIGGER {table}_no_{change}" for table in ("releases", "accounts") for change in ("update", "delete")),
-)
+DROP_CHECKS = """DO $$DECLARE each name;
+BEGIN
+    FOR each IN SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid = 'accounts'::regclass LOOP
+        EXECUTE 'ALTER TABLE accounts DROP CONSTRAINT ' || each;
+    END LOOP;
+END$$"""
+UNGUARDED = {
+    "sqlite": (
+        "PRAGMA ignore_check_constraints = ON",
+        *(f"DROP TRIGGER {table}_no_{change}" for table in ("releases", "accounts") for change in ("update", "delete")),
+    ),
+    "postgres": (
+        DROP_CHECKS,
+        *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in ("releases", "accounts")),
+    ),
+}
 
 
 @pytest.fixture
-def ledger() -> Iterator[Ledger]:
-    with Ledger.open(":memory:") as opened:
-        yield opened
-
-
-@pytest.fixture
-def unguarded() -> Iterator[Ledger]:
+def unguarded(store_kind: str, address: str) -> Iterator[Ledger]:
     """Open a ledger whose database guards nothing: the checks alone must find the bug."""
-    store = open_sqlite(":memory:")
+    store = open_store(address)
     with store.writing() as connection:
-        for statement in UNGUARDED:
+        for statement in UNGUARDED[store_kind]:
             connection.exec_driver_sql(statement)
     yield Ledger(store)
     store.close()
@@ -124,7 +131,7 @@ def test_a_forgotten_purchase_is_found(unguarded: Ledger, monkeypatch: pytest.Mo
 def _ignoring_what_is_there(connection: Connection, request: Any, charge: int, client: str | None, items: Any) -> None:
     for each in items:
         row = {"dataset": request.dataset, "holder": client or "", "charge_id": charge, "release_key": each.release_key}
-        connection.execute(insert(journal.purchases).prefix_with("OR IGNORE").values(row))
+        insert_new(connection, journal.purchases, row)
 
 
 def test_a_forgotten_purchase_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +144,12 @@ def test_a_forgotten_purchase_is_stopped_by_the_database(ledger: Ledger, monkeyp
 
 
 def last_result_wins(connection: Connection, table: Table, row: dict[str, object]) -> bool:
+    insert = _INSERTS[connection.dialect.name](table).values(row)
+    connection.execute(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=row))
+    return True
+
+
+def replacing(connection: Connection, table: Table, row: dict[str, object]) -> bool:
     connection.execute(insert(table).prefix_with("OR REPLACE").values(row))
     return True
 
@@ -173,6 +186,6 @@ def test_rounding_down_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_trigger_that_replace_walks_past_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without recursive triggers SQLite replaces a row and fires no DELETE trigger."""
     monkeypatch.setattr(sqlite, "PRAGMAS", tuple(each for each in sqlite.PRAGMAS if "recursive" not in each))
-    monkeypatch.setattr(journal, "insert_new", last_result_wins)
+    monkeypatch.setattr(journal, "insert_new", replacing)
     with Ledger.open(":memory:") as ledger, pytest.raises(AssertionError):
         check_one_result(ledger)

@@ -1,0 +1,200 @@
+"""PostgreSQL: full synchronisation, one writer at a time, an encrypted line to every other machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NoReturn
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from budgets.errors import LedgerUnavailable, UnsafeStore
+from budgets.stores.store import Store
+from budgets.stores.versions import prepared
+
+if TYPE_CHECKING:
+    import psycopg
+
+SCHEMES = ("postgresql://", "postgres://")
+BUSY_SECONDS = 20
+STATEMENT_SECONDS = 30
+IDLE_SECONDS = 60  # after these a server frees what a writer that vanished has locked
+READERS = 8
+LEAST_VERSION = 15  # the oldest that PostgreSQL itself still mends
+VERIFIED = ("verify-full", "verify-ca")
+KNOWN = {"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "application_name", "options"}
+SAFE = {
+    "fsync": ("on",),  # without it a commit is in the memory of the system, and a power cut takes it
+    "full_page_writes": ("on",),  # without it a power cut can tear a page
+    "synchronous_commit": ("on", "remote_apply"),  # others answer before the disk, or before the standby's, has it
+    "transaction_isolation": ("read committed",),  # each statement sees what was committed before the lock was given
+    "transaction_read_only": ("off",),
+}
+
+_LIMITS = {
+    "lock_timeout": BUSY_SECONDS,
+    "statement_timeout": STATEMENT_SECONDS,
+    "idle_in_transaction_session_timeout": IDLE_SECONDS,
+}
+# One lock for each ledger, which is a schema: it is asked for first, held until the commit, and no other is waited for.
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('passersby ledger'), hashtext(current_schema()::text))"
+# What was read is pinned: a server that rereads its settings now can't change this transaction's.
+_SETTINGS = (
+    "SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes, "
+    "set_config('synchronous_commit', current_setting('synchronous_commit'), true) AS synchronous_commit, "
+    "current_setting('transaction_isolation') AS transaction_isolation, "
+    "current_setting('transaction_read_only') AS transaction_read_only"
+)
+_SERVER = (
+    "SELECT current_setting('server_version_num')::int / 10000 AS version, "
+    "current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS in_recovery, "
+    "current_schema() IS NULL AS nowhere, "
+    "(SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence <> 'p' "
+    "AND relnamespace = current_schema()::regnamespace) AS unlogged"
+)
+
+
+def is_postgres(address: str) -> bool:
+    """Tell whether a ledger's address is that of a PostgreSQL database."""
+    return address.lower().startswith(SCHEMES)
+
+
+def open_postgres(address: str) -> Store:
+    """Open a ledger in a database, made when absent; raises UnsafeStore, LedgerUnavailable."""
+    url = _checked(address)
+    # The pool hands one writer's connection to one thread at a time: inside a process nobody waits at the server.
+    writer = _engine(url, connections=1, isolation_level="READ COMMITTED")
+    reader = _engine(url, connections=READERS, isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    event.listen(writer, "begin", _take_the_lock)
+    store = Store(reader, writer, assert_durable)
+    try:
+        with store.reading() as connection:
+            _check_server(connection)
+    except LedgerUnavailable as failure:
+        store.close()
+        _unreachable(url, failure)
+    except BaseException:
+        store.close()
+        raise
+    return prepared(store)
+
+
+def assert_durable(connection: Connection) -> None:
+    """Refuse a transaction whose commit a power cut or a failover could take back.
+
+    Claim: a commit that returned survives the process, the power and the move to a synchronous standby.
+    Symbols: PostgreSQL's fsync, full_page_writes, synchronous_commit. Formula: on, on, and on or remote_apply, asked in
+    every write transaction, where the last is pinned until its commit.
+    Source: postgresql.org/docs/current/runtime-config-wal.html; proofs.md#durable-before-data-is-read.
+    Raises UnsafeStore.
+    """
+    found = connection.exec_driver_sql(_SETTINGS).mappings().one()
+    for setting, allowed in SAFE.items():
+        if found[setting] not in allowed:
+            raise UnsafeStore(
+                f"The ledger's server has {setting} = {found[setting]}; {' or '.join(allowed)} is needed, "
+                "or charges that were acknowledged can be lost.",
+                f"ALTER ROLE CURRENT_USER SET {setting} = {allowed[0]}, or the server's configuration.",
+            )
+
+
+def _check_server(connection: Connection) -> None:
+    """Refuse a server that can't keep a ledger; raises UnsafeStore."""
+    found = connection.exec_driver_sql(_SERVER).one()
+    refused = (
+        (found.version < LEAST_VERSION, f"is PostgreSQL {found.version}", f"PostgreSQL {LEAST_VERSION} or later."),
+        (found.in_recovery, "is a standby", "the primary server's address."),
+        (found.encoding != "UTF8", f"keeps text as {found.encoding}", "a database made with ENCODING 'UTF8'."),
+        (found.nowhere, "has no schema to keep it in", "CREATE SCHEMA, or another search_path."),
+        (found.unlogged > 0, "keeps tables that a crash empties", "ALTER TABLE ... SET LOGGED."),
+    )
+    for unfit, what, cure in refused:
+        if unfit:
+            raise UnsafeStore(f"The ledger's server {what}.", cure)
+
+
+def _checked(address: str) -> URL:
+    """Read an address and demand an encrypted line to another machine; never repeats what may hold a password."""
+    try:
+        url = make_url("postgresql+psycopg://" + address.partition("://")[2])
+    except (ArgumentError, ValueError):
+        raise UnsafeStore(
+            "The ledger's address can't be read.", "postgresql://user@host/database, the password in ~/.pgpass."
+        ) from None
+    if unknown := set(url.query) - KNOWN:
+        raise UnsafeStore(
+            f"The ledger's address has parts that are not known: {', '.join(sorted(unknown))}.",
+            f"any of {', '.join(sorted(KNOWN))}.",
+        )
+    if all(_is_local(host) for host in _hosts(url)):
+        return url
+    mode = url.query.get("sslmode", VERIFIED[0])
+    if mode not in VERIFIED:
+        raise UnsafeStore(
+            f"The ledger's server is another machine, and sslmode={mode} does not make sure which.",
+            "sslmode=verify-full, with sslrootcert=FILE for the certificate of who signed the server's.",
+        )
+    return url.update_query_dict({"sslmode": mode})
+
+
+def _hosts(url: URL) -> list[str]:
+    """List the hosts that an address names, or that the environment adds; none is this machine's socket."""
+    named = url.query.get("host", ())
+    hosts = [url.host or "", *((named,) if isinstance(named, str) else named)]
+    hosts = [host for hosts in hosts for host in hosts.split(",") if host]
+    return [*(hosts or [os.environ.get("PGHOST", "")]), os.environ.get("PGHOSTADDR", "")]
+
+
+def _is_local(host: str) -> bool:
+    if host in ("", "localhost") or host.startswith(("/", "@")):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition(":/")[0].strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _engine(url: URL, *, connections: int, **execution_options: str | bool) -> Engine:
+    if find_spec("psycopg") is None:
+        raise LedgerUnavailable("A ledger in PostgreSQL needs psycopg.", "pip install 'passersby[engine,postgres]'")
+    limits = " ".join(f"-c {name}={seconds}s" for name, seconds in _LIMITS.items())
+    options = f"{url.query.get('options', '')} {limits}".strip()
+    engine = create_engine(
+        url.difference_update_query(["options"]),
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,  # after a restart of the server the next question is answered
+        execution_options=execution_options,
+        connect_args={
+            "options": options,
+            "connect_timeout": BUSY_SECONDS,
+            "client_encoding": "utf8",
+            "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+        },
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _assert_encrypted)
+    return engine
+
+
+def _assert_encrypted(driver: psycopg.Connection[tuple[object, ...]], _: ConnectionPoolEntry) -> None:
+    """Ask the line itself, whatever the address and the environment said."""
+    if not driver.pgconn.ssl_in_use and not _is_local(driver.info.hostaddr or driver.info.host):
+        raise UnsafeStore("The line to the ledger's server is not encrypted.", "sslmode=verify-full in its address.")
+
+
+def _take_the_lock(connection: Connection) -> None:
+    connection.exec_driver_sql(_LOCK)
+
+
+def _unreachable(url: URL, failure: LedgerUnavailable) -> NoReturn:
+    where = url.set(username=None, password=None, query={}).render_as_string().replace("+psycopg", "")
+    raise LedgerUnavailable(
+        f"The ledger's server {where} does not answer, or does not let this user in.",
+        "a server that runs, a database that exists, and the password in ~/.pgpass or PGPASSWORD.",
+    ) from failure

