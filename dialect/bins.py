@@ -13,7 +13,7 @@ from itertools import accumulate
 from dialect.catalog import Bounds, SqlType
 from dialect.expressions import AND, Call, Case, Expr, Literal
 from dialect.formulas import Histogram
-from dialect.functions import forms_of
+from dialect.own_calls import compared, double, integer, to_bigint
 
 # Noise of a cumulative count grows with the root of the bins below it, half a bin shrinks with their number: at 128
 # bins the noise at the median is that of 6 bins. A tree of counts needs more than that until there are thousands.
@@ -113,7 +113,7 @@ def bin_number(value: Expr, bins: Bins) -> Expr:
     branches: list[tuple[Expr, Expr]] = []
     before = 0
     for stretch in bins.stretches:
-        place = Call(_LEAST, (_place(value, stretch, bins.whole), _number(stretch.count - 1)), SqlType.BIGINT)
+        place = integer("least", _place(value, stretch, bins.whole), _number(stretch.count - 1))
         branches.append((_within(value, stretch.lower, stretch.upper), _moved(place, before)))
         before += stretch.count
     last = bins.stretches[-1].upper
@@ -125,15 +125,13 @@ def bin_number(value: Expr, bins: Bins) -> Expr:
 def _place(value: Expr, stretch: Stretch, whole: bool) -> Expr:
     if whole and value.type is SqlType.BIGINT:
         moved = _moved(value, -int(stretch.lower))
-        return Call(_row("//", SqlType.BIGINT), (moved, _number(int(stretch.width))), SqlType.BIGINT)
+        return integer("//", moved, _number(int(stretch.width)))
     lower, width = Literal(stretch.lower, SqlType.DOUBLE), Literal(stretch.width, SqlType.DOUBLE)
-    from_lower = Call(_row("-", SqlType.DOUBLE), (value, lower), SqlType.DOUBLE)
-    parts = Call(_row("/", SqlType.DOUBLE), (from_lower, width), SqlType.DOUBLE)
-    return Call(_TO_BIGINT, (Call(_row("floor", SqlType.DOUBLE), (parts,), SqlType.DOUBLE),), SqlType.BIGINT)
+    return to_bigint(double("floor", double("/", double("-", value, lower), width)))
 
 
 def _moved(number: Expr, by: int) -> Expr:
-    return Call(_row("+", SqlType.BIGINT), (number, _number(by)), SqlType.BIGINT)
+    return integer("+", number, _number(by))
 
 
 def _number(value: int) -> Literal:
@@ -146,14 +144,5 @@ def _within(value: Expr, lower: float, upper: float) -> Expr:
 
 def _compared(value: Expr, one: str, lower: float, other: str, upper: float) -> Expr:
     ends = ((one, Literal(lower, SqlType.DOUBLE)), (other, Literal(upper, SqlType.DOUBLE)))
-    above, below = (Call(_COMPARED[sign], (value, end), SqlType.BOOLEAN) for sign, end in ends)
+    above, below = (compared(sign, value, end) for sign, end in ends)
     return Call(AND, (above, below), SqlType.BOOLEAN)
-
-
-def _row(name: str, result: SqlType) -> str:
-    return next(form.row for form in forms_of(name) if form.result is result)
-
-
-_COMPARED = {sign: next(f.row for f in forms_of(sign) if f.arguments == ("num", "num")) for sign in (">=", "<=", "<")}
-_LEAST = forms_of("least")[0].row
-_TO_BIGINT = next(form.row for form in forms_of("to_bigint") if form.arguments == ("num",))

@@ -9,11 +9,11 @@ from functools import reduce
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
-from dialect.expressions import Call, Expr, Field, Origin, Ref, conjunction, expand
+from dialect.expressions import Field, Origin, Ref, conjunction, expand
 from dialect.formulas import Gathered, ReleasedSum
-from dialect.functions import forms_of
 from dialect.histograms import Binned, histograms, is_quantile, notes_of, quantile_output
 from dialect.one_release import one_release
+from dialect.own_calls import same
 from dialect.private_plan import PrivatePlan, ReleaseColumns
 from dialect.reading import Reading
 from dialect.relations import Boundary, GroupSets, Join, Released, ReleaseScan
@@ -104,11 +104,6 @@ def _scanned(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Plannin
 
 def _beside(left: _Part, right: _Part) -> _Part:
     """Put a release beside another one of the same groups: each of the left ones stays."""
-    same: list[Expr] = [
-        Call(_SAME, (Ref(mine), Ref(right.keys[key])), SqlType.BOOLEAN) for key, mine in left.keys.items()
-    ]
-    joined = Join(left.relation, right.relation, "left" if same else "cross", conjunction(tuple(same)))
+    tests = tuple(same(Ref(mine), Ref(right.keys[key])) for key, mine in left.keys.items())
+    joined = Join(left.relation, right.relation, "left" if tests else "cross", conjunction(tests))
     return _Part(Released(joined, left.relation.fields + right.relation.fields), left.keys)
-
-
-_SAME = forms_of("is not distinct from")[0].row

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from sqlglot import exp
 
-from dialect import literals
+from dialect import literals, own_calls
 from dialect.catalog import SqlType
 from dialect.constants import folded
 from dialect.errors import Code, Refusal
@@ -68,7 +68,7 @@ def wall(argument: Expr) -> Expr:
     if argument.type is not SqlType.TIMESTAMPTZ:
         return argument
     zone = argument.field.time_zone if isinstance(argument, Ref) else None
-    return Call(forms_of("wall")[0].row, (argument, Literal(zone or "UTC", SqlType.VARCHAR)), SqlType.TIMESTAMP)
+    return own_calls.wall(argument, zone or "UTC")
 
 
 def is_person(expr: Expr) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from dialect.bins import Bins, bin_number, bins_of
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType, ValueRange
-from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts
+from dialect.expressions import Expr, Field, Literal, Ref, conjunction, conjuncts
 from dialect.formulas import Output, QuantileOf
-from dialect.functions import forms_of
 from dialect.inference import definition, of_person
 from dialect.known_ranges import known_range
+from dialect.own_calls import is_there
 from dialect.reading import Reading
 from dialect.relations import Boundary, Filter, Join, Measure, PerPerson, Public, Series
 from dialect.rules import compute
@@ -54,7 +54,7 @@ def _binned(
     bins = bins_of(value, known_range(value, facts))
     number = bin_number(value, bins)
     source, (held,) = compute(boundary.source, [number], reading)
-    present = Call(_NOT, (Call(_IS_NULL, (Ref(held),), SqlType.BOOLEAN),), SqlType.BOOLEAN)
+    present = is_there(Ref(held))
     kept = replace(source, operator=Filter(source, conjunction((present, *((test,) if test is not None else ())))))
     assert isinstance(kept, PerPerson)  # noqa: S101  computing and filtering keep the kind
     text = plain_text(value)
@@ -106,6 +106,3 @@ def notes_of(binned: Binned) -> tuple[str, ...]:
     instead = ((f"{name}({text})", level) for name, level in (("min", LEAST), ("max", MOST)) if name in asked)
     why = "a true extreme is one person's value, so this is the quantile at"
     return (binned.note, *(f"{name}: {why} {level:.0%}" for name, level in instead))
-
-
-_IS_NULL, _NOT = (forms_of(name)[0].row for name in ("is null", "not"))

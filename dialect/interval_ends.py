@@ -13,9 +13,9 @@ from dialect.catalog import SqlType
 from dialect.changed_exprs import changed_exprs
 from dialect.errors import Code, Refusal, Span
 from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, children, expand, rebuild
-from dialect.functions import forms_of
 from dialect.functions_interval import HIGH, LOW, OF_PEOPLE, TRY, is_end
 from dialect.linear import Linear, Variances
+from dialect.own_calls import compared, double, is_null, to_bigint, to_double
 from dialect.private_plan import Question
 from dialect.relation_parts import sources
 from dialect.relations import Public, Relation, Released
@@ -150,42 +150,44 @@ class _Written:
             assert form is not None  # noqa: S101  checked when the question was read
             found = self._ratio(form, whole) if form.denominator is not None else self._linear(form, expanded, whole)
         if whole:
-            found = Call(_TO_BIGINT, (found,), SqlType.BIGINT)
-        return Case(((Call(_IS_NULL, (self.shown,), SqlType.BOOLEAN), NULL),), found, self.shown.type)
+            found = to_bigint(found)
+        return Case(((is_null(self.shown), NULL),), found, self.shown.type)
 
     def _beside(self, middle: Expr, reach: Expr) -> Expr:
-        return _double("+" if self.upper else "-", middle, reach)
+        return double("+" if self.upper else "-", middle, reach)
 
     def _linear(self, form: Form, expanded: Expr, whole: bool) -> Expr:
-        value = _double("+", form.offset, form.numerator.value())
+        value = double("+", form.offset, form.numerator.value())
         reach = self._reach(form)
         if not whole:
             return self._beside(value, reach)
-        lower, upper = _double("-", value, reach), _double("+", value, reach)
-        shown, half = Call(_TO_DOUBLE, (self.shown,), SqlType.DOUBLE), _double("/", _double("-", upper, lower), _TWO)
+        lower, upper = double("-", value, reach), double("+", value, reach)
+        shown, half = to_double(self.shown), double("/", double("-", upper, lower), _TWO)
         limit = moved(expanded, self.known.rounded)
-        middle = _double("/", _double("+", lower, upper), _TWO)
-        beside = _one("abs", _double("-", middle, shown)) if limit is None else _number(limit.most(self.reaches.parted))
-        return self._beside(shown, _one("ceil", _double("+", half, beside)))
+        middle = double("/", double("+", lower, upper), _TWO)
+        beside = (
+            double("abs", double("-", middle, shown)) if limit is None else _number(limit.most(self.reaches.parted))
+        )
+        return self._beside(shown, double("ceil", double("+", half, beside)))
 
     def _reach(self, form: Form) -> Expr:
-        own = _one("sqrt", form.numerator.variance(self.variances))
+        own = double("sqrt", form.numerator.variance(self.variances))
         if self.reaches.least == 0:
             return own
         if form.alone in self.reaches.alone:
             assert form.alone is not None  # noqa: S101  a key
             sigma, half = self.reaches.alone[form.alone]
-            return _double("*", _double("/", own, _number(sigma)), _number(half))
-        step = _double("/", _double("/", own, _number(self.reaches.least)), _TWO)
-        return _double("+", _double("*", _number(self.reaches.quantile), own), step)
+            return double("*", double("/", own, _number(sigma)), _number(half))
+        step = double("/", double("/", own, _number(self.reaches.least)), _TWO)
+        return double("+", double("*", _number(self.reaches.quantile), own), step)
 
     def _ratio(self, form: Form, whole: bool) -> Expr:
         top, bottom = form.numerator, form.denominator
         assert bottom is not None  # noqa: S101  the caller asks
         variances, z = self.variances, _number(self.reaches.quantile)
         clear, ends = _fieller(top, bottom, variances, z, bottom.may_be_negative(self.known.positive))
-        found = _double("+", form.offset, ends[self.upper])
-        outward = _one("ceil" if self.upper else "floor", found) if whole else found
+        found = double("+", form.offset, ends[self.upper])
+        outward = double("ceil" if self.upper else "floor", found) if whole else found
         return Case(((clear, outward),), NULL, SqlType.DOUBLE)
 
 
@@ -195,42 +197,22 @@ def _fieller(
     """Write Fieller's ends of a ratio, and whether its denominator is clear of 0 (engine/proofs.md#ratio_interval)."""
     number, v_top = top.value(), top.variance(variances)
     below, v_below, both = bottom.value(), bottom.variance(variances), top.covariance(bottom, variances)
-    magnitude = _one("abs", below)
-    clear = Call(_ABOVE, (magnitude if signed else below, _double("*", z, _one("sqrt", v_below))), SqlType.BOOLEAN)
-    ratio, step = _double("/", number, below), _double("/", z, below)
-    square = _double("*", step, step)
-    shrink = _double("-", _ONE, _double("*", square, v_below))
-    spread = _double("-", v_top, _double("*", _double("*", _TWO, ratio), both))
-    spread = _double("+", spread, _double("*", _double("*", ratio, ratio), v_below))
-    less = _double("-", _double("*", v_top, v_below), _double("*", both, both))
-    spread = _one_of_more("greatest", _double("-", spread, _double("*", square, less)), _ZERO)
-    middle = _double("/", _double("-", ratio, _double("*", square, both)), shrink)
-    reach = _double("/", _double("*", _double("/", z, magnitude), _one("sqrt", spread)), shrink)
-    return clear, (_double("-", middle, reach), _double("+", middle, reach))
+    magnitude = double("abs", below)
+    clear = compared(">", magnitude if signed else below, double("*", z, double("sqrt", v_below)))
+    ratio, step = double("/", number, below), double("/", z, below)
+    square = double("*", step, step)
+    shrink = double("-", _ONE, double("*", square, v_below))
+    spread = double("-", v_top, double("*", double("*", _TWO, ratio), both))
+    spread = double("+", spread, double("*", double("*", ratio, ratio), v_below))
+    less = double("-", double("*", v_top, v_below), double("*", both, both))
+    spread = double("greatest", double("-", spread, double("*", square, less)), _ZERO)
+    middle = double("/", double("-", ratio, double("*", square, both)), shrink)
+    reach = double("/", double("*", double("/", z, magnitude), double("sqrt", spread)), shrink)
+    return clear, (double("-", middle, reach), double("+", middle, reach))
 
 
 def _number(value: float) -> Literal:
     return Literal(float(value), SqlType.DOUBLE)
 
 
-def _row(name: str) -> str:
-    return next(form.row for form in forms_of(name) if form.result in (SqlType.DOUBLE, SqlType.NULL))
-
-
-_ROWS = {name: _row(name) for name in ("+", "-", "*", "/", "abs", "sqrt", "ceil", "floor", "greatest")}
-_TO_BIGINT, _TO_DOUBLE = forms_of("to_bigint")[-1].row, forms_of("to_double")[-1].row
-_IS_NULL = forms_of("is null")[0].row
-_ABOVE = next(form.row for form in forms_of(">") if form.arguments == ("num", "num"))
 _ZERO, _ONE, _TWO = _number(0.0), _number(1.0), _number(2.0)
-
-
-def _double(name: str, one: Expr, other: Expr) -> Expr:
-    return Call(_ROWS[name], (one, other), SqlType.DOUBLE)
-
-
-def _one(name: str, argument: Expr) -> Expr:
-    return Call(_ROWS[name], (argument,), SqlType.DOUBLE)
-
-
-def _one_of_more(name: str, *arguments: Expr) -> Expr:
-    return Call(_ROWS[name], arguments, SqlType.DOUBLE)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dialect.catalog import SqlType
-from dialect.expressions import Call, Expr, Field, Literal, Ref
-from dialect.functions import forms_of
+from dialect.expressions import Expr, Field, Literal, Ref
+from dialect.own_calls import double
 
 ZERO = Literal(0.0, SqlType.DOUBLE)
 ONE = Literal(1.0, SqlType.DOUBLE)
@@ -68,9 +68,9 @@ def _together(one: tuple[Field, Expr], other: tuple[Field, Expr], variances: Var
     if isinstance(mine, float) and isinstance(theirs, float):
         if isinstance(weights, Literal):
             return times(weights, _expr(mine)) if (_number(weights) or 0.0) > 0 else ZERO
-        return times(Call(_GREATEST, (weights, ZERO), SqlType.DOUBLE), _expr(mine))
-    spread = Call(_ROOT, (times(_expr(mine), _expr(theirs)),), SqlType.DOUBLE)
-    return times(Call(_ABS, (weights,), SqlType.DOUBLE), spread)
+        return times(double("greatest", weights, ZERO), _expr(mine))
+    spread = double("sqrt", times(_expr(mine), _expr(theirs)))
+    return times(double("abs", weights), spread)
 
 
 def _expr(variance: float | Expr) -> Expr:
@@ -81,7 +81,7 @@ def plus(one: Expr, other: Expr) -> Expr:
     """Write a sum, leaving zeros out."""
     if one == ZERO:
         return other
-    return one if other == ZERO else Call(_PLUS, (one, other), SqlType.DOUBLE)
+    return one if other == ZERO else double("+", one, other)
 
 
 def times(one: Expr, other: Expr) -> Expr:
@@ -95,13 +95,9 @@ def times(one: Expr, other: Expr) -> Expr:
     known, more = _number(one), _number(other)
     if known is not None and more is not None and math.isfinite(known * more):
         return Literal(known * more, SqlType.DOUBLE)
-    return Call(_TIMES, (one, other), SqlType.DOUBLE)
+    return double("*", one, other)
 
 
 def _number(expr: Expr) -> float | None:
     value = expr.value if isinstance(expr, Literal) else None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-_PLUS, _TIMES, _ABS = (next(f.row for f in forms_of(n) if f.result is SqlType.DOUBLE) for n in ("+", "*", "abs"))
-_ROOT, _GREATEST = forms_of("sqrt")[0].row, forms_of("greatest")[0].row

@@ -9,8 +9,8 @@ from dialect.boundaries import Planning
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts, expand, fields_of
 from dialect.formulas import ReleasedSum
-from dialect.functions import forms_of
 from dialect.linear import ZERO, plus, times
+from dialect.own_calls import is_there, to_double
 from dialect.private_plan import Question
 from dialect.relations import (
     Filter,
@@ -113,13 +113,14 @@ def _keys(side: Relation, planning: Planning) -> frozenset[Field] | None:
 
 def _summed(measure: Measure, form: Form, planning: Planning) -> tuple[ReleasedSum, list[Measure]]:
     more: list[Measure] = []
-    there = Call(_NOT, (Call(_IS_NULL, measure.arguments, SqlType.BOOLEAN),), SqlType.BOOLEAN)
+    (argument,) = measure.arguments
+    there = is_there(argument)
     test = there if measure.condition is None else conjunction((measure.condition, there))
 
     def beside(function: str, expr: Expr) -> Field:
         kind = SqlType.BIGINT if function == "count" else SqlType.DOUBLE
         made = Field(planning.reading.fresh(), None, kind)
-        more.append(Measure(function, (Call(_TO_DOUBLE, (expr,), SqlType.DOUBLE),), test, made))
+        more.append(Measure(function, (to_double(expr),), test, made))
         return made
 
     still = plus(form.offset, form.numerator.constant)
@@ -128,10 +129,7 @@ def _summed(measure: Measure, form: Form, planning: Planning) -> tuple[ReleasedS
     for raw, weight in form.numerator.terms:
         total = replace(beside("sum", times(weight, Ref(raw))), origin=raw.origin)
         terms.append((total, beside("sum", times(weight, weight)), raw))
-    count = beside("count", measure.arguments[0]) if measure.function == "avg" else None
+    count = beside("count", argument) if measure.function == "avg" else None
     weights = [weight for _, weight in form.numerator.terms]
     positive = all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
     return ReleasedSum(measure.field, constant, tuple(terms), count, positive), more
-
-
-_NOT, _IS_NULL, _TO_DOUBLE = forms_of("not")[0].row, forms_of("is null")[0].row, forms_of("to_double")[-1].row

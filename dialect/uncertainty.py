@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
 from dialect.formulas import CountOf, Gathered, MeanOf, MomentsOf, QuantileOf, ReleasedSum, SumOf
-from dialect.functions import forms_of, function
+from dialect.functions import function
 from dialect.functions_interval import is_end
 from dialect.linear import ONE, ZERO, Linear, Variances, plus, times
+from dialect.own_calls import double
 from dialect.private_plan import Question, VectorKind
 from dialect.relation_parts import sources
 from dialect.relations import Public, Relation
@@ -76,7 +77,7 @@ def _of_sum(made: ReleasedSum) -> Form:
         ZERO if made.constant is None else Ref(made.constant),
         Linear(ZERO, tuple((total, ONE) for total, _, _ in made.terms)),
     )
-    return form if made.count is None else _scaled(form, Call(_DIVIDE, (ONE, Ref(made.count)), SqlType.DOUBLE))
+    return form if made.count is None else _scaled(form, double("/", ONE, Ref(made.count)))
 
 
 def all_variances(question: Question, variances: Mapping[str, float]) -> Variances:
@@ -197,14 +198,13 @@ def _product(one: Form, other: Form) -> Form | None:
 
 def _quotient(one: Form, other: Form) -> Form | None:
     if _is_constant(other):
-        return _scaled(one, Call(_DIVIDE, (ONE, other.offset), SqlType.DOUBLE))
+        return _scaled(one, double("/", ONE, other.offset))
     if one.denominator is not None or other.denominator is not None:
         return None
     return Form(ZERO, one.whole(), other.whole())
 
 
 _BINARY = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
-_DIVIDE = forms_of("/")[0].row
 
 
 def noisy(question: Question) -> tuple[bool, ...]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from dialect.catalog import SqlType
 from dialect.changed_exprs import changed_exprs
 from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, expand, fields_of, rebuild
-from dialect.functions import forms_of
 from dialect.linear import Variances, times
+from dialect.own_calls import compared, double
 from dialect.private_plan import Question
 from dialect.relations import Public, Relation, Released
 from dialect.uncertainty import Form, all_variances, form_of, forms_by_field, never_negative
@@ -44,14 +44,9 @@ class _Guard:
         noisy = form.whole()
         size, variance = noisy.value(), noisy.variance(self.variances)
         if noisy.may_be_negative(self.positive):
-            size = Call(_ABS, (size,), SqlType.DOUBLE)
-        reach = times(Literal(self.quantile, SqlType.DOUBLE), Call(_ROOT, (variance,), SqlType.DOUBLE))
-        return Call(_ABOVE, (size, reach), SqlType.BOOLEAN)
-
-
-_ABS = next(form.row for form in forms_of("abs") if form.result is SqlType.DOUBLE)
-_ROOT = forms_of("sqrt")[0].row
-_ABOVE = next(form.row for form in forms_of(">") if form.arguments == ("num", "num"))
+            size = double("abs", size)
+        reach = times(Literal(self.quantile, SqlType.DOUBLE), double("sqrt", variance))
+        return compared(">", size, reach)
 
 
 def guarded(question: Question, variances: Mapping[str, float], quantile: float) -> Question:

@@ -1,0 +1,34 @@
+"""What the dialect writes itself are the rows of the allow-list that an analyst would get by the same names."""
+
+from __future__ import annotations
+
+import pytest
+from sqlglot import exp
+
+from dialect import own_calls
+from dialect.calls import call
+from dialect.catalog import SqlType
+from dialect.expressions import Field, Literal, Ref
+
+ONE, OTHER = (Ref(Field(name, name, SqlType.DOUBLE)) for name in ("x", "y"))
+WHOLE, NEXT = (Ref(Field(name, name, SqlType.BIGINT)) for name in ("i", "j"))
+INSTANT = Ref(Field("t", "t", SqlType.TIMESTAMPTZ, time_zone="Europe/Vienna"))
+OWN = {
+    **{f"double {sign}": (own_calls.double(sign, ONE, OTHER), (sign, ONE, OTHER)) for sign in "+-*/"},
+    **{name: (own_calls.double(name, ONE), (name, ONE)) for name in ("abs", "sqrt", "ceil", "floor")},
+    "greatest": (own_calls.double("greatest", ONE, OTHER), ("greatest", ONE, OTHER)),
+    **{f"integer {sign}": (own_calls.integer(sign, WHOLE, NEXT), (sign, WHOLE, NEXT)) for sign in ("+", "//", "least")},
+    **{sign: (own_calls.compared(sign, ONE, OTHER), (sign, ONE, OTHER)) for sign in (">", ">=", "<=", "<")},
+    "same": (own_calls.same(ONE, OTHER), ("is not distinct from", ONE, OTHER)),
+    "is null": (own_calls.is_null(ONE), ("is null", ONE)),
+    "is there": (own_calls.is_there(ONE), ("not", own_calls.is_null(ONE))),
+    "to_bigint": (own_calls.to_bigint(ONE), ("to_bigint", ONE)),
+    "to_double": (own_calls.to_double(WHOLE), ("to_double", WHOLE)),
+    "wall": (own_calls.wall(INSTANT, "UTC"), ("wall", INSTANT, Literal("UTC", SqlType.VARCHAR))),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_an_own_call_is_the_row_that_its_name_is_read_as(name: str) -> None:
+    own, (function, *arguments) = OWN[name]
+    assert own == call(function, arguments, exp.Null())
