@@ -12,6 +12,7 @@ from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.clause import lift
+from dialect.clause_order import check_order
 from dialect.errors import Code, Refusal, Span
 from dialect.named_bounds import Named, check_taken, lift_bounds
 from dialect.options import NO_OPTIONS, Options
@@ -31,9 +32,11 @@ _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 
 def parse(sql: str) -> exp.Query:
     """Parse exactly one query; raises Refusal with E_COMPLEX, E_STMT or E_PARSE, and nothing else."""
-    lifted = lift(sql, words_of(sql))
+    written = words_of(sql)
+    _check_statement(written)
+    check_order(sql, written)
+    lifted = lift(sql, written)
     text, words, named = lift_bounds(lifted.text, lifted.words)
-    _check_statement(words)
     tree = _tree(text, words)
     _check_size(tree)
     check_taken(tree, named)

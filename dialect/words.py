@@ -16,8 +16,8 @@ MAX_TOKENS = 3_000
 MAX_NESTING = 40
 SHORTER = "split the question into several statements"
 
-_OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
-_CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
+CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.INTERVAL}
 _LEXEME = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[^'"$/-]+|.""", re.DOTALL
@@ -48,7 +48,7 @@ def closing(words: list[Token], opening: int) -> int | None:
     """Find the position of the bracket that closes the one at a position."""
     depth = 0
     for place in range(opening, len(words)):
-        depth += (words[place].token_type in _OPENERS) - (words[place].token_type in _CLOSERS)
+        depth += (words[place].token_type in OPENERS) - (words[place].token_type in CLOSERS)
         if depth == 0:
             return place
     return None
@@ -115,7 +115,7 @@ def _check_nesting(words: list[Token]) -> None:
         raise Refusal(Code.COMPLEX, why, SHORTER, place_of(words[MAX_TOKENS]))
     brackets = cases = prefixes = 0
     for word in words:
-        brackets += (word.token_type in _OPENERS) - (word.token_type in _CLOSERS)
+        brackets += (word.token_type in OPENERS) - (word.token_type in CLOSERS)
         cases += (word.token_type is TokenType.CASE) - (word.token_type is TokenType.END)
         prefixes = prefixes + 1 if word.token_type in _PREFIXES else 0
         if max(brackets, cases, prefixes) > MAX_NESTING:

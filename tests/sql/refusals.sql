@@ -1264,3 +1264,75 @@ SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(ORDER BY cell_id) AS cells FROM
 #                                             ^^^^^^^^^^^^^^^^^^^^^
 # LIST takes something to put in order.
 # Try: LIST(x)
+
+# title: clauses out of order
+SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id WHERE dwell_s > 60;
+# E_PARSE
+# SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id WHERE dwell_s > 60
+#                                                            ^^^^^
+# WHERE stands before GROUP BY in SQL, not behind it.
+# Try: SELECT cell_id, COUNT(*) AS n FROM events WHERE dwell_s > 60 GROUP BY cell_id
+
+# title: a join behind the condition
+SELECT zone, COUNT(*) AS n FROM events e WHERE e.dwell_s > 60 LEFT JOIN cells c ON c.cell_id = e.cell_id GROUP BY zone;
+# E_PARSE
+# SELECT zone, COUNT(*) AS n FROM events e WHERE e.dwell_s > 60 LEFT JOIN cells c ON c.cell_id = e.cell_id GROUP BY zone
+#                                                                    ^^^^
+# JOIN stands before WHERE in SQL, not behind it.
+# Try: SELECT zone, COUNT(*) AS n FROM events e LEFT JOIN cells c ON c.cell_id = e.cell_id WHERE e.dwell_s > 60 GROUP BY zone
+
+# title: several clauses out of order
+SELECT cell_id, COUNT(*) AS n LIMIT 10 FROM events ORDER BY n HAVING COUNT(*) > 10 GROUP BY cell_id;
+# E_PARSE
+# SELECT cell_id, COUNT(*) AS n LIMIT 10 FROM events ORDER BY n HAVING COUNT(*) > 10 GROUP BY cell_id
+#                                        ^^^^
+# FROM stands before LIMIT in SQL, not behind it.
+# Try: SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id HAVING COUNT(*) > 10 ORDER BY n LIMIT 10
+
+# title: conditions one after the other
+SELECT COUNT(*) AS n FROM events WHERE dwell_s > 60 WHERE cell_id = 1 OR cell_id = 2;
+# E_PARSE
+# SELECT COUNT(*) AS n FROM events WHERE dwell_s > 60 WHERE cell_id = 1 OR cell_id = 2
+#                                                     ^^^^^
+# WHERE stands twice in one SELECT.
+# Try: SELECT COUNT(*) AS n FROM events WHERE (dwell_s > 60) AND (cell_id = 1 OR cell_id = 2)
+
+# title: conditions with commas
+SELECT COUNT(*) AS n FROM events WHERE dwell_s > 60, cell_id = 1;
+# E_PARSE
+# SELECT COUNT(*) AS n FROM events WHERE dwell_s > 60, cell_id = 1
+#                                                    ^
+# Conditions are joined by AND, not by commas.
+# Try: SELECT COUNT(*) AS n FROM events WHERE dwell_s > 60 AND cell_id = 1
+
+# title: an order before a set operation
+SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER BY n LIMIT 3 UNION ALL SELECT 0, COUNT(*) FROM events;
+# E_PARSE
+# SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER BY n LIMIT 3 UNION ALL SELECT 0, COUNT(*) FROM events
+#                                                            ^^^^^^^^
+# ORDER BY before a set operation belongs to neither side.
+# Try: (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER BY n LIMIT 3) UNION ALL SELECT 0, COUNT(*) FROM events
+
+# title: a condition without a SELECT
+SELECT COUNT(*) AS n FROM (events WHERE dwell_s > 60);
+# E_PARSE
+# SELECT COUNT(*) AS n FROM (events WHERE dwell_s > 60)
+#                                   ^^^^^
+# WHERE belongs to a SELECT, and none stands here.
+# Try: SELECT ... FROM ... WHERE ...
+
+# title: a WITH behind a set operation
+SELECT COUNT(*) AS n FROM events UNION ALL WITH e AS (SELECT * FROM events) SELECT COUNT(*) FROM e;
+# E_PARSE
+# SELECT COUNT(*) AS n FROM events UNION ALL WITH e AS (SELECT * FROM events) SELECT COUNT(*) FROM e
+#                                            ^^^^
+# WITH stands at the beginning of a question, or of brackets.
+# Try: SELECT COUNT(*) AS n FROM events UNION ALL (WITH e AS (SELECT * FROM events) SELECT COUNT(*) FROM e)
+
+# title: a join to nothing
+SELECT COUNT(*) AS n JOIN cells c ON c.cell_id = 1;
+# E_PARSE
+# SELECT COUNT(*) AS n JOIN cells c ON c.cell_id = 1
+#                      ^^^^
+# JOIN belongs to a FROM, and none stands here.
+# Try: SELECT ... FROM ... JOIN ...
