@@ -14,11 +14,11 @@ from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, co
 from dialect.from_clause import Queries, from_clause
 from dialect.grouping import GroupNames, close
 from dialect.inference import null_extended, nullable
-from dialect.joins import covers_primary_key, pinned
 from dialect.names import RowNames, Scope, anded, has_aggregate
 from dialect.nested_names import NestedNames
+from dialect.one_row import meets_one_row
 from dialect.reading import Reading, only, refusal
-from dialect.relations import PerPerson, Public, Relation
+from dialect.relations import Relation
 from dialect.rules import compute, joined_in, keep
 from dialect.scalars import condition, scalar
 
@@ -106,20 +106,11 @@ def _conditions(tree: exp.Select, names: NestedNames) -> list[Expr]:
 def _looked_up(tree: exp.Select, source: Relation, scope: Scope, typed: list[Expr], reading: Reading) -> Correlated:
     """Read a value of the one row that has a primary key: of a public table, or of the person's own row."""
     met = conjunction(tuple(typed))
-    if not _meets_one_row(source, met):
+    if not meets_one_row(source, met):
         why = "A subquery of one value is an aggregate, or looks a row up by its primary key."
         raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
     relation, (held,) = compute(source, [scalar(tree.expressions[0].unalias(), RowNames(scope))], reading)
     return Correlated(joined_in(relation), met, Ref(null_extended(held)))
-
-
-def _meets_one_row(source: Relation, met: Expr) -> bool:
-    if isinstance(source, Public):
-        return covers_primary_key(source, pinned(source, met, lambda _: True))
-    ties = [part.arguments for part in conjuncts(met) if isinstance(part, Call) and part.name == "="]
-    return (
-        isinstance(source, PerPerson) and source.one_row_per_person and any(Ref(source.person) in tie for tie in ties)
-    )
 
 
 def _grouped(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal as OneOf
 
 from sqlglot import exp
 
-from dialect.catalog import SqlType
 from dialect.cuts import cut
 from dialect.errors import Code
-from dialect.expressions import Call, Expr, Field, Ref, conjuncts, fields_of
+from dialect.expressions import Call, Expr, Field, Ref, conjuncts
 from dialect.inference import null_extended, of_person
 from dialect.kept_rows import kept_by, kept_joined, kept_with
+from dialect.one_row import covers_primary_key, meets_one_row, pinned
 from dialect.reading import refusal
 from dialect.relations import (
     MOST_ROWS,
@@ -22,7 +21,6 @@ from dialect.relations import (
     Public,
     Relation,
     Released,
-    Scan,
     Values,
     with_null_row,
 )
@@ -32,7 +30,6 @@ How = OneOf["inner", "left", "cross"]
 
 _USUALLY_MET = 100  # public rows that meet one row, where neither a primary key nor the question says how many
 _USUALLY_HAD = 10_000  # rows of a person behind such a join: more would only be cut later, at a higher price
-_EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
 
 
 def join(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Expr) -> Relation:
@@ -82,7 +79,7 @@ def _public_on_the_right(person: PerPerson, public: Public, how: How, condition:
     certain = len(pinned(public, condition, of_person)) == len(conjuncts(condition))
     padded = with_null_row(public)
     extended = tuple(replace(null_extended(f, certain), public=padded) for f in _settled(public, condition))
-    one_row = person.one_row_per_person and _meets_one_row(public, condition)
+    one_row = person.one_row_per_person and meets_one_row(public, condition)
     return replace(
         person, operator=Join(person, public, how, condition), fields=person.fields + extended,
         one_row_per_person=one_row, max_rows=_rows_with(person, public, condition),
@@ -91,7 +88,7 @@ def _public_on_the_right(person: PerPerson, public: Public, how: How, condition:
 
 def _inner(person: PerPerson, public: Public, made: Join, fields: tuple[Field, ...], condition: Expr) -> PerPerson:
     facts = person.facts + public.facts + facts_of(condition)
-    one_row = person.one_row_per_person and _meets_one_row(public, condition)
+    one_row = person.one_row_per_person and meets_one_row(public, condition)
     rows = _rows_with(person, public, condition)
     return replace(person, operator=made, fields=fields, facts=facts, one_row_per_person=one_row, max_rows=rows)
 
@@ -103,43 +100,13 @@ def _settled(public: Public, condition: Expr) -> tuple[Field, ...]:
     return tuple(replace(f, of_person=True) if whole or f in met else f for f in public.fields)
 
 
-def pinned(public: Public, condition: Expr, by: Callable[[Expr], bool]) -> set[Field]:
-    """Find public fields that a top-level conjunct sets equal to some expression of the other side.
-
-    Both have one type whose equality means the same value: of doubles and mixed numbers it does not.
-    """
-    found: set[Field] = set()
-    for part in conjuncts(condition):
-        if not (isinstance(part, Call) and part.name == "="):
-            continue
-        for one, other in (part.arguments, part.arguments[::-1]):
-            if not (isinstance(one, Ref) and one.field in public.fields and one.type is other.type):
-                continue
-            outside = all(f not in public.fields for f in fields_of(other))
-            if one.type in _EXACT_TYPES and outside and by(other):
-                found.add(one.field)
-    return found
-
-
-def _meets_one_row(public: Public, condition: Expr) -> bool:
-    """Tell whether a row meets at most one public row: equality on all of a stored table's primary key."""
-    return covers_primary_key(public, pinned(public, condition, lambda _: True))
-
-
 def _rows_with(person: PerPerson, public: Public, condition: Expr) -> int:
     """Reckon with R times the public rows that one row may meet: a guess that costs accuracy only."""
-    if _meets_one_row(public, condition):
+    if meets_one_row(public, condition):
         return person.max_rows
     operator = public.operator
     met = len(operator.rows) if isinstance(operator, Values) else _USUALLY_MET
     return max(person.max_rows, min(person.max_rows * met, _USUALLY_HAD))
-
-
-def covers_primary_key(public: Public, met: set[Field]) -> bool:
-    """Tell whether fields that were set equal are all of a stored table's enforced primary key."""
-    if not isinstance(public.operator, Scan) or not public.operator.table.primary_key:
-        return False
-    return set(public.operator.table.primary_key) <= {f.origin.column for f in met if f.origin}
 
 
 def _on_the_person(node: exp.Expr, person: str) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from dialect.boundaries import Planning
 from dialect.catalog import SqlType
-from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts, expand, fields_of
+from dialect.expressions import Expr, Field, Literal, Ref, conjunction, expand, fields_of
 from dialect.formulas import ReleasedSum
 from dialect.linear import ZERO, plus, times
+from dialect.one_row import at_most_one_row, set_equal
 from dialect.own_calls import is_there, to_double
 from dialect.private_plan import Question
 from dialect.relations import (
@@ -25,10 +26,10 @@ from dialect.relations import (
     SemiJoin,
     Sort,
 )
-from dialect.scalar_subqueries import at_most_one_row
 from dialect.uncertainty import Form, form_of, forms_by_field
 
 _FOLLOWED = {"sum", "avg"}
+_SAME = ("=", "is not distinct from")
 
 
 def with_sums(group: Group, planning: Planning) -> Group:
@@ -84,16 +85,7 @@ def _rows_once(relation: Relation, planning: Planning) -> Iterator[Field]:
 def _meets_one(side: Relation, condition: Expr, planning: Planning) -> bool:
     """Tell whether a row on the other side meets at most one of this side: the condition sets all its keys equal."""
     keys = _keys(side, planning)
-    return keys is not None and keys <= frozenset(_set_equal(side, condition))
-
-
-def _set_equal(side: Relation, condition: Expr) -> Iterator[Field]:
-    """Walk the fields of a side that a condition sets equal to something of the other side, or to a constant."""
-    for part in conjuncts(condition):
-        if isinstance(part, Call) and part.name in ("=", "is not distinct from"):
-            for one, other in (part.arguments, part.arguments[::-1]):
-                if isinstance(one, Ref) and not set(fields_of(other)) & set(side.fields):
-                    yield one.field
+    return keys is not None and keys <= {f for f, _ in set_equal(side, condition, _SAME)}
 
 
 def _keys(side: Relation, planning: Planning) -> frozenset[Field] | None:

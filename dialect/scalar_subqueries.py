@@ -11,26 +11,16 @@ from dialect.errors import Code
 from dialect.expressions import TRUE, Expr, Ref
 from dialect.from_clause import Queries
 from dialect.inference import null_extended
-from dialect.joins import covers_primary_key, join, pinned
+from dialect.joins import join
 from dialect.names import Scope, reads_rows
+from dialect.one_row import at_most_one_row
 from dialect.reading import Reading, only, refusal
-from dialect.relation_parts import sources
 from dialect.relations import (
-    Boundary,
-    Distinct,
-    Filter,
-    Group,
-    Join,
     PerPerson,
-    Project,
-    Public,
     Relation,
     Released,
-    Sort,
-    Values,
 )
 from dialect.rules import joined_in
-from dialect.window import Window
 
 
 @dataclass(frozen=True)
@@ -95,21 +85,3 @@ class ScalarSubqueries:
                 raise refusal(Code.SUBQUERY, why, hint, each.node)
             relation = join(relation, each.relation, "left", each.condition, each.node)
         return relation
-
-
-def at_most_one_row(relation: Relation) -> bool:
-    """Tell whether a relation has no second row, whatever is stored."""
-    operator = relation.operator
-    if isinstance(operator, Group | Boundary | Distinct):
-        return not operator.keys
-    if isinstance(operator, Filter) and isinstance(operator.source, Public):
-        met = pinned(operator.source, operator.condition, lambda _: True)
-        if covers_primary_key(operator.source, met):
-            return True
-    if isinstance(operator, Values):
-        return len(operator.rows) <= 1
-    if isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1:
-        return True
-    return isinstance(operator, Sort | Project | Filter | Join | Window) and all(
-        map(at_most_one_row, sources(relation))
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dialect.expressions import Field, conjuncts
-from dialect.joins import covers_primary_key, pinned
+from dialect.one_row import covers_primary_key, pinned
 from dialect.relation_parts import sources
 from dialect.relations import Cut, Distinct, Group, Join, PerPerson, Public, Relation, Scan, SemiJoin
 from dialect.set_operation import SetOperation
@@ -54,7 +54,7 @@ def _joined(relation: Relation, join: Join | SemiJoin, fan: Fan) -> tuple[int, i
     rows, peak = 1, 1
     for side in (join.left, join.right):
         if isinstance(side, Public):
-            met = pinned(side, join.condition, lambda _: True)
+            met = pinned(side, join.condition)
             rows *= 1 if covers_primary_key(side, met) else fan(side, tuple(sorted(met, key=lambda f: f.id)))
             continue
         side_rows, side_peak = _walk(side, fan)

@@ -203,7 +203,7 @@ class Planted:
 
 PLANTED = (
     Planted("rounding up instead of towards zero", rewritten(render, "_weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
-    Planted("bounded before a join with duplicate rows", instead(joins, "_meets_one_row", lambda *_: True), "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.home_cell GROUP BY 1", FANNED, SensitivityExceeded),
+    Planted("bounded before a join with duplicate rows", instead(joins, "meets_one_row", lambda *_: True), "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.home_cell GROUP BY 1", FANNED, SensitivityExceeded),
     Planted("a norm of different numbers only", rewritten(render, "_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one row a person where there are many", instead(from_clause, "scan", one_row_each), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a partner taken for the person's own", instead(joins, "_of_persons", always_of_the_person), UNMATCHED, MANY, OthersMoved),

@@ -1,0 +1,78 @@
+"""A row meets one row at most by a whole primary key of the same types, or as a person's own row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlglot import exp
+
+from dialect.calls import call
+from dialect.catalog import SqlType
+from dialect.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
+from dialect.kinds import Selected
+from dialect.one_row import at_most_one_row, meets_one_row, set_equal
+from dialect.relations import Project, Relation
+
+WHOLE, HALF = (Ref(Field(name, None, kind)) for name, kind in (("i", SqlType.BIGINT), ("x", SqlType.DOUBLE)))
+AT_MOST_ONE = {
+    "SELECT COUNT(*) FROM cells": True,
+    "SELECT zone, COUNT(*) FROM cells GROUP BY zone": False,
+    "SELECT h FROM hours WHERE h = 3": True,
+    "SELECT h FROM hours WHERE h = 3 AND h > 1": True,
+    "SELECT h FROM hours WHERE h = 3 OR h = 4": False,
+    "SELECT h FROM hours WHERE h > 3": False,
+    "SELECT zone FROM cells WHERE cell_id = 3": False,  # no primary key
+    "SELECT h FROM hours ORDER BY h LIMIT 1": True,
+    "SELECT h FROM hours ORDER BY h LIMIT 2": False,
+    "SELECT a.n FROM (SELECT COUNT(*) AS n FROM cells) a, (SELECT MAX(h) AS m FROM hours) b": True,
+    "SELECT a.n FROM (SELECT COUNT(*) AS n FROM cells) a, hours": False,
+}
+
+
+@pytest.fixture
+def hours(rows_of: Callable[[str], Selected]) -> Relation:
+    """Read the public table whose primary key is h."""
+    relation = rows_of("SELECT * FROM hours").relation
+    return relation.operator.source if isinstance(relation.operator, Project) else relation
+
+
+def equal(one: Expr, other: Expr) -> Expr:
+    return call("=", [one, other], exp.Null())
+
+
+@pytest.mark.parametrize(("sql", "at_most"), AT_MOST_ONE.items())
+def test_a_relation_has_a_second_row_or_certainly_none(
+    sql: str, at_most: bool, rows_of: Callable[[str], Selected]
+) -> None:
+    assert at_most_one_row(rows_of(sql).relation) is at_most
+
+
+def test_a_key_is_met_by_a_value_of_its_type_from_outside(hours: Relation) -> None:
+    key = Ref(hours.fields[0])
+    assert meets_one_row(hours, equal(key, WHOLE)) and meets_one_row(hours, equal(WHOLE, key))
+    assert meets_one_row(hours, conjunction((equal(key, WHOLE), equal(HALF, HALF))))
+    assert not meets_one_row(hours, TRUE)
+    assert not meets_one_row(hours, equal(key, key))
+    assert not meets_one_row(hours, call(">=", [key, WHOLE], exp.Null()))
+
+
+def test_two_integers_may_equal_one_double(hours: Relation) -> None:
+    """2^53 and 2^53 + 1 do, so that a row with such a number may meet both."""
+    key = Ref(hours.fields[0])
+    assert not meets_one_row(hours, equal(key, HALF))
+    assert not list(set_equal(hours, equal(key, HALF)))
+
+
+def test_one_may_ask_for_equality_that_holds_of_nulls(hours: Relation) -> None:
+    key = Ref(hours.fields[0])
+    same = call("is not distinct from", [key, Literal(3, SqlType.BIGINT)], exp.Null())
+    assert not list(set_equal(hours, same))
+    assert [field for field, _ in set_equal(hours, same, ("=", "is not distinct from"))] == [key.field]
+
+
+def test_a_person_meets_the_one_row_of_their_own(rows_of: Callable[[str], Selected]) -> None:
+    subscribers, events = (rows_of(f"SELECT * FROM {name}").relation for name in ("subscribers", "events"))
+    mine = equal(Ref(subscribers.person), Ref(events.person))
+    assert meets_one_row(subscribers, mine) and not meets_one_row(events, mine)
+    assert not meets_one_row(subscribers, equal(WHOLE, WHOLE))
