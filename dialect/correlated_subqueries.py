@@ -10,17 +10,18 @@ from sqlglot import exp
 from dialect.calls import call
 from dialect.catalog import SqlType
 from dialect.errors import Code
-from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts, fields_of, substituted
+from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, fields_of, substituted
 from dialect.from_clause import Queries, from_clause
 from dialect.grouping import GroupNames, close
 from dialect.inference import null_extended, nullable
+from dialect.inner_rows import compared, conditions, own_rows, reaches_out, within
 from dialect.names import RowNames, Scope, anded, has_aggregate
 from dialect.nested_names import NestedNames
 from dialect.one_row import meets_one_row
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
-from dialect.rules import compute, joined_in, keep
-from dialect.scalars import condition, scalar
+from dialect.rules import compute, joined_in
+from dialect.scalars import scalar
 
 _ZERO = Literal(0, SqlType.BIGINT)
 
@@ -34,13 +35,6 @@ class Correlated:
     value: Expr  # over the relation's fields, NULL-extended as a LEFT JOIN makes them
 
 
-def reaches_out(tree: exp.Expr, scope: Scope) -> bool:
-    """Tell whether a query names tables of the query around it."""
-    around = {alias for alias, _ in scope.tables}
-    inside = {part.alias_or_name.lower() for part in tree.find_all(exp.Table, exp.Subquery)}
-    return any(column.table.lower() in around - inside for column in tree.find_all(exp.Column))
-
-
 def correlated_value(tree: exp.Expr, around: Scope, reading: Reading, queries: Queries) -> Correlated:
     """Read an aggregate over the rows that equal the row around it; raises Refusal with E_SUBQUERY for others."""
     if not (isinstance(tree, exp.Select) and len(tree.expressions) == 1):
@@ -48,22 +42,24 @@ def correlated_value(tree: exp.Expr, around: Scope, reading: Reading, queries: Q
         raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
     only(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
     source, scope = from_clause(tree, reading, queries)
-    typed = _conditions(tree, NestedNames(scope, around))
+    typed = conditions(_written(tree), NestedNames(scope, around))
     if not has_aggregate(tree.expressions[0]):
         return _looked_up(tree, source, scope, typed, reading)
     source, ties = _tied(tree, source, typed)
     return _grouped(tree, source, scope, ties, reading)
 
 
+def _written(tree: exp.Select) -> list[exp.Expr]:
+    clause = tree.args.get("where")
+    return list(anded(clause.this)) if clause is not None else []
+
+
 def _tied(tree: exp.Select, source: Relation, typed: Sequence[Expr]) -> tuple[Relation, list[tuple[Expr, Expr]]]:
-    """Let conditions that name the subquery alone choose its rows; the others tie it to the row around it."""
-    own = [each for each in typed if _within(each, source.fields)]
-    if own:
-        source = keep(source, own[0] if len(own) == 1 else call("and", own, tree), tree)
-    return source, [_tie(each, source.fields, tree) for each in typed if each not in own]
+    source, pairs = own_rows(source, typed, tree)
+    return source, [_tie(each, source.fields, tree) for each in pairs]
 
 
-def met(node: exp.In | exp.Exists, around: Scope, reading: Reading, queries: Queries) -> Correlated:
+def met_value(node: exp.In | exp.Exists, around: Scope, reading: Reading, queries: Queries) -> Correlated:
     """Read a test by a subquery as a value: whether more than no row is met (`proofs.md#correlated-values`).
 
     Raises Refusal with E_SUBQUERY for EXISTS that names nothing around it, and for IN where NULL could be met.
@@ -75,12 +71,11 @@ def met(node: exp.In | exp.Exists, around: Scope, reading: Reading, queries: Que
             raise refusal(Code.SUBQUERY, why, "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)", node)
         only(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
         source, scope = from_clause(tree, reading, queries)
-        source, ties = _tied(tree, source, _conditions(tree, NestedNames(scope, around)))
+        source, ties = _tied(tree, source, conditions(_written(tree), NestedNames(scope, around)))
         return _counted(node, source, scope, ties, reading)
     only(node, "this", "query", code=Code.SUBQUERY)
     read = queries.subquery(node.args["query"].this, reading)
-    written = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
-    outer = [scalar(part, RowNames(around)) for part in written]
+    outer = [scalar(part, RowNames(around)) for part in compared(node)]
     inner: list[Expr] = [Ref(f) for _, f in read.columns]
     if len(outer) != len(inner) or any(map(nullable, (*outer, *inner))):
         why = "IN inside an expression compares columns that are never NULL, each with one of the subquery's."
@@ -95,12 +90,6 @@ def _counted(
     counted = exp.select(exp.Count(this=exp.Star(), big_int=True))
     tied = _grouped(counted, source, scope, ties, reading)
     return replace(tied, value=call(">", [tied.value, _ZERO], node))
-
-
-def _conditions(tree: exp.Select, names: NestedNames) -> list[Expr]:
-    clause = tree.args.get("where")
-    typed = [condition(part, names) for part in anded(clause.this)] if clause is not None else []
-    return [each for part in typed for each in conjuncts(part)]
 
 
 def _looked_up(tree: exp.Select, source: Relation, scope: Scope, typed: list[Expr], reading: Reading) -> Correlated:
@@ -135,13 +124,9 @@ def _of_nothing(function: str, field: Field, node: exp.Expr) -> Expr:
 def _tie(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Expr]:
     sides = test.arguments if isinstance(test, Call) and test.name == "=" else ()
     for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():
-        if _within(one, inner) and any(fields_of(one)) and not any(f in inner for f in fields_of(other)):
+        if within(one, inner) and any(fields_of(one)) and not any(f in inner for f in fields_of(other)):
             return one, other
     why = "A subquery of one value is tied to the row around it by equalities alone."
     raise refusal(
         Code.SUBQUERY, why, "a join on the person key, or a window: LAG(x) OVER (...)", tree.args.get("where") or tree
     )
-
-
-def _within(expr: Expr, fields: Sequence[Field]) -> bool:
-    return all(f in fields for f in fields_of(expr))

@@ -19,8 +19,9 @@ from dialect.select_list import Place, grouped, is_grouped, rowwise, select_item
 from dialect.set_operation_rules import Queried, set_operation
 from dialect.sightings import SOURCE, sightings
 from dialect.spans import span_of
+from dialect.subquery_tests import Outer
 from dialect.table_calls import TableCall, derived_query
-from dialect.where_clause import Outer, where_clause
+from dialect.where_clause import where_clause
 
 MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from dialect.correlated_subqueries import correlated_value, met, reaches_out
+from dialect.correlated_subqueries import correlated_value, met_value
 from dialect.errors import Code
 from dialect.expressions import TRUE, Expr, Ref
 from dialect.from_clause import Queries
 from dialect.inference import null_extended
+from dialect.inner_rows import reaches_out
 from dialect.joins import join
 from dialect.names import Scope, reads_rows
 from dialect.one_row import at_most_one_row
@@ -56,7 +57,7 @@ class ScalarSubqueries:
         if self.around is None or not isinstance(node, exp.In | exp.Exists):
             why = "A test by a subquery stands in WHERE, in the select list or in a key, and not beside groups."
             raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
-        tied = met(node, self.around, self.reading, self.queries)
+        tied = met_value(node, self.around, self.reading, self.queries)
         self.found.append(_Single(node, tied.relation, tied.condition))
         return tied.value
 

@@ -1,0 +1,45 @@
+"""A plain subquery -> the rows that its own conditions keep, and its conditions on the row around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlglot import exp
+
+from dialect.calls import call
+from dialect.expressions import Expr, Field, conjuncts, fields_of
+from dialect.names import Scope
+from dialect.nested_names import NestedNames
+from dialect.relations import Relation
+from dialect.rules import keep
+from dialect.scalars import condition
+
+
+def reaches_out(tree: exp.Expr, scope: Scope) -> bool:
+    """Tell whether a query names tables of the query around it."""
+    around = {alias for alias, _ in scope.tables}
+    inside = {part.alias_or_name.lower() for part in tree.find_all(exp.Table, exp.Subquery)}
+    return any(column.table.lower() in around - inside for column in tree.find_all(exp.Column))
+
+
+def compared(node: exp.Expr) -> list[exp.Expr]:
+    """List what stands before IN."""
+    return list(node.this.expressions) if isinstance(node.this, exp.Tuple) else [node.this]
+
+
+def conditions(parts: Iterable[exp.Expr], names: NestedNames) -> list[Expr]:
+    """Type the conditions of a subquery, each by itself."""
+    return [each for part in parts for each in conjuncts(condition(part, names))]
+
+
+def own_rows(relation: Relation, typed: Sequence[Expr], node: exp.Expr) -> tuple[Relation, tuple[Expr, ...]]:
+    """Let conditions that name the subquery alone choose its rows; what reads the row around it is of pairs of rows."""
+    own = [each for each in typed if within(each, relation.fields)]
+    if own:
+        relation = keep(relation, own[0] if len(own) == 1 else call("and", own, node), node)
+    return relation, tuple(each for each in typed if each not in own)
+
+
+def within(expr: Expr, fields: Sequence[Field]) -> bool:
+    """Tell whether an expression reads these fields alone."""
+    return all(f in fields for f in fields_of(expr))
