@@ -1,6 +1,6 @@
 """Text -> a statement beside SELECT, or None where it is a question: what is answered without data and without charge.
 
-EXPLAIN PRIVACY SELECT ...   SHOW TABLES | BUDGET | RELEASES | FUNCTIONS   DESCRIBE table
+EXPLAIN PRIVACY SELECT ...   SHOW TABLES | BUDGET | RELEASES | FUNCTIONS   SHOW FUNCTIONS LIKE '%date%'   DESCRIBE table
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlglot.tokenizer_core import Token
+from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Code, Refusal
 from dialect.grammar import blanked
@@ -37,6 +37,7 @@ class Show:
     """List what is known without data."""
 
     listing: Listing
+    like: str | None = None  # pattern of names: of tables and functions
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Describe:
 
 Statement = ExplainPrivacy | Show | Describe
 _PRIVACY = re.compile(r"\s+PRIVACY\b(?=\s*[^\s;])", re.IGNORECASE)
+_LIKE = 3  # words of FUNCTIONS LIKE '%date%'
+_NAMED = {Listing.TABLES, Listing.FUNCTIONS}
 _FIRST = {"EXPLAIN", "SHOW", "DESCRIBE", "DESC"}
 
 
@@ -78,11 +81,21 @@ def _explain(sql: str, first: Token) -> ExplainPrivacy:
 
 
 def _show(first: Token, rest: list[Token]) -> Show:
+    if len(rest) == _LIKE and rest[1].text.upper() in {"LIKE", "ILIKE"} and rest[2].token_type is TokenType.STRING:
+        return _like(rest)
     names = [word.text.upper() for word in rest]
     if len(names) != 1 or names[0] not in Listing.__members__:
         why = f"SHOW lists {', '.join(Listing)}."
         raise Refusal(Code.STMT, why, "SHOW TABLES", place_of(rest[0] if rest else first))
     return Show(Listing(names[0]))
+
+
+def _like(rest: list[Token]) -> Show:
+    listing = rest[0].text.upper()
+    if listing not in _NAMED:
+        why = f"LIKE chooses among {' or '.join(sorted(_NAMED))} by name."
+        raise Refusal(Code.STMT, why, "SHOW FUNCTIONS LIKE '%date%'", place_of(rest[1]))
+    return Show(Listing(listing), rest[2].text)
 
 
 def _describe(first: Token, rest: list[Token]) -> Describe:

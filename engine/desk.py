@@ -12,7 +12,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from budgets import AccountName, AccountView, Ledger, LedgerError, parse_amount
-from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Statement, read, statement
+from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
 from dialect.options import TargetError
 from dialect.options import target_error as read_target
 from engine import wire, wire_ledger, wire_tables
@@ -203,16 +203,17 @@ class Desk:
             return told.listed(told.explanation(shape, WINDOWS), told.EXPLAINED, left)
         if isinstance(beside, Describe):
             return told.listed(told.columns_of(self.tables(beside.table)[0]), told.COLUMNS, left)
-        return self._listed(beside.listing, asked.client, left)
+        return self._listed(beside, asked.client, left)
 
-    def _listed(self, listing: Listing, client: str, left: dict[str, Any]) -> pa.Table:
+    def _listed(self, shown: Show, client: str, left: dict[str, Any]) -> pa.Table:
+        listing = shown.listing
         if listing is Listing.TABLES:
-            return told.listed(self.tables(), told.TABLES, left)
+            return told.listed(told.like(self.tables(), shown.like), told.TABLES, left)
         if listing is Listing.BUDGET:
             return told.listed(self.budget(client)["accounts"], told.ACCOUNTS, left)
         if listing is Listing.RELEASES:
             return told.listed(self.history(client), told.RELEASES, left)
-        return told.listed(told.functions_told(), told.FUNCTIONS, left)
+        return told.listed(told.like(told.functions_told(), shown.like), told.FUNCTIONS, left)
 
     def _accounts(self, dataset: str, client: str | None) -> list[AccountView]:
         """Find a dataset's accounts: all clients together, then this client's."""

@@ -11,6 +11,7 @@ from dialect import read
 from engine.expected import expected_error, noise_of
 from engine.pipeline import Engine
 from engine.prepare import Prepared, scales_of
+from engine.spoken import release_spoken, vector_spoken, why_key
 from engine.target import aimed_notes
 from engine.terms import Asked
 
@@ -52,6 +53,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
                 "threshold": p.cost.threshold_persons,
                 "delta": float(p.cost.loss.delta),
                 "max_groups_per_person": p.cost.max_groups,
+                "release": release_spoken(p.plan),
             }
             for p in prepared
             if p.cost.threshold is not None
@@ -65,20 +67,25 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
 
 def _keys(prepared: Prepared) -> list[dict[str, Any]]:
     kind = "private" if prepared.plan.key_set is None else "public"
-    return [{"name": key.text, "kind": kind, "count": prepared.key_count, "why": key.why} for key in prepared.plan.keys]
+    release = release_spoken(prepared.plan)
+    return [
+        {"name": key.text, "kind": kind, "count": prepared.key_count, "why": why_key(key, kind), "release": release}
+        for key in prepared.plan.keys
+    ]
 
 
 def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
     rows = zip(prepared.plan.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
     return [
         {
-            "vector": vector.text,
+            "vector": vector_spoken(vector),
             "norm": bound.norm,
             "rule": str(bound.rule),
             "why": bound.why,
             "sensitivity": bound.sensitivity * bound.grain,
             "sigma": cost.sigma * bound.grain,
             "predicted_bias": bound.predicted_bias,
+            "release": release_spoken(prepared.plan),
         }
         for vector, bound, cost in rows
     ]

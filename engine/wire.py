@@ -13,6 +13,7 @@ import pyarrow as pa
 from budgets import Loss, epsilon_at
 from engine.explain import Explained
 from engine.pipeline import Answered
+from engine.spoken import vector_spoken, which_release
 
 CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
@@ -64,14 +65,16 @@ def _notes(given: Answered, rehearsal: bool) -> list[str]:
 
 def bounding_notes(given: Answered | Explained) -> list[str]:
     """Tell where one person's influence is cut, and that intervals do not cover what is lost by it."""
-    notes = [f"{note}." for note in given.notes]
+    notes = [f"{note.removesuffix('.')}." for note in given.notes]
+    plans = [prepared.plan for prepared in given.prepared]
     for prepared in given.prepared:
+        which = which_release(prepared.plan, plans)
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
             if bound.predicted_bias != 0:
-                notes.append(f"{vector.text}: {bound.why}; {_cut(bound.predicted_bias)}.")
+                notes.append(f"{vector_spoken(vector)}{which}: {bound.why}; {_cut(bound.predicted_bias)}.")
         if prepared.cost.threshold is not None:
             least = prepared.cost.threshold_persons
-            notes.append(f"Keys are private: shown where the noisy count of persons reaches {least}.")
+            notes.append(f"Keys{which} are private: shown where the noisy count of persons reaches {least}.")
     return notes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,14 @@ RELEASES = ("release_id", "dataset", "question", "rho", "delta", "settled_at")
 FUNCTIONS = ("name", "arguments", "gives", "meaning")
 _COUNTED = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT x")}
 EXPLAINED = ("part", "name", "value", "told")
-_PLAIN = {"name", "type", "nullable"}
+
+
+def like(rows: Iterable[Mapping[str, Any]], pattern: str | None) -> list[Mapping[str, Any]]:
+    """Keep rows whose name is like a pattern, in any case: % stands for any text, _ for one sign."""
+    if pattern is None:
+        return list(rows)
+    written = "".join({"%": ".*", "_": "."}.get(sign, re.escape(sign)) for sign in pattern)
+    return [row for row in rows if re.fullmatch(written, row["name"], re.IGNORECASE | re.DOTALL)]
 
 
 def listed(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining: Mapping[str, Any]) -> pa.Table:
@@ -49,9 +57,43 @@ def _column(values: list[Any]) -> pa.Array:
 def columns_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Give one row per column of a table, with what is declared of it."""
     return [
-        {**column, "declared": json.dumps({k: v for k, v in column.items() if k not in _PLAIN}, default=str)}
+        {**column, "declared": "; ".join(filter(None, (rule(column) for rule in _DECLARED)))}
         for column in table["columns"]
     ]
+
+
+def _values(column: Mapping[str, Any]) -> str:
+    if "values" in column:
+        return f"one of {', '.join(map(str, column['values']))}"
+    return f"one of {column['values_of']}" if "values_of" in column else ""
+
+
+def _ends(column: Mapping[str, Any]) -> str:
+    words = {"range": "from {} to {}", "bounds": "clamped to {} to {}"}
+    return "; ".join(word.format(*map(_end, column[key])) for key, word in words.items() if key in column)
+
+
+def _end(value: object) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _cells(column: Mapping[str, Any]) -> str:
+    cell = column.get("h3")
+    return "" if cell is None else f"H3 cell of {cell['lon']}, {cell['lat']} at resolution {cell['resolution']}"
+
+
+def _clock(column: Mapping[str, Any]) -> str:
+    return f"time of {column['time_zone']}" if "time_zone" in column else ""
+
+
+def _one_person(column: Mapping[str, Any]) -> str:
+    """Say how much one person may add to sums and means."""
+    told = [("sum_norm", "a person counts up to {} in sums"), ("centred_norm", "up to {} in means")]
+    made = [word.format(_end(column[key])) for key, word in told if key in column]
+    return ", ".join(made) + (f", around {_end(column['centre'])}" if "centre" in column else "")
+
+
+_DECLARED = (_values, _ends, _cells, _clock, _one_person)
 
 
 def functions_told() -> list[dict[str, Any]]:
@@ -87,12 +129,15 @@ def _table_function(each: TableFunction) -> dict[str, Any]:
 
 def explanation(explained: Mapping[str, Any], windows: Iterable[str]) -> list[dict[str, Any]]:
     """Give an explanation as rows: price, what is left, error per column, keys, bounds, thresholds, windows, notes."""
+    several = len({b["release"] for b in explained["bounds"]}) > 1
     rows: list[tuple[str, str | None, Any, str | None]] = list(_price(explained))
     rows += [("left", owner, left["rho"], "rho, before this") for owner, left in explained["remaining"].items()]
     rows += [("column", *_column_told(c, explained)) for c in explained["columns"]]
-    rows += [("key", k["name"], k["count"], f"{k['kind']}: {k['why']}") for k in explained["keys"]]
-    rows += [("bound", b["vector"], b["norm"], _bound_told(b)) for b in explained["bounds"]]
-    rows += [("threshold", "persons", t["threshold"], _threshold_told(t)) for t in explained["thresholds"]]
+    rows += [("key", k["name"], k["count"], _of(k, several) + _key_told(k)) for k in explained["keys"]]
+    rows += [("bound", b["vector"], b["norm"], _of(b, several) + _bound_told(b)) for b in explained["bounds"]]
+    rows += [
+        ("threshold", "persons", t["threshold"], _of(t, several) + _threshold_told(t)) for t in explained["thresholds"]
+    ]
     rows += [("window", window, None, "charged in full") for window in windows]
     rows += [("note", None, None, note) for note in explained["notes"]]
     numbers = ((part, name, None if value is None else float(value), told) for part, name, value, told in rows)
@@ -119,6 +164,15 @@ def _column_told(column: Mapping[str, Any], explained: Mapping[str, Any]) -> tup
         errors[name],
         f"{column['type']}, half-width of its intervals at confidence {explained['confidence']:g}",
     )
+
+
+def _of(told: Mapping[str, Any], several: bool) -> str:
+    """Say which release something belongs to, where there are several."""
+    return f"{told['release']}: " if several else ""
+
+
+def _key_told(key: Mapping[str, Any]) -> str:
+    return f"{key['kind']}: {key['why']}"
 
 
 def _bound_told(bound: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +19,7 @@ from rich.text import Text
 from passersby.bars import interval_bar
 from passersby.errors import PassersbyError
 from passersby.wording import (
+    cell_texts,
     half_width_text,
     left_text,
     loss_text,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from passersby.result import Interval, Result
 
 WIDTH = 100  # of plain text where no terminal says otherwise
+WIDEST = 100_000  # beyond any terminal
 MOST_ROWS = 40
 FEWEST_BARS = 3  # rows from which on bars tell more than numbers
 SQL_LOOK = "ansi_dark"
@@ -71,12 +73,13 @@ def show_explanation(explanation: Explanation, *, sql: bool = False) -> Renderab
         Text(),
         _columns(explanation),
     ]
+    of = ("release",) if len({bound.get("release") for bound in explanation.bounds}) > 1 else ()
     if explanation.keys:
-        parts += [Text(), table_of(explanation.keys, KEY, "Keys")]
+        parts += [Text(), table_of(explanation.keys, (*of, *KEY), "Keys")]
     if explanation.bounds:
-        parts += [Text(), table_of(map(readable_bound, explanation.bounds), BOUND, "Bounds on one person")]
+        parts += [Text(), table_of(map(readable_bound, explanation.bounds), (*of, *BOUND), "Bounds on one person")]
     if explanation.thresholds:
-        parts += [Text(), table_of(explanation.thresholds, THRESHOLD, "Thresholds of private keys")]
+        parts += [Text(), table_of(explanation.thresholds, (*of, *THRESHOLD), "Thresholds of private keys")]
     if explanation.sql and sql:
         parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
     return Group(*parts)
@@ -121,7 +124,30 @@ def empty_table(title: str = "") -> Table:
     )
 
 
-def _rows(result: Result, most: int) -> Table:
+class _Fitting:
+    """A table where it fits into the width; else each of its rows as lines of name and value."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        least = self._table.__rich_measure__(console, options.update(max_width=WIDEST)).minimum
+        yield self._table if least <= options.max_width else _upright(self._table)
+
+
+def _upright(table: Table) -> Table:
+    """Turn a table on its side, row by row."""
+    turned = empty_table()
+    turned.show_header = False
+    names = [column.header for column in table.columns]
+    rows = list(zip(*(column.cells for column in table.columns), strict=True))
+    for i, row in enumerate(rows):
+        for j, (name, cell) in enumerate(zip(names, row, strict=True)):
+            turned.add_row(name, cell, end_section=j == len(row) - 1 and i < len(rows) - 1)
+    return turned
+
+
+def _rows(result: Result, most: int) -> RenderableType:
     table, intervals = empty_table(), result.intervals
     rows = result.rows[:most]
     barred = next((name for name in result.columns if name in intervals), None) if len(rows) >= FEWEST_BARS else None
@@ -132,13 +158,13 @@ def _rows(result: Result, most: int) -> Table:
         number = noisy or any(isinstance(value, int | float) for value in values)
         table.add_column(Text(printable(name)), justify="right" if number else "left", no_wrap=number)
         ends = intervals.get(name, [])[:most]
-        cells.append(_noisy_cells(values, ends) if noisy else [Text(value_text(value)) for value in values])
+        cells.append(_noisy_cells(values, ends) if noisy else [Text(text) for text in cell_texts(values, intervals)])
         if name == barred and (bars := interval_bar(values, ends)):
             table.add_column("", no_wrap=True)
             cells.append(bars)
     for row_cells in zip(*cells, strict=True):
         table.add_row(*row_cells)
-    return table
+    return _Fitting(table)
 
 
 def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:

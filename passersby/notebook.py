@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from passersby.wording import (
     amount,
+    cell_texts,
     half_width_text,
     left_text,
     loss_text,
@@ -98,7 +99,9 @@ def _column(name: str, values: Sequence[Any], intervals: dict[str, list[Interval
     """Give the head of a column and its cells; a noisy column has a second one with drawings."""
     if name not in intervals:
         kind = " class='number'" if any(_is_number(value) for value in values) else ""
-        return f"<th{kind}>{escape(name)}</th>", [f"<td{kind}>{escape(value_text(value))}</td>" for value in values]
+        return f"<th{kind}>{escape(name)}</th>", [
+            f"<td{kind}>{escape(text)}</td>" for text in cell_texts(values, intervals)
+        ]
     ends = intervals[name][: len(values)]
     scale = _scale(ends)
     pairs = zip(values, ends, strict=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Interval = tuple[float, float]
 NULL = "NULL"
 EXACT = 1e15  # below it a whole float is written without an exponent
 LOPSIDED = 0.2  # of the wider side: above it an interval is written with both ends
+GROUPED = 1_000  # from here on digits stand in threes, but for whole numbers that may be years
 MOST_VALUES = 6  # of a list that are written out
 DIGITS = 2  # significant digits of an interval's half-width
 
@@ -23,6 +24,23 @@ def value_text(value: object) -> str:
     if isinstance(value, float):
         return _plain_float(value)
     return printable(str(value))
+
+
+def cell_texts(values: Sequence[Any], intervals: Mapping[str, Sequence[Interval | None]]) -> list[str]:
+    """Write a column without intervals of its own; ends of other columns' intervals are written like these."""
+    amounts = any(_are_ends(values, ends) for ends in intervals.values())
+    return [_amount_text(value) if amounts or isinstance(value, float) else value_text(value) for value in values]
+
+
+def _are_ends(values: Sequence[Any], ends: Sequence[Interval | None]) -> bool:
+    pairs = [(value, pair) for value, pair in zip(values, ends, strict=False) if pair is not None]
+    return bool(pairs) and any(all(value == pair[side] for value, pair in pairs) for side in (0, 1))
+
+
+def _amount_text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not GROUPED <= abs(value) < EXACT:
+        return value_text(value)
+    return _number(value, 0 if float(value).is_integer() else 2)
 
 
 def printable(text: str) -> str:

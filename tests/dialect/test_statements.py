@@ -15,6 +15,8 @@ from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show
         ("  show\nbudget ;", Show(Listing.BUDGET)),
         ("-- mine\nSHOW RELEASES", Show(Listing.RELEASES)),
         ("SHOW FUNCTIONS", Show(Listing.FUNCTIONS)),
+        ("SHOW FUNCTIONS LIKE '%date%'", Show(Listing.FUNCTIONS, "%date%")),
+        ("show tables ilike 'v_sit'", Show(Listing.TABLES, "v_sit")),
         ("DESCRIBE visit", Describe("visit")),
         ('DESC "visit"', Describe("visit")),
         ("EXPLAIN PRIVACY SELECT 1", ExplainPrivacy("                SELECT 1")),
@@ -28,7 +30,7 @@ def test_a_statement_is_read(sql: str, meant: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["SHOW", "SHOW ALL", "SHOW TABLES FROM x", "DESCRIBE", "DESCRIBE SELECT 1", "EXPLAIN SELECT 1", "EXPLAIN PRIVACY", "SHOW TABLES; SHOW TABLES"]
+    "sql", ["SHOW", "SHOW ALL", "SHOW TABLES FROM x", "SHOW BUDGET LIKE 'x'", "SHOW FUNCTIONS LIKE", "SHOW FUNCTIONS LIKE x", "DESCRIBE", "DESCRIBE SELECT 1", "EXPLAIN SELECT 1", "EXPLAIN PRIVACY", "SHOW TABLES; SHOW TABLES"]
 )  # fmt: skip
 def test_others_are_refused(sql: str) -> None:
     with pytest.raises(Refusal) as caught:

@@ -33,7 +33,7 @@ EXPLAINED = {
     "price": PRICE,
     "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
     "replayed": bool,
-    "keys": [{"name": str, "kind": str, "count": int | None, "why": str}],
+    "keys": [{"name": str, "kind": str, "count": int | None, "why": str, "release": str}],
     "bounds": [{"vector": str, "norm": float, "rule": str, "why": str, "predicted_bias": float}],
     "expected_error": dict,
     "thresholds": list,
@@ -106,7 +106,7 @@ def test_an_explanation_has_its_shape(engine: Engine) -> None:
         check({**EXPLAINED, "bounds": list}, given)
         strict(json.dumps(given, allow_nan=False))
         for limit in given["thresholds"]:
-            check({"threshold": int, "delta": float, "max_groups_per_person": int}, limit)
+            check({"threshold": int, "delta": float, "max_groups_per_person": int, "release": str}, limit)
         for error in given["expected_error"].values():
             assert error is None or type(error) is float
 

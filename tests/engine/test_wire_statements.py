@@ -55,6 +55,32 @@ def test_an_explanation_is_whole(engine: Engine) -> None:
     assert again[0] == {"part": "price", "name": "rho", "value": 0.0, "told": "free: asked before"}
 
 
+def test_names_are_chosen_by_a_pattern(engine: Engine) -> None:
+    desk = Desk(engine)
+    names = {
+        pattern: set(desk.query(f"SHOW FUNCTIONS LIKE '{pattern}'", client="ann").column("name").to_pylist())
+        for pattern in ("%Date%", "l_g", "(.*)", "nothing")
+    }
+    assert "date_trunc" in names["%Date%"] and all("date" in name for name in names["%Date%"])
+    assert (names["l_g"], names["(.*)"], names["nothing"]) == ({"lag", "log"} & names["l_g"], set(), set())
+    assert names["l_g"] and desk.query("SHOW TABLES LIKE 'vis%'", client="ann").column("name").to_pylist() == ["visit"]
+
+
+def test_what_is_declared_of_a_column_is_told_in_words(engine: Engine) -> None:
+    rows = Desk(engine).query("DESCRIBE visit", client="ann").to_pylist()
+    declared = {row["name"]: row["declared"] for row in rows}
+    assert not any("{" in told for told in declared.values())
+    assert any(told.startswith("clamped to") and "a person counts up to" in told for told in declared.values())
+
+
+def test_what_is_told_of_several_sets_says_of_which(engine: Engine) -> None:
+    desk = Desk(engine)
+    sql = "SELECT zone, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY ROLLUP (zone)"
+    assert {bound["release"] for bound in desk.explain(sql, client="ann")["bounds"]} == {"by zone", "of all rows"}
+    told = desk.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
+    assert {row["told"].partition(":")[0] for row in told if row["part"] == "bound"} == {"by zone", "of all rows"}
+
+
 def test_functions_say_what_they_take_and_mean(engine: Engine) -> None:
     rows = Desk(engine).query("SHOW FUNCTIONS", client="ann").to_pylist()
     assert all(row["name"] and row["gives"] and row["meaning"] for row in rows)

@@ -37,7 +37,7 @@ ANSWER = {
     "notes": [str],
 }
 EXPLANATION = {key: shape for key, shape in ANSWER.items() if key != "rows"} | {
-    "keys": [{"name": str, "kind": str, "count": Maybe(int), "why": str}],
+    "keys": [{"name": str, "kind": str, "count": Maybe(int), "why": str, "release": str}],
     "bounds": [
         {
             "vector": str,
@@ -47,10 +47,11 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key != "rows"} | {
             "sensitivity": float,
             "sigma": float,
             "predicted_bias": Maybe(float),
+            "release": str,
         }
     ],
     "expected_error": Each(Maybe(float)),
-    "thresholds": [{"threshold": int, "delta": float, "max_groups_per_person": int}],
+    "thresholds": [{"threshold": int, "delta": float, "max_groups_per_person": int, "release": str}],
     "sql": str,
 }
 REFUSAL = {"code": str, "message": str, "hint": str, "span": Maybe([int]), "sql": Maybe(str)}

@@ -141,3 +141,19 @@ def test_a_table_is_told_in_full() -> None:
         "Where keys are private, at most 40 groups of a person are kept.",
     ):
         assert line in shown
+
+
+def test_a_table_that_is_too_wide_is_shown_on_its_side() -> None:
+    wide = {f"a_rather_long_name_{i}": [f"value{i}", "other"] for i in range(9)}
+    lines = as_text(show_result, result(wide)).splitlines()
+    assert max(map(len, lines)) <= 100 and not any("…" in line for line in lines)
+    assert [line.split() for line in lines[:9]] == [[name, values[0]] for name, values in wide.items()]
+    assert lines[9] == "" and lines[10].split() == ["a_rather_long_name_0", "other"]
+    narrow = as_text(show_result, result({"a": ["x y z " * 60], "b": [1]})).splitlines()
+    assert narrow[0].split() == ["a", "b"]  # long text is folded, and needs no turning
+
+
+def test_ends_of_intervals_are_written_like_the_numbers_between_them() -> None:
+    pairs = [[11900, 12745], [2100, 2300]]
+    text = as_text(show_result, result({"n": [12345, 2200], "low": [11900, 2100], "year": [2026, 2027]}, {"n": pairs}))
+    assert "11,900" in text and "2,100" in text and "2026" in text and "2,026" not in text

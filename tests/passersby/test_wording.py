@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passersby.wording import (
+    cell_texts,
     half_width_text,
     left_text,
     loss_text,
@@ -100,3 +101,11 @@ def test_small_things() -> None:
     assert half_width_text(None) == "depends on the answer"
     assert half_width_text(78.0) == "± 78"
     assert half_width_text(0.6312) == "± 0.64"
+
+
+def test_digits_stand_in_threes_where_a_number_is_no_year() -> None:
+    ends = {"n": [(1990.0, 2050.0), None]}
+    assert cell_texts([1990, None], ends) == ["1,990", "NULL"]
+    assert cell_texts([2050, 7], ends) == ["2,050", "7"]
+    assert cell_texts([2026, 2027], ends) == ["2026", "2027"]
+    assert cell_texts([1234567.891, 0.125, 1e20, True], {}) == ["1,234,567.89", "0.125", "1e+20", "true"]
