@@ -17,6 +17,7 @@ from dialect.moments import MOMENTS, moments_range
 from dialect.ranges import UNKNOWN, known
 
 _I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
+WRITTEN = ""  # by _fixed_point, _total_order or _in_order
 _ADDED = {*MOMENTS, "product", "sum_distinct", "avg_distinct"}  # where the order of additions would tell
 
 
@@ -27,8 +28,8 @@ class Aggregate:
     name: str
     arguments: int
     result: SqlType | None  # None: the type of the first argument
-    inside: str | None  # over one person's rows; None: not allowed there
-    over: str  # over released or public rows
+    inside: str | None  # over one person's rows; None: not allowed there; WRITTEN: no form to fill in
+    over: str  # over released or public rows; WRITTEN likewise
     at_boundary: bool = False
 
 
@@ -50,12 +51,12 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("count", 1, _I, "count({0})", "count({0})", True),
         Aggregate("count_distinct", 1, _I, "count(DISTINCT {0})", "count(DISTINCT {0})", True),
         Aggregate("count_if", 1, _I, None, "count_if({0})"),  # read as count_star with a FILTER
-        Aggregate("sum", 1, None, "sum", "sum({0})", True),
-        Aggregate("avg", 1, _D, "avg", "avg({0})", True),
+        Aggregate("sum", 1, None, WRITTEN, "sum({0})", True),
+        Aggregate("avg", 1, _D, WRITTEN, "avg({0})", True),
         Aggregate("min", 1, None, "min({0})", "min({0})", True),  # across people, numbers alone
         Aggregate("max", 1, None, "max({0})", "max({0})", True),
-        Aggregate("arg_min", 2, None, "arg_min", "arg_min({0}, {1})"),
-        Aggregate("arg_max", 2, None, "arg_max", "arg_max({0}, {1})"),
+        Aggregate("arg_min", 2, None, WRITTEN, "arg_min({0}, {1})"),
+        Aggregate("arg_max", 2, None, WRITTEN, "arg_max({0}, {1})"),
         Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
         Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
         _like("median", 1, _D, "nullif(median({0}){where}, CAST('nan' AS DOUBLE))", True),
@@ -71,10 +72,10 @@ AGGREGATES: dict[str, Aggregate] = {
         _like("bit_and", 1, _I, "bit_and({0})"),
         _like("bit_or", 1, _I, "bit_or({0})"),
         _like("bit_xor", 1, _I, "bit_xor({0})"),
-        _like("product", 1, _D, "product"),
-        _like("sum_distinct", 1, None, "sum_distinct"),
-        _like("avg_distinct", 1, _D, "avg_distinct"),
-        *(Aggregate(name, m.arguments, _D, name, name, True) for name, m in MOMENTS.items()),
+        _like("product", 1, _D, WRITTEN),
+        _like("sum_distinct", 1, None, WRITTEN),
+        _like("avg_distinct", 1, _D, WRITTEN),
+        *(Aggregate(name, m.arguments, _D, WRITTEN, WRITTEN, True) for name, m in MOMENTS.items()),
     )
 }
 
@@ -96,7 +97,7 @@ def inside_sql(
         return _total_order(aggregate.name, arguments, condition)
     if aggregate.name in _ADDED:
         return _in_order(aggregate.name, arguments, types, condition)
-    assert aggregate.inside is not None  # noqa: S101  grouping refuses the others
+    assert aggregate.inside  # noqa: S101  grouping refuses the others
     return _formed(aggregate.inside, aggregate, arguments, where, directions)
 
 

@@ -13,10 +13,11 @@ from dialect.expressions import Field, Origin, Ref, conjunction, expand
 from dialect.formulas import Gathered, ReleasedSum
 from dialect.histograms import Binned, histograms, is_quantile, notes_of, quantile_output
 from dialect.one_release import one_release
+from dialect.over_releases import SoFar
 from dialect.own_calls import same
 from dialect.private_plan import PrivatePlan, ReleaseColumns
 from dialect.reading import Reading
-from dialect.relations import Boundary, GroupSets, Join, Released, ReleaseScan
+from dialect.relations import Boundary, GroupSets, Join, Public, Released, ReleaseScan
 from dialect.rules import bare
 from dialect.shared_vectors import read_from
 
@@ -35,6 +36,10 @@ class Planning:
     sums: list[ReleasedSum] = field(default_factory=list)
     gathered: list[Gathered] = field(default_factory=list)
     added_up: dict[GroupSets, Mapping[Set, Set]] = field(default_factory=dict)  # coarse keys -> the finer ones
+
+    def so_far(self, rows: Released | Public) -> SoFar:
+        """Give rows over the releases, with what is known of their noise."""
+        return SoFar(tuple(self.plans), tuple(self.releases), rows, tuple(self.sums), tuple(self.gathered))
 
     def place(self, made: PrivatePlan) -> int:
         """Find a plan among those made, or add it: the same release is made once."""

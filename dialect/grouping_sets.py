@@ -11,12 +11,11 @@ from dialect.catalog import Bounds, SqlType
 from dialect.errors import Code
 from dialect.expressions import Alternative, Expr, Field, Literal, Ref
 from dialect.grouping import close
-from dialect.hulls import common_facts
 from dialect.reading import Reading, refusal
-from dialect.relations import MOST_ROWS, Boundary, GroupSets, Measure, PerPerson, Public, Relation, Released
+from dialect.relations import MOST_ROWS, Boundary, GroupSets, Measure, PerPerson, Relation
 from dialect.rules import bare, compute, person_among
 from dialect.set_operation import SetOperation
-from dialect.set_operation_persons import of_persons
+from dialect.set_operation_rules import combined
 
 Set = tuple[int, ...]  # positions of keys
 
@@ -102,7 +101,8 @@ def closed(
             continue
         last = number == len(groups.sets)
         above = made if last else tuple(replace(f, id=reading.fresh()) for f in made)
-        gathered = _both(gathered, relation, tuple(zip(fields, shown, above, strict=True)))
+        columns = tuple(zip(fields, shown, above, strict=True))
+        gathered = combined(SetOperation(gathered, relation, "union", False, columns))
         fields = list(above)
     assert gathered is not None  # noqa: S101  there are several sets
     return gathered
@@ -127,11 +127,3 @@ def _one(
         Ref(held[key.id]) if i in each else Literal(None, key.type) for i, key in enumerate(groups.keys)
     ]
     return compute(relation, [*keys, *(Ref(held[m.field.id]) for m in own), *told_here], reading)
-
-
-def _both(left: Relation, right: Relation, columns: tuple[tuple[Field, Field, Field], ...]) -> Relation:
-    operator = SetOperation(left, right, "union", False, columns)
-    if isinstance(left, PerPerson) and isinstance(right, PerPerson):
-        return of_persons(operator, left, right, common_facts(operator))
-    kind = Released if isinstance(left, Released) else Public
-    return kind(operator, tuple(made for *_, made in columns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from dialect.boundaries import Planning
@@ -12,7 +12,6 @@ from dialect.formulas import ReleasedSum
 from dialect.linear import ZERO, plus, times
 from dialect.one_row import at_most_one_row, set_equal
 from dialect.own_calls import is_there, to_double
-from dialect.private_plan import Question
 from dialect.relations import (
     Filter,
     Group,
@@ -42,7 +41,8 @@ def with_sums(group: Group, planning: Planning) -> Group:
     if not isinstance(group.source, Released):
         return group
     own = frozenset(_rows_once(group.source, planning))
-    known = _known(group.source, planning)
+    # of a sum of sums noise is not followed
+    known = forms_by_field(replace(planning.so_far(group.source), sums=(), gathered=()))
     measures = list(group.measures)
     for measure in group.measures:
         form = form_of(expand(measure.arguments[0]), known) if measure.function in _FOLLOWED else None
@@ -51,12 +51,6 @@ def with_sums(group: Group, planning: Planning) -> Group:
             planning.sums.append(made)
             measures += more
     return replace(group, measures=tuple(measures))
-
-
-def _known(source: Relation, planning: Planning) -> Mapping[Field, Form]:
-    assert isinstance(source, Released)  # noqa: S101  the caller asks
-    question = Question("", tuple(planning.plans), tuple(planning.releases), source, ())
-    return forms_by_field(question)
 
 
 def _each_its_own(form: Form, own: frozenset[Field], source: Relation) -> bool:

@@ -10,7 +10,6 @@ from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Ref, expand, fields_of
 from dialect.formulas import Gathered, NoisyTerm
 from dialect.linear import ONE, ZERO, Linear, times
-from dialect.private_plan import Question
 from dialect.relations import Project, Public, Relation, Released
 from dialect.set_operation import SetOperation
 from dialect.uncertainty import Form, form_of, forms_by_field, never_negative
@@ -48,7 +47,7 @@ def with_noise(relation: Relation, operator: SetOperation, planning: Planning) -
     """
     if operator.how != "union" or operator.distinct or not isinstance(relation, Released):
         return replace(relation, operator=operator)
-    columns = _Columns(planning, positive=never_negative(_so_far(planning, relation)))
+    columns = _Columns(planning, positive=never_negative(planning.so_far(relation)))
     for left, right, made in operator.columns:
         forms = [_form(f, side, planning) for f, side in ((left, operator.left), (right, operator.right))]
         known = [form for form in forms if form is not None]
@@ -74,18 +73,12 @@ def _computed(side: Relation, computed: list[tuple[Field, Expr]]) -> Relation:
 def _form(shown: Field, side: Relation, planning: Planning) -> Form | None:
     """Find the form of one side's column, its parts being at hand there."""
     assert isinstance(side, Released | Public)  # noqa: S101  the rows of a released union
-    question = _so_far(planning, side)
-    form = form_of(expand(Ref(shown)), forms_by_field(question))
+    form = form_of(expand(Ref(shown)), forms_by_field(planning.so_far(side)))
     if form is None:
         return None
     parts = [form.offset, form.numerator.value()] + ([form.denominator.value()] if form.denominator else [])
     at_hand = {f for part in parts for f in fields_of(part)} <= set(side.fields)
     return form if at_hand and not (form.denominator and form.numerator.shares_noise(form.denominator)) else None
-
-
-def _so_far(planning: Planning, side: Released | Public) -> Question:
-    made = (tuple(planning.plans), tuple(planning.releases), side, ())
-    return Question("", *made, sums=tuple(planning.sums), gathered=tuple(planning.gathered))
 
 
 def _few(forms: list[Form], planning: Planning) -> bool:

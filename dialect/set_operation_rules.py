@@ -54,10 +54,16 @@ def set_operation(
     )
     operator = SetOperation(one, other, how, distinct, tuple(zip(lefts, rights, made, strict=True)))
     shown = tuple(zip(names, made[: len(names)], strict=True))
-    if isinstance(one, PerPerson) and isinstance(other, PerPerson):
-        return of_persons(operator, one, other, common_facts(operator)), shown
-    kind = Released if isinstance(one, Released) or isinstance(other, Released) else Public
-    return kind(operator, made), shown
+    return combined(operator), shown
+
+
+def combined(operator: SetOperation) -> Relation:
+    """Say whose rows a set operation holds."""
+    left, right = operator.left, operator.right
+    if isinstance(left, PerPerson) and isinstance(right, PerPerson):
+        return of_persons(operator, left, right, common_facts(operator))
+    kind = Released if isinstance(left, Released) or isinstance(right, Released) else Public
+    return kind(operator, tuple(made for *_, made in operator.columns))
 
 
 def _named(tree: exp.SetOperation, left: Queried, right: Queried) -> list[tuple[str, Expr, Expr]]:

@@ -15,6 +15,7 @@ from dialect.formulas import CountOf, Gathered, MeanOf, MomentsOf, QuantileOf, R
 from dialect.functions import function
 from dialect.functions_interval import is_end
 from dialect.linear import ONE, ZERO, Linear, Variances, plus, times
+from dialect.over_releases import OverReleases
 from dialect.own_calls import double
 from dialect.private_plan import Question, VectorKind
 from dialect.relation_parts import sources
@@ -50,7 +51,7 @@ def uncertainty(question: Question) -> tuple[Form | None, ...]:
     return tuple(usable(form_of(expand(Ref(shown.field)), known), carried, positive) for shown in question.columns)
 
 
-def forms_by_field(question: Question) -> dict[Field, Form]:
+def forms_by_field(question: OverReleases) -> dict[Field, Form]:
     """Give the form of every released number, key and public column that the outer part starts from."""
     known = {
         output.field: _of_output(output.formula, release.raw)
@@ -80,7 +81,7 @@ def _of_sum(made: ReleasedSum) -> Form:
     return form if made.count is None else _scaled(form, double("/", ONE, Ref(made.count)))
 
 
-def all_variances(question: Question, variances: Mapping[str, float]) -> Variances:
+def all_variances(question: OverReleases, variances: Mapping[str, float]) -> Variances:
     """Add the variances of sums over released rows: the sum of squared weights times that of each row's noise."""
     found: dict[str, float | Expr] = dict(variances)
     for made in question.sums:
@@ -93,7 +94,7 @@ def all_variances(question: Question, variances: Mapping[str, float]) -> Varianc
     return found
 
 
-def _without_noise(question: Question) -> Iterator[Field]:
+def _without_noise(question: OverReleases) -> Iterator[Field]:
     """Walk the keys of releases and public columns; of anything else, such as a sum of sums, noise is not followed."""
     for release in question.releases:
         yield from release.keys
@@ -106,7 +107,7 @@ def _without_noise(question: Question) -> Iterator[Field]:
             waiting += sources(relation)
 
 
-def never_negative(question: Question) -> frozenset[Field]:
+def never_negative(question: OverReleases) -> frozenset[Field]:
     """Find the raw noisy numbers that stand for counts, or for sums of what is never below 0."""
     found: set[Field] = set()
     for release in question.releases:
