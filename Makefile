@@ -21,6 +21,7 @@ SHELL := /bin/bash
 bin := $(VENV)/bin
 # not quiet: the first time it fetches packages for a minute or two, and a line for each shows that it works
 pip := $(bin)/python -m pip --disable-pip-version-check
+tests := $(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 suits := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 help:
@@ -75,18 +76,18 @@ notebook: $(VENV)/.with-notebook
 	@$(bin)/jupyter lab notebooks/1_first_count.ipynb $(ARGS)
 
 test: $(VENV)/.with-dev
-	@$(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(tests) $(ARGS)
 
 check: $(VENV)/.with-dev
 	@echo "ruff format" && $(bin)/ruff format --check .
 	@echo "ruff check" && $(bin)/ruff check .
 	@echo "mypy" && $(bin)/mypy
 	@echo "lint-imports" && $(bin)/lint-imports
-	@echo "tests/house" && $(bin)/python -m pytest -n 2 --dist loadfile tests/house $(ARGS)
+	@echo "tests/house" && $(tests) tests/house $(ARGS)
 
 nightly: $(VENV)/.with-nightly
 	@$(bin)/python -m tests.nightly
-	@PASSERSBY_NIGHTLY=1 $(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@PASSERSBY_NIGHTLY=1 $(tests) $(ARGS)
 
 docs: $(VENV)/.with-dev
 	@$(bin)/python -m tests.docs

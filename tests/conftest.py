@@ -1,4 +1,4 @@
-"""What every test shares: no skips in CI, and how long hypothesis may search."""
+"""What every test shares: no skips in CI, slow files first, and how long hypothesis may search."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.support.no_skips", "tests.support.told"]
+pytest_plugins = ["tests.support.no_skips", "tests.support.slowest_first", "tests.support.told"]
 
 settings.register_profile(
     "short",

@@ -27,6 +27,11 @@ EXTREME = (math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, -0.0, 180.0, -1
 
 
 def _asked(wkt: str, places: list[Place], threads: int = 2) -> list[bool | None]:
+    return _asked_of([wkt], places, threads)[0]
+
+
+def _asked_of(wkts: list[str], places: list[Place], threads: int = 2) -> list[list[bool | None]]:
+    """Ask of each polygon which places it holds."""
     with duckdb.connect(config={"threads": threads}) as connection:
         rows = pa.table(
             {
@@ -35,11 +40,12 @@ def _asked(wkt: str, places: list[Place], threads: int = 2) -> list[bool | None]
                 "lat": pa.array([p[1] for p in places], pa.float64()),
             }
         )
-        one = pa.table({"shape": pa.array([polygon(wkt)], ARROW)})
+        one = pa.table({"z": range(len(wkts)), "shape": pa.array([polygon(wkt) for wkt in wkts], ARROW)})
         connection.register("rows", rows)
         connection.register("one", one)
-        connection.execute(f"CREATE TABLE z AS SELECT CAST(shape AS {STORED}) AS shape FROM one")
-        return [inside for (inside,) in connection.execute(f"SELECT {WITHIN} FROM rows, z ORDER BY n").fetchall()]
+        connection.execute(f"CREATE TABLE z AS SELECT z, CAST(shape AS {STORED}) AS shape FROM one")
+        found = connection.execute(f"SELECT {WITHIN} FROM rows, z ORDER BY z, n").fetchall()
+        return [[inside for (inside,) in rows] for rows in zip(*[iter(found)] * len(places), strict=True)]
 
 
 def _read(wkt: str, place: Place) -> bool | None:
@@ -129,7 +135,7 @@ def test_polygons_that_share_their_edges_divide_the_places_among_them(seed: int)
     hull = shapely.MultiPoint(points).convex_hull.buffer(-1e-6)
     places: list[Place] = [(drawn.randrange(-80, 80) / 8, drawn.randrange(-80, 80) / 8) for _ in range(400)]
     places = [place for place in [*places, *points] if hull.contains(shapely.Point(place))]
-    met = [sum(map(bool, one)) for one in zip(*(_asked(wkt, places) for wkt in triangles), strict=True)]
+    met = [sum(map(bool, one)) for one in zip(*_asked_of(triangles, places), strict=True)]
     assert set(met) == {1} and len(met) > 100
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import duckdb
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dialect import ranges
@@ -41,6 +41,7 @@ def _range(sample: Sample, bounds: list[Bounds]) -> Bounds:
 
 
 @pytest.mark.parametrize("sample", RULED, ids=lambda sample: f"{sample.form.row} {sample.kinds}"[:60])
+@settings(max_examples=max(10, settings.default.max_examples // 3))  # of each of many samples
 @given(data=st.data())
 def test_a_value_lies_in_the_range(sample: Sample, data: st.DataObject, database: duckdb.DuckDBPyConnection) -> None:
     columns = sample.columns()

@@ -19,6 +19,7 @@ from tests.support.statistics import binomial_at_least
 
 WHOLE = Histogram(0, tuple(map(float, range(24))), (0.0,) * 24)
 WIDTH = 0.5
+DRAWS, SIGMA = 3_000, 150.0
 PARTS = Histogram(0, tuple(-10.0 + WIDTH * place for place in range(128)), (WIDTH,) * 128)
 GROWING = Histogram(0, (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0), (1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0))
 LEVELS = st.sampled_from((0.0, 0.01, 0.25, 0.5, 0.9, 1.0))
@@ -59,20 +60,24 @@ def test_the_least_and_the_largest_are_rounded_outwards() -> None:
     assert quantile(counts, QuantileOf(98.2 / 199, "up"), 0.95)[0].to_pylist() == [5]
 
 
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    """Draw the noise of many releases once: each level by itself meets it as if it were its own."""
+    return gaussian_samples(DRAWS * PARTS.bins, SIGMA).reshape(DRAWS, PARTS.bins)
+
+
 @pytest.mark.parametrize("level", [0.01, 0.25, 0.5, 0.99])
-def test_quantiles_lie_in_their_intervals(level: float) -> None:
-    draws, sigma = 3_000, 150.0
+def test_quantiles_lie_in_their_intervals(level: float, noise: np.ndarray) -> None:
     values = np.random.default_rng(3).gamma(2.0, 8.0, 60_000) - 10
     exact = _counts(values, PARTS).noisy
-    noise = gaussian_samples(draws * PARTS.bins, sigma).reshape(draws, PARTS.bins)
     true = float(np.quantile(values, level))
-    found, lower, upper = quantile(Counts(exact + noise, sigma, PARTS), QuantileOf(level), 0.95)
+    found, lower, upper = quantile(Counts(exact + noise, SIGMA, PARTS), QuantileOf(level), 0.95)
     assert found.null_count == 0
-    assert binomial_at_least(int(((lower <= true) & (true <= upper)).sum()), draws, 0.95)
+    assert binomial_at_least(int(((lower <= true) & (true <= upper)).sum()), DRAWS, 0.95)
     assert float(np.mean(upper - lower)) < 40.0  # of a range of 64
     # planted: ends of a noise ten times too small
-    _, low, high = quantile(Counts(exact + noise, sigma / 10, PARTS), QuantileOf(level), 0.95)
-    assert not binomial_at_least(int(((low <= true) & (true <= high)).sum()), draws, 0.95)
+    _, low, high = quantile(Counts(exact + noise, SIGMA / 10, PARTS), QuantileOf(level), 0.95)
+    assert not binomial_at_least(int(((low <= true) & (true <= high)).sum()), DRAWS, 0.95)
 
 
 def test_too_few_rows_have_no_quantile() -> None:

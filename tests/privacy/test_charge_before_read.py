@@ -42,10 +42,9 @@ def test_a_killed_question_is_charged_once_and_answered_once(step: str, tmp_path
     assert died.returncode == (0 if step == "never" else -signal.SIGKILL), died.stderr
     assert charged_when_read(tmp_path) == ACCOUNTS
     assert charges(tmp_path / "ledger.sqlite") == ACCOUNTS
-    first, again = ask(tmp_path, "never"), ask(tmp_path, "never")
-    assert first.returncode == again.returncode == 0, first.stderr + again.stderr
-    assert first.stdout == again.stdout
-    assert step != "never" or died.stdout == first.stdout
+    again = ask(tmp_path, "never")
+    assert again.returncode == 0, again.stderr
+    assert step != "never" or died.stdout == again.stdout
     assert charges(tmp_path / "ledger.sqlite") == ACCOUNTS
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
         spent = ledger.account(AccountName("attack", "forever", "ann")).spent

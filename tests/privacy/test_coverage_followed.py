@@ -6,15 +6,16 @@ of 95%. They may be wider than they need where two numbers may or may not hold o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
 
 from dialect import linear, read, uncertainty
 from engine.pipeline import Engine
-from tests.privacy.test_coverage import TIMES, WITHIN, covered, generous
+from tests.privacy.test_coverage import TIMES, WITHIN, Flags, covered, generous
 from tests.support.attack_catalog import attack_catalog
 from tests.support.noised import engine_over
 from tests.support.statistics import binomial_at_least
@@ -54,6 +55,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def rich(engine: Engine) -> Callable[[str], dict[str, Flags]]:
+    """Answer each question many times, once for all tests."""
+    return cache(lambda sql: covered(engine, sql, RICH))
+
+
 def pooled(engine: Engine, sql: str) -> float:
     return float(np.concatenate([flags.ravel() for flags in covered(engine, sql).values()]).mean())
 
@@ -63,8 +70,10 @@ def pooled(engine: Engine, sql: str) -> float:
     [SUMS, MEANS, SHARES, TWICE, SUMMED_TWICE, LISTS, LEVELS, ROLLED],
     ids=["sums", "means", "shares", "twice", "summed twice", "lists", "levels", "rolled up"],
 )
-def test_each_number_is_covered_as_often_as_its_interval_says(engine: Engine, sql: str) -> None:
-    outcomes = covered(engine, sql, RICH)
+def test_each_number_is_covered_as_often_as_its_interval_says(
+    rich: Callable[[str], dict[str, Flags]], sql: str
+) -> None:
+    outcomes = rich(sql)
     assert outcomes, "some column has an interval"
     for name, flags in outcomes.items():
         assert flags.mean() >= 0.94 or flags.size < 1_000, (name, flags.mean())
@@ -78,9 +87,9 @@ def test_sums_are_no_wider_than_they_need(engine: Engine) -> None:
     assert 0.94 <= np.concatenate([flags.ravel() for flags in outcomes.values()]).mean() <= 0.97
 
 
-def test_numbers_behind_a_union_are_no_wider_than_they_need(engine: Engine) -> None:
+def test_numbers_behind_a_union_are_no_wider_than_they_need(rich: Callable[[str], dict[str, Flags]]) -> None:
     for sql, names in ((LISTS, {"n", "r", "d"}), (LEVELS, {"n", "m"}), (ROLLED, {"n", "s", "r", "d"})):
-        outcomes = covered(engine, sql, RICH)
+        outcomes = rich(sql)
         assert set(outcomes) == names
         assert 0.94 <= np.concatenate([flags.ravel() for flags in outcomes.values()]).mean() <= 0.97
 

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, note, settings
 
 from dialect.catalog import Catalog
-from tests.support.greybox import GreyBox, connect
-from tests.support.greybox_data import Database, declare, declared_as, make_worlds
-from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, Source, databases, questions
+from tests.support.greybox import check_drawn
+from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, Source, questions
 from tests.support.norms_pressed import pressing_vectors, scaled
 
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
-EXAMPLES = 150  # of each half: databases, each with a question, in four worlds; without end: tests/nightly/greybox.py
+EXAMPLES = 100  # of each half: databases, each with a question, in four worlds; without end: tests/nightly/greybox.py
 VECTORS = 100_000 if NIGHTLY else 2_000
 NORMS = (2**27, 2**27 - 1, 134_217_689, 100_003, 3)
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return declare()
 
 
 @pytest.mark.parametrize(
@@ -41,14 +27,7 @@ def catalog() -> Catalog:
 def test_one_person_moves_no_vector_further_than_declared(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, sources: tuple[Source, ...], examples: int
 ) -> None:
-    @settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-    @given(databases(), questions(sources))
-    def holds(database: Database, sql: str) -> None:
-        note(sql)
-        make_worlds(connection, database)
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
-
-    holds()
+    check_drawn(connection, catalog, questions(sources), examples)
 
 
 @pytest.mark.parametrize("norm", NORMS)

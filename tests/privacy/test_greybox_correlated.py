@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from importlib import import_module
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, note, settings
 
 from dialect import Catalog, Refusal, read
 from dialect.expressions import TRUE, Call, Ref, conjunction, conjuncts
-from tests.support.greybox import GreyBox, connect
-from tests.support.greybox_data import Database, declare, declared_as, make_worlds
-from tests.support.greybox_questions import EVENT_KEYS, EVENT_VALUES, Source, databases, questions
+from tests.support.greybox import check_drawn
+from tests.support.greybox_questions import EVENT_KEYS, EVENT_VALUES, Source, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 60
 correlated = import_module("dialect.correlated_subqueries")
@@ -29,28 +26,10 @@ TIED = (
 # fmt: on
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return declare()
-
-
 def test_one_person_moves_no_vector_further_than_declared(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-    @given(databases(), questions(TIED))
-    def holds(database: Database, sql: str) -> None:
-        note(sql)
-        make_worlds(connection, database)
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
-
-    holds()
+    check_drawn(connection, catalog, questions(TIED), EXAMPLES)
 
 
 def _without_persons(parts: tuple[object, ...]) -> object:

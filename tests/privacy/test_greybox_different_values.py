@@ -5,34 +5,24 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect.catalog import Catalog
 from dialect.private_plan import VectorBound
-from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, connect
-from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
-from tests.support.greybox_questions import databases
+from tests.support.drawn import maybe, one_of_these, some_of
+from tests.support.greybox import OthersMoved, SensitivityExceeded, check_drawn, check_on
+from tests.support.greybox_asked import Asked
+from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 
 bound, different_values, render = (import_module(f"dialect.{name}") for name in ("bound", "different_values", "render"))
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 100
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Rows, keys, values and conditions."""
-
-    rows: str
-    keys: tuple[str, ...]
-    values: tuple[str, ...]
-    conditions: tuple[str, ...]
 
 
 # fmt: off
@@ -50,43 +40,24 @@ OTHERS = ("COUNT(*)", "COUNT(DISTINCT {}.subscriber_id)")
 @st.composite
 def questions(draw: st.DrawFn) -> str:
     """Draw a question with some counts of different values."""
-    source = draw(st.sampled_from(SOURCES))
-    keys = draw(st.lists(st.sampled_from(source.keys), max_size=2, unique=True))
+    source = draw(one_of_these(SOURCES))
+    keys = draw(some_of(source.keys))
     value = st.sampled_from(source.values)
     named = st.sampled_from(("", "", ", contribution_bounds_per_group => (0, 2)"))
-    filters = st.one_of(st.just(""), st.sampled_from(source.conditions).map(" FILTER (WHERE {})".format))
-    written = st.builds("COUNT(DISTINCT {}{}){}".format, value, named, filters)
+    written = st.builds("COUNT(DISTINCT {}{}){}".format, value, named, maybe(source.conditions, " FILTER (WHERE {})"))
     alias = source.rows.partition(" ")[2][0]
     others = st.sampled_from(OTHERS).map(lambda text: text.format(alias))
     measures = draw(st.lists(written | written | others, min_size=1, max_size=3))
-    options = draw(st.sampled_from(OPTIONS))
+    options = draw(one_of_these(OPTIONS))
     clause = f"WITH DIFFERENTIAL_PRIVACY OPTIONS({options}) " if options else ""
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {clause}{', '.join([*keys, *measures])} FROM {source.rows}{by}"
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return declare()
-
-
 def test_one_person_moves_no_count_further_than_declared(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-    @given(databases(), questions())
-    def holds(database: Database, sql: str) -> None:
-        note(sql)
-        make_worlds(connection, database)
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
-
-    holds()
+    check_drawn(connection, catalog, questions(), EXAMPLES)
 
 
 PEOPLE = (Subscriber(VICTIM, age="113"), *(Subscriber(person) for person in range(1, 9)))
@@ -163,8 +134,7 @@ def test_a_planted_bug_is_found(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     del title
-    make_worlds(connection, database)
-    GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+    check_on(connection, catalog, database, sql)
     plant(monkeypatch)
     with pytest.raises(found):
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+        check_on(connection, catalog, database, sql)

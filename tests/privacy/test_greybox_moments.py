@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import import_module
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect.catalog import Catalog
 from dialect.private_plan import Factor
-from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, connect
-from tests.support.greybox_data import VICTIM, Database, Run, Subscriber, declare, declared_as, make_worlds
-from tests.support.greybox_questions import databases
+from tests.support.greybox import OthersMoved, SensitivityExceeded, check_drawn, check_on
+from tests.support.greybox_asked import Asked, questions_of
+from tests.support.greybox_data import VICTIM, Database, Run, Subscriber
 
 aggregates, partials, private_plan, render = (
     import_module(f"dialect.{name}") for name in ("aggregates", "partials", "private_plan", "render")
 )
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 80
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Rows, public keys, values with public ends, and conditions."""
-
-    rows: str
-    keys: tuple[str, ...]
-    values: tuple[str, ...]
-    conditions: tuple[str, ...]
 
 
 # fmt: off
@@ -46,42 +34,15 @@ TWO = ("CORR({0}, {1})", "COVAR_POP({0}, {1})", "COVAR_SAMP({0}, {1})", "REGR_SL
 # fmt: on
 
 
-@st.composite
-def questions(draw: st.DrawFn) -> str:
+def questions() -> st.SearchStrategy[str]:
     """Draw a question with some of the aggregates."""
-    source = draw(st.sampled_from(SOURCES))
-    keys = draw(st.lists(st.sampled_from(source.keys), max_size=2, unique=True))
-    value = st.sampled_from(source.values)
-    written = st.builds(str.format, st.sampled_from(ONE + TWO), value, value)
-    filters = st.one_of(st.just(""), st.sampled_from(source.conditions).map(" FILTER (WHERE {})".format))
-    measures = draw(st.lists(st.builds(str.__add__, written, filters), min_size=1, max_size=3))
-    where = draw(st.one_of(st.just(""), st.sampled_from(source.conditions).map(" WHERE {}".format)))
-    by = f" GROUP BY {', '.join(keys)}" if keys else ""
-    return f"SELECT {', '.join([*keys, *measures])} FROM {source.rows}{where}{by}"
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return declare()
+    return questions_of(SOURCES, ONE + TWO)
 
 
 def test_one_person_moves_nothing_further_than_declared(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-    @given(databases(), questions())
-    def holds(database: Database, sql: str) -> None:
-        note(sql)
-        make_worlds(connection, database)
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
-
-    holds()
+    check_drawn(connection, catalog, questions(), EXAMPLES)
 
 
 PEOPLE = (Subscriber(VICTIM, age="113"), *(Subscriber(person) for person in range(1, 9)))
@@ -125,8 +86,7 @@ def test_a_planted_bug_is_found(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     del title
-    make_worlds(connection, database)
-    GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+    check_on(connection, catalog, database, sql)
     plant(monkeypatch)
     with pytest.raises(found):
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
+        check_on(connection, catalog, database, sql)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 
 import duckdb
-import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect import read
 from dialect.catalog import Catalog
-from tests.support.greybox import GreyBox, connect
-from tests.support.greybox_data import Database, declare, declared_as, make_worlds
+from tests.support.greybox import GreyBox
+from tests.support.greybox_data import Database, declared_as, make_worlds
 from tests.support.greybox_questions import databases, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 60
@@ -35,17 +33,6 @@ def twice(draw: st.DrawFn) -> str:
     number = draw(st.sampled_from(("COUNT(*)", "COUNT(*) FILTER (WHERE TRUE)", "SUM(1)", "AVG(2)")))
     again = re.sub(r"^SELECT ", f"SELECT {number} AS beside, ", PARTS.sub(r"SELECT \2", asked))
     return both(asked, again)
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return declare()
 
 
 def test_one_person_moves_nothing_further_than_declared(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from importlib import import_module
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, note, settings
 
 from dialect import Catalog
-from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, connect
+from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
-from tests.support.greybox_questions import Source, databases, questions
+from tests.support.greybox_questions import Source, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 50
 write_rows = import_module("dialect.write_rows")
@@ -44,12 +42,6 @@ MANY = Database(
 )
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as opened:
-        yield opened
-
-
 @pytest.fixture
 def box(connection: duckdb.DuckDBPyConnection) -> GreyBox:
     make_worlds(connection, MANY)
@@ -77,11 +69,4 @@ def test_rows_told_apart_by_stored_columns_alone_are_found(
 def test_one_person_moves_no_vector_further_than_declared(connection: duckdb.DuckDBPyConnection) -> None:
     catalog: Catalog = declare()
 
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-    @given(databases(), questions(SOURCES))
-    def holds(database: Database, sql: str) -> None:
-        note(sql)
-        make_worlds(connection, database)
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
-
-    holds()
+    check_drawn(connection, catalog, questions(SOURCES), EXAMPLES)

@@ -4,67 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, note, settings
 
 from dialect import read
 from dialect.catalog import Catalog
 from dialect.errors import Refusal
 from dialect.window import Window
-from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, connect
-from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
-from tests.support.greybox_questions import databases
+from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn, check_on
+from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
 from tests.support.greybox_windows import windowed_questions
+from tests.support.planted import Plant, instead, written
 
 aggregates, windows, write_rows, write_window = (
     import_module(f"dialect.{name}") for name in ("aggregates", "windows", "write_rows", "write_window")
 )
 EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 70
 
-Plant = Callable[[pytest.MonkeyPatch], None]
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return declare()
-
 
 def test_one_person_moves_no_vector_further_than_declared(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-    @given(databases(), windowed_questions())
-    def holds(database: Database, sql: str) -> None:
-        note(sql)
-        make_worlds(connection, database)
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
-
-    holds()
-
-
-def written(change: Callable[[str], str]) -> Plant:
-    """Plant a bug in the SQL of windows."""
-    original = dict(write_rows._WRITERS)[Window]
-    others = tuple((each, write) for each, write in write_rows._WRITERS if each is not Window)
-    bad = (Window, lambda *given: change(original(*given)))
-    return lambda monkeypatch: monkeypatch.setattr(write_rows, "_WRITERS", (bad, *others))
-
-
-def instead(module: Any, name: str, other: Any) -> Plant:
-    """Plant a bug in place of a function or a table."""
-    return lambda monkeypatch: monkeypatch.setattr(module, name, other)
+    check_drawn(connection, catalog, windowed_questions(), EXAMPLES)
 
 
 ME = str(VICTIM)
@@ -116,7 +80,7 @@ SUMMED = (
 
 
 UNCUT = instead(windows, "cut", lambda relation: relation)
-UNPLACED = written(lambda sql: sql.replace(", place", "").replace("ORDER BY place", ""))
+UNPLACED = written(Window, lambda sql: sql.replace(", place", "").replace("ORDER BY place", ""))
 
 
 @dataclass(frozen=True)
@@ -133,9 +97,9 @@ PLANTED = (
     Planted("the tie breaker missing", UNPLACED, NTH, TIED),
     Planted("the tie breaker missing where a row looks back", UNPLACED, LAGGED, TIED),
     Planted("a place that is no function of the rows", instead(write_rows, "place_of", lambda *_: "row_number() OVER ()"), NTH, TIED),
-    Planted("the last peer that comes", written(lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* place\)", r"\1)", sql)), LAST, TIED),
+    Planted("the last peer that comes", written(Window, lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* place\)", r"\1)", sql)), LAST, TIED),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, _, over, *__: f"{name}({value}){over}"), SUMMED, CANCELLING),
-    Planted("a distance that leaves its type", written(lambda sql: re.sub(r"CAST\((\w+) AS HUGEINT\)", r"\1", sql)), FAR, ENDLESS),
+    Planted("a distance that leaves its type", written(Window, lambda sql: re.sub(r"CAST\((\w+) AS HUGEINT\)", r"\1", sql)), FAR, ENDLESS),
 )  # fmt: skip
 
 
@@ -145,11 +109,10 @@ def test_a_planted_bug_is_found(
 ) -> None:
     """The cut below is lifted first: the order in which it leaves rows would hide what rests on order."""
     UNCUT(monkeypatch)
-    make_worlds(connection, planted.database)
-    GreyBox(connection, declared_as(catalog, planted.database.declared)).check(planted.sql)
+    check_on(connection, catalog, planted.database, planted.sql)
     planted.plant(monkeypatch)
     with pytest.raises(OthersMoved):
-        GreyBox(connection, declared_as(catalog, planted.database.declared)).check(planted.sql)
+        check_on(connection, catalog, planted.database, planted.sql)
 
 
 @pytest.mark.parametrize("by", ["", "PARTITION BY cell_id ", "PARTITION BY hour(ts) "])

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, note, settings
 
 from dialect import read
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
-from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, connect
-from tests.support.greybox_data import VICTIM, Database, Declared, Run, declare, declared_as, make_worlds
+from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn, check_on
+from tests.support.greybox_data import VICTIM, Database, Declared, Run, declared_as, make_worlds
 from tests.support.greybox_movement import MOVEMENT, SEEN, STAYS
-from tests.support.greybox_questions import databases, questions
+from tests.support.greybox_questions import questions
+from tests.support.planted import written
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 60
 movement, write_rows = import_module("dialect.movement"), import_module("dialect.write_rows")
@@ -27,28 +26,10 @@ BY_ZONE = f"SELECT zone_id, COUNT(*) FROM {STAYS} GROUP BY 1"
 LONG = Declared(rows=60.0, persons=9.0, max_rows=80, consent=False)
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return declare()
-
-
 def test_one_persons_movement_moves_no_vector_further_than_declared(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog
 ) -> None:
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-    @given(databases(), questions(MOVEMENT))
-    def holds(database: Database, sql: str) -> None:
-        note(sql)
-        make_worlds(connection, database)
-        GreyBox(connection, declared_as(catalog, database.declared)).check(sql)
-
-    holds()
+    check_drawn(connection, catalog, questions(MOVEMENT), EXAMPLES)
 
 
 def sitting(person: str, begun: str, hours: int) -> Run:
@@ -65,14 +46,6 @@ PASSING = Run(str(VICTIM), cell=4, ts="TIMESTAMP '2026-10-02 10:00:00'")
 SINGLE = Database((PASSING, *TOGETHER), (), declared=replace(LONG, rows=1.0, persons=1.0))
 
 
-def written(change: Callable[[str], str]) -> Callable[[pytest.MonkeyPatch], None]:
-    """Plant a bug in the SQL of windows."""
-    original = dict(write_rows._WRITERS)[Window]
-    others = tuple((kind, write) for kind, write in write_rows._WRITERS if kind is not Window)
-    bad = (Window, lambda *given: change(original(*given)))
-    return lambda monkeypatch: monkeypatch.setattr(write_rows, "_WRITERS", (bad, *others))
-
-
 def over_everybody(sql: str) -> str:
     """Let windows run from one person's rows into the next one's."""
     return re.sub(r"OVER \(PARTITION BY \w+ ORDER BY", "OVER (ORDER BY", sql)
@@ -84,7 +57,7 @@ def test_an_island_that_runs_over_persons_is_found(
     make_worlds(connection, SINGLE)
     grey_box = GreyBox(connection, declared_as(catalog, SINGLE.declared))
     grey_box.check(BY_ZONE)
-    written(over_everybody)(monkeypatch)
+    written(Window, over_everybody)(monkeypatch)
     with pytest.raises((SensitivityExceeded, OthersMoved)):
         grey_box.check(BY_ZONE)
 
@@ -101,8 +74,7 @@ def test_a_definition_that_runs_over_persons_is_refused(catalog: Catalog, monkey
 def test_more_stays_than_the_norm_are_scaled(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     for rows in (1.0, 1.5):
         database = replace(STAYING, declared=replace(LONG, rows=rows, persons=1.0))
-        make_worlds(connection, database)
-        GreyBox(connection, declared_as(catalog, database.declared)).check(BY_ZONE)
+        check_on(connection, catalog, database, BY_ZONE)
 
 
 def test_rows_beyond_the_limit_are_cut_before_islands_are_counted(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from hypothesis import strategies as st
 
+from tests.support.drawn import maybe, one_of_these, some_of
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 
 NUMBERS = ("NULL", "'nan'", "'inf'", "'-inf'", "'0.0'", "'1.5'", "'-1e308'", "'1e308'", "5e-324", "'600'", "'7201'")
@@ -96,17 +98,18 @@ OTHERS = tuple(source for source in SOURCES if source not in (*EVENTS, *MARKS))
 @st.composite
 def questions(draw: st.DrawFn, sources: tuple[Source, ...] = SOURCES) -> str:
     """Draw a question: a source, keys, aggregates with and without FILTER, conditions."""
-    source = draw(st.sampled_from(sources))
-    keys = draw(st.lists(st.sampled_from(source.keys), max_size=2, unique=True))
-    measures = draw(st.lists(_measures(source), min_size=1, max_size=3))
-    conditions = draw(st.lists(st.sampled_from(source.conditions), max_size=2, unique=True))
+    source = draw(one_of_these(sources))
+    keys = draw(some_of(source.keys))
+    measures = draw(_measures(source))
+    conditions = draw(some_of(source.conditions))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
-    clause = draw(st.sampled_from(CLAUSES))
+    clause = draw(one_of_these(CLAUSES))
     return f"SELECT {clause}{', '.join([*keys, *measures])} FROM {source.rows}{where}{by}"
 
 
-def _measures(source: Source) -> st.SearchStrategy[str]:
+@cache
+def _measures(source: Source) -> st.SearchStrategy[list[str]]:
     values = st.sampled_from(source.values)
     plain = st.one_of(
         st.just(f"COUNT({source.counted})"),
@@ -121,12 +124,13 @@ def _measures(source: Source) -> st.SearchStrategy[str]:
             st.sampled_from(BOUNDS),
         ),
     )
-    filters = st.one_of(st.just(""), st.sampled_from(source.conditions).map(" FILTER (WHERE {})".format))
-    return st.builds(str.__add__, plain, filters)
+    written = st.builds(str.__add__, plain, maybe(source.conditions, " FILTER (WHERE {})"))
+    return st.lists(written, min_size=1, max_size=3)
 
 
-def _runs(person: str) -> st.SearchStrategy[Run]:
-    return st.builds(
+@cache
+def _runs(person: str, least: int, most: int) -> st.SearchStrategy[list[Run]]:
+    run = st.builds(
         Run,
         person=st.just(person),
         count=st.sampled_from((1, 2, 3, 7, 60)),
@@ -137,15 +141,19 @@ def _runs(person: str) -> st.SearchStrategy[Run]:
         dwell=st.sampled_from(NUMBERS),
         steps=st.sampled_from(WHOLE),
     )
+    return st.lists(run, min_size=least, max_size=most)
 
 
-def _heavy(person: str) -> st.SearchStrategy[Run]:
-    """Draw thousands of rows, or one row in each of very many groups."""
-    return st.builds(
+@cache
+def _heavy(person: str) -> st.SearchStrategy[list[Run]]:
+    """Draw nothing, or thousands of rows, or one row in each of very many groups."""
+    run = st.builds(
         Run, st.just(person), st.just(3_000), st.sampled_from((1, 12, 3_000)), dwell=st.sampled_from(NUMBERS)
     )
+    return st.one_of(st.just([]), run.map(lambda run: [run]))
 
 
+@cache
 def _subscribers(person: int) -> st.SearchStrategy[Subscriber]:
     return st.builds(
         Subscriber,
@@ -159,16 +167,18 @@ def _subscribers(person: int) -> st.SearchStrategy[Subscriber]:
     )
 
 
+VISITS = st.lists(st.sampled_from((str(VICTIM), str(VICTIM), "1", "NULL")), max_size=4)
+
+
 @st.composite
 def databases(draw: st.DrawFn) -> Database:
     """Draw a database with the victim, a few others and rows of nobody, and what a steward says of one person's share."""
     others = range(1, draw(st.integers(1, 3)) + 1)
     victim = replace_consent(draw(_subscribers(VICTIM)))
-    runs = draw(st.lists(_runs(str(VICTIM)), min_size=1, max_size=6))
-    runs += draw(st.one_of(st.just([]), _heavy(str(VICTIM)).map(lambda run: [run])))
+    runs = [*draw(_runs(str(VICTIM), 1, 6)), *draw(_heavy(str(VICTIM)))]
     for person in (*map(str, others), "NULL"):
-        runs += draw(st.lists(_runs(person), max_size=2))
-    visits = draw(st.lists(st.sampled_from((str(VICTIM), str(VICTIM), "1", "NULL")), max_size=4))
+        runs += draw(_runs(person, 0, 2))
+    visits = draw(VISITS)
     marks = [(number, person, 1 + number * 5) for number, person in enumerate(visits)]
     people = (victim, *(draw(_subscribers(person)) for person in others if draw(st.booleans())))
     return Database(tuple(runs), people, tuple(marks), draw(declarations()))
@@ -179,6 +189,7 @@ def replace_consent(victim: Subscriber) -> Subscriber:
     return Subscriber(victim.person, victim.age, victim.gender, victim.zone, victim.cell, victim.born, "true")
 
 
+@cache
 def declarations() -> st.SearchStrategy[Declared]:
     """Draw norms that bind nearly always."""
     return st.builds(

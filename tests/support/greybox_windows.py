@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from tests.support.drawn import one_of_these, some_of
 from tests.support.greybox_questions import Source, questions
 
 ME = "e.subscriber_id"
@@ -34,13 +35,13 @@ DISTANCES = {
 @st.composite
 def windows(draw: st.DrawFn) -> str:
     """Draw one call with its window."""
-    partition = draw(st.sampled_from(PARTITIONS))
+    partition = draw(one_of_these(PARTITIONS))
     function, framed = draw(st.one_of(st.tuples(st.sampled_from(OWN), st.just(False)), _framed()))
     if framed and draw(st.booleans()):
         order = draw(st.sampled_from(sorted(DISTANCES)))
-        return _over(function, f"(PARTITION BY {partition} ORDER BY {order} {draw(st.sampled_from(DISTANCES[order]))})")
-    terms = draw(st.lists(st.sampled_from(TERMS), min_size=1, max_size=2, unique=True))
-    rows = draw(st.sampled_from(ROWS)) if framed else ""
+        return _over(function, f"(PARTITION BY {partition} ORDER BY {order} {draw(one_of_these(DISTANCES[order]))})")
+    terms = draw(some_of(TERMS, 1, 2))
+    rows = draw(one_of_these(ROWS)) if framed else ""
     return _over(function, f"(PARTITION BY {partition} ORDER BY {', '.join(terms)} {rows})")
 
 
@@ -72,7 +73,7 @@ def sources(draw: st.DrawFn) -> Source:
     shown = f"SELECT e.*, {draw(windows())} AS w, {draw(windows())} AS v"
     keys = ("e.w IS NULL", "e.v IS NULL", "e.w = e.v", "e.cell_id", "CAST(e.w AS BIGINT)")
     conditions = ("e.w IS NOT NULL", "e.w = e.v", "e.cell_id > 1")
-    rows = draw(st.sampled_from(PLACES)).format(shown)
+    rows = draw(one_of_these(PLACES)).format(shown)
     return Source(rows, ME, keys, ("LEAST(GREATEST(e.dwell_s, 0), 900)", "e.steps"), conditions)
 
 
