@@ -20,7 +20,7 @@ from tests.support.greybox_questions import questions
 from tests.support.planted import written
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 60
-movement, write_rows = import_module("dialect.movement"), import_module("dialect.write_rows")
+movement = import_module("dialect.movement")
 Window = import_module("dialect.window").Window
 BY_ZONE = f"SELECT zone_id, COUNT(*) FROM {STAYS} GROUP BY 1"
 LONG = Declared(rows=60.0, persons=9.0, max_rows=80, consent=False)

@@ -25,7 +25,7 @@ from tests.support.norms_pressed import pressing_vectors, scaled
 from tests.support.planted import Plant, instead, rewritten, written
 
 # modules by their names: the package's face hides some of them behind a function
-aggregates, bound, from_clause, functions, joins, measures, one_release, partials, render, write_rows = (
+aggregates, bound, from_clause, functions, joins, measures, one_release, partials, render = (
     import_module(f"dialect.{name}")
     for name in (
         "aggregates",
@@ -37,7 +37,6 @@ aggregates, bound, from_clause, functions, joins, measures, one_release, partial
         "one_release",
         "partials",
         "render",
-        "write_rows",
     )
 )
 histograms = import_module("dialect.histograms")
