@@ -6,7 +6,35 @@
     plan        bound    Bounding         one rule and one norm per vector, with the reason
     both        render   BoundedSql       exact integers per group; the person is gone
 
-`read` strings the first three, `write` is the last.
+`read` strings the first three, `write` is the last. Where what stands (a test holds that nothing is left out):
+
+    what stewards declared    catalog  declared_cells  declared_movement  bias
+    text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
+    refusals                  errors  spans  tries  aggregate_refusals
+    tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
+                              polygon_calls  spelling  reading
+    the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
+    known of an expression    expressions  constants  inference  ranges  known_ranges  facts  time_steps
+    aggregates                aggregates  aggregate_names  aggregate_calls  aggregate_order  measures  moments
+    tree -> relations         kinds  from_clause  join_conditions  where_clause  group_by  select_list  stars  ordering
+                              listed_values
+    subqueries                inner_rows  subquery_tests  scalar_subqueries  correlated_subqueries
+    table functions           table_functions  table_calls  movement  sightings  derived_columns
+    window functions          windows  window  window_functions  window_clause  window_fields  frames
+    whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  one_row  semi_joins  cuts
+                              kept_rows  grouping  grouping_sets
+    UNION and its like        set_operation  set_operation_rules  set_operation_persons  hulls
+    relations -> Question     plan  boundaries  one_release  private_plan  formulas  vectors  shared_vectors  roll_ups
+                              complete_keys
+    quantiles                 histograms  bins
+    which keys                domains  public_lists  union_lists  whole_numbers  private_keys
+    the same question         canonical
+    how long, how much        weights  work
+    plan -> Bounding          bound  norms  multiplied
+    both -> SQL               render  partials  different_values  public_side  stored_column  write_rows  write_listed
+                              write_expr  write_window
+    over releases             write_outer  over_releases  released_sums  released_unions  linear  uncertainty  rounding
+                              weak_ratios  interval_ends  changed_exprs
 """
 
 from __future__ import annotations

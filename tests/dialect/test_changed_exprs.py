@@ -1,0 +1,41 @@
+"""Every expression of the outer part is changed, and looks at the rows that it stands over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect.changed_exprs import changed_exprs
+from dialect.expressions import Expr, fields_of
+from dialect.private_plan import Question
+from dialect.relations import Relation
+
+R = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r"
+OUTER = [
+    f"SELECT n + 1 AS m FROM {R} WHERE n > 2 ORDER BY n * 3",
+    f"SELECT c.zone, SUM(n) FILTER (WHERE n > 2) AS m FROM {R} JOIN cells c ON c.cell_id = r.cell_id GROUP BY 1",
+    f"SELECT DISTINCT n - 1 AS m FROM {R} WHERE cell_id IN (SELECT cell_id FROM cells)",
+    f"SELECT n + 1 AS m FROM {R} UNION ALL SELECT n + 2 FROM {R}",
+    f"SELECT SUM(n) OVER (PARTITION BY cell_id % 2 ORDER BY n + 4) AS m FROM {R}",
+]
+
+
+@pytest.mark.parametrize("sql", OUTER)
+def test_an_expression_looks_at_the_rows_that_it_stands_over(sql: str, ask: Callable[[str], Question]) -> None:
+    outer, seen = ask(sql).outer, []
+
+    def noted(expr: Expr, rows: tuple[Relation, ...]) -> Expr:
+        seen.append(expr)
+        assert set(fields_of(expr)) <= {field for each in rows for field in each.fields}
+        return expr
+
+    assert changed_exprs(outer, noted) == outer
+    assert seen
+
+
+def test_windows_are_changed_in_all_their_parts(ask: Callable[[str], Question]) -> None:
+    seen: list[Expr] = []
+    changed_exprs(ask(OUTER[-1]).outer, lambda expr, _: seen.append(expr) or expr)
+    read = [{field.name for field in fields_of(expr)} for expr in seen]
+    assert read == [{"count_star()"}, {"cell_id"}, {"count_star()"}]  # what is summed, the partition, the order
