@@ -1,31 +1,25 @@
-"""A killed process: what was acknowledged stays charged, and what was charged can be asked again for nothing."""
+"""Killed processes, and a server that crashes: what was acknowledged stays charged, once, with one result."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from budgets import Ledger, Loss
 from tests.budgets.books import SHARED, answer, ask, check_books, item
 from tests.budgets.spender import WIDE
+from tests.support.killed import steps_of
 
 
-def spender(path: Path, name: str, times: int, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.budgets.spender", str(path), name, str(times), "0.0001", *more]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def test_killed_between_charge_and_settle(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
-    process = spender(path, "ann", 1, "wait")
+def test_killed_between_charge_and_settle(address: str) -> None:
+    command = [sys.executable, "-m", "tests.budgets.spender", address, "ann", "1", "0.0001", "wait"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "ann 0\n"  # charged, and nothing settled
     process.kill()
     process.wait()
-    with Ledger.open(path) as ledger:
+    with Ledger.open(address) as ledger:
         assert ledger.account(SHARED).spent == Loss.of("0.0001")
         assert ledger.replay("ann", "operator", ["ann 0"]) == {}
         retry = ledger.charge(ask(item("ann 0", "0.0001"), request="ann 0", caps=WIDE))
@@ -37,18 +31,26 @@ def test_killed_between_charge_and_settle(tmp_path: Path) -> None:
         check_books(ledger)
 
 
-@pytest.mark.parametrize("milliseconds", [1, 23, 60])
-def test_killed_at_some_instant(tmp_path: Path, milliseconds: int) -> None:
-    path = tmp_path / "ledger.sqlite"
-    process = spender(path, "ann", 2_000)
-    assert process.stdout is not None
-    acknowledged = [process.stdout.readline().strip()]
-    time.sleep(milliseconds / 1_000)
-    process.kill()
-    acknowledged += process.communicate()[0].split("\n")[:-1]
-    with Ledger.open(path) as ledger:
-        charged = {paid.release_key for paid in ledger.releases("ann")}
-        lost = set(acknowledged) - charged
-        assert acknowledged[0] == "ann 0" and not lost
-        assert len(charged - set(acknowledged)) <= 1  # the one that was on its way to being said
-        check_books(ledger)
+def test_the_steps_have_names(address: str) -> None:
+    steps = steps_of(address)
+    assert {"before UPDATE accounts", "after UPDATE accounts", "before COMMIT", "after COMMIT"} <= set(steps)
+    assert {"before INSERT releases", "after INSERT charges"} <= set(steps)
+
+
+def kill(kind: str, seed: int, rounds: int, spenders: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.support.killing", kind, *map(str, (seed, rounds, spenders))]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.parametrize(("kind", "rounds"), [("sqlite", 9), ("postgres", 9), ("crash", 2)])
+def test_nothing_that_was_acknowledged_is_lost(kind: str, rounds: int) -> None:
+    """Forty of the kills of `python -m tests.nightly crash`."""
+    done = kill(kind, 1, rounds, 2)
+    assert done.stdout.startswith(f"{2 * rounds} kills, "), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", ["early-sqlite", "early-postgres"])
+def test_a_ledger_that_speaks_before_it_commits_is_found(kind: str) -> None:
+    done = kill(kind, 1, 10, 2)
+    assert done.stdout.startswith("found: charges of client"), done.stdout + done.stderr
+    assert "that were acknowledged are gone" in done.stdout

