@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from budgets.errors import LedgerUnavailable
+from budgets.stores.commits import SharedCommits
 
 _Insert = sqlite.Insert | postgresql.Insert
 _INSERTS: dict[str, Callable[[Table], _Insert]] = {
@@ -26,6 +27,7 @@ class Store:
     reader: Engine
     writer: Engine
     assert_durable: Callable[[Connection], None]  # raises UnsafeStore
+    commits: SharedCommits = field(default_factory=SharedCommits, repr=False)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -35,10 +37,19 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open the one write transaction, durable when this returns; raises LedgerUnavailable, UnsafeStore."""
-        with _one_error(), self.writer.begin() as connection:
-            self.assert_durable(connection)
+        """Write, alone or together with others, durable when this returns; raises LedgerUnavailable, UnsafeStore."""
+        with _one_error(), self.commits.part(self._begin) as connection:
             yield connection
+
+    def _begin(self) -> Connection:
+        connection = self.writer.connect()
+        try:
+            connection.begin()
+            self.assert_durable(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def close(self) -> None:
         """Close every connection."""

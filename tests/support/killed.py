@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -128,11 +129,12 @@ class Round:
         try:
             self._live(client, fatal, said, early)
         finally:
+            traceback.print_exc()
             os._exit(1)  # a spender that was not killed
 
     def _live(self, client: str, fatal: tuple[str, int] | None, said: int, early: bool) -> None:
         signal.alarm(LONGEST_LIFE)
-        store, seen, waiting = open_store(self.address), Counter[str](), []
+        store, seen, waiting = _opened(self.address), Counter[str](), list[str]()
 
         def say(line: str) -> None:
             if not early:
@@ -167,6 +169,14 @@ class Round:
         self.told.kills += 1
 
 
+def _opened(address: str) -> Store:
+    """Open the ledger, as soon as its server is there."""
+    while True:
+        with suppress(LedgerUnavailable):
+            return open_store(address)
+        time.sleep(0.02)
+
+
 def check_told(address: str, told: Told) -> None:
     """Nothing acknowledged is lost, nothing is paid twice, each key has one result, and the books add up."""
     with Ledger.open(address) as ledger:
@@ -191,4 +201,4 @@ def check_told(address: str, told: Told) -> None:
 def _check_stored(ledger: Ledger, told: Told) -> None:
     for client, keys in told.paid.items():
         for key, stored in ledger.replay(client, "operator", keys).items():
-            assert told.settled[key] <= {stored.payload.decode()}, f"another result is stored for {key}"
+            assert told.settled.get(key, set()) <= {stored.payload.decode()}, f"another result is stored for {key}"

@@ -1,0 +1,102 @@
+"""Durable charges a second beside the disk's own rate of flushes, on both stores, one asker and many at once."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from budgets import Caps, Ledger, Loss
+from tests.bench.machine import table
+from tests.budgets.books import ask, item
+from tests.support import postgres
+
+SECONDS = 4.0
+ASKERS = (1, 8, 64)
+ROUNDS = 3  # the disk and each store in turn, since a shared disk changes from minute to minute
+ROOMY = Caps(dataset=Loss.within("1000", "1e-9"), client=Loss.within("1000", "1e-9"))
+
+
+def main(events: int, runs: int) -> None:
+    """Print medians of a few rounds."""
+    del events, runs
+    with tempfile.TemporaryDirectory() as folder:
+        throughput(Path(folder))
+
+
+def throughput(folder: Path) -> None:
+    """Measure the disk and the stores in turn, and print what a store makes of the disk's rate."""
+    rates: dict[tuple[str, int], list[float]] = {}
+    flushes: dict[str, list[float]] = {}
+    for number in range(ROUNDS):
+        places = {"sqlite": str(folder / f"ledger {number}"), "postgres": postgres.server().new_ledger()}
+        for store, address in places.items():
+            for askers in ASKERS:
+                before = flushes_a_second(folder / "flushed")
+                rates.setdefault((store, askers), []).append(charges_a_second(address, askers))
+                flushes.setdefault(store, []).append((before + flushes_a_second(folder / "flushed")) / 2)
+    rows = [
+        (
+            store,
+            askers,
+            f"{statistics.median(found):.0f}",
+            f"{statistics.median(flushes[store]):.0f}",
+            _share(found, flushes[store]),
+        )
+        for (store, askers), found in rates.items()
+    ]
+    table(
+        ("store", "askers at once", "charges a second", "flushes of the disk", "charges for a flush; wanted 0.5"), rows
+    )
+
+
+def _share(charges: list[float], flushes: list[float]) -> str:
+    return f"{statistics.median(charges) / statistics.median(flushes):.2f}"
+
+
+def flushes_a_second(path: Path) -> float:
+    """Write a page and flush it, again and again: the most that one commit after the other can reach."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
+    os.truncate(path, 1 << 20)
+    os.fsync(file)
+
+    def flush(number: int) -> None:
+        os.pwrite(file, number.to_bytes(8, "big") * 512, number % 256 * 4096)
+        os.fdatasync(file)
+
+    rate = _a_second(flush, SECONDS / 4)
+    os.close(file)
+    return rate
+
+
+def charges_a_second(address: str, askers: int) -> float:
+    """Let so many threads charge new questions of their own; each counts when it is durable."""
+    with Ledger.open(address) as ledger, ThreadPoolExecutor(askers) as pool:
+        ready = threading.Barrier(askers)
+
+        def ask_on(asker: int) -> float:
+            client = f"client {askers} {asker}"
+
+            def charge(number: int) -> None:
+                ledger.charge(
+                    ask(item(f"{client} {number}", "0.0001"), client=client, request=f"r{number}", caps=ROOMY)
+                )
+
+            charge(-1)
+            ready.wait()
+            return _a_second(charge, SECONDS)
+
+        return sum(pool.map(ask_on, range(askers)))
+
+
+def _a_second(act: Callable[[int], None], seconds: float) -> float:
+    start, number = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        act(number)
+        number += 1
+    return number / (time.perf_counter() - start)

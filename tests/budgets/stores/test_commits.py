@@ -1,0 +1,192 @@
+"""Writers that share a commit: none returns before it, one that fails hurts no other, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from budgets import BudgetRefused, Ledger, LedgerUnavailable, Loss
+from budgets.stores import commits
+from budgets.stores.opening import open_store
+from budgets.stores.store import Store
+from tests.budgets.books import SHARED, ask, check_books, item
+from tests.budgets.spender import WIDE
+
+ASKERS = 12
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[Store]:
+    opened = open_store(address)
+    yield opened
+    opened.close()
+
+
+class Held:
+    """A writer that holds its turn until it is let go, so that others gather behind it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.has_turn, self.go = store, threading.Event(), threading.Event()
+
+    def write(self) -> None:
+        with self.store.writing():
+            self.has_turn.set()
+            assert self.go.wait(30)
+
+
+@contextmanager
+def gathered(store: Store, pool: ThreadPoolExecutor, behind: int) -> Iterator[tuple[Future[None], list[Future[None]]]]:
+    """Let writers gather behind one that holds its turn; the list is filled inside, and all go on behind it."""
+    held, waiting = Held(store), list[Future[None]]()
+    first = pool.submit(held.write)
+    assert held.has_turn.wait(30)
+    yield first, waiting
+    while store.commits._waiting < behind:
+        time.sleep(0.001)
+    held.go.set()
+
+
+def charge(ledger: Ledger, number: int, rho: str = "0.001") -> None:
+    ledger.charge(ask(item(f"key {number}", rho), client=f"client {number}", request=f"r{number}", caps=WIDE))
+
+
+def test_writers_at_once_share_one_commit(store: Store) -> None:
+    ledger, committed = Ledger(store), []
+    event.listen(store.writer, "commit", committed.append)
+    with ThreadPoolExecutor(ASKERS + 1) as pool:
+        with gathered(store, pool, ASKERS) as (first, waiting):
+            waiting += [pool.submit(charge, ledger, number) for number in range(ASKERS)]
+        for future in (first, *waiting):
+            future.result(30)
+    assert len(committed) == 1
+    assert ledger.account(SHARED).spent == Loss.of("0.012")
+    check_books(ledger)
+
+
+def test_one_writer_alone_commits_at_once_and_needs_no_savepoint(store: Store) -> None:
+    ledger, said = Ledger(store), []
+    event.listen(store.writer, "savepoint", lambda connection, name: said.append(name))
+    with store.writing() as connection:
+        connection.execute(text("SELECT 1"))
+    assert not said and not store.commits._busy
+    charge(ledger, 1)
+    check_books(ledger)
+
+
+def test_nobody_returns_before_the_commit(store: Store) -> None:
+    ledger, reached, go = Ledger(store), threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        reached.set()
+        assert go.wait(30)
+
+    with ThreadPoolExecutor(ASKERS + 1) as pool:
+        with gathered(store, pool, ASKERS) as (first, waiting):
+            event.listen(store.writer, "commit", hold)
+            waiting += [pool.submit(charge, ledger, number) for number in range(ASKERS)]
+        assert reached.wait(30)
+        time.sleep(0.05)
+        assert not any(future.done() for future in (first, *waiting))
+        go.set()
+        for future in (first, *waiting):
+            future.result(30)
+
+
+def test_one_that_fails_hurts_no_other(store: Store) -> None:
+    ledger = Ledger(store)
+
+    def fail() -> None:
+        with store.writing() as connection:
+            connection.execute(text("INSERT INTO nowhere VALUES (1)"))
+
+    with ThreadPoolExecutor(ASKERS + 3) as pool:
+        with gathered(store, pool, ASKERS + 2) as (first, waiting):
+            waiting += [pool.submit(charge, ledger, number) for number in range(ASKERS // 2)]
+            waiting += [pool.submit(charge, ledger, 98, "0.3"), pool.submit(fail)]
+            waiting += [pool.submit(charge, ledger, number) for number in range(ASKERS // 2, ASKERS)]
+        first.result(30)
+        raised = [type(future.exception(30)) for future in waiting]
+    kept = [type(None)] * (ASKERS // 2)
+    assert raised == [*kept, BudgetRefused, LedgerUnavailable, *kept]
+    assert ledger.account(SHARED).spent == Loss.of("0.012")
+    check_books(ledger)
+
+
+def test_the_first_may_fail_too(store: Store) -> None:
+    ledger = Ledger(store)
+    with pytest.raises(BudgetRefused):
+        charge(ledger, 1, "0.3")
+    with pytest.raises(LedgerUnavailable), store.writing() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (1)"))
+    assert ledger.accounts() == ()
+    charge(ledger, 2)
+    check_books(ledger)
+
+
+def test_a_commit_that_fails_fails_for_all(store: Store) -> None:
+    ledger = Ledger(store)
+
+    def fail(_: object) -> None:
+        raise OperationalError("COMMIT", None, Exception("the disk is full"))
+
+    with ThreadPoolExecutor(ASKERS + 1) as pool:
+        with gathered(store, pool, ASKERS) as (first, waiting):
+            event.listen(store.writer, "commit", fail)
+            waiting += [pool.submit(charge, ledger, number) for number in range(ASKERS)]
+        assert {type(future.exception(30)) for future in (first, *waiting)} == {LedgerUnavailable}
+    event.remove(store.writer, "commit", fail)
+    assert ledger.accounts() == ()
+    charge(ledger, 1)
+    check_books(ledger)
+
+
+def test_who_gives_up_waiting_leaves_nobody_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first left the commit to the second, who gives up at that very moment."""
+    monkeypatch.setattr(commits, "TURN_SECONDS", 0.2)
+    ledger, turn = Ledger(store), store.commits
+    take, late = turn._take_turn, threading.Event()
+
+    def slow() -> None:
+        if threading.current_thread().name == "late":
+            with turn._turn:
+                turn._waiting += 1
+            late.set()
+            time.sleep(0.3)
+            with turn._turn:
+                turn._waiting -= 1
+                turn._over.notify_all()
+            raise SQLAlchemyError
+        take()
+
+    monkeypatch.setattr(turn, "_take_turn", slow)
+
+    def give_up() -> None:
+        with pytest.raises(LedgerUnavailable):
+            charge(ledger, 2)
+
+    second = threading.Thread(target=give_up, name="late")
+    second.start()
+    assert late.wait(30)
+    charge(ledger, 1)
+    second.join()
+    assert ledger.account(SHARED).spent == Loss.of("0.001")
+
+
+def test_a_writer_gives_up_in_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commits, "TURN_SECONDS", 0.1)
+    held = Held(store)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(held.write)
+        assert held.has_turn.wait(30)
+        with pytest.raises(LedgerUnavailable):
+            charge(Ledger(store), 1)
+        held.go.set()
+        first.result(30)
+    charge(Ledger(store), 2)
