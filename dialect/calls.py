@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 from sqlglot import exp
@@ -14,8 +15,9 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.function_row import Function, accepts, in_words, mistake
 from dialect.functions import forms_of, names
+from dialect.functions_interval import is_end
 from dialect.reading import refusal
-from dialect.spans import called
+from dialect.spans import called, span_of
 
 MAX_SIZE = 4_000  # parts of one typed expression: BETWEEN and CASE x WHEN repeat what they compare
 MAX_DEPTH = 150
@@ -85,7 +87,8 @@ def polygon_refused(node: exp.Expr | None) -> Refusal:
 
 def _made(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
     if form.result is not SqlType.NULL:
-        return Call(form.row, tuple(arguments), form.result)
+        made = Call(form.row, tuple(arguments), form.result)
+        return replace(made, span=span_of(node)) if is_end(made) else made
     kind, values = alike(arguments, node)
     return Call(form.row, tuple(values), arguments[0].type if form.name == "nullif" else kind)
 

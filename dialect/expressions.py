@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dialect.catalog import Bounds, Domain, SqlType
+from dialect.errors import Span
 
 if TYPE_CHECKING:
     from dialect.relations import Public
@@ -81,6 +82,7 @@ class Call:
     function: str  # a row of dialect.functions
     arguments: tuple[Expr, ...]
     type: SqlType
+    span: Span | None = field(default=None, compare=False, repr=False)  # where it stands, if it may be refused later
     size: int = field(init=False, compare=False, repr=False)  # nodes
     depth: int = field(init=False, compare=False, repr=False)
 
@@ -147,7 +149,7 @@ def case_values(case: Case) -> tuple[Expr, ...]:
 def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """Apply `change` to each direct part and put the expression together again."""
     if isinstance(expr, Call):
-        return Call(expr.function, tuple(change(part) for part in expr.arguments), expr.type)
+        return Call(expr.function, tuple(change(part) for part in expr.arguments), expr.type, expr.span)
     if isinstance(expr, Case):
         branches = tuple((change(condition), change(value)) for condition, value in expr.branches)
         return Case(branches, change(expr.otherwise), expr.type)

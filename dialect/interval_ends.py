@@ -58,10 +58,13 @@ def _ends(question: Question) -> _Ends:
     return _Ends(forms_by_field(question), rounded_outputs(question), said, never_negative(question))
 
 
+def _asked(question: Question) -> bool:
+    return any(name in question.sql.lower() for name in (LOW, HIGH))
+
+
 def check_ends(question: Question) -> None:
     """Refuse ends of what has no interval; raises Refusal with E_AGG where the question asks for them."""
-    text = question.sql.lower()
-    if LOW not in text and HIGH not in text:
+    if not _asked(question):
         return
     known = _ends(question)
 
@@ -69,28 +72,28 @@ def check_ends(question: Question) -> None:
         for call in _calls(expr):
             if not known.known(call.arguments[0], looked_at):
                 why = "No interval is known for this: its noise can't be followed here, or there is none in it."
-                raise Refusal(Code.AGG, why, TRY, _place(text, call.name))
+                raise Refusal(Code.AGG, why, TRY, _caret(call))
         return expr
 
     changed_exprs(question.outer, checked)
-    _refuse_public(question.outer, text)
+    _refuse_public(question.outer)
 
 
-def _refuse_public(relation: Relation, text: str) -> None:
+def _refuse_public(relation: Relation) -> None:
     if isinstance(relation, Public):
-        _refuse(relation, text, "Public rows have no noise, and no interval: it is of released numbers.")
+        _refuse(relation, "Public rows have no noise, and no interval: it is of released numbers.")
     for source in sources(relation):
-        _refuse_public(source, text)
+        _refuse_public(source)
 
 
-def refuse_ends(rows: Relation, sql: str) -> None:
+def refuse_ends(rows: Relation) -> None:
     """Refuse ends in what is computed from people's rows; raises Refusal with E_AGG."""
-    _refuse(rows, sql.lower(), OF_PEOPLE)
+    _refuse(rows, OF_PEOPLE)
 
 
-def _refuse(relation: Relation, text: str, why: str) -> None:
+def _refuse(relation: Relation, why: str) -> None:
     for call in (call for expr in expressions_below(relation) for call in _calls(expr)):
-        raise Refusal(Code.AGG, why, TRY, _place(text, call.name))
+        raise Refusal(Code.AGG, why, TRY, _caret(call))
 
 
 def _calls(expr: Expr) -> Iterator[Call]:
@@ -102,9 +105,9 @@ def _calls(expr: Expr) -> Iterator[Call]:
         waiting.extend(children(part))
 
 
-def _place(text: str, name: str) -> Span | None:
-    start = text.find(name)
-    return Span(start, start + len(name)) if start >= 0 else None
+def _caret(call: Call) -> Span | None:
+    """Point at the name of a call, as it stands in the question."""
+    return None if call.span is None else Span(call.span.start, call.span.start + len(call.name))
 
 
 def with_ends(question: Question, reaches: Reaches) -> Question:
@@ -114,7 +117,7 @@ def with_ends(question: Question, reaches: Reaches) -> Question:
     numbers and public scales. Symbols: as in engine/proofs.md#half_widths, #whole_half_widths and #ratio_interval.
     Formula: value -+ half-width; for a ratio Fieller's. Source and proof: proofs.md#interval-ends. Raises: nothing.
     """
-    if not any(name in question.sql.lower() for name in (LOW, HIGH)):
+    if not _asked(question):
         return question
     known, variances = _ends(question), all_variances(question, reaches.variances)
 

@@ -32,7 +32,7 @@ def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tupl
     asked += [measure.condition for measure in boundary.measures if measure.condition is not None]
     source, fields = compute(boundary.source, asked, reading)
     assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
-    refuse_ends(source, reading.sql)
+    refuse_ends(source)
     limits = Limits(reading.options.max_groups, reading.options.max_rows)
     source = cut_to(source, limits)
     canon = Canon()

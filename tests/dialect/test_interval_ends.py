@@ -38,6 +38,8 @@ REFUSED = {
     "SELECT dp_interval_low(zone) FROM cells": Code.FUNC,
 }  # fmt: skip
 
+WRONG, WRONG_OF_ROWS = "DP_INTERVAL_LOW(cell_id)", "DP_INTERVAL_LOW(dwell_s)"
+
 
 @pytest.mark.parametrize("sql", ACCEPTED)
 def test_ends_of_released_numbers_are_columns(sql: str, ask: Callable[[str], Question]) -> None:
@@ -51,6 +53,20 @@ def test_what_has_no_interval_has_no_ends(sql: str, refused: Callable[[str], Ref
     assert found.code is REFUSED[sql] and found.hint and found.span is not None
     marked = sql[found.span.start : found.span.end].lower()
     assert "dp_interval_" in marked
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT 'dp_interval_low(x)' AS t, DP_INTERVAL_LOW(n) AS low, {WRONG} AS m FROM {R}",
+        f"SELECT DP_INTERVAL_LOW(n) AS low FROM {R} /* dp_interval_low */ ORDER BY {WRONG}",
+        f"SELECT DP_INTERVAL_LOW(COUNT(*)) AS low FROM events WHERE {WRONG_OF_ROWS} > 3",
+    ],
+)
+def test_the_caret_stands_under_the_end_that_is_refused(sql: str, refused: Callable[[str], Refusal]) -> None:
+    span = refused(sql).span
+    assert span is not None and sql[span.start : span.end] == "DP_INTERVAL_LOW"
+    assert sql[span.start :].startswith((WRONG, WRONG_OF_ROWS))
 
 
 def test_asking_for_ends_makes_no_other_release(ask: Callable[[str], Question]) -> None:

@@ -1,0 +1,58 @@
+"""A subquery that names the row around it is joined to that row: as groups by what ties it, or as one row looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect.canonical import plain_text
+from dialect.errors import Refusal
+from dialect.expressions import conjuncts
+from dialect.kinds import Selected
+from dialect.relation_parts import sources
+from dialect.relations import Group, Join, Relation
+
+PEOPLE = "SELECT subscriber_id, {} AS v FROM subscribers s"
+MINE = "FROM events e WHERE e.subscriber_id = s.subscriber_id"
+GROUPED = {  # value -> by how many keys its groups are formed, what is shown
+    f"(SELECT COUNT(*) {MINE})": (1, "coalesce(count_star(), 0)"),
+    f"(SELECT AVG(e.lat) {MINE} AND e.lon > 1)": (1, "avg(lat)"),
+    f"(SELECT SUM(e.dwell_s) {MINE} AND s.age = e.cell_id)": (2, "sum(dwell_s)"),
+    f"EXISTS (SELECT 1 {MINE} AND e.lon > 1)": (1, "(coalesce(count_star(), 0) > 0)"),
+}
+REFUSED = {
+    f"(SELECT COUNT(*) {MINE} AND e.lat > s.age)": "tied to the row around it by equalities alone",
+    f"(SELECT e.lat {MINE})": "is an aggregate, or looks a row up by its primary key",
+    f"(SELECT MIN(e.lat), MAX(e.lat) {MINE})": "selects one value",
+    "(SELECT c.lon FROM cells c WHERE c.cell_id = s.age)": "looks a row up by its primary key",  # it has none
+    "EXISTS (SELECT 1 FROM cells)": "the same for every row",
+}
+
+
+def joined(relation: Relation) -> Join:
+    operator = relation.operator
+    return operator if isinstance(operator, Join) else joined(sources(relation)[0])
+
+
+@pytest.mark.parametrize("value", GROUPED)
+def test_an_aggregate_is_joined_as_groups_of_what_ties_it(value: str, rows_of: Callable[[str], Selected]) -> None:
+    made = rows_of(PEOPLE.format(value))
+    join = joined(made.relation)
+    while not isinstance(group := join.right.operator, Group):
+        join = Join(join.left, sources(join.right)[0], join.how, join.condition)
+    keys, shown = GROUPED[value]
+    assert (join.how, len(group.keys), len(conjuncts(join.condition))) == ("left", keys, keys)
+    field = dict(made.columns)["v"]
+    assert (field.name if field.definition is None else plain_text(field.definition)) == shown
+
+
+def test_a_row_of_a_public_primary_key_is_looked_up(rows_of: Callable[[str], Selected]) -> None:
+    join = joined(rows_of(PEOPLE.format("(SELECT h FROM hours WHERE h = s.age AND h > 3)")).relation)
+    assert join.how == "left" and len(conjuncts(join.condition)) == 2
+
+
+@pytest.mark.parametrize("value", REFUSED)
+def test_what_meets_many_rows_is_refused(value: str, rows_of: Callable[[str], Selected]) -> None:
+    with pytest.raises(Refusal, match=REFUSED[value]):
+        rows_of(PEOPLE.format(value))
