@@ -22,8 +22,10 @@ SCALED_BITS = 20  # after scaling, C is at least 2^20 released grains: truncatio
 def bound(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> Bounding:
     """Decide how every vector of a plan is kept within its norm, and why."""
     max_groups = _max_groups(plan, catalog, key_count)
-    bounds = [_one(plan, vector, catalog, key_count, max_groups) for vector in plan.vectors]
-    return Bounding(tuple(_alike(plan, bounds)), max_groups)
+    alone = _alike(plan, [_one(plan, vector, catalog, key_count, max_groups) for vector in plan.vectors])
+    pairs = zip(plan.vectors, alone, strict=True)
+    crossed = [_replaced(plan, vector, bound) for vector, bound in pairs] if plan.touched.crossing else alone
+    return Bounding(tuple(crossed), max_groups)
 
 
 def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> int | None:
@@ -59,6 +61,37 @@ def _one(
         return replace(clamped, predicted_bias=bias)
     why = f"each person's numbers over all groups are scaled to a norm of {norm:g}"
     return replace(_limited(Rule.SCALE, vector, norm, why), predicted_bias=bias)
+
+
+def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBound:
+    """Let one bounded vector of a person take another one's place, as it may where windows cross."""
+    if not _never_negative(vector):
+        why = (
+            f"{bound.why}; windows cross, so one vector of a person may stand for another: twice that, as it is signed"
+        )
+        return replace(bound, sensitivity=2 * bound.sensitivity, why=why)
+    if not plan.keys:
+        why = f"{bound.why}; windows cross, and one number of a person that is never below 0 may stand for another"
+        return replace(bound, why=why)
+    finer = max(0, SCALED_BITS + 1 - bound.sensitivity.bit_length())  # so that rounding the root up costs nothing
+    squared = 2 * (bound.sensitivity << finer) ** 2
+    why = f"{bound.why}; windows cross, so one vector of a person may stand for another: the root of 2 times that"
+    return replace(
+        bound, sensitivity=math.isqrt(squared - 1) + 1, fraction_bits=bound.fraction_bits + finer, why=why
+    )  # fmt: skip
+
+
+def _never_negative(vector: Vector) -> bool:
+    """Tell whether no number of a person is below 0; of what is centred, after that."""
+    if not vector.summed:
+        return True
+    if vector.part is not None:
+        return vector.part.lower >= 0
+    factor = vector.factor
+    if factor is not None:  # a square is not
+        same = (vector.value, vector.lower, vector.upper, vector.centre)
+        return (factor.value, factor.lower, factor.upper, factor.centre) == same
+    return vector.lower >= vector.centre
 
 
 def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | int | None, str]:

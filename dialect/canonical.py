@@ -133,7 +133,8 @@ class Canon:
 
     def _over(self, operator: Cut | Padded | Distinct | Sort | Group, source: str) -> str:
         if isinstance(operator, Cut):
-            return f"cut({source}; {self._row(operator.source)}; {operator.max_rows})"
+            each = "" if operator.window is None else f" in each {self.names[operator.window.id]}"
+            return f"cut({source}; {self._row(operator.source)}; {operator.max_rows}{each})"
         if isinstance(operator, Padded):
             return f"padded({source})"
         if isinstance(operator, Distinct):

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from dialect.declared_cells import CellOf
+from dialect.time_windows import Stretch, Window
 
 if TYPE_CHECKING:
     from dialect.declared_movement import Movement
@@ -30,15 +31,6 @@ class SqlType(StrEnum):
     BIGINT_LIST = "BIGINT[]"
     POLYGON = "POLYGON"  # of public tables only; places are held against it, and nothing else
     NULL = "NULL"  # the type of a bare NULL literal
-
-
-class Window(StrEnum):
-    """The stretch of one person's time that is protected as one unit."""
-
-    FOREVER = "forever"
-    MONTH = "month"
-    WEEK = "week"
-    DAY = "day"
 
 
 MOVEMENT = ".movement"  # behind a table's name: what its movement gives
@@ -99,6 +91,7 @@ class Column:
     centre: float | None = None  # a typical value, public; the middle of the bounds where absent
     cell: CellOf | None = None  # not stored in the source
     visible: bool = True  # False: known to admission only, e.g. the consent column
+    from_windows: tuple[str, ...] = ()  # windows, other than a row's own, that its values were computed from
 
 
 @dataclass(frozen=True)
@@ -170,6 +163,8 @@ class Table:
     primary_key: tuple[str, ...] = ()
     person: PersonPath | None = None  # every private table has one
     time_column: str | None = None
+    date_column: str | None = None  # the date of time_column; rows in which it is another one are not admitted
+    from_windows: tuple[str, ...] = ()  # windows, other than a row's own, that its rows were computed from
     sorted_by: tuple[str, ...] = ()
     norms: Norms | None = None  # every private table has them
     max_rows_per_person: int | None = None  # R: rows kept per (person, window) before person-level joins
@@ -210,6 +205,12 @@ class Dataset:
     data_version: int  # moved by the steward with new data, never by an objection
     defaults: Defaults
     budget: Budget
+    stretch: Stretch | None = None  # the declared windows; None where a whole history is one
+
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """The names of all declared windows, the earliest first."""
+        return (str(self.window),) if self.stretch is None else self.stretch.names()
 
 
 @dataclass(frozen=True)

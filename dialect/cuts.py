@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from dialect.private_plan import Limits
 from dialect.relations import Cut, PerPerson
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a question itself says of how much one person counts; None is the catalog's."""
+
+    max_groups: int | None = None
+    max_rows: int | None = None  # the source is cut to so many rows of a person already
 
 
 def cut(relation: PerPerson) -> PerPerson:

@@ -25,9 +25,9 @@ def in_order(columns: Sequence[str]) -> str:
 
 
 def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
-    """One row per person, group and different value; `among` limits persons and groups."""
+    """One row per unit, group and different value; `among` limits persons and groups."""
     held = [vector.value, *vector.others]
-    columns = [f"{plan.source.person.id} AS person"]
+    columns = [f"{field.id} AS {name}" for name, field in plan.unit.items()]
     columns += [f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys)]
     columns += [f"{_normal(part)} AS x{i}" for i, part in enumerate(held) if part is not None]
     tests = [] if vector.others or vector.value is None else [f"{vector.value.id} IS NOT NULL"]
@@ -37,8 +37,8 @@ def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
 
 
 def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound) -> str:
-    """At most m values of each person in each group, of at most L0 groups."""
-    group = ["person", *(f"k{i}" for i in range(len(plan.keys)))]
+    """At most m values of each unit in each group, of at most L0 groups."""
+    group = [*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))]
     value = [f"x{i}" for i in range(1 + len(vector.others))]
     places, tests = list[str](), list[str]()
     if bound.max_values is not None:
@@ -47,7 +47,9 @@ def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound) -> 
         )
         tests.append(f"place BETWEEN 1 AND {bound.max_values}")
     if bound.max_groups is not None:
-        places.append(f"dense_rank() OVER (PARTITION BY person ORDER BY {in_order(group)}) AS group_place")
+        places.append(
+            f"dense_rank() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {in_order(group)}) AS group_place"
+        )
         tests.append(f"group_place BETWEEN 1 AND {bound.max_groups}")
     if not tests:
         return f"SELECT * FROM {source}"

@@ -13,11 +13,15 @@ from dialect.relation_parts import branches
 
 
 def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
-    """Find C for a vector in its own unit; any value keeps the promise, a good one loses little."""
-    tables = _widest(plan, catalog)
+    """Find C for a vector in its own unit; any value keeps the promise, a good one loses little.
+
+    What is declared of one window, several that count together hold so many times: of persons, in so many more groups.
+    """
+    tables, windows = _widest(plan, catalog), plan.touched.together
     if vector.kind is VectorKind.PERSONS:  # of all groups of two queries, at most: the root of how many they are
-        return math.hypot(*(_declared(plan, vector, table, catalog) for table in _apart(tables)))
-    return sum(_declared(plan, vector, table, catalog) for table in tables)
+        one = math.hypot(*(_declared(plan, vector, table, catalog) for table in _apart(tables)))
+        return one * math.sqrt(windows)
+    return windows * sum(_declared(plan, vector, table, catalog) for table in tables)
 
 
 def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
@@ -82,8 +86,9 @@ def _covered(plan: PrivatePlan, table: Table) -> float:
 
 
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
-    """Find L0, the number of groups kept per person."""
-    return sum(max(1, table.max_groups_per_person or 1) for table in _apart(_widest(plan, catalog)))
+    """Find L0, the number of groups kept per person, or of each person in each window where these are apart."""
+    one = sum(max(1, table.max_groups_per_person or 1) for table in _apart(_widest(plan, catalog)))
+    return one * plan.touched.together
 
 
 def _widest(plan: PrivatePlan, catalog: Catalog) -> list[Table]:

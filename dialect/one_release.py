@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from dialect.canonical import Canon, plain_text
 from dialect.catalog import SqlType
-from dialect.cuts import cut_to
+from dialect.charged_windows import charged_windows
+from dialect.cuts import Limits, cut_to
 from dialect.domains import key_set
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Ref, expand
@@ -17,7 +18,7 @@ from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.moments import MOMENTS
 from dialect.options import KeysAre
 from dialect.private_keys import check_private_keys
-from dialect.private_plan import Key, KeySet, KeySource, Limits, PrivatePlan, VectorKind
+from dialect.private_plan import Key, KeySet, KeySource, PrivatePlan, VectorKind
 from dialect.reading import Reading
 from dialect.relation_parts import tables_of
 from dialect.relations import Boundary, Measure, PerPerson
@@ -34,7 +35,7 @@ def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tupl
     assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
     refuse_ends(source)
     limits = Limits(reading.options.max_groups, reading.options.max_rows)
-    source = cut_to(source, limits)
+    source, touched = charged_windows(cut_to(source, limits), (*boundary.keys, *fields), reading)
     canon = Canon()
     structure = canon.relation(source)
     keys = sorted(boundary.keys, key=lambda f: canon.names[f.id])
@@ -63,6 +64,7 @@ def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tupl
         f" {_key_text(listed)}",
         texts=tuple(sorted(collected.texts)),
         limits=limits,
+        touched=touched,
     )
     return made, outputs_in_order
 

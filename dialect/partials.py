@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 
 from dialect.catalog import SqlType
 from dialect.expressions import Field, Literal
-from dialect.private_plan import LARGEST_PART, Factor, Rule, Vector, VectorBound, VectorKind
+from dialect.private_plan import LARGEST_PART, Factor, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 from dialect.write_expr import quote
 
 LARGEST_WITHIN = 2**63 - 1  # where nothing is squared
@@ -128,3 +129,11 @@ def _kept_in(part: str, vector: Vector, bound: VectorBound) -> str:
 def clamped(part: str, largest: int) -> str:
     """Write a number cut at both ends; NULL stays NULL."""
     return f"CASE WHEN {part} > {largest} THEN {largest} WHEN {part} < -{largest} THEN -{largest} ELSE {part} END"
+
+
+def of_persons(plan: PrivatePlan, source: str, weighted: Mapping[int, str]) -> str:
+    """One row per (person, group): of a person's windows one counts as the person, the one that counts most."""
+    by = ", ".join(["person", *(f"k{i}" for i in range(len(plan.keys)))])
+    persons = {i for i in weighted if plan.vectors[i].kind is VectorKind.PERSONS}
+    columns = ", ".join(f"{'max' if i in persons else 'sum'}({own}) AS w{i}" for i, own in weighted.items())
+    return f"SELECT {by}, {columns} FROM {source} GROUP BY {by}"

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dialect.catalog import Bounds, Table
+from dialect.cuts import Limits
 from dialect.expressions import Field
 from dialect.formulas import Gathered, Histogram, Output, ReleasedSum
 from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
+from dialect.touched import Touched
 
 LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
 
@@ -62,8 +64,8 @@ class Vector:
     @property
     def fields(self) -> frozenset[Field]:
         """The fields of the source that are read."""
-        second = None if self.factor is None else self.factor.value
-        return frozenset(f for f in (self.value, self.condition, second, *self.others) if f is not None)
+        held = (self.value, self.condition, self.factor and self.factor.value, *self.others)
+        return frozenset(f for f in held if isinstance(f, Field))
 
     @property
     def of_person(self) -> bool:
@@ -79,9 +81,8 @@ class Vector:
     @property
     def magnitude(self) -> float:
         """The largest magnitude that one row adds; never 0, so that there is something to noise."""
-        if not self.summed:
-            return 1.0
-        return _farthest(self) * (1.0 if self.factor is None else _farthest(self.factor)) or 1.0
+        product = _farthest(self) * (1.0 if self.factor is None else _farthest(self.factor))
+        return product or 1.0 if self.summed else 1.0
 
 
 def _farthest(ends: Vector | Factor) -> float:
@@ -122,14 +123,6 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a question itself says of how much one person counts; None is the catalog's."""
-
-    max_groups: int | None = None
-    max_rows: int | None = None  # the source is cut to so many rows of a person already
-
-
-@dataclass(frozen=True)
 class PrivatePlan:
     """One release boundary: whose rows, which groups, which vectors."""
 
@@ -143,7 +136,14 @@ class PrivatePlan:
     tables: tuple[str, ...]  # private tables whose rows are aggregated
     frame: str  # canonical, of everything but the vectors: which rows, which groups
     texts: tuple[str, ...]  # canonical, one per vector
-    limits: Limits = Limits()
+    limits: Limits
+    touched: Touched
+
+    @property
+    def unit(self) -> dict[str, Field]:
+        """What is bounded as one, a person or a person in a window: column -> field of the source."""
+        window = self.touched.window
+        return {"person": self.source.person} | ({} if window is None else {"win": window})
 
     @property
     def canonical(self) -> str:

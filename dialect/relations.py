@@ -6,8 +6,7 @@
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-A relation is an operator (how its rows are made) under one of the three kinds. What holds over people's rows is proved,
-in `dialect.rules`, `joins`, `semi_joins`, `set_operation_rules`, `windows`, `grouping`, `grouping_sets` and `scans`.
+A relation is an operator under one of the kinds: `rules`, `joins`, `semi_joins`, `grouping` and `scans` prove which.
 """
 
 from __future__ import annotations
@@ -148,11 +147,12 @@ class Distinct:
 
 @dataclass(frozen=True)
 class Cut:
-    """At most `max_rows` rows of each person, chosen by a hash of that person's rows alone."""
+    """At most `max_rows` rows of each person, in each window if these are apart, chosen by a hash of them alone."""
 
     source: Relation
     person: Field
     max_rows: int
+    window: Field | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dialect.catalog import SqlType
 from dialect.different_values import counts, in_order, kept, values
 from dialect.expressions import Literal
-from dialect.partials import capped, clamped, is_unit, part
+from dialect.partials import capped, clamped, is_unit, of_persons, part
 from dialect.private_plan import (
     Admission,
     BoundedSql,
@@ -74,13 +74,14 @@ def _among(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], admi
     """Limit rows of (person, group) to admitted persons and to groups that are left."""
     admitted = "" if admission is None else " SEMI JOIN admitted USING (person)"
     if bounds.max_groups is not None:
-        same = [f"chosen.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
-        return f"{admitted} SEMI JOIN chosen ON {' AND '.join(['chosen.person = v.person', *same])}"
+        same = [f"chosen.{name} = v.{name}" for name in plan.unit]
+        same += [f"chosen.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
+        return f"{admitted} SEMI JOIN chosen ON {' AND '.join(same)}"
     return admitted + _listed("v", plan, codes)
 
 
 def _source(plan: PrivatePlan, target: Target) -> str:
-    needed = {plan.source.person, *(key.field for key in plan.keys)}
+    needed = {*plan.unit.values(), *(key.field for key in plan.keys)}
     for vector in plan.vectors:
         needed |= vector.fields
     return write_rows(plan.source, needed, target)
@@ -106,15 +107,17 @@ def _key_columns(plan: PrivatePlan) -> str:
 
 
 def _partials(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], grained: frozenset[int]) -> str:
-    """One row per (person, group); where the keys are functions of the person, one row per person."""
+    """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
     read = "any_value({})" if plan.one_group_per_person else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
-    by = "1" if plan.one_group_per_person else ", ".join(str(position + 1) for position in range(len(plan.keys) + 1))
+    unit = ", ".join(f"{field.id} AS {name}" for name, field in plan.unit.items())
+    apart = len(plan.unit) + (0 if plan.one_group_per_person else len(plan.keys))
+    by = ", ".join(str(position + 1) for position in range(apart))
     pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if _has_part(v)]
     totals = "".join(f", {part(vector, bound, i in grained)} AS v{i}" for i, vector, bound in pairs)
-    text = f"SELECT {plan.source.person.id} AS person{keys}{totals} FROM source GROUP BY {by}"
+    text = f"SELECT {unit}{keys}{totals} FROM source GROUP BY {by}"
     bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in pairs)
-    text = f"SELECT person{_key_columns(plan)}{bounded} FROM ({text}) AS p"
+    text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({text}) AS p"
     return text + _listed("p", plan, codes)
 
 
@@ -143,9 +146,9 @@ def _of_admitted(rows: str, admission: Admission | None) -> str:
 
 
 def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None) -> str:
-    """At most L0 rows per person, by a hash that looks at the person and the group alone."""
+    """At most L0 rows per unit, by a hash that looks at the unit and the group alone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
-    place = f"row_number() OVER (PARTITION BY person ORDER BY {in_order(['person', *keys])})"
+    place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {in_order([*plan.unit, *keys])})"
     ranked = f"SELECT *, {place} AS place FROM {_of_admitted('partials', admission)}"
     return f"SELECT * FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {max_groups}"
 
@@ -155,7 +158,7 @@ def _from(bounds: Bounding) -> str:
 
 
 def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -> str:
-    """One row per person: what turns their numbers into released grains, smaller where a vector's norm exceeds C."""
+    """One row per unit: what turns its numbers into released grains, smaller where a vector's norm exceeds C."""
     columns = []
     for members in _scale_groups(plan, bounds):
         ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i]) for i in members]
@@ -163,7 +166,8 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -
         for i in members:
             factor = f"{least} * {2 ** bounds.vectors[i].fraction_bits}"
             columns.append(f"{_truncated(factor) if is_unit(plan.vectors[i]) else factor} AS f{i}")
-    factors = f"SELECT person, {', '.join(columns)} FROM {_from(bounds)} GROUP BY person"
+    unit = ", ".join(plan.unit)
+    factors = f"SELECT {unit}, {', '.join(columns)} FROM {_from(bounds)} GROUP BY {unit}"
     return factors if admission is None else f"SELECT * FROM {_of_admitted(f'({factors}) AS f', admission)}"
 
 
@@ -190,20 +194,23 @@ def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scal
     """One row per group: the person is gone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
-    columns = (
-        ", ".join([*keys, *(f"sum({_weighted(i, plan, bounds)}) AS w{i}" for i in summed)]) or "count(*) AS nothing"
-    )
-    source = _of_admitted(_from(bounds), admission) + (" JOIN factors USING (person)" if scaled else "")
+    source = _of_admitted(_from(bounds), admission)
+    source += f" JOIN factors USING ({', '.join(plan.unit)})" if scaled else ""
+    weighted = {i: _weighted(i, plan, bounds) for i in summed}
+    if plan.touched.window is not None and any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed):
+        source, weighted = f"({of_persons(plan, source, weighted)}) AS o", {i: f"w{i}" for i in summed}
+    columns = ", ".join([*keys, *(f"sum({own}) AS w{i}" for i, own in weighted.items())]) or "count(*) AS nothing"
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"
 
 
 def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
-    """Write one person's bounded number in one group, in released grains."""
+    """Write one unit's bounded number in one group, in released grains."""
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
     own = "1" if is_unit(plan.vectors[i]) else f"v{i}"
     if bound.rule is Rule.CLAMP:
-        return clamped(own, bound.norm_grains)
+        kept = clamped(own, bound.norm_grains)
+        return kept if step == 1 else f"({kept}) * {step}"
     if bound.rule is Rule.SCALE:
         return f"f{i}" if own == "1" else _truncated(f"{own} * f{i}")
     return own if step == 1 else str(step) if own == "1" else f"{own} * {step}"

@@ -35,7 +35,7 @@ def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
     if table.person.through:
         return _through(table, reading, node)
     one_row = table.primary_key == (table.person.column,)
-    fields = _fields_with(table, (table.person.column,), reading, one_row)
+    fields = _fields_with(table, (table.person.column, table.time_column), reading, one_row)
     person = _of_column(fields, table.person.column)
     named = replace(person, is_person=True, nullable=False)  # rows without a person are never read
     kept = tuple(named if f == person else f for f in fields)
@@ -53,7 +53,9 @@ def _stored(table: Table, column: Column, reading: Reading, of_person: bool = Fa
     )  # fmt: skip
 
 
-def _fields_with(table: Table, hidden: tuple[str, ...], reading: Reading, of_person: bool = False) -> tuple[Field, ...]:
+def _fields_with(
+    table: Table, hidden: tuple[str | None, ...], reading: Reading, of_person: bool = False
+) -> tuple[Field, ...]:
     """Make fields for what analysts see, and for hidden columns that rows must carry all the same."""
     shown = [column for column in table.columns if column.visible or column.name in hidden]
     return _with_cells(table, tuple(_stored(table, column, reading, of_person) for column in shown))

@@ -153,11 +153,12 @@ def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
 
 
 def _cut(operator: Cut, needed: Needed, target: Target) -> str:
-    """Keep R rows of each person by a hash of all columns, the columns themselves breaking ties."""
+    """Keep R rows of each person, or person and window, by a hash of all columns, which themselves break ties."""
     every = operator.source.fields
     source = write_rows(operator.source, every, target)
     row = ", ".join(f.id for f in told_apart_by(every))  # computed columns must not choose other rows
-    place = f"row_number() OVER (PARTITION BY {operator.person.id} ORDER BY hash({row}), {row})"
+    unit = ", ".join(f.id for f in (operator.person, operator.window) if f is not None)
+    place = f"row_number() OVER (PARTITION BY {unit} ORDER BY hash({row}), {row})"
     ranked = f"SELECT *, {place} AS place FROM ({source}) AS c"
     columns = select_list([f.id for f in _kept(every, needed)])
     return f"SELECT {columns} FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {operator.max_rows}"

@@ -13,7 +13,20 @@ from engine.catalog_places import read_cell
 from engine.catalog_section import Section, nearest
 
 NORMED = ("sum_norm", "centred_norm", "centre")
-KNOWN = ("type", "nullable", "bounds", "values", "range", "values_of", "time_zone", "stored", "visible", "h3", *NORMED)
+KNOWN = (
+    "type",
+    "nullable",
+    "bounds",
+    "values",
+    "range",
+    "values_of",
+    "time_zone",
+    "stored",
+    "visible",
+    "h3",
+    "from_windows",
+    *NORMED,
+)
 NUMERIC = (SqlType.BIGINT, SqlType.DOUBLE)
 DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 ZONED = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
@@ -67,6 +80,7 @@ def read_column(name: str, section: Section) -> Column:
         centre=part(None, _centre, section, bounds),
         cell=part(None, read_cell, section, stored_type),
         visible=part(True, section.flag, "visible", True),
+        from_windows=part((), section.texts, "from_windows"),
     )
 
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from dialect.catalog import Budget, Catalog, Dataset, Defaults, Window
+from dialect.catalog import Budget, Catalog, Dataset, Defaults
+from dialect.time_windows import Window
 from engine.catalog_references import check_references
-from engine.catalog_section import IDENTIFIER, Section, meant, read_toml
+from engine.catalog_section import IDENTIFIER, Section, read_toml
 from engine.catalog_sharing import check_sharing
 from engine.catalog_tables import read_table
+from engine.catalog_windows import read_window
 
 FORMAT = 1
 KNOWN = ("format", "name", "datasets", "tables")
@@ -66,29 +68,18 @@ def _name(whole: Section) -> str:
 
 def _dataset(name: str, section: Section) -> Dataset:
     """Read one dataset: its window, its defaults and its budget."""
-    section.only(("window", "data_version", "defaults", "budget"))
+    section.only(("window", "first_window", "last_window", "data_version", "defaults", "budget"))
     part = section.mistakes.part
     empty = replace(section, entries={})
+    window, stretch = part((Window.FOREVER, None), read_window, section)
     return Dataset(
         name=name,
-        window=part(Window.FOREVER, _window, section),
+        window=window,
         data_version=part(1, section.whole, "data_version", 1, 1, 2**31),
         defaults=_defaults(part(empty, section.section, "defaults")),
         budget=_budget(part(empty, section.section, "budget")),
+        stretch=stretch,
     )
-
-
-def _window(section: Section) -> Window:
-    """Read the stretch of a person's time that is protected."""
-    section.need("window", 'write window = "forever".')
-    window = section.text("window") or ""
-    names = [known.value for known in Window]
-    if window not in names:
-        raise section.error("window", f"the window {window} is not known.", meant(window, names, ""))
-    if window != Window.FOREVER:
-        cure = 'write window = "forever", which protects a person\'s whole history.'
-        raise section.error("window", f"the window {window} is not built yet.", cure)
-    return Window.FOREVER
 
 
 def _defaults(section: Section) -> Defaults:

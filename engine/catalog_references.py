@@ -13,6 +13,7 @@ from engine.catalog_movement import MovementNames
 from engine.catalog_names import TableNames
 from engine.catalog_places import check_places
 from engine.catalog_section import IDENTIFIER, meant
+from engine.catalog_windows import check_windows
 from engine.errors import CatalogError
 
 PERSON_TYPES = (SqlType.BIGINT, SqlType.VARCHAR)
@@ -26,6 +27,7 @@ def check_references(catalog: Catalog, mistakes: Mistakes) -> None:
     for table in catalog.tables:
         for check in _Check(catalog, table).all():
             mistakes.part(None, check)
+    check_windows(catalog, mistakes)
     for dataset in catalog.datasets:
         tables = tuple(t for t in catalog.tables if t.private and t.dataset == dataset.name)
         mistakes.part(None, _one_person_type, catalog, tables)

@@ -12,7 +12,10 @@ from engine.catalog_movement import read_movement
 from engine.catalog_norms import read_norms
 from engine.catalog_section import HOP, Section
 
-PRIVATE_ONLY = ("person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins", "movement")
+PRIVATE_ONLY = (
+    "person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins", "movement", "date_column",
+    "from_windows",
+)  # fmt: skip
 KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)
 FORMATS = ("parquet", "csv", "duckdb")
 NOWHERE = Source("parquet", "")  # stands for a source that could not be read
@@ -33,6 +36,8 @@ def read_table(name: str, section: Section, folder: Path) -> Table:
         primary_key=part((), section.references, "primary_key"),
         person=part(None, _person, section) if private else None,
         time_column=part(None, section.reference, "time_column"),
+        date_column=part(None, section.reference, "date_column"),
+        from_windows=part((), section.texts, "from_windows"),
         sorted_by=part((), section.references, "sorted_by"),
         norms=part(None, read_norms, section) if private else None,
         max_rows_per_person=_limit(section, "max_rows_per_person", 10_000, 10**9) if private else None,

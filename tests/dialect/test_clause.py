@@ -7,10 +7,11 @@ from fractions import Fraction
 
 import pytest
 
+from dialect.cuts import Limits
 from dialect.errors import Code, Refusal
 from dialect.options import KeysAre, Options, TargetError
 from dialect.parse import options_of, parse
-from dialect.private_plan import Limits, PrivatePlan, Question
+from dialect.private_plan import PrivatePlan, Question
 from dialect.words import MAX_CHARACTERS
 
 CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) {}"

@@ -1,0 +1,80 @@
+"""A private source -> the windows that its release is charged to (`proofs.md#charged-windows`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from dialect.catalog import Dataset
+from dialect.expressions import Field, fields_of
+from dialect.person_windows import Walk
+from dialect.reading import Reading
+from dialect.relation_parts import sources
+from dialect.relations import Cut, Distinct, Group, PerPerson, Relation, Scan
+from dialect.time_windows import STATIC, window_name
+from dialect.timed_scans import Rows
+from dialect.touched import Touched
+from dialect.weights import expressions_below
+
+
+def charged_windows(source: PerPerson, read: Iterable[Field], reading: Reading) -> tuple[PerPerson, Touched]:
+    """Find the windows of a release, and read no others.
+
+    Claim: data without one person's rows of a window that is not charged give the same rows; without those of one that
+    is charged, the same rows but for that person's of that window, unless the release crosses. Needs: `read`, the
+    fields of the source that the release reads. Raises: nothing. Proof: proofs.md#charged-windows
+    """
+    dataset = reading.catalog.dataset(source.dataset)
+    if dataset.stretch is None:
+        return source, Touched(dataset.windows)
+    rows = Walk(dataset.stretch, reading).rows(source)
+    assert isinstance(rows.relation, PerPerson)  # noqa: S101  rewriting keeps the kind
+    touched = _touched(rows, frozenset(_derived_from(source, read, reading)), dataset)
+    return _cut_over_all(rows.relation) if touched.crossing else rows.relation, touched
+
+
+def _cut_over_all(source: PerPerson) -> PerPerson:
+    """Let a question's own limit of rows be that of a person, where a person is bounded over all windows."""
+    operator = source.operator
+    return replace(source, operator=replace(operator, window=None)) if isinstance(operator, Cut) else source
+
+
+def _touched(rows: Rows, derived: frozenset[str], dataset: Dataset) -> Touched:
+    assert dataset.stretch is not None  # noqa: S101  the caller asks
+    own = {window_name(dataset.stretch.window, begin) for begin in rows.begins}
+    together = own | derived
+    windows = tuple(name for name in (*dataset.windows, STATIC) if name in together or (name == STATIC and not own))
+    apart = rows.unit is not None or not rows.begins
+    crossing = not apart or (bool(derived) and len(windows) > 1)
+    return Touched(
+        windows, crossing, rows.unit if len(own) > 1 and not crossing else None, len(own) == len(dataset.windows) > 1,
+        tuple(name for name in dataset.windows if name in derived),
+    )  # fmt: skip
+
+
+def _derived_from(source: PerPerson, read: Iterable[Field], reading: Reading) -> Iterator[str]:
+    """Name the windows that the tables below, or columns that decide something, were computed from."""
+    for field in {*read, *_deciding(source)}:
+        found = None if field.origin is None else reading.catalog.column(field.origin.table, field.origin.column)
+        yield from () if found is None else found.from_windows
+    for relation in _below(source):
+        if isinstance(relation.operator, Scan):
+            yield from relation.operator.table.from_windows
+
+
+def _deciding(source: Relation) -> Iterator[Field]:
+    """Walk the fields that some operator looks at, and all that it tells rows apart by."""
+    for expr in expressions_below(source):
+        yield from fields_of(expr)
+    for relation in _below(source):
+        operator = relation.operator
+        if isinstance(operator, Group | Distinct):
+            yield from operator.keys
+        elif isinstance(operator, Cut):
+            yield from operator.source.fields
+
+
+def _below(relation: Relation) -> Iterator[Relation]:
+    yield relation
+    for part in sources(relation):
+        yield from _below(part)

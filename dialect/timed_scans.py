@@ -1,0 +1,57 @@
+"""A stored table with time -> the rows of charged windows, each with its window (`proofs.md#touched-windows`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from dialect.expressions import Expr, Field
+from dialect.inference import computed_field
+from dialect.own_time import clock_of, during, window_of, without_gaps
+from dialect.possible_days import Clock, known
+from dialect.reading import Reading
+from dialect.relations import Filter, Project, Relation, Scan
+from dialect.time_windows import Stretch, days_of
+
+Facts = tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A relation, rewritten, and how its rows hang on windows."""
+
+    relation: Relation
+    begins: frozenset[date] = frozenset()  # of the windows that its scans read; empty of static and public rows
+    needed: bool = False  # a person without rows in these windows has no row here
+    unit: Field | None = None  # holds the window of each row, of whose rows and static ones alone it is made
+    clocks: frozenset[Field] = frozenset()  # fields whose values lie in the row's window
+
+
+def timed(relation: Relation, stretch: Stretch, reading: Reading, facts: Facts, among: Iterable[date] = ()) -> Rows:
+    """Read no other windows of a table than those that rows can lie in, or that are given."""
+    assert isinstance(relation.operator, Scan)  # noqa: S101  the caller asks
+    clock = clock_of(relation.operator.table, relation.operator.fields)
+    if clock is None:
+        return Rows(relation)
+    begins = tuple(sorted(among)) or _possible(clock, stretch, facts)
+    kept = replace(relation, operator=Filter(relation, during(clock, stretch, begins)))
+    clocks = frozenset(f for f in (clock.time, clock.day) if f is not None)
+    return with_unit(Rows(kept, frozenset(begins), True), window_of(clock, stretch.window), reading, clocks)
+
+
+def with_unit(made: Rows, window: Expr, reading: Reading, clocks: frozenset[Field] = frozenset()) -> Rows:
+    """Let every row hold its window."""
+    unit = replace(computed_field(reading.fresh(), None, window), nullable=False)
+    relation = made.relation
+    wider = replace(relation, operator=Project(relation, ((unit, window),)), fields=(*relation.fields, unit))
+    return replace(made, relation=wider, unit=unit, clocks=clocks)
+
+
+def _possible(clock: Clock, stretch: Stretch, facts: Facts) -> tuple[date, ...]:
+    """Find the windows in which a row can meet all facts; of no window at all the first one is read."""
+    said, every = known(clock, facts), stretch.begins()
+    if not said.facts:
+        return every
+    found = tuple(begin for begin in every if any(map(said.possible, days_of(stretch.window, begin))))
+    return without_gaps(stretch, found or every[:1])
