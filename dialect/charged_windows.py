@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from dialect.catalog import Dataset
-from dialect.expressions import Field, fields_of
+from dialect.expressions import Field, Ref, fields_of
+from dialect.own_time import tells_window
 from dialect.person_windows import Walk
 from dialect.reading import Reading
 from dialect.relation_parts import sources
@@ -17,19 +18,25 @@ from dialect.touched import Touched
 from dialect.weights import expressions_below
 
 
-def charged_windows(source: PerPerson, read: Iterable[Field], reading: Reading) -> tuple[PerPerson, Touched]:
+def charged_windows(
+    source: PerPerson, keys: Sequence[Field], read: Iterable[Field], reading: Reading
+) -> tuple[PerPerson, Touched]:
     """Find the windows of a release, and read no others.
 
     Claim: data without one person's rows of a window that is not charged give the same rows; without those of one that
-    is charged, the same rows but for that person's of that window, unless the release crosses. Needs: `read`, the
-    fields of the source that the release reads. Raises: nothing. Proof: proofs.md#charged-windows
+    is charged, the same rows but for that person's of that window, unless the release crosses. Needs: `keys`,
+    those of the groups, and `read`, what else of the source is read. Raises: nothing. Proof: proofs.md#charged-windows
     """
     dataset = reading.catalog.dataset(source.dataset)
     if dataset.stretch is None:
         return source, Touched(dataset.windows)
     rows = Walk(dataset.stretch, reading).rows(source)
     assert isinstance(rows.relation, PerPerson)  # noqa: S101  rewriting keeps the kind
-    touched = _touched(rows, frozenset(_derived_from(source, read, reading)), dataset)
+    derived = frozenset(_derived_from(source, (*keys, *read), reading))
+    touched = _touched(rows, derived, dataset)
+    if touched.window is not None:
+        clocks = (*rows.clocks, touched.window)
+        touched = replace(touched, keyed=any(tells_window(Ref(key), clocks, dataset.window) for key in keys))
     return _cut_over_all(rows.relation) if touched.crossing else rows.relation, touched
 
 
@@ -47,8 +54,9 @@ def _touched(rows: Rows, derived: frozenset[str], dataset: Dataset) -> Touched:
     apart = rows.unit is not None or not rows.begins
     crossing = not apart or (bool(derived) and len(windows) > 1)
     return Touched(
-        windows, crossing, rows.unit if len(own) > 1 and not crossing else None, len(own) == len(dataset.windows) > 1,
-        tuple(name for name in dataset.windows if name in derived),
+        windows, crossing, rows.unit if len(own) > 1 and not crossing else None,
+        every=len(own) == len(dataset.windows) > 1,
+        derived=tuple(name for name in dataset.windows if name in derived),
     )  # fmt: skip
 
 

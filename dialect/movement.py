@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from dialect.catalog import Table
 
 NIGHT = {"from_hour": 22, "to_hour": 7}  # of the home that is no place of work
-_ORDER = "(PARTITION BY person ORDER BY ts, zone_id{place})"
-_STAYS = "(PARTITION BY person ORDER BY start_ts, island)"
 Number = int | float
 Settings = Mapping[str, Number | None]  # the parameters of a call, by name
 
@@ -26,6 +24,22 @@ class Sightings:
     person: str  # how the person key is called, quoted
     placed: bool  # lon and lat are known
     table: Table | None = None  # that declares this movement
+    window: str | None = None  # month, week or day, at whose ends stays and trips are cut; None: nowhere
+
+    @property
+    def whose(self) -> str:
+        """List the columns of what is told apart: a person, or a person in a window."""
+        return "person" if self.window is None else "person, stretch"
+
+    @property
+    def steps(self) -> str:
+        """Write the order of sightings."""
+        return f"(PARTITION BY {self.whose} ORDER BY ts, zone_id{self.place})"
+
+    @property
+    def stays(self) -> str:
+        """Write the order of stays."""
+        return f"(PARTITION BY {self.whose} ORDER BY start_ts, island)"
 
     @property
     def place(self) -> str:
@@ -41,8 +55,8 @@ def stays(seen: Sightings, settings: Settings) -> str:
     approach = f", CASE WHEN {moved} THEN compass8(bearing_deg(from_lon, from_lat, lon, lat)) END AS approach_dir"
     return (
         f"WITH {_islands(seen, settings)} SELECT person AS {seen.person}, zone_id, start_ts, end_ts,"
-        f" {minutes} AS dwell_min, events{seen.place}, lag(zone_id) OVER {_STAYS} AS prev_zone,"
-        f" lead(zone_id) OVER {_STAYS} AS next_zone{approach if seen.placed else ''},"
+        f" {minutes} AS dwell_min, events{seen.place}, lag(zone_id) OVER {seen.stays} AS prev_zone,"
+        f" lead(zone_id) OVER {seen.stays} AS next_zone{approach if seen.placed else ''},"
         ' CAST(start_ts AS DATE) AS visit_date FROM "each stay"'
     )
 
@@ -50,13 +64,14 @@ def stays(seen: Sightings, settings: Settings) -> str:
 def trips(seen: Sightings, settings: Settings) -> str:
     """Write the way from each stay of a person to the next one elsewhere."""
     ends = ", lon AS o_lon, lat AS o_lat" if seen.placed else ""
-    ends += "".join(f", lead({name}) OVER {_STAYS} AS d_{name}" for name in ("lon", "lat") if seen.placed)
+    ends += "".join(f", lead({name}) OVER {seen.stays} AS d_{name}" for name in ("lon", "lat") if seen.placed)
     away = "haversine_m(o_lon, o_lat, d_lon, d_lat)"
     far = "o_zone <> d_zone" if settings["radius_m"] is None else f"{away} > {settings['radius_m']}"
     kilometres = f", least(greatest({away} / 1000, 0), {settings['max_km']}) AS dist_km" if seen.placed else ""
     return (
         f'WITH {_islands(seen, settings)}, "each pair" AS (SELECT person, zone_id AS o_zone,'
-        f" lead(zone_id) OVER {_STAYS} AS d_zone, end_ts AS dep_ts, lead(start_ts) OVER {_STAYS} AS arr_ts{ends}"
+        f" lead(zone_id) OVER {seen.stays} AS d_zone, end_ts AS dep_ts,"
+        f" lead(start_ts) OVER {seen.stays} AS arr_ts{ends}"
         f' FROM "each stay") SELECT person AS {seen.person}, o_zone, d_zone,'
         " CAST(o_zone AS VARCHAR) || '>' || CAST(d_zone AS VARCHAR) AS od, dep_ts, arr_ts,"
         f" {_minutes('arr_ts - dep_ts', settings, 0)} AS minutes{kilometres}, CAST(dep_ts AS DATE) AS trip_date"
@@ -93,7 +108,7 @@ def work_zone(seen: Sightings, settings: Settings) -> str:
 
 def _islands(seen: Sightings, settings: Settings) -> str:
     """Write the subqueries up to one row for each stay: sightings that nothing parts, long enough."""
-    order = _ORDER.format(place=seen.place)
+    order = seen.steps
     places = "".join(f", lag({name}) OVER {order} AS from_{name}" for name in ("lon", "lat") if seen.placed)
     together = "from_zone = zone_id"
     if settings["radius_m"] is not None:
@@ -106,9 +121,9 @@ def _islands(seen: Sightings, settings: Settings) -> str:
         f' lag(zone_id) OVER {order} AS from_zone{places} FROM "each seen"),'
         f' "each opening" AS (SELECT *, CASE WHEN {goes_on} THEN 0 ELSE 1 END AS opens FROM "each step"),'
         f' "each island" AS (SELECT *, sum(opens) OVER {order} AS island FROM "each opening"),'
-        ' "each stay" AS (SELECT person, island, arg_min(zone_id, ts) AS zone_id, min(ts) AS start_ts,'
+        f' "each stay" AS (SELECT {seen.whose}, island, arg_min(zone_id, ts) AS zone_id, min(ts) AS start_ts,'
         f" max(ts) AS end_ts, count(*) AS events{middle if seen.placed else ''}"
-        ' FROM "each island" GROUP BY person, island'
+        f' FROM "each island" GROUP BY {seen.whose}, island'
         f" HAVING max(ts) - min(ts) >= INTERVAL {settings['min_minutes']} MINUTE)"
     )
 

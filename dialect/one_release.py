@@ -35,7 +35,7 @@ def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tupl
     assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
     refuse_ends(source)
     limits = Limits(reading.options.max_groups, reading.options.max_rows)
-    source, touched = charged_windows(cut_to(source, limits), (*boundary.keys, *fields), reading)
+    source, touched = charged_windows(cut_to(source, limits), boundary.keys, fields, reading)
     canon = Canon()
     structure = canon.relation(source)
     keys = sorted(boundary.keys, key=lambda f: canon.names[f.id])
@@ -61,7 +61,7 @@ def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tupl
         vectors=vectors,
         tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, reading))),
         frame=f"{source.dataset}: {structure} group by {', '.join(canon.names[f.id] for f in keys)}"
-        f" {_key_text(listed)}",
+        f" {_key_text(listed)}{touched.text}",
         texts=tuple(sorted(collected.texts)),
         limits=limits,
         touched=touched,

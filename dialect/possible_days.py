@@ -47,7 +47,7 @@ class Known:
 
     clock: Clock
     facts: tuple[Expr, ...]
-    same: Mapping[Ref, Ref]
+    same: Mapping[Ref, Expr]
 
     def possible(self, day: date) -> bool:
         """Tell whether a row of a day can meet all conditions."""
@@ -67,7 +67,7 @@ class Known:
         if isinstance(expr, Literal):
             return _constant(expr)
         if isinstance(expr, Ref):
-            return _of_field(self.same.get(expr, expr).field, self.clock, day)
+            return self._span(self.same[expr], day) if expr in self.same else _of_field(expr.field, self.clock, day)
         return self._of_call(expr, day) if isinstance(expr, Call) else None
 
     def _of_call(self, expr: Call, day: date) -> Span | None:
@@ -85,11 +85,17 @@ def known(clock: Clock, facts: Sequence[Expr]) -> Known:
         one: other
         for pair in pairs
         for one, other in (pair, pair[::-1])
-        if isinstance(one, Ref) and isinstance(other, Ref) and one.field not in clock and other.field in clock
+        if isinstance(one, Ref) and one.field not in clock and _is_of(clock, other)
         and one.type is other.type and one.type is not SqlType.TIMESTAMPTZ
     }  # fmt: skip
     heard = {*(each.field for each in same), clock.time, clock.day}
     return Known(clock, tuple(part for part in parts if heard.intersection(fields_of(part))), same)
+
+
+def _is_of(clock: Clock, expr: Expr) -> bool:
+    """Tell whether an expression reads a row's own time, and nothing else."""
+    read = list(fields_of(expr))
+    return bool(read) and all(field in clock for field in read)
 
 
 def _of_field(field: Field, clock: Clock, day: date) -> Span | None:

@@ -78,9 +78,18 @@ def sightings(rows: Relation, shown: Sequence[Column], catalog: Catalog, node: e
     placed = "lon" in found and "lat" in found
     roles = ("ts", "zone_id", *(("lon", "lat") if placed else ()))
     selected = ", ".join(f"{found[role]} AS {role}" for role in roles)
+    assert isinstance(rows, PerPerson)  # noqa: S101  or there were no person
+    window = _cut_at(rows, catalog)
+    selected += f", date_trunc('{window}', {found['ts']}) AS stretch" if window is not None else ""
     known = " AND ".join(f"{found[role]} IS NOT NULL" for role in roles)
     sql = f"SELECT DISTINCT r.{quoted(person)} AS person, {selected} FROM {quoted(SOURCE)} AS r{join} WHERE {known}"
-    return Sightings(sql, quoted(person), placed, columns.table)
+    return Sightings(sql, quoted(person), placed, columns.table, window)
+
+
+def _cut_at(rows: PerPerson, catalog: Catalog) -> str | None:
+    """Find the windows at whose ends movement is cut: what is protected each for itself is found each for itself."""
+    dataset = catalog.dataset(rows.dataset)
+    return None if dataset.stretch is None else str(dataset.window)
 
 
 def _places(movement: Movement) -> dict[str, str | None]:

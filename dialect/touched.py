@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from dialect.expressions import Field
-from dialect.time_windows import STATIC
+from dialect.time_windows import STATIC, Window
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,18 @@ class Touched:
     windows: tuple[str, ...]  # each is charged in full, the earliest first
     crossing: bool = False  # rows of one window may decide what counts of another: people are bounded over all of them
     window: Field | None = None  # holds the window of each row of the source, where several are kept apart
+    keyed: bool = False  # a group key tells the window
     every: bool = False  # all declared windows, as nothing says fewer
     derived: tuple[str, ...] = ()  # those of them that columns or tables were computed from
+
+    @property
+    def text(self) -> str:
+        """Say in canonical text what the rows themselves do not: which windows are charged, and whether they cross."""
+        if self.windows == (str(Window.FOREVER),):
+            return ""
+        digest = sha256("|".join(self.windows).encode()).hexdigest()[:16]
+        shown = self.windows[0] if len(self.windows) == 1 else f"{self.windows[0]} to {self.windows[-1]} ({digest})"
+        return f" in {shown}{', crossing' if self.crossing else ''}"
 
     @property
     def together(self) -> int:

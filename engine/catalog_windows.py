@@ -13,7 +13,7 @@ from engine.catalog_section import Section, meant
 
 def read_window(section: Section) -> tuple[Window, Stretch | None]:
     """Read the stretch of a person's time that is protected as one, and which of them there are."""
-    section.need("window", 'write window = "month", or "forever", which protects a person\'s whole history.')
+    section.need("window", 'write window = "forever", which protects a person\'s whole history, or "month".')
     window = section.text("window") or ""
     names = [known.value for known in Window]
     if window not in names:

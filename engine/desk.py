@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from budgets import AccountName, AccountView, Ledger, LedgerError, parse_amount
+from budgets import Ledger, LedgerError, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
 from dialect.options import TargetError
 from dialect.options import target_error as read_target
@@ -23,10 +23,12 @@ from engine.errors import CatalogError, DataError, ExecutionFailed, uncharged
 from engine.explain import explain
 from engine.folders import cache_folder, default_ledger
 from engine.noise import NoiseRefused, add_noise
-from engine.pipeline import WINDOWS, Engine
+from engine.pipeline import Engine
+from engine.prepare import Prepared
 from engine.problems import problem
 from engine.snapshot import snapshot
 from engine.terms import Asked, caps
+from engine.window_accounts import in_runs, least_left, views, windows_of
 
 Progress = Callable[[str, float], None]
 ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)
@@ -89,7 +91,7 @@ class Desk:
             if beside is not None:
                 return self._told(beside, asked)
             answered = self.engine.answer(sql, asked)
-            return wire.answered(answered, self._remaining(asked, answered.dataset))
+            return wire.answered(answered, self._remaining(asked, answered.prepared))
         except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 
@@ -106,7 +108,7 @@ class Desk:
         asked = self._asked(sql, client, rho, confidence, None, target_error)
         try:
             explained = explain(self.engine, sql, asked)
-            return wire.explained(explained, self._remaining(asked, explained.dataset))
+            return wire.explained(explained, self._remaining(asked, explained.prepared))
         except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 
@@ -114,7 +116,8 @@ class Desk:
         """Show the accounts of every dataset: all clients together, and this client's own."""
         accounts = []
         for dataset in self.engine.catalog.datasets:
-            accounts += [wire_ledger.account(view) for view in self._accounts(dataset.name, client)]
+            windows = windows_of(self.engine.catalog, dataset)
+            accounts += in_runs(views(self.engine.ledger, dataset, client, windows))
         if client is None:
             own = [view for view in self.engine.ledger.accounts() if view.name.client is not None]
             accounts += [wire_ledger.account(view) for view in own]
@@ -157,14 +160,14 @@ class Desk:
             read(sql, self.engine.catalog)  # a refusal needs no rows
             with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog) as stage:
                 answered = stage.answer(sql, asked)
-                return wire.answered(answered, self._remaining(asked, answered.dataset), rehearsal=True)
+                return wire.answered(answered, self._remaining(asked, answered.prepared), rehearsal=True)
         except (Refusal, LedgerError, NoiseRefused, DataError) as error:
             raise Refused(problem(error, sql)) from error
 
     def check_caps(self) -> None:
         """Refuse a catalog whose ceilings were raised above what the ledger holds them to."""
         for dataset in self.engine.catalog.datasets:
-            self.engine.ledger.check_caps(dataset.name, WINDOWS, caps(dataset))
+            self.engine.ledger.check_caps(dataset.name, windows_of(self.engine.catalog, dataset), caps(dataset))
 
     def close(self) -> None:
         """Close the ledger and the data."""
@@ -196,11 +199,11 @@ class Desk:
 
     def _told(self, beside: Statement, asked: Asked) -> pa.Table:
         """Answer a statement beside SELECT: no data, no charge."""
-        left = self._remaining(asked, None)
+        left = self._remaining(asked, ())
         if isinstance(beside, ExplainPrivacy):
             explained = explain(self.engine, beside.question, asked)
             shape = wire.explained(explained, left)
-            return told.listed(told.explanation(shape, WINDOWS), told.EXPLAINED, left)
+            return told.listed(told.explanation(shape), told.EXPLAINED, left)
         if isinstance(beside, Describe):
             return told.listed(told.columns_of(self.tables(beside.table)[0]), told.COLUMNS, left)
         return self._listed(beside, asked.client, left)
@@ -215,19 +218,10 @@ class Desk:
             return told.listed(self.history(client), told.RELEASES, left)
         return told.listed(told.like(told.functions_told(), shown.like), told.FUNCTIONS, left)
 
-    def _accounts(self, dataset: str, client: str | None) -> list[AccountView]:
-        """Find a dataset's accounts: all clients together, then this client's."""
-        today, shown = caps(self.engine.catalog.dataset(dataset)), []
-        for window in WINDOWS:
-            shown.append(self.engine.ledger.account(AccountName(dataset, window), today.dataset))
-            if client is not None:
-                shown.append(self.engine.ledger.account(AccountName(dataset, window, client), today.client))
-        return shown
-
-    def _remaining(self, asked: Asked, dataset: str | None) -> dict[str, Any]:
-        name = dataset or self.engine.catalog.datasets[0].name
-        views = self._accounts(name, asked.client)
-        return {owner: wire_ledger.remaining(view) for owner, view in zip(("dataset", "client"), views, strict=True)}
+    def _remaining(self, asked: Asked, prepared: tuple[Prepared, ...]) -> dict[str, Any]:
+        name = prepared[0].plan.dataset if prepared else self.engine.catalog.datasets[0].name
+        windows = {window for each in prepared for window in each.plan.touched.windows}
+        return least_left(self.engine.ledger, self.engine.catalog, name, asked.client, windows)
 
 
 def _target(text: str | None, rho: str | None) -> TargetError | None:

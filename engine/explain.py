@@ -14,6 +14,7 @@ from engine.prepare import Prepared, scales_of
 from engine.spoken import release_spoken, vector_spoken, why_key
 from engine.target import aimed_notes
 from engine.terms import Asked
+from engine.window_notes import window_notes
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         ";\n\n".join(p.sql.text for p in prepared),
         prepared,
         prepared[0].plan.dataset if prepared else None,
-        question.notes + aimed_notes(question, prepared, engine.target(question, asked), confidence),
+        question.notes
+        + window_notes(prepared)
+        + aimed_notes(question, prepared, engine.target(question, asked), confidence),
     )
 
 

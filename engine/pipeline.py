@@ -34,8 +34,8 @@ from engine.price import key_vector
 from engine.release import Release, from_bytes, outer_table, to_bytes
 from engine.target import aim_of, aimed_notes, aimed_price, held_prices, what_fits
 from engine.terms import Asked, Terms, caps, terms
+from engine.window_notes import window_notes
 
-WINDOWS = ("forever",)  # the only window until data time is cut into more
 _asked_before = itertools.count()
 
 
@@ -77,7 +77,8 @@ class Engine:
         with uncharged("The public tables of this question can't be read", when=not prepared):
             shown = self.finish(question, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None
-        notes = question.notes + aimed_notes(question, prepared, self.target(question, asked), confidence)
+        notes = question.notes + window_notes(prepared)
+        notes += aimed_notes(question, prepared, self.target(question, asked), confidence)
         return Answered(shown, prepared, releases, confidence, charged, dataset, notes)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
@@ -122,7 +123,7 @@ class Engine:
     def request(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> ChargeRequest:
         """Say who owes what for which releases."""
         dataset = self.catalog.dataset(prepared[0].plan.dataset)
-        items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, WINDOWS) for p in prepared)
+        items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, p.plan.touched.windows) for p in prepared)
         body = hashlib.sha256(
             repr((sql, *map(str, (asked.rho, asked.target_error)), asked.confidence)).encode()
         ).hexdigest()

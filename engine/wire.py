@@ -14,6 +14,7 @@ from budgets import Loss, epsilon_at
 from engine.explain import Explained
 from engine.pipeline import Answered
 from engine.spoken import vector_spoken, which_release
+from engine.window_notes import windows_told
 
 CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
@@ -34,6 +35,7 @@ def answered(given: Answered, remaining: dict[str, Any], *, rehearsal: bool = Fa
         "remaining": remaining,
         "release_id": given.prepared[0].release_key if given.prepared and not rehearsal else None,
         "replayed": bool(given.prepared) and given.charged == Loss(0, 0),
+        "windows": windows_told(given.prepared),
         "notes": _notes(given, rehearsal),
     }
     if rehearsal:
@@ -108,6 +110,8 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "bounds": given.bounds,
         "expected_error": given.expected_error,
         "thresholds": given.thresholds,
+        "windows": windows_told(given.prepared),
+        "crossing": any(each.plan.touched.crossing for each in given.prepared),
         "sql": given.sql,
         "notes": bounding_notes(given),
     }

@@ -127,7 +127,7 @@ def _table_function(each: TableFunction) -> dict[str, Any]:
     return {"name": each.name, "arguments": ", ".join(("rows", *given)), "gives": gives, "meaning": each.meaning}
 
 
-def explanation(explained: Mapping[str, Any], windows: Iterable[str]) -> list[dict[str, Any]]:
+def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Give an explanation as rows: price, what is left, error per column, keys, bounds, thresholds, windows, notes."""
     several = len({b["release"] for b in explained["bounds"]}) > 1
     rows: list[tuple[str, str | None, Any, str | None]] = list(_price(explained))
@@ -138,7 +138,7 @@ def explanation(explained: Mapping[str, Any], windows: Iterable[str]) -> list[di
     rows += [
         ("threshold", "persons", t["threshold"], _of(t, several) + _threshold_told(t)) for t in explained["thresholds"]
     ]
-    rows += [("window", window, None, "charged in full") for window in windows]
+    rows += [("window", window, None, "charged in full") for window in explained["windows"]]
     rows += [("note", None, None, note) for note in explained["notes"]]
     numbers = ((part, name, None if value is None else float(value), told) for part, name, value, told in rows)
     return [dict(zip(EXPLAINED, row, strict=True)) for row in numbers]

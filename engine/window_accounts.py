@@ -1,0 +1,64 @@
+"""The accounts of a dataset, window by window: which there are, what is least left, alike ones as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from budgets import AccountName, AccountView, Ledger
+from dialect import Catalog
+from dialect.catalog import Dataset
+from dialect.time_windows import STATIC
+from engine import wire_ledger
+from engine.terms import caps
+
+
+def windows_of(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
+    """List the declared windows, and the account of tables without time where there are such."""
+    timeless = any(t.private and t.dataset == dataset.name and t.time_column is None for t in catalog.tables)
+    return (*dataset.windows, STATIC) if dataset.stretch is not None and timeless else dataset.windows
+
+
+def views(
+    ledger: Ledger, dataset: Dataset, client: str | None, windows: Iterable[str]
+) -> list[tuple[AccountView, ...]]:
+    """Find the accounts of some windows: of all clients together, and of one client beside."""
+    today = caps(dataset)
+    owners = [(None, today.dataset)] + ([(client, today.client)] if client is not None else [])
+    return [
+        tuple(ledger.account(AccountName(dataset.name, window, owner), cap) for owner, cap in owners)
+        for window in windows
+    ]
+
+
+def least_left(
+    ledger: Ledger, catalog: Catalog, name: str, client: str, windows: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Say what is left for a question: of its windows, or of all, the one with least decides."""
+    dataset = catalog.dataset(name)
+    found = views(ledger, dataset, client, windows or windows_of(catalog, dataset))
+    columns = zip(*found, strict=True)
+    pairs = zip(("dataset", "client"), columns, strict=True)
+    return {owner: wire_ledger.remaining(min(of, key=lambda v: v.remaining.pico_rho)) for owner, of in pairs}
+
+
+def in_runs(found: Sequence[tuple[AccountView, ...]]) -> list[dict[str, Any]]:
+    """Show accounts, windows in a row that are alike as one: 2026-01 to 2026-09."""
+    shown: list[list[dict[str, Any]]] = []
+    for of_window in found:
+        rows = [wire_ledger.account(view) for view in of_window]
+        if shown and _amounts(shown[-1]) == _amounts(rows):
+            for row, more in zip(shown[-1], rows, strict=True):
+                row["window"] = f"{row['window'].partition(' to ')[0]} to {more['window']}"
+        else:
+            shown.append(rows)
+    return [row for rows in shown for row in rows]
+
+
+def _amounts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave the windows out; tables without time have an account of their own beside them."""
+    return [{key: value for key, value in row.items() if key != "window"} | _apart(row) for row in rows]
+
+
+def _apart(row: dict[str, Any]) -> dict[str, bool]:
+    return {"static": row["window"] == STATIC}
