@@ -86,10 +86,10 @@ class Walk:
         join = relation.operator
         assert isinstance(join, Join)  # noqa: S101
         both = (*facts, *facts_of(join.condition))
-        left = self.rows(join.left, facts if join.how == "left" else both)
+        left = self.rows(join.left, facts if join.how == "left" else (*both, *join.right.facts))
         if type(relation) is Relation:
             return self._stepped(relation, join, left, both)
-        right = self.rows(join.right, both)
+        right = self.rows(join.right, (*both, *join.left.facts))
         unit, clocks = self._met(left, right, join.condition, join.how != "left")
         needed = left.needed or (join.how != "left" and right.needed)
         operator = replace(join, left=left.relation, right=right.relation)
@@ -119,8 +119,8 @@ class Walk:
         join = relation.operator
         assert isinstance(join, SemiJoin)  # noqa: S101
         both = (*facts, *facts_of(join.condition))
-        left = self.rows(join.left, facts if join.anti else both)
-        right = self.rows(join.right, both)
+        left = self.rows(join.left, facts if join.anti else (*both, *join.right.facts))
+        right = self.rows(join.right, (*both, *join.left.facts))
         unit, clocks = self._met(left, right, join.condition, False)
         needed = left.needed or (not join.anti and right.needed)
         operator = replace(join, left=left.relation, right=right.relation)

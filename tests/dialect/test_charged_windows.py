@@ -1,0 +1,61 @@
+"""Which windows a release is charged to: those that it reads, and those that something in it was computed from."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from dialect import bound, read
+from dialect.time_windows import Window
+from tests.dialect.windowed import CATALOGS, touched
+
+# question -> windows; `home` was computed from 2026-02
+CHARGED = {
+    "SELECT COUNT(*) FROM person": ("static",),
+    "SELECT home, COUNT(*) FROM person GROUP BY 1": ("2026-02", "static"),
+    "SELECT COUNT(*) FROM person WHERE home = 'a'": ("2026-02", "static"),
+    "SELECT COUNT(*) FILTER (WHERE home = 'a') FROM person": ("2026-02", "static"),
+    "SELECT COUNT(*) FROM (SELECT person_id, zone, home FROM person)": ("static",),
+    "SELECT COUNT(*) FROM visit JOIN person USING (person_id) WHERE day < '2026-01-03' AND zone = 'a'": ("2026-01",),
+    "SELECT COUNT(*) FROM visit JOIN person USING (person_id) WHERE day < '2026-01-03' AND home = 'a'": ("2026-01", "2026-02"),
+    "SELECT COUNT(*) FROM visit JOIN person p ON visit.person_id = p.person_id AND p.home = 'a' WHERE day < '2026-01-03'": ("2026-01", "2026-02"),
+    "SELECT COUNT(*) FROM visit WHERE day < '2026-01-03' AND person_id IN (SELECT person_id FROM person WHERE home = 'a')": ("2026-01", "2026-02"),
+    "SELECT COUNT(DISTINCT home) FROM person": ("2026-02", "static"),
+    "SELECT COUNT(*) FROM (SELECT DISTINCT person_id, home FROM person)": ("2026-02", "static"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", CHARGED)
+def test_the_windows_of_a_question(sql: str) -> None:
+    found = touched(sql)
+    assert found.windows == CHARGED[sql]
+    assert found.crossing == ("2026-02" in found.windows)
+
+
+def test_a_derived_column_of_its_own_window_does_not_cross() -> None:
+    found = touched("SELECT home, COUNT(*) FROM visit JOIN person USING (person_id) WHERE month(day) = 2 GROUP BY 1")
+    assert (found.windows, found.crossing, found.derived) == (("2026-02",), False, ("2026-02",))
+
+
+def test_each_release_of_a_question_has_its_own_windows() -> None:
+    one, other = read(
+        "SELECT (SELECT COUNT(*) FROM visit WHERE day < '2026-01-03') - (SELECT COUNT(*) FROM visit WHERE day > '2026-04-03')",
+        CATALOGS[Window.MONTH],
+    ).plans
+    assert {one.touched.windows, other.touched.windows} == {("2026-01",), ("2026-04",)}
+
+
+def test_what_crosses_pays_for_one_vector_in_the_place_of_another() -> None:
+    catalog = CATALOGS[Window.MONTH]
+    crossing = "(SELECT person_id, max(place) AS place, max(steps) AS steps FROM visit GROUP BY 1)"
+    single = f"{crossing[:-12]} WHERE day < '2026-02-01' GROUP BY 1)"
+    for aggregate, times in (("COUNT(*)", math.sqrt(2)), ("SUM(steps)", 2), ("SUM(abs(steps))", math.sqrt(2))):
+        wide, narrow = (
+            bound(read(f"SELECT place, {aggregate} FROM {rows} GROUP BY 1", catalog).plans[0], catalog, 3).vectors[0]
+            for rows in (crossing, single)
+        )
+        assert wide.rule == narrow.rule
+        assert wide.sensitivity * wide.grain == pytest.approx(times * narrow.sensitivity * narrow.grain, rel=1e-5)
+    total = bound(read(f"SELECT COUNT(*) FROM {crossing}", catalog).plans[0], catalog, 1).vectors[0]
+    assert total.sensitivity * total.grain == 1  # one number, of a person who counts once

@@ -1,0 +1,63 @@
+"""What tells a row's window, and what equates two."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from dialect.own_time import ranges_of, without_gaps
+from dialect.time_windows import Stretch, Window
+from tests.dialect.windowed import touched
+
+GROUPED = "SELECT COUNT(*) FROM (SELECT person_id, {} AS k, count(*) AS n FROM visit GROUP BY 1, 2)"
+JOINED = "SELECT COUNT(*) FROM visit v JOIN seen s ON v.person_id = s.person_id AND {}"
+TELL = {
+    Window.MONTH: ("day", "began", "date_trunc('month', began)", "date_trunc('day', day)", "CAST(began AS DATE)", "date_trunc('month', CAST(began AS DATE))"),
+    Window.WEEK: ("day", "date_trunc('week', day)", "date_trunc('hour', began)"),
+    Window.DAY: ("day", "date_trunc('day', began)", "date_trunc('second', began)"),
+}  # fmt: skip
+DO_NOT = {
+    Window.MONTH: ("date_trunc('week', day)", "date_trunc('year', day)", "month(day)", "day + 1", "tag", "hour(began)"),
+    Window.WEEK: ("date_trunc('month', day)", "isodow(day)"),
+    Window.DAY: ("date_trunc('week', began)", "CAST(began + INTERVAL 1 HOUR AS DATE)"),
+}
+EQUAL = ("CAST(s.ts AS DATE) = v.day", "date_trunc('month', s.ts) = date_trunc('month', v.began)", "s.ts = v.began")
+UNEQUAL = ("CAST(s.ts AS DATE) >= v.day", "date_trunc('week', s.ts) = date_trunc('week', v.began)", "s.place = v.place", "(CAST(s.ts AS DATE) = v.day OR s.place = 1)", "CAST(s.ts AS DATE) = v.day + 1", "s.ts AT TIME ZONE 'UTC' = v.began")  # fmt: skip
+
+
+@pytest.mark.parametrize(("window", "key"), [(window, key) for window in TELL for key in TELL[window]])
+def test_a_key_that_tells_the_window_keeps_windows_apart(window: Window, key: str) -> None:
+    assert not touched(GROUPED.format(key), window).crossing
+
+
+@pytest.mark.parametrize(("window", "key"), [(window, key) for window in DO_NOT for key in DO_NOT[window]])
+def test_a_key_that_does_not_lets_them_cross(window: Window, key: str) -> None:
+    assert touched(GROUPED.format(key), window).crossing
+
+
+@pytest.mark.parametrize("condition", EQUAL)
+def test_a_join_of_equal_windows_keeps_them_apart(condition: str) -> None:
+    assert not touched(JOINED.format(condition)).crossing
+
+
+@pytest.mark.parametrize("condition", UNEQUAL)
+def test_any_other_join_lets_them_cross(condition: str) -> None:
+    assert touched(JOINED.format(condition)).crossing
+
+
+def test_neighbouring_windows_are_one_range() -> None:
+    stretch = Stretch(Window.MONTH, date(2026, 1, 1), date(2026, 12, 1))
+    months = [date(2026, month, 1) for month in (1, 2, 5, 12)]
+    assert ranges_of(stretch, months) == [
+        (date(2026, 1, 1), date(2026, 3, 1)),
+        (date(2026, 5, 1), date(2026, 6, 1)),
+        (date(2026, 12, 1), date(2027, 1, 1)),
+    ]
+
+
+def test_windows_that_lie_too_far_scattered_are_filled() -> None:
+    stretch = Stretch(Window.DAY, date(2026, 1, 1), date(2026, 12, 31))
+    every_other = stretch.begins()[::2]
+    assert without_gaps(stretch, every_other) == stretch.begins()
+    assert without_gaps(stretch, every_other[:100]) == every_other[:100]

@@ -1,0 +1,84 @@
+"""Days that conditions leave possible: at least those of every row that plain DuckDB keeps, and few more where that is easy."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dialect import read
+from dialect.time_windows import Window
+from tests.dialect.windowed import CATALOGS, touched
+
+FIRST = date(2026, 3, 28)  # of four days, over which Berlin's clock is put forward
+DAYS = tuple((FIRST + timedelta(days=i)).isoformat() for i in range(4))
+A, B, C, D = DAYS
+# condition -> days that are charged
+EXACT = {
+    f"day = '{B}'": (B,),
+    f"day BETWEEN '{B}' AND '{C}'": (B, C),
+    f"day > '{B}' AND day <= '{D}'": (C, D),
+    f"day IN ('{A}', '{D}')": (A, D),
+    f"day NOT IN ('{A}', '{D}')": (B, C),
+    f"day <> '{B}' AND day < '{C}'": (A,),
+    f"NOT (day >= '{B}' OR place = 2)": (A,),
+    f"began < '{B} 00:00:00'": (A,),
+    f"began <= '{B} 00:00:00'": (A, B),
+    f"began > '{A} 23:59:59.999999'": (B, C, D),
+    f"date_trunc('day', began) = '{C}'": (C,),
+    f"date_trunc('hour', began) = '{C} 07:00:00'": (C,),
+    f"CAST(began AS DATE) >= DATE '{B}' + 1": (C, D),
+    "month(began) = 4": (),
+    f"day(day) = {int(C[-2:])}": (C,),
+    "isodow(began) >= 6": (A, B),
+    "dayofweek(day) = 0": (B,),
+    f"(day = '{A}' AND steps > 3) OR (day = '{C}' AND tag = 'x')": (A, C),
+    f"day = '{A}' OR tag = 'x'": DAYS,
+    f"coalesce(day, DATE '{A}') = '{A}'": DAYS,
+    "hour(began) = 7": DAYS,
+    "": DAYS,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("condition", EXACT)
+def test_the_windows_of_a_condition(condition: str) -> None:
+    where = f" WHERE {condition}" if condition else ""
+    assert touched(f"SELECT COUNT(*) FROM visit{where}", Window.DAY).windows == (EXACT[condition] or (A,))
+
+
+def test_instants_are_read_on_the_clock_of_their_zone() -> None:
+    assert touched(f"SELECT COUNT(*) FROM seen WHERE ts < '{B} 00:00:00'", Window.DAY).windows == (A,)
+    elsewhere = f"SELECT COUNT(*) FROM seen WHERE ts AT TIME ZONE 'UTC' < '{B} 00:00:00'"
+    assert touched(elsewhere, Window.DAY).windows == DAYS
+
+
+_ATOMS = st.builds(
+    "{} {} {}".format,
+    st.sampled_from(("began", "CAST(began AS DATE)", "date_trunc('hour', began)", "date_trunc('week', began)", "CAST(day AS TIMESTAMP)")),
+    st.sampled_from(("<", "<=", "=", "<>", ">", ">=")),
+    st.sampled_from(tuple(f"TIMESTAMP '{day} {time}'" for day in DAYS for time in ("00:00:00", "12:00:00", "23:59:59.999999"))),
+) | st.builds("{} {} {}".format, st.sampled_from(("day(began)", "isodow(day)", "week(began)", "quarter(day)", "steps")), st.sampled_from(("=", "<", ">=")), st.integers(1, 31))  # fmt: skip
+_CONDITIONS = st.recursive(
+    _ATOMS,
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from(("AND", "OR")), inner)
+        | st.builds("NOT ({})".format, inner)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150)
+@given(_CONDITIONS)
+def test_no_day_of_a_row_that_counts_is_left_out(condition: str) -> None:
+    times = " UNION ALL ".join(
+        f"SELECT TIMESTAMP '{day}' + INTERVAL {seconds} SECOND AS began, DATE '{day}' AS day, {steps} AS steps"
+        for day in DAYS
+        for seconds, steps in ((0, 1), (43_200, 9), (86_399, 31))
+    )
+    (plan,) = read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.DAY]).plans
+    met = duckdb.sql(f"SELECT DISTINCT CAST(day AS VARCHAR) FROM ({times}) WHERE {condition}").fetchall()
+    assert {day for (day,) in met} <= set(plan.touched.windows)
