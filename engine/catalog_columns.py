@@ -14,19 +14,9 @@ from engine.catalog_section import Section, nearest
 
 NORMED = ("sum_norm", "centred_norm", "centre")
 KNOWN = (
-    "type",
-    "nullable",
-    "bounds",
-    "values",
-    "range",
-    "values_of",
-    "time_zone",
-    "stored",
-    "visible",
-    "h3",
-    "from_windows",
-    *NORMED,
-)
+    "type", "nullable", "bounds", "values", "range", "values_of", "time_zone", "stored", "visible", "h3",
+    "from_windows", *NORMED,
+)  # fmt: skip
 NUMERIC = (SqlType.BIGINT, SqlType.DOUBLE)
 DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 ZONED = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)

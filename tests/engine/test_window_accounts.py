@@ -1,0 +1,79 @@
+"""Each window has accounts of its own: charged in full where it is touched, told as one where neighbours are alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import Desk, Refused, open_desk
+from tests.engine.town import make_town
+from tests.engine.windowed_town import DAYS, WINDOWED
+
+ONE = "SELECT zone, COUNT(*) AS n FROM visit WHERE day = DATE '2026-10-02' GROUP BY zone"
+ALL = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+STATIC = "SELECT gender, COUNT(*) FROM person GROUP BY gender"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
+        yield opened
+
+
+def spent(desk: Desk, client: str | None = "ann") -> dict[str, float]:
+    accounts = desk.budget(client)["accounts"]
+    return {account["window"]: account["spent_rho"] for account in accounts if account["client"] == client}
+
+
+def card(table: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(table.schema.metadata[b"passersby"])
+    return found
+
+
+def test_before_anything_is_asked_all_windows_are_alike(desk: Desk) -> None:
+    assert spent(desk) == {f"{DAYS[0]} to {DAYS[-1]}": 0.0, "static": 0.0}
+
+
+def test_a_question_is_charged_to_the_windows_that_it_touches(desk: Desk) -> None:
+    assert card(desk.query(ONE, client="ann"))["windows"] == [DAYS[1]]
+    assert spent(desk) == {DAYS[0]: 0.0, DAYS[1]: 0.005, f"{DAYS[2]} to {DAYS[3]}": 0.0, "static": 0.0}
+    desk.query(ALL, client="ann")
+    assert spent(desk) == {DAYS[0]: 0.005, DAYS[1]: 0.01, f"{DAYS[2]} to {DAYS[3]}": 0.005, "static": 0.0}
+    assert spent(desk, None) == spent(desk)
+    desk.query(STATIC, client="ann")
+    assert spent(desk)["static"] == 0.005
+
+
+def test_the_window_with_least_decides_what_is_left(desk: Desk) -> None:
+    desk.query(ONE, client="ann", rho="0.099")
+    assert card(desk.query(STATIC, client="ann"))["remaining"]["client"]["rho"] == pytest.approx(0.095, abs=1e-3)
+    with pytest.raises(Refused) as refused:
+        desk.query(ALL, client="ann")
+    assert refused.value.problem["code"] == "E_BUDGET" and DAYS[1] in str(refused.value.problem)
+    desk.query(ALL.replace("GROUP", f"WHERE day > '{DAYS[1]}' GROUP"), client="ann")  # other windows are not short
+
+
+def test_an_explanation_names_windows_and_says_why(desk: Desk) -> None:
+    several = desk.explain(ALL, client="ann")
+    assert several["windows"] == list(DAYS) and not several["crossing"]
+    notes = " ".join(several["notes"])
+    assert "No condition on time" in notes and "4 windows together this release is at most rho 0.08" in notes
+    keyed = desk.explain(ALL.replace("zone", "day"), client="ann")
+    assert "at most rho 0.02" in " ".join(keyed["notes"])
+    crossing = desk.explain("SELECT COUNT(*) FROM (SELECT person_id FROM visit GROUP BY 1)", client="ann")
+    assert crossing["crossing"] and "Windows cross" in " ".join(crossing["notes"])
+    assert "at most rho 0.005" in " ".join(crossing["notes"])
+    listed = desk.query(f"EXPLAIN PRIVACY {ONE}", client="ann").to_pylist()
+    assert [row["name"] for row in listed if row["part"] == "window"] == [DAYS[1]]
+
+
+def test_a_question_asked_again_costs_nothing_in_any_window(desk: Desk) -> None:
+    desk.query(ALL, client="ann")
+    before = spent(desk)
+    assert card(desk.query(ALL.lower().replace("count(*) as n", "COUNT(*) AS n"), client="ann"))["replayed"]
+    assert spent(desk) == before

@@ -1,0 +1,26 @@
+"""Windows are told by name, or as the first and the last of many."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from dialect import read
+from dialect.touched import Touched
+from engine.prepare import prepare
+from engine.window_notes import window_notes, windows_told
+from tests.engine.town import make_town, opened
+from tests.engine.windowed_town import WINDOWED
+
+
+def test_many_windows_are_told_as_the_first_and_the_last(tmp_path: Path) -> None:
+    catalog = make_town(tmp_path, declared=WINDOWED)
+    with opened(catalog, tmp_path) as engine:
+        (plan,) = read("SELECT COUNT(*) FROM visit", catalog).plans
+        made = prepare(plan, catalog, engine.backend, catalog.datasets[0].defaults.rho)
+    assert windows_told([made]) == ["2026-10-01", "2026-10-02", "2026-10-03", "2026-10-04"]
+    months = tuple(f"{year}-{month:02d}" for year in (2025, 2026) for month in range(1, 13))
+    many = replace(made, plan=replace(plan, touched=Touched(months, derived=months[:1])))
+    assert windows_told([many]) == ["2025-01 to 2026-12, 24 windows"]
+    assert "computed from 2025-01" in " ".join(window_notes([many]))
+    assert window_notes([replace(made, plan=replace(plan, touched=Touched(("forever",))))]) == ()
