@@ -23,6 +23,8 @@
     window functions          windows  window  window_functions  window_clause  window_fields  frames
     whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  one_row  semi_joins  cuts
                               kept_rows  grouping  grouping_sets
+    windows of time           time_windows  possible_days  own_time  timed_scans  person_windows  charged_windows
+                              touched
     UNION and its like        set_operation  set_operation_rules  set_operation_persons  hulls
     relations -> Question     plan  boundaries  one_release  private_plan  formulas  vectors  shared_vectors  roll_ups
                               complete_keys

@@ -10,7 +10,9 @@ from sqlglot import exp
 from dialect.calls import call
 from dialect.catalog import Catalog, Column, Table
 from dialect.errors import Code
-from dialect.expressions import Field, Origin, Ref
+from dialect.expressions import Expr, Field, Origin, Ref, conjuncts
+from dialect.own_time import clock_of, during
+from dialect.possible_days import Clock
 from dialect.reading import Reading, refusal
 from dialect.relations import Filter, Join, PerPerson, Public, Relation, Scan
 
@@ -40,7 +42,8 @@ def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
     named = replace(person, is_person=True, nullable=False)  # rows without a person are never read
     kept = tuple(named if f == person else f for f in fields)
     return PerPerson(
-        Scan(table, kept), kept, person=named, dataset=table.dataset, one_row_per_person=one_row,
+        Scan(table, kept), kept, _admitted(table, kept, reading), person=named, dataset=table.dataset,
+        one_row_per_person=one_row,
         max_rows=1 if one_row else table.max_rows_per_person or _MOST_ROWS,
     )  # fmt: skip
 
@@ -79,6 +82,15 @@ def _of_column(fields: tuple[Field, ...], column: str) -> Field:
     return next(f for f in fields if f.origin is not None and f.origin.column == column)
 
 
+def _admitted(table: Table, fields: tuple[Field, ...], reading: Reading) -> tuple[Expr, ...]:
+    """Say of every row that it lies in the declared windows, on the date that it says: no other is ever read."""
+    stretch, clock = reading.catalog.dataset(table.dataset).stretch, clock_of(table, fields)
+    if stretch is None or clock is None:
+        return ()
+    dates = () if clock.day is None else conjuncts(during(Clock(clock.day), stretch, stretch.begins()))
+    return (*conjuncts(during(clock, stretch, stretch.begins())), *dates)
+
+
 def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
     """Follow foreign keys to the table that has the person: inner joins on primary keys that ingest enforces.
 
@@ -100,6 +112,6 @@ def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
     known = call("not", [call("is null", [Ref(found)], node)], node)
     kept = tuple(person if f == person else f for f in relation.fields)
     return PerPerson(
-        Filter(relation, known), kept, person=person, dataset=table.dataset,
+        Filter(relation, known), kept, _admitted(table, fields, reading), person=person, dataset=table.dataset,
         max_rows=table.max_rows_per_person or _MOST_ROWS,
     )  # fmt: skip

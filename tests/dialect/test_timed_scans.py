@@ -30,3 +30,9 @@ def test_a_row_without_time_has_the_window_of_the_first_on_its_path_that_has_one
     assert touched("SELECT COUNT(*) FROM leg").windows == ("2026-01", "2026-02", "2026-03", "2026-04")
     sql = _sql("SELECT COUNT(*) FROM point WHERE began < '2026-02-01'")
     assert sql.count("2026-02-01 00:00:00") == 3  # the question, the row, and the row that it names
+
+
+def test_declared_windows_are_a_list_of_days_and_months() -> None:
+    for key in ("CAST(ts AS DATE)", "date_trunc('month', ts)", "date_trunc('week', ts)"):
+        (plan,) = read(f"SELECT {key}, COUNT(*) FROM seen GROUP BY 1", CATALOGS[Window.MONTH]).plans
+        assert plan.key_set is not None and plan.key_set.closed, key

@@ -25,6 +25,7 @@ CARD = {
     "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
     "release_id": str,
     "replayed": bool,
+    "windows": [str],
     "notes": list,
 }
 EXPLAINED = {
@@ -37,6 +38,8 @@ EXPLAINED = {
     "bounds": [{"vector": str, "norm": float, "rule": str, "why": str, "predicted_bias": float}],
     "expected_error": dict,
     "thresholds": list,
+    "windows": [str],
+    "crossing": bool,
     "sql": str,
     "notes": list,
 }

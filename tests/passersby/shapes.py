@@ -34,6 +34,7 @@ ANSWER = {
     "remaining": {"client": LEFT, "dataset": LEFT},
     "release_id": Maybe(str),
     "replayed": bool,
+    "windows": [str],
     "notes": [str],
 }
 EXPLANATION = {key: shape for key, shape in ANSWER.items() if key != "rows"} | {
@@ -53,6 +54,7 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key != "rows"} | {
     "expected_error": Each(Maybe(float)),
     "thresholds": [{"threshold": int, "delta": float, "max_groups_per_person": int, "release": str}],
     "sql": str,
+    "crossing": bool,
 }
 REFUSAL = {"code": str, "message": str, "hint": str, "span": Maybe([int]), "sql": Maybe(str)}
 SHORT = REFUSAL | {"requested_rho": float, "remaining_rho": float, "short_by_rho": float, "would_fit_rho": float}
