@@ -52,7 +52,7 @@ def test_canonical_texts_that_tell_no_numbers_are_found(monkeypatch: pytest.Monk
 
 
 def test_two_worlds() -> None:
-    counted = worlds.chunk(1, 12, 1, 6)
+    counted = worlds.chunk(1, 5, 1, 3)
     assert counted[EXAMPLES] > 20
     assert counted["with all rows public"] > 5
 

@@ -19,9 +19,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from budgets import Ledger
 from engine import Desk, Refused, open_desk
 from tests.support.attack_catalog import CANARIES, WORLDS, attack_catalog
+from tests.support.blank_ledger import blank_ledger
 from tests.support.tree import ROOT
 
 CLIENT = "mallory"
@@ -89,7 +89,7 @@ def open_worlds(folder: Path) -> Iterator[dict[str, Desk]]:
 @contextmanager
 def fresh(desk: Desk) -> Iterator[Desk]:
     """Give the same desk with a ledger in which nothing was ever charged."""
-    with Ledger.open(":memory:") as ledger:
+    with blank_ledger() as ledger:
         yield replace(desk, engine=replace(desk.engine, ledger=ledger))
 
 

@@ -1,0 +1,43 @@
+"""A ledger that is given again is a new one: it knows nothing of what was charged, and guards what is charged now."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from budgets import Ledger, Loss
+from tests.budgets.books import ANN, CAPS, answer, ask, check_books
+from tests.support.blank_ledger import _connection, blank_ledger
+
+
+def test_nothing_is_left_of_what_was_charged() -> None:
+    for _ in range(3):
+        with blank_ledger() as ledger:
+            assert ledger.accounts() == () and list(ledger.entries()) == []
+            assert answer(ledger, ledger.charge(ask())) == {"aa": b"answer aa"}
+            assert ledger.account(ANN, CAPS.client).spent == Loss.of("0.005")
+            check_books(ledger)
+
+
+def test_it_holds_what_a_new_one_holds() -> None:
+    def held(ledger: Ledger) -> list[list[object]]:
+        with _connection(ledger) as connection:
+            made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+            rows = (connection.execute(f"SELECT * FROM {name}").fetchall() for kind, name, _ in made if kind == "table")
+            return [made, *rows]
+
+    with Ledger.open(":memory:") as new:
+        for _ in range(2):
+            with blank_ledger() as ledger:
+                assert held(ledger) == held(new)
+                ledger.charge(ask())
+                assert held(ledger) != held(new)
+
+
+def test_rows_never_go_from_it() -> None:
+    for _ in range(2):
+        with blank_ledger() as ledger:
+            ledger.charge(ask())
+            with _connection(ledger) as connection, pytest.raises(sqlite3.IntegrityError, match="rows never go"):
+                connection.execute("DELETE FROM entries")
