@@ -11,7 +11,7 @@ from sqlglot import exp
 from dialect import literals, own_calls
 from dialect.catalog import SqlType
 from dialect.constants import folded
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Span
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.function_row import Function, accepts, in_words, mistake
 from dialect.functions import forms_of, names
@@ -29,6 +29,8 @@ _TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 _JOINED = {"||", "concat", "concat_ws"}  # numbers and times that stand among text are written out
 _WRITTEN = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
 _OF_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
+# near in letters to functions of another kind
+_TOO_REVEALING = {"hash", "md5", "sha1", "sha256", "random", "md5_number"}
 _SEE_DOCS = "see docs/functions.md"
 POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
 
@@ -99,7 +101,21 @@ def _limited(expr: Expr, node: exp.Expr) -> Expr:
     return expr
 
 
+def unclear_tilde(node: exp.Expr) -> Refusal:
+    """Ask for brackets around ~x, of which the parser marks x alone."""
+    bracketed = f"(~{node.this.sql('duckdb', comments=False)})"
+    refused = refusal(Code.FUNC, "It is not clear where ~ ends.", f"{bracketed}, with brackets", node, bracketed)
+    sql = str(node.root().meta.get("sql", ""))
+    sign = -1 if refused.span is None else sql.rfind("~", 0, refused.span.start)
+    if refused.span is None or sign < 0:
+        return refused
+    rewrites = tuple(made[:sign] + made[sign + 1 :] for made in refused.rewrites)
+    return replace(refused, span=Span(sign, refused.span.end), rewrites=rewrites)
+
+
 def _nearest(name: str) -> str:
+    if name.removesuffix("()") in _TOO_REVEALING:
+        return _SEE_DOCS
     close = get_close_matches(name[:40], [known for known in names() if known[0].isalpha()], n=1)
     return f"{close[0]}(...)" if close else _SEE_DOCS
 
@@ -136,6 +152,10 @@ def _keep_person_out(name: str, arguments: Sequence[Expr], node: exp.Expr) -> No
         return
     shown = next((p.field.name for p in persons if isinstance(p, Ref)), None) or "person"
     why = "The person key can be counted, joined on and grouped by, and nothing else."
+    if name in _COMPARED and node.find_ancestor(exp.Where) is not None:
+        why = "Persons are chosen by what their rows say, not by their keys."
+        hint = f"{shown} IN (SELECT {shown} FROM ... WHERE ...), or a condition on another column"
+        raise refusal(Code.PERSON_KEY, why, hint, node)
     raise refusal(Code.PERSON_KEY, why, f"COUNT(DISTINCT {shown})", node)
 
 

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from dialect.calls import call
 from dialect.catalog import SqlType
-from dialect.errors import Code
+from dialect.errors import Code, Refusal
 from dialect.expressions import Expr, Field, Literal, Ref, fields_of, substituted
 from dialect.inference import definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys
@@ -32,6 +32,7 @@ from dialect.relations import Boundary, Group, Measure, PerPerson, Relation, Rel
 from dialect.rules import bare, person_among, refuse_persons, refuse_polygons
 from dialect.scalars import scalar
 from dialect.spans import in_place, span_of
+from dialect.windows_below import qualify_of_rows
 
 _ONE_OF_THEM = {"min", "max"}
 
@@ -59,6 +60,8 @@ class GroupNames:
         name, table = column_name(node)
         self.scope.find(name, table, node)
         why = f"{node.name} is neither a group key nor in an aggregate."
+        if node.find_ancestor(exp.Window) is not None:
+            raise _of_rows(node)
         refused = refusal(Code.KEY, why, f"GROUP BY {node.name}", node, f"AVG({node.name})")
         raise replace(refused, rewrites=(*_with_key(node), *refused.rewrites))
 
@@ -131,6 +134,14 @@ class GroupNames:
                 return Ref(earlier.field)
         self.measures.append(made)
         return Ref(made.field)
+
+
+def _of_rows(node: exp.Column) -> Refusal:
+    """Refuse a window beside groups that looks at rows, and put it below them."""
+    why = f"A window beside GROUP BY or aggregates looks at groups, and {node.name} is a column of rows."
+    chooses = node.find_ancestor(exp.Qualify) is not None
+    hint = f"FROM (SELECT *{'' if chooses else ', ... OVER (...) AS x'} FROM ...{' QUALIFY ...' * chooses})"
+    return replace(refusal(Code.WINDOW, why, hint, node), rewrites=(*qualify_of_rows(node), *_with_key(node)))
 
 
 def _with_key(node: exp.Column) -> tuple[str, ...]:

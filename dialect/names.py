@@ -15,7 +15,7 @@ from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.functions_interval import HIGH, LOW
 from dialect.reading import refusal
-from dialect.spans import question_with
+from dialect.windows_below import where_as_qualify
 
 Column = tuple[str, Field]  # (lower-case name, field)
 
@@ -143,30 +143,11 @@ def refuse_rowless(node: exp.Expr) -> None:
     if isinstance(node, exp.Window):
         why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
         refused = refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)
-        raise replace(refused, rewrites=_chosen_below(node))
+        raise replace(refused, rewrites=where_as_qualify(node))
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
     if isinstance(node, exp.Star):
         raise refusal(Code.ROWS, "* can't stand here.", "name the columns", node)
-
-
-def _chosen_below(node: exp.Expr) -> tuple[str, ...]:
-    """Write a WHERE with windows as the QUALIFY of a subquery in FROM."""
-    select = node.find_ancestor(exp.Select)
-    if select is None or node.find_ancestor(exp.Where) is None or select.args.get("where") is None:
-        return ()
-
-    def change(above: exp.Expr) -> None:
-        below = exp.select("*")
-        for clause in ("from_", "joins", "windows"):
-            below.set(clause, above.args.get(clause))
-            above.set(clause, None)
-        below.set("qualify", exp.Qualify(this=above.args["where"].this))
-        above.set("where", None)
-        above.set("from_", exp.From(this=below.subquery()))
-
-    written = question_with(select, change)
-    return () if written is None else (written,)
 
 
 def aggregate_name(node: exp.Expr) -> str | None:

@@ -34,6 +34,7 @@ from dialect.rules import refuse_polygons
 from dialect.set_operation import SetOperation
 from dialect.shared_vectors import unions
 from dialect.spans import first_word
+from dialect.unlisted import unlisted_notes
 from dialect.weights import check_weight
 from dialect.window import Window
 
@@ -56,7 +57,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
     question = Question(
         reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options,
-        tuple(planning.notes), tuple(planning.sums), tuple(planning.gathered),
+        (*unlisted_notes(selected.relation), *planning.notes), tuple(planning.sums), tuple(planning.gathered),
     )  # fmt: skip
     check_ends(question)
     return question

@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect import literals
-from dialect.calls import call, case
+from dialect.calls import call, case, unclear_tilde
 from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import NULL, Expr, Literal
@@ -131,7 +131,7 @@ def _bits(node: exp.Expr, names: Names) -> Expr:
     """Read ~x, which takes all of x + 1 in DuckDB and only x in the parser."""
     _only(node, "this")
     if isinstance(node.parent, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.IntDiv | exp.Mod | exp.Pow):
-        raise refusal(Code.FUNC, "It is not clear where ~ ends.", "(~x) + 1, with parentheses", node)
+        raise unclear_tilde(node)
     return call("~", [scalar(node.this, names)], node)
 
 

@@ -24,6 +24,7 @@ from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
 from dialect.scalar_subqueries import ScalarSubqueries
 from dialect.scalars import condition, scalar
+from dialect.spans import question_with
 from dialect.stars import is_star, starred
 from dialect.window_clause import WindowCalls, chosen, qualified, window_calls
 
@@ -203,7 +204,16 @@ def _unqualified(node: exp.Expr) -> set[str]:
 def _refuse_windows(tree: exp.Select, items: Sequence[Item], clause: exp.Expr) -> None:
     if tree.args.get("qualify") or any(isinstance(item, exp.Expr) and has_window(item) for _, item in items):
         why = "GROUP BY ALL does not say whether what a window reads is a key."
-        raise refusal(Code.WINDOW, why, "GROUP BY with the keys written out", clause)
+        refused = refusal(Code.WINDOW, why, "GROUP BY with the keys written out", clause)
+        raise replace(refused, rewrites=_keys_written(tree))
+
+
+def _keys_written(tree: exp.Select) -> tuple[str, ...]:
+    """Write out what GROUP BY ALL groups by, windows apart."""
+    plain = [item.unalias() for item in tree.expressions if not has_window(item) and not has_aggregate(item)]
+    keys = exp.Group(expressions=[item.copy() for item in plain])
+    written = question_with(tree, lambda select: select.set("group", keys)) if plain else None
+    return () if written is None else (written,)
 
 
 def _finish(

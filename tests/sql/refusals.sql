@@ -1125,9 +1125,9 @@ SELECT COUNT(*) FROM (SELECT subscriber_id, STRING_AGG(cell_id) AS path FROM eve
 SELECT ~age + 1, COUNT(*) FROM subscribers GROUP BY 1;
 # E_FUNC
 # SELECT ~age + 1, COUNT(*) FROM subscribers GROUP BY 1
-#         ^^^
+#        ^^^^
 # It is not clear where ~ ends.
-# Try: (~x) + 1, with parentheses
+# Try: SELECT (~age) + 1, COUNT(*) FROM subscribers GROUP BY 1
 
 # title: EXPLAIN alone
 EXPLAIN SELECT COUNT(*) FROM events;
@@ -1336,3 +1336,59 @@ SELECT COUNT(*) AS n JOIN cells c ON c.cell_id = 1;
 #                      ^^^^
 # JOIN belongs to a FROM, and none stands here.
 # Try: SELECT ... FROM ... JOIN ...
+
+# title: a window over rows beside their groups
+SELECT cell_id, COUNT(*) AS n FROM events WHERE dwell_s > 60 GROUP BY cell_id QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1;
+# E_WINDOW
+# SELECT cell_id, COUNT(*) AS n FROM events WHERE dwell_s > 60 GROUP BY cell_id QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1
+#                                                                                                                       ^^^^^^^^^^^^^
+# A window beside GROUP BY or aggregates looks at groups, and subscriber_id is a column of rows.
+# Try: SELECT cell_id, COUNT(*) AS n FROM (SELECT * FROM events WHERE dwell_s > 60 QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1) GROUP BY cell_id
+
+# title: a window over rows beside an aggregate
+SELECT COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) QUALIFY ROW_NUMBER() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) = 1;
+# E_WINDOW
+# SELECT COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) QUALIFY ROW_NUMBER() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) = 1
+#                                                                                                         ^^^^^^^^^^^^^^^
+# A window beside GROUP BY or aggregates looks at groups, and subscriber_id is a column of rows.
+# Try: SELECT COUNT(*) AS n FROM (SELECT * FROM events AS e JOIN cells AS c USING (cell_id) QUALIFY ROW_NUMBER() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) = 1)
+
+# title: a window beside keys that are not written out
+SELECT cell_id, COUNT(*) AS n FROM events GROUP BY ALL QUALIFY RANK() OVER (ORDER BY COUNT(*) DESC) <= 3;
+# E_WINDOW
+# SELECT cell_id, COUNT(*) AS n FROM events GROUP BY ALL QUALIFY RANK() OVER (ORDER BY COUNT(*) DESC) <= 3
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# GROUP BY ALL does not say whether what a window reads is a key.
+# Try: SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id QUALIFY RANK() OVER (ORDER BY COUNT(*) DESC) <= 3
+
+# title: a person by the key
+SELECT COUNT(*) AS n FROM events WHERE subscriber_id = 4217;
+# E_PERSON_KEY
+# SELECT COUNT(*) AS n FROM events WHERE subscriber_id = 4217
+#                                        ^^^^^^^^^^^^^^^^^^^^
+# Persons are chosen by what their rows say, not by their keys.
+# Try: subscriber_id IN (SELECT subscriber_id FROM ... WHERE ...), or a condition on another column
+
+# title: persons by a range of keys
+SELECT COUNT(*) AS n FROM events WHERE subscriber_id BETWEEN 1 AND 100;
+# E_PERSON_KEY
+# SELECT COUNT(*) AS n FROM events WHERE subscriber_id BETWEEN 1 AND 100
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Persons are chosen by what their rows say, not by their keys.
+# Try: subscriber_id IN (SELECT subscriber_id FROM ... WHERE ...), or a condition on another column
+
+# title: accounts by a pattern
+SHOW BUDGET LIKE '%me%';
+# E_STMT
+# SHOW BUDGET LIKE '%me%'
+#             ^^^^
+# LIKE chooses among FUNCTIONS or TABLES by name.
+# Try: SHOW FUNCTIONS LIKE '%date%'
+
+# title: a function of another kind, near in letters
+SELECT hash(cell_id) AS h, COUNT(*) AS n FROM events GROUP BY 1;
+# E_FUNC
+# SELECT hash(cell_id) AS h, COUNT(*) AS n FROM events GROUP BY 1
+#        ^^^^^^^^^^^^
+# The function hash is not in the dialect.
+# Try: see docs/functions.md

@@ -1,0 +1,27 @@
+"""A window over rows that stands beside groups or in WHERE is put below them, and what comes out is accepted."""
+
+from __future__ import annotations
+
+import pytest
+
+import dialect
+from dialect.catalog import Catalog
+from dialect.errors import Refusal
+
+FIRST = "row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT cell_id, count(*) AS n FROM events GROUP BY cell_id QUALIFY {FIRST}",
+        f"SELECT count(*) AS n FROM events QUALIFY {FIRST}",
+        f"SELECT hour(e.ts) AS h, count(*) AS n FROM events e WHERE e.dwell_s > 5 GROUP BY 1 HAVING count(*) > 9 QUALIFY {FIRST}",
+        f"SELECT cell_id, count(*) AS n FROM events WHERE {FIRST} GROUP BY cell_id",
+    ],
+)
+def test_a_window_over_rows_is_put_below_the_groups(sql: str, catalog: Catalog) -> None:
+    with pytest.raises(Refusal) as caught:
+        dialect.read(sql, catalog)
+    assert "FROM (SELECT *" in caught.value.hint and "QUALIFY ROW_NUMBER()" in caught.value.hint
+    assert dialect.read(caught.value.hint, catalog).plans
