@@ -10,7 +10,7 @@
 
     what stewards declared    catalog  declared_cells  declared_movement  bias
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
-    refusals                  errors  spans  tries  aggregate_refusals
+    refusals                  errors  spans  tries  aggregate_refusals  windows_below  unlisted
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
                               polygon_calls  spelling  reading
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
