@@ -1,24 +1,36 @@
 """Exact privacy money: what a question costs, who pays, what is left.
 
     caps, priced question            policy.py, records.py: Caps, Item, ChargeRequest
-      -> make_bill                   bill.py: who has not paid for which release yet
-      -> open accounts, debit all    stores/balances.py: one conditional UPDATE for each account, all or none
-      -> charge, purchases, entries  stores/journal.py, stores/entries.py: rows that never change
+      -> standing                    stores/standing.py: who is frozen or removed, which caps were granted
+      -> make_bill                   bill.py: which holder on the client's path has not paid for which release yet
+      -> open accounts, debit all    stores/balances.py: one conditional UPDATE for all that lose the same, all or none
+      -> a row of the chain          events.py, chain.py, stores/entries.py: what happened, linked to the row before
+      -> charge, purchases           stores/journal.py: tables that follow from the chain
       -> Charge                      durable; what to run, what is stored
     the caller runs and noises
       -> settle                      durable; the first result of a release key is the only one
       -> payload                     what every repeat gets, for nothing
 
+Accounts are a tree (holders.py): everybody, whose cap is the promise; all clients together; then each group on a
+client's path, `organisation/project/analyst`, and the client itself; for each window, and over all of them.
+
+The chain is the ledger: every other table follows from it. `verify` makes them again from the rows (projections.py) and
+compares; an `Anchor` kept elsewhere shows a history that was rewritten or rolled back. Admins act through rows of the
+same chain (administration.py), auditors read (audit.py).
+
 Amounts are integers (loss.py), shown as (epsilon, delta) through conversion.py. Why it holds: proofs.md.
 This package knows no SQL of analysts, no data and no noise.
 """
 
-from budgets.accounts import AccountName, AccountView
+from budgets.accounts import LIFETIME, AccountName, AccountView
+from budgets.anchor import Anchor
+from budgets.chain import Entry
 from budgets.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_at, rho_for
 from budgets.errors import (
     BudgetRefused,
     CeilingRaised,
     Code,
+    Forbidden,
     IdempotencyError,
     LedgerError,
     LedgerUnavailable,
@@ -26,18 +38,28 @@ from budgets.errors import (
     ProtocolError,
     UnsafeStore,
 )
+from budgets.events import EntryKind
+from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER
 from budgets.ledger import Ledger
 from budgets.loss import ATTO, NOTHING, PICO, Loss, parse_amount, read_amount, total
-from budgets.policy import MINIMUM_RHO, Caps
-from budgets.records import Charge, ChargeRequest, Entry, EntryKind, Item, PaidRelease, StoredRelease
+from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps
+from budgets.records import Charge, ChargeRequest, Item, PaidRelease, StoredRelease, TopUp
 
 __all__ = [
+    "ALL_CLIENTS",
     "ATTO",
+    "EACH_WINDOW",
+    "EVERYBODY",
+    "LIFETIME",
     "MINIMUM_RHO",
     "NOTHING",
+    "OWNER",
+    "PER_QUERY",
     "PICO",
+    "STATIC",
     "AccountName",
     "AccountView",
+    "Anchor",
     "BudgetRefused",
     "Caps",
     "CeilingRaised",
@@ -47,6 +69,7 @@ __all__ = [
     "Entry",
     "EntryKind",
     "EpsilonDelta",
+    "Forbidden",
     "IdempotencyError",
     "Item",
     "Ledger",
@@ -57,6 +80,7 @@ __all__ = [
     "ParamError",
     "ProtocolError",
     "StoredRelease",
+    "TopUp",
     "UnsafeStore",
     "chargeable",
     "conversion_delta",

@@ -6,23 +6,32 @@ from dataclasses import dataclass
 
 from budgets.conversion import EpsilonDelta, chargeable
 from budgets.errors import ParamError
-from budgets.loss import Loss
+from budgets.holders import ALL_CLIENTS, EVERYBODY, is_client
+from budgets.loss import ATTO, MAX_UNITS, Loss
 
-_MAX_NAME_CHARACTERS = 200
+LIFETIME = "*lifetime"  # the window of the account that is debited the sum over all windows
+UNCAPPED = Loss(MAX_UNITS, ATTO - 1)  # the cap of a lifetime account that nobody has capped
 
 
 @dataclass(frozen=True)
 class AccountName:
-    """One account: a client's own, or the one that all clients of a dataset share."""
+    """One account: a client's own, that of a group of clients, of all clients together, or of everybody."""
 
     dataset: str
-    window: str
-    client: str | None = None  # None: all clients together
+    window: str  # LIFETIME: over all windows
+    holder: str = EVERYBODY
+
+    @property
+    def client(self) -> str | None:
+        """Give the client, or the group of clients; None for the accounts that all of them share."""
+        return self.holder if is_client(self.holder) else None
 
     def __str__(self) -> str:
         """Name the account for people."""
-        owner = "all clients together" if self.client is None else f"client {self.client!r}"
-        return f"the budget of {owner} for window {self.window!r} of dataset {self.dataset!r}"
+        shared = {EVERYBODY: "the dataset", ALL_CLIENTS: "all clients together"}
+        owner = shared.get(self.holder, f"client {self.holder!r}")
+        time = "over all windows" if self.window == LIFETIME else f"for window {self.window!r}"
+        return f"the budget of {owner} {time} of dataset {self.dataset!r}"
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,11 @@ class AccountView:
     name: AccountName
     cap: Loss  # what the promise says now; its delta covers conversion and thresholds
     spent: Loss  # what was charged; its delta is the thresholds' alone
+
+    @property
+    def capped(self) -> bool:
+        """Tell whether there is anything that the account limits."""
+        return self.cap != UNCAPPED
 
     @property
     def remaining(self) -> Loss:
@@ -47,12 +61,6 @@ class AccountView:
     def cap_epsilon_delta(self) -> EpsilonDelta:
         """State the whole cap as (epsilon, delta), rounded up."""
         return EpsilonDelta.of(chargeable(self.cap), self.cap)
-
-
-def check_name(text: object, what: str) -> None:
-    """Refuse a name that is not 1 to 200 printable characters of text; raises ParamError."""
-    if not isinstance(text, str) or not 1 <= len(text) <= _MAX_NAME_CHARACTERS or not text.isprintable():
-        raise ParamError(f"{what} must be 1 to {_MAX_NAME_CHARACTERS} printable characters.", "a shorter, plain name.")
 
 
 def check_text(text: object, what: str) -> None:

@@ -1,69 +1,88 @@
-"""The bill of a question: which account still has to pay for which release."""
+"""The bill of a question: which account of the tree still has to pay for which release."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from budgets.accounts import AccountName
-from budgets.loss import Loss, total
+from budgets.accounts import LIFETIME
+from budgets.holders import is_client, own_holder, payers
+from budgets.loss import NOTHING, Loss, total
 from budgets.policy import Debit
 from budgets.records import ChargeRequest, Item
 
 
 @dataclass(frozen=True)
 class Bill:
-    """What is still to be paid, account by account."""
+    """What is still to be paid, holder by holder."""
 
     request: ChargeRequest
-    by_client: tuple[Item, ...]  # releases that the client sees for the first time
-    by_dataset: tuple[Item, ...]  # releases that nobody has asked for before
+    unpaid: Mapping[str, tuple[Item, ...]]  # by holder, from everybody down to the client who asks
 
     @property
     def client_loss(self) -> Loss:
         """Give the loss of all releases that the client pays for; a window pays that of the releases touching it."""
-        return total(item.loss for item in self.by_client)
-
-    @property
-    def payments(self) -> tuple[tuple[AccountName, tuple[Item, ...]], ...]:
-        """Pair each account that pays with what it pays for."""
-        owners = ((self.request.client, self.by_client), (None, self.by_dataset))
-        return tuple(
-            (AccountName(self.request.dataset, window, owner), paid)
-            for owner, items in owners
-            for window, paid in _by_window(items).items()
-        )
+        return total(item.loss for item in self.unpaid[own_holder(self.request.client)])
 
     @property
     def debits(self) -> tuple[Debit, ...]:
-        """Give one debit for each account that pays."""
-        caps = self.request.caps
-        return tuple(
-            Debit(name, caps.dataset if name.client is None else caps.client, total(item.loss for item in items))
-            for name, items in self.payments
-        )
+        """Give what each holder pays in each window, and over all of them."""
+        together: dict[tuple[Item, ...], list[str]] = {}  # holders that pay for the same releases
+        for holder, items in self.unpaid.items():
+            if items:
+                together.setdefault(items, []).append(holder)
+        return tuple(debit for items, holders in together.items() for debit in _debits(items, tuple(holders)))
 
 
-def _by_window(items: Iterable[Item]) -> dict[str, tuple[Item, ...]]:
-    touching: dict[str, list[Item]] = {}
-    for item in items:
-        for window in item.windows:
-            touching.setdefault(window, []).append(item)
-    return {window: tuple(paid) for window, paid in touching.items()}
-
-
-def make_bill(request: ChargeRequest, paid_by_client: AbstractSet[str], paid_by_dataset: AbstractSet[str]) -> Bill:
+def make_bill(request: ChargeRequest, paid: Mapping[str, AbstractSet[str]]) -> Bill:
     """Leave out what is paid.
 
     Claim: over all charges an account pays for a release key exactly once, and a client that has not paid sees nothing.
-    Symbols: the sets hold release keys paid before, by this client and by the dataset's account.
-    Formula: client pays items - paid_by_client, dataset pays items - paid_by_dataset.
-    Source: proofs.md#paying-once. Raises nothing.
+    Symbols: paid holds release keys paid before, by holder: everybody, all clients, each group on the client's path.
+    Formula: each holder on the path pays items - paid[holder]. Source: proofs.md#paying-once. Raises nothing.
     """
     items = request.distinct_items
+    nothing: frozenset[str] = frozenset()
     return Bill(
         request,
-        by_client=tuple(item for item in items if item.release_key not in paid_by_client),
-        by_dataset=tuple(item for item in items if item.release_key not in paid_by_dataset),
+        MappingProxyType(
+            {
+                holder: tuple(item for item in items if item.release_key not in paid.get(holder, nothing))
+                for holder in payers(request.client)
+            }
+        ),
     )
+
+
+def _debits(items: tuple[Item, ...], holders: tuple[str, ...]) -> Iterator[Debit]:
+    for windows, loss in _by_loss(items):
+        yield Debit(holders, windows, loss)
+    clients = tuple(holder for holder in holders if is_client(holder))
+    if clients:
+        yield Debit(clients, (LIFETIME,), total(times(item.loss, len(item.windows)) for item in items))
+
+
+def _by_loss(items: Iterable[Item]) -> Iterator[tuple[tuple[str, ...], Loss]]:
+    """Part the windows that some releases touch by what they lose."""
+    sets: dict[tuple[str, ...], Loss] = {}
+    for item in items:
+        sets[item.windows] = sets.get(item.windows, NOTHING) + item.loss
+    if len(sets) == 1:
+        yield from sets.items()
+        return
+    losses: dict[str, Loss] = {}
+    for windows, loss in sets.items():
+        for window in windows:
+            losses[window] = losses.get(window, NOTHING) + loss
+    by_loss: dict[Loss, list[str]] = {}
+    for window, loss in losses.items():
+        by_loss.setdefault(loss, []).append(window)
+    for loss, touched in by_loss.items():
+        yield tuple(touched), loss
+
+
+def times(loss: Loss, count: int) -> Loss:
+    """Give a loss so many times over."""
+    return Loss(loss.pico_rho * count, loss.atto_delta * count)

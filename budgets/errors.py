@@ -4,6 +4,7 @@ LedgerError
 ├── BudgetRefused       what is left does not cover the price     E_BUDGET, E_BUDGET_DATASET
 ├── CeilingRaised       a cap above the ceiling fixed for good    E_BUDGET_DATASET
 ├── IdempotencyError    a request id used for another question    E_IDEMPOTENCY
+├── Forbidden           a client that is frozen or removed        E_FORBIDDEN
 ├── ParamError          an amount or a name that is not accepted  E_PARAM
 ├── ProtocolError       a caller that broke charge, run, settle
 ├── UnsafeStore         a ledger file that could lose or show charges
@@ -23,6 +24,7 @@ class Code(StrEnum):
 
     BUDGET = "E_BUDGET"
     BUDGET_DATASET = "E_BUDGET_DATASET"
+    FORBIDDEN = "E_FORBIDDEN"
     IDEMPOTENCY = "E_IDEMPOTENCY"
     PARAM = "E_PARAM"
 
@@ -66,6 +68,12 @@ class IdempotencyError(LedgerError):
     """A request id that this client has used for another question."""
 
     code = Code.IDEMPOTENCY
+
+
+class Forbidden(LedgerError):
+    """A client, or an account, that may not be charged until an admin looks."""
+
+    code = Code.FORBIDDEN
 
 
 class ParamError(LedgerError):

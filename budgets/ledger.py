@@ -9,18 +9,22 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row
 
-from budgets.accounts import AccountName, AccountView, check_name
+from budgets.accounts import AccountName, AccountView
+from budgets.administration import Administration
+from budgets.audit import Audit
 from budgets.bill import Bill, make_bill
 from budgets.errors import IdempotencyError, LedgerError, ProtocolError
+from budgets.events import EntryKind, caps_said, charge_said, release_said
+from budgets.holders import EVERYBODY, OWNER, check_client, payers
 from budgets.loss import Loss
-from budgets.policy import Caps, check_ceiling
-from budgets.records import Charge, ChargeRequest, Entry, PaidRelease, StoredRelease
-from budgets.stores import balances, entries, journal
+from budgets.policy import Caps, check_ceiling, check_query, granted
+from budgets.records import Charge, ChargeRequest, StoredRelease
+from budgets.stores import balances, entries, journal, standing
 from budgets.stores.opening import open_store
 from budgets.stores.store import Store
 
 
-class Ledger:
+class Ledger(Administration, Audit):
     """One ledger, safe for many threads, and for many processes at once; open it after a fork, not before."""
 
     def __init__(self, store: Store) -> None:
@@ -45,9 +49,10 @@ class Ledger:
         self.close()
 
     def replay(self, client: str, dataset: str, release_keys: Iterable[str]) -> dict[str, StoredRelease]:
-        """Give those of the releases that this client has paid for and that are stored."""
-        check_name(client, "A client")
+        """Give those of the releases that this client has paid for and that are stored; raises Forbidden."""
+        check_client(client)
         with self._store.reading() as connection:
+            standing.check_standing(connection, client)
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
 
     def preview(self, request: ChargeRequest) -> Loss:
@@ -62,17 +67,18 @@ class Ledger:
         at the dataset's ceiling, whatever is asked next. Symbols: loss of each release, cap of each account.
         Formula: see `make_bill` for who pays and `debit_all` for the condition. A repeat of a request id pays nothing.
         Source: Whitehouse, Ramdas, Rogers, Wu 2023 (arXiv 2203.05481); proofs.md#the-filter.
-        Raises BudgetRefused, CeilingRaised, IdempotencyError, ProtocolError, LedgerUnavailable, UnsafeStore.
+        Raises BudgetRefused, CeilingRaised, Forbidden, IdempotencyError, ProtocolError, LedgerUnavailable, UnsafeStore.
         """
         with self._store.writing() as connection:
+            standing.check_standing(connection, request.client, request.dataset, request.windows)
             earlier = journal.find_charge(connection, request.client, request.request_id)
             if earlier is not None:
                 return _repeat(connection, request, earlier)
             bill = _read_bill(connection, request)
-            opened = balances.open_accounts(connection, bill.debits)
-            balances.debit_all(connection, bill.debits)
-            charge_id = journal.write_charge(connection, bill)
-            entries.write_charge(connection, bill, opened)
+            charge_id = _debit(connection, bill)
+            journal.write_charge(connection, bill, charge_id)
+            if request.client != OWNER:
+                standing.add_client(connection, request.client)
             keys = tuple(item.release_key for item in request.distinct_items)
             return _charge(connection, request, charge_id, bill.client_loss, keys)
 
@@ -87,25 +93,24 @@ class Ledger:
         with self._store.writing() as connection:
             row = journal.find_charge(connection, charge.client, charge.request_id)
             keys = () if row is None else journal.read_keys(connection, row.id)
-            if row is None or not set(payloads) <= set(keys):
+            if row is None or row.id != charge.id or not set(payloads) <= set(keys):
                 raise ProtocolError("Only what a charge has paid for can be stored.", "charge before running.")
-            for key, payload in payloads.items():
-                if journal.write_release(connection, row, key, payload):
-                    entries.write_release(connection, row, key)
+            at = entries.now_text()
+            stored = {key: journal.write_release(connection, charge, key, made, at) for key, made in payloads.items()}
+            said = [release_said(charge, key, result) for key, result in stored.items() if result is not None]
+            if said:
+                entries.append(connection, said, at)
             return MappingProxyType(journal.read_releases(connection, row.dataset, keys))
 
-    def accounts(self, dataset: str | None = None) -> tuple[AccountView, ...]:
-        """Give all open accounts, under the caps of their last charge; the shared one of each window first."""
-        with self._store.reading() as connection:
-            return balances.read_accounts(connection, dataset)
-
     def account(self, name: AccountName, cap: Loss | None = None) -> AccountView:
-        """Give one account under today's cap, or without one under that of its last charge.
+        """Give one account: under the cap that an admin granted, today's, or that of its last charge.
 
         A cap never shows above a dataset's ceiling. Raises LedgerError for an account that is neither open nor capped.
         """
         with self._store.reading() as connection:
-            view = balances.read_account(connection, name, cap)
+            grants = standing.read_grants(connection, name.dataset, [name.holder])
+            today = None if cap is None else granted(cap, grants, name)
+            view = balances.read_account(connection, name, today)
         if view is None:
             raise LedgerError(f"Nothing was ever charged to {name}.", "today's cap of it, to see all of it unspent.")
         return view
@@ -117,25 +122,24 @@ class Ledger:
         for name, ceiling in ceilings.items():
             check_ceiling(name, caps.dataset, ceiling)
 
-    def entries(
-        self, client: str | None = None, dataset: str | None = None, limit: int | None = None
-    ) -> tuple[Entry, ...]:
-        """Give the newest rows, oldest first; with a client, those of the client's own accounts."""
-        with self._store.reading() as connection:
-            return entries.read_entries(connection, client, dataset, limit)
 
-    def releases(self, client: str) -> tuple[PaidRelease, ...]:
-        """Give everything that a client has paid for, oldest first, without content."""
-        check_name(client, "A client")
-        with self._store.reading() as connection:
-            return journal.read_purchases(connection, client)
+def _debit(connection: Connection, bill: Bill) -> int:
+    """Open the accounts of a bill, debit them all and say so; give the sequence of the row that does."""
+    request, debits = bill.request, bill.debits
+    grants = standing.read_grants(connection, request.dataset, payers(request.client))
+    check_query(bill.client_loss, request.caps, grants, request.client)
+    opened = balances.open_accounts(connection, bill, grants)
+    balances.debit_all(connection, request.dataset, debits, max(len(item.windows) for item in request.items))
+    said = [caps_said(bill, EntryKind.ACCOUNT_OPENED, *each) for each in opened.new.items()]
+    said += [caps_said(bill, EntryKind.CAP_CHANGED, *each) for each in opened.recapped.items()]
+    return entries.append(connection, [*said, charge_said(bill)])[-1].sequence
 
 
 def _read_bill(connection: Connection, request: ChargeRequest) -> Bill:
-    by_client, by_dataset = journal.read_paid(connection, request)
-    if by_dataset:
+    paid = journal.read_paid(connection, request)
+    if EVERYBODY in paid:
         journal.check_meaning(connection, request)
-    return make_bill(request, by_client, by_dataset)
+    return make_bill(request, paid)
 
 
 def _repeat(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -> Charge:

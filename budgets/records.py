@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from budgets.accounts import check_name, check_text
+from budgets.accounts import check_text
 from budgets.errors import ParamError
-from budgets.loss import NOTHING, Loss
+from budgets.holders import check_client, check_name, check_window
+from budgets.loss import Loss
 from budgets.policy import Caps, check_minimum
-
-
-class EntryKind(StrEnum):
-    """What a ledger row says happened; kinds are added, never changed."""
-
-    ACCOUNT_OPENED = "account_opened"  # loss: the cap; of a dataset, the ceiling for good
-    CAP_CHANGED = "cap_changed"  # loss: the cap from here on
-    CHARGED = "charged"  # loss: what this account was debited
-    RELEASED = "released"  # the one stored release of a key
 
 
 @dataclass(frozen=True)
@@ -35,7 +26,7 @@ class Item:
         check_name(self.release_key, "A release key")
         check_text(self.question, "A question")
         for window in self.windows:
-            check_name(window, "A window")
+            check_window(window)
         if not self.windows or len(set(self.windows)) < len(self.windows):
             raise ParamError("A release touches at least one window, each named once.", "the dataset's own windows.")
         if self.loss.pico_rho == 0:
@@ -56,13 +47,19 @@ class ChargeRequest:
 
     def __post_init__(self) -> None:
         """Refuse names and items that no charge can be made from."""
-        names = {"A client": self.client, "A dataset": self.dataset, "A request id": self.request_id}
+        check_client(self.client)
+        names = {"A dataset": self.dataset, "A request id": self.request_id}
         for what, name in (names | {"A body digest": self.body_digest}).items():
             check_name(name, what)
         check_text(self.versions, "A note of versions")
         if not self.items:
             raise ParamError("A question that releases nothing is not charged.", "answer it without the ledger.")
         check_minimum(item.loss for item in self.distinct_items)
+
+    @property
+    def windows(self) -> frozenset[str]:
+        """Give every window that any release of the question touches."""
+        return frozenset(window for item in self.items for window in item.windows)
 
     @property
     def distinct_items(self) -> tuple[Item, ...]:
@@ -79,7 +76,7 @@ class ChargeRequest:
 class Charge:
     """A debit that is durable: what was paid for may be run now."""
 
-    id: int
+    id: int  # of the row that says so
     client: str
     dataset: str
     request_id: str
@@ -112,18 +109,12 @@ class PaidRelease:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One row of the ledger; it never changes."""
+class TopUp:
+    """A client's request for another cap, and what became of it."""
 
-    sequence: int
-    at: str  # UTC, for people only: no budget depends on it
-    kind: EntryKind
+    id: int
     dataset: str
-    window: str | None  # None: a release, which is of all windows of its charge
-    client: str | None  # whose account; None: the one that all clients share
-    asked_by: str  # the client whose request wrote this row
-    request_id: str
-    release_key: str | None
-    question: str | None
-    versions: str
-    loss: Loss = NOTHING
+    client: str
+    scope: str  # EACH_WINDOW, LIFETIME, PER_QUERY, or the name of one window
+    cap: Loss  # that is asked for
+    state: str  # open, approved or declined

@@ -119,7 +119,7 @@ class Desk:
             windows = windows_of(self.engine.catalog, dataset)
             accounts += in_runs(views(self.engine.ledger, dataset, client, windows))
         if client is None:
-            own = [view for view in self.engine.ledger.accounts() if view.name.client is not None]
+            own = [view for view in self.engine.ledger.accounts() if view.name.client is not None and view.capped]
             accounts += [wire_ledger.account(view) for view in own]
         return {
             "accounts": accounts,

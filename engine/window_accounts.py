@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from budgets import AccountName, AccountView, Ledger
+from budgets import EVERYBODY, OWNER, AccountName, AccountView, Ledger
 from dialect import Catalog
 from dialect.catalog import Dataset
 from dialect.time_windows import STATIC
@@ -24,11 +24,9 @@ def views(
 ) -> list[tuple[AccountView, ...]]:
     """Find the accounts of some windows: of all clients together, and of one client beside."""
     today = caps(dataset)
-    owners = [(None, today.dataset)] + ([(client, today.client)] if client is not None else [])
-    return [
-        tuple(ledger.account(AccountName(dataset.name, window, owner), cap) for owner, cap in owners)
-        for window in windows
-    ]
+    holders = (EVERYBODY,) if client is None else (EVERYBODY, client)
+    names = [tuple(AccountName(dataset.name, window, holder) for holder in holders) for window in windows]
+    return [tuple(ledger.account(name, today.of(name, client or OWNER)) for name in of_window) for of_window in names]
 
 
 def least_left(

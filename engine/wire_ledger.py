@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgets import AccountView, Entry, PaidRelease
+from budgets import LIFETIME, AccountView, Entry, EntryKind, Loss, PaidRelease, total
 
 
 def account(view: AccountView) -> dict[str, Any]:
     """Show one account, its spent loss also as (epsilon, delta)."""
-    spent = view.spent_epsilon_delta
+    over_all = view.name.window == LIFETIME  # over several windows no (epsilon, delta) follows from the sum alone
+    spent, cap = (None, None) if over_all else (view.spent_epsilon_delta, view.cap_epsilon_delta)
     return {
         "dataset": view.name.dataset,
         "window": view.name.window,
@@ -18,9 +19,9 @@ def account(view: AccountView) -> dict[str, Any]:
         "spent_rho": float(view.spent.rho),
         "remaining_rho": float(view.remaining.rho),
         "remaining_delta": float(view.remaining.delta),
-        "epsilon": spent.epsilon,
-        "delta": spent.delta,
-        "cap_epsilon": view.cap_epsilon_delta.epsilon,
+        "epsilon": spent and spent.epsilon,
+        "delta": spent and spent.delta,
+        "cap_epsilon": cap and cap.epsilon,
     }
 
 
@@ -47,18 +48,19 @@ def paid(release: PaidRelease) -> dict[str, Any]:
 
 
 def entry(row: Entry) -> dict[str, Any]:
-    """Show one ledger row."""
+    """Show one row: its body as it is hashed, and of a charge what its client paid."""
+    paid = [Loss(*release["loss"]) for release in row.said.get("releases", ()) if row.holder in release["payers"]]
+    loss = total(paid) if row.kind == EntryKind.CHARGED else None
     return {
         "sequence": row.sequence,
         "at": row.at,
         "kind": str(row.kind),
         "dataset": row.dataset,
-        "window": row.window,
-        "client": row.client,
-        "asked_by": row.asked_by,
+        "client": row.holder or None,
+        "asked_by": row.actor,
         "request_id": row.request_id,
-        "release_key": row.release_key,
-        "rho": float(row.loss.rho),
-        "delta": float(row.loss.delta),
-        "question": row.question,
+        "rho": None if loss is None else float(loss.rho),
+        "delta": None if loss is None else float(loss.delta),
+        "body": row.body,
+        "row_hash": row.row_hash.hex(),
     }

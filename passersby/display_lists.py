@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,13 @@ from passersby.bars import budget_bar
 from passersby.display import empty_table, table_of
 from passersby.display_table import show_table
 from passersby.listing import Budget
-from passersby.wording import amount, declared_text, questions_text, rounded_up, tiny
+from passersby.wording import amount, declared_text, epsilon_text, questions_text, tiny
 
 Rows = Sequence[dict[str, Any]]
 SPENT = "Privacy loss: what is spent, for good, and what is left"
 PAID = "Releases paid for, oldest first: asking them again is free"
 ROWS = "Rows of the ledger, oldest first: none is ever changed"
+FEW = 3  # windows that are told by name
 SHORT = 12  # characters of a release's name that tell it apart on a screen
 
 
@@ -53,15 +55,26 @@ def show_ledger(entries: Rows) -> RenderableType:
             **row,
             "#": row["sequence"],
             "at": _moment(row["at"]),
-            "account": f"{row['dataset']}, {row['client'] or 'all clients'}",
-            "rho": _rho(row["rho"]),
-            "delta": _delta(row["delta"]),
-            "release": str(row["release_key"] or "")[:SHORT],
-            "asked by": row["asked_by"],
+            "about": ", ".join(filter(None, (row["dataset"], row["client"]))),
+            "rho": "" if row["rho"] is None else _rho(row["rho"]),
+            "delta": "" if row["delta"] is None else _delta(row["delta"]),
+            "what": _what(json.loads(row["body"])),
+            "by": row["asked_by"],
         }
         for row in entries
     ]
-    return table_of(rows, ("#", "at", "kind", "account", "asked by", "rho", "delta", "release"), ROWS)
+    return table_of(rows, ("#", "at", "kind", "about", "by", "rho", "delta", "what"), ROWS)
+
+
+def _what(said: dict[str, Any]) -> str:
+    """Say the gist of a row: its releases, or the windows it is about, or the reason that was given."""
+    if "reason" in said:
+        return str(said["reason"])
+    keys = [release["key"] for release in said.get("releases", ())] + [said[name] for name in ("key",) if name in said]
+    if keys:
+        return ", ".join(str(key)[:SHORT] for key in keys)
+    windows = said.get("windows", ())
+    return ", ".join(windows) if len(windows) <= FEW else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
 
 
 def show_tables(tables: Rows) -> RenderableType:
@@ -87,8 +100,7 @@ def _account(account: dict[str, Any], price: float | None) -> list[RenderableTyp
     share = spent / cap if cap else 1.0
     whose = f"client {account['client']}" if account["client"] is not None else "all clients"
     numbers = f"rho {amount(spent)} of {amount(cap)} spent, {amount(left)} left"
-    seen = f"epsilon {rounded_up(account['epsilon'])} of {rounded_up(account['cap_epsilon'])}"
-    told = [numbers, f"{seen} at delta {tiny(account['delta'])}", questions_text(left, price)]
+    told = [numbers, epsilon_text(account), questions_text(left, price)]
     return [
         Text.assemble((f"{account['dataset']}, {whose}", "bold"), f"  window {account['window']}"),
         Text.assemble(budget_bar(share), f" {share:.1%} spent"),

@@ -50,8 +50,8 @@ class LedgerRows(list[Row]):
     """Rows of the ledger, oldest first."""
 
     NAMES = (
-        *("sequence", "at", "kind", "dataset", "window", "client", "asked_by", "request_id"),
-        *("release_key", "rho", "delta", "question"),
+        *("sequence", "at", "kind", "dataset", "client", "asked_by", "request_id"),
+        *("rho", "delta", "body", "row_hash"),
     )
 
     def __repr__(self) -> str:

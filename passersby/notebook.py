@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from passersby.wording import (
     amount,
     cell_texts,
+    epsilon_text,
     half_width_text,
     left_text,
     loss_text,
@@ -19,8 +20,6 @@ from passersby.wording import (
     percent,
     questions_text,
     readable_bound,
-    rounded_up,
-    tiny,
     value_text,
     with_interval,
 )
@@ -154,9 +153,8 @@ def _card(result: Result) -> list[str]:
 def _account(account: dict[str, Any], price: float | None) -> str:
     share = min(1.0, account["spent_rho"] / account["cap_rho"]) if account["cap_rho"] else 1.0
     whose = "all clients" if account["client"] is None else f"client {account['client']}"
-    seen = f"epsilon {rounded_up(account['epsilon'])} of {rounded_up(account['cap_epsilon'])}"
     left = f"rho {amount(account['remaining_rho'])} left"
-    told = [f"{share:.1%} spent", left, f"{seen} at delta {tiny(account['delta'])}"]
+    told = [f"{share:.1%} spent", left, *filter(None, [epsilon_text(account)])]
     more = questions_text(account["remaining_rho"], price)
     bar = (
         f'<svg width="320" height="10" role="img" aria-label="{share:.1%} spent">'

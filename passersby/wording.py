@@ -182,3 +182,11 @@ def _number(value: float, places: int | None) -> str:
         return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
     shown = f"{value:,.{places}f}"
     return shown.removeprefix("-") if float(shown.replace(",", "")) == 0 else shown
+
+
+def epsilon_text(account: Mapping[str, Any]) -> str:
+    """State what was spent as epsilon; over all windows no single one follows."""
+    if account["epsilon"] is None:
+        return ""
+    seen = f"epsilon {rounded_up(account['epsilon'])} of {rounded_up(account['cap_epsilon'])}"
+    return f"{seen} at delta {tiny(account['delta'])}"

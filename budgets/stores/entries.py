@@ -1,18 +1,18 @@
-"""What happened, row by row, for people and auditors; the only place that reads a clock."""
+"""The chain as SQL: rows are added behind the last one, and read; the only place that reads a clock."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 
-from budgets.accounts import AccountName
-from budgets.bill import Bill
-from budgets.loss import NOTHING, Loss
-from budgets.records import Entry, EntryKind
-from budgets.stores.balances import Opened, holder_of
-from budgets.stores.schema import EVERYBODY, entries, questions
+from budgets.chain import GENESIS, Entry, canonical, linked
+from budgets.errors import ProtocolError
+from budgets.events import BODY_FORMAT, EntryKind, Event
+from budgets.stores.schema import FORMAT_VERSION, chain_head, entries
 
 
 def now_text() -> str:
@@ -20,64 +20,75 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def write_charge(connection: Connection, bill: Bill, opened: Opened) -> None:
-    """Write one row for each account opened or given another cap, and for each debit of a release."""
-    changes = ((EntryKind.ACCOUNT_OPENED, opened.new), (EntryKind.CAP_CHANGED, opened.recapped))
-    caps = [(kind, debit.name, None, debit.cap) for kind, debits in changes for debit in debits]
-    paid = [(EntryKind.CHARGED, name, item.release_key, item.loss) for name, items in bill.payments for item in items]
-    request = bill.request
-    rest = {"at": now_text(), "asked_by": request.client, "request_id": request.request_id}
-    rows = [_row(*change) | rest | {"versions": request.versions} for change in (*caps, *paid)]
-    if rows:
-        connection.execute(insert(entries), rows)
+def begin(connection: Connection) -> None:
+    """Name a ledger; its chain begins when something is written."""
+    connection.execute(insert(chain_head).values(ledger_id=os.urandom(16).hex(), sequence=0, row_hash=GENESIS))
 
 
-def write_release(connection: Connection, charge: Row[Any], release_key: str) -> None:
-    """Write the row of a release that was stored for a charge."""
-    account = AccountName(charge.dataset, "", charge.client)
-    row = _row(EntryKind.RELEASED, account, release_key, NOTHING) | {"window_name": None, "at": now_text()}
-    rest = {"asked_by": charge.client, "request_id": charge.request_id, "versions": charge.versions}
-    connection.execute(insert(entries).values(row | rest))
+def append(connection: Connection, events: Sequence[Event], at: str | None = None) -> tuple[Entry, ...]:
+    """Write rows behind the last one.
+
+    Claim: the chain has one row after each, whoever writes. Symbols: head, the sequence and hash of the last row.
+    Formula: head moves only from what was read; a second row after the same one breaks a constraint.
+    Source: proofs.md#the-chain. Raises ProtocolError when another writer was faster.
+    """
+    head = read_head(connection)
+    first = [] if head.sequence else [_opened(head)]
+    rows = tuple(_linked(head, [*first, *events], at or now_text()))
+    moved = (
+        update(chain_head)
+        .where(chain_head.c.sequence == head.sequence, chain_head.c.row_hash == head.row_hash)
+        .values(sequence=rows[-1].sequence, row_hash=rows[-1].row_hash)
+    )
+    connection.execute(insert(entries), [vars(row) for row in rows])
+    if connection.execute(moved).rowcount != 1:
+        raise ProtocolError("Another writer was faster.", "the same question again.")
+    return rows
+
+
+def read_head(connection: Connection) -> Row[Any]:
+    """Give the ledger's id, and sequence and hash of its last row."""
+    return connection.execute(select(chain_head)).one()
 
 
 def read_entries(
-    connection: Connection, client: str | None, dataset: str | None, limit: int | None
+    connection: Connection,
+    *,
+    kind: str | None = None,
+    dataset: str | None = None,
+    holder: str | None = None,
+    since: str | None = None,
+    limit: int | None = None,
 ) -> tuple[Entry, ...]:
-    """Give the newest rows, oldest first; of one client's own accounts where a client is named."""
-    meaning = and_(questions.c.dataset == entries.c.dataset, questions.c.release_key == entries.c.release_key)
-    statement = select(entries, questions.c.question).outerjoin(questions, meaning)
-    if client is not None:
-        statement = statement.where(entries.c.holder == client)
-    if dataset is not None:
-        statement = statement.where(entries.c.dataset == dataset)
+    """Give the newest rows, oldest first: of a kind, of a dataset, about a holder, since a moment in UTC."""
+    wanted = ((entries.c.kind, kind), (entries.c.dataset, dataset), (entries.c.holder, holder))
+    statement = select(entries).where(*(column == value for column, value in wanted if value is not None))
+    if since is not None:
+        statement = statement.where(entries.c.at >= since)
     newest = connection.execute(statement.order_by(entries.c.sequence.desc()).limit(limit)).all()
     return tuple(_entry(row) for row in reversed(newest))
 
 
-def _row(kind: EntryKind, account: AccountName, release_key: str | None, loss: Loss) -> dict[str, object]:
-    return {
-        "kind": str(kind),
-        "dataset": account.dataset,
-        "window_name": account.window,
-        "holder": holder_of(account.client),
-        "release_key": release_key,
-        "pico_rho": loss.pico_rho,
-        "atto_delta": loss.atto_delta,
-    }
+def read_chain(connection: Connection) -> Iterator[Entry]:
+    """Give the whole chain, row by row."""
+    for row in connection.execute(select(entries).order_by(entries.c.sequence)):
+        yield _entry(row)
+
+
+def _opened(head: Row[Any]) -> Event:
+    return Event(EntryKind.OPENED, said={"ledger_id": head.ledger_id, "ledger_format": FORMAT_VERSION})
+
+
+def _linked(head: Row[Any], events: Iterable[Event], at: str) -> Iterator[Entry]:
+    sequence, previous = head.sequence, head.row_hash
+    for event in events:
+        sequence += 1
+        said = canonical({"format": BODY_FORMAT, **event.said})
+        about = (str(event.kind), event.dataset, event.holder, event.actor, event.request_id, said)
+        row = linked(Entry(sequence, at, *about, previous_hash=previous, row_hash=b""))
+        previous = row.row_hash
+        yield row
 
 
 def _entry(row: Row[Any]) -> Entry:
-    return Entry(
-        sequence=row.sequence,
-        at=row.at,
-        kind=EntryKind(row.kind),
-        dataset=row.dataset,
-        window=row.window_name,
-        client=None if row.holder == EVERYBODY else row.holder,
-        asked_by=row.asked_by,
-        request_id=row.request_id,
-        release_key=row.release_key,
-        question=row.question,
-        versions=row.versions,
-        loss=Loss(row.pico_rho, row.atto_delta),
-    )
+    return Entry(**row._mapping)  # noqa: SLF001  SQLAlchemy's public name for a row as a mapping

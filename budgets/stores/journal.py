@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select
+from sqlalchemy import Connection, Row, Table, and_, insert, select
 
 from budgets.bill import Bill
 from budgets.errors import ProtocolError
+from budgets.events import digest
+from budgets.holders import EVERYBODY, own_holder, payers
 from budgets.loss import Loss
-from budgets.records import ChargeRequest, Item, PaidRelease, StoredRelease
-from budgets.stores.balances import holder_of
-from budgets.stores.entries import now_text
+from budgets.records import Charge, ChargeRequest, Item, PaidRelease, StoredRelease
 from budgets.stores.schema import charge_keys, charges, purchases, questions, releases
 from budgets.stores.store import insert_new
+
+SALT_BYTES = 16
 
 
 def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any] | None:
@@ -30,18 +33,25 @@ def read_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
     return tuple(connection.execute(statement.order_by(charge_keys.c.position)).scalars())
 
 
-def read_paid(connection: Connection, request: ChargeRequest) -> tuple[frozenset[str], frozenset[str]]:
-    """Give those releases of a question that its client has paid for, and those that its dataset has."""
-    client, dataset = holder_of(request.client), holder_of(None)
+def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
+    """Give every window that a charge touches."""
+    asked = and_(charge_keys.c.charge_id == charge_id, charge_keys.c.release_key == questions.c.release_key)
+    of_charge = and_(charges.c.id == charge_id, charges.c.dataset == questions.c.dataset)
+    statement = select(questions.c.windows).join(charge_keys, asked).join(charges, of_charge)
+    return frozenset(window for windows in connection.execute(statement).scalars() for window in json.loads(windows))
+
+
+def read_paid(connection: Connection, request: ChargeRequest) -> dict[str, set[str]]:
+    """Give those releases of a question that each holder on its client's path has paid for."""
     statement = select(purchases.c.holder, purchases.c.release_key).where(
         purchases.c.dataset == request.dataset,
-        purchases.c.holder.in_([client, dataset]),
+        purchases.c.holder.in_(payers(request.client)),
         purchases.c.release_key.in_([item.release_key for item in request.items]),
     )
-    paid: dict[str, set[str]] = {client: set(), dataset: set()}
+    paid: dict[str, set[str]] = {}
     for row in connection.execute(statement):
-        paid[row.holder].add(row.release_key)
-    return frozenset(paid[client]), frozenset(paid[dataset])
+        paid.setdefault(row.holder, set()).add(row.release_key)
+    return paid
 
 
 def read_releases(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, bytes]:
@@ -57,7 +67,9 @@ def read_replay(connection: Connection, client: str, dataset: str, keys: Sequenc
     statement = (
         select(releases.c.release_key, releases.c.payload, releases.c.settled_at)
         .join(purchases, paid)
-        .where(purchases.c.holder == client, releases.c.dataset == dataset, releases.c.release_key.in_(keys))
+        .where(
+            purchases.c.holder == own_holder(client), releases.c.dataset == dataset, releases.c.release_key.in_(keys)
+        )
     )
     return {row.release_key: StoredRelease(*row) for row in connection.execute(statement)}
 
@@ -71,13 +83,18 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
         .select_from(purchases)
         .join(questions, meaning)
         .outerjoin(releases, stored)
-        .where(purchases.c.holder == client)
+        .where(purchases.c.holder == own_holder(client))
         .order_by(purchases.c.charge_id, purchases.c.release_key)
     )
     return tuple(
         PaidRelease(row.release_key, row.dataset, tuple(json.loads(row.windows)), row.question, _loss(row), row[-1])
         for row in connection.execute(statement)
     )
+
+
+def read_rows(connection: Connection, table: Table) -> tuple[Mapping[str, Any], ...]:
+    """Give every row of a table."""
+    return tuple(dict(row) for row in connection.execute(select(table)).mappings())
 
 
 def check_meaning(connection: Connection, request: ChargeRequest) -> None:
@@ -92,27 +109,26 @@ def check_meaning(connection: Connection, request: ChargeRequest) -> None:
             )
 
 
-def write_charge(connection: Connection, bill: Bill) -> int:
-    """Write down a request, its releases and who has paid for them now; give the charge's id."""
+def write_charge(connection: Connection, bill: Bill, charge_id: int) -> None:
+    """Write down a request, its releases and who has paid for them now, under the sequence of the row that says so."""
     request, loss = bill.request, bill.client_loss
-    row = {"client": request.client, "request_id": request.request_id, "body_digest": request.body_digest}
-    row |= {"dataset": request.dataset, "versions": request.versions}
-    paid = {"pico_rho": loss.pico_rho, "atto_delta": loss.atto_delta}
-    charge_id = int(connection.execute(insert(charges).values(row | paid).returning(charges.c.id)).scalar_one())
+    row = {"id": charge_id, "client": request.client, "request_id": request.request_id}
+    row |= {"body_digest": request.body_digest, "dataset": request.dataset, "versions": request.versions}
+    connection.execute(insert(charges).values(row | {"pico_rho": loss.pico_rho, "atto_delta": loss.atto_delta}))
     keys = enumerate(item.release_key for item in request.distinct_items)
     connection.execute(
         insert(charge_keys), [{"charge_id": charge_id, "position": at, "release_key": key} for at, key in keys]
     )
-    _write_meaning(connection, request, bill.by_dataset)
-    _write_purchases(connection, request, charge_id, None, bill.by_dataset)
-    _write_purchases(connection, request, charge_id, request.client, bill.by_client)
-    return charge_id
+    _write_meaning(connection, request, bill.unpaid[EVERYBODY])
+    _write_purchases(connection, request, charge_id, bill.unpaid)
 
 
-def write_release(connection: Connection, charge: Row[Any], release_key: str, payload: bytes) -> bool:
-    """Store a release unless its key has one; tell whether it was stored."""
-    row = {"dataset": charge.dataset, "release_key": release_key, "payload": payload}
-    return insert_new(connection, releases, row | {"settled_at": now_text(), "charge_id": charge.id})
+def write_release(connection: Connection, charge: Charge, release_key: str, payload: bytes, at: str) -> str | None:
+    """Store a release unless its key has one; give the digest of what was stored."""
+    salt = os.urandom(SALT_BYTES)
+    row = {"dataset": charge.dataset, "release_key": release_key, "payload": payload, "salt": salt}
+    stored = insert_new(connection, releases, row | {"settled_at": at, "charge_id": charge.id})
+    return digest(salt, payload) if stored else None
 
 
 def _write_meaning(connection: Connection, request: ChargeRequest, items: Iterable[Item]) -> None:
@@ -132,10 +148,10 @@ def _write_meaning(connection: Connection, request: ChargeRequest, items: Iterab
 
 
 def _write_purchases(
-    connection: Connection, request: ChargeRequest, charge_id: int, client: str | None, items: Iterable[Item]
+    connection: Connection, request: ChargeRequest, charge_id: int, unpaid: Mapping[str, Iterable[Item]]
 ) -> None:
-    row = {"dataset": request.dataset, "holder": holder_of(client), "charge_id": charge_id}
-    rows = [row | {"release_key": item.release_key} for item in items]
+    row = {"dataset": request.dataset, "charge_id": charge_id}
+    rows = [row | {"holder": each, "release_key": item.release_key} for each, items in unpaid.items() for item in items]
     if rows:
         connection.execute(insert(purchases), rows)
 

@@ -1,9 +1,12 @@
-"""The tables: balances that only grow, and rows that never change.
+"""The tables: a chain of rows that never change, and what follows from them.
 
-accounts      one row per (dataset, window, holder): the only rows that are ever updated
+entries       the chain: what happened; every other table is a projection of it
+chain_head    its last row: the ledger's id, a sequence, a hash
+accounts      one row per (dataset, holder, window): the balances, which only grow
 charges       one row per request of a client            charge_keys  the releases it asked for
 questions     one row per release key: what it means     purchases    which holder has paid for it
-releases      one row per release key: the one result    entries      what happened, for people and auditors
+releases      one row per release key: the one result
+clients, caps, freezes, failures, top_ups                what admins said, and what they have to look at
 """
 
 from __future__ import annotations
@@ -23,10 +26,10 @@ from sqlalchemy import (
 )
 
 from budgets.conversion import THRESHOLD_PARTS
+from budgets.holders import EVERYBODY
 from budgets.stores.guards import NEVER_CHANGE, NEVER_GO, forbid, guard_all
 
-FORMAT_VERSION = 1
-EVERYBODY = ""  # the holder of a dataset's own account; clients have names, and tree levels will have paths
+FORMAT_VERSION = 2
 
 metadata = MetaData()
 
@@ -37,7 +40,7 @@ _TEXT = Text().with_variant(
 
 
 def _table(name: str, *parts: Column[object] | CheckConstraint | UniqueConstraint | Index) -> Table:
-    return Table(name, metadata, *parts, sqlite_strict=True, sqlite_autoincrement=name == "entries")
+    return Table(name, metadata, *parts, sqlite_strict=True)
 
 
 def _text(name: str, **options: bool) -> Column[object]:
@@ -54,26 +57,47 @@ def _charge_id(*, primary_key: bool = False) -> Column[object]:
 
 ledger_format = _table("ledger_format", Column("version", Integer, primary_key=True, autoincrement=False))
 
+chain_head = _table(
+    "chain_head",
+    _text("ledger_id", primary_key=True),
+    _units("sequence"),
+    Column("row_hash", LargeBinary, nullable=False),
+)
+
+entries = _table(
+    "entries",
+    Column("sequence", _UNITS, primary_key=True, autoincrement=False),
+    _text("at"),
+    _text("kind"),
+    _text("dataset"),
+    _text("holder"),
+    _text("actor"),
+    _text("request_id"),
+    _text("body"),
+    Column("previous_hash", LargeBinary, nullable=False, unique=True),  # one row after each: the chain has no forks
+    Column("row_hash", LargeBinary, nullable=False, unique=True),
+    Index("entries_of_holder", "holder", "sequence"),
+    Index("entries_of_kind", "kind", "sequence"),
+)
+
 accounts = _table(
     "accounts",
-    Column("id", _UNITS, primary_key=True),
-    _text("dataset"),
-    _text("window_name"),
-    _text("holder"),
-    _units("ceiling_pico_rho"),  # of a dataset: its first cap, for good; of a client: its highest cap so far
+    _text("dataset", primary_key=True),
+    _text("holder", primary_key=True),
+    _text("window_name", primary_key=True),
+    _units("ceiling_pico_rho"),  # of everybody: the first cap, for good; of others: the highest cap so far
     _units("ceiling_atto_delta"),
     _units("cap_pico_rho"),  # today's
     _units("cap_atto_delta"),
     _units("spent_pico_rho"),
     _units("spent_atto_delta"),  # of thresholds alone
-    UniqueConstraint("dataset", "holder", "window_name"),
     CheckConstraint("spent_pico_rho <= ceiling_pico_rho"),
     CheckConstraint(f"spent_atto_delta <= ceiling_atto_delta / {THRESHOLD_PARTS}"),  # integer division
 )
 
 charges = _table(
     "charges",
-    Column("id", _UNITS, primary_key=True),
+    Column("id", _UNITS, primary_key=True, autoincrement=False),  # the sequence of the row that says so
     _text("client"),
     _text("request_id"),
     _text("body_digest"),
@@ -114,37 +138,67 @@ releases = _table(
     _text("dataset", primary_key=True),
     _text("release_key", primary_key=True),
     Column("payload", LargeBinary, nullable=False),
+    Column("salt", LargeBinary, nullable=False),  # hashed before the payload, which has few values
     _text("settled_at"),
     _charge_id(),
 )
 
-entries = _table(
-    "entries",
-    Column("sequence", _UNITS, primary_key=True),
-    _text("at"),
-    _text("kind"),
-    _text("dataset"),
-    _text("window_name", nullable=True),
-    _text("holder"),
-    _text("asked_by"),
-    _text("request_id"),
-    _text("release_key", nullable=True),
-    _units("pico_rho"),
-    _units("atto_delta"),
-    _text("versions"),
-    Column("previous_hash", LargeBinary),  # for a chain over rows: empty until one is kept
-    Column("row_hash", LargeBinary),
-    Index("entries_of_holder", "holder", "sequence"),
+clients = _table(
+    "clients",
+    _text("holder", primary_key=True),
+    _text("state"),  # active or removed
+    Column("is_group", Integer, CheckConstraint("is_group IN (0, 1)"), nullable=False),
 )
 
-APPEND_ONLY = (charges, charge_keys, questions, purchases, releases, entries)
+caps = _table(
+    "caps",
+    _text("dataset", primary_key=True),
+    _text("holder", primary_key=True),
+    _text("scope", primary_key=True),
+    _units("pico_rho"),
+    _units("atto_delta"),
+    _units("sequence"),  # of the row that granted it last
+)
+
+freezes = _table(
+    "freezes",
+    _text("dataset", primary_key=True),  # empty: every dataset
+    _text("holder", primary_key=True),  # empty: everybody
+    _text("window_name", primary_key=True),  # empty: every window
+    Column("frozen", Integer, CheckConstraint("frozen IN (0, 1)"), nullable=False),
+    _units("sequence"),
+)
+
+failures = _table(
+    "failures",
+    _text("dataset", primary_key=True),
+    _text("holder", primary_key=True),
+    _text("window_name", primary_key=True),
+    _units("times"),  # since an admin last looked
+)
+
+top_ups = _table(
+    "top_ups",
+    Column("id", _UNITS, primary_key=True, autoincrement=False),  # the sequence of the request
+    _text("dataset"),
+    _text("client"),
+    _text("scope"),
+    _units("pico_rho"),
+    _units("atto_delta"),
+    _text("state"),  # open, approved or declined
+)
+
+APPEND_ONLY = (entries, charges, charge_keys, questions, purchases, releases)
+CURRENT = (accounts, chain_head, clients, caps, freezes, failures, top_ups)  # rows change, and never go
+PROJECTIONS = (ledger_format, *CURRENT, *APPEND_ONLY[1:])
 
 
 guard_all(metadata)
 for _rows in APPEND_ONLY:
     forbid(_rows, "UPDATE", NEVER_CHANGE)
     forbid(_rows, "DELETE", NEVER_GO)
-forbid(accounts, "DELETE", NEVER_GO)
+for _rows in CURRENT:
+    forbid(_rows, "DELETE", NEVER_GO)
 forbid(
     accounts,
     "UPDATE",

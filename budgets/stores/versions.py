@@ -1,10 +1,11 @@
-"""The format of a ledger: made where there is none, refused where another version made it."""
+"""The format of a ledger: made where there is none, carried over from an older one, refused where it is newer."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, insert, inspect, select
 
 from budgets.errors import UnsafeStore
+from budgets.stores import entries
 from budgets.stores.guards import check_guards
 from budgets.stores.schema import FORMAT_VERSION, ledger_format, metadata
 from budgets.stores.store import Store
@@ -26,6 +27,7 @@ def ensure_schema(connection: Connection) -> None:
     if not inspect(connection).has_table(ledger_format.name):
         metadata.create_all(connection)
         connection.execute(insert(ledger_format).values(version=FORMAT_VERSION))
+        entries.begin(connection)
     found = connection.execute(select(ledger_format.c.version)).scalars().all()
     if found != [FORMAT_VERSION]:
         raise UnsafeStore(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import accumulate
+from typing import Any
 
 from budgets import (
+    ALL_CLIENTS,
+    EVERYBODY,
+    LIFETIME,
     AccountName,
     Caps,
     Charge,
     ChargeRequest,
+    Entry,
     EntryKind,
     Item,
     Ledger,
@@ -49,29 +55,40 @@ def answer(ledger: Ledger, charge: Charge, text: str = "answer") -> dict[str, by
 def check_books(ledger: Ledger) -> None:
     """Add everything up anew: each account paid once for each release it has seen, and stayed under its cap."""
     charged = defaultdict(list)
-    for entry in ledger.entries():
-        if entry.kind is EntryKind.CHARGED:
-            charged[AccountName(entry.dataset, entry.window or "", entry.client)].append(entry)
+    for entry in ledger.audit(kind=EntryKind.CHARGED):
+        for release, holder, window in _paid(entry):
+            charged[AccountName(entry.dataset, window, holder)].append((release["key"], Loss(*release["loss"])))
+    for name, paid in tuple(charged.items()):
+        if name.client is not None:
+            charged[AccountName(name.dataset, LIFETIME, name.holder)] += paid
     views = {view.name: view for view in ledger.accounts()}
     assert set(charged) == set(views), "an account without a debit, or a debit without an account"
-    for name, entries in charged.items():
-        twice = [key for key, times in Counter(entry.release_key for entry in entries).items() if times > 1]
-        assert not twice, f"{name} paid twice for {twice}"
-        assert views[name].spent == total(entry.loss for entry in entries), f"{name} does not add up"
+    for name, paid in charged.items():
+        twice = [key for key, times in Counter(key for key, _ in paid).items() if times > 1]
+        assert not twice or name.window == LIFETIME, f"{name} paid twice for {twice}"
+        assert views[name].spent == total(loss for _, loss in paid), f"{name} does not add up"
         assert views[name].spent.fits_in(chargeable(views[name].cap)), f"{name} is over its cap"
-    assert {name: {entry.release_key for entry in entries} for name, entries in charged.items()} == _seen(ledger), (
-        "somebody saw a release without paying, or paid without seeing"
-    )
+    in_windows = {name: {key for key, _ in paid} for name, paid in charged.items() if name.window != LIFETIME}
+    assert in_windows == _seen(ledger), "somebody saw a release without paying, or paid without seeing"
+    assert ledger.verify() == ()
+
+
+def _paid(entry: Entry) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Give the parts of a charge: a release, who pays for it, in which window."""
+    for release in entry.said["releases"]:
+        for holder in release["payers"]:
+            for window in entry.said["windows"][release["windows"]]:
+                yield release, holder, window
 
 
 def _seen(ledger: Ledger) -> dict[AccountName, set[str]]:
     """Give the releases that each account must have paid for, from what clients hold."""
     seen = defaultdict(set)
-    for client in {entry.asked_by for entry in ledger.entries()}:
+    for client in {entry.actor for entry in ledger.audit(kind=EntryKind.CHARGED)}:
         for paid in ledger.releases(client):
             for window in paid.windows:
-                seen[AccountName(paid.dataset, window, client)].add(paid.release_key)
-                seen[AccountName(paid.dataset, window)].add(paid.release_key)
+                for holder in (EVERYBODY, ALL_CLIENTS, *accumulate(client.split("/"), "{}/{}".format)):
+                    seen[AccountName(paid.dataset, window, holder)].add(paid.release_key)
     return seen
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from budgets.accounts import AccountName, AccountView, check_name, check_text
+from budgets.accounts import LIFETIME, AccountName, AccountView, check_text
 from budgets.errors import ParamError
+from budgets.holders import ALL_CLIENTS, check_name
 from budgets.loss import NOTHING, Loss
 from tests.budgets.books import ANN, SHARED
 
@@ -23,7 +24,12 @@ def test_a_cap_lowered_below_what_is_spent_leaves_nothing() -> None:
 
 
 def test_names_for_people() -> None:
-    assert str(SHARED) == "the budget of all clients together for window 'forever' of dataset 'operator'"
+    assert str(SHARED) == "the budget of the dataset for window 'forever' of dataset 'operator'"
+    together = AccountName("operator", "forever", ALL_CLIENTS)
+    assert str(together) == "the budget of all clients together for window 'forever' of dataset 'operator'"
+    lifetime = AccountName("operator", LIFETIME, "ann")
+    assert str(lifetime) == "the budget of client 'ann' over all windows of dataset 'operator'"
+    assert (SHARED.client, together.client, lifetime.client) == (None, None, "ann")
     assert str(ANN) == "the budget of client 'ann' for window 'forever' of dataset 'operator'"
     assert AccountName("operator", "forever") == SHARED
 

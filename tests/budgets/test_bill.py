@@ -2,46 +2,71 @@
 
 from __future__ import annotations
 
-from budgets.bill import make_bill
+from budgets.accounts import LIFETIME
+from budgets.bill import Bill, make_bill
+from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER
 from budgets.loss import NOTHING, Loss
-from tests.budgets.books import CAPS, ask, item
+from tests.budgets.books import ask, item
 
-NOBODY: frozenset[str] = frozenset()
+TEAM = ("acme", "acme/maps", "acme/maps/ann")
 
 
-def test_first_sight_of_a_release_is_paid_by_both() -> None:
-    bill = make_bill(ask(item("aa", "0.01"), item("bb", "0.02", "1e-12")), NOBODY, NOBODY)
-    assert bill.client_loss == Loss.of("0.03", "1e-12")
-    assert {(debit.name.client, debit.loss) for debit in bill.debits} == {
-        ("ann", bill.client_loss),
-        (None, bill.client_loss),
+def debits(bill: Bill) -> dict[tuple[str, str], Loss]:
+    """Give what each holder pays in each window; raises AssertionError where one pays twice."""
+    paid = [
+        ((holder, window), debit.loss) for debit in bill.debits for holder in debit.holders for window in debit.windows
+    ]
+    assert len(dict(paid)) == len(paid)
+    return dict(paid)
+
+
+def test_first_sight_of_a_release_is_paid_by_all_on_the_path() -> None:
+    bill = make_bill(ask(item("aa", "0.01"), item("bb", "0.02", "1e-12"), client=TEAM[-1]), {})
+    loss = Loss.of("0.03", "1e-12")
+    assert bill.client_loss == loss
+    assert debits(bill) == {
+        **{(holder, "forever"): loss for holder in (EVERYBODY, ALL_CLIENTS, *TEAM)},
+        **{(holder, LIFETIME): loss for holder in TEAM},
     }
-    assert {debit.cap for debit in bill.debits} == {CAPS.client, CAPS.dataset}
 
 
 def test_what_the_dataset_has_paid_is_paid_by_the_client_alone() -> None:
-    bill = make_bill(ask(item("aa"), item("bb")), NOBODY, frozenset({"aa", "bb"}))
-    assert [debit.name.client for debit in bill.debits] == ["ann"]
+    paid = frozenset({"aa", "bb"})
+    bill = make_bill(ask(item("aa"), item("bb")), {EVERYBODY: paid, ALL_CLIENTS: paid})
+    assert {holder for holder, _ in debits(bill)} == {"ann"}
+
+
+def test_a_group_that_has_paid_pays_no_second_time() -> None:
+    aa = frozenset({"aa"})
+    bill = make_bill(ask(client=TEAM[-1]), {EVERYBODY: aa, ALL_CLIENTS: aa, "acme": aa, "acme/maps": aa})
+    assert {holder for holder, _ in debits(bill)} == {TEAM[-1]}
 
 
 def test_what_the_client_has_paid_is_free() -> None:
-    bill = make_bill(ask(item("aa")), frozenset({"aa"}), frozenset({"aa"}))
-    assert (bill.client_loss, bill.debits, bill.payments) == (NOTHING, (), ())
+    aa = frozenset({"aa"})
+    bill = make_bill(ask(item("aa")), {EVERYBODY: aa, ALL_CLIENTS: aa, "ann": aa})
+    assert (bill.client_loss, bill.debits) == (NOTHING, ())
 
 
-def test_every_window_pays_in_full() -> None:
-    bill = make_bill(ask(item("aa", windows=("2026-01", "2026-02"))), NOBODY, NOBODY)
-    assert [debit.name.window for debit in bill.debits] == ["2026-01", "2026-02"] * 2
-    assert {debit.loss for debit in bill.debits} == {item().loss}
+def test_the_owner_pays_on_everybodys_account_alone() -> None:
+    bill = make_bill(ask(client=OWNER), {})
+    assert debits(bill) == {(EVERYBODY, "forever"): item().loss}
+    assert bill.client_loss == item().loss
+
+
+def test_every_window_pays_in_full_and_a_lifetime_their_sum() -> None:
+    bill = make_bill(ask(item("aa", "0.01", windows=("2026-01", "2026-02"))), {})
+    paid = debits(bill)
+    assert {holder for holder, _ in paid} == {EVERYBODY, ALL_CLIENTS, "ann"}
+    assert {loss for (_, window), loss in paid.items() if window != LIFETIME} == {Loss.of("0.01")}
+    assert paid["ann", LIFETIME] == Loss.of("0.02")
 
 
 def test_a_window_pays_for_the_releases_that_touch_it_and_for_no_other() -> None:
     january, both = item("aa", "0.01", windows=("2026-01",)), item("bb", "0.02", windows=("2026-01", "2026-02"))
-    bill = make_bill(ask(january, both), NOBODY, NOBODY)
-    debits = {(debit.name.client, debit.name.window): debit.loss for debit in bill.debits}
-    assert debits == {
-        (owner, window): Loss.of(rho)
-        for owner in ("ann", None)
-        for window, rho in (("2026-01", "0.03"), ("2026-02", "0.02"))
-    }
+    bill = make_bill(ask(january, both), {})
+    losses = {"2026-01": Loss.of("0.03"), "2026-02": Loss.of("0.02")}
+    shared = {(holder, window): loss for holder in (EVERYBODY, ALL_CLIENTS) for window, loss in losses.items()}
+    own = {("ann", window): loss for window, loss in (losses | {LIFETIME: Loss.of("0.05")}).items()}
+    assert debits(bill) == shared | own
     assert bill.client_loss == Loss.of("0.03")

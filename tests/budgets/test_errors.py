@@ -26,6 +26,7 @@ from tests.budgets.books import ask, item
 
 OF_ANN = "the budget of client 'ann' for window 'forever' of dataset 'operator'"
 OF_ALL = "the budget of all clients together for window 'forever' of dataset 'operator'"
+OF_DATASET = "the budget of the dataset for window 'forever' of dataset 'operator'"
 WIDE = Caps(Loss.of("0.2", "1e-9"), Loss.of("0.2", "1e-9"))
 
 
@@ -93,7 +94,7 @@ def test_every_text() -> None:
         "ceiling": (
             CeilingRaised,
             (
-                f"E_BUDGET_DATASET: The catalog now caps {OF_ALL} at rho 1 and delta 1e-9, and its first charge fixed "
+                f"E_BUDGET_DATASET: The catalog now caps {OF_DATASET} at rho 1 and delta 1e-9, and its first charge fixed "
                 "the ceiling at rho 0.2 and delta 1e-9 for good. Try: rho 0.2 and delta 1e-9 or less in the catalog."
             ),
         ),
@@ -139,4 +140,4 @@ def test_the_tree_is_drawn_as_it_is() -> None:
     kinds = [kind for kind in vars(tree).values() if isinstance(kind, type) and issubclass(kind, LedgerError)]
     assert all(kind.__name__ in str(tree.__doc__) for kind in kinds)
     assert {UnsafeStore, LedgerUnavailable} <= set(kinds)
-    assert {str(code) for code in Code} == {"E_BUDGET", "E_BUDGET_DATASET", "E_IDEMPOTENCY", "E_PARAM"}
+    assert {str(code) for code in Code} == {"E_BUDGET", "E_BUDGET_DATASET", "E_FORBIDDEN", "E_IDEMPOTENCY", "E_PARAM"}

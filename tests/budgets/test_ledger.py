@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budgets import (
+    LIFETIME,
     BudgetRefused,
     Caps,
     CeilingRaised,
@@ -101,7 +102,9 @@ def test_datasets_and_windows_have_accounts_of_their_own(ledger: Ledger) -> None
     ledger.charge(ask(item("bb", "0.06", windows=("2026-03",)), request="r3"))
     with pytest.raises(BudgetRefused, match="window '2026-02'"):
         ledger.charge(ask(item("cc", "0.06", windows=("2026-02",)), request="r4"))
-    assert [view.spent for view in ledger.accounts("operator")] == [Loss.of("0.06")] * 6
+    accounts = ledger.accounts("operator")
+    assert [view.spent for view in accounts if view.name.window != LIFETIME] == [Loss.of("0.06")] * 9
+    assert [view.spent for view in accounts if view.name.window == LIFETIME] == [Loss.of("0.18")]
     assert {view.name.dataset for view in ledger.accounts()} == {"operator", "mibici"}
     check_books(ledger)
 
@@ -264,22 +267,40 @@ def test_parts_of_a_charge_may_settle_one_by_one(ledger: Ledger) -> None:
 def test_entries_say_what_happened(ledger: Ledger) -> None:
     answer(ledger, ledger.charge(ask()))
     ledger.charge(ask(client="ben", request="r9"))
-    rows = [(entry.kind, entry.client, entry.asked_by, entry.release_key, entry.question) for entry in ledger.entries()]
+    rows = [(entry.kind, entry.dataset, entry.holder, entry.actor, entry.request_id) for entry in ledger.entries()]
     assert rows == [
-        (EntryKind.ACCOUNT_OPENED, "ann", "ann", None, None),
-        (EntryKind.ACCOUNT_OPENED, None, "ann", None, None),
-        (EntryKind.CHARGED, "ann", "ann", "aa", "question aa"),
-        (EntryKind.CHARGED, None, "ann", "aa", "question aa"),
-        (EntryKind.RELEASED, "ann", "ann", "aa", "question aa"),
-        (EntryKind.ACCOUNT_OPENED, "ben", "ben", None, None),
-        (EntryKind.CHARGED, "ben", "ben", "aa", "question aa"),
+        ("opened", "", "", "ledger", ""),
+        ("account_opened", "operator", "ann", "ann", "r1"),
+        ("account_opened", "operator", "ann", "ann", "r1"),
+        ("charged", "operator", "ann", "ann", "r1"),
+        ("released", "operator", "ann", "ann", "r1"),
+        ("account_opened", "operator", "ben", "ben", "r9"),
+        ("account_opened", "operator", "ben", "ben", "r9"),
+        ("charged", "operator", "ben", "ben", "r9"),
     ]
-    assert [entry.sequence for entry in ledger.entries()] == list(range(1, 8))
-    assert ledger.entries(limit=2) == ledger.entries()[-2:]
-    assert {entry.client for entry in ledger.entries(client="ben")} == {"ben"}
+    cap = [200_000_000_000, 1_000_000_000]
+    opened, lifetime, charged = (entry.said for entry in ledger.entries()[1:4])
+    assert opened["caps"] == {"": cap, "*": cap, "ann": [cap[0] // 2, cap[1]]}
+    assert (opened["windows"], lifetime["windows"], list(lifetime["caps"])) == (["forever"], ["*lifetime"], ["ann"])
+    price = [5_000_000_000, 0]
+    release = {"key": "aa", "loss": price, "windows": 0, "payers": ["", "*", "ann"], "question": "question aa"}
+    assert (charged["windows"], charged["releases"], charged["versions"]) == ([["forever"]], [release], "versions 1")
+    of_ben = {"key": "aa", "loss": price, "windows": 0, "payers": ["ben"]}
+    assert ledger.entries()[-1].said["releases"] == [of_ben]
+
+
+def test_rows_are_found(ledger: Ledger) -> None:
+    answer(ledger, ledger.charge(ask()))
+    ledger.charge(ask(client="ben", request="r9"))
+    rows = ledger.entries()
+    assert [entry.sequence for entry in rows] == list(range(1, 9))
+    assert ledger.entries(limit=2) == rows[-2:]
+    assert {entry.holder for entry in ledger.entries(client="ben")} == {"ben"}
     assert ledger.entries(dataset="mibici") == ()
-    assert {entry.versions for entry in ledger.entries()} == {"versions 1"}
-    assert ledger.entries()[1].loss == CAPS.dataset
+    assert [entry.holder for entry in ledger.audit(kind="charged")] == ["ann", "ben"]
+    assert ledger.audit(holder="ben") == rows[-3:]
+    assert ledger.audit(since=rows[4].at)[-1] == rows[-1]
+    assert ledger.audit(since="9999") == ()
 
 
 def test_releases_say_what_a_client_has_paid_for(ledger: Ledger) -> None:
@@ -313,5 +334,6 @@ def test_no_budget_depends_on_a_clock(ledger: Ledger, monkeypatch: pytest.Monkey
 def test_a_charge_of_a_years_days(ledger: Ledger) -> None:
     days = tuple(f"day {day}" for day in range(365))
     ledger.charge(ask(item(windows=days)))
-    assert len(ledger.accounts()) == 2 * 365
+    assert len(ledger.accounts()) == 3 * 365 + 1
+    assert [entry.kind for entry in ledger.entries()] == ["opened", "account_opened", "account_opened", "charged"]
     check_books(ledger)

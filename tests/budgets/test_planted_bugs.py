@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
+from types import ModuleType
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
-from budgets import Ledger, LedgerUnavailable, Loss
-from budgets.bill import Bill
+from budgets import BudgetRefused, ChargeRequest, Item, Ledger, LedgerUnavailable, Loss
+from budgets import ledger as book
+from budgets.bill import Bill, make_bill
 from budgets.policy import Debit
-from budgets.stores import balances, journal, sqlite
+from budgets.stores import balances, journal, sqlite, standing
 from budgets.stores.opening import open_store
 from budgets.stores.schema import accounts, charges
 from budgets.stores.store import _INSERTS, insert_new
 from tests.budgets.books import (
+    CAPS,
     answer,
     ask,
     check_books,
@@ -60,16 +65,12 @@ def overspend(ledger: Ledger) -> None:
         ledger.charge(ask(item(f"key {number}", "0.04"), request=f"r{number}"))
 
 
-def debit_without_looking(connection: Connection, debits: tuple[Debit, ...]) -> None:
-    statement = update(accounts).where(
-        accounts.c.dataset == bindparam("of_dataset"),
-        accounts.c.window_name == bindparam("of_window"),
-        accounts.c.holder == bindparam("of_holder"),
-    )
-    statement = statement.values(spent_pico_rho=accounts.c.spent_pico_rho + bindparam("more_pico_rho"))
-    kept = ("of_dataset", "of_window", "of_holder", "more_pico_rho")
-    rows = [balances._debit_row(debit) for debit in debits]
-    connection.execute(statement, [{name: row[name] for name in kept} for row in rows])
+def debit_without_looking(connection: Connection, dataset: str, debits: tuple[Debit, ...], most_windows: int) -> None:
+    del most_windows
+    statement = update(accounts).where(*balances._OF_DEBIT)
+    for debit in debits:
+        raised = statement.values(spent_pico_rho=accounts.c.spent_pico_rho + debit.loss.pico_rho)
+        connection.execute(raised, balances._of_debit(dataset, debit))
 
 
 def test_a_debit_before_the_check_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,61 +87,171 @@ def test_a_debit_before_the_check_is_found(unguarded: Ledger, monkeypatch: pytes
         check_books(unguarded)
 
 
-def test_a_debit_of_some_accounts_only_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("holder", ["", "*", "acme", "acme/maps", "acme/maps/ann"])
+def test_a_debit_of_some_accounts_only_is_found(ledger: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     debit_all = balances.debit_all
-    monkeypatch.setattr(balances, "debit_all", lambda connection, debits: debit_all(connection, debits[:1]))
-    ledger.charge(ask())
+
+    def debit_others(connection: Connection, dataset: str, debits: tuple[Debit, ...], most: int) -> None:
+        others = [replace(debit, holders=tuple(set(debit.holders) - {holder})) for debit in debits]
+        debit_all(connection, dataset, others, most)
+
+    monkeypatch.setattr(balances, "debit_all", debit_others)
+    ledger.charge(ask(client="acme/maps/ann"))
     with pytest.raises(AssertionError, match="does not add up"):
         check_books(ledger)
 
 
-def test_a_forgotten_dataset_account_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    payments: Callable[[Bill], Any] = Bill.payments.fget  # type: ignore[attr-defined]
-    mine = property(lambda bill: tuple(pair for pair in payments(bill) if pair[0].client is not None))
-    monkeypatch.setattr(Bill, "payments", mine)
+def test_a_forgotten_lifetime_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    debit_all = balances.debit_all
+    monkeypatch.setattr(
+        balances,
+        "debit_all",
+        lambda connection, dataset, debits, most: debit_all(connection, dataset, debits[:1], most),
+    )
     ledger.charge(ask())
+    with pytest.raises(AssertionError, match="over all windows of dataset 'operator' does not add up"):
+        check_books(ledger)
+
+
+def paying(change: Callable[[str, tuple[Item, ...]], tuple[Item, ...]]) -> Callable[..., Bill]:
+    """Make bills in which some holders pay something else."""
+
+    def made(request: ChargeRequest, paid: dict[str, set[str]]) -> Bill:
+        bill = make_bill(request, paid)
+        return Bill(request, {holder: change(holder, items) for holder, items in bill.unpaid.items()})
+
+    return made
+
+
+@pytest.mark.parametrize("holder", ["", "*", "acme", "acme/maps"])
+def test_a_forgotten_account_is_found(ledger: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "make_bill", paying(lambda each, items: () if each == holder else items))
+    ledger.charge(ask(client="acme/maps/ann"))
     with pytest.raises(AssertionError, match="without paying"):
         check_books(ledger)
 
 
 def test_a_forgotten_second_client_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_bill = Bill.__init__
     answer(ledger, ledger.charge(ask()))
-
-    def only_what_the_dataset_pays(bill: Bill, request: Any, by_client: Any, by_dataset: Any) -> None:
-        make_bill(bill, request, by_dataset, by_dataset)
-
-    monkeypatch.setattr(Bill, "__init__", only_what_the_dataset_pays)
+    monkeypatch.setattr(book, "make_bill", paying(lambda each, items: () if each == "ben" else items))
     charge = ledger.charge(ask(client="ben"))
     assert charge.stored  # ben was given it
     with pytest.raises(AssertionError):
         assert ledger.replay("ben", "operator", charge.keys).keys() == charge.stored.keys()
 
 
-def test_a_forgotten_purchase_is_found(unguarded: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing: frozenset[str] = frozenset()
+def forgetting(*holders: str) -> Callable[[Connection, ChargeRequest], dict[str, set[str]]]:
+    """Read what was paid, but for what some holders have."""
     read_paid = journal.read_paid
-    monkeypatch.setattr(journal, "read_paid", lambda *asked: (nothing, read_paid(*asked)[1]))
+    return lambda *asked: {holder: keys for holder, keys in read_paid(*asked).items() if holder not in holders}
+
+
+ANN, BEN = "acme/maps/ann", "acme/maps/ben"
+
+
+@pytest.mark.parametrize("holder", ["acme", "acme/maps", ANN])
+def test_a_holder_that_pays_twice_is_found(unguarded: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "read_paid", forgetting(holder))
     monkeypatch.setattr(journal, "_write_purchases", _ignoring_what_is_there)
-    unguarded.charge(ask())
-    unguarded.charge(ask(request="r2"))
+    unguarded.charge(ask(client=ANN))
+    unguarded.charge(ask(client=ANN if holder == ANN else BEN, request="r2"))
     with pytest.raises(AssertionError, match="paid twice"):
         check_books(unguarded)
 
 
-def _ignoring_what_is_there(connection: Connection, request: Any, charge: int, client: str | None, items: Any) -> None:
-    for each in items:
-        row = {"dataset": request.dataset, "holder": client or "", "charge_id": charge, "release_key": each.release_key}
+def _ignoring_what_is_there(connection: Connection, request: Any, charge: int, unpaid: dict[str, Any]) -> None:
+    for holder, each in ((holder, each) for holder, items in unpaid.items() for each in items):
+        row = {"dataset": request.dataset, "holder": holder, "charge_id": charge, "release_key": each.release_key}
         insert_new(connection, journal.purchases, row)
 
 
-def test_a_forgotten_purchase_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing: frozenset[str] = frozenset()
-    monkeypatch.setattr(journal, "read_paid", lambda *asked: (nothing, nothing))
-    ledger.charge(ask())
+@pytest.mark.parametrize("holder", ["", "*", "acme", "acme/maps", ANN])
+def test_a_second_payment_is_stopped_by_the_database(
+    ledger: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "read_paid", forgetting(holder))
+    ledger.charge(ask(client=ANN))
     with pytest.raises(LedgerUnavailable):
-        ledger.charge(ask(request="r2"))
+        ledger.charge(ask(client=ANN if holder == ANN else BEN, request="r2"))
+    monkeypatch.undo()
     check_books(ledger)
+
+
+def check_the_granted_cap_holds(ledger: Ledger) -> None:
+    """Cap a group below what the catalog gives its clients; the row's own cap must decide."""
+    ledger.cap_client("acme", "operator", Loss.of("0.03", "1e-9"), actor="eve", reason="a trial")
+    ledger.charge(ask(item("aa", "0.02"), client=ANN))
+    with pytest.raises(BudgetRefused, match="client 'acme' for window"):
+        ledger.charge(ask(item("bb", "0.02"), client=BEN, request="r2"))
+
+
+def test_a_cap_of_the_request_in_the_place_of_the_rows_is_found(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_request = update(accounts).where(*balances._OF_DEBIT)
+    cap = CAPS.client.pico_rho - bindparam("more_pico_rho")
+    spent = {"spent_pico_rho": accounts.c.spent_pico_rho + bindparam("more_pico_rho")}
+    monkeypatch.setattr(balances, "_DEBIT", of_request.where(accounts.c.spent_pico_rho <= cap).values(spent))
+    with pytest.raises((pytest.fail.Exception, LedgerUnavailable)):
+        check_the_granted_cap_holds(ledger)
+
+
+def test_a_grant_that_is_not_read_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "read_grants", lambda *asked: ())
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        check_the_granted_cap_holds(ledger)
+
+
+def lower(ledger: Ledger) -> None:
+    ledger.charge(ask(item("aa", "0.05")))
+    ledger.cap_client("ann", "operator", Loss.of("0.02", "1e-9"), actor="eve", reason="less")
+    with suppress(BudgetRefused):
+        ledger.charge(ask(item("bb", "0.01"), request="r2"))
+
+
+def remove_and_add(ledger: Ledger) -> None:
+    ledger.charge(ask(item("aa", "0.05")))
+    ledger.remove_client("ann", actor="eve", reason="left")
+    ledger.add_client("ann", actor="eve", reason="back")
+
+
+def renewing(module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a function of the stores give a client's budget back on its way."""
+    kept = getattr(module, name)
+
+    def renewed(connection: Connection, *given: Any, **named: Any) -> Any:
+        connection.execute(update(accounts).where(accounts.c.holder == "ann").values(spent_pico_rho=0))
+        return kept(connection, *given, **named)
+
+    monkeypatch.setattr(module, name, renewed)
+
+
+RENEWALS = [
+    (balances, "recap", lower),
+    (standing, "remove_client", remove_and_add),
+    (standing, "add_client", remove_and_add),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "history"), RENEWALS)
+def test_a_renewed_account_is_stopped_by_the_database(
+    ledger: Ledger, module: ModuleType, name: str, history: Callable[[Ledger], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewing(module, name, monkeypatch)
+    with pytest.raises(LedgerUnavailable):
+        history(ledger)
+    assert ledger.verify() == ()
+
+
+@pytest.mark.parametrize(("module", "name", "history"), RENEWALS)
+def test_a_renewed_account_is_found(
+    unguarded: Ledger, module: ModuleType, name: str, history: Callable[[Ledger], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewing(module, name, monkeypatch)
+    history(unguarded)
+    assert any(found.startswith("accounts: spent_pico_rho") for found in unguarded.verify())
+    with pytest.raises(AssertionError, match="does not add up"):
+        check_books(unguarded)
 
 
 def last_result_wins(connection: Connection, table: Table, row: dict[str, object]) -> bool:

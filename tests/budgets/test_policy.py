@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from budgets.accounts import AccountView
-from budgets.errors import CeilingRaised, Code, ParamError
+from budgets.accounts import LIFETIME, UNCAPPED, AccountName, AccountView
+from budgets.errors import BudgetRefused, CeilingRaised, Code, ParamError
+from budgets.holders import ALL_CLIENTS, EVERYBODY
 from budgets.loss import NOTHING, Loss
-from budgets.policy import MINIMUM_RHO, Caps, Debit, check_ceiling, check_minimum, refusal
+from budgets.policy import (
+    EACH_WINDOW,
+    MINIMUM_RHO,
+    PER_QUERY,
+    STATIC,
+    Caps,
+    Grant,
+    check_ceiling,
+    check_minimum,
+    check_query,
+    granted,
+    refusal,
+)
 from tests.budgets.books import ANN, CAPS, SHARED
 
 
@@ -35,15 +50,50 @@ def test_a_ceiling_never_rises_and_a_clients_cap_may() -> None:
             check_ceiling(SHARED, cap, ceiling)
 
 
-def test_a_debit_that_never_fits_allows_nothing_before_it() -> None:
-    assert Debit(ANN, CAPS.client, Loss.of("0.3")).allowed_before[0] < 0
+def test_caps_of_the_tree() -> None:
+    reserve, static, lifetime = Loss.of("0.05"), Loss.of("0.08", "1e-9"), Loss.of("0.3", "1e-9")
+    caps = Caps(CAPS.dataset, CAPS.client, reserve, static, lifetime=lifetime)
+
+    def cap(holder: str, window: str = "2026-01", client: str = "acme/ann") -> Loss:
+        return caps.of(AccountName("operator", window, holder), client)
+
+    assert (cap(EVERYBODY), cap(ALL_CLIENTS)) == (CAPS.dataset, Loss.of("0.15", "1e-9"))
+    assert (cap("acme"), cap("acme/ann")) == (CAPS.dataset, CAPS.client)
+    assert (cap(EVERYBODY, STATIC), cap(ALL_CLIENTS, STATIC)) == (static, Loss.of("0.03", "1e-9"))
+    assert (cap("acme", STATIC), cap("acme/ann", STATIC)) == (static, static)
+    assert (cap("acme", LIFETIME), cap("acme/ann", LIFETIME)) == (UNCAPPED, lifetime)
+    with pytest.raises(ParamError, match="beside the owner's reserve"):
+        Caps(CAPS.dataset, CAPS.client, reserve=CAPS.dataset)
+
+
+def test_what_was_granted_last_holds() -> None:
+    january = AccountName("operator", "2026-01", "ann")
+    low, high = Loss.of("0.01", "1e-9"), Loss.of("0.15", "1e-9")
+    each, alone = (
+        Grant("operator", "ann", scope, cap, at) for scope, cap, at in ((EACH_WINDOW, low, 7), ("2026-01", high, 9))
+    )
+    of_ben, lifetime = Grant("operator", "ben", EACH_WINDOW, high, 20), Grant("operator", "ann", LIFETIME, high, 21)
+    assert granted(CAPS.client, [], january) == CAPS.client
+    assert granted(CAPS.client, [each, of_ben, lifetime], january) == low
+    assert granted(CAPS.client, [each, alone], january) == high
+    assert granted(CAPS.client, [replace(each, sequence=10), alone], january) == low
+    assert granted(UNCAPPED, [each, lifetime], AccountName("operator", LIFETIME, "ann")) == high
+
+
+def test_one_question_has_a_most_of_its_own() -> None:
+    caps = Caps(CAPS.dataset, CAPS.client, query=Loss.of("0.02", "1e-12"))
+    check_query(Loss.of("0.02", "1e-12"), caps, [], "ann")
+    with pytest.raises(BudgetRefused, match=r"one question of client 'ann' has rho 0\.02 left: short by rho 0\.01"):
+        check_query(Loss.of("0.03"), caps, [], "ann")
+    grant = Grant("operator", "acme", PER_QUERY, Loss.of("0.01", "1e-9"), 3)
+    with pytest.raises(BudgetRefused, match=r"at most rho 0\.01 fits"):
+        check_query(Loss.of("0.02"), caps, [grant], "acme/ann")
 
 
 def test_the_clients_own_account_speaks_first_and_the_tightest_says_what_fits() -> None:
     loss = Loss.of("0.05")
-    debits = (Debit(ANN, CAPS.client, loss), Debit(SHARED, CAPS.dataset, loss))
     views = (AccountView(ANN, CAPS.client, Loss.of("0.08")), AccountView(SHARED, CAPS.dataset, Loss.of("0.19")))
-    refused = refusal(debits, views)
+    refused = refusal([(view, loss) for view in views], 1)
     assert refused.code is Code.BUDGET
     assert (refused.requested, refused.remaining) == (loss, Loss.of("0.02", "1e-10"))
     assert (refused.short_by, refused.would_fit) == (Loss.of("0.03"), Loss.of("0.01", "1e-10"))
@@ -51,6 +101,17 @@ def test_the_clients_own_account_speaks_first_and_the_tightest_says_what_fits() 
 
 def test_less_than_the_floor_is_nothing() -> None:
     loss = Loss.of("0.05")
-    refused = refusal([Debit(SHARED, CAPS.dataset, loss)], [AccountView(SHARED, CAPS.dataset, Loss.of("0.19995"))])
+    refused = refusal([(AccountView(SHARED, CAPS.dataset, Loss.of("0.19995")), loss)], 1)
     assert refused.code is Code.BUDGET_DATASET
     assert refused.would_fit == NOTHING
+
+
+def test_a_lifetime_that_is_short_says_what_fits_in_each_window() -> None:
+    lifetime = AccountView(AccountName("operator", LIFETIME, "ann"), Loss.of("0.3", "1e-9"), Loss.of("0.28"))
+    month = AccountView(ANN, CAPS.client, NOTHING)
+    refused = refusal([(month, Loss.of("0.05")), (lifetime, Loss.of("0.1"))], 2)
+    assert (refused.code, refused.requested, refused.would_fit.rho) == (
+        Code.BUDGET,
+        Loss.of("0.1"),
+        Loss.of("0.01").rho,
+    )

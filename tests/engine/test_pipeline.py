@@ -30,7 +30,7 @@ norms = { rows = 1, persons = 1 }
 columns = { person_id = { type = "BIGINT" } }
 """
 PRICE = Loss.of("0.005", "0")
-EVERYBODY, ANN, BEN = (AccountName("town", "forever", owner) for owner in (None, "ann", "ben"))
+EVERYBODY, ANN, BEN = (AccountName("town", "forever", owner) for owner in ("", "ann", "ben"))
 
 
 class Diary:
@@ -227,7 +227,7 @@ def test_every_release_of_a_statement_is_paid_for_in_one_charge(engine: Engine) 
                SELECT zones.zone, zones.n / whole.n AS share FROM zones CROSS JOIN whole"""
     answered = engine.answer(index, Asked("ann"))
     assert (len(answered.releases), answered.charged) == (2, Loss.of("0.01", "0"))
-    charged = [row for row in engine.ledger.entries() if row.kind is EntryKind.CHARGED and row.client == "ann"]
+    charged = [row for row in engine.ledger.entries() if row.kind == EntryKind.CHARGED and row.holder == "ann"]
     assert {row.request_id for row in charged} == {charged[0].request_id}
     assert engine.answer(BY_ZONE, Asked("ann")).charged == Loss(0, 0), "each of them is stored by itself"
 

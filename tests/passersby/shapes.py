@@ -66,9 +66,9 @@ ACCOUNT = {
     "spent_rho": float,
     "remaining_rho": float,
     "remaining_delta": float,
-    "epsilon": float,
-    "delta": float,
-    "cap_epsilon": float,
+    "epsilon": Maybe(float),
+    "delta": Maybe(float),
+    "cap_epsilon": Maybe(float),
 }
 BUDGET = {"accounts": [ACCOUNT], "query_rho": Each(float)}
 HISTORY = [
@@ -80,14 +80,13 @@ LEDGER = [
         "at": str,
         "kind": str,
         "dataset": str,
-        "window": Maybe(str),
         "client": Maybe(str),
-        "asked_by": Maybe(str),
-        "request_id": Maybe(str),
-        "release_key": Maybe(str),
-        "rho": float,
-        "delta": float,
-        "question": Maybe(str),
+        "asked_by": str,
+        "request_id": str,
+        "rho": Maybe(float),
+        "delta": Maybe(float),
+        "body": str,
+        "row_hash": str,
     }
 ]
 

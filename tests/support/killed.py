@@ -186,10 +186,10 @@ def check_told(address: str, told: Told) -> None:
             assert keys <= charged[client], (
                 f"charges of {client} that were acknowledged are gone: {keys - charged[client]}"
             )
-        requests = {(entry.asked_by, entry.request_id) for entry in entries}
+        requests = {(entry.actor, entry.request_id) for entry in entries}
         acknowledged = {(client, each) for client, ids in told.charged.items() for each in ids}
         assert acknowledged <= requests, f"requests that were acknowledged are gone: {acknowledged - requests}"
-        results = Counter(entry.release_key for entry in entries if entry.kind is EntryKind.RELEASED)
+        results = Counter(entry.said["key"] for entry in entries if entry.kind == EntryKind.RELEASED)
         assert set(results.values()) <= {1}, "a key has two results"
         for key, given in told.settled.items():
             assert len(given) == 1, f"different results were given for {key}: {given}"

@@ -60,7 +60,7 @@ def _lost(disk: Disk, told: set[str], results: dict[str, bytes], look: Callable[
     with ledger_on(disk) as ledger:
         charged = {paid.release_key for paid in ledger.releases("ann")}
         stored = {key: kept.payload for key, kept in ledger.replay("ann", "operator", told).items()}
-        released = Counter(entry.release_key for entry in ledger.entries() if entry.kind is EntryKind.RELEASED)
+        released = Counter(entry.said["key"] for entry in ledger.audit(kind=EntryKind.RELEASED))
         assert set(released.values()) <= {1}, "a key has two results"
         look(ledger)
     lost = len(told - charged) + sum(stored.get(key) != result for key, result in results.items())

@@ -28,7 +28,8 @@ CLIENT = "mallory"
 ANSWERED = "A"
 _HEADER = re.compile(r"# (?P<number>\d+) (?P<outcome>\w+)(?: (?P<rows>private|noisy))?: (?P<why>.*)")
 _NOISY_NOTE = re.compile(r"\d+ value\(s\) are NULL")
-_NOTED = ("at", "request_id")  # of a ledger row: when, and under which name
+_NOTED = ("at", "request_id", "body", "row_hash")  # of a ledger row: when, under which name, and the hash of both
+_HASHED = ("ledger_id", "digest")  # of its body: the ledger's own name, and the hash of what was released
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ def fresh(desk: Desk) -> Iterator[Desk]:
         yield replace(desk, engine=replace(desk.engine, ledger=ledger))
 
 
+def _static_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a ledger row what is of this one run."""
+    said = {name: value for name, value in json.loads(row["body"]).items() if name not in _HASHED}
+    return {name: value for name, value in row.items() if name not in _NOTED} | {"said": said}
+
+
 def seen(desk: Desk, attack: Attack, **asked: Any) -> Seen:
     """Ask once with a new ledger, explain, ask again, and look at every list that can be seen."""
     with fresh(desk) as own, _listening() as heard:
@@ -100,7 +107,7 @@ def seen(desk: Desk, attack: Attack, **asked: Any) -> Seen:
         again = _asked(own, attack, heard, **asked)
         explained = _explained(own, attack.sql)
         lists = {
-            "ledger": [{k: v for k, v in row.items() if k not in _NOTED} for row in own.ledger()],
+            "ledger": [_static_row(row) for row in own.ledger()],
             "history": [{k: v for k, v in row.items() if k != "settled_at"} for row in own.history(CLIENT)],
             "budget": own.budget(CLIENT),
         }

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from budgets import Ledger, UnsafeStore
 from budgets.stores.opening import open_store
-from budgets.stores.schema import APPEND_ONLY, accounts, metadata
+from budgets.stores.schema import APPEND_ONLY, CURRENT, metadata
 from budgets.stores.versions import ensure_schema
 from tests.budgets.books import answer, ask
 
@@ -91,15 +91,23 @@ def test_half_a_unit_is_never_kept(connection: Connection, store_kind: str) -> N
 
 
 def test_every_table_is_guarded(connection: Connection) -> None:
-    unguarded = set(metadata.tables) - {table.name for table in APPEND_ONLY} - {accounts.name, "ledger_format"}
+    unguarded = (
+        set(metadata.tables)
+        - {table.name for table in APPEND_ONLY}
+        - {table.name for table in CURRENT}
+        - {"ledger_format"}
+    )
     assert not unguarded
 
 
-def test_rows_have_room_for_a_chain(connection: Connection) -> None:
-    assert connection.execute(text("SELECT DISTINCT previous_hash, row_hash FROM entries")).all() == [(None, None)]
+def test_a_chain_has_no_forks(connection: Connection) -> None:
+    columns = "at, kind, dataset, holder, actor, request_id, body, previous_hash"
+    beside = f"INSERT INTO entries (sequence, row_hash, {columns}) SELECT 99, :other, {columns} FROM entries LIMIT 1"
+    with pytest.raises(IntegrityError, match=r"(?i)unique"), connection.begin_nested():
+        connection.execute(text(beside), {"other": b"another"})
 
 
 def test_a_ledger_of_another_format_is_not_touched(connection: Connection) -> None:
-    connection.execute(text("UPDATE ledger_format SET version = 2"))
-    with pytest.raises(UnsafeStore, match=r"This ledger has format \[2\], and this version reads format 1"):
+    connection.execute(text("UPDATE ledger_format SET version = 3"))
+    with pytest.raises(UnsafeStore, match=r"This ledger has format \[3\], and this version reads format 2"):
         ensure_schema(connection)

@@ -1,0 +1,173 @@
+"""What admins do, each in one call with who and why: clients, caps, freezes, top-ups; and what makes them look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from budgets.accounts import LIFETIME, check_text
+from budgets.errors import ParamError
+from budgets.events import NOTE, EntryKind, Event, failure_said, units
+from budgets.holders import EVERYBODY, OWNER, check_client, check_name, check_window
+from budgets.loss import ATTO, Loss
+from budgets.policy import EACH_WINDOW, PER_QUERY, Grant
+from budgets.records import Charge, TopUp
+from budgets.stores import entries, journal, standing
+from budgets.stores.store import Store
+
+FAILURES_OF_A_CLIENT = 3  # executions that may fail before an admin has to look
+FAILURES_OF_A_WINDOW = 10  # of one dataset and window, over all clients
+
+
+class Administration:
+    """The admins' part of a ledger; every call writes a row of the chain and is durable when it returns."""
+
+    _store: Store
+
+    def add_client(self, client: str, *, actor: str, reason: str) -> None:
+        """Add a client; one that was removed finds its accounts as they were."""
+        said = _said(client, actor, reason)
+        with self._store.writing() as connection:
+            standing.add_client(connection, client, back=True)
+            entries.append(connection, [Event(EntryKind.CLIENT_ADDED, "", client, actor, said=said)])
+
+    def remove_client(self, client: str, *, actor: str, reason: str) -> None:
+        """Let a client, or a group with all in it, ask no more; its accounts stay. Raises ParamError."""
+        said = _said(client, actor, reason)
+        with self._store.writing() as connection:
+            standing.remove_client(connection, client)
+            entries.append(connection, [Event(EntryKind.CLIENT_REMOVED, "", client, actor, said=said)])
+
+    def cap_client(
+        self, client: str, dataset: str, cap: Loss, *, actor: str, reason: str, scope: str = EACH_WINDOW
+    ) -> None:
+        """Cap a client or a group: in each window, in one, over its lifetime, or for one question.
+
+        The cap holds from the next charge on. One below what is spent blocks; nothing is ever given back.
+        """
+        said = _said(client, actor, reason) | _cap_said(dataset, scope, cap)
+        with self._store.writing() as connection:
+            event = Event(EntryKind.CLIENT_CAPPED, dataset, client, actor, said=said)
+            sequence = entries.append(connection, [event])[-1].sequence
+            standing.grant(connection, Grant(dataset, client, scope, cap, sequence))
+
+    def freeze(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
+        """Let nothing be charged: to a client or a group, to a dataset, to one of its windows, or to a mix of these."""
+        said = _scope_said(actor, reason, client, dataset, window)
+        with self._store.writing() as connection:
+            _freeze(connection, Event(EntryKind.FROZEN, dataset, client, actor, said=said))
+
+    def thaw(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
+        """Undo a freeze of the same name, or of all its windows, and forget the failures that led to it."""
+        said = _scope_said(actor, reason, client, dataset, window)
+        with self._store.writing() as connection:
+            event = Event(EntryKind.THAWED, dataset, client, actor, said=said)
+            sequence = entries.append(connection, [event])[-1].sequence
+            standing.thaw(connection, dataset, client, window, sequence)
+
+    def request_top_up(self, client: str, dataset: str, cap: Loss, *, reason: str, scope: str = EACH_WINDOW) -> int:
+        """Ask, as a client, for another cap; give the request's number."""
+        said = _said(client, client, reason) | _cap_said(dataset, scope, cap)
+        with self._store.writing() as connection:
+            event = Event(EntryKind.TOP_UP_REQUESTED, dataset, client, client, said=said)
+            sequence = entries.append(connection, [event])[-1].sequence
+            standing.request_top_up(connection, TopUp(sequence, dataset, client, scope, cap, standing.OPEN))
+            return sequence
+
+    def approve_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
+        """Grant the cap that a client has asked for; raises ParamError unless the request is open."""
+        with self._store.writing() as connection:
+            asked = standing.decide_top_up(connection, top_up, standing.APPROVED)
+            said = _said(asked.client, actor, reason) | _cap_said(asked.dataset, asked.scope, asked.cap)
+            event = Event(
+                EntryKind.TOP_UP_APPROVED, asked.dataset, asked.client, actor, said={**said, "request": top_up}
+            )
+            sequence = entries.append(connection, [event])[-1].sequence
+            standing.grant(connection, Grant(asked.dataset, asked.client, asked.scope, asked.cap, sequence))
+
+    def decline_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
+        """Decline what a client has asked for; raises ParamError unless the request is open."""
+        with self._store.writing() as connection:
+            asked = standing.decide_top_up(connection, top_up, standing.DECLINED)
+            said = {**_said(asked.client, actor, reason), "request": top_up}
+            entries.append(
+                connection, [Event(EntryKind.TOP_UP_DECLINED, asked.dataset, asked.client, actor, said=said)]
+            )
+
+    def top_ups(self, *, open_only: bool = False) -> tuple[TopUp, ...]:
+        """Give the requests for other caps, oldest first."""
+        with self._store.reading() as connection:
+            return standing.read_top_ups(connection, standing.OPEN if open_only else None)
+
+    def note(self, topic: str, body: Mapping[str, Any], *, actor: str, holder: str = "", dataset: str = "") -> int:
+        """Write anything that an audit must show, and no person's data; give the row's sequence.
+
+        The body holds text, integers, lists and objects of these alone. Raises ParamError.
+        """
+        check_name(topic, "A topic")
+        check_name(actor, "An actor")
+        with self._store.writing() as connection:
+            return entries.append(connection, [Event(NOTE + topic, dataset, holder, actor, said=body)])[-1].sequence
+
+    def failed(self, charge: Charge) -> None:
+        """Record that the execution of a charge failed; the charge stays.
+
+        Claim: executions that fail tell at most so many bits until an admin looks. Symbols: failures of a client over
+        all datasets, and of a dataset and window over all clients. Formula: at 3 and at 10 the account is frozen.
+        Source: proofs.md#failures. Raises LedgerUnavailable, UnsafeStore.
+        """
+        with self._store.writing() as connection:
+            windows = journal.read_windows(connection, charge.id)
+            entries.append(connection, [failure_said(charge, windows)])
+            for dataset, holder, window, most in _counters(charge, windows):
+                if standing.count_failure(connection, dataset, holder, window) == most:
+                    said = {"window": window, "reason": f"{most} failed executions"}
+                    _freeze(connection, Event(EntryKind.FROZEN, dataset, holder, said=said))
+
+
+def _counters(charge: Charge, windows: frozenset[str]) -> list[tuple[str, str, str, int]]:
+    """Name what a failure counts against: the client, and each window of the dataset."""
+    of_windows = [(charge.dataset, EVERYBODY, window, FAILURES_OF_A_WINDOW) for window in sorted(windows)]
+    return of_windows if charge.client == OWNER else [("", charge.client, "", FAILURES_OF_A_CLIENT), *of_windows]
+
+
+def _freeze(connection: Connection, event: Event) -> None:
+    sequence = entries.append(connection, [event])[-1].sequence
+    standing.freeze(connection, event.dataset, event.holder, event.said["window"], sequence)
+
+
+def _said(client: str, actor: str, reason: str) -> dict[str, Any]:
+    """Check who an admin's call is about, who makes it and why; raises ParamError."""
+    check_client(client)
+    if client == OWNER:
+        raise ParamError("The owner is no client.", "a client's name.")
+    return _why(actor, reason)
+
+
+def _why(actor: str, reason: str) -> dict[str, Any]:
+    check_name(actor, "An actor")
+    check_text(reason, "A reason")
+    if not reason.strip():
+        raise ParamError("A change of the books has a reason.", "why, in a few words.")
+    return {"reason": reason}
+
+
+def _cap_said(dataset: str, scope: str, cap: Loss) -> dict[str, Any]:
+    check_name(dataset, "A dataset")
+    if scope not in (EACH_WINDOW, LIFETIME, PER_QUERY):
+        check_window(scope)
+    if not 0 < cap.atto_delta < ATTO:
+        raise ParamError("A cap must have delta above 0 and below 1.", "delta = 1e-9.")
+    return {"scope": scope, "cap": units(cap)}
+
+
+def _scope_said(actor: str, reason: str, client: str, dataset: str, window: str) -> dict[str, Any]:
+    if not client and not dataset:
+        raise ParamError("What is frozen is a client, a group or a dataset.", "a client's or a dataset's name.")
+    said = _said(client, actor, reason) if client else _why(actor, reason)
+    for name, what in ((dataset, "A dataset"), (window, "A window")):
+        if name:
+            check_name(name, what)
+    return said | {"window": window}

@@ -1,0 +1,59 @@
+"""What auditors read: rows, balances, releases; and whether all of it is as it was written."""
+
+from __future__ import annotations
+
+from budgets.accounts import AccountView
+from budgets.anchor import Anchor
+from budgets.chain import Entry
+from budgets.holders import check_client
+from budgets.records import PaidRelease
+from budgets.stores import balances, entries, journal
+from budgets.stores.schema import PROJECTIONS
+from budgets.stores.store import Store
+from budgets.verify import verify
+
+
+class Audit:
+    """The auditors' part of a ledger; nothing here writes."""
+
+    _store: Store
+
+    def accounts(self, dataset: str | None = None) -> tuple[AccountView, ...]:
+        """Give all open accounts, under the caps of their last charge; the shared ones of each window first."""
+        with self._store.reading() as connection:
+            return balances.read_accounts(connection, dataset)
+
+    def entries(
+        self, client: str | None = None, dataset: str | None = None, limit: int | None = None
+    ) -> tuple[Entry, ...]:
+        """Give the newest rows, oldest first; with a client, those about it."""
+        with self._store.reading() as connection:
+            return entries.read_entries(connection, dataset=dataset, holder=client, limit=limit)
+
+    def audit(
+        self, *, kind: str | None = None, holder: str | None = None, since: str | None = None
+    ) -> tuple[Entry, ...]:
+        """Give rows of a kind, about a holder, since a moment in UTC as 2026-10-17T00:00; oldest first."""
+        with self._store.reading() as connection:
+            return entries.read_entries(connection, kind=kind, holder=holder, since=since)
+
+    def releases(self, client: str) -> tuple[PaidRelease, ...]:
+        """Give everything that a client has paid for, oldest first, without content."""
+        check_client(client)
+        with self._store.reading() as connection:
+            return journal.read_purchases(connection, client)
+
+    def anchor(self) -> Anchor:
+        """Give the chain's end, to be kept where nobody who can write the ledger can write."""
+        with self._store.reading() as connection:
+            head = entries.read_head(connection)
+            return Anchor(head.ledger_id, head.sequence, head.row_hash.hex(), balances.read_datasets(connection))
+
+    def verify(self, anchor: Anchor | None = None) -> tuple[str, ...]:
+        """Say everything that is not as it was written; nothing, if all is.
+
+        Claim: see `budgets.verify.verify`. Source: proofs.md#the-chain. Raises LedgerUnavailable.
+        """
+        with self._store.reading() as connection:
+            tables = {table.name: journal.read_rows(connection, table) for table in PROJECTIONS}
+            return tuple(verify(entries.read_chain(connection), tables, anchor))

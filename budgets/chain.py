@@ -1,0 +1,106 @@
+"""The chain: every row of the ledger holds the hash of the row before it, over canonical bytes.
+
+    body           JSON with sorted keys, no spaces, UTF-8; text, integers, null, lists and objects of these
+    canonical row  JSON array [CHAIN_FORMAT, sequence, at, kind, dataset, holder, actor, request_id, body]
+    row_hash       SHA-256(previous_hash || canonical row); the first row's previous_hash is 32 zero bytes
+
+Everything here is a pure function over rows: an auditor needs the rows and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from budgets.errors import ParamError
+
+CHAIN_FORMAT = 1  # of the canonical row; a body names its own
+GENESIS = bytes(32)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the ledger; it never changes."""
+
+    sequence: int
+    at: str  # UTC, for people only: no budget depends on it
+    kind: str  # an EntryKind, or note_ and a topic
+    dataset: str  # empty: of the whole ledger
+    holder: str  # whom it is about
+    actor: str  # who did it
+    request_id: str  # empty: no request of a client
+    body: str  # canonical JSON, see events.py
+    previous_hash: bytes
+    row_hash: bytes
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Read the body."""
+        said: dict[str, Any] = json.loads(self.body)
+        return said
+
+
+def canonical(value: object) -> str:
+    """Write a body as the one text that stands for it; raises ParamError for floats and for what JSON has no place for.
+
+    Claim: two different bodies never share a text, and one body has one text on every machine.
+    Symbols: bodies of text, integers, null, lists and objects with text keys. Formula: JSON, keys sorted by code point.
+    Source: proofs.md#the-chain. Raises ParamError.
+    """
+    _check_exact(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def canonical_row(entry: Entry) -> bytes:
+    """Write everything of a row but its hashes, as bytes."""
+    told = (
+        entry.sequence,
+        entry.at,
+        entry.kind,
+        entry.dataset,
+        entry.holder,
+        entry.actor,
+        entry.request_id,
+        entry.body,
+    )
+    return canonical([CHAIN_FORMAT, *told]).encode()
+
+
+def row_hash(entry: Entry) -> bytes:
+    """Give the hash that a row must bear."""
+    return hashlib.sha256(entry.previous_hash + canonical_row(entry)).digest()
+
+
+def linked(entry: Entry) -> Entry:
+    """Give the row with its hash."""
+    told = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    return Entry(**{**told, "row_hash": row_hash(entry)})
+
+
+def broken_links(rows: Iterable[Entry]) -> Iterator[str]:
+    """Say of each row what is wrong with its place or its hashes; rows come by sequence."""
+    sequence, head = 0, GENESIS
+    for row in rows:
+        if row.sequence != sequence + 1:
+            yield f"Row {row.sequence} follows row {sequence}: rows are missing, or were added."
+        if row.previous_hash != head:
+            yield f"Row {row.sequence} does not hold the hash of the row before it."
+        if row.row_hash != row_hash(row):
+            yield f"Row {row.sequence} does not have the hash of what it says."
+        sequence, head = row.sequence, row.row_hash
+
+
+def _check_exact(value: object) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_exact(inner)
+            if type(key) is not str:
+                raise ParamError("A ledger row's names are text.", "text.")
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _check_exact(inner)
+    elif value is not None and type(value) not in (int, str):
+        raise ParamError("A ledger row holds text and integers alone.", "amounts in whole units.")

@@ -1,0 +1,156 @@
+"""Who may ask, under which caps, as SQL: clients, grants, freezes, failures, requests for top-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, and_, select, update
+
+from budgets.errors import Forbidden, ParamError
+from budgets.holders import EVERYBODY, OWNER, prefixes
+from budgets.loss import Loss
+from budgets.policy import Grant
+from budgets.records import TopUp
+from budgets.stores.schema import caps, clients, failures, freezes, top_ups
+from budgets.stores.store import insert_new
+
+ACTIVE, REMOVED = "active", "removed"
+OPEN, APPROVED, DECLINED = "open", "approved", "declined"
+LET_AN_ADMIN_LOOK = "an admin, who sees why in the ledger and can thaw it."
+
+
+def check_standing(
+    connection: Connection, client: str, dataset: str | None = None, windows: Iterable[str] = ()
+) -> None:
+    """Refuse a client that was removed or is frozen, and one that is a group; raises Forbidden.
+
+    With a dataset, what is frozen of it and of the windows is refused too.
+    """
+    path = () if client == OWNER else prefixes(client)
+    known = {row.holder: row for row in connection.execute(select(clients).where(clients.c.holder.in_(path)))}
+    if any(row.state == REMOVED for row in known.values()):
+        raise Forbidden(f"The client {client!r} was removed.", "an admin, who can add it again.")
+    if client in known and known[client].is_group:
+        raise Forbidden(f"{client!r} is a group of clients, and no client itself.", f"{client}/ and a client's name.")
+    for row in connection.execute(_frozen((EVERYBODY, *path), dataset)):
+        _check_thawed(row, client, dataset, frozenset(windows))
+
+
+def add_client(connection: Connection, client: str, *, back: bool = False) -> None:
+    """Know a client and the groups it is in, each once; one that was removed comes back only where that is said."""
+    for holder in prefixes(client):
+        is_group = int(holder != client)
+        if insert_new(connection, clients, {"holder": holder, "state": ACTIVE, "is_group": is_group}):
+            continue
+        if is_group:
+            connection.execute(update(clients).where(clients.c.holder == holder).values(is_group=1))
+        elif back:
+            connection.execute(update(clients).where(clients.c.holder == holder).values(state=ACTIVE))
+
+
+def remove_client(connection: Connection, client: str) -> None:
+    """Let a client, or a group with all in it, ask no more; raises ParamError where there is none."""
+    gone = update(clients).where(clients.c.holder == client).values(state=REMOVED)
+    if connection.execute(gone).rowcount != 1:
+        raise ParamError(f"There is no client {client!r}.", "one that was added, or has asked.")
+
+
+def read_clients(connection: Connection) -> tuple[Row[Any], ...]:
+    """Give every client and group that was ever named."""
+    return tuple(connection.execute(select(clients).order_by(clients.c.holder)))
+
+
+def read_grants(connection: Connection, dataset: str, holders: Sequence[str]) -> tuple[Grant, ...]:
+    """Give the caps that admins have set for some holders of a dataset."""
+    statement = select(caps).where(caps.c.dataset == dataset, caps.c.holder.in_(holders))
+    return tuple(
+        Grant(row.dataset, row.holder, row.scope, Loss(row.pico_rho, row.atto_delta), row.sequence)
+        for row in connection.execute(statement)
+    )
+
+
+def grant(connection: Connection, given: Grant) -> None:
+    """Set a cap, in the place of the one of the same scope."""
+    key = {"dataset": given.dataset, "holder": given.holder, "scope": given.scope}
+    cap = {"pico_rho": given.cap.pico_rho, "atto_delta": given.cap.atto_delta}
+    _put(connection, caps, key, cap | {"sequence": given.sequence})
+
+
+def freeze(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
+    """Let nothing be charged there; an empty part of the name means all."""
+    key = {"dataset": dataset, "holder": holder, "window_name": window}
+    _put(connection, freezes, key, {"frozen": 1, "sequence": sequence})
+
+
+def thaw(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
+    """Undo a freeze and forget the failures that led to it; without a window, those of every window."""
+    for table, values in ((freezes, {"frozen": 0, "sequence": sequence}), (failures, {"times": 0})):
+        named = [table.c.dataset == dataset, table.c.holder == holder]
+        if window:
+            named.append(table.c.window_name == window)
+        if table is freezes:
+            named.append(table.c.frozen == 1)
+        connection.execute(update(table).where(*named).values(values))
+
+
+def count_failure(connection: Connection, dataset: str, holder: str, window: str) -> int:
+    """Count one more failure there; give how many there are since an admin looked."""
+    key = {"dataset": dataset, "holder": holder, "window_name": window}
+    if insert_new(connection, failures, key | {"times": 1}):
+        return 1
+    of_key = and_(*(failures.c[name] == value for name, value in key.items()))
+    connection.execute(update(failures).where(of_key).values(times=failures.c.times + 1))
+    return int(connection.execute(select(failures.c.times).where(of_key)).scalar_one())
+
+
+def read_freezes(connection: Connection) -> tuple[Row[Any], ...]:
+    """Give everything that is frozen now."""
+    order = (freezes.c.dataset, freezes.c.holder, freezes.c.window_name)
+    return tuple(connection.execute(select(freezes).where(freezes.c.frozen == 1).order_by(*order)))
+
+
+def request_top_up(connection: Connection, asked: TopUp) -> None:
+    """Keep a request for another cap."""
+    key = {"id": asked.id}
+    about = {"dataset": asked.dataset, "client": asked.client, "scope": asked.scope, "state": asked.state}
+    _put(connection, top_ups, key, about | {"pico_rho": asked.cap.pico_rho, "atto_delta": asked.cap.atto_delta})
+
+
+def read_top_ups(connection: Connection, state: str | None = None) -> tuple[TopUp, ...]:
+    """Give the requests for other caps, oldest first."""
+    statement = select(top_ups).order_by(top_ups.c.id)
+    rows = connection.execute(statement if state is None else statement.where(top_ups.c.state == state))
+    return tuple(
+        TopUp(row.id, row.dataset, row.client, row.scope, Loss(row.pico_rho, row.atto_delta), row.state) for row in rows
+    )
+
+
+def decide_top_up(connection: Connection, top_up: int, state: str) -> TopUp:
+    """Close a request that is open; raises ParamError for any other."""
+    found = [asked for asked in read_top_ups(connection, OPEN) if asked.id == top_up]
+    if not found:
+        raise ParamError(f"There is no open request {top_up}.", "one of those that are open.")
+    connection.execute(update(top_ups).where(top_ups.c.id == top_up).values(state=state))
+    return found[0]
+
+
+def _frozen(holders: Sequence[str], dataset: str | None) -> Any:  # noqa: ANN401  a Select of whole rows
+    datasets = ("",) if dataset is None else ("", dataset)
+    return select(freezes).where(freezes.c.frozen == 1, freezes.c.holder.in_(holders), freezes.c.dataset.in_(datasets))
+
+
+def _check_thawed(row: Row[Any], client: str, dataset: str | None, windows: frozenset[str]) -> None:
+    if row.window_name and row.window_name not in windows:
+        return
+    if row.holder:
+        raise Forbidden(f"The client {client!r} is frozen.", LET_AN_ADMIN_LOOK)
+    what = f"The window {row.window_name!r} of dataset {dataset!r}" if row.window_name else f"The dataset {dataset!r}"
+    raise Forbidden(f"{what} is frozen.", LET_AN_ADMIN_LOOK)
+
+
+def _put(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+    """Write the one row of a key."""
+    if not insert_new(connection, table, {**key, **values}):
+        named = [table.c[name] == value for name, value in key.items()]
+        connection.execute(update(table).where(*named).values(values))
