@@ -23,6 +23,7 @@ This package knows no SQL of analysts, no data and no noise.
 """
 
 from budgets.accounts import LIFETIME, AccountName, AccountView
+from budgets.acts import Act, ActKind, Objection
 from budgets.anchor import Anchor
 from budgets.chain import Entry
 from budgets.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_at, rho_for
@@ -39,9 +40,10 @@ from budgets.errors import (
     UnsafeStore,
 )
 from budgets.events import EntryKind
-from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER
+from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_name
 from budgets.ledger import Ledger
 from budgets.loss import ATTO, NOTHING, PICO, Loss, parse_amount, read_amount, total
+from budgets.objections import ObjectionRegister
 from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps
 from budgets.records import Charge, ChargeRequest, Item, PaidRelease, StoredRelease, TopUp
 
@@ -59,6 +61,8 @@ __all__ = [
     "STATIC",
     "AccountName",
     "AccountView",
+    "Act",
+    "ActKind",
     "Anchor",
     "BudgetRefused",
     "Caps",
@@ -76,6 +80,8 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailable",
     "Loss",
+    "Objection",
+    "ObjectionRegister",
     "PaidRelease",
     "ParamError",
     "ProtocolError",
@@ -83,6 +89,7 @@ __all__ = [
     "TopUp",
     "UnsafeStore",
     "chargeable",
+    "check_name",
     "conversion_delta",
     "epsilon_at",
     "parse_amount",

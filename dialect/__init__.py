@@ -8,7 +8,7 @@
 
 `read` strings the first three, `write` is the last. Where what stands (a test holds that nothing is left out):
 
-    what stewards declared    catalog  declared_cells  declared_movement  bias
+    what stewards declared    catalog  declared_admission  declared_cells  declared_movement  bias
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
     refusals                  errors  spans  tries  aggregate_refusals  windows_below  unlisted
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
@@ -23,6 +23,7 @@
     window functions          windows  window  window_functions  window_clause  window_fields  frames
     whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  one_row  semi_joins  cuts
                               kept_rows  grouping  grouping_sets
+    who is read at all        admission  retention  write_admission
     windows of time           time_windows  possible_days  own_time  timed_scans  person_windows  charged_windows
                               touched
     UNION and its like        set_operation  set_operation_rules  set_operation_persons  hulls
@@ -43,6 +44,7 @@ from __future__ import annotations
 
 from dataclasses import replace as _replace
 
+from dialect.admission import Admission
 from dialect.bound import bound
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal, Span
@@ -54,7 +56,7 @@ from dialect.parse import bounds_of as _bounds_of
 from dialect.parse import options_of as _options_of
 from dialect.parse import parse
 from dialect.plan import plan
-from dialect.private_plan import Admission, BoundedSql, Bounding, PrivatePlan, Question, Target
+from dialect.private_plan import BoundedSql, Bounding, PrivatePlan, Question, Target
 from dialect.reading import Reading as _Reading
 from dialect.render import render
 from dialect.spans import first_word as _first_word

@@ -8,6 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from dialect.declared_admission import NO_RULES, AdmissionRules
 from dialect.declared_cells import CellOf
 from dialect.time_windows import Stretch, Window
 
@@ -172,6 +173,7 @@ class Table:
     size_class: str | None = None  # public order of magnitude of the row count, e.g. "1e7"
     consent: Consent | None = None
     movement: Movement | None = None
+    kept_from: str | None = None  # rows of earlier days are not read: retention, as a date
 
     def column(self, name: str) -> Column | None:
         """Find a declared column by its lower-case name."""
@@ -206,6 +208,7 @@ class Dataset:
     defaults: Defaults
     budget: Budget
     stretch: Stretch | None = None  # the declared windows; None where a whole history is one
+    admission: AdmissionRules = NO_RULES
 
     @property
     def windows(self) -> tuple[str, ...]:

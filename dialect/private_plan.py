@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dialect.catalog import Bounds, Table
+from dialect.catalog import Bounds
 from dialect.cuts import Limits
 from dialect.expressions import Field
 from dialect.formulas import Gathered, Histogram, Output, ReleasedSum
@@ -221,16 +221,6 @@ class Bounding:
 
     vectors: tuple[VectorBound, ...]
     max_groups: int | None = None  # L0 per person; None where no count of groups is needed
-
-
-@dataclass(frozen=True)
-class Admission:
-    """The persons whose rows may be read: those with an admitted state in one declared table."""
-
-    table: Table
-    person: str  # column
-    state: str  # column
-    admitted: tuple[str | bool, ...]
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dialect.catalog import SqlType
+from dialect.admission import Admission
 from dialect.different_values import counts, in_order, kept, values
-from dialect.expressions import Literal
 from dialect.partials import capped, clamped, is_unit, of_persons, part
 from dialect.private_plan import (
-    Admission,
     BoundedSql,
     Bounding,
     KeySet,
@@ -29,7 +27,7 @@ from dialect.private_plan import (
     VectorKind,
 )
 from dialect.public_side import Coded, coded_keys, grained_values
-from dialect.write_expr import name, quote
+from dialect.write_admission import admission_parts, of_admitted
 from dialect.write_rows import write_rows
 
 LARGEST_SUM = 2**63 - 1
@@ -46,8 +44,7 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
         parts += [(f"codes{i}", False, _codes(coded, target)) for i, coded in codes.items()]
         parts.append(("keys", True, _keys(plan.key_set, codes, target)))
     parts.append(("partials", scaled, _partials(plan, bounds, codes, grained)))
-    if admission is not None:
-        parts.append(("admitted", False, _admitted(admission, target)))
+    parts += admission_parts(admission, target)
     first = admission  # whoever reads the partials first leaves out who is not admitted
     if bounds.max_groups is not None:
         parts.append(("chosen", True, _chosen(plan, bounds.max_groups, first)))
@@ -72,7 +69,7 @@ def _of_values(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, V
 
 def _among(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], admission: Admission | None) -> str:
     """Limit rows of (person, group) to admitted persons and to groups that are left."""
-    admitted = "" if admission is None else " SEMI JOIN admitted USING (person)"
+    admitted = of_admitted("", admission)
     if bounds.max_groups is not None:
         same = [f"chosen.{name} = v.{name}" for name in plan.unit]
         same += [f"chosen.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
@@ -132,24 +129,11 @@ def _listed(rows: str, plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
     return f" SEMI JOIN keys ON {_same_keys(rows, plan.key_set, codes)}"
 
 
-def _admitted(admission: Admission, target: Target) -> str:
-    states = ", ".join(
-        quote(Literal(state, SqlType.BOOLEAN if isinstance(state, bool) else SqlType.VARCHAR))
-        for state in admission.admitted
-    )
-    person, table = name(admission.person), target.addresses[admission.table.name]
-    return f"SELECT {person} AS person FROM {table} WHERE {name(admission.state)} IN ({states})"
-
-
-def _of_admitted(rows: str, admission: Admission | None) -> str:
-    return rows if admission is None else f"{rows} SEMI JOIN admitted USING (person)"
-
-
 def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None) -> str:
     """At most L0 rows per unit, by a hash that looks at the unit and the group alone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {in_order([*plan.unit, *keys])})"
-    ranked = f"SELECT *, {place} AS place FROM {_of_admitted('partials', admission)}"
+    ranked = f"SELECT *, {place} AS place FROM {of_admitted('partials', admission)}"
     return f"SELECT * FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {max_groups}"
 
 
@@ -168,7 +152,7 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -
             columns.append(f"{_truncated(factor) if is_unit(plan.vectors[i]) else factor} AS f{i}")
     unit = ", ".join(plan.unit)
     factors = f"SELECT {unit}, {', '.join(columns)} FROM {_from(bounds)} GROUP BY {unit}"
-    return factors if admission is None else f"SELECT * FROM {_of_admitted(f'({factors}) AS f', admission)}"
+    return factors if admission is None else f"SELECT * FROM {of_admitted(f'({factors}) AS f', admission)}"
 
 
 def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
@@ -194,7 +178,7 @@ def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scal
     """One row per group: the person is gone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
-    source = _of_admitted(_from(bounds), admission)
+    source = of_admitted(_from(bounds), admission)
     source += f" JOIN factors USING ({', '.join(plan.unit)})" if scaled else ""
     weighted = {i: _weighted(i, plan, bounds) for i in summed}
     if plan.touched.window is not None and any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed):

@@ -33,6 +33,7 @@ from dialect.relations import (
     Sort,
     Values,
 )
+from dialect.retention import retained
 from dialect.set_operation import SetOperation
 from dialect.stored_column import stored_column
 from dialect.window import Window, read_by
@@ -64,7 +65,8 @@ def _scan(scan: Scan, needed: Needed, target: Target) -> str:
     kept = _kept(scan.fields, needed)
     columns = select_list([f"{_stored(scan, f)} AS {f.id}" for f in kept])
     persons = [name(f.origin.column) for f in kept if f.is_person and f.origin is not None]
-    where = f" WHERE {' AND '.join(f'{person} IS NOT NULL' for person in persons)}" if persons else ""
+    conditions = [f"{person} IS NOT NULL" for person in persons] + retained(scan.table)
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {columns} FROM {target.addresses[scan.table.name]}{where}"
 
 

@@ -15,6 +15,6 @@ Why it keeps its promise: proofs.md#answers
 from __future__ import annotations
 
 from engine.desk import Desk, Refused, open_desk
-from engine.stewards import check_catalog_text, new_catalog_text
+from engine.stewards import about_me, check_catalog_text, new_catalog_text, open_register
 
-__all__ = ["Desk", "Refused", "check_catalog_text", "new_catalog_text", "open_desk"]
+__all__ = ["Desk", "Refused", "about_me", "check_catalog_text", "new_catalog_text", "open_desk", "open_register"]

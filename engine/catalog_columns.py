@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import re
 from collections.abc import Callable
@@ -178,7 +177,7 @@ def _values(section: Section, kind: SqlType) -> ValueList:
 def _value(section: Section, kind: SqlType, entry: object) -> Value:
     """Take one TOML value as a value of the column."""
     if kind is SqlType.DATE:
-        return _day(section, "values", entry)
+        return section.day("values", entry)
     if kind is SqlType.DOUBLE:
         return float(section.exact("values", entry))
     if kind is SqlType.BIGINT:
@@ -199,7 +198,7 @@ def _range(section: Section, kind: SqlType) -> ValueRange:
         lower, upper = (_integer(section, "range", entry) for entry in found)
         ends, ordered = ValueRange(lower, upper), lower <= upper
     else:
-        first, last = (_day(section, "range", entry) for entry in found)
+        first, last = (section.day("range", entry) for entry in found)
         ends, ordered = ValueRange(first, last), first <= last
     if not ordered:
         raise section.error("range", "the range ends before it begins.", "write range = [first, last].")
@@ -211,18 +210,6 @@ def _integer(section: Section, name: str, entry: object) -> int:
     if type(entry) is not int or not -(2**63) <= entry < 2**63:
         raise section.error(name, "this is no integer of 64 bits.", f"write e.g. {name} = [0, 23].")
     return entry
-
-
-def _day(section: Section, name: str, entry: object) -> str:
-    """Take one TOML value as a date, as ISO text."""
-    try:
-        if type(entry) is dt.date:
-            return entry.isoformat()
-        if isinstance(entry, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", entry, re.ASCII):
-            return dt.date.fromisoformat(entry).isoformat()
-    except ValueError:
-        pass  # the 31st of February: told below like everything else that is no date
-    raise section.error(name, "this is no date.", 'write dates as "2026-10-31".')
 
 
 def _values_of(section: Section, kind: SqlType) -> ColumnOf:

@@ -7,7 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from dialect.catalog import Budget, Catalog, Dataset, Defaults
+from dialect.declared_admission import NO_RULES
 from dialect.time_windows import Window
+from engine.catalog_admission import read_admission
+from engine.catalog_admitted import check_admission, with_retention
 from engine.catalog_references import check_references
 from engine.catalog_section import IDENTIFIER, Section, read_toml
 from engine.catalog_sharing import check_sharing
@@ -43,11 +46,10 @@ def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalo
         tables=tuple(read_table(name, section, folder) for name, section in tables),
     )
     whole.mistakes.refuse()
-    check_references(catalog, whole.mistakes)
-    whole.mistakes.refuse()
-    check_sharing(catalog, whole.mistakes)
-    whole.mistakes.refuse()
-    return catalog
+    for check in (check_references, check_admission, check_sharing):
+        check(catalog, whole.mistakes)
+        whole.mistakes.refuse()
+    return with_retention(catalog)
 
 
 def _format(whole: Section) -> None:
@@ -68,7 +70,7 @@ def _name(whole: Section) -> str:
 
 def _dataset(name: str, section: Section) -> Dataset:
     """Read one dataset: its window, its defaults and its budget."""
-    section.only(("window", "first_window", "last_window", "data_version", "defaults", "budget"))
+    section.only(("window", "first_window", "last_window", "data_version", "defaults", "budget", "admission"))
     part = section.mistakes.part
     empty = replace(section, entries={})
     window, stretch = part((Window.FOREVER, None), read_window, section)
@@ -79,6 +81,7 @@ def _dataset(name: str, section: Section) -> Dataset:
         defaults=_defaults(part(empty, section.section, "defaults")),
         budget=_budget(part(empty, section.section, "budget")),
         stretch=stretch,
+        admission=part(NO_RULES, read_admission, part(empty, section.section, "admission")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 import tomllib
@@ -149,6 +150,17 @@ class Section:
         if not Decimal(lower) <= number <= Decimal(upper):
             raise self.error(name, f"this is not between {lower} and {upper}.", f"write e.g. {name} = {default}.")
         return Fraction(number)
+
+    def day(self, name: str, found: object) -> str:
+        """Take a TOML value as a date, as ISO text."""
+        try:
+            if type(found) is dt.date:
+                return found.isoformat()
+            if isinstance(found, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", found, re.ASCII):
+                return dt.date.fromisoformat(found).isoformat()
+        except ValueError:
+            pass  # the 31st of February: told below like everything else that is no date
+        raise self.error(name, "this is no date.", 'write dates as "2026-10-31".')
 
     def section(self, name: str) -> Section:
         """Open one table inside; empty where absent."""

@@ -26,6 +26,7 @@ from engine.noise import NoiseRefused, add_noise
 from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.problems import problem
+from engine.register import Register
 from engine.snapshot import snapshot
 from engine.terms import Asked, caps
 from engine.window_accounts import in_runs, least_left, views, windows_of
@@ -59,8 +60,10 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
         made = snapshot(catalog, cache, progress or _quiet)
         with ExitStack() as opened:
             backend = opened.enter_context(closing(DuckDBBackend.open(made.files, made.addresses, cache)))
-            kept = opened.enter_context(Ledger.open(ledger or default_ledger(catalog, bundled=where in BUNDLED)))
-            desk = Desk(Engine(catalog, backend, kept, add_noise))
+            place = ledger or str(default_ledger(catalog, bundled=where in BUNDLED))
+            kept = opened.enter_context(Ledger.open(place))
+            register = opened.enter_context(closing(Register.beside(catalog, place, kept)))
+            desk = Desk(Engine(catalog, backend, kept, add_noise, register.current), register)
             desk.check_caps()
             opened.pop_all()  # from here on the desk closes them
     except (CatalogError, DataError, LedgerError) as error:
@@ -73,6 +76,7 @@ class Desk:
     """Where questions are handed in."""
 
     engine: Engine
+    register: Register | None = None  # of who has objected; None on a stage without people
 
     def query(
         self,
@@ -171,6 +175,8 @@ class Desk:
 
     def close(self) -> None:
         """Close the ledger and the data."""
+        if self.register is not None:
+            self.register.close()
         self.engine.ledger.close()
         self.engine.backend.close()
 

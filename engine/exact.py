@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Int64Vector = npt.NDArray[np.int64]
+NOBODY_OBJECTED = pa.table({"person": pa.array([], pa.string())})  # what an execution reads where nobody has
 
 
 @dataclass(frozen=True, repr=False)

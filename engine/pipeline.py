@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -26,6 +26,7 @@ from dialect.write_rows import release_name
 from engine.answers import Answer, answer, reaches
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import uncharged
+from engine.exact import NOBODY_OBJECTED
 from engine.keys import reached
 from engine.noise import NoiseSource, NoisyVector
 from engine.outer import outer
@@ -36,7 +37,14 @@ from engine.target import aim_of, aimed_notes, aimed_price, held_prices, what_fi
 from engine.terms import Asked, Terms, caps, terms
 from engine.window_notes import window_notes
 
+Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
 _asked_before = itertools.count()
+
+
+def nobody_objects(dataset: str) -> pa.Table:
+    """Give the objections of a stage on which there are no people."""
+    del dataset
+    return NOBODY_OBJECTED
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class Engine:
     backend: DuckDBBackend
     ledger: Ledger
     add_noise: NoiseSource
+    objections: Objecting = nobody_objects
 
     def answer(self, sql: str, asked: Asked) -> Answered:
         """Answer a question; raises Refusal, LedgerError or ExecutionFailed."""
@@ -140,12 +149,14 @@ class Engine:
         """Make the releases that are charged and not stored yet, and store them; the first one stored wins."""
         if charge is None:
             return {}
-        made = {p.release_key: to_bytes(self.release(p)) for p in prepared if p.release_key in charge.to_run}
+        running = [p for p in prepared if p.release_key in charge.to_run]
+        objected = self.objections(prepared[0].plan.dataset) if running else NOBODY_OBJECTED  # one snapshot for all
+        made = {p.release_key: to_bytes(self.release(p, objected)) for p in running}
         return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
 
-    def release(self, prepared: Prepared) -> Release:
+    def release(self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED) -> Release:
         """Read exact integers, add noise, drop private keys that fall short."""
-        exact = self.backend.run(prepared.sql)  # one row per group; the person is gone
+        exact = self.backend.run(prepared.sql, objected)  # one row per group; the person is gone
         priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
         noisy = [self.add_noise(v, bound.sensitivity, cost.sigma, cost.pico_rho) for v, bound, cost in priced]
         keys = exact.keys

@@ -131,6 +131,7 @@ def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catal
 
 
 def _admitting(plan: PrivatePlan, catalog: Catalog) -> str:
-    """Say by which rule people are admitted: another rule makes another release, who objected does not."""
-    who = admission(catalog, plan.dataset)
-    return "" if who is None else repr((who.table.name, who.state, who.admitted))
+    """Say by which rule people and rows are admitted: another rule makes another release, who objected does not."""
+    who: Admission | None = admission(catalog, plan.dataset)
+    kept = [(t.name, t.kept_from) for t in catalog.tables if t.dataset == plan.dataset and t.kept_from is not None]
+    return repr((None if who is None else who.rule, kept))

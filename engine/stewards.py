@@ -1,17 +1,36 @@
-"""What a steward asks of a catalog, in wire shapes: is it so, and how would one begin."""
+"""What a steward asks, in wire shapes: is a catalog so, how would one begin, who has objected."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from budgets import Ledger, LedgerError
 from engine import problems
 from engine.catalog_check import Finding, check_catalog
 from engine.catalog_new import new_catalog
-from engine.catalogs import find_catalog
+from engine.catalogs import BUNDLED, find_catalog
 from engine.desk import Refused
 from engine.errors import CatalogError
+from engine.folders import default_ledger
+from engine.register import Register
+
+
+def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
+    """Write the page about a person from a catalog and its ledger, as HTML or as text; no data are opened."""
+    from engine.about import about  # late: few sessions show it
+    from engine.about_page import page_html, page_text
+
+    try:
+        catalog = find_catalog(where)
+        with Ledger.open(ledger or str(default_ledger(catalog, bundled=where in BUNDLED))) as kept:
+            pages = about(catalog, kept)
+    except (CatalogError, LedgerError) as error:
+        raise Refused(problems.problem(error, None)) from error
+    return page_html(pages) if html else page_text(pages)
 
 
 def check_catalog_text(where: str) -> list[dict[str, Any]]:
@@ -28,4 +47,18 @@ def new_catalog_text(folder: str) -> str:
     try:
         return new_catalog(Path(folder))
     except CatalogError as error:
+        raise Refused(problems.problem(error, None)) from error
+
+
+@contextmanager
+def open_register(
+    where: str, *, ledger: str | None = None, progress: Callable[[str, float], None] | None = None
+) -> Iterator[Register]:
+    """Open the register of objections beside a catalog's ledger; no data are opened. Raise Refused."""
+    try:
+        catalog = find_catalog(where, progress)
+        place = ledger or str(default_ledger(catalog, bundled=where in BUNDLED))
+        with Ledger.open(place) as kept, closing(Register.beside(catalog, place, kept)) as register:
+            yield register
+    except (CatalogError, LedgerError) as error:
         raise Refused(problems.problem(error, None)) from error

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from passersby import cli_accounts, cli_catalog, cli_questions
+from passersby import cli_about, cli_accounts, cli_catalog, cli_objections, cli_questions
 from passersby.cli_options import refusals
 from passersby.output import Format
 
@@ -31,6 +31,11 @@ app.command(rich_help_panel="Ask")(cli_accounts.tables)
 app.command(rich_help_panel="Account for it")(cli_accounts.budget)
 app.command(rich_help_panel="Account for it")(cli_accounts.history)
 app.command(rich_help_panel="Account for it")(cli_accounts.ledger)
+app.command("about-me", rich_help_panel="People")(cli_about.about_me)
+objections = typer.Typer(no_args_is_help=True, help="See when objections were recorded.")
+app.command("object", rich_help_panel="People")(cli_objections.object_)
+app.add_typer(objections, name="objections", rich_help_panel="People")
+objections.command("list")(cli_objections.listed)
 app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
 catalog.command("check")(cli_catalog.check)
 catalog.command("new")(cli_catalog.new)

@@ -84,6 +84,22 @@ def show_tables(tables: Rows) -> RenderableType:
     return Group(*(part for table in tables for part in _table(table)))
 
 
+def show_acts(acts: Rows) -> RenderableType:
+    """Show when objections were recorded, by whom and why."""
+    rows = [
+        {
+            "#": str(row["act"]),
+            "at": _moment(row["at"]),
+            "recorded by": str(row["recorded_by"]),
+            "dataset": str(row["dataset"]),
+            "what": str(row["kind"]),
+            "reason": str(row["reason"]),
+        }
+        for row in acts
+    ]
+    return table_of(rows, ("#", "at", "recorded by", "dataset", "what", "reason"), "objections")
+
+
 def show_findings(findings: Rows) -> RenderableType:
     """Show what is not as a catalog says, each with its cure."""
     blocks = [

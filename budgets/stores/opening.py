@@ -6,9 +6,10 @@ from pathlib import Path
 
 from budgets.stores.postgres import is_postgres, open_postgres
 from budgets.stores.sqlite import open_sqlite
-from budgets.stores.store import Store
+from budgets.stores.store import Ready, Store
+from budgets.stores.versions import prepared
 
 
-def open_store(address: str | Path) -> Store:
+def open_store(address: str | Path, ready: Ready = prepared) -> Store:
     """Open a ledger, made when absent: a file, ":memory:", or postgresql://; raises UnsafeStore, LedgerUnavailable."""
-    return open_postgres(str(address)) if is_postgres(str(address)) else open_sqlite(address)
+    return open_postgres(str(address), ready) if is_postgres(str(address)) else open_sqlite(address, ready)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
-from budgets.stores.store import Store
+from budgets.stores.store import Ready, Store
 from budgets.stores.versions import prepared
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def is_postgres(address: str) -> bool:
     return address.lower().startswith(SCHEMES)
 
 
-def open_postgres(address: str) -> Store:
+def open_postgres(address: str, ready: Ready = prepared) -> Store:
     """Open a ledger in a database, made when absent; raises UnsafeStore, LedgerUnavailable."""
     url = _checked(address)
     # The pool hands one writer's connection to one thread at a time: inside a process nobody waits at the server.
@@ -79,7 +79,7 @@ def open_postgres(address: str) -> Store:
     except BaseException:
         store.close()
         raise
-    return prepared(store)
+    return ready(store)
 
 
 def assert_durable(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
-from budgets.stores.store import Store
+from budgets.stores.store import Ready, Store
 from budgets.stores.versions import prepared
 
 MEMORY = ":memory:"
@@ -29,14 +29,14 @@ READ_ONLY = "PRAGMA query_only = ON"
 _FULL_OR_EXTRA = (2, 3)
 
 
-def open_sqlite(path: str | Path) -> Store:
+def open_sqlite(path: str | Path, ready: Ready = prepared) -> Store:
     """Open a ledger file, made when absent; raises UnsafeStore, LedgerUnavailable."""
     in_memory = str(path) == MEMORY
     if not in_memory:
         _ensure_owner_only(Path(path))
     writer = _engine(path, "BEGIN IMMEDIATE", PRAGMAS, connections=1)
     reader = writer if in_memory else _engine(path, "BEGIN", (*PRAGMAS, READ_ONLY), connections=READERS)
-    return prepared(Store(reader, writer, _nothing_to_lose if in_memory else assert_durable))
+    return ready(Store(reader, writer, _nothing_to_lose if in_memory else assert_durable))
 
 
 def assert_durable(connection: Connection) -> None:

@@ -57,6 +57,9 @@ class Store:
         self.writer.dispose()
 
 
+Ready = Callable[[Store], Store]  # makes what is not there, or closes the store and raises
+
+
 def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
     insert = _INSERTS[connection.dialect.name]

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
+from dialect.admission import OBJECTED
 from engine.errors import ExecutionFailed, uncharged
-from engine.exact import Exact, Int64Vector
+from engine.exact import NOBODY_OBJECTED, Exact, Int64Vector
 
 # set before anything is attached; what is set later is not inherited by cursors
 LOCKED: Mapping[str, str] = {
@@ -80,9 +81,9 @@ class DuckDBBackend:
         lock(connection)
         return cls(Target(dict(addresses)), connection, spilled)
 
-    def run(self, bounded: BoundedSql) -> Exact:
-        """Run bounded SQL; raises ExecutionFailed, with constant text, for whatever goes wrong."""
-        table = self._table(bounded.text)
+    def run(self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED) -> Exact:
+        """Run bounded SQL without who has objected; raises ExecutionFailed, with constant text, if anything fails."""
+        table = self._table(bounded.text, objected)
         keys = table.select([f"k{i}" for i in range(bounded.keys)])
         return Exact(keys, tuple(_integers(table.column(f"w{i}")) for i in range(bounded.vectors)))
 
@@ -109,9 +110,11 @@ class DuckDBBackend:
         self._connection.close()
         self._spilled.cleanup()
 
-    def _table(self, sql: str) -> pa.Table:
+    def _table(self, sql: str, objected: pa.Table | None = None) -> pa.Table:
         cursor = self._connection.cursor()
         try:
+            if objected is not None:
+                cursor.register(OBJECTED, objected)  # this cursor's alone: no other question sees it change
             return cursor.sql(sql).to_arrow_table()
         except (duckdb.Error, MemoryError, pa.ArrowException):
             pass  # raised below, where no other error's text is its context

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import accuracy, latency, ledger, machine, noise, place, speed
+from tests.bench import accuracy, admission, latency, ledger, machine, noise, place, speed
 
 PARTS = {
     "speed": speed.main,
     "latency": latency.main,
+    "admission": admission.main,
     "ledger": ledger.main,
     "noise": noise.main,
     "place": place.main,

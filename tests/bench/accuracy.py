@@ -114,8 +114,8 @@ class _Held:
     def __init__(self, backend: DuckDBBackend, exact: list) -> None:
         self._backend, self._exact, self.target = backend, exact, backend.target
 
-    def run(self, bounded: object) -> object:
-        del bounded
+    def run(self, bounded: object, objected: object) -> object:
+        del bounded, objected
         return self._exact[0]
 
     def public(self, sql: str) -> object:

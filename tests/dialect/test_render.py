@@ -9,14 +9,16 @@ from fractions import Fraction
 from importlib import import_module
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import dialect
+from dialect.admission import Admission, Among
 from dialect.catalog import Catalog
 from dialect.partials import LARGEST_PART
-from dialect.private_plan import Admission, Bounding, PrivatePlan, Rule, Target, VectorBound
+from dialect.private_plan import Bounding, PrivatePlan, Rule, Target, VectorBound
 
 render = import_module("dialect.render")  # the face shows the function of this name
 Plans = Callable[[str], PrivatePlan]
@@ -111,7 +113,9 @@ def _answer(
 ) -> list[tuple[object, ...]]:  # fmt: skip
     plan = plan_of(sql)
     bounds = dialect.bound(plan, catalog, keys if plan.key_set is not None else None)
-    return database.execute(dialect.write(plan, bounds, target, admission).text).fetchall()
+    cursor = database.cursor()
+    cursor.register("objected", pa.table({"person": pa.array([], pa.string())}))
+    return cursor.execute(dialect.write(plan, bounds, target, admission).text).fetchall()
 
 
 QUESTIONS = (
@@ -134,7 +138,7 @@ def test_admission_gives_the_integers_of_the_data_without_the_others(
     """Filter one person's numbers at the end, and the rows at the beginning: the same exact integers."""
     people = catalog.table("subscribers")
     assert people is not None
-    admission = Admission(people, "subscriber_id", "consent", (True,))
+    admission = Admission("BIGINT", people, (Among("consent", (True,)),))
     admitted = "(SELECT * FROM {} WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE consent))"
     only = Target({name: admitted.format(address) if name in {"events", "subscribers"} else address
                    for name, address in target.addresses.items()})  # fmt: skip

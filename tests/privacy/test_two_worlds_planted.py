@@ -33,13 +33,13 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]
 answer, release = Engine.answer, Engine.release
 
 
-def ordered_by_exact_numbers(engine: Engine, prepared: Any) -> Release:
-    made, order = release(engine, prepared), engine.backend.run(prepared.sql).vectors[0].argsort()
+def ordered_by_exact_numbers(engine: Engine, prepared: Any, *read: Any) -> Release:
+    made, order = release(engine, prepared, *read), engine.backend.run(prepared.sql, *read).vectors[0].argsort()
     return replace(made, keys=made.keys.take(order), noisy=tuple(vector[order] for vector in made.noisy))
 
 
-def only_where_somebody_was(engine: Engine, prepared: Any) -> Release:
-    made, exact = release(engine, prepared), engine.backend.run(prepared.sql)
+def only_where_somebody_was(engine: Engine, prepared: Any, *read: Any) -> Release:
+    made, exact = release(engine, prepared, *read), engine.backend.run(prepared.sql, *read)
     there = exact.vectors[0] > 0
     return replace(made, keys=made.keys.filter(there), noisy=tuple(vector[there] for vector in made.noisy))
 

@@ -26,10 +26,10 @@ class Reading:
     def __init__(self, backend: DuckDBBackend, ledger: Path, step: str) -> None:
         self.backend, self.ledger, self.step, self.target = backend, ledger, step, backend.target
 
-    def run(self, bounded: object) -> object:
+    def run(self, bounded: object, objected: object) -> object:
         (self.ledger.parent / "read").write_text(str(charges(self.ledger)))
         die_at("before reading", self.step)
-        exact = self.backend.run(bounded)
+        exact = self.backend.run(bounded, objected)
         die_at("after reading", self.step)
         return exact
 

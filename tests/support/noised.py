@@ -32,11 +32,11 @@ class ReadOnce:
         self._backend, self._told = backend, told
         self._read: dict[str, Exact] = {}
 
-    def run(self, bounded: BoundedSql) -> Exact:
+    def run(self, bounded: BoundedSql, *objected: pa.Table) -> Exact:
         if self._told is not None:
             return self._told
         if bounded.text not in self._read:
-            self._read[bounded.text] = self._backend.run(bounded)
+            self._read[bounded.text] = self._backend.run(bounded, *objected)
         return self._read[bounded.text]
 
     def __getattr__(self, name: str) -> Any:

@@ -1,0 +1,46 @@
+"""The register of objections beside a ledger: durable when it is acknowledged, seen by every process from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from budgets.acts import Act, ActKind, Objection
+from budgets.stores import open_store, register
+from budgets.stores.postgres import is_postgres
+from budgets.stores.sqlite import MEMORY
+from budgets.stores.store import Store
+
+
+class ObjectionRegister:
+    """One register, safe for many threads, and for many processes at once."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep the acts in a store."""
+        self._store = store
+
+    @classmethod
+    def beside(cls, ledger: str) -> ObjectionRegister:
+        """Open the register of a ledger: a file of its own beside a file, tables of its own in a server's database."""
+        apart = ledger != MEMORY and not is_postgres(ledger)
+        return cls(open_store(f"{ledger}.objections" if apart else ledger, register.prepared_register))
+
+    def record(self, kind: ActKind, dataset: str, persons: Sequence[str], *, by: str, reason: str) -> Act:
+        """Write an act about some persons, all or none; durable when this returns."""
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._store.writing() as connection:
+            return register.write_act(connection, Act(0, at, by, dataset, kind, reason), persons)
+
+    def behind(self, place: int) -> tuple[Objection, ...]:
+        """Give what was recorded behind a place, by any process."""
+        with self._store.reading() as connection:
+            return register.read_objections(connection, place)
+
+    def acts(self) -> tuple[Act, ...]:
+        """List what was recorded, oldest first: when, by whom and why."""
+        with self._store.reading() as connection:
+            return register.read_acts(connection)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._store.close()

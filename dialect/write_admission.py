@@ -1,0 +1,71 @@
+"""Admission -> SQL: the persons who may be read, joined to whatever has one person a row (`proofs.md#admission`).
+
+Every condition is true of a row or it is not admitted: NULL, infinities and what is no plausible value are unknown.
+"""
+
+from __future__ import annotations
+
+from dialect.admission import OBJECTED, Admission, Among, Between, Country, State
+from dialect.catalog import SqlType, Table
+from dialect.expressions import Literal
+from dialect.private_plan import Target
+from dialect.stored_column import stored_column
+from dialect.write_expr import name, quote
+
+TEXT = "VARCHAR"
+
+
+def admission_parts(admission: Admission | None, target: Target) -> list[tuple[str, bool, str]]:
+    """Write the subquery of a bounded SQL that lists persons: who is admitted, or who has objected."""
+    if admission is None:
+        return []
+    if admission.table is None:
+        return [("objectors", False, _objectors(admission))]
+    return [("admitted", False, _admitted(admission, admission.table, target))]
+
+
+def of_admitted(rows: str, admission: Admission | None) -> str:
+    """Leave out of rows with a column `person` those of persons who are not admitted."""
+    if admission is None:
+        return rows
+    among = "ANTI JOIN objectors" if admission.table is None else "SEMI JOIN admitted"
+    return f"{rows} {among} USING (person)"
+
+
+def _objectors(admission: Admission) -> str:
+    """List who has objected, in the type in which persons are stored; what is none of that type is nobody."""
+    person = "person" if admission.person_type == TEXT else f"TRY_CAST(person AS {admission.person_type})"
+    return f"SELECT {person} AS person FROM {OBJECTED}"
+
+
+def _admitted(admission: Admission, table: Table, target: Target) -> str:
+    conditions = " AND ".join(_condition(state, table) for state in admission.states)
+    assert table.person is not None  # noqa: S101  the catalog reader finds the table of persons
+    person = name(table.person.column)
+    rows = f"SELECT {person} AS person FROM {target.addresses[table.name]} WHERE {conditions}"
+    return f"SELECT a.person FROM ({rows}) AS a ANTI JOIN ({_objectors(admission)}) AS o USING (person)"
+
+
+def _condition(state: State, table: Table) -> str:
+    column = table.column(state.column)
+    assert column is not None  # noqa: S101  the catalog reader finds it
+    stored = stored_column(column)
+    if isinstance(state, Among):
+        return f"{stored} IN ({', '.join(map(_text, state.values))})"
+    if isinstance(state, Between):
+        lower, upper = (quote(Literal(end, state.type)) for end in (state.lower, state.upper))
+        return f"{stored} BETWEEN {lower} AND {upper}"
+    return _country(stored, state)
+
+
+def _country(stored: str, state: Country) -> str:
+    """Compare a code in capitals; what is no code of two letters is not known to be allowed."""
+    code, listed = f"upper(trim({stored}))", ", ".join(map(_text, state.codes))
+    known = f"regexp_full_match({code}, '[A-Z]{{2}}')"
+    if not state.codes:
+        return known
+    return f"{known} AND {code} {'NOT IN' if state.denied else 'IN'} ({listed})"
+
+
+def _text(value: str | bool) -> str:
+    return quote(Literal(value, SqlType.BOOLEAN if isinstance(value, bool) else SqlType.VARCHAR))

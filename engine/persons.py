@@ -1,0 +1,127 @@
+"""Text, or a file of a steward -> persons as the catalog names them; every line is one, or nothing is taken.
+
+Nothing is looked up: a person who is in no table is taken like any other, or the answer would tell who is.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from budgets import ParamError
+from dialect.catalog import Catalog, SqlType
+
+Progress = Callable[[str, float], None]
+WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+LEAST, MOST = -(2**63), 2**64 - 1  # of every integer type that a catalog may declare
+LONGEST = 1_000  # characters
+SHOWN_LINES = 10
+PROGRESS_LINES = 100_000
+HINT = "one person a line, or a column that is called like the catalog's: {}"
+
+
+def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
+    """Find what a dataset calls its persons, and their type."""
+    tables = (t for t in catalog.tables if t.dataset == dataset and t.person is not None and not t.person.through)
+    for table in tables:
+        column = table.column(table.person.column) if table.person is not None else None
+        if column is not None:
+            return column.name, column.type
+    raise ParamError(f"Dataset {dataset} has no persons.", "name a dataset with private tables")
+
+
+def person(text: str | None, kind: SqlType) -> str | None:
+    """Write a person as they are compared; None for what can be none."""
+    if text is None:
+        return None
+    if kind is SqlType.VARCHAR:
+        return text if 0 < len(text) <= LONGEST and "\x00" not in text else None
+    bare = text.strip()
+    return str(int(bare)) if WHOLE.fullmatch(bare) and LEAST <= int(bare) <= MOST else None
+
+
+def one_person(text: str, column: str, kind: SqlType) -> list[str]:
+    """Take one person; raises ParamError, which repeats nothing of it."""
+    found = person(text, kind)
+    if found is None:
+        what = "an integer" if kind is not SqlType.VARCHAR else "text of 1 to 1,000 signs"
+        raise ParamError(f"This is no {column}: persons of this dataset are {what}.", "write one as the data have it")
+    return [found]
+
+
+def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> list[str]:
+    """Read a CSV or Parquet file; raises ParamError with the number of bad lines and the first of them."""
+    reader = _parquet if path.suffix.lower() == ".parquet" else _csv
+    found: list[str] = []
+    bad: list[int] = []
+    for line, text, fraction in _opened(reader, path, column):
+        taken = person(text, kind)
+        if taken is None:
+            bad.append(line)
+        else:
+            found.append(taken)
+        if line % PROGRESS_LINES == 0:
+            progress("reading persons", fraction)
+    if bad:
+        shown = ", ".join(map(str, bad[:SHOWN_LINES])) + (", ..." if len(bad) > SHOWN_LINES else "")
+        why = f"{len(bad):,} of {len(bad) + len(found):,} lines name no person, so nothing was recorded: line {shown}."
+        raise ParamError(why, "correct these lines, and send the whole file again")
+    if not found:
+        raise ParamError("The file names nobody.", HINT.format(column))
+    return list(dict.fromkeys(found))
+
+
+Line = tuple[int, str | None, float]  # its number, its text, the part of the file before it
+
+
+def _opened(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: str) -> Iterator[Line]:
+    try:
+        yield from reader(path, column)
+    except (OSError, UnicodeError, csv.Error, pa.ArrowException):
+        raise ParamError(f"The file {path} can't be read.", "a CSV file in UTF-8, or a Parquet file") from None
+
+
+def _csv(path: Path, column: str) -> Iterator[Line]:
+    """Read a CSV file with a line of names, or one of persons alone."""
+    size = max(1, path.stat().st_size)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows, read = csv.reader(file, strict=True), 0
+        place: int | None = None
+        for row in rows:
+            read += sum(map(len, row)) + 1
+            if place is None:
+                place, is_header = _place(row, column)
+                if is_header:
+                    continue
+            if row:
+                yield rows.line_num, row[place] if place < len(row) else None, min(1.0, read / size)
+
+
+def _place(first: list[str], column: str) -> tuple[int, bool]:
+    """Find which column of a CSV file names persons, and whether its first line holds names."""
+    names = [text.strip().lower() for text in first]
+    if column in names:
+        return names.index(column), True
+    if len(first) > 1:
+        raise ParamError(f"No column of the file is called {column}.", HINT.format(column))
+    return 0, False
+
+
+def _parquet(path: Path, column: str) -> Iterator[Line]:
+    """Read a column of a Parquet file."""
+    file = pq.ParquetFile(path)
+    names = {name.lower(): name for name in file.schema_arrow.names}
+    if column not in names and len(names) > 1:
+        raise ParamError(f"No column of the file is called {column}.", HINT.format(column))
+    stored = names.get(column, next(iter(names.values())))
+    line, lines = 0, max(1, file.metadata.num_rows)
+    for batch in file.iter_batches(columns=[stored]):
+        for found in batch.column(0):
+            line += 1
+            value = found.as_py()
+            yield line, None if value is None or isinstance(value, bool | float) else str(value), line / lines

@@ -1,0 +1,28 @@
+"""The command for people in the data: about-me."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from passersby.cli_options import Catalog, Ledger, refusals
+from passersby.opening import engine_face
+from passersby.output import Format
+
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the page there, for a web site."),
+]
+
+
+def about_me(html: Html = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+    """Tell people what is computed about them, what the worst case is, and how to object; no data are opened."""
+    with refusals(Format.TABLE), engine_face() as engine:
+        page = engine.about_me(catalog, ledger=ledger, html=html is not None)
+    if html is None:
+        typer.echo(page, nl=False)
+    else:
+        html.write_text(page, encoding="utf-8")
+        typer.echo(f"Written: {html}")

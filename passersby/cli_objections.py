@@ -1,0 +1,71 @@
+"""Commands for owners: object, objections list. No data are opened, and nothing tells who is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from passersby.cli_options import Catalog, Form, Ledger, refusals
+from passersby.making import shown_making
+from passersby.opening import engine_face, user_name
+from passersby.output import Format, console, write_json, write_rows
+
+ACTS = ("act", "at", "recorded_by", "dataset", "kind", "reason")
+Person = Annotated[
+    str | None, typer.Argument(metavar="PERSON", help="Who objects, as the data name them; --file for many.")
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Who asked and why, without naming the person; it is kept.")
+]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", exists=True, dir_okay=False, help="CSV or Parquet: one person a line, all or none."),
+]
+Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who records it.", show_default="your user name")]
+Withdraw = Annotated[bool, typer.Option("--withdraw", help="The person objects no more.")]
+
+
+def object_(
+    reason: Reason,
+    person: Person = None,
+    file: File = None,
+    withdraw: Withdraw = False,
+    dataset: Dataset = None,
+    catalog: Catalog = "operator",
+    by: By = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Record that a person objects: from the next question on they are in no new answer."""
+    if (person is None) == (file is None):
+        raise typer.BadParameter("Name one person, or a file of them.", param_hint="PERSON")
+    with refusals(form), engine_face() as engine, shown_making(quiet=True) as progress:
+        given = {"reason": reason, "by": by or user_name(), "dataset": dataset, "withdraw": withdraw}
+        with engine.open_register(catalog, ledger=ledger, progress=progress) as register:
+            if file is not None:
+                act = register.object_file(str(file), progress=progress, **given)
+            else:
+                act = register.object(person, **given)
+    if form is Format.TABLE:
+        console().print(Text(_said(act), "green"))
+    else:
+        write_json(act)
+
+
+def listed(
+    dataset: Dataset = None, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+) -> None:
+    """List when objections were recorded, by whom and why: not whose, nor how many."""
+    from passersby.display_lists import show_acts
+
+    with refusals(form), engine_face() as engine, engine.open_register(catalog, ledger=ledger) as register:
+        write_rows(register.acts(dataset), show_acts, register.acts(dataset), form, ACTS)
+
+
+def _said(act: dict[str, object]) -> str:
+    done = "Recorded" if act["kind"] == "object" else "Withdrawn"
+    return f"{done} as act {act['act']} of dataset {act['dataset']}: it holds from the next question on."

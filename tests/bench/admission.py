@@ -1,0 +1,73 @@
+"""What admission costs: the same bounded question with every filter and 1% of objectors, and with none.
+
+Both run on the same file in the same process, in turn; ratios are medians of pairs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import replace
+from unittest import mock
+
+import pyarrow as pa
+
+from dialect import BoundedSql, Catalog, read
+from dialect.declared_admission import NO_RULES
+from engine.backends.duckdb import DuckDBBackend
+from engine.exact import NOBODY_OBJECTED
+from engine.pipeline import Engine
+from engine.prepare import priced, sized
+from tests.bench import speed
+from tests.bench.machine import table
+
+OBJECTING = 100  # one person in so many
+QUESTIONS = speed.QUESTIONS | {
+    "rows by cell and hour": "SELECT cell_id, hour(ts) AS h, count(*) AS n FROM event GROUP BY 1, 2",
+    "rows in all": "SELECT count(*) AS n FROM event",
+    "rows by private keys": "SELECT tac, count(*) AS n FROM event GROUP BY tac",
+}
+
+
+def main(events: int, runs: int) -> None:
+    """Print a row per question and order of the table."""
+    rows = []
+    for order in ("person", "time"):
+        with speed.opened(events, order) as (plain, engine, _):
+            ((persons,),) = plain.execute("SELECT count(*) FROM subscriber").fetchall()
+            objecting = pa.array([str(i) for i in range(OBJECTING, persons + 1, OBJECTING)], pa.string())
+            for name, sql in QUESTIONS.items():
+                rows.append((order, name, *_pairs(engine, sql, pa.table({"person": objecting}), runs)))
+    print(f"{events:.0e} events, {persons:,} people, {len(objecting):,} objecting; two threads, warm, {runs} pairs")
+    table(("sorted by", "question", "without s", "with s", "median of ratios", "least", "most"), rows)
+
+
+def _pairs(engine: Engine, sql: str, objected: pa.Table, runs: int) -> tuple[float, float, float, float, float]:
+    with_all, without = _written(engine, engine.catalog, sql), _unfiltered(engine, sql)
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for run in range(runs + 1):
+        for times, bounded, objecting in ((seconds[0], without, NOBODY_OBJECTED), (seconds[1], with_all, objected)):
+            start = time.perf_counter()
+            for each in bounded:
+                engine.backend.run(each, objecting)
+            if run:  # the first pair only warms up
+                times.append(time.perf_counter() - start)
+    ratios = [after / before for before, after in zip(*seconds, strict=True)]
+    return *map(statistics.median, seconds), statistics.median(ratios), min(ratios), max(ratios)
+
+
+def _written(engine: Engine, catalog: Catalog, sql: str) -> list[BoundedSql]:
+    backend: DuckDBBackend = engine.backend
+    return [priced(sized(plan, catalog, backend), catalog, backend, speed.RHO).sql for plan in read(sql, catalog).plans]
+
+
+def _unfiltered(engine: Engine, sql: str) -> list[BoundedSql]:
+    """Write the same question as if nobody were asked for anything."""
+    catalog = engine.catalog
+    bare = replace(
+        catalog,
+        datasets=tuple(replace(dataset, admission=NO_RULES) for dataset in catalog.datasets),
+        tables=tuple(replace(table, consent=None, kept_from=None) for table in catalog.tables),
+    )
+    with mock.patch("engine.prepare.admission", lambda *_: None):
+        return _written(engine, bare, sql)

@@ -1,0 +1,71 @@
+"""Commands of owners: objections and the page about a person, as the documents say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.passersby.conftest import Run
+from tests.support.tree import ROOT
+
+WORDS = (ROOT / "docs" / "admission.md").read_text(encoding="utf-8")
+LINES = [line for block in re.findall(r"^```bash\n(.*?)^```$", WORDS, re.M | re.S) for line in block.splitlines()]
+COUNT = "SELECT count(DISTINCT person_id) AS people FROM visit"
+
+
+def test_one_person_many_and_back(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("1\n2\n3\n", encoding="utf-8")
+    assert "act 1" in run("object", "7", "--reason", "a letter").stdout
+    assert "act 2" in run("object", "--file", str(file), "--reason", "bulk of May", "--by", "eve").stdout
+    assert "Withdrawn as act 3" in run("object", "7", "--withdraw", "--reason", "a call").stdout
+    listed = json.loads(run("objections", "list", "--format", "json").stdout)
+    assert [(act["kind"], act["reason"]) for act in listed] == [
+        ("object", "a letter"),
+        ("object", "bulk of May"),
+        ("withdraw", "a call"),
+    ]
+    assert listed[1]["recorded_by"] == "eve"
+    assert "bulk of May" in run("objections", "list").stdout
+
+
+def test_what_is_refused_says_why(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("1\nnobody\n", encoding="utf-8")
+    refused = run("object", "--file", str(file), "--reason", "bulk")
+    assert refused.exit_code == 1 and "1 of 2 lines name no person, so nothing was recorded: line 2" in refused.stderr
+    assert run("object", "--reason", "nobody named").exit_code == 2
+    assert run("object", "7", "--file", str(file), "--reason", "both").exit_code == 2
+    assert json.loads(run("objections", "list", "--format", "json").stdout or "[]") == []
+
+
+def test_the_page_about_a_person(run: Run, tmp_path: Path) -> None:
+    run("query", COUNT)
+    told = run("about-me")
+    assert told.exit_code == 0 and "THE WORST THAT CAN HAPPEN" in told.stdout
+    page = tmp_path / "about.html"
+    assert run("about-me", "--html", str(page)).exit_code == 0
+    assert "What is computed about you" in page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Give an owner's environment, with nothing recorded yet."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "PASSERSBY_DATA": str(tmp_path_factory.mktemp("data"))}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_commands_of_the_document_run(line: str, owner: dict[str, str], tmp_path: Path) -> None:
+    ran = subprocess.run(["bash", "-ec", line], env=owner, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0 and ran.stdout.strip(), ran.stderr
+
+
+def test_there_are_commands_to_run() -> None:
+    assert len(LINES) >= 5
