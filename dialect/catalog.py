@@ -8,7 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from dialect.declared_admission import NO_RULES, AdmissionRules
+from dialect.declared_admission import NO_RULES, AdmissionRules, Consent
 from dialect.declared_cells import CellOf
 from dialect.time_windows import Stretch, Window
 
@@ -122,14 +122,6 @@ class PersonPath:
 
     column: str  # the person column, here or in the last table of the path
     through: tuple[tuple[str, str], ...] = ()  # (own column, table whose primary key it names), in order
-
-
-@dataclass(frozen=True)
-class Consent:
-    """Which states of a person table's consent column admit that person's rows."""
-
-    column: str
-    admitted: tuple[str | bool, ...]
 
 
 @dataclass(frozen=True)

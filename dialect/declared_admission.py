@@ -1,4 +1,4 @@
-"""What a steward declares of whose rows may be read, beside consent: law, age and retention."""
+"""What a steward declares of whose rows may be read: consent, law, age and retention."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ class AgeBy(StrEnum):
     BIRTH_YEAR = "birth_year"
     AGE = "age"  # in years, as the steward keeps it
     AGE_BAND = "age_band"
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Which states of a person table's consent column admit that person's rows."""
+
+    column: str
+    admitted: tuple[str | bool, ...]
 
 
 @dataclass(frozen=True)

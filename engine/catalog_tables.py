@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from dialect.catalog import Column, Consent, PersonPath, Source, SourceJoin, Table
+from dialect.catalog import Column, PersonPath, Source, SourceJoin, Table
+from dialect.declared_admission import Consent
 from engine.catalog_columns import read_column
 from engine.catalog_movement import read_movement
 from engine.catalog_norms import read_norms

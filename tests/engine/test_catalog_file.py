@@ -12,7 +12,6 @@ from dialect.catalog import (
     Bounds,
     Catalog,
     ColumnOf,
-    Consent,
     PersonPath,
     SourceJoin,
     SqlType,
@@ -20,6 +19,7 @@ from dialect.catalog import (
     ValueRange,
     Window,
 )
+from dialect.declared_admission import Consent
 from engine.catalog_file import load_catalog
 from engine.errors import CatalogError
 

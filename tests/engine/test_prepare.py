@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from dialect import Catalog, Refusal, read
-from dialect.catalog import Consent
+from dialect.declared_admission import Consent
 from engine.backends.duckdb import DuckDBBackend
 from engine.pipeline import Asked, Engine
 from engine.prepare import Prepared, count_keys, prepare
