@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from budgets import ChargeRequest, Item, Ledger, Loss
+from budgets import AccountName, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog
 from dialect.catalog import Dataset
 from dialect.declared_admission import AdmissionRules, AgeBy, Jurisdiction, Minors, Retention
@@ -67,7 +67,7 @@ def test_what_was_spent_and_by_whom_is_the_ledgers(town: Catalog, ledger: Ledger
     charge(ledger, dataset, "a1", "0.005")
     charge(ledger, dataset, "a1", "0.005", client="ben")
     text = " ".join(page_text(about(town, ledger)).split())
-    (view,) = (view for view in ledger.accounts("town") if view.name.client is None)
+    (view,) = (v for v in ledger.accounts("town") if v.name == AccountName("town", "forever"))
     spent, cap = view.spent_epsilon_delta.epsilon, view.cap_epsilon_delta.epsilon
     assert f"forever: epsilon {math.ceil(spent * 100) / 100:.2f} of {math.ceil(cap * 100) / 100:.2f}" in text
     assert "So far: ann, ben." in text
