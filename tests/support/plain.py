@@ -10,14 +10,15 @@ session's TimeZone says on which clock DuckDB reads it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from dialect.catalog import Catalog, Column, Table
+from dialect.catalog import Catalog, Column, SqlType, Table
+from dialect.time_windows import next_begin
 
 Row = tuple[Any, ...]
 MACROS = Path(__file__).with_name("macros.sql")
@@ -79,7 +80,8 @@ def _view(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
         assert holder is not None
         if any(column.name == table.person.column and column.visible for column in holder.columns):
             select = select.replace(" FROM ", f", {person} AS {quoted(table.person.column)} FROM ", 1)
-    return f"{select} WHERE {person} IS NOT NULL{_admitted(catalog, table, addresses, person)}"
+    admitted = _admitted(catalog, table, addresses, person)
+    return f"{select} WHERE {person} IS NOT NULL{admitted}{_in_windows(catalog, table, addresses)}"
 
 
 def _seen(catalog: Catalog, table: Table) -> str:
@@ -125,6 +127,38 @@ def _admitted(catalog: Catalog, table: Table, addresses: Mapping[str, str], pers
     states = ", ".join(_state(state) for state in owner.consent.admitted)
     key, column = quoted(owner.person.column), quoted(owner.consent.column)
     return f" AND {person} IN (SELECT {key} FROM {addresses[owner.name]} WHERE {column} IN ({states}))"
+
+
+def _in_windows(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
+    """Write that the row, and every row on its path to the person, lies in one and the same declared window."""
+    stretch = catalog.dataset(table.dataset).stretch
+    if stretch is None or table.person is None:
+        return ""
+    end = next_begin(stretch.window, stretch.last)
+    found = list(_times(catalog, table, addresses))
+    times = [time for time, _ in found]
+    tests = [f"{time} >= TIMESTAMP '{stretch.first}' AND {time} < TIMESTAMP '{end}'" for time in times]
+    tests += [f"date_trunc('{stretch.window}', {time}) = date_trunc('{stretch.window}', {times[0]})" for time in times]
+    tests += [f"{date} = CAST({time} AS DATE)" for time, date in found if date is not None]
+    return "".join(f" AND {test}" for test in tests)
+
+
+def _times(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Write the time of a row, and of each row on its path, on the clock of its zone, and the date that it says."""
+    where = "FROM (SELECT 1)"
+    wanted = "t.{}"
+    for own, far in (("", table.name), *(table.person.through if table.person else ())):
+        target = catalog.table(far)
+        assert target is not None
+        if own:
+            key = wanted.format(quoted(own)) if wanted == "t.{}" else f"(SELECT {wanted.format(quoted(own))} {where})"
+            wanted, where = "f.{}", f"FROM {addresses[far]} AS f WHERE f.{quoted(target.primary_key[0])} = {key}"
+        column = target.column(target.time_column or "")
+        if column is not None:
+            read = "{}" if wanted == "t.{}" else f"(SELECT {{}} {where})"
+            time = read.format(wanted.format(quoted(column.name)))
+            date = read.format(wanted.format(quoted(target.date_column))) if target.date_column else None
+            yield f"timezone('{column.time_zone}', {time})" if column.type is SqlType.TIMESTAMPTZ else time, date
 
 
 def _state(state: str | bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
@@ -86,9 +87,9 @@ OPTIONS = ("", "", "", "max_rows_contributed = 2", "max_groups_contributed = 1",
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> str:
-    """Draw a question; the words in braces stand for what depends on the windows' length (`asked_of`)."""
-    source = draw(st.sampled_from(SOURCES))
+def questions(draw: st.DrawFn, exact: bool = False) -> str:
+    """Draw a question, or one whose answer is exact without noise; `asked_of` puts in what stands in braces."""
+    source = draw(st.sampled_from([s for s in SOURCES if not exact or "(visit, 1)" not in s.rows]))
     keys = draw(st.lists(st.sampled_from(source.keys), max_size=1))
     parts = {
         "value": draw(st.sampled_from(source.values or ("v.person_id",))),
@@ -97,12 +98,15 @@ def questions(draw: st.DrawFn) -> str:
         "condition": draw(st.sampled_from(source.conditions[:3])),
     }
     fitting = [a for a in AGGREGATES if "{value}" not in a or source.values]
+    fitting = [a for a in fitting if not exact or a.partition("(")[0] not in ("VAR_SAMP", "MEDIAN")]
     chosen = draw(st.lists(st.sampled_from(fitting), min_size=1, max_size=3, unique=True))
     asked = [part for name in chosen for part in [_filled(name, parts)]]
     where = draw(st.lists(st.sampled_from(source.conditions), max_size=2, unique=True))
     option = draw(st.sampled_from(OPTIONS if keys else OPTIONS[:-1]))
+    option = "" if exact else option
     clause = f"WITH DIFFERENTIAL_PRIVACY OPTIONS({option}) " if option else ""
-    text = f"SELECT {clause}{', '.join(keys + asked)} FROM {source.rows}"
+    items = [part for key in keys for part in re.split(r"(?<!'), (?=v\.)", key)] + asked
+    text = f"SELECT {clause}{', '.join(f'{item} AS a{i}' for i, item in enumerate(items))} FROM {source.rows}"
     text += f" WHERE {' AND '.join(where)}" if where else ""
     return text + (f" GROUP BY {', '.join(keys)}" if keys else "")
 

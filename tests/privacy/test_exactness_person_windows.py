@@ -1,0 +1,95 @@
+"""Answers over windows of time are plain DuckDB's over the rows that are admitted, whatever is kept apart or crosses."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from dialect import Refusal
+from dialect.time_windows import Window
+from tests.support.oracle import Oracle
+from tests.support.window_questions import asked_of, questions
+from tests.support.window_worlds import MANY, Data, Row, write_data
+
+partials, person_windows, timed_scans = (
+    import_module(f"dialect.{name}") for name in ("partials", "person_windows", "timed_scans")
+)
+render: Any = import_module("dialect.render")
+EXAMPLES = 5_000 if os.environ.get("PASSERSBY_NIGHTLY") else 50
+ZONE = "Europe/Berlin"
+PERSONS = 12
+COUNTED = "SELECT place, COUNT(DISTINCT person_id) FROM visit GROUP BY place"
+PARTED = "SELECT COUNT(*) FROM (SELECT person_id, max(place) FROM visit GROUP BY 1)"
+
+
+def crowd() -> Data:
+    """Make a dozen people who are in several windows, some of their rows where none is admitted."""
+    draw = random.Random(11)
+    rows = (
+        Row(
+            person, draw.choice((*range(MANY), *range(MANY), -1, -2, -3)), draw.choice((0, 5, 600, 1_400, -1, -90)),
+            draw.randint(1, 3), draw.randint(-5, 20), draw.choice((0.0, 10.5, 90.0)), draw.choice("xyz"),
+        )
+        for person in range(1, PERSONS)
+        for _ in range(12)
+    )  # fmt: skip
+    return Data(tuple(rows), tuple((person, "abc"[person % 3], "abc"[person % 2]) for person in range(1, PERSONS)))
+
+
+@pytest.fixture(scope="module", params=[Window.MONTH, Window.DAY])
+def oracle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    with Oracle(write_data(tmp_path_factory.mktemp("windowed"), request.param, crowd())) as opened:
+        yield opened
+
+
+def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
+    window, met = oracle.catalog.datasets[0].window, Counter[str]()
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+    @given(questions(exact=True))
+    def holds(asked: str) -> None:
+        sql = asked_of(asked, window)
+        note(sql)
+        try:
+            verdict = oracle.ask(sql, time_zone=ZONE, within=2.0**-10)
+        except Refusal as refused:
+            met[refused.code] += 1
+            return
+        met["answered"] += 1
+        assert verdict.difference is None and not verdict.plain_raised
+
+    holds()
+    assert met["answered"] >= EXAMPLES // 2, met
+
+
+PLANTED = {
+    "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "of_persons", summed)),
+    "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.Walk, "_told", lambda *_: True)),
+    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible", lambda clock, stretch, facts: stretch.begins()[:1])),
+    "rows of all times are read": (COUNTED, lambda m: m.setattr(timed_scans, "during", without_range)),
+}  # fmt: skip
+of_persons, during = partials.of_persons, timed_scans.during
+
+
+def summed(*given: Any) -> str:
+    return str(of_persons(*given)).replace("max(", "sum(")
+
+
+def without_range(clock: Any, stretch: Any, begins: Any) -> Any:
+    (*_, last) = during(clock, stretch, begins).arguments
+    return last
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+def test_the_bug_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
+    sql, plant = PLANTED[bug]
+    assert oracle.ask(sql, time_zone=ZONE).difference is None
+    plant(monkeypatch)
+    assert oracle.ask(sql, time_zone=ZONE).difference is not None
