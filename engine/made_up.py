@@ -8,9 +8,11 @@ joined   the public columns that the catalog looks up
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from dialect.catalog import Catalog, Column, ColumnOf, Table, ValueRange
+from dialect.time_windows import Stretch, next_begin
 from dialect.write_expr import name
 from engine.made_up_values import DATED, DATES, Place, draw, identity, macros, variable, written
 from engine.snapshot import only_key
@@ -107,7 +109,22 @@ def _drawn_from(catalog: Catalog, table: Table, column: Column) -> ColumnOf | No
 
 
 def _dates(catalog: Catalog, table: Table, column: Column) -> ValueRange:
-    """Find dates for a column: its own, else the first that its table declares, else the catalog."""
+    """Find dates for a column: its own, else the first that its table declares, else the catalog.
+
+    What says when a row happened lies in the declared windows.
+    """
+    stretch = catalog.dataset(table.dataset).stretch
+    if stretch is not None and column.name in (table.time_column, table.date_column):
+        return _within(stretch, (c for c in table.columns if c.name in (table.time_column, table.date_column)))
     columns = (column, *table.columns, *(c for t in catalog.tables for c in t.columns))
     domains = (c.domain for c in columns if c.type in DATED and isinstance(c.domain, ValueRange))
     return next(domains, DATES)
+
+
+def _within(stretch: Stretch, columns: Iterable[Column]) -> ValueRange:
+    """Find the dates of the declared windows that a time and its date both may have."""
+    last = next_begin(stretch.window, stretch.last) - timedelta(days=1)
+    domains = [c.domain for c in columns if isinstance(c.domain, ValueRange)]
+    lower = max([stretch.first.isoformat(), *(str(each.lower) for each in domains)])
+    upper = min([last.isoformat(), *(str(each.upper) for each in domains)])
+    return ValueRange(lower, max(lower, upper))

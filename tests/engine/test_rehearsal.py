@@ -20,6 +20,7 @@ from engine.operator import make_operator
 from engine.pipeline import Asked, Engine
 from engine.rehearsal import rehearsal
 from tests.engine.town import CATALOG, ROWS, make_town
+from tests.engine.windowed_town import DAYS, WINDOWED
 from tests.support.attack_catalog import CANARIES, attack_catalog
 from tests.support.mibici import needs_mibici
 
@@ -197,3 +198,11 @@ def test_public_files_that_are_missing_are_named(tmp_path: Path) -> None:
     (tmp_path / "town.duckdb").unlink()
     with pytest.raises(DataError, match="zone"), rehearsal(catalog):
         pass
+
+
+def test_a_rehearsal_has_rows_in_every_declared_window(tmp_path: Path) -> None:
+    text = WINDOWED.replace('day = { type = "DATE", range = ["2026-10-01", "2026-10-04"]', 'day = { type = "DATE"')
+    with rehearsal(make_town(tmp_path, declared=text)) as stage:
+        answered = stage.answer("SELECT day, COUNT(*) AS n FROM visit GROUP BY day", ANN)
+    counted = answered.answer.table.to_pydict()
+    assert [str(day) for day in counted["day"]] == list(DAYS) and min(counted["n"]) > 1_000
