@@ -94,6 +94,13 @@ def window_name(window: Window, begin: date) -> str:
     return begin.isoformat()
 
 
+def length_of(name: str) -> Window | None:
+    """Tell how long a window of this name is; None of the static account."""
+    if name == Window.FOREVER:
+        return Window.FOREVER
+    return next((window for window in _NAMES if begin_named(window, name) is not None), None)
+
+
 def begin_named(window: Window, name: str) -> date | None:
     """Find the day on which a window begins by its name; None if there is no such window between 1900 and 2200."""
     found = re.fullmatch(_NAMES[window][0], name, re.ASCII)

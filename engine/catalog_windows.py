@@ -63,6 +63,9 @@ class _Windows(TableNames):
         dataset = next((d for d in self.catalog.datasets if d.name == table.dataset), None)
         if dataset is None:
             return  # said already
+        if dataset.stretch is not None and table.consent is not None and table.time_column is not None:
+            why = "consent decides of all windows, and rows of this table are each of one."
+            raise self.error("consent", why, "remove time_column here, or move consent to a table without.")
         self._derived(table, dataset)
 
     def _date(self, name: str) -> None:

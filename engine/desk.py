@@ -29,7 +29,7 @@ from engine.problems import problem
 from engine.register import Register
 from engine.snapshot import snapshot
 from engine.terms import Asked, caps
-from engine.window_accounts import in_runs, least_left, views, windows_of
+from engine.window_accounts import check_lengths, in_runs, least_left, views, windows_of
 
 Progress = Callable[[str, float], None]
 ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)
@@ -169,7 +169,8 @@ class Desk:
             raise Refused(problem(error, sql)) from error
 
     def check_caps(self) -> None:
-        """Refuse a catalog whose ceilings were raised above what the ledger holds them to."""
+        """Refuse a catalog with other windows than were charged, or with higher ceilings than the ledger holds."""
+        check_lengths(self.engine.ledger, self.engine.catalog)
         for dataset in self.engine.catalog.datasets:
             self.engine.ledger.check_caps(dataset.name, windows_of(self.engine.catalog, dataset), caps(dataset))
 

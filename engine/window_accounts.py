@@ -8,8 +8,9 @@ from typing import Any
 from budgets import EVERYBODY, OWNER, AccountName, AccountView, Ledger
 from dialect import Catalog
 from dialect.catalog import Dataset
-from dialect.time_windows import STATIC
+from dialect.time_windows import STATIC, length_of
 from engine import wire_ledger
+from engine.errors import CatalogError
 from engine.terms import caps
 
 
@@ -17,6 +18,17 @@ def windows_of(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
     """List the declared windows, and the account of tables without time where there are such."""
     timeless = any(t.private and t.dataset == dataset.name and t.time_column is None for t in catalog.tables)
     return (*dataset.windows, STATIC) if dataset.stretch is not None and timeless else dataset.windows
+
+
+def check_lengths(ledger: Ledger, catalog: Catalog) -> None:
+    """Refuse windows of another length than those that were charged before: that would bring spent budget back."""
+    for dataset in catalog.datasets:
+        charged = (length_of(view.name.window) for view in ledger.accounts(dataset.name))
+        before = next((length for length in charged if length not in (None, dataset.window)), None)
+        if before is not None:
+            why = f"this dataset was charged in windows of another length: {before}."
+            cure = f'write window = "{before}"; a dataset keeps its windows from its first charge on.'
+            raise CatalogError(catalog.path, f"datasets.{dataset.name}.window", why, cure)
 
 
 def views(

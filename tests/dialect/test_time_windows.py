@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.time_windows import Stretch, Window, begin_named, begin_of, days_of, next_begin, window_name
+from dialect.time_windows import Stretch, Window, begin_named, begin_of, days_of, length_of, next_begin, window_name
 
 LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
 NAMED = {
@@ -51,3 +51,9 @@ def test_a_stretch_lists_all_of_its_windows() -> None:
     )
     assert len(Stretch(Window.DAY, date(2026, 1, 1), date(2026, 12, 31)).begins()) == 365
     assert Stretch(Window.WEEK, date(2025, 12, 29), date(2025, 12, 29)).names() == ("2026-W01",)
+
+
+def test_a_name_says_how_long_a_window_is() -> None:
+    assert [length_of(name) for name in ("2026-10", "2026-W43", "2026-10-17", "forever", "static")] == [
+        Window.MONTH, Window.WEEK, Window.DAY, Window.FOREVER, None,
+    ]  # fmt: skip

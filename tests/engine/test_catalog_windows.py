@@ -23,6 +23,7 @@ WRONG = {
     "a date without a time": (WINDOWED, 'primary_key = ["person_id"]', 'primary_key = ["person_id"]\ndate_column = "gender"', "date_column", "there is none"),
     "a date that is the time": (WINDOWED, 'time_column = "day"', 'time_column = "day"\ndate_column = "day"', "date_column", "no date beside"),
     "a date of another type": (WINDOWED, 'time_column = "day"', 'time_column = "day"\ndate_column = "zone"', "date_column", "no date beside"),
+    "consent in one window": (WINDOWED.replace('gender = {', 'since = { type = "DATE" }\ngender = {', 1), 'primary_key = ["person_id"]', 'primary_key = ["person_id"]\ntime_column = "since"', "consent", "decides of all windows"),
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine import Desk, Refused, open_desk
-from tests.engine.town import make_town
+from tests.engine.town import CATALOG, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 
 ONE = "SELECT zone, COUNT(*) AS n FROM visit WHERE day = DATE '2026-10-02' GROUP BY zone"
@@ -77,3 +77,17 @@ def test_a_question_asked_again_costs_nothing_in_any_window(desk: Desk) -> None:
     before = spent(desk)
     assert card(desk.query(ALL.lower().replace("count(*) as n", "COUNT(*) AS n"), client="ann"))["replayed"]
     assert spent(desk) == before
+
+
+def test_a_dataset_keeps_its_windows_from_its_first_charge_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    ledger = str(tmp_path / "kept.ledger")
+    path = make_town(tmp_path, declared=WINDOWED).path
+    with open_desk(path, ledger=ledger) as desk:
+        desk.query(STATIC, client="ann")
+    with open_desk(path, ledger=ledger) as desk:  # what has no time tells of no length
+        desk.query(ONE, client="ann")
+    Path(path).write_text(CATALOG)
+    with pytest.raises(Refused) as refused:
+        open_desk(path, ledger=ledger)
+    assert "of another length: day" in refused.value.problem["message"]
