@@ -7,10 +7,10 @@ up again with a field that holds the window of each row, for as long as rows of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dialect.catalog import SqlType
-from dialect.expressions import Expr, Field, Literal, Ref, conjunction, conjuncts, expand, substituted
+from dialect.expressions import Expr, Field, Literal, Ref, conjunction, conjuncts, expand, fields_of, substituted
 from dialect.own_time import equal_windows, in_same_window, tells_window
 from dialect.reading import Reading
 from dialect.relations import (
@@ -29,10 +29,11 @@ from dialect.relations import (
 from dialect.rules import facts_of
 from dialect.set_operation import SetOperation
 from dialect.time_windows import Stretch
-from dialect.timed_scans import Facts, Rows, timed, with_unit
+from dialect.timed_scans import Rows, Said, timed, with_unit
 from dialect.window import Window as Windowed
 
 _ONE_OF_THEM = ("min", "max")
+NOTHING = Said()
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,19 @@ class Walk:
 
     stretch: Stretch
     reading: Reading
+    bare: dict[int, Rows] = field(default_factory=dict, compare=False)  # where nothing is said above
 
-    def rows(self, relation: Relation, facts: Facts = ()) -> Rows:
-        """Rewrite a relation; `facts` are true of every row that counts above."""
+    def rows(self, relation: Relation, said: Said = NOTHING) -> Rows:
+        """Rewrite a relation, of whose rows something is said above."""
         if isinstance(relation, Public):
             return Rows(relation)
+        if said == NOTHING and id(relation) in self.bare:
+            return self.bare[id(relation)]
         rule = next(rule for kind, rule in _RULES if isinstance(relation.operator, kind))
-        return self._in_one_window(rule(self, relation, facts))
+        made = self._in_one_window(rule(self, relation, said))
+        if said == NOTHING:
+            self.bare[id(relation)] = made
+        return made
 
     def _in_one_window(self, made: Rows) -> Rows:
         """Let rows that need rows of one window, and of no other, be that window's."""
@@ -56,48 +63,48 @@ class Walk:
         begin = Literal(f"{next(iter(made.begins))} 00:00:00", SqlType.TIMESTAMP)
         return with_unit(made, begin, self.reading)
 
-    def scan(self, relation: Relation, facts: Facts) -> Rows:
+    def scan(self, relation: Relation, said: Said) -> Rows:
         """Read no other windows of a table than those that rows can lie in."""
-        return timed(relation, self.stretch, self.reading, facts)
+        return timed(relation, self.stretch, self.reading, said)
 
-    def filtered(self, relation: Relation, facts: Facts) -> Rows:
+    def filtered(self, relation: Relation, said: Said) -> Rows:
         """Rows that a condition keeps hang on what they hung on before."""
         operator = relation.operator
         assert isinstance(operator, Filter)  # noqa: S101
-        source = self.rows(operator.source, (*facts, *facts_of(operator.condition)))
+        source = self.rows(operator.source, said.with_facts(facts_of(operator.condition)))
         return _over(relation, replace(operator, source=source.relation), source)
 
-    def projected(self, relation: Relation, facts: Facts) -> Rows:
+    def projected(self, relation: Relation, said: Said) -> Rows:
         """Values computed from a row are of its window."""
         operator = relation.operator
         assert isinstance(operator, Project)  # noqa: S101
-        source = self.rows(operator.source, facts)
+        source = self.rows(operator.source, said)
         return _over(relation, replace(operator, source=source.relation), source)
 
-    def cut(self, relation: Relation, facts: Facts) -> Rows:
+    def cut(self, relation: Relation, said: Said) -> Rows:
         """Keep R rows of each person in each window where these are apart."""
         operator = relation.operator
         assert isinstance(operator, Cut)  # noqa: S101
-        source = self.rows(operator.source, facts)
+        source = self.rows(operator.source, said)
         return _over(relation, replace(operator, source=source.relation, window=source.unit), source)
 
-    def joined(self, relation: Relation, facts: Facts) -> Rows:
+    def joined(self, relation: Relation, said: Said) -> Rows:
         """Pairs of rows are of one window where one side alone has windows, or the condition equates both."""
         join = relation.operator
         assert isinstance(join, Join)  # noqa: S101
-        both = (*facts, *facts_of(join.condition))
-        left = self.rows(join.left, facts if join.how == "left" else (*both, *join.right.facts))
+        both = said.with_facts(facts_of(join.condition))
+        left = self.rows(join.left, said if join.how == "left" else both.with_facts(join.right.facts))
         if type(relation) is Relation:
             return self._stepped(relation, join, left, both)
-        right = self.rows(join.right, (*both, *join.left.facts))
+        right = self.rows(join.right, both.with_facts(join.left.facts))
         unit, clocks = self._met(left, right, join.condition, join.how != "left")
         needed = left.needed or (join.how != "left" and right.needed)
         operator = replace(join, left=left.relation, right=right.relation)
         return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
 
-    def _stepped(self, relation: Relation, join: Join, left: Rows, facts: Facts) -> Rows:
+    def _stepped(self, relation: Relation, join: Join, left: Rows, said: Said) -> Rows:
         """Follow a foreign key: the row that it names lies in the same window, if it has one."""
-        right = timed(join.right, self.stretch, self.reading, facts, left.begins)
+        right = timed(join.right, self.stretch, self.reading, said, left.begins)
         operator = replace(join, left=left.relation, right=right.relation)
         if left.unit is not None and right.unit is not None:
             same = in_same_window(left.unit, right.unit)
@@ -114,28 +121,31 @@ class Walk:
             return None, frozenset()
         return left.unit, left.clocks | (right.clocks if inner else frozenset())
 
-    def chosen(self, relation: Relation, facts: Facts) -> Rows:
+    def chosen(self, relation: Relation, said: Said) -> Rows:
         """Rows that are chosen by static rows, or by rows of their own window, stay that window's."""
         join = relation.operator
         assert isinstance(join, SemiJoin)  # noqa: S101
-        both = (*facts, *facts_of(join.condition))
-        left = self.rows(join.left, facts if join.anti else (*both, *join.right.facts))
-        right = self.rows(join.right, (*both, *join.left.facts))
+        both = said.with_facts(facts_of(join.condition))
+        left = self.rows(join.left, said if join.anti else both.with_facts(join.right.facts))
+        right = self.rows(join.right, both.with_facts(join.left.facts))
         unit, clocks = self._met(left, right, join.condition, False)
         needed = left.needed or (not join.anti and right.needed)
         operator = replace(join, left=left.relation, right=right.relation)
         return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
 
-    def grouped(self, relation: Relation, facts: Facts) -> Rows:
+    def grouped(self, relation: Relation, said: Said) -> Rows:
         """Let the window be a key where another one tells it: groups hold rows of one window then."""
         group = relation.operator
         assert isinstance(group, Group | Distinct)  # noqa: S101
-        source = self.rows(group.source, facts)
-        unit = source.unit if self._told(source, map(Ref, group.keys)) else None
+        source = self.rows(group.source, said)
+        told = self._told(source, map(Ref, group.keys))
+        within = _within(group, source) if told else frozenset()
+        if within.intersection(f for fact in said.facts for f in fields_of(fact)):
+            source = self.rows(group.source, replace(said, beside=said.beside | within))
+        unit = source.unit if told else None
         keys = group.keys if unit is None or unit in group.keys else (*group.keys, unit)
         operator = replace(group, source=source.relation, keys=keys)
-        within = () if isinstance(group, Distinct) else (m.field for m in group.measures if _is_one(m, source))
-        clocks = source.clocks | frozenset(within) if unit is not None else frozenset()
+        clocks = source.clocks | within if unit is not None else frozenset()
         return _made(relation, operator, replace(source, unit=unit, clocks=clocks))
 
     def _told(self, source: Rows, exprs: Sequence[Expr] | map[Ref]) -> bool:
@@ -145,7 +155,7 @@ class Walk:
         fixed = isinstance(source.unit.definition, Literal)
         return fixed or any(tells_window(e, (*source.clocks, source.unit), self.stretch.window) for e in exprs)
 
-    def windowed(self, relation: Relation, facts: Facts) -> Rows:
+    def windowed(self, relation: Relation, said: Said) -> Rows:
         """Values over partitions are of one window where each partition is; other windows' rows are then not read."""
         operator = relation.operator
         assert isinstance(operator, Windowed)  # noqa: S101
@@ -154,16 +164,16 @@ class Walk:
         if not apart:
             made = replace(operator, source=source.relation)
             return _made(relation, made, replace(source, unit=None, clocks=frozenset()))
-        source = self.rows(operator.source, facts) if facts else source
+        source = self.rows(operator.source, said) if said.facts else source
         calls = tuple(replace(each, partition=_with(each.partition, source.unit)) for each in operator.calls)
         return _over(relation, replace(operator, source=source.relation, calls=calls), source)
 
-    def combined(self, relation: Relation, facts: Facts) -> Rows:
+    def combined(self, relation: Relation, said: Said) -> Rows:
         """Rows of two queries keep their windows where these are gathered, or compared together with whole rows."""
         operation = relation.operator
         assert isinstance(operation, SetOperation)  # noqa: S101
         left, right = (
-            self.rows(side, _of_side(operation, place, facts))
+            self.rows(side, _of_side(operation, place, said))
             for place, side in enumerate((operation.left, operation.right))
         )
         needed = {
@@ -191,6 +201,13 @@ class Walk:
         return both and one.type is other.type and one.time_zone == other.time_zone
 
 
+def _within(group: Group | Distinct, source: Rows) -> frozenset[Field]:
+    """List the aggregates that give one of the times of their group."""
+    return (
+        frozenset() if isinstance(group, Distinct) else frozenset(m.field for m in group.measures if _is_one(m, source))
+    )
+
+
 def _is_one(measure: Measure, source: Rows) -> bool:
     """Tell whether an aggregate gives one of the times of its group, whatever the group."""
     argument = measure.arguments[0] if measure.arguments else None
@@ -202,10 +219,10 @@ def _with(partition: tuple[Expr, ...], unit: Field | None) -> tuple[Expr, ...]:
     return partition if unit is None or Ref(unit) in partition else (*partition, Ref(unit))
 
 
-def _of_side(operation: SetOperation, place: int, facts: Facts) -> Facts:
+def _of_side(operation: SetOperation, place: int, said: Said) -> Said:
     """Say of one query's columns what is known of those that hold both."""
     images: dict[Expr, Expr] = {Ref(columns[2]): expand(Ref(columns[place])) for columns in operation.columns}
-    return tuple(substituted(fact, images) for fact in facts)
+    return replace(said, facts=tuple(substituted(fact, images) for fact in said.facts))
 
 
 def _over(relation: Relation, operator: Filter | Project | Cut | Windowed, source: Rows) -> Rows:
@@ -218,7 +235,7 @@ def _made(relation: Relation, operator: object, rows: Rows) -> Rows:
     return replace(rows, relation=replace(relation, operator=operator, fields=fields))  # type: ignore[arg-type]
 
 
-_Rule = Callable[[Walk, Relation, Facts], Rows]
+_Rule = Callable[[Walk, Relation, Said], Rows]
 _RULES: tuple[tuple[type | tuple[type, ...], _Rule], ...] = (
     (Scan, Walk.scan),
     (Filter, Walk.filtered),

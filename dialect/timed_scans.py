@@ -14,7 +14,25 @@ from dialect.reading import Reading
 from dialect.relations import Filter, Project, Relation, Scan
 from dialect.time_windows import Stretch, days_of
 
-Facts = tuple[Expr, ...]
+
+@dataclass(frozen=True)
+class Said:
+    """What is true of every row that counts above, as far as it is known."""
+
+    facts: tuple[Expr, ...] = ()
+    beside: frozenset[Field] = frozenset()  # of which facts speak too: each lies in a row's window, on some day of it
+
+    def with_facts(self, facts: Iterable[Expr]) -> Said:
+        """Know more."""
+        return replace(self, facts=(*self.facts, *facts))
+
+    def possible(self, clock: Clock, stretch: Stretch) -> tuple[date, ...]:
+        """Find the windows that can hold a row: on some day of it, each on its own, everything said is possible."""
+        clocks = [known(each, self.facts) for each in (clock, *map(Clock, self.beside))]
+        if not any(each.facts for each in clocks):
+            return stretch.begins()
+        days = {begin: tuple(days_of(stretch.window, begin)) for begin in stretch.begins()}
+        return tuple(begin for begin in days if all(any(map(each.possible, days[begin])) for each in clocks))
 
 
 @dataclass(frozen=True)
@@ -28,13 +46,13 @@ class Rows:
     clocks: frozenset[Field] = frozenset()  # fields whose values lie in the row's window
 
 
-def timed(relation: Relation, stretch: Stretch, reading: Reading, facts: Facts, among: Iterable[date] = ()) -> Rows:
+def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, among: Iterable[date] = ()) -> Rows:
     """Read no other windows of a table than those that rows can lie in, or that are given."""
     assert isinstance(relation.operator, Scan)  # noqa: S101  the caller asks
     clock = clock_of(relation.operator.table, relation.operator.fields)
     if clock is None:
         return Rows(relation)
-    begins = tuple(sorted(among)) or _possible(clock, stretch, facts)
+    begins = tuple(sorted(among)) or _possible(clock, stretch, said)
     kept = replace(relation, operator=Filter(relation, during(clock, stretch, begins)))
     clocks = frozenset(f for f in (clock.time, clock.day) if f is not None)
     return with_unit(Rows(kept, frozenset(begins), True), window_of(clock, stretch.window), reading, clocks)
@@ -48,10 +66,6 @@ def with_unit(made: Rows, window: Expr, reading: Reading, clocks: frozenset[Fiel
     return replace(made, relation=wider, unit=unit, clocks=clocks)
 
 
-def _possible(clock: Clock, stretch: Stretch, facts: Facts) -> tuple[date, ...]:
-    """Find the windows in which a row can meet all facts; of no window at all the first one is read."""
-    said, every = known(clock, facts), stretch.begins()
-    if not said.facts:
-        return every
-    found = tuple(begin for begin in every if any(map(said.possible, days_of(stretch.window, begin))))
-    return without_gaps(stretch, found or every[:1])
+def _possible(clock: Clock, stretch: Stretch, said: Said) -> tuple[date, ...]:
+    """Find the windows in which a row can meet all that is said; of no window at all the first one is read."""
+    return without_gaps(stretch, said.possible(clock, stretch) or stretch.begins()[:1])

@@ -74,6 +74,12 @@ NARROWED = {
     "stays((SELECT * FROM visit WHERE day < '2026-01-05'), 1) v": 1,
     "visit v WHERE v.day < '2026-01-05' AND EXISTS (SELECT 1 FROM seen s WHERE s.person_id = v.person_id AND CAST(s.ts AS DATE) = v.day)": 1,
     "(SELECT person_id, min(day) AS d FROM visit GROUP BY 1) v WHERE v.d < '2026-01-05'": 4,
+    "(SELECT person_id, date_trunc('month', day) AS m, min(day) AS d FROM visit GROUP BY 1, 2) v WHERE v.d < '2026-01-05'": 1,
+    "(SELECT person_id, date_trunc('month', day) AS m, min(day) AS d, max(day) AS e FROM visit GROUP BY 1, 2) v WHERE v.d < '2026-01-05' AND v.e > '2026-01-09'": 1,
+    "(SELECT person_id, date_trunc('month', day) AS m, max(steps) AS d FROM visit GROUP BY 1, 2) v WHERE v.d < 9": 4,
+    "stays(visit, 1) v WHERE v.visit_date < '2026-01-05'": 1,
+    "trips(visit, 1) v WHERE v.trip_date < '2026-01-05'": 1,
+    "trips(visit, 1) v WHERE hour(v.dep_ts) < 9": 4,
 }  # fmt: skip
 
 

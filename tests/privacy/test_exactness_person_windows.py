@@ -72,7 +72,7 @@ def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
 PLANTED = {
     "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "of_persons", summed)),
     "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.Walk, "_told", lambda *_: True)),
-    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible", lambda clock, stretch, facts: stretch.begins()[:1])),
+    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible", lambda clock, stretch, said: stretch.begins()[:1])),
     "rows of all times are read": (COUNTED, lambda m: m.setattr(timed_scans, "during", without_range)),
 }  # fmt: skip
 of_persons, during = partials.of_persons, timed_scans.during
@@ -93,3 +93,25 @@ def test_the_bug_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch, bug: 
     assert oracle.ask(sql, time_zone=ZONE).difference is None
     plant(monkeypatch)
     assert oracle.ask(sql, time_zone=ZONE).difference is not None
+
+
+NARROWED = (
+    "SELECT zone_id, COUNT(*) AS n FROM stays(visit, 0) WHERE visit_date < DATE '{second}' GROUP BY 1",
+    "SELECT zone_id, COUNT(*) AS n FROM stays(visit, 0) WHERE start_ts >= DATE '{second}' AND hour(end_ts) > 3 GROUP BY 1",
+    "SELECT o_zone, COUNT(*) AS n FROM trips(visit, 0) WHERE trip_date = DATE '{second}' GROUP BY 1",
+    "SELECT d, COUNT(*) AS n FROM (SELECT person_id, date_trunc('{unit}', began) AS m, min(day) AS d, max(day) AS e FROM visit GROUP BY 1, 2) WHERE d < DATE '{second}' AND e >= d GROUP BY 1",
+    "SELECT place, COUNT(*) AS n FROM (SELECT *, lag(place) OVER (PARTITION BY person_id, day ORDER BY began) AS p FROM visit) WHERE began < TIMESTAMP '{second} 02:00:00' AND p = place GROUP BY 1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", NARROWED)
+def test_what_is_not_charged_would_have_changed_no_number(
+    oracle: Oracle, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    sql = asked_of(asked, oracle.catalog.datasets[0].window)
+    question, _ = oracle.exact[0].prepare(sql)
+    assert len(question.plans[0].touched.windows) < MANY
+    narrow = oracle.exact[0].query(sql).to_pylist()
+    monkeypatch.setattr(timed_scans, "_possible", lambda clock, stretch, said: stretch.begins())
+    assert sorted(map(str, narrow)) == sorted(map(str, oracle.exact[0].query(sql).to_pylist()))
+    assert sum(row["n"] for row in narrow) > 0

@@ -58,7 +58,7 @@ def unpaid_root(plan: Any, vector: Any, bound: Any) -> Any:
 
 
 NOT_ADDED = instead(timed_scans, "during", lambda *_: TRUE)
-FIRST_ALONE = instead(timed_scans, "_possible", lambda clock, stretch, facts: stretch.begins()[:1])
+FIRST_ALONE = instead(timed_scans, "_possible", lambda clock, stretch, said: stretch.begins()[:1])
 OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit", property(lambda plan: {"person": plan.source.person}))
 NOT_COMPARED = both(
     instead(person_windows.Walk, "_told", lambda *_: True), instead(person_windows, "_with", lambda parts, _: parts)

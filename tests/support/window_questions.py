@@ -75,8 +75,8 @@ SOURCES = (
     Source("(SELECT *, sum(steps) OVER (PARTITION BY person_id, date_trunc('{unit}', began)) AS n FROM visit) v", ("v.place", "v.n > 3"), ("least(greatest(v.n, -9), 9)",), VISIT[2][:4]),
     Source("leg v", ("v.place",), ("v.steps",), ("v.place > 1",)),
     Source("point v", ("v.place", "hour(v.began)"), (), ("v.began < TIMESTAMP '{second}'",)),
-    Source("stays(visit, 1) v", ("v.zone_id", "v.visit_date", "hour(v.start_ts)"), ("v.dwell_min",), ("v.zone_id > 1",)),
-    Source("trips(visit, 1) v", ("v.o_zone", "v.d_zone"), ("v.minutes",), ("v.o_zone = 1",)),
+    Source("stays(visit, 1) v", ("v.zone_id", "v.visit_date", "hour(v.start_ts)"), ("v.dwell_min",), ("v.zone_id > 1", "v.visit_date >= DATE '{second}'", "v.start_ts < DATE '{last}'")),
+    Source("trips(visit, 1) v", ("v.o_zone", "v.d_zone"), ("v.minutes",), ("v.o_zone = 1", "v.trip_date = DATE '{second}'")),
     Source("home_zone(visit, 1) v", ("v.zone_id",), (), ("v.zone_id > 1",)),
 )  # fmt: skip
 AGGREGATES = (
