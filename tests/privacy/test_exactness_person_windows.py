@@ -40,7 +40,16 @@ def crowd() -> Data:
         for person in range(1, PERSONS)
         for _ in range(12)
     )  # fmt: skip
-    return Data(tuple(rows), tuple((person, "abc"[person % 3], "abc"[person % 2]) for person in range(1, PERSONS)))
+    staying = (
+        Row(person, window, begin + minutes, 1 + (person + begin) % 3)
+        for person in range(1, PERSONS)
+        for window in range(MANY)
+        for begin in (10, 302)
+        for minutes in (0, 25)
+    )
+    return Data(
+        (*rows, *staying), tuple((person, "abc"[person % 3], "abc"[person % 2]) for person in range(1, PERSONS))
+    )
 
 
 @pytest.fixture(scope="module", params=[Window.MONTH, Window.DAY])
@@ -73,7 +82,7 @@ PLANTED = {
     "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "of_persons", summed)),
     "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.Walk, "_told", lambda *_: True)),
     "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible", lambda clock, stretch, said: stretch.begins()[:1])),
-    "rows of all times are read": (COUNTED, lambda m: m.setattr(timed_scans, "during", without_range)),
+    "rows of all times are read": ("SELECT COUNT(*) FROM visit", lambda m: m.setattr(timed_scans, "during", without_range)),
 }  # fmt: skip
 of_persons, during = partials.of_persons, timed_scans.during
 
@@ -96,9 +105,9 @@ def test_the_bug_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch, bug: 
 
 
 NARROWED = (
-    "SELECT zone_id, COUNT(*) AS n FROM stays(visit, 0) WHERE visit_date < DATE '{second}' GROUP BY 1",
-    "SELECT zone_id, COUNT(*) AS n FROM stays(visit, 0) WHERE start_ts >= DATE '{second}' AND hour(end_ts) > 3 GROUP BY 1",
-    "SELECT o_zone, COUNT(*) AS n FROM trips(visit, 0) WHERE trip_date = DATE '{second}' GROUP BY 1",
+    "SELECT zone_id, COUNT(*) AS n FROM stays(visit, 1) WHERE visit_date < DATE '{second}' GROUP BY 1",
+    "SELECT zone_id, COUNT(*) AS n FROM stays(visit, 1) WHERE start_ts >= DATE '{second}' AND hour(end_ts) > 3 GROUP BY 1",
+    "SELECT o_zone, COUNT(*) AS n FROM trips(visit, 1) WHERE trip_date = DATE '{second}' GROUP BY 1",
     "SELECT d, COUNT(*) AS n FROM (SELECT person_id, date_trunc('{unit}', began) AS m, min(day) AS d, max(day) AS e FROM visit GROUP BY 1, 2) WHERE d < DATE '{second}' AND e >= d GROUP BY 1",
     "SELECT place, COUNT(*) AS n FROM (SELECT *, lag(place) OVER (PARTITION BY person_id, day ORDER BY began) AS p FROM visit) WHERE began < TIMESTAMP '{second} 02:00:00' AND p = place GROUP BY 1",
 )  # fmt: skip
