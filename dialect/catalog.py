@@ -188,6 +188,7 @@ class Budget:
     rho: Fraction  # ceiling for all clients together
     delta: Fraction  # 0.9 for the conversion to epsilon, 0.1 for thresholds
     client_rho: Fraction  # cap of one client
+    static: tuple[Fraction, Fraction] | None = None  # rho and delta of tables without time; None: those of a window
 
 
 @dataclass(frozen=True)

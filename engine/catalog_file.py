@@ -108,13 +108,28 @@ def _confidence(section: Section) -> float:
 
 def _budget(section: Section) -> Budget:
     """Read the caps; a client's is the dataset's unless it says less."""
-    section.only(("rho", "delta", "client_rho"))
+    section.only(("rho", "delta", "client_rho", "static_rho", "static_delta"))
     part = section.mistakes.part
     rho = part(Fraction(MOST_RHO), section.fraction, "rho", "0.2", LEAST_RHO, MOST_RHO)
     return Budget(
         rho=rho,
         delta=part(Fraction(1), section.fraction, "delta", "1e-9", LEAST_DELTA, MOST_DELTA),
         client_rho=part(rho, _client_rho, section, rho),
+        static=part(None, _static, section),
+    )
+
+
+def _static(section: Section) -> tuple[Fraction, Fraction] | None:
+    """Read the caps of private tables without time, read alone; what is not said is a window's."""
+    if not {"static_rho", "static_delta"} & section.entries.keys():
+        return None
+    given = {
+        name: name if name in section.entries else name.removeprefix("static_")
+        for name in ("static_rho", "static_delta")
+    }
+    return (
+        section.fraction(given["static_rho"], "0.2", LEAST_RHO, MOST_RHO),
+        section.fraction(given["static_delta"], "1e-9", LEAST_DELTA, MOST_DELTA),
     )
 
 

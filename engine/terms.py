@@ -101,4 +101,5 @@ def _confidence_meant(level: object) -> str:
 def caps(dataset: Dataset) -> Caps:
     """Give the caps of a dataset as its catalog states them, rounded down."""
     budget = dataset.budget
-    return Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta))
+    static = None if budget.static is None else Loss.within(*budget.static)
+    return Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta), static=static)

@@ -91,3 +91,14 @@ def test_a_dataset_keeps_its_windows_from_its_first_charge_on(tmp_path: Path, mo
     with pytest.raises(Refused) as refused:
         open_desk(path, ledger=ledger)
     assert "of another length: day" in refused.value.problem["message"]
+
+
+def test_tables_without_time_may_have_a_cap_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    text = WINDOWED.replace("client_rho = 0.1", "client_rho = 0.1\nstatic_rho = 0.007")
+    with open_desk(make_town(tmp_path, declared=text).path, ledger=":memory:") as desk:
+        desk.query(STATIC, client="ann")
+        with pytest.raises(Refused) as refused:
+            desk.query(STATIC.replace("COUNT(*)", "COUNT(DISTINCT person_id)"), client="ann")
+        assert "static" in str(refused.value.problem)
+        desk.query(ALL, client="ann", rho="0.09")  # windows have theirs
