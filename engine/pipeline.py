@@ -25,7 +25,7 @@ from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
 from engine.answers import Answer, answer, reaches
 from engine.backends.duckdb import DuckDBBackend
-from engine.errors import uncharged
+from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED
 from engine.keys import reached
 from engine.noise import NoiseSource, NoisyVector
@@ -151,7 +151,11 @@ class Engine:
             return {}
         running = [p for p in prepared if p.release_key in charge.to_run]
         objected = self.objections(prepared[0].plan.dataset) if running else NOBODY_OBJECTED  # one snapshot for all
-        made = {p.release_key: to_bytes(self.release(p, objected)) for p in running}
+        try:
+            made = {p.release_key: to_bytes(self.release(p, objected)) for p in running}
+        except ExecutionFailed:
+            self.ledger.failed(charge)  # after some, the account is frozen until an admin looks
+            raise
         return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
 
     def release(self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED) -> Release:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from passersby import cli_about, cli_accounts, cli_catalog, cli_objections, cli_questions
+from passersby import cli_about, cli_accounts, cli_catalog, cli_ledger, cli_objections, cli_questions
 from passersby.cli_options import refusals
 from passersby.output import Format
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+ledger = typer.Typer()
 catalog = typer.Typer(no_args_is_help=True, help="Write and check the catalog of your own files.")
 
 app.command(rich_help_panel="Ask")(cli_questions.query)
@@ -30,7 +31,11 @@ app.command(rich_help_panel="Ask")(cli_questions.rehearse)
 app.command(rich_help_panel="Ask")(cli_accounts.tables)
 app.command(rich_help_panel="Account for it")(cli_accounts.budget)
 app.command(rich_help_panel="Account for it")(cli_accounts.history)
-app.command(rich_help_panel="Account for it")(cli_accounts.ledger)
+app.add_typer(ledger, name="ledger", rich_help_panel="Account for it")
+ledger.callback(invoke_without_command=True)(cli_ledger.rows)
+ledger.command("verify")(cli_ledger.verify)
+ledger.command("anchor")(cli_ledger.anchor)
+ledger.command("export")(cli_ledger.export)
 app.command("about-me", rich_help_panel="People")(cli_about.about_me)
 objections = typer.Typer(no_args_is_help=True, help="See when objections were recorded.")
 app.command("object", rich_help_panel="People")(cli_objections.object_)

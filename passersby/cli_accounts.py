@@ -1,4 +1,4 @@
-"""Commands that account: budget, history, ledger, tables."""
+"""Commands that account: budget, history, tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from passersby.cli_options import Catalog, Client, Form, Ledger, opened
 from passersby.output import Format, write_json, write_rows
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="The table to see in full.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the last so many rows.")]
 
 
 def budget(
@@ -42,21 +41,6 @@ def history(
     with opened(catalog, client, ledger, form) as connection:
         releases = connection.history()
         write_rows(releases, show_history, releases, form, releases.NAMES)
-
-
-def ledger(
-    limit: Limit = None,
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    form: Form = Format.TABLE,
-) -> None:
-    """List ledger rows, oldest first: accounts opened, charges, releases; with --client, that client's alone."""
-    from passersby.display_lists import show_ledger
-
-    with opened(catalog, client, ledger, form) as connection:
-        rows = connection.ledger(client=client, limit=limit)
-        write_rows(rows, show_ledger, rows, form, rows.NAMES)
 
 
 def tables(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from budgets import AccountName, BudgetRefused, EntryKind, IdempotencyError, Loss
+from budgets import AccountName, BudgetRefused, EntryKind, Forbidden, IdempotencyError, Loss
 from dialect import Refusal
 from engine import pipeline
 from engine.catalog_file import load_catalog
@@ -314,3 +314,19 @@ def test_a_public_table_may_have_any_name(tmp_path: Path, name: str) -> None:
         sql = f"""SELECT z.name, n FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone) AS q
                   JOIN "{name}" AS z ON z.zone = q.zone"""
         assert len(numbers(engine.answer(sql, Asked("ann")))) == 7
+
+
+def test_a_client_whose_questions_fail_is_frozen_until_an_admin_looks(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(type(engine.backend), "run", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
+        for _ in range(3):  # a retry is free, and counts
+            with pytest.raises(ExecutionFailed):
+                engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+        with pytest.raises(Forbidden, match="'ann' is frozen"):
+            engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+    assert spent(engine, ANN) == PRICE
+    assert engine.answer(BY_ZONE, Asked("ben")).charged == PRICE
+    engine.ledger.thaw(client="ann", actor="eve", reason="the disk was full")
+    assert engine.answer(BY_ZONE, Asked("ann")).charged == Loss(0, 0)

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from tests.nightly import canonical, crash, greybox, places, power, statements, worlds
+from tests.nightly import accounts, canonical, crash, greybox, places, power, statements, worlds
 from tests.nightly import parser as fuzzed
 from tests.nightly.search import Outcome, Search, search
 
@@ -20,6 +20,7 @@ SEARCHES = {
     "canonical": Search("canonical texts", 20_000, canonical.chunk),
     "statements": Search("statements", 100_000, statements.chunk),
     "worlds": Search("two worlds", 5_000, worlds.chunk),
+    "accounts": Search("histories of accounts", 20_000, accounts.chunk),
     "crash": Search("kills", 10_000, crash.chunk),
     "power": Search("power cuts", 5_000, power.chunk),
     "parser": Search("parser", 200_000, fuzzed.chunk, fuzzed.lacking),

@@ -1,0 +1,83 @@
+"""What an auditor asks of a ledger, without the data: is it as it was written, where does it end, all of its rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from budgets import Anchor, Entry, Ledger, LedgerError
+from engine.catalogs import BUNDLED, find_catalog
+from engine.desk import Refused
+from engine.errors import CatalogError
+from engine.folders import default_ledger
+from engine.problems import problem
+
+COLUMNS = ("sequence", "at", "kind", "dataset", "holder", "actor", "request_id", "body", "previous_hash", "row_hash")
+SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) for name in COLUMNS])
+
+
+def verify_ledger(where: str, *, ledger: str | None = None, anchor: str | None = None) -> dict[str, Any]:
+    """Say what of a ledger is not as it was written, beside an anchor where one is given; raises Refused."""
+    with _opened(where, ledger) as kept:
+        before = None if anchor is None else Anchor.from_json(anchor)
+        found = list(kept.verify(before))
+        now = kept.anchor()
+        return {"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found}
+
+
+def anchor_ledger(where: str, *, ledger: str | None = None) -> str:
+    """Give the end of a ledger's chain as one line of JSON; raises Refused."""
+    with _opened(where, ledger) as kept:
+        return kept.anchor().to_json()
+
+
+def export_ledger(where: str, *, ledger: str | None = None) -> pa.Table:
+    """Give every row of a ledger's chain, whole, hashes in hex; raises Refused."""
+    with _opened(where, ledger) as kept:
+        rows = [exported(entry) for entry in kept.entries()]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def write_export(rows: pa.Table, path: str) -> None:
+    """Write an export as CSV, JSON or Parquet, as the file's name ends; raises Refused for another end."""
+    ending = Path(path).suffix.lower()
+    if ending == ".parquet":
+        import pyarrow.parquet as parquet
+
+        parquet.write_table(rows, path)
+    elif ending == ".csv":
+        import pyarrow.csv as csv
+
+        csv.write_csv(rows, path)
+    elif ending == ".json":
+        Path(path).write_text(json.dumps(rows.to_pylist(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    else:
+        raise _refused("E_PARAM", f"{path} is no kind of export.", "a name that ends in .csv, .json or .parquet")
+
+
+def exported(entry: Entry) -> dict[str, Any]:
+    """Show a row whole; its hashes in hex."""
+    row: dict[str, Any] = {name: getattr(entry, name) for name in COLUMNS}
+    return row | {name: row[name].hex() for name in ("previous_hash", "row_hash")}
+
+
+@contextmanager
+def _opened(where: str, address: str | None) -> Iterator[Ledger]:
+    """Open a ledger that is there: an auditor makes none."""
+    try:
+        place = address or str(default_ledger(find_catalog(where), bundled=where in BUNDLED))
+        if "://" not in place and not Path(place).exists():
+            raise _refused("E_LEDGER", f"There is no ledger {place}.", "the ledger's file or address, behind --ledger")
+        with Ledger.open(place) as ledger:
+            yield ledger
+    except (LedgerError, CatalogError) as error:
+        raise Refused(problem(error, None)) from error
+
+
+def _refused(code: str, message: str, hint: str) -> Refused:
+    return Refused({"code": code, "message": message, "hint": hint, "span": None, "sql": None})

@@ -1,0 +1,68 @@
+"""Commands about the ledger: its rows; verify, anchor, export for auditors."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from passersby.cli_options import Catalog, Client, Form, Ledger, opened, refusals
+from passersby.opening import engine_face
+from passersby.output import Format, console, write_json, write_rows
+
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the last so many rows.")]
+Anchor = Annotated[
+    Path | None,
+    typer.Option("--anchor", metavar="FILE", exists=True, dir_okay=False, help="What `ledger anchor` wrote before."),
+]
+To = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends in .csv, .json or .parquet.")]
+
+
+def rows(
+    context: typer.Context,
+    limit: Limit = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """List ledger rows, oldest first: accounts opened, charges, releases, what admins did; or verify, export them."""
+    if context.invoked_subcommand is not None:
+        return
+    from passersby.display_lists import show_ledger
+
+    with opened(catalog, client, ledger, form) as connection:
+        found = connection.ledger(client=client, limit=limit)
+        write_rows(found, show_ledger, found, form, found.NAMES)
+
+
+def verify(
+    anchor: Anchor = None, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+) -> None:
+    """Compute every hash and table of the ledger anew, and compare; exit code 1 where something is not as it was."""
+    with refusals(form), engine_face() as engine:
+        text = None if anchor is None else anchor.read_text(encoding="utf-8")
+        told = engine.verify_ledger(catalog, ledger=ledger, anchor=text)
+    if form is Format.JSON:
+        write_json(told)
+    else:
+        good = f"{told['sequence']} rows, each as it was written; the last has the hash {told['row_hash']}."
+        console().print(Text("\n".join(told["found"]), "red") if told["found"] else Text(good, "green"))
+    raise typer.Exit(1 if told["found"] else 0)
+
+
+def anchor(catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+    """Write where the ledger ends now, as one line of JSON; keep it where nobody who can write the ledger can write."""
+    with refusals(Format.TABLE), engine_face() as engine:
+        sys.stdout.write(engine.anchor_ledger(catalog, ledger=ledger) + "\n")
+
+
+def export(to: To, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+    """Write every row of the ledger to a file, with its hashes."""
+    with refusals(Format.TABLE), engine_face() as engine:
+        found = engine.export_ledger(catalog, ledger=ledger)
+        engine.write_export(found, str(to))
+    console().print(Text(f"Written: {to}, {found.num_rows} rows"))
