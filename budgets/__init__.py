@@ -46,6 +46,7 @@ from budgets.loss import ATTO, NOTHING, PICO, Loss, parse_amount, read_amount, t
 from budgets.objections import ObjectionRegister
 from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps
 from budgets.records import Charge, ChargeRequest, Item, PaidRelease, StoredRelease, TopUp
+from budgets.stores.opening import shown_address
 
 __all__ = [
     "ALL_CLIENTS",
@@ -95,5 +96,6 @@ __all__ = [
     "parse_amount",
     "read_amount",
     "rho_for",
+    "shown_address",
     "total",
 ]

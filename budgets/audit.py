@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from budgets.accounts import AccountView
 from budgets.anchor import Anchor
 from budgets.chain import Entry
+from budgets.errors import UnsafeStore
 from budgets.holders import check_client
 from budgets.records import PaidRelease
 from budgets.stores import balances, entries, journal
+from budgets.stores.copies import write_copy
 from budgets.stores.schema import PROJECTIONS
 from budgets.stores.store import Store
 from budgets.verify import verify
@@ -48,6 +52,32 @@ class Audit:
         with self._store.reading() as connection:
             head = entries.read_head(connection)
             return Anchor(head.ledger_id, head.sequence, head.row_hash.hex(), balances.read_datasets(connection))
+
+    def backup(self, address: str | Path) -> None:
+        """Write all that is kept to where nothing is yet, as of one moment; raises UnsafeStore where something is.
+
+        What is written is a ledger again: it can be verified and restored; it is not to be charged beside this one.
+        """
+        write_copy(self._store, address)
+
+    def check_anchor(self, anchor: Anchor) -> None:
+        """Refuse to be another ledger than an anchor's, or an older state of it; raises UnsafeStore."""
+        with self._store.reading() as connection:
+            head = entries.read_head(connection)
+            found = entries.read_hash(connection, anchor.sequence)
+        if head.ledger_id != anchor.ledger_id:
+            raise UnsafeStore("The anchor is of another ledger.", "the ledger that the anchor was taken from.")
+        if head.sequence < anchor.sequence:
+            raise UnsafeStore(
+                f"The ledger ends at row {head.sequence} and has been at row {anchor.sequence}: this is an older copy, "
+                "and what was spent since is not in it.",
+                "the newer copy.",
+            )
+        if anchor.sequence and found.hex() != anchor.row_hash:
+            raise UnsafeStore(
+                f"Row {anchor.sequence} of the ledger is not the row that it was: the ledger was rewritten.",
+                "passersby ledger verify, and a backup from before.",
+            )
 
     def verify(self, anchor: Anchor | None = None) -> tuple[str, ...]:
         """Say everything that is not as it was written; nothing, if all is.

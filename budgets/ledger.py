@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Row
 
 from budgets.accounts import AccountName, AccountView
 from budgets.administration import Administration
+from budgets.anchor import Anchor
 from budgets.audit import Audit
 from budgets.bill import Bill, make_bill
-from budgets.errors import IdempotencyError, LedgerError, ProtocolError
+from budgets.errors import IdempotencyError, LedgerError, ProtocolError, UnsafeStore
 from budgets.events import EntryKind, caps_said, charge_said, release_said
 from budgets.holders import EVERYBODY, OWNER, check_client, payers
 from budgets.loss import Loss
@@ -21,6 +22,7 @@ from budgets.policy import Caps, check_ceiling, check_query, granted
 from budgets.records import Charge, ChargeRequest, StoredRelease
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.opening import open_store
+from budgets.stores.postgres import is_postgres
 from budgets.stores.store import Store
 
 
@@ -35,6 +37,18 @@ class Ledger(Administration, Audit):
     def open(cls, path: str | Path) -> Ledger:
         """Open a file, made when absent, ":memory:" or a postgresql:// URL; raises UnsafeStore, LedgerUnavailable."""
         return cls(open_store(path))
+
+    @classmethod
+    def restore(cls, backup: str | Path, address: str | Path, anchors: Iterable[Anchor] = ()) -> None:
+        """Write a backup to where no ledger is; raises UnsafeStore if it is not whole, or older than an anchor."""
+        if not is_postgres(str(backup)) and not Path(backup).is_file():
+            raise UnsafeStore(f"There is no backup {backup}.", "a file that `ledger backup` wrote.")
+        with cls.open(backup) as kept:
+            for wrong in kept.verify():
+                raise UnsafeStore(f"This backup is not as it was written. {wrong}", "another backup.")
+            for anchor in anchors:
+                kept.check_anchor(anchor)
+            kept.backup(address)
 
     def close(self) -> None:
         """Close its connections; what was charged and settled is durable without it."""

@@ -19,9 +19,10 @@ def check_sharing(catalog: Catalog, mistakes: Mistakes) -> None:
     A file in two datasets would be charged to two budgets, each of which promises the whole loss; a private file
     that is declared public would be answered without noise.
     """
-    for one, other in combinations(map(_files, catalog.tables), 2):
-        if not _separate(one.table, other.table) and _overlap(one, other):
-            mistakes.add(_shared(catalog, one.table, other.table))
+    found = [(table, stored_files(table.source.path)) for table in catalog.tables]
+    for (one, its), (other, others) in combinations(found, 2):
+        if not _separate(one, other) and overlap(its, others):
+            mistakes.add(_shared(catalog, one, other))
 
 
 def _shared(catalog: Catalog, one: Table, other: Table) -> CatalogError:
@@ -34,20 +35,18 @@ def _shared(catalog: Catalog, one: Table, other: Table) -> CatalogError:
 
 
 @dataclass(frozen=True)
-class _Files:
+class Files:
     """What a source names: its pattern, and the files that are there now."""
 
-    table: Table
     pattern: str  # absolute, links resolved
     found: frozenset[tuple[int, int]]  # (device, inode), the same under every name of a file
 
 
-def _files(table: Table) -> _Files:
-    """Look up which files a table reads."""
-    pattern = table.source.path
+def stored_files(pattern: str) -> Files:
+    """Look up which files a source reads."""
     names = glob.glob(pattern, recursive=True) or [pattern]  # noqa: PTH207 (a Path globs no absolute pattern)
     stats = [path.stat() for path in map(Path, names) if path.exists()]
-    return _Files(table, pattern, frozenset((stat.st_dev, stat.st_ino) for stat in stats))
+    return Files(pattern, frozenset((stat.st_dev, stat.st_ino) for stat in stats))
 
 
 def _separate(one: Table, other: Table) -> bool:
@@ -63,7 +62,7 @@ def _separate(one: Table, other: Table) -> bool:
     )
 
 
-def _overlap(one: _Files, other: _Files) -> bool:
+def overlap(one: Files, other: Files) -> bool:
     """Say whether two sources name a common file, now or by their patterns."""
     return (
         bool(one.found & other.found)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from budgets import Ledger, LedgerError, parse_amount
+from budgets import LedgerError, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
 from dialect.options import TargetError
 from dialect.options import target_error as read_target
@@ -21,7 +21,8 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.catalogs import BUNDLED, find_catalog
 from engine.errors import CatalogError, DataError, ExecutionFailed, uncharged
 from engine.explain import explain
-from engine.folders import cache_folder, default_ledger
+from engine.folders import cache_folder, default_ledger, marks_folder
+from engine.marks import open_marked
 from engine.noise import NoiseRefused, add_noise
 from engine.pipeline import Engine
 from engine.prepare import Prepared
@@ -61,7 +62,8 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
         with ExitStack() as opened:
             backend = opened.enter_context(closing(DuckDBBackend.open(made.files, made.addresses, cache)))
             place = ledger or str(default_ledger(catalog, bundled=where in BUNDLED))
-            kept = opened.enter_context(Ledger.open(place))
+            marks = None if where in BUNDLED else marks_folder()  # bundled data are made up or published
+            kept = opened.enter_context(open_marked(place, catalog, marks))
             register = opened.enter_context(closing(Register.beside(catalog, place, kept)))
             desk = Desk(Engine(catalog, backend, kept, add_noise, register.current), register)
             desk.check_caps()

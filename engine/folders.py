@@ -19,8 +19,17 @@ def cache_folder() -> Path:
 
 def default_ledger(catalog: Catalog, *, bundled: bool) -> Path:
     """Name the ledger that belongs to a catalog file; a bundled catalog has one wherever its file was put."""
-    chosen = os.environ.get("PASSERSBY_DATA")
-    folder = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("passersby")
+    folder = _data_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     place = catalog.name if bundled else str(Path(catalog.path).resolve())
     return folder / f"{catalog.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}.ledger"
+
+
+def marks_folder() -> Path:
+    """Find the folder of marks, which say whose ledger is whose; made when the first one is."""
+    return _data_folder() / "marks"
+
+
+def _data_folder() -> Path:
+    chosen = os.environ.get("PASSERSBY_DATA")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("passersby")

@@ -51,6 +51,12 @@ def read_head(connection: Connection) -> Row[Any]:
     return connection.execute(select(chain_head)).one()
 
 
+def read_hash(connection: Connection, sequence: int) -> bytes:
+    """Give the hash of one row, nothing where there is none."""
+    found = connection.execute(select(entries.c.row_hash).where(entries.c.sequence == sequence)).scalar()
+    return found or b""
+
+
 def read_entries(
     connection: Connection,
     *,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import DDL, Connection, MetaData, Table, event, text
 
 from budgets.errors import UnsafeStore
@@ -28,18 +30,17 @@ def guard_all(metadata: MetaData) -> None:
 
 def forbid(table: Table, change: str, why: str, when: str = "") -> None:
     """Let the database refuse a change of rows; whoever empties a table whole deletes its rows."""
-    name = f"{table.name}_no_{change.lower()}"
-    table.info.setdefault("guards", set()).add(name)
-    condition = f"WHEN ({when})" if when else ""
-    head = f"CREATE TRIGGER {name} BEFORE {change} ON {table.name}"
-    _after_create(table, "sqlite", f"{head} {condition} BEGIN SELECT RAISE(ABORT, '{table.name}: {why}'); END")
-    _after_create(table, "postgresql", f"{head} FOR EACH ROW {condition} EXECUTE FUNCTION {_REFUSE}('{why}')")
-    _fires_always(table, name)
-    if change == "DELETE":
-        emptied = f"{table.name}_no_truncate"
-        statement = f"CREATE TRIGGER {emptied} BEFORE TRUNCATE ON {table.name} EXECUTE FUNCTION {_REFUSE}('{why}')"
-        _after_create(table, "postgresql", statement)
-        _fires_always(table, emptied)
+    table.info.setdefault("guards", set()).add(_name(table.name, change))
+    for database in _PRESENT:
+        for statement in _statements(database, table.name, change, why, when):
+            event.listen(table, "after_create", DDL(statement).execute_if(dialect=database))  # type: ignore[no-untyped-call]
+
+
+def freeze(connection: Connection, table: str) -> None:
+    """Guard the rows of a table that is there already and is none of today's."""
+    for change, why in (("UPDATE", NEVER_CHANGE), ("DELETE", NEVER_GO)):
+        for statement in _statements(connection.dialect.name, table, change, why, ""):
+            connection.exec_driver_sql(statement)
 
 
 def check_guards(connection: Connection, metadata: MetaData) -> None:
@@ -53,10 +54,25 @@ def check_guards(connection: Connection, metadata: MetaData) -> None:
         )
 
 
-def _fires_always(table: Table, name: str) -> None:
+def _name(table: str, change: str) -> str:
+    return f"{table}_no_{change.lower()}"
+
+
+def _statements(database: str, table: str, change: str, why: str, when: str) -> Iterator[str]:
+    condition = f"WHEN ({when})" if when else ""
+    name = _name(table, change)
+    head = f"CREATE TRIGGER {name} BEFORE {change} ON {table}"
+    if database == "sqlite":
+        yield f"{head} {condition} BEGIN SELECT RAISE(ABORT, '{table}: {why}'); END"
+        return
+    yield f"{head} FOR EACH ROW {condition} EXECUTE FUNCTION {_REFUSE}('{why}')"
+    yield _fires_always(table, name)
+    if change == "DELETE":
+        emptied = _name(table, "TRUNCATE")
+        yield f"CREATE TRIGGER {emptied} BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {_REFUSE}('{why}')"
+        yield _fires_always(table, emptied)
+
+
+def _fires_always(table: str, name: str) -> str:
     """Let a guard hold in sessions that replicate, too."""
-    _after_create(table, "postgresql", f"ALTER TABLE {table.name} ENABLE ALWAYS TRIGGER {name}")
-
-
-def _after_create(table: Table, database: str, statement: str) -> None:
-    event.listen(table, "after_create", DDL(statement).execute_if(dialect=database))  # type: ignore[no-untyped-call]
+    return f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"

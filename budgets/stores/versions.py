@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, insert, inspect, select
 
 from budgets.errors import UnsafeStore
 from budgets.stores import entries
+from budgets.stores.carrying import carry_over_format_1
 from budgets.stores.guards import check_guards
 from budgets.stores.schema import FORMAT_VERSION, ledger_format, metadata
 from budgets.stores.store import Store
 
+Fill = Callable[[Connection], None]
 
-def prepared(store: Store) -> Store:
+
+def prepared(store: Store, fill: Fill | None = None) -> Store:
     """Make a store ready for use, or close it; raises UnsafeStore, LedgerUnavailable."""
     try:
         with store.writing() as connection:
+            if fill is not None:
+                _fill(connection, fill)
             ensure_schema(connection)
     except BaseException:
         store.close()
@@ -23,15 +30,26 @@ def prepared(store: Store) -> Store:
 
 
 def ensure_schema(connection: Connection) -> None:
-    """Create the tables in an empty ledger; raises UnsafeStore if another version made them, or a guard is gone."""
+    """Create the tables in an empty ledger, or carry an older one over; raises UnsafeStore and changes nothing then."""
     if not inspect(connection).has_table(ledger_format.name):
         metadata.create_all(connection)
         connection.execute(insert(ledger_format).values(version=FORMAT_VERSION))
         entries.begin(connection)
-    found = connection.execute(select(ledger_format.c.version)).scalars().all()
-    if found != [FORMAT_VERSION]:
+    elif _format(connection) == 1:
+        carry_over_format_1(connection)
+    if _format(connection) != FORMAT_VERSION:
         raise UnsafeStore(
-            f"This ledger has format {found}, and this version reads format {FORMAT_VERSION}.",
-            "the version of passersby that wrote it.",
+            f"This ledger has format {_format(connection)}, and this version reads format {FORMAT_VERSION}.",
+            "the version of passersby that wrote it, or a newer one.",
         )
     check_guards(connection, metadata)
+
+
+def _fill(connection: Connection, fill: Fill) -> None:
+    if inspect(connection).get_table_names():
+        raise UnsafeStore("There is something already where the ledger is to be written.", "an empty place.")
+    fill(connection)
+
+
+def _format(connection: Connection) -> int:
+    return int(connection.execute(select(ledger_format.c.version)).scalar_one())

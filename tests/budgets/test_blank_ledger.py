@@ -24,7 +24,10 @@ def test_it_holds_what_a_new_one_holds() -> None:
     def held(ledger: Ledger) -> list[list[object]]:
         with _connection(ledger) as connection:
             made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
-            rows = (connection.execute(f"SELECT * FROM {name}").fetchall() for kind, name, _ in made if kind == "table")
+            names = [
+                name for kind, name, _ in made if kind == "table" and name != "chain_head"
+            ]  # each has an id of its own
+            rows = (connection.execute(f"SELECT * FROM {name}").fetchall() for name in names)
             return [made, *rows]
 
     with Ledger.open(":memory:") as new:

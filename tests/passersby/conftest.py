@@ -26,9 +26,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def town(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the town's catalog file; copies of its tables do not go to the user's cache."""
+def town(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the town's catalog file; nothing goes to the user's folders, and no test's ledger is another's."""
     monkeypatch.setenv("PASSERSBY_CACHE", str(made / "cache"))
+    monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     return made / "catalog.toml"
 
 

@@ -196,6 +196,7 @@ def check_told(address: str, told: Told) -> None:
             assert results[key] == 1, f"a result that was acknowledged is gone: {key}"
         _check_stored(ledger, told)
         check_books(ledger)
+        assert not ledger.verify(), "the chain is broken"
 
 
 def _check_stored(ledger: Ledger, told: Told) -> None:

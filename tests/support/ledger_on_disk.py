@@ -14,6 +14,7 @@ import sqlalchemy
 
 from budgets import Ledger
 from budgets.stores import sqlite as product
+from budgets.stores.opening import open_store
 from tests.support.disk import Disk, PowerCut
 
 ALONE = "PRAGMA locking_mode = EXCLUSIVE"  # the log's index is then in the process's memory; the disk has no shared one
@@ -24,7 +25,7 @@ class Driver:
 
     paramstyle, threadsafety, apilevel = "qmark", 1, "2.0"
     sqlite_version_info = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-    Error = DatabaseError = OperationalError = IntegrityError = InterfaceError = apsw.Error
+    Error = DatabaseError = OperationalError = IntegrityError = InterfaceError = ProgrammingError = apsw.Error
     Binary = staticmethod(bytes)
 
 
@@ -104,7 +105,7 @@ def ledger_on(disk: Disk) -> Iterator[Ledger]:
         create = partial(sqlalchemy.create_engine, module=Driver, creator=lambda: Connected("/ledger", disk))
         patch.setattr(product, "create_engine", create)
         patch.setattr(product, "_ensure_owner_only", lambda path: None)
-        store = product.open_sqlite("/ledger")
+        store = open_store("/ledger")
         ledger = Ledger(replace(store, reader=store.writer))
     try:
         yield ledger

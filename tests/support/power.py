@@ -63,6 +63,7 @@ def _lost(disk: Disk, told: set[str], results: dict[str, bytes], look: Callable[
         released = Counter(entry.said["key"] for entry in ledger.audit(kind=EntryKind.RELEASED))
         assert set(released.values()) <= {1}, "a key has two results"
         look(ledger)
+        assert not ledger.verify(), "the chain is broken"
     lost = len(told - charged) + sum(stored.get(key) != result for key, result in results.items())
     told &= charged
     for key in results.keys() - stored.keys():

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from budgets import Ledger, LedgerUnavailable, UnsafeStore
 from budgets.stores import postgres as store_of_postgres
-from budgets.stores.postgres import assert_durable, open_postgres
+from budgets.stores.opening import open_store
+from budgets.stores.postgres import assert_durable
 from tests.budgets.books import ask, check_books, item
 from tests.support.postgres import Server, new_server, server
 
@@ -29,7 +30,7 @@ def with_options(address: str, *settings: str) -> str:
 
 
 def test_every_writer_is_durable(address: str) -> None:
-    store = open_postgres(address)
+    store = open_store(address)
     with store.writing() as connection:
         assert_durable(connection)
         found = connection.exec_driver_sql(
@@ -92,7 +93,7 @@ def _eventually(charge: Any) -> str:
 
 
 def test_a_level_lowered_between_the_check_and_the_commit_is_not_taken_over(address: str) -> None:
-    own, store = server(), open_postgres(address)
+    own, store = server(), open_store(address)
     try:
         with store.writing() as connection:
             own.run("ALTER SYSTEM SET synchronous_commit = off")
@@ -111,7 +112,7 @@ def test_a_level_lowered_between_the_check_and_the_commit_is_not_taken_over(addr
 
 
 def test_tables_that_a_crash_empties_are_refused(address: str) -> None:
-    store = open_postgres(address)
+    store = open_store(address)
     with store.writing() as connection:
         connection.execute(text("ALTER TABLE entries SET UNLOGGED"))
     store.close()
@@ -156,7 +157,7 @@ def test_two_ledgers_of_one_database_do_not_wait_for_each_other() -> None:
 
 
 def test_readers_cannot_write(address: str) -> None:
-    store = open_postgres(address)
+    store = open_store(address)
     with pytest.raises(LedgerUnavailable), store.reading() as connection:
         connection.execute(text("INSERT INTO ledger_format VALUES (2)"))
     store.close()

@@ -109,5 +109,5 @@ def test_a_chain_has_no_forks(connection: Connection) -> None:
 
 def test_a_ledger_of_another_format_is_not_touched(connection: Connection) -> None:
     connection.execute(text("UPDATE ledger_format SET version = 3"))
-    with pytest.raises(UnsafeStore, match=r"This ledger has format \[3\], and this version reads format 2"):
+    with pytest.raises(UnsafeStore, match=r"This ledger has format 3, and this version reads format 2"):
         ensure_schema(connection)

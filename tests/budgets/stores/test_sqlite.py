@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from budgets import Ledger, LedgerUnavailable, UnsafeStore
 from budgets.stores import sqlite
-from budgets.stores.sqlite import open_sqlite
+from budgets.stores.opening import open_store
 from tests.budgets.books import ask, check_books
 
 
 def test_every_connection_is_durable(tmp_path: Path) -> None:
-    store = open_sqlite(tmp_path / "ledger.sqlite")
+    store = open_store(tmp_path / "ledger.sqlite")
     for context in (store.reading, store.writing):
         with context() as connection:
             sqlite.assert_durable(connection)
@@ -37,7 +37,7 @@ def test_a_ledger_that_a_power_cut_takes_back_is_not_opened(
 
 @pytest.mark.parametrize("pragma", ["synchronous = NORMAL", "journal_mode = DELETE"])
 def test_a_connection_changed_later_charges_nothing(tmp_path: Path, pragma: str) -> None:
-    store = open_sqlite(tmp_path / "ledger.sqlite")
+    store = open_store(tmp_path / "ledger.sqlite")
     store.reader.dispose()  # the journal can change only while nobody else has the file open
     driver = store.writer.raw_connection()
     driver.driver_connection.execute(f"PRAGMA {pragma}")  # type: ignore[union-attr]
@@ -52,7 +52,7 @@ def test_a_connection_changed_later_charges_nothing(tmp_path: Path, pragma: str)
 
 
 def test_the_level_cannot_be_lowered_between_the_check_and_the_commit(tmp_path: Path) -> None:
-    store = open_sqlite(tmp_path / "ledger.sqlite")
+    store = open_store(tmp_path / "ledger.sqlite")
     with pytest.raises(LedgerUnavailable), store.writing() as connection:
         connection.exec_driver_sql("PRAGMA synchronous = OFF")
     store.close()
@@ -96,14 +96,14 @@ def test_a_writer_waits_for_another_process_and_then_gives_up(tmp_path: Path, mo
 
 
 def test_readers_cannot_write(tmp_path: Path) -> None:
-    store = open_sqlite(tmp_path / "ledger.sqlite")
+    store = open_store(tmp_path / "ledger.sqlite")
     with pytest.raises(LedgerUnavailable), store.reading() as connection:
         connection.execute(text("INSERT INTO ledger_format VALUES (2)"))
     store.close()
 
 
 def test_a_failure_says_nothing_of_the_database(tmp_path: Path) -> None:
-    store = open_sqlite(tmp_path / "ledger.sqlite")
+    store = open_store(tmp_path / "ledger.sqlite")
     with pytest.raises(LedgerUnavailable) as caught, store.reading() as connection:
         connection.execute(text("SELECT 'a secret' FROM nowhere"))
     assert "secret" not in str(caught.value) and "nowhere" not in str(caught.value)
