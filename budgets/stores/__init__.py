@@ -4,8 +4,9 @@ opening.py   which database an address means
 sqlite.py    opening a file safely                postgres.py  opening a database of a server safely
 versions.py  making the tables                    schema.py    tables and constraints
 guards.py    what the database refuses by itself  store.py     read and write transactions
-balances.py  accounts: open, debit, read
-journal.py   rows that never change: charges, purchases, releases, entries
+entries.py   the chain: rows are added and read
+balances.py  accounts: open, debit, read        listed.py    a list as one parameter
+journal.py   charges, purchases, releases       standing.py  clients, grants, freezes, failures, top-ups
 """
 
 from budgets.stores.opening import open_store

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, cast, func, insert, select, update
 
 from budgets.accounts import AccountName, AccountView
 from budgets.bill import Bill
@@ -14,6 +14,7 @@ from budgets.conversion import THRESHOLD_PARTS
 from budgets.holders import EVERYBODY
 from budgets.loss import NOTHING, Loss
 from budgets.policy import STATIC, Debit, Grant, check_ceiling, granted, refusal
+from budgets.stores.listed import among, each_of, listed
 from budgets.stores.schema import accounts
 
 Caps = dict[tuple[str, ...], dict[str, Loss]]  # by windows, then by holder
@@ -30,7 +31,7 @@ class Opened:
 _OF_DEBIT = (
     accounts.c.dataset == bindparam("of_dataset"),
     accounts.c.holder.in_(bindparam("of_holders", expanding=True)),
-    accounts.c.window_name.in_(bindparam("of_windows", expanding=True)),
+    among(accounts.c.window_name, "of_windows"),
 )
 _DEBIT = (
     update(accounts)
@@ -45,6 +46,20 @@ _DEBIT = (
     )
 )
 _READ = select(accounts).where(*_OF_DEBIT)
+_OPENED_WITH = {
+    accounts.c.dataset: "dataset",
+    accounts.c.holder: "holder",
+    accounts.c.ceiling_pico_rho: "pico_rho",
+    accounts.c.ceiling_atto_delta: "atto_delta",
+    accounts.c.cap_pico_rho: "pico_rho",
+    accounts.c.cap_atto_delta: "atto_delta",
+    accounts.c.spent_pico_rho: "nothing",
+    accounts.c.spent_atto_delta: "nothing",
+}
+_OPEN = insert(accounts).from_select(
+    [accounts.c.window_name, *_OPENED_WITH],
+    select(each_of("of_windows"), *(cast(bindparam(of), column.type) for column, of in _OPENED_WITH.items())),
+)
 _CAPS = (accounts.c.cap_pico_rho, accounts.c.cap_atto_delta)
 _UNCHANGED = (
     select(accounts.c.holder, func.count(), *(extreme(cap) for extreme in (func.min, func.max) for cap in _CAPS))
@@ -109,7 +124,7 @@ def read_datasets(connection: Connection) -> tuple[str, ...]:
 
 def read_ceilings(connection: Connection, dataset: str, windows: Sequence[str]) -> dict[AccountName, Loss]:
     """Give the ceilings that first charges of a dataset have fixed."""
-    asked = {"of_dataset": dataset, "of_holders": [EVERYBODY], "of_windows": list(windows)}
+    asked = {"of_dataset": dataset, "of_holders": [EVERYBODY], "of_windows": listed(windows)}
     return {_name(row): _ceiling(row) for row in connection.execute(_READ, asked)}
 
 
@@ -157,16 +172,14 @@ def _open(connection: Connection, dataset: str, debit: Debit, today: Todays, ope
 
 def _insert(connection: Connection, dataset: str, holder: str, windows: Iterable[str], cap: Loss) -> None:
     pico_rho, atto_delta = _units(cap)
-    caps = {"cap_pico_rho": pico_rho, "cap_atto_delta": atto_delta}
-    row = {"dataset": dataset, "holder": holder, "ceiling_pico_rho": pico_rho, "ceiling_atto_delta": atto_delta}
-    row |= caps | {"spent_pico_rho": 0, "spent_atto_delta": 0}
-    connection.execute(insert(accounts), [row | {"window_name": window} for window in windows])
+    row = {"dataset": dataset, "holder": holder, "of_windows": listed(windows)}
+    connection.execute(_OPEN, row | {"pico_rho": pico_rho, "atto_delta": atto_delta, "nothing": 0})
 
 
 def recap(connection: Connection, names: Sequence[AccountName], cap: Loss) -> None:
     """Move accounts to another cap; a ceiling of others than everybody follows upwards."""
     of_names = {"of_dataset": names[0].dataset, "of_holders": [names[0].holder]}
-    of_names["of_windows"] = [name.window for name in names]
+    of_names["of_windows"] = listed(name.window for name in names)
     for part, units in zip(("pico_rho", "atto_delta"), _units(cap), strict=True):
         ceiling, own = accounts.c[f"ceiling_{part}"], accounts.c[f"cap_{part}"]
         raised = update(accounts).where(*_OF_DEBIT, ceiling < units).values({ceiling: units})
@@ -206,7 +219,7 @@ def _units(loss: Loss) -> tuple[int, int]:
 
 
 def _of_debit(dataset: str, debit: Debit) -> dict[str, object]:
-    return {"of_dataset": dataset, "of_holders": list(debit.holders), "of_windows": list(debit.windows)}
+    return {"of_dataset": dataset, "of_holders": list(debit.holders), "of_windows": listed(debit.windows)}
 
 
 def _debit_row(dataset: str, debit: Debit) -> dict[str, object]:
