@@ -129,6 +129,13 @@ class Ledger(Administration, Audit):
             raise LedgerError(f"Nothing was ever charged to {name}.", "today's cap of it, to see all of it unspent.")
         return view
 
+    def accounts_under(self, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
+        """Give some accounts of a dataset under the caps that admins granted, else under today's; in the same order."""
+        with self._store.reading() as connection:
+            grants = standing.read_grants(connection, dataset, sorted({name.holder for name in caps}))
+            today = {name: granted(cap, grants, name) for name, cap in caps.items()}
+            return balances.read_under(connection, dataset, today)
+
     def check_caps(self, dataset: str, windows: Iterable[str], caps: Caps) -> None:
         """Refuse a catalog that caps a dataset above a ceiling that is fixed; raises CeilingRaised."""
         with self._store.reading() as connection:

@@ -37,8 +37,9 @@ def views(
     """Find the accounts of some windows: of all clients together, and of one client beside."""
     today = caps(dataset)
     holders = (EVERYBODY,) if client is None else (EVERYBODY, client)
-    names = [tuple(AccountName(dataset.name, window, holder) for holder in holders) for window in windows]
-    return [tuple(ledger.account(name, today.of(name, client or OWNER)) for name in of_window) for of_window in names]
+    names = [AccountName(dataset.name, window, holder) for window in windows for holder in holders]
+    found = ledger.accounts_under(dataset.name, {name: today.of(name, client or OWNER) for name in names})
+    return [found[at : at + len(holders)] for at in range(0, len(found), len(holders))]
 
 
 def least_left(

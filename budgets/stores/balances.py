@@ -113,8 +113,15 @@ def read_account(connection: Connection, name: AccountName, cap: Loss | None) ->
     row = connection.execute(select(accounts).where(*of_name, accounts.c.holder == name.holder)).one_or_none()
     if row is None:
         return None if cap is None else AccountView(name, cap, NOTHING)
-    today = _cap(row) if cap is None else cap
-    return AccountView(name, today.smaller_of(_ceiling(row)) if name.holder == EVERYBODY else today, _spent(row))
+    return _under(name, _cap(row) if cap is None else cap, row)
+
+
+def read_under(connection: Connection, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
+    """Give some accounts of a dataset under the caps that hold today; one that is not open has spent nothing."""
+    asked = {"of_dataset": dataset, "of_holders": list({name.holder for name in caps})}
+    rows = connection.execute(_READ, asked | {"of_windows": listed({name.window for name in caps})})
+    found = {_name(row): row for row in rows}
+    return tuple(_under(name, cap, found.get(name)) for name, cap in caps.items())
 
 
 def read_datasets(connection: Connection) -> tuple[str, ...]:
@@ -192,6 +199,13 @@ def _read_asked(connection: Connection, dataset: str, debits: Iterable[Debit]) -
     for debit in debits:
         for row in connection.execute(_READ, _of_debit(dataset, debit)):
             yield _view(row), debit.loss
+
+
+def _under(name: AccountName, cap: Loss, row: Row[Any] | None) -> AccountView:
+    """Show an account; a dataset's cap is never above its ceiling."""
+    if row is None:
+        return AccountView(name, cap, NOTHING)
+    return AccountView(name, cap.smaller_of(_ceiling(row)) if name.holder == EVERYBODY else cap, _spent(row))
 
 
 def _view(row: Row[Any]) -> AccountView:

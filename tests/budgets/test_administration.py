@@ -294,3 +294,18 @@ def test_a_note_is_kept_and_found(ledger: Ledger) -> None:
         with pytest.raises(ParamError):
             ledger.note("objection", body, actor="desk")
     assert ledger.verify() == ()
+
+
+def test_accounts_are_shown_under_the_caps_that_hold(ledger: Ledger) -> None:
+    ledger.charge(ask(item("aa", "0.02", windows=("2026-01", "2026-02"))))
+    ledger.cap_client("ann", "operator", cap("0.05"), scope="2026-02", **WHY)
+    names = [
+        AccountName("operator", window, holder)
+        for window in ("2026-01", "2026-02", "2026-03")
+        for holder in ("", "ann")
+    ]
+    views = ledger.accounts_under("operator", {name: cap("0.3") for name in names})
+    assert [view.name for view in views] == names
+    assert [view.spent.rho for view in views] == [Loss.of("0.02").rho] * 4 + [0, 0]
+    assert [view.cap for view in views] == [CAPS.dataset, cap("0.3"), CAPS.dataset, cap("0.05"), cap("0.3"), cap("0.3")]
+    assert views == tuple(ledger.account(name, cap("0.3")) for name in names)
