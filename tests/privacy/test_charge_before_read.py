@@ -80,12 +80,12 @@ def watched(engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> 
     statements: list[str] = []
     table = DuckDBBackend._table
 
-    def held(backend: DuckDBBackend, sql: str) -> pa.Table:
+    def held(backend: DuckDBBackend, sql: str, *objected: pa.Table) -> pa.Table:
         if any(address in sql for address in private):
             statements.append(sql)
             if not any(entry.kind == "charged" for entry in ledger.entries()):
                 raise ReadTooEarly(sql)
-        return table(backend, sql)
+        return table(backend, sql, *objected)
 
     monkeypatch.setattr(DuckDBBackend, "_table", held)
     return replace(engine, backend=engine.backend._backend, ledger=ledger), statements

@@ -71,9 +71,9 @@ def test_the_grey_box_finds_a_norm_that_is_told_too_small(monkeypatch: pytest.Mo
 def test_two_worlds_find_public_keys_that_are_there_only_with_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
     release = Engine.release
 
-    def public_where_somebody_was(engine: Engine, prepared: Any) -> Any:
+    def public_where_somebody_was(engine: Engine, prepared: Any, *read: Any) -> Any:
         public = prepared.plan.key_set is not None
-        return only_where_somebody_was(engine, prepared) if public else release(engine, prepared)
+        return only_where_somebody_was(engine, prepared, *read) if public else release(engine, prepared, *read)
 
     monkeypatch.setattr(Engine, "release", public_where_somebody_was)
     with pytest.raises(AssertionError):

@@ -56,9 +56,12 @@ def keys_counted_in_the_data(plan: Any, backend: DuckDBBackend) -> int | None:
     return backend.count(f"SELECT DISTINCT subscriber_id FROM {backend.target.addresses['events']}")
 
 
-def passing_the_cause_on(backend: DuckDBBackend, sql: str) -> pa.Table:
+def passing_the_cause_on(backend: DuckDBBackend, sql: str, objected: pa.Table | None = None) -> pa.Table:
+    cursor = backend._connection.cursor()
     try:
-        return backend._connection.cursor().sql(sql).to_arrow_table()
+        if objected is not None:
+            cursor.register("objected", objected)
+        return cursor.sql(sql).to_arrow_table()
     except duckdb.Error as error:
         raise ExecutionFailed from error
 

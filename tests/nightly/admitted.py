@@ -1,0 +1,36 @@
+"""Admission without end: people, rules, objections and questions; whoever is not admitted is as good as deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import strategies as st
+
+from dialect import Refusal
+from tests.nightly.greybox import opened
+from tests.nightly.search import EXAMPLES, drawn
+from tests.privacy.test_greybox_admission import KINDS
+from tests.support.greybox_admission import Asked, asked, hold_asked, make_asked
+from tests.support.greybox_data import make_worlds
+
+DATABASES = 12  # of a chunk, each with one question
+
+
+def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Counter[str]:
+    """Hold some databases in all worlds against those without the rows."""
+    counted: Counter[str] = Counter()
+
+    def look(one: tuple[Asked, str]) -> None:
+        database, sql = one
+        connection, _ = opened()
+        make_worlds(connection, database.database)
+        make_asked(connection, database)
+        try:
+            counted["worlds with numbers"] += hold_asked(connection, database, sql)
+        except Refusal:
+            counted["refused"] += 1
+        else:
+            counted[EXAMPLES] += 1
+
+    drawn(st.tuples(asked(), st.one_of(*KINDS.values())), number, examples, look, smaller=smaller)
+    return counted
