@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from tests.nightly import accounts, canonical, crash, greybox, places, power, statements, worlds
+from tests.nightly import accounts, admitted, canonical, crash, greybox, places, power, statements, worlds
 from tests.nightly import parser as fuzzed
 from tests.nightly.search import Outcome, Search, search
 
