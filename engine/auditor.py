@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from budgets import Anchor, Entry, Ledger, LedgerError
+from budgets import Anchor, Entry, Ledger, LedgerError, shown_address
 from engine.catalogs import BUNDLED, find_catalog
 from engine.desk import Refused
 from engine.errors import CatalogError
-from engine.folders import default_ledger
+from engine.folders import default_ledger, marks_folder
+from engine.marks import marked_anchors
 from engine.problems import problem
 
 COLUMNS = ("sequence", "at", "kind", "dataset", "holder", "actor", "request_id", "body", "previous_hash", "row_hash")
@@ -41,6 +42,28 @@ def export_ledger(where: str, *, ledger: str | None = None) -> pa.Table:
     with _opened(where, ledger) as kept:
         rows = [exported(entry) for entry in kept.entries()]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> None:
+    """Write a whole ledger, as of one moment, to where nothing is yet; raises Refused."""
+    with _opened(where, ledger) as kept:
+        kept.backup(to)
+
+
+def restore_ledger(where: str, backup: str, *, ledger: str | None = None, anchor: str | None = None) -> str:
+    """Write a backup to where no ledger is, and say where; raises Refused for one that is known to have gone on.
+
+    What is known is an exported anchor, and the marks among the user's data.
+    """
+    with _opened(where, backup) as kept:
+        mine = kept.anchor().ledger_id
+    try:
+        place = ledger or str(default_ledger(find_catalog(where), bundled=where in BUNDLED))
+        exported = [] if anchor is None else [Anchor.from_json(anchor)]
+        Ledger.restore(backup, place, [*exported, *marked_anchors(marks_folder(), mine)])
+        return shown_address(place)
+    except (LedgerError, CatalogError) as error:
+        raise Refused(problem(error, None)) from error
 
 
 def write_export(rows: pa.Table, path: str) -> None:

@@ -59,9 +59,10 @@ class Mark:
 def open_marked(address: str, catalog: Catalog, folder: Path | None) -> Ledger:
     """Open a catalog's ledger and hold it against the marks of a folder, if any; one in memory makes none."""
     ledger = Ledger.open(address) if folder is None or address == IN_MEMORY else MarkedLedger.open(address)
-    if folder is None:
-        return ledger
     try:
+        _check_exported(ledger)
+        if folder is None:
+            return ledger
         marks = Marks(folder, catalog, shown_address(address))
         marks.check(ledger)
     except BaseException:
@@ -70,6 +71,25 @@ def open_marked(address: str, catalog: Catalog, folder: Path | None) -> Ledger:
     if isinstance(ledger, MarkedLedger):
         ledger.marks = marks
     return ledger
+
+
+def marked_anchors(folder: Path, ledger_id: str) -> list[Anchor]:
+    """Give how far a ledger had come, as its marks say; raises UnsafeStore."""
+    marks = [Mark.read(file) for file in sorted(folder.glob(f"{ledger_id}-*.json"))]
+    return [mark.anchor for mark in marks]
+
+
+def _check_exported(ledger: Ledger) -> None:
+    """Hold a ledger against the anchor that PASSERSBY_ANCHOR names; raises LedgerError."""
+    named = os.environ.get("PASSERSBY_ANCHOR")
+    if named:
+        try:
+            text = Path(named).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeError):
+            raise UnsafeStore(
+                f"The anchor {named} can't be read.", "PASSERSBY_ANCHOR=FILE, from `ledger anchor`."
+            ) from None
+        ledger.check_anchor(Anchor.from_json(text))
 
 
 class MarkedLedger(Ledger):

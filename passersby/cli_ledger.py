@@ -1,4 +1,4 @@
-"""Commands about the ledger: its rows; verify, anchor, export for auditors."""
+"""Commands about the ledger: its rows; verify, anchor, export for auditors; backup, restore."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ Anchor = Annotated[
     Path | None,
     typer.Option("--anchor", metavar="FILE", exists=True, dir_okay=False, help="What `ledger anchor` wrote before."),
 ]
+Place = Annotated[str, typer.Argument(metavar="FILE|URL", help="A new file, or an empty schema of a database.")]
+Backup = Annotated[str, typer.Argument(metavar="FILE|URL", help="What `ledger backup` wrote.")]
 To = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends in .csv, .json or .parquet.")]
 
 
@@ -66,3 +68,18 @@ def export(to: To, catalog: Catalog = "operator", ledger: Ledger = None) -> None
         found = engine.export_ledger(catalog, ledger=ledger)
         engine.write_export(found, str(to))
     console().print(Text(f"Written: {to}, {found.num_rows} rows"))
+
+
+def backup(to: Place, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+    """Write the whole ledger, as of this moment, to where nothing is yet; keep it as safe as the ledger."""
+    with refusals(Format.TABLE), engine_face() as engine:
+        engine.backup_ledger(catalog, to, ledger=ledger)
+    console().print(Text(f"Written: {to}"))
+
+
+def restore(backup: Backup, anchor: Anchor = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+    """Write a backup to where no ledger is; refused where it is known that more was spent since."""
+    with refusals(Format.TABLE), engine_face() as engine:
+        text = None if anchor is None else anchor.read_text(encoding="utf-8")
+        place = engine.restore_ledger(catalog, backup, ledger=ledger, anchor=text)
+    console().print(Text(f"Restored: {place}"))

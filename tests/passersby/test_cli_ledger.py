@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.passersby.conftest import Run
 
 COUNT = "SELECT COUNT(*) AS n FROM visit"
@@ -32,3 +34,40 @@ def test_an_anchor_of_another_ledger_is_found(run: Run, tmp_path: Path) -> None:
     (tmp_path / "anchor.json").write_text(json.dumps(told))
     verdict = run("ledger", "verify", "--anchor", str(tmp_path / "anchor.json"))
     assert (verdict.exit_code, verdict.stdout.strip()) == (1, "The anchor is of another ledger.")
+
+
+def test_a_backup_is_restored_and_asked_on(run: Run, tmp_path: Path) -> None:
+    run("query", COUNT)
+    backup, anchor = str(tmp_path / "backup"), tmp_path / "anchor.json"
+    assert run("ledger", "backup", backup).exit_code == 0
+    anchor.write_text(run("ledger", "anchor").stdout)
+    (tmp_path / "town.ledger").rename(tmp_path / "lost")
+    told = run("ledger", "restore", backup, "--anchor", str(anchor))
+    assert (told.exit_code, told.stdout.split()[0]) == (0, "Restored:")
+    assert run("ledger", "verify", "--anchor", str(anchor)).exit_code == 0
+    assert run("query", COUNT).exit_code == 0
+
+
+def test_a_backup_from_before_the_last_charge_is_refused(run: Run, tmp_path: Path) -> None:
+    run("query", COUNT)
+    assert run("ledger", "backup", str(tmp_path / "backup")).exit_code == 0
+    run("query", "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone")
+    told = run("ledger", "restore", str(tmp_path / "backup"), "--ledger", str(tmp_path / "restored"))
+    assert told.exit_code == 1 and "this is an older copy" in " ".join(told.stderr.split())
+    assert not (tmp_path / "restored").exists()
+
+
+def test_a_ledger_older_than_the_exported_anchor_is_not_opened(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("query", COUNT)
+    anchor = tmp_path / "anchor.json"
+    anchor.write_text(run("ledger", "anchor").stdout)
+    monkeypatch.setenv("PASSERSBY_ANCHOR", str(anchor))
+    assert run("query", COUNT).exit_code == 0
+    told = json.loads(anchor.read_text())
+    anchor.write_text(json.dumps(told | {"sequence": told["sequence"] + 1}))
+    refused = run("query", COUNT)
+    assert refused.exit_code == 1 and "this is an older copy" in " ".join(refused.stderr.split())
+    monkeypatch.setenv("PASSERSBY_ANCHOR", str(tmp_path / "nowhere"))
+    assert "can't be read" in " ".join(run("query", COUNT).stderr.split())
