@@ -89,7 +89,7 @@ def sightings(rows: Relation, shown: Sequence[Column], catalog: Catalog, node: e
 def _cut_at(rows: PerPerson, catalog: Catalog) -> str | None:
     """Find the windows at whose ends movement is cut: what is protected each for itself is found each for itself."""
     dataset = catalog.dataset(rows.dataset)
-    return None if dataset.stretch is None else str(dataset.window)
+    return str(dataset.window) if len(dataset.windows) > 1 else None
 
 
 def _places(movement: Movement) -> dict[str, str | None]:

@@ -120,6 +120,10 @@ class _Asked:
             raise self._error(key, "it is not clear in which table a person has one row.", cure)
         if self.dataset.admission.table is not None:
             self._named(self.dataset.admission.table)
+        found = person_table(self.catalog, self.dataset)
+        if found is not None and found.time_column is not None and self.dataset.stretch is not None:
+            why = f"states decide of all windows, and rows of {found.name} are each of one."
+            raise self._error("table", why, "remove its time_column, or keep the states in a table without.")
 
     def _named(self, name: str) -> None:
         """Check that the table that is named is one of persons, and the one with consent."""

@@ -24,6 +24,7 @@ WRONG = {
     "a date that is the time": (WINDOWED, 'time_column = "day"', 'time_column = "day"\ndate_column = "day"', "date_column", "no date beside"),
     "a date of another type": (WINDOWED, 'time_column = "day"', 'time_column = "day"\ndate_column = "zone"', "date_column", "no date beside"),
     "consent in one window": (WINDOWED.replace('gender = {', 'since = { type = "DATE" }\ngender = {', 1), 'primary_key = ["person_id"]', 'primary_key = ["person_id"]\ntime_column = "since"', "consent", "decides of all windows"),
+    "a law in one window": (WINDOWED.replace('gender = {', 'since = { type = "DATE" }\nlaw = { type = "VARCHAR" }\ngender = {', 1).replace('consent = { column = "consent", admitted = ["yes"] }', "").replace("[datasets.town.budget]", '[datasets.town.admission]\njurisdiction = { column = "law", denied = ["DE"] }\n[datasets.town.budget]'), 'primary_key = ["person_id"]', 'primary_key = ["person_id"]\ntime_column = "since"', "admission.table", "decide of all windows"),
 }  # fmt: skip
 
 
