@@ -7,12 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from budgets.chain import GENESIS, Entry, canonical, linked
 from budgets.errors import ProtocolError
 from budgets.events import BODY_FORMAT, EntryKind, Event
 from budgets.stores.schema import FORMAT_VERSION, chain_head, entries
+
+# Said once: what every charge asks is not built anew each time.
+_HEAD = select(chain_head)
+_MOVED = (
+    update(chain_head)
+    .where(chain_head.c.sequence == bindparam("from_sequence"), chain_head.c.row_hash == bindparam("from_hash"))
+    .values(sequence=bindparam("to_sequence"), row_hash=bindparam("to_hash"))
+)
+_ROWS = insert(entries)
 
 
 def now_text() -> str:
@@ -35,20 +44,17 @@ def append(connection: Connection, events: Sequence[Event], at: str | None = Non
     head = read_head(connection)
     first = [] if head.sequence else [_opened(head)]
     rows = tuple(_linked(head, [*first, *events], at or now_text()))
-    moved = (
-        update(chain_head)
-        .where(chain_head.c.sequence == head.sequence, chain_head.c.row_hash == head.row_hash)
-        .values(sequence=rows[-1].sequence, row_hash=rows[-1].row_hash)
-    )
-    connection.execute(insert(entries), [vars(row) for row in rows])
-    if connection.execute(moved).rowcount != 1:
+    moved = {"from_sequence": head.sequence, "from_hash": head.row_hash}
+    moved |= {"to_sequence": rows[-1].sequence, "to_hash": rows[-1].row_hash}
+    connection.execute(_ROWS, [vars(row) for row in rows])
+    if connection.execute(_MOVED, moved).rowcount != 1:
         raise ProtocolError("Another writer was faster.", "the same question again.")
     return rows
 
 
 def read_head(connection: Connection) -> Row[Any]:
     """Give the ledger's id, and sequence and hash of its last row."""
-    return connection.execute(select(chain_head)).one()
+    return connection.execute(_HEAD).one()
 
 
 def read_hash(connection: Connection, sequence: int) -> bytes:

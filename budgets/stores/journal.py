@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, insert, select
+from sqlalchemy import Connection, Row, Table, and_, bindparam, insert, select
 
 from budgets.bill import Bill
 from budgets.errors import ProtocolError
@@ -20,11 +20,23 @@ from budgets.stores.store import insert_new
 
 SALT_BYTES = 16
 
+# Said once: what every charge asks is not built anew each time.
+_CHARGE = select(charges).where(
+    charges.c.client == bindparam("client"), charges.c.request_id == bindparam("request_id")
+)
+_PAID = select(purchases.c.holder, purchases.c.release_key).where(
+    purchases.c.dataset == bindparam("dataset"),
+    purchases.c.holder.in_(bindparam("holders", expanding=True)),
+    purchases.c.release_key.in_(bindparam("keys", expanding=True)),
+)
+_RELEASES = select(releases.c.release_key, releases.c.payload).where(
+    releases.c.dataset == bindparam("dataset"), releases.c.release_key.in_(bindparam("keys", expanding=True))
+)
+
 
 def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any] | None:
     """Give the charge that a client made under a request id."""
-    of_request = and_(charges.c.client == client, charges.c.request_id == request_id)
-    return connection.execute(select(charges).where(of_request)).one_or_none()
+    return connection.execute(_CHARGE, {"client": client, "request_id": request_id}).one_or_none()
 
 
 def read_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
@@ -43,21 +55,17 @@ def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
 
 def read_paid(connection: Connection, request: ChargeRequest) -> dict[str, set[str]]:
     """Give those releases of a question that each holder on its client's path has paid for."""
-    statement = select(purchases.c.holder, purchases.c.release_key).where(
-        purchases.c.dataset == request.dataset,
-        purchases.c.holder.in_(payers(request.client)),
-        purchases.c.release_key.in_([item.release_key for item in request.items]),
-    )
+    keys = [item.release_key for item in request.items]
+    asked = {"dataset": request.dataset, "holders": payers(request.client), "keys": keys}
     paid: dict[str, set[str]] = {}
-    for row in connection.execute(statement):
+    for row in connection.execute(_PAID, asked):
         paid.setdefault(row.holder, set()).add(row.release_key)
     return paid
 
 
 def read_releases(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, bytes]:
     """Give the stored releases among some keys."""
-    statement = select(releases.c.release_key, releases.c.payload)
-    some = connection.execute(statement.where(releases.c.dataset == dataset, releases.c.release_key.in_(keys)))
+    some = connection.execute(_RELEASES, {"dataset": dataset, "keys": keys})
     return {row.release_key: row.payload for row in some}
 
 
@@ -114,7 +122,7 @@ def write_charge(connection: Connection, bill: Bill, charge_id: int) -> None:
     request, loss = bill.request, bill.client_loss
     row = {"id": charge_id, "client": request.client, "request_id": request.request_id}
     row |= {"body_digest": request.body_digest, "dataset": request.dataset, "versions": request.versions}
-    connection.execute(insert(charges).values(row | {"pico_rho": loss.pico_rho, "atto_delta": loss.atto_delta}))
+    connection.execute(insert(charges), row | {"pico_rho": loss.pico_rho, "atto_delta": loss.atto_delta})
     keys = enumerate(item.release_key for item in request.distinct_items)
     connection.execute(
         insert(charge_keys), [{"charge_id": charge_id, "position": at, "release_key": key} for at, key in keys]

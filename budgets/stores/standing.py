@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
 
 from budgets.errors import Forbidden, ParamError
 from budgets.holders import EVERYBODY, OWNER, prefixes
@@ -20,6 +20,19 @@ OPEN, APPROVED, DECLINED = "open", "approved", "declined"
 LET_AN_ADMIN_LOOK = "an admin, who sees why in the ledger and can thaw it."
 
 
+# Said once: what every charge asks is not built anew each time.
+_KNOWN = select(clients).where(clients.c.holder.in_(bindparam("holders", expanding=True)))
+_GRANTS = select(caps).where(
+    caps.c.dataset == bindparam("dataset"), caps.c.holder.in_(bindparam("holders", expanding=True))
+)
+
+_FROZEN = select(freezes).where(
+    freezes.c.frozen == 1,
+    freezes.c.holder.in_(bindparam("holders", expanding=True)),
+    freezes.c.dataset.in_(bindparam("datasets", expanding=True)),
+)
+
+
 def check_standing(
     connection: Connection, client: str, dataset: str | None = None, windows: Iterable[str] = ()
 ) -> None:
@@ -28,12 +41,13 @@ def check_standing(
     With a dataset, what is frozen of it and of the windows is refused too.
     """
     path = () if client == OWNER else prefixes(client)
-    known = {row.holder: row for row in connection.execute(select(clients).where(clients.c.holder.in_(path)))}
+    known = {row.holder: row for row in connection.execute(_KNOWN, {"holders": path})}
     if any(row.state == REMOVED for row in known.values()):
         raise Forbidden(f"The client {client!r} was removed.", "an admin, who can add it again.")
     if client in known and known[client].is_group:
         raise Forbidden(f"{client!r} is a group of clients, and no client itself.", f"{client}/ and a client's name.")
-    for row in connection.execute(_frozen((EVERYBODY, *path), dataset)):
+    datasets = ("",) if dataset is None else ("", dataset)
+    for row in connection.execute(_FROZEN, {"holders": (EVERYBODY, *path), "datasets": datasets}):
         _check_thawed(row, client, dataset, frozenset(windows))
 
 
@@ -63,10 +77,9 @@ def read_clients(connection: Connection) -> tuple[Row[Any], ...]:
 
 def read_grants(connection: Connection, dataset: str, holders: Sequence[str]) -> tuple[Grant, ...]:
     """Give the caps that admins have set for some holders of a dataset."""
-    statement = select(caps).where(caps.c.dataset == dataset, caps.c.holder.in_(holders))
     return tuple(
         Grant(row.dataset, row.holder, row.scope, Loss(row.pico_rho, row.atto_delta), row.sequence)
-        for row in connection.execute(statement)
+        for row in connection.execute(_GRANTS, {"dataset": dataset, "holders": holders})
     )
 
 
@@ -133,11 +146,6 @@ def decide_top_up(connection: Connection, top_up: int, state: str) -> TopUp:
         raise ParamError(f"There is no open request {top_up}.", "one of those that are open.")
     connection.execute(update(top_ups).where(top_ups.c.id == top_up).values(state=state))
     return found[0]
-
-
-def _frozen(holders: Sequence[str], dataset: str | None) -> Any:  # noqa: ANN401  a Select of whole rows
-    datasets = ("",) if dataset is None else ("", dataset)
-    return select(freezes).where(freezes.c.frozen == 1, freezes.c.holder.in_(holders), freezes.c.dataset.in_(datasets))
 
 
 def _check_thawed(row: Row[Any], client: str, dataset: str | None, windows: frozenset[str]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -62,9 +63,13 @@ Ready = Callable[[Store], Store]  # makes what is not there, or closes the store
 
 def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
-    insert = _INSERTS[connection.dialect.name]
-    statement = insert(table).values(row).on_conflict_do_nothing().returning(*table.primary_key)
-    return connection.execute(statement).one_or_none() is not None
+    return connection.execute(_unless_there(connection.dialect.name, table), row).one_or_none() is not None
+
+
+@cache
+def _unless_there(database: str, table: Table) -> Executable:
+    """Give the statement, built once."""
+    return _INSERTS[database](table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 @contextmanager
