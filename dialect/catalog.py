@@ -189,6 +189,9 @@ class Budget:
     delta: Fraction  # 0.9 for the conversion to epsilon, 0.1 for thresholds
     client_rho: Fraction  # cap of one client
     static: tuple[Fraction, Fraction] | None = None  # rho and delta of tables without time; None: those of a window
+    reserve_rho: Fraction = Fraction(0)  # what all clients together leave to the owner, of each window
+    query_rho: Fraction | None = None  # the most that one question may cost its client, in each window
+    lifetime_rho: Fraction | None = None  # cap of one client over all windows together; None: the sum of theirs
 
 
 @dataclass(frozen=True)

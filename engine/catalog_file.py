@@ -6,11 +6,12 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from dialect.catalog import Budget, Catalog, Dataset, Defaults
+from dialect.catalog import Catalog, Dataset, Defaults
 from dialect.declared_admission import NO_RULES
 from dialect.time_windows import Window
 from engine.catalog_admission import read_admission
 from engine.catalog_admitted import check_admission, with_retention
+from engine.catalog_budget import LEAST_DELTA, LEAST_RHO, MOST_DELTA, MOST_RHO, check_default, read_budget
 from engine.catalog_references import check_references
 from engine.catalog_section import IDENTIFIER, Section, read_toml
 from engine.catalog_sharing import check_sharing
@@ -19,9 +20,6 @@ from engine.catalog_windows import read_window
 
 FORMAT = 1
 KNOWN = ("format", "name", "datasets", "tables")
-MOST_RHO = "1000000"  # the ledger counts pico-rho in 64 bits
-LEAST_RHO = "0.0001"
-LEAST_DELTA, MOST_DELTA = "1e-18", "1e-3"  # the ledger counts in atto-delta
 
 
 def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalog:
@@ -74,12 +72,15 @@ def _dataset(name: str, section: Section) -> Dataset:
     part = section.mistakes.part
     empty = replace(section, entries={})
     window, stretch = part((Window.FOREVER, None), read_window, section)
+    defaults = _defaults(part(empty, section.section, "defaults"))
+    budget = read_budget(part(empty, section.section, "budget"))
+    part(None, check_default, section, defaults.rho, budget)
     return Dataset(
         name=name,
         window=window,
         data_version=part(1, section.whole, "data_version", 1, 1, 2**31),
-        defaults=_defaults(part(empty, section.section, "defaults")),
-        budget=_budget(part(empty, section.section, "budget")),
+        defaults=defaults,
+        budget=budget,
         stretch=stretch,
         admission=part(NO_RULES, read_admission, part(empty, section.section, "admission")),
     )
@@ -104,40 +105,3 @@ def _confidence(section: Section) -> float:
         why = "a level lies between 0.5 and 0.999999."
         raise section.error("confidence", why, "write e.g. confidence = 0.95.")
     return confidence
-
-
-def _budget(section: Section) -> Budget:
-    """Read the caps; a client's is the dataset's unless it says less."""
-    section.only(("rho", "delta", "client_rho", "static_rho", "static_delta"))
-    part = section.mistakes.part
-    rho = part(Fraction(MOST_RHO), section.fraction, "rho", "0.2", LEAST_RHO, MOST_RHO)
-    return Budget(
-        rho=rho,
-        delta=part(Fraction(1), section.fraction, "delta", "1e-9", LEAST_DELTA, MOST_DELTA),
-        client_rho=part(rho, _client_rho, section, rho),
-        static=part(None, _static, section),
-    )
-
-
-def _static(section: Section) -> tuple[Fraction, Fraction] | None:
-    """Read the caps of private tables without time, read alone; what is not said is a window's."""
-    if not {"static_rho", "static_delta"} & section.entries.keys():
-        return None
-    given = {
-        name: name if name in section.entries else name.removeprefix("static_")
-        for name in ("static_rho", "static_delta")
-    }
-    return (
-        section.fraction(given["static_rho"], "0.2", LEAST_RHO, MOST_RHO),
-        section.fraction(given["static_delta"], "1e-9", LEAST_DELTA, MOST_DELTA),
-    )
-
-
-def _client_rho(section: Section, rho: Fraction) -> Fraction:
-    """Read a client's cap, which is no more than the dataset's."""
-    if "client_rho" not in section.entries:
-        return rho
-    client_rho = section.fraction("client_rho", "0.1", LEAST_RHO, MOST_RHO)
-    if client_rho > rho:
-        raise section.error("client_rho", "a client's cap is above the dataset's.", "write at most budget.rho.")
-    return client_rho

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from budgets import ATTO, MINIMUM_RHO, PICO, Caps, Loss, conversion_delta, epsilon_at, rho_for
+from budgets import ATTO, MINIMUM_RHO, PICO, Caps, Loss, chargeable, conversion_delta, epsilon_at, rho_for
 from dialect import Catalog, Code, Options, Question, Refusal
 from dialect.catalog import Dataset
 from dialect.options import TargetError
+
+ANY_DELTA = 1 - Fraction(1, ATTO)  # of a cap that limits rho alone
 
 
 @dataclass(frozen=True)
@@ -101,5 +103,14 @@ def _confidence_meant(level: object) -> str:
 def caps(dataset: Dataset) -> Caps:
     """Give the caps of a dataset as its catalog states them, rounded down."""
     budget = dataset.budget
+    ceiling = Loss.within(budget.rho, budget.delta)
     static = None if budget.static is None else Loss.within(*budget.static)
-    return Caps(Loss.within(budget.rho, budget.delta), Loss.within(budget.client_rho, budget.delta), static=static)
+    thresholds = chargeable(ceiling.larger_of(static or ceiling)).delta  # of one question only rho is capped
+    return Caps(
+        ceiling,
+        Loss.within(budget.client_rho, budget.delta),
+        reserve=Loss.within(budget.reserve_rho),
+        static=static,
+        query=None if budget.query_rho is None else Loss.within(budget.query_rho, thresholds),
+        lifetime=None if budget.lifetime_rho is None else Loss.within(budget.lifetime_rho, ANY_DELTA),
+    )

@@ -128,6 +128,19 @@ def _load(folder: Path, text: str) -> Catalog:
     return load_catalog(path)
 
 
+def test_caps_of_reserve_question_and_lifetime_are_read(tmp_path: Path) -> None:
+    more = "reserve_rho = 0.05\nquery_rho = 0.02\nlifetime_rho = 1.5"
+    budget = _load(tmp_path, WHOLE.replace("client_rho = 0.1", more)).datasets[0].budget
+    assert (budget.reserve_rho, budget.query_rho, budget.lifetime_rho) == (
+        Fraction(1, 20),
+        Fraction(1, 50),
+        Fraction(3, 2),
+    )
+    assert budget.client_rho == Fraction(3, 20)  # what the reserve leaves
+    plain = _load(tmp_path, WHOLE).datasets[0].budget
+    assert (plain.reserve_rho, plain.query_rho, plain.lifetime_rho) == (0, None, None)
+
+
 def test_a_whole_catalog_is_read(tmp_path: Path) -> None:
     catalog = _load(tmp_path, WHOLE)
     assert catalog.path == str(tmp_path / "catalog.toml")
@@ -262,6 +275,13 @@ WRONG = {
     "delta tiny": ("delta = 1e-9", "delta = 1e-99999999", "datasets.city.budget.delta", "not between", "delta = 1e-9"),
     "delta large": ("delta = 1e-12", "delta = 0.002", "datasets.city.defaults.delta", "not between", "delta = 1e-12"),
     "client above": ("client_rho = 0.1", "client_rho = 0.3", "datasets.city.budget.client_rho", "above the dataset's", "at most budget.rho"),
+    "reserve": ("client_rho = 0.1", "reserve_rho = 0.2", "datasets.city.budget.reserve_rho", "leaves clients nothing of budget.rho", "less than budget.rho"),
+    "reserve of static": ("client_rho = 0.1", "reserve_rho = 0.1\nstatic_rho = 0.05", "datasets.city.budget.reserve_rho", "nothing of budget.static_rho", "less than budget.static_rho"),
+    "reserve zero": ("client_rho = 0.1", "reserve_rho = 0", "datasets.city.budget.reserve_rho", "not between 0.0001", "reserve_rho = 0.02"),
+    "client in reserve": ("client_rho = 0.1", "client_rho = 0.1\nreserve_rho = 0.15", "datasets.city.budget.client_rho", "above what the owner's reserve leaves", "less budget.reserve_rho"),
+    "query": ("client_rho = 0.1", "query_rho = 0.004", "datasets.city.budget.query_rho", "costs more than this where it names no price", "at least defaults.rho"),
+    "query text": ("client_rho = 0.1", 'query_rho = "0.1"', "datasets.city.budget.query_rho", "no number", "without quotes"),
+    "lifetime": ("client_rho = 0.1", "lifetime_rho = nan", "datasets.city.budget.lifetime_rho", "not finite", "finite number"),
     # tables
     "table key": ("time_column =", "time_colum =", "tables.trips.time_colum", "not known", "write time_column."),
     "no kind": ('kind = "public"\nsource = { parquet', "source = { parquet", "tables.zones.kind", "missing", 'kind = "private"'),

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from budgets import Loss, conversion_delta, epsilon_at
+from budgets import BudgetRefused, Loss, chargeable, conversion_delta, epsilon_at
 from dialect import Code, Refusal, read
 from engine.explain import explain
 from engine.pipeline import Engine
@@ -89,3 +89,34 @@ def test_a_limited_question_is_answered(engine: Engine) -> None:
     first, again = engine.answer(sql, ANN), engine.answer(sql, ANN)
     assert first.charged == Loss.of("0.02") and again.charged == Loss(0, 0)
     assert first.answer.table.equals(again.answer.table)
+
+
+def test_every_cap_of_the_catalog_is_handed_on(engine: Engine) -> None:
+    dataset = engine.catalog.datasets[0]
+    plain = caps(dataset)
+    assert (plain.reserve, plain.query, plain.lifetime) == (Loss(0, 0), None, None)
+    said = {"reserve_rho": Fraction(1, 20), "query_rho": Fraction(1, 50), "lifetime_rho": Fraction(3, 10)}
+    capped = caps(replace(dataset, budget=replace(dataset.budget, **said)))
+    assert capped.reserve == Loss.of("0.05") and (capped.dataset, capped.client) == (plain.dataset, plain.client)
+    assert capped.query == Loss(Loss.of("0.02").pico_rho, chargeable(plain.dataset).atto_delta)
+    assert capped.lifetime is not None and capped.lifetime.rho == Fraction(3, 10)
+
+
+@pytest.mark.parametrize(
+    ("said", "client", "sql", "refused"),
+    [
+        ({"reserve_rho": Fraction(1, 10)}, ("ann", "ben"), "rho = 0.08", "all clients together"),
+        ({"query_rho": Fraction(1, 50)}, ("ann",), "rho = 0.03", "one question of client 'ann'"),
+        ({"lifetime_rho": Fraction(1, 50)}, ("ann",), "rho = 0.03", "client 'ann' over all windows"),
+    ],
+)
+def test_every_cap_of_the_catalog_holds(
+    engine: Engine, said: dict[str, Fraction], client: tuple[str, ...], sql: str, refused: str
+) -> None:
+    dataset = engine.catalog.datasets[0]
+    capped = replace(dataset, budget=replace(dataset.budget, **said))
+    engine = replace(engine, catalog=replace(engine.catalog, datasets=(capped,)))
+    for i, other in enumerate(client[:-1]):
+        engine.answer(CLAUSE.format(sql) + f" WHERE coins > {i}", Asked(other))
+    with pytest.raises(BudgetRefused, match=refused):
+        engine.answer(CLAUSE.format(sql), Asked(client[-1]))
