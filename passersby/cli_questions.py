@@ -20,6 +20,7 @@ from passersby.cli_options import (
     question,
 )
 from passersby.output import Format, console, write_json, write_result
+from passersby.waiting import shown_waiting
 
 RequestId = Annotated[
     str | None,
@@ -47,10 +48,11 @@ def query(
     """
     text = question(sql, file)
     with opened(catalog, client, ledger, form) as connection:
-        write_result(
-            connection.query(text, rho=rho, target_error=target_error, confidence=confidence, request_id=request_id),
-            form,
-        )
+        with shown_waiting():
+            answer = connection.query(
+                text, rho=rho, target_error=target_error, confidence=confidence, request_id=request_id
+            )
+        write_result(answer, form)
 
 
 def explain(
@@ -93,4 +95,6 @@ def rehearse(
     """Run a question for free on made-up rows: the shape of the answer is real, its numbers mean nothing."""
     text = question(sql, file)
     with opened(catalog, client, ledger, form) as connection:
-        write_result(connection.rehearse(text, rho=rho, target_error=target_error, confidence=confidence), form)
+        with shown_waiting("Rehearsing: making up rows, and answering over them"):
+            answer = connection.rehearse(text, rho=rho, target_error=target_error, confidence=confidence)
+        write_result(answer, form)

@@ -1,0 +1,73 @@
+"""Who waits long for an answer sees that it is being made; who does not, or is no terminal, sees nothing."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+
+import pytest
+
+from passersby import waiting
+from passersby.waiting import ANSWERING, shown_waiting
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Stand at a terminal, from within the test: pytest puts its own standard error back after fixtures are made."""
+    made = Terminal()
+    monkeypatch.setattr("sys.stderr", made)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    return made
+
+
+def _wait_until_shown(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.01)
+    with shown_waiting():
+        deadline = time.monotonic() + 20
+        while ANSWERING not in terminal.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def test_a_slow_answer_is_told_of_with_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _at_a_terminal(monkeypatch)
+    _wait_until_shown(terminal, monkeypatch)
+    assert ANSWERING in terminal.getvalue() and re.search(r"\d s\b", terminal.getvalue())
+
+
+def test_a_quick_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _at_a_terminal(monkeypatch)
+    monkeypatch.setattr(waiting, "PATIENCE", 60.0)
+    with shown_waiting():
+        pass
+    assert terminal.getvalue() == ""
+
+
+def test_nothing_appears_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _at_a_terminal(monkeypatch)
+    monkeypatch.setattr(waiting, "PATIENCE", 0.2)
+    with pytest.raises(RuntimeError), shown_waiting():
+        raise RuntimeError
+    time.sleep(0.4)
+    assert terminal.getvalue() == ""
+
+
+def test_the_line_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _at_a_terminal(monkeypatch)
+    _wait_until_shown(terminal, monkeypatch)
+    shown = terminal.getvalue()
+    assert shown.rstrip().endswith("\x1b[2K"), "the last that is written takes the line away"
+    time.sleep(0.3)
+    assert terminal.getvalue() == shown
+
+
+def test_programs_are_not_disturbed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.0)
+    with shown_waiting():
+        time.sleep(0.02)
+    assert capsys.readouterr() == ("", "")
