@@ -17,7 +17,7 @@
     known of an expression    expressions  constants  inference  ranges  known_ranges  facts  time_steps
     aggregates                aggregates  aggregate_names  aggregate_calls  aggregate_order  measures  moments
     tree -> relations         kinds  from_clause  join_conditions  where_clause  group_by  select_list  stars  ordering
-                              listed_values
+                              listed_values  listed_series
     subqueries                inner_rows  subquery_tests  scalar_subqueries  correlated_subqueries
     table functions           table_functions  table_calls  movement  sightings  derived_columns
     window functions          windows  window  window_functions  window_clause  window_fields  frames

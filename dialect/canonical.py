@@ -92,6 +92,8 @@ class Canon:
         return self._leaf(relation), []
 
     def _join(self, join: Join) -> tuple[str, list[str]]:
+        if join.how == "full":
+            return self._full_join(join), []
         left, left_conditions = self._walk(join.left)
         if join.how == "left":
             right = self.relation(join.right)
@@ -101,6 +103,13 @@ class Canon:
         right, right_conditions = self._walk(join.right)
         on_parts = [self.expr(part) for part in conjuncts(join.condition) if part != Literal(True, part.type)]
         return f"({left}, {right})", left_conditions + right_conditions + on_parts
+
+    def _full_join(self, join: Join) -> str:
+        left, right = self.relation(join.left), self.relation(join.right)
+        self._extend(join.left)
+        self._extend(join.right)
+        on = " and ".join(sorted({self.expr(part) for part in conjuncts(join.condition)}))
+        return f"(({left}) full join ({right}) on {on})"
 
     def _semi_join(self, join: SemiJoin) -> tuple[str, list[str]]:
         left, left_conditions = self._walk(join.left)

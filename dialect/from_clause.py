@@ -10,12 +10,13 @@ from sqlglot import exp
 
 from dialect.errors import Code, Refusal
 from dialect.expressions import TRUE
-from dialect.join_conditions import join_condition, met_in_where
-from dialect.joins import How, join
+from dialect.join_conditions import join_condition, met_in_where, standing
+from dialect.joins import join
+from dialect.listed_series import is_series, listed_series, series_below
 from dialect.listed_values import listed_values
 from dialect.names import Column, Scope
 from dialect.reading import Reading, only, refusal
-from dialect.relations import Public, Relation, Values
+from dialect.relations import How, Public, Relation, Values
 from dialect.rules import joined_in
 from dialect.scans import find_table, scan
 from dialect.semi_joins import semi_join
@@ -57,7 +58,7 @@ _Part = tuple[Relation, str, tuple[Column, ...]]
 
 def from_clause(tree: exp.Select, reading: Reading, queries: Queries) -> tuple[Relation, Scope]:
     """Read FROM with all its joins, left to right."""
-    clause = tree.args.get("from_")
+    clause = tree.args.get("from_") or series_below(tree)
     if clause is None:
         one_row = Public(Values(((),), ()), ())
         return one_row, Scope()
@@ -100,6 +101,10 @@ def _tables(node: exp.Expr, reading: Reading, queries: Queries) -> tuple[Relatio
 def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:
     if node.args.get("sample"):
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave TABLESAMPLE out", node)
+    if is_series(node):
+        relation, name = listed_series(node, reading)
+        shown = tuple((f.name or "", f) for f in relation.fields)
+        return _prepared(relation, name, renamed(shown, node))
     if isinstance(node, exp.Table):
         return _named(node, reading, queries)
     if isinstance(node, exp.Values):
@@ -172,6 +177,8 @@ _HOW: dict[tuple[str, str], How] = {
     ("LEFT", "OUTER"): "left",
     ("RIGHT", ""): "left",  # of the sides exchanged
     ("RIGHT", "OUTER"): "left",
+    ("FULL", ""): "full",
+    ("FULL", "OUTER"): "full",
 }
 
 
@@ -179,7 +186,7 @@ def _chosen(left: Relation, scope: Scope, node: exp.Join, reading: Reading, quer
     """Read SEMI JOIN and ANTI JOIN: the left rows that meet a right row, or those that meet none."""
     only(node, "this", "on", "using", "kind", code=Code.JOIN)
     right, alias, columns = _table(node.this, reading, queries)
-    on, _ = join_condition(node, scope, Scope((*scope.tables, (alias, columns)), scope.merged), columns)
+    on, _ = join_condition(node, scope, replace(scope, tables=(*scope.tables, (alias, columns))), columns)
     if on == TRUE:
         raise refusal(Code.JOIN, f"{node.kind.upper()} JOIN has an ON or USING.", "SEMI JOIN ... USING (...)", node)
     try:
@@ -202,7 +209,11 @@ def _join(
     sides = (right, left) if node.side.upper() == "RIGHT" else (left, right)
     relation = join(*sides, how, on, node)
     tables = tuple((name, _current(shown, relation)) for name, shown in both.tables)
-    return relation, Scope(tables, both.merged + merged)
+    joined = Scope(tables, both.merged + merged, _current(both.instead, relation))
+    if node.side.upper() not in ("RIGHT", "FULL") or not merged:
+        return relation, joined
+    pairs = [tuple(each.find(name, None, node) for each in (scope, inside)) for name in merged]
+    return standing(relation, joined, dict(zip(merged, pairs, strict=True)), node, reading)
 
 
 def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:
@@ -213,7 +224,7 @@ def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:
     if set(inside.merged) & {name for name, _ in scope.columns()}:
         why = "A name that USING merges in brackets stands outside of them too."
         raise refusal(Code.JOIN, why, "join the tables one by one", node.this)
-    return Scope((*scope.tables, *inside.tables), scope.merged + inside.merged)
+    return Scope((*scope.tables, *inside.tables), scope.merged + inside.merged, scope.instead + inside.instead)
 
 
 def _how(node: exp.Join) -> How:
@@ -226,10 +237,7 @@ def _how(node: exp.Join) -> How:
     how = _HOW.get((side, kind))
     if how is None:
         raise refusal(Code.JOIN, f"{side or kind} JOIN is not in the dialect.", "JOIN ... ON ...", node)
-    if side == "RIGHT" and node.args.get("using"):  # the right table's columns would have to stand for both
-        why = "USING behind RIGHT JOIN is not in the dialect."
-        raise refusal(Code.JOIN, why, "LEFT JOIN with the tables exchanged, or ON", node)
-    if conditions > 1 or (how == "left" and not conditions) or (how == "cross" and conditions):
+    if conditions > 1 or (how in ("left", "full") and not conditions) or (how == "cross" and conditions):
         why = "CROSS JOIN has no condition, and every other JOIN has one ON or USING."
         raise refusal(Code.JOIN, why, "JOIN ... ON ...", node)
     return how if conditions else "cross"

@@ -128,7 +128,8 @@ class GroupNames:
         return Ref(self.tellings[places])
 
     def _aggregate(self, node: exp.Expr) -> Expr:
-        made = measure(node, self.scope, self.source, releases(self.source, [f for _, f in self.keys]), self.reading)
+        below, releasing = RowNames(self.scope, values=self.rows), releases(self.source, [f for _, f in self.keys])
+        made = measure(node, below, self.source, releasing, self.reading)
         for earlier in self.measures:
             if replace(made, field=earlier.field) == earlier:
                 return Ref(earlier.field)

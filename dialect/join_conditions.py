@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from sqlglot import exp
 
 from dialect.calls import call
 from dialect.errors import Code, Refusal
-from dialect.expressions import TRUE, Expr, Ref, conjunction, fields_of
+from dialect.expressions import TRUE, Expr, Field, Ref, conjunction, fields_of
 from dialect.names import Column, RowNames, Scope, anded
+from dialect.reading import Reading
+from dialect.relations import Relation
+from dialect.rules import compute
 from dialect.scalars import condition
 
 
@@ -53,3 +57,15 @@ def met_in_where(where: exp.Where | None, both: Scope, columns: tuple[Column, ..
             if {f in right for f in fields_of(typed)} == {True, False}:
                 found.append(typed)
     return conjunction(tuple(found))
+
+
+def standing(
+    relation: Relation, scope: Scope, pairs: Mapping[str, tuple[Field, ...]], node: exp.Join, reading: Reading
+) -> tuple[Relation, Scope]:
+    """Let one column stand for both of USING: the right one, and behind FULL JOIN the one that is not NULL."""
+    now = {f.id: f for f in relation.fields}
+    sides = [[Ref(now[f.id]) for f in pair] for pair in pairs.values()]
+    if node.side.upper() == "RIGHT":
+        return relation, scope.with_instead(tuple(zip(pairs, (right.field for _, right in sides), strict=True)))
+    relation, made = compute(relation, [call("coalesce", list(pair), node) for pair in sides], reading)
+    return relation, scope.with_instead(tuple(zip(pairs, made, strict=True)))

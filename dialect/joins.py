@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal as OneOf
 
 from sqlglot import exp
 
@@ -16,6 +15,7 @@ from dialect.one_row import covers_primary_key, meets_one_row, pinned
 from dialect.reading import refusal
 from dialect.relations import (
     MOST_ROWS,
+    How,
     Join,
     PerPerson,
     Public,
@@ -26,22 +26,35 @@ from dialect.relations import (
 )
 from dialect.rules import facts_of, joined_in
 
-How = OneOf["inner", "left", "cross"]
-
 _USUALLY_MET = 100  # public rows that meet one row, where neither a primary key nor the question says how many
 _USUALLY_HAD = 10_000  # rows of a person behind such a join: more would only be cut later, at a higher price
 
 
 def join(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Expr) -> Relation:
     """Join two relations; two private ones only on the person key."""
+    if how == "full":
+        return _full(left, right, condition, node)
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return _of_persons(left, right, how, condition, node)
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
         return _with_public(left, right, how, condition, node)
     facts = left.facts + (right.facts + facts_of(condition) if how != "left" else ())
     fields = right.fields if how != "left" else tuple(null_extended(f) for f in right.fields)
-    kind = Released if isinstance(left, Released) or isinstance(right, Released) else Public
-    return joined_in(kind(Join(left, right, how, condition), left.fields + fields, facts))
+    return joined_in(_kind(left, right)(Join(left, right, how, condition), left.fields + fields, facts))
+
+
+def _full(left: Relation, right: Relation, condition: Expr, node: exp.Expr) -> Relation:
+    """Join so that every row of both sides stays: of people's rows some would belong to nobody."""
+    if isinstance(left, PerPerson) or isinstance(right, PerPerson):
+        why = "FULL JOIN keeps rows of both sides, and some of these would belong to no person."
+        hint = "LEFT JOIN, or FULL JOIN of two subqueries that each GROUP BY the same keys"
+        raise refusal(Code.JOIN, why, hint, node)
+    fields = tuple(null_extended(f) for f in left.fields + right.fields)
+    return joined_in(_kind(left, right)(Join(left, right, "full", condition), fields))
+
+
+def _kind(left: Relation, right: Relation) -> type[Public | Released]:
+    return Released if isinstance(left, Released) or isinstance(right, Released) else Public
 
 
 def _with_public(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Expr) -> Relation:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import Literal as OneOf
 
 from sqlglot import exp
 
@@ -20,7 +19,7 @@ from dialect.functions import function
 from dialect.inference import null_extended
 from dialect.reading import refusal
 from dialect.relation_parts import sources
-from dialect.relations import Cut, Distinct, Filter, Join, PerPerson, Project, Public, Relation
+from dialect.relations import Cut, Distinct, Filter, How, Join, PerPerson, Project, Public, Relation
 
 
 class Outcome(StrEnum):
@@ -177,9 +176,7 @@ def kept_computed(kept: Kept, computed: Sequence[tuple[Field, Expr]]) -> Kept:
     return Kept(rows, {**kept.absent, **others})
 
 
-def kept_joined(
-    kept: Kept, public: Public, how: OneOf["inner", "left", "cross"], condition: Expr, node: exp.Expr
-) -> Kept | None:
+def kept_joined(kept: Kept, public: Public, how: How, condition: Expr, node: exp.Expr) -> Kept | None:
     """Join the public rows that stay with other public rows; None where none of them stays."""
     wider = Kept(Public(Join(kept.rows, public, how, condition), kept.rows.fields + public.fields), kept.absent)
     if wider.is_public(condition):

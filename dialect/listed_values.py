@@ -16,17 +16,18 @@ from dialect.scalars import scalar
 def listed_values(node: exp.Values, reading: Reading) -> Public:
     """Read VALUES into a public relation."""
     only(node, "expressions", "alias", code=Code.TABLE)
-    rows = [[_constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
+    rows = [[constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
     if len(rows) != len(node.expressions) or not rows or any(len(row) != len(rows[0]) for row in rows):
         raise refusal(Code.TABLE, "Every row of VALUES has the same number of constants.", "VALUES (1, 'a')", node)
     fields = []
     for position in range(len(rows[0])):
         column = [row[position] for row in rows]
-        fields.append(Field(reading.fresh(), f"col{position}", _one_type(column, node), _has_null(column)))
+        fields.append(Field(reading.fresh(), f"col{position}", listed_column(column, node), _has_null(column)))
     return Public(Values(tuple(tuple(row) for row in rows), tuple(fields)), tuple(fields))
 
 
-def _one_type(column: list[Literal], node: exp.Expr) -> SqlType:
+def listed_column(column: list[Literal], node: exp.Expr) -> SqlType:
+    """Find the one type of constants that stand in one column; raises Refusal with E_TABLE."""
     kinds = {cell.type for cell in column} - {SqlType.NULL}
     if len(kinds) > 1 and kinds != {SqlType.BIGINT, SqlType.DOUBLE}:
         raise refusal(Code.TABLE, "A column of VALUES has one type.", "VALUES (1), (2)", node)
@@ -37,7 +38,8 @@ def _has_null(column: list[Literal]) -> bool:
     return any(cell.value is None for cell in column)
 
 
-def _constant(node: exp.Expr) -> Literal:
+def constant(node: exp.Expr) -> Literal:
+    """Read an expression of constants; raises Refusal with E_TABLE for any other."""
     typed = scalar(node, RowNames(Scope()))
     if not isinstance(typed, Literal):
         raise refusal(Code.TABLE, "VALUES holds constants.", "VALUES (1, 'a')", node)

@@ -21,7 +21,7 @@ from dialect.kept_rows import check_ignored
 from dialect.known_ranges import known_range
 from dialect.moments import MOMENTS, can_be_multiplied
 from dialect.named_bounds import check_named
-from dialect.names import RowNames, Scope, aggregate_name
+from dialect.names import RowNames, aggregate_name
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
@@ -69,9 +69,8 @@ _TAKING: dict[str, tuple[tuple[SqlType, ...], str, str]] = {
 }
 
 
-def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, reading: Reading) -> Measure:
+def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, reading: Reading) -> Measure:
     """Read one aggregate call over the rows of a source; `releasing` where its groups hold many people's rows."""
-    names = RowNames(scope)
     call, test = node, None
     if isinstance(node, exp.Filter):
         only(node, "this", "expression", code=Code.AGG)
@@ -94,7 +93,7 @@ def measure(node: exp.Expr, scope: Scope, source: Relation, releasing: bool, rea
         _check_ranges(aggregate, arguments, facts, node, bounds)
         test = both_exist(arguments, test, node) if len(arguments) > 1 and name in MOMENTS else test
         alone = arguments[:1] if name != "count_distinct" or len(arguments) == 1 else ()  # a tuple of NULLs is one
-        check_ignored(name, alone, test, source, scope.written(source.person), node)
+        check_ignored(name, alone, test, source, names.scope.written(source.person), node)
         if name in _QUANTILES:
             return Measure(name, arguments, test, _of_many(aggregate, arguments, reading))
     made = _field(aggregate, arguments, test, source, reading)

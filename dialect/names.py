@@ -26,6 +26,7 @@ class Scope:
 
     tables: tuple[tuple[str, tuple[Column, ...]], ...] = ()
     merged: tuple[str, ...] = ()  # column names joined by USING: the first table's stands for all
+    instead: tuple[Column, ...] = ()  # of these names: what stands for all of them behind RIGHT and FULL JOIN
 
     def columns(self, table: str | None = None) -> list[Column]:
         """List the columns that * or table.* shows."""
@@ -34,7 +35,13 @@ class Scope:
             if table is None or alias == table:
                 seen = {name for name, _ in shown}
                 shown += [c for c in columns if table is not None or c[0] not in self.merged or c[0] not in seen]
-        return shown
+        standing = {} if table is not None else dict(self.instead)
+        return [(name, standing.get(name, f)) for name, f in shown]
+
+    def with_instead(self, columns: tuple[Column, ...]) -> Scope:
+        """Let other columns stand for names that USING merged."""
+        kept = tuple(each for each in self.instead if each[0] not in dict(columns))
+        return replace(self, instead=columns + kept)
 
     def find(self, name: str, table: str | None, node: exp.Expr) -> Field:
         """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN."""
@@ -42,6 +49,8 @@ class Scope:
             raise refusal(
                 Code.TABLE, f"There is no table {_written(node, table, 'table')} in this FROM.", self._aliases(), node
             )
+        if table is None and name in (standing := dict(self.instead)):
+            return standing[name]
         found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]
         if len(found) > 1 and name not in self.merged and len(set(found)) > 1:
             both = [f"{alias}.{name}" for alias, columns in self.tables if name in {n for n, _ in columns}]
@@ -92,6 +101,23 @@ def reads_rows(node: exp.Expr) -> bool:
     if isinstance(node, exp.Exists):
         return isinstance(node.this, exp.Query)
     return isinstance(node, exp.In) and node.args.get("query") is not None
+
+
+def inside_aggregates(tree: exp.Select) -> Iterator[exp.Expr]:
+    """Walk the subqueries that the aggregates of a SELECT read."""
+    clauses = (*tree.expressions, *(tree.args.get(name) for name in ("having", "qualify", "order")))
+    for clause in clauses:
+        if clause is not None:
+            yield from _subqueries(clause, False)
+
+
+def _subqueries(node: exp.Expr, aggregated: bool) -> Iterator[exp.Expr]:
+    if reads_rows(node) or isinstance(node, exp.Query):
+        yield from (node,) * aggregated
+        return
+    inside = aggregated or (aggregate_name(node) is not None and not isinstance(node, exp.Window))
+    for part in _windowed(node) if isinstance(node, exp.Window) else node.iter_expressions():
+        yield from _subqueries(part, inside)
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ def at_most_one_row(relation: Relation) -> bool:
         return len(operator.rows) <= 1
     if isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1:
         return True
+    if isinstance(operator, Join) and operator.how == "full":
+        return False  # one of each side, where they do not meet
     return isinstance(operator, Sort | Project | Filter | Join | Window) and all(
         map(at_most_one_row, sources(relation))
     )

@@ -25,6 +25,7 @@ from dialect.window import Window
 if TYPE_CHECKING:
     from dialect.kept_rows import Kept
 
+How = OneOf["inner", "left", "cross", "full"]  # the last of public and released rows alone
 MOST_ROWS = 10**12  # of one person: beyond it a product of row limits says nothing
 
 
@@ -72,11 +73,11 @@ class Project:
 
 @dataclass(frozen=True)
 class Join:
-    """Pairs of rows that meet the condition; left: every left row at least once."""
+    """Pairs of rows that meet the condition; left: every left row at least once; full: every right row too."""
 
     left: Relation
     right: Relation
-    how: OneOf["inner", "left", "cross"]
+    how: How
     condition: Expr
 
 

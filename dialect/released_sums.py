@@ -69,7 +69,7 @@ def _rows_once(relation: Relation, planning: Planning) -> Iterator[Field]:
         yield from _rows_once(operator.source, planning)
     elif isinstance(operator, SemiJoin):
         yield from _rows_once(operator.left, planning)
-    elif isinstance(operator, Join):
+    elif isinstance(operator, Join) and operator.how != "full":
         if _meets_one(operator.right, operator.condition, planning):
             yield from _rows_once(operator.left, planning)
         if operator.how != "left" and _meets_one(operator.left, operator.condition, planning):

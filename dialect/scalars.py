@@ -151,6 +151,9 @@ def _in(node: exp.Expr, names: Names) -> Expr:
     if node.args.get("query") is not None:
         why = "A test by a subquery can't stand here."
         raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
+    if node.args.get("field") is not None:  # x IN some_list
+        _only(node, "this", "field")
+        return call("list_contains", [scalar(node.args["field"], names), scalar(node.this, names)], node)
     _only(node, "this", "expressions")
     value, options = scalar(node.this, names), [scalar(part, names) for part in node.expressions]
     return call("in", [value, *options], node)

@@ -18,13 +18,12 @@ from dialect.from_clause import Queries
 from dialect.group_by import Item, Keys, group_by, keyed
 from dialect.grouping import GroupNames, releases
 from dialect.grouping_sets import closed, groups, told, widened
-from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, has_window, is_row
+from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, has_window, inside_aggregates, is_row
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Relation
 from dialect.scalar_subqueries import ScalarSubqueries
 from dialect.scalars import condition, scalar
-from dialect.spans import question_with
 from dialect.stars import is_star, starred
 from dialect.window_clause import WindowCalls, chosen, qualified, window_calls
 
@@ -100,6 +99,8 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     """Group a source, then compute the items of the SELECT over its groups."""
     rows = ScalarSubqueries(place.reading, place.queries, place.scope)
     keys = _keys(tree, items, RowNames(place.scope, values=rows))
+    for node in inside_aggregates(tree):
+        rows.value(node)
     source, below = rules.compute(rows.joined(place.source), keys.written, place.reading)
     held = groups(source, below, keys.sets, place.reading, tree)
     pairs = list(zip(keys.written, held.shown, strict=True))
@@ -172,20 +173,19 @@ def _keys(tree: exp.Select, items: Sequence[Item], names: RowNames) -> Keys:
         return keyed([()])
     only(clause, "expressions", "all")
     if clause.args.get("all"):
-        _refuse_windows(tree, items, clause)
         plain = _plain(items, names.scope)
         return keyed([_each(plain, names, lambda item: Ref(item) if isinstance(item, Field) else scalar(item, names))])
     return group_by(clause.expressions, items, names)
 
 
 def _plain(items: Sequence[Item], scope: Scope) -> list[Item]:
-    """List the items that GROUP BY ALL groups by: those that neither hold an aggregate nor name one before them."""
+    """List the items that GROUP BY ALL groups by: those that hold no aggregate or window, and name none before them."""
     columns = {name for name, _ in scope.columns()}
-    over: set[str] = set()  # names of aggregates
+    over: set[str] = set()  # names of what is over groups
     plain: list[Item] = []
     for name, item in items:
         if isinstance(item, exp.Expr) and (
-            has_aggregate(item) or (_unqualified(item) - columns) & over or _ends(item) & over
+            has_aggregate(item) or has_window(item) or (_unqualified(item) - columns) & over or _ends(item) & over
         ):
             over.add(name)
         else:
@@ -199,21 +199,6 @@ def _ends(node: exp.Expr) -> set[str]:
 
 def _unqualified(node: exp.Expr) -> set[str]:
     return {column.name.lower() for column in node.find_all(exp.Column) if not column.table}
-
-
-def _refuse_windows(tree: exp.Select, items: Sequence[Item], clause: exp.Expr) -> None:
-    if tree.args.get("qualify") or any(isinstance(item, exp.Expr) and has_window(item) for _, item in items):
-        why = "GROUP BY ALL does not say whether what a window reads is a key."
-        refused = refusal(Code.WINDOW, why, "GROUP BY with the keys written out", clause)
-        raise replace(refused, rewrites=_keys_written(tree))
-
-
-def _keys_written(tree: exp.Select) -> tuple[str, ...]:
-    """Write out what GROUP BY ALL groups by, windows apart."""
-    plain = [item.unalias() for item in tree.expressions if not has_window(item) and not has_aggregate(item)]
-    keys = exp.Group(expressions=[item.copy() for item in plain])
-    written = question_with(tree, lambda select: select.set("group", keys)) if plain else None
-    return () if written is None else (written,)
 
 
 def _finish(

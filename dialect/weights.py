@@ -8,7 +8,7 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Case, Expr, Literal, Ref, children
 from dialect.functions import function
 from dialect.relation_parts import sources
-from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort
+from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort, Values
 from dialect.set_operation import SetOperation
 from dialect.window import Window, read_by
 
@@ -45,8 +45,16 @@ def _relation(relation: Relation) -> int:
     while waiting and total <= MAX_TEXT:
         now = waiting.pop()
         total += 60 + _PER_FIELD * len(now.fields) + sum(weight(expr) + _PER_FIELD for expr in _written(now))
+        total += _listed(now)
         waiting += sources(now)
     return total
+
+
+def _listed(relation: Relation) -> int:
+    """Add up the constants of a list, each with its type around it."""
+    if not isinstance(relation.operator, Values):
+        return 0
+    return sum(24 + 2 * len(str(cell.value)) for row in relation.operator.rows for cell in row)
 
 
 def expressions_below(relation: Relation) -> Iterator[Expr]:

@@ -96,7 +96,7 @@ def _join(operator: Join, needed: Needed, target: Target) -> str:
     left = write_rows(operator.left, below & set(operator.left.fields), target)
     right = write_rows(operator.right, below & set(operator.right.fields), target)
     columns = select_list([f.id for f in (*operator.left.fields, *operator.right.fields) if f in needed])
-    if operator.condition == TRUE and operator.how != "left":
+    if operator.condition == TRUE and operator.how not in ("left", "full"):
         return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
     on = write_expr(operator.condition)
     return f"SELECT {columns} FROM ({left}) AS l {operator.how.upper()} JOIN ({right}) AS r ON {on}"

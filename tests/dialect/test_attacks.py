@@ -143,7 +143,7 @@ JOINS = (
     "events e ASOF JOIN subscribers s ON e.subscriber_id = s.subscriber_id",
     "events POSITIONAL JOIN subscribers",
     "events NATURAL JOIN subscribers",
-    "events e RIGHT JOIN subscribers s USING (subscriber_id)",
+    "events e RIGHT JOIN subscribers s ON e.subscriber_id > s.subscriber_id",
     "events e FULL JOIN subscribers s USING (subscriber_id)",
     "events e SEMI JOIN subscribers s ON e.subscriber_id > s.subscriber_id",
     "events e ANTI JOIN subscribers s ON s.age > e.dwell_s OR e.subscriber_id = s.subscriber_id",
@@ -155,13 +155,18 @@ JOINS = (
 )
 CASES += [("65", "E_JOIN", f"SELECT COUNT(*) FROM {join}") for join in JOINS]
 IN_BRACKETS = "(subscribers s JOIN cells c ON s.age = c.cell_id)"
+CASES += [("65", "A", "SELECT COUNT(*) FROM events e RIGHT JOIN subscribers s USING (subscriber_id)")]
+CASES += [
+    ("88", "A", f"SELECT COUNT(*) FROM {listed}")
+    for listed in ("range(10)", "unnest([1, 2])", "generate_series(1, 10)")
+]
 CASES += [("65", "A", f"SELECT COUNT(*) FROM events e JOIN {IN_BRACKETS} ON e.subscriber_id = s.subscriber_id")]
 
 TABLES = (
     "read_csv('/etc/passwd')", "\"read_csv\"('x')", "read_text('x')", "read_blob('x')", "glob('*')", "sniff_csv('x')",
     "parquet_metadata('x')", "'x.parquet'", "'http://127.0.0.1/x'", "'s3://b/k'", "information_schema.tables",
     "sqlite_master", "duckdb_tables()", "pg_catalog.pg_tables", "pragma_storage_info('events')", "query('SELECT 1')",
-    "query_table('events')", "range(10)", "unnest([1, 2])", "generate_series(1, 10)", "duckdb_settings()",
+    "query_table('events')", "range(10_000_000)", "unnest([1, 2], [3])", "generate_series(1, 10, 0)", "duckdb_settings()",
     "json_execute_serialized_sql('x')", "LATERAL (SELECT 1)", "(VALUES (1), (random()))", "(VALUES (1), (1, 2))",
 )  # fmt: skip
 CASES += [("88", "E_TABLE", f"SELECT COUNT(*) FROM {table}") for table in TABLES[:-2]]

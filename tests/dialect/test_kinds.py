@@ -109,7 +109,7 @@ REFUSED: list[tuple[Code, str]] = [
     (Code.COLUMN, "SELECT COUNT(*) AS n FROM cells WHERE n > 5"),
     (Code.SUBQUERY, "SELECT (SELECT cell_id FROM cells)"),
     (Code.SUBQUERY, "SELECT (SELECT 1, 2)"),
-    (Code.SUBQUERY, "SELECT SUM((SELECT 1)) FROM cells"),
+    (Code.SUBQUERY, "SELECT SUM((SELECT h FROM hours)) FROM cells"),
     (Code.ROWS, f"SELECT cell_id FROM events UNION ALL SELECT cell_id FROM {RELEASE}"),
     (Code.ROWS, "SELECT cell_id FROM cells EXCEPT SELECT cell_id FROM events"),
     (Code.SUBQUERY, f"SELECT cell_id, n FROM {RELEASE} UNION SELECT cell_id FROM {RELEASE}"),

@@ -1,0 +1,82 @@
+"""FULL JOIN and RIGHT JOIN ... USING: which rows stay, which column stands for both, and whose rows they may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dialect import Catalog, Code, Refusal, read
+from dialect.canonical import Canon
+from dialect.relations import Public, Released
+
+_BY_CELL = "(SELECT cell_id, COUNT(*) AS {0} FROM events WHERE {1} GROUP BY 1)"
+_BOTH = f"{_BY_CELL.format('n', 'lat > 0')} a {{}} {_BY_CELL.format('m', 'dwell_s > 60')} b USING (cell_id)"
+
+
+def test_releases_are_joined(catalog: Catalog) -> None:
+    question = read(f"SELECT * FROM {_BOTH.format('FULL JOIN')}", catalog)
+    assert isinstance(question.outer, Released) and len(question.plans) == 2
+    assert [shown.name for shown in question.columns] == ["cell_id", "n", "m"]
+    assert all(shown.field.nullable for shown in question.columns[1:])
+
+
+def test_public_tables_are_joined(catalog: Catalog) -> None:
+    sql = "SELECT h, c.cell_id, c.zone FROM (SELECT cell_id AS h, * FROM cells) c FULL OUTER JOIN hours USING (h)"
+    assert isinstance(read(sql, catalog).outer, Public)
+
+
+@pytest.mark.parametrize("sides", ["events e FULL JOIN subscribers s", "subscribers s FULL JOIN events e"])
+def test_people_are_not(sides: str, catalog: Catalog) -> None:
+    for condition in ("USING (subscriber_id)", "ON e.subscriber_id = s.subscriber_id AND e.lat > 0"):
+        with pytest.raises(Refusal) as refused:
+            read(f"SELECT COUNT(*) FROM {sides} {condition}", catalog)
+        assert refused.value.code is Code.JOIN
+
+
+def test_people_are_not_with_public_rows_either(catalog: Catalog) -> None:
+    for sides in ("events FULL JOIN cells USING (cell_id)", "cells FULL JOIN events USING (cell_id)"):
+        with pytest.raises(Refusal) as refused:
+            read(f"SELECT COUNT(*) FROM {sides}", catalog)
+        assert refused.value.code is Code.JOIN
+
+
+def test_its_value_can_not_stand_in_an_expression(catalog: Catalog) -> None:
+    both = "(SELECT COUNT(*) AS n FROM cells) a FULL JOIN (SELECT COUNT(*) AS m FROM hours) b ON n < m"
+    assert read(f"SELECT (SELECT n FROM {both.replace('FULL', 'LEFT')}) AS x", catalog)
+    with pytest.raises(Refusal) as refused:
+        read(f"SELECT (SELECT n FROM {both}) AS x", catalog)
+    assert refused.value.code is Code.SUBQUERY
+
+
+_CELLS = "SELECT c.cell_id FROM cells c {} JOIN hours h ON h.h = c.cell_id AND c.cell_id = 1"
+_HOWS = ("INNER", "LEFT", "RIGHT", "FULL")
+
+
+def test_each_join_below_a_boundary_has_a_text_of_its_own(catalog: Catalog) -> None:
+    assert len(_texts(catalog)) == len(_HOWS)
+
+
+def test_a_full_join_written_as_a_left_one_is_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the same text for both, so that one would be answered by what is stored of the other."""
+    monkeypatch.setattr(Canon, "_full_join", lambda canon, join: canon._join(replace(join, how="left"))[0])
+    assert len(_texts(catalog)) < len(_HOWS)
+
+
+def _texts(catalog: Catalog) -> set[str]:
+    counted = "SELECT COUNT(*) AS n FROM events e JOIN ({}) x USING (cell_id)"
+    return {read(counted.format(_CELLS.format(how)), catalog).plans[0].canonical for how in _HOWS}
+
+
+def test_a_value_computed_below_a_full_join_is_not_the_one_computed_above_it(catalog: Catalog) -> None:
+    """It is NULL where nothing matched: `1` above the join never is."""
+    below = "(SELECT cell_id, 1 AS one FROM cells) c FULL JOIN hours h ON h.h = c.cell_id"
+    above = "cells c FULL JOIN hours h ON h.h = c.cell_id"
+    sql = "SELECT COUNT(*) AS n FROM events e JOIN (SELECT c.cell_id, {} AS one FROM {}) x USING (cell_id) WHERE x.one = 1"
+    texts = {read(sql.format(*each), catalog).plans[0].canonical for each in (("c.one", below), ("1", above))}
+    assert len(texts) == 2
+
+
+def test_a_condition_of_the_join_is_no_fact_behind_it(catalog: Catalog) -> None:
+    assert read(_CELLS.format("INNER"), catalog).outer.facts
+    assert not read(_CELLS.format("FULL"), catalog).outer.facts

@@ -1,0 +1,441 @@
+# As analysts of retail, transport and tourism write them, with DuckDB's habits; where DuckDB itself does not take QUALIFY beside
+# GROUP BY ALL, or an aggregate beside a key in one item of it, it is asked with the keys written out.
+
+# title: visits by part of day and weekend
+SELECT CASE WHEN hour(start_ts) BETWEEN 6 AND 10 THEN 'morning' WHEN hour(start_ts) BETWEEN 11 AND 14 THEN 'lunch'
+            WHEN hour(start_ts) BETWEEN 15 AND 18 THEN 'afternoon' WHEN hour(start_ts) BETWEEN 19 AND 23 THEN 'evening' ELSE 'night' END AS daypart,
+       dayofweek(start_ts) IN (0, 6) AS weekend,
+       count(*) AS visits, count(DISTINCT subscriber_id) AS visitors,
+FROM visit GROUP BY ALL ORDER BY ALL;
+
+# title: weekdays by name, in the week's order
+SELECT dayname(visit_date) AS weekday, isodow(visit_date) AS no, count(*) AS visits FROM visit GROUP BY ALL ORDER BY no;
+
+# title: visits a weekday, per day of that weekday, in two steps
+WITH days AS (SELECT iso_dow, count(*) AS n FROM calendar GROUP BY 1),
+     v AS (SELECT isodow(visit_date) AS dow, count(*) AS visits FROM visit GROUP BY 1)
+SELECT dow, visits, visits / n AS per_day, FROM v JOIN days ON dow = iso_dow ORDER BY dow;
+
+# title: new and returning visitors by day
+WITH f AS (SELECT subscriber_id, visit_date, min(visit_date) OVER (PARTITION BY subscriber_id) AS first_day FROM visit)
+SELECT visit_date, count(DISTINCT subscriber_id) FILTER (visit_date = first_day) AS new, count(DISTINCT subscriber_id) FILTER (visit_date > first_day) AS returning FROM f GROUP BY 1 ORDER BY 1;
+
+# title: new and returning by a join on the first visit
+WITH firsts AS (SELECT subscriber_id, min(visit_date) AS first_date FROM visit GROUP BY subscriber_id)
+SELECT v.visit_date, CASE WHEN v.visit_date = f.first_date THEN 'new' ELSE 'returning' END AS kind, COUNT(DISTINCT v.subscriber_id) AS visitors
+FROM visit v INNER JOIN firsts f USING (subscriber_id) GROUP BY ALL ORDER BY 1, 2;
+
+# title: share of returning visitors per place
+WITH per AS (SELECT subscriber_id, place_id, count(DISTINCT visit_date) AS days FROM visit GROUP BY ALL)
+SELECT place_id, count(*) AS visitors, count_if(days > 1) AS returning, round(100 * count_if(days > 1) / count(*), 1) AS pct FROM per GROUP BY place_id ORDER BY place_id;
+
+# title: first and last visit per person, span in days
+SELECT least(span, 31) AS span, count(*) AS people FROM (
+  SELECT subscriber_id, max(visit_date) - min(visit_date) AS span FROM visit GROUP BY subscriber_id
+) GROUP BY 1 ORDER BY 1;
+
+# title: the day of the first visit
+SELECT first_day, count(*) AS people, sum(count(*)) OVER (ORDER BY first_day) AS so_far FROM (
+  SELECT subscriber_id, min(start_ts)::date AS first_day FROM visit GROUP BY 1
+) GROUP BY 1 ORDER BY 1;
+
+# title: dwell quantiles by age band
+# within: 45
+SELECT s.age_band, quantile_cont(v.dwell_min, 0.25) AS p25, median(v.dwell_min) AS p50, quantile_cont(v.dwell_min, 0.75) AS p75
+FROM visit v JOIN subscriber s USING (subscriber_id) GROUP BY s.age_band;
+
+# title: percentile within group
+# within: 45
+SELECT p.category, percentile_cont(0.5) WITHIN GROUP (ORDER BY v.dwell_min) AS median_dwell FROM visit v JOIN place p USING (place_id) GROUP BY 1;
+
+# title: OD with shares of the origin
+WITH od AS (SELECT o_zone, d_zone, count(*) AS trips FROM trip GROUP BY ALL)
+SELECT o_zone, d_zone, trips, trips / sum(trips) OVER (PARTITION BY o_zone) AS share FROM od QUALIFY row_number() OVER (PARTITION BY o_zone ORDER BY trips DESC, d_zone) <= 3 ORDER BY ALL;
+
+# title: OD with shares, at the boundary
+SELECT o_zone, d_zone, count(*) AS trips, 100.0 * count(*) / sum(count(*)) OVER (PARTITION BY o_zone) AS pct FROM trip WHERE o_zone != d_zone GROUP BY o_zone, d_zone;
+
+# title: OD of districts through the zone's parents
+SELECT o.parent_id AS from_district, d.parent_id AS to_district, count(*) AS trips, round(avg(dist_km), 1) AS km
+FROM trip t JOIN zone o ON o.zone_id = t.o_zone JOIN zone d ON d.zone_id = t.d_zone GROUP BY 1, 2 ORDER BY 1, 2;
+
+# title: catchment by home zone
+SELECT s.home_zone, count(DISTINCT v.subscriber_id) AS visitors, count(*) AS visits FROM visit v JOIN subscriber s USING (subscriber_id) WHERE v.place_id = 'P1' GROUP BY ALL ORDER BY visitors DESC, home_zone LIMIT 10;
+
+# title: catchment share with running total
+WITH c AS (SELECT s.home_zone, count(DISTINCT v.subscriber_id) AS n FROM visit v JOIN subscriber s USING (subscriber_id) WHERE v.place_id IN ('P1','P2') GROUP BY 1)
+SELECT home_zone, n, n / sum(n) OVER () AS share, sum(n) OVER (ORDER BY n DESC, home_zone ROWS UNBOUNDED PRECEDING) / sum(n) OVER () AS cumulative FROM c ORDER BY n DESC, home_zone;
+
+# title: distance from home to the place in bands
+SELECT CASE WHEN km < 1 THEN '0-1' WHEN km < 3 THEN '1-3' WHEN km < 10 THEN '3-10' ELSE '10+' END AS band, count(*) AS visits, count(DISTINCT subscriber_id) AS visitors FROM (
+  SELECT v.subscriber_id, haversine_m(h.lon, h.lat, p.lon, p.lat) / 1000 AS km
+  FROM visit v JOIN subscriber s USING (subscriber_id) JOIN zone h ON h.zone_id = s.home_zone JOIN place p ON p.place_id = v.place_id
+) GROUP BY 1 ORDER BY 1;
+
+# title: the peak hour of every place
+WITH h AS (SELECT place_id, hour(start_ts) AS hr, count(*) AS n FROM visit GROUP BY ALL),
+     r AS (SELECT *, rank() OVER (PARTITION BY place_id ORDER BY n DESC) AS rk FROM h)
+SELECT place_id, hr, n FROM r WHERE rk = 1 ORDER BY place_id, hr;
+
+# title: the peak hour by arg_max
+SELECT place_id, max(n) AS top FROM (SELECT place_id, hour(start_ts) AS hr, count(*) AS n FROM visit GROUP BY ALL) GROUP BY place_id ORDER BY place_id;
+
+# title: week over week
+WITH w AS (SELECT date_trunc('week', visit_date) AS week, count(*) AS visits, count(DISTINCT subscriber_id) AS people FROM visit GROUP BY 1)
+SELECT week::date AS week, visits, visits - lag(visits) OVER (ORDER BY week) AS change, round(100.0 * (visits / lag(visits) OVER (ORDER BY week) - 1), 1) AS pct FROM w ORDER BY 1;
+
+# title: week over week with a window clause
+SELECT week(visit_date) AS wk, count(*) AS visits, visits - lag(visits) OVER w AS diff FROM visit GROUP BY wk WINDOW w AS (ORDER BY wk) ORDER BY wk;
+
+# title: conversion by a self-join on the key
+WITH conv AS (
+  SELECT p.subscriber_id, p.place_id, p.ts, count(v.visit_id) AS visits
+  FROM passby p LEFT JOIN visit v ON v.subscriber_id = p.subscriber_id AND v.place_id = p.place_id AND v.start_ts >= p.ts AND v.start_ts < p.ts + INTERVAL '1 hour'
+  GROUP BY ALL
+)
+SELECT place_id, count(*) AS passbys, count(*) FILTER (visits > 0) AS converted, converted / passbys AS rate FROM conv GROUP BY place_id ORDER BY place_id;
+
+# title: from one place to another within two hours
+SELECT a.place_id AS first_place, b.place_id AS second_place, count(*) AS n, count(DISTINCT a.subscriber_id) AS people
+FROM visit a JOIN visit b ON a.subscriber_id = b.subscriber_id AND b.start_ts > a.end_ts AND b.start_ts <= a.end_ts + INTERVAL 2 HOURS AND a.place_id <> b.place_id
+WHERE a.place_id IN ('P1', 'P2', 'P3') AND b.place_id IN ('P1', 'P2', 'P3') GROUP BY 1, 2;
+
+# title: a funnel with EXISTS
+SELECT count(*) AS everybody,
+  count(*) FILTER (WHERE EXISTS (FROM passby p WHERE p.subscriber_id = s.subscriber_id)) AS passed,
+  count(*) FILTER (WHERE EXISTS (FROM visit v WHERE v.subscriber_id = s.subscriber_id)) AS visited,
+  count(*) FILTER (WHERE EXISTS (FROM visit v WHERE v.subscriber_id = s.subscriber_id AND dwell_min >= 30)) AS stayed
+FROM subscriber s;
+
+# title: a funnel as a union of releases
+SELECT 1 AS step, 'passed' AS what, count(DISTINCT subscriber_id) AS people FROM passby WHERE place_id = 'P1'
+UNION ALL SELECT 2, 'visited', count(DISTINCT subscriber_id) FROM visit WHERE place_id = 'P1'
+UNION ALL SELECT 3, 'stayed', count(DISTINCT subscriber_id) FROM visit WHERE place_id = 'P1' AND dwell_min > 20
+ORDER BY step;
+
+# title: hours between consecutive visits
+SELECT CASE WHEN gap < INTERVAL 1 DAY THEN '<1d' WHEN gap < INTERVAL 7 DAYS THEN '1-7d' ELSE '7d+' END AS gap_band, count(*) AS n FROM (
+  SELECT subscriber_id, start_ts - lag(end_ts) OVER (PARTITION BY subscriber_id ORDER BY start_ts) AS gap FROM visit
+) WHERE gap IS NOT NULL GROUP BY 1 ORDER BY 1;
+
+# title: a pivot of categories by weekend
+SELECT p.category,
+  sum(CASE WHEN c.is_weekend THEN 1 ELSE 0 END) AS weekend,
+  sum(CASE WHEN NOT c.is_weekend THEN 1 ELSE 0 END) AS weekday,
+  count(*) AS total
+FROM visit v JOIN place p USING (place_id) JOIN calendar c ON c.d = v.visit_date GROUP BY p.category HAVING count(*) > 10 ORDER BY total DESC, 1;
+
+# title: a pivot by FILTER of means
+SELECT hour(v.start_ts) AS h, avg(dwell_min) FILTER (WHERE s.gender = 'f') AS women, avg(dwell_min) FILTER (WHERE s.gender = 'm') AS men, women - men AS gap
+FROM visit v JOIN subscriber s USING (subscriber_id) GROUP BY h ORDER BY h;
+
+# title: a date spine of all days
+SELECT c.d, count(v.visit_id) AS visits, count(DISTINCT v.subscriber_id) AS people FROM calendar c LEFT JOIN visit v ON v.visit_date = c.d AND v.place_id = 'P3' GROUP BY c.d ORDER BY c.d;
+
+# title: a date spine over a release
+WITH daily AS (SELECT visit_date, count(*) AS n FROM visit WHERE place_id = 'P3' GROUP BY 1)
+SELECT c.d, coalesce(n, 0) AS visits FROM calendar c LEFT JOIN daily ON visit_date = d ORDER BY d;
+
+# title: a date spine by generate_series
+WITH spine AS (SELECT unnest(generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY))::date AS d)
+SELECT s.d, count(v.visit_id) AS visits FROM spine s LEFT JOIN visit v ON v.visit_date = s.d GROUP BY s.d ORDER BY s.d;
+
+# title: a rolling mean of seven days
+WITH daily AS (SELECT visit_date, count(*) AS n FROM visit GROUP BY 1)
+SELECT visit_date, n, avg(n) OVER (ORDER BY visit_date ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS week_mean FROM daily ORDER BY 1;
+
+# title: totals by ROLLUP with a label
+SELECT coalesce(category, 'all') AS category, count(*) AS visits FROM visit JOIN place USING (place_id) GROUP BY ROLLUP (category) ORDER BY ALL;
+
+# title: rollup of two keys with GROUPING
+SELECT s.age_band, s.gender, grouping(s.age_band, s.gender) AS g, count(*) AS n FROM visit v JOIN subscriber s USING (subscriber_id) WHERE age_band IS NOT NULL AND gender IS NOT NULL GROUP BY ROLLUP (s.age_band, s.gender) ORDER BY ALL;
+
+# title: percent of total by age
+SELECT age_band, count(*) AS n, round(100.0 * count(*) / sum(count(*)) OVER (), 2) AS pct FROM subscriber GROUP BY 1 ORDER BY 1;
+
+# title: percent of total by a scalar subquery
+SELECT age_band, count(*) / (SELECT count(*) FROM subscriber) AS share FROM subscriber GROUP BY age_band ORDER BY age_band NULLS FIRST;
+
+# title: ratio of two releases, visits per pass-by
+SELECT v.place_id, v.n AS visits, p.n AS passbys, v.n / nullif(p.n, 0) AS ratio
+FROM (SELECT place_id, count(*) AS n FROM visit GROUP BY 1) v JOIN (SELECT place_id, count(*) AS n FROM passby GROUP BY 1) p USING (place_id) ORDER BY ratio DESC NULLS LAST, place_id;
+
+# title: a full join of two releases
+SELECT coalesce(v.visit_date, p.visit_date) AS d, v.n AS visits, p.n AS passbys
+FROM (SELECT visit_date, count(*) AS n FROM visit WHERE place_id = 'P50' GROUP BY 1) v FULL JOIN (SELECT visit_date, count(*) AS n FROM passby WHERE place_id = 'P50' GROUP BY 1) p ON v.visit_date = p.visit_date ORDER BY 1;
+
+# title: a full outer join with using
+WITH v AS (SELECT place_id, count(*) AS n FROM visit WHERE place_id LIKE 'P1%' GROUP BY 1), p AS (SELECT place_id, count(*) AS m FROM passby WHERE place_id LIKE 'P2%' GROUP BY 1)
+SELECT place_id, n, m FROM v FULL OUTER JOIN p USING (place_id) ORDER BY place_id;
+
+# title: right join with using
+WITH v AS (SELECT zone_id, count(*) AS n FROM visit GROUP BY 1)
+SELECT zone_id, name, n FROM v RIGHT JOIN zone USING (zone_id) WHERE level = 3 ORDER BY zone_id;
+
+# title: days with a round trip from home
+SELECT mode, count(*) AS n FROM (
+  SELECT subscriber_id, trip_date, min(mode) AS mode, first(o_zone ORDER BY dep_ts) AS start_zone, last(d_zone ORDER BY dep_ts) AS end_zone FROM trip GROUP BY subscriber_id, trip_date
+) WHERE start_zone = end_zone GROUP BY 1;
+
+# title: trips per person in a list
+SELECT len(modes) AS kinds, count(*) AS people FROM (SELECT subscriber_id, list(DISTINCT mode) AS modes FROM trip GROUP BY 1) GROUP BY 1 ORDER BY 1;
+
+# title: people who used both
+SELECT count(*) AS n FROM (SELECT subscriber_id, list(mode) AS modes FROM trip GROUP BY subscriber_id) WHERE list_contains(modes, 'bike') AND 'car' IN modes;
+
+# title: strftime of the day and hour
+SELECT strftime(start_ts, '%Y-%m-%d') AS day, count(*) AS n FROM visit WHERE visit_date BETWEEN '2026-10-05' AND '2026-10-11' GROUP BY day ORDER BY day;
+
+# title: date_part of the hour
+SELECT date_part('hour', ts) AS hr, date_part('isodow', ts) AS dow, count(*) AS n FROM event GROUP BY 1, 2 ORDER BY 1, 2;
+
+# title: residents, workers and tourists
+SELECT CASE WHEN s.home_mcc <> 262 THEN 'foreign' WHEN s.home_zone = v.zone_id THEN 'resident' WHEN s.work_zone = v.zone_id THEN 'worker' ELSE 'guest' END AS role,
+       count(DISTINCT v.subscriber_id) AS people, avg(v.dwell_min)::decimal(10, 1) AS dwell
+FROM visit v JOIN subscriber s ON s.subscriber_id = v.subscriber_id GROUP BY role ORDER BY role;
+
+# title: countries of foreign guests by day
+SELECT v.visit_date AS day, s.home_mcc AS country, count(DISTINCT s.subscriber_id) AS guests FROM visit v, subscriber s
+WHERE v.subscriber_id = s.subscriber_id AND s.home_mcc NOT IN (262) AND v.visit_date >= '2026-10-20'::date GROUP BY day, country ORDER BY day, country;
+
+# title: nights of guests
+SELECT least(nights, 14) AS nights, count(*) AS guests FROM (
+  SELECT e.subscriber_id, count(DISTINCT ts::date) AS nights FROM event e JOIN subscriber s USING (subscriber_id) WHERE s.home_mcc != 262 AND (hour(ts) >= 22 OR hour(ts) < 6) GROUP BY 1
+) GROUP BY 1 ORDER BY 1;
+
+# title: museum visitors who also went to a restaurant on the same day
+SELECT count(DISTINCT a.subscriber_id) AS people FROM visit a JOIN place pa ON pa.place_id = a.place_id AND pa.category = 'museum'
+WHERE EXISTS (SELECT * FROM visit b JOIN place pb USING (place_id) WHERE pb.category = 'restaurant' AND b.subscriber_id = a.subscriber_id AND b.visit_date = a.visit_date);
+
+# title: loyalty deciles
+SELECT bucket, count(*) AS people, sum(n) AS visits FROM (SELECT subscriber_id, least(count(*), 60) AS n, CASE WHEN n = 1 THEN 1 WHEN n <= 5 THEN 2 WHEN n <= 20 THEN 3 ELSE 4 END AS bucket FROM visit GROUP BY subscriber_id) GROUP BY bucket ORDER BY bucket;
+
+# title: three best places of each category
+SELECT category, name, n FROM (SELECT p.category, p.name, count(*) AS n FROM visit JOIN place p USING (place_id) GROUP BY p.category, p.name)
+QUALIFY row_number() OVER (PARTITION BY category ORDER BY n DESC, name) <= 3 ORDER BY category, n DESC, name;
+
+# title: quartile of places by visits
+SELECT place_id, n, ntile(4) OVER (ORDER BY n DESC, place_id) AS quartile, percent_rank() OVER (ORDER BY n) AS pr FROM (SELECT place_id, count(*) AS n FROM visit GROUP BY 1) ORDER BY place_id;
+
+# title: standard deviation of daily visits
+SELECT place_id, avg(n) AS mean, stddev(n) AS sd, min(n) AS least, max(n) AS most, arg_max(visit_date, n) AS best FROM (SELECT place_id, visit_date, count(*) AS n FROM visit WHERE place_id IN ('P1', 'P4') GROUP BY ALL) GROUP BY 1 ORDER BY 1;
+
+# title: hours of day present
+SELECT t.h, count(DISTINCT subscriber_id) AS present FROM visit v JOIN (SELECT unnest(range(24)) AS h) t ON hour(v.start_ts) <= t.h AND hour(v.end_ts) >= t.h WHERE visit_date = '2026-10-10' GROUP BY 1 ORDER BY 1;
+
+# title: a label by a VALUES list
+SELECT b.label, count(*) AS visits FROM visit JOIN (VALUES (0, 10, 'short'), (10, 60, 'usual'), (60, 10000, 'long')) AS b(lo, hi, label) ON dwell_min >= b.lo AND dwell_min < b.hi GROUP BY b.label ORDER BY 1;
+
+# title: share of visits by foreigners by zone, ordered by share
+SELECT zone_id, avg((home_mcc <> 262)::int) AS share FROM visit JOIN subscriber USING (subscriber_id) GROUP BY zone_id ORDER BY share DESC NULLS LAST, zone_id;
+
+# title: before and after a day
+SELECT zone_id, count(*) FILTER (visit_date < '2026-10-15') AS before, count(*) FILTER (visit_date >= '2026-10-15') AS after, (after - before) / before AS growth FROM visit GROUP BY zone_id ORDER BY zone_id;
+
+# title: weekday profile normalised by its mean
+WITH p AS (SELECT isodow(start_ts) AS dow, count(*) AS n FROM visit GROUP BY 1)
+SELECT dow, n / avg(n) OVER () AS idx FROM p ORDER BY dow;
+
+# title: retention by week of the first visit
+WITH first AS (SELECT subscriber_id, min(date_trunc('week', visit_date)) AS cohort FROM visit GROUP BY 1),
+     act AS (SELECT DISTINCT subscriber_id, date_trunc('week', visit_date) AS wk FROM visit)
+SELECT cohort::date AS cohort, date_diff('week', cohort, wk) AS age, count(*) AS people FROM act JOIN first USING (subscriber_id) GROUP BY ALL ORDER BY ALL;
+
+# title: people seen in three different weeks
+SELECT count(*) AS loyal FROM (SELECT subscriber_id FROM visit GROUP BY subscriber_id HAVING count(DISTINCT week(visit_date)) >= 3);
+
+# title: union by name of two releases
+SELECT 'visit' AS kind, hour(start_ts) AS h, count(*) AS n FROM visit GROUP BY ALL UNION ALL BY NAME SELECT count(*) AS n, hour(ts) AS h, 'passby' AS kind FROM passby GROUP BY ALL ORDER BY kind, h;
+
+# title: a sample person's trips a day
+SELECT round(avg(n), 2) AS trips_a_day FROM (SELECT subscriber_id, trip_date, count(*) AS n FROM trip GROUP BY ALL);
+
+# title: median of trips a person
+# within: 5
+SELECT median(n) AS med FROM (SELECT subscriber_id, least(count(*), 100) AS n FROM trip GROUP BY 1);
+
+# title: speed bands
+SELECT mode, CASE WHEN kmh < 5 THEN 'slow' WHEN kmh < 30 THEN 'middle' ELSE 'fast' END AS speed, count(*) AS n FROM (
+  SELECT subscriber_id, mode, dist_km / nullif(epoch(arr_ts - dep_ts) / 3600, 0) AS kmh FROM trip
+) GROUP BY ALL ORDER BY ALL;
+
+# title: trips that pass a zone
+SELECT mode, count(*) AS n FROM trip WHERE list_contains(via_zones, 'Z1') GROUP BY mode ORDER BY mode;
+
+# title: commuters by both ends
+SELECT s.home_zone, s.work_zone, count(*) AS people FROM subscriber s WHERE s.home_zone IS NOT NULL AND s.work_zone IS NOT NULL AND s.home_zone <> s.work_zone GROUP BY 1, 2 ORDER BY people DESC, 1, 2 LIMIT 15;
+
+# title: mode share by distance band as a pivot
+SELECT CASE WHEN dist_km < 2 THEN 'a' WHEN dist_km < 10 THEN 'b' ELSE 'c' END AS band, count(*) AS total,
+  count_if(mode = 'walk') / total AS walk, count_if(mode = 'bike') / total AS bike, count_if(mode = 'car') / total AS car, count_if(mode = 'transit') / total AS transit
+FROM trip GROUP BY band ORDER BY band;
+
+# title: width of fifteen minutes by time_bucket
+SELECT time_bucket(INTERVAL '15 minutes', ts) AS slot, count(*) AS n FROM event WHERE ts::date = '2026-10-14' GROUP BY slot ORDER BY slot;
+
+# title: round trips
+WITH t AS (SELECT subscriber_id, trip_date, o_zone, d_zone, lead(d_zone) OVER (PARTITION BY subscriber_id ORDER BY dep_ts) AS then_to FROM trip)
+SELECT o_zone, count(*) AS trips, count(*) FILTER (then_to = o_zone) AS round_trips FROM t GROUP BY o_zone ORDER BY o_zone;
+
+# title: a funnel in steps, as flags of a person
+WITH flags AS (
+  SELECT s.subscriber_id, s.gender,
+    EXISTS (SELECT 1 FROM passby p WHERE p.subscriber_id = s.subscriber_id AND p.place_id = 'P1') AS has_passed,
+    EXISTS (SELECT 1 FROM visit v WHERE v.subscriber_id = s.subscriber_id AND v.place_id = 'P1') AS has_visited
+  FROM subscriber s)
+SELECT gender, count(*) AS n, count_if(has_passed) AS passed, count_if(has_passed AND has_visited) AS reached, reached / passed AS rate FROM flags GROUP BY gender ORDER BY gender NULLS LAST;
+
+# title: people by their most used mode, with a tie broken
+# instead: SELECT mode, count(*) AS people FROM (SELECT subscriber_id, mode, count(*) AS n FROM trip GROUP BY subscriber_id, mode QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY n DESC, mode) = 1) GROUP BY mode ORDER BY people DESC, mode
+SELECT mode, count(*) AS people FROM (
+  SELECT subscriber_id, mode, count(*) AS n FROM trip GROUP BY ALL QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY n DESC, mode) = 1
+) GROUP BY mode ORDER BY people DESC, mode;
+
+# title: museums on their days
+WITH m AS (SELECT place_id FROM place WHERE category = 'museum'), v AS (SELECT * FROM visit WHERE place_id IN (FROM m))
+SELECT place_id, isodow(visit_date) dow, count(*) n FROM v GROUP BY ALL HAVING n >= 1 ORDER BY n DESC, 1, 2 LIMIT 5;
+
+# title: rank of hours by GROUP BY ALL
+SELECT place_id, hour(start_ts) AS h, count(*) AS n, sum(n) OVER () AS everything, rank() OVER (ORDER BY count(*) DESC) AS rk FROM visit WHERE place_id IN ('P1', 'P2') GROUP BY ALL ORDER BY ALL;
+
+# title: all hours by range
+SELECT h, count(v.visit_id) AS visits FROM range(24) AS h LEFT JOIN visit v ON hour(v.start_ts) = h GROUP BY h ORDER BY h;
+
+# title: all hours by range, columns named, crossed with zones
+SELECT z.zone_id, t.h, count(v.visit_id) AS n FROM zone z CROSS JOIN range(6, 22, 4) t(h) LEFT JOIN visit v ON v.zone_id = z.zone_id AND hour(v.start_ts) = t.h WHERE z.level = 3 GROUP BY ALL ORDER BY ALL;
+
+# title: a date spine of a release
+WITH spine AS (SELECT d::date AS d FROM generate_series(DATE '2026-10-01', DATE '2026-10-31', INTERVAL 1 DAY) t(d)),
+     daily AS (SELECT visit_date, count(*) AS n FROM visit WHERE place_id = 'P40' GROUP BY ALL)
+SELECT d, coalesce(n, 0) AS n, sum(coalesce(n, 0)) OVER (ORDER BY d) AS so_far FROM spine LEFT JOIN daily ON visit_date = d ORDER BY d;
+
+# title: a list unnested in FROM
+SELECT u.p, count(*) AS n FROM unnest(['P1', 'P2', 'P3']) AS u(p) JOIN visit ON place_id = u.p GROUP BY u.p ORDER BY 1;
+
+# title: weeks by a series of months and weeks
+SELECT m, (SELECT count(*) FROM visit) AS n FROM generate_series(DATE '2026-01-31', DATE '2026-06-30', INTERVAL 1 MONTH) AS m ORDER BY m;
+
+# title: downwards
+SELECT * FROM range(10, 0, -3);
+
+# title: a series alone
+SELECT *, 2 * x AS twice FROM (SELECT unnest(generate_series(3, 5)) AS x) ORDER BY x;
+
+# title: right join using, all columns
+SELECT * FROM (SELECT place_id, count(*) AS n FROM visit GROUP BY 1) v RIGHT JOIN (SELECT place_id, category FROM place) p USING (place_id) ORDER BY ALL;
+
+# title: right join using of private rows, public keys kept
+SELECT zone_id, count(v.visit_id) AS n FROM visit v RIGHT JOIN zone USING (zone_id) WHERE level = 3 GROUP BY zone_id ORDER BY zone_id;
+
+# title: a full join of three, each by the same key
+WITH a AS (SELECT hour(start_ts) AS h, count(*) AS visits FROM visit WHERE hour(start_ts) < 8 GROUP BY 1),
+     b AS (SELECT hour(ts) AS h, count(*) AS passbys FROM passby WHERE hour(ts) BETWEEN 6 AND 12 GROUP BY 1),
+     c AS (SELECT hour(dep_ts) AS h, count(*) AS trips FROM trip WHERE hour(dep_ts) > 10 GROUP BY 1)
+SELECT h, visits, passbys, trips FROM a FULL JOIN b USING (h) FULL JOIN c USING (h) ORDER BY h;
+
+# title: a full join with a condition beside the key
+SELECT a.place_id, b.place_id AS other, a.n, b.n AS m FROM (SELECT place_id, count(*) AS n FROM visit GROUP BY 1) a FULL JOIN (SELECT place_id, count(*) AS n FROM passby GROUP BY 1) b ON a.place_id = b.place_id AND a.n > b.n ORDER BY ALL;
+
+# title: a full join of two totals that do not meet
+SELECT a.n, b.m FROM (SELECT count(*) AS n FROM visit) a FULL JOIN (SELECT count(*) AS m FROM passby) b ON a.n < 0 ORDER BY ALL;
+
+# title: public full join below a boundary
+SELECT x.zone_id, count(*) AS n FROM (SELECT p.zone_id, p.place_id FROM place p FULL JOIN zone z ON z.zone_id = p.zone_id) x JOIN visit v ON v.place_id = x.place_id GROUP BY 1 ORDER BY 1;
+
+# title: full join, where one side is missing
+SELECT count(*) AS rows, count(n) AS visited, sum(m) AS passed FROM (SELECT place_id, count(*) AS n FROM visit WHERE place_id < 'P3' GROUP BY 1) FULL JOIN (SELECT place_id, count(*) AS m FROM passby WHERE place_id > 'P2' GROUP BY 1) USING (place_id);
+
+# title: mean dwell of people who also passed by
+SELECT place_id, avg(dwell_min) FILTER (WHERE v.subscriber_id IN (SELECT subscriber_id FROM passby)) AS passers, avg(dwell_min) AS all_of_them FROM visit v GROUP BY place_id ORDER BY place_id;
+
+# title: sum of a case over EXISTS
+SELECT s.age_band, sum(CASE WHEN EXISTS (SELECT 1 FROM trip t WHERE t.subscriber_id = s.subscriber_id AND t.mode = 'bike') THEN 1 ELSE 0 END) AS cyclists, count(*) AS n FROM subscriber s GROUP BY 1 ORDER BY 1;
+
+# title: having and order by an aggregate over EXISTS
+SELECT gender, count(*) AS n FROM subscriber s GROUP BY gender HAVING count_if(EXISTS (FROM visit v WHERE v.subscriber_id = s.subscriber_id)) > 3 ORDER BY count_if(EXISTS (FROM visit v WHERE v.subscriber_id = s.subscriber_id)) DESC;
+
+# title: a share by an aggregate over a count of one's own rows
+SELECT gender, avg(least((SELECT count(*) FROM visit v WHERE v.subscriber_id = s.subscriber_id), 50)) AS visits FROM subscriber s GROUP BY gender ORDER BY gender;
+
+# title: floors of ten minutes
+SELECT floor(dwell_min / 10) * 10 AS lo, count(*) AS n FROM visit WHERE dwell_min < 120 GROUP BY 1 ORDER BY 1;
+
+# title: casts of ten minutes
+SELECT (dwell_min / 10)::int * 10 AS lo, count(*) AS n FROM visit WHERE dwell_min < 120 GROUP BY 1 ORDER BY 1;
+
+# title: fifteen-minute bins of a cast
+SELECT 15 * (dwell_min::int // 15) AS lo, count(*) AS n FROM visit WHERE dwell_min BETWEEN 0 AND 119 GROUP BY lo ORDER BY lo;
+
+# title: list in
+SELECT mode, count_if('Z1' IN via_zones) AS n, count(*) AS a FROM trip GROUP BY mode ORDER BY mode;
+
+# title: people who used one and not the other
+SELECT count(*) AS n FROM (SELECT subscriber_id, list(mode) AS modes FROM trip GROUP BY subscriber_id) WHERE 'walk' NOT IN modes;
+
+# title: five thousand
+SELECT count(*) AS n FROM generate_series(TIMESTAMP '2026-01-01', TIMESTAMP '2026-03-26 07:00', INTERVAL 30 MINUTE) t(x) JOIN visit ON visit_date = x;
+
+# title: median trips per rider
+# world: mibici
+# within: 12
+SELECT median(n) AS med, avg(n) AS mean FROM (SELECT person_id, least(count(*), 200) AS n FROM trips GROUP BY person_id);
+
+# title: trip minutes in bands
+# world: mibici
+SELECT CASE WHEN m < 5 THEN '<5' WHEN m < 15 THEN '5-15' WHEN m < 30 THEN '15-30' ELSE '30+' END AS band, count(*) AS n FROM (SELECT person_id, datediff('minute', started_at, ended_at) AS m FROM trips) GROUP BY 1;
+
+# title: round trips of a station
+# world: mibici
+SELECT s.name, count(*) AS n FROM trips t JOIN stations s ON s.station_id = t.origin_id WHERE t.origin_id = t.dest_id GROUP BY ALL ORDER BY n DESC, s.name LIMIT 10;
+
+# title: flows balance by station
+# world: mibici
+WITH o AS (SELECT origin_id AS id, count(*) AS out FROM trips GROUP BY 1), i AS (SELECT dest_id AS id, count(*) AS "in" FROM trips GROUP BY 1)
+SELECT s.station_id, s.name, o.out, i."in", i."in" - o.out AS net FROM stations s JOIN o ON o.id = s.station_id JOIN i ON i.id = s.station_id ORDER BY abs(net) DESC, s.station_id LIMIT 10;
+
+# title: rush hour share by municipality
+# world: mibici
+SELECT s.muni, count_if(hour(started_at) IN (7, 8, 9)) AS am, count_if(hour(started_at) IN (17, 18, 19)) AS pm, count(*) AS n, am / n AS am_share, pm / n AS pm_share FROM trips JOIN stations s ON station_id = origin_id GROUP BY s.muni ORDER BY ALL;
+
+# title: distance bands of bees
+# world: mibici
+SELECT least((haversine_m(a.lon, a.lat, b.lon, b.lat) // 500)::int, 10) AS half_km, count(*) AS n FROM trips t JOIN stations a ON a.station_id = t.origin_id JOIN stations b ON b.station_id = t.dest_id GROUP BY 1 ORDER BY 1;
+
+# title: age pyramid of riders
+# world: mibici
+SELECT p.age_band, count(*) FILTER (WHERE p.gender = 'F') AS women, count(*) FILTER (WHERE p.gender = 'M') AS men FROM persons p WHERE p.person_id IN (SELECT person_id FROM trips) GROUP BY 1 ORDER BY 1;
+
+# title: riders who came back on another day
+# world: mibici
+SELECT count(*) AS riders, sum(CASE WHEN d > 1 THEN 1 END) AS back FROM (SELECT person_id, count(DISTINCT started_at::date) AS d FROM trips GROUP BY ALL);
+
+# title: weekday commuters home again
+# world: mibici
+SELECT count(DISTINCT a.person_id) AS riders FROM trips a JOIN trips b ON a.person_id = b.person_id AND a.origin_id = b.dest_id AND a.dest_id = b.origin_id AND b.started_at > a.ended_at AND b.started_at::date = a.started_at::date WHERE a.origin_id <> a.dest_id;
+
+# title: days since the last ride
+# world: mibici
+SELECT least(d, 10) AS days, count(*) AS n FROM (SELECT person_id, date_diff('day', lag(started_at) OVER (PARTITION BY person_id ORDER BY started_at, ended_at), started_at) AS d FROM trips) WHERE d IS NOT NULL GROUP BY days ORDER BY days;
+
+# title: cumulative riders by day of first ride
+# world: mibici
+WITH f AS (SELECT person_id, min(started_at::date) AS d FROM trips GROUP BY person_id)
+SELECT d, count(*) AS new_riders, sum(count(*)) OVER (ORDER BY d) AS so_far FROM f GROUP BY d ORDER BY d;
+
+# title: week on week by zone
+# world: mibici
+WITH w AS (SELECT origin_zone, date_trunc('week', started_at)::date AS wk, count(*) AS n FROM trips GROUP BY ALL)
+SELECT origin_zone, wk, n, n - lag(n, 1) OVER (PARTITION BY origin_zone ORDER BY wk) AS delta FROM w ORDER BY origin_zone, wk;
+
+# title: empty station hours, as a cross join of public lists
+# world: mibici
+SELECT z.zone_id, h.h, count(t.person_id) AS n FROM zones z CROSS JOIN range(24) h(h) LEFT JOIN trips t ON t.origin_zone = z.zone_id AND hour(t.started_at) = h.h GROUP BY ALL ORDER BY ALL;
+
+# title: a share of women by hour with a minimum
+# world: mibici
+SELECT hour(started_at) AS h, count(*) AS n, count_if(gender = 'F') AS f, f * 100.0 / n AS pct FROM trips t JOIN persons p ON p.person_id = t.person_id GROUP BY h HAVING n > 100 ORDER BY pct DESC, h;
+
+# title: three best stations per zone
+# world: mibici
+# instead: SELECT origin_zone, origin_id, count(*) AS n FROM trips GROUP BY 1, 2 QUALIFY rank() OVER (PARTITION BY origin_zone ORDER BY n DESC, origin_id) <= 3 ORDER BY origin_zone, n DESC, origin_id
+SELECT origin_zone, origin_id, count(*) AS n FROM trips GROUP BY ALL QUALIFY rank() OVER (PARTITION BY origin_zone ORDER BY n DESC, origin_id) <= 3 ORDER BY origin_zone, n DESC, origin_id;
