@@ -24,7 +24,6 @@ from dialect.window import Window
 
 if TYPE_CHECKING:
     from dialect.kept_rows import Kept
-
 How = OneOf["inner", "left", "cross", "full"]  # the last of public and released rows alone
 MOST_ROWS = 10**12  # of one person: beyond it a product of row limits says nothing
 
