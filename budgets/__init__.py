@@ -18,6 +18,9 @@ The chain is the ledger: every other table follows from it. `verify` makes them 
 compares; an `Anchor` kept elsewhere shows a history that was rewritten or rolled back. Admins act through rows of the
 same chain (administration.py), auditors read (audit.py).
 
+What is left is told in questions: how many more like one fit, what would fit instead (outlook.py), and, for people
+alone, how long it lasts (forecast.py).
+
 Amounts are integers (loss.py), shown as (epsilon, delta) through conversion.py. Why it holds: proofs.md.
 This package knows no SQL of analysts, no data and no noise.
 """
@@ -40,10 +43,12 @@ from budgets.errors import (
     UnsafeStore,
 )
 from budgets.events import EntryKind
+from budgets.forecast import Forecast
 from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_name
 from budgets.ledger import Ledger
 from budgets.loss import ATTO, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from budgets.objections import ObjectionRegister
+from budgets.outlook import Outlook
 from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps
 from budgets.records import Charge, ChargeRequest, Item, PaidRelease, StoredRelease, TopUp
 from budgets.stores.opening import shown_address
@@ -75,6 +80,7 @@ __all__ = [
     "EntryKind",
     "EpsilonDelta",
     "Forbidden",
+    "Forecast",
     "IdempotencyError",
     "Item",
     "Ledger",
@@ -83,6 +89,7 @@ __all__ = [
     "Loss",
     "Objection",
     "ObjectionRegister",
+    "Outlook",
     "PaidRelease",
     "ParamError",
     "ProtocolError",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from budgets.conversion import EpsilonDelta, chargeable
 from budgets.errors import ParamError
-from budgets.holders import ALL_CLIENTS, EVERYBODY, is_client
+from budgets.holders import ALL_CLIENTS, EVERYBODY, is_client, payers
 from budgets.loss import ATTO, MAX_UNITS, Loss
 
 LIFETIME = "*lifetime"  # the window of the account that is debited the sum over all windows
@@ -61,6 +62,14 @@ class AccountView:
     def cap_epsilon_delta(self) -> EpsilonDelta:
         """State the whole cap as (epsilon, delta), rounded up."""
         return EpsilonDelta.of(chargeable(self.cap), self.cap)
+
+
+def path_accounts(client: str, dataset: str, windows: Iterable[str]) -> tuple[AccountName, ...]:
+    """Name every account that pays for what a client sees: of each holder on its path, in each window and over all."""
+    each = tuple(windows)
+    holders = payers(client)
+    in_windows = [AccountName(dataset, window, holder) for window in each for holder in holders]
+    return (*in_windows, *(AccountName(dataset, LIFETIME, holder) for holder in holders if is_client(holder)))
 
 
 def check_text(text: object, what: str) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from pathlib import Path
 
-from budgets.accounts import AccountView
+from budgets.accounts import AccountName, AccountView
 from budgets.anchor import Anchor
 from budgets.chain import Entry
 from budgets.errors import UnsafeStore
-from budgets.holders import check_client
+from budgets.events import EntryKind
+from budgets.forecast import LATELY, Forecast, debits_of, forecast
+from budgets.holders import check_client, payers
 from budgets.records import PaidRelease
 from budgets.stores import balances, entries, journal
 from budgets.stores.copies import write_copy
@@ -40,6 +45,17 @@ class Audit:
         """Give rows of a kind, about a holder, since a moment in UTC as 2026-10-17T00:00; oldest first."""
         with self._store.reading() as connection:
             return entries.read_entries(connection, kind=kind, holder=holder, since=since)
+
+    def forecasts(self, client: str, views: Iterable[AccountView], now: datetime) -> dict[AccountName, Forecast]:
+        """Say how long accounts on a client's path last at the present rate, where that is known; for people alone."""
+        rows: tuple[Entry, ...] = ()
+        left = {view.name: view.remaining for view in views}
+        with self._store.reading() as connection:
+            for dataset in {name.dataset for name in left}:
+                since = (now - LATELY).isoformat()
+                rows += entries.read_entries(connection, kind=EntryKind.CHARGED, dataset=dataset, since=since)
+        found = {name: forecast(of, left[name], now) for name, of in debits_of(rows, payers(client)).items() if name in left}
+        return {name: told for name, told in found.items() if told is not None}
 
     def releases(self, client: str) -> tuple[PaidRelease, ...]:
         """Give everything that a client has paid for, oldest first, without content."""

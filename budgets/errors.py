@@ -103,6 +103,8 @@ class BudgetRefused(LedgerError):
     remaining: Amounts  # what is left of it
     short_by: Amounts  # requested beyond remaining, part by part
     would_fit: Amounts  # the largest price that every account covers; 0 when none does
+    window: str | None  # of the account; None: what one question may cost
+    told: dict[str, object]  # what else fits, for programs: whoever knows adds it
 
     def __init__(
         self,
@@ -113,6 +115,7 @@ class BudgetRefused(LedgerError):
         remaining: Amounts,
         short_by: Amounts,
         would_fit: Amounts,
+        window: str | None = None,
     ) -> None:
         """Make the sentences from the numbers."""
         delta = requested.delta > 0  # else its delta is nobody's question
@@ -121,12 +124,13 @@ class BudgetRefused(LedgerError):
         self.code = code  # type: ignore[misc]  # of the instance: one of the two budget codes
         self.account, self.requested, self.remaining = account, requested, remaining
         self.short_by, self.would_fit = short_by, would_fit
+        self.window, self.told = window, {}
 
 
 def _what_fits(code: Code, short_by: Amounts, would_fit: Amounts, delta: bool) -> str:
     if would_fit.rho == 0:
         free = "ask a stored question again, which is free"
         admin = "; an admin can raise the client's cap" if code is Code.BUDGET else ""
-        return f"no new question fits any more; {free}{admin}."
+        return f"no new question like it fits any more; {free}{admin}."
     fits = f"a question of at most {would_fit.told(delta=delta)} fits"
     return f"{fits}; keys with a public domain cost no delta." if short_by.delta else f"{fits}."

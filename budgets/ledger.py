@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Row
 
-from budgets.accounts import AccountName, AccountView
+from budgets.accounts import AccountName, AccountView, path_accounts
 from budgets.administration import Administration
 from budgets.anchor import Anchor
 from budgets.audit import Audit
@@ -18,7 +19,8 @@ from budgets.errors import IdempotencyError, LedgerError, ProtocolError, UnsafeS
 from budgets.events import EntryKind, caps_said, charge_said, release_said
 from budgets.holders import EVERYBODY, OWNER, check_client, payers
 from budgets.loss import Loss
-from budgets.policy import Caps, check_ceiling, check_query, granted
+from budgets.outlook import Outlook, Room, outlook, would_fit
+from budgets.policy import Caps, check_ceiling, check_query, granted, query_limits, todays_caps
 from budgets.records import Charge, ChargeRequest, StoredRelease
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.opening import open_store
@@ -116,6 +118,14 @@ class Ledger(Administration, Audit):
                 entries.append(connection, said, at)
             return MappingProxyType(journal.read_releases(connection, row.dataset, keys))
 
+    def outlook(self, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Outlook:
+        """Say what is left for new questions like this one, and what fits instead, in these windows or in others."""
+        others = tuple(more_windows)
+        with self._store.reading() as connection:
+            found = outlook(_read_room(connection, request, others), request.distinct_items, others)
+            stopped = standing.why_stopped(connection, request.client, request.dataset, request.windows)
+        return found if stopped is None else replace(found, further=0, stopped=stopped)
+
     def account(self, name: AccountName, cap: Loss | None = None) -> AccountView:
         """Give one account: under the cap that an admin granted, today's, or that of its last charge.
 
@@ -148,12 +158,26 @@ def _debit(connection: Connection, bill: Bill) -> int:
     """Open the accounts of a bill, debit them all and say so; give the sequence of the row that does."""
     request, debits = bill.request, bill.debits
     grants = standing.read_grants(connection, request.dataset, payers(request.client))
-    check_query(bill.client_loss, request.caps, grants, request.client)
+
+    def fits() -> Loss:
+        return would_fit(_read_room(connection, request), request.distinct_items)
+
+    check_query(bill.client_loss, query_limits(request.caps, grants), request.client, fits)
     opened = balances.open_accounts(connection, bill, grants)
-    balances.debit_all(connection, request.dataset, debits, max(len(item.windows) for item in request.items))
+    balances.debit_all(connection, request.dataset, debits, fits)
     said = [caps_said(bill, EntryKind.ACCOUNT_OPENED, *each) for each in opened.new.items()]
     said += [caps_said(bill, EntryKind.CAP_CHANGED, *each) for each in opened.recapped.items()]
     return entries.append(connection, [*said, charge_said(bill)])[-1].sequence
+
+
+def _read_room(connection: Connection, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Room:
+    """Read every account on a client's path in the windows of a question, and in some more."""
+    grants = standing.read_grants(connection, request.dataset, payers(request.client))
+    windows = dict.fromkeys((*request.windows, *more_windows))
+    names = path_accounts(request.client, request.dataset, windows)
+    caps = todays_caps(names, request.caps, grants, request.client)
+    views = balances.read_under(connection, request.dataset, caps)
+    return Room(request.client, {view.name: view for view in views}, query_limits(request.caps, grants))
 
 
 def _read_bill(connection: Connection, request: ChargeRequest) -> Bill:

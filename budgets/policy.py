@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -93,9 +93,20 @@ def granted(default: Loss, grants: Iterable[Grant], account: AccountName) -> Los
     return max(fitting, key=lambda grant: grant.sequence).cap if fitting else default
 
 
-def check_query(loss: Loss, caps: Caps, grants: Iterable[Grant], client: str) -> None:
+def todays_caps(
+    names: Iterable[AccountName], caps: Caps, grants: Sequence[Grant], client: str
+) -> dict[AccountName, Loss]:
+    """Give the cap that holds now of each account on a client's path."""
+    return {name: granted(caps.of(name, client), grants, name) for name in names}
+
+
+def query_limits(caps: Caps, grants: Iterable[Grant]) -> tuple[Loss, ...]:
+    """List the most that one question may cost its client: by the catalog, and by what admins set on its path."""
+    return tuple(grant.cap for grant in grants if grant.scope == PER_QUERY) + ((caps.query,) if caps.query else ())
+
+
+def check_query(loss: Loss, limits: Iterable[Loss], client: str, fits: Callable[[], Loss]) -> None:
     """Refuse a question that costs its client more than one question may; raises BudgetRefused."""
-    limits = [grant.cap for grant in grants if grant.scope == PER_QUERY] + ([caps.query] if caps.query else [])
     for limit in limits:
         if not loss.fits_in(limit):
             raise BudgetRefused(
@@ -104,7 +115,7 @@ def check_query(loss: Loss, caps: Caps, grants: Iterable[Grant], client: str) ->
                 requested=loss,
                 remaining=limit,
                 short_by=loss.beyond(limit),
-                would_fit=_askable(limit),
+                would_fit=fits(),
             )
 
 
@@ -130,34 +141,22 @@ def check_ceiling(name: AccountName, cap: Loss, ceiling: Loss) -> None:
         )
 
 
-def refusal(asked: Iterable[tuple[AccountView, Loss]], most_windows: int) -> BudgetRefused:
-    """Say which account is short and what would fit; a lifetime pays for each of at most so many windows."""
-    pairs = tuple(asked)
-    short = [(view, loss) for view, loss in pairs if not loss.fits_in(view.remaining)]
-    view, loss = min(short, key=lambda pair: (_depth(pair[0].name.holder), pair[0].remaining.pico_rho))
-    fits = view.remaining
-    for other, _ in pairs:
-        fits = fits.smaller_of(_of_one_window(other, most_windows))
+def refusal(asked: Iterable[tuple[AccountView, Loss]], fits: Loss) -> BudgetRefused:
+    """Say which account is short of a debit, and what would fit in all of them."""
+    short = [(view, loss) for view, loss in asked if not loss.fits_in(view.remaining)]
+    view, loss = min(short, key=lambda pair: (closeness(pair[0].name), pair[0].remaining.pico_rho))
     return BudgetRefused(
         Code.BUDGET_DATASET if view.name.client is None else Code.BUDGET,
         account=str(view.name),
         requested=loss,
         remaining=view.remaining,
         short_by=loss.beyond(view.remaining),
-        would_fit=_askable(fits),
+        would_fit=fits,
+        window=view.name.window,
     )
 
 
-def _depth(holder: str) -> int:
-    """Let the client's own account speak first, as the one that its admin can raise, and everybody's last."""
+def closeness(name: AccountName) -> int:
+    """Order holders: the client's own account first, as the one that its admin can raise, and everybody's last."""
     shared = {ALL_CLIENTS: 1, EVERYBODY: 2}
-    return shared.get(holder, -holder.count("/"))
-
-
-def _of_one_window(view: AccountView, windows: int) -> Loss:
-    left = view.remaining
-    return Loss(left.pico_rho // windows, left.atto_delta // windows) if view.name.window == LIFETIME else left
-
-
-def _askable(fits: Loss) -> Loss:
-    return fits if fits.rho >= MINIMUM_RHO else NOTHING
+    return shared.get(name.holder, -name.holder.count("/"))

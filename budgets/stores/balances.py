@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,8 +83,8 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
     return opened
 
 
-def debit_all(connection: Connection, dataset: str, debits: Sequence[Debit], most_windows: int = 1) -> None:
-    """Debit every account or none, never beyond its cap.
+def debit_all(connection: Connection, dataset: str, debits: Sequence[Debit], fits: Callable[[], Loss]) -> None:
+    """Debit every account or none, never beyond its cap; `fits` tells, where one is short, what would fit instead.
 
     Claim: after every transaction spent <= chargeable(cap at that charge) for each account.
     Symbols: spent before and cap of the account's own row, loss. Formula: spent := spent + loss
@@ -95,7 +95,7 @@ def debit_all(connection: Connection, dataset: str, debits: Sequence[Debit], mos
     for debit in debits:
         if connection.execute(_DEBIT, _debit_row(dataset, debit)).rowcount != len(debit.holders) * len(debit.windows):
             together.rollback()
-            raise refusal(_read_asked(connection, dataset, debits), most_windows)
+            raise refusal(_read_asked(connection, dataset, debits), fits())
     together.commit()
 
 

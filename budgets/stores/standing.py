@@ -51,6 +51,15 @@ def check_standing(
         _check_thawed(row, client, dataset, frozenset(windows))
 
 
+def why_stopped(connection: Connection, client: str, dataset: str, windows: Iterable[str]) -> str | None:
+    """Say why a client may not be charged there; None where it may."""
+    try:
+        check_standing(connection, client, dataset, windows)
+    except Forbidden as stopped:
+        return stopped.why
+    return None
+
+
 def add_client(connection: Connection, client: str, *, back: bool = False) -> None:
     """Know a client and the groups it is in, each once; one that was removed comes back only where that is said."""
     for holder in prefixes(client):

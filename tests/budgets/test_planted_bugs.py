@@ -65,8 +65,8 @@ def overspend(ledger: Ledger) -> None:
         ledger.charge(ask(item(f"key {number}", "0.04"), request=f"r{number}"))
 
 
-def debit_without_looking(connection: Connection, dataset: str, debits: tuple[Debit, ...], most_windows: int) -> None:
-    del most_windows
+def debit_without_looking(connection: Connection, dataset: str, debits: tuple[Debit, ...], fits: Any) -> None:
+    del fits
     statement = update(accounts).where(*balances._OF_DEBIT)
     for debit in debits:
         raised = statement.values(spent_pico_rho=accounts.c.spent_pico_rho + debit.loss.pico_rho)
@@ -91,9 +91,9 @@ def test_a_debit_before_the_check_is_found(unguarded: Ledger, monkeypatch: pytes
 def test_a_debit_of_some_accounts_only_is_found(ledger: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     debit_all = balances.debit_all
 
-    def debit_others(connection: Connection, dataset: str, debits: tuple[Debit, ...], most: int) -> None:
+    def debit_others(connection: Connection, dataset: str, debits: tuple[Debit, ...], fits: Any) -> None:
         others = [replace(debit, holders=tuple(set(debit.holders) - {holder})) for debit in debits]
-        debit_all(connection, dataset, others, most)
+        debit_all(connection, dataset, others, fits)
 
     monkeypatch.setattr(balances, "debit_all", debit_others)
     ledger.charge(ask(client="acme/maps/ann"))
@@ -106,7 +106,7 @@ def test_a_forgotten_lifetime_is_found(ledger: Ledger, monkeypatch: pytest.Monke
     monkeypatch.setattr(
         balances,
         "debit_all",
-        lambda connection, dataset, debits, most: debit_all(connection, dataset, debits[:1], most),
+        lambda connection, dataset, debits, fits: debit_all(connection, dataset, debits[:1], fits),
     )
     ledger.charge(ask())
     with pytest.raises(AssertionError, match="over all windows of dataset 'operator' does not add up"):

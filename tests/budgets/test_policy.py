@@ -21,6 +21,7 @@ from budgets.policy import (
     check_minimum,
     check_query,
     granted,
+    query_limits,
     refusal,
 )
 from tests.budgets.books import ANN, CAPS, SHARED
@@ -82,36 +83,24 @@ def test_what_was_granted_last_holds() -> None:
 
 def test_one_question_has_a_most_of_its_own() -> None:
     caps = Caps(CAPS.dataset, CAPS.client, query=Loss.of("0.02", "1e-12"))
-    check_query(Loss.of("0.02", "1e-12"), caps, [], "ann")
+
+    def fits() -> Loss:
+        return Loss.of("0.01")
+
+    check_query(Loss.of("0.02", "1e-12"), query_limits(caps, []), "ann", fits)
     with pytest.raises(BudgetRefused, match=r"one question of client 'ann' has rho 0\.02 left: short by rho 0\.01"):
-        check_query(Loss.of("0.03"), caps, [], "ann")
+        check_query(Loss.of("0.03"), query_limits(caps, []), "ann", fits)
     grant = Grant("operator", "acme", PER_QUERY, Loss.of("0.01", "1e-9"), 3)
     with pytest.raises(BudgetRefused, match=r"at most rho 0\.01 fits"):
-        check_query(Loss.of("0.02"), caps, [grant], "acme/ann")
+        check_query(Loss.of("0.02"), query_limits(caps, [grant]), "acme/ann", fits)
 
 
-def test_the_clients_own_account_speaks_first_and_the_tightest_says_what_fits() -> None:
-    loss = Loss.of("0.05")
+def test_the_clients_own_account_speaks_first() -> None:
+    loss, fits = Loss.of("0.05"), Loss.of("0.01", "1e-10")
     views = (AccountView(ANN, CAPS.client, Loss.of("0.08")), AccountView(SHARED, CAPS.dataset, Loss.of("0.19")))
-    refused = refusal([(view, loss) for view in views], 1)
+    refused = refusal([(view, loss) for view in views], fits)
     assert refused.code is Code.BUDGET
     assert (refused.requested, refused.remaining) == (loss, Loss.of("0.02", "1e-10"))
-    assert (refused.short_by, refused.would_fit) == (Loss.of("0.03"), Loss.of("0.01", "1e-10"))
-
-
-def test_less_than_the_floor_is_nothing() -> None:
-    loss = Loss.of("0.05")
-    refused = refusal([(AccountView(SHARED, CAPS.dataset, Loss.of("0.19995")), loss)], 1)
-    assert refused.code is Code.BUDGET_DATASET
-    assert refused.would_fit == NOTHING
-
-
-def test_a_lifetime_that_is_short_says_what_fits_in_each_window() -> None:
-    lifetime = AccountView(AccountName("operator", LIFETIME, "ann"), Loss.of("0.3", "1e-9"), Loss.of("0.28"))
-    month = AccountView(ANN, CAPS.client, NOTHING)
-    refused = refusal([(month, Loss.of("0.05")), (lifetime, Loss.of("0.1"))], 2)
-    assert (refused.code, refused.requested, refused.would_fit.rho) == (
-        Code.BUDGET,
-        Loss.of("0.1"),
-        Loss.of("0.01").rho,
-    )
+    assert (refused.short_by, refused.would_fit) == (Loss.of("0.03"), fits)
+    alone = refusal([(views[1], loss)], NOTHING)
+    assert (alone.code, alone.would_fit) == (Code.BUDGET_DATASET, NOTHING)
