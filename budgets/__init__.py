@@ -44,7 +44,7 @@ from budgets.errors import (
 )
 from budgets.events import EntryKind
 from budgets.forecast import Forecast
-from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_name
+from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_name, prefixes
 from budgets.ledger import Ledger
 from budgets.loss import ATTO, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from budgets.objections import ObjectionRegister
@@ -101,6 +101,7 @@ __all__ = [
     "conversion_delta",
     "epsilon_at",
     "parse_amount",
+    "prefixes",
     "read_amount",
     "rho_for",
     "shown_address",

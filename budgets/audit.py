@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-
 from pathlib import Path
 
 from budgets.accounts import AccountName, AccountView
@@ -54,7 +53,9 @@ class Audit:
             for dataset in {name.dataset for name in left}:
                 since = (now - LATELY).isoformat()
                 rows += entries.read_entries(connection, kind=EntryKind.CHARGED, dataset=dataset, since=since)
-        found = {name: forecast(of, left[name], now) for name, of in debits_of(rows, payers(client)).items() if name in left}
+        found = {
+            name: forecast(of, left[name], now) for name, of in debits_of(rows, payers(client)).items() if name in left
+        }
         return {name: told for name, told in found.items() if told is not None}
 
     def releases(self, client: str) -> tuple[PaidRelease, ...]:

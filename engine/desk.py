@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,7 @@ from budgets import LedgerError, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
 from dialect.options import TargetError
 from dialect.options import target_error as read_target
-from engine import wire, wire_ledger, wire_tables
+from engine import wire, wire_budget, wire_ledger, wire_tables
 from engine import wire_statements as told
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalogs import BUNDLED, find_catalog
@@ -30,7 +31,7 @@ from engine.problems import problem
 from engine.register import Register
 from engine.snapshot import snapshot
 from engine.terms import Asked, caps
-from engine.window_accounts import check_lengths, in_runs, least_left, views, windows_of
+from engine.window_accounts import check_lengths, least_left, windows_of
 
 Progress = Callable[[str, float], None]
 ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)
@@ -97,7 +98,8 @@ class Desk:
             if beside is not None:
                 return self._told(beside, asked)
             answered = self.engine.answer(sql, asked)
-            return wire.answered(answered, self._remaining(asked, answered.prepared))
+            ahead = self.engine.ahead(sql, answered.question, answered.prepared, asked)
+            return wire.answered(answered, self._remaining(asked, answered.prepared), ahead)
         except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 
@@ -119,18 +121,8 @@ class Desk:
             raise Refused(problem(error, sql)) from error
 
     def budget(self, client: str | None = None) -> dict[str, Any]:
-        """Show the accounts of every dataset: all clients together, and this client's own."""
-        accounts = []
-        for dataset in self.engine.catalog.datasets:
-            windows = windows_of(self.engine.catalog, dataset)
-            accounts += in_runs(views(self.engine.ledger, dataset, client, windows))
-        if client is None:
-            own = [view for view in self.engine.ledger.accounts() if view.name.client is not None and view.capped]
-            accounts += [wire_ledger.account(view) for view in own]
-        return {
-            "accounts": accounts,
-            "query_rho": {d.name: float(d.defaults.rho) for d in self.engine.catalog.datasets},
-        }
+        """Show every dataset's accounts, of all clients together and of this client's path, and what is ahead."""
+        return wire_budget.budget(self.engine.ledger, self.engine.catalog, client, datetime.now(UTC))
 
     def history(self, client: str) -> list[dict[str, Any]]:
         """List the releases that a client has paid for."""
@@ -166,7 +158,7 @@ class Desk:
             read(sql, self.engine.catalog)  # a refusal needs no rows
             with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog) as stage:
                 answered = stage.answer(sql, asked)
-                return wire.answered(answered, self._remaining(asked, answered.prepared), rehearsal=True)
+                return wire.answered(answered, self._remaining(asked, answered.prepared), None, rehearsal=True)
         except (Refusal, LedgerError, NoiseRefused, DataError) as error:
             raise Refused(problem(error, sql)) from error
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from budgets import Loss
 from dialect import read
 from engine.expected import expected_error, noise_of
+from engine.outlook import Ahead
 from engine.pipeline import Engine
 from engine.prepare import Prepared, scales_of
 from engine.spoken import release_spoken, vector_spoken, why_key
@@ -33,6 +35,7 @@ class Explained:
     prepared: tuple[Prepared, ...]
     dataset: str | None
     notes: tuple[str, ...] = ()  # of the question: how its numbers are made
+    ahead: Ahead | None = None  # what is left for questions like it; None where nothing private is asked
 
 
 def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
@@ -65,6 +68,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         question.notes
         + window_notes(prepared)
         + aimed_notes(question, prepared, engine.target(question, asked), confidence),
+        engine.ahead(sql, question, prepared, asked, datetime.now(UTC)),
     )
 
 

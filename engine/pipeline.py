@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 
 import pyarrow as pa
@@ -30,10 +31,11 @@ from engine.exact import NOBODY_OBJECTED
 from engine.keys import reached
 from engine.noise import NoiseSource, NoisyVector
 from engine.outer import outer
+from engine.outlook import Ahead, ahead, telling_what_fits
 from engine.prepare import Prepared, Sized, priced, sized
 from engine.price import key_vector
 from engine.release import Release, from_bytes, outer_table, to_bytes
-from engine.target import aim_of, aimed_notes, aimed_price, held_prices, what_fits
+from engine.target import aim_of, aimed_notes, aimed_price, held_prices
 from engine.terms import Asked, Terms, caps, terms
 from engine.window_notes import window_notes
 
@@ -51,6 +53,7 @@ def nobody_objects(dataset: str) -> pa.Table:
 class Answered:
     """An answer with what it cost."""
 
+    question: Question
     answer: Answer
     prepared: tuple[Prepared, ...]
     releases: tuple[Release, ...]
@@ -78,7 +81,7 @@ class Engine:
         stored = self.replay(prepared, asked)  # the same question costs nothing
         charged = Loss(0, 0)
         if stored is None:
-            with what_fits(question, prepared, self.target(question, asked), confidence):
+            with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
                 charge = self.charge(sql, prepared, asked)  # durable; refuses here, nothing was read yet
             stored = self.settle(prepared, charge)  # read, noise, store: what is not stored yet
             charged = charge.loss if charge is not None and not charge.repeated else charged
@@ -88,7 +91,7 @@ class Engine:
         dataset = prepared[0].plan.dataset if prepared else None
         notes = question.notes + window_notes(prepared)
         notes += aimed_notes(question, prepared, self.target(question, asked), confidence)
-        return Answered(shown, prepared, releases, confidence, charged, dataset, notes)
+        return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
         """Prepare every release of a question, at its part of the asked loss, or of what the asked error costs."""
@@ -140,6 +143,15 @@ class Engine:
             asked.client, dataset.name, asked.request_id or _request_id(), body, items, caps(dataset),
             f"data {dataset.data_version}",
         )  # fmt: skip
+
+    def ahead(
+        self, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked, now: datetime | None = None
+    ) -> Ahead | None:
+        """Say what is left for questions like this one; with a moment also how long that lasts."""
+        if not prepared:
+            return None
+        request, confidence = self.request(sql, prepared, asked), self.confidence(question, asked)
+        return ahead(self.ledger, self.catalog, question, prepared, request, confidence, now)
 
     def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
         """Charge what is not paid yet; a question that only looks at public tables owes nothing."""

@@ -37,10 +37,13 @@ def _shape(code: str, message: str, hint: str, sql: str | None, span: list[int] 
     return {"code": code, "message": message, "hint": hint, "span": span, "sql": sql}
 
 
-def _amounts(error: BudgetRefused) -> dict[str, float]:
+def _amounts(error: BudgetRefused) -> dict[str, Any]:
     return {
+        "account": error.account,
+        "window": error.window,
         "requested_rho": float(error.requested.rho),
         "remaining_rho": float(error.remaining.rho),
         "short_by_rho": float(error.short_by.rho),
         "would_fit_rho": float(error.would_fit.rho),
+        **error.told,
     }

@@ -6,14 +6,13 @@ A price here is what each release of the question costs, in whole pico-rho (`pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
 
 import pyarrow as pa
 
-from budgets import MINIMUM_RHO, PICO, BudgetRefused, PaidRelease
+from budgets import MINIMUM_RHO, PICO, PaidRelease
 from dialect import Catalog, Code, Question, Refusal
 from dialect.options import TargetError
 from engine.expected import Noise, Scales, Width, noise_of, widths
@@ -169,7 +168,8 @@ def aimed_notes(
     if target is None or not prepared:
         return ()
     price = float(sum((p.cost.loss.rho for p in prepared), Fraction(0)))
-    told = [f"target_error {target}: {_told(question, scales_of(prepared), confidence)}, for rho {price:.3g}"]
+    bought = errors_told(errors_of(question, scales_of(prepared), confidence))
+    told = [f"target_error {target}: {bought}, for rho {price:.3g}"]
     others = [name for name, width in widths(question).items() if width is None]
     if others:
         what = ", ".join(others)
@@ -177,23 +177,21 @@ def aimed_notes(
     return tuple(told)
 
 
-def _told(question: Question, scales: Scales, confidence: float) -> str:
+def errors_at(question: Question, prepared: Sequence[Prepared], price: int, confidence: float) -> dict[str, float]:
+    """Give the half-widths that no data decide, were each release priced so; none where a price buys nothing."""
+    sized = tuple(Sized(p.plan, p.bounds, p.key_count) for p in prepared)
+    if not sized or price < max(len(each.plan.vectors) for each in sized):
+        return {}
+    return errors_of(question, tuple(_scales(each, price, gaussian_scale) for each in sized), confidence)
+
+
+def errors_of(question: Question, scales: Scales, confidence: float) -> dict[str, float]:
+    """Give the half-width of each column that no data decide."""
     noise = noise_of(question, scales)
     known = {name: width for name, width in widths(question).items() if width is not None}
-    return ", ".join(f"{name} ± {width.at(noise, confidence):,.6g}" for name, width in known.items())
+    return {name: width.at(noise, confidence) for name, width in known.items()}
 
 
-@contextmanager
-def what_fits(
-    question: Question, prepared: tuple[Prepared, ...], target: TargetError | None, confidence: float
-) -> Iterator[None]:
-    """Add to a refusal for want of budget which error the rest would buy."""
-    try:
-        yield
-    except BudgetRefused as refused:
-        price = int(refused.would_fit.rho * PICO) // len(prepared)
-        if target is not None and price >= max(len(p.plan.vectors) for p in prepared):
-            sizes = (Sized(p.plan, p.bounds, p.key_count) for p in prepared)
-            scales = tuple(_scales(each, price, gaussian_scale) for each in sizes)
-            refused.hint += f" That buys {_told(question, scales, confidence)} at confidence {confidence:g}."
-        raise
+def errors_told(errors: Mapping[str, float]) -> str:
+    """Write half-widths: n ± 5."""
+    return ", ".join(f"{name} ± {width:,.6g}" for name, width in errors.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from budgets import EVERYBODY, OWNER, AccountName, AccountView, Ledger
+from budgets import EVERYBODY, OWNER, AccountName, AccountView, Ledger, prefixes
 from dialect import Catalog
 from dialect.catalog import Dataset
 from dialect.time_windows import STATIC, length_of
@@ -32,11 +32,12 @@ def check_lengths(ledger: Ledger, catalog: Catalog) -> None:
 
 
 def views(
-    ledger: Ledger, dataset: Dataset, client: str | None, windows: Iterable[str]
+    ledger: Ledger, dataset: Dataset, client: str | None, windows: Iterable[str], *, groups: bool = False
 ) -> list[tuple[AccountView, ...]]:
-    """Find the accounts of some windows: of all clients together, and of one client beside."""
+    """Find the accounts of some windows: of all clients together, and of one client beside, or of its groups too."""
     today = caps(dataset)
-    holders = (EVERYBODY,) if client is None else (EVERYBODY, client)
+    own = () if client is None else prefixes(client) if groups else (client,)
+    holders = (EVERYBODY, *own)
     names = [AccountName(dataset.name, window, holder) for window in windows for holder in holders]
     found = ledger.accounts_under(dataset.name, {name: today.of(name, client or OWNER) for name in names})
     return [found[at : at + len(holders)] for at in range(0, len(found), len(holders))]

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from budgets import Loss, epsilon_at
 from engine.explain import Explained
+from engine.outlook import Ahead, outlook
 from engine.pipeline import Answered
 from engine.spoken import vector_spoken, which_release
 from engine.window_notes import windows_told
@@ -23,7 +24,7 @@ LARGEST = 2**63 - 1
 TOLD = 0.001  # the least share that is told as a number
 
 
-def answered(given: Answered, remaining: dict[str, Any], *, rehearsal: bool = False) -> pa.Table:
+def answered(given: Answered, remaining: dict[str, Any], ahead: Ahead | None, *, rehearsal: bool = False) -> pa.Table:
     """Give the shown columns, with the card in the schema's metadata."""
     card = {
         "intervals": {
@@ -33,6 +34,7 @@ def answered(given: Answered, remaining: dict[str, Any], *, rehearsal: bool = Fa
         "confidence": given.confidence,
         "price": price(given.charged),
         "remaining": remaining,
+        "outlook": ahead and outlook(ahead),
         "release_id": given.prepared[0].release_key if given.prepared and not rehearsal else None,
         "replayed": bool(given.prepared) and given.charged == Loss(0, 0),
         "windows": windows_told(given.prepared),
@@ -105,6 +107,7 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "confidence": given.confidence,
         "price": price(given.loss),
         "remaining": remaining,
+        "outlook": given.ahead and outlook(given.ahead),
         "replayed": given.replayed,
         "keys": given.keys,
         "bounds": given.bounds,

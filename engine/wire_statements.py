@@ -21,7 +21,7 @@ TABLES = ("name", "kind", "dataset", "person", "size_class")
 COLUMNS = ("name", "type", "nullable", "declared")
 ACCOUNTS = (
     *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
-    *("epsilon", "delta", "cap_epsilon"),
+    *("epsilon", "delta", "cap_epsilon", "questions"),
 )
 RELEASES = ("release_id", "dataset", "question", "rho", "delta", "settled_at")
 FUNCTIONS = ("name", "arguments", "gives", "meaning")
@@ -43,8 +43,8 @@ def listed(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining:
     table = pa.table({name: _column([row.get(name) for row in kept]) for name in names})
     price = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}}
     card: dict[str, Any] = {
-        "intervals": {}, "confidence": None, "price": price, "remaining": remaining, "release_id": None,
-        "replayed": False, "notes": [],
+        "intervals": {}, "confidence": None, "price": price, "remaining": remaining, "outlook": None,
+        "release_id": None, "replayed": False, "notes": [],
     }  # fmt: skip
     return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
 
@@ -132,6 +132,7 @@ def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
     several = len({b["release"] for b in explained["bounds"]}) > 1
     rows: list[tuple[str, str | None, Any, str | None]] = list(_price(explained))
     rows += [("left", owner, left["rho"], "rho, before this") for owner, left in explained["remaining"].items()]
+    rows += [("ahead", *each) for each in _ahead(explained["outlook"])]
     rows += [("column", *_column_told(c, explained)) for c in explained["columns"]]
     rows += [("key", k["name"], k["count"], _of(k, several) + _key_told(k)) for k in explained["keys"]]
     rows += [("bound", b["vector"], b["norm"], _of(b, several) + _bound_told(b)) for b in explained["bounds"]]
@@ -142,6 +143,14 @@ def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows += [("note", None, None, note) for note in explained["notes"]]
     numbers = ((part, name, None if value is None else float(value), told) for part, name, value, told in rows)
     return [dict(zip(EXPLAINED, row, strict=True)) for row in numbers]
+
+
+def _ahead(outlook: Mapping[str, Any] | None) -> Iterator[tuple[str | None, float | None, str]]:
+    """Tell how many more questions fit, and what a question that does not can be replaced by."""
+    if outlook is not None:
+        first, *others = outlook["told"]
+        yield "further", outlook["further"], first
+        yield from ((None, None, each) for each in others)
 
 
 def _price(explained: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any, str | None]]:

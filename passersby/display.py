@@ -19,6 +19,7 @@ from rich.text import Text
 from passersby.bars import interval_bar
 from passersby.errors import PassersbyError
 from passersby.wording import (
+    ahead_text,
     cell_texts,
     half_width_text,
     left_text,
@@ -69,6 +70,7 @@ def show_explanation(explanation: Explanation, *, sql: bool = False) -> Renderab
     parts: list[RenderableType] = [
         Text.assemble(("Price  ", "bold"), (free, "cyan")),
         Text.assemble(("Left   ", "bold"), left_text(explanation.remaining)),
+        *(Text.assemble(("       ", "bold"), line) for line in ahead_text(explanation.outlook)),
         *_notes(explanation.notes),
         Text(),
         _columns(explanation),
@@ -197,6 +199,7 @@ def _card(result: Result) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(), Text.assemble((level, "bold"), " · ", cost)]
     if result.remaining and not result.rehearsal:
         parts.append(Text(f"left: {left_text(result.remaining)}"))
+        parts += [Text(line, "dim") for line in ahead_text(result.outlook)[:1]]
     return parts
 
 

@@ -26,7 +26,8 @@ SHORT = 12  # characters of a release's name that tell it apart on a screen
 def show_budget(budget: Budget) -> RenderableType:
     """Show each account with a bar of what is spent."""
     blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
-    return Group(Text(SPENT, "bold"), Text(), *(part for block in blocks for part in (block, Text())))
+    ahead = [Text(f"{dataset}: {line}") for dataset, lines in budget.ahead.items() for line in lines]
+    return Group(Text(SPENT, "bold"), Text(), *(part for block in blocks for part in (block, Text())), *ahead)
 
 
 def show_history(releases: Rows) -> RenderableType:

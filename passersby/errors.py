@@ -84,6 +84,26 @@ class BudgetError(PassersbyError):
         """Give the largest price that every account covers."""
         return self.details.get("would_fit_rho")
 
+    @property
+    def window(self) -> str | None:
+        """Give the window whose account is short: `*lifetime` over all windows, None for the most of one question."""
+        return self.details.get("window")
+
+    @property
+    def would_fit_windows(self) -> list[str]:
+        """Give those of the question's windows about which the same question fits."""
+        return list(self.details.get("would_fit_windows") or [])
+
+    @property
+    def other_windows(self) -> list[str]:
+        """Give other windows about each of which the same question fits."""
+        return list(self.details.get("other_windows") or [])
+
+    @property
+    def free_at_rho(self) -> float | None:
+        """Give a price at which this client holds the answer, so that it is free."""
+        return self.details.get("free_at_rho")
+
 
 class ExecutionError(PassersbyError):
     """A question that was charged and could not be answered; the charge stays."""

@@ -35,6 +35,11 @@ class Explanation:
         return dict(self._told["remaining"])
 
     @property
+    def outlook(self) -> dict[str, Any]:
+        """Tell how many more questions like this one fit, how long that lasts, and what fits if this one does not."""
+        return dict(self._told.get("outlook") or {})
+
+    @property
     def confidence(self) -> float | None:
         """Give how often the intervals would hold the true value, clipping apart."""
         level: float | None = self._told["confidence"]

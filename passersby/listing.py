@@ -22,6 +22,11 @@ class Budget(dict[str, Any]):
         defaults: Mapping[str, float] = self.get("query_rho") or {}
         return defaults.get(account["dataset"])
 
+    @property
+    def ahead(self) -> dict[str, list[str]]:
+        """Tell of each dataset how long budgets last at the present rate, and when new budget comes."""
+        return dict(self.get("ahead") or {})
+
     def __repr__(self) -> str:
         from passersby.display import as_text
         from passersby.display_lists import show_budget

@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from passersby.wording import (
+    ahead_text,
     amount,
     cell_texts,
     epsilon_text,
@@ -76,6 +77,7 @@ def explanation_html(explanation: Explanation) -> str:
     return _page(
         f"<p><b>Price</b> {escape(free)}</p>",
         _line(f"left: {left_text(explanation.remaining)}"),
+        *map(_line, ahead_text(explanation.outlook)),
         _dicts("Columns", columns),
         _dicts("Keys", explanation.keys),
         _dicts("Bounds on one person", [readable_bound(bound) for bound in explanation.bounds]),
@@ -87,7 +89,8 @@ def explanation_html(explanation: Explanation) -> str:
 
 def budget_html(budget: Budget) -> str:
     """Show each account with a bar of what is spent."""
-    return _page(*(_account(account, budget.query_rho(account)) for account in budget.accounts))
+    accounts = (_account(account, budget.query_rho(account)) for account in budget.accounts)
+    return _page(*accounts, *(_line(line) for lines in budget.ahead.values() for line in lines))
 
 
 def _page(*parts: str) -> str:
@@ -147,7 +150,7 @@ def _card(result: Result) -> list[str]:
         return [f"{level} · free: a rehearsal on made-up rows"]
     free = "free: asked before, answered from store" if result.replayed else f"price {loss_text(result.price)}"
     left = left_text(result.remaining)
-    return [f"{level} · {free}", *([f"left: {left}"] if left else [])]
+    return [f"{level} · {free}", *([f"left: {left}"] if left else []), *ahead_text(result.outlook)[:1]]
 
 
 def _account(account: dict[str, Any], price: float | None) -> str:

@@ -66,6 +66,11 @@ class Result:
         return dict(self.card.get("remaining") or {})
 
     @property
+    def outlook(self) -> dict[str, Any]:
+        """Tell how many more questions like this one fit, by which account, and when new budget comes."""
+        return dict(self.card.get("outlook") or {})
+
+    @property
     def release_id(self) -> str | None:
         """Give the name of the stored release that this came from."""
         return self.card.get("release_id")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from passersby.result import Result
 
-CARD_KEYS = ("intervals", "confidence", "price", "remaining", "release_id", "replayed", "windows", "notes")
+CARD_KEYS = ("intervals", "confidence", "price", "remaining", "outlook", "release_id", "replayed", "windows", "notes")
 # Arrow's name of a type -> SQL's
 SQL_TYPES = {
     "bool": "BOOLEAN",

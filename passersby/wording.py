@@ -100,6 +100,11 @@ def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
+def ahead_text(outlook: Mapping[str, Any]) -> list[str]:
+    """Write what is left in questions, one line for each thing, the first of them for a single line."""
+    return [printable(str(line)) for line in outlook.get("told") or []]
+
+
 def merged(notes: list[str]) -> list[str]:
     """Say once what is noted of several numbers in the same words."""
     names: dict[str, list[str]] = {}

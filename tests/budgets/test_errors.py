@@ -87,7 +87,7 @@ def test_every_text() -> None:
             BudgetRefused,
             (
                 f"E_BUDGET: This costs rho 0.005, and {OF_ANN} has rho 0 left: short by rho 0.005. "
-                "Try: no new question fits any more; ask a stored question again, which is free; "
+                "Try: no new question like it fits any more; ask a stored question again, which is free; "
                 "an admin can raise the client's cap."
             ),
         ),

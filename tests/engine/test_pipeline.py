@@ -104,7 +104,7 @@ def test_a_level_that_is_none_is_refused_before_the_ledger(kept: Engine, pages: 
 def test_what_the_budget_does_not_cover_is_never_read(kept: Engine, pages: list[str]) -> None:
     with pytest.raises(BudgetRefused):
         kept.answer(BY_ZONE, Asked("ann", rho=Fraction(1)))
-    assert told(pages) == ["ledger.replay", "ledger.charge"]
+    assert told(pages) == ["ledger.replay", "ledger.charge", "ledger.outlook", "ledger.releases"]
 
 
 def test_a_charge_stays_when_the_data_cannot_be_read_and_pays_for_the_next_try(

@@ -7,12 +7,14 @@ from fractions import Fraction
 
 import pytest
 
-from budgets import BudgetRefused, IdempotencyError, LedgerUnavailable, ParamError
+from budgets import AccountName, BudgetRefused, IdempotencyError, LedgerUnavailable, ParamError
 from dialect import Code, Refusal, Span
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.pipeline import Asked, Engine
 from engine.problems import Problem, problem
 
+AMOUNTS = {"account", "window", "requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho"}
+INSTEAD = {"would_fit_error", "would_fit_windows", "other_windows", "free_at_rho"}
 ALWAYS = {"code", "message", "hint", "span", "sql"}
 
 
@@ -55,7 +57,9 @@ def test_a_budget_refusal_says_the_numbers(engine: Engine) -> None:
     with pytest.raises(BudgetRefused) as refused:
         engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann", rho=Fraction(3, 20)))
     shown = problem(refused.value, "SELECT")
-    assert set(shown) == ALWAYS | {"requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho"}
+    assert set(shown) == ALWAYS | AMOUNTS | INSTEAD
     amounts = [shown[name] for name in ("requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho")]
     assert amounts == pytest.approx([0.15, 0.1, 0.05, 0.1])
+    assert (shown["window"], shown["would_fit_windows"], shown["free_at_rho"]) == ("forever", [], None)
+    assert shown["account"] == str(AccountName("town", "forever", "ann"))
     assert json.loads(json.dumps(shown)) == shown

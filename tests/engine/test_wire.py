@@ -18,11 +18,27 @@ from engine.pipeline import Answered, Asked, Engine
 BY_ZONE = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
 ACCOUNT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}
 PRICE = {"rho": float, "delta": float, "epsilon_at_delta": {"epsilon": float, "delta": float}}
+OUTLOOK = {
+    "further": int,
+    "account": str | None,
+    "client": str | None,
+    "window": str | None,
+    "next_window": str | None,
+    "lasts_days": int | None,
+    "rate_days": int | None,
+    "would_fit_rho": float,
+    "would_fit_error": dict,
+    "would_fit_windows": list,
+    "other_windows": list,
+    "free_at_rho": float | None,
+    "told": [str],
+}
 CARD = {
     "intervals": dict,
     "confidence": float,
     "price": PRICE,
     "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
+    "outlook": OUTLOOK,
     "release_id": str,
     "replayed": bool,
     "windows": [str],
@@ -33,6 +49,7 @@ EXPLAINED = {
     "confidence": float,
     "price": PRICE,
     "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
+    "outlook": OUTLOOK,
     "replayed": bool,
     "keys": [{"name": str, "kind": str, "count": int | None, "why": str, "release": str}],
     "bounds": [{"vector": str, "norm": float, "rule": str, "why": str, "predicted_bias": float}],
@@ -97,7 +114,7 @@ def test_a_replay_says_so_and_costs_nothing(engine: Engine) -> None:
 def test_public_rows_have_a_card_without_a_release(engine: Engine) -> None:
     card = card_of(engine, "SELECT * FROM zone")
     assert (card["release_id"], card["replayed"], card["price"]["rho"]) == (None, False, 0.0)
-    check({**CARD, "release_id": type(None)}, card)
+    check({**CARD, "release_id": type(None), "outlook": type(None)}, card)
 
 
 def test_an_explanation_has_its_shape(engine: Engine) -> None:

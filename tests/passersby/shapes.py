@@ -25,6 +25,23 @@ NUMBER = (int, float)
 LOSS = {"rho": float, "delta": float, "epsilon_at_delta": {"epsilon": float, "delta": float}}
 LEFT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}
 COLUMNS = [{"name": str, "type": str}]
+FITTING = {
+    "would_fit_error": Each(float),
+    "would_fit_windows": [str],
+    "other_windows": [str],
+    "free_at_rho": Maybe(float),
+}
+OUTLOOK = FITTING | {
+    "further": int,
+    "account": Maybe(str),
+    "client": Maybe(str),
+    "window": Maybe(str),
+    "next_window": Maybe(str),
+    "lasts_days": Maybe(int),
+    "rate_days": Maybe(int),
+    "would_fit_rho": float,
+    "told": [str],
+}
 ANSWER = {
     "columns": COLUMNS,
     "rows": [[ANYTHING]],
@@ -32,6 +49,7 @@ ANSWER = {
     "confidence": float,
     "price": LOSS,
     "remaining": {"client": LEFT, "dataset": LEFT},
+    "outlook": Maybe(OUTLOOK),
     "release_id": Maybe(str),
     "replayed": bool,
     "windows": [str],
@@ -57,7 +75,12 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key != "rows"} | {
     "crossing": bool,
 }
 REFUSAL = {"code": str, "message": str, "hint": str, "span": Maybe([int]), "sql": Maybe(str)}
-SHORT = REFUSAL | {"requested_rho": float, "remaining_rho": float, "short_by_rho": float, "would_fit_rho": float}
+SHORT = (
+    REFUSAL
+    | FITTING
+    | {"account": str, "window": Maybe(str)}
+    | {"requested_rho": float, "remaining_rho": float, "short_by_rho": float, "would_fit_rho": float}
+)
 ACCOUNT = {
     "dataset": str,
     "window": str,
@@ -69,8 +92,9 @@ ACCOUNT = {
     "epsilon": Maybe(float),
     "delta": Maybe(float),
     "cap_epsilon": Maybe(float),
+    "questions": int,
 }
-BUDGET = {"accounts": [ACCOUNT], "query_rho": Each(float)}
+BUDGET = {"accounts": [ACCOUNT], "query_rho": Each(float), "ahead": Each([str])}
 HISTORY = [
     {"release_id": str, "dataset": str, "question": str, "rho": float, "delta": float, "settled_at": Maybe(str)},
 ]

@@ -1,0 +1,49 @@
+"""The accounts of every dataset -> what a client, or an admin, is shown of budgets: spent, left, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Ledger, prefixes
+from dialect import Catalog
+from dialect.catalog import Dataset
+from engine import wire_ledger
+from engine.outlook import lasting, new_budget
+from engine.terms import caps
+from engine.window_accounts import in_runs, views, windows_of
+
+
+def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) -> dict[str, Any]:
+    """Show the accounts of every dataset: all clients together, the groups that a client is in, and its own."""
+    accounts: list[dict[str, Any]] = []
+    ahead: dict[str, list[str]] = {}
+    for dataset in catalog.datasets:
+        found = views(ledger, dataset, client, windows_of(catalog, dataset), groups=True)
+        over_all = [] if client is None else _over_all(ledger, dataset, client)
+        accounts += [
+            account | {"questions": int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)}
+            for account in (*in_runs(found), *map(wire_ledger.account, over_all))
+        ]
+        every = [view for of_window in found for view in of_window] + over_all
+        ahead[dataset.name] = [*_lasting(ledger, client or OWNER, every, now), new_budget(dataset, None)[1]]
+    if client is None:
+        accounts += [wire_ledger.account(v) for v in ledger.accounts() if v.name.client is not None and v.capped]
+    query_rho = {dataset.name: float(dataset.defaults.rho) for dataset in catalog.datasets}
+    return {"accounts": accounts, "query_rho": query_rho, "ahead": ahead}
+
+
+def _over_all(ledger: Ledger, dataset: Dataset, client: str) -> list[AccountView]:
+    """Find the accounts over all windows on a client's path that somebody has capped."""
+    names = [AccountName(dataset.name, LIFETIME, holder) for holder in prefixes(client)]
+    found = ledger.accounts_under(dataset.name, {name: caps(dataset).of(name, client) for name in names})
+    return [view for view in found if view.capped]
+
+
+def _lasting(ledger: Ledger, client: str, every: list[AccountView], now: datetime) -> Iterator[str]:
+    """Say which account is empty first at the present rate, of the client's own rather than of others'."""
+    found = ledger.forecasts(client, every, now)
+    if found:
+        name = min(found, key=lambda name: (found[name].days, name.holder == EVERYBODY))
+        yield lasting(found[name], str(name))

@@ -1,0 +1,161 @@
+"""What is told to be left of a question is what the ledger accepts: so many more, the other price, the other windows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budgets import LIFETIME, PER_QUERY, Loss
+from budgets.stores import entries
+from engine import Desk, Refused, open_desk
+from engine.outlook import in_words
+from tests.engine.town import make_town
+from tests.engine.windowed_town import DAYS, WINDOWED
+
+ONE = f"SELECT zone, COUNT(*) AS n FROM visit WHERE day = DATE '{DAYS[1]}' GROUP BY zone"
+ALL = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+STATIC = "SELECT gender, COUNT(*) AS n FROM person GROUP BY gender"
+WHY = {"actor": "admin", "reason": "a test"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
+        yield opened
+
+
+def card(table: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(table.schema.metadata[b"passersby"])
+    return found
+
+
+def outlook(desk: Desk, sql: str, rho: str = "0.01", client: str = "ann") -> dict[str, Any]:
+    found: dict[str, Any] = desk.explain(sql, client=client, rho=rho)["outlook"]
+    return found
+
+
+def refused(desk: Desk, sql: str, rho: str, client: str = "ann") -> dict[str, Any]:
+    with pytest.raises(Refused) as caught:
+        desk.query(sql, client=client, rho=rho)
+    return caught.value.problem
+
+
+def varied(sql: str, count: int) -> list[str]:
+    """Ask for the same numbers of fewer and fewer visits: questions like each other, and each new."""
+    word = "AND" if "WHERE" in sql else "WHERE"
+    return [sql.replace(" GROUP", f" {word} coins <= {9 - i} GROUP") for i in range(count)]
+
+
+def test_so_many_more_are_answered_and_the_next_is_refused(desk: Desk) -> None:
+    desk.query(ONE, client="ann", rho="0.068")
+    told = outlook(desk, ALL)
+    assert (told["further"], told["window"], told["client"]) == (3, DAYS[1], "ann")
+    *fitting, last = varied(ALL, 4)
+    for left, sql in zip((2, 1, 0), fitting, strict=True):
+        assert card(desk.query(sql, client="ann", rho="0.01"))["outlook"]["further"] == left
+    problem = refused(desk, last, "0.01")
+    assert (problem["code"], problem["window"], problem["would_fit_rho"]) == ("E_BUDGET", DAYS[1], 0.002)
+    desk.query(last, client="ann", rho="0.002")
+
+
+def test_a_refusal_says_what_fits_and_all_of_it_does(desk: Desk) -> None:
+    desk.query(ONE, client="ann", rho="0.095")
+    problem = refused(desk, ALL, "0.01")
+    assert problem["would_fit_windows"] == [DAYS[0], DAYS[2], DAYS[3]]
+    assert problem["other_windows"] == [] == outlook(desk, ALL)["other_windows"]  # every declared one is asked about
+    assert f"The same about {DAYS[0]}, {DAYS[2]} to {DAYS[3]} alone fits." in problem["hint"]
+    error = problem["would_fit_error"]["n"]
+    assert f"at most rho 0.005 fits. That buys n ± {error:,.6g} at confidence 0.95." in problem["hint"]
+    desk.query(ALL.replace(" GROUP", f" WHERE day <> DATE '{DAYS[1]}' GROUP"), client="ann", rho="0.01")
+    assert desk.explain(ALL, client="ann", rho="0.005")["expected_error"]["n"] == pytest.approx(error)
+    again = refused(desk, varied(ONE, 1)[0], "0.06")
+    assert again["other_windows"] == [DAYS[0], DAYS[2], DAYS[3]]
+    assert f"The same about any one of {DAYS[0]}, {DAYS[2]} to {DAYS[3]} fits." in again["hint"]
+    desk.query(ONE.replace(DAYS[1], DAYS[2]), client="ann", rho="0.06")
+
+
+def test_a_stored_answer_is_named_by_its_price(desk: Desk) -> None:
+    desk.query(ALL, client="ann", rho="0.03")
+    problem = refused(desk, ALL, "0.08")
+    assert problem["free_at_rho"] == 0.03
+    assert "You hold this answer at rho 0.03: with that price it is free." in problem["hint"]
+    assert card(desk.query(ALL, client="ann", rho="0.03"))["replayed"]
+    assert refused(desk, ALL, "0.2", client="ben")["free_at_rho"] is None  # what others hold is not his
+
+
+def test_the_whole_tree_binds(desk: Desk) -> None:
+    ledger = desk.engine.ledger
+    ledger.cap_client("acme", "town", Loss.of("0.03", "1e-9"), scope=DAYS[2], **WHY)
+    told = outlook(desk, ALL, client="acme/ann")
+    assert (told["further"], told["client"], told["window"]) == (3, "acme", DAYS[2])
+    ledger.cap_client("acme/ann", "town", Loss.of("0.05", "1e-9"), scope=LIFETIME, **WHY)
+    told = outlook(desk, ALL, client="acme/ann")
+    assert (told["further"], told["window"]) == (1, LIFETIME)  # four windows a question
+    ledger.cap_client("acme/ann", "town", Loss.of("0.004", "1e-9"), scope=PER_QUERY, **WHY)
+    told = outlook(desk, ALL, client="acme/ann")
+    assert (told["further"], told["account"], told["would_fit_rho"]) == (0, None, 0.004)
+    assert "no more question like this one fits, by the most that one question may cost" in told["told"]
+    desk.query(ALL, client="acme/ann", rho="0.004")
+    shown = {(a["client"], a["window"]): a for a in desk.budget("acme/ann")["accounts"]}
+    assert shown["acme", DAYS[2]]["questions"] == 5 and shown["acme/ann", LIFETIME]["spent_rho"] == 0.016
+
+
+def test_new_budget_comes_with_windows_to_come(desk: Desk) -> None:
+    assert outlook(desk, ONE)["next_window"] == DAYS[2]
+    told = outlook(desk, ALL)
+    assert told["next_window"] == "2026-10-05"
+    words = "questions about 2026-10-05 have budget of their own once the catalog declares it"
+    assert words in told["told"] and words in desk.budget("ann")["ahead"]["town"]
+    assert outlook(desk, STATIC)["other_windows"] == []
+
+
+def test_a_budget_that_is_never_renewed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    with open_desk(make_town(tmp_path).path, ledger=":memory:") as desk:
+        told = outlook(desk, ALL)
+        assert told["next_window"] is None
+        assert "this dataset is one window, forever: what is spent stays spent, and no new budget comes" in told["told"]
+        assert card(desk.query("SELECT * FROM zone", client="ann"))["outlook"] is None
+
+
+def test_what_has_no_time_can_not_be_moved(desk: Desk) -> None:
+    desk.query(STATIC, client="ann", rho="0.095")
+    problem = refused(desk, STATIC, "0.01")
+    assert (problem["window"], problem["would_fit_windows"], problem["other_windows"]) == ("static", [], [])
+
+
+def test_how_long_it_lasts_is_told_of_enough_history(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    for days, sql in zip((20, 10, 2), varied(ONE, 3), strict=True):
+        assert outlook(desk, ONE)["lasts_days"] is None
+        at = (now - timedelta(days=days)).isoformat(timespec="milliseconds")
+        monkeypatch.setattr(entries, "now_text", lambda at=at: at)
+        desk.query(sql, client="ann", rho="0.02")
+        monkeypatch.undo()
+    told = outlook(desk, ONE)
+    assert (told["lasts_days"], told["rate_days"]) == (13, 21)
+    assert "at the rate of the last 21 days that budget lasts about 13 days" in told["told"]
+    (lasting, _) = desk.budget("ann")["ahead"]["town"]
+    assert lasting == (
+        f"at the rate of the last 21 days the budget of client 'ann' for window '{DAYS[1]}' of dataset 'town'"
+        " lasts about 13 days"
+    )
+    assert "rate" not in refused(desk, ALL, "0.3")["hint"]  # no refusal depends on a clock
+
+
+def test_statements_show_it(desk: Desk) -> None:
+    rows = desk.query(f"EXPLAIN PRIVACY {ONE}", client="ann").to_pylist()
+    (first, *others) = [row for row in rows if row["part"] == "ahead"]
+    assert (first["name"], first["value"]) == ("further", 20.0) and others
+    assert [row["questions"] for row in desk.query("SHOW BUDGET", client="ann").to_pylist()] == [40, 20, 40, 20]
+
+
+def test_windows_in_a_row_are_told_as_one() -> None:
+    assert in_words(("b", "c", "f"), ("a", "b", "c", "d", "e", "f")) == "b to c, f"
+    assert in_words(("static",), ("a",)) == "static"
