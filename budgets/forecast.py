@@ -34,7 +34,7 @@ class Forecast:
     """When an account would be empty if it were spent on as lately."""
 
     days: int  # until then, rounded down
-    of_days: int  # how many days the rate is of, rounded up
+    of_days: int  # how many days the rate is of
 
 
 def debits_of(charged: Iterable[Entry], holders: Collection[str]) -> dict[AccountName, list[Debited]]:
@@ -76,4 +76,4 @@ def forecast(debits: Sequence[Debited], remaining: Loss, now: datetime) -> Forec
     seconds = remaining.rho / spent * int(since.total_seconds())
     if seconds > LONGEST.total_seconds():
         return None
-    return Forecast(int(seconds) // 86_400, -(-int(since.total_seconds()) // 86_400))
+    return Forecast(int(seconds) // 86_400, round(since.total_seconds() / 86_400))

@@ -139,11 +139,11 @@ def test_how_long_it_lasts_is_told_of_enough_history(desk: Desk, monkeypatch: py
         desk.query(sql, client="ann", rho="0.02")
         monkeypatch.undo()
     told = outlook(desk, ONE)
-    assert (told["lasts_days"], told["rate_days"]) == (13, 21)
-    assert "at the rate of the last 21 days that budget lasts about 13 days" in told["told"]
+    assert (told["lasts_days"], told["rate_days"]) == (13, 20)
+    assert "at the rate of the last 20 days that budget lasts about 13 days" in told["told"]
     (lasting, _) = desk.budget("ann")["ahead"]["town"]
     assert lasting == (
-        f"at the rate of the last 21 days the budget of client 'ann' for window '{DAYS[1]}' of dataset 'town'"
+        f"at the rate of the last 20 days the budget of client 'ann' for window '{DAYS[1]}' of dataset 'town'"
         " lasts about 13 days"
     )
     assert "rate" not in refused(desk, ALL, "0.3")["hint"]  # no refusal depends on a clock

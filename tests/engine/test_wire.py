@@ -123,7 +123,9 @@ def test_an_explanation_has_its_shape(engine: Engine) -> None:
         given = desk.explain(sql, client="ann")
         bounds = [set(bound) for bound in given["bounds"]]
         assert all({"vector", "norm", "rule", "why", "sensitivity", "sigma"} <= names for names in bounds)
-        check({**EXPLAINED, "bounds": list}, given)
+        there = given["outlook"] is not None  # not of what is public
+        assert there == bool(given["bounds"])
+        check({**EXPLAINED, "bounds": list} | ({} if there else {"outlook": type(None)}), given)
         strict(json.dumps(given, allow_nan=False))
         for limit in given["thresholds"]:
             check({"threshold": int, "delta": float, "max_groups_per_person": int, "release": str}, limit)
@@ -157,7 +159,7 @@ def test_an_end_that_json_cannot_write_is_no_interval(engine: Engine, end: float
     given = engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
     strange = Answer(given.answer.table, {"n": (np.array([end]), np.array([1.0]))}, {})
     answered: Answered = replace(given, answer=strange)
-    assert strict(wire.answered(answered, {}).schema.metadata[wire.CARD])["intervals"] == {"n": [None]}
+    assert strict(wire.answered(answered, {}, None).schema.metadata[wire.CARD])["intervals"] == {"n": [None]}
 
 
 def test_a_price_is_never_told_smaller_than_it_is(engine: Engine) -> None:

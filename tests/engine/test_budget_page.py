@@ -1,0 +1,45 @@
+"""docs/budget.md is true: each of its questions is asked in turn, and each line under it is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import Desk, Refused, open_desk
+from tests.engine.town import make_town
+from tests.engine.windowed_town import WINDOWED
+from tests.support.tree import ROOT
+
+PAGE = (ROOT / "docs" / "budget.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```sql\n-- (explain|ask|refused) at rho (\S+)\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
+        yield opened
+
+
+def told(desk: Desk, how: str, rho: str, sql: str) -> str:
+    if how == "refused":
+        with pytest.raises(Refused) as caught:
+            desk.query(sql, client="ann", rho=rho)
+        return f"{caught.value.problem['message']} {caught.value.problem['hint']}"
+    if how == "explain":
+        return "\n".join(desk.explain(sql, client="ann", rho=rho)["outlook"]["told"])
+    card = json.loads(desk.query(sql, client="ann", rho=rho).schema.metadata[b"passersby"])
+    return "\n".join(card["outlook"]["told"])
+
+
+def test_every_example_is_told_as_it_stands(desk: Desk) -> None:
+    assert len(EXAMPLES) == PAGE.count("```sql") >= 6
+    for how, rho, text in EXAMPLES:
+        sql, *lines = text.strip().split("\n-- ")
+        assert lines
+        found = told(desk, how, rho, sql)
+        assert not [line for line in lines if line not in found], found
