@@ -12,6 +12,7 @@ from dialect.person_windows import Walk
 from dialect.reading import Reading
 from dialect.relation_parts import sources
 from dialect.relations import Cut, Distinct, Group, PerPerson, Relation, Scan
+from dialect.retention import kept_stretch
 from dialect.time_windows import STATIC, window_name
 from dialect.timed_scans import Rows
 from dialect.touched import Touched
@@ -28,9 +29,10 @@ def charged_windows(
     those of the groups, and `read`, what else of the source is read. Raises: nothing. Proof: proofs.md#charged-windows
     """
     dataset = reading.catalog.dataset(source.dataset)
-    if dataset.stretch is None:
+    stretch = kept_stretch(reading.catalog, dataset)
+    if stretch is None:
         return source, Touched(dataset.windows)
-    rows = Walk(dataset.stretch, reading).rows(source)
+    rows = Walk(stretch, reading).rows(source)
     assert isinstance(rows.relation, PerPerson)  # noqa: S101  rewriting keeps the kind
     derived = frozenset(_derived_from(source, (*keys, *read), reading))
     touched = _touched(rows, derived, dataset)

@@ -1,11 +1,15 @@
-"""Retention -> a condition on the rows of a scan: what happened before the first kept day is never read."""
+"""Retention -> a condition on the rows of a scan: what happened before the first kept day is not read, nor charged."""
 
 from __future__ import annotations
 
-from dialect.catalog import SqlType, Table
+from dataclasses import replace
+from datetime import date
+
+from dialect.catalog import Catalog, Dataset, SqlType, Table
 from dialect.expressions import Literal
 from dialect.functions_time import WALL
 from dialect.stored_column import stored_column
+from dialect.time_windows import Stretch, begin_of
 from dialect.write_expr import quote
 
 
@@ -21,3 +25,13 @@ def retained(table: Table) -> list[str]:
     if column.type is SqlType.TIMESTAMPTZ:
         stored = WALL.format(stored, quote(Literal(column.time_zone, SqlType.VARCHAR)))
     return [f"{stored} >= {quote(Literal(table.kept_from, SqlType.DATE))}"]
+
+
+def kept_stretch(catalog: Catalog, dataset: Dataset) -> Stretch | None:
+    """Find the windows with a day inside retention: rows of the others are never read (`proofs.md#retention`)."""
+    timed = [t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None]
+    first = [table.kept_from for table in timed if table.kept_from is not None]
+    if dataset.stretch is None or not first or len(first) < len(timed):
+        return dataset.stretch
+    begin = begin_of(dataset.stretch.window, date.fromisoformat(min(first)))
+    return replace(dataset.stretch, first=min(max(dataset.stretch.first, begin), dataset.stretch.last))

@@ -17,6 +17,7 @@ from tests.nightly.search import Outcome, Search, search
 SEARCHES = {
     "greybox": Search("grey box", 100_000, greybox.chunk),
     "admission": Search("admission", 20_000, admitted.chunk),
+    "admission_windows": Search("admission under windows", 10_000, admitted.windows),
     "places": Search("places", 20_000, places.chunk),
     "canonical": Search("canonical texts", 20_000, canonical.chunk),
     "statements": Search("statements", 100_000, statements.chunk),

@@ -7,12 +7,18 @@ from collections import Counter
 from hypothesis import strategies as st
 
 from dialect import Refusal
+from dialect.time_windows import Window
 from tests.nightly.greybox import opened
 from tests.nightly.search import EXAMPLES, drawn
 from tests.privacy.test_greybox_admission import KINDS
+from tests.privacy.test_greybox_window_admission import LENGTHS, hold
+from tests.support.greybox import connect
 from tests.support.greybox_admission import Asked, asked, hold_asked, make_asked
 from tests.support.greybox_data import make_worlds
+from tests.support.window_admission import Ruled, ruled
+from tests.support.window_questions import questions
 
+IN_WINDOWS = 8  # databases of a chunk under windows of time
 DATABASES = 12  # of a chunk, each with one question
 
 
@@ -33,4 +39,19 @@ def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Co
             counted[EXAMPLES] += 1
 
     drawn(st.tuples(asked(), st.one_of(*KINDS.values())), number, examples, look, smaller=smaller)
+    return counted
+
+
+def windows(number: int, examples: int = IN_WINDOWS, *, smaller: bool = True) -> Counter[str]:
+    """Hold some databases with windows of time against those without the rows, and without one person's window."""
+    counted: Counter[str] = Counter()
+
+    with connect() as connection:
+
+        def look(one: tuple[Window, Ruled, str]) -> None:
+            met = hold(connection, *one)
+            counted.update(met)
+            counted[EXAMPLES] += not met["refused"]
+
+        drawn(st.tuples(st.sampled_from(LENGTHS), ruled(), questions()), number, examples, look, smaller=smaller)
     return counted

@@ -13,7 +13,7 @@ from dialect import bound
 from dialect.private_plan import PrivatePlan
 from engine import prepare as prepare_module
 from engine.pipeline import Engine
-from tests.nightly import canonical, greybox, parser, places, worlds
+from tests.nightly import admitted, canonical, greybox, parser, places, worlds
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search, search
 from tests.privacy.test_two_worlds_planted import only_where_somebody_was
@@ -31,6 +31,12 @@ def test_the_grey_box_of_places() -> None:
     counted = places.chunk(1, 4)
     assert counted[EXAMPLES] > 15
     assert counted["refused"] == 0
+
+
+def test_admission_under_windows() -> None:
+    counted = admitted.windows(1, 4)
+    assert counted[EXAMPLES] > 1
+    assert counted["lost something"] > 0
 
 
 def test_canonical_texts() -> None:

@@ -64,6 +64,17 @@ def begins(window: Window) -> tuple[date, ...]:
 
 def declare(window: Window, folder: Path | None = None) -> Catalog:
     """Load the catalog with windows of one length, its data in a folder if they are to be read from files."""
+    text = catalog_text(window)
+    if folder is not None:  # what is asked of files is to be exact, so that windows' rows are not cut
+        text = text.replace("max_rows_per_person = 4", "max_rows_per_person = 1000")
+    with TemporaryDirectory() as apart:
+        file = (folder or Path(apart)) / "windowed.toml"
+        file.write_text(text)
+        return load_catalog(file)
+
+
+def catalog_text(window: Window) -> str:
+    """Write the catalog with windows of one length."""
     starts = begins(window)
     names = [window_name(window, begin) for begin in starts]
     text = (Path(__file__).parent / "window_worlds.toml").read_text()
@@ -71,12 +82,7 @@ def declare(window: Window, folder: Path | None = None) -> Catalog:
     put = {"WINDOW": window, "FIRST": names[0], "SECOND": names[1], "LAST": names[-1], "DAY": starts[0], "END": end}
     for word, value in put.items():
         text = text.replace(f'"{word}"', f'"{value}"')
-    if folder is not None:  # what is asked of files is to be exact, so that windows' rows are not cut
-        text = text.replace("max_rows_per_person = 4", "max_rows_per_person = 1000")
-    with TemporaryDirectory() as apart:
-        file = (folder or Path(apart)) / "windowed.toml"
-        file.write_text(text)
-        return load_catalog(file)
+    return text
 
 
 def write_data(folder: Path, window: Window, data: Data) -> Catalog:
