@@ -12,7 +12,7 @@
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
     refusals                  errors  spans  tries  aggregate_refusals  windows_below  unlisted
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
-                              polygon_calls  spelling  reading
+                              polygon_calls  in_calls  spelling  reading
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
     known of an expression    expressions  constants  inference  ranges  known_ranges  facts  time_steps
     aggregates                aggregates  aggregate_names  aggregate_calls  aggregate_order  measures  moments

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from dialect.errors import Code, Refusal
 from dialect.expressions import TRUE
-from dialect.join_conditions import join_condition, met_in_where, standing
+from dialect.join_conditions import apart, join_condition, met_in_where, standing
 from dialect.joins import join
 from dialect.listed_series import is_series, listed_series, series_below
 from dialect.listed_values import listed_values
@@ -63,7 +63,8 @@ def from_clause(tree: exp.Select, reading: Reading, queries: Queries) -> tuple[R
         one_row = Public(Values(((),), ()), ())
         return one_row, Scope()
     only(clause, "this")
-    return _joined(clause.this, tree.args.get("joins") or (), tree.args.get("where"), reading, queries)
+    first, joined = apart(clause.this)  # as the parser has FROM a JOIN b SELECT ...
+    return _joined(first, [*joined, *(tree.args.get("joins") or ())], tree.args.get("where"), reading, queries)
 
 
 def _joined(
@@ -91,11 +92,7 @@ def _tables(node: exp.Expr, reading: Reading, queries: Queries) -> tuple[Relatio
         why = "Joins in brackets have no name of their own."
         raise refusal(Code.JOIN, why, "(SELECT ... FROM ... JOIN ...) AS name", node)
     only(node, "this", code=Code.JOIN)
-    first = inside.copy()
-    joins = inside.args.get("joins") or ()
-    first.set("joins", None)
-    first.parent = node
-    return _joined(first, joins, None, reading, queries)
+    return _joined(*apart(inside), None, reading, queries)
 
 
 def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:

@@ -69,3 +69,14 @@ def standing(
         return relation, scope.with_instead(tuple(zip(pairs, (right.field for _, right in sides), strict=True)))
     relation, made = compute(relation, [call("coalesce", list(pair), node) for pair in sides], reading)
     return relation, scope.with_instead(tuple(zip(pairs, made, strict=True)))
+
+
+def apart(node: exp.Expr) -> tuple[exp.Expr, list[exp.Join]]:
+    """Take apart a table and the joins that the parser hangs on it."""
+    joins: list[exp.Join] = node.args.get("joins") or []
+    if not joins:
+        return node, []
+    first = node.copy()
+    first.set("joins", None)
+    first.parent = node.parent
+    return first, joins

@@ -14,6 +14,7 @@ from dialect.errors import Code
 from dialect.expressions import NULL, Expr, Literal
 from dialect.functions import names as allowed_names
 from dialect.functions_cast import NARROW
+from dialect.in_calls import in_call
 from dialect.polygon_calls import is_polygon_call, no_polygon, place_and_polygon
 from dialect.reading import only, refusal
 from dialect.spans import called
@@ -151,9 +152,9 @@ def _in(node: exp.Expr, names: Names) -> Expr:
     if node.args.get("query") is not None:
         why = "A test by a subquery can't stand here."
         raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
-    if node.args.get("field") is not None:  # x IN some_list
-        _only(node, "this", "field")
-        return call("list_contains", [scalar(node.args["field"], names), scalar(node.this, names)], node)
+    listed = in_call(node, lambda part: scalar(part, names))
+    if listed is not None:
+        return listed
     _only(node, "this", "expressions")
     value, options = scalar(node.this, names), [scalar(part, names) for part in node.expressions]
     return call("in", [value, *options], node)

@@ -439,3 +439,80 @@ SELECT hour(started_at) AS h, count(*) AS n, count_if(gender = 'F') AS f, f * 10
 # world: mibici
 # instead: SELECT origin_zone, origin_id, count(*) AS n FROM trips GROUP BY 1, 2 QUALIFY rank() OVER (PARTITION BY origin_zone ORDER BY n DESC, origin_id) <= 3 ORDER BY origin_zone, n DESC, origin_id
 SELECT origin_zone, origin_id, count(*) AS n FROM trips GROUP BY ALL QUALIFY rank() OVER (PARTITION BY origin_zone ORDER BY n DESC, origin_id) <= 3 ORDER BY origin_zone, n DESC, origin_id;
+
+# title: a clause order of FROM first, with joins
+FROM visit v JOIN place USING (place_id) LEFT JOIN subscriber s ON s.subscriber_id = v.subscriber_id SELECT category, s.gender, count(*) AS n WHERE dwell_min > 5 GROUP BY ALL ORDER BY n DESC, 1, 2 LIMIT 9;
+
+# title: pairs of zones in a list of rows
+SELECT o_zone, d_zone, count(*) AS n FROM trip WHERE (o_zone, d_zone) IN (('Z1', 'Z2'), ('Z2', 'Z1'), ('Z1', 'Z1')) GROUP BY ALL ORDER BY ALL;
+
+# title: rows of values with nulls, and none of them
+SELECT count(*) FILTER (WHERE (approach_dir, prev_zone) IN (('N', 'Z1'), (NULL, 'Z1'), ('S', NULL))) AS met, count(*) FILTER (WHERE (approach_dir, prev_zone) NOT IN (('N', 'Z1'), (NULL, 'Z1'))) AS not_met, count(*) AS n FROM visit;
+
+# title: rows of computed values
+SELECT count(*) AS n FROM visit WHERE (isodow(visit_date), hour(start_ts)) IN ((6, 11), (7, 12), (6, 12));
+
+# title: share of all by a full join of totals by age
+SELECT age_band, n, m FROM (SELECT age_band, count(*) AS n FROM subscriber GROUP BY ALL) FULL JOIN (SELECT age_band, count(*) AS m FROM subscriber WHERE home_mcc <> 262 GROUP BY ALL) USING (age_band) ORDER BY ALL;
+
+# title: unnest in a cte crossed
+WITH h AS (SELECT unnest(range(24)) AS h), g AS (SELECT unnest(['f', 'm']) AS gender)
+SELECT h.h, g.gender, count(v.visit_id) AS n FROM h CROSS JOIN g LEFT JOIN subscriber s ON s.gender = g.gender LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id AND hour(v.start_ts) = h.h GROUP BY ALL ORDER BY ALL;
+
+# title: list comprehension free, per day pivot
+SELECT place_id, count(*) FILTER (WHERE isodow(visit_date) = 1) AS mon, count(*) FILTER (isodow(visit_date) = 2) AS tue, mon + tue AS both_days FROM visit GROUP BY 1 ORDER BY both_days DESC, 1 LIMIT 5;
+
+# title: date_diff from the first
+SELECT date_diff('week', DATE '2026-10-01', visit_date) AS w, count(*) AS n, count(DISTINCT subscriber_id) AS p FROM visit GROUP BY w ORDER BY w;
+
+# title: extract
+SELECT extract('dow' FROM start_ts) AS dow, extract(hour FROM start_ts) // 6 AS q, count(*) AS n FROM visit GROUP BY ALL ORDER BY ALL;
+
+# title: monthname
+SELECT monthname(visit_date) AS m, dayofmonth(visit_date) <= 15 AS half, count(*) AS n FROM visit GROUP BY ALL ORDER BY ALL;
+
+# title: concat keys
+SELECT o_zone || '-' || d_zone AS od, count(*) AS n FROM trip WHERE o_zone IN ('Z1', 'Z2') AND d_zone IN ('Z1', 'Z2') GROUP BY od ORDER BY n DESC, od;
+
+# title: kind of persons
+SELECT kind, count(*) AS n, avg(least(v, 100)) AS visits FROM (SELECT subscriber_id, CASE WHEN count(DISTINCT visit_date) >= 10 THEN 'heavy' ELSE 'light' END AS kind, count(*) AS v FROM visit GROUP BY subscriber_id) GROUP BY kind ORDER BY kind;
+
+# title: nested aggregates with alias
+SELECT zone_id, avg(dwell_min) AS a, a - (SELECT avg(dwell_min) FROM visit) AS diff FROM visit GROUP BY zone_id ORDER BY zone_id;
+
+# title: between symmetric hours
+SELECT count(*) AS n FROM visit WHERE start_ts::time BETWEEN TIME '08:00' AND TIME '10:30';
+
+# title: age of a visit
+SELECT count(*) AS n FROM visit WHERE end_ts - start_ts > INTERVAL '45 minutes';
+
+# title: quantiles of trips by mode
+# within: 3
+SELECT mode, quantile_cont(dist_km, 0.9) AS p90 FROM trip GROUP BY ALL ORDER BY ALL;
+
+# title: max by
+SELECT place_id, max_by(hr, n) AS peak FROM (SELECT place_id, hour(start_ts) AS hr, count(*) AS n FROM visit WHERE place_id IN ('P1', 'P2') GROUP BY ALL) GROUP BY ALL ORDER BY ALL;
+
+# title: string agg over releases
+SELECT category, string_agg(name, ', ' ORDER BY n DESC, name) AS names FROM (SELECT category, name, count(*) AS n FROM visit JOIN place USING (place_id) GROUP BY ALL) GROUP BY category ORDER BY category;
+
+# title: unpivot by union
+SELECT m, v FROM (SELECT 'visits' AS m, count(*) AS v FROM visit UNION ALL SELECT 'people', count(DISTINCT subscriber_id) FROM visit UNION ALL SELECT 'mean', avg(dwell_min) FROM visit) ORDER BY m;
+
+# title: corr
+SELECT corr(least(greatest(dist_km, 0), 100), hour(dep_ts)) AS c FROM trip;
+
+# title: rows between
+SELECT visit_date, n, n - avg(n) OVER (ORDER BY visit_date ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) AS over_usual FROM (SELECT visit_date, count(*) AS n FROM visit GROUP BY ALL) ORDER BY 1;
+
+# title: tourists nights by country with having on persons
+SELECT home_mcc, count(DISTINCT subscriber_id) AS guests, count(*) / count(DISTINCT subscriber_id) AS per_guest FROM visit JOIN subscriber USING (subscriber_id) WHERE home_mcc <> 262 GROUP BY home_mcc HAVING guests > 0 ORDER BY guests DESC, home_mcc;
+
+# title: count if over star
+SELECT COUNT(CASE WHEN dwell_min > 30 THEN 1 END) AS long, COUNT(CASE WHEN dwell_min > 30 THEN subscriber_id END) AS l2, COUNT(DISTINCT CASE WHEN dwell_min > 30 THEN subscriber_id END) AS people FROM visit;
+
+# title: avg of distinct people a day
+SELECT avg(n) AS mean_daily FROM (SELECT visit_date, count(DISTINCT subscriber_id) AS n FROM visit GROUP BY ALL);
+
+# title: sum distinct days
+SELECT sum(days) AS person_days FROM (SELECT subscriber_id, count(DISTINCT visit_date) AS days FROM visit GROUP BY ALL);

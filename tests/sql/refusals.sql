@@ -1456,3 +1456,19 @@ SELECT COUNT(*) FROM events e JOIN cells c ON (e.cell_id IN (SELECT cell_id FROM
 #                                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A test by a subquery can't stand here.
 # Try: FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)
+
+# title: rows of IN that have fewer values
+SELECT COUNT(*) FROM events WHERE (cell_id, lat) IN ((1, 2), (3));
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE (cell_id, lat) IN ((1, 2), (3))
+#                                                               ^
+# The rows of IN have as many values as the row that is looked for.
+# Try: (a, b) IN ((1, 2), (3, 4))
+
+# title: persons chosen by rows of values
+SELECT COUNT(*) FROM events WHERE (subscriber_id, cell_id) IN ((4217, 1));
+# E_PERSON_KEY
+# SELECT COUNT(*) FROM events WHERE (subscriber_id, cell_id) IN ((4217, 1))
+#                                                                 ^^^^^^^
+# Persons are chosen by what their rows say, not by their keys.
+# Try: subscriber_id IN (SELECT subscriber_id FROM ... WHERE ...), or a condition on another column
