@@ -49,8 +49,8 @@ from budgets.ledger import Ledger
 from budgets.loss import ATTO, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from budgets.objections import ObjectionRegister
 from budgets.outlook import Outlook
-from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps
-from budgets.records import Charge, ChargeRequest, Item, PaidRelease, StoredRelease, TopUp
+from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps, Grant
+from budgets.records import Charge, ChargeRequest, Freeze, Item, Member, PaidRelease, StoredRelease, TopUp
 from budgets.stores.opening import shown_address
 
 __all__ = [
@@ -81,12 +81,15 @@ __all__ = [
     "EpsilonDelta",
     "Forbidden",
     "Forecast",
+    "Freeze",
+    "Grant",
     "IdempotencyError",
     "Item",
     "Ledger",
     "LedgerError",
     "LedgerUnavailable",
     "Loss",
+    "Member",
     "Objection",
     "ObjectionRegister",
     "Outlook",

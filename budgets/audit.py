@@ -13,8 +13,9 @@ from budgets.errors import UnsafeStore
 from budgets.events import EntryKind
 from budgets.forecast import LATELY, Forecast, debits_of, forecast
 from budgets.holders import check_client, payers
-from budgets.records import PaidRelease
-from budgets.stores import balances, entries, journal
+from budgets.policy import Grant
+from budgets.records import Freeze, Member, PaidRelease
+from budgets.stores import balances, entries, journal, standing
 from budgets.stores.copies import write_copy
 from budgets.stores.schema import PROJECTIONS
 from budgets.stores.store import Store
@@ -63,6 +64,21 @@ class Audit:
         check_client(client)
         with self._store.reading() as connection:
             return journal.read_purchases(connection, client)
+
+    def clients(self) -> tuple[Member, ...]:
+        """Give every client and group that was ever named, by name, with its state."""
+        with self._store.reading() as connection:
+            return standing.read_clients(connection)
+
+    def freezes(self) -> tuple[Freeze, ...]:
+        """Give everything that is frozen now."""
+        with self._store.reading() as connection:
+            return standing.read_freezes(connection)
+
+    def grants(self, dataset: str) -> tuple[Grant, ...]:
+        """Give the caps that admins have granted to clients and groups of a dataset, in place of the catalog's."""
+        with self._store.reading() as connection:
+            return standing.read_grants(connection, dataset, [m.client for m in standing.read_clients(connection)])
 
     def anchor(self) -> Anchor:
         """Give the chain's end, to be kept where nobody who can write the ledger can write."""

@@ -118,3 +118,22 @@ class TopUp:
     scope: str  # EACH_WINDOW, LIFETIME, PER_QUERY, or the name of one window
     cap: Loss  # that is asked for
     state: str  # open, approved or declined
+
+
+@dataclass(frozen=True)
+class Member:
+    """A client, or a group of clients, that was ever named."""
+
+    client: str
+    is_group: bool
+    state: str  # active, frozen or removed: its own, or that of a group it is in
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """What is not charged now; an empty part of the name means all."""
+
+    dataset: str
+    client: str
+    window: str
+    sequence: int  # of the row that says who, when and why

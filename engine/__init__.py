@@ -14,7 +14,16 @@ Why it keeps its promise: proofs.md#answers
 
 from __future__ import annotations
 
-from engine.auditor import anchor_ledger, backup_ledger, export_ledger, restore_ledger, verify_ledger, write_export
+from engine.admins import open_admin
+from engine.auditor import (
+    anchor_ledger,
+    audit_ledger,
+    backup_ledger,
+    export_ledger,
+    restore_ledger,
+    verify_ledger,
+    write_export,
+)
 from engine.desk import Desk, Refused, open_desk
 from engine.stewards import about_me, check_catalog_text, new_catalog_text, open_register
 
@@ -23,10 +32,12 @@ __all__ = [
     "Refused",
     "about_me",
     "anchor_ledger",
+    "audit_ledger",
     "backup_ledger",
     "check_catalog_text",
     "export_ledger",
     "new_catalog_text",
+    "open_admin",
     "open_desk",
     "open_register",
     "restore_ledger",

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from budgets import Anchor, Entry, Ledger, LedgerError, shown_address
+from engine.audit_log import audit_log
 from engine.catalogs import BUNDLED, find_catalog
 from engine.desk import Refused
 from engine.errors import CatalogError
@@ -42,6 +43,19 @@ def export_ledger(where: str, *, ledger: str | None = None) -> pa.Table:
     with _opened(where, ledger) as kept:
         rows = [exported(entry) for entry in kept.entries()]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def audit_ledger(
+    where: str,
+    *,
+    ledger: str | None = None,
+    kind: str | None = None,
+    client: str | None = None,
+    since: str | None = None,
+) -> list[dict[str, Any]]:
+    """Tell who asked what when, at which price, and what admins did; raises Refused."""
+    with _opened(where, ledger) as kept:
+        return audit_log(kept.entries(), kind=kind, client=client, since=since)
 
 
 def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> None:

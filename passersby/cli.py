@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from passersby import cli_about, cli_accounts, cli_catalog, cli_ledger, cli_objections, cli_questions
+from passersby import (
+    cli_about,
+    cli_accounts,
+    cli_admins,
+    cli_catalog,
+    cli_ledger,
+    cli_objections,
+    cli_questions,
+    cli_topups,
+)
 from passersby.cli_options import refusals
 from passersby.output import Format
 
@@ -35,6 +44,7 @@ app.add_typer(ledger, name="ledger", rich_help_panel="Account for it")
 ledger.callback(invoke_without_command=True)(cli_ledger.rows)
 ledger.command("verify")(cli_ledger.verify)
 ledger.command("anchor")(cli_ledger.anchor)
+ledger.command("audit")(cli_ledger.audit)
 ledger.command("export")(cli_ledger.export)
 ledger.command("backup")(cli_ledger.backup)
 ledger.command("restore")(cli_ledger.restore)
@@ -43,6 +53,21 @@ objections = typer.Typer(no_args_is_help=True, help="See when objections were re
 app.command("object", rich_help_panel="People")(cli_objections.object_)
 app.add_typer(objections, name="objections", rich_help_panel="People")
 objections.command("list")(cli_objections.listed)
+client = typer.Typer(no_args_is_help=True, help="Say who may ask, and how much.")
+app.add_typer(client, name="client", rich_help_panel="Admit and cap")
+client.command("add")(cli_admins.add)
+client.command("remove")(cli_admins.remove)
+client.command("cap")(cli_admins.cap)
+client.command("list")(cli_admins.clients)
+app.command("freeze", rich_help_panel="Admit and cap")(cli_admins.freeze)
+app.command("thaw", rich_help_panel="Admit and cap")(cli_admins.thaw)
+app.command("frozen", rich_help_panel="Admit and cap")(cli_admins.frozen)
+topup = typer.Typer(no_args_is_help=True, help="Ask for another cap, and decide such requests.")
+app.add_typer(topup, name="topup", rich_help_panel="Admit and cap")
+topup.command("request")(cli_topups.request)
+topup.command("approve")(cli_topups.approve)
+topup.command("decline")(cli_topups.decline)
+topup.command("list")(cli_topups.listed)
 app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
 catalog.command("check")(cli_catalog.check)
 catalog.command("new")(cli_catalog.new)

@@ -18,6 +18,13 @@ Anchor = Annotated[
     Path | None,
     typer.Option("--anchor", metavar="FILE", exists=True, dir_okay=False, help="What `ledger anchor` wrote before."),
 ]
+AUDIT = (
+    *("sequence", "at", "by", "kind", "decision", "client", "dataset", "request_id"),
+    *("rho", "delta", "windows", "questions", "versions", "reason"),
+)
+Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only rows of it, e.g. charged, frozen.")]
+Holder = Annotated[str | None, typer.Option("--client", metavar="NAME", help="Only about a client, or all of a group.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only from then on, in UTC: 2026-10-17.")]
 Place = Annotated[str, typer.Argument(metavar="FILE|URL", help="A new file, or an empty schema of a database.")]
 Backup = Annotated[str, typer.Argument(metavar="FILE|URL", help="What `ledger backup` wrote.")]
 To = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends in .csv, .json or .parquet.")]
@@ -54,6 +61,22 @@ def verify(
         good = f"{told['sequence']} rows, each as it was written; the last has the hash {told['row_hash']}."
         console().print(Text("\n".join(told["found"]), "red") if told["found"] else Text(good, "green"))
     raise typer.Exit(1 if told["found"] else 0)
+
+
+def audit(
+    kind: Kind = None,
+    client: Holder = None,
+    since: Since = None,
+    catalog: Catalog = "operator",
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Tell who asked what and when, what was decided, price, windows and versions; no values, no persons."""
+    from passersby.display_admin import show_audit
+
+    with refusals(form), engine_face() as engine:
+        log = engine.audit_ledger(catalog, ledger=ledger, kind=kind, client=client, since=since)
+        write_rows(log, show_audit, log, form, AUDIT)
 
 
 def anchor(catalog: Catalog = "operator", ledger: Ledger = None) -> None:

@@ -13,7 +13,7 @@ from passersby.bars import budget_bar
 from passersby.display import empty_table, table_of
 from passersby.display_table import show_table
 from passersby.listing import Budget
-from passersby.wording import amount, declared_text, epsilon_text, questions_text, tiny
+from passersby.wording import amount, declared_text, epsilon_text, questions_text, shown_moment, tiny
 
 Rows = Sequence[dict[str, Any]]
 SPENT = "Privacy loss: what is spent, for good, and what is left"
@@ -37,7 +37,7 @@ def show_history(releases: Rows) -> RenderableType:
     rows = [
         {
             "release": str(row["release_id"])[:SHORT],
-            "answered": _moment(row["settled_at"]),
+            "answered": shown_moment(row["settled_at"]),
             "rho": _rho(row["rho"]),
             "delta": _delta(row["delta"]),
             "question": row["question"],
@@ -55,7 +55,7 @@ def show_ledger(entries: Rows) -> RenderableType:
         {
             **row,
             "#": row["sequence"],
-            "at": _moment(row["at"]),
+            "at": shown_moment(row["at"]),
             "about": ", ".join(filter(None, (row["dataset"], row["client"]))),
             "rho": "" if row["rho"] is None else _rho(row["rho"]),
             "delta": "" if row["delta"] is None else _delta(row["delta"]),
@@ -90,7 +90,7 @@ def show_acts(acts: Rows) -> RenderableType:
     rows = [
         {
             "#": str(row["act"]),
-            "at": _moment(row["at"]),
+            "at": shown_moment(row["at"]),
             "recorded by": str(row["recorded_by"]),
             "dataset": str(row["dataset"]),
             "what": str(row["kind"]),
@@ -143,8 +143,3 @@ def _rho(rho: float) -> str:
 
 def _delta(delta: float) -> str:
     return tiny(delta) if delta else ""
-
-
-def _moment(at: object) -> str:
-    """Shorten a moment to seconds."""
-    return str(at or "").replace("T", " ").partition(".")[0].partition("+")[0]

@@ -195,3 +195,8 @@ def epsilon_text(account: Mapping[str, Any]) -> str:
         return ""
     seen = f"epsilon {rounded_up(account['epsilon'])} of {rounded_up(account['cap_epsilon'])}"
     return f"{seen} at delta {tiny(account['delta'])}"
+
+
+def shown_moment(at: object) -> str:
+    """Shorten a moment to seconds."""
+    return str(at or "").replace("T", " ").partition(".")[0].partition("+")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
@@ -11,11 +11,11 @@ from budgets.errors import Forbidden, ParamError
 from budgets.holders import EVERYBODY, OWNER, prefixes
 from budgets.loss import Loss
 from budgets.policy import Grant
-from budgets.records import TopUp
+from budgets.records import Freeze, Member, TopUp
 from budgets.stores.schema import caps, clients, failures, freezes, top_ups
 from budgets.stores.store import insert_new
 
-ACTIVE, REMOVED = "active", "removed"
+ACTIVE, REMOVED, FROZEN = "active", "removed", "frozen"
 OPEN, APPROVED, DECLINED = "open", "approved", "declined"
 LET_AN_ADMIN_LOOK = "an admin, who sees why in the ledger and can thaw it."
 
@@ -79,9 +79,19 @@ def remove_client(connection: Connection, client: str) -> None:
         raise ParamError(f"There is no client {client!r}.", "one that was added, or has asked.")
 
 
-def read_clients(connection: Connection) -> tuple[Row[Any], ...]:
-    """Give every client and group that was ever named."""
-    return tuple(connection.execute(select(clients).order_by(clients.c.holder)))
+def read_clients(connection: Connection) -> tuple[Member, ...]:
+    """Give every client and group that was ever named, by name."""
+    known = tuple(connection.execute(select(clients).order_by(clients.c.holder)))
+    frozen = {freeze.client for freeze in read_freezes(connection) if not freeze.dataset and not freeze.window}
+    removed = {row.holder for row in known if row.state == REMOVED}
+    return tuple(Member(row.holder, bool(row.is_group), _state(row.holder, removed, frozen)) for row in known)
+
+
+def _state(client: str, removed: Container[str], frozen: Container[str]) -> str:
+    path = prefixes(client)
+    if any(holder in removed for holder in path):
+        return REMOVED
+    return FROZEN if any(holder in frozen for holder in path) else ACTIVE
 
 
 def read_grants(connection: Connection, dataset: str, holders: Sequence[str]) -> tuple[Grant, ...]:
@@ -126,10 +136,11 @@ def count_failure(connection: Connection, dataset: str, holder: str, window: str
     return int(connection.execute(select(failures.c.times).where(of_key)).scalar_one())
 
 
-def read_freezes(connection: Connection) -> tuple[Row[Any], ...]:
+def read_freezes(connection: Connection) -> tuple[Freeze, ...]:
     """Give everything that is frozen now."""
     order = (freezes.c.dataset, freezes.c.holder, freezes.c.window_name)
-    return tuple(connection.execute(select(freezes).where(freezes.c.frozen == 1).order_by(*order)))
+    rows = connection.execute(select(freezes).where(freezes.c.frozen == 1).order_by(*order))
+    return tuple(Freeze(row.dataset, row.holder, row.window_name, row.sequence) for row in rows)
 
 
 def request_top_up(connection: Connection, asked: TopUp) -> None:

@@ -1,0 +1,147 @@
+"""Commands for admins: client add, remove, cap, list; freeze, thaw, frozen. No data are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from passersby.cli_options import Catalog, Form, Ledger, refusals
+from passersby.opening import engine_face, user_name
+from passersby.output import Format, console, write_rows
+
+CLIENTS = (
+    *("client", "group", "state", "dataset", "window", "spent_rho", "cap_rho"),
+    *("lifetime_spent_rho", "lifetime_cap_rho", "query_cap_rho"),
+)
+FROZEN = ("client", "dataset", "window", "since", "by", "reason")
+Name = Annotated[
+    str, typer.Argument(metavar="CLIENT", help="A client's name, or a path: organisation/project/analyst.")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in a few words; the ledger keeps it.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides.", show_default="your user name")]
+Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
+Amount = Annotated[str, typer.Argument(metavar="RHO", help="The cap, e.g. 0.05: no less than 0.0001.")]
+Window = Annotated[str | None, typer.Option("--window", metavar="NAME", help="In this window alone, e.g. 2026-10.")]
+Lifetime = Annotated[bool, typer.Option("--lifetime", help="Over all windows together, instead of in each.")]
+Query = Annotated[bool, typer.Option("--one-question", help="Of one question, instead of all in a window.")]
+Whose = Annotated[str | None, typer.Argument(metavar="[CLIENT]", help="A client, or a group with all in it.")]
+Of = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help="Only of this dataset; or the dataset itself.")
+]
+
+
+def add(client: Name, reason: Reason, by: By = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+    """Add a client before it asks; one that was removed is back, with all that it has spent."""
+    changed(catalog, ledger, lambda admin: admin.add_client(client, by=by or user_name(), reason=reason))
+    said(f"Client {client} may ask.")
+
+
+def remove(client: Name, reason: Reason, by: By = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+    """Let a client, or a group with all in it, ask no more; what it spent stays spent."""
+    changed(catalog, ledger, lambda admin: admin.remove_client(client, by=by or user_name(), reason=reason))
+    said(f"Client {client} was removed, and its accounts stay as they are.")
+
+
+def cap(
+    client: Name,
+    rho: Amount,
+    reason: Reason,
+    dataset: Dataset = None,
+    window: Window = None,
+    lifetime: Lifetime = False,
+    one_question: Query = False,
+    by: By = None,
+    catalog: Catalog = "operator",
+    ledger: Ledger = None,
+) -> None:
+    """Cap a client or a group, in the place of the catalog's cap: in each window, unless an option says otherwise.
+
+    It holds from the next question on. A cap below what is spent blocks; nothing is given back. No cap lifts a client
+    above what the dataset has left.
+    """
+    scope = scope_of(window, lifetime, one_question)
+    given = {"by": by or user_name(), "reason": reason, "dataset": dataset, "scope": scope}
+    changed(catalog, ledger, lambda admin: admin.cap_client(client, rho, **given))
+    said(f"Client {client} is capped at rho {rho} {SPOKEN.get(scope, f'in window {window}')}.")
+
+
+def clients(catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+    """List clients and groups: whether they may ask, and caps and spending in the window with least left."""
+    from passersby.display_admin import show_clients
+
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+        rows = admin.clients()
+        write_rows(rows, show_clients, rows, form, CLIENTS)
+
+
+def freeze(
+    reason: Reason,
+    client: Whose = None,
+    dataset: Of = None,
+    window: Window = None,
+    by: By = None,
+    catalog: Catalog = "operator",
+    ledger: Ledger = None,
+) -> None:
+    """Let nothing be charged until it is thawed: to a client, a group, a dataset, a window, or to one in the other."""
+    place = _place(client, dataset, window)
+    changed(catalog, ledger, lambda admin: admin.freeze(by=by or user_name(), reason=reason, **place))
+    said(f"Frozen: {_named(place)}.")
+
+
+def thaw(
+    reason: Reason,
+    client: Whose = None,
+    dataset: Of = None,
+    window: Window = None,
+    by: By = None,
+    catalog: Catalog = "operator",
+    ledger: Ledger = None,
+) -> None:
+    """Undo a freeze, named as it was frozen; executions that failed before are counted anew."""
+    place = _place(client, dataset, window)
+    changed(catalog, ledger, lambda admin: admin.thaw(by=by or user_name(), reason=reason, **place))
+    said(f"Thawed: {_named(place)}.")
+
+
+def frozen(catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+    """List what is frozen now: since when, by whom, why."""
+    from passersby.display_admin import show_frozen
+
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+        rows = admin.frozen()
+        write_rows(rows, show_frozen, rows, form, FROZEN)
+
+
+SPOKEN = {"each": "in each window", "lifetime": "over all windows together", "query": "for one question"}
+
+
+def scope_of(window: str | None, lifetime: bool, one_question: bool) -> str:
+    """Say where a cap holds; at most one option decides."""
+    if (window is not None) + lifetime + one_question > 1:
+        raise typer.BadParameter("Give one of --window, --lifetime and --one-question.", param_hint="RHO")
+    return window or ("lifetime" if lifetime else "query" if one_question else "each")
+
+
+def changed(catalog: str, ledger: str | None, change: Callable[[Any], object]) -> None:
+    """Make one change of the books."""
+    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+        change(admin)
+
+
+def said(text: str) -> None:
+    """Confirm a change."""
+    console().print(Text(text, "green"))
+
+
+def _place(client: str | None, dataset: str | None, window: str | None) -> dict[str, str | None]:
+    if client is None and dataset is None and window is None:
+        raise typer.BadParameter("Name a client, a --dataset or a --window.", param_hint="CLIENT")
+    return {"client": client, "dataset": dataset, "window": window}
+
+
+def _named(place: dict[str, str | None]) -> str:
+    return ", ".join(f"{part} {name}" for part, name in place.items() if name)

@@ -1,0 +1,61 @@
+"""Commands about requests for another cap: topup request, approve, decline, list. No data are opened."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from passersby.cli_admins import Amount, By, Dataset, Lifetime, Query, Reason, Window, changed, said, scope_of
+from passersby.cli_options import Catalog, Client, Form, Ledger, refusals
+from passersby.opening import engine_face, user_name
+from passersby.output import Format, write_rows
+
+TOP_UPS = ("request", "client", "dataset", "scope", "cap_rho", "state", "reason")
+Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The request, as `topup list` numbers it.")]
+Open = Annotated[bool, typer.Option("--open", help="Only those that nobody has decided.")]
+
+
+def request(
+    rho: Amount,
+    reason: Reason,
+    client: Client = None,
+    dataset: Dataset = None,
+    window: Window = None,
+    lifetime: Lifetime = False,
+    one_question: Query = False,
+    catalog: Catalog = "operator",
+    ledger: Ledger = None,
+) -> None:
+    """Ask for another cap of yours: in each window, unless an option says otherwise; an admin decides."""
+    given = {"dataset": dataset, "scope": scope_of(window, lifetime, one_question), "reason": reason}
+    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+        asked = admin.request_top_up(client or user_name(), rho, **given)
+    said(f"Request {asked['request']}: an admin decides, with `passersby topup approve {asked['request']}`.")
+
+
+def approve(
+    number: Number, reason: Reason, by: By = None, catalog: Catalog = "operator", ledger: Ledger = None
+) -> None:
+    """Grant the cap that a client has asked for; it holds from the next question on."""
+    changed(catalog, ledger, lambda admin: admin.approve_top_up(number, by=by or user_name(), reason=reason))
+    said(f"Request {number} is approved.")
+
+
+def decline(
+    number: Number, reason: Reason, by: By = None, catalog: Catalog = "operator", ledger: Ledger = None
+) -> None:
+    """Decline what a client has asked for; its cap stays."""
+    changed(catalog, ledger, lambda admin: admin.decline_top_up(number, by=by or user_name(), reason=reason))
+    said(f"Request {number} is declined.")
+
+
+def listed(
+    undecided: Open = False, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+) -> None:
+    """List requests for other caps, oldest first, with what became of them."""
+    from passersby.display_admin import show_top_ups
+
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+        rows = admin.top_ups(open_only=undecided)
+        write_rows(rows, show_top_ups, rows, form, TOP_UPS)

@@ -1,0 +1,17 @@
+"""What admins see fits a terminal, and what is called by others cannot colour or hide anything."""
+
+from __future__ import annotations
+
+from passersby.display import as_text
+from passersby.display_admin import show_audit, show_clients, show_frozen, show_top_ups
+
+
+def test_lists_that_are_empty_say_so() -> None:
+    for show in (show_audit, show_clients, show_frozen, show_top_ups):
+        assert len(as_text(show, []).strip()) > 10
+
+
+def test_names_are_shown_as_they_are() -> None:
+    row = {"client": "[red]ann[/red]", "dataset": None, "window": None, "since": "2026-10-17T08:00:00.000+00:00"}
+    shown = as_text(show_frozen, [{**row, "by": "boss", "reason": "why"}])
+    assert "[red]ann[/red]" in shown and "2026-10-17 08:00:00" in shown and "all" in shown
