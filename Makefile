@@ -6,6 +6,7 @@
 # make nightly  the long searches, a line of result each, then the tests' long forms; a few hours on two cores
 # make docs     docs/functions.md and docs/refusals.md, from the functions and the reviewed refusals themselves
 # make conformance   how many expressions give DuckDB's own values
+# make conformance-spark   the same of Spark's forms, on a Java 17 or 21
 # make bench    ratios to plain DuckDB
 #
 # PASSERSBY_NIGHTLY_SHARE=0.01 makes a hundredth of the nightly examples.
@@ -15,7 +16,7 @@ VENV ?= .venv
 ARGS ?=
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv demo notebook test check nightly docs conformance bench
+.PHONY: help venv demo notebook test check nightly docs conformance conformance-spark bench
 .DELETE_ON_ERROR:
 
 bin := $(VENV)/bin
@@ -94,6 +95,9 @@ docs: $(VENV)/.with-dev
 
 conformance: $(VENV)/.with-dev
 	@$(bin)/python -m tests.conformance
+
+conformance-spark: $(VENV)/.with-nightly
+	@$(bin)/python -m tests.conformance --spark
 
 bench: $(VENV)/.with-dev
 	@$(bin)/python -m tests.bench

@@ -99,6 +99,10 @@ class Partial(Enum):
     VALUE = "value"  # of some ordinary value: 1 % 0, a sum that leaves 64 bits
 
 
+# a form as it is, or written from the constants of its row, in their order
+SparkForm = str | Callable[..., str]
+
+
 @dataclass(frozen=True)
 class Function:
     """One allowed form of one function."""
@@ -114,7 +118,8 @@ class Function:
     written: bool = True  # an analyst may write the name; casts, for one, are written otherwise
     suits: Callable[..., str | None] | None = None  # its constants -> what is wrong with them; None: nothing
     constant_on: str | Callable[..., str | None] = ""  # unit of time on which it has one value, or found from constants
-    spark: str | None = None  # total form in Spark; None: there is none that is known to be equal
+    spark: SparkForm | None = None  # total form in Spark; None: there is none
+    no_spark: str = ""  # why there is none
     row: str = ""  # unique, used in Call.function
     meaning: str = ""  # its definition, where the name alone has none; for people
 

@@ -17,7 +17,7 @@ from dialect.functions_logic import LOGIC
 from dialect.functions_number import NUMBERS
 from dialect.functions_place import PLACES
 from dialect.functions_polygons import POLYGONS
-from dialect.functions_spark import in_spark
+from dialect.functions_spark import in_spark, without
 from dialect.functions_text import TEXT
 from dialect.functions_time import TIMES
 
@@ -26,7 +26,8 @@ def _numbered(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     forms: dict[str, tuple[Function, ...]] = {}
     for row in rows:
         earlier = forms.get(row.name, ())
-        forms[row.name] = (*earlier, replace(row, row=f"{row.name}#{len(earlier)}", spark=in_spark(row)))
+        numbered = replace(row, row=f"{row.name}#{len(earlier)}", spark=in_spark(row), no_spark=without(row))
+        forms[row.name] = (*earlier, numbered)
     return forms
 
 

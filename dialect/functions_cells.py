@@ -32,7 +32,7 @@ def _woven(value: int, first: int) -> str:
 _WEAVE = "".join(_woven(value, 3) for value in range(32))
 
 
-def _character(place: int) -> str:
+def character(place: int) -> str:
     """Write the character in a place: three bits of the coordinate whose turn it is, two of the other."""
     lon, lat = 55 - 5 * (place // 2), 25 - 5 * (place // 2)
     three, two = (lon + 2, lat + 3) if place % 2 == 0 else (lat, lon)
@@ -40,12 +40,12 @@ def _character(place: int) -> str:
 
 
 _PATH = f"{_halvings(_LON, 2**27)} * {2**30} + {_halvings(_LAT, 2**28)}"
-_ON_EARTH = f"CASE WHEN {_LON} BETWEEN -180 AND 180 AND {_LAT} BETWEEN -90 AND 90 THEN {_PATH} END"
+ON_EARTH = f"CASE WHEN {_LON} BETWEEN -180 AND 180 AND {_LAT} BETWEEN -90 AND 90 THEN {_PATH} END"
 
 
 def _path(length: int) -> str:
     """Write the characters up to a length; of no path there are none."""
-    return f"list_transform([{_ON_EARTH}], lambda n: {' || '.join(map(_character, range(length)))})[1]"
+    return f"list_transform([{ON_EARTH}], lambda n: {' || '.join(map(character, range(length)))})[1]"
 
 
 # a constant decides: the engine computes one of the two

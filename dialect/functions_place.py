@@ -39,8 +39,8 @@ _NORTH = (
 )
 _BEARING = f"((degrees(atan2({_EAST}, {_NORTH})) + 360) % 360)"
 _TURN = "(CAST({0} AS DOUBLE) % 360)"
-_SECTOR = f"floor(({_TURN} + CASE WHEN {_TURN} < 0 THEN 360 ELSE 0 END + 22.5) % 360 / 45)"
-_COMPASS = f"[{', '.join(map(repr, COMPASS))}][TRY_CAST({_SECTOR} AS INTEGER) + 1]"
+SECTOR = f"floor(({_TURN} + CASE WHEN {_TURN} < 0 THEN 360 ELSE 0 END + 22.5) % 360 / 45)"
+_COMPASS = f"[{', '.join(map(repr, COMPASS))}][TRY_CAST({SECTOR} AS INTEGER) + 1]"
 _DWELL = (
     "CASE WHEN {0} < 5 THEN '<5' WHEN {0} <= 10 THEN '5-10' WHEN {0} <= 20 THEN '11-20' WHEN {0} <= 60 THEN '21-60'"
     " WHEN {0} <= 120 THEN '61-120' WHEN {0} <= 240 THEN '121-240' WHEN {0} > 240 THEN '>240' END"

@@ -40,9 +40,9 @@ WALL = _INSTANT_WITHIN + "timezone({1}, {0}) END"
 _AS_STAMP = "TRY_CAST({0} AS TIMESTAMP)"
 
 _INSTANT = _WITHIN + "timezone({1}, {0}) END"
-_MOST_SECONDS = 8_000_000_000_000  # the year 255,479
+MOST_SECONDS = 8_000_000_000_000  # the year 255,479
 _INSTANT_OF_EPOCH = (
-    f"to_timestamp(CASE WHEN {{0}} BETWEEN -{_MOST_SECONDS} AND {_MOST_SECONDS} THEN CAST({{0}} AS DOUBLE) END)"
+    f"to_timestamp(CASE WHEN {{0}} BETWEEN -{MOST_SECONDS} AND {MOST_SECONDS} THEN CAST({{0}} AS DOUBLE) END)"
 )
 # no part reaches the engine that it would not take, whatever it computes first
 _FIRST = "make_date(CAST(greatest(1, least(9999, {0})) AS INTEGER), CAST(greatest(1, least(12, {1})) AS INTEGER), 1)"
@@ -54,7 +54,7 @@ _MADE_DATE = (
 
 def _made_stamp(name: str, microseconds: int) -> str:
     """Write the time that many units after 1970 began, where it is in a calendar."""
-    most = _MOST_SECONDS * 1_000_000 // microseconds
+    most = MOST_SECONDS * 1_000_000 // microseconds
     return f"{name}(CASE WHEN {{0}} BETWEEN -{most} AND {most} THEN CAST({{0}} AS BIGINT) END)"
 
 

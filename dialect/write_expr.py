@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dialect.catalog import SqlType
 from dialect.expressions import Call, Case, Expr, Literal, Ref
-from dialect.function_row import Function
+from dialect.function_row import Function, constants
 from dialect.functions import function
 from dialect.functions_polygons import STORED as POLYGON
+from dialect.spark_place import STORED_POLYGON as POLYGON_OF_SPARK
+from dialect.spark_quote import quoted
+from dialect.spark_time import microseconds, microseconds_of_day
 
 _SLOT = re.compile(r"\{(\d?)(\*?)([^}]*)\}")
 
@@ -39,11 +42,15 @@ def quote(literal: Literal) -> str:
 
 # https://spark.apache.org/docs/latest/sql-ref-datatypes.html
 _SPARK_TYPES = {SqlType.VARCHAR: "STRING", SqlType.TIMESTAMP: "TIMESTAMP_NTZ", SqlType.NULL: "VOID"}
+_SPARK_TYPES |= {SqlType.TIME: "BIGINT", SqlType.INTERVAL: "BIGINT", SqlType.POLYGON: POLYGON_OF_SPARK}
 _SPARK_TYPES |= {
     SqlType.TIMESTAMPTZ: "TIMESTAMP",
     SqlType.VARCHAR_LIST: "ARRAY<STRING>",
     SqlType.BIGINT_LIST: "ARRAY<BIGINT>",
 }
+
+
+_MICROSECONDS = {SqlType.TIME: microseconds_of_day, SqlType.INTERVAL: microseconds}
 
 
 def quote_for_spark(literal: Literal) -> str:
@@ -52,13 +59,11 @@ def quote_for_spark(literal: Literal) -> str:
     target = _SPARK_TYPES.get(kind, kind.value)
     if value is None or isinstance(value, bool):
         return str(value).upper() if value is not None else f"CAST(NULL AS {target})"
-    text = "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
     if kind is SqlType.VARCHAR:
-        return text
-    if kind is SqlType.INTERVAL:
-        amount, unit = str(value).split(" ")
-        return f"INTERVAL '{int(amount) * 3} month'" if unit == "quarter" else f"INTERVAL {text}"
-    return f"CAST({text} AS {target})"
+        return quoted(str(value))
+    if kind in _MICROSECONDS:
+        return f"{_MICROSECONDS[kind](str(value))}L"
+    return f"CAST({quoted(str(value))} AS {target})"
 
 
 def quote_text(value: str) -> str:
@@ -78,19 +83,19 @@ class Emitter:
 
     name: str
     quote: Callable[[Literal], str]
-    form: Callable[[Function], str | None]
+    form: Callable[[Function, Sequence[Expr]], str | None]
 
 
 class NoForm(Exception):
     """A function has no form in an engine."""
 
 
-def _of_duckdb(row: Function) -> str:
+def _of_duckdb(row: Function, _: Sequence[Expr]) -> str:
     return row.duckdb
 
 
-def _of_spark(row: Function) -> str | None:
-    return row.spark
+def _of_spark(row: Function, arguments: Sequence[Expr]) -> str | None:
+    return row.spark(*constants(row, arguments)) if callable(row.spark) else row.spark
 
 
 DUCKDB = Emitter("DuckDB", quote, _of_duckdb)
@@ -117,7 +122,7 @@ def write_term(expr: Expr, descending: bool, nulls_first: bool) -> str:
 
 
 def _filled(expr: Call, engine: Emitter) -> str:
-    form = engine.form(function(expr.function))
+    form = engine.form(function(expr.function), expr.arguments)
     if form is None:
         raise NoForm(f"{expr.name} has no form in {engine.name}")
     arguments = [write_expr(argument, engine) for argument in expr.arguments]

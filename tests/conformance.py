@@ -1,10 +1,14 @@
-"""How many expressions give DuckDB's own values, and which differ on purpose: `make conformance`."""
+"""How many expressions give DuckDB's own values, and which differ on purpose: `make conformance`.
+
+`python -m tests.conformance --spark` asks the same of Spark's forms, on a real session: `make conformance-spark`.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
 
+from dialect.functions import function_rows
 from tests.support.conformance import Conformance, cases
 
 
@@ -27,5 +31,31 @@ def main() -> int:
     return int(counted["wrong"] > 0)
 
 
+def on_spark() -> int:
+    """Compare Spark's forms with DuckDB's: every expression of the list, then every row with every choice of constants."""
+    from tests.support.on_spark import of_conformance, of_forms, session
+
+    started, wrong = session(), 0
+    rows = function_rows()
+    there = sum(row.spark is not None for row in rows)
+    print(f"{there} of {len(rows)} rows have a form in Spark; {len(rows) - there} say why they have none.")
+    for what, given in (("expressions", of_conformance(started)), ("forms with constants", of_forms(started))):
+        counted = Counter[str]()
+        for each in given:
+            counted["asked"] += 1
+            counted["values"] += len(each.values)
+            counted["raised"] += bool(each.raised)
+            counted["different"] += bool(each.different)
+            if each.wrong:
+                print(f"{each.asked.row} {each.asked.shown}: {each.raised[:200] or each.different[:2]}", flush=True)
+        wrong += counted["raised"] + counted["different"]
+        print(
+            f"{counted['asked']:,} {what} asked in {counted['values']:,} values: {counted['raised']} raise in Spark,"
+            f" {counted['different']} differ from DuckDB's form.",
+            flush=True,
+        )
+    return int(wrong > 0)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(on_spark() if sys.argv[1:] == ["--spark"] else main())

@@ -20,13 +20,13 @@ from dialect.inference import range_of
 from dialect.kinds import Selected
 from dialect.ranges import known
 from dialect.write_expr import write_expr
-from tests.dialect.test_functions import ALL, TYPES, Sample, _samples
+from tests.support.form_samples import ALL, TYPES, Sample, samples
 
 RULED = [
     sample
     for form in ALL
     if form.range is not None and form.arguments and form.name != "nullif"
-    for sample in _samples(form)
+    for sample in samples(form)
     if all(not isinstance(kind, str) or kind in {"int", "double"} for kind in sample.kinds)
 ]
 NUMBERS = st.integers(-1000, 1000).map(float) | st.floats(-1e6, 1e6)
