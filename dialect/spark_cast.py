@@ -30,7 +30,7 @@ def _decimal(digits: int, behind: int) -> str:
 
 CASTS: dict[str, SparkForm] = {
     "to_double": f"{_X}",
-    "to_float": f"CASE WHEN abs({_SINGLE}) = {_INF} AND abs({_X}) < {_INF} THEN CAST(NULL AS DOUBLE) ELSE {_SINGLE} END",
+    "to_float": f"CASE WHEN abs({_SINGLE}) < {_INF} OR NOT abs({_X}) < {_INF} THEN {_SINGLE} END",
     "to_bigint(bool)": "CAST({0} AS BIGINT)",
     "to_bigint(int)": "{0}",
     "to_bigint(num)": _NEAREST,
@@ -44,6 +44,6 @@ CASTS: dict[str, SparkForm] = {
     " ELSE substr(CAST(timestamp_micros({0}) AS STRING), 12) END",
     "to_date": "CAST({0} AS DATE)",
     "to_time": f"pmod(unix_micros(CAST({{0}} AS TIMESTAMP)), {MICROSECONDS_A_DAY}L)",
-    "to_timestamp": "CAST({0} AS TIMESTAMP_NTZ)",
+    "to_timestamp": "TRY_CAST({0} AS TIMESTAMP_NTZ)",
     "to_decimal": _decimal,
 }

@@ -1,4 +1,4 @@
-"""LIKE and GLOB in Spark, as patterns of Java that never turn back: time linear in the text for each sign of the pattern.
+"""LIKE and GLOB in Spark, as patterns of Java that never turn back: in time linear in the text for each sign.
 
 Between two wildcards the first place where the signs between them fit is as good as any later one, so each such part
 is an atomic group (https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html).

@@ -31,9 +31,7 @@ def _parent(cell: str, resolution: int) -> str:
 _IS_INDEX = "length({0}) = 15 AND left({0}, 1) = '8' AND translate({0}, '0123456789abcdef', '') = ''"
 _INDEX = f"CAST(conv(CASE WHEN {_IS_INDEX} THEN {{0}} END, 16, 10) AS BIGINT)"
 
-_EDGES = (
-    f"get({{2}}.strips, TRY_CAST(floor(({_LAT} - {{2}}.south) * {{2}}.strips_per_degree) AS INT))"
-)
+_EDGES = f"get({{2}}.strips, TRY_CAST(floor(({_LAT} - {{2}}.south) * {{2}}.strips_per_degree) AS INT))"
 _CROSSED = (
     f"{_LAT} >= edge.lat1 AND {_LAT} < edge.lat2 AND ({_LON} - edge.lon1) * (edge.lat2 - edge.lat1)"
     f" < ({_LAT} - edge.lat1) * (edge.lon2 - edge.lon1)"

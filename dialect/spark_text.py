@@ -1,4 +1,4 @@
-"""Spark's forms of text: signs are code points, cases are changed one sign at a time, patterns mean what DuckDB's do."""
+"""Spark's forms of text: signs are code points, cases change one sign at a time, patterns mean what DuckDB's do."""
 
 from __future__ import annotations
 

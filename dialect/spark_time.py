@@ -31,11 +31,11 @@ def microseconds_of_day(clock: str) -> int:
 
 
 def _wall(place: int) -> str:
-    return f"CAST({{{place}}} AS TIMESTAMP_NTZ)"
+    return f"TRY_CAST({{{place}}} AS TIMESTAMP_NTZ)"
 
 
 def _micros(place: int) -> str:
-    return f"unix_micros(CAST({{{place}}} AS TIMESTAMP))"
+    return f"unix_micros(TRY_CAST({{{place}}} AS TIMESTAMP))"
 
 
 def _stamp(micros: str) -> str:
@@ -44,7 +44,7 @@ def _stamp(micros: str) -> str:
 
 def _whole(number: str, part: int) -> str:
     """Divide, downwards, where `/` would go through doubles."""
-    return f"(({number} - pmod({number}, {part}L)) div {part}L)"
+    return f"(try_subtract({number}, pmod({number}, {part}L)) div {part}L)"
 
 
 def _part(name: str) -> str:
@@ -58,7 +58,7 @@ def _moved(sign: str) -> Callable[[str], str]:
         amount, unit = span.split(" ")
         if unit in MONTHS:
             return f"({_wall(0)} {sign} make_ym_interval(0, {int(amount) * MONTHS[unit]}))"
-        return _stamp(f"({_micros(0)} {sign} ({microseconds(span)}L))")
+        return _stamp(f"{'try_add' if sign == '+' else 'try_subtract'}({_micros(0)}, {microseconds(span)}L)")
 
     return form
 
@@ -73,8 +73,8 @@ def _bucket(span: str) -> str:
     if unit in MONTHS:
         months = f"({_SINCE_2000} - pmod({_SINCE_2000}, {int(amount) * MONTHS[unit]}L))"
         return f"CAST(add_months(DATE '2000-01-01', CAST({months} AS INT)) AS TIMESTAMP_NTZ)"
-    since = f"({_micros(0)} - 946857600000000L)"
-    return _stamp(f"({_micros(0)} - pmod({since}, {microseconds(span)}L))")
+    since = f"try_subtract({_micros(0)}, 946857600000000L)"
+    return _stamp(f"try_subtract({_micros(0)}, pmod({since}, {microseconds(span)}L))")
 
 
 def _bucket_of_second(span: str) -> str:
@@ -127,7 +127,8 @@ _HALF_DAY = f"(pmod(hour({_NOW}) + 11, 12) + 1)"
 _SUNDAYS = f"((dayofyear({_NOW}) + 7 - dayofweek({_NOW})) div 7)"
 _MONDAYS = f"((dayofyear({_NOW}) + 6 - weekday({_NOW})) div 7)"
 _NUMBERS = {
-    "d": (f"day({_NOW})", 2), "m": (f"month({_NOW})", 2), "j": (f"dayofyear({_NOW})", 3), "y": (f"year({_NOW}) % 100", 2),
+    "d": (f"day({_NOW})", 2), "m": (f"month({_NOW})", 2), "j": (f"dayofyear({_NOW})", 3),
+    "y": (f"year({_NOW}) % 100", 2),
     "H": (f"hour({_NOW})", 2), "I": (_HALF_DAY, 2), "M": (f"minute({_NOW})", 2), "S": (f"second({_NOW})", 2),
     "Y": (f"year({_NOW})", 4), "G": (f"extract(YEAROFWEEK FROM {_NOW})", 4), "V": (f"weekofyear({_NOW})", 2),
     "U": (_SUNDAYS, 2), "W": (_MONDAYS, 2), "u": (f"weekday({_NOW}) + 1", 1), "w": (f"dayofweek({_NOW}) - 1", 1),
@@ -160,10 +161,10 @@ def _directive(text: str, bare: str | None, sign: str | None) -> str:
 # of an hour that the clock has twice DuckDB takes the second: three hours later its offset holds, and no zone has two
 # changes as near as that
 _FIRST = "to_utc_timestamp(CAST({0} AS TIMESTAMP), {1})"
-_LATER = f"timestamp_micros(unix_micros({_FIRST}) + 10800000000L)"
+_LATER = f"timestamp_micros(try_add(unix_micros({_FIRST}), 10800000000L))"
 _AFTER = (
-    f"timestamp_micros(unix_micros(CAST({{0}} AS TIMESTAMP)) + unix_micros({_LATER})"
-    f" - unix_micros(from_utc_timestamp({_LATER}, {{1}})))"
+    f"timestamp_micros(try_add({_micros(0)}, try_subtract(unix_micros({_LATER}),"
+    f" unix_micros(from_utc_timestamp({_LATER}, {{1}})))))"
 )
 _INSTANT = f"CASE WHEN from_utc_timestamp({_AFTER}, {{1}}) = CAST({{0}} AS TIMESTAMP) THEN {_AFTER} ELSE {_FIRST} END"
 
@@ -175,8 +176,7 @@ def _made(micros: int) -> str:
 
 
 _YEAR = "CAST(year({0}) AS BIGINT)"
-_MIDNIGHTS = "unix_micros(CAST(CAST({0} AS DATE) AS TIMESTAMP))"
-_MILLISECONDS = "(unix_micros({0}) + 500L)"
+_MILLISECONDS = "try_add(unix_micros({0}), 500L)"
 
 TIMES: dict[str, SparkForm] = {
     "year": _YEAR,
@@ -200,8 +200,8 @@ TIMES: dict[str, SparkForm] = {
     "last_day": "last_day(CAST({0} AS DATE))",
     "julian": f"({_micros(0)} / {_DAY}D + 2440588D)",
     "strftime": _strftime,
-    "make_date": "CASE WHEN {0} BETWEEN 1 AND 9999 AND {1} BETWEEN 1 AND 12 AND {2} BETWEEN 1 AND day(last_day({first}))"
-    " THEN date_add({first}, CAST(greatest(1, least(31, {2})) - 1 AS INT)) END".replace(
+    "make_date": "CASE WHEN {0} BETWEEN 1 AND 9999 AND {1} BETWEEN 1 AND 12"
+    " AND {2} BETWEEN 1 AND day(last_day({first})) THEN date_add({first}, CAST(greatest(1, least(31, {2})) - 1 AS INT)) END".replace(
         "{first}",
         "make_date(CAST(greatest(1, least(9999, {0})) AS INT), CAST(greatest(1, least(12, {1})) AS INT), 1)",
     ),
@@ -218,7 +218,7 @@ TIMES: dict[str, SparkForm] = {
     "epoch(span)": "({0} / 1e6D)",
     "epoch(clock)": "({0} / 1e6D)",
     "epoch_ms(instant)": _whole(_MILLISECONDS, 1_000),
-    "epoch_ms(stamp)": _whole(f"({_micros(0)} + 500L)", 1_000),
+    "epoch_ms(stamp)": _whole(f"try_add({_micros(0)}, 500L)", 1_000),
     "epoch_ms(date)": _whole(_micros(0), 1_000),
     "epoch_us(instant)": "unix_micros({0})",
     "epoch_us(time)": _micros(0),

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import duckdb
 import pytest
 
 from dialect.catalog import SqlType
-from dialect.expressions import Call, Expr, Field, Literal, Ref
-from dialect.function_row import CONSTANT, REPEATED, Function, Partial, accepts, mistake
+from dialect.expressions import Literal
+from dialect.function_row import Function, Partial
 from dialect.functions import _FORMS as FORMS
-from dialect.functions_polygons import STORED as STORED_POLYGON
-from dialect.functions_time import UNITS
 from dialect.write_expr import quote, write_expr
-from engine.polygons import polygon
+from tests.support.form_samples import ALL, STORED, STORED_AS, TYPES, Sample, samples
 from tests.support.plain import MACROS
 
 ENGINE_TYPES = {

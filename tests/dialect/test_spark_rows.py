@@ -17,8 +17,46 @@ from dialect.write_expr import SPARK, quote_for_spark, write_expr
 from tests.support.form_samples import samples
 
 PATTERNS = ("a%", "%b%", "a_c", "", "%", "%%", "_%_", "a\\%", "%a%c%", "a.c", "%ü", "[a]%", "(", "a%b%", "_")
-GLOBS = ("a*", "a?c", "[aA]*", "*-*", "[!a]*", "[a", "[]a]", "[!]", "[a-]", "[c-a]", "[!c-a]", "[a-c-x]*", "a\\*", "a\\", "[^a]", "**b", "*.c")
-TEXTS = ("", "a", "abc", "a.c", "-", "]", "^", "x", "!", "a*", "a\\", "ü", "Zürich", "aabbc", "a\nc", "[a]b", "(", "😀", "b")
+GLOBS = (
+    "a*",
+    "a?c",
+    "[aA]*",
+    "*-*",
+    "[!a]*",
+    "[a",
+    "[]a]",
+    "[!]",
+    "[a-]",
+    "[c-a]",
+    "[!c-a]",
+    "[a-c-x]*",
+    "a\\*",
+    "a\\",
+    "[^a]",
+    "**b",
+    "*.c",
+)
+TEXTS = (
+    "",
+    "a",
+    "abc",
+    "a.c",
+    "-",
+    "]",
+    "^",
+    "x",
+    "!",
+    "a*",
+    "a\\",
+    "ü",
+    "Zürich",
+    "aabbc",
+    "a\nc",
+    "[a]b",
+    "(",
+    "😀",
+    "b",
+)
 
 
 def test_every_row_has_a_form_or_says_why_it_has_none() -> None:
@@ -28,7 +66,9 @@ def test_every_row_has_a_form_or_says_why_it_has_none() -> None:
 
 
 def test_no_form_is_left_over() -> None:
-    keys = {row.name for row in function_rows()} | {f"{row.name}({', '.join(row.arguments)})" for row in function_rows()}
+    keys = {row.name for row in function_rows()} | {
+        f"{row.name}({', '.join(row.arguments)})" for row in function_rows()
+    }
     assert set(FORMS) <= keys
     assert set(NONE) <= keys
 
@@ -50,7 +90,9 @@ def test_a_constant_is_nothing_else(text: str) -> None:
 
 def _read(written: str) -> str:
     """Read a constant as Spark does."""
-    return re.sub(r"\\(u([0-9A-F]{4})|.)", lambda found: chr(int(found[2], 16)) if found[2] else found[1], written[1:-1])
+    return re.sub(
+        r"\\(u([0-9A-F]{4})|.)", lambda found: chr(int(found[2], 16)) if found[2] else found[1], written[1:-1]
+    )
 
 
 @pytest.mark.parametrize(("name", "write", "patterns"), [("LIKE", like, PATTERNS), ("GLOB", glob, GLOBS)])

@@ -214,5 +214,3 @@ def samples(form: Function) -> Iterator[Sample]:
 
 
 ALL = [form for forms in FORMS.values() for form in forms]
-
-

@@ -31,8 +31,21 @@ _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
 }
 # what Spark's calendar has, from the year 1 to 9999; and signs that cases, spaces and code points are tried on
-_TIMES = (*NEAR_TIMES, "TIMESTAMP '2026-03-29 02:30:00'", "TIMESTAMP '2026-10-25 02:30:00'", "TIMESTAMP '2024-12-30 12:00:00.5'")
-_TEXTS = ("'İßŉΑΣ'", "'ǆᾳ ὖ'", "chr(160) || 'a' || chr(12288) || ' '", "'a,b,,c'", "'e' || chr(769) || 'x'", "'a\\%_'", "chr(10)")
+_TIMES = (
+    *NEAR_TIMES,
+    "TIMESTAMP '2026-03-29 02:30:00'",
+    "TIMESTAMP '2026-10-25 02:30:00'",
+    "TIMESTAMP '2024-12-30 12:00:00.5'",
+)
+_TEXTS = (
+    "'İßŉΑΣ'",
+    "'ǆᾳ ὖ'",
+    "chr(160) || 'a' || chr(12288) || ' '",
+    "'a,b,,c'",
+    "'e' || chr(769) || 'x'",
+    "'a\\%_'",
+    "chr(10)",
+)
 _STORED = {
     **STORED,
     "text": (*STORED["text"], *_TEXTS),
@@ -100,7 +113,7 @@ def of_forms(spark: SparkSession, forms: Sequence[Function] = ALL) -> Iterator[G
     """Ask every form with every choice of constants, over combinations of extreme values."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET TimeZone = 'UTC'")
-    every = [each for form in forms if form.spark is not None for each in samples(form)]
+    every = [each for form in forms if form.spark is not None for each in samples(form) if _few(each)]
     every = sorted(every, key=lambda sample: str(sample.columns()))
     for number, (_, group) in enumerate(groupby(every, key=lambda sample: str(sample.columns()))):
         alike_ones = list(group)
@@ -109,6 +122,12 @@ def of_forms(spark: SparkSession, forms: Sequence[Function] = ALL) -> Iterator[G
         _shared(spark, connection, table, {name: TYPES[kind] for name, kind in alike_ones[0].columns()})
         asked = [Asked(str(sample.kinds), sample.form.row, sample.call()) for sample in alike_ones]
         yield from _given(spark, connection, table, [each for each in asked if written(each.expr)])
+
+
+def _few(sample: Sample) -> bool:
+    """Take two places of one kind of number each, not every mixture; and no unsigned numbers, which Spark has not."""
+    places = {kind for _, kind in sample.columns() if kind.endswith("degrees")}
+    return len(sample.columns()) < 4 or len(places) == 1
 
 
 def written(expr: Expr) -> str | None:
@@ -133,7 +152,9 @@ def _combined(table: str, sample: Sample) -> str:
     return f"CREATE TABLE {table} AS SELECT * FROM ({numbered.replace('ORDER BY ALL', 'ORDER BY ' + (names or '1'))}) WHERE {some}"
 
 
-def _shared(spark: SparkSession, connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, SqlType]) -> None:
+def _shared(
+    spark: SparkSession, connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, SqlType]
+) -> None:
     """Give Spark a table of DuckDB's, times of day and intervals as microseconds."""
     shown = "".join(f", {_stored(name, kind)} AS {name}" for name, kind in columns.items())
     rows = connection.execute(f"SELECT row_number{shown} FROM {table} ORDER BY row_number").to_arrow_table()
