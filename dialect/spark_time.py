@@ -178,6 +178,14 @@ def _made(micros: int) -> str:
 _YEAR = "CAST(year({0}) AS BIGINT)"
 _MILLISECONDS = "try_add(unix_micros({0}), 500L)"
 
+# no part reaches Spark that it would not take, whatever it computes first
+_FIRST_DAY = "make_date(CAST(greatest(1, least(9999, {0})) AS INT), CAST(greatest(1, least(12, {1})) AS INT), 1)"
+_MADE_DATE = (
+    "CASE WHEN {0} BETWEEN 1 AND 9999 AND {1} BETWEEN 1 AND 12"
+    f" AND {{2}} BETWEEN 1 AND day(last_day({_FIRST_DAY}))"
+    f" THEN date_add({_FIRST_DAY}, CAST(greatest(1, least(31, {{2}})) - 1 AS INT)) END"
+)
+
 TIMES: dict[str, SparkForm] = {
     "year": _YEAR,
     "isoyear": "CAST(extract(YEAROFWEEK FROM {0}) AS BIGINT)",
@@ -200,11 +208,7 @@ TIMES: dict[str, SparkForm] = {
     "last_day": "last_day(CAST({0} AS DATE))",
     "julian": f"({_micros(0)} / {_DAY}D + 2440588D)",
     "strftime": _strftime,
-    "make_date": "CASE WHEN {0} BETWEEN 1 AND 9999 AND {1} BETWEEN 1 AND 12"
-    " AND {2} BETWEEN 1 AND day(last_day({first})) THEN date_add({first}, CAST(greatest(1, least(31, {2})) - 1 AS INT)) END".replace(
-        "{first}",
-        "make_date(CAST(greatest(1, least(9999, {0})) AS INT), CAST(greatest(1, least(12, {1})) AS INT), 1)",
-    ),
+    "make_date": _MADE_DATE,
     "make_timestamp": _made(1),
     "epoch_ms(int)": _made(1_000),
     "from_epoch": f"timestamp_seconds(CASE WHEN {{0}} BETWEEN -{MOST_SECONDS} AND {MOST_SECONDS} THEN {{0}} END)",
