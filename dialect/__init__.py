@@ -14,6 +14,7 @@
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
                               polygon_calls  in_calls  spelling  reading
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
+    its forms for Spark       spark_*
     known of an expression    expressions  constants  inference  ranges  known_ranges  facts  time_steps
     aggregates                aggregates  aggregate_names  aggregate_calls  aggregate_order  measures  moments
     tree -> relations         kinds  from_clause  join_conditions  where_clause  group_by  select_list  stars  ordering

@@ -17,7 +17,7 @@ _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR
 _MONTHS = "(datepart('year', {0}) * 12 + datepart('month', {0}))"
 # a month is 30 days, as in every comparison: intervals that are equal have one length, whichever of them was met first
 EPOCH_OF_SPAN = f"(epoch({{0}}) + {_MONTHS} * 2592000 - epoch(to_months(CAST({_MONTHS} AS INTEGER))))"
-_MICROSECONDS = (
+MICROSECONDS_OF_SPAN = (
     f"((CAST({_MONTHS} * 30 + datepart('day', {{0}}) AS HUGEINT) * 24 + datepart('hour', {{0}})) * 3600000000"
     " + datepart('minute', {0}) * 60000000 + datepart('microsecond', {0}))"
 )
@@ -82,7 +82,7 @@ def _too_long(one: int | str, other: int | str) -> str | None:
 
 def _sum_of_spans(sign: str) -> Function:
     """Write a sum of intervals; a month is 30 days in it, so that equal intervals have equal sums."""
-    form = f"to_microseconds(TRY_CAST({_MICROSECONDS} {sign} {_MICROSECONDS.replace('{0}', '{1}')} AS BIGINT))"
+    form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_SPAN} {sign} {MICROSECONDS_OF_SPAN.replace('{0}', '{1}')} AS BIGINT))"
     return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.VALUE)
 
 

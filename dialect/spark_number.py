@@ -9,10 +9,16 @@ _INF = "CAST('inf' AS DOUBLE)"
 _WHOLE = "9007199254740992D"  # 2^53: larger doubles are whole and even
 _LEAST_OF_BIGINT = "-9223372036854775808L"
 _LARGEST_POWER = 308  # of 10 in a double
+_SPLIT = 134_217_729  # 2^27 + 1, which splits a double's digits in two (Veltkamp)
+_MOST_SPLIT = 1e300
 _BY_ZERO = (
     f"CASE WHEN {{0}} = 0 OR isnan({_X}) THEN CAST('NaN' AS DOUBLE) WHEN {{0}} > 0 THEN {_INF}"
     " WHEN {0} < 0 THEN CAST('-inf' AS DOUBLE) END"
 )
+
+
+def _double(value: float) -> str:
+    return f"CAST('{value!r}' AS DOUBLE)"
 
 
 def _quotient(x: str, y: str) -> str:
@@ -41,20 +47,42 @@ def _towards_zero(argument: str) -> str:
 
 def _to_digits(whole: str, argument: str, digits: int, otherwise: str) -> str:
     """Make a number whole behind its last digit, or give something else where that leaves the doubles on the way."""
-    power = f"CAST('{10.0 ** min(abs(digits), _LARGEST_POWER)!r}' AS DOUBLE)" if abs(digits) <= _LARGEST_POWER else _INF
+    power = _double(10.0 ** min(abs(digits), _LARGEST_POWER)) if abs(digits) <= _LARGEST_POWER else _INF
     there, back = ("*", "/") if digits >= 0 else ("/", "*")
     made = f"({whole.replace('{x}', f'({argument} {there} {power})')} {back} {power})"
     return f"CASE WHEN abs({made}) < {_INF} THEN {made} ELSE {otherwise} END"
 
 
 def _round_double(digits: int, argument: str = _X) -> str:
+    """Round the double's own value, as DuckDB does: 2.675 is below the half that its product with 100 rounds to."""
     small = f"CASE WHEN abs({argument}) < {_INF} THEN 0D ELSE {argument} END"
-    return _to_digits("round({x})", argument, digits, argument if digits >= 0 else small)
+    if not 0 < digits <= _LARGEST_POWER:
+        return _to_digits("round({x})", argument, digits, argument if digits >= 0 else small)
+    power = 10.0**digits
+    made = f"(CASE WHEN {_below_half(power)} THEN v.made - sign(v.made) * 0.5D ELSE round(v.made) END / {_double(power)})"
+    rounded = f"CASE WHEN abs({made}) < {_INF} THEN {made} ELSE v.x END"
+    parts = f"x -> named_struct('x', x, 'made', x * {_double(power)}, 'high', {_high('x')})"
+    return f"get(transform(transform(array({argument}), {parts}), v -> {rounded}), 0)"
+
+
+def _below_half(power: float) -> str:
+    """Tell whether a product was rounded up to a half: its error is exact in halves of the factors' digits (Dekker)."""
+    high = power * _SPLIT - (power * _SPLIT - power) if power < _MOST_SPLIT else power
+    upper, lower = _double(high), _double(power - high)
+    error = (
+        f"(((v.high * {upper} - v.made) + v.high * {lower} + (v.x - v.high) * {upper}) + (v.x - v.high) * {lower})"
+    )
+    return f"abs(v.made) % 1D = 0.5D AND {error} * sign(v.made) < 0"
+
+
+def _high(argument: str) -> str:
+    """Take the upper half of a double's digits."""
+    return f"({argument} * {_SPLIT}D - ({argument} * {_SPLIT}D - {argument}))"
 
 
 def _round_even(digits: int) -> str:
     """Round halves to what is even, by the definition of DuckDB's macro."""
-    power = f"CAST('{10.0 ** min(digits + 1, _LARGEST_POWER)!r}' AS DOUBLE)" if digits < _LARGEST_POWER else _INF
+    power = _double(10.0 ** min(digits + 1, _LARGEST_POWER)) if digits < _LARGEST_POWER else _INF
     halves = f"(abs({_X}) * {power}) % 10D = 5D"
     return f"CASE WHEN {halves} THEN {_round_double(digits, f'({_X} / 2D)')} * 2D ELSE {_round_double(digits)} END"
 
@@ -140,9 +168,12 @@ NUMBERS: dict[str, SparkForm] = {
     "log10": _logarithm("log10"),
     "log2": _logarithm("log2"),
     "log": _quotient(f"({_logarithm('log10', '{1}')})", f"({_logarithm('log10')})"),
-    "pow": f"pow({_X} + 0D, {{1}})",
+    # C's powers of one are one, of -1 to an infinity too; Java's are no number
+    "pow": f"CASE WHEN {_X} = 1 AND {{1}} IS NOT NULL OR {_X} = -1 AND abs({_Y}) = {_INF} THEN 1D"
+    f" ELSE pow({_X} + 0D, {{1}}) END",
+    "isnan": f"CASE WHEN {{0}} IS NOT NULL THEN isnan({_X}) END",
     **{name: f"{name}({_X})" for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")},
-    **{name: f"{name}({_X})" for name in ("acosh", "atanh", "radians", "degrees", "isnan")},
+    **{name: f"{name}({_X})" for name in ("acosh", "atanh", "radians", "degrees")},
     "cot": f"cot({_X} + 0D)",
     "asinh": _ASINH,
     "atan2": "atan2({0} + 0D, {1} + 0D)",

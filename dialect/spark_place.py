@@ -45,7 +45,8 @@ _HOUR = "hour(CAST({0} AS TIMESTAMP_NTZ))"
 
 PLACES: dict[str, SparkForm] = {
     **{row.name: row.duckdb for row in functions_place.PLACES if row.name in _THE_SAME},
-    "compass8": f"get({_names(functions_place.COMPASS)}, TRY_CAST({functions_place.SECTOR} AS INT))",
+    "compass8": f"CASE WHEN abs(CAST({{0}} AS DOUBLE)) < CAST('inf' AS DOUBLE) THEN"
+    f" get({_names(functions_place.COMPASS)}, CAST({functions_place.SECTOR} AS INT)) END",
     "hour_of_week": f"CAST(weekday({{0}}) * 24 + {_HOUR} AS BIGINT)",
     "is_weekend": "(weekday({0}) >= 5)",
     "part_of_day": f"get({_names(functions_place.PARTS_OF_DAY)}, CAST({_HOUR} div 6 AS INT))",

@@ -87,9 +87,7 @@ def _borders(unit: str) -> str:
         later, earlier = (f"(year({{{place}}}) * 12L + month({{{place}}}) - 1)" for place in (2, 1))
         return f"({later} div {MONTHS[unit]}L - {earlier} div {MONTHS[unit]}L)"
     if unit in ("week", "day"):
-        later, earlier = (f"datediff({{{place}}}, DATE '1969-12-29')" for place in (2, 1))
-        days = SECONDS[unit] // SECONDS["day"]
-        return f"({_whole(f'CAST({later} AS BIGINT)', days)} - {_whole(f'CAST({earlier} AS BIGINT)', days)})"
+        return f"(datediff({{2}}, {{1}}) div {SECONDS[unit] // SECONDS['day']}L)"
     return f"({_whole(_micros(2), SECONDS[unit] * _SECOND)} - {_whole(_micros(1), SECONDS[unit] * _SECOND)})"
 
 
@@ -211,7 +209,8 @@ TIMES: dict[str, SparkForm] = {
     "make_date": _MADE_DATE,
     "make_timestamp": _made(1),
     "epoch_ms(int)": _made(1_000),
-    "from_epoch": f"timestamp_seconds(CASE WHEN {{0}} BETWEEN -{MOST_SECONDS} AND {MOST_SECONDS} THEN {{0}} END)",
+    "from_epoch": "timestamp_micros(CAST(rint(CASE WHEN {0} BETWEEN"
+    f" -{MOST_SECONDS} AND {MOST_SECONDS} THEN CAST({{0}} AS DOUBLE) END * 1e6D) AS BIGINT))",
     "dayname": "date_format({0}, 'EEEE')",
     "monthname": "date_format({0}, 'MMMM')",
     "date_trunc": "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)",

@@ -62,7 +62,7 @@ def quote_for_spark(literal: Literal) -> str:
     if kind is SqlType.VARCHAR:
         return quoted(str(value))
     if kind in _MICROSECONDS:
-        return f"{_MICROSECONDS[kind](str(value))}L"
+        return f"({_MICROSECONDS[kind](str(value))}L)"  # two minus signs would begin a comment
     return f"CAST({quoted(str(value))} AS {target})"
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from dialect.catalog import SqlType
 from dialect.expressions import Expr
 from dialect.function_row import Function
-from dialect.functions_time import EPOCH_OF_SPAN
+from dialect.functions_time import MICROSECONDS_OF_SPAN
 from dialect.write_expr import SPARK, NoForm, write_expr
 from tests.support.conformance import COLUMNS, Conformance, alike, cases, typed
 from tests.support.form_samples import ALL, NEAR_DATES, NEAR_TIMES, STORED, STORED_AS, TYPES, Sample, samples
@@ -46,8 +46,10 @@ _TEXTS = (
     "'a\\%_'",
     "chr(10)",
 )
+_DOUBLES = ("1.0", "-1.0", "2.675", "-1.005", "0.285", "-0.5", "2.5", "24.999999999999996", "350.0", "1e15")
 _STORED = {
     **STORED,
+    "double": (*STORED["double"], *(f"CAST({number} AS DOUBLE)" for number in _DOUBLES)),
     "text": (*STORED["text"], *_TEXTS),
     "date": (*NEAR_DATES, "DATE '2024-12-30'", "DATE '2026-01-31'"),
     "stamp": _TIMES,
@@ -162,8 +164,8 @@ def _shared(
 
 
 def _stored(name: str, kind: SqlType) -> str:
-    seconds = {SqlType.TIME: f"epoch({name})", SqlType.INTERVAL: EPOCH_OF_SPAN.replace("{0}", name)}
-    return f"CAST(round({seconds[kind]} * 1000000) AS BIGINT)" if kind in seconds else name
+    exact = {SqlType.TIME: "epoch_ns({0}) // 1000", SqlType.INTERVAL: MICROSECONDS_OF_SPAN}
+    return f"CAST({exact[kind].replace('{0}', name)} AS BIGINT)" if kind in exact else name
 
 
 def _given(
