@@ -82,7 +82,8 @@ def _too_long(one: int | str, other: int | str) -> str | None:
 
 def _sum_of_spans(sign: str) -> Function:
     """Write a sum of intervals; a month is 30 days in it, so that equal intervals have equal sums."""
-    form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_SPAN} {sign} {MICROSECONDS_OF_SPAN.replace('{0}', '{1}')} AS BIGINT))"
+    other = MICROSECONDS_OF_SPAN.replace("{0}", "{1}")
+    form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_SPAN} {sign} {other} AS BIGINT))"
     return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.VALUE)
 
 

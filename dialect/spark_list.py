@@ -64,6 +64,6 @@ LISTS: dict[str, SparkForm] = {
     "list_max": "array_max({0})",
     "list_sum": f"CASE WHEN {_SOME} > 0 THEN TRY_CAST({_SUM} AS BIGINT) END",
     "list_avg": f"CASE WHEN {_SOME} > 0 THEN CAST({_SUM} AS DOUBLE) / nullif(CAST({_SOME} AS DOUBLE), 0) END",
-    "array_to_string": "left(array_join({0}, {1}), 1000)",
+    "array_to_string": f"CASE WHEN size({{0}}) = 0 OR {_SOME} > 0 THEN left(array_join({{0}}, {{1}}), 1000) END",
     "string_split": _split,
 }

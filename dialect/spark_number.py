@@ -53,38 +53,39 @@ def _to_digits(whole: str, argument: str, digits: int, otherwise: str) -> str:
     return f"CASE WHEN abs({made}) < {_INF} THEN {made} ELSE {otherwise} END"
 
 
-def _round_double(digits: int, argument: str = _X) -> str:
+def _round_double(digits: int) -> str:
     """Round the double's own value, as DuckDB does: 2.675 is below the half that its product with 100 rounds to."""
-    small = f"CASE WHEN abs({argument}) < {_INF} THEN 0D ELSE {argument} END"
+    return _nearest(digits, "round", {"<": "-"})
+
+
+def _round_even(digits: int) -> str:
+    return _nearest(digits, "rint", {"<": "-", ">": "+"})
+
+
+def _nearest(digits: int, whole: str, beside: dict[str, str]) -> str:
+    """Make a number whole behind its last digit; what is beside a half of it goes to that side."""
+    small = f"CASE WHEN abs({_X}) < {_INF} THEN 0D ELSE {_X} END"
     if not 0 < digits <= _LARGEST_POWER:
-        return _to_digits("round({x})", argument, digits, argument if digits >= 0 else small)
+        return _to_digits(f"{whole}({{x}})", _X, digits, _X if digits >= 0 else small)
     power = 10.0**digits
-    made = f"(CASE WHEN {_below_half(power)} THEN v.made - sign(v.made) * 0.5D ELSE round(v.made) END / {_double(power)})"
-    rounded = f"CASE WHEN abs({made}) < {_INF} THEN {made} ELSE v.x END"
+    half, error = "abs(v.made) % 1D = 0.5D", f"{_error(power)} * sign(v.made)"
+    cases = (f"WHEN {half} AND {error} {sign} 0 THEN v.made {way} sign(v.made) * 0.5D" for sign, way in beside.items())
+    made = f"(CASE {' '.join(cases)} ELSE {whole}(v.made) END / {_double(power)})"
     parts = f"x -> named_struct('x', x, 'made', x * {_double(power)}, 'high', {_high('x')})"
-    return f"get(transform(transform(array({argument}), {parts}), v -> {rounded}), 0)"
+    chosen = f"v -> CASE WHEN abs({made}) < {_INF} THEN {made} ELSE v.x END"
+    return f"get(transform(transform(array({_X}), {parts}), {chosen}), 0)"
 
 
-def _below_half(power: float) -> str:
-    """Tell whether a product was rounded up to a half: its error is exact in halves of the factors' digits (Dekker)."""
+def _error(power: float) -> str:
+    """Take a rounded product from the product of x and a power: exact in halves of the factors' digits (Dekker)."""
     high = power * _SPLIT - (power * _SPLIT - power) if power < _MOST_SPLIT else power
     upper, lower = _double(high), _double(power - high)
-    error = (
-        f"(((v.high * {upper} - v.made) + v.high * {lower} + (v.x - v.high) * {upper}) + (v.x - v.high) * {lower})"
-    )
-    return f"abs(v.made) % 1D = 0.5D AND {error} * sign(v.made) < 0"
+    return f"(((v.high * {upper} - v.made) + v.high * {lower} + (v.x - v.high) * {upper}) + (v.x - v.high) * {lower})"
 
 
 def _high(argument: str) -> str:
     """Take the upper half of a double's digits."""
     return f"({argument} * {_SPLIT}D - ({argument} * {_SPLIT}D - {argument}))"
-
-
-def _round_even(digits: int) -> str:
-    """Round halves to what is even, by the definition of DuckDB's macro."""
-    power = _double(10.0 ** min(digits + 1, _LARGEST_POWER)) if digits < _LARGEST_POWER else _INF
-    halves = f"(abs({_X}) * {power}) % 10D = 5D"
-    return f"CASE WHEN {halves} THEN {_round_double(digits, f'({_X} / 2D)')} * 2D ELSE {_round_double(digits)} END"
 
 
 def _trunc_double(digits: int) -> str:

@@ -23,6 +23,7 @@ A_QUERY = 40  # expressions
 MOST_ROWS = 600  # of a combination of columns
 _SETTINGS = {
     "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # nothing runs for long
     "spark.sql.ansi.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.session.timeZone": "UTC",
@@ -46,7 +47,7 @@ _TEXTS = (
     "'a\\%_'",
     "chr(10)",
 )
-_DOUBLES = ("1.0", "-1.0", "2.675", "-1.005", "0.285", "-0.5", "2.5", "24.999999999999996", "350.0", "1e15")
+_DOUBLES = ("1.0", "-1.0", "2.675", "-1.005", "0.285", "-0.5", "2.5", "25.0", "50608.65", "1e15")
 _STORED = {
     **STORED,
     "double": (*STORED["double"], *(f"CAST({number} AS DOUBLE)" for number in _DOUBLES)),
@@ -55,8 +56,13 @@ _STORED = {
     "stamp": _TIMES,
     "instant": tuple(f"timezone('UTC', {time})" for time in _TIMES),
     "clock": (*STORED["clock"], "TIME '24:00:00'", "TIME '12:30:00.5'"),
-    "texts": (*STORED["texts"], "['x', NULL, 'a', 'x']"),
-    "ints": (*STORED["ints"], "[9223372036854775807, 1]", "CAST([3, 1, NULL, 1] AS BIGINT[])"),
+    "texts": (*STORED["texts"], "['x', NULL, 'a', 'x']", "CAST([NULL, NULL] AS VARCHAR[])"),
+    "ints": (
+        *STORED["ints"],
+        "CAST([NULL] AS BIGINT[])",
+        "[9223372036854775807, 1]",
+        "CAST([3, 1, NULL, 1] AS BIGINT[])",
+    ),
 }
 # of the values of `tests/sql/conformance.txt`, those that Spark's calendar does not have
 _ORDINARY = (
@@ -159,7 +165,7 @@ def _shared(
 ) -> None:
     """Give Spark a table of DuckDB's, times of day and intervals as microseconds."""
     shown = "".join(f", {_stored(name, kind)} AS {name}" for name, kind in columns.items())
-    rows = connection.execute(f"SELECT row_number{shown} FROM {table} ORDER BY row_number").to_arrow_table()
+    rows = connection.sql(f"SELECT row_number{shown} FROM {table} ORDER BY row_number").to_arrow_table()
     spark.createDataFrame(rows).coalesce(1).createOrReplaceTempView(table)
 
 
