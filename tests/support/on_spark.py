@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import duckdb
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -203,7 +204,7 @@ def _of_spark(spark: SparkSession, table: str, part: Sequence[Asked]) -> list[li
     shown = ", ".join(f"({_as_number(each.expr)}) AS e{place}" for place, each in enumerate(part))
     try:
         given = spark.sql(f"SELECT {shown} FROM {table} ORDER BY row_number").toArrow()
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         half = len(part) // 2
         return [str(error)] if not half else _of_spark(spark, table, part[:half]) + _of_spark(spark, table, part[half:])
     return [column.to_pylist() for column in given.columns]
