@@ -6,10 +6,7 @@ is durable before it is sent (proofs.md#answer).
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import os
-import time
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +21,7 @@ from dialect.options import TargetError
 from dialect.write_expr import name
 from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
+from engine.aim import aim_of
 from engine.answers import Answer, answer, reaches
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed, uncharged
@@ -35,12 +33,12 @@ from engine.outlook import Ahead, ahead, telling_what_fits
 from engine.prepare import Prepared, Sized, priced, sized
 from engine.price import key_vector
 from engine.release import Release, from_bytes, outer_table, to_bytes
-from engine.target import aim_of, aimed_notes, aimed_price, held_prices
+from engine.requests import body_digest, new_request_id
+from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
 from engine.terms import Asked, Terms, caps, terms
 from engine.window_notes import window_notes
 
 Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
-_asked_before = itertools.count()
 
 
 def nobody_objects(dataset: str) -> pa.Table:
@@ -109,12 +107,28 @@ class Engine:
         held = held_prices(made, self.ledger.releases(asked.client), self.catalog, settled.delta)
 
         def shown(price: int) -> pa.Table:
-            paid = tuple(priced(m, self.catalog, self.backend, Fraction(price, PICO), settled.delta) for m in made)
-            stored = self.replay(paid, replace(asked, request_id=None)) or {}
-            releases = tuple(from_bytes(stored[p.release_key]) for p in paid)
-            return self.finish(question, paid, releases, settled.confidence).table
+            return self.finish(question, *self._held_at(price, made, settled, asked), settled.confidence).table
 
-        return Fraction(aimed_price(aim, held, shown), PICO)
+        foresee = self._foreseeing(question, made, settled, asked)
+        return Fraction(aimed_price(aim, held, shown, foresee), PICO)
+
+    def _held_at(
+        self, price: int, made: tuple[Sized, ...], settled: Terms, asked: Asked
+    ) -> tuple[tuple[Prepared, ...], tuple[Release, ...]]:
+        """Find the releases that this client holds at a price."""
+        paid = tuple(priced(m, self.catalog, self.backend, Fraction(price, PICO), settled.delta) for m in made)
+        stored = self.replay(paid, replace(asked, request_id=None)) or {}
+        return paid, tuple(from_bytes(stored[p.release_key]) for p in paid)
+
+    def _foreseeing(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Foresee:
+        """Say how wide intervals would be at another price than that of an answer which this client holds."""
+
+        def foresee(price: int, instead: int) -> Mapping[str, float]:
+            paid, releases = self._held_at(price, made, settled, asked)
+            seen = tuple(at_price(*each, instead) for each in zip(releases, made, strict=True))
+            return typical_widths(self.finish(question, paid, seen, settled.confidence))
+
+        return foresee
 
     def target(self, question: Question, asked: Asked) -> TargetError | None:
         """Find the error that a question is to reach; None where it names a price, or nothing."""
@@ -136,13 +150,9 @@ class Engine:
         """Say who owes what for which releases."""
         dataset = self.catalog.dataset(prepared[0].plan.dataset)
         items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, p.plan.touched.windows) for p in prepared)
-        body = hashlib.sha256(
-            repr((sql, *map(str, (asked.rho, asked.target_error)), asked.confidence)).encode()
-        ).hexdigest()
-        return ChargeRequest(
-            asked.client, dataset.name, asked.request_id or _request_id(), body, items, caps(dataset),
-            f"data {dataset.data_version}",
-        )  # fmt: skip
+        name, body = asked.request_id or new_request_id(), body_digest(sql, asked)
+        version = f"data {dataset.data_version}"
+        return ChargeRequest(asked.client, dataset.name, name, body, items, caps(dataset), version)
 
     def ahead(
         self, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked, now: datetime | None = None
@@ -151,7 +161,25 @@ class Engine:
         if not prepared:
             return None
         request, confidence = self.request(sql, prepared, asked), self.confidence(question, asked)
-        return ahead(self.ledger, self.catalog, question, prepared, request, confidence, now)
+        left = ahead(self.ledger, self.catalog, question, prepared, request, confidence, now)
+        fits = left.outlook.would_fit.pico_rho // len(prepared)
+        if left.outlook.further or left.errors or not fits or self.target(question, asked) is None:
+            return left
+        return replace(left, errors=self._foreseen_errors(question, prepared, asked, fits))
+
+    def _foreseen_errors(
+        self, question: Question, prepared: tuple[Prepared, ...], asked: Asked, price: int
+    ) -> dict[str, float]:
+        """Say which error a price buys where only an answer that is held can tell."""
+        settled, made = (
+            terms(question, asked, self.catalog),
+            tuple(Sized(p.plan, p.bounds, p.key_count) for p in prepared),
+        )
+        held = held_prices(made, self.ledger.releases(asked.client), self.catalog, settled.delta)
+        if not held or price < max(len(p.plan.vectors) for p in prepared):
+            return {}
+        seen = self._foreseeing(question, made, settled, asked)(held[-1], price)
+        return {name: width for name, width in seen.items() if width < math.inf}
 
     def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
         """Charge what is not paid yet; a question that only looks at public tables owes nothing."""
@@ -219,8 +247,3 @@ class Engine:
         assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
         columns = ", ".join(name(column.name) for column in table.columns)
         return self.backend.public(f"SELECT {columns} FROM {self.backend.target.addresses[table_name]}")
-
-
-def _request_id() -> str:
-    """Make an id for a request that came without one: unique on this machine, and no secret."""
-    return f"{time.time_ns():x}-{os.getpid():x}-{next(_asked_before):x}"

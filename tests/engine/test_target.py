@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from budgets import MINIMUM_RHO, PICO, BudgetRefused, Loss
 from dialect import Code, Refusal, read
 from dialect.options import TargetError, target_error
+from engine.aim import Aim, aim_of, least_price
 from engine.explain import explain
 from engine.pipeline import Engine
 from engine.prepare import sized
-from engine.target import Aim, aim_of, least_price
 from engine.terms import Asked
 
 ANN = Asked("ann")

@@ -1,0 +1,23 @@
+"""A request has a name of its own, and a body that says all that it asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from dialect.options import target_error
+from engine.requests import body_digest, new_request_id
+from engine.terms import Asked
+
+
+def test_ids_are_never_the_same() -> None:
+    assert len({new_request_id() for _ in range(1000)}) == 1000
+
+
+def test_a_body_is_the_question_and_its_terms() -> None:
+    ann = Asked("ann")
+    variants = [ann, replace(ann, rho=Fraction(1, 100)), replace(ann, confidence=0.9)]
+    variants.append(replace(ann, target_error=target_error("5%")))
+    digests = {body_digest("SELECT 1", asked) for asked in variants} | {body_digest("SELECT 2", ann)}
+    assert len(digests) == 5
+    assert body_digest("SELECT 1", replace(ann, request_id="r1")) == body_digest("SELECT 1", ann)

@@ -1,0 +1,99 @@
+"""A target for what depends on the answer is reached within a few per cent, from an answer that was cheap."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from budgets import BudgetRefused, Loss
+from dialect import Refusal
+from dialect.options import target_error
+from engine.pipeline import Answered, Engine
+from engine.terms import Asked
+
+# question: a share that is below what the first answer has, and what the held price is
+QUESTIONS = {
+    "a mean": ("SELECT AVG(minutes) AS m FROM visit", "1%"),
+    "means of groups": (
+        "SELECT zone, AVG(minutes) AS m FROM visit WHERE zone IN ('z0', 'z1', 'z2', 'z4') GROUP BY zone",
+        "5%",
+    ),
+    "a variance": ("SELECT VAR_SAMP(minutes) AS m FROM visit", "4%"),
+    "a deviation": ("SELECT STDDEV(minutes) AS m FROM visit", "3%"),
+    "a share": ("SELECT COUNT(*) FILTER (WHERE coins > 2) / COUNT(*) AS m FROM visit", "4%"),
+    "a ratio of releases": (
+        "SELECT a.n / b.n AS m FROM (SELECT COUNT(*) AS n FROM visit) AS a CROSS JOIN (SELECT COUNT(*) AS n FROM person) AS b",
+        "4%",
+    ),
+    "grouping sets": (
+        "SELECT gender, AVG(minutes) AS m FROM visit JOIN person USING (person_id) GROUP BY ROLLUP (gender)",
+        "4%",
+    ),
+    "a count of values": ("SELECT COUNT(DISTINCT coins) AS m FROM visit", "60%"),
+}
+
+
+@pytest.fixture
+def rich(engine: Engine) -> Engine:
+    dataset = engine.catalog.datasets[0]
+    budget = replace(dataset.budget, rho=Fraction(10**5), client_rho=Fraction(10**5))
+    return replace(engine, catalog=replace(engine.catalog, datasets=(replace(dataset, budget=budget),)))
+
+
+def half_width(given: Answered) -> float:
+    lower, upper = given.answer.intervals["m"]
+    return float(np.nanmedian((upper - lower) / 2))
+
+
+def middle(given: Answered) -> float:
+    return float(np.median([abs(value) for value in given.answer.table.column("m").to_pylist() if value is not None]))
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_share_is_reached(rich: Engine, name: str) -> None:
+    sql, share = QUESTIONS[name]
+    first = rich.answer(sql, Asked("ann", Fraction(400 if name == "a count of values" else 2)))
+    asked = Asked("ann", target_error=target_error(share))
+    wanted = float(Fraction(share.removesuffix("%")) / 100) * middle(first)
+    bought = rich.answer(sql, asked)
+    if bought.charged == Loss(0, 0):
+        assert half_width(bought) <= wanted * 1.001
+    else:
+        assert half_width(bought) == pytest.approx(wanted, rel=0.08)
+    assert rich.answer(sql, asked).charged == Loss(0, 0)
+
+
+@pytest.mark.parametrize("name", ["a mean", "a variance", "a share", "a ratio of releases"])
+def test_an_amount_is_reached(rich: Engine, name: str) -> None:
+    sql = QUESTIONS[name][0]
+    first = half_width(rich.answer(sql, Asked("ann", Fraction(2))))
+    wanted = first / 3
+    bought = rich.answer(sql, Asked("ann", target_error=target_error(f"{wanted:.9f}")))
+    assert half_width(bought) == pytest.approx(wanted, rel=0.05)
+    assert float(bought.charged.rho) == pytest.approx(2 * 9, rel=0.25)  # noise falls with the root of the price
+
+
+def test_a_median_is_as_narrow_as_its_bins_allow(rich: Engine) -> None:
+    sql = "SELECT MEDIAN(minutes) AS m FROM visit"
+    first: Any = half_width(rich.answer(sql, Asked("ann", Fraction(2))))
+    bought = rich.answer(sql, Asked("ann", target_error=target_error(f"{first / 2:.6f}")))
+    assert bought.charged.rho > 2 and half_width(bought) <= first * 0.8
+
+
+def test_what_is_not_held_or_can_not_be_paid_is_refused(engine: Engine) -> None:
+    sql, _ = QUESTIONS["a share"]
+    with pytest.raises(Refusal, match="you hold none of this question to tell from"):
+        engine.answer(sql, Asked("ann", target_error=target_error("0.01")))
+    engine.answer(sql, Asked("ann", Fraction(1, 20)))
+    with pytest.raises(BudgetRefused) as caught:
+        engine.answer(sql, Asked("ann", target_error=target_error("0.001")))
+    assert caught.value.hint.count("That buys m ± ") == 1
+    with pytest.raises(Refusal, match="No shown number has noise"):
+        engine.answer(
+            "SELECT zone FROM (SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone)",
+            Asked("ann", target_error=target_error("5")),
+        )
