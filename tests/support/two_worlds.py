@@ -79,11 +79,11 @@ BY_ZONE = replace(COUNT, sql="SELECT zone, COUNT(*) FROM events JOIN cells USING
 
 
 @contextmanager
-def open_worlds(folder: Path) -> Iterator[dict[str, Desk]]:
+def open_worlds(folder: Path, names: tuple[str, ...] = WORLDS) -> Iterator[dict[str, Desk]]:
     """Open the desk over each world's data; every request gets a ledger of its own."""
     with pytest.MonkeyPatch.context() as environment, ExitStack() as opened:
         environment.setenv("PASSERSBY_CACHE", str(folder / "cache"))
-        paths = {world: attack_catalog(folder, world).path for world in WORLDS}
+        paths = {world: attack_catalog(folder, world).path for world in names}
         yield {world: opened.enter_context(open_desk(path, ledger=":memory:")) for world, path in paths.items()}
 
 
