@@ -16,6 +16,7 @@ from dialect.time_windows import next_begin
 from engine.catalog_mistakes import Mistakes
 from engine.catalog_section import meant
 from engine.errors import CatalogError
+from engine.inherited_windows import windows_behind
 
 AGE_TYPES = {
     AgeBy.BIRTH_DATE: SqlType.DATE,
@@ -124,6 +125,15 @@ class _Asked:
         if found is not None and found.time_column is not None and self.dataset.stretch is not None:
             why = f"states decide of all windows, and rows of {found.name} are each of one."
             raise self._error("table", why, "remove its time_column, or keep the states in a table without.")
+        if found is not None and (found.from_windows or windows_behind(found, self._states())):
+            why = f"states decide of all windows, and those of {found.name} were computed from some."
+            raise self._error("table", why, "keep states that people told, in columns without from_windows.")
+
+    def _states(self) -> Iterator[str | None]:
+        """List the columns that hold states."""
+        rules = self.dataset.admission
+        yield rules.jurisdiction.column if rules.jurisdiction is not None else None
+        yield rules.minors.column if rules.minors is not None else None
 
     def _named(self, name: str) -> None:
         """Check that the table that is named is one of persons, and the one with consent."""

@@ -9,6 +9,7 @@ from dialect.time_windows import MOST_WINDOWS, Stretch, Window, begin_named, exa
 from engine.catalog_mistakes import Mistakes
 from engine.catalog_names import TableNames
 from engine.catalog_section import Section, meant
+from engine.inherited_windows import windows_behind
 
 
 def read_window(section: Section) -> tuple[Window, Stretch | None]:
@@ -67,6 +68,7 @@ class _Windows(TableNames):
             why = "consent decides of all windows, and rows of this table are each of one."
             raise self.error("consent", why, "remove time_column here, or move consent to a table without.")
         self._derived(table, dataset)
+        self._decided(table)
 
     def _date(self, name: str) -> None:
         table = self.table
@@ -88,3 +90,17 @@ class _Windows(TableNames):
                 if name not in dataset.windows:
                     cure = meant(name, dataset.windows[:50], "name declared windows of the dataset.")
                     raise self.error(key, f"{name} is no declared window.", cure)
+
+    def _decided(self, table: Table) -> None:
+        """Refuse that whose, when and whether a row is hangs on other windows: no charge would be large enough."""
+        path = table.person
+        found = () if path is None else (*(own for own, _ in path.through), path.column)
+        roles = [("time_column", table.time_column), ("date_column", table.date_column)]
+        roles += [("person", name) for name in found]
+        for key, name in roles:
+            if windows_behind(table, (name,)):
+                why = f"{name} says whose a row is and when, and was computed from some windows."
+                raise self.error(key, why, "name a column of the row itself, without from_windows.")
+        if table.consent is not None and (table.from_windows or windows_behind(table, (table.consent.column,))):
+            why = "consent decides of all windows, and was computed from some."
+            raise self.error("consent", why, "keep consent that people gave, in a table without from_windows.")

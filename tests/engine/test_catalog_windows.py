@@ -25,6 +25,12 @@ WRONG = {
     "a date of another type": (WINDOWED, 'time_column = "day"', 'time_column = "day"\ndate_column = "zone"', "date_column", "no date beside"),
     "consent in one window": (WINDOWED.replace('gender = {', 'since = { type = "DATE" }\ngender = {', 1), 'primary_key = ["person_id"]', 'primary_key = ["person_id"]\ntime_column = "since"', "consent", "decides of all windows"),
     "a law in one window": (WINDOWED.replace('gender = {', 'since = { type = "DATE" }\nlaw = { type = "VARCHAR" }\ngender = {', 1).replace('consent = { column = "consent", admitted = ["yes"] }', "").replace("[datasets.town.budget]", '[datasets.town.admission]\njurisdiction = { column = "law", denied = ["DE"] }\n[datasets.town.budget]'), 'primary_key = ["person_id"]', 'primary_key = ["person_id"]\ntime_column = "since"', "admission.table", "decide of all windows"),
+    "a time from windows": (WINDOWED, 'day = {', 'day = { from_windows = ["2026-10-01"], ', "time_column", "whose a row is and when"),
+    "a date from windows": (WINDOWED.replace('time_column = "day"', 'time_column = "at"\ndate_column = "day"').replace("day = {", 'at = { type = "TIMESTAMP" }\nday = {', 1), 'day = {', 'day = { from_windows = ["2026-10-01"], ', "date_column", "whose a row is and when"),
+    "consent from windows": (WINDOWED, 'consent = { type', 'consent = { from_windows = ["2026-10-01"], type', "consent", "was computed from some"),
+    "persons from windows": (WINDOWED, 'primary_key = ["person_id"]', 'primary_key = ["person_id"]\nfrom_windows = ["2026-10-01"]', "consent", "was computed from some"),
+    "a person from windows": (WINDOWED, 'person_id = {', 'person_id = { from_windows = ["2026-10-01"], ', "person", "whose a row is and when"),
+    "a law from windows": (WINDOWED.replace('gender = {', 'law = { type = "VARCHAR", from_windows = ["2026-10-01"] }\ngender = {', 1).replace('consent = { column = "consent", admitted = ["yes"] }', ""), "[datasets.town.budget]", '[datasets.town.admission]\njurisdiction = { column = "law", denied = ["DE"] }\n[datasets.town.budget]', "admission.table", "were computed from some"),
 }  # fmt: skip
 
 
