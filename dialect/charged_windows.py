@@ -52,7 +52,8 @@ def _touched(rows: Rows, derived: frozenset[str], dataset: Dataset) -> Touched:
     assert dataset.stretch is not None  # noqa: S101  the caller asks
     own = {window_name(dataset.stretch.window, begin) for begin in rows.begins}
     together = own | derived
-    windows = tuple(name for name in (*dataset.windows, STATIC) if name in together or (name == STATIC and not own))
+    together |= _static(rows)
+    windows = tuple(name for name in (*dataset.windows, STATIC) if name in together)
     apart = rows.unit is not None or not rows.begins
     crossing = not apart or (bool(derived) and len(windows) > 1)
     return Touched(
@@ -60,6 +61,11 @@ def _touched(rows: Rows, derived: frozenset[str], dataset: Dataset) -> Touched:
         every=len(own) == len(dataset.windows) > 1,
         derived=tuple(name for name in dataset.windows if name in derived),
     )  # fmt: skip
+
+
+def _static(rows: Rows) -> frozenset[str]:
+    """Charge the rows of tables without time where one can count with none of a window beside it."""
+    return frozenset() if rows.needed else frozenset({STATIC})
 
 
 def _derived_from(source: PerPerson, read: Iterable[Field], reading: Reading) -> Iterator[str]:

@@ -127,6 +127,12 @@ CASES = {
     "the windows of a derived column are not charged": Case(
         instead(charged_windows, "_derived_from", lambda *_: ()), CHANGING, "SELECT home, COUNT(*) FROM person GROUP BY 1", OthersMoved
     ),
+    "rows without time are charged where no window is read alone": Case(
+        instead(charged_windows, "_static", lambda rows: frozenset() if rows.begins else frozenset({"static"})), ONCE,
+        "SELECT p.zone, COUNT(*) FROM person p WHERE p.person_id NOT IN"
+        " (SELECT person_id FROM visit WHERE day < DATE '{second}' AND place > 99 AND person_id IS NOT NULL) GROUP BY 1",
+        OthersMoved,
+    ),
     "rows of a person are cut in each window where windows cross": Case(
         instead(charged_windows, "_cut_over_all", lambda source: source),
         EVERYWHERE,

@@ -6,6 +6,8 @@ One database in memory, in these worlds:
     mixed       the same rows in another order, without those that are not admitted: every vector stays as it is
     without_N   everybody less the victim's rows of the N-th window; what was computed from it is another value
     static      everybody less the victim's rows of tables without time
+    timeless    everybody less the victim's rows of all windows
+    nobody      timeless less the victim's rows of tables without time
 """
 
 from __future__ import annotations
@@ -99,7 +101,7 @@ class Worlds:
         self.window, self.catalog = window, declare(window)
         self.names = [window_name(window, begin) for begin in begins(window)]
         self._connection = connection
-        self.worlds = ("everybody", "mixed", "static", *(f"without_{i}" for i in range(MANY)))
+        self.worlds = ("everybody", "mixed", "static", "timeless", "nobody", *(f"without_{i}" for i in range(MANY)))
         self._make(data)
 
     def _make(self, data: Data) -> None:
@@ -109,7 +111,7 @@ class Worlds:
         for i, begin in enumerate(begins(self.window)):
             self._connection.execute(_without(i, begin, self.window))
         self._connection.execute(_mixed(begins(self.window), self.window))
-        self._connection.execute(_static())
+        self._connection.execute(_static("static", "everybody") + _timeless() + _static("nobody", "timeless"))
 
     def run(self, question: Question, world: str, threads: int = 1) -> tuple[Ran, ...]:
         """Prepare and run a question in one world."""
@@ -129,7 +131,16 @@ class Worlds:
             less = self.run(question, "static" if name == STATIC else f"without_{i}", 2)
             for more_of_it, less_of_it in zip(everybody, less, strict=True):
                 check_window(more_of_it, less_of_it, name, sql)
+        self._check_timeless(question, sql)
         return question
+
+    def _check_timeless(self, question: Question, sql: str) -> None:
+        """Demand that who has no row in any window counts only where tables without time are charged."""
+        if all(STATIC in plan.touched.windows for plan in question.plans):
+            return
+        for here, gone in zip(self.run(question, "timeless"), self.run(question, "nobody"), strict=True):
+            if STATIC not in here.prepared.plan.touched.windows:
+                _same((here,), (gone,), sql, "rows without time, which are not charged,")
 
 
 def check_window(more: Ran, less: Ran, window: str, sql: str) -> None:
@@ -228,6 +239,19 @@ def _mixed(starts: Sequence[date], window: Window) -> str:
     """
 
 
-def _static() -> str:
-    views = "".join(f"CREATE VIEW static.{t} AS FROM everybody.{t};" for t in (*PRIVATE[1:], "place"))
-    return f"CREATE TABLE static.person AS FROM everybody.person WHERE person_id <> {VICTIM}; {views}"
+def _static(world: str, of: str) -> str:
+    views = "".join(f"CREATE VIEW {world}.{t} AS FROM {of}.{t};" for t in (*PRIVATE[1:], "place"))
+    return f"CREATE TABLE {world}.person AS FROM {of}.person WHERE person_id <> {VICTIM}; {views}"
+
+
+def _timeless() -> str:
+    """Leave the victim no row with a time; rows that hang on these are not admitted then."""
+    others = f"WHERE (person_id = {VICTIM}) IS NOT TRUE"
+    return f"""
+        CREATE VIEW timeless.person AS FROM everybody.person;
+        CREATE TABLE timeless.visit AS FROM everybody.visit {others};
+        CREATE TABLE timeless.seen AS FROM everybody.seen {others};
+        CREATE VIEW timeless.leg AS FROM everybody.leg;
+        CREATE VIEW timeless.point AS FROM everybody.point;
+        CREATE VIEW timeless.place AS FROM everybody.place;
+    """
