@@ -36,6 +36,7 @@ from engine.release import Release, from_bytes, outer_table, to_bytes
 from engine.requests import body_digest, new_request_id
 from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
 from engine.terms import Asked, Terms, caps, terms
+from engine.versions import versions
 from engine.window_notes import window_notes
 
 Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
@@ -151,8 +152,8 @@ class Engine:
         dataset = self.catalog.dataset(prepared[0].plan.dataset)
         items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, p.plan.touched.windows) for p in prepared)
         name, body = asked.request_id or new_request_id(), body_digest(sql, asked)
-        version = f"data {dataset.data_version}"
-        return ChargeRequest(asked.client, dataset.name, name, body, items, caps(dataset), version)
+        made_with = versions(self.catalog, dataset)
+        return ChargeRequest(asked.client, dataset.name, name, body, items, caps(dataset), made_with)
 
     def ahead(
         self, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked, now: datetime | None = None

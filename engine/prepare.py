@@ -14,6 +14,7 @@ from dialect.work import most_rows
 from dialect.write_rows import write_rows
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend
+from engine.catalog_version import resting_on
 from engine.expected import Scales
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, price
@@ -124,9 +125,10 @@ def _count(relation: Public, backend: DuckDBBackend) -> int:
 
 
 def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:
-    """Name a release: the same plan, bounds and price over the same version of the data is the same release."""
+    """Name a release: the same plan, bounds and price over the same data, declared to mean the same, is the same."""
     version = catalog.dataset(plan.dataset).data_version
-    parts = (MECHANISM, plan.canonical, repr(bounds), repr(cost), str(version), _admitting(plan, catalog))
+    rests = (str(version), _admitting(plan, catalog), resting_on(plan, catalog))
+    parts = (MECHANISM, plan.canonical, repr(bounds), repr(cost), *rests)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -1,0 +1,72 @@
+"""catalog -> by which words its versions are told apart: all of it, for auditors, or what one release rests on.
+
+A release rests on the tables that its plan reads, those that lead to its persons, and that which decides who is
+admitted. Budgets, defaults, norms and limits are in its price and its bounds, which its key names beside. What no release
+reads may change, and every stored release is still the answer to its question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from dialect import Catalog, PrivatePlan
+from dialect.catalog import Column, Table
+from dialect.relation_parts import tables_of
+from engine.catalog_admitted import person_table
+
+SHORT = 12  # characters that tell versions apart for people
+
+
+def catalog_version(catalog: Catalog) -> str:
+    """Name everything that a catalog says, wherever it lies."""
+    parts = (repr(catalog.datasets), *(repr(_placed(table, catalog)) for table in catalog.tables))
+    return _digest(parts)[:SHORT]
+
+
+def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:
+    """Name what a release's meaning rests on in the catalog (proofs.md#what-a-release-rests-on)."""
+    dataset = catalog.dataset(plan.dataset)
+    tables = sorted(_read(plan, catalog), key=lambda table: table.name)
+    return _digest((repr(dataset.window), *(_meaning(_placed(table, catalog)) for table in tables)))
+
+
+def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[Table]:
+    """Find the tables of a plan, of its keys, of the path to its persons, of admission, and of columns looked up."""
+    names = set(tables_of(plan.source)) | set(plan.tables)
+    if plan.key_set is not None:
+        names |= tables_of(plan.key_set.relation)
+    if (deciding := person_table(catalog, catalog.dataset(plan.dataset))) is not None:
+        names.add(deciding.name)
+    found: dict[str, Table] = {}
+    while missing := names - found.keys():
+        for table in (table for table in catalog.tables if table.name in missing):
+            found[table.name] = table
+            names |= {join.table for join in table.source.joins}
+            names |= {step for _, step in table.person.through} if table.person is not None else set()
+        names &= {table.name for table in catalog.tables} | found.keys()
+    return found.values()
+
+
+def _meaning(table: Table) -> str:
+    """Say what a table's rows are; what bounds them, sorts them or tells their number is not among it."""
+    columns = tuple(sorted(map(_column, table.columns)))
+    about = replace(table, columns=(), norms=None, sorted_by=(), size_class=None, max_groups_per_person=None)
+    return repr((about, columns))
+
+
+def _column(column: Column) -> str:
+    return repr(replace(column, sum_norm=None, centred_norm=None, centre=None))
+
+
+def _placed(table: Table, catalog: Catalog) -> Table:
+    """Name a table's files as they lie beside the catalog: both may move together."""
+    beside = os.path.relpath(table.source.path, Path(catalog.path).parent)
+    return replace(table, source=replace(table.source, path=beside))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

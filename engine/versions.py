@@ -1,0 +1,26 @@
+"""What an answer was made with: versions of data, catalog, mechanism and code, as a charge's row tells auditors."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import metadata
+
+from dialect import Catalog
+from dialect.catalog import Dataset
+from engine.catalog_version import catalog_version
+from engine.prepare import MECHANISM
+
+
+def versions(catalog: Catalog, dataset: Dataset) -> str:
+    """Tell the versions of one moment."""
+    told = {"data": dataset.data_version, "catalog": catalog_version(catalog), "mechanism": MECHANISM, "code": code()}
+    return ", ".join(f"{what} {version}" for what, version in told.items())
+
+
+@cache
+def code() -> str:
+    """Tell the version of the code that is installed; `unknown` where it was put there by hand."""
+    try:
+        return metadata.version("passersby")
+    except metadata.PackageNotFoundError:
+        return "unknown"

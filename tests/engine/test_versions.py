@@ -1,0 +1,17 @@
+"""A charge's row says of which versions it is."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from engine.catalog_version import catalog_version
+from engine.pipeline import Engine
+from engine.prepare import MECHANISM
+from engine.terms import Asked
+
+
+def test_a_charge_tells_data_catalog_mechanism_and_code(engine: Engine) -> None:
+    engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
+    (charged,) = engine.ledger.audit(kind="charged")
+    expected = f"data 1, catalog {catalog_version(engine.catalog)}, mechanism {MECHANISM}"
+    assert charged.said["versions"] == f"{expected}, code {metadata.version('passersby')}"
