@@ -46,7 +46,7 @@ from budgets.events import EntryKind
 from budgets.forecast import Forecast
 from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_name, prefixes
 from budgets.ledger import Ledger
-from budgets.loss import ATTO, NOTHING, PICO, Loss, parse_amount, read_amount, total
+from budgets.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from budgets.objections import ObjectionRegister
 from budgets.outlook import Outlook
 from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps, Grant
@@ -59,6 +59,7 @@ __all__ = [
     "EACH_WINDOW",
     "EVERYBODY",
     "LIFETIME",
+    "MAX_UNITS",
     "MINIMUM_RHO",
     "NOTHING",
     "OWNER",

@@ -104,6 +104,11 @@ def _table(table: Table) -> str:
     return f"{table.name}: {', '.join(shown) or 'nothing but that somebody is there'}"
 
 
+def admission_said(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
+    """Say who is in a dataset, in the words in which people are told."""
+    return (*_admitted_words(catalog, dataset), *_admitted(catalog, dataset))
+
+
 def _admitted_words(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
     asked = list(_admitted(catalog, dataset))
     if not asked:

@@ -58,6 +58,16 @@ def audit_ledger(
         return audit_log(kept.entries(), kind=kind, client=client, since=since)
 
 
+def report_ledger(where: str, *, ledger: str | None = None, html: bool = False) -> str:
+    """Write the report for a regulator, from catalog and ledger alone, as HTML or as text; raises Refused."""
+    from engine.ledger_report import ledger_report  # late: few sessions show it
+    from engine.ledger_report_page import report_html, report_text
+
+    with _opened(where, ledger) as kept:
+        report = ledger_report(find_catalog(where), kept)
+    return report_html(report) if html else report_text(report)
+
+
 def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> None:
     """Write a whole ledger, as of one moment, to where nothing is yet; raises Refused."""
     with _opened(where, ledger) as kept:

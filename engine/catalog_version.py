@@ -1,8 +1,8 @@
 """catalog -> by which words its versions are told apart: all of it, for auditors, or what one release rests on.
 
 A release rests on the tables that its plan reads, those that lead to its persons, and that which decides who is
-admitted. Budgets, defaults, norms and limits are in its price and its bounds, which its key names beside. What no release
-reads may change, and every stored release is still the answer to its question.
+admitted. Budgets, defaults, norms and limits are in its price and its bounds, which its key names beside. What no
+release reads may change, and every stored release is still the answer to its question.
 """
 
 from __future__ import annotations

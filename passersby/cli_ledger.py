@@ -25,6 +25,10 @@ AUDIT = (
 Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only rows of it, e.g. charged, frozen.")]
 Holder = Annotated[str | None, typer.Option("--client", metavar="NAME", help="Only about a client, or all of a group.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only from then on, in UTC: 2026-10-17.")]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", dir_okay=False, help="Write a page there that needs no other host."),
+]
 Place = Annotated[str, typer.Argument(metavar="FILE|URL", help="A new file, or an empty schema of a database.")]
 Backup = Annotated[str, typer.Argument(metavar="FILE|URL", help="What `ledger backup` wrote.")]
 To = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends in .csv, .json or .parquet.")]
@@ -77,6 +81,17 @@ def audit(
     with refusals(form), engine_face() as engine:
         log = engine.audit_ledger(catalog, ledger=ledger, kind=kind, client=client, since=since)
         write_rows(log, show_audit, log, form, AUDIT)
+
+
+def report(html: Html = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+    """Write one page for a regulator: units, limits, what was spent, the worst case, who asks; no data are opened."""
+    with refusals(Format.TABLE), engine_face() as engine:
+        page = engine.report_ledger(catalog, ledger=ledger, html=html is not None)
+    if html is None:
+        typer.echo(page, nl=False)
+    else:
+        html.write_text(page, encoding="utf-8")
+        typer.echo(f"Written: {html}")
 
 
 def anchor(catalog: Catalog = "operator", ledger: Ledger = None) -> None:

@@ -71,3 +71,14 @@ def test_a_ledger_older_than_the_exported_anchor_is_not_opened(
     assert refused.exit_code == 1 and "this is an older copy" in " ".join(refused.stderr.split())
     monkeypatch.setenv("PASSERSBY_ANCHOR", str(tmp_path / "nowhere"))
     assert "can't be read" in " ".join(run("query", COUNT).stderr.split())
+
+
+def test_a_regulator_is_shown_one_page(run: Run, tmp_path: Path) -> None:
+    run("query", COUNT)
+    told = run("ledger", "report")
+    assert told.exit_code == 0 and "rho 0.005 of 0.2 (2.5%)" in told.stdout and "ana (active)" in told.stdout
+    page = tmp_path / "report.html"
+    assert run("ledger", "report", "--html", str(page)).exit_code == 0
+    assert json.loads(run("ledger", "anchor").stdout)["row_hash"] in page.read_text()
+    nowhere = run("ledger", "report", "--ledger", str(tmp_path / "nowhere"))
+    assert nowhere.exit_code == 1 and "There is no ledger" in nowhere.stderr

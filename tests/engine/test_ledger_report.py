@@ -1,0 +1,114 @@
+"""The report for a regulator: its numbers are the ledger's, names in it are text, and it needs no other host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from budgets import EVERYBODY, AccountName, ChargeRequest, EpsilonDelta, Item, Ledger, Loss
+from dialect import Catalog
+from engine.ledger_report import ledger_report
+from engine.ledger_report_page import account_row, bars, report_html, report_text
+from engine.terms import caps
+from engine.whole_person import whole_person
+from tests.engine.town import make_town
+from tests.engine.windowed_town import DAYS, WINDOWED
+
+NASTY = "<script>alert('ann')</script>"
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with Ledger.open(":memory:") as opened:
+        yield opened
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return make_town(tmp_path, declared=WINDOWED)
+
+
+def charge(ledger: Ledger, catalog: Catalog, client: str, key: str, rho: str, *windows: str) -> None:
+    (dataset,) = catalog.datasets
+    item = Item(key, Loss.of(rho, "1e-12"), "town: visit#1", windows)
+    ledger.charge(ChargeRequest(client, dataset.name, key, key, (item,), caps(dataset)))
+
+
+def test_every_number_is_the_ledger_s(ledger: Ledger, catalog: Catalog) -> None:
+    charge(ledger, catalog, "shops/ann", "one", "0.0123", DAYS[0])
+    charge(ledger, catalog, "ben", "two", "0.05", *DAYS[:2])
+    report = ledger_report(catalog, ledger)
+    (dataset,) = report.datasets
+    kept = {view.name.window: view for view in ledger.accounts("town") if view.name.holder == EVERYBODY}
+    assert {view.name.window: view.spent for view in dataset.used} == {
+        DAYS[0]: Loss.of("0.0623", "2e-12"),
+        DAYS[1]: Loss.of("0.05", "1e-12"),
+    }
+    assert all(view == kept[view.name.window] for view in dataset.used)
+    assert (dataset.questions, dataset.window_count) == (2, 5)
+    one, all_windows = dataset.worst
+    assert one.spent == kept[DAYS[0]].spent_epsilon_delta and one.limit == kept[DAYS[0]].cap_epsilon_delta
+    assert all_windows.spent == whole_person(ledger.entries(), catalog.datasets[0]).epsilon_delta
+    cap = caps(catalog.datasets[0]).dataset
+    assert all_windows.limit == EpsilonDelta.of(Loss(25 * cap.pico_rho, 5 * (cap.atto_delta // 10)), cap)
+    anchor = ledger.anchor()
+    assert (report.anchor, report.found, report.last) == (anchor, (), ledger.entries()[-1].at)
+    spent = {row["client"]: row["spent_rho"] for row in dataset.clients}
+    assert spent == {"shops": 0.0123, "shops/ann": 0.0123, "ben": 0.05}
+
+
+def test_the_page_says_what_the_report_says(ledger: Ledger, catalog: Catalog) -> None:
+    charge(ledger, catalog, "ann", "one", "0.0123", DAYS[0])
+    report = ledger_report(catalog, ledger)
+    for page in (report_html(report), report_text(report)):
+        for words in ("0.0123", DAYS[0], report.anchor.row_hash, "on one day", *dict(report.versions).values()):
+            assert words in page
+        assert DAYS[3] not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)  # nothing was spent of it
+    row = account_row(report.datasets[0].used[0])
+    assert (row["spent"], row["ceiling"], row["share"]) == ("0.0123", "0.2", "6.2%")
+    drawn = bars(report.datasets[0].accounts)
+    assert [bar.height > 0 for bar in drawn] == [True, False, False, False, False]
+    assert drawn[0].height == pytest.approx(120 * 0.0615)
+
+
+class Seen(HTMLParser):
+    """What a browser would make of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "action", "data")]
+
+
+def test_names_are_text_and_nothing_is_fetched(ledger: Ledger, catalog: Catalog) -> None:
+    charge(ledger, catalog, NASTY.replace("/", "|"), "one", "0.01", DAYS[0])
+    ledger.freeze(client=NASTY.replace("/", "|"), actor="boss", reason="<img src=x onerror=alert(1)>")
+    seen = Seen()
+    seen.feed(page := report_html(ledger_report(catalog, ledger)))
+    assert not seen.tags & {"script", "img", "link", "iframe", "object"} and seen.links == []
+    assert "&lt;script&gt;" in page and "&lt;img src=x" in page and "http://" not in page and "https://" not in page
+
+
+def test_a_ledger_that_was_changed_is_said_to_be(ledger: Ledger, catalog: Catalog) -> None:
+    charge(ledger, catalog, "ann", "one", "0.01", DAYS[0])
+    report = replace(ledger_report(catalog, ledger), found=("Row 3 is <not> what it was.",))
+    assert "Not as it was written" in (page := report_html(report)) and "&lt;not&gt;" in page
+    assert "Verified" not in page and "NOT AS IT WAS WRITTEN" in report_text(report)
+
+
+def test_a_blank_ledger_has_a_report(ledger: Ledger, catalog: Catalog) -> None:
+    (dataset,) = ledger_report(catalog, ledger).datasets
+    assert (dataset.used, dataset.questions, dataset.clients) == ((), 0, ())
+    assert dataset.worst[0].spent.epsilon == 0
+    assert "Nobody has asked yet" in report_html(ledger_report(catalog, ledger))
+    name = AccountName("town", DAYS[0])
+    assert dataset.accounts[0].name == name

@@ -1,0 +1,39 @@
+"""docs/ledger.md: its commands run in the order of the page, and its keys are those that the catalog knows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from engine.catalog_budget import KNOWN
+from tests.passersby.conftest import Run
+from tests.support.tree import ROOT
+
+PAGE = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"^```\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
+    if line.startswith("passersby ")
+]
+
+
+def test_every_command_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("query", "SELECT COUNT(*) AS n FROM visit").exit_code == 0
+    assert len(COMMANDS) > 10
+    for line in COMMANDS:
+        command, _, target = line.partition(" > ")
+        ran = run(*shlex.split(command)[1:])
+        assert ran.exit_code == 0, (line, ran.stderr)
+        if target:
+            Path(target).write_text(ran.stdout, encoding="utf-8")
+    assert (tmp_path / "rows.parquet").exists() and (tmp_path / "report.html").exists()
+
+
+def test_every_key_of_a_budget_is_documented() -> None:
+    rows = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(KNOWN)
