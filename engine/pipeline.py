@@ -151,9 +151,10 @@ class Engine:
         """Say who owes what for which releases."""
         dataset = self.catalog.dataset(prepared[0].plan.dataset)
         items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, p.plan.touched.windows) for p in prepared)
-        name, body = asked.request_id or new_request_id(), body_digest(sql, asked)
-        made_with = versions(self.catalog, dataset)
-        return ChargeRequest(asked.client, dataset.name, name, body, items, caps(dataset), made_with)
+        key, body = asked.request_id or new_request_id(), body_digest(sql, asked)
+        return ChargeRequest(
+            asked.client, dataset.name, key, body, items, caps(dataset), versions(self.catalog, dataset)
+        )
 
     def ahead(
         self, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked, now: datetime | None = None
