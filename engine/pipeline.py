@@ -149,12 +149,10 @@ class Engine:
 
     def request(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> ChargeRequest:
         """Say who owes what for which releases."""
-        dataset = self.catalog.dataset(prepared[0].plan.dataset)
+        of = self.catalog.dataset(prepared[0].plan.dataset)
         items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, p.plan.touched.windows) for p in prepared)
         key, body = asked.request_id or new_request_id(), body_digest(sql, asked)
-        return ChargeRequest(
-            asked.client, dataset.name, key, body, items, caps(dataset), versions(self.catalog, dataset)
-        )
+        return ChargeRequest(asked.client, of.name, key, body, items, caps(of), versions(self.catalog, of))
 
     def ahead(
         self, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked, now: datetime | None = None
