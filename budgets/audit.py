@@ -65,6 +65,16 @@ class Audit:
         with self._store.reading() as connection:
             return journal.read_purchases(connection, client)
 
+    def versions(self, dataset: str) -> tuple[str, ...]:
+        """Give every note of versions under which a dataset was charged, each once."""
+        with self._store.reading() as connection:
+            return journal.read_versions(connection, dataset)
+
+    def questions(self, dataset: str) -> tuple[str, ...]:
+        """Give the question of every release that was paid for, whoever paid."""
+        with self._store.reading() as connection:
+            return journal.read_questions(connection, dataset)
+
     def clients(self) -> tuple[Member, ...]:
         """Give every client and group that was ever named, by name, with its state."""
         with self._store.reading() as connection:

@@ -26,7 +26,7 @@ from engine.auditor import (
     write_export,
 )
 from engine.desk import Desk, Refused, open_desk
-from engine.stewards import about_me, check_catalog_text, new_catalog_text, open_register
+from engine.stewards import about_me, catalog_diff_told, check_catalog_text, new_catalog_text, open_register
 
 __all__ = [
     "Desk",
@@ -35,6 +35,7 @@ __all__ = [
     "anchor_ledger",
     "audit_ledger",
     "backup_ledger",
+    "catalog_diff_told",
     "check_catalog_text",
     "export_ledger",
     "new_catalog_text",

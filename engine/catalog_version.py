@@ -31,7 +31,7 @@ def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:
     """Name what a release's meaning rests on in the catalog (proofs.md#what-a-release-rests-on)."""
     dataset = catalog.dataset(plan.dataset)
     tables = sorted(_read(plan, catalog), key=lambda table: table.name)
-    return _digest((repr(dataset.window), *(_meaning(_placed(table, catalog)) for table in tables)))
+    return _digest((repr(dataset.window), *(table_meaning(table, catalog) for table in tables)))
 
 
 def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[Table]:
@@ -51,10 +51,12 @@ def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[Table]:
     return found.values()
 
 
-def _meaning(table: Table) -> str:
+def table_meaning(table: Table, catalog: Catalog) -> str:
     """Say what a table's rows are; what bounds them, sorts them or tells their number is not among it."""
     columns = tuple(sorted(map(_column, table.columns)))
-    about = replace(table, columns=(), norms=None, sorted_by=(), size_class=None, max_groups_per_person=None)
+    about = replace(
+        _placed(table, catalog), columns=(), norms=None, sorted_by=(), size_class=None, max_groups_per_person=None
+    )
     return repr((about, columns))
 
 

@@ -25,6 +25,7 @@ from engine.explain import explain
 from engine.folders import cache_folder, default_ledger, marks_folder
 from engine.marks import open_marked
 from engine.noise import NoiseRefused, add_noise
+from engine.person_units import check_units
 from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.problems import problem
@@ -165,6 +166,7 @@ class Desk:
     def check_caps(self) -> None:
         """Refuse a catalog with other windows than were charged, or with higher ceilings than the ledger holds."""
         check_lengths(self.engine.ledger, self.engine.catalog)
+        check_units(self.engine.ledger, self.engine.catalog)
         for dataset in self.engine.catalog.datasets:
             self.engine.ledger.check_caps(dataset.name, windows_of(self.engine.catalog, dataset), caps(dataset))
 

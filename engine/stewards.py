@@ -42,6 +42,18 @@ def check_catalog_text(where: str) -> list[dict[str, Any]]:
         return [asdict(Finding(mistake.file, mistake.key, mistake.why, mistake.cure)) for mistake in found]
 
 
+def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> list[dict[str, Any]]:
+    """List what a new catalog would change beside the one in use and its ledger, before it applies; raise Refused."""
+    from engine.catalog_diff import catalog_diff  # late: few sessions ask
+
+    try:
+        current, other = find_catalog(where), find_catalog(new)
+        with Ledger.open(ledger or str(default_ledger(current, bundled=where in BUNDLED))) as kept:
+            return [asdict(change) for change in catalog_diff(current, other, kept)]
+    except (CatalogError, LedgerError) as error:
+        raise Refused(problems.problem(error, None)) from error
+
+
 def new_catalog_text(folder: str) -> str:
     """Write the commented catalog of a folder's files as TOML; raise Refused where there is none to write."""
     try:

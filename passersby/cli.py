@@ -71,6 +71,7 @@ topup.command("decline")(cli_topups.decline)
 topup.command("list")(cli_topups.listed)
 app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
 catalog.command("check")(cli_catalog.check)
+catalog.command("diff")(cli_catalog.diff)
 catalog.command("new")(cli_catalog.new)
 
 

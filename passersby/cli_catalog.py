@@ -1,4 +1,4 @@
-"""Commands for stewards: catalog check, catalog new."""
+"""Commands for stewards: catalog check, catalog diff, catalog new."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from passersby.cli_options import Catalog, Form, refusals
+from passersby.cli_options import Catalog, Form, Ledger, refusals
 from passersby.opening import engine_face
 from passersby.output import Format, console, write_rows
 
 FINDING = ("file", "key", "why", "cure")
 Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
+CHANGE = ("effect", "key", "told")
+New = Annotated[str, typer.Argument(metavar="NEW", help="The new catalog's file.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", file_okay=False, exists=True, help="Where the files lie.")]
 To = Annotated[
     Path | None, typer.Option("--to", metavar="FILE", help="Where to write.", show_default="catalog.toml in the folder")
@@ -32,6 +34,20 @@ def check(named: Named = None, catalog: Catalog = "operator", form: Form = Forma
         else:
             console().print(Text(f"{where}: the catalog is accepted, and the files are as it says.", "green"))
     raise typer.Exit(1 if findings else 0)
+
+
+def diff(new: New, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+    """Tell what a new catalog would change, before it applies; exit code 1 where something of it is forbidden.
+
+    It is held against the catalog in use (--catalog) and its ledger: prices, limits, windows, bounds, and the stored
+    releases that would be asked anew. Opening the new catalog refuses what is forbidden, in the same words.
+    """
+    from passersby.display_lists import show_changes
+
+    with refusals(form), engine_face() as engine:
+        changes = engine.catalog_diff_told(catalog, new, ledger=ledger)
+        write_rows(changes, show_changes, changes, form, CHANGE)
+    raise typer.Exit(1 if any(change["effect"] == "forbidden" for change in changes) else 0)
 
 
 def new(folder: Folder, to: To = None) -> None:

@@ -112,6 +112,15 @@ def show_findings(findings: Rows) -> RenderableType:
     return Group(*(Text(file, "bold") for file in dict.fromkeys(str(found["file"]) for found in findings)), *blocks)
 
 
+def show_changes(changes: Rows) -> RenderableType:
+    """Show what a new catalog would change, what is forbidden in red."""
+    if not changes:
+        return Text("Nothing that anybody would notice.")
+    looks = {"forbidden": "bold red"}
+    told = [((f"{c['effect']}  ", looks.get(c["effect"], "bold")), f"{c['key']}\n    {c['told']}\n") for c in changes]
+    return Group(*(Text.assemble(*parts) for parts in told))
+
+
 def _account(account: dict[str, Any], price: float | None) -> list[RenderableType]:
     cap, spent, left = account["cap_rho"], account["spent_rho"], account["remaining_rho"]
     share = spent / cap if cap else 1.0

@@ -82,6 +82,18 @@ def read_replay(connection: Connection, client: str, dataset: str, keys: Sequenc
     return {row.release_key: StoredRelease(*row) for row in connection.execute(statement)}
 
 
+def read_versions(connection: Connection, dataset: str) -> tuple[str, ...]:
+    """Give every note of versions that a charge of a dataset bears, each once."""
+    noted = select(charges.c.versions).where(charges.c.dataset == dataset).distinct()
+    return tuple(sorted(connection.execute(noted).scalars()))
+
+
+def read_questions(connection: Connection, dataset: str) -> tuple[str, ...]:
+    """Give the canonical question of every release that was paid for."""
+    asked = select(questions.c.question).where(questions.c.dataset == dataset)
+    return tuple(connection.execute(asked.order_by(questions.c.release_key)).scalars())
+
+
 def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ...]:
     """Give everything that a client has paid for, oldest first."""
     meaning = and_(questions.c.dataset == purchases.c.dataset, questions.c.release_key == purchases.c.release_key)

@@ -14,4 +14,6 @@ def test_a_charge_tells_data_catalog_mechanism_and_code(engine: Engine) -> None:
     engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
     (charged,) = engine.ledger.audit(kind="charged")
     expected = f"data 1, catalog {catalog_version(engine.catalog)}, mechanism {MECHANISM}"
-    assert charged.said["versions"] == f"{expected}, code {metadata.version('passersby')}"
+    versions, *units = charged.said["versions"].split("; ")
+    assert versions == f"{expected}, code {metadata.version('passersby')}"
+    assert units == ["person by person_id", "purchase by visit_id of visit -> person_id", "visit by person_id"]
