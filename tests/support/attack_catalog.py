@@ -126,10 +126,14 @@ FROM range({rows}) AS traces(n)
 
 
 def attack_catalog(folder: Path, world: str = "D") -> Catalog:
-    """Make one world's data and catalog in a folder, if they are not there yet, and load the catalog."""
-    stem = {"D'": "without"}.get(world, world)
-    data, file = folder / f"{stem}.duckdb", folder / f"{stem}.toml"
+    """Make one world's data and catalog in a folder of their own, if they are not there yet, and load the catalog.
+
+    Files bear the same names in each: what a release rests on names them as they lie beside the catalog.
+    """
+    own = folder / {"D'": "without"}.get(world, world)
+    data, file = own / "attack.duckdb", own / "attack.toml"
     if not data.exists():
+        own.mkdir(parents=True, exist_ok=True)
         _make(data, world)
         file.write_text(CATALOG.format(file=data.name), encoding="utf-8")
     return load_catalog(file)
