@@ -50,7 +50,17 @@ from budgets.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, rea
 from budgets.objections import ObjectionRegister
 from budgets.outlook import Outlook
 from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps, Grant
-from budgets.records import Charge, ChargeRequest, Freeze, Item, Member, PaidRelease, StoredRelease, TopUp
+from budgets.records import (
+    LONGEST_WORDING,
+    Charge,
+    ChargeRequest,
+    Freeze,
+    Item,
+    Member,
+    PaidRelease,
+    StoredRelease,
+    TopUp,
+)
 from budgets.stores.opening import shown_address
 
 __all__ = [
@@ -59,6 +69,7 @@ __all__ = [
     "EACH_WINDOW",
     "EVERYBODY",
     "LIFETIME",
+    "LONGEST_WORDING",
     "MAX_UNITS",
     "MINIMUM_RHO",
     "NOTHING",

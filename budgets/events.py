@@ -70,7 +70,7 @@ def caps_said(bill: Bill, kind: EntryKind, windows: tuple[str, ...], caps: Mappi
 
 
 def charge_said(bill: Bill) -> Event:
-    """Say what a question is charged, once for all windows."""
+    """Say what a question is charged, once for all windows; in the client's own words too, where they are known."""
     items = bill.request.distinct_items
     sets = list(dict.fromkeys(item.windows for item in items))
     said = {
@@ -79,7 +79,8 @@ def charge_said(bill: Bill) -> Event:
         "windows": [list(windows) for windows in sets],
         "releases": [_release(item, sets.index(item.windows), bill.unpaid) for item in items],
     }
-    return _of_bill(bill, EntryKind.CHARGED, said)
+    worded = {"wording": bill.request.wording} if bill.request.wording else {}
+    return _of_bill(bill, EntryKind.CHARGED, said | worded)
 
 
 def release_said(charge: Charge, key: str, result: str) -> Event:

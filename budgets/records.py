@@ -11,6 +11,8 @@ from budgets.holders import check_client, check_name, check_window
 from budgets.loss import Loss
 from budgets.policy import Caps, check_minimum
 
+LONGEST_WORDING = 2_000  # characters: what a row keeps, it keeps for ever
+
 
 @dataclass(frozen=True)
 class Item:
@@ -44,6 +46,7 @@ class ChargeRequest:
     items: tuple[Item, ...]
     caps: Caps
     versions: str = ""  # of code and catalog, for auditors
+    wording: str = ""  # how the client put it, cut at LONGEST_WORDING: by this it knows its question again
 
     def __post_init__(self) -> None:
         """Refuse names and items that no charge can be made from."""
@@ -52,6 +55,9 @@ class ChargeRequest:
         for what, name in (names | {"A body digest": self.body_digest}).items():
             check_name(name, what)
         check_text(self.versions, "A note of versions")
+        check_text(self.wording, "A wording")
+        if len(self.wording) > LONGEST_WORDING:
+            raise ParamError(f"A wording has at most {LONGEST_WORDING:,} characters.", "its beginning.")
         if not self.items:
             raise ParamError("A question that releases nothing is not charged.", "answer it without the ledger.")
         check_minimum(item.loss for item in self.distinct_items)
@@ -106,6 +112,7 @@ class PaidRelease:
     question: str
     loss: Loss  # in each window
     settled_at: str | None  # None: charged and not yet stored; asking again is free
+    wording: str = ""  # how the client put it when it paid; empty in rows from before wordings were kept
 
 
 @dataclass(frozen=True)

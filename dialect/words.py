@@ -39,6 +39,17 @@ def words_of(sql: str) -> list[Token]:
     return words
 
 
+def uncommented(sql: str) -> str:
+    """Give an accepted text without its comments and its last semicolon; a comment parts words as a space does."""
+    words = [word for word in _tokens(sql) if word.token_type is not TokenType.SEMICOLON]
+    text, end = "", -1
+    for word in words:
+        gap = sql[end + 1 : word.start]
+        text += (gap if not gap.strip() else " ") * bool(text) + sql[word.start : word.end + 1]
+        end = word.end
+    return text
+
+
 def place_of(word: Token) -> Span:
     """Point at a word."""
     return Span(word.start, word.end + 1)

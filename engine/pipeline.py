@@ -33,7 +33,7 @@ from engine.outlook import Ahead, ahead, telling_what_fits
 from engine.prepare import Prepared, Sized, priced, sized
 from engine.price import key_vector
 from engine.release import Release, from_bytes, outer_table, to_bytes
-from engine.requests import body_digest, new_request_id
+from engine.requests import body_digest, new_request_id, wording
 from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
 from engine.terms import Asked, Terms, caps, terms
 from engine.versions import versions
@@ -151,8 +151,8 @@ class Engine:
         """Say who owes what for which releases."""
         of = self.catalog.dataset(prepared[0].plan.dataset)
         items = tuple(Item(p.release_key, p.cost.loss, p.plan.canonical, p.plan.touched.windows) for p in prepared)
-        key, body = asked.request_id or new_request_id(), body_digest(sql, asked)
-        return ChargeRequest(asked.client, of.name, key, body, items, caps(of), versions(self.catalog, of))
+        key, body, noted = asked.request_id or new_request_id(), body_digest(sql, asked), versions(self.catalog, of)
+        return ChargeRequest(asked.client, of.name, key, body, items, caps(of), noted, wording(sql))
 
     def ahead(
         self, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked, now: datetime | None = None

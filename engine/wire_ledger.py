@@ -40,6 +40,7 @@ def paid(release: PaidRelease) -> dict[str, Any]:
     return {
         "release_id": release.release_key,
         "dataset": release.dataset,
+        "sql": release.wording or None,
         "question": release.question,
         "rho": float(release.loss.rho),
         "delta": float(release.loss.delta),

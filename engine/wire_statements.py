@@ -23,7 +23,7 @@ ACCOUNTS = (
     *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
     *("epsilon", "delta", "cap_epsilon", "questions"),
 )
-RELEASES = ("release_id", "dataset", "question", "rho", "delta", "settled_at")
+RELEASES = ("release_id", "dataset", "sql", "question", "rho", "delta", "settled_at")
 FUNCTIONS = ("name", "arguments", "gives", "meaning")
 _COUNTED = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT x")}
 EXPLAINED = ("part", "name", "value", "told")

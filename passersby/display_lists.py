@@ -40,7 +40,7 @@ def show_history(releases: Rows) -> RenderableType:
             "answered": shown_moment(row["settled_at"]),
             "rho": _rho(row["rho"]),
             "delta": _delta(row["delta"]),
-            "question": row["question"],
+            "question": row["sql"] or row["question"],  # rows of older versions know the canonical text alone
         }
         for row in releases
     ]

@@ -15,7 +15,7 @@ from budgets.events import digest
 from budgets.holders import EVERYBODY, own_holder, payers
 from budgets.loss import Loss
 from budgets.records import Charge, ChargeRequest, Item, PaidRelease, StoredRelease
-from budgets.stores.schema import charge_keys, charges, purchases, questions, releases
+from budgets.stores.schema import charge_keys, charges, entries, purchases, questions, releases
 from budgets.stores.store import insert_new
 
 SALT_BYTES = 16
@@ -99,15 +99,24 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
     meaning = and_(questions.c.dataset == purchases.c.dataset, questions.c.release_key == purchases.c.release_key)
     stored = and_(releases.c.dataset == purchases.c.dataset, releases.c.release_key == purchases.c.release_key)
     statement = (
-        select(questions, releases.c.settled_at)
+        select(questions, releases.c.settled_at, entries.c.body)
         .select_from(purchases)
         .join(questions, meaning)
+        .join(entries, entries.c.sequence == purchases.c.charge_id)
         .outerjoin(releases, stored)
         .where(purchases.c.holder == own_holder(client))
         .order_by(purchases.c.charge_id, purchases.c.release_key)
     )
     return tuple(
-        PaidRelease(row.release_key, row.dataset, tuple(json.loads(row.windows)), row.question, _loss(row), row[-1])
+        PaidRelease(
+            row.release_key,
+            row.dataset,
+            tuple(json.loads(row.windows)),
+            row.question,
+            _loss(row),
+            row.settled_at,
+            json.loads(row.body).get("wording", ""),
+        )
         for row in connection.execute(statement)
     )
 

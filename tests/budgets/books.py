@@ -42,9 +42,10 @@ def ask(
     body: str | None = None,
     caps: Caps = CAPS,
     dataset: str = "operator",
+    wording: str = "",
 ) -> ChargeRequest:
     body = body or f"body of {request}"
-    return ChargeRequest(client, dataset, request, body, items or (item(),), caps, "versions 1")
+    return ChargeRequest(client, dataset, request, body, items or (item(),), caps, "versions 1", wording)
 
 
 def answer(ledger: Ledger, charge: Charge, text: str = "answer") -> dict[str, bytes]:

@@ -313,6 +313,17 @@ def test_releases_say_what_a_client_has_paid_for(ledger: Ledger) -> None:
     assert ledger.releases("ben") == ()
 
 
+def test_each_client_finds_what_it_paid_for_in_its_own_words(ledger: Ledger) -> None:
+    ledger.charge(ask(wording="how many?"))
+    ledger.charge(ask(client="ben", request="r2", wording="tell me how many"))
+    ledger.charge(ask(request="r3", wording="how many, once more"))  # free: it bought nothing
+    ledger.charge(ask(item("bb"), request="r4"))  # as rows were before wordings were kept
+    assert [paid.wording for paid in ledger.releases("ann")] == ["how many?", ""]
+    assert [paid.wording for paid in ledger.releases("ben")] == ["tell me how many"]
+    assert ["wording" in row.said for row in ledger.audit(kind="charged")] == [True, True, True, False]
+    assert ledger.verify() == ()
+
+
 def test_a_ledger_is_there_when_it_is_opened_again(address: str) -> None:
     with Ledger.open(address) as ledger:
         answer(ledger, ledger.charge(ask()))

@@ -19,6 +19,8 @@ from tests.budgets.books import ask, item
         ({"dataset": ""}, "A dataset must be"),
         ({"request": "line\nbreak"}, "A request id must be"),
         ({"body": "x" * 201}, "A body digest must be"),
+        ({"wording": "x" * 2_001}, "A wording has at most 2,000 characters"),
+        ({"wording": "\0"}, "A wording must be text"),
     ],
 )
 def test_requests_that_no_charge_is_made_from(wrong: dict[str, Any], why: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from dialect.options import target_error
-from engine.requests import body_digest, new_request_id
+from engine.requests import body_digest, new_request_id, wording
 from engine.terms import Asked
 
 
@@ -21,3 +21,10 @@ def test_a_body_is_the_question_and_its_terms() -> None:
     digests = {body_digest("SELECT 1", asked) for asked in variants} | {body_digest("SELECT 2", ann)}
     assert len(digests) == 5
     assert body_digest("SELECT 1", replace(ann, request_id="r1")) == body_digest("SELECT 1", ann)
+
+
+def test_a_client_knows_its_question_again_by_its_beginning_and_no_comment_is_kept() -> None:
+    assert wording("SELECT 1 -- for Mrs. Jones, 0170 555\n;") == "SELECT 1"
+    longest = wording(f"SELECT '{'x' * 5_000}'")
+    assert len(longest) == 2_000 and longest.startswith("SELECT 'xxx") and longest.endswith("xxx ...")
+    assert wording(f"SELECT '{'x' * 1_991}'") == f"SELECT '{'x' * 1_991}'"

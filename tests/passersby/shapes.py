@@ -96,7 +96,15 @@ ACCOUNT = {
 }
 BUDGET = {"accounts": [ACCOUNT], "query_rho": Each(float), "ahead": Each([str])}
 HISTORY = [
-    {"release_id": str, "dataset": str, "question": str, "rho": float, "delta": float, "settled_at": Maybe(str)},
+    {
+        "release_id": str,
+        "dataset": str,
+        "sql": Maybe(str),
+        "question": str,
+        "rho": float,
+        "delta": float,
+        "settled_at": Maybe(str),
+    },
 ]
 LEDGER = [
     {

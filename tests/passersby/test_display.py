@@ -94,6 +94,12 @@ def test_empty_lists_say_so() -> None:
     assert as_text(show_ledger, []) == "The ledger is empty."
 
 
+def test_a_release_is_told_in_its_clients_words_where_they_are_known() -> None:
+    row = {"release_id": "ab12", "dataset": "d", "question": "plan", "rho": 0.005, "delta": 0.0, "settled_at": None}
+    shown = as_text(show_history, [{**row, "sql": "SELECT 1"}, {**row, "sql": None}])
+    assert [line.split()[-1] for line in shown.splitlines() if "ab12" in line] == ["1", "plan"]
+
+
 @pytest.mark.parametrize(
     ("column", "text"),
     [

@@ -55,6 +55,7 @@ def test_what_was_paid_for_is_free(old: str) -> None:
     with Ledger.open(old) as ledger:
         assert ledger.replay("ann", "operator", ["aa", "bb"])["bb"].payload == b"answer bb"
         assert ledger.replay("ben", "operator", ["aa", "bb"]).keys() == {"aa"}
+        assert {(each.question, each.wording) for each in ledger.releases("ben")} == {("question aa", "")}
         assert ledger.charge(ask(item("aa"), client="ann", request="new")).loss == Loss(0)
         assert ledger.charge(ask(item("aa"), client="org/eve", request="new")).loss == Loss.of("0.005")
         assert spent(ledger, "operator", "*") == Loss(35_000_000_000, 10_000_000)  # the dataset had paid for it

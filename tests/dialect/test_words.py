@@ -1,0 +1,47 @@
+"""A text is cut into words, and given back without what is said beside them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dialect.errors import Code, Refusal
+from dialect.words import closing, uncommented, words_of
+
+
+@pytest.mark.parametrize(
+    ("sql", "left"),
+    [
+        ("SELECT 1", "SELECT 1"),
+        ("  /* mine */ SELECT\n  1 -- one\n, 2 ; -- end", "SELECT\n  1 , 2"),
+        ("SELECT/**/1", "SELECT 1"),  # a comment parts words
+        ("SELECT '--', '/* text */', \"a--b\", $$it's -- text$$, $q$;$q$", None),  # in quotes there are no comments
+        ("SELECT 'it''s; so' AS \"a\"\"b\"", None),
+    ],
+)
+def test_comments_are_left_out_and_nothing_else(sql: str, left: str | None) -> None:
+    assert uncommented(sql) == (sql if left is None else left)
+
+
+def test_brackets_close_where_they_are_closed() -> None:
+    words = words_of("f(a, (b), [c])")
+    assert words[closing(words, 1) or 0].end == 13
+    assert closing(words_of("((a)"), 0) is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("", Code.PARSE),
+        ("-- nothing", Code.PARSE),
+        ("SELECT 'a", Code.PARSE),
+        ("SELECT 0x7f", Code.PARSE),
+        ("SELECT 1; SELECT 2", Code.STMT),
+        ("SELECT INTERVAL '1 day ago'", Code.FUNC),
+        ("SELECT " + "(" * 41, Code.COMPLEX),
+        ("SELECT 1" + ", 1" * 1_500, Code.COMPLEX),
+    ],
+)
+def test_what_is_refused_before_anything_is_parsed(sql: str, code: Code) -> None:
+    with pytest.raises(Refusal) as refused:
+        words_of(sql)
+    assert refused.value.code is code
