@@ -41,6 +41,8 @@ def series_below(tree: exp.Select) -> exp.From | None:
 def listed_series(node: exp.Expr, reading: Reading) -> tuple[Public, str]:
     """Read a call into a public relation of one column, and say what it is called."""
     only(node, "this", "expressions", "alias", code=Code.TABLE)
+    if (column := node.find(exp.Column)) is not None:
+        raise _unread(column)
     call = node.this if isinstance(node, exp.Table) else _single(node)
     values = list(islice(_values(call), MOST_VALUES + 1))
     if len(values) > MOST_VALUES:

@@ -556,7 +556,7 @@ SELECT {'a': MAX(age)} FROM subscribers
 # 48 A: rows of nobody, counted as none
 SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
 
-# 48 E_JOIN: rows of nobody from the right
+# 48 E_AGG: rows of nobody from the right
 SELECT c.zone, COUNT(*) FROM events e RIGHT JOIN cells c USING (cell_id) GROUP BY 1
 
 # 48 A noisy: a constant for nobody's sum, after the noise

@@ -175,7 +175,8 @@ def hold(
     """Ask in every world; raises AssertionError where anything but noise differs."""
     without = seen(worlds["D'"], attack, **asked)
     assert without.outcome == attack.outcome, without.static["first"]
-    assert (without.static["ledger"] == []) == (attack.outcome != ANSWERED), "a refusal is free"
+    priced = attack.outcome == ANSWERED and without.static["first"]["card"]["price"]["rho"] > 0  # not public rows alone
+    assert bool(without.static["ledger"]) == priced, "a refusal is free, and so is what looks at nobody"
     assert without.repeated, "the same question has one answer"
     for world in others:
         other = seen(worlds[world], attack, **asked)
