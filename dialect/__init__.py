@@ -44,6 +44,7 @@
 from __future__ import annotations
 
 from dataclasses import replace as _replace
+from itertools import count as _count
 
 from dialect.admission import Admission
 from dialect.bound import bound
@@ -116,7 +117,12 @@ def statement(sql: str) -> Statement | None:
 def _question(sql: str, catalog: Catalog) -> Question:
     tree = parse(sql)
     reading = _Reading(catalog, sql, _as_written(tree), options=_options_of(tree), bounds=_bounds_of(tree))
-    return plan(kinds(tree, reading), reading)
+    question = plan(kinds(tree, reading), reading)
+    together = max((made.touched.together for made in question.plans), default=1)
+    if together == 1:
+        return question
+    known = _replace(reading, ids=_count(), together=together)  # now that it is known, rows of all of them count
+    return plan(kinds(parse(sql), known), known)
 
 
 def _shown(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dialect.relations import Cut, PerPerson
+from dialect.relations import MOST_ROWS, Cut, PerPerson
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Limits:
 
 
 def cut(relation: PerPerson) -> PerPerson:
-    """Keep at most R rows of each person."""
-    return replace(relation, operator=Cut(relation, relation.person, relation.max_rows))
+    """Keep at most R rows of each person; of each window of time, of tables that have it."""
+    return replace(relation, operator=Cut(relation, relation.person, relation.max_rows, timed=relation.timed))
 
 
 def cut_to(source: PerPerson, limits: Limits) -> PerPerson:
@@ -27,5 +27,10 @@ def cut_to(source: PerPerson, limits: Limits) -> PerPerson:
         return source
     return replace(
         source, operator=Cut(source, source.person, rows), one_row_per_person=rows == 1,
-        max_rows=min(rows, source.max_rows),
+        max_rows=min(rows, source.max_rows), timed=0,
     )  # fmt: skip
+
+
+def rows_in(made: PerPerson | Cut, windows: int) -> int:
+    """Say how many rows of a person are reckoned with, or kept, where those of some windows of time count together."""
+    return min(made.max_rows * int(windows**made.timed), max(made.max_rows, MOST_ROWS))

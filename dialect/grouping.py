@@ -188,7 +188,7 @@ def _of_person(
     return PerPerson(
         Group(source, keys, made), keys + tuple(m.field for m in made), (*source.facts, *_facts(source.facts, made)),
         person=person, dataset=source.dataset, one_row_per_person=one_row,
-        max_rows=1 if one_row else source.max_rows, derived=source.derived,
+        max_rows=1 if one_row else source.max_rows, timed=0 if one_row else source.timed, derived=source.derived,
     )  # fmt: skip
 
 

@@ -152,7 +152,8 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
     return replace(
         left, operator=Join(*sides, how, condition), fields=left.fields + fields, facts=facts, kept=kept,
         one_row_per_person=left.one_row_per_person and right.one_row_per_person,
-        max_rows=min(left.max_rows * right.max_rows, MOST_ROWS), derived=many.derived if single else None,
+        max_rows=min(left.max_rows * right.max_rows, MOST_ROWS), timed=left.timed + right.timed,
+        derived=many.derived if single else None,
     )  # fmt: skip
 
 

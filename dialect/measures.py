@@ -13,6 +13,7 @@ from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
 from dialect.canonical import plain_text
 from dialect.catalog import Bounds, SqlType
+from dialect.cuts import rows_in
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.functions_interval import OF_PEOPLE, TRY, holds_end
@@ -214,10 +215,11 @@ def _field(
     kind = _LIST_OF[kind] if aggregate.name in {"list", "list_distinct"} else kind
     certain = aggregate.name in _KEEPS_ARGUMENT and isinstance(source, PerPerson) and test is None
     text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
+    rows = rows_in(source, reading.together) if isinstance(source, PerPerson) else None
     made = Field(
         reading.fresh(), text, kind,
         nullable=aggregate.name not in _COUNTS and not (certain and not any(nullable(a) for a in arguments)),
-        bounds=measure_bounds(aggregate, arguments, source.max_rows) if isinstance(source, PerPerson) else None,
+        bounds=None if rows is None else measure_bounds(aggregate, arguments, rows),
         domain=kept.domain if kept else None, time_zone=kept.time_zone if kept else None,
         origin=first.origin if first and (kept or aggregate.name == "avg") else None,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialect.catalog import SqlType
+from dialect.cuts import rows_in
 from dialect.expressions import Expr, Field, Literal, Ref, conjunction, conjuncts, expand, fields_of, substituted
 from dialect.own_time import equal_windows, in_same_window, tells_window
 from dialect.reading import Reading
@@ -72,21 +73,24 @@ class Walk:
         operator = relation.operator
         assert isinstance(operator, Filter)  # noqa: S101
         source = self.rows(operator.source, said.with_facts(facts_of(operator.condition)))
-        return _over(relation, replace(operator, source=source.relation), source)
+        return _made(relation, replace(operator, source=source.relation), source)
 
     def projected(self, relation: Relation, said: Said) -> Rows:
         """Values computed from a row are of its window."""
         operator = relation.operator
         assert isinstance(operator, Project)  # noqa: S101
         source = self.rows(operator.source, said)
-        return _over(relation, replace(operator, source=source.relation), source)
+        return _made(relation, replace(operator, source=source.relation), source)
 
     def cut(self, relation: Relation, said: Said) -> Rows:
-        """Keep R rows of each person in each window where these are apart."""
+        """Keep R rows of each person in each window where these are apart, else as many as are R in each."""
         operator = relation.operator
         assert isinstance(operator, Cut)  # noqa: S101
         source = self.rows(operator.source, said)
-        return _over(relation, replace(operator, source=source.relation, window=source.unit), source)
+        apart = source.unit is not None
+        rows = operator.max_rows if apart else rows_in(operator, len(source.begins))
+        made = replace(operator, source=source.relation, window=source.unit, max_rows=rows)
+        return _made(relation, made, source)
 
     def joined(self, relation: Relation, said: Said) -> Rows:
         """Pairs of rows are of one window where one side alone has windows, or the condition equates both."""
@@ -99,7 +103,7 @@ class Walk:
         right = self.rows(join.right, both.with_facts(join.left.facts))
         unit, clocks = self._met(left, right, join.condition, join.how != "left")
         needed = left.needed or (join.how != "left" and right.needed)
-        operator = replace(join, left=left.relation, right=right.relation)
+        operator = replace(join, left=left.relation, right=right.relation, apart=unit is not None)
         return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
 
     def _stepped(self, relation: Relation, join: Join, left: Rows, said: Said) -> Rows:
@@ -130,7 +134,7 @@ class Walk:
         right = self.rows(join.right, both.with_facts(join.left.facts))
         unit, clocks = self._met(left, right, join.condition, False)
         needed = left.needed or (not join.anti and right.needed)
-        operator = replace(join, left=left.relation, right=right.relation)
+        operator = replace(join, left=left.relation, right=right.relation, apart=unit is not None)
         return _made(relation, operator, Rows(relation, left.begins | right.begins, needed, unit, clocks))
 
     def grouped(self, relation: Relation, said: Said) -> Rows:
@@ -166,7 +170,7 @@ class Walk:
             return _made(relation, made, replace(source, unit=None, clocks=frozenset()))
         source = self.rows(operator.source, said) if said.facts else source
         calls = tuple(replace(each, partition=_with(each.partition, source.unit)) for each in operator.calls)
-        return _over(relation, replace(operator, source=source.relation, calls=calls), source)
+        return _made(relation, replace(operator, source=source.relation, calls=calls), source)
 
     def combined(self, relation: Relation, said: Said) -> Rows:
         """Rows of two queries keep their windows where these are gathered, or compared together with whole rows."""
@@ -223,10 +227,6 @@ def _of_side(operation: SetOperation, place: int, said: Said) -> Said:
     """Say of one query's columns what is known of those that hold both."""
     images: dict[Expr, Expr] = {Ref(columns[2]): expand(Ref(columns[place])) for columns in operation.columns}
     return replace(said, facts=tuple(substituted(fact, images) for fact in said.facts))
-
-
-def _over(relation: Relation, operator: Filter | Project | Cut | Windowed, source: Rows) -> Rows:
-    return _made(relation, operator, source)
 
 
 def _made(relation: Relation, operator: object, rows: Rows) -> Rows:

@@ -28,6 +28,7 @@ class Reading:
     ids: Iterator[int] = field(default_factory=count)
     options: Options = NO_OPTIONS
     bounds: Named = field(default_factory=dict)  # of aggregate calls
+    together: int = 1  # how many windows of time of a person count as one, as far as it is known
 
     def fresh(self) -> str:
         """Make a field id that nothing else in this question has; refuses questions that need too many."""

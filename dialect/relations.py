@@ -34,6 +34,7 @@ class Scan:
 
     table: Table
     fields: tuple[Field, ...]
+    windows: int = 1  # of time, that are read; 1 of a table without
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Join:
     right: Relation
     how: How
     condition: Expr
+    apart: bool = False  # the pairs are each of one window of time
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class SemiJoin:
     right: Relation
     condition: Expr
     anti: bool
+    apart: bool = False  # as of a join
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,7 @@ class Cut:
     person: Field
     max_rows: int
     window: Field | None = None
+    timed: int = 0  # how many tables' R they are the product of that are of one window each
 
 
 @dataclass(frozen=True)
@@ -192,25 +196,9 @@ class Sort:
 
 
 Operator = (
-    Scan
-    | Values
-    | Series
-    | Filter
-    | Project
-    | Join
-    | SetOperation
-    | SemiJoin
-    | Group
-    | Boundary
-    | ReleaseScan
-    | Distinct
-    | Cut
-    | Padded
-    | Grained
-    | Ranked
-    | Sort
-    | Window
-)
+    Scan | Values | Series | Filter | Project | Join | SetOperation | SemiJoin | Group | Boundary | ReleaseScan
+    | Distinct | Cut | Padded | Grained | Ranked | Sort | Window
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -235,6 +223,7 @@ class PerPerson(Relation):
     dataset: str = field(kw_only=True)
     one_row_per_person: bool = field(kw_only=True, default=False)
     max_rows: int = field(kw_only=True, default=1)  # kept before a private join: R, multiplied where two met
+    timed: int = field(kw_only=True, default=0)  # how many tables' R of these are of one window of time each
     derived: Table | None = field(kw_only=True, default=None, compare=False)  # whose movement these rows are
     kept: Kept | None = field(kw_only=True, default=None, compare=False)  # of a public table LEFT JOIN these rows
 

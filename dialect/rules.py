@@ -90,7 +90,7 @@ def distinct(relation: Relation, keys: Sequence[Field], last: bool, node: exp.Ex
         one_row = all(fixed_by_person(f) for f in unique)
         return replace(
             relation, operator=Distinct(relation, unique), fields=unique, person=person, one_row_per_person=one_row,
-            max_rows=1 if one_row else relation.max_rows,
+            max_rows=1 if one_row else relation.max_rows, timed=0 if one_row else relation.timed,
         )  # fmt: skip
     refuse_persons(unique, relation, node)
     if not last:

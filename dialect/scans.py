@@ -45,6 +45,7 @@ def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
         Scan(table, kept), kept, _admitted(table, kept, reading), person=named, dataset=table.dataset,
         one_row_per_person=one_row,
         max_rows=1 if one_row else table.max_rows_per_person or _MOST_ROWS,
+        timed=0 if one_row or table.time_column is None else 1,
     )  # fmt: skip
 
 
@@ -97,11 +98,13 @@ def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
     The person found stands beside the table's own columns, under its name in the catalog.
     """
     assert table.person is not None  # noqa: S101
+    on_path = [table]
     fields = last = _fields_with(table, (table.person.through[0][0],), reading)
     relation = Relation(Scan(table, fields), fields)  # of no kind until its persons are found
     for own, target_name in table.person.through:
         target = reading.catalog.table(target_name)
         assert target is not None  # noqa: S101  the catalog reader checks the path
+        on_path.append(target)
         far = tuple(replace(_stored(target, column, reading), name=None) for column in target.columns)
         on = call("=", [Ref(_of_column(last, own)), Ref(_of_column(far, target.primary_key[0]))], node)
         relation = Relation(Join(relation, Relation(Scan(target, far), far), "inner", on), relation.fields + far)
@@ -113,5 +116,5 @@ def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
     kept = tuple(person if f == person else f for f in relation.fields)
     return PerPerson(
         Filter(relation, known), kept, _admitted(table, fields, reading), person=person, dataset=table.dataset,
-        max_rows=table.max_rows_per_person or _MOST_ROWS,
+        max_rows=table.max_rows_per_person or _MOST_ROWS, timed=int(any(each.time_column for each in on_path)),
     )  # fmt: skip

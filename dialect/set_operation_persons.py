@@ -69,7 +69,7 @@ def of_persons(operator: SetOperation, left: PerPerson, right: PerPerson, facts:
         one_row |= left.one_row_per_person or (operator.how == "intersect" and right.one_row_per_person)
     return PerPerson(
         operator, made, facts, person=person, dataset=left.dataset, one_row_per_person=one_row,
-        max_rows=1 if one_row else rows,
+        max_rows=1 if one_row else rows, timed=0 if one_row else max(left.timed, right.timed),
         derived=left.derived if operator.how != "union" or left.derived == right.derived else None,
     )  # fmt: skip
 

@@ -53,7 +53,8 @@ def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, am
     if clock is None:
         return Rows(relation)
     begins = tuple(sorted(among)) or _possible(clock, stretch, said)
-    kept = replace(relation, operator=Filter(relation, during(clock, stretch, begins)))
+    read = replace(relation, operator=replace(relation.operator, windows=len(begins)))
+    kept = replace(relation, operator=Filter(read, during(clock, stretch, begins)))
     clocks = frozenset(f for f in (clock.time, clock.day) if f is not None)
     return with_unit(Rows(kept, frozenset(begins), True), window_of(clock, stretch.window), reading, clocks)
 

@@ -11,6 +11,7 @@ from dialect.aggregate_calls import aggregate_call
 from dialect.aggregates import AGGREGATES
 from dialect.calls import call, is_person
 from dialect.catalog import SqlType
+from dialect.cuts import rows_in
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.frames import FARTHEST, Spec, frame_of, named_windows, order_of, spec_of
@@ -173,7 +174,7 @@ def window_calls(
     tree: exp.Select, names: RowNames | GroupNames, source: Relation, per_person: bool, reading: Reading
 ) -> WindowCalls:
     """Begin to collect the windows of a SELECT; `per_person` where its rows or groups are each one person's."""
-    max_rows = source.max_rows if per_person and isinstance(source, PerPerson) else None
+    max_rows = rows_in(source, reading.together) if per_person and isinstance(source, PerPerson) else None
     person = source.person if isinstance(source, PerPerson) else None
     alone = len(names.scope.tables) == 1
     written = "" if person is None else (alone and person.name) or names.scope.written(person)

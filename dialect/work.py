@@ -6,9 +6,10 @@ meet too many rows (`proofs.md#most-rows`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-from dialect.expressions import Field, conjuncts
+from dialect.expressions import Expr, Field, conjuncts
 from dialect.one_row import covers_primary_key, pinned
 from dialect.relation_parts import sources
 from dialect.relations import Cut, Distinct, Group, Join, PerPerson, Public, Relation, Scan, SemiJoin
@@ -17,56 +18,92 @@ from dialect.set_operation import SetOperation
 Fan = Callable[[Public, tuple[Field, ...]], int]  # most rows of a public relation with equal values in some fields
 
 
+@dataclass(frozen=True)
+class _Most:
+    """The most rows of one person: of one window of time, of all of them, and at any point so far."""
+
+    each: int
+    all: int
+    peak: int
+    windows: int = 0  # over which rows with time are spread; 0 of rows without
+
+    def cut(self, rows: int, apart: bool) -> _Most:
+        """Keep so many rows, of each window if these are apart."""
+        each = min(self.each, rows)
+        return replace(self, each=each, all=min(self.all, each * max(1, self.windows) if apart else rows))
+
+
 def most_rows(relation: Relation, fan: Fan) -> int:
     """Bound the rows that one person with at most R rows in each table has at any point below a boundary.
 
     Claim: no operator of the relation gives one person more rows than this, as long as no table holds more than its
-    declared R of them. `fan` is asked for public relations only. Formula: products at joins, 1 where one row per person
-    is proved; the largest of all operators. Raises nothing of its own. Proof: proofs.md#most-rows
+    declared R of them, in each window of a table with time. `fan` is asked for public relations only. Formula: R times
+    the windows that are read, products at joins, 1 where one row per person is proved; the largest of all operators.
+    Raises nothing of its own. Proof: proofs.md#most-rows
     """
-    _, peak = _walk(relation, fan)
-    return peak
+    return _walk(relation, fan).peak
 
 
-def _walk(relation: Relation, fan: Fan) -> tuple[int, int]:
-    """Give the rows here, and the most rows at or below here."""
+def _walk(relation: Relation, fan: Fan) -> _Most:
     operator = relation.operator
-    if isinstance(operator, Scan):
-        rows = relation.max_rows if isinstance(relation, PerPerson) else 1
-        return rows, rows
+    if not isinstance(relation, PerPerson):
+        return _Most(1, 1, 1)
     if isinstance(operator, Join):
         return _joined(relation, operator, fan)
     if isinstance(operator, SemiJoin):
         return _met(relation, operator, fan)
-    below = [_walk(source, fan) for source in sources(relation)]
-    rows, peak = max((rows for rows, _ in below), default=1), max((peak for _, peak in below), default=1)
-    if isinstance(operator, SetOperation):  # both sides' rows are gathered, whatever is kept of them
-        rows = sum(rows for rows, _ in below)
-        peak = max(peak, rows)
+    below = [_walk(source, fan) for source in sources(relation) if isinstance(source, PerPerson)]
+    if not below:
+        return _stored(relation)
+    most = _gathered(*below) if isinstance(operator, SetOperation) else below[0]
     if isinstance(operator, Cut):
-        rows = min(rows, operator.max_rows)
-    if isinstance(operator, Group | Distinct) and isinstance(relation, PerPerson) and relation.one_row_per_person:
-        rows = 1
-    return rows, peak
+        return most.cut(operator.max_rows, operator.window is not None)
+    return most.cut(1, False) if isinstance(operator, Group | Distinct) and relation.one_row_per_person else most
 
 
-def _joined(relation: Relation, join: Join | SemiJoin, fan: Fan) -> tuple[int, int]:
-    rows, peak = 1, 1
-    for side in (join.left, join.right):
-        if isinstance(side, Public):
-            met = pinned(side, join.condition)
-            rows *= 1 if covers_primary_key(side, met) else fan(side, tuple(sorted(met, key=lambda f: f.id)))
-            continue
-        side_rows, side_peak = _walk(side, fan)
-        rows, peak = rows * side_rows, max(peak, side_peak)
+def _stored(relation: PerPerson) -> _Most:
+    """Count the rows of a table, whose person may be found by a path."""
+    windows = max(_windows(relation)) if relation.timed else 0
+    rows = relation.max_rows * max(1, windows)
+    return _Most(relation.max_rows, rows, rows, windows)
+
+
+def _windows(relation: Relation) -> Iterator[int]:
+    if isinstance(relation.operator, Scan):
+        yield relation.operator.windows
+    for source in sources(relation):
+        yield from _windows(source)
+
+
+def _gathered(left: _Most, right: _Most) -> _Most:
+    """Add the rows of both sides, whatever is kept of them."""
+    rows = left.all + right.all
+    return _Most(left.each + right.each, rows, max(left.peak, right.peak, rows), left.windows + right.windows)
+
+
+def _joined(relation: Relation, join: Join | SemiJoin, fan: Fan) -> _Most:
+    left, right = (_side(side, join.condition, fan) for side in (join.left, join.right))
+    each, rows = left.each * right.each, left.all * right.all
+    if join.apart and left.windows and right.windows:
+        rows = min(left.all * right.each, left.each * right.all)
+    made = _Most(each if join.apart else rows, rows, 1, max(left.windows, right.windows))
     if isinstance(relation, PerPerson) and relation.one_row_per_person:
-        rows = 1
-    return rows, max(peak, rows)
+        made = made.cut(1, False)
+    return replace(made, peak=max(left.peak, right.peak, made.all))
 
 
-def _met(relation: Relation, join: SemiJoin, fan: Fan) -> tuple[int, int]:
+def _side(side: Relation, condition: Expr, fan: Fan) -> _Most:
+    """Count the rows of one side: of a public one those that a row may meet."""
+    if not isinstance(side, Public):
+        return _walk(side, fan)
+    met = pinned(side, condition)
+    rows = 1 if covers_primary_key(side, met) else fan(side, tuple(sorted(met, key=lambda f: f.id)))
+    return _Most(rows, rows, 1)
+
+
+def _met(relation: Relation, join: SemiJoin, fan: Fan) -> _Most:
     """Bound a semi-join: rows meet in pairs only where more than the person is compared."""
-    rows, left_peak = _walk(join.left, fan)
+    left = _walk(join.left, fan)
     if isinstance(join.right, PerPerson) and len(conjuncts(join.condition)) == 1:
-        return rows, max(left_peak, _walk(join.right, fan)[1])
-    return rows, max(rows, _joined(relation, join, fan)[1])
+        return replace(left, peak=max(left.peak, _walk(join.right, fan).peak))
+    return replace(left, peak=max(left.all, _joined(relation, join, fan).peak))

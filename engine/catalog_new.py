@@ -27,7 +27,7 @@ TABLE = """
 ## only where kind is "private":
 # person = ""                  # column that names the person a row is about
 # size_class = ""              # order of magnitude of the number of rows: "1e6"
-# max_rows_per_person = 10000  # kept before two private tables are joined
+# max_rows_per_person = 10000  # in one window, kept before two private tables are joined
 # max_groups_per_person = 20   # kept where keys are private
 # [tables.$name.norms]         # how much one person may count
 # rows = 0                     # rows of one person that count fully

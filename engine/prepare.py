@@ -97,10 +97,12 @@ def check_work(plan: PrivatePlan, backend: DuckDBBackend) -> None:
 
     most = most_rows(plan.source, fan)
     if most > MOST_ROWS_OF_A_PERSON:
+        windows = len(plan.touched.windows)
+        over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
         raise Refusal(
             Code.COMPLEX,
-            f"The rows of one person may grow to {most:,} here, by joins that meet many rows each.",
-            "join public tables by equality with their primary key, or aggregate per person before joining",
+            f"The rows of one person may grow to {most:,}{over} here, by joins that meet many rows each.",
+            f"join public tables by equality with their primary key, or aggregate per person before joining{fewer}",
         )
 
 

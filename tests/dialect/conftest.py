@@ -37,7 +37,7 @@ def target(catalog: Catalog) -> Target:
 
 @pytest.fixture(scope="session")
 def database(catalog: Catalog, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(folder / "D.duckdb"), read_only=True, config={"threads": 1}) as connection:
+    with duckdb.connect(str(folder / "D" / "attack.duckdb"), read_only=True, config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
 

@@ -49,7 +49,7 @@ LEFT_ALONE = (
 def answer(plan_of: Callable[[str], PrivatePlan], catalog: Catalog, target: Target, folder: object) -> Answer:
     """Run the bounded SQL of a question over cells of which one has no zone."""
     connection = duckdb.connect()
-    connection.execute(f"ATTACH '{folder}/D.duckdb' AS d (READ_ONLY)")
+    connection.execute(f"ATTACH '{folder}/D/attack.duckdb' AS d (READ_ONLY)")
     for table in catalog.tables:
         connection.execute(f"CREATE TABLE {table.name} AS FROM d.{table.name}")
     connection.execute("UPDATE cells SET zone = NULL WHERE cell_id = 3")

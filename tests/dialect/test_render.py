@@ -154,7 +154,7 @@ def test_neither_the_order_of_rows_nor_threads_move_a_vector(
     answers = []
     for threads, order in ((1, "rowid"), (2, "hash(rowid)"), (4, "hash(rowid, 7)")):
         with duckdb.connect(config={"threads": threads}) as connection:
-            connection.execute(f"ATTACH '{folder}/D.duckdb' AS d (READ_ONLY)")
+            connection.execute(f"ATTACH '{folder}/D/attack.duckdb' AS d (READ_ONLY)")
             for table in catalog.tables:
                 connection.execute(f"CREATE TABLE {table.name} AS SELECT * FROM d.{table.name} ORDER BY {order}")
             answers.append(_answer(sql, plan_of, catalog, target, connection))

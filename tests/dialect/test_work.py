@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import engine
-from dialect import Question, read
+from dialect import Question, Target, read, timed_scans
 from dialect.expressions import Field
 from dialect.kinds import Selected
 from dialect.relations import PerPerson, Public
+from dialect.time_windows import Window
 from dialect.work import most_rows
+from dialect.write_rows import write_rows
 from tests.support.attack_catalog import attack_catalog
+from tests.support.greybox import connect
+from tests.support.window_worlds import MANY, VICTIM, Data, Row, Worlds
 
 CELLS, SAME_ZONE, R = 40, 10, 200
 
@@ -51,7 +56,7 @@ def test_a_plan_that_could_run_for_ever_is_refused_before_the_ledger(tmp_path: P
     attack_catalog(tmp_path)
     many = " ".join(f"JOIN cells c{i} ON c{i}.lat + s.age > 0" for i in range(10))
     sql = f"SELECT COUNT(*) FROM subscribers s JOIN events e USING (subscriber_id) {many} WHERE s.age > 100"
-    with engine.open_desk(str(tmp_path / "D.toml"), ledger=str(tmp_path / "ledger")) as desk:
+    with engine.open_desk(str(tmp_path / "D" / "attack.toml"), ledger=str(tmp_path / "ledger")) as desk:
         with pytest.raises(engine.Refused) as caught:
             desk.query(sql, client="ann")
         assert caught.value.problem["code"] == "E_COMPLEX"
@@ -85,3 +90,67 @@ def test_a_count_behind_a_join_with_public_rows_is_not_cut_to_the_rows_of_the_ta
     counted = "SELECT subscriber_id, COUNT(*) AS n FROM subscribers CROSS JOIN hours GROUP BY 1"
     (vector,) = ask(f"SELECT SUM(n) FROM ({counted})").plans[0].vectors
     assert vector.upper == 100
+
+
+FULL = Data(tuple(Row(VICTIM, window, 600 + n, place=1 + n % 3) for window in range(MANY) for n in range(4)))  # R = 4
+MET = "v.person_id = s.person_id"
+# rows of a person who has R in each of four windows: as many are reckoned with, and are really there
+SPREAD = {
+    "visit v": 4 * MANY,
+    "visit v WHERE v.day < '2026-02-01'": 4,
+    f"visit v JOIN seen s ON {MET} AND CAST(s.ts AS DATE) = v.day": 4 * 4 * MANY,
+    f"visit v JOIN seen s ON {MET}": (4 * MANY) ** 2,
+    f"visit v JOIN (SELECT * FROM seen WHERE ts < '2026-02-01') s ON {MET}": 4 * MANY * 4,
+    f"(SELECT v.person_id, v.day FROM visit v JOIN seen s ON {MET}) v WHERE v.day < '2026-02-01'": 4 * 4 * MANY,
+    "(SELECT *, lag(place) OVER (PARTITION BY person_id ORDER BY began) AS n FROM visit) v": 4 * MANY,
+    "(SELECT *, lag(place) OVER (PARTITION BY person_id, day ORDER BY began) AS n FROM visit) v": 4 * MANY,
+    "(SELECT person_id, day FROM visit UNION ALL SELECT person_id, CAST(ts AS DATE) FROM seen) v": 2 * 4 * MANY,
+    "person v": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def full() -> Iterator[Worlds]:
+    with connect() as opened:
+        yield Worlds(opened, Window.MONTH, FULL)
+
+
+def _rows_there(full: Worlds, sql: str) -> tuple[int, int]:
+    """Count a person's rows below the boundary, and how many are reckoned with."""
+    (plan,) = read(sql, full.catalog).plans
+    target = Target({table.name: f"everybody.{table.name}" for table in full.catalog.tables})
+    rows = write_rows(plan.source, (plan.source.person,), target)
+    counted = full._connection.execute(f"SELECT count(*) FROM ({rows}) WHERE {plan.source.person.id} = {VICTIM}")
+    ((there,),) = counted.fetchall()
+    return there, most_rows(plan.source, fan)
+
+
+@pytest.mark.parametrize("rows", SPREAD)
+def test_rows_of_a_person_are_reckoned_with_in_each_window(full: Worlds, rows: str) -> None:
+    there, reckoned = _rows_there(full, f"SELECT COUNT(*) FROM {rows}")
+    assert reckoned == SPREAD[rows]
+    assert there == reckoned
+
+
+def test_rows_that_find_their_person_by_a_path_are_reckoned_with(full: Worlds) -> None:
+    assert _rows_there(full, "SELECT COUNT(*) FROM leg")[1] == 4 * MANY
+
+
+def test_the_rows_of_one_window_are_not_taken_for_all(full: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: scans do not say how many windows they read."""
+    monkeypatch.setattr(
+        timed_scans, "replace", lambda made, **put: replace(made, **{**put, "windows": 1} if "windows" in put else put)
+    )
+    there, reckoned = _rows_there(full, "SELECT COUNT(*) FROM visit")
+    assert there > reckoned
+
+
+def test_counts_over_windows_that_count_together_are_not_clamped_to_those_of_one(full: Worlds) -> None:
+    counted = "SELECT SUM(n) FROM (SELECT person_id, count(*) AS n FROM visit{} GROUP BY 1)"
+    ((together,), (one,)) = (
+        read(counted.format(where), full.catalog).plans[0].vectors for where in ("", " WHERE day < '2026-02-01'")
+    )
+    assert (together.upper, one.upper) == (4 * MANY, 4)
+    numbered = "SELECT SUM(n) FROM (SELECT row_number() OVER (PARTITION BY person_id{} ORDER BY began) AS n FROM visit)"
+    ((together,), (one,)) = (read(numbered.format(by), full.catalog).plans[0].vectors for by in ("", ", day"))
+    assert (together.upper, one.upper) == (4 * MANY, 4)

@@ -36,7 +36,7 @@ def test_shuffled_rows_and_threads_change_nothing(
     seen = []
     for threads, order in ((1, "rowid"), (3, "hash(rowid)"), (4, "hash(rowid, 5)")):
         with duckdb.connect(config={"threads": threads}) as connection:
-            connection.execute(f"ATTACH '{folder}/D.duckdb' AS d (READ_ONLY)")
+            connection.execute(f"ATTACH '{folder}/D/attack.duckdb' AS d (READ_ONLY)")
             for table in catalog.tables:
                 connection.execute(f"CREATE TABLE {table.name} AS SELECT * FROM d.{table.name} ORDER BY {order}")
             connection.execute(

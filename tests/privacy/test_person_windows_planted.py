@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from dialect.calls import call, wall
 from dialect.expressions import TRUE, Ref
+from dialect.relations import Cut
 from dialect.time_windows import Window
 from tests.support.greybox import OthersMoved, SensitivityExceeded, connect
 from tests.support.window_questions import asked_of
@@ -57,6 +58,12 @@ def unpaid_root(plan: Any, vector: Any, bound: Any) -> Any:
     return replace(alone(plan, vector, bound), sensitivity=bound.sensitivity, fraction_bits=bound.fraction_bits)
 
 
+def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:
+    made = person_windows.Walk.cut(walk, relation, said)
+    return replace(made, relation=replace(made.relation, operator=replace(made.relation.operator, window=None)))
+
+
+CUT_OVER_ALL = tuple((kind, of_all_windows if kind is Cut else rule) for kind, rule in person_windows._RULES)
 NOT_ADDED = instead(timed_scans, "during", lambda *_: TRUE)
 FIRST_ALONE = instead(timed_scans, "_possible", lambda clock, stretch, said: stretch.begins()[:1])
 OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit", property(lambda plan: {"person": plan.source.person}))
@@ -77,6 +84,7 @@ UNEVEN = Data((*(Row(VICTIM, 0, m) for m in range(60)), *(Row(VICTIM, 1, m, plac
 ONCE = Data((Row(VICTIM, 1), *OTHERS))
 TWICE = Data((Row(VICTIM, 0), Row(VICTIM, 1), *OTHERS))
 THRICE = Data((*(Row(VICTIM, 0, m) for m in range(3)), *OTHERS))
+OVERFULL = Data(tuple(Row(VICTIM, w, 60 * n + 9, place=1 + w) for w in range(2) for n in range(9)) + OTHERS)
 MISDATED = Data((Row(VICTIM, -3), *OTHERS))
 EDGE = Data((Row(VICTIM, 0, minutes=-5), Row(VICTIM, 0, minutes=-5, place=2), *OTHERS))
 
@@ -141,6 +149,11 @@ CASES = {
     ),
     "a person is bounded over windows that are kept apart": Case(
         OF_THE_PERSON, UNEVEN, "SELECT place, COUNT(*) FROM visit GROUP BY 1"
+    ),
+    "rows are cut over all windows where they are kept apart": Case(
+        instead(person_windows, "_RULES", CUT_OVER_ALL), OVERFULL,
+        "SELECT place, COUNT(*) FROM (SELECT *, lag(place) OVER (PARTITION BY person_id, day ORDER BY began) AS n FROM visit)"
+        " GROUP BY 1",
     ),
     "a path leads to another window": Case(
         instead(person_windows, "in_same_window", lambda *_: TRUE), EDGE, "SELECT COUNT(*) FROM point", OthersMoved
