@@ -26,6 +26,7 @@ from engine.auditor import (
     write_export,
 )
 from engine.desk import Desk, Refused, open_desk
+from engine.host import bootstrap, check_there, serve
 from engine.stewards import about_me, catalog_diff_told, check_catalog_text, new_catalog_text, open_register
 
 __all__ = [
@@ -35,8 +36,10 @@ __all__ = [
     "anchor_ledger",
     "audit_ledger",
     "backup_ledger",
+    "bootstrap",
     "catalog_diff_told",
     "check_catalog_text",
+    "check_there",
     "export_ledger",
     "new_catalog_text",
     "open_admin",
@@ -44,6 +47,7 @@ __all__ = [
     "open_register",
     "report_ledger",
     "restore_ledger",
+    "serve",
     "verify_ledger",
     "write_export",
 ]

@@ -14,8 +14,6 @@ import pyarrow as pa
 
 from budgets import LedgerError, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
-from dialect.options import TargetError
-from dialect.options import target_error as read_target
 from engine import wire, wire_budget, wire_ledger, wire_tables
 from engine import wire_statements as told
 from engine.backends.duckdb import DuckDBBackend
@@ -30,6 +28,7 @@ from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.problems import problem
 from engine.register import Register
+from engine.requests import asked_error
 from engine.snapshot import snapshot
 from engine.terms import Asked, caps
 from engine.window_accounts import check_lengths, least_left, windows_of
@@ -163,6 +162,26 @@ class Desk:
         except (Refusal, LedgerError, NoiseRefused, DataError) as error:
             raise Refused(problem(error, sql)) from error
 
+    def give_up(
+        self,
+        sql: str,
+        *,
+        client: str,
+        rho: str | None = None,
+        confidence: float | None = None,
+        request_id: str | None = None,
+        target_error: str | None = None,
+    ) -> None:
+        """Record a failure of a question under which processes died, unless it is answered; raises Refused (E_EXEC)."""
+        terms = self._asked(sql, client, rho, confidence, request_id, target_error)
+        try:
+            charge = self.engine.charge(sql, self.engine.prepare(read(sql, self.engine.catalog), terms), terms)
+            if charge is not None and charge.to_run:
+                self.engine.ledger.failed(charge)
+                raise ExecutionFailed
+        except ASKED_IN_VAIN as error:
+            raise Refused(problem(error, sql)) from error
+
     def check_caps(self) -> None:
         """Refuse a catalog with other windows than were charged, or with higher ceilings than the ledger holds."""
         check_lengths(self.engine.ledger, self.engine.catalog)
@@ -196,7 +215,7 @@ class Desk:
     ) -> Asked:
         try:
             amount: Fraction | None = None if rho is None else parse_amount(rho, "rho")
-            return Asked(client, amount, confidence, request_id, _target(target_error, rho))
+            return Asked(client, amount, confidence, request_id, asked_error(target_error, rho))
         except (LedgerError, Refusal) as error:
             raise Refused(problem(error, sql)) from error
 
@@ -225,16 +244,3 @@ class Desk:
         name = prepared[0].plan.dataset if prepared else self.engine.catalog.datasets[0].name
         windows = {window for each in prepared for window in each.plan.touched.windows}
         return least_left(self.engine.ledger, self.engine.catalog, name, asked.client, windows)
-
-
-def _target(text: str | None, rho: str | None) -> TargetError | None:
-    """Read the error that a call asks for; raises Refusal with E_PARAM."""
-    if text is None:
-        return None
-    if rho is not None:
-        raise Refusal(Code.PARAM, "rho and target_error both decide what the question costs.", "one of them")
-    target = read_target(str(text))
-    if target is None:
-        why = "A target error is an amount above 0, or a share of at most 100%."
-        raise Refusal(Code.PARAM, why, "target_error 50, or 5%")
-    return target

@@ -1,4 +1,4 @@
-"""What names a request: an id of its own where none was sent, and a digest of what was asked."""
+"""What a request says of itself: an id where none was sent, a digest of what was asked, the error it aims at."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import time
 
 from budgets import LONGEST_WORDING
+from dialect import Code, Refusal
+from dialect.options import TargetError, target_error
 from dialect.words import uncommented
 from engine.terms import Asked
 
@@ -31,3 +33,16 @@ def body_digest(sql: str, asked: Asked) -> str:
     """Name what was asked, and on which terms."""
     terms = (sql, *map(str, (asked.rho, asked.target_error)), asked.confidence)
     return hashlib.sha256(repr(terms).encode()).hexdigest()
+
+
+def asked_error(text: str | None, rho: str | None) -> TargetError | None:
+    """Read the error that a call asks for; raises Refusal with E_PARAM."""
+    if text is None:
+        return None
+    if rho is not None:
+        raise Refusal(Code.PARAM, "rho and target_error both decide what the question costs.", "one of them")
+    target = target_error(str(text))
+    if target is None:
+        why = "A target error is an amount above 0, or a share of at most 100%."
+        raise Refusal(Code.PARAM, why, "target_error 50, or 5%")
+    return target

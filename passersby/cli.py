@@ -16,6 +16,7 @@ from passersby import (
     cli_ledger,
     cli_objections,
     cli_questions,
+    cli_serve,
     cli_topups,
 )
 from passersby.cli_options import refusals
@@ -70,6 +71,8 @@ topup.command("approve")(cli_topups.approve)
 topup.command("decline")(cli_topups.decline)
 topup.command("list")(cli_topups.listed)
 app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
+app.command(rich_help_panel="Serve")(cli_serve.serve)
+app.command(rich_help_panel="Serve")(cli_serve.bootstrap)
 catalog.command("check")(cli_catalog.check)
 catalog.command("diff")(cli_catalog.diff)
 catalog.command("new")(cli_catalog.new)

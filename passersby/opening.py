@@ -15,7 +15,17 @@ from passersby.siblings import SIBLINGS, check_siblings
 
 Progress = Callable[[str, float], None]
 OPERATOR = "operator"  # the catalog whose data are made at first use
-INSTALL = "pip install 'passersby[engine]'"
+INSTALL = "pip install 'passersby[{}]'"
+OF_SERVERS = {
+    "fastapi",
+    "limits",
+    "prometheus_client",
+    "pydantic",
+    "pydantic_settings",
+    "starlette",
+    "structlog",
+    "uvicorn",
+}
 
 
 def connect(
@@ -80,4 +90,5 @@ def missing_extra(missing: ModuleNotFoundError) -> InstallError:
     name = (missing.name or "").partition(".")[0]
     if name in SIBLINGS:
         raise missing
-    return InstallError("E_INSTALL", f"The engine needs {name}, which is not installed.", INSTALL)
+    who, extra = ("A server", "server") if name in OF_SERVERS else ("The engine", "engine")
+    return InstallError("E_INSTALL", f"{who} needs {name}, which is not installed.", INSTALL.format(extra))

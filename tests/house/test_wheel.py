@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from engine.folders import cache_folder
 from tests.support.tree import PACKAGES, ROOT
@@ -19,6 +20,7 @@ from tests.support.tree import PACKAGES, ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DOOR = tuple(Requirement(line).name for line in PROJECT["dependencies"])
 ENGINE = tuple(Requirement(line).name for line in PROJECT["optional-dependencies"]["engine"])
+SERVER = tuple(Requirement(line).name for line in PROJECT["optional-dependencies"]["server"][1:])
 CONNECT = """
 import passersby
 try:
@@ -26,13 +28,22 @@ try:
 except passersby.PassersbyError as refused:
     print(refused)
 """
+SERVE = """
+from passersby.opening import engine_face
+from passersby.errors import InstallError
+try:
+    with engine_face() as engine:
+        engine.serve(print)
+except InstallError as missing:
+    print(missing)
+"""
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LESSONS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 IMPORT_ALL = """
 import importlib, pkgutil
 for name in ("passersby", "engine", "dialect", "budgets"):
-    for found in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
-        if not found.name.endswith("__main__"):
+    for found in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
+        if not found.name.endswith("__main__") and ({server} or not found.name.startswith("engine.server.")):
             importlib.import_module(found.name)
 """
 
@@ -85,7 +96,19 @@ def test_connect_says_which_extra_is_missing(door_alone: Path, tmp_path: Path) -
 
 
 def test_the_extra_brings_all_that_the_engine_imports(with_engine: Path, tmp_path: Path) -> None:
-    _run(with_engine, tmp_path, IMPORT_ALL)
+    _run(with_engine, tmp_path, IMPORT_ALL.format(server=False))
+
+
+def test_the_server_s_extra_brings_all_that_the_server_imports(
+    wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("server")
+    _run(_environment(folder / "there", wheel, DOOR + ENGINE + SERVER), folder, IMPORT_ALL.format(server=True))
+
+
+def test_serving_says_which_extra_is_missing(with_engine: Path, tmp_path: Path) -> None:
+    said = _run(with_engine, tmp_path, SERVE, PASSERSBY_CACHE=str(cache_folder()), PASSERSBY_DATA=str(tmp_path))
+    assert "pip install 'passersby[server]'" in said
 
 
 @pytest.mark.parametrize("program", LESSONS)
@@ -113,7 +136,7 @@ def _environment(folder: Path, wheel: Path, distributions: tuple[str, ...]) -> P
     """Make an environment with the wheel and, linked to what is installed here, distributions and all they need."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     (packages,) = folder.glob("lib/python*/site-packages")
-    for name in sorted(_with_dependencies(set(distributions))):
+    for name in sorted(_with_dependencies({str(canonicalize_name(name)) for name in distributions})):
         _link(distribution(name), packages)
     zipfile.ZipFile(wheel).extractall(packages)
     return folder / "bin" / "python"
@@ -122,7 +145,7 @@ def _environment(folder: Path, wheel: Path, distributions: tuple[str, ...]) -> P
 def _with_dependencies(names: set[str]) -> set[str]:
     """Add what these distributions require, and what that requires."""
     required = {
-        requirement.name
+        str(canonicalize_name(requirement.name))
         for name in names
         for requirement in map(Requirement, distribution(name).requires or ())
         if _applies(requirement)

@@ -1,0 +1,75 @@
+"""Start a server, or make its first admin: the one way from the engine's face to engine/server, loaded only now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from budgets import LedgerError, ParamError
+from engine.catalogs import find_catalog
+from engine.desk import Refused
+from engine.errors import CatalogError
+from engine.problems import problem
+
+if TYPE_CHECKING:
+    from engine.server.settings import Settings
+
+Setting = str | int | float | bool | None
+
+
+def serve(
+    told: Callable[[str, tuple[tuple[str, str], ...]], None],
+    *,
+    config: str | None = None,
+    demo: bool = False,
+    **given: Setting,
+) -> None:
+    """Serve until a signal; `told` hears the address, and of a demonstration each role's key. Raises Refused.
+
+    `given` are settings by name (docs/server.md); what is None is taken from the environment, the file, the default.
+    """
+    from engine.server.serving import run_server
+
+    with _refusals():
+        run_server(_settings(config, given), lambda running: told(running.url, running.keys), demo=demo)
+
+
+def check_there(catalog: str, progress: Callable[[str, float], None]) -> None:
+    """Find a catalog, and make bundled data where they are not made yet; raises Refused."""
+    with _refusals():
+        find_catalog(catalog, progress)
+
+
+def bootstrap(name: str, *, config: str | None = None, **given: Setting) -> dict[str, Any]:
+    """Make the key of a server's first admin, on its own machine, once; raises Refused where there is an admin."""
+    from engine.server.serving import make_first_admin
+
+    with _refusals():
+        return make_first_admin(_settings(config, given), name)
+
+
+def _settings(config: str | None, given: dict[str, Setting]) -> Settings:
+    from pydantic import ValidationError
+
+    from engine.server.settings import read_settings
+
+    try:
+        return read_settings(None if config is None else Path(config), **given)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "settings"
+        why = f"{where}: {first['msg'].removeprefix('Value error, ')}."
+        raise ParamError(why, "docs/server.md has every setting") from None
+    except (OSError, ValueError):
+        raise ParamError(f"The settings file {config} can't be read as TOML.", "--config FILE") from None
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what the parts raise into what the face raises."""
+    try:
+        yield
+    except (LedgerError, CatalogError) as error:
+        raise Refused(problem(error, None)) from error

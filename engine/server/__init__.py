@@ -1,0 +1,14 @@
+"""The engine behind HTTP: one process that speaks to the network, and one that holds the data.
+
+    request          app.py, asking.py, jobs_asked.py, administering.py   endpoints; shapes.py their bodies
+      -> who         access.py, keys.py           bearer key -> Principal; books.py keeps hashes of keys, and jobs
+      -> may         roles.py                     endpoint x role x own or another's, one table
+      -> how often   limits.py                    body, SQL, rate, queue
+      -> frame       link.py, frames.py           JSON and Arrow over a pipe: wire shapes and nothing else
+    worker           worker.py                    a process of its own: the only one that opens data
+      -> verb        clerk.py                     what may be asked of the desk, the books and the register
+      -> pace        pace.py, paced.py            fresh releases leave at the end of a public time
+    response         answers.py, sizes.py, problems.py   JSON or Arrow, padded; one shape for every no
+
+`serving.py` starts it all. Why it tells no more than the engine: engine/proofs.md#server.
+"""

@@ -1,0 +1,65 @@
+"""Request -> who asks and how far they reach here: a bearer key, the table of roles, the rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from engine.server.house import House
+from engine.server.keys import Principal
+from engine.server.problems import Problem
+from engine.server.roles import RULES, Reach
+
+HEADER = "Authorization: Bearer KEY"
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A request that may go on."""
+
+    house: House
+    principal: Principal
+    reach: Reach
+
+    @property
+    def name(self) -> str:
+        """Give the asker's name: of a client, or of who acts."""
+        return self.principal.name
+
+    def client(self, wanted: str | None) -> str | None:
+        """Say whose accounts are shown: one's own, or whose was asked for; raises Problem with E_FORBIDDEN."""
+        if self.reach is Reach.ANY:
+            return wanted
+        if wanted not in (None, self.name):
+            raise Problem("E_FORBIDDEN", "A key of this role sees its own accounts alone.", f"client={self.name}")
+        return self.name
+
+
+def admitted(request: Request) -> Admitted:
+    """Find who asks, and whether they may; raises Problem with E_AUTH, E_FORBIDDEN or E_RATE."""
+    house: House = request.app.state.house
+    principal = _principal(house, request)
+    request.state.principal = principal
+    house.limits.count_request(f"{principal.role}/{principal.name}")
+    route = request.scope["route"].path.replace(":path", "")
+    reach = RULES[request.method, route].reach(principal.role)
+    if reach is Reach.NONE:
+        why = f"A key of role {principal.role} does not reach {request.method} {route}."
+        raise Problem("E_FORBIDDEN", why, "a key of another role; GET /v1/me says whose key this is")
+    return Admitted(house, principal, reach)
+
+
+def _principal(house: House, request: Request) -> Principal:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Problem("E_AUTH", "This needs a key.", HEADER)
+    found = house.keys.principal(key.strip())
+    if found is None:
+        house.limits.count_failure(request.client.host if request.client else "")
+        raise Problem("E_AUTH", "This key is not known, or has ended.", f"{HEADER}, with a key that an admin made")
+    return found
+
+
+Asker = Annotated[Admitted, Depends(admitted)]

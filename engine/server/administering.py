@@ -1,0 +1,204 @@
+"""The endpoints of admins, auditors and stewards: clients, keys, caps, freezes, the ledger, objections."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from engine.server.access import Asker
+from engine.server.bodies import (
+    AnchorAsked,
+    Because,
+    CapAsked,
+    ClientAsked,
+    FreezeAsked,
+    KeyAsked,
+    Name,
+    ObjectionAsked,
+    ObjectionsAsked,
+    Reason,
+    RotateAsked,
+    TopUpAsked,
+)
+from engine.server.frames import Json
+from engine.server.problems import Problem
+from engine.server.roles import Reach
+from engine.server.shapes import KeyTold, NewKey, Told, Verified
+
+router = APIRouter(prefix="/v1/admin")
+Listed = list[Told]
+Why = Annotated[Reason, Query(description="Kept in the ledger.")]
+One = Annotated[Name | None, Query()]
+
+
+@router.get("/clients", response_model=Listed, operation_id="clients")
+async def clients(asker: Asker) -> Json:
+    """List every client and group, with caps and what was spent of each dataset."""
+    return await asker.house.do("clients")
+
+
+@router.post("/clients", status_code=201, response_model=Told, operation_id="add_client")
+async def add_client(asked: ClientAsked, asker: Asker) -> Json:
+    """Add a client; one that was removed finds its accounts as they were."""
+    await asker.house.do("add_client", client=asked.client, by=asker.name, reason=asked.reason)
+    return {"client": asked.client}
+
+
+@router.delete("/clients/{client:path}", response_model=Told, operation_id="remove_client")
+async def remove_client(client: str, asker: Asker, reason: Why) -> Json:
+    """Let a client, or a group with all in it, ask no more; its accounts stay."""
+    await asker.house.do("remove_client", client=client, by=asker.name, reason=reason)
+    return {"client": client}
+
+
+@router.post("/caps", response_model=Told, operation_id="cap_client")
+async def cap(asked: CapAsked, asker: Asker) -> Json:
+    """Cap a client or a group."""
+    told = {**asked.model_dump(), "rho": str(asked.rho)}
+    return await asker.house.do("cap_client", by=asker.name, **told)
+
+
+@router.get("/freezes", response_model=Listed, operation_id="frozen")
+async def frozen(asker: Asker) -> Json:
+    """List what is frozen: since when, by whom, why."""
+    return await asker.house.do("frozen")
+
+
+@router.post("/freezes", status_code=201, response_model=Told, operation_id="freeze")
+async def freeze(asked: FreezeAsked, asker: Asker) -> Json:
+    """Let nothing be charged: to a client or group, of a dataset, in a window, or to a mix of these."""
+    await asker.house.do("freeze", by=asker.name, **asked.model_dump())
+    return asked.model_dump()
+
+
+@router.delete("/freezes", response_model=Told, operation_id="thaw")
+async def thaw(asker: Asker, reason: Why, client: One = None, dataset: One = None, window: One = None) -> Json:
+    """Undo the freeze of that name."""
+    place = {"client": client, "dataset": dataset, "window": window}
+    await asker.house.do("thaw", by=asker.name, reason=reason, **place)
+    return place
+
+
+@router.get("/keys", response_model=list[KeyTold], operation_id="keys")
+async def keys(asker: Asker) -> Json:
+    """List keys: whose, since when, until when."""
+    return asker.house.keys.listed()
+
+
+@router.post("/keys", status_code=201, response_model=NewKey, operation_id="make_key")
+async def make_key(asked: KeyAsked, asker: Asker, response: Response) -> Json:
+    """Make a key; it is shown here and never again."""
+    response.headers["Cache-Control"] = "no-store"
+    days = asked.days or asker.house.settings.key_days
+    return asker.house.keys.make(asked.name, asked.role, by=asker.name, days=days)
+
+
+@router.post("/keys/{key_id}/rotate", status_code=201, response_model=NewKey, operation_id="rotate_key")
+async def rotate(key_id: str, asked: RotateAsked, asker: Asker, response: Response) -> Json:
+    """Make the key that follows another; the old one goes on for the overlap."""
+    _check_own(asker, key_id)
+    response.headers["Cache-Control"] = "no-store"
+    days = asked.days or asker.house.settings.key_days
+    return asker.house.keys.rotate(key_id, by=asker.name, days=days, overlap_hours=asked.overlap_hours)
+
+
+@router.delete("/keys/{key_id}", response_model=KeyTold, operation_id="revoke_key")
+async def revoke(key_id: str, asker: Asker) -> Json:
+    """Take a key back, at once."""
+    _check_own(asker, key_id)
+    return asker.house.keys.revoke(key_id)
+
+
+@router.get("/topups", response_model=Listed, operation_id="top_ups")
+async def top_ups(asker: Asker, open_only: bool = False) -> Json:
+    """List requests for other caps, the oldest first: an analyst's own, or everybody's."""
+    found = await asker.house.do("top_ups", open_only=open_only)
+    return found if asker.reach is Reach.ANY else [row for row in found if row["client"] == asker.name]
+
+
+@router.post("/topups", status_code=201, response_model=Told, operation_id="request_top_up")
+async def request_top_up(asked: TopUpAsked, asker: Asker) -> Json:
+    """Ask for another cap."""
+    told = {**asked.model_dump(), "rho": str(asked.rho)}
+    return await asker.house.do("request_top_up", client=asker.name, **told)
+
+
+@router.post("/topups/{request}/approve", response_model=Told, operation_id="approve_top_up")
+async def approve(request: int, asked: Because, asker: Asker) -> Json:
+    """Grant what was asked for."""
+    await asker.house.do("approve_top_up", request=request, by=asker.name, reason=asked.reason)
+    return {"request": request, "state": "approved"}
+
+
+@router.post("/topups/{request}/decline", response_model=Told, operation_id="decline_top_up")
+async def decline(request: int, asked: Because, asker: Asker) -> Json:
+    """Decline what was asked for."""
+    await asker.house.do("decline_top_up", request=request, by=asker.name, reason=asked.reason)
+    return {"request": request, "state": "declined"}
+
+
+@router.get("/ledger", response_model=Listed, operation_id="ledger")
+async def ledger(asker: Asker, client: One = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Json:
+    """List the last rows of the ledger, the oldest first."""
+    return await asker.house.do("ledger", client=client, limit=limit)
+
+
+@router.get("/ledger/audit", response_model=Listed, operation_id="audit")
+async def audit(asker: Asker, kind: One = None, client: One = None, since: One = None) -> Json:
+    """Tell who asked what when, at which price, and what admins did."""
+    return await asker.house.do("audit", kind=kind, client=client, since=since)
+
+
+@router.get("/ledger/anchor", response_model=AnchorAsked, operation_id="anchor")
+async def anchor(asker: Asker) -> Json:
+    """Give the end of the chain, to be kept where nobody who can write the ledger can write."""
+    return {"anchor": await asker.house.do("anchor")}
+
+
+@router.get("/ledger/verify", response_model=Verified, operation_id="verify")
+async def verify(asker: Asker) -> Json:
+    """Say what of the ledger is not as it was written."""
+    return await asker.house.do("verify")
+
+
+@router.post("/ledger/verify", response_model=Verified, operation_id="verify_with_anchor")
+async def verify_with_anchor(asked: AnchorAsked, asker: Asker) -> Json:
+    """Say so beside an anchor."""
+    return await asker.house.do("verify", anchor=asked.anchor)
+
+
+@router.get("/ledger/report", response_model=None, operation_id="report")
+async def report(asker: Asker, request: Request) -> Response:
+    """Write the report for a regulator, as HTML where that is accepted, else as text."""
+    html = "text/html" in request.headers.get("accept", "")
+    text = await asker.house.do("report", html=html)
+    return Response(text, media_type="text/html" if html else "text/plain")
+
+
+@router.get("/objections", response_model=Listed, operation_id="objections")
+async def objections(asker: Asker, dataset: One = None) -> Json:
+    """List when objections were recorded, by whom and why; not whose, nor how many."""
+    return await asker.house.do("objections", dataset=dataset)
+
+
+@router.post("/objections", status_code=201, response_model=Told, operation_id="object")
+async def object_(asked: ObjectionAsked, asker: Asker) -> Json:
+    """Record that a person objects, or objects no more; what comes back is the same for whoever is not in the data."""
+    return await asker.house.do("object", by=asker.name, **asked.model_dump())
+
+
+@router.post("/objections/bulk", status_code=201, response_model=Told, operation_id="object_many")
+async def object_many(asked: ObjectionsAsked, asker: Asker) -> Json:
+    """Record that everybody on a list objects, one person a line; nobody where a line is none."""
+    return await asker.house.do("object_many", by=asker.name, **asked.model_dump())
+
+
+def _check_own(asker: Asker, key_id: str) -> None:
+    """Let a key change keys of its own name and role; raises Problem with E_NOT_FOUND for any other."""
+    found = next((row for row in asker.house.keys.listed() if row["id"] == key_id), None)
+    mine = found is not None and (found["name"], found["role"]) == (asker.name, asker.principal.role)
+    if found is None or (asker.reach is not Reach.ANY and not mine):
+        raise Problem(
+            "E_NOT_FOUND", "There is no key of this id, or it is another's.", "GET /v1/me says which is yours"
+        )

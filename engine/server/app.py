@@ -1,0 +1,119 @@
+"""The ASGI application: endpoints, one shape for every no, and what stands around each request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import metadata
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+
+from budgets import LedgerError
+from engine.desk import Refused
+from engine.problems import problem
+from engine.server import administering, asking
+from engine.server.access import Asker
+from engine.server.frames import Json
+from engine.server.house import House
+from engine.server.jobs import Jobs
+from engine.server.openapi import completed
+from engine.server.problems import Problem, problem_response
+from engine.server.shapes import Health
+from engine.server.surround import Surround
+
+Life = Callable[[House], AbstractAsyncContextManager[None]]
+CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
+
+
+def create_app(house: House, life: Life | None = None) -> FastAPI:
+    """Make the application of a server; `life` is what begins and ends with it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if life is None:
+            app.state.jobs.resume()
+            yield
+            return
+        async with life(house):
+            app.state.jobs.resume()
+            yield
+
+    app = FastAPI(
+        title="passersby", version=metadata.version("passersby"), lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.house, app.state.jobs = house, Jobs(house)
+    app.include_router(asking.router)
+    app.include_router(administering.router)
+    _health(app)
+    _refusals(app)
+    app.add_middleware(Surround, house=house)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        made = get_openapi(title=app.title, version=app.version, summary="Ask where people go.", routes=app.routes)
+        app.openapi_schema = completed(made)
+    return app.openapi_schema
+
+
+def _health(app: FastAPI) -> None:
+    @app.get("/healthz", response_model=Health, operation_id="healthz")
+    async def healthz() -> Json:
+        """Say that the server runs."""
+        return {"state": "runs"}
+
+    @app.get("/readyz", response_model=Health, operation_id="readyz")
+    async def readyz(request: Request) -> Json:
+        """Say whether questions can be asked; 503 until they can."""
+        if not request.app.state.house.line.is_ready:
+            raise Problem("E_BUSY", "The data are being opened.", "the same in a moment")
+        return {"state": "ready"}
+
+    @app.get("/metrics", response_model=None, operation_id="metrics")
+    async def metrics(asker: Asker) -> Response:
+        """Give the counters for Prometheus."""
+        return Response(asker.house.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _refusals(app: FastAPI) -> None:
+    """Give every no its one shape."""
+
+    def refuse(request: Request, told: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+        request.state.code = told["code"]
+        request.app.state.house.metrics.refused(told["code"])
+        return problem_response(told, headers)
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> Response:
+        return refuse(request, error.problem)
+
+    @app.exception_handler(LedgerError)
+    async def not_kept(request: Request, error: LedgerError) -> Response:
+        return refuse(request, problem(error, None))
+
+    @app.exception_handler(Problem)
+    async def no(request: Request, error: Problem) -> Response:
+        return refuse(request, error.told, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def unread(request: Request, error: RequestValidationError) -> Response:
+        return refuse(request, _unread(error))
+
+    @app.exception_handler(HTTPException)
+    async def elsewhere(request: Request, error: HTTPException) -> Response:
+        code = CODES.get(error.status_code, "E_PARAM")
+        told = Problem(code, f"{error.detail}.", "GET /openapi.json lists what there is").told
+        return refuse(request, told, dict(error.headers or {}))
+
+
+def _unread(error: RequestValidationError) -> dict[str, Any]:
+    """Say where a request is not as declared, without repeating what it holds."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    return Problem("E_PARAM", f"{where}: {first['msg']}.", "GET /openapi.json says what is read here").told

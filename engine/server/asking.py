@@ -1,0 +1,180 @@
+"""The endpoints of who asks: questions, jobs, prices, and what is left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from engine.server.access import Admitted, Asker
+from engine.server.answers import ARROW, JSON, body_of
+from engine.server.bodies import Question
+from engine.server.books import Row
+from engine.server.frames import Json
+from engine.server.jobs import Jobs
+from engine.server.problems import Problem
+from engine.server.shapes import (
+    Answer,
+    BudgetTold,
+    Explanation,
+    FunctionTold,
+    JobTold,
+    Me,
+    Released,
+    TableTold,
+)
+
+router = APIRouter(prefix="/v1")
+ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Answer, "content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}
+}
+STARTED: dict[int | str, dict[str, Any]] = {202: {"model": JobTold, "description": "It goes on as a job."}}
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=200, description="The same key is charged once, however often it is sent."),
+]
+Preference = Annotated[str | None, Header(description="respond-async: do not wait, give a job.")]
+Client = Annotated[str | None, Query(max_length=200, description="Whose; an analyst sees its own alone.")]
+
+
+@router.post("/queries", responses={**ANSWERED, **STARTED}, response_model=None, operation_id="query")
+async def query(
+    asked: Question,
+    asker: Asker,
+    request: Request,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Preference = None,
+    run_async: Annotated[bool, Query(alias="async", description="The same as Prefer: respond-async.")] = False,
+) -> Response:
+    """Ask a question and pay for it; a question that you asked before is answered from store, for free."""
+    media_type = accepted(request)
+    arguments = {**_arguments(asked, asker), "request_id": idempotency_key}
+    later = run_async or "respond-async" in (prefer or "")
+    asker.house.metrics.questions.labels("job" if later else "waiting").inc()
+    jobs: Jobs = request.app.state.jobs
+    if later:
+        return _started(jobs, jobs.hand_in(asker.name, idempotency_key, arguments))
+    with asker.house.limits.question():
+        task = asyncio.create_task(asker.house.ask(arguments))
+        done, _ = await asyncio.wait({task}, timeout=asker.house.settings.deadline_seconds)
+    if not done:  # whoever waited that long gets a job; the ledger charges both once
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return _started(jobs, jobs.hand_in(asker.name, idempotency_key, arguments))
+    return _answer(task.result(), media_type)
+
+
+@router.get("/jobs", response_model=list[JobTold], operation_id="jobs")
+async def listed(asker: Asker, request: Request) -> list[dict[str, Any]]:
+    """List your jobs, the oldest first."""
+    jobs: Jobs = request.app.state.jobs
+    every = ("queued", "running", "done", "refused", "cancelled")
+    return [jobs.told(row) for row in asker.house.books.jobs_in(*every, client=asker.name)]
+
+
+@router.get("/jobs/{job_id}", response_model=JobTold, operation_id="job")
+async def job(job_id: str, asker: Asker, request: Request) -> dict[str, Any]:
+    """Say how far a job is, of the public time that its question takes."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs.told(jobs.find(asker.name, job_id))
+
+
+@router.get("/jobs/{job_id}/result", responses=ANSWERED, response_model=None, operation_id="result")
+async def result(job_id: str, asker: Asker, request: Request) -> Response:
+    """Give a job's answer; refused as the question was, or while there is none."""
+    jobs: Jobs = request.app.state.jobs
+    media_type, row = accepted(request), jobs.find(asker.name, job_id)
+    if row["state"] == "done":
+        return _answer(bytes(row["rows"]), media_type)
+    if row["state"] == "refused":
+        raise Problem.of(jobs.told(row)["problem"])
+    after = {"Retry-After": "1"} if row["state"] != "cancelled" else None
+    raise Problem("E_STATE", f"This job is {row['state']}.", "GET /v1/jobs/ID until its state is done", headers=after)
+
+
+@router.delete("/jobs/{job_id}", response_model=JobTold, operation_id="cancel")
+async def cancel(job_id: str, asker: Asker, request: Request) -> dict[str, Any]:
+    """Cancel a job; what was charged stays charged, and asking the same again is free."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs.told(jobs.cancel(asker.name, job_id))
+
+
+@router.post("/explain", responses={200: {"model": Explanation}}, operation_id="explain")
+async def explain(asked: Question, asker: Asker) -> Json:
+    """Tell price, expected error, keys, bounds and generated SQL: no data, no charge."""
+    return await asker.house.do("explain", **_arguments(asked, asker))
+
+
+@router.post("/rehearse", responses=ANSWERED, response_model=None, operation_id="rehearse")
+async def rehearse(asked: Question, asker: Asker, request: Request) -> Response:
+    """Answer for free on rows that are made up from the catalog alone; the numbers mean nothing."""
+    media_type = accepted(request)
+    with asker.house.limits.question():
+        return _answer(await asker.house.rows("rehearse", _arguments(asked, asker)), media_type)
+
+
+@router.get("/budget", response_model=BudgetTold, operation_id="budget")
+async def budget(asker: Asker, client: Client = None) -> Json:
+    """Tell what is spent and left: of a client and all clients, or of all without a name."""
+    return await asker.house.do("budget", client=asker.client(client))
+
+
+@router.get("/history", response_model=list[Released], operation_id="history")
+async def history(asker: Asker, client: Client = None) -> Json:
+    """List the releases that a client has paid for, the oldest first."""
+    whose = asker.client(client)
+    if whose is None:
+        raise Problem("E_PARAM", "Whose history?", "?client=NAME")
+    return await asker.house.do("history", client=whose)
+
+
+@router.get("/tables", response_model=list[TableTold], operation_id="tables")
+async def tables(asker: Asker) -> Json:
+    """List the tables and columns that may be asked about."""
+    return await asker.house.do("tables")
+
+
+@router.get("/tables/{name}", response_model=TableTold, operation_id="table")
+async def table(name: str, asker: Asker) -> Json:
+    """Say everything about one table."""
+    return (await asker.house.do("tables", name=name))[0]
+
+
+@router.get("/functions", response_model=list[FunctionTold], operation_id="functions")
+async def functions(asker: Asker) -> Json:
+    """List functions, aggregates and table functions."""
+    return await asker.house.do("functions")
+
+
+@router.get("/me", response_model=Me, operation_id="me")
+async def me(asker: Asker) -> Json:
+    """Say whose key this is."""
+    return {"name": asker.name, "role": asker.principal.role, "key_id": asker.principal.key_id}
+
+
+def accepted(request: Request) -> str:
+    """Choose the form of an answer; raises Problem with E_ACCEPT."""
+    wanted = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
+    for kind in wanted:
+        if kind == ARROW:
+            return ARROW
+        if kind in ("*/*", "application/*", JSON):
+            return JSON
+    raise Problem("E_ACCEPT", "An answer comes as JSON or as an Arrow stream.", f"Accept: {JSON}, or {ARROW}")
+
+
+def _arguments(asked: Question, asker: Admitted) -> dict[str, Any]:
+    most = asker.house.settings.max_sql_chars
+    if len(asked.sql) > most:
+        raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")
+    return asked.arguments(asker.name)
+
+
+def _answer(rows: bytes, media_type: str) -> Response:
+    return Response(body_of(rows, media_type), media_type=media_type)
+
+
+def _started(jobs: Jobs, row: Row) -> Response:
+    from fastapi.responses import JSONResponse
+
+    return JSONResponse(jobs.told(row), 202, {"Location": f"/v1/jobs/{row['id']}"})

@@ -1,0 +1,116 @@
+"""The bodies of requests, as OpenAPI tells them: nothing in one goes unread, no number is read as another kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from engine.server.roles import Role
+
+Amount = Annotated[str, StringConstraints(max_length=40)] | int | Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class Asked(BaseModel):
+    """A body that is sent: nothing in it goes unread."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Question(Asked):
+    """A question, and what it may cost."""
+
+    sql: str = Field(description="The question, in DuckDB's SQL (docs/sql.md).", examples=["SELECT count(*) FROM trip"])
+    rho: Amount | None = Field(None, description="Privacy loss to spend; the catalog's where absent.")
+    target_error: Amount | None = Field(None, description="Instead of rho: 50, or '5%' of an answer that you hold.")
+    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
+
+    def arguments(self, client: str) -> dict[str, Any]:
+        """Give the desk's arguments; amounts as the text that was sent, so that 0.1 is a tenth."""
+        told = {name: None if value is None else str(value) for name, value in self._amounts()}
+        return {"sql": self.sql, "client": client, "confidence": self.confidence, **told}
+
+    def _amounts(self) -> list[tuple[str, Amount | None]]:
+        return [("rho", self.rho), ("target_error", self.target_error)]
+
+
+class ClientAsked(Asked):
+    """A client that is added."""
+
+    client: Name
+    reason: Reason
+
+
+class CapAsked(Asked):
+    """A cap."""
+
+    client: Name
+    rho: Amount
+    dataset: Name | None = None
+    scope: Name = Field("each", description="each window, lifetime, query, or the name of one window")
+    reason: Reason
+
+
+class TopUpAsked(Asked):
+    """What a client asks for."""
+
+    rho: Amount
+    dataset: Name | None = None
+    scope: Name = "each"
+    reason: Reason
+
+
+class Because(Asked):
+    """Why."""
+
+    reason: Reason
+
+
+class FreezeAsked(Asked):
+    """What is frozen."""
+
+    client: Name | None = None
+    dataset: Name | None = None
+    window: Name | None = None
+    reason: Reason
+
+
+class KeyAsked(Asked):
+    """A key that is made."""
+
+    name: Name = Field(description="Of a client, for analysts; of the person, for others.")
+    role: Annotated[Role, Field(strict=False)]
+    days: float | None = Field(None, description="How long it lives; the server's setting where absent.")
+
+
+class RotateAsked(Asked):
+    """A key that follows another."""
+
+    days: float | None = None
+    overlap_hours: float = Field(24.0, description="How long the old key goes on.")
+
+
+class ObjectionAsked(Asked):
+    """One person who objects."""
+
+    person: Name
+    reason: Reason
+    dataset: Name | None = None
+    withdraw: bool = False
+
+
+class ObjectionsAsked(Asked):
+    """Persons who object, one on a line."""
+
+    persons: str
+    reason: Reason
+    dataset: Name | None = None
+    withdraw: bool = False
+
+
+class AnchorAsked(Asked):
+    """An anchor that was exported before."""
+
+    anchor: str | None = None

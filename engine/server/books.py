@@ -1,0 +1,123 @@
+"""What the HTTP process keeps beside the ledger: hashes of keys, and jobs; durable when a call returns.
+
+A file of its own beside a ledger file, for its owner alone; tables of its own in the database of a ledger that several
+servers share. Neither holds data: jobs keep questions, and answers that were released.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, LargeBinary, MetaData, RowMapping, Table, Text, UniqueConstraint, insert, select, update
+
+from budgets.stores import open_store
+from budgets.stores.store import Store, insert_new
+
+MEMORY = ":memory:"
+metadata = MetaData()
+
+keys = Table(
+    "server_keys",
+    metadata,
+    Column("id", Text, primary_key=True),  # shown in lists; no secret
+    Column("hash", LargeBinary, nullable=False, unique=True),  # HMAC-SHA-256 of the key
+    *(Column(name, Text, nullable=False) for name in ("name", "role", "made_at", "made_by", "expires_at")),
+    Column("revoked_at", Text),
+)
+jobs = Table(
+    "server_jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("client", "request_id", "body", "state", "made_at")),
+    Column("ended_at", Text),
+    Column("problem", Text),  # JSON, where it was refused
+    Column("rows", LargeBinary),  # the answer as an Arrow IPC stream
+    UniqueConstraint("client", "request_id"),
+)
+
+Row = RowMapping | dict[str, Any]
+
+
+class Books:
+    """Keys and jobs of one server, or of several that share a ledger."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep them in a store."""
+        self._store = store
+
+    @classmethod
+    def beside(cls, ledger: str) -> Books:
+        """Open the books beside a ledger; made where there are none. Raises LedgerUnavailable, UnsafeStore."""
+        apart = ledger != MEMORY and "://" not in ledger
+        return cls(open_store(f"{ledger}.server" if apart else ledger, _prepared))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._store.close()
+
+    def add_key(self, row: Row) -> None:
+        """Write a key's row."""
+        with self._store.writing() as connection:
+            connection.execute(insert(keys), [dict(row)])
+
+    def key_of(self, digest: bytes) -> Row | None:
+        """Find a key by its hash."""
+        with self._store.reading() as connection:
+            return connection.execute(select(keys).where(keys.c.hash == digest)).mappings().one_or_none()
+
+    def all_keys(self) -> list[Row]:
+        """List every key, the oldest first."""
+        with self._store.reading() as connection:
+            return list[Row](connection.execute(select(keys).order_by(keys.c.made_at, keys.c.id)).mappings())
+
+    def change_key(self, key_id: str, **changes: str | bytes | None) -> None:
+        """Change when a key ends."""
+        with self._store.writing() as connection:
+            connection.execute(update(keys).where(keys.c.id == key_id).values(**changes))
+
+    def add_job(self, row: Row) -> bool:
+        """Write a job's row; tell whether its client had none of that request id."""
+        with self._store.writing() as connection:
+            return insert_new(connection, jobs, dict(row))
+
+    def job(self, **by: str) -> Row | None:
+        """Find the job of some id, or of a client's request id."""
+        wanted = select(jobs).where(*(jobs.c[name] == value for name, value in by.items()))
+        with self._store.reading() as connection:
+            return connection.execute(wanted).mappings().one_or_none()
+
+    def jobs_in(self, *states: str, client: str | None = None) -> list[Row]:
+        """List jobs in some states, the oldest first; without their answers."""
+        columns = [column for column in jobs.c if column.name != "rows"]
+        wanted = select(*columns).where(jobs.c.state.in_(states)).order_by(jobs.c.made_at)
+        with self._store.reading() as connection:
+            found = connection.execute(wanted if client is None else wanted.where(jobs.c.client == client))
+            return list[Row](found.mappings())
+
+    def change_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
+        """Change a job that is in one of some states; tell whether it was."""
+        wanted = update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(only_in)).values(**changes)
+        with self._store.writing() as connection:
+            return bool(connection.execute(wanted).rowcount)
+
+
+def now_text() -> str:
+    """Give the moment, as rows write it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def later_text(**span: float) -> str:
+    """Give a moment so much later."""
+    return (datetime.now(UTC) + timedelta(**span)).isoformat(timespec="milliseconds")
+
+
+def _prepared(store: Store) -> Store:
+    """Make the tables where there are none, or close the store."""
+    try:
+        with store.writing() as connection:
+            metadata.create_all(connection)
+    except BaseException:
+        store.close()
+        raise
+    return store

@@ -1,0 +1,138 @@
+"""What may be asked of the process that holds the data: a closed list of verbs, each giving a wire shape."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from budgets import Anchor, LedgerError
+from engine import wire_statements
+from engine.admins import Admin
+from engine.audit_log import audit_log
+from engine.desk import Desk, Refused
+from engine.errors import CatalogError
+from engine.problems import problem
+from engine.register import Register
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a verb gives."""
+
+    told: Any = None  # JSON
+    rows: bytes = b""  # an Arrow IPC stream
+
+
+Arguments = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Clerk:
+    """One desk, its books and its register, behind a list of verbs."""
+
+    desk: Desk
+    admin: Admin = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the books over the desk's own ledger."""
+        object.__setattr__(self, "admin", Admin(self.desk.engine.catalog, self.desk.engine.ledger))
+
+    def do(self, verb: str, arguments: Arguments) -> Reply:
+        """Do what is on the list; raises Refused, and KeyError for what is not."""
+        done = VERBS[verb]
+        try:
+            return done(self, arguments)
+        except (LedgerError, CatalogError) as error:
+            raise Refused(problem(error, None)) from error
+
+    def register(self) -> Register:
+        """Give the register of objections."""
+        assert self.desk.register is not None  # noqa: S101  only a stage without people has none
+        return self.desk.register
+
+
+def _query(clerk: Clerk, asked: Arguments) -> Reply:
+    return Reply(rows=stream(clerk.desk.query(**asked)))
+
+
+def _rehearse(clerk: Clerk, asked: Arguments) -> Reply:
+    return Reply(rows=stream(clerk.desk.rehearse(**asked)))
+
+
+def stream(table: pa.Table) -> bytes:
+    """Write a table as an Arrow IPC stream."""
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+def _give_up(clerk: Clerk, asked: Arguments) -> Reply:
+    clerk.desk.give_up(**asked)
+    return Reply()
+
+
+def _verify(clerk: Clerk, asked: Arguments) -> Reply:
+    before = asked.get("anchor")
+    ledger = clerk.desk.engine.ledger
+    found = list(ledger.verify(None if before is None else Anchor.from_json(before)))
+    now = ledger.anchor()
+    return Reply({"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found})
+
+
+def _report(clerk: Clerk, asked: Arguments) -> Reply:
+    from engine.ledger_report import ledger_report  # late: few sessions show it
+    from engine.ledger_report_page import report_html, report_text
+
+    report = ledger_report(clerk.desk.engine.catalog, clerk.desk.engine.ledger)
+    return Reply(report_html(report) if asked["html"] else report_text(report))
+
+
+def _object_many(clerk: Clerk, asked: Arguments) -> Reply:
+    """Record a list of persons, as a file of them: the same rules and the same words."""
+    with tempfile.TemporaryDirectory(prefix="passersby-objections-") as folder:
+        path = Path(folder) / "persons.csv"
+        path.touch(mode=0o600)
+        path.write_text(asked["persons"], encoding="utf-8")
+        rest = {name: value for name, value in asked.items() if name != "persons"}
+        return Reply(clerk.register().object_file(str(path), progress=_quiet, **rest))
+
+
+def _quiet(stage: str, fraction: float) -> None:
+    del stage, fraction
+
+
+def _admin(name: str) -> Callable[[Clerk, Arguments], Reply]:
+    """Let an admin's call be a verb of the same name."""
+    return lambda clerk, asked: Reply(getattr(clerk.admin, name)(**asked))
+
+
+_ADMINS = (
+    *("add_client", "remove_client", "cap_client", "clients", "freeze", "thaw", "frozen"),
+    *("request_top_up", "approve_top_up", "decline_top_up", "top_ups"),
+)
+VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
+    "query": _query,
+    "rehearse": _rehearse,
+    "give_up": _give_up,
+    "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
+    "budget": lambda clerk, asked: Reply(clerk.desk.budget(asked["client"])),
+    "history": lambda clerk, asked: Reply(clerk.desk.history(asked["client"])),
+    "tables": lambda clerk, asked: Reply(clerk.desk.tables(asked.get("name"))),
+    "functions": lambda clerk, asked: Reply(wire_statements.functions_told()),
+    "ledger": lambda clerk, asked: Reply(clerk.desk.ledger(**asked)),
+    "audit": lambda clerk, asked: Reply(audit_log(clerk.desk.engine.ledger.entries(), **asked)),
+    "anchor": lambda clerk, asked: Reply(clerk.desk.engine.ledger.anchor().to_json()),
+    "verify": _verify,
+    "report": _report,
+    "object": lambda clerk, asked: Reply(clerk.register().object(**asked)),
+    "object_many": _object_many,
+    "objections": lambda clerk, asked: Reply(clerk.register().acts(**asked)),
+    **{name: _admin(name) for name in _ADMINS},
+}

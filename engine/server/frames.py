@@ -1,0 +1,60 @@
+"""Frames on the pipe between the HTTP process and the worker: a JSON object, and bytes of Arrow beside it.
+
+No object of Python crosses the pipe: only what can be written as JSON or Arrow, and reading it runs no code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+Json = Any  # what the wire has: objects, lists, text, numbers, true, false, null
+LENGTHS = struct.Struct(">II")  # bytes of the JSON object, bytes behind it
+LONGEST = 1 << 30
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message."""
+
+    said: Mapping[str, Json]
+    rows: bytes = b""  # an Arrow IPC stream, or nothing
+
+
+def packed(frame: Frame) -> bytes:
+    """Write a frame as bytes."""
+    head = json.dumps(frame.said, allow_nan=False, separators=(",", ":")).encode()
+    return LENGTHS.pack(len(head), len(frame.rows)) + head + frame.rows
+
+
+def read_frame(source: BinaryIO) -> Frame | None:
+    """Read the next frame; None where the other side has closed the pipe."""
+    lengths = source.read(LENGTHS.size)
+    if len(lengths) < LENGTHS.size:
+        return None
+    head, rows = _checked(lengths)
+    return _frame(source.read(head), source.read(rows))
+
+
+async def next_frame(source: asyncio.StreamReader) -> Frame | None:
+    """Wait for the next frame; None where the other side has closed the pipe."""
+    try:
+        head, rows = _checked(await source.readexactly(LENGTHS.size))
+        return _frame(await source.readexactly(head), await source.readexactly(rows))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+def _checked(lengths: bytes) -> tuple[int, int]:
+    head, rows = LENGTHS.unpack(lengths)
+    if max(head, rows) > LONGEST:
+        raise ValueError("A frame is longer than any answer.")
+    return head, rows
+
+
+def _frame(head: bytes, rows: bytes) -> Frame:
+    return Frame(json.loads(head), rows)

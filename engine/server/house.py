@@ -1,0 +1,100 @@
+"""What every endpoint of one server shares, and how a question is asked so that a worker's death loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from engine.desk import Refused
+from engine.server.books import Books
+from engine.server.clerk import Reply
+from engine.server.frames import Json
+from engine.server.keys import Keys
+from engine.server.limits import Limits
+from engine.server.link import Told, WorkerDied
+from engine.server.logs import log
+from engine.server.metrics import Metrics
+from engine.server.problems import Problem
+from engine.server.settings import Settings
+
+DEATHS = 2  # of workers in which one and the same question was reading data: then it counts as failed
+TRIES = 4
+
+
+class Line(Protocol):
+    """Who does what the endpoints ask for: a link to a worker."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether anything can be asked now."""
+
+    async def ready(self) -> None:
+        """Wait until it can."""
+
+    async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Told | None = None) -> Reply:
+        """Do it; raises Refused, WorkerDied."""
+
+
+@dataclass
+class House:
+    """One server."""
+
+    settings: Settings
+    books: Books
+    keys: Keys
+    line: Line
+    metrics: Metrics = field(default_factory=Metrics)
+    limits: Limits = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Set the limits."""
+        self.limits = Limits(self.settings.rate, self.settings.queue)
+
+    async def do(self, verb: str, **arguments: Json) -> Json:
+        """Do what changes nothing twice, or is refused the second time; raises Refused, Problem with E_BUSY."""
+        try:
+            return (await self.line.call(verb, arguments)).told
+        except WorkerDied:
+            raise busy() from None
+
+    async def rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
+        """Do what gives rows and charges nothing; raises Refused, Problem."""
+        try:
+            return (await self.line.call(verb, arguments)).rows
+        except WorkerDied:
+            raise busy() from None
+
+    async def ask(self, arguments: Mapping[str, Any], bucket: Told | None = None) -> bytes:
+        """Ask a question, again where the worker died under it: the ledger charges it once (proofs.md#asked-again)."""
+        deaths = 0
+        for _ in range(TRIES):
+            begun: list[float] = []
+
+            def told(seconds: float, begun: list[float] = begun) -> None:
+                begun.append(seconds)
+                if bucket is not None:
+                    bucket(seconds)
+
+            try:
+                return (await self.line.call("query", arguments, told)).rows
+            except WorkerDied:
+                log.warning("worker died", reading=bool(begun))
+                deaths += bool(begun)
+                await self._next_worker()
+            if deaths >= DEATHS:
+                await self.do("give_up", **arguments)
+        raise busy()
+
+    async def _next_worker(self) -> None:
+        try:
+            await asyncio.wait_for(self.line.ready(), self.settings.deadline_seconds)
+        except (TimeoutError, Refused):
+            raise busy() from None
+
+
+def busy() -> Problem:
+    """Say that nothing can be asked now."""
+    why = "The server is starting, stopping, or starting its worker again."
+    return Problem("E_BUSY", why, "the same request with the same Idempotency-Key in a moment; it is charged once")

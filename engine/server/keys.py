@@ -1,0 +1,138 @@
+"""Keys: 256 random bits, shown once, kept as keyed hashes; they end, overlap when changed, and can be taken back.
+
+The one place beside engine/noise.py that needs unpredictable bits: a key is no noise, and no number of an answer
+depends on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from budgets import ParamError, check_name
+from engine.server.books import Books, Row, later_text, now_text
+from engine.server.roles import Role
+
+BITS = 256
+PREFIX = "pby_"  # by which scanners of repositories find keys that were committed
+SHOWN = ("id", "name", "role", "made_at", "made_by", "expires_at", "revoked_at")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: the name on whose account, and what that name may do."""
+
+    name: str  # of a client, for analysts; the actor in the ledger's rows, for others
+    role: Role
+    key_id: str  # empty for who came with a token of another's
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of a server."""
+
+    books: Books
+    pepper: bytes  # a secret of the server's: who copies the books alone can't try keys out
+
+    def make(self, name: str, role: Role, *, by: str, days: float) -> dict[str, Any]:
+        """Make a key and show it, once; raises ParamError."""
+        check_name(name, "A name")
+        if not 0 < days <= 3650:
+            raise ParamError("A key lives for more than 0 and at most 3650 days.", "days = 90.")
+        key, key_id = f"{PREFIX}{secrets.token_urlsafe(BITS // 8)}", secrets.token_hex(6)
+        row = {
+            "id": key_id,
+            "hash": self._digest(key),
+            "name": name,
+            "role": str(role),
+            "made_at": now_text(),
+            "made_by": by,
+            "expires_at": later_text(days=days),
+            "revoked_at": None,
+        }
+        self.books.add_key(row)
+        return {"key": key, **_shown(row)}
+
+    def principal(self, key: str) -> Principal | None:
+        """Say whose key this is; None for one that was never made, has ended or was taken back."""
+        if not key.startswith(PREFIX):
+            return None
+        digest = self._digest(key)
+        row = self.books.key_of(digest)
+        if row is None or not hmac.compare_digest(bytes(row["hash"]), digest) or not _lives(row):
+            return None
+        return Principal(row["name"], Role(row["role"]), row["id"])
+
+    def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float) -> dict[str, Any]:
+        """Make the key that follows another; the old one goes on for the overlap. Raises ParamError."""
+        old = self.find(key_id)
+        if not _lives(old):
+            raise ParamError(f"The key {key_id} has ended.", "a new key.")
+        if not 0 <= overlap_hours <= 24 * 31:
+            raise ParamError("Two keys overlap for 0 to 744 hours.", "overlap_hours = 24.")
+        new = self.make(old["name"], Role(old["role"]), by=by, days=days)
+        self.books.change_key(key_id, expires_at=min(old["expires_at"], later_text(hours=overlap_hours)))
+        return new
+
+    def revoke(self, key_id: str) -> dict[str, Any]:
+        """Take a key back, at once; raises ParamError."""
+        old = self.find(key_id)
+        self.books.change_key(key_id, revoked_at=old["revoked_at"] or now_text())
+        return _shown(self.find(key_id))
+
+    def find(self, key_id: str) -> Row:
+        """Find a key by its id; raises ParamError."""
+        found = [row for row in self.books.all_keys() if row["id"] == key_id]
+        if not found:
+            raise ParamError(f"There is no key {key_id!r}.", "an id from the list of keys.")
+        return found[0]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """List keys: whose, since when, until when; nothing that opens anything."""
+        return [_shown(row) for row in self.books.all_keys()]
+
+    def bootstrap(self, name: str, *, days: float) -> dict[str, Any]:
+        """Make the first admin's key; raises ParamError where a living key of an admin is there already."""
+        if any(row["role"] == Role.ADMIN and _lives(row) for row in self.books.all_keys()):
+            raise ParamError("There is an admin already.", "ask that admin for a key, or for yours to be made anew.")
+        return self.make(name, Role.ADMIN, by="bootstrap", days=days)
+
+    def _digest(self, key: str) -> bytes:
+        return hmac.digest(self.pepper, key.encode(), hashlib.sha256)
+
+
+def new_id() -> str:
+    """Name something so that nobody guesses the name."""
+    return secrets.token_hex(16)
+
+
+def read_pepper(file: Path) -> bytes:
+    """Read the server's secret, made where there is none, for its owner alone; raises ParamError where others read."""
+    try:
+        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(made, "wb") as out:
+            out.write(secrets.token_bytes(BITS // 8))
+            out.flush()
+            os.fsync(out.fileno())
+    pepper = file.read_bytes()
+    if file.stat().st_mode & 0o077:
+        raise ParamError(f"The server's secret {file} is open to others.", f"chmod 600 {file}")
+    if len(pepper) != BITS // 8:
+        raise ParamError(f"The server's secret {file} is not {BITS // 8} bytes long.", "the file from a backup.")
+    return pepper
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in SHOWN} | {"lives": _lives(row)}
+
+
+def _lives(row: Row) -> bool:
+    return row["revoked_at"] is None and bool(row["expires_at"] > now_text())

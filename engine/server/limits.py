@@ -1,0 +1,67 @@
+"""How much one client may ask: requests in a time, questions at once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from engine.server.problems import Problem
+
+OTHERS = 16  # failed tries of one address in a minute
+
+
+@dataclass
+class Limits:
+    """The limits of one server; each server of several counts for itself."""
+
+    rate: str
+    queue: int
+    _asking: int = 0
+    _window: SlidingWindowCounterRateLimiter = field(
+        default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
+    )
+    _item: RateLimitItem = field(init=False)
+    _tries: RateLimitItem = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the rate."""
+        self._item, self._tries = parse(self.rate), parse(f"{OTHERS}/minute")
+
+    def count_request(self, name: str) -> None:
+        """Count a request of somebody; raises Problem with E_RATE where it is one too many."""
+        if not self._window.hit(self._item, "client", name):
+            raise self._too_many(self._item, "client", name)
+
+    def count_failure(self, address: str) -> None:
+        """Count a key that was none; raises Problem with E_RATE where an address tries too many."""
+        if not self._window.hit(self._tries, "address", address):
+            raise self._too_many(self._tries, "address", address)
+
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        """Hold a place in the queue; raises Problem with E_RATE where it is full: nothing was charged yet."""
+        if self._asking >= self.queue:
+            why = f"{self.queue} questions are waiting or running already."
+            raise Problem("E_RATE", why, "the same again in a few seconds; nothing was charged", headers=_after(2))
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
+
+    def _too_many(self, item: RateLimitItem, *whose: str) -> Problem:
+        left = self._window.get_window_stats(item, *whose)
+        seconds = max(1, math.ceil(left.reset_time - time.time()))
+        why = f"This is more than {item}."
+        return Problem("E_RATE", why, f"the same again in {seconds} s; nothing was charged", headers=_after(seconds))
+
+
+def _after(seconds: int) -> dict[str, str]:
+    return {"Retry-After": str(seconds)}

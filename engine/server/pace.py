@@ -1,0 +1,83 @@
+"""Public times: when a fresh release leaves, from its plan and the declared sizes of tables, never from the data."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from dialect import Catalog
+from dialect.relation_parts import tables_of
+from engine.prepare import Prepared
+
+UNDECLARED = 1e7  # rows of a private table whose size class the catalog does not say
+NOISE_PER_SECOND = 50_000  # numbers that are noised in a second, far below what a slow machine does
+
+Told = Callable[[float], None]
+announced: ContextVar[Told | None] = ContextVar("announced", default=None)  # who is told in which bucket an answer is
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine is taken to be, and how many questions read data at once."""
+
+    least_seconds: float = 0.5  # the shortest bucket; each further one is twice as long
+    rows_per_second: float = 2e6  # that one question reads, bounds and sums
+    slots: int = 2
+    _free: threading.Semaphore = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the slots."""
+        object.__setattr__(self, "_free", threading.Semaphore(self.slots))
+
+    def bucket_seconds(self, prepared: tuple[Prepared, ...], catalog: Catalog) -> float:
+        """Choose the bucket of a question: the shortest one that holds its expected time (proofs.md#bucket_seconds)."""
+        expected = sum(self._expected_seconds(each, catalog) for each in prepared)
+        steps = math.ceil(math.log2(max(expected, self.least_seconds) / self.least_seconds))
+        return self.least_seconds * float(2**steps)
+
+    def _expected_seconds(self, prepared: Prepared, catalog: Catalog) -> float:
+        rows = sum(_size(catalog, name) for name in tables_of(prepared.plan.source))
+        numbers = (prepared.key_count or 1) * len(prepared.plan.vectors)
+        return rows / self.rows_per_second + numbers / NOISE_PER_SECOND
+
+    @contextmanager
+    def turn(self, seconds: float) -> Iterator[None]:
+        """Wait for a slot, and hold it to the end of the bucket, or of the next one where the work was not done.
+
+        Claim: what happens inside tells by its time no more than k. Symbols: b, the bucket's `seconds`; k. Formula: the
+        end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source: proofs.md#paced.
+        """
+        with self._free:
+            begun = time.monotonic()
+            tell = announced.get()
+            if tell is not None:
+                tell(seconds)
+            try:
+                yield
+            finally:
+                _sleep_to(begun + _end_of_bucket(time.monotonic() - begun, seconds))
+
+
+def _end_of_bucket(taken: float, seconds: float) -> float:
+    """Give the end of the bucket that holds what was taken: seconds, or as often twice it as is needed."""
+    end = seconds
+    while end < taken:
+        end *= 2
+    return end
+
+
+def _sleep_to(moment: float) -> None:
+    while (left := moment - time.monotonic()) > 0:
+        time.sleep(left)
+
+
+def _size(catalog: Catalog, name: str) -> float:
+    table = catalog.table(name)
+    if table is None or not table.private:
+        return 0.0  # public tables are read for keys, which were counted before the charge
+    return float(table.size_class) if table.size_class is not None else UNDECLARED

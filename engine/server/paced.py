@@ -1,0 +1,41 @@
+"""An engine whose fresh releases leave in public time; everything else is the engine's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from budgets import Charge
+from engine.pipeline import Engine
+from engine.prepare import Prepared
+from engine.server.pace import Pace
+
+
+@dataclass(frozen=True)
+class PacedEngine(Engine):
+    """The engine of a server."""
+
+    pace: Pace = field(default_factory=Pace)
+
+    @classmethod
+    def of(cls, engine: Engine, pace: Pace) -> PacedEngine:
+        """Put a pace around an engine."""
+        return cls(engine.catalog, engine.backend, engine.ledger, engine.add_noise, engine.objections, pace)
+
+    def settle(self, prepared: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
+        """Make and store what is charged; what this client did not hold before comes at the end of its bucket.
+
+        Claim: the time of an answer tells of the data no more than in which of the buckets b, 2b, 4b, ... the work
+        ended, b a function of plan and catalog. Whether another client asked before is not told: a first replay waits
+        for the same bucket. Own replays and refusals read no data and do not wait. Source: proofs.md#paced.
+        Raises ExecutionFailed, at the end of the bucket too.
+        """
+        if charge is None or not is_first(charge):
+            return super().settle(prepared, charge)
+        with self.pace.turn(self.pace.bucket_seconds(prepared, self.catalog)):
+            return super().settle(prepared, charge)
+
+
+def is_first(charge: Charge) -> bool:
+    """Tell whether this client gets something for the first time: it is yet to be run, or was paid for just now."""
+    return bool(charge.to_run) or (charge.loss.pico_rho > 0 and not charge.repeated)

@@ -1,0 +1,95 @@
+"""Who may do what: every endpoint, the roles that may use it, and whose things each of them may touch.
+
+Tests read this table and try every cell of it; an endpoint that is not in it is not served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a key is for."""
+
+    ANALYST = "analyst"
+    STEWARD = "steward"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+class Reach(StrEnum):
+    """Whose things."""
+
+    NONE = "none"
+    OWN = "own"
+    ANY = "any"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The reach of each role at one endpoint."""
+
+    analyst: Reach = Reach.NONE
+    steward: Reach = Reach.NONE
+    admin: Reach = Reach.NONE
+    auditor: Reach = Reach.NONE
+
+    def reach(self, role: Role) -> Reach:
+        """Say how far a role reaches here."""
+        found: Reach = getattr(self, role.value)
+        return found
+
+
+NONE, OWN, ANY = Reach.NONE, Reach.OWN, Reach.ANY
+ASKING = Rule(analyst=OWN)
+TRYING = Rule(analyst=OWN, steward=OWN)
+PUBLIC = Rule(ANY, ANY, ANY, ANY)
+SELF = Rule(OWN, OWN, OWN, OWN)
+RULING = Rule(admin=ANY)
+BOOKS = Rule(admin=ANY, auditor=ANY)
+OWN_BOOKS = Rule(analyst=OWN, admin=ANY, auditor=ANY)
+PEOPLE = Rule(steward=ANY, admin=ANY)
+
+RULES: Mapping[tuple[str, str], Rule] = {
+    ("POST", "/v1/queries"): ASKING,
+    ("GET", "/v1/jobs"): ASKING,
+    ("GET", "/v1/jobs/{job_id}"): ASKING,
+    ("GET", "/v1/jobs/{job_id}/result"): ASKING,
+    ("DELETE", "/v1/jobs/{job_id}"): ASKING,
+    ("POST", "/v1/explain"): TRYING,
+    ("POST", "/v1/rehearse"): TRYING,
+    ("GET", "/v1/budget"): OWN_BOOKS,
+    ("GET", "/v1/history"): OWN_BOOKS,
+    ("GET", "/v1/tables"): PUBLIC,
+    ("GET", "/v1/tables/{name}"): PUBLIC,
+    ("GET", "/v1/functions"): PUBLIC,
+    ("GET", "/v1/me"): SELF,
+    ("GET", "/v1/admin/clients"): BOOKS,
+    ("POST", "/v1/admin/clients"): RULING,
+    ("DELETE", "/v1/admin/clients/{client}"): RULING,
+    ("POST", "/v1/admin/caps"): RULING,
+    ("GET", "/v1/admin/freezes"): BOOKS,
+    ("POST", "/v1/admin/freezes"): RULING,
+    ("DELETE", "/v1/admin/freezes"): RULING,
+    ("GET", "/v1/admin/keys"): BOOKS,
+    ("POST", "/v1/admin/keys"): RULING,
+    ("POST", "/v1/admin/keys/{key_id}/rotate"): Rule(OWN, OWN, ANY, OWN),
+    ("DELETE", "/v1/admin/keys/{key_id}"): Rule(OWN, OWN, ANY, OWN),
+    ("GET", "/v1/admin/topups"): OWN_BOOKS,
+    ("POST", "/v1/admin/topups"): ASKING,
+    ("POST", "/v1/admin/topups/{request}/approve"): RULING,
+    ("POST", "/v1/admin/topups/{request}/decline"): RULING,
+    ("GET", "/v1/admin/ledger"): BOOKS,
+    ("GET", "/v1/admin/ledger/audit"): BOOKS,
+    ("GET", "/v1/admin/ledger/anchor"): BOOKS,
+    ("GET", "/v1/admin/ledger/verify"): BOOKS,
+    ("POST", "/v1/admin/ledger/verify"): BOOKS,
+    ("GET", "/v1/admin/ledger/report"): BOOKS,
+    ("GET", "/v1/admin/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
+    ("POST", "/v1/admin/objections"): PEOPLE,
+    ("POST", "/v1/admin/objections/bulk"): PEOPLE,
+    ("GET", "/metrics"): BOOKS,
+}
+OPEN = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")})

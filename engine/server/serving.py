@@ -1,0 +1,145 @@
+"""Settings -> a server that runs: its books and its worker, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from budgets import ParamError
+from engine.catalogs import BUNDLED, find_catalog
+from engine.desk import Refused
+from engine.folders import default_ledger
+from engine.problems import problem
+from engine.server.app import create_app
+from engine.server.books import MEMORY, Books
+from engine.server.hardening import forbid_dumps, silence_tracebacks
+from engine.server.house import House
+from engine.server.keys import Keys, read_pepper
+from engine.server.link import Link
+from engine.server.logs import begin_logs, log
+from engine.server.roles import Role
+from engine.server.settings import Settings
+
+DEMO_DAYS = 1.0
+DEMO_CLIENT = "demo"
+
+
+@dataclass(frozen=True)
+class Running:
+    """What is told when questions can be asked."""
+
+    url: str
+    keys: tuple[tuple[str, str], ...] = ()  # of a demonstration: role and key
+
+
+def run_server(settings: Settings, told: Callable[[Running], None], *, demo: bool = False) -> None:
+    """Serve until a signal; raises Refused where the catalog, its data or the ledger can't be opened."""
+    forbid_dumps()
+    silence_tracebacks()
+    begin_logs()
+    place = ledger_place(settings)
+    with closing(Books.beside(place)) as books:
+        house = House(settings, books, Keys(books, read_pepper(secret_file(settings, place))), _link(settings, place))
+        _Serving(house, told, _demo_keys(house) if demo else ()).run()
+
+
+class _Serving:
+    """One run of uvicorn."""
+
+    def __init__(self, house: House, told: Callable[[Running], None], keys: tuple[tuple[str, str], ...]) -> None:
+        self._house, self._told, self._keys = house, told, keys
+        self._refused: Refused | None = None
+        self._server = uvicorn.Server(_configuration(house.settings, create_app(house, self._life)))
+
+    def run(self) -> None:
+        self._server.run()
+        if self._refused is not None:
+            raise self._refused
+
+    @asynccontextmanager
+    async def _life(self, house: House) -> AsyncIterator[None]:
+        link = house.line
+        assert isinstance(link, Link)  # noqa: S101  made above
+        link.start()
+        opening = asyncio.create_task(self._tell(link))
+        yield
+        opening.cancel()
+        log.info("stopping")
+        await link.stop(house.settings.stop_seconds)
+
+    async def _tell(self, link: Link) -> None:
+        try:
+            await link.ready()
+        except Refused as refused:
+            self._refused, self._server.should_exit = refused, True
+            return
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+        settings = self._house.settings
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        scheme = "http" if settings.tls_cert is None else "https"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        log.info("ready", host=settings.host, port=port)
+        self._told(Running(f"{scheme}://{host}:{port}", self._keys))
+
+
+def _configuration(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        settings.host,
+        settings.port,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.behind_tls_proxy,
+        timeout_graceful_shutdown=round(settings.stop_seconds),
+        timeout_keep_alive=30,
+        limit_concurrency=None,
+    )
+
+
+def _link(settings: Settings, place: str) -> Link:
+    pace = {name: getattr(settings, name) for name in ("least_seconds", "rows_per_second", "slots")}
+    return Link({"catalog": settings.catalog, "ledger": place, "pace": pace})
+
+
+def _demo_keys(house: House) -> tuple[tuple[str, str], ...]:
+    made = ((role, house.keys.make(DEMO_CLIENT, role, by="demo", days=DEMO_DAYS)) for role in Role)
+    return tuple((str(role), key["key"]) for role, key in made)
+
+
+def make_first_admin(settings: Settings, name: str) -> dict[str, Any]:
+    """Make the key of the first admin, on the server's machine; raises Refused where there is one."""
+    place = ledger_place(settings)
+    if place == MEMORY:
+        raise Refused(problem(ParamError("A ledger in memory keeps no keys.", "--ledger FILE"), None))
+    with closing(Books.beside(place)) as books:
+        keys = Keys(books, read_pepper(secret_file(settings, place)))
+        try:
+            return keys.bootstrap(name, days=settings.key_days)
+        except ParamError as refused:
+            raise Refused(problem(refused, None)) from refused
+
+
+def ledger_place(settings: Settings) -> str:
+    """Find the ledger of a server."""
+    return settings.ledger or str(default_ledger(find_catalog(settings.catalog), bundled=settings.catalog in BUNDLED))
+
+
+def secret_file(settings: Settings, place: str) -> Path:
+    """Find the file of the server's secret: beside a ledger file, or where the settings say."""
+    if settings.secret_file is not None:
+        return settings.secret_file
+    if "://" in place:
+        why = "A ledger in a database has no place beside it for the server's secret."
+        raise Refused(problem(ParamError(why, "secret_file, the same file for every server of this ledger"), None))
+    return Path(f"{place}.secret")

@@ -1,0 +1,92 @@
+"""Settings of a server: the command line before the environment, that before a file, that before what stands here.
+
+docs/server.md has them all in one table, which a test holds against this file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from engine.server.frames import Json
+
+PREFIX = "PASSERSBY_SERVER_"
+
+
+class Settings(BaseSettings):
+    """What a server is told when it starts."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    catalog: str = Field("operator", description="a bundled catalog's name, or a catalog file")
+    ledger: str | None = Field(None, description="the ledger's file or address; without it, the catalog's own")
+    host: str = Field("127.0.0.1", description="the address to listen at")
+    port: int = Field(8021, ge=0, le=65535, description="the port to listen at; 0 takes a free one")
+    tls_cert: Path | None = Field(None, description="certificate chain, PEM")
+    tls_key: Path | None = Field(None, description="its key, PEM")
+    behind_tls_proxy: bool = Field(
+        False, description="a proxy before it speaks TLS: another address without TLS is let"
+    )
+    secret_file: Path | None = Field(None, description="what keys are hashed with; without it, beside the ledger")
+    key_days: float = Field(90.0, gt=0, le=3650, description="how long a new key lives, in days")
+    max_body_bytes: int = Field(1_000_000, ge=1_000, description="the longest body of a request")
+    max_sql_chars: int = Field(100_000, ge=100, description="the longest question")
+    rate: str = Field("1200/minute", description="how often one client may ask anything")
+    queue: int = Field(64, ge=1, le=72, description="questions that wait or run at once")
+    jobs_per_client: int = Field(8, ge=1, description="unfinished jobs of one client")
+    deadline_seconds: float = Field(60.0, gt=0, description="after which a question goes on as a job")
+    stop_seconds: float = Field(30.0, gt=0, description="how long running questions may end in when it is stopped")
+    slots: int = Field(2, ge=1, description="questions that read data at once")
+    least_seconds: float = Field(0.5, gt=0, description="the shortest time in which a fresh release leaves")
+    rows_per_second: float = Field(2e6, gt=0, description="rows that one question works through in a second, at least")
+
+    @model_validator(mode="after")
+    def _speaks_tls(self) -> Self:
+        """Refuse to send keys and answers over an open line."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together: give both")
+        if self.tls_cert is None and not self.behind_tls_proxy and not is_loopback(self.host):
+            raise ValueError(
+                f"{self.host} can be reached from other machines, and keys would go there unencrypted: "
+                "give tls_cert and tls_key, or behind_tls_proxy where a proxy before this server speaks TLS"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources."""
+        file = TomlConfigSettingsSource(settings_cls, _config_file.get("file"))
+        return init_settings, env_settings, file
+
+
+_config_file: dict[str, Path] = {}
+
+
+def read_settings(file: Path | None, **given: Json) -> Settings:
+    """Read the settings; what is None was not given. Raises pydantic's ValidationError, OSError, TOMLDecodeError."""
+    if file is not None:
+        file.read_bytes()  # one that is named and absent is a mistake
+        _config_file["file"] = file
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    finally:
+        _config_file.clear()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is this machine's alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

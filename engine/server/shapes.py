@@ -1,0 +1,167 @@
+"""The bodies of answers, as OpenAPI tells them; docs/answers.md says what each field means."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.server.roles import Role
+
+
+class Told(BaseModel):
+    """A body that is sent back; fields may be added."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Problem(Told):
+    """Every no: RFC 9457, and what a refusal tells."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    message: str
+    hint: str
+    span: tuple[int, int] | None
+    sql: str | None
+
+
+class ColumnTold(Told):
+    """A column of an answer."""
+
+    name: str
+    type: str
+
+
+class Price(Told):
+    """A loss."""
+
+    rho: float
+    delta: float
+    epsilon_at_delta: dict[str, float]
+
+
+class Card(Told):
+    """What an answer and an explanation have alike."""
+
+    columns: list[ColumnTold]
+    confidence: float | None
+    price: Price
+    remaining: dict[str, dict[str, float]]
+    outlook: dict[str, Any] | None
+    replayed: bool
+    windows: list[str] | None = None
+    notes: list[str]
+
+
+class Answer(Card):
+    """An answer."""
+
+    rows: list[list[Any]]
+    intervals: dict[str, list[tuple[float, float] | None]]
+    release_id: str | None
+
+
+class Explanation(Card):
+    """What a question would cost and give."""
+
+    keys: list[dict[str, Any]]
+    bounds: list[dict[str, Any]]
+    expected_error: dict[str, float | None]
+    thresholds: list[dict[str, Any]]
+    crossing: bool
+    sql: str
+
+
+class JobTold(Told):
+    """A job."""
+
+    id: str
+    state: Literal["queued", "running", "done", "refused", "cancelled"]
+    progress: float = Field(ge=0, le=1, description="Of the public time that the question takes.")
+    request_id: str
+    made_at: str
+    ended_at: str | None
+    problem: Problem | None
+
+
+class BudgetTold(Told):
+    """Accounts."""
+
+    accounts: list[dict[str, Any]]
+    query_rho: dict[str, float]
+    ahead: dict[str, list[str]]
+
+
+class Released(Told):
+    """A release that a client has paid for."""
+
+    release_id: str
+    dataset: str
+    question: str
+    rho: float
+    delta: float
+    settled_at: str | None
+
+
+class TableTold(Told):
+    """A table that may be asked about."""
+
+    name: str
+    kind: str
+    dataset: str
+    columns: list[dict[str, Any]]
+
+
+class FunctionTold(Told):
+    """A function that a question may use."""
+
+    name: str
+    arguments: str
+    gives: str
+    meaning: str
+
+
+class Me(Told):
+    """Who asks."""
+
+    name: str
+    role: Role
+    key_id: str
+
+
+class KeyTold(Told):
+    """A key, without what opens anything."""
+
+    id: str
+    name: str
+    role: Role
+    made_at: str
+    made_by: str
+    expires_at: str
+    revoked_at: str | None
+    lives: bool
+
+
+class NewKey(KeyTold):
+    """A key, shown once."""
+
+    key: str
+
+
+class Verified(Told):
+    """What of a ledger is not as it was written."""
+
+    ledger: str
+    sequence: int
+    row_hash: str
+    found: list[str]
+
+
+class Health(Told):
+    """How the server is."""
+
+    state: str

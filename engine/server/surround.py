@@ -1,0 +1,98 @@
+"""What stands around every request: the limit of its body, the headers of its answer, a line in the log, a count."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from engine.server.house import House
+from engine.server.logs import log
+from engine.server.problems import Problem, problem_response
+
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class _TooLong(Exception):
+    """A body beyond the limit."""
+
+
+class Surround:
+    """A plain ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        """Stand around an application."""
+        self._app, self._house = app, house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        seen: dict[str, Any] = {"status": 500, "begun": False}
+        most = self._house.settings.max_body_bytes
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen["status"], seen["begun"] = message["status"], True
+                _add_headers(message)
+            await send(message)
+
+        try:
+            _check_declared(scope, most)
+            await self._app(scope, _counting(receive, most), sending)
+        except _TooLong:
+            told = Problem("E_SIZE", f"A body has at most {most:,} bytes.", "a shorter one").told
+            await problem_response(told)(scope, receive, sending)
+        except Exception as failure:
+            log.error("failed", kind=type(failure).__name__)
+            if not seen["begun"]:
+                told = Problem("E_SERVER", "The server could not do this.", "tell whoever runs the server").told
+                await problem_response(told)(scope, receive, sending)
+        self._note(scope, seen["status"])
+
+    def _note(self, scope: Scope, status: int) -> None:
+        """Log and count by the route's pattern: what a path holds is not written down."""
+        route = getattr(scope.get("route"), "path", "none")
+        state: MutableMapping[str, Any] = scope.get("state", {})
+        principal = state.get("principal")
+        self._house.metrics.requests.labels(scope["method"] if route != "none" else "none", route).inc()
+        log.info(
+            "request",
+            method=scope["method"],
+            route=route,
+            status=status,
+            code=state.get("code"),
+            name=getattr(principal, "name", None),
+            key=getattr(principal, "key_id", None),
+        )
+
+
+def _check_declared(scope: Scope, most: int) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and (not value.isdigit() or int(value) > most):
+            raise _TooLong
+
+
+def _counting(receive: Receive, most: int) -> Receive:
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise _TooLong
+        return message
+
+    return counted
+
+
+def _add_headers(message: Message) -> None:
+    there = {name for name, _ in message["headers"]}
+    message["headers"] = [*message["headers"], *(each for each in HEADERS if each[0] not in there)]

@@ -1,0 +1,92 @@
+"""The process that holds the data: frames in, frames out, no network. `python -P -m engine.server.worker`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+from engine.desk import Refused, open_desk
+from engine.server.clerk import Clerk
+from engine.server.frames import Frame, Json, packed, read_frame
+from engine.server.hardening import forbid_dumps, silence_tracebacks
+from engine.server.pace import Pace, announced
+from engine.server.paced import PacedEngine
+
+THREADS = 80  # more than the queue of questions is long: what is quick is not held up by what waits for a slot
+BROKEN = {
+    "code": "E_SERVER",
+    "message": "The server could not do this.",
+    "hint": "tell whoever runs the server; its log has the kind of the failure",
+    "span": None,
+    "sql": None,
+}
+
+
+class Worker:
+    """One desk at the end of a pipe."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        """Keep both ends of the pipe."""
+        self._source, self._sink, self._writing = source, sink, threading.Lock()
+
+    def run(self) -> None:
+        """Open what the first frame names, then answer until the pipe is closed; what is running ends first."""
+        first = read_frame(self._source)
+        if first is None:
+            return
+        try:
+            desk = open_desk(first.said["catalog"], ledger=first.said["ledger"], progress=self._making)
+        except Refused as refused:
+            self._send({"refused": refused.problem})
+            return
+        engine = PacedEngine.of(desk.engine, Pace(**first.said["pace"]))
+        with replace(desk, engine=engine) as paced, ThreadPoolExecutor(THREADS) as threads:
+            clerk = Clerk(paced)
+            self._send({"ready": os.getpid()})
+            while (frame := read_frame(self._source)) is not None:
+                threads.submit(self._answer, clerk, frame.said)
+
+    def _answer(self, clerk: Clerk, said: Mapping[str, Json]) -> None:
+        number = said["id"]
+        announced.set(lambda seconds: self._send({"id": number, "bucket": seconds}))
+        try:
+            reply = clerk.do(said["verb"], said["arguments"])
+            self._send({"id": number, "told": reply.told}, reply.rows)
+        except Refused as refused:
+            self._send({"id": number, "problem": refused.problem})
+        except Exception as failure:
+            sys.stderr.write(
+                json.dumps({"event": "failed", "verb": said["verb"], "kind": type(failure).__name__}) + "\n"
+            )
+            self._send({"id": number, "problem": BROKEN})
+
+    def _making(self, stage: str, fraction: float) -> None:
+        self._send({"making": stage, "fraction": fraction})
+
+    def _send(self, said: dict[str, Any], rows: bytes = b"") -> None:
+        with self._writing:
+            self._sink.write(packed(Frame(said, rows)))
+            self._sink.flush()
+
+
+def main() -> None:
+    """Take the pipe for oneself, so that nothing else is ever written into it, and serve."""
+    forbid_dumps()
+    silence_tracebacks()
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    os.close(0)
+    try:
+        Worker(source, sink).run()
+    except BrokenPipeError:
+        os._exit(1)  # the other side is gone: what was charged is durable
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""A town that is served, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine import Desk, open_desk
+from engine.server.pace import Pace
+from engine.server.paced import PacedEngine
+from tests.engine.town import make_town
+from tests.support.blank_ledger import blank_ledger
+from tests.support.serving import Inhabited, inhabited
+
+
+@pytest.fixture(scope="session")
+def town_catalog(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Make the town's files."""
+    return make_town(tmp_path_factory.mktemp("served")).path
+
+
+@pytest.fixture(scope="session")
+def town_desk(town_catalog: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Open the town's data once."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PASSERSBY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        with open_desk(town_catalog, ledger=":memory:") as desk:
+            yield desk
+
+
+@pytest.fixture
+def desk(town_desk: Desk) -> Iterator[Desk]:
+    """Give a paced desk with nothing spent; its buckets are too short to be noticed."""
+    with blank_ledger() as ledger:
+        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), Pace(least_seconds=0.001))
+        yield replace(town_desk, engine=engine)
+
+
+@pytest.fixture
+def served(desk: Desk) -> Iterator[Inhabited]:
+    """Serve it."""
+    with inhabited(desk) as server:
+        yield server
+
+
+@pytest.fixture
+def ledger_file(tmp_path: Path) -> Path:
+    """Name a ledger."""
+    return tmp_path / "town.ledger"

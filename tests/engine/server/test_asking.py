@@ -1,0 +1,181 @@
+"""Questions over HTTP: the same shapes as in process, one shape for every no."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+
+import pyarrow as pa
+import pytest
+
+from engine import Desk
+from engine.server.answers import ARROW, answer_shape
+from engine.server.roles import Role
+from engine.server.sizes import size_class
+from passersby.result import Result
+from passersby.wire import wire_of
+from tests.support.serving import Inhabited, inhabited
+
+COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone"
+TYPES = "SELECT DATE '2026-01-02' AS d, TIMESTAMP '2026-01-02 03:04:05' AS t, 1.5 AS x, name, inhabitants, true AS b FROM zone"
+
+
+def test_an_answer_has_the_shape_that_it_has_in_process(served: Inhabited, desk: Desk) -> None:
+    answer = served.ask(COUNT)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    again = wire_of(Result(desk.query(COUNT, client="analyst")))
+    told = answer.json()
+    assert {**told, "price": None, "replayed": None, "outlook": None} == {
+        **again, "price": None, "replayed": None, "outlook": None,
+    }  # fmt: skip
+    assert told["price"]["rho"] > 0
+    assert not told["replayed"]
+
+
+@pytest.mark.parametrize("sql", [COUNT, TYPES, "SHOW TABLES", "SHOW BUDGET", "EXPLAIN PRIVACY " + COUNT])
+def test_json_is_the_door_s_own(desk: Desk, sql: str) -> None:
+    table = desk.query(sql, client="analyst")
+    card = json.loads(table.schema.metadata[b"passersby"])
+    assert json.dumps(answer_shape(table, card)) == json.dumps(wire_of(Result(table)))
+
+
+def test_arrow_is_given_where_it_is_accepted(served: Inhabited) -> None:
+    answer = served.ask(COUNT, headers={"Accept": ARROW})
+    assert answer.headers["content-type"] == ARROW
+    table = pa.ipc.open_stream(io.BytesIO(answer.content)).read_all()
+    assert table.num_rows == 7
+    assert Result(table).to_wire()["rows"] == served.ask(COUNT).json()["rows"]
+
+
+@pytest.mark.parametrize("accept", ["application/json", ARROW])
+def test_a_body_is_as_long_as_its_class(served: Inhabited, accept: str) -> None:
+    answer = served.ask(COUNT, headers={"Accept": accept})
+    assert len(answer.content) == size_class(len(answer.content))
+
+
+def test_a_refusal_is_a_problem_with_its_place(served: Inhabited) -> None:
+    answer = served.ask("SELECT zon FROM visit")
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert (told["code"], told["status"], told["type"]) == ("E_COLUMN", 400, "urn:passersby:E_COLUMN")
+    assert told["sql"][slice(*told["span"])] == "zon"
+
+
+def test_the_same_key_is_charged_once_and_another_question_under_it_refused(served: Inhabited, desk: Desk) -> None:
+    key = {"Idempotency-Key": "first"}
+    first, again = served.ask(COUNT, headers=key), served.ask(COUNT, headers=key)
+    assert first.json()["rows"] == again.json()["rows"]
+    assert [row["kind"] for row in desk.ledger()].count("charged") == 1
+    other = served.ask("SELECT count(*) AS n FROM visit", headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "E_IDEMPOTENCY")
+
+
+def test_a_short_budget_says_what_fits(served: Inhabited) -> None:
+    answer = served.ask(COUNT, terms={"rho": "0.5"})
+    assert (answer.status_code, answer.json()["code"]) == (402, "E_BUDGET")
+    assert answer.json()["would_fit_rho"] > 0
+
+
+def test_explain_and_rehearse_charge_nothing(served: Inhabited, desk: Desk) -> None:
+    explained = served.send("POST", "/v1/explain", json={"sql": COUNT, "rho": 0.01})
+    assert explained.json()["price"]["rho"] == 0.01
+    rehearsed = served.send("POST", "/v1/rehearse", json={"sql": COUNT})
+    assert rehearsed.json()["rehearsal"]
+    assert not [row for row in desk.ledger() if row["kind"] == "charged"]
+
+
+def test_a_job_is_told_of_until_its_answer_is_there(served: Inhabited) -> None:
+    started = served.ask(COUNT, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
+    assert started.status_code == 202
+    place = started.headers["location"]
+    while (told := served.send("GET", place).json())["state"] not in ("done", "refused"):
+        time.sleep(0.01)
+    assert (told["state"], told["progress"], told["request_id"]) == ("done", 1.0, "job")
+    answer = served.send("GET", f"{place}/result")
+    assert answer.json()["rows"] == served.ask(COUNT).json()["rows"]
+    assert answer.json()["price"]["rho"] > 0
+    again = served.ask(COUNT, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
+    assert again.json()["id"] == told["id"]
+    assert [job["id"] for job in served.send("GET", "/v1/jobs").json()] == [told["id"]]
+
+
+def test_a_refused_job_is_refused_as_its_question_is(served: Inhabited) -> None:
+    started = served.ask("SELECT zon FROM visit", headers={"Prefer": "respond-async"}).json()
+    while (told := served.send("GET", f"/v1/jobs/{started['id']}").json())["state"] in ("queued", "running"):
+        time.sleep(0.01)
+    assert (told["state"], told["problem"]["code"]) == ("refused", "E_COLUMN")
+    answer = served.send("GET", f"/v1/jobs/{started['id']}/result")
+    assert (answer.status_code, answer.json()["code"]) == (400, "E_COLUMN")
+
+
+def test_a_cancelled_job_keeps_its_charge_and_asking_again_is_free(served: Inhabited, desk: Desk) -> None:
+    started = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()
+    cancelled = served.send("DELETE", f"/v1/jobs/{started['id']}").json()
+    if cancelled["state"] == "cancelled":
+        assert served.send("GET", f"/v1/jobs/{started['id']}/result").json()["code"] == "E_STATE"
+    while not any(row["kind"] == "released" for row in desk.ledger()):
+        time.sleep(0.01)
+    assert served.ask(COUNT).json()["replayed"]
+
+
+def test_a_question_beyond_the_deadline_goes_on_as_a_job(desk: Desk) -> None:
+    with inhabited(desk, deadline_seconds=1e-6) as served:
+        started = served.ask(COUNT)
+        assert started.status_code == 202
+        while served.send("GET", started.headers["location"]).json()["state"] != "done":
+            time.sleep(0.01)
+
+
+def test_lists_are_those_of_the_desk(served: Inhabited, desk: Desk) -> None:
+    served.ask(COUNT)
+    assert served.send("GET", "/v1/tables").json() == json.loads(json.dumps(desk.tables()))
+    assert served.send("GET", "/v1/tables/zone").json()["name"] == "zone"
+    assert served.send("GET", "/v1/tables/zones").status_code == 400
+    assert served.send("GET", "/v1/history").json() == desk.history("analyst")
+    assert served.send("GET", "/v1/budget").json()["accounts"] == desk.budget("analyst")["accounts"]
+    assert any(row["name"] == "haversine_m" for row in served.send("GET", "/v1/functions").json())
+    assert served.send("GET", "/v1/me").json()["role"] == "analyst"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"{", "JSON"),
+        (b'{"sql": 1}', "string"),
+        (b'{"sql": "SELECT 1", "rho": NaN}', "rho"),
+        (b'{"sql": "SELECT 1", "spare": 1}', "spare"),
+        (b'{"sql": "SELECT 1", "rho": "much"}', "rho"),
+    ],
+)
+def test_what_is_no_question_is_refused_with_the_place(served: Inhabited, body: bytes, why: str) -> None:
+    answer = served.send("POST", "/v1/queries", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "E_PARAM")
+    assert why in answer.json()["message"] + answer.json()["hint"]
+
+
+def test_limits_of_body_sql_rate_and_queue(desk: Desk) -> None:
+    with inhabited(desk, max_body_bytes=2000, max_sql_chars=100, rate="8/minute", queue=1) as served:
+        assert served.ask("SELECT " + "1" * 200).json()["code"] == "E_SIZE"
+        assert served.ask("SELECT " + "1" * 3000).status_code == 413
+        served.house.limits._asking = 1
+        full = served.ask(COUNT)
+        assert (full.status_code, full.json()["code"], "retry-after" in full.headers) == (429, "E_RATE", True)
+        served.house.limits._asking = 0
+        answers = [served.send("GET", "/v1/me") for _ in range(8)]
+        assert answers[-1].json()["code"] == "E_RATE"
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert served.send("GET", "/v1/me", Role.AUDITOR).status_code == 200
+
+
+def test_another_form_is_not_given(served: Inhabited) -> None:
+    assert served.ask(COUNT, headers={"Accept": "text/csv"}).json()["code"] == "E_ACCEPT"
+
+
+def test_what_is_not_there_has_the_same_shape(served: Inhabited) -> None:
+    for method, path, code in (("GET", "/v2", "E_NOT_FOUND"), ("PUT", "/v1/queries", "E_METHOD")):
+        answer = served.send(method, path)
+        assert answer.json()["code"] == code
+        assert answer.headers["content-type"] == "application/problem+json"

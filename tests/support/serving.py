@@ -1,0 +1,144 @@
+"""Servers for tests: an application with the desk in the same process, and a real one with its worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from starlette.testclient import TestClient
+
+from engine import Desk
+from engine.server.app import create_app
+from engine.server.books import Books
+from engine.server.clerk import Clerk, Reply
+from engine.server.house import House
+from engine.server.keys import Keys, read_pepper
+from engine.server.pace import announced
+from engine.server.roles import Role
+from engine.server.settings import Settings
+
+PEPPER = b"p" * 32
+PROGRAM = "from passersby.cli import app; app()"
+ANSWERS_AT = re.compile(r"passersby answers at (\S+)")
+PATIENCE = 60.0
+
+
+@dataclass
+class Inside:
+    """A line to a desk in the same process."""
+
+    clerk: Clerk
+    is_ready: bool = True
+    called: list[str] = field(default_factory=list)  # verbs
+
+    async def ready(self) -> None:
+        """Be ready."""
+
+    async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Any = None) -> Reply:
+        """Do it in a thread, as the worker does."""
+        self.called.append(verb)
+
+        def done() -> Reply:
+            announced.set(bucket)
+            return self.clerk.do(verb, arguments)
+
+        return await asyncio.to_thread(done)
+
+
+@dataclass
+class Inhabited:
+    """An application, with a key for each role."""
+
+    house: House
+    client: TestClient
+    keys: Mapping[Role, str]
+
+    def send(self, method: str, path: str, role: Role | None = Role.ANALYST, **more: Any) -> httpx2.Response:
+        """Send a request with the key of a role."""
+        headers = {**more.pop("headers", {}), **({} if role is None else bearer(self.keys[role]))}
+        return self.client.request(method, path, headers=headers, **more)
+
+    def ask(self, sql: str, role: Role | None = Role.ANALYST, **more: Any) -> httpx2.Response:
+        """Ask a question."""
+        body = {"sql": sql, **more.pop("terms", {})}
+        return self.send("POST", "/v1/queries", role, json=body, **more)
+
+
+@contextmanager
+def inhabited(desk: Desk, **settings: Any) -> Iterator[Inhabited]:
+    """Serve a desk inside this process, to one client of each role; all have the name of their role."""
+    with closing(Books.beside(":memory:")) as books:
+        house = House(Settings(**settings), books, Keys(books, PEPPER), Inside(Clerk(desk)))
+        made = {role: house.keys.make(str(role), role, by="test", days=1)["key"] for role in Role}
+        with TestClient(create_app(house), raise_server_exceptions=False) as client:
+            yield Inhabited(house, client, made)
+
+
+def bearer(key: str) -> dict[str, str]:
+    """Give the header that carries a key."""
+    return {"Authorization": f"Bearer {key}"}
+
+
+@dataclass
+class Running:
+    """A server in processes of its own."""
+
+    process: subprocess.Popen[str]
+    url: str
+    ledger: Path
+
+    def key(self, name: str, role: Role = Role.ANALYST) -> str:
+        """Make a key on the server's machine."""
+        with closing(Books.beside(str(self.ledger))) as books:
+            pepper = read_pepper(Path(f"{self.ledger}.secret"))
+            made: str = Keys(books, pepper).make(name, role, by="test", days=1)["key"]
+            return made
+
+    def worker(self) -> int:
+        """Find the process that holds the data."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = children.read_text(encoding="ascii").split()
+        return int(found[0])
+
+    def kill(self) -> None:
+        """Kill the server as a power cut would, and its worker with it."""
+        worker = self.worker()
+        for process in (self.process.pid, worker):
+            os.kill(process, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Tell it to stop, and wait until it has."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def running(catalog: str, ledger: Path, **settings: object) -> Iterator[Running]:
+    """Start a server, wait until questions can be asked, and end it."""
+    given = {f"PASSERSBY_SERVER_{name.upper()}": str(value) for name, value in settings.items()}
+    command = [sys.executable, "-c", PROGRAM, "serve", catalog, "--port", "0", "--ledger", str(ledger)]
+    log = ledger.with_suffix(".log").open("a", encoding="utf-8")
+    environment = {**os.environ, **given}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        found = ANSWERS_AT.match(said)
+        assert found is not None, f"it did not start: {said!r} {ledger.with_suffix('.log').read_text(encoding='utf-8')}"
+        yield Running(process, found[1], ledger)
+    finally:
+        log.close()
+        if process.poll() is None:
+            process.terminate()
+            process.wait(PATIENCE)
