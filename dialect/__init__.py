@@ -33,6 +33,7 @@
     quantiles                 histograms  bins
     which keys                domains  public_lists  union_lists  whole_numbers  private_keys
     the same question         canonical
+    free from what is held    derivation  coarser  write_derived  shared_noise
     how long, how much        weights  work
     plan -> Bounding          bound  norms  multiplied
     both -> SQL               render  partials  different_values  public_side  stored_column  write_rows  write_listed

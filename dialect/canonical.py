@@ -6,6 +6,7 @@ do not show in it. Whatever could change a value does (`proofs.md#canonical-text
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -44,12 +45,17 @@ class Canon:
     names: dict[str, str] = field(default_factory=dict)
     solid: set[str] = field(default_factory=set)  # computed fields that may have a value where all they read is NULL
     scans: int = 0
+    conjuncts: dict[str, Expr] = field(default_factory=dict)  # conditions of filters and inner joins, by their texts
 
     def relation(self, relation: Relation) -> str:
         """Write a relation, its conditions sorted at the outermost place where they mean the same."""
+        structure, conditions = self.parts(relation)
+        return f"{structure} where {' and '.join(conditions)}" if conditions else structure
+
+    def parts(self, relation: Relation) -> tuple[str, list[str]]:
+        """Write a relation and its outermost conditions apart; `conjuncts` has these by their texts."""
         structure, conditions = self._walk(relation)
-        where = " and ".join(sorted(set(conditions)))
-        return f"{structure} where {where}" if where else structure
+        return structure, sorted(set(conditions))
 
     def expr(self, expr: Expr) -> str:
         """Write an expression over the fields walked so far."""
@@ -77,7 +83,7 @@ class Canon:
         operator = relation.operator
         if isinstance(operator, Filter):
             structure, conditions = self._walk(operator.source)
-            return structure, conditions + [self.expr(part) for part in conjuncts(operator.condition)]
+            return structure, conditions + self._conditions(conjuncts(operator.condition))
         if isinstance(operator, Project):
             walked = self._walk(operator.source)
             for made, value in operator.computed:
@@ -101,8 +107,12 @@ class Canon:
             on = " and ".join(sorted({self.expr(part) for part in conjuncts(join.condition)}))
             return f"({left} left join ({right}) on {on})", left_conditions
         right, right_conditions = self._walk(join.right)
-        on_parts = [self.expr(part) for part in conjuncts(join.condition) if part != Literal(True, part.type)]
-        return f"({left}, {right})", left_conditions + right_conditions + on_parts
+        met = (part for part in conjuncts(join.condition) if part != Literal(True, part.type))
+        return f"({left}, {right})", left_conditions + right_conditions + self._conditions(met)
+
+    def _conditions(self, parts: Iterable[Expr]) -> list[str]:
+        self.conjuncts |= (made := {self.expr(part): part for part in parts})
+        return list(made)
 
     def _full_join(self, join: Join) -> str:
         left, right = self.relation(join.left), self.relation(join.right)
@@ -195,9 +205,7 @@ class Canon:
         return f"{label}({source}; {row}; {', '.join(sorted(texts.values()))})"
 
     def _windowed(self, call: WindowCall) -> str:
-        parts = (
-            [*map(self.expr, call.arguments), "ignore nulls"] if call.ignore_nulls else map(self.expr, call.arguments)
-        )
+        parts = [*map(self.expr, call.arguments), *(["ignore nulls"] if call.ignore_nulls else [])]
         where = f" filter {self.expr(call.condition)}" if call.condition is not None else ""
         by = ", ".join(sorted({self.expr(part) for part in call.partition}))
         order = ", ".join(f"{self.expr(key.expr)} {key.descending} {key.nulls_first}" for key in call.order)
@@ -206,9 +214,7 @@ class Canon:
     def _frame(self, frame: Frame | None) -> str:
         if frame is None:
             return ""
-        ends = (
-            f"{end.side} {self.expr(end.offset) if end.offset is not None else ''}" for end in (frame.start, frame.end)
-        )
+        ends = [f"{e.side} {self.expr(e.offset) if e.offset is not None else ''}" for e in (frame.start, frame.end)]
         return f"{frame.unit} {' to '.join(ends)}"
 
     def measure(self, measure: Measure) -> str:

@@ -27,6 +27,7 @@ def derived_columns(
             written = None if name in opaque else made.definition
             known[made] = replace(
                 made, origin=Origin(table.name + MOVEMENT, name), domain=_LISTED.get(name, made.domain),
+                complete=made.complete and name not in _LISTED,
                 definition=None if written is None else _over(written, known),
             )  # fmt: skip
     fields = tuple(known.get(made, made) for made in relation.fields)

@@ -35,6 +35,7 @@ class Field:
     nullable: bool = field(compare=False, default=True)
     bounds: Bounds | None = field(compare=False, default=None)  # declared or inferred numeric range
     domain: Domain | None = field(compare=False, default=None)  # declared public domain of a private column
+    complete: bool = field(compare=False, default=False)  # no row holds anything outside the declared domain
     public: Public | None = field(compare=False, default=None, repr=False)  # public list that has a field of this id
     origin: Origin | None = field(compare=False, default=None)
     definition: Expr | None = field(compare=False, default=None, repr=False)  # over fields without definition

@@ -70,6 +70,35 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
     return max(lowers, key=_order), min(uppers, key=_order)
 
 
+def implied(condition: Expr, facts: Sequence[Expr]) -> bool:
+    """Tell whether facts that are known make a condition true, as far as that is seen: lists, and ends of ranges."""
+    if condition in facts:
+        return True
+    if not isinstance(condition, Call):
+        return False
+    if condition.name in ("and", "or"):
+        parts = [implied(part, facts) for part in condition.arguments]
+        return all(parts) if condition.name == "and" else any(parts)
+    return _among(condition, facts) or any(_beyond(condition, part, facts) for part in condition.arguments)
+
+
+def _among(condition: Call, facts: Sequence[Expr]) -> bool:
+    expr = condition.arguments[0]
+    options, known = _options(expr, condition), listed(expr, facts)
+    return options is not None and known is not None and {each.value for each in known} <= {o.value for o in options}
+
+
+def _beyond(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
+    """Tell whether the ends between which an expression lies are beyond those of a condition."""
+    found = [each for each in _compared(condition, expr) if each[1].type in _COMPARABLE.get(expr.type, ())]
+    ends = between(expr, facts)
+    if not found or ends is None or found[0][1].value is None:
+        return False
+    (sign, end), (lower, upper) = found[0], map(_order, ends)
+    at = _order(end)
+    return {">": lower > at, ">=": lower >= at, "<": upper < at, "<=": upper <= at}.get(sign, lower == at == upper)
+
+
 def limits(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     """Find the numeric ends that comparisons with constants set to an expression; None if there are none."""
     found: list[tuple[str, float]] = []

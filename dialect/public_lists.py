@@ -94,30 +94,29 @@ def _series(
 def declared(expr: Ref, reading: Reading) -> PublicList | None:
     """Use the domain that the steward declared for a private column; NULL is in it where the column allows it."""
     domain, field = expr.field.domain, expr.field
+    closed = field.complete and domain is not None
     if domain is None and field.type is SqlType.BOOLEAN:
         domain = ValueList((False, True))
     if isinstance(domain, ValueList):
         values = literals((*domain.values, *((None,) if field.nullable else ())), field.type)
-        return of_values(expr, values, f"the declared list of {_column(field)}", reading, closed=False)
+        return of_values(expr, values, f"the declared list of {_column(field)}", reading, closed)
     if isinstance(domain, ValueRange) and field.type in (SqlType.BIGINT, SqlType.DATE):
         ends = (stored_literal(domain.lower, field.type), stored_literal(domain.upper, field.type))
-        return padded(
-            of_ends(expr, *ends, f"the declared range of {_column(field)}", reading, closed=False), field.nullable
-        )
-    return padded(_column_of(expr, domain, reading), field.nullable) if isinstance(domain, ColumnOf) else None
+        return padded(of_ends(expr, *ends, f"the declared range of {_column(field)}", reading, closed), field.nullable)
+    return padded(_column_of(expr, domain, reading, closed), field.nullable) if isinstance(domain, ColumnOf) else None
 
 
 def _column(field: Field) -> str:
     return field.origin.column if field.origin is not None else field.name or "the key"
 
 
-def _column_of(expr: Ref, domain: ColumnOf, reading: Reading) -> PublicList:
+def _column_of(expr: Ref, domain: ColumnOf, reading: Reading, closed: bool) -> PublicList:
     table = reading.catalog.table(domain.table)
     column = table.column(domain.column) if table is not None else None
     assert table is not None and column is not None  # noqa: S101  the catalog reader checks both
     wanted = Field(reading.fresh(), None, column.type, column.nullable, origin=Origin(table.name, column.name))
     relation = Public(Distinct(Public(Scan(table, (wanted,)), (wanted,)), (wanted,)), (wanted,))
-    return PublicList(((expr, Ref(wanted)),), KeySource(relation, f"{domain.table}.{domain.column}", False))
+    return PublicList(((expr, Ref(wanted)),), KeySource(relation, f"{domain.table}.{domain.column}", closed))
 
 
 def padded(found: PublicList, with_null: bool) -> PublicList:

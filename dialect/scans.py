@@ -53,7 +53,7 @@ def _stored(table: Table, column: Column, reading: Reading, of_person: bool = Fa
     return Field(
         reading.fresh(), column.name if column.visible else None, column.type, column.nullable, column.bounds,
         domain=column.domain if table.private else None, origin=Origin(table.name, column.name),
-        of_person=of_person, time_zone=column.time_zone,
+        of_person=of_person, time_zone=column.time_zone, complete=table.private and column.complete,
     )  # fmt: skip
 
 

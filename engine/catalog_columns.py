@@ -14,7 +14,7 @@ from engine.catalog_section import Section, nearest
 NORMED = ("sum_norm", "centred_norm", "centre")
 KNOWN = (
     "type", "nullable", "bounds", "values", "range", "values_of", "time_zone", "stored", "visible", "h3",
-    "from_windows", *NORMED,
+    "from_windows", "complete", *NORMED,
 )  # fmt: skip
 NUMERIC = (SqlType.BIGINT, SqlType.DOUBLE)
 DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
@@ -70,6 +70,7 @@ def read_column(name: str, section: Section) -> Column:
         cell=part(None, read_cell, section, stored_type),
         visible=part(True, section.flag, "visible", True),
         from_windows=part((), section.texts, "from_windows"),
+        complete=part(False, _complete, section, kind),
     )
 
 
@@ -159,6 +160,16 @@ def _domain(section: Section, kind: SqlType) -> Domain | None:
     if len(given) > 1:
         raise section.error(given[1], f"the column has {given[0]} too.", f"keep one of {' and '.join(given)}.")
     return _DOMAINS[given[0]](section, kind) if given else None
+
+
+def _complete(section: Section, kind: SqlType) -> bool:
+    """Read whether the domain holds every value that is stored, which is checked when data are opened."""
+    complete = section.flag("complete", False)
+    if complete and (not any(name in section.entries for name in _DOMAINS) or kind in ZONED):
+        raise section.error(
+            "complete", "only a list of values can be complete.", "add values or values_of, or remove it."
+        )
+    return complete
 
 
 def _values(section: Section, kind: SqlType) -> ValueList:

@@ -24,7 +24,8 @@ SHORT = 12  # characters that tell versions apart for people
 def catalog_version(catalog: Catalog) -> str:
     """Name everything that a catalog says, wherever it lies."""
     parts = (repr(catalog.datasets), *(repr(_placed(table, catalog)) for table in catalog.tables))
-    return _digest(parts)[:SHORT]
+    complete = tuple(f"{t.name}.{c.name} is complete" for t in catalog.tables for c in t.columns if c.complete)
+    return _digest((*parts, *complete))[:SHORT]
 
 
 def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:

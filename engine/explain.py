@@ -9,13 +9,16 @@ from typing import Any
 
 from budgets import Loss
 from dialect import read
+from dialect.shared_noise import sharing_noise
 from engine.expected import expected_error, noise_of
+from engine.finding import notes_of, parts_that_share
 from engine.outlook import Ahead
 from engine.pipeline import Engine
 from engine.prepare import Prepared, scales_of
 from engine.spoken import release_spoken, vector_spoken, why_key
 from engine.target import aimed_notes
 from engine.terms import Asked
+from engine.ways import Way, bought_of
 from engine.window_notes import window_notes
 
 
@@ -36,6 +39,7 @@ class Explained:
     dataset: str | None
     notes: tuple[str, ...] = ()  # of the question: how its numbers are made
     ahead: Ahead | None = None  # what is left for questions like it; None where nothing private is asked
+    ways: tuple[Way, ...] = ()  # how each release would come about
 
 
 def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
@@ -43,15 +47,18 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
     question = read(sql, engine.catalog)
     prepared = engine.prepare(question, asked)
     confidence = engine.confidence(question, asked)
-    loss = engine.ledger.preview(engine.request(sql, prepared, asked)) if prepared else Loss(0, 0)
+    ways = engine.ways(prepared, asked)
+    bought, told = bought_of(ways), tuple(way.told for way in ways)
+    loss = engine.ledger.preview(engine.request(sql, bought, asked)) if bought else Loss(0, 0)
+    noise = noise_of(question, scales_of(told))
     return Explained(
         [{"name": shown.name, "type": str(shown.field.type)} for shown in question.columns],
         confidence,
         loss,
         bool(prepared) and loss == Loss(0, 0),
         [fact for p in prepared for fact in _keys(p)],
-        [fact for p in prepared for fact in _bounds(p)],
-        expected_error(question, noise_of(question, scales_of(prepared)), confidence),
+        [fact for p in told for fact in _bounds(p)],
+        expected_error(sharing_noise(question, parts_that_share(ways)), noise, confidence),
         [
             {
                 "threshold": p.cost.threshold_persons,
@@ -62,13 +69,15 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
             for p in prepared
             if p.cost.threshold is not None
         ],
-        ";\n\n".join(p.sql.text for p in prepared),
+        ";\n\n".join(p.sql.text for p in bought),
         prepared,
         prepared[0].plan.dataset if prepared else None,
         question.notes
         + window_notes(prepared)
-        + aimed_notes(question, prepared, engine.target(question, asked), confidence),
+        + notes_of(ways)
+        + aimed_notes(question, bought, engine.target(question, asked), confidence),
         engine.ahead(sql, question, prepared, asked, datetime.now(UTC)),
+        ways,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -18,25 +18,30 @@ from budgets import PICO, Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal, Target, read
 from dialect.interval_ends import Reaches
 from dialect.options import TargetError
+from dialect.shared_noise import sharing_noise
 from dialect.write_expr import name
 from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
 from engine.aim import aim_of
+from engine.answered import Answered
 from engine.answers import Answer, answer, reaches
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED
+from engine.finding import Finder, meaning_of, notes_of, parts_that_share
+from engine.held import Known
 from engine.keys import reached
 from engine.noise import NoiseSource, NoisyVector
 from engine.outer import outer
 from engine.outlook import Ahead, ahead, telling_what_fits
 from engine.prepare import Prepared, Sized, priced, sized
 from engine.price import key_vector
-from engine.release import Release, from_bytes, outer_table, to_bytes
+from engine.release import Meaning, Release, from_bytes, outer_table, to_bytes
 from engine.requests import body_digest, new_request_id, wording
 from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
 from engine.terms import Asked, Terms, caps, terms
 from engine.versions import versions
+from engine.ways import Way, bought_of
 from engine.window_notes import window_notes
 
 Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
@@ -49,20 +54,6 @@ def nobody_objects(dataset: str) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """An answer with what it cost."""
-
-    question: Question
-    answer: Answer
-    prepared: tuple[Prepared, ...]
-    releases: tuple[Release, ...]
-    confidence: float
-    charged: Loss  # of this client, now
-    dataset: str | None
-    notes: tuple[str, ...] = ()  # of the question: how its numbers are made
-
-
-@dataclass(frozen=True)
 class Engine:
     """Catalog, data, ledger and noise, put together once."""
 
@@ -71,26 +62,34 @@ class Engine:
     ledger: Ledger
     add_noise: NoiseSource
     objections: Objecting = nobody_objects
+    known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
 
     def answer(self, sql: str, asked: Asked) -> Answered:
         """Answer a question; raises Refusal, LedgerError or ExecutionFailed."""
         question = read(sql, self.catalog)  # text -> releases to make, outer part
         prepared = self.prepare(question, asked)  # bounds, price and SQL, from public facts
         confidence = self.confidence(question, asked)
-        stored = self.replay(prepared, asked)  # the same question costs nothing
+        ways = self.ways(prepared, asked)  # what this client holds may say it: then it is free
+        bought = bought_of(ways)
+        stored = self.replay(bought, asked)  # the same question costs nothing
         charged = Loss(0, 0)
         if stored is None:
             with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
-                charge = self.charge(sql, prepared, asked)  # durable; refuses here, nothing was read yet
-            stored = self.settle(prepared, charge)  # read, noise, store: what is not stored yet
+                charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
+            stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
             charged = charge.loss if charge is not None and not charge.repeated else charged
-        releases = tuple(from_bytes(stored[p.release_key]) for p in prepared)
+        releases = tuple(way.release(stored) for way in ways)
         with uncharged("The public tables of this question can't be read", when=not prepared):
-            shown = self.finish(question, prepared, releases, confidence)  # the rest of the question, over releases
+            noisy = sharing_noise(question, parts_that_share(ways))
+            shown = self.finish(noisy, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None
-        notes = question.notes + window_notes(prepared)
-        notes += aimed_notes(question, prepared, self.target(question, asked), confidence)
-        return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes)
+        notes = question.notes + window_notes(prepared) + notes_of(ways)
+        notes += aimed_notes(question, bought, self.target(question, asked), confidence)
+        return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways)
+
+    def ways(self, prepared: tuple[Prepared, ...], asked: Asked) -> tuple[Way, ...]:
+        """Find how each release comes about: made of what is held, bought, or both."""
+        return Finder(self.catalog, self.backend, self.ledger, self.known).ways(prepared, asked.client)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
         """Prepare every release of a question, at its part of the asked loss, or of what the asked error costs."""
@@ -171,10 +170,8 @@ class Engine:
         self, question: Question, prepared: tuple[Prepared, ...], asked: Asked, price: int
     ) -> dict[str, float]:
         """Say which error a price buys where only an answer that is held can tell."""
-        settled, made = (
-            terms(question, asked, self.catalog),
-            tuple(Sized(p.plan, p.bounds, p.key_count) for p in prepared),
-        )
+        settled = terms(question, asked, self.catalog)
+        made = tuple(Sized(p.plan, p.bounds, p.key_count) for p in prepared)
         held = held_prices(made, self.ledger.releases(asked.client), self.catalog, settled.delta)
         if not held or price < max(len(p.plan.vectors) for p in prepared):
             return {}
@@ -185,20 +182,22 @@ class Engine:
         """Charge what is not paid yet; a question that only looks at public tables owes nothing."""
         return self.ledger.charge(self.request(sql, prepared, asked)) if prepared else None
 
-    def settle(self, prepared: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
+    def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
         """Make the releases that are charged and not stored yet, and store them; the first one stored wins."""
         if charge is None:
             return {}
-        running = [p for p in prepared if p.release_key in charge.to_run]
-        objected = self.objections(prepared[0].plan.dataset) if running else NOBODY_OBJECTED  # one snapshot for all
+        running = [p for p in bought if p.release_key in charge.to_run]
+        objected = self.objections(bought[0].plan.dataset) if running else NOBODY_OBJECTED  # one snapshot for all
         try:
-            made = {p.release_key: to_bytes(self.release(p, objected)) for p in running}
+            made = {p.release_key: to_bytes(self.release(p, objected, meaning_of(question, p))) for p in running}
         except ExecutionFailed:
             self.ledger.failed(charge)  # after some, the account is frozen until an admin looks
             raise
         return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
 
-    def release(self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED) -> Release:
+    def release(
+        self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED, meaning: Meaning | None = None
+    ) -> Release:
         """Read exact integers, add noise, drop private keys that fall short."""
         exact = self.backend.run(prepared.sql, objected)  # one row per group; the person is gone
         priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
@@ -212,6 +211,7 @@ class Engine:
             tuple(noisy),
             tuple(bound.grain for bound in prepared.bounds.vectors),
             tuple(cost.sigma for cost in prepared.cost.vectors),
+            meaning,
         )
 
     def finish(

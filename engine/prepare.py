@@ -128,10 +128,14 @@ def _count(relation: Public, backend: DuckDBBackend) -> int:
 
 def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:
     """Name a release: the same plan, bounds and price over the same data, declared to mean the same, is the same."""
+    return key_of(plan, repr(bounds), repr(cost), catalog)
+
+
+def key_of(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:
+    """Name a release whose bounds and price are known in words alone."""
     version = catalog.dataset(plan.dataset).data_version
     rests = (str(version), _admitting(plan, catalog), resting_on(plan, catalog))
-    parts = (MECHANISM, plan.canonical, repr(bounds), repr(cost), *rests)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\n".join((MECHANISM, plan.canonical, bounds, cost, *rests)).encode()).hexdigest()
 
 
 def _admitting(plan: PrivatePlan, catalog: Catalog) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,19 @@ _BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
 
 
 @dataclass(frozen=True)
+class Meaning:
+    """What a release is of: its plan is found again by reading the question, and proved by the release's key."""
+
+    sql: str
+    place: int  # among the plans of the question
+    bounds: str  # as the key names them
+    cost: str
+    norms: tuple[float, ...]  # C of each vector, in its unit
+    biases: tuple[float | None, ...]  # predicted, of each vector; None: unknown
+    whys: tuple[str, ...]  # how one person's influence was cut
+
+
+@dataclass(frozen=True)
 class Release:
     """Noisy vectors over released keys."""
 
@@ -30,6 +43,7 @@ class Release:
     noisy: tuple[NoisyVector, ...]
     grains: tuple[float, ...]  # size of one grain of each vector, in its unit
     sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
+    meaning: Meaning | None = None  # None: stored by an older version
 
     def variances(self) -> tuple[float, ...]:
         """Give each vector's noise variance in squared units; a discrete Gaussian's is at most its scale squared."""
@@ -40,7 +54,8 @@ def to_bytes(release: Release) -> bytes:
     """Write a release as one Arrow IPC stream: nothing but post-processing comes after (proofs.md#release)."""
     columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in release.noisy]
     names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
-    facts = {"grains": release.grains, "sigmas": release.sigmas}
+    facts: dict[str, Any] = {"grains": release.grains, "sigmas": release.sigmas}
+    facts |= {} if release.meaning is None else {"meaning": asdict(release.meaning)}
     table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
         {_FACTS: json.dumps(facts).encode()}
     )
@@ -56,7 +71,15 @@ def from_bytes(payload: bytes) -> Release:
     facts = json.loads(table.schema.metadata[_FACTS])
     keys = [c for c in table.column_names if c.startswith("k")]
     noisy = tuple(NoisyVector(table.column(f"w{i}").to_numpy()) for i in range(len(facts["grains"])))
-    return Release(table.select(keys), noisy, tuple(facts["grains"]), tuple(facts["sigmas"]))
+    return Release(table.select(keys), noisy, tuple(facts["grains"]), tuple(facts["sigmas"]), _meaning(facts))
+
+
+def _meaning(facts: dict[str, Any]) -> Meaning | None:
+    told = facts.get("meaning")
+    if told is None:
+        return None
+    said = (told["sql"], told["place"], told["bounds"], told["cost"])
+    return Meaning(*said, tuple(told["norms"]), tuple(told["biases"]), tuple(told["whys"]))
 
 
 def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog import Catalog, Source, SqlType, Table
+from dialect.catalog import Catalog, Column, Source, SqlType, Table
 from dialect.stored_column import stored_column
 from dialect.write_expr import name, quote_text
+from engine.complete_lists import rows_outside
 from engine.derived import Part, copied_type, derive, identity, is_derived, source_type, stored_columns
 from engine.errors import DataError
 from engine.stored_files import OFFLINE, cast, fits, read_files
@@ -168,6 +169,8 @@ def _check(catalog: Catalog, made: Snapshot) -> None:
             of_person = table.person is not None and table.primary_key == (table.person.column,)
             if table.primary_key and (of_person or table.name in targets or not table.private):
                 _check_unique(connection, table, made.addresses[table.name])
+            for column in (column for column in table.columns if column.complete):
+                _check_complete(connection, table, column, made.addresses)
 
 
 def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
@@ -192,3 +195,11 @@ def _check_unique(connection: duckdb.DuckDBPyConnection, table: Table, address: 
     if connection.execute(f"SELECT 1 FROM {address} WHERE {nulls} UNION ALL ({twice}) LIMIT 1").fetchall():
         why = f"its primary key ({', '.join(table.primary_key)}) is not unique or has NULLs."
         raise DataError(table.name, why, "keep one row per key, or drop primary_key")
+
+
+def _check_complete(
+    connection: duckdb.DuckDBPyConnection, table: Table, column: Column, addresses: dict[str, str]
+) -> None:
+    if connection.execute(rows_outside(table, column, addresses)).fetchall():
+        why = f"{column.name} is declared to be complete, and a row holds something that is not in its list."
+        raise DataError(table.name, why, "correct the list or the rows, or remove complete = true")

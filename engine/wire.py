@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import Loss, epsilon_at
+from engine.answered import Answered
 from engine.explain import Explained
 from engine.outlook import Ahead, outlook
-from engine.pipeline import Answered
-from engine.spoken import vector_spoken, which_release
+from engine.spoken import release_spoken, vector_spoken, which_release
+from engine.ways import Way
 from engine.window_notes import windows_told
 
 CARD = b"passersby"
@@ -35,7 +36,8 @@ def answered(given: Answered, remaining: dict[str, Any], ahead: Ahead | None, *,
         "price": price(given.charged),
         "remaining": remaining,
         "outlook": ahead and outlook(ahead),
-        "release_id": given.prepared[0].release_key if given.prepared and not rehearsal else None,
+        "release_id": None if rehearsal else _first_release(given.ways),
+        "made_from": made_from(given.ways),
         "replayed": bool(given.prepared) and given.charged == Loss(0, 0),
         "windows": windows_told(given.prepared),
         "notes": _notes(given, rehearsal),
@@ -43,6 +45,28 @@ def answered(given: Answered, remaining: dict[str, Any], ahead: Ahead | None, *,
     if rehearsal:
         card["rehearsal"] = True
     return given.answer.table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
+
+
+def _first_release(ways: tuple[Way, ...]) -> str | None:
+    """Name the release that the first numbers are of, or the first that they are made of."""
+    if not ways:
+        return None
+    return ways[0].bought.release_key if ways[0].bought is not None else ways[0].sources[0].release_key
+
+
+def made_from(ways: tuple[Way, ...]) -> list[dict[str, Any]]:
+    """Name the stored releases that numbers were made of, and how."""
+    return [
+        {
+            "release": release_spoken(way.wanted.plan),
+            "release_id": each.release_key,
+            "settled_at": each.settled_at,
+            "groups": each.cells,
+            "how": each.how,
+        }
+        for way in ways
+        for each in way.sources
+    ]
 
 
 def _pairs(lower: np.ndarray, upper: np.ndarray, *, whole: bool) -> list[list[float] | None]:
@@ -71,7 +95,7 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
     """Tell where one person's influence is cut, and that intervals do not cover what is lost by it."""
     notes = [f"{note.removesuffix('.')}." for note in given.notes]
     plans = [prepared.plan for prepared in given.prepared]
-    for prepared in given.prepared:
+    for prepared in (way.told for way in given.ways):
         which = which_release(prepared.plan, plans)
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
             if bound.predicted_bias != 0:
@@ -109,6 +133,7 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "remaining": remaining,
         "outlook": given.ahead and outlook(given.ahead),
         "replayed": given.replayed,
+        "made_from": made_from(given.ways),
         "keys": given.keys,
         "bounds": given.bounds,
         "expected_error": given.expected_error,

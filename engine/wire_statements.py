@@ -44,7 +44,7 @@ def listed(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining:
     price = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}}
     card: dict[str, Any] = {
         "intervals": {}, "confidence": None, "price": price, "remaining": remaining, "outlook": None,
-        "release_id": None, "replayed": False, "notes": [],
+        "release_id": None, "replayed": False, "made_from": [], "notes": [],
     }  # fmt: skip
     return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
 
@@ -154,7 +154,8 @@ def _ahead(outlook: Mapping[str, Any] | None) -> Iterator[tuple[str | None, floa
 
 
 def _price(explained: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any, str | None]]:
-    price, free = explained["price"], "free: asked before" if explained["replayed"] else None
+    why = "free: from your releases" if explained["made_from"] else "free: asked before"
+    price, free = explained["price"], why if explained["replayed"] else None
     yield "price", "rho", price["rho"], free
     yield "price", "delta", price["delta"], "of thresholds" if explained["thresholds"] else None
     at = price["epsilon_at_delta"]

@@ -39,6 +39,7 @@ def _column(column: Column) -> dict[str, Any]:
         "type": column.stored_type,
         "nullable": column.nullable,
         **_domain(column.domain),
+        **({"complete": True} if column.complete else {}),
         **bounds,
         **({} if column.cell is None else {"h3": asdict(column.cell)}),
         **more,

@@ -21,6 +21,7 @@ from passersby.errors import PassersbyError
 from passersby.wording import (
     ahead_text,
     cell_texts,
+    free_text,
     half_width_text,
     left_text,
     loss_text,
@@ -193,7 +194,7 @@ def _card(result: Result) -> list[RenderableType]:
     if result.rehearsal:
         cost = Text("free: a rehearsal on made-up rows", "yellow")
     elif result.replayed:
-        cost = Text("free: asked before, answered from store", "green")
+        cost = Text(free_text(result.made_from), "green")
     else:
         cost = Text(f"price {loss_text(result.price)}" if result.price.get("rho") else "free", "cyan")
     parts: list[RenderableType] = [Text(), Text.assemble((level, "bold"), " · ", cost)]

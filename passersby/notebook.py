@@ -14,6 +14,7 @@ from passersby.wording import (
     amount,
     cell_texts,
     epsilon_text,
+    free_text,
     half_width_text,
     left_text,
     loss_text,
@@ -148,7 +149,7 @@ def _card(result: Result) -> list[str]:
     )
     if result.rehearsal:
         return [f"{level} · free: a rehearsal on made-up rows"]
-    free = "free: asked before, answered from store" if result.replayed else f"price {loss_text(result.price)}"
+    free = free_text(result.made_from) if result.replayed else f"price {loss_text(result.price)}"
     left = left_text(result.remaining)
     return [f"{level} · {free}", *([f"left: {left}"] if left else []), *ahead_text(result.outlook)[:1]]
 

@@ -81,6 +81,11 @@ class Result:
         return bool(self.card.get("replayed"))
 
     @property
+    def made_from(self) -> list[dict[str, Any]]:
+        """List the stored releases that the numbers were made of; none where they are a release of their own."""
+        return list(self.card.get("made_from") or [])
+
+    @property
     def rehearsal(self) -> bool:
         """Tell whether the rows were synthetic: then the numbers mean nothing."""
         return bool(self.card.get("rehearsal"))

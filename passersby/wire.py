@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from passersby.result import Result
 
-CARD_KEYS = ("intervals", "confidence", "price", "remaining", "outlook", "release_id", "replayed", "windows", "notes")
+CARD_KEYS = (
+    "intervals", "confidence", "price", "remaining", "outlook", "release_id", "replayed", "made_from", "windows",
+    "notes",
+)  # fmt: skip
 # Arrow's name of a type -> SQL's
 SQL_TYPES = {
     "bool": "BOOLEAN",

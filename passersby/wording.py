@@ -200,3 +200,8 @@ def epsilon_text(account: Mapping[str, Any]) -> str:
 def shown_moment(at: object) -> str:
     """Shorten a moment to seconds."""
     return str(at or "").replace("T", " ").partition(".")[0].partition("+")[0]
+
+
+def free_text(made_from: Sequence[Mapping[str, Any]]) -> str:
+    """Say why an answer was free: it was asked before, or what is held says it."""
+    return "free: made of answers that you hold" if made_from else "free: asked before, answered from store"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from budgets import Charge
+from dialect import Question
 from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.server.pace import Pace
@@ -22,7 +23,7 @@ class PacedEngine(Engine):
         """Put a pace around an engine."""
         return cls(engine.catalog, engine.backend, engine.ledger, engine.add_noise, engine.objections, pace)
 
-    def settle(self, prepared: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
+    def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
         """Make and store what is charged; what this client did not hold before comes at the end of its bucket.
 
         Claim: the time of an answer tells of the data no more than in which of the buckets b, 2b, 4b, ... the work
@@ -31,9 +32,9 @@ class PacedEngine(Engine):
         Raises ExecutionFailed, at the end of the bucket too.
         """
         if charge is None or not is_first(charge):
-            return super().settle(prepared, charge)
-        with self.pace.turn(self.pace.bucket_seconds(prepared, self.catalog)):
-            return super().settle(prepared, charge)
+            return super().settle(question, bought, charge)
+        with self.pace.turn(self.pace.bucket_seconds(bought, self.catalog)):
+            return super().settle(question, bought, charge)
 
 
 def is_first(charge: Charge) -> bool:

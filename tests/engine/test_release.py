@@ -51,7 +51,8 @@ def test_what_is_stored_is_noisy_and_nothing_else(engine: Engine) -> None:
     table = pa.ipc.open_stream(payload).read_all()
     assert table.column_names == ["k0", "w0"]
     facts = json.loads(table.schema.metadata[b"passersby.release"])
-    assert set(facts) == {"grains", "sigmas"}
+    assert set(facts) == {"grains", "sigmas", "meaning"}
+    assert facts["meaning"]["sql"] == "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 
 
 def test_exact_numbers_have_no_written_form(engine: Engine) -> None:

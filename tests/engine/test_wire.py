@@ -33,6 +33,7 @@ OUTLOOK = {
     "free_at_rho": float | None,
     "told": [str],
 }
+MADE_FROM = [{"release": str, "release_id": str, "settled_at": str, "groups": int, "how": str}]
 CARD = {
     "intervals": dict,
     "confidence": float,
@@ -41,6 +42,7 @@ CARD = {
     "outlook": OUTLOOK,
     "release_id": str,
     "replayed": bool,
+    "made_from": MADE_FROM,
     "windows": [str],
     "notes": list,
 }
@@ -51,6 +53,7 @@ EXPLAINED = {
     "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
     "outlook": OUTLOOK,
     "replayed": bool,
+    "made_from": MADE_FROM,
     "keys": [{"name": str, "kind": str, "count": int | None, "why": str, "release": str}],
     "bounds": [{"vector": str, "norm": float, "rule": str, "why": str, "predicted_bias": float}],
     "expected_error": dict,

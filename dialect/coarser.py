@@ -1,0 +1,98 @@
+"""Group keys that are held -> expressions over them: what can be told of a row from its group alone.
+
+A function of time that has one value on each hour, day or month is told by the beginning of that unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from dialect.catalog import SqlType
+from dialect.constants import moment
+from dialect.expressions import Call, Expr, Field, Literal, Ref, rebuild, substituted
+from dialect.function_row import constants
+from dialect.functions import forms_of, function
+from dialect.time_steps import truncated
+
+Cells = Mapping[Expr, Field]  # what a held key is of a row -> the field that holds it
+_FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")
+_WITHIN = {unit: frozenset(_FINER[i:]) for i, unit in enumerate(_FINER)} | {"week": frozenset({"week"})}
+_WITHIN |= {unit: _WITHIN[unit] | {"week"} for unit in ("second", "minute", "hour", "day")}
+_ON_DAYS = ("dayofyear", "dayofweek", "isodow", "is_weekend", "to_date")
+_UNITS = {unit: unit for unit in (*_FINER, "week")} | dict.fromkeys(_ON_DAYS, "day")
+_UNITS |= dict.fromkeys(("hour_of_week", "part_of_day"), "hour")
+_MIRROR = {">=": "<=", "<": ">", "<=": ">=", ">": "<"}
+_TIMES = (SqlType.DATE, SqlType.TIMESTAMP)
+_CAST = {SqlType.TIMESTAMP: forms_of("to_timestamp")[0].row, SqlType.DATE: forms_of("to_date")[0].row}
+
+
+class UntoldError(Exception):
+    """A value that the held keys do not tell."""
+
+
+def over_keys(expr: Expr, cells: Cells) -> Expr:
+    """Write an expression over held keys.
+
+    Claim: on each row it has the value of `expr`, if each field holds what it is of the row. Raises: UntoldError where
+    the keys do not tell it. Proof: proofs.md#derivation
+    """
+    if expr in cells:
+        return Ref(cells[expr])
+    if isinstance(expr, Literal):
+        return expr
+    if isinstance(expr, Ref):
+        raise UntoldError
+    return _by_time(expr, cells) or rebuild(expr, lambda part: over_keys(part, cells))
+
+
+def _by_time(expr: Expr, cells: Cells) -> Expr | None:
+    """Put the beginning of a unit of time in the place of the time, where the value is the same."""
+    if not isinstance(expr, Call):
+        return None
+    for place in (part for part in expr.arguments if part.type in _TIMES and not isinstance(part, Literal)):
+        for held, field in cells.items():
+            step = step_of(held, place)
+            if step is not None and (_has_one_value(expr, place, step) or _cuts_between(expr, place, step)):
+                return substituted(expr, {place: _beginning(field, place)})
+    return None
+
+
+def step_of(held: Expr, place: Expr) -> str | None:
+    """Name the unit to whose beginning a held key cuts a time; None if it is no such key."""
+    if not isinstance(held, Call) or held.arguments[-1] != place:
+        return None
+    if held.name == "to_date":
+        return "day"
+    unit = held.arguments[0]
+    return str(unit.value) if held.name == "date_trunc" and isinstance(unit, Literal) else None
+
+
+def _has_one_value(expr: Call, place: Expr, step: str) -> bool:
+    """Tell whether a function of a time has one value on each `step`."""
+    if any(part != place and not isinstance(part, Literal) for part in expr.arguments):
+        return False
+    row = function(expr.function)
+    if row.name == "date_trunc":
+        unit = str(expr.arguments[0].value) if isinstance(expr.arguments[0], Literal) else ""
+    else:
+        on = row.constant_on
+        unit = _UNITS.get(row.name) or (on if isinstance(on, str) else on(*constants(row, expr.arguments)) or "")
+    return unit in _WITHIN.get(step, ())
+
+
+def _cuts_between(expr: Call, place: Expr, step: str) -> bool:
+    """Tell whether a comparison with a constant parts time between two steps: from it on, or before it."""
+    if expr.name not in _MIRROR or len(expr.arguments) != 2:
+        return False
+    one, other = expr.arguments
+    sign, end = (expr.name, other) if one == place else (_MIRROR[expr.name], one)
+    if sign not in (">=", "<") or not isinstance(end, Literal) or end.value is None or end.type not in _TIMES:
+        return False
+    at: datetime = moment(str(end.value))
+    return truncated(step, at) == at
+
+
+def _beginning(field: Field, place: Expr) -> Expr:
+    """Read a held beginning in the type of the time that it stands for."""
+    return Ref(field) if field.type is place.type else Call(_CAST[place.type], (Ref(field),), place.type)

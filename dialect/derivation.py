@@ -1,0 +1,175 @@
+"""Two releases -> how the groups of one are made of the groups of another (`proofs.md#derivation`).
+
+Whatever is looked at is text, catalog and lists without private data: the numbers of neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from dialect.canonical import Canon
+from dialect.catalog import Catalog
+from dialect.coarser import UntoldError, over_keys
+from dialect.domains import lists_of
+from dialect.expressions import Call, Expr, Field, Literal, Ref, children, conjunction, expand, fields_of, rebuild
+from dialect.facts import between, implied, listed
+from dialect.inference import nullable
+from dialect.options import NO_OPTIONS
+from dialect.private_plan import PrivatePlan, VectorKind
+from dialect.public_lists import PublicList
+from dialect.reading import Reading
+
+ADD_UP = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED)
+_TAKEN = (*ADD_UP, VectorKind.PERSONS)  # what a group holds alone may be taken as it is
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How wanted groups are made of held ones: each is the sum of those that have its keys and meet the condition."""
+
+    keys: tuple[Expr, ...]  # in the order of the wanted keys, over the held ones: fields k0, k1, ...
+    condition: Expr  # over the held keys
+    vectors: tuple[int, ...]  # of each wanted vector, the held one
+    pinned: tuple[tuple[int, int], ...]  # held keys whose list is open: how many of its values, all listed, are wanted
+    alone: bool  # a person may be in several groups: each wanted one must be one held one
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A plan in words that mean the same in both: fields are known by canonical names."""
+
+    structure: str
+    conditions: Mapping[str, Expr]
+    keys: tuple[Expr, ...]
+    names: Mapping[str, str]
+
+    def own(self, expr: Expr) -> Expr:
+        """Write an expression over canonical fields."""
+        return _named(expand(expr), self.names)
+
+
+def derivation(wanted: PrivatePlan, held: PrivatePlan, catalog: Catalog) -> Derivation | None:
+    """Find how the groups of one release are made of those of another; None where they are not.
+
+    Claim: for every data set, a wanted exact number before bounding is the sum of the held ones of its groups, if each
+    wanted group has at least one and each pinned list has all its values. Symbols: none. Raises: nothing.
+    Proof: proofs.md#derivation
+    """
+    if not _comparable(wanted, held):
+        return None
+    one, other = _read(wanted), _read(held)
+    vectors = _vectors(wanted, held)
+    if one.structure != other.structure or vectors is None:
+        return None
+    known = tuple(one.conditions.values())
+    if not all(implied(each, known) for text, each in other.conditions.items() if text not in one.conditions):
+        return None  # rows that are wanted may be missing there
+    pinned = _complete(_Sides(wanted, one, held, other), catalog)
+    if pinned is None:
+        return None
+    cells = {expr: _cell(i, expr, key.field) for i, (expr, key) in enumerate(zip(other.keys, held.keys, strict=True))}
+    try:
+        keys = tuple(over_keys(key, cells) for key in one.keys)
+        more = [each for text, each in one.conditions.items() if text not in other.conditions]
+        condition = conjunction(tuple(over_keys(each, cells) for each in more))
+    except UntoldError:
+        return None
+    alone = any(vector.kind not in ADD_UP for vector in wanted.vectors)
+    return Derivation(keys, condition, vectors, pinned, alone)
+
+
+def _comparable(wanted: PrivatePlan, held: PrivatePlan) -> bool:
+    """Tell whether both have public keys, no limits of their own, and bound people over the same stretch of time."""
+    listed_both = all(each.key_set is not None and each.source.kept is None for each in (wanted, held))
+    free = all(each.limits.max_groups is None for each in (wanted, held)) and wanted.limits == held.limits
+    crossing = wanted.touched.crossing or held.touched.crossing
+    mine, theirs = set(wanted.touched.windows), set(held.touched.windows)
+    return wanted.dataset == held.dataset and listed_both and free and (mine == theirs if crossing else mine <= theirs)
+
+
+def _read(plan: PrivatePlan) -> _Read:
+    canon = Canon()
+    structure, texts = canon.parts(plan.source)
+    conditions = {text: _named(expand(canon.conjuncts[text]), canon.names) for text in texts}
+    keys = tuple(_named(expand(Ref(key.field)), canon.names) for key in plan.keys)
+    return _Read(structure, conditions, keys, canon.names)
+
+
+def _named(expr: Expr, names: Mapping[str, str]) -> Expr:
+    if isinstance(expr, Ref):
+        return Ref(replace(expr.field, id=names.get(expr.field.id, expr.field.id)))
+    return rebuild(expr, lambda part: _named(part, names))
+
+
+def _cell(place: int, expr: Expr, key: Field) -> Field:
+    return Field(f"k{place}", None, expr.type, nullable(Ref(key)))
+
+
+def _vectors(wanted: PrivatePlan, held: PrivatePlan) -> tuple[int, ...] | None:
+    """Find each wanted vector among the held ones: the same value, condition and ends, cut with the same others."""
+    if any(vector.kind not in _TAKEN or vector.part is not None for vector in wanted.vectors):
+        return None
+    if not set(wanted.texts) <= set(held.texts):
+        return None
+    places = tuple(held.texts.index(text) for text in wanted.texts)
+    factors = {
+        (v.scale_group, held.vectors[place].scale_group) for v, place in zip(wanted.vectors, places, strict=True)
+    }
+    return places if len(factors) == len({mine for mine, _ in factors}) else None  # a mean's parts share one factor
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Both plans, each with its reading."""
+
+    wanted: PrivatePlan
+    one: _Read
+    held: PrivatePlan
+    other: _Read
+
+
+def _complete(sides: _Sides, catalog: Catalog) -> tuple[tuple[int, int], ...] | None:
+    """Check that every wanted row is in a listed held group; give what is left to check of lists that are open."""
+    held, other = sides.held, sides.other
+    known = tuple(sides.one.conditions.values())
+    theirs = lists_of([expand(Ref(key.field)) for key in held.keys], held.source, _apart(catalog))
+    mine = lists_of([expand(Ref(key.field)) for key in sides.wanted.keys], sides.wanted.source, _apart(catalog))
+    if theirs is None or mine is None:
+        return None
+    dropped = {sides.one.own(each) for found in mine.values() for each in _open(found)}
+    pinned: list[tuple[int, int]] = []
+    for each in (other.own(each) for found in theirs.values() for each in _open(found)):
+        constants = listed(each, known)
+        if each in dropped:
+            continue
+        if constants is None or each not in other.keys:
+            return None
+        pinned.append((other.keys.index(each), len(constants)))
+    far = any(_far(key, known) and key not in sides.one.keys for key in other.keys)
+    return None if far else tuple(pinned)
+
+
+def _apart(catalog: Catalog) -> Reading:
+    return Reading(catalog, "", options=NO_OPTIONS)
+
+
+def _open(found: PublicList) -> Iterator[Expr]:
+    """Walk what a list stands for, if rows may hold something else."""
+    if not found.source.closed:
+        yield from (old for old, _ in found.stands_for)
+
+
+def _far(key: Expr, known: tuple[Expr, ...]) -> bool:
+    """Tell whether a value beyond all calendars may leave a row without its key: unless it is a time between ends."""
+    if not nullable(key) or nullable(key, far=False):
+        return False
+    ended = {f for part in _compared(known) if between(part, known) for f in fields_of(part)}
+    return not set(fields_of(key)) <= ended
+
+
+def _compared(known: tuple[Expr, ...]) -> Iterator[Expr]:
+    """Walk the times that conditions compare: a column, or that on the clock of its zone."""
+    for part in (part for fact in known for part in children(fact) if not isinstance(part, Literal)):
+        if isinstance(part, Ref) or (isinstance(part, Call) and part.name == "wall"):
+            yield part

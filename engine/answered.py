@@ -1,0 +1,27 @@
+"""An answer with what it cost: what leaves the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from budgets import Loss
+from dialect import Question
+from engine.answers import Answer
+from engine.prepare import Prepared
+from engine.release import Release
+from engine.ways import Way
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer with what it cost."""
+
+    question: Question
+    answer: Answer
+    prepared: tuple[Prepared, ...]
+    releases: tuple[Release, ...]
+    confidence: float
+    charged: Loss  # of this client, now
+    dataset: str | None
+    notes: tuple[str, ...] = ()  # of the question: how its numbers are made
+    ways: tuple[Way, ...] = ()  # how each release came about

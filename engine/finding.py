@@ -1,0 +1,138 @@
+"""Prepared releases + what the asker holds -> ways: which are free, and from what (proofs.md#ways)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import pyarrow as pa
+
+from budgets import Ledger
+from dialect import Catalog, Question
+from dialect.derivation import Derivation, derivation
+from dialect.private_plan import VectorBound
+from dialect.words import uncommented
+from dialect.write_rows import write_rows
+from engine.backends.duckdb import DuckDBBackend
+from engine.held import Held, Known, Shelf, shelf_of
+from engine.made_of import Made, made_of
+from engine.prepare import Prepared, Sized, priced
+from engine.release import Meaning
+from engine.spoken import which_release
+from engine.ways import Again, Way, way_of
+
+SHORT = 12  # characters by which people tell releases apart
+MOST_LOOKED_AT = 64  # held releases that can say a wanted one; the first bought come first
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Where what is held is looked for."""
+
+    catalog: Catalog
+    backend: DuckDBBackend
+    ledger: Ledger
+    known: Known  # plans of releases that were found before
+
+    def ways(self, prepared: tuple[Prepared, ...], client: str) -> tuple[Way, ...]:
+        """Find how each release of a question comes about for a client."""
+        if not prepared:
+            return ()
+        shelf = shelf_of(self.ledger, client, prepared[0].plan.dataset, self.catalog, self.known)
+        exact = shelf.keys()
+        return tuple(Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared)
+
+    def _way(self, wanted: Prepared, shelf: Shelf) -> Way:
+        if wanted.plan.key_set is None:
+            return Way(wanted, bought=wanted)
+        return way_of(wanted, self._candidates(wanted, shelf), self._again(wanted), shelf.keys())
+
+    def _again(self, wanted: Prepared) -> Again:
+        made = Sized(wanted.plan, wanted.bounds, wanted.key_count)
+
+        def again(rho: Fraction) -> Prepared:
+            return priced(made, self.catalog, self.backend, rho, wanted.cost.loss.delta)
+
+        return again
+
+    def _candidates(self, wanted: Prepared, shelf: Shelf) -> Iterator[Made]:
+        """Walk what the held releases say of a wanted one, in the order in which they were bought."""
+        keys: pa.Table | None = None
+        found = ((held, derivation(wanted.plan, held.plan, self.catalog)) for held in shelf.held)
+        some = [(held, each) for held, each in found if each is not None]
+        for held, each in some[:MOST_LOOKED_AT]:
+            keys = self._keys(wanted) if keys is None else keys
+            made = self._made(wanted, held, each, keys, shelf)
+            if made is not None:
+                yield made
+
+    def _made(self, wanted: Prepared, held: Held, derived: Derivation, keys: pa.Table, shelf: Shelf) -> Made | None:
+        release = shelf.release(held)
+        assert release.meaning is not None  # noqa: S101  else it has no plan
+        made = made_of(release, derived, keys)
+        if made is None:
+            return None
+        bounds = tuple(_bounds(wanted, release.meaning, derived.vectors))
+        whole = len(held.plan.keys) == len(wanted.plan.keys)
+        return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds)
+
+    def _keys(self, wanted: Prepared) -> pa.Table:
+        """Read the public list of the wanted keys."""
+        listed = wanted.plan.key_set
+        assert listed is not None  # noqa: S101  the caller asks
+        if not listed.keys:
+            return pa.table({"none": [0]})
+        rows = self.backend.public(write_rows(listed.relation, listed.keys, self.backend.target))
+        columns = [rows.column(f.id) for f in listed.keys]
+        return pa.table({f"k{i}": column for i, column in enumerate(columns)})
+
+
+def _bounds(wanted: Prepared, meaning: Meaning, places: Iterable[int]) -> Iterator[VectorBound]:
+    """Tell by which bounds people were cut in a held release, vector by vector of the wanted one."""
+    for own, place in zip(wanted.bounds.vectors, places, strict=True):
+        norm, bias = meaning.norms[place], meaning.biases[place]
+        yield replace(own, norm=norm, predicted_bias=bias, why=meaning.whys[place])
+
+
+def meaning_of(question: Question, prepared: Prepared) -> Meaning:
+    """Say what a release is of, in words from which its plan is found again."""
+    place = next(i for i, plan in enumerate(question.plans) if plan.canonical == prepared.plan.canonical)
+    bounds = prepared.bounds.vectors
+    return Meaning(
+        uncommented(question.sql), place, repr(prepared.bounds), repr(prepared.cost),
+        tuple(bound.norm for bound in bounds),
+        tuple(bound.predicted_bias for bound in bounds), tuple(bound.why for bound in bounds),
+    )  # fmt: skip
+
+
+def notes_of(ways: tuple[Way, ...]) -> tuple[str, ...]:
+    """Say which numbers are made of releases that the client holds, and that these cost nothing."""
+    plans = [each.wanted.plan for each in ways]
+    return tuple(_note(way, which_release(way.wanted.plan, plans).strip()) for way in ways if way.sources)
+
+
+def _note(way: Way, which: str) -> str:
+    made = (f"{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})" for each in way.sources)
+    beside = None if way.bought is None else f"with a release for rho {float(way.bought.cost.loss.rho):.3g} beside"
+    return f"{f'{which}: ' if which else ''}{beside or 'free'}, from your releases {', '.join(made)}"
+
+
+def parts_that_share(ways: tuple[Way, ...]) -> Mapping[tuple[int, int], int]:
+    """Give one number to the vectors of different releases of a question that are made of one held release."""
+    sources: dict[str, set[int]] = {}
+    for i, way in enumerate(ways):
+        keys = [each.release_key for each in way.sources] + ([way.bought.release_key] if way.bought else [])
+        for key in keys:
+            sources.setdefault(key, set()).add(i)
+    joined = list(range(len(ways)))
+    for plans in sources.values():
+        least = min(joined[i] for i in plans)
+        joined = [least if part in {joined[i] for i in plans} else part for part in joined]
+    several = {part for part in joined if joined.count(part) > 1}
+    return {
+        (i, vector): joined[i]
+        for i, way in enumerate(ways)
+        if joined[i] in several
+        for vector in range(len(way.wanted.plan.vectors))
+    }

@@ -1,0 +1,58 @@
+"""What a held key tells: parts of time of the beginning of a finer unit, comparisons that cut between two."""
+
+from __future__ import annotations
+
+import pytest
+from sqlglot import exp
+
+from dialect.calls import call
+from dialect.catalog import SqlType
+from dialect.coarser import UntoldError, over_keys
+from dialect.expressions import Expr, Field, Literal, Ref
+from dialect.write_expr import write_expr
+
+TS = Ref(Field("ts", None, SqlType.TIMESTAMP))
+NOWHERE = exp.Null()
+
+
+def of(name: str, *arguments: Expr | str) -> Expr:
+    given = [Literal(a, SqlType.VARCHAR) if isinstance(a, str) else a for a in arguments]
+    return call(name, given, NOWHERE)
+
+
+def at(text: str) -> Literal:
+    return Literal(text, SqlType.TIMESTAMP)
+
+
+def told(expr: Expr, held: Expr) -> bool:
+    try:
+        written = write_expr(over_keys(expr, {held: Field("k0", None, held.type)}))
+    except UntoldError:
+        return False
+    assert "ts" not in written.replace("ts)", "") or "k0" in written
+    return True
+
+
+DAY, WEEK, MONTH, HOUR = (of("date_trunc", unit, TS) for unit in ("day", "week", "month", "hour"))
+DATE = of("to_date", TS)
+
+
+@pytest.mark.parametrize(
+    ("expr", "held", "is_told"),
+    [
+        (MONTH, DAY, True), (WEEK, DAY, True), (DAY, HOUR, True), (DATE, HOUR, True), (DAY, DATE, True), (MONTH, DATE, True),
+        (of("year", TS), MONTH, True), (of("dayofweek", TS), DAY, True), (of("hour", TS), HOUR, True),
+        (of("is_weekend", TS), DATE, True), (of("part_of_day", TS), HOUR, True), (of("week", TS), WEEK, True),
+        (of("hour", DATE), DAY, True),
+        (MONTH, WEEK, False), (WEEK, MONTH, False), (of("year", TS), WEEK, False), (DAY, MONTH, False), (HOUR, DAY, False),
+        (of("hour", TS), DAY, False), (of("dayofweek", TS), WEEK, False), (of("minute", TS), HOUR, False), (TS, DAY, False),
+        (of(">=", TS, at("2026-10-02 00:00:00")), DAY, True), (of("<", TS, at("2026-10-02 00:00:00")), HOUR, True),
+        (of("<=", at("2026-10-02 00:00:00"), TS), DAY, True), (of(">", at("2026-10-02 00:00:00"), TS), DATE, True),
+        (of(">=", TS, at("2026-10-02 07:00:00")), HOUR, True), (of("<", TS, at("2026-10-01 00:00:00")), MONTH, True),
+        (of(">=", TS, at("2026-10-02 07:00:00")), DAY, False), (of(">", TS, at("2026-10-02 00:00:00")), DAY, False),
+        (of("<=", TS, at("2026-10-02 00:00:00")), DAY, False), (of("=", TS, at("2026-10-02 00:00:00")), DAY, False),
+        (of("<", TS, at("2026-10-02 00:00:00")), MONTH, False), (of("<", TS, TS), DAY, False),
+    ],
+)  # fmt: skip
+def test_what_a_beginning_tells(expr: Expr, held: Expr, is_told: bool) -> None:
+    assert told(expr, held) is is_told
