@@ -8,7 +8,8 @@
 
 `read` strings the first three, `write` is the last. Where what stands (a test holds that nothing is left out):
 
-    what stewards declared    catalog  declared_admission  declared_cells  declared_movement  bias
+    what stewards declared    catalog  declared_admission  declared_calibration  declared_cells
+                              declared_movement  bias
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
     refusals                  errors  spans  tries  aggregate_refusals  windows_below  unlisted
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
@@ -35,7 +36,7 @@
     the same question         canonical
     free from what is held    derivation  coarser  write_derived  shared_noise
     how long, how much        weights  work
-    plan -> Bounding          bound  norms  multiplied
+    plan -> Bounding          bound  norms  chosen_norms  multiplied
     both -> SQL               render  partials  different_values  public_side  stored_column  write_rows  write_listed
                               write_expr  write_window
     over releases             write_outer  over_releases  released_sums  released_unions  linear  uncertainty  rounding

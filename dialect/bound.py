@@ -6,10 +6,12 @@ Only public facts are looked at: the plan, the catalog, the number of public key
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dialect.bias import predicted_bias
 from dialect.catalog import Catalog
+from dialect.chosen_norms import ChosenNorm
 from dialect.multiplied import multiplies
 from dialect.norms import declared_cover, declared_max_groups, limited_norm
 from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
@@ -19,10 +21,14 @@ _MOST_BITS = 60  # finer or coarser grains than 2^-60 and 2^60 serve nobody
 SCALED_BITS = 20  # after scaling, C is at least 2^20 released grains: truncation is a millionth of C
 
 
-def bound(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> Bounding:
-    """Decide how every vector of a plan is kept within its norm, and why."""
+def bound(
+    plan: PrivatePlan, catalog: Catalog, key_count: int | None, chosen: Sequence[ChosenNorm | None] = ()
+) -> Bounding:
+    """Decide how every vector of a plan is kept within its norm, and why; `chosen` norms replace the declared ones."""
     max_groups = _max_groups(plan, catalog, key_count)
-    alone = _alike(plan, [_one(plan, vector, catalog, key_count, max_groups) for vector in plan.vectors])
+    norms = chosen or (None,) * len(plan.vectors)
+    pairs_of_norms = zip(plan.vectors, norms, strict=True)
+    alone = _alike(plan, [_one(plan, vector, catalog, key_count, max_groups, norm) for vector, norm in pairs_of_norms])
     pairs = zip(plan.vectors, alone, strict=True)
     crossed = [_replaced(plan, vector, bound) for vector, bound in pairs] if plan.touched.crossing else alone
     return Bounding(tuple(crossed), max_groups)
@@ -39,7 +45,12 @@ def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> i
 
 
 def _one(
-    plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
+    plan: PrivatePlan,
+    vector: Vector,
+    catalog: Catalog,
+    key_count: int | None,
+    max_groups: int | None,
+    chosen: ChosenNorm | None,
 ) -> VectorBound:
     if plan.key_set is None and max_groups is not None and vector.decides_keys:
         why = f"keys are private: one unit in each of at most {max_groups} groups, chosen by hash"
@@ -47,7 +58,7 @@ def _one(
         return replace(_in_groups(Rule.CHOOSE, max_groups, why), predicted_bias=bias)
     if vector.kind is VectorKind.DISTINCT:
         return _of_values(plan, vector, catalog, key_count, max_groups)
-    norm = limited_norm(plan, vector, catalog)
+    norm = limited_norm(plan, vector, catalog) if chosen is None else chosen.norm
     if vector.part is not None:
         return _of_parts(plan, vector, norm, key_count if max_groups is None else max_groups)
     proved, reason = _proved(plan, vector, key_count if max_groups is None else max_groups)
@@ -55,11 +66,20 @@ def _one(
         return _in_groups(Rule.WITHIN, proved, reason)
     if isinstance(proved, float) and proved <= norm:
         return _within(vector, 1 if plan.one_row_per_person else plan.limits.max_rows or 1, reason)
-    bias = None if multiplies(plan.source) else predicted_bias(declared_cover(plan, catalog))
+    return _cut(plan, vector, norm, _declared_bias(plan, catalog) if chosen is None else chosen.predicted_bias, chosen)
+
+
+def _declared_bias(plan: PrivatePlan, catalog: Catalog) -> float | None:
+    return None if multiplies(plan.source) else predicted_bias(declared_cover(plan, catalog))
+
+
+def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, chosen: ChosenNorm | None) -> VectorBound:
+    """Clamp or scale to a norm that nothing proves."""
+    source = "" if chosen is None else f", {chosen.why}"
     if plan.one_group_per_person or plan.one_row_per_person:
-        clamped = _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}")
+        clamped = _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}{source}")
         return replace(clamped, predicted_bias=bias)
-    why = f"each person's numbers over all groups are scaled to a norm of {norm:g}"
+    why = f"each person's numbers over all groups are scaled to a norm of {norm:g}{source}"
     return replace(_limited(Rule.SCALE, vector, norm, why), predicted_bias=bias)
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from dialect.declared_admission import NO_RULES, AdmissionRules, Consent
+from dialect.declared_calibration import USUAL, CalibrationTerms
 from dialect.declared_cells import CellOf
 from dialect.time_windows import Stretch, Window
 
@@ -206,6 +207,7 @@ class Dataset:
     budget: Budget
     stretch: Stretch | None = None  # the declared windows; None where a whole history is one
     admission: AdmissionRules = NO_RULES
+    calibration: CalibrationTerms = USUAL
 
     @property
     def windows(self) -> tuple[str, ...]:

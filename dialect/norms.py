@@ -74,6 +74,12 @@ def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     return float(rows)
 
 
+def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
+    """Find the one declared table whose rows a plan counts; None for several, or for what movement made of one."""
+    tables = _widest(plan, catalog)
+    return tables[0] if len(tables) == 1 and plan.source.derived is None else None
+
+
 def declared_cover(plan: PrivatePlan, catalog: Catalog) -> float:
     """Find which share of people the steward expects to stay within the plan's norms."""
     return min(_covered(plan, table) for table in _widest(plan, catalog))
@@ -126,6 +132,13 @@ def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> f
     Other expressions keep the column's norm where they only make values smaller, as LEAST does: people who stay
     below the cut are not changed by it.
     """
+    found = multiple_of(vector, catalog)
+    norm = None if found is None else _sum_norm(vector, found[0], usual)
+    return None if found is None or norm is None else norm * found[1]
+
+
+def multiple_of(vector: Vector, catalog: Catalog) -> tuple[Column, float] | None:
+    """Find the one bounded column that a vector's values are made of, and how many times as large they are."""
     if vector.value is None:
         return None
     expr = expand(Ref(vector.value))
@@ -136,16 +149,15 @@ def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> f
     column = catalog.column(origin.table, origin.column)
     if column is None or column.bounds is None:
         return None
-    norm = _sum_norm(vector, column, usual)
     widest = max(abs(column.bounds.lower), abs(column.bounds.upper))
-    if norm is None or widest == 0:
+    if widest == 0:
         return None
     if vector.value.origin == origin:
-        return norm
+        return column, 1.0
     if vector.kind is VectorKind.CENTRED:
         return None
     wider = _largest(vector.value, vector) / widest  # by the expression alone: WHERE makes no multiple of a column
-    return norm * (wider if _is_multiple(expr) else max(1.0, wider))
+    return column, wider if _is_multiple(expr) else max(1.0, wider)
 
 
 def _largest(value: Field, vector: Vector) -> float:

@@ -25,6 +25,7 @@ from engine.auditor import (
     verify_ledger,
     write_export,
 )
+from engine.calibrating import calibrate_catalog, calibration_told
 from engine.desk import Desk, Refused, open_desk
 from engine.host import bootstrap, check_there, serve
 from engine.stewards import about_me, catalog_diff_told, check_catalog_text, new_catalog_text, open_register
@@ -37,6 +38,8 @@ __all__ = [
     "audit_ledger",
     "backup_ledger",
     "bootstrap",
+    "calibrate_catalog",
+    "calibration_told",
     "catalog_diff_told",
     "check_catalog_text",
     "check_there",

@@ -64,7 +64,7 @@ def aim_of(question: Question, sized: tuple[Sized, ...], target: TargetError, co
 def scales_at(made: Sized, price: int, scale: Scale) -> tuple[tuple[float, float], ...]:
     """Give the unit of each vector and its noise at a price."""
     share = price // len(made.plan.vectors)
-    return tuple((bound.grain, scale(bound.sensitivity, share)) for bound in made.bounds.vectors)
+    return tuple((bound.grain, scale(bound.sensitivity, share)) for bound in made.bounds(price).vectors)
 
 
 def _ideal(sensitivity: int, pico_rho: int) -> float:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from dialect.catalog import Catalog, Dataset, Defaults
+from dialect.catalog import Budget, Catalog, Dataset, Defaults
 from dialect.declared_admission import NO_RULES
+from dialect.declared_calibration import USUAL, CalibrationTerms
 from dialect.time_windows import Window
 from engine.catalog_admission import read_admission
 from engine.catalog_admitted import check_admission, with_retention
@@ -21,6 +22,7 @@ from engine.inherited_windows import with_inherited_windows
 
 FORMAT = 1
 KNOWN = ("format", "name", "datasets", "tables")
+DATASET = ("window", "first_window", "last_window", "data_version", "defaults", "budget", "calibration", "admission")
 
 
 def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalog:
@@ -69,7 +71,7 @@ def _name(whole: Section) -> str:
 
 def _dataset(name: str, section: Section) -> Dataset:
     """Read one dataset: its window, its defaults and its budget."""
-    section.only(("window", "first_window", "last_window", "data_version", "defaults", "budget", "admission"))
+    section.only(DATASET)
     part = section.mistakes.part
     empty = replace(section, entries={})
     window, stretch = part((Window.FOREVER, None), read_window, section)
@@ -83,6 +85,7 @@ def _dataset(name: str, section: Section) -> Dataset:
         defaults=defaults,
         budget=budget,
         stretch=stretch,
+        calibration=_calibration(part(empty, section.section, "calibration"), budget),
         admission=part(NO_RULES, read_admission, part(empty, section.section, "admission")),
     )
 
@@ -95,6 +98,20 @@ def _defaults(section: Section) -> Defaults:
         rho=part(Fraction(1), section.fraction, "rho", "0.005", LEAST_RHO, MOST_RHO),
         delta=part(Fraction(1), section.fraction, "delta", "1e-12", LEAST_DELTA, MOST_DELTA),
         confidence=part(0.95, _confidence, section),
+    )
+
+
+def _calibration(section: Section, budget: Budget) -> CalibrationTerms:
+    """Read what a calibration may cost, and its timetable: a tenth of a window's budget, where nothing is said."""
+    section.only(("rho", "every_days", "expires_days"))
+    part = section.mistakes.part
+    rho = budget.rho / 10
+    if "rho" in section.entries:
+        rho = part(rho, section.fraction, "rho", "0.02", LEAST_RHO, MOST_RHO)
+    return CalibrationTerms(
+        rho=rho,
+        every_days=part(USUAL.every_days, section.whole, "every_days", USUAL.every_days, 1, 36_500),
+        expires_days=part(USUAL.expires_days, section.whole, "expires_days", USUAL.expires_days, 1, 36_500),
     )
 
 

@@ -5,6 +5,7 @@ An Exact cannot be serialised or shown; `engine.noise` gives its vectors another
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -14,6 +15,13 @@ import pyarrow as pa
 
 Int64Vector = npt.NDArray[np.int64]
 NOBODY_OBJECTED = pa.table({"person": pa.array([], pa.string())})  # what an execution reads where nobody has
+Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
+
+
+def nobody_objects(dataset: str) -> pa.Table:
+    """Give the objections of a stage on which there are no people."""
+    del dataset
+    return NOBODY_OBJECTED
 
 
 @dataclass(frozen=True, repr=False)

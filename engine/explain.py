@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from engine.expected import expected_error, noise_of
 from engine.finding import notes_of, parts_that_share
 from engine.outlook import Ahead
 from engine.pipeline import Engine
-from engine.prepare import Prepared, scales_of
+from engine.prepare import Prepared, choices_of, scales_of
 from engine.spoken import release_spoken, vector_spoken, why_key
 from engine.target import aimed_notes
 from engine.terms import Asked
@@ -91,7 +91,8 @@ def _keys(prepared: Prepared) -> list[dict[str, Any]]:
 
 
 def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
-    rows = zip(prepared.plan.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
+    parts = (prepared.plan.vectors, prepared.bounds.vectors, prepared.cost.vectors, choices_of(prepared))
+    rows = zip(*parts, strict=True)
     return [
         {
             "vector": vector_spoken(vector),
@@ -101,7 +102,8 @@ def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
             "sensitivity": bound.sensitivity * bound.grain,
             "sigma": cost.sigma * bound.grain,
             "predicted_bias": bound.predicted_bias,
+            "choices": [asdict(each) for each in choices],
             "release": release_spoken(prepared.plan),
         }
-        for vector, bound, cost in rows
+        for vector, bound, cost, choices in rows
     ]

@@ -17,7 +17,7 @@ from budgets import PICO, BudgetRefused, ChargeRequest, Forecast, Ledger, Outloo
 from dialect import Catalog, Question
 from dialect.catalog import Dataset
 from dialect.time_windows import STATIC, next_begin, window_name
-from engine.prepare import Prepared, Sized
+from engine.prepare import Prepared
 from engine.target import errors_at, errors_told, held_prices
 
 NEVER = "this dataset is one window, forever: what is spent stays spent, and no new budget comes"
@@ -60,7 +60,7 @@ def ahead(
         found,
         errors_at(question, prepared, share, confidence),
         confidence,
-        _held(ledger, catalog, prepared, request) if now is not None or not found.further else None,
+        _held(ledger, prepared, request) if now is not None or not found.further else None,
         dataset.windows,
         following,
         told,
@@ -74,11 +74,11 @@ def _movable(found: Outlook, request: ChargeRequest, fixed: frozenset[str]) -> O
     return found if stays else replace(found, fewer=())
 
 
-def _held(ledger: Ledger, catalog: Catalog, prepared: tuple[Prepared, ...], request: ChargeRequest) -> Fraction | None:
+def _held(ledger: Ledger, prepared: tuple[Prepared, ...], request: ChargeRequest) -> Fraction | None:
     """Find the highest other price at which the asker holds every release of this question."""
-    sized = [Sized(each.plan, each.bounds, each.key_count) for each in prepared]
+    sized = [each.sized for each in prepared]
     delta = next((each.cost.loss.delta for each in prepared if each.cost.threshold is not None), Fraction(0))
-    prices = held_prices(sized, ledger.releases(request.client), catalog, delta)
+    prices = held_prices(sized, ledger.releases(request.client), delta)
     others = [price for price in prices if price != prepared[0].cost.loss.pico_rho]
     return Fraction(max(others) * len(prepared), PICO) if others else None
 

@@ -7,7 +7,7 @@ is durable before it is sent (proofs.md#answer).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
@@ -26,8 +26,9 @@ from engine.aim import aim_of
 from engine.answered import Answered
 from engine.answers import Answer, answer, reaches
 from engine.backends.duckdb import DuckDBBackend
+from engine.calibration import NOTHING_KNOWN, Calibrations
 from engine.errors import ExecutionFailed, uncharged
-from engine.exact import NOBODY_OBJECTED
+from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
 from engine.finding import Finder, meaning_of, notes_of, parts_that_share
 from engine.held import Known
 from engine.keys import reached
@@ -44,14 +45,6 @@ from engine.versions import versions
 from engine.ways import Way, bought_of
 from engine.window_notes import window_notes
 
-Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
-
-
-def nobody_objects(dataset: str) -> pa.Table:
-    """Give the objections of a stage on which there are no people."""
-    del dataset
-    return NOBODY_OBJECTED
-
 
 @dataclass(frozen=True)
 class Engine:
@@ -62,6 +55,7 @@ class Engine:
     ledger: Ledger
     add_noise: NoiseSource
     objections: Objecting = nobody_objects
+    calibrations: Calibrations = NOTHING_KNOWN
     known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
 
     def answer(self, sql: str, asked: Asked) -> Answered:
@@ -96,15 +90,17 @@ class Engine:
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
         settled = terms(question, asked, self.catalog)
-        made = tuple(sized(plan, self.catalog, self.backend) for plan in question.plans)
+        made = tuple(
+            sized(plan, self.catalog, self.backend, self.calibrations.today(plan.dataset)) for plan in question.plans
+        )
         rho = settled.rho if settled.target is None or not made else self._aimed(question, made, settled, asked)
-        return tuple(priced(each, self.catalog, self.backend, rho, settled.delta) for each in made)
+        return tuple(priced(each, self.backend, rho, settled.delta) for each in made)
 
     def _aimed(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Fraction:
         """Find what each release costs where an error is asked for instead of a price."""
         assert settled.target is not None  # noqa: S101  the caller asks
         aim = aim_of(question, made, settled.target, settled.confidence)
-        held = held_prices(made, self.ledger.releases(asked.client), self.catalog, settled.delta)
+        held = held_prices(made, self.ledger.releases(asked.client), settled.delta)
 
         def shown(price: int) -> pa.Table:
             return self.finish(question, *self._held_at(price, made, settled, asked), settled.confidence).table
@@ -116,7 +112,7 @@ class Engine:
         self, price: int, made: tuple[Sized, ...], settled: Terms, asked: Asked
     ) -> tuple[tuple[Prepared, ...], tuple[Release, ...]]:
         """Find the releases that this client holds at a price."""
-        paid = tuple(priced(m, self.catalog, self.backend, Fraction(price, PICO), settled.delta) for m in made)
+        paid = tuple(priced(m, self.backend, Fraction(price, PICO), settled.delta) for m in made)
         stored = self.replay(paid, replace(asked, request_id=None)) or {}
         return paid, tuple(from_bytes(stored[p.release_key]) for p in paid)
 
@@ -170,9 +166,8 @@ class Engine:
         self, question: Question, prepared: tuple[Prepared, ...], asked: Asked, price: int
     ) -> dict[str, float]:
         """Say which error a price buys where only an answer that is held can tell."""
-        settled = terms(question, asked, self.catalog)
-        made = tuple(Sized(p.plan, p.bounds, p.key_count) for p in prepared)
-        held = held_prices(made, self.ledger.releases(asked.client), self.catalog, settled.delta)
+        settled, made = terms(question, asked, self.catalog), tuple(p.sized for p in prepared)
+        held = held_prices(made, self.ledger.releases(asked.client), settled.delta)
         if not held or price < max(len(p.plan.vectors) for p in prepared):
             return {}
         seen = self._foreseeing(question, made, settled, asked)(held[-1], price)

@@ -7,14 +7,18 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from budgets import PICO
 from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Refusal, bound, write
 from dialect.expressions import Field
+from dialect.private_plan import Rule
 from dialect.relations import Public
 from dialect.work import most_rows
 from dialect.write_rows import write_rows
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend
+from engine.calibration import NO_CALIBRATION, Calibration
 from engine.catalog_version import resting_on
+from engine.choose_bounds import Aimed, Foreseen, aimed, choose_bounds, foreseen
 from engine.expected import Scales
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, price
@@ -32,49 +36,76 @@ class Prepared:
     cost: Cost
     sql: BoundedSql
     release_key: str  # hex
-    key_count: int | None  # None: private keys
+    sized: Sized
+
+    @property
+    def key_count(self) -> int | None:
+        """Count the public keys; None: private keys."""
+        return self.sized.key_count
 
 
 @dataclass(frozen=True)
 class Sized:
-    """One release, bounded and not yet priced."""
+    """One release that can be bounded and priced: all that is known of it beside the price."""
 
     plan: PrivatePlan
-    bounds: Bounding
+    catalog: Catalog
     key_count: int | None  # None: private keys
+    declared: Bounding  # by the catalog and the question alone
+    aims: tuple[Aimed | None, ...]  # of each vector, what a calibration tells
 
-    def cost(self, catalog: Catalog, rho: Fraction, delta: Fraction | None = None) -> Cost:
+    def bounds(self, pico_rho: int) -> Bounding:
+        """Bound the release at a price; one price has one bounding."""
+        if not any(self.aims):
+            return self.declared
+        chosen = choose_bounds(self.aims, (max(1, pico_rho // len(self.aims)),) * len(self.aims))
+        return bound(self.plan, self.catalog, self.key_count, chosen)
+
+    def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
         """Price the release; without `delta` at the catalog's."""
-        at = catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
-        return price(self.plan, self.bounds, rho, at)
+        at = self.catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
+        return price(self.plan, self.bounds(math.ceil(rho * PICO)), rho, at)
 
-    def release_key(self, catalog: Catalog, cost: Cost) -> str:
+    def release_key(self, cost: Cost) -> str:
         """Name the release at a price."""
-        return _release_key(self.plan, self.bounds, cost, catalog)
+        return _release_key(self.plan, self.bounds(cost.loss.pico_rho), cost, self.catalog)
 
 
 def prepare(
-    plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None
+    plan: PrivatePlan,
+    catalog: Catalog,
+    backend: DuckDBBackend,
+    rho: Fraction,
+    delta: Fraction | None = None,
+    calibration: Calibration = NO_CALIBRATION,
 ) -> Prepared:
     """Bound, price and write one release, without `delta` at the catalog's; raises Refusal where it can't be made."""
-    return priced(sized(plan, catalog, backend), catalog, backend, rho, delta)
+    return priced(sized(plan, catalog, backend, calibration), backend, rho, delta)
 
 
-def sized(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend) -> Sized:
-    """Bound one release; raises Refusal where it can't be made."""
+def sized(
+    plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend, calibration: Calibration = NO_CALIBRATION
+) -> Sized:
+    """Find what bounds and prices one release; raises Refusal where it can't be made."""
     check_work(plan, backend)
     keys = count_keys(plan, backend)
-    return Sized(plan, bound(plan, catalog, keys), keys)
+    return Sized(plan, catalog, keys, bound(plan, catalog, keys), aimed(plan, catalog, calibration, keys))
 
 
-def priced(
-    made: Sized, catalog: Catalog, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None
-) -> Prepared:
-    """Price and write one bounded release; raises Refusal where its share is too little."""
-    cost = made.cost(catalog, rho, delta)
-    who: Admission | None = admission(catalog, made.plan.dataset)
-    sql = write(made.plan, made.bounds, backend.target, who)
-    return Prepared(made.plan, made.bounds, cost, sql, made.release_key(catalog, cost), made.key_count)
+def priced(made: Sized, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None) -> Prepared:
+    """Bound, price and write one release; raises Refusal where its share is too little."""
+    cost = made.cost(rho, delta)
+    bounds = made.bounds(cost.loss.pico_rho)
+    who: Admission | None = admission(made.catalog, made.plan.dataset)
+    sql = write(made.plan, bounds, backend.target, who)
+    return Prepared(made.plan, bounds, cost, sql, made.release_key(cost), made)
+
+
+def choices_of(made: Prepared) -> tuple[tuple[Foreseen, ...], ...]:
+    """Say of every vector whose norm was chosen what other norms would give."""
+    rows = zip(made.sized.aims, made.bounds.vectors, made.cost.vectors, strict=True)
+    cut = (Rule.SCALE, Rule.CLAMP)
+    return tuple(foreseen(aim if b.rule in cut else None, b.norm, cost.pico_rho) for aim, b, cost in rows)
 
 
 def scales_of(prepared: tuple[Prepared, ...]) -> Scales:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import MINIMUM_RHO, PICO, PaidRelease
-from dialect import Catalog, Question, Refusal
+from dialect import Question, Refusal
 from dialect.options import TargetError
 from engine.aim import MOST_PICO_RHO, Aim, Limits, least_price, scales_at
 from engine.answers import Answer
@@ -113,22 +113,20 @@ def _unheld(aim: Aim, held: Sequence[int]) -> Refusal:
     return aim.refused(why, "target_error = 50, an amount; or ask with rho = 0.0005 first")
 
 
-def held_prices(
-    sized: Iterable[Sized], paid: Iterable[PaidRelease], catalog: Catalog, delta: Fraction
-) -> tuple[int, ...]:
+def held_prices(sized: Iterable[Sized], paid: Iterable[PaidRelease], delta: Fraction) -> tuple[int, ...]:
     """List the prices, rising, at which every one of these releases was paid for and stored."""
     stored = [each for each in paid if each.settled_at is not None]
-    sets = [set(_held(made, stored, catalog, delta)) for made in sized]
+    sets = [set(_held(made, stored, delta)) for made in sized]
     return tuple(sorted(set.intersection(*sets))) if sets else ()
 
 
-def _held(made: Sized, stored: Iterable[PaidRelease], catalog: Catalog, delta: Fraction) -> Iterator[int]:
+def _held(made: Sized, stored: Iterable[PaidRelease], delta: Fraction) -> Iterator[int]:
     for each in stored:
         if (each.dataset, each.question) != (made.plan.dataset, made.plan.canonical):
             continue
         if each.loss.pico_rho >= len(made.plan.vectors):
-            cost = made.cost(catalog, each.loss.rho, delta)
-            if made.release_key(catalog, cost) == each.release_key:
+            cost = made.cost(each.loss.rho, delta)
+            if made.release_key(cost) == each.release_key:
                 yield each.loss.pico_rho
 
 
@@ -155,7 +153,8 @@ def _others(question: Question) -> str:
 
 def at_price(release: Release, made: Sized, price: int) -> Release:
     """Take the numbers of a release for those of one at another price: what it foresees of that."""
-    return replace(release, sigmas=tuple(sigma for _, sigma in scales_at(made, price, gaussian_scale)))
+    scales = zip(scales_at(made, price, gaussian_scale), release.grains, strict=True)
+    return replace(release, sigmas=tuple(sigma * unit / grain for (unit, sigma), grain in scales))
 
 
 def typical_widths(answer: Answer) -> dict[str, float]:
@@ -168,7 +167,7 @@ def typical_widths(answer: Answer) -> dict[str, float]:
 
 def errors_at(question: Question, prepared: Sequence[Prepared], price: int, confidence: float) -> dict[str, float]:
     """Give the half-widths that no data decide, were each release priced so; none where a price buys nothing."""
-    sized = tuple(Sized(p.plan, p.bounds, p.key_count) for p in prepared)
+    sized = tuple(p.sized for p in prepared)
     if not sized or price < max(len(each.plan.vectors) for each in sized):
         return {}
     return errors_of(question, tuple(scales_at(each, price, gaussian_scale) for each in sized), confidence)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from budgets import EVERYBODY, OWNER, AccountName, AccountView, Ledger, prefixes
+from budgets import EVERYBODY, NOTHING, OWNER, AccountName, AccountView, Ledger, Loss, prefixes
 from dialect import Catalog
 from dialect.catalog import Dataset
 from dialect.time_windows import STATIC, length_of
 from engine import wire_ledger
 from engine.errors import CatalogError
+from engine.owner_loss import owner_loss
 from engine.terms import caps
 
 
@@ -51,20 +52,26 @@ def least_left(
     found = views(ledger, dataset, client, windows or windows_of(catalog, dataset))
     columns = zip(*found, strict=True)
     pairs = zip(("dataset", "client"), columns, strict=True)
-    return {owner: wire_ledger.remaining(min(of, key=lambda v: v.remaining.pico_rho)) for owner, of in pairs}
+    least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}
+    of_owner = owner_loss(ledger, name)
+    return {owner: wire_ledger.remaining(view, _of_owner(view, of_owner)) for owner, view in least.items()}
 
 
-def in_runs(found: Sequence[tuple[AccountView, ...]]) -> list[dict[str, Any]]:
+def in_runs(found: Sequence[tuple[AccountView, ...]], of_owner: Mapping[str, Loss]) -> list[dict[str, Any]]:
     """Show accounts, windows in a row that are alike as one: 2026-01 to 2026-09."""
     shown: list[list[dict[str, Any]]] = []
     for of_window in found:
-        rows = [wire_ledger.account(view) for view in of_window]
+        rows = [wire_ledger.account(view, _of_owner(view, of_owner)) for view in of_window]
         if shown and _amounts(shown[-1]) == _amounts(rows):
             for row, more in zip(shown[-1], rows, strict=True):
                 row["window"] = f"{row['window'].partition(' to ')[0]} to {more['window']}"
         else:
             shown.append(rows)
     return [row for rows in shown for row in rows]
+
+
+def _of_owner(view: AccountView, of_owner: Mapping[str, Loss]) -> Loss:
+    return of_owner.get(view.name.window, NOTHING)
 
 
 def _amounts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

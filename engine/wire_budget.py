@@ -11,6 +11,7 @@ from dialect import Catalog
 from dialect.catalog import Dataset
 from engine import wire_ledger
 from engine.outlook import lasting, new_budget
+from engine.owner_loss import owner_loss
 from engine.terms import caps
 from engine.window_accounts import in_runs, views, windows_of
 
@@ -24,7 +25,7 @@ def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) 
         over_all = [] if client is None else _over_all(ledger, dataset, client)
         accounts += [
             account | {"questions": int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)}
-            for account in (*in_runs(found), *map(wire_ledger.account, over_all))
+            for account in (*in_runs(found, owner_loss(ledger, dataset.name)), *map(wire_ledger.account, over_all))
         ]
         every = [view for of_window in found for view in of_window] + over_all
         ahead[dataset.name] = [*_lasting(ledger, client or OWNER, every, now), new_budget(dataset, None)[1]]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgets import LIFETIME, AccountView, Entry, EntryKind, Loss, PaidRelease, total
+from budgets import LIFETIME, NOTHING, AccountView, Entry, EntryKind, EpsilonDelta, Loss, PaidRelease, total
 
 
-def account(view: AccountView) -> dict[str, Any]:
-    """Show one account, its spent loss also as (epsilon, delta)."""
+def account(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
+    """Show one account, its spent loss also as (epsilon, delta): a client's with what the owner has released."""
     over_all = view.name.window == LIFETIME  # over several windows no (epsilon, delta) follows from the sum alone
-    spent, cap = (None, None) if over_all else (view.spent_epsilon_delta, view.cap_epsilon_delta)
+    spent, cap = (None, None) if over_all else (_seen(view, of_owner), view.cap_epsilon_delta)
     return {
         "dataset": view.name.dataset,
         "window": view.name.window,
@@ -22,15 +22,21 @@ def account(view: AccountView) -> dict[str, Any]:
         "epsilon": spent and spent.epsilon,
         "delta": spent and spent.delta,
         "cap_epsilon": cap and cap.epsilon,
+        "calibration_rho": float(of_owner.rho),
     }
 
 
-def remaining(view: AccountView) -> dict[str, Any]:
+def _seen(view: AccountView, of_owner: Loss) -> EpsilonDelta:
+    """Tell the loss of everything that an account's holder is shown (proofs.md#owner_loss)."""
+    return EpsilonDelta.of(view.spent if view.name.client is None else view.spent + of_owner, view.cap)
+
+
+def remaining(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
     """Show what is left in an account, beside what was spent as epsilon: epsilons of what is left do not add up."""
     return {
         "rho": float(view.remaining.rho),
         "delta": float(view.remaining.delta),
-        "epsilon": view.spent_epsilon_delta.epsilon,
+        "epsilon": _seen(view, of_owner).epsilon,
         "cap_rho": float(view.cap.rho),
     }
 

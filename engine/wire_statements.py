@@ -21,7 +21,7 @@ TABLES = ("name", "kind", "dataset", "person", "size_class")
 COLUMNS = ("name", "type", "nullable", "declared")
 ACCOUNTS = (
     *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
-    *("epsilon", "delta", "cap_epsilon", "questions"),
+    *("epsilon", "delta", "cap_epsilon", "questions", "calibration_rho"),
 )
 RELEASES = ("release_id", "dataset", "sql", "question", "rho", "delta", "settled_at")
 FUNCTIONS = ("name", "arguments", "gives", "meaning")

@@ -12,6 +12,7 @@ from passersby import (
     cli_about,
     cli_accounts,
     cli_admins,
+    cli_calibration,
     cli_catalog,
     cli_ledger,
     cli_objections,
@@ -76,6 +77,8 @@ app.command(rich_help_panel="Serve")(cli_serve.bootstrap)
 catalog.command("check")(cli_catalog.check)
 catalog.command("diff")(cli_catalog.diff)
 catalog.command("new")(cli_catalog.new)
+catalog.command("calibrate")(cli_calibration.calibrate)
+catalog.command("calibration")(cli_calibration.calibration)
 
 
 @app.command(rich_help_panel="Set up")

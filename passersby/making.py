@@ -15,12 +15,12 @@ ONCE = "Making the data of the synthetic operator, once"
 
 
 @contextmanager
-def shown_making(*, quiet: bool = False) -> Iterator[Told]:
+def shown_making(what: str = ONCE, *, quiet: bool = False) -> Iterator[Told]:
     """Give a function to tell a stage and the finished fraction to; the bar begins with the first call.
 
     `quiet` keeps the one line back where standard error is no terminal, for programs that read it.
     """
-    made = _Making(quiet)
+    made = _Making(what, quiet)
     try:
         yield made.tell
     finally:
@@ -30,8 +30,8 @@ def shown_making(*, quiet: bool = False) -> Iterator[Told]:
 class _Making:
     """A bar that exists only once there is something to tell."""
 
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
+    def __init__(self, what: str, quiet: bool) -> None:
+        self._what, self._quiet = what, quiet
         self._bar: Progress | None = None
         self._begun = False
 
@@ -50,13 +50,13 @@ class _Making:
     def _begin(self) -> None:
         self._begun = True
         if sys.stderr.isatty():
-            self._bar = _bar()
+            self._bar = _bar(self._what)
             self._bar.start()
         elif not self._quiet:
-            sys.stderr.write(f"{ONCE} ...\n")
+            sys.stderr.write(f"{self._what} ...\n")
 
 
-def _bar() -> Progress:
+def _bar(what: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -68,5 +68,5 @@ def _bar() -> Progress:
         TextColumn("[dim]{task.fields[stage]}"),
         console=Console(stderr=True),
     )
-    bar.add_task(ONCE, total=1.0, stage="")
+    bar.add_task(what, total=1.0, stage="")
     return bar

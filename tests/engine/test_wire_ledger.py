@@ -19,7 +19,7 @@ def test_an_account_says_what_is_spent_and_what_is_left() -> None:
     shown = wire_ledger.account(VIEW)
     assert {name: type(value) for name, value in shown.items()} == {
         "dataset": str, "window": str, "client": str, "cap_rho": float, "spent_rho": float, "remaining_rho": float,
-        "remaining_delta": float, "epsilon": float, "delta": float, "cap_epsilon": float,
+        "remaining_delta": float, "epsilon": float, "delta": float, "cap_epsilon": float, "calibration_rho": float,
     }  # fmt: skip
     assert shown["cap_rho"] == 0.1
     assert shown["spent_rho"] + shown["remaining_rho"] == pytest.approx(0.1)

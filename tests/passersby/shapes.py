@@ -66,6 +66,7 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key != "rows"} | {
             "sensitivity": float,
             "sigma": float,
             "predicted_bias": Maybe(float),
+            "choices": [{"norm": float, "noise": float, "bias": float, "chosen": bool}],
             "release": str,
         }
     ],
@@ -92,6 +93,7 @@ ACCOUNT = {
     "epsilon": Maybe(float),
     "delta": Maybe(float),
     "cap_epsilon": Maybe(float),
+    "calibration_rho": float,
     "questions": int,
 }
 BUDGET = {"accounts": [ACCOUNT], "query_rho": Each(float), "ahead": Each([str])}

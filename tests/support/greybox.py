@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from dialect import Catalog, Question, Target, read
 from dialect.private_plan import Rule
 from engine.backends.duckdb import LOCKED, DuckDBBackend
+from engine.calibration import NO_CALIBRATION, Calibration
 from engine.errors import ExecutionFailed
 from engine.exact import Exact
 from engine.prepare import Prepared, prepare
@@ -79,9 +80,12 @@ class InMemory(DuckDBBackend):
 class GreyBox:
     """The four worlds of one database, under one catalog."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, calibration: Calibration = NO_CALIBRATION
+    ) -> None:
         self._connection = connection
         self._catalog = catalog
+        self._calibration = calibration
         self._backends = {world: self._backend(world) for world in WORLDS}
 
     def _backend(self, world: str) -> DuckDBBackend:
@@ -92,7 +96,9 @@ class GreyBox:
         """Prepare and run a question in one world."""
         backend = self._backends[world]
         self._connection.execute(f"SET threads = {threads}")
-        prepared = [prepare(plan, self._catalog, backend, RHO) for plan in question.plans]
+        prepared = [
+            prepare(plan, self._catalog, backend, RHO, calibration=self._calibration) for plan in question.plans
+        ]
         try:
             return tuple(Ran(p, backend.run(p.sql)) for p in prepared)
         except ExecutionFailed:

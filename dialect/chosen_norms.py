@@ -1,0 +1,14 @@
+"""The norm that was chosen for one vector from what is publicly known of people, in place of the declared one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ChosenNorm:
+    """A norm C for one vector; whichever it is, the promise holds, and a good one loses little."""
+
+    norm: float  # in the vector's unit
+    predicted_bias: float | None  # expected relative error of a total by what is cut, at most 0; None: unknown
+    why: str  # what it was chosen from, and at what it aims

@@ -1,0 +1,106 @@
+"""Catalog, data, ledger -> a calibration: priced, charged to everybody's account, read, noised, stored, noted.
+
+The charge of all histograms is one, and durable before any of them is read (`proofs.md#calibration`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from budgets import OWNER, PICO, Loss, ParamError, total
+from dialect.catalog import Dataset
+from engine.calibration import Calibration
+from engine.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions
+from engine.calibrations import FORMAT, TOPIC, calibrations_in, measured_said
+from engine.pipeline import Engine
+from engine.prepare import Prepared, prepare
+from engine.terms import Asked
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class CalibrationPlan:
+    """What a calibration would ask, and at what price."""
+
+    dataset: Dataset
+    window: str
+    asked: tuple[CalibrationQuestion, ...]
+    prepared: tuple[Prepared, ...]
+    left_out: tuple[Uncalibrated, ...]
+
+    @property
+    def loss(self) -> Loss:
+        """Give the loss of all histograms, in each window that they touch."""
+        return total(each.cost.loss for each in self.prepared)
+
+    @property
+    def sql(self) -> str:
+        """Give everything that is asked."""
+        return ";\n".join(each.sql for each in self.asked)
+
+
+def plan_calibration(
+    engine: Engine,
+    dataset: Dataset,
+    window: str | None = None,
+    rho: Fraction | None = None,
+    more_keys: Sequence[tuple[str, ...]] = (),
+) -> CalibrationPlan:
+    """Price a calibration of one window, the last declared one unless named: no data, no charge. Raises ParamError."""
+    named = window or dataset.windows[-1]
+    if named not in dataset.windows:
+        raise ParamError(
+            f"{dataset.name} has no window {named}.", f"one from {dataset.windows[0]} to {dataset.windows[-1]}"
+        )
+    asked, left_out = calibration_questions(engine.catalog, dataset, named, more_keys)
+    if not asked:
+        raise ParamError(f"Nothing of {dataset.name} is to be calibrated.", "a table in which people have several rows")
+    share = int((rho or dataset.calibration.rho) * PICO) // len(asked)
+    if share == 0:
+        raise ParamError(f"This rho is too little for {len(asked)} histograms.", "rho 0.02")
+    made = tuple(
+        prepare(each.question.plans[0], engine.catalog, engine.backend, Fraction(share, PICO)) for each in asked
+    )
+    return CalibrationPlan(dataset, named, asked, made, left_out)
+
+
+def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, actor: str) -> Calibration:
+    """Make a calibration and note it in the ledger's chain; what is stored already costs nothing again.
+
+    Claim: the histograms together are rho-zCDP in the window, rho = what is charged. Symbols: `planned` = questions of
+    one bin a person. Formula: the sum of the questions' prices. Source: proofs.md#calibration. Raises LedgerError,
+    ExecutionFailed.
+    """
+    charge = engine.charge(planned.sql, planned.prepared, Asked(OWNER))
+    for place, (made, each) in enumerate(zip(planned.prepared, planned.asked, strict=True)):
+        progress(f"measuring {each.measured}", place / len(planned.asked))
+        engine.settle((made,), charge)
+    _note(engine, planned, actor)
+    progress("measured", 1.0)
+    return calibrations_in(engine.ledger, [planned.dataset.name]).by_dataset[planned.dataset.name]
+
+
+def _note(engine: Engine, planned: CalibrationPlan, actor: str) -> None:
+    """Write into the chain what was measured, when, until when it holds, and the digest of each histogram."""
+    keys = [made.release_key for made in planned.prepared]
+    stored = engine.ledger.replay(OWNER, planned.dataset.name, keys)
+    made_on = max(date.fromisoformat(stored[key].settled_at[:10]) for key in keys)
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "made_on": made_on.isoformat(),
+        "due_on": (made_on + timedelta(days=planned.dataset.calibration.every_days)).isoformat(),
+        "expires_on": (made_on + timedelta(days=planned.dataset.calibration.expires_days)).isoformat(),
+        "data_version": planned.dataset.data_version,
+        "window": planned.window,
+        "histograms": [
+            measured_said(each.measured) | {"key": key, "digest": hashlib.sha256(stored[key].payload).hexdigest()}
+            for each, key in zip(planned.asked, keys, strict=True)
+        ],
+    }
+    engine.ledger.note(TOPIC, body, actor=actor, dataset=planned.dataset.name)

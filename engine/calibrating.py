@@ -1,0 +1,161 @@
+"""What an owner asks of a calibration, in wire shapes: what would it cost, make it, what does it say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from budgets import LedgerError, ParamError, parse_amount
+from dialect import Refusal, read
+from dialect.catalog import Catalog, Dataset
+from engine.calibrate import CalibrationPlan, calibrate, plan_calibration
+from engine.calibration import Histogram, Kind, Measured
+from engine.calibrations import calibrations_in, due_on
+from engine.desk import ASKED_IN_VAIN, Refused, open_desk
+from engine.norm_spread import believed
+from engine.pipeline import Engine
+from engine.prepare import choices_of
+from engine.problems import problem
+from engine.terms import Asked
+from engine.wire import price
+
+Progress = Callable[[str, float], None]
+ANYBODY = "anybody"  # on whose account a usual question is priced, and never charged
+
+
+def calibrate_catalog(
+    where: str,
+    *,
+    by: str,
+    ledger: str | None = None,
+    dataset: str | None = None,
+    window: str | None = None,
+    rho: str | None = None,
+    keys: Sequence[str] = (),
+    dry_run: bool = False,
+    if_due: bool = False,
+    confirm: Callable[[dict[str, Any]], bool] = lambda told: True,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure how much people contribute, at a price that `confirm` sees first; raises Refused.
+
+    `keys` are sets of group keys beside the catalog's usual ones, each as one text: "zone, hour(ts)". With `dry_run`,
+    where none is due, or where it is not confirmed, nothing is charged and `made` is false.
+    """
+    with open_desk(where, ledger=ledger, progress=progress) as desk:
+        engine = desk.engine
+        try:
+            of = _dataset(engine.catalog, dataset)
+            amount = None if rho is None else parse_amount(rho, "rho")
+            planned = plan_calibration(engine, of, window, amount, [_keys(text) for text in keys])
+            told = _told(planned, due_on(engine.ledger, of.name))
+            if dry_run or (if_due and not told["due"]) or not confirm(told):
+                return told | {"made": False, "histograms": []}
+            calibrate(engine, planned, progress or (lambda stage, share: None), by)
+            return told | {"made": True, "histograms": histograms_told(engine, of)}
+        except ASKED_IN_VAIN as error:
+            raise Refused(problem(error, None)) from error
+
+
+def calibration_told(where: str, *, ledger: str | None = None, dataset: str | None = None) -> list[dict[str, Any]]:
+    """List the histograms that hold today; raises Refused."""
+    with open_desk(where, ledger=ledger) as desk:
+        try:
+            return histograms_told(desk.engine, _dataset(desk.engine.catalog, dataset))
+        except LedgerError as error:
+            raise Refused(problem(error, None)) from error
+
+
+def histograms_told(engine: Engine, dataset: Dataset) -> list[dict[str, Any]]:
+    """Tell each histogram that holds today, with the norm that a usual question would have by it."""
+    known = calibrations_in(engine.ledger, [dataset.name])
+    calibrated = replace(engine, calibrations=known)
+    return [_histogram(each, calibrated) for each in known.today(dataset.name).histograms]
+
+
+def _dataset(catalog: Catalog, name: str | None) -> Dataset:
+    found = [of for of in catalog.datasets if name is None or of.name == name]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(of.name for of in catalog.datasets)
+    raise ParamError(f"It is not said which dataset: {name or 'there are several'}.", f"--dataset with one of {names}")
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    """Part a list of keys at the commas that stand outside parentheses."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _told(planned: CalibrationPlan, due: date | None) -> dict[str, Any]:
+    windows = sorted({window for each in planned.prepared for window in each.plan.touched.windows})
+    return {
+        "dataset": planned.dataset.name,
+        "window": planned.window,
+        "windows": windows,
+        "price": price(planned.loss),
+        "share_of_ceiling": float(planned.loss.rho / planned.dataset.budget.rho),
+        "asked": len(planned.asked),
+        "due": due is None or due <= datetime.now(UTC).date(),
+        "due_on": None if due is None else due.isoformat(),
+        "left_out": [{"table": each.table, "keys": list(each.keys), "why": each.why} for each in planned.left_out],
+    }
+
+
+def _histogram(histogram: Histogram, engine: Engine) -> dict[str, Any]:
+    measured, people = histogram.measured, believed(histogram)
+    shown = [i for i, count in enumerate(people) if count > 0]
+    bins = measured.bins
+    return {
+        "table": measured.table,
+        "keys": list(measured.keys),
+        "kind": measured.kind.value,
+        "column": measured.column,
+        "window": histogram.window,
+        "made_on": histogram.made_on.isoformat(),
+        "expires_on": histogram.expires_on.isoformat(),
+        "sigma": histogram.sigma,
+        "bins": [
+            {"norm": 2.0 ** ((bins[i] + 1) / 2) * measured.unit, "people": int(people[i])}
+            for i in (range(shown[0], shown[-1] + 1) if shown else ())
+        ],
+        "usual": _usual(measured, engine),
+    }
+
+
+def _usual(measured: Measured, engine: Engine) -> dict[str, Any] | None:
+    """Tell what a question by these keys is bounded to at the default price; None where none can be asked."""
+    shown = "".join(f"{key}, " for key in measured.keys)
+    by = f" GROUP BY {', '.join(map(str, range(1, len(measured.keys) + 1)))}" if measured.keys else ""
+    sql = f"SELECT {shown}{_aggregate(measured, engine.catalog)} AS n FROM {measured.table}{by}"
+    try:
+        (made,) = engine.prepare(read(sql, engine.catalog), Asked(ANYBODY))
+    except (Refusal, ValueError):
+        return None
+    for vector, bound, row in zip(made.plan.vectors, made.bounds.vectors, choices_of(made), strict=True):
+        if vector.kind.value == measured.kind or (measured.kind is Kind.SUMS and vector.summed):
+            return {
+                "sql": sql,
+                "norm": bound.norm,
+                "predicted_bias": bound.predicted_bias,
+                "choices": [asdict(each) for each in row],
+            }
+    return None
+
+
+def _aggregate(measured: Measured, catalog: Catalog) -> str:
+    if measured.kind is Kind.ROWS:
+        return "COUNT(*)"
+    if measured.kind is Kind.PERSONS:
+        table = catalog.table(measured.table)
+        assert table is not None and table.person is not None  # noqa: S101  it was calibrated
+        return f"COUNT(DISTINCT {table.person.column})"
+    return f"{'AVG' if measured.kind is Kind.CENTRED else 'SUM'}({measured.column})"

@@ -1,0 +1,96 @@
+"""What is publicly known of how much people contribute: noisy histograms, paid from everybody's budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+LOWEST_BIN, HIGHEST_BIN = -40, 40  # of a histogram of sums; squared norms from 2^-40 to 2^41 units
+MOST_BIN = 40  # of a histogram of rows or groups: squared norms up to 2^41
+
+
+class Kind(StrEnum):
+    """Of which vector of a person a histogram tells the norm."""
+
+    ROWS = "rows"  # how many rows in each group
+    PERSONS = "persons"  # 1 in each group with a row: the squared norm is the number of groups
+    SUMS = "sums"  # of a bounded column, in each group
+    CENTRED = "centred"  # of a bounded column less its centre
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one histogram is of."""
+
+    table: str
+    keys: tuple[str, ...]  # as the plan calls them; none: one group
+    kind: Kind
+    column: str | None = None  # of sums
+    unit: float = 1.0  # norms are counted in it: of sums, the largest magnitude of a value
+
+    @property
+    def bins(self) -> range:
+        """Number the bins: that of N units squared is floor(log2(N))."""
+        return range(LOWEST_BIN, HIGHEST_BIN + 1) if self.column is not None else range(MOST_BIN + 1)
+
+    def __str__(self) -> str:
+        what = self.kind.value if self.column is None else f"{self.kind}({self.column})"
+        return f"{self.table}: {what} by {', '.join(self.keys)}" if self.keys else f"{self.table}: {what} in all"
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many people have which norm in one window, as noisy counts: a person is in one bin, and moves it by 1."""
+
+    measured: Measured
+    counts: tuple[int, ...]  # noisy, of `measured.bins`
+    sigma: float  # scale of the noise on each
+    window: str
+    made_on: date
+    expires_on: date  # from that day on it is not used
+
+    def holds_on(self, day: date) -> bool:
+        """Tell whether it is used on a day."""
+        return day < self.expires_on
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The histograms of one dataset, the newest of each kind."""
+
+    histograms: tuple[Histogram, ...] = ()
+
+    def on(self, day: date) -> Calibration:
+        """Keep what holds on a day."""
+        return Calibration(tuple(h for h in self.histograms if h.holds_on(day)))
+
+    def find(self, table: str, texts: Iterable[str], kind: Kind, column: str | None = None) -> Histogram | None:
+        """Find the histogram of the keys that cover most of a plan's: a finer partition only has smaller norms."""
+        there = set(texts)
+        fitting = [
+            h
+            for h in self.histograms
+            if (h.measured.table, h.measured.kind, h.measured.column) == (table, kind, column)
+            and set(h.measured.keys) <= there
+        ]
+        return max(fitting, key=lambda h: (len(h.measured.keys), h.measured.keys), default=None)
+
+
+NO_CALIBRATION = Calibration()
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """What is publicly known of every dataset's people."""
+
+    by_dataset: Mapping[str, Calibration]
+
+    def today(self, dataset: str) -> Calibration:
+        """Give what holds of a dataset today: days are public, and no data decide."""
+        return self.by_dataset.get(dataset, NO_CALIBRATION).on(datetime.now(UTC).date())
+
+
+NOTHING_KNOWN = Calibrations(MappingProxyType({}))

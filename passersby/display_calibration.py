@@ -1,0 +1,55 @@
+"""Histograms of how much people contribute -> what a terminal shows: bars, and the bounds that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from passersby.wording import percent
+
+BAR = 30  # characters of the longest bar
+
+
+def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
+    """Show every histogram with its bars."""
+    if not histograms:
+        return Text("No calibration holds today: the norms of the catalog are used.")
+    return Group(*(part for each in histograms for part in (_one(each), Text())))
+
+
+def _one(told: dict[str, Any]) -> RenderableType:
+    keys = f"by {', '.join(told['keys'])}" if told["keys"] else "in all"
+    what = told["kind"] if told["column"] is None else f"{told['kind']}({told['column']})"
+    head = Text.assemble(
+        (f"{told['table']}: {what} {keys}", "bold"),
+        f"  one person's norm in {told['window']}; made {told['made_on']}, until {told['expires_on']},"
+        f" people ± {2 * told['sigma']:.0f}",
+    )
+    most = max((each["people"] for each in told["bins"]), default=1)
+    bars = [
+        Text.assemble(
+            f"  below {each['norm']:>10,.4g}  ",
+            ("█" * max(1, round(each["people"] / most * BAR)) if each["people"] else "", "cyan"),
+            f" {each['people']:,}",
+        )
+        for each in told["bins"]
+    ]
+    return Group(
+        head, *(bars or [Text("  nothing is clear of the noise: the norms of the catalog are used")]), *_usual(told)
+    )
+
+
+def _usual(told: dict[str, Any]) -> list[Text]:
+    """Say which bound a usual question gets at the default price, beside its neighbours."""
+    usual = told["usual"]
+    if usual is None or not usual["choices"]:
+        return []
+    lines = [f"  {usual['sql']}"]
+    for each in usual["choices"]:
+        chosen = f"; chosen, {percent(round(usual['predicted_bias'], 4))} of the total" if each["chosen"] else ""
+        effect = f"noise ± {each['noise']:,.3g}, {-each['bias']:,.3g} cut from a usual group"
+        lines.append(f"    C {each['norm']:>8,.4g}: {effect}{chosen}")
+    return [Text("\n".join(lines), "dim")]

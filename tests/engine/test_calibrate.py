@@ -1,0 +1,160 @@
+"""A calibration is one charge to everybody before anything is read; it is noted, found again, and expires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from budgets import EVERYBODY, AccountName, BudgetRefused, Ledger, Loss, ParamError, UnsafeStore
+from engine import wire_budget
+from engine.calibrate import calibrate, plan_calibration
+from engine.calibration import Calibration, Calibrations, Kind
+from engine.calibrations import calibrations_in, due_on
+from engine.errors import ExecutionFailed
+from engine.owner_loss import owner_loss
+from engine.pipeline import Engine
+from engine.terms import Asked
+from tests.engine.town import CATALOG, make_town, opened
+from tests.support.calibrated import made_up
+
+USUAL = CATALOG.replace(
+    "norms = { rows = 20, persons = 3 }\n[tables.visit.columns]",
+    'norms = { rows = 20, persons = 3, by_keys = [{ keys = ["zone"], rows = 9 }, { keys = ["gender"], rows = 9 }] }\n'
+    "[tables.visit.columns]",
+)
+BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+
+
+def quiet(stage: str, share: float) -> None:
+    del stage, share
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Engine]:
+    with opened(make_town(tmp_path, declared=USUAL), tmp_path) as engine:
+        yield engine
+
+
+def calibrated(engine: Engine, rho: str | None = "0.02") -> Calibration:
+    planned = plan_calibration(engine, engine.catalog.datasets[0], rho=None if rho is None else Fraction(rho))
+    return calibrate(engine, planned, quiet, "steward")
+
+
+def test_every_usual_key_set_is_measured_at_one_price(town: Engine) -> None:
+    planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(2, 100))
+    told = {str(each.measured) for each in planned.asked}
+    assert {"visit: rows in all", "visit: rows by zone", "visit: persons by zone"} <= told
+    assert {"visit: sums(minutes) by zone", "visit: centred(coins) in all", "purchase: rows in all"} <= told
+    assert not any(each.measured.table == "person" for each in planned.asked)  # one row a person: nothing is cut
+    assert [(each.table, each.keys) for each in planned.left_out] == [("visit", ("gender",))]
+    assert 0.0199 < planned.loss.rho <= Fraction(2, 100)
+    assert planned.loss.atto_delta == 0
+    assert not town.ledger.entries()[1:]  # but that the ledger was opened: nothing was charged
+
+
+def test_it_is_charged_to_everybody_and_to_no_client(town: Engine) -> None:
+    planned = plan_calibration(town, town.catalog.datasets[0])
+    calibrate(town, planned, quiet, "steward")
+    assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == planned.loss
+    assert [view.name.holder for view in town.ledger.accounts("town")] == [EVERYBODY]
+    assert len([entry for entry in town.ledger.entries() if entry.kind == "charged"]) == 1
+    assert owner_loss(town.ledger, "town") == {"forever": planned.loss}
+    assert not list(town.ledger.verify())
+
+
+def test_it_counts_in_what_every_client_is_reported(town: Engine) -> None:
+    def reported() -> dict[str, object]:
+        shown = wire_budget.budget(town.ledger, town.catalog, "ann", datetime.now(UTC))["accounts"]
+        return next(account for account in shown if account["client"] == "ann")
+
+    assert reported()["epsilon"] == 0
+    calibrated(town)
+    assert reported()["spent_rho"] == 0
+    assert reported()["calibration_rho"] == pytest.approx(0.02, rel=1e-3)
+    assert reported()["epsilon"] > 1
+
+
+def test_the_charge_is_durable_before_anything_is_read(town: Engine) -> None:
+    class Broken:
+        target = town.backend.target
+        count = town.backend.count
+
+        def run(self, *given: object) -> object:
+            raise ExecutionFailed
+
+    planned = plan_calibration(town, town.catalog.datasets[0])
+    with pytest.raises(ExecutionFailed):
+        calibrate(replace(town, backend=Broken()), planned, quiet, "steward")
+    assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == planned.loss
+    assert not calibrations_in(town.ledger, ["town"]).by_dataset  # nothing is noted
+
+
+def test_what_was_measured_is_found_again_and_costs_nothing_twice(town: Engine) -> None:
+    first = calibrated(town)
+    spent = town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent
+    assert calibrated(town) == first
+    assert town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent == spent
+    assert calibrations_in(town.ledger, ["town"]).by_dataset["town"] == first
+    assert due_on(town.ledger, "town") == datetime.now(UTC).date() + timedelta(days=90)
+
+
+def test_histograms_are_of_the_people_who_are_admitted(town: Engine) -> None:
+    known = calibrated(town, "0.19")
+    groups = known.find("visit", ["zone"], Kind.PERSONS)
+    rows = known.find("visit", [], Kind.ROWS)
+    assert groups is not None and rows is not None
+    assert sum(rows.counts) == pytest.approx(160, abs=6 * rows.sigma * 41**0.5)  # of 200, 40 did not consent
+    assert abs(np.array(rows.counts[20:])).max() < 6 * rows.sigma
+
+
+def test_bounds_follow_it_and_a_repeat_is_free(town: Engine) -> None:
+    known = replace(town, calibrations=Calibrations({"town": made_up(town.catalog, (0, 0, 0, 0, 0, 900, 100))}))
+    asked = known.answer(BY_ZONE, Asked("ann"))
+    assert (
+        asked.prepared[0].bounds.vectors[0].norm < town.prepare(asked.question, Asked("ann"))[0].bounds.vectors[0].norm
+    )
+    assert known.answer(BY_ZONE, Asked("ann")).charged == Loss(0, 0)
+    assert known.answer(BY_ZONE, Asked("ann")).answer.table.equals(asked.answer.table)
+    aimed = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(target_error = 80) zone, COUNT(*) AS n FROM visit GROUP BY zone"
+    bought = known.answer(aimed, Asked("bea"))
+    lower, upper = bought.answer.intervals["n"]
+    assert ((upper - lower) / 2).max() <= 80
+    assert known.answer(aimed, Asked("bea")).charged == Loss(0, 0)
+
+
+def test_what_has_expired_is_not_used(town: Engine) -> None:
+    known = Calibrations({"town": calibrated(town)})
+    today = datetime.now(UTC).date()
+    assert known.today("town").histograms
+    assert not known.by_dataset["town"].on(today + timedelta(days=365)).histograms
+    assert known.by_dataset["town"].on(today + timedelta(days=364)).histograms
+
+
+def test_a_histogram_that_is_not_what_the_chain_says_is_refused(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    calibrated(town)
+    kept = Ledger.replay
+
+    def changed(self: Ledger, *given: object) -> object:
+        return {key: replace(each, payload=each.payload[:-1] + b"x") for key, each in kept(self, *given).items()}  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ledger, "replay", changed)
+    with pytest.raises(UnsafeStore):
+        calibrations_in(town.ledger, ["town"])
+
+
+def test_a_ceiling_that_is_spent_allows_none(town: Engine) -> None:
+    with pytest.raises(BudgetRefused):
+        calibrated(town, "0.3")
+    assert not town.ledger.accounts("town")
+
+
+@pytest.mark.parametrize("given", [{"window": "2026-10"}, {"rho": Fraction(1, 10**12)}], ids=["window", "rho"])
+def test_mistakes_are_told(town: Engine, given: dict[str, object]) -> None:
+    with pytest.raises(ParamError):
+        plan_calibration(town, town.catalog.datasets[0], **given)  # type: ignore[arg-type]

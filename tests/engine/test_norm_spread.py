@@ -1,0 +1,66 @@
+"""Noisy histograms are read as spreads: what noise may have made is left out, and the lost share is what it is."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from engine.calibration import Histogram, Kind, Measured
+from engine.norm_spread import SURE, believed, norm_spread
+
+MADE, UNTIL = date(2026, 11, 1), date(2027, 11, 1)
+SIGMA = 10.0
+
+
+def histogram(squared: np.ndarray, kind: Kind = Kind.ROWS, keys: tuple[str, ...] = (), noise: int = 0) -> Histogram:
+    """Count people by their squared norms, as a calibration does, with noise where some is asked for."""
+    measured = Measured("visit", keys, kind)
+    counts = np.bincount(np.floor(np.log2(squared)).astype(int), minlength=len(measured.bins))
+    if noise:
+        counts = counts + np.rint(np.random.default_rng(noise).normal(0, SIGMA, len(counts))).astype(int)
+    return Histogram(measured, tuple(int(n) for n in counts), SIGMA, "forever", MADE, UNTIL)
+
+
+@pytest.fixture
+def people() -> tuple[np.ndarray, np.ndarray]:
+    """Give the squared norms and the totals of 20,000 people over 50 groups, of heavy tail."""
+    draw = np.random.default_rng(3)
+    rows = np.ceil(draw.lognormal(2.5, 1.2, 20_000)).astype(int)
+    spread = np.array([draw.multinomial(n, np.full(50, 1 / 50)) for n in rows])
+    return (spread**2).sum(axis=1), spread.sum(axis=1)
+
+
+@pytest.mark.parametrize("noise", [0, 1, 2])
+@pytest.mark.parametrize("norm", [3.0, 8.0, 20.0])
+def test_the_lost_share_is_foreseen(people: tuple[np.ndarray, np.ndarray], norm: float, noise: int) -> None:
+    squared, totals = people
+    by_group = histogram(squared, keys=("zone",), noise=noise)
+    spread = norm_spread(by_group, histogram(totals.astype(float) ** 2, noise=noise + 10 if noise else 0))
+    assert spread is not None
+    lost = 1 - float(totals @ np.minimum(1, norm / np.sqrt(squared))) / totals.sum()
+    assert spread.lost(norm) == pytest.approx(lost, abs=0.02)
+    assert spread.total == pytest.approx(totals.sum(), rel=0.05)
+
+
+def test_of_persons_the_total_is_the_number_of_groups() -> None:
+    groups = np.repeat([1, 4, 16], [500, 300, 200])
+    spread = norm_spread(histogram(groups, Kind.PERSONS, ("zone",)), None)
+    assert spread is not None
+    assert spread.totals == pytest.approx(spread.norms**2)
+    assert spread.norms.min() == 1
+
+
+def test_above_the_last_clear_bin_the_tail_falls_off_whatever_the_noise_says() -> None:
+    counts = [0] * 41
+    counts[3], counts[5], counts[20] = 400, -30, int(SURE * SIGMA)
+    seen = believed(Histogram(Measured("visit", (), Kind.ROWS), tuple(counts), SIGMA, "forever", MADE, UNTIL))
+    assert seen[3] == 400
+    assert 0 < seen[4] <= 2 * SIGMA
+    assert seen[5:].sum() < 2
+
+
+def test_nothing_clear_of_the_noise_gives_no_spread() -> None:
+    nothing = Histogram(Measured("visit", (), Kind.ROWS), (20,) * 41, SIGMA, "forever", MADE, UNTIL)
+    assert norm_spread(nothing, None) is None

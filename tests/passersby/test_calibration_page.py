@@ -1,0 +1,58 @@
+"""catalog calibrate and catalog calibration, and docs/calibration.md: its commands run, its keys are the catalog's."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from dialect.declared_calibration import CalibrationTerms
+from tests.passersby.conftest import Run
+from tests.passersby.shapes import misfits
+from tests.support.tree import ROOT
+
+PAGE = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+HISTOGRAM = {
+    "table": str, "keys": [str], "kind": str, "window": str, "made_on": str, "expires_on": str, "sigma": float,
+    "bins": [{"norm": float, "people": int}],
+}  # fmt: skip
+
+
+def test_the_pages_commands_run_in_order(run: Run) -> None:
+    (block,) = re.findall(r"```\n(.*?)```", PAGE, flags=re.DOTALL)
+    dry, made, shown = (line.split()[1:] for line in block.strip().splitlines())
+    asked = run(*dry)
+    assert "Nothing was charged: this was a dry run." in asked.stdout
+    assert "10.0% of the whole budget" in asked.stdout
+    assert not json.loads(run("catalog", "calibration", "--format", "json").stdout)
+    charged = run(*made)
+    assert charged.exit_code == 0, charged.output
+    assert "visit: rows in all" in charged.stdout
+    assert "visit: rows in all" in run(*shown).stdout
+
+
+def test_what_programs_get_has_its_shape(run: Run) -> None:
+    told = json.loads(run("catalog", "calibrate", "--yes", "--rho", "0.05", "--format", "json").stdout)
+    assert told["made"] is True
+    assert told["price"]["rho"] == pytest.approx(0.05, rel=1e-3)
+    for each in told["histograms"]:
+        assert not misfits({key: each[key] for key in HISTOGRAM}, HISTOGRAM)
+    assert json.loads(run("catalog", "calibration", "--format", "json").stdout) == told["histograms"]
+    again = json.loads(run("catalog", "calibrate", "--if-due", "--yes", "--format", "json").stdout)
+    assert again["made"] is False
+    assert again["due"] is False
+
+
+def test_without_a_yes_nothing_is_charged(run: Run) -> None:
+    assert run("catalog", "calibrate", stdin="n\n").exit_code == 0
+    assert not [row for row in json.loads(run("ledger", "--format", "json").stdout) if row["kind"] == "charged"]
+
+
+def test_mistakes_are_told(run: Run) -> None:
+    assert "E_BUDGET_DATASET" in run("catalog", "calibrate", "--yes", "--rho", "5").output
+    assert "no window" in run("catalog", "calibrate", "--window", "2020-01").output
+
+
+def test_the_page_names_every_key() -> None:
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)) == set(CalibrationTerms.__dataclass_fields__)
