@@ -21,7 +21,8 @@ class PacedEngine(Engine):
     @classmethod
     def of(cls, engine: Engine, pace: Pace) -> PacedEngine:
         """Put a pace around an engine."""
-        return cls(engine.catalog, engine.backend, engine.ledger, engine.add_noise, engine.objections, pace)
+        kept = (engine.catalog, engine.backend, engine.ledger, engine.add_noise, engine.objections, engine.calibrations)
+        return cls(*kept, pace)
 
     def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
         """Make and store what is charged; what this client did not hold before comes at the end of its bucket.
