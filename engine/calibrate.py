@@ -80,7 +80,7 @@ def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, acto
     charge = engine.charge(planned.sql, planned.prepared, Asked(OWNER))
     for place, (made, each) in enumerate(zip(planned.prepared, planned.asked, strict=True)):
         progress(f"measuring {each.measured}", place / len(planned.asked))
-        engine.settle((made,), charge)
+        engine.settle(each.question, (made,), charge)
     _note(engine, planned, actor)
     progress("measured", 1.0)
     return calibrations_in(engine.ledger, [planned.dataset.name]).by_dataset[planned.dataset.name]

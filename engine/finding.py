@@ -17,7 +17,7 @@ from dialect.write_rows import write_rows
 from engine.backends.duckdb import DuckDBBackend
 from engine.held import Held, Known, Shelf, shelf_of
 from engine.made_of import Made, made_of
-from engine.prepare import Prepared, Sized, priced
+from engine.prepare import Prepared, priced
 from engine.release import Meaning
 from engine.spoken import which_release
 from engine.ways import Again, Way, way_of
@@ -49,10 +49,10 @@ class Finder:
         return way_of(wanted, self._candidates(wanted, shelf), self._again(wanted), shelf.keys())
 
     def _again(self, wanted: Prepared) -> Again:
-        made = Sized(wanted.plan, wanted.bounds, wanted.key_count)
+        made = wanted.sized.bounded_as(wanted.bounds)  # numbers that are cut otherwise are not mixed
 
         def again(rho: Fraction) -> Prepared:
-            return priced(made, self.catalog, self.backend, rho, wanted.cost.loss.delta)
+            return priced(made, self.backend, rho, wanted.cost.loss.delta)
 
         return again
 

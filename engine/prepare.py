@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from budgets import PICO
@@ -60,6 +60,10 @@ class Sized:
             return self.declared
         chosen = choose_bounds(self.aims, (max(1, pico_rho // len(self.aims)),) * len(self.aims))
         return bound(self.plan, self.catalog, self.key_count, chosen)
+
+    def bounded_as(self, bounds: Bounding) -> Sized:
+        """Bound the same release so at every price."""
+        return replace(self, declared=bounds, aims=(None,) * len(self.aims))
 
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
         """Price the release; without `delta` at the catalog's."""
