@@ -38,7 +38,7 @@ class Aim:
 
     def noise(self, price: int, scale: Scale = gaussian_scale) -> Noise | None:
         """Give the noise at a price; None where a vector's part of it is nothing."""
-        if any(price < len(each.plan.vectors) for each in self.sized):
+        if any(min(each.shares(price)) < 1 for each in self.sized):
             return None
         return noise_of(self.question, tuple(scales_at(each, price, scale) for each in self.sized))
 
@@ -63,8 +63,8 @@ def aim_of(question: Question, sized: tuple[Sized, ...], target: TargetError, co
 
 def scales_at(made: Sized, price: int, scale: Scale) -> tuple[tuple[float, float], ...]:
     """Give the unit of each vector and its noise at a price."""
-    share = price // len(made.plan.vectors)
-    return tuple((bound.grain, scale(bound.sensitivity, share)) for bound in made.bounds(price).vectors)
+    pairs = zip(made.bounds(price).vectors, made.shares(price), strict=True)
+    return tuple((bound.grain, scale(bound.sensitivity, share)) for bound, share in pairs)
 
 
 def _ideal(sensitivity: int, pico_rho: int) -> float:

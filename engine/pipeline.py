@@ -39,6 +39,7 @@ from engine.prepare import Prepared, Sized, priced, sized
 from engine.price import key_vector
 from engine.release import Meaning, Release, from_bytes, outer_table, to_bytes
 from engine.requests import body_digest, new_request_id, wording
+from engine.split import split
 from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
 from engine.terms import Asked, Terms, caps, terms
 from engine.versions import versions
@@ -91,7 +92,8 @@ class Engine:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
         settled = terms(question, asked, self.catalog)
         made = tuple(
-            sized(plan, self.catalog, self.backend, self.calibrations.today(plan.dataset)) for plan in question.plans
+            sized(plan, self.catalog, self.backend, self.calibrations.today(plan.dataset), parts)
+            for plan, parts in zip(question.plans, split(question), strict=True)
         )
         rho = settled.rho if settled.target is None or not made else self._aimed(question, made, settled, asked)
         return tuple(priced(each, self.backend, rho, settled.delta) for each in made)
@@ -168,7 +170,7 @@ class Engine:
         """Say which error a price buys where only an answer that is held can tell."""
         settled, made = terms(question, asked, self.catalog), tuple(p.sized for p in prepared)
         held = held_prices(made, self.ledger.releases(asked.client), settled.delta)
-        if not held or price < max(len(p.plan.vectors) for p in prepared):
+        if not held or any(min(each.shares(price)) < 1 for each in made):
             return {}
         seen = self._foreseeing(question, made, settled, asked)(held[-1], price)
         return {name: width for name, width in seen.items() if width < math.inf}

@@ -22,6 +22,7 @@ from engine.choose_bounds import Aimed, Foreseen, aimed, choose_bounds, foreseen
 from engine.expected import Scales
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, price
+from engine.split import Parts, evenly, shares
 
 MOST_ROWS_OF_A_PERSON = 10**7
 MECHANISM = "1"  # moves when the same plan and price would mean another release
@@ -53,13 +54,18 @@ class Sized:
     key_count: int | None  # None: private keys
     declared: Bounding  # by the catalog and the question alone
     aims: tuple[Aimed | None, ...]  # of each vector, what a calibration tells
+    parts: Parts  # of each vector, of the price
 
     def bounds(self, pico_rho: int) -> Bounding:
         """Bound the release at a price; one price has one bounding."""
         if not any(self.aims):
             return self.declared
-        chosen = choose_bounds(self.aims, (max(1, pico_rho // len(self.aims)),) * len(self.aims))
+        chosen = choose_bounds(self.aims, [max(1, share) for share in self.shares(pico_rho)])
         return bound(self.plan, self.catalog, self.key_count, chosen)
+
+    def shares(self, pico_rho: int) -> tuple[int, ...]:
+        """Part a price among the vectors."""
+        return shares(self.parts, pico_rho)
 
     def bounded_as(self, bounds: Bounding) -> Sized:
         """Bound the same release so at every price."""
@@ -68,7 +74,7 @@ class Sized:
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
         """Price the release; without `delta` at the catalog's."""
         at = self.catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
-        return price(self.plan, self.bounds(math.ceil(rho * PICO)), rho, at)
+        return price(self.plan, self.bounds(math.ceil(rho * PICO)), rho, at, self.parts)
 
     def release_key(self, cost: Cost) -> str:
         """Name the release at a price."""
@@ -88,12 +94,17 @@ def prepare(
 
 
 def sized(
-    plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend, calibration: Calibration = NO_CALIBRATION
+    plan: PrivatePlan,
+    catalog: Catalog,
+    backend: DuckDBBackend,
+    calibration: Calibration = NO_CALIBRATION,
+    parts: Parts = (),
 ) -> Sized:
     """Find what bounds and prices one release; raises Refusal where it can't be made."""
     check_work(plan, backend)
     keys = count_keys(plan, backend)
-    return Sized(plan, catalog, keys, bound(plan, catalog, keys), aimed(plan, catalog, calibration, keys))
+    aims = aimed(plan, catalog, calibration, keys)
+    return Sized(plan, catalog, keys, bound(plan, catalog, keys), aims, parts or evenly(plan.vectors))
 
 
 def priced(made: Sized, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None) -> Prepared:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from budgets import Loss
 from dialect import Bounding, Code, PrivatePlan, Refusal
 from engine.noise import gaussian_scale
+from engine.split import Parts, evenly, shares
 from engine.thresholds import threshold
 
 
@@ -30,8 +31,8 @@ class Cost:
     max_groups: int | None
 
 
-def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction) -> Cost:
-    """Split a loss evenly over a plan's vectors and find their scales.
+def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction, parts: Parts = ()) -> Cost:
+    """Split a loss over a plan's vectors, evenly without `parts`, and find their scales.
 
     Claim: releasing every vector with its scale is (sum of pico_rho * 10^-12)-zCDP, plus `delta` for private keys.
     Symbols: `rho`, `delta` = what the whole release may cost; the shares are rounded down, the charge is the whole.
@@ -41,10 +42,11 @@ def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction) -
     """
     max_groups = bounds.max_groups if plan.key_set is None else None  # only private keys cost delta
     loss = Loss.of(rho, delta if max_groups is not None else Fraction(0))
-    share = loss.pico_rho // len(plan.vectors)
-    if share < 1:
+    own = shares(parts or evenly(plan.vectors), loss.pico_rho)
+    if min(own) < 1:
         raise Refusal(Code.PARAM, f"This rho is too little for {len(plan.vectors)} noisy numbers.", "rho = 0.005")
-    prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for bound in bounds.vectors)
+    pairs = zip(own, bounds.vectors, strict=True)
+    prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for share, bound in pairs)
     if max_groups is None:
         return Cost(loss, prices, None, None, None)
     place = key_vector(plan)

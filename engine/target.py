@@ -124,7 +124,7 @@ def _held(made: Sized, stored: Iterable[PaidRelease], delta: Fraction) -> Iterat
     for each in stored:
         if (each.dataset, each.question) != (made.plan.dataset, made.plan.canonical):
             continue
-        if each.loss.pico_rho >= len(made.plan.vectors):
+        if min(made.shares(each.loss.pico_rho)) >= 1:
             cost = made.cost(each.loss.rho, delta)
             if made.release_key(cost) == each.release_key:
                 yield each.loss.pico_rho
@@ -168,7 +168,7 @@ def typical_widths(answer: Answer) -> dict[str, float]:
 def errors_at(question: Question, prepared: Sequence[Prepared], price: int, confidence: float) -> dict[str, float]:
     """Give the half-widths that no data decide, were each release priced so; none where a price buys nothing."""
     sized = tuple(p.sized for p in prepared)
-    if not sized or price < max(len(each.plan.vectors) for each in sized):
+    if not sized or any(min(each.shares(price)) < 1 for each in sized):
         return {}
     return errors_of(question, tuple(scales_at(each, price, gaussian_scale) for each in sized), confidence)
 
