@@ -11,7 +11,7 @@
     what stewards declared    catalog  declared_admission  declared_calibration  declared_cells
                               declared_movement  bias
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
-    refusals                  errors  spans  tries  aggregate_refusals  windows_below  unlisted
+    refusals                  errors  spans  tries  other_habits  aggregate_refusals  windows_below  unlisted
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
                               polygon_calls  in_calls  spelling  reading
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
@@ -39,8 +39,8 @@
     plan -> Bounding          bound  norms  chosen_norms  multiplied
     both -> SQL               render  partials  different_values  public_side  stored_column  write_rows  write_listed
                               write_expr  write_window
-    over releases             write_outer  over_releases  released_sums  released_unions  linear  uncertainty  rounding
-                              weak_ratios  interval_ends  changed_exprs
+    over releases             write_outer  over_releases  released_sums  released_windows  released_unions  linear
+                              uncertainty  rounding  weak_ratios  interval_ends  changed_exprs
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from dialect.errors import Code, Refusal
 from dialect.reading import refusal
-from dialect.spans import called
+from dialect.spans import called, question_with
 
 _LISTED = "GROUP BY the column, and COUNT(*) of each value"
 _COUNTED = ("COUNT(DISTINCT {0})", "COUNT({0})")
@@ -55,7 +57,8 @@ def across_people(name: str, node: exp.Expr, inside: str | None) -> Refusal:
     shown = called(_call(node))
     if inside is not None:
         hint = f"{hint}; or {shown} per person, in a subquery that groups by {inside}"
-    return refusal(Code.AGG, f"{shown} across people {why}.", hint, node, *_filled(instead, node))
+    refused = refusal(Code.AGG, f"{shown} across people {why}.", hint, node, *_filled(instead, node))
+    return replace(refused, rewrites=(*(_as_key(node) if _LISTED in hint or name == "mode" else ()), *refused.rewrites))
 
 
 def unknown(name: str, node: exp.Expr) -> Refusal:
@@ -73,6 +76,29 @@ def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
     counted = () if isinstance(call, exp.WithinGroup) else _filled(_COUNTED, call)
     written = [form.format(text.format(value)) for text in instead if value]
     return refusal(Code.AGG, f"{name} takes {takes}.", f"{name}({instead[0].format('x')})", call, *written, *counted)
+
+
+def _as_key(node: exp.Expr) -> tuple[str, ...]:
+    """Group by the column too, and count where nothing else is asked."""
+    column = _call(node).this
+    if isinstance(node, exp.Filter) or not isinstance(column, exp.Column):
+        return ()
+
+    def grouped(copied: exp.Expr) -> None:
+        select = copied.find_ancestor(exp.Select)
+        if select is None:
+            return
+        copied.replace(column.copy())
+        group = select.args.get("group")
+        if group is None:
+            select.set("group", exp.Group(expressions=[column.copy()]))
+        elif not group.args.get("all"):
+            group.append("expressions", column.copy())
+        if select.find(exp.AggFunc) is None:
+            select.append("expressions", exp.Count(this=exp.Star(), big_int=True))
+
+    written = question_with(node, grouped)
+    return () if written is None else (written,)
 
 
 def _form(call: exp.Expr) -> tuple[str, str, str]:

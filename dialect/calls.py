@@ -35,6 +35,14 @@ _SEE_DOCS = "see docs/functions.md"
 POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
 
 
+def not_allowed(node: exp.Expr) -> Refusal:
+    """Refuse what the parser knows and the allow-list does not."""
+    if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
+        why = f"{called(node)} is another value whenever it is asked, and no repeat would be found again."
+        return refusal(Code.FUNC, why, "a day that is written out: DATE '2026-10-31'", node)
+    return refusal(Code.FUNC, f"{called(node)} is not in the dialect.", _SEE_DOCS, node)
+
+
 def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
     """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
     _keep_person_out(name, arguments, node)

@@ -24,6 +24,7 @@ from dialect.rules import compute, joined_in
 from dialect.scalars import scalar
 
 _ZERO = Literal(0, SqlType.BIGINT)
+_EXISTS = "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)"
 
 
 @dataclass(frozen=True)
@@ -62,26 +63,63 @@ def _tied(tree: exp.Select, source: Relation, typed: Sequence[Expr]) -> tuple[Re
 def met_value(node: exp.In | exp.Exists, around: Scope, reading: Reading, queries: Queries) -> Correlated:
     """Read a test by a subquery as a value: whether more than no row is met (`proofs.md#correlated-values`).
 
-    Raises Refusal with E_SUBQUERY for EXISTS that names nothing around it, and for IN where NULL could be met.
+    Raises Refusal with E_SUBQUERY for EXISTS that names nothing around it, and for IN where NULL could be met and tell.
     """
     if isinstance(node, exp.Exists):
         tree = node.this.this if isinstance(node.this, exp.Subquery) else node.this
         if not (isinstance(tree, exp.Select) and reaches_out(tree, around)):
             why = "This EXISTS is the same for every row."
-            raise refusal(Code.SUBQUERY, why, "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)", node)
+            raise refusal(Code.SUBQUERY, why, _EXISTS, node)
         only(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
         source, scope = from_clause(tree, reading, queries)
         source, ties = _tied(tree, source, conditions(_written(tree), NestedNames(scope, around)))
         return _counted(node, source, scope, ties, reading)
     only(node, "this", "query", code=Code.SUBQUERY)
-    read = queries.subquery(node.args["query"].this, reading)
     outer = [scalar(part, RowNames(around)) for part in compared(node)]
-    inner: list[Expr] = [Ref(f) for _, f in read.columns]
-    if len(outer) != len(inner) or any(map(nullable, (*outer, *inner))):
-        why = "IN inside an expression compares columns that are never NULL, each with one of the subquery's."
-        raise refusal(Code.SUBQUERY, why, "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)", node)
-    ties = list(zip(inner, outer, strict=True))
-    return _counted(node, read.relation, Scope((("", read.columns),)), ties, reading)
+    tree = node.args["query"].this
+    if reaches_out(tree, around):
+        source, scope, inner, tied = _members(tree, around, reading, queries)
+    else:
+        read = queries.subquery(tree, reading)
+        source, scope, tied = read.relation, Scope((("", read.columns),)), []
+        inner = [Ref(f) for _, f in read.columns]
+    if len(outer) != len(inner) or (any(map(nullable, (*outer, *inner))) and not _decides(node)):
+        why = (
+            "IN whose value is shown or negated compares columns that are never NULL, each with one of the subquery's."
+        )
+        raise refusal(Code.SUBQUERY, why, _EXISTS, node)
+    return _counted(node, source, scope, [*zip(inner, outer, strict=True), *tied], reading)
+
+
+def _members(
+    tree: exp.Expr, around: Scope, reading: Reading, queries: Queries
+) -> tuple[Relation, Scope, list[Expr], list[tuple[Expr, Expr]]]:
+    """Read the list of an IN that names the row around it: its rows, its values, and what ties them to that row."""
+    if not isinstance(tree, exp.Select):
+        why = "Only a plain SELECT ... FROM ... WHERE can name the row around it."
+        raise refusal(Code.SUBQUERY, why, _EXISTS, tree)
+    only(tree, "expressions", "from_", "joins", "where", "distinct", code=Code.SUBQUERY)
+    if tree.args.get("distinct"):
+        only(tree.args["distinct"], code=Code.ROWS)
+    source, scope = from_clause(tree, reading, queries)
+    names = NestedNames(scope, around)
+    inner = [scalar(part.unalias(), names) for part in tree.expressions]
+    if not all(any(fields_of(each)) and within(each, source.fields) for each in inner):
+        why = "The list of this IN holds values of the row around it, or constants."
+        raise refusal(Code.SUBQUERY, why, _EXISTS, tree)
+    source, ties = _tied(tree, source, conditions(_written(tree), names))
+    return source, scope, inner, ties
+
+
+def _decides(node: exp.Expr) -> bool:
+    """Tell whether a test only decides, by AND and OR alone, what a NULL decides as FALSE does."""
+    around = node.parent
+    while isinstance(around, exp.And | exp.Or | exp.Paren):
+        node, around = around, around.parent
+    if isinstance(around, exp.If):
+        searched = not isinstance(around.parent, exp.Case) or around.parent.args.get("this") is None
+        return searched and around.this is node
+    return isinstance(around, exp.Where | exp.CountIf)
 
 
 def _counted(

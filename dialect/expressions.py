@@ -26,6 +26,15 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Shifted:
+    """Where a number stood that LAG or LEAD brought into a row."""
+
+    raw: str  # id of the same number of the row itself
+    window: tuple[object, ...]  # its partition and its order
+    rows: int  # how many rows before; below 0: after
+
+
+@dataclass(frozen=True)
 class Field:
     """One column of a relation. Two fields are the same exactly when their ids are."""
 
@@ -42,6 +51,7 @@ class Field:
     of_person: bool = field(compare=False, default=False)  # one value per person, by an enforced primary key
     time_zone: str | None = field(compare=False, default=None)  # of an instant
     cell: tuple[str, str, int] | None = field(compare=False, default=None)  # H3: ids of lon and lat, resolution
+    shifted: Shifted | None = field(compare=False, default=None, repr=False)  # of a released number from another row
     is_person: bool = field(compare=False, default=False)  # the person key of its row, or NULL where that is allowed
     alternatives: tuple[Alternative, ...] = field(
         compare=False, default=(), repr=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from dialect.expressions import Field
+from dialect.expressions import Expr, Field
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,11 @@ Formula = CountOf | SumOf | MeanOf | MomentsOf | QuantileOf
 
 @dataclass(frozen=True)
 class ReleasedSum:
-    """A sum or a mean over released rows, of which each row has noise of its own (`proofs.md#noise-followed`)."""
+    """What was added up over released rows, or taken from one, each with its own noise (`proofs.md#noise-followed`)."""
 
     field: Field  # what holds its value
-    constant: Field | None  # sum of what is not noisy; None: nothing is
-    terms: tuple[tuple[Field, Field, Field], ...]  # sum of weighted raw numbers, sum of squared weights, the raw number
-    count: Field | None  # of a mean: how many rows
+    constant: Field | None  # sum, or mean, of what is not noisy; None: nothing is
+    terms: tuple[tuple[Field, Expr, Field], ...]  # sum of weighted raw numbers, sum of squared weights, the raw number
     positive: bool  # no weight is below 0
 
 
@@ -75,7 +74,7 @@ class NoisyTerm:
     """A weighted noisy number in a row that a union gathered; 0 in rows of the other side."""
 
     total: Field
-    squares: Field  # what the raw number's variance is multiplied with
+    squares: Expr  # what the raw number's variance is multiplied with
     raw: Field
     positive: bool  # never below 0, but for its noise
 

@@ -150,8 +150,19 @@ def _with_key(node: exp.Column) -> tuple[str, ...]:
     select = node.find_ancestor(exp.Select)
     clause = select.args.get("group") if select is not None else None
     keys = clause.expressions if clause is not None else ()
-    made = in_place(keys[-1], f"{_text(keys[-1])}, {_text(node)}") if keys else None
-    return () if made is None else (made,)
+    if select is None or not keys:
+        return ()
+    plain = (part for item in select.expressions for part in item.find_all(exp.Column) if _is_plain(part, select))
+    every = dict.fromkeys((_text(node), *map(_text, plain)))
+    missing = [text for text in every if text not in set(map(_text, keys))]
+    made = (in_place(keys[-1], ", ".join((_text(keys[-1]), *some))) for some in (missing, [_text(node)]))
+    return tuple(filter(None, made))
+
+
+def _is_plain(column: exp.Column, select: exp.Select) -> bool:
+    """Tell whether a column stands in a select list itself, and in no aggregate or window there."""
+    around = column.find_ancestor(exp.AggFunc, exp.Window, exp.Select)
+    return around is select
 
 
 def _text(node: exp.Expr) -> str:

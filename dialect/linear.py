@@ -58,8 +58,19 @@ class Linear:
     def _twins(self, other: Linear) -> Iterator[tuple[tuple[Field, Expr], tuple[Field, Expr]]]:
         for one in self.terms:
             for two in other.terms:
-                if one[0] != two[0] and one[0].origin is not None and one[0].origin == two[0].origin:
+                mine, theirs = one[0], two[0]
+                alike = mine != theirs and mine.origin is not None and mine.origin == theirs.origin
+                if alike and not _of_two_rows(mine, theirs):
                     yield one, two
+
+
+def _of_two_rows(one: Field, other: Field) -> bool:
+    """Tell whether two numbers of one release are of different rows, each row with noise of its own."""
+    first, second = one.shifted, other.shifted
+    if first is None or second is None:
+        moved, still = (second, one) if first is None else (first, other)
+        return moved is not None and moved.raw == still.id and moved.rows != 0
+    return (first.raw, first.window) == (second.raw, second.window) and first.rows != second.rows
 
 
 def _together(one: tuple[Field, Expr], other: tuple[Field, Expr], variances: Variances) -> Expr:

@@ -170,6 +170,10 @@ def refuse_rowless(node: exp.Expr) -> None:
         why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
         refused = refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)
         raise replace(refused, rewrites=where_as_qualify(node))
+    if isinstance(node, exp.Any) and isinstance(node.parent, exp.EQ) and node.find(exp.Query) is None:
+        listed, value = node.this.unnest(), node.parent.this
+        made = f"list_contains({listed.sql('duckdb', comments=False)}, {value.sql('duckdb', comments=False)})"
+        raise refusal(Code.FUNC, "= ANY of a list is not in the dialect.", made, node.parent, made)
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
     if isinstance(node, exp.Star):

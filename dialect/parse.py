@@ -16,7 +16,7 @@ from dialect.clause_order import check_order
 from dialect.errors import Code, Refusal, Span
 from dialect.named_bounds import Named, check_taken, lift_bounds
 from dialect.options import NO_OPTIONS, Options
-from dialect.spans import span_of
+from dialect.spans import PIVOTED, span_of
 from dialect.words import SHORTER, place_of, words_of
 
 MAX_DEPTH = 120
@@ -67,7 +67,8 @@ def as_written(tree: exp.Expr) -> dict[str, str]:
 def _check_statement(words: list[Token]) -> None:
     first = next((word for word in words if word.token_type is not TokenType.L_PAREN), words[0])
     if first.token_type not in _BEGINNINGS:
-        raise Refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", place_of(first))
+        hint = PIVOTED if first.text.upper() in {"PIVOT", "UNPIVOT"} else "SELECT ... FROM ..."
+        raise Refusal(Code.STMT, "Only SELECT questions are answered.", hint, place_of(first))
 
 
 def _tree(sql: str, words: list[Token]) -> exp.Query:

@@ -29,6 +29,7 @@ from dialect.relations import (
 )
 from dialect.released_sums import with_sums
 from dialect.released_unions import with_noise
+from dialect.released_windows import with_windows
 from dialect.roll_ups import added_up, finer_of
 from dialect.rules import refuse_polygons
 from dialect.set_operation import SetOperation
@@ -100,7 +101,7 @@ def _split(relation: Relation, planning: Planning) -> Relation:
         return _with_raw(replace(relation, operator=replace(operator, left=kept, right=met)), kept)
     if isinstance(operator, Filter | Project | Sort | Window):
         source = _split(operator.source, planning)
-        return _with_raw(replace(relation, operator=replace(operator, source=source)), source)
+        return with_windows(_with_raw(replace(relation, operator=replace(operator, source=source)), source), planning)
     if isinstance(operator, Group):
         summed = with_sums(replace(operator, source=_split(operator.source, planning)), planning)
         beside = tuple(m.field for m in summed.measures[len(operator.measures) :])

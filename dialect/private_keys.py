@@ -22,7 +22,7 @@ def check_private_keys(keys: Sequence[Field], sql: str) -> None:
         text = plain_text(expr)
         why = f"{text} has a value of its own in almost every row."
         if key.type in _FINE_TIMES:
-            coarse = f"date_trunc('hour', {text})"
+            coarse = text if text.startswith("date_trunc(") else f"date_trunc('hour', {text})"
             ends = f"{text} >= TIMESTAMP '2026-10-14 00:00:00' AND {text} < TIMESTAMP '2026-10-15 00:00:00'"
             rewrites = coarser(sql, text, coarse, ends)
             raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, rewrites)

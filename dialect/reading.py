@@ -12,7 +12,7 @@ from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
 from dialect.named_bounds import Named
 from dialect.options import NO_OPTIONS, Options
-from dialect.spans import in_place, span_of
+from dialect.spans import PIVOTED, in_place, span_of
 
 _SPOKEN = {"pivots": "PIVOT or UNPIVOT", "when": "AT"}  # what the parser calls otherwise
 MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
@@ -51,4 +51,5 @@ def only(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
     for name, value in node.args.items():
         if value and name not in allowed:
             what = _SPOKEN.get(name, name.rstrip("_").replace("_", " ").upper())
-            raise refusal(code, f"{what} is not part of the dialect here.", f"leave {what} out", node)
+            hint = PIVOTED if name == "pivots" else f"leave {what} out"
+            raise refusal(code, f"{what} is not part of the dialect here.", hint, node)

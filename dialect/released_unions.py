@@ -116,13 +116,13 @@ def _terms(left: Linear, right: Linear, columns: _Columns) -> tuple[NoisyTerm, .
             squares = columns.add(square if of_left else ZERO, ZERO if of_left else square)
             if total is not None and squares is not None:
                 least = not Linear(ZERO, ((raw, weight),)).may_be_negative(positive)
-                terms.append(NoisyTerm(replace(total, origin=raw.origin), squares, base, least))
+                terms.append(NoisyTerm(replace(total, origin=raw.origin), Ref(squares), base, least))
     return tuple(terms)
 
 
 def _square(raw: Field, weight: Expr, known: Mapping[Field, NoisyTerm]) -> Expr:
     square = times(weight, weight)
-    return times(square, Ref(known[raw].squares)) if raw in known else square
+    return times(square, known[raw].squares) if raw in known else square
 
 
 def _derived(planning: Planning) -> list[NoisyTerm]:

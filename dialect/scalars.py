@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect import literals
-from dialect.calls import call, case, unclear_tilde
+from dialect.calls import call, case, not_allowed, unclear_tilde
 from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import NULL, Expr, Literal
@@ -17,7 +17,6 @@ from dialect.functions_cast import NARROW
 from dialect.in_calls import in_call
 from dialect.polygon_calls import is_polygon_call, no_polygon, place_and_polygon
 from dialect.reading import only, refusal
-from dialect.spans import called
 from dialect.spelling import ALIASES, IMPLIED, LISTS_ASKED, SPELLINGS, TYPES
 from dialect.text_calls import TEXT_CALLS, like_escape, members
 from dialect.time_calls import NAMED_CALLS, TIME_CALLS
@@ -59,7 +58,7 @@ def scalar(node: exp.Expr, names: Names) -> Expr:
         name, slots = SPELLINGS[type(node)]
         _only(node, *slots)
         return call(name, [scalar(part, names) for part in _parts(node, slots)], node)
-    raise refusal(Code.FUNC, f"{called(node)} is not in the dialect.", "see docs/functions.md", node)
+    raise not_allowed(node)
 
 
 def condition(node: exp.Expr, names: Names) -> Expr:

@@ -8,10 +8,12 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from dialect.catalog import Catalog, Table
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Span
+from dialect.other_habits import call_at, in_duckdbs_words
 
 MOST_NAMES = 12
 _FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
+_IN_OTHER_WORDS = (Code.FUNC, Code.COLUMN, Code.WINDOW, Code.TABLE, Code.PARSE)  # codes of refused calls
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
@@ -19,6 +21,8 @@ def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
     """Add to a refusal what the catalog knows of the names in it."""
     if refused.span is None:
         return refused
+    if refused.code in _IN_OTHER_WORDS and (made := _in_duckdbs_words(refused, refused.span, sql)) is not None:
+        return made
     word = sql[refused.span.start : refused.span.end]
     if refused.code is Code.COLUMN and word.startswith('"'):
         return _quoted(refused, sql)
@@ -27,6 +31,14 @@ def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
     if refused.code is Code.TABLE and refused.why.startswith("There is no table"):
         return _near_table(refused, sql, catalog)
     return _described(refused, word, sql, catalog) if refused.code is Code.STMT else refused
+
+
+def _in_duckdbs_words(refused: Refusal, span: Span, sql: str) -> Refusal | None:
+    """Show what another engine's call is in DuckDB; None where the refusal points at none."""
+    call, whole = call_at(sql, span), in_duckdbs_words(sql)
+    if whole == sql or (call is None and refused.code is not Code.PARSE):
+        return None
+    return replace(refused, hint=call or refused.hint, rewrites=(whole, *refused.rewrites))
 
 
 def coarser(sql: str, name: str, coarse: str, condition: str) -> tuple[str, ...]:

@@ -74,24 +74,24 @@ def _of_gathered(made: Gathered) -> Form:
 
 
 def _of_sum(made: ReleasedSum) -> Form:
-    form = Form(
-        ZERO if made.constant is None else Ref(made.constant),
-        Linear(ZERO, tuple((total, ONE) for total, _, _ in made.terms)),
-    )
-    return form if made.count is None else _scaled(form, double("/", ONE, Ref(made.count)))
+    constant = ZERO if made.constant is None else Ref(made.constant)
+    return Form(constant, Linear(ZERO, tuple((total, ONE) for total, _, _ in made.terms)))
 
 
 def all_variances(question: OverReleases, variances: Mapping[str, float]) -> Variances:
     """Add the variances of sums over released rows: the sum of squared weights times that of each row's noise."""
     found: dict[str, float | Expr] = dict(variances)
     for made in question.sums:
-        for total, squares, raw in made.terms:
-            each = variances[raw.id]
-            found[total.id] = times(Ref(squares), Literal(each, SqlType.DOUBLE)) if each else 0.0
+        found |= {total.id: _multiple(squares, variances[raw.id]) for total, squares, raw in made.terms}
     for term in (term for made in question.gathered for term in made.every_term):
-        each = variances[term.raw.id]
-        found[term.total.id] = times(Ref(term.squares), Literal(each, SqlType.DOUBLE)) if each else 0.0
+        found[term.total.id] = _multiple(term.squares, variances[term.raw.id])
     return found
+
+
+def _multiple(squares: Expr, variance: float) -> float | Expr:
+    if isinstance(squares, Literal) or not variance:
+        return variance * float(squares.value or 0) if isinstance(squares, Literal) else 0.0
+    return times(squares, Literal(variance, SqlType.DOUBLE))
 
 
 def _without_noise(question: OverReleases) -> Iterator[Field]:

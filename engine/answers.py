@@ -54,7 +54,9 @@ def answer(
         none = np.asarray(shown[name].is_null()) | weak
         if weak.any():
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
-            unstable[name] = int(weak.sum())
+            near_nothing = weak & ~np.isnan(_Parts(rows, i)["denominator"])  # others have none: no row before the first
+            if near_nothing.any():
+                unstable[name] = int(near_nothing.sum())
         intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
     for i in outer.ended:
         parts = _Parts(rows, i)

@@ -144,7 +144,7 @@ def _card(result: Result) -> list[str]:
         f"{percent(result.confidence)} intervals"
         if result.confidence and result.intervals
         else "no intervals"
-        if result.card.get("release_id")
+        if result.card.get("release_id") or (result.rehearsal and result.price.get("rho"))
         else "no noise"
     )
     if result.rehearsal:

@@ -11,12 +11,10 @@ from dialect.aggregates import AGGREGATES
 from dialect.errors import Code, Refusal
 
 SAID = {
-    "MODE(home_zone)": "COUNT(DISTINCT home_zone)",
     "BOOL_OR(age > 30)": "COUNT_IF(age > 30)",
     "BOOL_AND(age > 30)": "COUNT_IF(NOT (age > 30))",
     "ARG_MIN(home_zone, age)": "MIN(age)",
     "STRING_AGG(home_zone, ',' ORDER BY age)": "COUNT(DISTINCT home_zone)",
-    "LIST(DISTINCT home_zone)": "COUNT(DISTINCT home_zone)",
     "AVG(DISTINCT age)": "AVG(age)",
     "approx_quantile(age, 0.5)": "QUANTILE_CONT(age, 0.5)",
     "approx_count_distinct(age) FILTER (WHERE gender = 'f')": "COUNT(DISTINCT age)",
@@ -39,6 +37,24 @@ def test_a_refusal_tries_what_is_answered(aggregate: str, instead: str, ask: Cal
     assert refused.value.code is Code.AGG
     assert refused.value.hint == f"SELECT {instead} FROM subscribers"
     assert ask(refused.value.hint).plans
+
+
+KEYS = {
+    "SELECT MODE(home_zone) FROM subscribers": "SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone",
+    "SELECT gender, ANY_VALUE(home_zone) AS z, COUNT(*) AS n FROM subscribers GROUP BY gender": (
+        "SELECT gender, home_zone AS z, COUNT(*) AS n FROM subscribers GROUP BY gender, home_zone"
+    ),
+    "SELECT gender, LIST(home_zone) AS z FROM subscribers GROUP BY ALL": (
+        "SELECT gender, home_zone AS z, COUNT(*) FROM subscribers GROUP BY ALL"
+    ),
+}
+
+
+@pytest.mark.parametrize(("sql", "instead"), KEYS.items())
+def test_a_value_of_a_column_becomes_a_key(sql: str, instead: str, ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask(sql)
+    assert refused.value.hint == instead
 
 
 def test_every_aggregate_that_is_none_over_people_says_why() -> None:

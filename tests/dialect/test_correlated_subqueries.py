@@ -20,6 +20,7 @@ GROUPED = {  # value -> by how many keys its groups are formed, what is shown
     f"(SELECT AVG(e.lat) {MINE} AND e.lon > 1)": (1, "avg(lat)"),
     f"(SELECT SUM(e.dwell_s) {MINE} AND s.age = e.cell_id)": (2, "sum(dwell_s)"),
     f"EXISTS (SELECT 1 {MINE} AND e.lon > 1)": (1, "(coalesce(count_star(), 0) > 0)"),
+    f"CASE WHEN s.age IN (SELECT e.cell_id {MINE} AND e.lon > 1) THEN 1 END": (2, "case ... end"),
 }
 REFUSED = {
     f"(SELECT COUNT(*) {MINE} AND e.lat > s.age)": "tied to the row around it by equalities alone",
@@ -27,6 +28,12 @@ REFUSED = {
     f"(SELECT MIN(e.lat), MAX(e.lat) {MINE})": "selects one value",
     "(SELECT c.lon FROM cells c WHERE c.cell_id = s.age)": "looks a row up by its primary key",  # it has none
     "EXISTS (SELECT 1 FROM cells)": "the same for every row",
+    f"s.age IN (SELECT e.cell_id {MINE})": "compares columns that are never NULL",  # NULL would be shown
+    f"CASE WHEN NOT s.age IN (SELECT e.cell_id {MINE}) THEN 1 END": "compares columns that are never NULL",
+    f"CASE s.age > 3 WHEN s.age IN (SELECT e.cell_id {MINE}) THEN 1 END": "compares columns that are never NULL",
+    f"CASE WHEN s.age IN (SELECT s.age {MINE}) THEN 1 END": "values of the row around it",
+    f"CASE WHEN s.age IN (SELECT 7 {MINE}) THEN 1 END": "or constants",
+    f"CASE WHEN s.age IN (SELECT e.cell_id {MINE} UNION ALL SELECT 3) THEN 1 END": "Only a plain SELECT",
 }
 
 

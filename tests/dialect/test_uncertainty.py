@@ -38,6 +38,18 @@ FOLLOWED = {
     f"SELECT n, 7 AS seven FROM {R} UNION ALL SELECT 5, 8": (1, 0),
     f"SELECT 2 * n AS x FROM (SELECT n FROM {R} UNION ALL SELECT COUNT(*) FROM events) WHERE n > 5": (2,),
     f"SELECT SUM(a.n + b.n) FROM {R} a JOIN {R} b USING (cell_id)": (2,),
+    f"SELECT SUM(n) OVER (ORDER BY cell_id), AVG(n - s) OVER (), n - LAG(n) OVER (ORDER BY cell_id) FROM {R}": (
+        1,
+        2,
+        2,
+    ),
+    f"SELECT 1.0 * n / SUM(n) OVER (), (n - LAG(n) OVER w) / LAG(n) OVER w FROM {R} WINDOW w AS (ORDER BY cell_id)": (
+        2,
+        2,
+    ),
+    f"SELECT FIRST_VALUE(n) OVER (PARTITION BY cell_id % 2 ORDER BY cell_id), NTH_VALUE(n, 2) OVER () FROM {R}": (1, 1),
+    f"SELECT SUM(n) FROM (SELECT n, rank() OVER (ORDER BY cell_id) AS r FROM {R}) WHERE r < 4": (1,),
+    f"SELECT SUM(n) OVER (), n FROM {R} UNION ALL SELECT COUNT(*), 5 FROM events": (2, 1),
 }
 NOT_FOLLOWED = {
     f"SELECT n * n, n * s, sqrt(n), CASE WHEN n > 5 THEN n END, n > 5, greatest(n, 0) FROM {R}": 6,
@@ -58,6 +70,12 @@ NOT_FOLLOWED = {
     f"SELECT DISTINCT n + 1 FROM {R}": 1,
     f"SELECT x + n FROM (SELECT n, {' + '.join(['n'] * 110)} AS x FROM {R})": 1,
     "SELECT zone, lon FROM cells": 2,
+    f"SELECT rank() OVER (ORDER BY n), MAX(n) OVER (), COUNT(*) OVER (), SUM(m) OVER (), SUM(n * n) OVER () FROM {R}": 5,
+    f"SELECT SUM(n) OVER (ORDER BY n), LAG(n) OVER (ORDER BY s), SUM(n) FILTER (WHERE n > 5) OVER () FROM {R}": 3,
+    f"SELECT LAG(n) OVER (PARTITION BY n > 5 ORDER BY cell_id), LAG(n IGNORE NULLS) OVER (ORDER BY cell_id) FROM {R}": 2,
+    f"SELECT LAG(n, 1, n) OVER (ORDER BY cell_id), LAG(m) OVER (ORDER BY cell_id) FROM {R}": 2,
+    f"SELECT SUM(r.n) OVER () FROM {R} r CROSS JOIN cells c": 1,
+    f"SELECT SUM(t) OVER () FROM (SELECT cell_id % 2, SUM(n) AS t FROM {R} GROUP BY 1)": 1,
 }  # fmt: skip
 
 

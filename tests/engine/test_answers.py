@@ -144,6 +144,21 @@ def test_a_ratio_whose_denominator_may_be_nothing_is_null_and_counted() -> None:
     assert np.isnan([lower[1:], upper[1:]]).all()
 
 
+def test_a_ratio_without_a_denominator_is_no_unstable_one() -> None:
+    parts: dict[str, list[float | None]] = {
+        **{
+            name: [value] * 2
+            for name, value in {"offset": 0.0, "numerator": 500.0, "numerator_variance": 100.0}.items()
+        },
+        "denominator": [None, 1000.0],  # of LAG in the first row
+        "denominator_variance": [None, 100.0],
+        "covariance": [0.0] * 2,
+    }
+    found = answered(parts, ratio=True, shown=[None, 0.5])
+    assert found.table.column("n").to_pylist() == [None, 0.5]
+    assert found.unstable == {}
+
+
 def test_columns_without_noise_carry_no_interval(engine: Engine) -> None:
     sql = "SELECT zone, COUNT(*) AS n, COUNT(*) > 100 AS many, 7 AS seven FROM visit GROUP BY zone"
     assert set(engine.answer(sql, Asked("ann")).answer.intervals) == {"n"}

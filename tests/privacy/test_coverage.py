@@ -66,8 +66,8 @@ def covered(engine: Engine, sql: str, rho: Fraction = RHO) -> dict[str, Flags]:
     for _ in range(TIMES):
         answer = engine.finish(question, prepared, tuple(engine.release(each) for each in prepared), LEVEL)
         keys = answer.table.column("k").to_pylist()
-        rows = [i for i, key in enumerate(keys) if key in truth]
         for name, (lower, upper) in answer.intervals.items():
+            rows = [i for i, key in enumerate(keys) if key in truth and truth[key][name] is not None]  # no row before
             assert not np.isnan(lower[rows]).any(), "every denominator is far from 0 here"
             found.setdefault(name, []).append([bool(lower[i] <= truth[keys[i]][name] <= upper[i]) for i in rows])
     return {name: np.array(flags) for name, flags in found.items()}

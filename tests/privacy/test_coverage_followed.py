@@ -7,13 +7,14 @@ of 95%. They may be wider than they need where two numbers may or may not hold o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
 import numpy as np
 import pytest
 
-from dialect import linear, read, uncertainty
+from dialect import linear, read, released_sums, released_windows, uncertainty
 from engine.pipeline import Engine
 from tests.privacy.test_coverage import TIMES, WITHIN, Flags, covered, generous
 from tests.support.attack_catalog import attack_catalog
@@ -46,6 +47,17 @@ ROLLED = (
     f" FROM events WHERE {WITHIN} GROUP BY hour(ts) // 4, ROLLUP (({PART}))"
 )
 SUMMED_TWICE = f"SELECT a.k, a.n + b.total AS both FROM {HOURS} AS a CROSS JOIN (SELECT SUM(n) AS total FROM {HOURS} AS h WHERE k < 3) AS b"
+THERE = f"{HOURS} AS h WHERE k IS NOT NULL"  # nobody is at no hour, and a mean over rows counts the row
+FRAMES = (
+    "SELECT k, SUM(n) OVER (ORDER BY k) AS running, SUM(2 * n + k) OVER (ORDER BY k ROWS 2 PRECEDING) AS weighed,"
+    " AVG(n) OVER (ORDER BY k ROWS BETWEEN 3 PRECEDING AND 3 FOLLOWING) AS mean, n - LAG(n) OVER (ORDER BY k) AS step,"
+    " LAG(n, 2, 7) OVER (ORDER BY k) + LEAD(n) OVER (ORDER BY k) AS around, 100.0 * (n - LAG(n) OVER (ORDER BY k)) /"
+    f" LAG(n) OVER (ORDER BY k) AS growth FROM {THERE}"
+)
+PARTS = (
+    "SELECT k, 100.0 * n / SUM(n) OVER () AS share, n / AVG(n) OVER () AS of_mean, n - AVG(n) OVER (ORDER BY k ROWS 6 PRECEDING)"
+    f" AS apart, n - FIRST_VALUE(n) OVER (ORDER BY k) AS since, 1.0 * n / FIRST_VALUE(n) OVER (ORDER BY k) AS of_first FROM {THERE}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +104,36 @@ def test_numbers_behind_a_union_are_no_wider_than_they_need(rich: Callable[[str]
         outcomes = rich(sql)
         assert set(outcomes) == names
         assert 0.94 <= np.concatenate([flags.ravel() for flags in outcomes.values()]).mean() <= 0.97
+
+
+WINDOWS = {
+    FRAMES: {"running", "weighed", "mean", "step", "around", "growth"},
+    PARTS: {"share", "of_mean", "apart", "since", "of_first"},
+}
+
+
+@pytest.mark.parametrize("sql", WINDOWS, ids=["frames", "parts"])
+def test_each_number_of_a_window_is_covered(rich: Callable[[str], dict[str, Flags]], sql: str) -> None:
+    """No pooled limit: numbers of one answer share rows, and miss together."""
+    outcomes = rich(sql)
+    assert set(outcomes) == WINDOWS[sql]
+    for name, flags in outcomes.items():
+        assert all(binomial_at_least(int(number.sum()), TIMES, LEVEL) for number in flags.T), name
+
+
+def test_a_frame_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_one(*asked):
+        made = released_sums.summed(*asked)
+        return replace(made, terms=tuple((total, linear.ONE, raw) for total, _, raw in made.terms))
+
+    monkeypatch.setattr(released_windows, "summed", of_one)
+    assert pooled(engine, f"SELECT k, SUM(n) OVER (ORDER BY k) AS running FROM {THERE}") < 0.94
+
+
+def test_one_row_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "_of_two_rows", lambda *_: True)
+    doubled = f"SELECT k, SUM(n) OVER (ORDER BY k ROWS 1 PRECEDING) + n AS more FROM {THERE}"
+    assert pooled(engine, doubled) < 0.94
 
 
 def test_a_rolled_up_total_rests_on_no_release_of_its_own(engine: Engine) -> None:

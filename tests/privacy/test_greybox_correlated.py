@@ -22,6 +22,7 @@ TIED = (
     Source("(SELECT * FROM events o WHERE dwell_s >= (SELECT AVG(f.dwell_s) FROM events f WHERE f.subscriber_id = o.subscriber_id)) e", "e.subscriber_id", EVENT_KEYS, EVENT_VALUES, ("e.cell_id > 1",)),
     Source("(SELECT *, (SELECT s.age FROM subscribers s WHERE s.subscriber_id = o.subscriber_id AND s.gender = 'f') AS age, (SELECT z.level FROM zones z WHERE z.zone = 'Z1') AS level FROM events o) e", "e.subscriber_id", ("e.age > 40", "e.level", *EVENT_KEYS), ("e.age", "e.dwell_s"), ("e.age IS NULL",)),
     Source("(SELECT *, subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 30) AS old, EXISTS (SELECT 1 FROM events f WHERE f.subscriber_id = o.subscriber_id AND f.cell_id = o.cell_id + 1) AS next FROM events o WHERE o.steps > 0 OR EXISTS (SELECT 1 FROM cells c WHERE c.cell_id = o.cell_id AND c.x > 0)) e", "e.subscriber_id", ("e.old", "e.next", *EVENT_KEYS), EVENT_VALUES, ("e.old", "NOT e.next")),
+    Source("(SELECT *, CASE WHEN o.cell_id IN (SELECT f.cell_id + 1 FROM events f WHERE f.subscriber_id = o.subscriber_id AND f.steps > 0) THEN 1 ELSE 0 END AS follows, CASE WHEN o.cell_id IN (SELECT c.cell_id FROM cells c WHERE c.cell_id = o.cell_id AND c.x > 0) OR o.steps > 5 THEN 1 ELSE 0 END AS known FROM events o) e", "e.subscriber_id", ("e.follows", *EVENT_KEYS), ("e.follows", *EVENT_VALUES), ("e.follows = 1", "e.known > 0")),
 )
 # fmt: on
 

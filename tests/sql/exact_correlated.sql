@@ -56,3 +56,18 @@ SELECT SUM(CASE WHEN m THEN 1 ELSE 0 END) AS n FROM (SELECT *, subscriber_id IN 
 
 # title: a group key that is looked up
 SELECT (SELECT s.gender FROM subscriber s WHERE s.subscriber_id = v.subscriber_id) AS g, COUNT(*) AS n FROM visit v GROUP BY 1;
+
+# title: IN as a case whose list names the row around it
+SELECT CASE WHEN v.zone_id IN (SELECT p.zone_id FROM place p WHERE p.place_id = v.place_id) THEN 'at home' ELSE 'away' END AS k, COUNT(*) AS n FROM visit v GROUP BY 1;
+
+# title: the person's other rows in the list, distinct, under OR
+SELECT COUNT(*) FILTER (WHERE v.place_id IN (SELECT DISTINCT b.place_id FROM passby b WHERE b.subscriber_id = v.subscriber_id) OR v.dwell_min > 40) AS n FROM visit v;
+
+# title: a list with NULLs that decides a case
+SELECT SUM(CASE WHEN v.zone_id IN (SELECT nullif(z.zone_id, 'Z1') FROM zone z) AND v.dwell_min > 5 THEN 1 ELSE 0 END) AS n FROM visit v;
+
+# title: what may be NULL before IN, under NOT of its own case
+SELECT CASE WHEN nullif(v.zone_id, 'Z1') IN (SELECT z.zone_id FROM zone z WHERE z.zone_id = v.zone_id AND z.population > 0) THEN 0 ELSE 1 END AS k, COUNT(*) AS n FROM visit v GROUP BY k;
+
+# title: IN over public rows whose list names the row around it
+SELECT z.zone_id, CASE WHEN z.zone_id IN (SELECT p.zone_id FROM place p WHERE p.zone_id = z.zone_id AND p.category = 'cafe') THEN 'cafe' ELSE 'none' END AS has FROM zone z;

@@ -1201,12 +1201,12 @@ SELECT COUNT(*) FROM events WHERE lat > 1 OR EXISTS (SELECT 1 FROM subscribers W
 # This EXISTS is the same for every row.
 # Try: EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)
 
-# title: IN under OR over what may be NULL
-SELECT COUNT(*) FROM events WHERE lat > 1 OR cell_id IN (SELECT cell_id FROM cells);
+# title: IN under NOT and AND over what may be NULL
+SELECT COUNT(*) FROM events WHERE NOT (lat > 1 AND cell_id IN (SELECT cell_id FROM cells));
 # E_SUBQUERY
-# SELECT COUNT(*) FROM events WHERE lat > 1 OR cell_id IN (SELECT cell_id FROM cells)
-#                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# IN inside an expression compares columns that are never NULL, each with one of the subquery's.
+# SELECT COUNT(*) FROM events WHERE NOT (lat > 1 AND cell_id IN (SELECT cell_id FROM cells))
+#                                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# IN whose value is shown or negated compares columns that are never NULL, each with one of the subquery's.
 # Try: EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)
 
 # title: a test by a subquery beside groups
@@ -1472,3 +1472,27 @@ SELECT COUNT(*) FROM events WHERE (subscriber_id, cell_id) IN ((4217, 1));
 #                                                                 ^^^^^^^
 # Persons are chosen by what their rows say, not by their keys.
 # Try: subscriber_id IN (SELECT subscriber_id FROM ... WHERE ...), or a condition on another column
+
+# title: a list of IN that holds constants and names the row around it
+SELECT COUNT_IF(cell_id IN (SELECT 7 FROM cells c WHERE c.cell_id = e.cell_id)) FROM events e;
+# E_SUBQUERY
+# SELECT COUNT_IF(cell_id IN (SELECT 7 FROM cells c WHERE c.cell_id = e.cell_id)) FROM events e
+#                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The list of this IN holds values of the row around it, or constants.
+# Try: EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)
+
+# title: a list of IN that is no plain query and names the row around it
+SELECT COUNT_IF(cell_id IN (SELECT cell_id FROM cells c WHERE c.cell_id = e.cell_id UNION ALL SELECT 3)) FROM events e;
+# E_SUBQUERY
+# SELECT COUNT_IF(cell_id IN (SELECT cell_id FROM cells c WHERE c.cell_id = e.cell_id UNION ALL SELECT 3)) FROM events e
+#                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only a plain SELECT ... FROM ... WHERE can name the row around it.
+# Try: EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)
+
+# title: any of a list
+SELECT COUNT(*) FROM events WHERE 7 = ANY(string_split('a,b', ','));
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE 7 = ANY(string_split('a,b', ','))
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# = ANY of a list is not in the dialect.
+# Try: list_contains(STR_SPLIT('a,b', ','), 7)

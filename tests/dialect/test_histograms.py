@@ -1,0 +1,56 @@
+"""Quantiles become a count by bin: which bins, which rows, which level, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect.catalog import ValueRange
+from dialect.formulas import QuantileOf
+from dialect.histograms import LEAST, MOST
+from dialect.private_plan import Question
+
+Ask = Callable[[str], Question]
+
+LEVELS = {
+    "MEDIAN(dwell_s)": QuantileOf(0.5),
+    "QUANTILE_CONT(dwell_s, 0.25)": QuantileOf(0.25),
+    "QUANTILE_DISC(dwell_s, 0.25)": QuantileOf(0.25, None, True),
+    "QUANTILE_DISC(age, 0.25)": QuantileOf(0.25, "near", True),
+    "MIN(dwell_s)": QuantileOf(LEAST),
+    "MAX(dwell_s)": QuantileOf(MOST),
+    "MIN(age)": QuantileOf(LEAST, "down"),  # whole numbers are rounded away from the middle
+    "MAX(age)": QuantileOf(MOST, "up"),
+}
+
+
+@pytest.mark.parametrize("shown", LEVELS)
+def test_an_aggregate_is_a_level(shown: str, ask: Ask) -> None:
+    question = ask(f"SELECT {shown} FROM {'subscribers' if 'age' in shown else 'events'}")
+    ((output,),) = (release.outputs for release in question.releases)
+    assert output.formula == LEVELS[shown]
+    assert output.ends is not None
+
+
+def test_the_bin_is_the_last_key_of_the_boundary_and_every_bin_is_listed(ask: Ask) -> None:
+    question = ask("SELECT hour(ts) AS h, MEDIAN(dwell_s) FROM events GROUP BY 1")
+    (plan,), (release,) = question.plans, question.releases
+    histogram = release.histogram
+    assert histogram is not None
+    held = plan.keys[histogram.key].field
+    assert held.name == "bin(dwell_s)" and held.domain == ValueRange(0, histogram.bins - 1)
+    assert plan.key_set is not None
+    assert [vector.kind.name for vector in plan.vectors] == ["ROWS"]
+
+
+def test_rows_that_filter_leaves_out_are_in_another_histogram(ask: Ask) -> None:
+    one = ask("SELECT MEDIAN(dwell_s) FILTER (WHERE lat > 1) FROM events").plans[0].canonical
+    assert one != ask("SELECT MEDIAN(dwell_s) FROM events").plans[0].canonical
+
+
+def test_extremes_are_told_to_be_none(ask: Ask) -> None:
+    notes = ask("SELECT MIN(dwell_s), MAX(dwell_s), MEDIAN(dwell_s) FROM events").notes
+    assert sum("noisy histogram" in note for note in notes) == 1
+    assert any(note.startswith("min(dwell_s): ") and "1%" in note for note in notes)
+    assert any(note.startswith("max(dwell_s): ") and "99%" in note for note in notes)

@@ -1,0 +1,67 @@
+"""A boundary's plan: its keys in canonical order, how they are known, and what is made beside what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect.errors import Code, Refusal
+from dialect.private_plan import PrivatePlan, VectorKind
+
+Plan = Callable[[str], PrivatePlan]
+PRIVATE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = '{}') {} FROM events GROUP BY 1"
+
+
+def kinds(plan: PrivatePlan) -> list[VectorKind]:
+    return sorted((vector.kind for vector in plan.vectors), key=str)
+
+
+def test_keys_stand_in_one_order_however_they_are_asked(plan_of: Plan) -> None:
+    one = plan_of("SELECT hour(ts), cell_id % 2, COUNT(*) FROM events GROUP BY ALL")
+    other = plan_of("SELECT cell_id % 2, hour(ts), COUNT(*) FROM events GROUP BY ALL")
+    assert [key.text for key in one.keys] == [key.text for key in other.keys]
+    assert one.canonical == other.canonical
+
+
+def test_private_keys_are_counted_by_persons(plan_of: Plan) -> None:
+    assert VectorKind.PERSONS in kinds(plan_of("SELECT home_zone, SUM(age) FROM subscribers GROUP BY 1"))
+    assert VectorKind.PERSONS not in kinds(plan_of("SELECT hour(ts), SUM(dwell_s) FROM events GROUP BY 1"))
+
+
+def test_a_list_can_be_left_out_on_request(plan_of: Plan) -> None:
+    asked = plan_of(PRIVATE.format("private", "hour(ts), COUNT(*)"))
+    assert asked.key_set is None and "asked for as private" in asked.keys[0].why
+    listed = plan_of("SELECT hour(ts), COUNT(*) FROM events GROUP BY 1")
+    assert listed.key_set is not None and listed.keys[0].why.startswith("public: ")
+    assert asked.canonical != listed.canonical
+
+
+def test_one_group_per_person_is_known_of_what_is_fixed(plan_of: Plan) -> None:
+    assert plan_of("SELECT gender, COUNT(*) FROM subscribers GROUP BY 1").one_group_per_person
+    assert not plan_of("SELECT hour(ts), COUNT(*) FROM events GROUP BY 1").one_group_per_person
+    assert plan_of("SELECT COUNT(*) FROM events").one_group_per_person  # there is one group alone
+
+
+def test_private_tables_are_named_also_below_joins(plan_of: Plan) -> None:
+    joined = plan_of("SELECT COUNT(*) FROM events JOIN subscribers USING (subscriber_id) JOIN hours ON hour(ts) = h")
+    assert joined.tables == ("events", "subscribers")
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        (
+            "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'public') home_zone, COUNT(*) FROM subscribers GROUP BY 1",
+            Code.KEY,
+        ),
+        (
+            "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private') h, COUNT(lat) FROM hours LEFT JOIN events ON hour(ts) = h GROUP BY h",
+            Code.PARAM,
+        ),
+    ],
+)
+def test_keys_that_are_asked_otherwise_than_they_can_be(sql: str, code: Code, plan_of: Plan) -> None:
+    with pytest.raises(Refusal) as refused:
+        plan_of(sql)
+    assert refused.value.code is code

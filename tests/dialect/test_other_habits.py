@@ -1,0 +1,73 @@
+"""Calls of other engines are shown in DuckDB's words, and what is shown is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect import Question
+from dialect.errors import Code, Refusal, Span
+from dialect.other_habits import call_at, in_duckdbs_words
+
+SHOWN = {
+    "safe_divide(a, f(b, c))": "((a) / nullif(f(b, c), 0))",
+    "DIV0(a, zeroifnull(b))": "coalesce(((a) / nullif(coalesce(b, 0), 0)), 0)",
+    "ratio_to_report(n) OVER (ORDER BY d)": "1.0 * (n) / SUM(n) OVER (ORDER BY d)",
+    "to_char(d, 'YYYY-MM-DD HH24:MI')": "strftime(d, '%Y-%m-%d %H:%M')",
+    "to_char(n)": "CAST(n AS VARCHAR)",
+    "format_date('%Y', d)": "strftime(d, '%Y')",
+    "timestamp_diff(b, a, MINUTE)": "date_diff('minute', a, b)",
+    "datediff(day, a, b)": "date_diff('day', a, b)",
+    "date_diff('day', a, b)": "date_diff('day', a, b)",  # as DuckDB writes it
+    "date_trunc(d, ISOWEEK)": "date_trunc('week', d)",
+    "date_trunc('week', d)": "date_trunc('week', d)",
+    "dateadd(month, 2, d)": "(d + INTERVAL 2 MONTH)",
+    "dateadd(day, a - b, d)": "(d + INTERVAL (a - b) DAY)",
+    "timestamp_sub(t, INTERVAL 1 HOUR)": "(t - INTERVAL 1 HOUR)",
+    "time_slice(t, 15, 'MINUTE')": "time_bucket(INTERVAL 15 MINUTE, t)",
+    "extract(ISOWEEK FROM d)": "week(d)",
+    "extract(hour FROM d)": "extract(hour FROM d)",
+    "safe_divide(a)": "safe_divide(a)",  # too few
+    "'safe_divide(a, b)'": "'safe_divide(a, b)'",  # text
+    "safe_divide(a, 'it''s, so')": "((a) / nullif('it''s, so', 0))",
+    "safe_divide(a, b": "safe_divide(a, b",
+}
+TAUGHT = {
+    "SELECT cell_id, SAFE_DIVIDE(COUNT(*), COUNT(DISTINCT subscriber_id)) AS x FROM events GROUP BY 1": Code.FUNC,
+    "SELECT DATE_TRUNC(ts, ISOWEEK) AS w, COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-19' GROUP BY 1": Code.COLUMN,
+    "SELECT cell_id, RATIO_TO_REPORT(COUNT(*)) OVER () AS share FROM events GROUP BY 1": Code.WINDOW,
+    "SELECT TOP 3 cell_id, COUNT(*) AS n FROM events GROUP BY 1 ORDER BY n DESC;": Code.PARSE,
+}
+
+
+@pytest.mark.parametrize("written", SHOWN)
+def test_a_call_is_shown_in_duckdbs_words(written: str) -> None:
+    assert in_duckdbs_words(f"SELECT {written} FROM t") == f"SELECT {SHOWN[written]} FROM t"
+
+
+def test_top_becomes_limit() -> None:
+    assert in_duckdbs_words("select top 3 a from t ; ") == "select a from t LIMIT 3"
+
+
+def test_the_call_at_a_place_is_shown_and_no_other() -> None:
+    sql = "SELECT div0(a, b), zeroifnull(c), d"
+    assert call_at(sql, Span(sql.index("c)"), sql.index("c)") + 1)) == "coalesce(c, 0)"
+    assert call_at(sql, Span(len(sql) - 1, len(sql))) is None
+
+
+@pytest.mark.parametrize("sql", TAUGHT)
+def test_what_is_shown_is_answered(sql: str, ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask(sql)
+    assert (refused.value.code, refused.value.hint) == (TAUGHT[sql], in_duckdbs_words(sql))
+    assert ask(refused.value.hint).plans
+
+
+def test_other_refusals_stay_as_they_are(ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask("SELECT ZEROIFNULL(COUNT(*)) AS n, nothing FROM events")
+    assert "nothing" not in refused.value.hint
+    with pytest.raises(Refusal) as refused:
+        ask("SELECT COUNT(*) FROM events WHERE cell_id > CURRENT_DATE")
+    assert "written out" in refused.value.hint

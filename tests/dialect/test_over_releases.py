@@ -1,0 +1,22 @@
+"""What noise is followed through is a question, or what is planned of one so far: both are read alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dialect.over_releases import SoFar
+from dialect.private_plan import Question
+from dialect.uncertainty import forms_by_field, never_negative
+
+
+def test_what_is_planned_so_far_is_read_as_the_question_is(ask: Callable[[str], Question]) -> None:
+    question = ask(
+        "SELECT SUM(n) AS s, AVG(m) AS m FROM (SELECT cell_id, COUNT(*) AS n, AVG(dwell_s) AS m FROM events GROUP BY 1)"
+        " UNION ALL SELECT COUNT(*), 3 FROM subscribers"
+    )
+    assert question.sums and question.gathered
+    so_far = SoFar(question.plans, question.releases, question.outer, question.sums, question.gathered)
+    assert forms_by_field(so_far) == forms_by_field(question)
+    assert never_negative(so_far) == never_negative(question)
+    fewer = SoFar(question.plans, question.releases, question.outer)
+    assert forms_by_field(fewer).keys() < forms_by_field(question).keys()

@@ -1,0 +1,56 @@
+"""A row of UNION ALL brings along the noise of its own side, and none of the other's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect import released_unions
+from dialect.linear import ZERO
+from dialect.private_plan import Question
+from dialect.relations import Project, Relation
+from dialect.set_operation import SetOperation
+
+Ask = Callable[[str], Question]
+MEANS = "SELECT AVG(dwell_s) AS x FROM events"
+COUNTS = "SELECT COUNT(*) AS x FROM events"
+
+
+def union(relation: Relation) -> SetOperation:
+    while not isinstance(relation.operator, SetOperation):
+        relation = relation.operator.source  # type: ignore[union-attr]  # above a union there are only such
+    return relation.operator
+
+
+def test_each_side_has_zero_in_the_terms_of_the_other(ask: Ask) -> None:
+    question = ask(f"{COUNTS} UNION ALL SELECT 2 * COUNT(dwell_s) FROM events")
+    (made,) = question.gathered
+    assert [term.raw in release.raw for term, release in zip(made.terms, question.releases, strict=True)] == [True] * 2
+    operator = union(question.outer)
+    beside = operator.columns[1:]
+    computed = {}
+    for side in (operator.left, operator.right):
+        assert isinstance(side.operator, Project)
+        computed |= dict(side.operator.computed)
+    zeros = [(computed[left] == ZERO, computed[right] == ZERO) for left, right, _ in beside]
+    assert zeros == [(False, True)] * 2 + [(True, False)] * 2  # a number and its squared weight, of each side
+
+
+def test_a_ratio_beside_a_count_is_divided_by_one(ask: Ask) -> None:
+    (made,) = ask(f"{MEANS} UNION ALL {COUNTS}").gathered
+    assert made.below is not None and made.below_terms is not None
+    assert (len(made.terms), len(made.below_terms)) == (2, 1)
+    (plain,) = ask(f"{COUNTS} UNION ALL {COUNTS} WHERE cell_id = 1").gathered
+    assert plain.below is None and plain.below_terms is None
+
+
+@pytest.mark.parametrize("how", ["UNION", "INTERSECT ALL", "EXCEPT"])
+def test_rows_that_are_compared_bring_nothing(how: str, ask: Ask) -> None:
+    assert ask(f"{COUNTS} {how} {MEANS}").gathered == ()
+
+
+def test_what_rests_on_too_many_numbers_brings_nothing(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(f"{COUNTS} UNION ALL {COUNTS}").gathered
+    monkeypatch.setattr(released_unions, "MOST_NUMBERS", 1)
+    assert ask(f"{COUNTS} UNION ALL {COUNTS}").gathered == ()

@@ -1,0 +1,90 @@
+"""The noise of a window over released rows is that of the rows it looks at, and of another row's number that row's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect.expressions import Literal
+from dialect.linear import Linear
+from dialect.private_plan import Question
+from dialect.relations import Sort
+from dialect.uncertainty import all_variances, uncertainty
+from dialect.window import Window
+
+R = "(SELECT cell_id AS k, COUNT(*) AS n FROM events GROUP BY 1) r"
+Ask = Callable[[str], Question]
+
+
+def numerator(question: Question) -> Linear:
+    (form,) = uncertainty(question)
+    assert form is not None
+    return form.numerator
+
+
+def variance(question: Question) -> object:
+    """Give the variance where constants decide it, of numbers that have 1 each; else None."""
+    ones = {raw.id: 1.0 for release in question.releases for raw in release.raw}
+    written = numerator(question).variance(all_variances(question, ones))
+    parts, total = [written], 0.0
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Literal):
+            total += float(part.value or 0)
+        elif getattr(part, "name", "") == "+":
+            parts += part.arguments
+        else:
+            return None
+    return total
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("LAG(n) OVER (ORDER BY k)", 1),
+        ("n - LAG(n) OVER (ORDER BY k)", 2),
+        ("n + LAG(n) OVER (ORDER BY k)", 2),  # of two rows
+        ("n + LEAD(n, 3) OVER (ORDER BY k)", 2),
+        ("LAG(n) OVER (ORDER BY k) + LAG(n, 2) OVER (ORDER BY k)", 2),
+        ("LAG(n) OVER (ORDER BY k) + LEAD(n) OVER (ORDER BY k)", 2),
+        ("LAG(n) OVER (ORDER BY k) + LEAD(n, -1) OVER (ORDER BY k)", 4),  # of one and the same
+        ("LAG(n) OVER (ORDER BY k) + LAG(n) OVER (ORDER BY k DESC)", 4),  # perhaps of one
+        ("n + LAG(n, 0) OVER (ORDER BY k)", 4),  # the row itself
+        ("n + FIRST_VALUE(n) OVER (ORDER BY k)", 4),  # in the first row the row itself
+        ("LAG(3 * n + k) OVER (ORDER BY k)", 9),
+        ("SUM(n) OVER (ORDER BY k)", None),  # as many as rows in the frame
+        ("LAG(n * k) OVER (ORDER BY k)", None),
+    ],
+)
+def test_variances_add_up_over_rows(shown: str, expected: float | None, ask: Ask) -> None:
+    assert variance(ask(f"SELECT {shown} AS x FROM {R}")) == expected
+
+
+def test_rows_of_two_scans_are_not_told_apart(ask: Ask) -> None:
+    rows = f"(SELECT k, n, LAG(n) OVER (ORDER BY k) AS l FROM {R})"
+    assert variance(ask(f"SELECT a.n + a.l AS x FROM {rows} a JOIN {rows} b USING (k)")) == 2
+    assert variance(ask(f"SELECT a.n + b.l AS x FROM {rows} a JOIN {rows} b ON a.k = b.k + 1")) == 4
+
+
+def test_the_parts_look_at_the_rows_that_the_number_looks_at(ask: Ask) -> None:
+    frame = "ROWS BETWEEN 6 PRECEDING AND CURRENT ROW"
+    question = ask(f"SELECT AVG(2 * n) FILTER (WHERE k > 3) OVER (PARTITION BY k % 2 ORDER BY k {frame}) AS x FROM {R}")
+    relation = question.outer
+    while not isinstance(relation.operator, Window):
+        assert not isinstance(relation.operator, Sort)
+        relation = relation.operator.source
+    shown, *beside = relation.operator.calls
+    assert [call.function for call in beside] == ["sum", "avg", "sum"]
+    assert {(call.partition, call.order, call.frame) for call in beside} == {
+        (shown.partition, shown.order, shown.frame)
+    }
+    assert all(call.condition is not None and call.condition != shown.condition for call in beside)
+
+
+def test_a_default_brings_no_noise(ask: Ask) -> None:
+    (made,) = ask(f"SELECT LAG(n, 1, 7) OVER (ORDER BY k) AS x FROM {R}").sums
+    assert made.constant is not None
+    assert not isinstance(made.terms[0][1], Literal)  # 0 in the first row, 1 in the others
+    (plain,) = ask(f"SELECT LAG(n) OVER (ORDER BY k) AS x FROM {R}").sums
+    assert plain.constant is None and plain.terms[0][1] == Literal(1.0, plain.terms[0][1].type)

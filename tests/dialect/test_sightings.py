@@ -1,0 +1,71 @@
+"""Who was where and when: columns are known by what they are called, else by where they come from."""
+
+from __future__ import annotations
+
+import pytest
+from sqlglot import exp
+
+from dialect.catalog import Catalog
+from dialect.errors import Code, Refusal
+from dialect.kinds import kinds
+from dialect.movement import Sightings
+from dialect.parse import parse
+from dialect.reading import Reading
+from dialect.sightings import sightings
+from engine.catalogs import find_catalog
+
+
+@pytest.fixture(scope="module")
+def operator() -> Catalog:
+    return find_catalog("operator")
+
+
+def seen(sql: str, catalog: Catalog) -> Sightings:
+    selected = kinds(parse(sql), Reading(catalog, sql))
+    return sightings(selected.relation, selected.columns, catalog, exp.to_table("event"))
+
+
+def test_a_declared_table_says_time_and_place_by_itself(operator: Catalog) -> None:
+    made = seen("SELECT * FROM event", operator)
+    assert made.table is not None and made.table.name == "event"
+    assert made.placed
+    assert 'JOIN "cell" AS p ON p."cell_id" = r."cell_id"' in made.sql  # zones are looked up
+
+
+def test_renamed_columns_are_known_by_where_they_come_from(operator: Catalog) -> None:
+    made = seen("SELECT subscriber_id AS who, ts AS moment, cell_id AS antenna FROM event", operator)
+    assert 'r."who" AS person' in made.sql and 'r."moment" AS ts' in made.sql
+    assert 'p."cell_id" = r."antenna"' in made.sql
+
+
+def test_columns_named_as_they_must_be_need_no_declaration(operator: Catalog) -> None:
+    made = seen("SELECT subscriber_id, start_ts AS ts, zone_id FROM visit", operator)
+    assert made.table is None and not made.placed
+    assert " JOIN " not in made.sql
+    assert 'r."ts" IS NOT NULL AND r."zone_id" IS NOT NULL' in made.sql
+
+
+def test_places_are_both_degrees_or_none(operator: Catalog) -> None:
+    rows = "SELECT subscriber_id, start_ts AS ts, v.zone_id, p.lon{} FROM visit v JOIN place p USING (place_id)"
+    assert seen(rows.format(", p.lat"), operator).placed
+    assert not seen(rows.format(""), operator).placed
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "why"),
+    [
+        ("SELECT * FROM cell", Code.TABLE, "these are none"),
+        ("SELECT ts, cell_id FROM event", Code.PERSON_KEY, "whose they are"),
+        ("SELECT subscriber_id, zone_id FROM visit", Code.TABLE, "not known when"),
+        ("SELECT subscriber_id, start_ts AS ts FROM visit", Code.TABLE, "not known where"),
+        ("SELECT subscriber_id FROM subscriber", Code.TABLE, "when and where"),
+        ("SELECT subscriber_id, visit_date AS ts, zone_id FROM visit", Code.TABLE, "ts is DATE"),
+        ("SELECT subscriber_id, start_ts AS ts, dwell_min AS zone_id FROM visit", Code.TABLE, "does not name zones"),
+        ("SELECT subscriber_id, start_ts AS ts, zone_id, place_id AS lon FROM visit", Code.TABLE, "has no degrees"),
+        ("SELECT subscriber_id, ts, ts AS again FROM event", Code.TABLE, "not known where"),
+    ],
+)
+def test_what_is_not_known_is_refused(sql: str, code: Code, why: str, operator: Catalog) -> None:
+    with pytest.raises(Refusal, match=why) as refused:
+        seen(sql, operator)
+    assert refused.value.code is code
