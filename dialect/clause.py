@@ -132,6 +132,10 @@ def _keys(text: str) -> KeysAre | None:
     return next((kind for kind in KeysAre if text.lower() == f"'{kind}'"), None)
 
 
+def _flag(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text.lower())
+
+
 def _target(text: str) -> TargetError | None:
     """Read 50 or '5%': a share is written as text, an amount is not."""
     bare = text.strip("'")
@@ -162,6 +166,7 @@ _RULES: Mapping[str, _Rule] = {
     "max_rows_contributed": _Rule("max_rows", _count, _FEW, "100"),
     "keys": _Rule("keys", _keys, "'public' or 'private'", "'private'"),
     "target_error": _Rule("target_error", _target, "an amount above 0, or a share of at most '100%'", "50"),
+    "consistent": _Rule("consistent", _flag, "true or false", "true"),
     "confidence": _Rule("confidence", _confidence, "a share from 0.5 to 0.999999", "0.95"),
 }
 _INSTEAD = {

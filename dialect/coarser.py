@@ -10,9 +10,10 @@ from datetime import datetime
 
 from dialect.catalog import SqlType
 from dialect.constants import moment
-from dialect.expressions import Call, Expr, Field, Literal, Ref, rebuild, substituted
+from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, rebuild, substituted
 from dialect.function_row import constants
 from dialect.functions import forms_of, function
+from dialect.functions_place import PARTS_OF_DAY
 from dialect.time_steps import truncated
 
 Cells = Mapping[Expr, Field]  # what a held key is of a row -> the field that holds it
@@ -23,6 +24,7 @@ _ON_DAYS = ("dayofyear", "dayofweek", "isodow", "is_weekend", "to_date")
 _UNITS = {unit: unit for unit in (*_FINER, "week")} | dict.fromkeys(_ON_DAYS, "day")
 _UNITS |= dict.fromkeys(("hour_of_week", "part_of_day"), "hour")
 _MIRROR = {">=": "<=", "<": ">", "<=": ">=", ">": "<"}
+_IN = forms_of("in")[0].row
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP)
 _CAST = {SqlType.TIMESTAMP: forms_of("to_timestamp")[0].row, SqlType.DATE: forms_of("to_date")[0].row}
 
@@ -43,7 +45,7 @@ def over_keys(expr: Expr, cells: Cells) -> Expr:
         return expr
     if isinstance(expr, Ref):
         raise UntoldError
-    return _by_time(expr, cells) or rebuild(expr, lambda part: over_keys(part, cells))
+    return _by_time(expr, cells) or _by_hour(expr, cells) or rebuild(expr, lambda part: over_keys(part, cells))
 
 
 def _by_time(expr: Expr, cells: Cells) -> Expr | None:
@@ -56,6 +58,26 @@ def _by_time(expr: Expr, cells: Cells) -> Expr | None:
             if step is not None and (_has_one_value(expr, place, step) or _cuts_between(expr, place, step)):
                 return substituted(expr, {place: _beginning(field, place)})
     return None
+
+
+def _by_hour(expr: Expr, cells: Cells) -> Expr | None:
+    """Tell the part of the day from the hour."""
+    if not isinstance(expr, Call) or expr.name != "part_of_day":
+        return None
+    hours = (
+        held for held in cells if isinstance(held, Call) and held.name == "hour" and held.arguments == expr.arguments
+    )
+    found = next(hours, None)
+    if found is None:
+        return None
+    texts = [Literal(part, SqlType.VARCHAR) for part in PARTS_OF_DAY]
+    lengths = range(0, 24, 24 // len(texts))
+    within = [Call(_IN, (Ref(cells[found]), *_whole(first, 24 // len(texts))), SqlType.BOOLEAN) for first in lengths]
+    return Case(tuple(zip(within, texts, strict=True)), Literal(None, SqlType.VARCHAR), SqlType.VARCHAR)
+
+
+def _whole(first: int, count: int) -> tuple[Literal, ...]:
+    return tuple(Literal(first + i, SqlType.BIGINT) for i in range(count))
 
 
 def step_of(held: Expr, place: Expr) -> str | None:

@@ -15,7 +15,6 @@ from dialect.domains import lists_of
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, conjunction, expand, fields_of, rebuild
 from dialect.facts import between, implied, listed
 from dialect.inference import nullable
-from dialect.options import NO_OPTIONS
 from dialect.private_plan import PrivatePlan, VectorKind
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
@@ -32,13 +31,15 @@ class Derivation:
     condition: Expr  # over the held keys
     vectors: tuple[int, ...]  # of each wanted vector, the held one
     pinned: tuple[tuple[int, int], ...]  # held keys whose list is open: how many of its values, all listed, are wanted
+    closed: bool  # a wanted group without held ones is empty for certain
     alone: bool  # a person may be in several groups: each wanted one must be one held one
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A plan in words that mean the same in both: fields are known by canonical names."""
+class Told:
+    """A plan in words that mean the same in all: fields are known by canonical names."""
 
+    plan: PrivatePlan
     structure: str
     conditions: Mapping[str, Expr]
     keys: tuple[Expr, ...]
@@ -49,23 +50,30 @@ class _Read:
         return _named(expand(expr), self.names)
 
 
-def derivation(wanted: PrivatePlan, held: PrivatePlan, catalog: Catalog) -> Derivation | None:
+def told(plan: PrivatePlan) -> Told:
+    """Say a plan in canonical words."""
+    canon = Canon()
+    structure, texts = canon.parts(plan.source)
+    conditions = {text: _named(expand(canon.conjuncts[text]), canon.names) for text in texts}
+    keys = tuple(_named(expand(Ref(key.field)), canon.names) for key in plan.keys)
+    return Told(plan, structure, conditions, keys, canon.names)
+
+
+def derivation(one: Told, other: Told, catalog: Catalog) -> Derivation | None:
     """Find how the groups of one release are made of those of another; None where they are not.
 
     Claim: for every data set, a wanted exact number before bounding is the sum of the held ones of its groups, if each
-    wanted group has at least one and each pinned list has all its values. Symbols: none. Raises: nothing.
-    Proof: proofs.md#derivation
+    wanted group has at least one and each pinned list has all its values. Symbols: `one` is wanted, `other` held.
+    Raises: nothing. Proof: proofs.md#derivation
     """
-    if not _comparable(wanted, held):
-        return None
-    one, other = _read(wanted), _read(held)
-    vectors = _vectors(wanted, held)
-    if one.structure != other.structure or vectors is None:
+    wanted, held = one.plan, other.plan
+    vectors = _vectors(wanted, held) if one.structure == other.structure and _comparable(wanted, held) else None
+    if vectors is None:
         return None
     known = tuple(one.conditions.values())
     if not all(implied(each, known) for text, each in other.conditions.items() if text not in one.conditions):
         return None  # rows that are wanted may be missing there
-    pinned = _complete(_Sides(wanted, one, held, other), catalog)
+    pinned = _complete(one, other, catalog)
     if pinned is None:
         return None
     cells = {expr: _cell(i, expr, key.field) for i, (expr, key) in enumerate(zip(other.keys, held.keys, strict=True))}
@@ -76,7 +84,7 @@ def derivation(wanted: PrivatePlan, held: PrivatePlan, catalog: Catalog) -> Deri
     except UntoldError:
         return None
     alone = any(vector.kind not in ADD_UP for vector in wanted.vectors)
-    return Derivation(keys, condition, vectors, pinned, alone)
+    return Derivation(keys, condition, vectors, pinned[0], pinned[1], alone)
 
 
 def _comparable(wanted: PrivatePlan, held: PrivatePlan) -> bool:
@@ -86,14 +94,6 @@ def _comparable(wanted: PrivatePlan, held: PrivatePlan) -> bool:
     crossing = wanted.touched.crossing or held.touched.crossing
     mine, theirs = set(wanted.touched.windows), set(held.touched.windows)
     return wanted.dataset == held.dataset and listed_both and free and (mine == theirs if crossing else mine <= theirs)
-
-
-def _read(plan: PrivatePlan) -> _Read:
-    canon = Canon()
-    structure, texts = canon.parts(plan.source)
-    conditions = {text: _named(expand(canon.conjuncts[text]), canon.names) for text in texts}
-    keys = tuple(_named(expand(Ref(key.field)), canon.names) for key in plan.keys)
-    return _Read(structure, conditions, keys, canon.names)
 
 
 def _named(expr: Expr, names: Mapping[str, str]) -> Expr:
@@ -119,39 +119,32 @@ def _vectors(wanted: PrivatePlan, held: PrivatePlan) -> tuple[int, ...] | None:
     return places if len(factors) == len({mine for mine, _ in factors}) else None  # a mean's parts share one factor
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """Both plans, each with its reading."""
+def _complete(one: Told, other: Told, catalog: Catalog) -> tuple[tuple[tuple[int, int], ...], bool] | None:
+    """Check that every wanted row is in a listed held group; give what is left to check of lists that are open.
 
-    wanted: PrivatePlan
-    one: _Read
-    held: PrivatePlan
-    other: _Read
-
-
-def _complete(sides: _Sides, catalog: Catalog) -> tuple[tuple[int, int], ...] | None:
-    """Check that every wanted row is in a listed held group; give what is left to check of lists that are open."""
-    held, other = sides.held, sides.other
-    known = tuple(sides.one.conditions.values())
-    theirs = lists_of([expand(Ref(key.field)) for key in held.keys], held.source, _apart(catalog))
-    mine = lists_of([expand(Ref(key.field)) for key in sides.wanted.keys], sides.wanted.source, _apart(catalog))
+    The second is whether that rests on no list that both have and that rows may break.
+    """
+    known = tuple(one.conditions.values())
+    theirs, mine = (_lists(each.plan, catalog) for each in (other, one))
     if theirs is None or mine is None:
         return None
-    dropped = {sides.one.own(each) for found in mine.values() for each in _open(found)}
+    dropped = {one.own(each) for found in mine.values() for each in _open(found)}
     pinned: list[tuple[int, int]] = []
+    closed = True
     for each in (other.own(each) for found in theirs.values() for each in _open(found)):
         constants = listed(each, known)
         if each in dropped:
+            closed = False
             continue
         if constants is None or each not in other.keys:
             return None
         pinned.append((other.keys.index(each), len(constants)))
-    far = any(_far(key, known) and key not in sides.one.keys for key in other.keys)
-    return None if far else tuple(pinned)
+    far = any(_far(key, known) and key not in one.keys for key in other.keys)
+    return None if far else (tuple(pinned), closed)
 
 
-def _apart(catalog: Catalog) -> Reading:
-    return Reading(catalog, "", options=NO_OPTIONS)
+def _lists(plan: PrivatePlan, catalog: Catalog) -> Mapping[Expr, PublicList] | None:
+    return lists_of([expand(Ref(key.field)) for key in plan.keys], plan.source, Reading(catalog, ""))
 
 
 def _open(found: PublicList) -> Iterator[Expr]:

@@ -57,6 +57,7 @@ class Options:
     keys: KeysAre | None = None
     confidence: float | None = None
     target_error: TargetError | None = None  # instead of a price
+    consistent: bool = False  # levels of a hierarchy are to agree
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False)  # by the option's name
 
     def span(self, *names: str) -> Span | None:

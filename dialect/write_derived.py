@@ -27,6 +27,14 @@ def write_derived(made: Derivation) -> str:
     return f"SELECT {columns} FROM wanted LEFT JOIN ({groups}) AS g ON {on} GROUP BY {by} ORDER BY {order}"
 
 
+def write_images(made: Derivation) -> str:
+    """Write of which wanted row each held one is a part: `fine` and `coarse`, by the numbers in both tables' `row`."""
+    shown = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(made.keys)]
+    groups = f"SELECT {', '.join([*shown, 'row'])} FROM held WHERE {write_expr(made.condition)}"
+    on = " AND ".join(f"wanted.k{i} IS NOT DISTINCT FROM g.g{i}" for i in range(len(made.keys))) or "TRUE"
+    return f"SELECT g.row AS fine, wanted.row AS coarse FROM ({groups}) AS g JOIN wanted ON {on}"
+
+
 def write_pinned(made: Derivation) -> str:
     """Write one row: how many different values each pinned key has among the held groups that count."""
     counts = ", ".join(f"count(DISTINCT k{place}) AS n{i}" for i, (place, _) in enumerate(made.pinned))

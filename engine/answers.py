@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from dialect.interval_ends import Reaches
 from dialect.write_outer import OuterSql
 from engine.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
+from engine.raw_noise import RawNoise
 
 Ends = tuple[Floats, Floats]
 # since 1970: the years 1 to 9999
@@ -30,13 +31,8 @@ class Answer:
     unknown: tuple[str, ...] = ()  # noisy columns without an interval
 
 
-def answer(
-    rows: pa.Table, outer: OuterSql, confidence: float, sigmas: Mapping[str, float], parted: Collection[str] = ()
-) -> Answer:
-    """Turn the outer part's rows into shown columns with intervals.
-
-    `sigmas` are in grains, by raw field id; `parted` are the ids of numbers whose grain is not 1.
-    """
+def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) -> Answer:
+    """Turn the outer part's rows into shown columns with intervals; `raw` tells the noise that they rest on."""
     shown = {name: _widest(_on_a_calendar(rows.column(f"s{i}"))) for i, name in enumerate(outer.names)}
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
@@ -45,12 +41,14 @@ def answer(
         if i in outer.ratios:
             lower, upper, weak = _ratio_ends(_Parts(rows, i), confidence, i in outer.signed)
         else:
-            lower, upper, weak = _linear_ends(_Parts(rows, i), confidence, sigmas, outer.alone.get(i))
+            lower, upper, weak = _linear_ends(_Parts(rows, i), confidence, raw, outer.alone.get(i))
         if pa.types.is_integer(shown[name].type):
-            moved = outer.rounded[i].most(parted) if i in outer.rounded else None
+            moved = outer.rounded[i].most(raw.parted) if i in outer.rounded and not raw.settled else None
             lower, upper = (
                 _outward(lower, upper) if i in outer.ratios else _whole_ends(shown[name], lower, upper, moved)
             )
+        elif raw.settled:
+            lower, upper = _around(shown[name], lower, upper)
         none = np.asarray(shown[name].is_null()) | weak
         if weak.any():
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
@@ -106,11 +104,20 @@ class _Parts:
         return values
 
 
+def _around(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:
+    """Widen intervals to the numbers that are shown, which agree with others."""
+    value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
+    return np.fmin(lower, value), np.fmax(upper, value)
+
+
 def _linear_ends(
-    parts: _Parts, confidence: float, sigmas: Mapping[str, float], alone: str | None
+    parts: _Parts, confidence: float, raw: RawNoise, alone: str | None
 ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     value = parts["offset"] + parts["numerator"]
-    reach = half_widths(np.sqrt(parts["numerator_variance"]), confidence, sigmas, alone)
+    factor, sigmas = raw.narrower.get(alone or "", 1.0), raw.sigmas
+    if alone is not None and factor < 1:
+        sigmas = {**sigmas, alone: sigmas[alone] * factor}
+    reach = half_widths(np.sqrt(parts["numerator_variance"]) * factor, confidence, sigmas, alone)
     with np.errstate(invalid="ignore"):  # inf - inf: no ends, as NaN says
         return value - reach, value + reach, np.zeros(len(value), dtype=bool)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from budgets import Ledger
 from dialect import Catalog, Question
-from dialect.derivation import Derivation, derivation
+from dialect.derivation import Derivation, derivation, told
 from dialect.private_plan import VectorBound
 from dialect.words import uncommented
 from dialect.write_rows import write_rows
@@ -59,7 +59,8 @@ class Finder:
     def _candidates(self, wanted: Prepared, shelf: Shelf) -> Iterator[Made]:
         """Walk what the held releases say of a wanted one, in the order in which they were bought."""
         keys: pa.Table | None = None
-        found = ((held, derivation(wanted.plan, held.plan, self.catalog)) for held in shelf.held)
+        own = told(wanted.plan)
+        found = ((held, derivation(own, held.told, self.catalog)) for held in shelf.held)
         some = [(held, each) for held, each in found if each is not None]
         for held, each in some[:MOST_LOOKED_AT]:
             keys = self._keys(wanted) if keys is None else keys
@@ -74,7 +75,7 @@ class Finder:
         if made is None:
             return None
         bounds = tuple(_bounds(wanted, release.meaning, derived.vectors))
-        whole = len(held.plan.keys) == len(wanted.plan.keys)
+        whole = len(held.told.plan.keys) == len(wanted.plan.keys)
         return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds)
 
     def _keys(self, wanted: Prepared) -> pa.Table:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 
 from budgets import Ledger, PaidRelease
-from dialect import Catalog, PrivatePlan, Refusal, read
+from dialect import Catalog, Refusal, read
+from dialect.derivation import Told, told
 from engine.prepare import key_of
 from engine.release import Meaning, Release, from_bytes
 
-Known = MutableMapping[str, PrivatePlan | None]  # by release key: what was found; None: nothing can be made of it
+Known = MutableMapping[str, Told | None]  # by release key: what was found; None: nothing can be made of it
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Held:
     """One release that a client has paid for and that is stored."""
 
     release_key: str
-    plan: PrivatePlan
+    told: Told
     settled_at: str  # UTC, for people only
 
 
@@ -61,7 +62,7 @@ def _held(paid: Iterable[PaidRelease], known: Known) -> Iterator[Held]:
             yield Held(each.release_key, plan, each.settled_at)
 
 
-def plan_of(release_key: str, meaning: Meaning | None, catalog: Catalog) -> PrivatePlan | None:
+def plan_of(release_key: str, meaning: Meaning | None, catalog: Catalog) -> Told | None:
     """Read the plan of a release again; None where today's reading of it has another key, or is of quantiles."""
     if meaning is None:
         return None
@@ -73,4 +74,4 @@ def plan_of(release_key: str, meaning: Meaning | None, catalog: Catalog) -> Priv
     if binned or meaning.place >= len(question.plans):
         return None
     plan = question.plans[meaning.place]
-    return plan if key_of(plan, meaning.bounds, meaning.cost, catalog) == release_key else None
+    return told(plan) if key_of(plan, meaning.bounds, meaning.cost, catalog) == release_key else None

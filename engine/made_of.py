@@ -46,7 +46,7 @@ class Made:
 
 
 def made_of(held: Release, derivation: Derivation, wanted_keys: pa.Table) -> tuple[Release, int] | None:
-    """Add up held groups; None where some wanted key has none, or a sum would not be what is wanted.
+    """Add up held groups; None where some wanted key may be missing, or a sum would not be what is wanted.
 
     Claim: each number is the sum of the held noisy integers of its groups, exactly, and has the variance of so many.
     Symbols: sigma_held, n = most groups in one. Formula: sigma = sigma_held sqrt(n). Source and proof:
@@ -57,9 +57,11 @@ def made_of(held: Release, derivation: Derivation, wanted_keys: pa.Table) -> tup
     tables = {"held": pa.table(columns), "wanted": wanted_keys}
     rows = outer(write_derived(derivation), tables)
     cells = rows.column("cells").to_numpy()
-    if not len(cells) or cells.min() < 1 or (derivation.alone and cells.max() > 1):
+    if not len(cells) or cells.max() < 1 or (derivation.alone and cells.max() > 1):
         return None
-    if derivation.pinned and not _all_listed(derivation, tables):
+    if cells.min() < 1 and not derivation.closed:
+        return None
+    if derivation.pinned and not all_listed(derivation, tables):
         return None
     most = int(cells.max())
     sigmas = tuple(held.sigmas[place] * most**0.5 for place in derivation.vectors)
@@ -70,7 +72,8 @@ def made_of(held: Release, derivation: Derivation, wanted_keys: pa.Table) -> tup
     return Release(rows.select([f"k{i}" for i in range(len(derivation.keys))]), noisy, grains, sigmas), most
 
 
-def _all_listed(derivation: Derivation, tables: dict[str, pa.Table]) -> bool:
+def all_listed(derivation: Derivation, tables: dict[str, pa.Table]) -> bool:
+    """Tell whether all values of each pinned key are among the held groups that count."""
     (found,) = outer(write_pinned(derivation), tables).to_pylist()
     return all(found[f"n{i}"] == count for i, (_, count) in enumerate(derivation.pinned))
 

@@ -22,6 +22,7 @@ from dialect.shared_noise import sharing_noise
 from dialect.write_expr import name
 from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
+from engine.agreeing import agreed, agreed_notes
 from engine.aim import aim_of
 from engine.answered import Answered
 from engine.answers import Answer, answer, reaches
@@ -37,6 +38,7 @@ from engine.outer import outer
 from engine.outlook import Ahead, ahead, telling_what_fits
 from engine.prepare import Prepared, Sized, priced, sized
 from engine.price import key_vector
+from engine.raw_noise import raw_noise
 from engine.release import Meaning, Release, from_bytes, outer_table, to_bytes
 from engine.requests import body_digest, new_request_id, wording
 from engine.split import split
@@ -73,12 +75,12 @@ class Engine:
                 charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
             stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
             charged = charge.loss if charge is not None and not charge.repeated else charged
-        releases = tuple(way.release(stored) for way in ways)
+        releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
         with uncharged("The public tables of this question can't be read", when=not prepared):
             noisy = sharing_noise(question, parts_that_share(ways))
             shown = self.finish(noisy, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None
-        notes = question.notes + window_notes(prepared) + notes_of(ways)
+        notes = question.notes + window_notes(prepared) + notes_of(ways) + agreed_notes(releases)
         notes += aimed_notes(question, bought, self.target(question, asked), confidence)
         return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways)
 
@@ -216,20 +218,13 @@ class Engine:
     ) -> Answer:
         """Run the outer part over releases and public tables, and say what the noise means."""
         tables = {table: self.public_table(table) for table in public_tables(question)}
-        variances: dict[str, float] = {}
-        sigmas: dict[str, float] = {}
-        parted: set[str] = set()
         for i, columns in enumerate(question.releases):
             release, plan = releases[columns.plan], prepared[columns.plan].plan
             tables[release_name(i)] = outer_table(release, plan, columns, confidence)
-            if columns.histogram is not None:
-                continue  # its numbers bring their own ends
-            raw = [f.id for f in columns.raw]
-            variances |= dict(zip(raw, release.variances(), strict=True))
-            sigmas |= dict(zip(raw, release.sigmas, strict=True))
-            parted |= {number for number, grain in zip(raw, release.grains, strict=True) if grain != 1}
-        sql = self.outer_sql(question, variances, confidence, reaches(variances, sigmas, parted, confidence))
-        return answer(outer(sql.text, tables), sql, confidence, sigmas, parted)
+        raw = raw_noise(question, releases)
+        reached = reaches(raw.variances, raw.sigmas, raw.parted, confidence)
+        sql = self.outer_sql(question, raw.variances, confidence, reached)
+        return answer(outer(sql.text, tables), sql, confidence, raw)
 
     def outer_sql(
         self, question: Question, variances: Mapping[str, float], confidence: float, reached: Reaches

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dialect.formulas import CountOf, MeanOf, MomentsOf, Output, SumOf
 from dialect.private_plan import PrivatePlan, ReleaseColumns
+from engine.exact import Int64Vector
 from engine.intervals import ratio_interval
 from engine.moments import moments
 from engine.noise import NoisyVector
@@ -44,6 +45,8 @@ class Release:
     grains: tuple[float, ...]  # size of one grain of each vector, in its unit
     sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
     meaning: Meaning | None = None  # None: stored by an older version
+    settled: tuple[Int64Vector | None, ...] = ()  # counts as they are shown beside others that they agree with
+    narrow: tuple[float, ...] = ()  # scale of a single number's noise where others tell of it too, in grains
 
     def variances(self) -> tuple[float, ...]:
         """Give each vector's noise variance in squared units; a discrete Gaussian's is at most its scale squared."""
@@ -107,6 +110,8 @@ def _number(
         return _mean(formula, release, raw, confidence)
     assert isinstance(formula, CountOf | SumOf)  # noqa: S101  the others are read elsewhere
     values = raw[formula.vector]
+    if release.settled and (whole := release.settled[formula.vector]) is not None:
+        return pa.array(whole)
     if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
         if release.grains[formula.vector] == 1:  # an integer already, and doubles would lose what lies beyond 2^53
             return pa.array(release.noisy[formula.vector])

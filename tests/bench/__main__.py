@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import accuracy, admission, latency, ledger, machine, noise, place, speed
+from tests.bench import accuracy, admission, dashboard, hierarchy, latency, ledger, machine, noise, place, speed
 
 PARTS = {
     "speed": speed.main,
@@ -17,6 +17,8 @@ PARTS = {
     "noise": noise.main,
     "place": place.main,
     "accuracy": accuracy.main,
+    "dashboard": dashboard.main,
+    "hierarchy": hierarchy.main,
 }
 
 

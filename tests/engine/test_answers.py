@@ -13,6 +13,7 @@ from dialect.rounding import Rounding
 from dialect.write_outer import OuterSql
 from engine.answers import Answer, answer, half_widths
 from engine.pipeline import Asked, Engine
+from engine.raw_noise import RawNoise
 from tests.support.statistics import gaussian_within
 
 QUARTERS = {0: Rounding(0.0, {"c1": 0.5})}
@@ -27,7 +28,8 @@ def answered(
         rows = rows.append_column(f"s0_{name}", pa.array(values, pa.float64()))
     rounded = more.get("rounded", {})
     outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {}, rounded=rounded)
-    return answer(rows, outer, 0.95, more.get("sigmas", {"c1": 10.0, "c2": 40.0}), more.get("parted", ()))
+    raw = RawNoise({}, more.get("sigmas", {"c1": 10.0, "c2": 40.0}), set(more.get("parted", ())))
+    return answer(rows, outer, 0.95, raw)
 
 
 def linear(*values: float, variance: float = 100.0, offset: float = 0.0) -> dict[str, list[float | None]]:
@@ -191,5 +193,5 @@ def test_a_date_that_python_does_not_know_is_shown_as_null(kind: pa.DataType, da
     far = 2**31 - 1 if day == 1 else 2**63 - 1
     counted = pa.array([far, -far, -719_163 * day, -719_162 * day, 0, 2_932_896 * day, 2_932_897 * day, None])
     rows = pa.table({"s0": (counted.cast(pa.int32()) if day == 1 else counted).cast(kind)})
-    shown = answer(rows, OuterSql("", ("d",), (), (), {}), 0.95, {}).table.column("d").to_pylist()
+    shown = answer(rows, OuterSql("", ("d",), (), (), {}), 0.95, RawNoise()).table.column("d").to_pylist()
     assert [value is None for value in shown] == [True, True, True, False, False, False, True, True]

@@ -1,0 +1,110 @@
+"""Levels that agree, through the whole engine: what is added up, what is left alone, and what stays in store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from budgets import Loss
+from dialect import Bounding
+from engine import agreeing
+from engine.answered import Answered
+from engine.pipeline import Engine
+from tests.engine.held_town import anew, ask, held_town
+
+OPTIONS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(consistent = true, rho = 6)"
+LEVELS = "zone, day, COUNT(*) AS n, SUM(minutes) AS s FROM visit GROUP BY "
+CUBE = f"{LEVELS}GROUPING SETS ((), (zone), (day), (zone, day))"
+PEOPLE = LEVELS.replace("SUM(minutes) AS s", "COUNT(DISTINCT person_id) AS s") + "GROUPING SETS ((zone), (zone, day))"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with held_town(tmp_path_factory.mktemp("held")) as engine:
+        yield engine
+
+
+def by_level(given: Answered, column: str = "n") -> dict[tuple[bool, bool], dict[tuple[object, object], float]]:
+    levels: dict[tuple[bool, bool], dict[tuple[object, object], float]] = {}
+    for row in given.answer.table.to_pylist():
+        level = levels.setdefault((row["zone"] is not None, row["day"] is not None), {})
+        level[row["zone"], row["day"]] = row[column]
+    return levels
+
+
+def add_up(given: Answered, column: str = "n") -> bool:
+    """Tell whether every level is the sum of the details."""
+    levels = by_level(given, column)
+    details = levels[True, True]
+    return all(
+        abs(sum(v for (z, d), v in details.items() if zone in (None, z) and day in (None, d)) - number) < 1e-6
+        for level, some in levels.items()
+        if level != (True, True)
+        for (zone, day), number in some.items()
+    )
+
+
+def test_details_add_up_to_every_total(town: Engine) -> None:
+    released, agreed = (ask(anew(town), f"{start} {CUBE}", "6") for start in ("SELECT", OPTIONS))
+    assert not add_up(released) and add_up(agreed) and add_up(agreed, "s")
+    numbers = agreed.answer.table.column("n").to_pylist()
+    assert all(type(n) is int and n >= 0 for n in numbers)
+    assert (agreed.charged, len(agreed.prepared)) == (released.charged, 4)
+    lower, upper = agreed.answer.intervals["n"]
+    assert ((lower <= numbers) & (numbers <= upper)).all()
+
+
+def test_the_noisy_numbers_stay_in_store(town: Engine) -> None:
+    own = anew(town)
+    released = ask(own, f"SELECT {CUBE}", "6")
+    agreed = ask(own, f"{OPTIONS} {CUBE}")
+    again = ask(own, f"SELECT {CUBE}", "6")
+    assert agreed.charged == again.charged == Loss(0, 0)
+    assert again.answer.table == released.answer.table != agreed.answer.table
+
+
+def test_intervals_of_totals_are_narrower_and_those_of_details_no_wider_but_for_what_is_cut(town: Engine) -> None:
+    own = anew(town)
+    widths = []
+    for start in ("SELECT", OPTIONS):
+        given = ask(own, f"{start} {CUBE}", "6")
+        lower, upper = given.answer.intervals["s"]  # sums are not cut at 0
+        total = [row["zone"] is None and row["day"] is None for row in given.answer.table.to_pylist()].index(True)
+        widths.append((upper - lower, total))
+    (before, total), (after, _) = widths
+    assert (after <= before * (1 + 1e-9)).all() and after[total] < before[total]
+
+
+def test_persons_are_left_alone(town: Engine) -> None:
+    own = anew(town)
+    released, agreed = (ask(own, f"{start} {PEOPLE}", "6") for start in ("SELECT", OPTIONS))
+    assert agreed.answer.table.column("s") == released.answer.table.column("s")
+    assert add_up(agreed)
+
+
+def test_levels_that_are_cut_otherwise_are_left_alone_and_would_be_found(
+    town: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(biases: tuple[float, float]) -> bool:
+        ways = ask(anew(town), f"SELECT {LEVELS}GROUPING SETS ((zone), (zone, day))", "6").ways
+        plans = [replace(w.wanted, bounds=_biased(w.wanted.bounds, b)) for w, b in zip(ways, biases, strict=True)]
+        releases = tuple(town.release(way.wanted) for way in ways)
+        made = agreeing.agreeing(plans, releases, [True, True], town.catalog)
+        return any(each is not own for each, own in zip(made, releases, strict=True))
+
+    assert told((0.0, 0.0)) and not told((0.0, -0.3))
+    monkeypatch.setattr(agreeing, "_cut_alike", lambda prepared, places: True)
+    assert told((0.0, -0.3))
+
+
+def test_levels_that_share_noise_are_left_alone(town: Engine) -> None:
+    own = anew(town)
+    ask(own, f"SELECT {LEVELS}zone, day", "9")
+    given = ask(own, f"{OPTIONS.replace('6', '0.01')} {LEVELS}GROUPING SETS ((), (zone), (zone, day))")
+    assert all(way.sources for way in given.ways) and not any(release.settled for release in given.releases)
+
+
+def _biased(bounds: Bounding, bias: float) -> Bounding:
+    return replace(bounds, vectors=tuple(replace(each, predicted_bias=bias) for each in bounds.vectors))
