@@ -27,7 +27,7 @@ from tests.support.worlds import make_world
 # the code, the question, what the refusal says, and what of the question it points at
 REFUSED: list[tuple[Code, str, str, str]] = [
     (Code.TABLE, "SELECT count(*) FROM flights(event)", "This table function is not in the dialect.", "flights(event"),
-    (Code.TABLE, "SELECT count(*) FROM range(9)", "This table function is not in the dialect.", "range(9"),
+    (Code.TABLE, "SELECT count(*) FROM repeat_row(9)", "This table function is not in the dialect.", "repeat_row(9"),
     (Code.TABLE, "SELECT count(*) FROM stays()", "stays needs the rows", "stays"),
     (Code.TABLE, "SELECT count(*) FROM stays(min_minutes => 5)", "stays needs the rows", "stays("),
     (Code.TABLE, "SELECT count(*) FROM stays('event')", "asked of one table, CTE or subquery", "'event'"),

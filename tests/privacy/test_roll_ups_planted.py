@@ -64,8 +64,8 @@ def test_a_null_key_that_is_not_added_up_is_found(oracle: Oracle, monkeypatch: p
     sql = CASES["a total that is added up, and a key that is NULL"]
     assert oracle.ask(sql).difference is None
 
-    def without(boundary, planning, plan_one):
-        below = released(boundary, planning, plan_one)
+    def without(boundary, planning):
+        below = released(boundary, planning)
         there = Call(_NOT, (Call(_IS_NULL, (Ref(below.fields[0]),), SqlType.BOOLEAN),), SqlType.BOOLEAN)
         return Released(Filter(below, there), below.fields)
 

@@ -248,7 +248,7 @@ def _timeless() -> str:
     """Leave the victim no row with a time; rows that hang on these are not admitted then."""
     others = f"WHERE (person_id = {VICTIM}) IS NOT TRUE"
     return f"""
-        CREATE VIEW timeless.person AS FROM everybody.person;
+        CREATE TABLE timeless.person AS FROM everybody.person;
         CREATE TABLE timeless.visit AS FROM everybody.visit {others};
         CREATE TABLE timeless.seen AS FROM everybody.seen {others};
         CREATE VIEW timeless.leg AS FROM everybody.leg;
