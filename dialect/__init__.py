@@ -36,6 +36,7 @@
     the same question         canonical
     free from what is held    derivation  coarser  write_derived  shared_noise
     how long, how much        weights  work
+    asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied
     both -> SQL               render  partials  different_values  public_side  stored_column  write_rows  write_listed
                               write_expr  write_window

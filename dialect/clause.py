@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from dialect.decimals import decimal
 from dialect.errors import Code, Refusal, Span
 from dialect.grammar import blanked, parsed, place_in
-from dialect.options import NO_OPTIONS, KeysAre, Options, TargetError, target_error
+from dialect.options import NO_OPTIONS, IntervalsAre, KeysAre, Options, TargetError, target_error
 from dialect.words import closing, place_of
 
 if TYPE_CHECKING:
@@ -136,6 +136,10 @@ def _flag(text: str) -> bool | None:
     return {"true": True, "false": False}.get(text.lower())
 
 
+def _intervals(text: str) -> IntervalsAre | None:
+    return next((kind for kind in IntervalsAre if text.lower() == f"'{kind}'"), None)
+
+
 def _target(text: str) -> TargetError | None:
     """Read 50 or '5%': a share is written as text, an amount is not."""
     bare = text.strip("'")
@@ -168,6 +172,7 @@ _RULES: Mapping[str, _Rule] = {
     "target_error": _Rule("target_error", _target, "an amount above 0, or a share of at most '100%'", "50"),
     "consistent": _Rule("consistent", _flag, "true or false", "true"),
     "confidence": _Rule("confidence", _confidence, "a share from 0.5 to 0.999999", "0.95"),
+    "intervals": _Rule("intervals", _intervals, "'each' or 'simultaneous'", "'simultaneous'"),
 }
 _INSTEAD = {
     "privacy_unit_column": "leave it out: the catalog says who a person is",

@@ -22,6 +22,13 @@ class KeysAre(StrEnum):
     PRIVATE = "private"  # let them reach a threshold, even where one is known
 
 
+class IntervalsAre(StrEnum):
+    """What a question's confidence is of."""
+
+    EACH = "each"  # of each interval by itself
+    SIMULTANEOUS = "simultaneous"  # of all intervals of the answer together
+
+
 @dataclass(frozen=True)
 class TargetError:
     """How exact shown numbers are to be: the largest half-width of their intervals."""
@@ -56,6 +63,7 @@ class Options:
     max_rows: int | None = None  # rows that one person counts with
     keys: KeysAre | None = None
     confidence: float | None = None
+    intervals: IntervalsAre | None = None
     target_error: TargetError | None = None  # instead of a price
     consistent: bool = False  # levels of a hierarchy are to agree
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False)  # by the option's name

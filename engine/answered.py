@@ -25,3 +25,8 @@ class Answered:
     dataset: str | None
     notes: tuple[str, ...] = ()  # of the question: how its numbers are made
     ways: tuple[Way, ...] = ()  # how each release came about
+
+    @property
+    def told(self) -> tuple[Prepared, ...]:
+        """Give the releases as they are told of: with the bounds and the noise of what their numbers are made of."""
+        return tuple(way.told for way in self.ways)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from budgets import LedgerError, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
 from engine import wire, wire_budget, wire_ledger, wire_tables
 from engine import wire_statements as told
+from engine.advice import advice
 from engine.backends.duckdb import DuckDBBackend
 from engine.calibrations import calibrations_in
 from engine.catalogs import BUNDLED, find_catalog
@@ -96,12 +98,12 @@ class Desk:
         """Answer a question: its shown columns, with the card as JSON in the schema's metadata under b"passersby"."""
         asked = self._asked(sql, client, rho, confidence, request_id, target_error)
         try:
-            beside = statement(sql)
-            if beside is not None:
+            if (beside := statement(sql)) is not None:
                 return self._told(beside, asked)
             answered = self.engine.answer(sql, asked)
             ahead = self.engine.ahead(sql, answered.question, answered.prepared, asked)
-            return wire.answered(answered, self._remaining(asked, answered.prepared), ahead)
+            advised = partial(advice, self.engine, sql, answered.question, answered.told, asked)
+            return wire.answered(answered, self._remaining(asked, answered.prepared), ahead, advised)
         except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 
@@ -225,8 +227,7 @@ class Desk:
         """Answer a statement beside SELECT: no data, no charge."""
         left = self._remaining(asked, ())
         if isinstance(beside, ExplainPrivacy):
-            explained = explain(self.engine, beside.question, asked)
-            shape = wire.explained(explained, left)
+            shape = wire.explained(explain(self.engine, beside.question, asked), left)
             return told.listed(told.explanation(shape), told.EXPLAINED, left)
         if isinstance(beside, Describe):
             return told.listed(told.columns_of(self.tables(beside.table)[0]), told.COLUMNS, left)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from budgets import Loss
-from dialect import read
+from dialect import Question, read
 from dialect.shared_noise import sharing_noise
+from engine.advice import NO_ADVICE, Advice, advice
 from engine.expected import expected_error, noise_of
 from engine.finding import notes_of, parts_that_share
 from engine.outlook import Ahead
@@ -26,6 +27,7 @@ from engine.window_notes import window_notes
 class Explained:
     """Everything about a question that is known before it is asked."""
 
+    question: Question
     columns: list[dict[str, Any]]
     confidence: float
     loss: Loss  # what this client would be charged now
@@ -37,6 +39,7 @@ class Explained:
     sql: str
     prepared: tuple[Prepared, ...]
     dataset: str | None
+    advice: Advice = NO_ADVICE  # why intervals are wide, and what to ask instead
     notes: tuple[str, ...] = ()  # of the question: how its numbers are made
     ahead: Ahead | None = None  # what is left for questions like it; None where nothing private is asked
     ways: tuple[Way, ...] = ()  # how each release would come about
@@ -52,6 +55,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
     loss = engine.ledger.preview(engine.request(sql, bought, asked)) if bought else Loss(0, 0)
     noise = noise_of(question, scales_of(told))
     return Explained(
+        question,
         [{"name": shown.name, "type": str(shown.field.type)} for shown in question.columns],
         confidence,
         loss,
@@ -72,6 +76,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         ";\n\n".join(p.sql.text for p in bought),
         prepared,
         prepared[0].plan.dataset if prepared else None,
+        advice(engine, sql, question, told, asked),
         question.notes
         + window_notes(prepared)
         + notes_of(ways)

@@ -36,11 +36,12 @@ from engine.keys import reached
 from engine.noise import NoiseSource, NoisyVector
 from engine.outer import outer
 from engine.outlook import Ahead, ahead, telling_what_fits
-from engine.prepare import Prepared, Sized, priced, sized
+from engine.prepare import Prepared, Sized, count_keys, priced, sized
 from engine.price import key_vector
 from engine.raw_noise import raw_noise
 from engine.release import Meaning, Release, from_bytes, outer_table, to_bytes
 from engine.requests import body_digest, new_request_id, wording
+from engine.simultaneous import at_level_of_each
 from engine.split import split
 from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
 from engine.terms import Asked, Terms, caps, terms
@@ -92,7 +93,7 @@ class Engine:
         """Prepare every release of a question, at its part of the asked loss, or of what the asked error costs."""
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
-        settled = terms(question, asked, self.catalog)
+        settled = self.terms(question, asked)
         made = tuple(
             sized(plan, self.catalog, self.backend, self.calibrations.today(plan.dataset), parts)
             for plan, parts in zip(question.plans, split(question), strict=True)
@@ -132,11 +133,16 @@ class Engine:
 
     def target(self, question: Question, asked: Asked) -> TargetError | None:
         """Find the error that a question is to reach; None where it names a price, or nothing."""
-        return terms(question, asked, self.catalog).target
+        return self.terms(question, asked).target
 
     def confidence(self, question: Question, asked: Asked) -> float:
-        """Find the level of a question's intervals."""
-        return terms(question, asked, self.catalog).confidence
+        """Find the level of each of a question's intervals."""
+        return self.terms(question, asked).confidence
+
+    def terms(self, question: Question, asked: Asked) -> Terms:
+        """Settle the terms of a question; the confidence is that of each interval."""
+        settled, counted = terms(question, asked, self.catalog), lambda plan: count_keys(plan, self.backend)
+        return replace(settled, confidence=at_level_of_each(question, counted, settled.confidence))
 
     def replay(self, prepared: tuple[Prepared, ...], asked: Asked) -> Mapping[str, bytes] | None:
         """Find every release of a question among those this client has paid for; None if any is missing."""
@@ -170,7 +176,7 @@ class Engine:
         self, question: Question, prepared: tuple[Prepared, ...], asked: Asked, price: int
     ) -> dict[str, float]:
         """Say which error a price buys where only an answer that is held can tell."""
-        settled, made = terms(question, asked, self.catalog), tuple(p.sized for p in prepared)
+        settled, made = self.terms(question, asked), tuple(p.sized for p in prepared)
         held = held_prices(made, self.ledger.releases(asked.client), settled.delta)
         if not held or any(min(each.shares(price)) < 1 for each in made):
             return {}
@@ -205,13 +211,8 @@ class Engine:
         if prepared.plan.key_set is None:  # private keys that fall short are gone, with their numbers
             enough = reached(noisy[key_vector(prepared.plan)], prepared.cost)
             keys, noisy = keys.filter(enough), [NoisyVector(vector[enough]) for vector in noisy]
-        return Release(
-            keys,
-            tuple(noisy),
-            tuple(bound.grain for bound in prepared.bounds.vectors),
-            tuple(cost.sigma for cost in prepared.cost.vectors),
-            meaning,
-        )
+        grains, sigmas = (b.grain for b in prepared.bounds.vectors), (c.sigma for c in prepared.cost.vectors)
+        return Release(keys, tuple(noisy), tuple(grains), tuple(sigmas), meaning)
 
     def finish(
         self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float

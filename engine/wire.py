@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -11,9 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import Loss, epsilon_at
+from engine.advice import NO_ADVICE, Advice
 from engine.answered import Answered
+from engine.biases import column_biases
 from engine.explain import Explained
 from engine.outlook import Ahead, outlook
+from engine.reliability import is_weak, reliability
+from engine.simultaneous import held_together
 from engine.spoken import release_spoken, vector_spoken, which_release
 from engine.ways import Way
 from engine.window_notes import windows_told
@@ -25,14 +30,27 @@ LARGEST = 2**63 - 1
 TOLD = 0.001  # the least share that is told as a number
 
 
-def answered(given: Answered, remaining: dict[str, Any], ahead: Ahead | None, *, rehearsal: bool = False) -> pa.Table:
-    """Give the shown columns, with the card in the schema's metadata."""
+def answered(
+    given: Answered,
+    remaining: dict[str, Any],
+    ahead: Ahead | None,
+    advised: Callable[[], Advice] = lambda: NO_ADVICE,
+    *,
+    rehearsal: bool = False,
+) -> pa.Table:
+    """Give the shown columns, with the card in the schema's metadata; advice where a column is mostly weak."""
+    biases = column_biases(given.question, given.told)
+    words = reliability(given.answer, biases)
     card = {
         "intervals": {
             name: _pairs(*ends, whole=pa.types.is_integer(given.answer.table.column(name).type))
             for name, ends in given.answer.intervals.items()
         },
+        "predicted_bias": biases,
+        "reliability": words,
+        "advice": advice_told(advised()) if is_weak(words) else None,
         "confidence": given.confidence,
+        "simultaneous": _simultaneous(given),
         "price": price(given.charged),
         "remaining": remaining,
         "outlook": ahead and outlook(ahead),
@@ -67,6 +85,32 @@ def made_from(ways: tuple[Way, ...]) -> list[dict[str, Any]]:
         for way in ways
         for each in way.sources
     ]
+
+
+def advice_told(given: Advice) -> dict[str, Any] | None:
+    """Tell why intervals are wide and what to ask instead; None where there is nothing to say."""
+    if given == NO_ADVICE:
+        return None
+    instead = [
+        {
+            "change": str(each.change),
+            "told": each.told,
+            "sql": each.sql,
+            "price": price(each.loss),
+            "expected_error": dict(each.expected_error),
+            "groups": each.groups,
+            "relative_width": each.relative,
+        }
+        for each in given.instead
+    ]
+    return {"why": list(given.why), "instead": instead}
+
+
+def _simultaneous(given: Answered | Explained) -> dict[str, Any] | None:
+    """Tell how many intervals hold together, and how often; None where each holds by itself."""
+    counts = [prepared.key_count for prepared in given.prepared]
+    held = held_together(given.question, counts, given.confidence)
+    return None if held is None else {"confidence": held.confidence, "numbers": held.numbers}
 
 
 def _pairs(lower: np.ndarray, upper: np.ndarray, *, whole: bool) -> list[list[float] | None]:
@@ -129,6 +173,7 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
     return {
         "columns": given.columns,
         "confidence": given.confidence,
+        "simultaneous": _simultaneous(given),
         "price": price(given.loss),
         "remaining": remaining,
         "outlook": given.ahead and outlook(given.ahead),
@@ -137,7 +182,9 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "keys": given.keys,
         "bounds": given.bounds,
         "expected_error": given.expected_error,
+        "predicted_bias": column_biases(given.question, [way.told for way in given.ways]),
         "thresholds": given.thresholds,
+        "advice": advice_told(given.advice),
         "windows": windows_told(given.prepared),
         "crossing": any(each.plan.touched.crossing for each in given.prepared),
         "sql": given.sql,

@@ -43,7 +43,8 @@ def listed(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining:
     table = pa.table({name: _column([row.get(name) for row in kept]) for name in names})
     price = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}}
     card: dict[str, Any] = {
-        "intervals": {}, "confidence": None, "price": price, "remaining": remaining, "outlook": None,
+        "intervals": {}, "predicted_bias": {}, "reliability": {}, "advice": None, "confidence": None,
+        "simultaneous": None, "price": price, "remaining": remaining, "outlook": None,
         "release_id": None, "replayed": False, "made_from": [], "notes": [],
     }  # fmt: skip
     return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
@@ -128,7 +129,7 @@ def _table_function(each: TableFunction) -> dict[str, Any]:
 
 
 def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give an explanation as rows: price, what is left, error per column, keys, bounds, thresholds, windows, notes."""
+    """Give an explanation as rows: price, what is left, error per column, keys, bounds, windows, notes, advice."""
     several = len({b["release"] for b in explained["bounds"]}) > 1
     rows: list[tuple[str, str | None, Any, str | None]] = list(_price(explained))
     rows += [("left", owner, left["rho"], "rho, before this") for owner, left in explained["remaining"].items()]
@@ -141,8 +142,16 @@ def explanation(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
     rows += [("window", window, None, "charged in full") for window in explained["windows"]]
     rows += [("note", None, None, note) for note in explained["notes"]]
+    rows += [("advice", *each) for each in _advised(explained["advice"])]
     numbers = ((part, name, None if value is None else float(value), told) for part, name, value, told in rows)
     return [dict(zip(EXPLAINED, row, strict=True)) for row in numbers]
+
+
+def _advised(advice: Mapping[str, Any] | None) -> Iterator[tuple[str, float | None, str]]:
+    """Tell why intervals are wide, and what to ask instead, its price as the value."""
+    if advice is not None:
+        yield from (("why", None, each) for each in advice["why"])
+        yield from (("instead", each["price"]["rho"], each["sql"]) for each in advice["instead"])
 
 
 def _ahead(outlook: Mapping[str, Any] | None) -> Iterator[tuple[str | None, float | None, str]]:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from passersby.bars import interval_bar
+from passersby.display_advice import show_advice
 from passersby.errors import PassersbyError
 from passersby.wording import (
     ahead_text,
@@ -24,12 +25,13 @@ from passersby.wording import (
     free_text,
     half_width_text,
     left_text,
+    level_text,
     loss_text,
     merged,
     noisy_text,
-    percent,
     printable,
     readable_bound,
+    trust_text,
     value_text,
 )
 
@@ -62,7 +64,8 @@ def show_result(result: Result, most: int = MOST_ROWS, *, notes: bool = True) ->
     parts: list[RenderableType] = [_rows(result, most)]
     if len(result) > most:
         parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
-    return Group(*parts, *_card(result), *(_notes(result.notes) if notes else ()))
+    told = (*_notes(result.notes), *show_advice(result.advice)) if notes else ()
+    return Group(*parts, *_card(result), *told)
 
 
 def show_explanation(explanation: Explanation, *, sql: bool = False) -> RenderableType:
@@ -83,6 +86,7 @@ def show_explanation(explanation: Explanation, *, sql: bool = False) -> Renderab
         parts += [Text(), table_of(map(readable_bound, explanation.bounds), (*of, *BOUND), "Bounds on one person")]
     if explanation.thresholds:
         parts += [Text(), table_of(explanation.thresholds, (*of, *THRESHOLD), "Thresholds of private keys")]
+    parts += show_advice(explanation.advice)
     if explanation.sql and sql:
         parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
     return Group(*parts)
@@ -185,7 +189,7 @@ def _wide(behind: str, cells: int) -> str:
 def _card(result: Result) -> list[RenderableType]:
     """Show what was paid and what is left."""
     level = (
-        f"{percent(result.confidence)} intervals"
+        level_text(result.confidence, result.card.get("simultaneous"))
         if result.confidence and result.intervals
         else "no intervals"
         if result.card.get("release_id") or (result.rehearsal and result.price.get("rho"))
@@ -198,6 +202,7 @@ def _card(result: Result) -> list[RenderableType]:
     else:
         cost = Text(f"price {loss_text(result.price)}" if result.price.get("rho") else "free", "cyan")
     parts: list[RenderableType] = [Text(), Text.assemble((level, "bold"), " · ", cost)]
+    parts += [Text(f"reliability of {line}", "dim") for line in trust_text(result.card)]
     if result.remaining and not result.rehearsal:
         parts.append(Text(f"left: {left_text(result.remaining)}"))
         parts += [Text(line, "dim") for line in ahead_text(result.outlook)[:1]]
@@ -205,7 +210,7 @@ def _card(result: Result) -> list[RenderableType]:
 
 
 def _columns(explanation: Explanation) -> Table:
-    level = percent(explanation.confidence) if explanation.confidence else ""
+    level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
     table = empty_table("Columns")
     for name in ("name", "type", f"expected error, {level}"):
         table.add_column(name)

@@ -51,6 +51,16 @@ class Explanation:
         return dict(self._told["expected_error"])
 
     @property
+    def advice(self) -> dict[str, Any]:
+        """Tell why intervals are wide, and up to three questions to ask instead, with their error and price."""
+        return dict(self._told.get("advice") or {})
+
+    @property
+    def predicted_bias(self) -> dict[str, float | None]:
+        """Give, for each noisy column, the share expected to be cut away, at most 0; None where that is not known."""
+        return dict(self._told.get("predicted_bias") or {})
+
+    @property
     def keys(self) -> list[dict[str, Any]]:
         """Give the group keys: public ones all appear, private ones have to reach a threshold."""
         return list(self._told["keys"])

@@ -10,18 +10,21 @@ from html import escape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from passersby.wording import (
+    RELIABILITY,
     ahead_text,
     amount,
     cell_texts,
     epsilon_text,
     free_text,
     half_width_text,
+    instead_text,
     left_text,
+    level_text,
     loss_text,
     merged,
-    percent,
     questions_text,
     readable_bound,
+    trust_text,
     value_text,
     with_interval,
 )
@@ -45,6 +48,8 @@ STYLE = """<style>
 .passersby tr, .passersby td, .passersby th { background: none; color: inherit; }
 .passersby svg { display: block; overflow: visible; }
 .passersby .faint { opacity: 0.72; }
+.passersby .poor { opacity: 0.72; font-style: italic; }
+.passersby .noise { opacity: 0.5; font-style: italic; }
 .passersby .bar { fill: #2a8f9d; opacity: 0.55; }
 .passersby .whisker { stroke: currentColor; stroke-width: 1.4; fill: none; }
 .passersby .track { fill: currentColor; opacity: 0.15; }
@@ -56,11 +61,16 @@ STYLE = """<style>
 def result_html(result: Result) -> str:
     """Show the rows with their intervals drawn, what they cost, and what is left."""
     rows, intervals = result.rows[:MOST_ROWS], result.intervals
-    columns = [_column(name, [row[i] for row in rows], intervals) for i, name in enumerate(result.columns)]
+    trusted = result.reliability
+    columns = [
+        _column(name, [row[i] for row in rows], intervals, trusted.get(name, []))
+        for i, name in enumerate(result.columns)
+    ]
     heads = "".join(head for head, _ in columns)
     body = ["".join(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
     more = f"<p class='faint'>{len(result) - MOST_ROWS:,} more rows</p>" if len(result) > MOST_ROWS else ""
-    return _page(_table(heads, body), more, *(_line(text) for text in _card(result)), *_notes(result.notes))
+    told = (*_notes(result.notes), *_advice(result.advice))
+    return _page(_table(heads, body), more, *(_line(text) for text in _card(result)), *told)
 
 
 def explanation_html(explanation: Explanation) -> str:
@@ -85,7 +95,19 @@ def explanation_html(explanation: Explanation) -> str:
         _dicts("Thresholds of private keys", explanation.thresholds),
         f"<details><summary>SQL over the data</summary><pre>{escape(explanation.sql)}</pre></details>",
         *_notes(explanation.notes),
+        *_advice(explanation.advice),
     )
+
+
+def _advice(advice: dict[str, Any]) -> list[str]:
+    """Say why intervals are wide, and what to ask instead."""
+    if not advice:
+        return []
+    asked = "".join(
+        f"<p>{escape(instead_text(each))}</p><pre>{escape(each['sql'])}</pre>" for each in advice["instead"]
+    )
+    whole = f"<details><summary>Narrower intervals: what to ask instead</summary>{asked}</details>"
+    return [*(_line(f"why so wide: {line}") for line in advice["why"]), *([whole] if asked else [])]
 
 
 def budget_html(budget: Budget) -> str:
@@ -98,7 +120,9 @@ def _page(*parts: str) -> str:
     return f"{STYLE}<div class='passersby'>{''.join(parts)}</div>"
 
 
-def _column(name: str, values: Sequence[Any], intervals: dict[str, list[Interval | None]]) -> tuple[str, list[str]]:
+def _column(
+    name: str, values: Sequence[Any], intervals: dict[str, list[Interval | None]], trusted: Sequence[str | None]
+) -> tuple[str, list[str]]:
     """Give the head of a column and its cells; a noisy column has a second one with drawings."""
     if name not in intervals:
         kind = " class='number'" if any(_is_number(value) for value in values) else ""
@@ -107,12 +131,18 @@ def _column(name: str, values: Sequence[Any], intervals: dict[str, list[Interval
         ]
     ends = intervals[name][: len(values)]
     scale = _scale(ends)
-    pairs = zip(values, ends, strict=True)
+    words = [*trusted[: len(values)], *[None] * (len(values) - len(trusted))]
     cells = [
-        f"<td class='number'>{escape(with_interval(value, pair))}</td><td>{_drawn(value, pair, scale)}</td>"
-        for value, pair in pairs
+        f"<td class='number{_look(word)}'>{escape(with_interval(value, pair))}</td>"
+        f"<td>{_drawn(value, pair, scale)}</td>"
+        for value, pair, word in zip(values, ends, words, strict=True)
     ]
     return f"<th class='number'>{escape(name)}</th><th aria-label='interval'></th>", cells
+
+
+def _look(word: str | None) -> str:
+    """Name the look of a number that is not to be leaned on."""
+    return f" {word}' title='{escape(RELIABILITY[word])}" if word in {"poor", "noise"} else ""
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -141,7 +171,7 @@ def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> 
 
 def _card(result: Result) -> list[str]:
     level = (
-        f"{percent(result.confidence)} intervals"
+        level_text(result.confidence, result.card.get("simultaneous"))
         if result.confidence and result.intervals
         else "no intervals"
         if result.card.get("release_id") or (result.rehearsal and result.price.get("rho"))
@@ -150,8 +180,8 @@ def _card(result: Result) -> list[str]:
     if result.rehearsal:
         return [f"{level} · free: a rehearsal on made-up rows"]
     free = free_text(result.made_from) if result.replayed else f"price {loss_text(result.price)}"
-    left = left_text(result.remaining)
-    return [f"{level} · {free}", *([f"left: {left}"] if left else []), *ahead_text(result.outlook)[:1]]
+    left, trusted = left_text(result.remaining), [f"reliability of {line}" for line in trust_text(result.card)]
+    return [f"{level} · {free}", *trusted, *([f"left: {left}"] if left else []), *ahead_text(result.outlook)[:1]]
 
 
 def _account(account: dict[str, Any], price: float | None) -> str:

@@ -51,6 +51,21 @@ class Result:
         }
 
     @property
+    def reliability(self) -> dict[str, list[str | None]]:
+        """Tell for each noisy number whether it is good, fair, poor or perhaps noise alone; None where unknown."""
+        return dict(self.card.get("reliability") or {})
+
+    @property
+    def advice(self) -> dict[str, Any]:
+        """Tell why intervals are wide, and up to three questions to ask instead, with their error and price."""
+        return dict(self.card.get("advice") or {})
+
+    @property
+    def predicted_bias(self) -> dict[str, float | None]:
+        """Give, for each noisy column, the share expected to be cut away, at most 0; None where that is not known."""
+        return dict(self.card.get("predicted_bias") or {})
+
+    @property
     def confidence(self) -> float | None:
         """Give how often such an interval holds the true value, clipping apart."""
         return self.card.get("confidence")

@@ -130,6 +130,39 @@ def tiny(delta: float) -> str:
     return f"{delta:.2g}".replace("e-0", "e-")
 
 
+RELIABILITY = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothing"}
+
+
+def trust_text(card: Mapping[str, Any]) -> list[str]:
+    """Count for each noisy column how many numbers are how reliable, and say what is expected to be cut away."""
+    told = []
+    for name, words in (card.get("reliability") or {}).items():
+        counted = [f"{words.count(word):,} {said}" for word, said in RELIABILITY.items() if word in words]
+        bias = (card.get("predicted_bias") or {}).get(name)
+        short = [f"about {percent(round(-bias, 3))} too small by bounding"] if bias and bias <= -0.001 else []
+        if counted:
+            told.append(f"{printable(name)}: {', '.join(counted)}{''.join(f'; {each}' for each in short)}")
+    return told
+
+
+def instead_text(instead: Mapping[str, Any]) -> str:
+    """Say what another question changes, how wide its intervals would be, and what it would cost."""
+    widths = [
+        f"{printable(name)} {half_width_text(w)}" for name, w in instead["expected_error"].items() if w is not None
+    ]
+    relative = instead["relative_width"]
+    more = [f"{relative:.0%} of the width, against what a group holds"] if relative is not None else []
+    groups = [f"{instead['groups']:,} groups"] if instead["groups"] else []
+    return "; ".join([printable(instead["told"]), *widths, *more, *groups, loss_text(instead["price"])])
+
+
+def level_text(confidence: float, held: Mapping[str, Any] | None) -> str:
+    """Say how often intervals hold: each by itself, or all of an answer together."""
+    if not held:
+        return f"{percent(confidence)} intervals"
+    return f"{percent(held['confidence'])} intervals, all {held['numbers']:,} together"
+
+
 def percent(share: float) -> str:
     """Write a share: 0.95 is 95%."""
     return f"{round(share * 100, 4):g}%"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import accuracy, admission, dashboard, hierarchy, latency, ledger, machine, noise, place, speed
+from tests.bench import accuracy, admission, dashboard, hierarchy, latency, ledger, machine, noise, place, rivals, speed
 
 PARTS = {
     "speed": speed.main,
@@ -20,22 +20,30 @@ PARTS = {
     "dashboard": dashboard.main,
     "hierarchy": hierarchy.main,
 }
+APART = {"rivals": rivals.main}  # installs other systems: only where it is named
+
+_ALL = PARTS | APART
 
 
 def main() -> None:
     """Run the asked parts and print their tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all of them by default")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"any of {', '.join(PARTS)}; all of them by default; {', '.join(APART)} where it is named",
+    )
     parser.add_argument("--events", type=float, default=1e7, help="events of the synthetic operator (default 1e7)")
     parser.add_argument("--runs", type=int, default=7, help="pairs of runs behind each ratio (default 7)")
     asked = parser.parse_args()
-    unknown = set(asked.parts) - PARTS.keys()
+    unknown = set(asked.parts) - _ALL.keys()
     if unknown:
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(_ALL)}")
     print(machine.described())
     for name in asked.parts or PARTS:
         print(f"\n## {name}\n", flush=True)
-        PARTS[name](events=int(asked.events), runs=asked.runs)
+        _ALL[name](events=int(asked.events), runs=asked.runs)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,11 @@ OUTLOOK = {
 MADE_FROM = [{"release": str, "release_id": str, "settled_at": str, "groups": int, "how": str}]
 CARD = {
     "intervals": dict,
+    "predicted_bias": dict,
+    "reliability": dict,
+    "advice": dict | None,
     "confidence": float,
+    "simultaneous": dict | None,
     "price": PRICE,
     "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
     "outlook": OUTLOOK,
@@ -48,7 +52,10 @@ CARD = {
 }
 EXPLAINED = {
     "columns": [{"name": str, "type": str}],
+    "predicted_bias": dict,
+    "advice": dict | None,
     "confidence": float,
+    "simultaneous": dict | None,
     "price": PRICE,
     "remaining": {"client": ACCOUNT, "dataset": ACCOUNT},
     "outlook": OUTLOOK,

@@ -42,20 +42,39 @@ OUTLOOK = FITTING | {
     "would_fit_rho": float,
     "told": [str],
 }
+ADVICE = {
+    "why": [str],
+    "instead": [
+        {
+            "change": str,
+            "told": str,
+            "sql": str,
+            "price": LOSS,
+            "expected_error": Each(Maybe(float)),
+            "groups": Maybe(int),
+            "relative_width": Maybe(float),
+        }
+    ],
+}
 ANSWER = {
     "columns": COLUMNS,
     "rows": [[ANYTHING]],
     "intervals": Each([Maybe([NUMBER])]),
+    "predicted_bias": Each(Maybe(float)),
+    "reliability": Each([Maybe(str)]),
+    "advice": Maybe(ADVICE),
     "confidence": float,
+    "simultaneous": Maybe({"confidence": float, "numbers": int}),
     "price": LOSS,
     "remaining": {"client": LEFT, "dataset": LEFT},
     "outlook": Maybe(OUTLOOK),
     "release_id": Maybe(str),
     "replayed": bool,
+    "made_from": [{"release": str, "release_id": str, "settled_at": str, "groups": int, "how": str}],
     "windows": [str],
     "notes": [str],
 }
-EXPLANATION = {key: shape for key, shape in ANSWER.items() if key != "rows"} | {
+EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in {"rows", "reliability"}} | {
     "keys": [{"name": str, "kind": str, "count": Maybe(int), "why": str, "release": str}],
     "bounds": [
         {

@@ -55,7 +55,7 @@ SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_noise = 1) COUNT(*) FROM events;
 # SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_noise = 1) COUNT(*) FROM events
 #                                          ^^^^^^^^^
 # There is no option max_noise.
-# Try: one of epsilon, delta, rho, max_groups_contributed, max_rows_contributed, keys, target_error, confidence
+# Try: one of epsilon, delta, rho, max_groups_contributed, max_rows_contributed, keys, target_error, consistent, confidence, intervals
 
 # title: an option twice
 SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001, rho = 0.002) COUNT(*) FROM events;

@@ -1,0 +1,165 @@
+"""question + plan + catalog -> why its intervals are wide, and up to three ways to ask with narrower ones.
+
+Everything here is public: the text, the catalog with its paid calibration, lists of public keys, the price. No release
+and no row is looked at, so two worlds get the same advice (`proofs.md#advice`). Every proposed question was read,
+bounded and priced as if it were asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from budgets import Loss, total
+from dialect import Question, Refusal, read
+from dialect.private_plan import VectorKind
+from dialect.rewrites import Change, Rewrite, rewrites
+from engine.expected import expected_error, noise_of
+from engine.pipeline import Engine
+from engine.prepare import Prepared, scales_of
+from engine.spoken import vector_spoken
+from engine.terms import Asked
+
+MOST = 3  # rewrites that are shown
+WORTH = 0.9  # a rewrite must make intervals narrower than this share, of themselves or of what is in a group
+FOUR = 4  # times the price, for half the width
+Widths = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Instead:
+    """One question to ask instead."""
+
+    change: Change
+    told: str
+    sql: str
+    loss: Loss  # of all its releases, whatever of it is paid for already
+    expected_error: Widths
+    groups: int | None  # None: private keys
+    relative: float | None  # half-width over what an average group holds, as a share of what it is now; None: not known
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Why intervals are as wide as they are, and what would help."""
+
+    why: tuple[str, ...]
+    instead: tuple[Instead, ...]
+
+
+_ADDED = {VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT}
+NO_ADVICE = Advice((), ())
+
+
+def advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> Advice:
+    """Say why, and what else to ask; nothing where an error is aimed at: then the price decides it.
+
+    Claim: a function of the question, the catalog and the asked terms alone. Raises nothing: a proposal that can't be
+    read, bounded or priced is left out. Proof: proofs.md#advice
+    """
+    if not prepared or engine.target(question, asked) is not None:
+        return NO_ADVICE
+    now = _Judged.of(engine, question, prepared, asked)
+    rho = sum((each.cost.loss.rho for each in prepared), start=prepared[0].cost.loss.rho * 0)
+    found = [made for each in rewrites(sql, engine.catalog, FOUR * rho) if (made := _instead(engine, each, now, asked))]
+    return Advice(tuple(_why(engine, prepared, now)), _best(found))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What is known of a question beforehand."""
+
+    widths: Widths
+    groups: int | None
+    windows: int
+    adds: bool  # what two groups hold is what they hold together: people in both would count twice
+
+    @staticmethod
+    def of(engine: Engine, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> _Judged:
+        """Judge a question."""
+        confidence = engine.confidence(question, asked)
+        counts = [each.key_count for each in prepared]
+        return _Judged(
+            expected_error(question, noise_of(question, scales_of(prepared)), confidence),
+            None if None in counts else sum(count or 0 for count in counts),
+            max(len(each.plan.touched.windows) for each in prepared),
+            all(vector.kind in _ADDED for each in prepared for vector in each.plan.vectors),
+        )
+
+
+def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Instead | None:
+    """Read, bound and price a proposal; None where it is refused, or helps too little."""
+    try:
+        question = read(made.sql, engine.catalog)
+        terms = replace(asked, request_id=None, rho=None if made.change is Change.MORE else asked.rho)
+        prepared = engine.prepare(question, terms)
+        then = _Judged.of(engine, question, prepared, terms)
+    except Refusal:
+        return None
+    narrower, relative = _narrower(now, then), _relative(made.change, now, then)
+    if min(narrower, narrower if relative is None else relative) > WORTH:
+        return None
+    loss = total(each.cost.loss for each in prepared)
+    return Instead(made.change, made.told, made.sql, loss, then.widths, then.groups, relative)
+
+
+def _narrower(now: _Judged, then: _Judged) -> float:
+    """Give how wide the widest column becomes, as a share of what it is; 1 where widths are not known beforehand."""
+    pairs = [(now.widths[name], then.widths.get(name)) for name in now.widths]
+    shares = [after / before for before, after in pairs if before and after is not None]
+    return max(shares, default=1.0)
+
+
+def _relative(change: Change, now: _Judged, then: _Judged) -> float | None:
+    """Compare half-widths with what an average group holds: the same rows, in fewer groups or in more windows."""
+    narrower = _narrower(now, then)
+    if change is Change.MORE:
+        return narrower if narrower < 1 else 1 / math.sqrt(FOUR)  # of ratios too, nearly
+    if not (now.adds and then.adds) or now.groups is None or then.groups is None:
+        return None  # how many people a group has is not known beforehand
+    if change is Change.LONGER:
+        return narrower * now.windows / then.windows * then.groups / now.groups
+    return narrower * then.groups / now.groups
+
+
+def _best(found: list[Instead]) -> tuple[Instead, ...]:
+    """Take the best of each kind of change, those that cost no more first, paying more last."""
+    best: dict[Change, Instead] = {}
+    for each in sorted(found, key=lambda made: made.relative if made.relative is not None else 1.0):
+        best.setdefault(each.change, each)
+    order = (Change.COARSER, Change.FEWER_KEYS, Change.PEOPLE, Change.LONGER, Change.MORE)
+    chosen = [best[change] for change in order if change in best]
+    if len(chosen) > MOST and Change.MORE in best:  # always what money alone would do
+        chosen = [*chosen[: MOST - 1], best[Change.MORE]]
+    return tuple(chosen[:MOST])
+
+
+def _why(engine: Engine, prepared: tuple[Prepared, ...], now: _Judged) -> Iterator[str]:
+    """Say what the noise is made of, and what it is to be compared with."""
+    for each in prepared:
+        widest = max(
+            zip(each.plan.vectors, each.bounds.vectors, each.cost.vectors, strict=True),
+            key=lambda part: part[1].norm / max(part[0].magnitude, 1e-300),
+        )
+        vector, bound, cost = widest
+        sigma = cost.sigma * bound.grain
+        shared = len(each.plan.vectors)
+        rho = f"rho {float(each.cost.loss.rho):g}"
+        price = rho if shared == 1 else f"{rho}, shared by {shared} numbers"
+        yield f"{vector_spoken(vector)}: noise of {sigma:,.3g} hides a person whose norm is {bound.norm:g}, at {price}."
+        yield from _held(engine, each, sigma)
+    if now.windows > 1:
+        yield f"{now.windows} windows are charged, each in full."
+
+
+def _held(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
+    """Compare the noise with the rows of an average group, where their number is declared."""
+    sizes = [table.size_class for name in each.plan.tables if (table := engine.catalog.table(name)) is not None]
+    rows = max((float(size) for size in sizes if size), default=None)
+    if rows is None or not each.key_count or all(vector.kind is not VectorKind.ROWS for vector in each.plan.vectors):
+        return
+    average = rows / each.key_count
+    groups = "One group has" if each.key_count == 1 else f"{each.key_count:,} groups share"
+    noise = f"of {average:,.3g} in each the noise is {sigma / average:.0%}"
+    yield f"{groups} at most some {rows:,.0f} rows, as declared: {noise}."

@@ -1,0 +1,82 @@
+"""numbers, their intervals and predicted biases -> how far each may be trusted, in one word by a public rule.
+
+A number is off by at most its half-width and what is expected to be cut away, as a share of itself: within a tenth it
+is good, within a quarter fair, else poor; where its interval holds 0 it can't be told from nothing. A number whose bias
+is not known is fair at best (docs/reading.md#how-reliable-a-number-is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from engine.answers import Answer
+
+GOOD_WITHIN, FAIR_WITHIN = 0.10, 0.25
+
+
+class Reliability(StrEnum):
+    """How far a number may be trusted."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+    NOISE = "noise"  # it may be nothing
+
+
+def reliability(answer: Answer, biases: Mapping[str, float | None]) -> dict[str, list[Reliability | None]]:
+    """Give the word of every number that has an interval; None where it has none. Post-processing of what is shown."""
+    return {
+        name: _words(_numbers(answer.table.column(name)), lower, upper, biases.get(name))
+        for name, (lower, upper) in answer.intervals.items()
+    }
+
+
+def lost(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.float64]:
+    """Give how much is expected to be missing from numbers whose bias is a share: x = truth (1 + bias)."""
+    share = 0.0 if bias is None else -bias / (1 + bias) if bias > -1 else np.inf
+    with np.errstate(invalid="ignore"):
+        return np.where(values > 0, values * share, 0.0) if share else np.zeros(values.shape)
+
+
+def is_weak(words: Mapping[str, list[Reliability | None]]) -> bool:
+    """Tell whether most numbers of some column are poor or may be nothing."""
+    return any(_mostly_weak(column) for column in words.values())
+
+
+def _mostly_weak(column: list[Reliability | None]) -> bool:
+    told = [word for word in column if word is not None]
+    weak = sum(word in (Reliability.POOR, Reliability.NOISE) for word in told)
+    return 2 * weak > len(told)
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return np.full(len(column), np.nan)
+    found: npt.NDArray[np.float64] = column.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
+    return found
+
+
+def _words(
+    values: npt.NDArray[np.float64],
+    lower: npt.NDArray[np.float64],
+    upper: npt.NDArray[np.float64],
+    bias: float | None,
+) -> list[Reliability | None]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        away = np.maximum(upper - values, values - lower) + np.abs(lost(values, bias))
+        off = away / np.abs(values)
+        places = np.select(
+            [np.isnan(off), (lower <= 0) & (upper >= 0), off > FAIR_WITHIN, (off > GOOD_WITHIN) | (bias is None)],
+            [0, 1, 2, 3],
+            4,
+        )
+    return [_WORDS[place] for place in places]
+
+
+_WORDS = (None, Reliability.NOISE, Reliability.POOR, Reliability.FAIR, Reliability.GOOD)

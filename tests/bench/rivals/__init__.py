@@ -1,0 +1,11 @@
+"""The same questions at the same privacy through other systems, each in an environment of its own (docs/accuracy.md).
+
+question x world    questions, worlds     one flat table, the same file for all
+bounds              settings, tuning      as a rival comes, and best on the true data
+asked               envs, adapters, ours  a rival's own Python; this engine in process
+told                results, page, plots  errors, biases, coverage
+"""
+
+from tests.bench.rivals.run import main
+
+__all__ = ["main"]

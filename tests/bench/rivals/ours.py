@@ -1,0 +1,133 @@
+"""This engine on the same file: a catalog with guessed norms, a calibration paid from the same epsilon, one question.
+
+What a steward would declare is declared from what anybody knows: at most how many groups there are, and that a person
+has some tens of rows. Where `catalog calibrate` is there, the rest is measured with noise, and its price is taken off
+the question's: epsilon and delta of the table are those of both together.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from unittest.mock import patch
+
+import engine
+from budgets import rho_for
+from tests.bench.rivals.questions import DELTA, EPSILON, Asked
+from tests.bench.rivals.worlds import World
+
+DELTA_THRESHOLDS = DELTA / 10  # of private keys; the rest is the conversion's
+RHO_ALL = rho_for(EPSILON, DELTA - DELTA_THRESHOLDS)
+RHO_CALIBRATION = Fraction(2, 1000)  # a twelfth of it
+PRIVATE = "WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private')"
+GUESSED_GROUPS = 40  # of a person, where keys are private
+GUESSED_ROWS = 100  # of a person, if all fall into one group: what a steward says who knows nothing better
+
+CATALOG = """
+format = 1
+name = "flat"
+[datasets.flat]
+window = "forever"
+data_version = 1
+[datasets.flat.defaults]
+rho = 0.005
+delta = 1e-7
+confidence = 0.95
+[datasets.flat.budget]
+rho = 1
+delta = 1e-5
+{calibration}
+[tables.flat]
+dataset = "flat"
+kind = "private"
+source = {{ parquet = "{path}" }}
+person = "person"
+sorted_by = ["person"]
+max_rows_per_person = 10000
+max_groups_per_person = {groups}
+size_class = "1e{size}"
+[tables.flat.norms]
+rows = {rows}
+persons = {persons:.3g}
+by_keys = [{{ keys = [{keys}], rows = {usual:.3g}, persons = {persons:.3g} }}]
+[tables.flat.columns]
+person = {{ type = "BIGINT", nullable = false }}
+{columns}
+"""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One answer of ours."""
+
+    answers: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    noise: dict[str, float]  # half-width of what noise alone asks of an unbiased number
+    bias: float | None  # predicted share of a total
+    setting: str
+
+
+def calibrates() -> bool:
+    """Tell whether this engine measures bounds."""
+    return hasattr(engine, "calibrate_catalog")
+
+
+def ask(asked: Asked, world: World, runs: int) -> list[Given]:
+    """Ask one question several times, each with its own ledger and its own calibration."""
+    return [_once(asked, world) for _ in range(runs)]
+
+
+def _once(asked: Asked, world: World) -> Given:
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, PASSERSBY_DATA=folder):  # marks of its own
+        place, ledger = Path(folder) / "catalog.toml", str(Path(folder) / "ledger")
+        place.write_text(_catalog(asked, world))
+        rho = RHO_ALL
+        if calibrates():
+            engine.calibrate_catalog(str(place), by="bench", ledger=ledger, confirm=lambda told: True)
+            rho -= RHO_CALIBRATION
+        sql = asked.sql.replace("SELECT", f"SELECT {PRIVATE}", 1) if asked.private else asked.sql
+        told = f"{int(rho * 10**12) / 10**12:.12f}"
+        with engine.open_desk(str(place), ledger=ledger) as desk:
+            explained = desk.explain(sql, client="bench", rho=told)
+            table = desk.query(sql, client="bench", rho=told)
+    return _given(asked, explained, table)
+
+
+def _catalog(asked: Asked, world: World) -> str:
+    groups = math.prod(len(world.keys[key]) for key in asked.keys)
+    persons = math.sqrt(min(groups, GUESSED_ROWS) / 2)
+    usual = GUESSED_ROWS / math.sqrt(min(groups, GUESSED_ROWS) / 2)
+    columns = [
+        f'{key} = {{ type = "INTEGER", nullable = false, values = {list(world.keys[key])} }}' for key in asked.keys
+    ]
+    if asked.value:
+        low, high = asked.ends
+        columns.append(
+            f'{asked.value} = {{ type = "DOUBLE", nullable = false, bounds = [{low}, {high}],'
+            f" sum_norm = {high * usual / 2:.4g}, centred_norm = {high * usual / 4:.4g} }}"
+        )
+    calibration = f"[datasets.flat.calibration]\nrho = {float(RHO_CALIBRATION)}" if calibrates() else ""
+    return CATALOG.format(
+        path=world.path, groups=min(groups, GUESSED_GROUPS), size=round(math.log10(world.rows)), rows=GUESSED_ROWS,
+        persons=persons, usual=usual, columns="\n".join(columns), calibration=calibration,
+        keys=", ".join(f'"{key}"' for key in asked.keys),
+    )  # fmt: skip
+
+
+def _given(asked: Asked, explained: dict, table) -> Given:
+    card = json.loads(table.schema.metadata[b"passersby"])
+    rows = table.to_pydict()
+    keys = [",".join(str(rows[key][i]) for key in asked.keys) for i in range(table.num_rows)]
+    found = dict(zip(keys, rows["n"], strict=True))
+    ends = {key: tuple(pair) for key, pair in zip(keys, card["intervals"]["n"], strict=True) if pair is not None}
+    half = explained["expected_error"]["n"]
+    noise = dict.fromkeys(keys, half) if half is not None else {}
+    told = "; ".join(f"{bound['vector']}: norm {bound['norm']:.4g}" for bound in explained["bounds"])
+    biases = [bound["predicted_bias"] for bound in explained["bounds"]]
+    bias = None if None in biases else min(biases)
+    return Given({k: v for k, v in found.items() if v is not None}, ends, noise, bias, told)

@@ -1,0 +1,129 @@
+"""Advice: why intervals are wide, what to ask instead; true to what the other question costs and gives, blind to data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from importlib import import_module
+
+import pytest
+
+from budgets import Loss
+from dialect import read
+from dialect.options import TargetError
+from dialect.rewrites import Change
+from engine import desk as desks
+from engine.advice import NO_ADVICE, Advice, advice
+from engine.desk import Desk
+from engine.explain import explain
+from engine.pipeline import Asked, Engine
+from engine.prepare import Prepared
+from tests.engine.town import ROWS, make_town, opened
+
+ANN = Asked("ann")
+FINE = "SELECT zone, day, COUNT(*) AS n FROM visit GROUP BY 1, 2"
+ASKED = (
+    FINE,
+    "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit WHERE day = DATE '2026-10-02' GROUP BY 1",
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.01) day, SUM(coins) AS c FROM visit GROUP BY day",
+    "SELECT COUNT(*) AS n FROM visit",
+)
+
+
+def advised(engine: Engine, sql: str, asked: Asked = ANN) -> Advice:
+    question = read(sql, engine.catalog)
+    return advice(engine, sql, question, engine.prepare(question, asked), asked)
+
+
+@pytest.mark.parametrize("sql", ASKED)
+def test_every_proposal_is_a_question_that_costs_and_gives_what_is_said(engine: Engine, sql: str) -> None:
+    found = advised(engine, sql)
+    assert found.why and 1 <= len(found.instead) <= 3
+    for each in found.instead:
+        explained = explain(engine, each.sql, ANN)
+        assert explained.loss == each.loss and explained.expected_error == each.expected_error
+        assert engine.answer(each.sql, replace(ANN, client=str(each.change))).charged == each.loss
+
+
+def test_proposals_are_of_different_kinds_and_paying_more_comes_last(engine: Engine) -> None:
+    changes = [each.change for each in advised(engine, FINE).instead]
+    assert len(set(changes)) == len(changes) == 3 and changes[-1] is Change.MORE
+    assert {Change.FEWER_KEYS, Change.COARSER} & set(changes)
+
+
+def test_four_times_the_price_is_about_half_the_width(engine: Engine) -> None:
+    now, more = explain(engine, FINE, ANN), advised(engine, FINE).instead[-1]
+    assert more.loss == Loss.of(4 * now.loss.rho)
+    assert (more.expected_error["n"] or 0) / (now.expected_error["n"] or 1) == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_declared_size_is_what_noise_is_compared_with(engine: Engine) -> None:
+    told = " ".join(advised(engine, FINE).why)
+    assert "28 groups share at most some 1,000 rows, as declared: of 35.7 in each" in told and "norm" in told
+
+
+def test_who_aims_at_an_error_gets_no_advice(engine: Engine) -> None:
+    target = replace(ANN, target_error=TargetError(Fraction(50)))
+    assert advised(engine, FINE, target) == NO_ADVICE
+
+
+# ------------------------------------------------------------------ two worlds
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Open another world under the same catalog: a tenth of the visits, by others, elsewhere."""
+    rows = ROWS.replace("range(1, 3001)", "range(1, 301)").replace("i * i % 7", "i % 2")
+    catalog = make_town(tmp_path_factory.mktemp("other"), rows)
+    with opened(catalog, tmp_path_factory.mktemp("cache")) as engine:
+        yield engine
+
+
+def differing(engine: Engine, other: Engine) -> list[str]:
+    return [sql for sql in ASKED if advised(engine, sql) != advised(other, sql)]
+
+
+def test_two_worlds_get_the_same_advice(engine: Engine, other: Engine) -> None:
+    assert differing(engine, other) == []
+
+
+def test_an_advisor_that_counts_rows_is_found(engine: Engine, other: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module("engine.advice")
+
+    def counted(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
+        visits = engine.backend.target.addresses["visit"]
+        yield f"{engine.backend.count(f'SELECT * FROM {visits}') / sigma:.3g}"
+
+    monkeypatch.setattr(module, "_held", counted)
+    assert differing(engine, other) != []
+
+
+# ------------------------------------------------------------------ where it is shown
+
+
+def card(engine: Engine, sql: str) -> dict:
+    return json.loads(Desk(engine).query(sql, client="ann").schema.metadata[b"passersby"])
+
+
+def test_an_answer_carries_it_where_its_numbers_are_weak(engine: Engine) -> None:
+    weak = card(engine, FINE)  # about a hundred visits a group, under a noise of two hundred
+    assert {"poor", "noise"} & set(weak["reliability"]["n"])
+    assert weak["advice"] == Desk(engine).explain(FINE, client="ann")["advice"]
+    assert [set(each) for each in weak["advice"]["instead"]] == [
+        {"change", "told", "sql", "price", "expected_error", "groups", "relative_width"}
+    ] * len(weak["advice"]["instead"])
+
+
+def test_a_good_answer_carries_none(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desks, "advice", lambda *_: pytest.fail("nobody needs it"))
+    rich = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.09) COUNT(DISTINCT person_id) AS n FROM visit"
+    assert card(engine, rich)["advice"] is None
+
+
+def test_explain_privacy_lists_it(engine: Engine) -> None:
+    rows = Desk(engine).query(f"EXPLAIN PRIVACY {FINE}", client="ann").to_pylist()
+    told = [(row["name"], row["told"]) for row in rows if row["part"] == "advice"]
+    assert {name for name, _ in told} == {"why", "instead"}
+    assert all(read(sql, engine.catalog) for name, sql in told if name == "instead")

@@ -1,0 +1,111 @@
+"""One word for each number, by a public rule; biases are predicted from the plan, and the run measures nothing for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dialect import read
+from engine.answers import Answer
+from engine.biases import column_biases
+from engine.desk import Desk
+from engine.pipeline import Asked, Engine
+from engine.reliability import Reliability, is_weak, lost, reliability
+
+GOOD, FAIR, POOR, NOISE = Reliability
+ANN = Asked("ann")
+ROWS = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY 1"
+
+
+def words(value: float | None, half: float, bias: float | None = 0.0, upper: float | None = None) -> Reliability | None:
+    low = np.array([np.nan if value is None else value - half])
+    high = np.array([np.nan if value is None else value + (half if upper is None else upper)])
+    answer = Answer(pa.table({"n": pa.array([value], pa.float64())}), {"n": (low, high)}, {})
+    return reliability(answer, {"n": bias})["n"][0]
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "bias", "word"),
+    [
+        (100, 10, 0.0, GOOD),
+        (100, 10.1, 0.0, FAIR),
+        (100, 25, 0.0, FAIR),
+        (100, 25.1, 0.0, POOR),
+        (100, 99, 0.0, POOR),
+        (100, 100, 0.0, NOISE),
+        (-100, 5, 0.0, GOOD),
+        (0, 5, 0.0, NOISE),
+        (90, 0, -0.1, FAIR),  # a tenth of the truth is a ninth of what is left
+        (91, 0, -0.09, GOOD),
+        (100, 1, None, FAIR),  # nobody knows what was cut away
+        (100, 50, None, POOR),
+        (100, 1, -1.0, POOR),  # all may be gone
+        (None, 1, 0.0, None),
+    ],
+)
+def test_the_rule_is_the_documented_one(value: float | None, half: float, bias: float | None, word: object) -> None:
+    assert words(value, half, bias) is word
+
+
+def test_a_lopsided_interval_counts_with_its_longer_side() -> None:
+    assert words(100, 5, upper=30) is POOR
+
+
+def test_what_is_lost_is_a_share_of_the_truth() -> None:
+    truth = np.array([1000.0, 0.0, 250.0])
+    np.testing.assert_allclose(lost(truth * 0.8, -0.2), truth * 0.2)
+    assert lost(np.array([-5.0]), -0.2) == 0  # noise alone makes it negative
+
+
+def test_an_answer_is_weak_when_most_numbers_of_a_column_are() -> None:
+    assert is_weak({"n": [GOOD, POOR, NOISE]}) and not is_weak({"n": [GOOD, NOISE]}) and not is_weak({"n": [None]})
+
+
+BIASES = {
+    ROWS: {"n"},
+    "SELECT zone, COUNT(*) AS n, 2 * COUNT(*) AS m FROM visit GROUP BY 1": {"n", "m"},
+}
+
+
+@pytest.mark.parametrize("sql", BIASES)
+def test_multiples_lose_what_their_number_loses(engine: Engine, sql: str) -> None:
+    question = read(sql, engine.catalog)
+    prepared = engine.prepare(question, ANN)
+    bias = prepared[0].bounds.vectors[0].predicted_bias
+    assert bias is not None and bias < 0
+    assert column_biases(question, prepared) == dict.fromkeys(BIASES[sql], bias)
+
+
+def test_a_constant_beside_a_number_and_an_average_leave_it_unknown(engine: Engine) -> None:
+    sql = "SELECT zone, COUNT(*) + 7 AS n, AVG(minutes) AS m, MEDIAN(minutes) AS q FROM visit GROUP BY 1"
+    question = read(sql, engine.catalog)
+    assert column_biases(question, engine.prepare(question, ANN)) == {"n": None, "m": None, "q": None}
+
+
+def test_a_ratio_loses_what_is_left_over(engine: Engine) -> None:
+    question = read("SELECT zone, COUNT(*) / COUNT(DISTINCT person_id) AS r FROM visit GROUP BY 1", engine.catalog)
+    prepared = engine.prepare(question, ANN)
+    rows, people = (
+        next(
+            bound.predicted_bias
+            for vector, bound in zip(prepared[0].plan.vectors, prepared[0].bounds.vectors, strict=True)
+            if vector.kind == kind
+        )
+        for kind in ("rows", "persons")
+    )
+    assert column_biases(question, prepared)["r"] == pytest.approx((1 + (rows or 0)) / (1 + (people or 0)) - 1)
+
+
+def test_nothing_is_lost_where_no_bound_binds(engine: Engine) -> None:
+    question = read("SELECT gender, COUNT(*) AS n, COUNT(*) + 7 AS m FROM person GROUP BY 1", engine.catalog)
+    assert column_biases(question, engine.prepare(question, ANN)) == {"n": 0.0, "m": 0.0}
+
+
+def test_card_and_explanation_say_the_same_bias(engine: Engine) -> None:
+    import json
+
+    desk = Desk(engine)
+    card = json.loads(desk.query(ROWS, client="ann").schema.metadata[b"passersby"])
+    assert card["predicted_bias"] == desk.explain(ROWS, client="ann")["predicted_bias"]
+    assert len(card["reliability"]["n"]) == 7 and set(card["reliability"]["n"]) <= {str(word) for word in Reliability}

@@ -1,0 +1,67 @@
+"""How many intervals hold together is counted from the question and its public keys, and each is made so much wider."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from dialect import Code, Refusal, read
+from engine.desk import Desk
+from engine.pipeline import Asked, Engine
+from engine.simultaneous import Together, level_of_each, numbers_together
+
+CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') "
+HOURS = "zone AS h, COUNT(*) AS n FROM visit GROUP BY 1"
+ANN = Asked("ann")
+COUNTED = {
+    "zone AS h, COUNT(*) AS n FROM visit GROUP BY 1": 7,
+    "zone AS h, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM visit GROUP BY 1": 14,
+    "zone AS h, COUNT(*) AS n FROM visit GROUP BY 1 HAVING COUNT(*) > 3 ORDER BY 2 DESC LIMIT 2": 7,  # chosen from all
+    "COUNT(*) AS n FROM visit": 1,
+    "a.h, a.n / b.n AS share FROM (SELECT zone AS h, COUNT(*) AS n FROM visit GROUP BY 1) AS a"
+    " CROSS JOIN (SELECT COUNT(*) AS n FROM visit) AS b": 7 * 1 * 1,
+}
+
+
+@pytest.mark.parametrize("sql", COUNTED)
+def test_every_group_and_noisy_column_counts(engine: Engine, sql: str) -> None:
+    question = read(CLAUSE + sql, engine.catalog)
+    prepared = engine.prepare(question, ANN)
+    assert numbers_together(question, [each.key_count for each in prepared]) == COUNTED[sql]
+    level = engine.confidence(question, ANN)
+    assert level == level_of_each(Together(0.95, COUNTED[sql]))
+
+
+@pytest.mark.parametrize("numbers", [1, 2, 200, 10**6])
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999999])
+def test_misses_add_up_to_at_most_what_was_asked(numbers: int, confidence: float) -> None:
+    left = (1 - level_of_each(Together(confidence, numbers))) * numbers
+    assert left <= 1 - confidence and math.isclose(left, 1 - confidence, rel_tol=1e-3)
+
+
+def test_private_keys_are_refused_before_anything_is_charged(engine: Engine) -> None:
+    sql = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous', keys = 'private') " + HOURS
+    with pytest.raises(Refusal) as refused:
+        engine.answer(sql, ANN)
+    assert refused.value.code is Code.PARAM and "list of groups" in refused.value.why
+    assert not engine.ledger.releases("ann")
+
+
+def test_it_is_the_same_release_with_wider_intervals(engine: Engine) -> None:
+    each = engine.answer(f"SELECT {HOURS}", ANN)
+    held = engine.answer(CLAUSE + HOURS, ANN)
+    assert held.charged.pico_rho == 0 and held.answer.table.equals(each.answer.table)
+    lower, upper = each.answer.intervals["n"]
+    wider = held.answer.intervals["n"]
+    assert (wider[0] < lower).all() and (wider[1] > upper).all()
+
+
+def test_the_card_says_what_holds_together(engine: Engine) -> None:
+    desk = Desk(engine)
+    card = json.loads(desk.query(CLAUSE + HOURS, client="ann").schema.metadata[b"passersby"])
+    assert card["simultaneous"] == {"confidence": 0.95, "numbers": 7}
+    assert card["confidence"] == pytest.approx(1 - 0.05 / 7)
+    assert desk.explain(CLAUSE + HOURS, client="ann")["simultaneous"] == {"confidence": 0.95, "numbers": 7}
+    assert desk.explain(f"SELECT {HOURS}", client="ann")["simultaneous"] is None
