@@ -13,7 +13,7 @@ It is put together here from the engine's own parts, and there is no switch for 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -106,7 +106,7 @@ def exact_engine(catalog: Catalog | str | Path, threads: int = 2) -> ExactEngine
 class ExactRelease(Release):
     """Exact integers that stand where noisy ones would, at scale 0."""
 
-    nothing: dict[int, np.ndarray]  # position of a sum -> where it has no value
+    nothing: dict[int, np.ndarray] = field(kw_only=True)  # position of a sum -> where it has no value
 
 
 def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
@@ -118,7 +118,7 @@ def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
     nothing = {i: exact.vectors[asked + place][held] == 0 for place, i in enumerate(sums) if not _of_nobody(plan, i)}
     grains = tuple(bound.grain for bound in bounds.vectors[:asked])
     noisy = tuple(vector[held] for vector in exact.vectors[:asked])
-    return ExactRelease(exact.keys.filter(held), noisy, grains, tuple(0.0 for _ in grains), nothing)
+    return ExactRelease(exact.keys.filter(held), noisy, grains, tuple(0.0 for _ in grains), nothing=nothing)
 
 
 def _of_nobody(plan: PrivatePlan, place: int) -> bool:
