@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -123,6 +124,7 @@ class Marks:
     address: str
     made: dict[str, Mark] = field(default_factory=dict)
     noted: float = 0.0
+    _one_at_a_time: threading.RLock = field(default_factory=threading.RLock, repr=False)  # threads charge at once
 
     def check(self, ledger: Ledger) -> None:
         """Refuse to ask marked data with another ledger, or with one that is not what it was.
@@ -142,9 +144,10 @@ class Marks:
 
     def before_charge(self, ledger: Ledger, dataset: str) -> None:
         """Mark a dataset that has no mark; durable when this returns."""
-        if dataset not in self.made:
-            self.check(ledger)  # another process may have been faster
-            self._mark(ledger, dataset)
+        with self._one_at_a_time:
+            if dataset not in self.made:
+                self.check(ledger)  # another process may have been faster
+                self._mark(ledger, dataset)
 
     def after_charge(self, ledger: Ledger) -> None:
         """Note how far the ledger has come, now and then."""
@@ -153,9 +156,10 @@ class Marks:
 
     def note(self, ledger: Ledger) -> None:
         """Note how far the ledger has come."""
-        for dataset in self.made:
-            self._mark(ledger, dataset)
-        self.noted = time.monotonic()
+        with self._one_at_a_time:
+            for dataset in self.made:
+                self._mark(ledger, dataset)
+            self.noted = time.monotonic()
 
     def _mark(self, ledger: Ledger, dataset: str) -> None:
         anchor = ledger.anchor()

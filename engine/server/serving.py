@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ class _Serving:
         self._server = uvicorn.Server(_configuration(house.settings, create_app(house, self._life)))
 
     def run(self) -> None:
+        for ending in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises it again when it has stopped: what follows it
+            signal.signal(ending, lambda *_: None)  # here, closing and cleaning up, is not to be cut off
         self._server.run()
         if self._refused is not None:
             raise self._refused

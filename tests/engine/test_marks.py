@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,14 @@ def test_the_mark_is_there_before_the_charge(where: str, tmp_path: Path, monkeyp
     monkeypatch.setattr(Ledger, "charge", look)
     charge(where)
     assert seen == [1]
+
+
+def test_threads_that_charge_first_at_once_make_one_mark(where: str, tmp_path: Path) -> None:
+    sqls = [f"SELECT COUNT(*) AS n FROM visit WHERE minutes > {each}" for each in range(8)]
+    with open_desk(where, ledger=str(tmp_path / "first.ledger")) as desk, ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(desk.query, sql, client="ann") for sql in sqls]
+        assert all(answer.result().num_rows == 1 for answer in answers)
+    assert len(found(tmp_path)) == 1
 
 
 def test_a_ledger_in_memory_marks_nothing(where: str, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def running(catalog: str, ledger: Path, **settings: object) -> Iterator[Running]
     given = {f"PASSERSBY_SERVER_{name.upper()}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-c", PROGRAM, "serve", catalog, "--port", "0", "--ledger", str(ledger)]
     log = ledger.with_suffix(".log").open("a", encoding="utf-8")
-    environment = {**os.environ, **given}
+    environment = {**os.environ, "PASSERSBY_DATA": str(ledger.parent), **given}  # marks of its own
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
     try:
         assert process.stdout is not None

@@ -1,0 +1,129 @@
+"""Keys: shown once, kept as hashes, ended, changed with an overlap, taken back."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from budgets import ParamError
+from engine.server import keys as keys_module
+from engine.server.books import Books, later_text
+from engine.server.keys import PREFIX, Keys, Principal, read_pepper
+from engine.server.roles import Role
+from tests.support.serving import PEPPER, Inhabited, bearer
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Iterator[Keys]:
+    """Give the keys of a server on disk."""
+    books = Books.beside(str(tmp_path / "books"))
+    yield Keys(books, PEPPER)
+    books.close()
+
+
+def made(keys: Keys, **more: float) -> tuple[str, str]:
+    told = keys.make("ana", Role.ANALYST, by="root", days=more.get("days", 1))
+    return told["key"], told["id"]
+
+
+def test_a_key_is_256_bits_and_opens_what_it_was_made_for(keys: Keys) -> None:
+    key, key_id = made(keys)
+    assert re.fullmatch(rf"{PREFIX}[\w-]{{43}}", key)
+    assert keys.principal(key) == Principal("ana", Role.ANALYST, key_id)
+    assert made(keys)[0] != key
+
+
+def test_nothing_that_is_stored_opens_anything(keys: Keys, tmp_path: Path) -> None:
+    key, _ = made(keys)
+    stored = b"".join(file.read_bytes() for file in tmp_path.glob("books*"))
+    assert b"ana" in stored
+    assert key.encode() not in stored
+    assert key.removeprefix(PREFIX).encode() not in stored
+    assert not [row for row in keys.listed() if "key" in row or "hash" in row]
+    assert Keys(keys.books, b"q" * 32).principal(key) is None  # the books without the secret
+
+
+@pytest.mark.parametrize("text", ["", PREFIX, "pby_" + "A" * 43, "Bearer", "ana", "\0", "pby_é"])
+def test_what_is_no_key_opens_nothing(keys: Keys, text: str) -> None:
+    assert keys.principal(text) is None
+
+
+def test_a_key_ends(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = made(keys, days=1)
+    monkeypatch.setattr(keys_module, "now_text", lambda: later_text(hours=23))
+    assert keys.principal(key) is not None
+    monkeypatch.setattr(keys_module, "now_text", lambda: later_text(hours=25))
+    assert keys.principal(key) is None
+
+
+def test_two_keys_overlap_while_one_is_changed(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, old_id = made(keys, days=2)
+    new = keys.rotate(old_id, by="ana", days=2, overlap_hours=3)
+    assert keys.principal(old) is not None
+    assert keys.principal(new["key"]) is not None
+    monkeypatch.setattr(keys_module, "now_text", lambda: later_text(hours=4))
+    assert keys.principal(old) is None
+    assert keys.principal(new["key"]) is not None
+    with pytest.raises(ParamError):
+        keys.rotate(old_id, by="ana", days=2, overlap_hours=3)
+
+
+def test_an_overlap_lengthens_no_life(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, old_id = made(keys, days=0.01)
+    keys.rotate(old_id, by="ana", days=2, overlap_hours=300)
+    monkeypatch.setattr(keys_module, "now_text", lambda: later_text(hours=1))
+    assert keys.principal(old) is None
+
+
+def test_a_key_is_taken_back_at_once(keys: Keys) -> None:
+    key, key_id = made(keys)
+    assert not keys.revoke(key_id)["lives"]
+    assert keys.principal(key) is None
+
+
+def test_the_first_admin_is_made_once(keys: Keys) -> None:
+    first = keys.bootstrap("root", days=1)
+    with pytest.raises(ParamError):
+        keys.bootstrap("mallory", days=1)
+    keys.revoke(first["id"])
+    assert keys.bootstrap("root", days=1)["role"] == "admin"  # whoever is on the machine may begin again
+
+
+@pytest.mark.parametrize("days", [0, -1, 5000, float("nan")])
+def test_a_life_has_an_end(keys: Keys, days: float) -> None:
+    with pytest.raises(ParamError):
+        made(keys, days=days)
+
+
+def test_the_server_s_secret_is_its_owner_s_alone(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    pepper = read_pepper(file)
+    assert (len(pepper), stat.S_IMODE(file.stat().st_mode)) == (32, 0o600)
+    assert read_pepper(file) == pepper
+    file.chmod(0o644)
+    with pytest.raises(ParamError):
+        read_pepper(file)
+
+
+def test_keys_over_http(served: Inhabited) -> None:
+    told = served.send("POST", "/v1/admin/keys", Role.ADMIN, json={"name": "org/ana", "role": "analyst", "days": 2})
+    assert (told.status_code, told.headers["cache-control"]) == (201, "no-store")
+    key, key_id = told.json()["key"], told.json()["id"]
+    assert served.client.get("/v1/me", headers=bearer(key)).json()["name"] == "org/ana"
+    rotated = served.client.post(f"/v1/admin/keys/{key_id}/rotate", headers=bearer(key), json={"overlap_hours": 0})
+    assert served.client.get("/v1/me", headers=bearer(key)).status_code == 401
+    assert served.client.get("/v1/me", headers=bearer(rotated.json()["key"])).status_code == 200
+    listed = served.send("GET", "/v1/admin/keys", Role.AUDITOR)
+    assert [row["lives"] for row in listed.json() if row["name"] == "org/ana"] == [False, True]
+    assert key not in listed.text
+
+
+def test_who_tries_keys_is_slowed(served: Inhabited) -> None:
+    tries = [served.client.get("/v1/me", headers=bearer(f"pby_{each}")).status_code for each in range(20)]
+    assert tries[0] == 401
+    assert tries[-1] == 429
+    assert served.send("GET", "/v1/me").status_code == 200

@@ -1,0 +1,154 @@
+"""Real processes: killed with requests in flight, stopped, refused an open line; nothing is lost and nothing leaks."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
+import pytest
+from typer.testing import CliRunner
+
+from engine.server.books import Books
+from engine.server.frames import Frame, packed, read_frame
+from engine.server.keys import Keys, read_pepper
+from engine.server.roles import Role
+from passersby.cli import app
+from tests.conftest import NIGHTLY
+from tests.support.in_flight import Asked, send_again, under_requests
+from tests.support.serving import PATIENCE, Running, bearer, running
+
+IN_FLIGHT = 100 if NIGHTLY else 10
+COUNT = "SELECT count(*) AS visits FROM visit WHERE minutes > 31.25"
+
+
+def post(server: Running, path: str, key: str, body: object, **headers: str) -> httpx2.Response:
+    """Send a body."""
+    return httpx2.post(f"{server.url}{path}", json=body, headers={**bearer(key), **headers}, timeout=PATIENCE)
+
+
+def get(server: Running, path: str, key: str) -> httpx2.Response:
+    """Fetch something."""
+    return httpx2.get(f"{server.url}{path}", headers=bearer(key), timeout=PATIENCE)
+
+
+def test_kills_and_a_stop_lose_nothing_and_charge_once(town_catalog: str, ledger_file: Path) -> None:
+    with running(town_catalog, ledger_file, least_seconds=0.3, queue=72) as server:
+        asked, key = Asked(server, IN_FLIGHT), server.key("ana")
+        counted = under_requests(asked, server, lambda: os.kill(server.worker(), signal.SIGKILL), 0.6)
+        assert counted["answered"] == min(IN_FLIGHT, 72), counted  # nobody had to send anything again
+        asked = Asked(server, IN_FLIGHT, first=IN_FLIGHT)
+        job = post(server, "/v1/queries", key, {"sql": COUNT}, Prefer="respond-async").json()
+        assert under_requests(asked, server, server.kill, 0.6)["broken off"], "it was killed too late"
+    with running(town_catalog, ledger_file, least_seconds=0.3, queue=72) as server:
+        send_again(asked, server)
+        while (told := get(server, f"/v1/jobs/{job['id']}", key).json())["state"] != "done":
+            assert told["state"] in ("queued", "running")
+            time.sleep(0.02)
+        rows = get(server, f"/v1/jobs/{job['id']}/result", key).json()["rows"]
+        assert rows == post(server, "/v1/queries", key, {"sql": COUNT}).json()["rows"]
+        _stop_while_asked(server, key)
+    asked.check(ledger_file)
+
+
+def _stop_while_asked(server: Running, key: str) -> None:
+    """Tell a server to stop while a question runs: it is answered."""
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(post, server, "/v1/queries", key, {"sql": f"{COUNT} AND coins > 1"})
+        time.sleep(0.2)
+        assert server.stop() == 0
+        assert answer.result().status_code == 200
+
+
+@pytest.fixture(scope="module")
+def server(town_catalog: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Start one server for the tests that do it no harm."""
+    with running(town_catalog, tmp_path_factory.mktemp("one") / "town.ledger", least_seconds=0.01) as started:
+        yield started
+
+
+def test_the_worker_alone_has_the_data_open(server: Running, town_catalog: str) -> None:
+    data = str(Path(town_catalog).parent / "town.duckdb")
+    assert data in _opened(server.worker())
+    assert not {data, str(server.ledger)} & _opened(server.process.pid)
+
+
+def _opened(pid: int) -> set[str]:
+    """List the files that a process holds open; root may look into what nobody else may."""
+    return {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def test_neither_process_leaves_its_memory(server: Running) -> None:
+    for pid in (server.process.pid, server.worker()):
+        limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+        (core,) = [line.split() for line in limits.splitlines() if line.startswith("Max core file size")]
+        assert core[4:6] == ["0", "0"]
+        assert Path(f"/proc/{pid}/status").stat().st_uid == 0  # of a process that is not dumpable root owns the files
+
+
+def test_logs_and_metrics_have_no_values(server: Running) -> None:
+    admin, key = server.key("root", Role.ADMIN), server.key("ana")
+    sql = "SELECT count(*) AS visits FROM visit WHERE zone = 'z3' AND minutes > 12345.678"
+    post(server, "/v1/queries", key, {"sql": sql})
+    post(server, "/v1/queries", key, {"sql": f"{sql} AND zon = 'z4'"})
+    metrics = httpx2.get(f"{server.url}/metrics", headers=bearer(admin)).text
+    log = server.ledger.with_suffix(".log").read_text(encoding="utf-8")
+    for text in (log, metrics):
+        assert not [found for found in ("12345", "z3", "z4", "SELECT", key, admin) if found in text]
+    assert 'passersby_refusals_total{code="E_COLUMN"} 1.0' in metrics
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert {
+        "method": "POST",
+        "route": "/v1/queries",
+        "status": 400,
+        "code": "E_COLUMN",
+        "name": "ana",
+    }.items() <= lines[-2].items()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--host", "0.0.0.0"], "behind_tls_proxy"),
+        (["--host", "::"], "behind_tls_proxy"),
+        (["--tls-cert", "cert.pem"], "tls_key"),
+        (["--config", "absent.toml"], "absent.toml"),
+        (["--port", "99999"], "port"),
+    ],
+)
+def test_settings_that_do_not_hold_are_refused(
+    town_catalog: str, ledger_file: Path, options: list[str], why: str
+) -> None:
+    ran = CliRunner().invoke(app, ["serve", town_catalog, "--ledger", str(ledger_file), *options])
+    assert ran.exit_code == 1
+    assert why in ran.stderr.replace("\n", " ")
+
+
+def test_a_bootstrap_works_once(town_catalog: str, ledger_file: Path) -> None:
+    command = ["bootstrap", town_catalog, "--ledger", str(ledger_file), "--name", "root"]
+    first, again = CliRunner().invoke(app, command), CliRunner().invoke(app, command)
+    assert (first.exit_code, again.exit_code) == (0, 1)
+    assert "There is an admin already" in again.stderr
+    with closing(Books.beside(str(ledger_file))) as books:
+        found = Keys(books, read_pepper(Path(f"{ledger_file}.secret"))).principal(first.stdout.strip())
+    assert found is not None
+    assert (found.name, found.role) == ("root", "admin")
+
+
+def test_a_worker_ends_with_its_pipe_and_says_what_it_can_t_open(tmp_path: Path) -> None:
+    opening = packed(Frame({"catalog": str(tmp_path / "absent.toml"), "ledger": ":memory:", "pace": {}}))
+    command = [sys.executable, "-P", "-m", "engine.server.worker"]
+    ran = subprocess.run(command, input=opening, capture_output=True, timeout=PATIENCE)
+    frame = read_frame(io.BytesIO(ran.stdout))
+    assert frame is not None
+    assert frame.said["refused"]["code"] == "E_CATALOG"
+    assert ran.returncode == 0
