@@ -1,0 +1,188 @@
+"""When answers leave: at the end of a public time for what is new to their asker, at once for everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from budgets import Charge
+from dialect import read
+from engine import Desk, Refused
+from engine.errors import ExecutionFailed
+from engine.server import pace as pace_module
+from engine.server import paced
+from engine.server.pace import Pace
+from engine.server.paced import PacedEngine
+from engine.terms import Asked
+from tests.support.blank_ledger import blank_ledger
+
+COUNT = "SELECT count(*) AS visits FROM visit"
+BUCKET = 0.5
+
+
+@dataclass
+class Clock:
+    """A time that passes only while somebody works or sleeps."""
+
+    now: float = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Working:
+    """A backend whose work takes so long, as the data have it."""
+
+    def __init__(self, backend: Any, clock: Clock, seconds: float, fails: bool = False) -> None:
+        self._backend, self._clock, self._seconds, self._fails = backend, clock, seconds, fails
+
+    def run(self, *given: Any) -> Any:
+        self._clock.sleep(self._seconds)
+        if self._fails:
+            raise ExecutionFailed
+        return self._backend.run(*given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(pace_module, "time", made)
+    return made
+
+
+@pytest.fixture
+def working(town_desk: Desk, clock: Clock) -> Iterator[Callable[..., Desk]]:
+    with blank_ledger() as ledger:
+
+        def desk(seconds: float, fails: bool = False) -> Desk:
+            backend: Any = Working(town_desk.engine.backend, clock, seconds, fails)
+            engine = replace(town_desk.engine, ledger=ledger, backend=backend)
+            return replace(town_desk, engine=PacedEngine.of(engine, Pace(least_seconds=BUCKET)))
+
+        yield desk
+
+
+def taken(clock: Clock, desk: Desk, sql: str = COUNT, client: str = "ann", **more: Any) -> float:
+    """Say how long a question takes."""
+    begun = clock.now
+    with contextlib.suppress(Refused):
+        desk.query(sql, client=client, **more)
+    return round(clock.now - begun, 9)
+
+
+@pytest.mark.parametrize("work", [0.0, 0.1, 0.499])
+def test_a_fresh_release_leaves_at_the_end_of_its_bucket(work: float, working: Any, clock: Clock) -> None:
+    assert taken(clock, working(work)) == BUCKET
+
+
+@pytest.mark.parametrize(("work", "end"), [(0.501, 1.0), (0.9, 1.0), (1.1, 2.0), (3.0, 4.0)])
+def test_what_takes_longer_leaves_at_the_end_of_a_later_one(
+    work: float, end: float, working: Any, clock: Clock
+) -> None:
+    assert taken(clock, working(work)) == end
+
+
+def test_a_failure_leaves_at_the_end_of_the_bucket_too(working: Any, clock: Clock) -> None:
+    assert taken(clock, working(0.2, fails=True)) == BUCKET
+
+
+def test_another_client_s_first_answer_waits_as_a_fresh_one(working: Any, clock: Clock) -> None:
+    desk = working(0.2)
+    assert taken(clock, desk, client="ann") == BUCKET
+    assert taken(clock, desk, client="bob") == BUCKET
+
+
+@pytest.mark.parametrize("more", [{}, {"request_id": "second"}])
+def test_own_repeats_refusals_and_explanations_do_not_wait(more: Any, working: Any, clock: Clock) -> None:
+    desk = working(0.2)
+    taken(clock, desk, request_id="first")
+    assert taken(clock, desk, **more) == 0
+    assert taken(clock, desk, request_id="first") == 0
+    assert taken(clock, desk, "SELECT zon FROM visit") == 0
+    assert taken(clock, desk, rho="0.5") == 0  # more than is left
+    assert taken(clock, desk, "SELECT count(*) AS zones FROM zone") == 0
+    desk.explain("SELECT count(*) AS n FROM purchase", client="ann")
+    assert clock.now == 100 + BUCKET
+
+
+def test_a_request_that_was_charged_and_not_run_waits(working: Any, clock: Clock) -> None:
+    with pytest.raises(KeyError):
+        replace(desk := working(0.1), engine=replace(desk.engine, objections={}.__getitem__)).query(
+            COUNT, client="ann", request_id="first"
+        )
+    assert taken(clock, desk, request_id="first") == BUCKET
+
+
+def test_a_bucket_follows_from_plan_and_catalog_alone(working: Any) -> None:
+    engine = working(0.0).engine
+    buckets = Pace(least_seconds=0.001, rows_per_second=1e6)
+
+    def bucket(sql: str) -> float:
+        return buckets.bucket_seconds(engine.prepare(read(sql, engine.catalog), Asked("ann")), engine.catalog)
+
+    assert bucket("SELECT count(*) AS n FROM person") == 0.001  # 1e2 rows
+    assert bucket("SELECT count(*) AS n FROM visit JOIN person USING (person_id)") == 0.002  # 1e3 and 1e2
+    assert bucket(f"{COUNT} UNION ALL SELECT count(*) FROM purchase") == 0.004
+
+
+def test_a_slot_is_held_to_the_end_of_the_bucket() -> None:
+    pace = Pace(least_seconds=0.05, slots=1)
+    order: list[str] = []
+
+    def first() -> None:
+        with pace.turn(0.2):
+            began.set()
+            order.append("first")
+
+    began = threading.Event()
+    thread = threading.Thread(target=first)
+    thread.start()
+    began.wait()
+    with pace.turn(0.05):
+        order.append("second")
+        assert not thread.is_alive() or order == ["first", "second"]
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def _as_soon_as_it_is_there(begun: float, seconds: float) -> float:
+    return begun
+
+
+def _rounded_up(begun: float, seconds: float) -> float:
+    return round(begun + 0.05, 1)
+
+
+def _only_what_is_run(charge: Charge) -> bool:
+    return bool(charge.to_run)
+
+
+PLANTED = [(pace_module, "_end_of_bucket", _as_soon_as_it_is_there), (pace_module, "_end_of_bucket", _rounded_up)]
+
+
+@pytest.mark.parametrize(("module", "name", "other"), PLANTED, ids=["no wait", "steps of a tenth"])
+def test_a_time_that_tells_the_work_is_found(
+    module: Any, name: str, other: Any, working: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, name, other)
+    with pytest.raises(AssertionError):
+        test_a_fresh_release_leaves_at_the_end_of_its_bucket(0.1, working, clock)
+
+
+def test_a_first_answer_that_does_not_wait_is_found(
+    working: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paced, "is_first", _only_what_is_run)
+    with pytest.raises(AssertionError):
+        test_another_client_s_first_answer_waits_as_a_fresh_one(working, clock)
