@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from engine.server.access import Asker
 from engine.server.bodies import (
@@ -28,6 +29,7 @@ from engine.server.shapes import KeyTold, NewKey, Told, Verified
 
 router = APIRouter(prefix="/v1/admin")
 Listed = list[Told]
+HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 Why = Annotated[Reason, Query(description="Kept in the ledger.")]
 One = Annotated[Name | None, Query()]
 
@@ -168,7 +170,7 @@ async def verify_with_anchor(asked: AnchorAsked, asker: Asker) -> Json:
     return await asker.house.do("verify", anchor=asked.anchor)
 
 
-@router.get("/ledger/report", response_model=None, operation_id="report")
+@router.get("/ledger/report", response_class=PlainTextResponse, responses=HTML, operation_id="report")
 async def report(asker: Asker, request: Request) -> Response:
     """Write the report for a regulator, as HTML where that is accepted, else as text."""
     html = "text/html" in request.headers.get("accept", "")

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from budgets import LedgerError
@@ -75,7 +76,7 @@ def _health(app: FastAPI) -> None:
             raise Problem("E_BUSY", "The data are being opened.", "the same in a moment")
         return {"state": "ready"}
 
-    @app.get("/metrics", response_model=None, operation_id="metrics")
+    @app.get("/metrics", response_class=PlainTextResponse, operation_id="metrics")
     async def metrics(asker: Asker) -> Response:
         """Give the counters for Prometheus."""
         return Response(asker.house.metrics.text(), media_type="text/plain; version=0.0.4")

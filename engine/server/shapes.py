@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,7 +25,7 @@ class Problem(Told):
     code: str
     message: str
     hint: str
-    span: tuple[int, int] | None
+    span: Annotated[list[int], Field(min_length=2, max_length=2)] | None
     sql: str | None
 
 
@@ -61,7 +61,7 @@ class Answer(Card):
     """An answer."""
 
     rows: list[list[Any]]
-    intervals: dict[str, list[tuple[float, float] | None]]
+    intervals: dict[str, list[Annotated[list[float], Field(min_length=2, max_length=2)] | None]]
     release_id: str | None
 
 
