@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +34,7 @@ from engine.register import Register
 from engine.requests import asked_error
 from engine.snapshot import snapshot
 from engine.terms import Asked, caps
+from engine.ways import bought_of
 from engine.window_accounts import check_lengths, least_left, windows_of
 
 Progress = Callable[[str, float], None]
@@ -166,20 +167,12 @@ class Desk:
         except (Refusal, LedgerError, NoiseRefused, DataError) as error:
             raise Refused(problem(error, sql)) from error
 
-    def give_up(
-        self,
-        sql: str,
-        *,
-        client: str,
-        rho: str | None = None,
-        confidence: float | None = None,
-        request_id: str | None = None,
-        target_error: str | None = None,
-    ) -> None:
+    def give_up(self, sql: str, asked: Mapping[str, Any]) -> None:
         """Record a failure of a question under which processes died, unless it is answered; raises Refused (E_EXEC)."""
-        terms = self._asked(sql, client, rho, confidence, request_id, target_error)
+        terms = self._asked(sql, **asked)
         try:
-            charge = self.engine.charge(sql, self.engine.prepare(read(sql, self.engine.catalog), terms), terms)
+            ways = self.engine.ways(self.engine.prepare(read(sql, self.engine.catalog), terms), terms)
+            charge = self.engine.charge(sql, bought_of(ways), terms)
             if charge is not None and charge.to_run:
                 self.engine.ledger.failed(charge)
                 raise ExecutionFailed

@@ -15,7 +15,10 @@ from engine.wire import CARD
 
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
-CARD_KEYS = ("intervals", "confidence", "price", "remaining", "outlook", "release_id", "replayed", "windows", "notes")
+CARD_KEYS = (
+    *("intervals", "confidence", "price", "remaining", "outlook"),
+    *("release_id", "replayed", "made_from", "windows", "notes"),
+)
 SQL_TYPES = {
     "bool": "BOOLEAN",
     "int8": "TINYINT",

@@ -74,7 +74,7 @@ def stream(table: pa.Table) -> bytes:
 
 
 def _give_up(clerk: Clerk, asked: Arguments) -> Reply:
-    clerk.desk.give_up(**asked)
+    clerk.desk.give_up(asked["sql"], {name: value for name, value in asked.items() if name != "sql"})
     return Reply()
 
 

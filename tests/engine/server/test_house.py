@@ -1,0 +1,76 @@
+"""A question is asked again where the worker died under it, and counted as failed where it kills workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from budgets.administration import FAILURES_OF_A_CLIENT
+from engine import Desk
+from engine.server.clerk import Clerk, Reply
+from engine.server.link import WorkerDied
+from tests.support.serving import Inhabited, Inside, inhabited
+
+COUNT = "SELECT count(*) AS visits FROM visit"
+
+
+class Dying(Inside):
+    """A line whose worker dies under questions, so often, while or before they read data."""
+
+    deaths = 0
+    reading = True
+
+    async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Any = None) -> Reply:
+        if verb == "query" and self.deaths:
+            self.deaths -= 1
+            if self.reading:
+                bucket(0.1)
+            raise WorkerDied
+        return await super().call(verb, arguments, bucket)
+
+
+@pytest.fixture
+def dying(desk: Desk) -> Any:
+    with inhabited(desk) as served:
+        served.house.line = Dying(Clerk(desk))
+        yield served
+
+
+def dies(served: Inhabited, deaths: int, *, reading: bool = True) -> Any:
+    served.house.line.deaths, served.house.line.reading = deaths, reading  # type: ignore[attr-defined]
+    return served.ask(COUNT, headers={"Idempotency-Key": f"after {deaths}"})
+
+
+def test_one_death_is_nothing_to_the_asker(dying: Inhabited) -> None:
+    assert dies(dying, 1).status_code == 200
+
+
+def test_a_question_under_which_workers_die_has_failed(dying: Inhabited, desk: Desk) -> None:
+    answer = dies(dying, 2)
+    assert (answer.status_code, answer.json()["code"]) == (422, "E_EXEC")
+    assert [row["kind"] for row in desk.ledger()].count("failed") == 1
+
+
+def test_who_kills_workers_is_frozen(dying: Inhabited) -> None:
+    for _ in range(FAILURES_OF_A_CLIENT):
+        assert dies(dying, 2).json()["code"] == "E_EXEC"
+    assert dies(dying, 0).json()["code"] == "E_FORBIDDEN"
+
+
+def test_who_was_only_waiting_has_not_failed(dying: Inhabited, desk: Desk) -> None:
+    assert dies(dying, 3, reading=False).status_code == 200
+    assert dies(dying, 4, reading=False).json()["code"] == "E_BUSY"
+    assert "failed" not in [row["kind"] for row in desk.ledger()]
+
+
+def test_nothing_is_asked_of_a_worker_that_is_not_there(served: Inhabited) -> None:
+    class Away(Inside):
+        async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Any = None) -> Reply:
+            raise WorkerDied
+
+    served.house.line = Away(served.house.line.clerk, is_ready=False)  # type: ignore[attr-defined]
+    for answer in (served.send("GET", "/v1/budget"), served.send("GET", "/readyz", None), served.ask(COUNT)):
+        assert (answer.status_code, answer.json()["code"]) == (503, "E_BUSY")
+        assert "retry-after" in answer.headers
