@@ -1,4 +1,4 @@
-"""An Arrow table with its card -> the JSON of docs/answers.md; the same as the door's own, which a test compares."""
+"""An Arrow table with its card -> the JSON of docs/answers.md, which a test holds against the door's own."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from engine.wire import CARD
 
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
-CARD_KEYS = (
-    *("intervals", "confidence", "price", "remaining", "outlook"),
-    *("release_id", "replayed", "made_from", "windows", "notes"),
-)
 SQL_TYPES = {
     "bool": "BOOLEAN",
     "int8": "TINYINT",
@@ -52,14 +48,13 @@ def body_of(rows: bytes, media_type: str) -> bytes:
 
 
 def answer_shape(table: pa.Table, card: dict[str, Any]) -> dict[str, Any]:
-    """Give columns, rows and card; a rehearsal says so in one further key."""
+    """Give columns, rows and the whole card."""
     columns = [[plain(value) for value in column.to_pylist()] for column in table.columns]
-    shape = {
+    return {
         "columns": [{"name": field.name, "type": sql_type(field.type)} for field in table.schema],
         "rows": [list(row) for row in zip(*columns, strict=True)],
-        **{key: card.get(key) for key in CARD_KEYS},
+        **card,
     }
-    return {**shape, "rehearsal": True} if card.get("rehearsal") else shape
 
 
 def sql_type(kind: pa.DataType) -> str:

@@ -14,6 +14,9 @@ import pyarrow as pa
 LEAST = 4096  # bytes: below it all are alike
 WIDEST_NUMBER = 26  # characters: -1.7976931348623157e+308 and what parts it from the next
 NOTE = 120  # characters of the note that some values are NULL, which depends on noise
+WORD = 10  # characters of the longest word for how reliable a number is
+ADVICE = 6_000  # characters that are kept free for advice, which is given where noisy numbers are mostly weak
+OF_NOISE = ("intervals", "reliability", "advice")  # what of a card depends on noisy numbers
 
 
 def size_class(length: int) -> int:
@@ -29,13 +32,15 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     """Give a length that no body of this shape exceeds, from what is not noise."""
     rows = int(table.num_rows)
     notes = [note for note in card.get("notes", []) if " value(s) are NULL " not in note]
-    static = {**card, "intervals": list(card.get("intervals", {})), "notes": notes}
+    static = {name: value for name, value in card.items() if name not in OF_NOISE} | {"notes": notes}
     length = len(json.dumps(static)) + 200 * len(table.schema) + rows * 4 * (len(table.schema) + 1)
     for column in table.columns:
         number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         length += WIDEST_NUMBER * rows if number else _text_length(column)
-    intervals = len(card.get("intervals", {}))
-    return length + intervals * (rows * (2 * WIDEST_NUMBER + 4) + NOTE)
+    intervals = card.get("intervals", {})
+    names = sum(map(len, intervals)) * 2
+    words = len(intervals) * (rows * (2 * WIDEST_NUMBER + 4 + WORD) + NOTE)
+    return length + names + words + (ADVICE if intervals else 0)
 
 
 def padded_json(body: bytes, length: int) -> bytes:

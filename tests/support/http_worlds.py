@@ -81,7 +81,7 @@ def _split(answer: httpx2.Response, attack: Attack) -> Any:
     told = _read(answer)
     noise = set(told["intervals"])
     values = {name: values for name, values in told.pop("values").items() if not noise & {name}}
-    told["intervals"] = sorted(noise)
+    told |= {"intervals": sorted(noise), "reliability": sorted(told["reliability"]), "advice": None}
     told["made_from"] = [{**made, "settled_at": None} for made in told["made_from"]]
     told["notes"] = [note for note in told["notes"] if " value(s) are NULL " not in note]
     headers = dict(answer.headers)
