@@ -21,7 +21,7 @@ from budgets.holders import EVERYBODY, OWNER, check_client, payers
 from budgets.loss import Loss
 from budgets.outlook import Outlook, Room, outlook, would_fit
 from budgets.policy import Caps, check_ceiling, check_query, granted, query_limits, todays_caps
-from budgets.records import Charge, ChargeRequest, StoredRelease
+from budgets.records import Charge, ChargeRequest, Made, StoredRelease
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.opening import open_store
 from budgets.stores.postgres import is_postgres
@@ -70,6 +70,11 @@ class Ledger(Administration, Audit):
         with self._store.reading() as connection:
             standing.check_standing(connection, client)
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
+
+    def made(self, dataset: str, release_keys: Iterable[str]) -> dict[str, Made]:
+        """Tell when those of the releases that are stored were made, and how old they are by this machine's clock."""
+        with self._store.reading() as connection:
+            return journal.read_made(connection, dataset, tuple(release_keys))
 
     def preview(self, request: ChargeRequest) -> Loss:
         """Tell the loss of all releases that charging would debit this client for; changes nothing."""
@@ -198,7 +203,9 @@ def _repeat(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -
     charge = _charge(connection, request, earlier.id, loss, keys, repeated=True)
     if set(keys) != {item.release_key for item in request.items}:
         raise IdempotencyError(
-            f"Request id {request.request_id!r} was charged for data that has a new version now.", "a new request id."
+            f"Request id {request.request_id!r} was charged for what is not given any more: the data have a new"
+            " version, or it is too old.",
+            "a new request id.",
         )
     return charge
 

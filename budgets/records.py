@@ -103,6 +103,15 @@ class StoredRelease:
 
 
 @dataclass(frozen=True)
+class Made:
+    """When a stored release was made, whoever paid for it."""
+
+    release_key: str
+    settled_at: str  # UTC
+    age_days: int  # whole ones since it was charged, which was before data was read; 0 of what is charged in the future
+
+
+@dataclass(frozen=True)
 class PaidRelease:
     """A release that a client has paid for, without its content."""
 

@@ -208,6 +208,7 @@ class Dataset:
     stretch: Stretch | None = None  # the declared windows; None where a whole history is one
     admission: AdmissionRules = NO_RULES
     calibration: CalibrationTerms = USUAL
+    replay_days: int | None = None  # a stored release that is older is made anew; None: however old
 
     @property
     def windows(self) -> tuple[str, ...]:
@@ -233,8 +234,7 @@ class Catalog:
         declared = self.table(table.removesuffix(MOVEMENT))
         if declared is None or not table.endswith(MOVEMENT):
             return declared.column(name) if declared is not None else None
-        numbers = declared.movement.columns if declared.movement is not None else ()
-        return next((column for column in numbers if column.name == name), None)
+        return next((c for c in (declared.movement.columns if declared.movement else ()) if c.name == name), None)
 
     def borrowed_person(self, table: Table) -> Column | None:
         """Find the person column that a table shows as its own and another table holds; hidden ones are not shown."""

@@ -25,6 +25,7 @@ class Answered:
     dataset: str | None
     notes: tuple[str, ...] = ()  # of the question: how its numbers are made
     ways: tuple[Way, ...] = ()  # how each release came about
+    day: str | None = None  # on which the oldest numbers that came from store were made, in UTC
 
     @property
     def told(self) -> tuple[Prepared, ...]:

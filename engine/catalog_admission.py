@@ -30,6 +30,16 @@ def read_admission(section: Section) -> AdmissionRules:
     )
 
 
+def read_replay(section: Section) -> int | None:
+    """Read how old a stored release may be that a repeat is given: days."""
+    if "replay_max_age" not in section.entries:
+        return None
+    rule = section.section("replay_max_age")
+    rule.only(("days",))
+    rule.need("days", "write replay_max_age = { days = 30 }.")
+    return rule.whole("days", 30, 1, MOST_DAYS)
+
+
 def _jurisdiction(section: Section) -> Jurisdiction | None:
     """Read whose law is asked for, and which laws do not admit."""
     if "jurisdiction" not in section.entries:

@@ -67,6 +67,9 @@ def _limits(before: Dataset, after: Dataset) -> Iterator[Change]:
         )
     for name in ("rho", "delta", "client_rho", "reserve_rho", "query_rho", "lifetime_rho"):
         yield from _number("limit", f"{at}.budget.{name}", getattr(before.budget, name), getattr(after.budget, name))
+    if before.replay_days != after.replay_days:
+        told = ("for ever" if days is None else f"for {days} days" for days in (before.replay_days, after.replay_days))
+        yield Change("replays", f"{at}.replay_max_age", f"stored numbers are repeated {' becomes '.join(told)}.")
     if before.budget.static != after.budget.static:
         yield Change("limit", f"{at}.budget.static_rho", "the caps of tables without time are others.")
 

@@ -10,7 +10,7 @@ from dialect.catalog import Budget, Catalog, Dataset, Defaults
 from dialect.declared_admission import NO_RULES
 from dialect.declared_calibration import USUAL, CalibrationTerms
 from dialect.time_windows import Window
-from engine.catalog_admission import read_admission
+from engine.catalog_admission import read_admission, read_replay
 from engine.catalog_admitted import check_admission, with_retention
 from engine.catalog_budget import LEAST_DELTA, LEAST_RHO, MOST_DELTA, MOST_RHO, check_default, read_budget
 from engine.catalog_references import check_references
@@ -22,7 +22,10 @@ from engine.inherited_windows import with_inherited_windows
 
 FORMAT = 1
 KNOWN = ("format", "name", "datasets", "tables")
-DATASET = ("window", "first_window", "last_window", "data_version", "defaults", "budget", "calibration", "admission")
+DATASET = (
+    "window", "first_window", "last_window", "data_version", "defaults", "budget", "calibration", "admission",
+    "replay_max_age",
+)  # fmt: skip
 
 
 def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalog:
@@ -87,6 +90,7 @@ def _dataset(name: str, section: Section) -> Dataset:
         stretch=stretch,
         calibration=_calibration(part(empty, section.section, "calibration"), budget),
         admission=part(NO_RULES, read_admission, part(empty, section.section, "admission")),
+        replay_days=part(None, read_replay, section),
     )
 
 

@@ -223,7 +223,7 @@ class Desk:
             shape = wire.explained(explain(self.engine, beside.question, asked), left)
             return told.listed(told.explanation(shape), told.EXPLAINED, left)
         if isinstance(beside, Describe):
-            return told.listed(told.columns_of(self.tables(beside.table)[0]), told.COLUMNS, left)
+            return told.described(self.tables(beside.table)[0], self.engine.catalog, left)
         return self._listed(beside, asked.client, left)
 
     def _listed(self, shown: Show, client: str, left: dict[str, Any]) -> pa.Table:

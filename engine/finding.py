@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -19,6 +19,7 @@ from engine.held import Held, Known, Shelf, shelf_of
 from engine.made_of import Made, made_of
 from engine.prepare import Prepared, priced
 from engine.release import Meaning
+from engine.repeats import current
 from engine.spoken import which_release
 from engine.ways import Again, Way, way_of
 
@@ -52,7 +53,8 @@ class Finder:
         made = wanted.sized.bounded_as(wanted.bounds)  # numbers that are cut otherwise are not mixed
 
         def again(rho: Fraction) -> Prepared:
-            return priced(made, self.backend, rho, wanted.cost.loss.delta)
+            anew = priced(made, self.backend, rho, wanted.cost.loss.delta)
+            return current([anew], self.ledger, self.catalog)[0]
 
         return again
 
@@ -117,6 +119,15 @@ def _note(way: Way, which: str) -> str:
     made = (f"{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})" for each in way.sources)
     beside = None if way.bought is None else f"with a release for rho {float(way.bought.cost.loss.rho):.3g} beside"
     return f"{f'{which}: ' if which else ''}{beside or 'free'}, from your releases {', '.join(made)}"
+
+
+def day_of(ways: tuple[Way, ...], stored: Collection[str], ledger: Ledger) -> str | None:
+    """Name the first day, in UTC, of which numbers are that come from store; `stored` are keys from before."""
+    moments = [each.settled_at for way in ways for each in way.sources]
+    for bought in (way.bought for way in ways):
+        if bought is not None and bought.release_key in stored:
+            moments += [each.settled_at for each in ledger.made(bought.plan.dataset, [bought.release_key]).values()]
+    return min(moments, default="")[:10] or None
 
 
 def parts_that_share(ways: tuple[Way, ...]) -> Mapping[tuple[int, int], int]:

@@ -10,6 +10,7 @@ from dialect import Catalog, Refusal, read
 from dialect.derivation import Told, told
 from engine.prepare import key_of
 from engine.release import Meaning, Release, from_bytes
+from engine.repeats import Repeats
 
 Known = MutableMapping[str, Told | None]  # by release key: what was found; None: nothing can be made of it
 
@@ -48,10 +49,13 @@ def shelf_of(ledger: Ledger, client: str, dataset: str, catalog: Catalog, known:
     Source and proof: proofs.md#held. Raises: Forbidden.
     """
     paid = [each for each in ledger.releases(client) if each.dataset == dataset and each.settled_at is not None]
+    repeats = Repeats(ledger, catalog.dataset(dataset))
+    young = repeats.young([each.release_key for each in paid])
+    paid = [each for each in paid if each.release_key in young]  # nothing is made of what is no more repeated
     unknown = [each.release_key for each in paid if each.release_key not in known]
     if unknown:
         for key, stored in ledger.replay(client, dataset, unknown).items():
-            known[key] = plan_of(key, from_bytes(stored.payload).meaning, catalog)
+            known[key] = plan_of(key, from_bytes(stored.payload).meaning, catalog, repeats)
     return Shelf(ledger, client, dataset, tuple(_held(paid, known)))
 
 
@@ -62,7 +66,7 @@ def _held(paid: Iterable[PaidRelease], known: Known) -> Iterator[Held]:
             yield Held(each.release_key, plan, each.settled_at)
 
 
-def plan_of(release_key: str, meaning: Meaning | None, catalog: Catalog) -> Told | None:
+def plan_of(release_key: str, meaning: Meaning | None, catalog: Catalog, repeats: Repeats) -> Told | None:
     """Read the plan of a release again; None where today's reading of it has another key, or is of quantiles."""
     if meaning is None:
         return None
@@ -74,4 +78,4 @@ def plan_of(release_key: str, meaning: Meaning | None, catalog: Catalog) -> Told
     if binned or meaning.place >= len(question.plans):
         return None
     plan = question.plans[meaning.place]
-    return told(plan) if key_of(plan, meaning.bounds, meaning.cost, catalog) == release_key else None
+    return told(plan) if repeats.means(key_of(plan, meaning.bounds, meaning.cost, catalog), release_key) else None

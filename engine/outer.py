@@ -9,7 +9,9 @@ from queue import Empty, SimpleQueue
 import duckdb
 import pyarrow as pa
 
-from engine.backends.duckdb import LOCKED, lock
+from dialect import Catalog
+from dialect.write_expr import name as quoted
+from engine.backends.duckdb import LOCKED, DuckDBBackend, lock
 from engine.errors import ExecutionFailed
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -55,3 +57,11 @@ def _renew(used: duckdb.DuckDBPyConnection) -> None:
     used.close()
     while _spare.qsize() < _SPARE:
         _spare.put(_open())
+
+
+def public_table(table_name: str, catalog: Catalog, backend: DuckDBBackend) -> pa.Table:
+    """Read a public table whole."""
+    table = catalog.table(table_name)
+    assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
+    columns = ", ".join(quoted(column.name) for column in table.columns)
+    return backend.public(f"SELECT {columns} FROM {backend.target.addresses[table_name]}")

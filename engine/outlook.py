@@ -18,6 +18,7 @@ from dialect import Catalog, Question
 from dialect.catalog import Dataset
 from dialect.time_windows import STATIC, next_begin, window_name
 from engine.prepare import Prepared
+from engine.repeats import Repeats
 from engine.target import errors_at, errors_told, held_prices
 
 NEVER = "this dataset is one window, forever: what is spent stays spent, and no new budget comes"
@@ -78,7 +79,8 @@ def _held(ledger: Ledger, prepared: tuple[Prepared, ...], request: ChargeRequest
     """Find the highest other price at which the asker holds every release of this question."""
     sized = [each.sized for each in prepared]
     delta = next((each.cost.loss.delta for each in prepared if each.cost.threshold is not None), Fraction(0))
-    prices = held_prices(sized, ledger.releases(request.client), delta)
+    named = Repeats(ledger, prepared[0].sized.catalog.dataset(request.dataset))
+    prices = held_prices(sized, ledger.releases(request.client), delta, named.current)
     others = [price for price in prices if price != prepared[0].cost.loss.pico_rho]
     return Fraction(max(others) * len(prepared), PICO) if others else None
 

@@ -30,16 +30,17 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.calibration import NOTHING_KNOWN, Calibrations
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
-from engine.finding import Finder, meaning_of, notes_of, parts_that_share
+from engine.finding import Finder, day_of, meaning_of, notes_of, parts_that_share
 from engine.held import Known
 from engine.keys import reached
 from engine.noise import NoiseSource, NoisyVector
-from engine.outer import outer
+from engine.outer import outer, public_table
 from engine.outlook import Ahead, ahead, telling_what_fits
 from engine.prepare import Prepared, Sized, count_keys, priced, sized
 from engine.price import key_vector
 from engine.raw_noise import raw_noise
 from engine.release import Meaning, Release, from_bytes, outer_table, to_bytes
+from engine.repeats import Repeats, current, latest
 from engine.requests import body_digest, new_request_id, wording
 from engine.simultaneous import at_level_of_each
 from engine.split import split
@@ -70,12 +71,12 @@ class Engine:
         ways = self.ways(prepared, asked)  # what this client holds may say it: then it is free
         bought = bought_of(ways)
         stored = self.replay(bought, asked)  # the same question costs nothing
-        charged = Loss(0, 0)
+        charge: Charge | None = None
         if stored is None:
             with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
                 charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
             stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
-            charged = charge.loss if charge is not None and not charge.repeated else charged
+        charged = Loss(0, 0) if charge is None or charge.repeated else charge.loss
         releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
         with uncharged("The public tables of this question can't be read", when=not prepared):
             noisy = sharing_noise(question, parts_that_share(ways))
@@ -83,7 +84,8 @@ class Engine:
         dataset = prepared[0].plan.dataset if prepared else None
         notes = question.notes + window_notes(prepared) + notes_of(ways) + agreed_notes(releases)
         notes += aimed_notes(question, bought, self.target(question, asked), confidence)
-        return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways)
+        day = day_of(ways, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
+        return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways, day)
 
     def ways(self, prepared: tuple[Prepared, ...], asked: Asked) -> tuple[Way, ...]:
         """Find how each release comes about: made of what is held, bought, or both."""
@@ -99,13 +101,14 @@ class Engine:
             for plan, parts in zip(question.plans, split(question), strict=True)
         )
         rho = settled.rho if settled.target is None or not made else self._aimed(question, made, settled, asked)
-        return tuple(priced(each, self.backend, rho, settled.delta) for each in made)
+        paid = (priced(each, self.backend, rho, settled.delta) for each in made)
+        return current(tuple(paid), self.ledger, self.catalog)
 
     def _aimed(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Fraction:
         """Find what each release costs where an error is asked for instead of a price."""
         assert settled.target is not None  # noqa: S101  the caller asks
         aim = aim_of(question, made, settled.target, settled.confidence)
-        held = held_prices(made, self.ledger.releases(asked.client), settled.delta)
+        held = self._held(made, settled, asked)
 
         def shown(price: int) -> pa.Table:
             return self.finish(question, *self._held_at(price, made, settled, asked), settled.confidence).table
@@ -113,11 +116,17 @@ class Engine:
         foresee = self._foreseeing(question, made, settled, asked)
         return Fraction(aimed_price(aim, held, shown, foresee), PICO)
 
+    def _held(self, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> tuple[int, ...]:
+        """List the prices at which this client holds a question, however old its releases are."""
+        named = Repeats(self.ledger, self.catalog.dataset(made[0].plan.dataset)).latest
+        return held_prices(made, self.ledger.releases(asked.client), settled.delta, named)
+
     def _held_at(
         self, price: int, made: tuple[Sized, ...], settled: Terms, asked: Asked
     ) -> tuple[tuple[Prepared, ...], tuple[Release, ...]]:
         """Find the releases that this client holds at a price."""
-        paid = tuple(priced(m, self.backend, Fraction(price, PICO), settled.delta) for m in made)
+        at = (priced(m, self.backend, Fraction(price, PICO), settled.delta) for m in made)
+        paid = latest(tuple(at), self.ledger, self.catalog)
         stored = self.replay(paid, replace(asked, request_id=None)) or {}
         return paid, tuple(from_bytes(stored[p.release_key]) for p in paid)
 
@@ -177,7 +186,7 @@ class Engine:
     ) -> dict[str, float]:
         """Say which error a price buys where only an answer that is held can tell."""
         settled, made = self.terms(question, asked), tuple(p.sized for p in prepared)
-        held = held_prices(made, self.ledger.releases(asked.client), settled.delta)
+        held = self._held(made, settled, asked)
         if not held or any(min(each.shares(price)) < 1 for each in made):
             return {}
         seen = self._foreseeing(question, made, settled, asked)(held[-1], price)
@@ -218,7 +227,7 @@ class Engine:
         self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
     ) -> Answer:
         """Run the outer part over releases and public tables, and say what the noise means."""
-        tables = {table: self.public_table(table) for table in public_tables(question)}
+        tables = {table: public_table(table, self.catalog, self.backend) for table in public_tables(question)}
         for i, columns in enumerate(question.releases):
             release, plan = releases[columns.plan], prepared[columns.plan].plan
             tables[release_name(i)] = outer_table(release, plan, columns, confidence)
@@ -233,10 +242,3 @@ class Engine:
         """Write the outer part for the names that its tables have in the empty database."""
         tables = [*public_tables(question), *(release_name(i) for i in range(len(question.releases)))]
         return write_outer(question, variances, Target({table: name(table) for table in tables}), confidence, reached)
-
-    def public_table(self, table_name: str) -> pa.Table:
-        """Read a public table whole."""
-        table = self.catalog.table(table_name)
-        assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
-        columns = ", ".join(name(column.name) for column in table.columns)
-        return self.backend.public(f"SELECT {columns} FROM {self.backend.target.addresses[table_name]}")

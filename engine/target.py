@@ -25,6 +25,7 @@ from engine.prepare import Prepared, Sized, scales_of
 from engine.release import Release
 
 Shown = Callable[[int], pa.Table]  # the answer at a price that the asker holds
+Named = Callable[[str], str]  # what a release key is called now
 Foresee = Callable[[int, int], Mapping[str, float]]  # held price, price -> half-widths that the held answer foresees
 
 
@@ -113,20 +114,20 @@ def _unheld(aim: Aim, held: Sequence[int]) -> Refusal:
     return aim.refused(why, "target_error = 50, an amount; or ask with rho = 0.0005 first")
 
 
-def held_prices(sized: Iterable[Sized], paid: Iterable[PaidRelease], delta: Fraction) -> tuple[int, ...]:
-    """List the prices, rising, at which every one of these releases was paid for and stored."""
+def held_prices(sized: Iterable[Sized], paid: Iterable[PaidRelease], delta: Fraction, named: Named) -> tuple[int, ...]:
+    """List the prices, rising, at which every one of these releases, as it is `named`, was paid for and stored."""
     stored = [each for each in paid if each.settled_at is not None]
-    sets = [set(_held(made, stored, delta)) for made in sized]
+    sets = [set(_held(made, stored, delta, named)) for made in sized]
     return tuple(sorted(set.intersection(*sets))) if sets else ()
 
 
-def _held(made: Sized, stored: Iterable[PaidRelease], delta: Fraction) -> Iterator[int]:
+def _held(made: Sized, stored: Iterable[PaidRelease], delta: Fraction, named: Named) -> Iterator[int]:
     for each in stored:
         if (each.dataset, each.question) != (made.plan.dataset, made.plan.canonical):
             continue
         if min(made.shares(each.loss.pico_rho)) >= 1:
             cost = made.cost(each.loss.rho, delta)
-            if made.release_key(cost) == each.release_key:
+            if named(made.release_key(cost)) == each.release_key:
                 yield each.loss.pico_rho
 
 

@@ -57,6 +57,7 @@ def answered(
         "release_id": None if rehearsal else _first_release(given.ways),
         "made_from": made_from(given.ways),
         "replayed": bool(given.prepared) and given.charged == Loss(0, 0),
+        "numbers_of": given.day,
         "windows": windows_told(given.prepared),
         "notes": _notes(given, rehearsal),
     }
@@ -127,6 +128,8 @@ def _integer(end: float) -> int:
 
 def _notes(given: Answered, rehearsal: bool) -> list[str]:
     notes = ["Made-up rows: nothing here says anything about the data."] if rehearsal else []
+    if given.day is not None:
+        notes.append(f"Numbers of {given.day}, from store: who objected since then still counts in them.")
     notes += [
         f"{column}: {count} value(s) are NULL because their denominator may be 0 within its noise."
         for column, count in given.answer.unstable.items()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from dialect import functions
 from dialect.aggregates import AGGREGATES, Aggregate
-from dialect.catalog import SqlType
+from dialect.catalog import Catalog, SqlType
 from dialect.function_row import Function, in_words
 from dialect.functions import forms_of
 from dialect.table_functions import TABLE_FUNCTIONS, TableFunction
+from engine.admission_notes import admission_notes
 from engine.wire import CARD
 
 TABLES = ("name", "kind", "dataset", "person", "size_class")
@@ -37,7 +38,9 @@ def like(rows: Iterable[Mapping[str, Any]], pattern: str | None) -> list[Mapping
     return [row for row in rows if re.fullmatch(written, row["name"], re.IGNORECASE | re.DOTALL)]
 
 
-def listed(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining: Mapping[str, Any]) -> pa.Table:
+def listed(
+    rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining: Mapping[str, Any], notes: Sequence[str] = ()
+) -> pa.Table:
     """Give rows as a table with the card of an answer that cost nothing."""
     kept = list(rows)
     table = pa.table({name: _column([row.get(name) for row in kept]) for name in names})
@@ -45,7 +48,7 @@ def listed(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining:
     card: dict[str, Any] = {
         "intervals": {}, "predicted_bias": {}, "reliability": {}, "advice": None, "confidence": None,
         "simultaneous": None, "price": price, "remaining": remaining, "outlook": None,
-        "release_id": None, "replayed": False, "made_from": [], "notes": [],
+        "release_id": None, "replayed": False, "made_from": [], "numbers_of": None, "notes": list(notes),
     }  # fmt: skip
     return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
 
@@ -53,6 +56,12 @@ def listed(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], remaining:
 def _column(values: list[Any]) -> pa.Array:
     """Give values of one type; where there are none, as text."""
     return pa.array(values) if any(value is not None for value in values) else pa.array(values, pa.string())
+
+
+def described(table: Mapping[str, Any], catalog: Catalog, remaining: Mapping[str, Any]) -> pa.Table:
+    """Give one row per column of a table, and say whose rows it has."""
+    notes = admission_notes(catalog.table(table["name"]), catalog)
+    return listed(columns_of(table), COLUMNS, remaining, notes)
 
 
 def columns_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:

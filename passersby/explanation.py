@@ -12,7 +12,8 @@ class Explanation:
 
     def __init__(self, told: dict[str, Any]) -> None:
         """Keep the wire shape; what is known only after an answer is empty in it."""
-        self._told = {**told, "intervals": told.get("intervals", {}), "release_id": told.get("release_id")}
+        empty: dict[str, Any] = {"intervals": {}, "release_id": None, "numbers_of": None}
+        self._told = {**empty, **told}
 
     @property
     def columns(self) -> list[str]:

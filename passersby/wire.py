@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CARD_KEYS = (
     "intervals", "predicted_bias", "reliability", "advice", "confidence", "simultaneous", "price", "remaining",
-    "outlook", "release_id", "replayed", "made_from", "windows", "notes",
+    "outlook", "release_id", "replayed", "made_from", "numbers_of", "windows", "notes",
 )  # fmt: skip
 # Arrow's name of a type -> SQL's
 SQL_TYPES = {

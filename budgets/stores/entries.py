@@ -29,6 +29,11 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def days_since(at: str) -> int:
+    """Count the whole days since a moment that a row bears; none of a moment that is still to come."""
+    return max(0, (datetime.now(UTC) - datetime.fromisoformat(at)).days)
+
+
 def begin(connection: Connection) -> None:
     """Name a ledger; its chain begins when something is written."""
     connection.execute(insert(chain_head).values(ledger_id=os.urandom(16).hex(), sequence=0, row_hash=GENESIS))

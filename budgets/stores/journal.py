@@ -14,7 +14,8 @@ from budgets.errors import ProtocolError
 from budgets.events import digest
 from budgets.holders import EVERYBODY, own_holder, payers
 from budgets.loss import Loss
-from budgets.records import Charge, ChargeRequest, Item, PaidRelease, StoredRelease
+from budgets.records import Charge, ChargeRequest, Item, Made, PaidRelease, StoredRelease
+from budgets.stores.entries import days_since
 from budgets.stores.schema import charge_keys, charges, entries, purchases, questions, releases
 from budgets.stores.store import insert_new
 
@@ -80,6 +81,19 @@ def read_replay(connection: Connection, client: str, dataset: str, keys: Sequenc
         )
     )
     return {row.release_key: StoredRelease(*row) for row in connection.execute(statement)}
+
+
+def read_made(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, Made]:
+    """Tell when the stored releases among some keys were made."""
+    statement = (
+        select(releases.c.release_key, releases.c.settled_at, entries.c.at)
+        .join(entries, entries.c.sequence == releases.c.charge_id)
+        .where(releases.c.dataset == dataset, releases.c.release_key.in_(keys))
+    )
+    return {
+        row.release_key: Made(row.release_key, row.settled_at, days_since(row.at))
+        for row in connection.execute(statement)
+    }
 
 
 def read_versions(connection: Connection, dataset: str) -> tuple[str, ...]:

@@ -73,6 +73,11 @@ def test_a_table_that_was_left_out_for_a_while_is_still_known(asked: Path) -> No
 @pytest.mark.parametrize(
     ("change", "effect", "words"),
     [
+        (
+            lambda text: text.replace("[datasets.town]", "[datasets.town]\nreplay_max_age = { days = 9 }"),
+            "replays",
+            "for 9 days",
+        ),
         (lambda t: t.replace("client_rho = 0.1", "client_rho = 0.05"), "limit", "0.1 becomes 0.05."),
         (
             lambda t: t.replace("client_rho = 0.1", "client_rho = 0.1\nquery_rho = 0.05"),

@@ -130,7 +130,7 @@ def test_a_release_is_stored_before_the_rest_of_the_question_runs(
             kept.answer(BY_ZONE, Asked("ann"))
     pages.clear()
     kept.answer(BY_ZONE, Asked("ann"))
-    assert told(pages) == [*FOUND, "ledger.replay"]
+    assert told(pages) == [*FOUND, "ledger.replay", "ledger.made"]
 
 
 def test_the_same_question_again_costs_nothing_and_says_the_same(kept: Engine, pages: list[str]) -> None:
@@ -138,7 +138,7 @@ def test_the_same_question_again_costs_nothing_and_says_the_same(kept: Engine, p
     pages.clear()
     again = kept.answer(BY_ZONE, Asked("ann"))
     assert numbers(again) == numbers(first)
-    assert (again.charged, told(pages)) == (Loss(0, 0), [*FOUND, "ledger.replay"])
+    assert (again.charged, told(pages)) == (Loss(0, 0), [*FOUND, "ledger.replay", "ledger.made"])
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ CARD = {
     "release_id": str,
     "replayed": bool,
     "made_from": MADE_FROM,
+    "numbers_of": str | None,
     "windows": [str],
     "notes": list,
 }
@@ -117,7 +118,9 @@ def test_a_replay_says_so_and_costs_nothing(engine: Engine) -> None:
     first, again = card_of(engine, BY_ZONE), card_of(engine, BY_ZONE)
     assert (first["replayed"], again["replayed"]) == (False, True)
     assert again["price"]["rho"] == again["price"]["epsilon_at_delta"]["epsilon"] == 0.0
-    unchanged = ("intervals", "release_id", "confidence", "remaining", "notes")
+    assert first["numbers_of"] is None and len(again["numbers_of"]) == len("2026-11-24")
+    assert again["notes"] == [*again["notes"][:1], *first["notes"]] and again["numbers_of"] in again["notes"][0]
+    unchanged = ("intervals", "release_id", "confidence", "remaining")
     assert {name: again[name] for name in unchanged} == {name: first[name] for name in unchanged}
 
 

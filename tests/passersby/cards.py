@@ -22,6 +22,7 @@ def result(columns: dict[str, Any], intervals: dict[str, Any] | None = None, **c
         "remaining": {"client": LEFT, "dataset": LEFT},
         "release_id": "ab12",
         "replayed": False,
+        "numbers_of": None,
         "windows": ["forever"],
         "notes": [],
         **card,

@@ -71,6 +71,7 @@ ANSWER = {
     "release_id": Maybe(str),
     "replayed": bool,
     "made_from": [{"release": str, "release_id": str, "settled_at": str, "groups": int, "how": str}],
+    "numbers_of": Maybe(str),
     "windows": [str],
     "notes": [str],
 }
