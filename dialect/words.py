@@ -50,6 +50,15 @@ def uncommented(sql: str) -> str:
     return text
 
 
+def several(text: str) -> tuple[str, ...]:
+    """Cut a file of statements at its semicolons, each with the comments before it; raises Refusal with E_PARSE."""
+    words = _tokens(text)
+    ends = [word.start for word in words if word.token_type is TokenType.SEMICOLON]
+    parts = [text[a:b].strip() for a, b in pairwise([0, *ends, len(text)])]
+    made = [part.removeprefix(";").strip() for part in parts]
+    return tuple(part for part in made if part and _tokens(part))
+
+
 def place_of(word: Token) -> Span:
     """Point at a word."""
     return Span(word.start, word.end + 1)

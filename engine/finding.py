@@ -11,7 +11,7 @@ import pyarrow as pa
 from budgets import Ledger
 from dialect import Catalog, Question
 from dialect.derivation import Derivation, derivation, told
-from dialect.private_plan import VectorBound
+from dialect.private_plan import PrivatePlan, VectorBound
 from dialect.words import uncommented
 from dialect.write_rows import write_rows
 from engine.backends.duckdb import DuckDBBackend
@@ -65,7 +65,7 @@ class Finder:
         found = ((held, derivation(own, held.told, self.catalog)) for held in shelf.held)
         some = [(held, each) for held, each in found if each is not None]
         for held, each in some[:MOST_LOOKED_AT]:
-            keys = self._keys(wanted) if keys is None else keys
+            keys = public_keys(wanted.plan, self.backend) if keys is None else keys
             made = self._made(wanted, held, each, keys, shelf)
             if made is not None:
                 yield made
@@ -80,15 +80,14 @@ class Finder:
         whole = len(held.told.plan.keys) == len(wanted.plan.keys)
         return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds)
 
-    def _keys(self, wanted: Prepared) -> pa.Table:
-        """Read the public list of the wanted keys."""
-        listed = wanted.plan.key_set
-        assert listed is not None  # noqa: S101  the caller asks
-        if not listed.keys:
-            return pa.table({"none": [0]})
-        rows = self.backend.public(write_rows(listed.relation, listed.keys, self.backend.target))
-        columns = [rows.column(f.id) for f in listed.keys]
-        return pa.table({f"k{i}": column for i, column in enumerate(columns)})
+
+def public_keys(plan: PrivatePlan, backend: DuckDBBackend) -> pa.Table:
+    """Read the public list of a plan's keys: k0, k1, ..., or one row where there are none."""
+    assert plan.key_set is not None  # noqa: S101  the caller asks
+    if not plan.key_set.keys:
+        return pa.table({"none": [0]})
+    rows = backend.public(write_rows(plan.key_set.relation, plan.key_set.keys, backend.target))
+    return pa.table({f"k{i}": rows.column(f.id) for i, f in enumerate(plan.key_set.keys)})
 
 
 def _bounds(wanted: Prepared, meaning: Meaning, places: Iterable[int]) -> Iterator[VectorBound]:

@@ -69,7 +69,7 @@ def way_of(wanted: Prepared, candidates: Iterator[Made], again: Again, held: Abs
     asked = _asked(wanted)
     alike: dict[object, list[Made]] = {}
     for each in candidates:
-        if not _as_little_cut(each.bounds, wanted.bounds.vectors):
+        if not as_little_cut(each.bounds, wanted.bounds.vectors):
             continue
         together = alike.setdefault(_cut(each.bounds, each.release.grains), [])
         together.append(each)
@@ -97,7 +97,7 @@ class _Anew:
         return made
 
 
-def _as_little_cut(held: Sequence[VectorBound], wanted: Sequence[VectorBound]) -> bool:
+def as_little_cut(held: Sequence[VectorBound], wanted: Sequence[VectorBound]) -> bool:
     """Tell whether bounds take as little off totals as those of the release that is wanted, or hardly more."""
     return all(_close(mine, own) for mine, own in zip(held, wanted, strict=True))
 

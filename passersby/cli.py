@@ -19,6 +19,7 @@ from passersby import (
     cli_questions,
     cli_serve,
     cli_topups,
+    cli_workload,
 )
 from passersby.cli_options import refusals
 from passersby.output import Format
@@ -39,6 +40,7 @@ catalog = typer.Typer(no_args_is_help=True, help="Write and check the catalog of
 app.command(rich_help_panel="Ask")(cli_questions.query)
 app.command(rich_help_panel="Ask")(cli_questions.explain)
 app.command(rich_help_panel="Ask")(cli_questions.rehearse)
+app.command(rich_help_panel="Ask")(cli_workload.plan)
 app.command(rich_help_panel="Ask")(cli_accounts.tables)
 app.command(rich_help_panel="Account for it")(cli_accounts.budget)
 app.command(rich_help_panel="Account for it")(cli_accounts.history)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from passersby.errors import RefusedError, error_of
 from passersby.explanation import Explanation
@@ -80,6 +80,18 @@ class Connection:
         with as_errors():
             given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
             return Result(self._open().rehearse(sql, client=self.client, confidence=confidence, **given))
+
+    def plan(self, text: str, *, rho: Amount, confidence: float | None = None, apply: bool = False) -> dict[str, Any]:
+        """Plan questions, with ; between them, for a total price; with `apply`, buy what was planned.
+
+        Give `ask_at_rho`, at which each is free, and of each question its price and half-widths alone and as planned.
+        """
+        import engine
+
+        with as_errors():
+            return engine.plan_workload(
+                self._open(), text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
+            )
 
     def budget(self) -> Budget:
         """Tell what is spent and left, of this client's accounts and of the datasets'."""

@@ -1,0 +1,48 @@
+"""What `passersby plan` asks of the engine, in wire shapes: plan a file of questions, and buy what was planned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgets import parse_amount
+from dialect.words import several
+from engine.desk import ASKED_IN_VAIN, Desk, Refused
+from engine.problems import problem
+from engine.terms import Asked
+from engine.workload import Planned, plan_of
+
+
+def plan_workload(
+    desk: Desk, text: str, *, client: str, rho: str, confidence: float | None = None, apply: bool = False
+) -> dict[str, Any]:
+    """Plan the questions of a file for a total price; with `apply`, buy what was planned. Raises Refused.
+
+    Afterwards each question is free for this client at the price that it has alone (`ask_at_rho`), or less.
+    """
+    try:
+        amount = parse_amount(rho, "rho")
+        planned = plan_of(desk.engine, several(text), amount, Asked(client, confidence=confidence))
+        bought = [each for each in planned if each.price] if apply else []
+        charged = [desk.engine.answer(each.sql, Asked(client, rho=each.price)).charged for each in bought]
+    except ASKED_IN_VAIN as error:
+        raise Refused(problem(error, None)) from error
+    alone = next(each.alone for each in planned if each.asked)
+    return {
+        "rho": float(amount),
+        "ask_at_rho": float(alone),
+        "applied": apply,
+        "charged_rho": float(sum(loss.rho for loss in charged)),
+        "questions": [_told(each) for each in planned],
+    }
+
+
+def _told(planned: Planned) -> dict[str, Any]:
+    return {
+        "sql": planned.sql,
+        "asked": planned.asked,
+        "alone_rho": float(planned.alone),
+        "alone_error": planned.alone_error,
+        "rho": float(planned.price),
+        "error": planned.error if planned.asked else {},
+        "made_of": [place + 1 for place in planned.made_of],
+    }

@@ -1,0 +1,69 @@
+"""A workload, planned and bought: what it costs, that each question is free then, and as exact as it was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from dialect.words import several
+from engine import Refused, plan_workload
+from engine.desk import Desk
+from engine.pipeline import Engine
+from tests.engine.held_town import anew, ask, held_town, price
+
+ZONES = ";\n".join(f"SELECT COUNT(*) AS n FROM visit WHERE zone = 'z{i}'" for i in range(7))
+WORKLOAD = f"""SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone; -- a comment; with a semicolon
+{ZONES};
+SELECT COUNT(DISTINCT person_id) AS p FROM visit WHERE shop <> ';';
+-- candidate
+SELECT zone, day, COUNT(*) AS n FROM visit GROUP BY zone, day;
+"""
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with held_town(tmp_path_factory.mktemp("held")) as engine:
+        yield engine
+
+
+def test_what_is_planned_is_bought_and_makes_the_rest_free(town: Engine) -> None:
+    desk = Desk(anew(town))
+    told = plan_workload(desk, WORKLOAD, client="ann", rho="0.9")
+    assert desk.engine.ledger.releases("ann") == ()
+    bought = [each["rho"] for each in told["questions"] if each["rho"]]
+    assert len(bought) == 2 and sum(bought) == pytest.approx(0.9, rel=1e-5)  # zones once, and persons
+    applied = plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)
+    assert applied["charged_rho"] == pytest.approx(0.9, rel=1e-5)
+    for each in applied["questions"]:
+        if each["asked"]:
+            given = ask(desk.engine, each["sql"], repr(told["ask_at_rho"]))
+            ((name, width),) = each["error"].items()
+            lower, upper = given.answer.intervals[name]
+            assert price(given) == 0
+            assert (upper - lower).max() / 2 <= width + 2  # whole ends
+            assert width < each["alone_error"][name] / 1.9  # two releases of nine
+
+
+def test_no_data_are_read_for_a_plan(town: Engine) -> None:
+    class Unread(type(town.backend)):  # type: ignore[misc]
+        def run(self, *given: object) -> object:
+            raise AssertionError
+
+    blind = Unread(**vars(town.backend))
+    told = plan_workload(Desk(replace(anew(town), backend=blind)), WORKLOAD, client="ann", rho="0.9")
+    assert told["charged_rho"] == 0
+
+
+def test_statements_are_cut_at_semicolons_alone() -> None:
+    assert len(several(WORKLOAD)) == 10
+    assert several("SELECT ';' ; -- ;\n") == ("SELECT ';'",)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-- candidate\nSELECT COUNT(*) FROM visit", "SELECT person_id FROM visit", "SELECT '"]
+)
+def test_no_workload_is_refused(town: Engine, text: str) -> None:
+    with pytest.raises(Refused):
+        plan_workload(Desk(anew(town)), text, client="ann", rho="0.1")
