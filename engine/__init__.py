@@ -29,6 +29,7 @@ from engine.calibrating import calibrate_catalog, calibration_told
 from engine.desk import Desk, Refused, open_desk
 from engine.host import bootstrap, check_there, serve
 from engine.planning import plan_workload
+from engine.standing_desk import run_standing, show_standing
 from engine.stewards import about_me, catalog_diff_told, check_catalog_text, new_catalog_text, open_register
 
 __all__ = [
@@ -52,7 +53,9 @@ __all__ = [
     "plan_workload",
     "report_ledger",
     "restore_ledger",
+    "run_standing",
     "serve",
+    "show_standing",
     "verify_ledger",
     "write_export",
 ]

@@ -18,6 +18,7 @@ from passersby import (
     cli_objections,
     cli_questions,
     cli_serve,
+    cli_standing,
     cli_topups,
     cli_workload,
 )
@@ -53,6 +54,10 @@ ledger.command("report")(cli_ledger.report)
 ledger.command("export")(cli_ledger.export)
 ledger.command("backup")(cli_ledger.backup)
 ledger.command("restore")(cli_ledger.restore)
+standing = typer.Typer(no_args_is_help=True, help="Questions that are asked of each new window, once for all.")
+app.add_typer(standing, name="standing", rich_help_panel="Ask")
+standing.command("run")(cli_standing.run)
+standing.command("show")(cli_standing.show)
 app.command("about-me", rich_help_panel="People")(cli_about.about_me)
 objections = typer.Typer(no_args_is_help=True, help="See when objections were recorded.")
 app.command("object", rich_help_panel="People")(cli_objections.object_)

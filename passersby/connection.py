@@ -93,6 +93,20 @@ class Connection:
                 self._open(), text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
             )
 
+    def run_standing(self, file: str) -> list[dict[str, Any]]:
+        """Release each standing question of a file in each window in which it is not released yet."""
+        import engine
+
+        with as_errors():
+            return engine.run_standing(self._open(), file)
+
+    def standing(self, file: str, name: str, *, window: str | None = None) -> Result:
+        """See a standing question that this client is entitled to: of a window, or of the last one released."""
+        import engine
+
+        with as_errors():
+            return Result(engine.show_standing(self._open(), file, name, client=self.client, window=window))
+
     def budget(self) -> Budget:
         """Tell what is spent and left, of this client's accounts and of the datasets'."""
         with as_errors():

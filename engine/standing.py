@@ -1,0 +1,188 @@
+"""Standing questions: asked of each new window once, on everybody's account, and shown to who is entitled for free.
+
+The owner pays, as for a calibration: what is released so counts in the loss that every client is told, and is debited
+to no client's account (proofs.md#standing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from budgets import OWNER, PICO, BudgetRefused, Loss, StoredRelease
+from dialect import Question, read
+from dialect.catalog import Dataset
+from dialect.time_windows import begin_named, next_begin
+from engine.answered import Answered
+from engine.catalog_section import Section, read_toml
+from engine.errors import CatalogError
+from engine.pipeline import Engine
+from engine.prepare import Prepared
+from engine.release import from_bytes
+from engine.terms import Asked
+from engine.ways import Way
+from engine.window_notes import window_notes
+
+TOPIC = "standing"
+FIRST, BEHIND = "{first}", "{behind}"  # days in the question: the first of the window, and the first behind it
+KEYS = ("sql", "dataset", "share", "clients", "from")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One question that is asked of every window."""
+
+    name: str
+    sql: str  # with {first} and {behind}
+    dataset: str
+    share: Fraction  # of each window's ceiling
+    clients: tuple[str, ...]  # clients, and groups of them, that see it for nothing
+    since: str | None  # the first window; None: all that are declared
+
+    def entitled(self, client: str) -> bool:
+        """Tell whether a client may see it: by name, or as one of a group."""
+        return any(client == each or client.startswith(f"{each}/") for each in self.clients)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one standing question in one window."""
+
+    name: str
+    window: str
+    rho: Fraction  # charged now
+    state: str  # released, held, or why not
+
+
+def read_standing(path: str | Path, engine: Engine) -> tuple[Standing, ...]:
+    """Read the file of standing questions; raises CatalogError with file, key, why and cure."""
+    whole = read_toml(Path(path).absolute())
+    whole.only(("standing",))
+    named = whole.named("standing", "declare a question, e.g. [standing.footfall].")
+    found = tuple(_standing(name, section, engine) for name, section in named)
+    whole.mistakes.refuse()
+    return found
+
+
+def _standing(name: str, section: Section, engine: Engine) -> Standing:
+    section.only(KEYS)
+    section.need("sql", 'write e.g. sql = "SELECT COUNT(*) FROM visit WHERE day >= {first} AND day < {behind}".')
+    section.need("clients", 'write clients = ["name"], who may see it.')
+    sql, datasets = section.text("sql") or "", engine.catalog.datasets
+    named = section.text("dataset") or datasets[0].name
+    dataset = next((each for each in datasets if each.name == named), None)
+    if dataset is None or dataset.stretch is None:
+        raise section.error("dataset", f"{named} has no windows.", "name a dataset with windows of time.")
+    if FIRST not in sql or BEHIND not in sql:
+        raise section.error("sql", "it does not say of which window.", f"write {FIRST} and {BEHIND} where days stand.")
+    since = section.text("from")
+    if since is not None and since not in dataset.windows:
+        raise section.error("from", f"{since} is no declared window.", f"write one of {dataset.windows[0]}, ...")
+    share = section.fraction("share", "0.1", "0.0001", "1")
+    return Standing(name, sql, named, share, section.texts("clients"), since)
+
+
+def due(standing: Standing, engine: Engine) -> Iterator[str]:
+    """Walk the windows that a standing question is asked of, the earliest first."""
+    windows = engine.catalog.dataset(standing.dataset).windows
+    yield from (window for window in windows if standing.since is None or window >= standing.since)
+
+
+def run(standing: Sequence[Standing], engine: Engine) -> Iterator[Outcome]:
+    """Release every standing question in every window in which it is not released yet.
+
+    Claim: each is charged once in each window, at its share, whatever versions of data come later. Raises: Refusal,
+    CatalogError, ExecutionFailed; what the ceiling does not cover is an outcome. Proof: proofs.md#standing
+    """
+    for each in standing:
+        for window in due(each, engine):
+            yield _released(each, window, engine)
+
+
+def _released(standing: Standing, window: str, engine: Engine) -> Outcome:
+    question, prepared = _prepared(standing, window, engine)
+    if _stored(standing, window, prepared, engine) is not None:
+        return Outcome(standing.name, window, Fraction(0), "held")
+    _note(standing, window, prepared, engine)  # first: a crash behind it leaves the same release to be charged
+    try:
+        charge = engine.charge(question.sql, prepared, Asked(OWNER))
+    except BudgetRefused as refused:
+        return Outcome(standing.name, window, Fraction(0), str(refused))
+    engine.settle(question, prepared, charge)
+    return Outcome(standing.name, window, charge.loss.rho if charge else Fraction(0), "released")
+
+
+def shown(standing: Standing, window: str, engine: Engine) -> Answered | None:
+    """Show what was released of a window; None where nothing was."""
+    question, prepared = _prepared(standing, window, engine)
+    found = _stored(standing, window, prepared, engine)
+    if found is None:
+        return None
+    keys, stored = found
+    named = tuple(replace(p, release_key=key) for p, key in zip(prepared, keys, strict=True))
+    releases = tuple(from_bytes(stored[key].payload) for key in keys)
+    confidence = engine.confidence(question, Asked(OWNER))
+    answer = engine.finish(question, named, releases, confidence)
+    notes = question.notes + window_notes(named)
+    ways = tuple(Way(p, bought=p) for p in named)
+    return Answered(question, answer, named, releases, confidence, Loss(0, 0), standing.dataset, notes, ways)
+
+
+def _prepared(standing: Standing, window: str, engine: Engine) -> tuple[Question, tuple[Prepared, ...]]:
+    """Prepare the question of one window at its share, as a release that nobody else has bought."""
+    dataset = engine.catalog.dataset(standing.dataset)
+    question = read(_of_window(standing.sql, window, dataset), engine.catalog)
+    share = Fraction(int(standing.share * dataset.budget.rho * PICO), PICO)
+    taken = {each.release_key for each in engine.ledger.releases(OWNER)} - _noted_keys(engine)
+    prepared = engine.prepare(question, Asked(OWNER, rho=share))
+    while any(p.release_key in taken for p in prepared):  # a client's: what it costs counts for that client alone
+        share -= Fraction(len(prepared), PICO)
+        prepared = engine.prepare(question, Asked(OWNER, rho=share))
+    touched = {name for p in prepared for name in p.plan.touched.windows}
+    if touched != {window}:
+        why = f"the question looks at {', '.join(sorted(touched)) or 'no window'} when it is asked of {window}."
+        cure = f"compare the table's time with {FIRST} and {BEHIND}, e.g. day >= {FIRST} AND day < {BEHIND}."
+        raise CatalogError(engine.catalog.path, f"standing.{standing.name}.sql", why, cure)
+    return question, prepared
+
+
+def _of_window(sql: str, window: str, dataset: Dataset) -> str:
+    begin = begin_named(dataset.window, window)
+    assert begin is not None  # noqa: S101  a declared window has a name of its length
+    return sql.replace(FIRST, f"DATE '{begin}'").replace(BEHIND, f"DATE '{next_begin(dataset.window, begin)}'")
+
+
+def _stored(
+    standing: Standing, window: str, prepared: tuple[Prepared, ...], engine: Engine
+) -> tuple[tuple[str, ...], Mapping[str, StoredRelease]] | None:
+    """Find the releases that were noted of the same question in a window, and stored: the first that were."""
+    asked = [p.plan.canonical for p in prepared]
+    for said in _notes(engine):
+        if (said["dataset"], said["window"], said["questions"]) == (standing.dataset, window, asked):
+            stored = engine.ledger.replay(OWNER, standing.dataset, said["keys"])
+            if set(said["keys"]) <= stored.keys():
+                return tuple(said["keys"]), stored
+    return None
+
+
+def _note(standing: Standing, window: str, prepared: tuple[Prepared, ...], engine: Engine) -> None:
+    body: dict[str, Any] = {
+        "dataset": standing.dataset,
+        "window": window,
+        "questions": [p.plan.canonical for p in prepared],
+        "keys": [p.release_key for p in prepared],
+    }
+    if any(said == body for said in _notes(engine)):
+        return
+    engine.ledger.note(TOPIC, body, actor=OWNER, dataset=standing.dataset)
+
+
+def _noted_keys(engine: Engine) -> frozenset[str]:
+    return frozenset(key for said in _notes(engine) for key in said["keys"])
+
+
+def _notes(engine: Engine) -> Iterator[Mapping[str, Any]]:
+    return (entry.said for entry in engine.ledger.audit(kind=f"note_{TOPIC}"))

@@ -1,0 +1,59 @@
+"""What `passersby standing` asks of the engine, in wire shapes: release what is due, list it, show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from budgets import Forbidden
+from dialect import Code, Refusal
+from engine import wire
+from engine.desk import ASKED_IN_VAIN, Desk, Refused
+from engine.errors import CatalogError
+from engine.problems import problem
+from engine.standing import Standing, due, read_standing, run, shown
+from engine.window_accounts import least_left
+
+
+def run_standing(desk: Desk, file: str) -> list[dict[str, Any]]:
+    """Release every standing question in every window in which it is not released yet; raises Refused."""
+    try:
+        outcomes = list(run(read_standing(file, desk.engine), desk.engine))
+    except (*ASKED_IN_VAIN, CatalogError) as error:
+        raise Refused(problem(error, None)) from error
+    return [{"name": o.name, "window": o.window, "rho": float(o.rho), "state": o.state} for o in outcomes]
+
+
+def show_standing(desk: Desk, file: str, name: str, *, client: str, window: str | None = None) -> pa.Table:
+    """Show a standing question to a client who is entitled: of a window, or of the last that is released."""
+    try:
+        found = _named(name, read_standing(file, desk.engine), client)
+        windows = [window] if window is not None else list(due(found, desk.engine))[::-1]
+        for each in windows:
+            _check_window(each, found, desk)
+            answered = shown(found, each, desk.engine)
+            if answered is not None:
+                left = least_left(desk.engine.ledger, desk.engine.catalog, found.dataset, client, {each})
+                return wire.answered(answered, left, None)
+        why = f"{name} is not released {f'of {window} ' if window else ''}yet."
+        raise Refusal(Code.PARAM, why, "passersby standing run, by whoever runs this dataset")
+    except (*ASKED_IN_VAIN, CatalogError) as error:
+        raise Refused(problem(error, None)) from error
+
+
+def _named(name: str, standing: tuple[Standing, ...], client: str) -> Standing:
+    """Find a standing question that a client is entitled to see: others are not told apart from none."""
+    mine = [each for each in standing if each.entitled(client)]
+    found = next((each for each in mine if each.name == name), None)
+    if found is None:
+        names = ", ".join(each.name for each in mine)
+        hint = f"one of {names}" if names else "whoever runs this dataset, who can entitle you"
+        raise Forbidden(f"You are entitled to no standing question {name}.", f"{hint}.")
+    return found
+
+
+def _check_window(window: str, standing: Standing, desk: Desk) -> None:
+    known = desk.engine.catalog.dataset(standing.dataset).windows
+    if window not in known:
+        raise Refusal(Code.WINDOW, f"{window} is no declared window.", f"one of {known[0]} to {known[-1]}")

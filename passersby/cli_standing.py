@@ -1,0 +1,53 @@
+"""Commands of standing questions: run for whoever runs the dataset, show for whom it is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from passersby.cli_options import Catalog, Client, Form, Ledger, opened
+from passersby.output import Format, console, write_json, write_result
+
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Standing questions, as docs/standing.md says."),
+]
+Named = Annotated[str, typer.Argument(metavar="NAME", help="Which question.")]
+Window = Annotated[
+    str | None, typer.Option("--window", metavar="NAME", help="Of which window.", show_default="the last released one")
+]
+
+
+def run(file: File, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+    """Release each standing question in each window in which it is not released yet; made for a timetable (cron).
+
+    It is charged to the whole dataset's budget, once a window, and counts in what every client is reported.
+    """
+    if form not in (Format.TABLE, Format.JSON):
+        raise typer.BadParameter("What was released is written as table or json.", param_hint="--format")
+    with opened(catalog, "owner", ledger, form) as connection:
+        outcomes = connection.run_standing(str(file))
+        if form is Format.JSON:
+            write_json(outcomes)
+            return
+        table = Table("question", "window", "rho", "")
+        for each in outcomes:
+            table.add_row(each["name"], each["window"], f"{each['rho']:.4g}", each["state"])
+        console().print(table)
+
+
+def show(
+    file: File,
+    name: Named,
+    window: Window = None,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """See a standing question that you are entitled to: free, and debited to no account of yours."""
+    with opened(catalog, client, ledger, form) as connection:
+        write_result(connection.standing(str(file), name, window=window), form)

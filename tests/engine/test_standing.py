@@ -1,0 +1,125 @@
+"""Standing questions: each window once, at its share, on everybody's account, for who is entitled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from budgets import EVERYBODY, AccountName
+from engine import Refused, run_standing, show_standing
+from engine.desk import Desk
+from engine.pipeline import Engine
+from engine.wire import CARD
+from tests.engine.held_town import DAILY, anew, ask, held_town, price
+from tests.engine.windowed_town import DAYS
+
+SQL = "SELECT zone, COUNT(*) AS n FROM visit WHERE day >= {first} AND day < {behind} GROUP BY zone"
+FILE = f"""
+[standing.footfall]
+sql = "{SQL}"
+share = 0.01
+clients = ["ann", "shops"]
+from = "{DAYS[1]}"
+"""
+
+
+@pytest.fixture(scope="module")
+def daily(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with held_town(tmp_path_factory.mktemp("daily"), DAILY) as engine:
+        yield engine
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    (tmp_path / "standing.toml").write_text(FILE, encoding="utf-8")
+    return str(tmp_path / "standing.toml")
+
+
+def spent(desk: Desk, holder: str) -> dict[str, float]:
+    views = {view.name: float(view.spent.rho) for view in desk.engine.ledger.accounts()}
+    return {day: views.get(AccountName("town", day, holder), 0.0) for day in DAYS}
+
+
+def test_each_window_is_released_once(daily: Engine, file: str) -> None:
+    desk = Desk(anew(daily))
+    first, again = run_standing(desk, file), run_standing(desk, file)
+    assert [(each["window"], each["state"]) for each in first] == [(day, "released") for day in DAYS[1:]]
+    assert {each["state"] for each in again} == {"held"} and not any(each["rho"] for each in again)
+    assert spent(desk, EVERYBODY) == {DAYS[0]: 0.0} | dict.fromkeys(DAYS[1:], pytest.approx(0.2))
+    assert set(spent(desk, "ann").values()) == {0.0}
+
+
+def test_a_new_version_of_the_data_releases_nothing_anew(daily: Engine, file: str) -> None:
+    desk = Desk(anew(daily))
+    run_standing(desk, file)
+    before = show_standing(desk, file, "footfall", client="ann")
+    (dataset,) = daily.catalog.datasets
+    newer = replace(desk.engine, catalog=replace(daily.catalog, datasets=(replace(dataset, data_version=2),)))
+    assert {each["state"] for each in run_standing(Desk(newer), file)} == {"held"}
+    assert show_standing(Desk(newer), file, "footfall", client="ann").to_pylist() == before.to_pylist()
+
+
+@pytest.mark.parametrize(("client", "sees"), [("ann", True), ("shops/ben", True), ("ben", False), ("shopsmith", False)])
+def test_who_is_entitled_sees_it_for_nothing(daily: Engine, file: str, client: str, sees: bool) -> None:
+    desk = Desk(anew(daily))
+    run_standing(desk, file)
+    if not sees:
+        with pytest.raises(Refused, match="E_FORBIDDEN"):
+            show_standing(desk, file, "footfall", client=client)
+        return
+    shown = show_standing(desk, file, "footfall", client=client)
+    card = json.loads(shown.schema.metadata[CARD])
+    assert (shown.num_rows, card["price"]["rho"], card["windows"]) == (7, 0.0, [DAYS[-1]])
+    assert card["remaining"]["client"]["epsilon"] > 0  # what the owner released counts in what is reported
+    other = show_standing(desk, file, "footfall", client=client, window=DAYS[1])
+    assert other.to_pylist() != shown.to_pylist()
+
+
+def test_a_crash_before_the_release_is_charged_once(daily: Engine, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(anew(daily))
+    with monkeypatch.context() as broken:
+        broken.setattr(Engine, "settle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run_standing(desk, file)
+    assert [each["state"] for each in run_standing(desk, file)] == ["released"] * 3
+    assert spent(desk, EVERYBODY)[DAYS[1]] == pytest.approx(0.2)
+
+
+def test_what_a_client_has_bought_is_no_standing_release(daily: Engine, file: str) -> None:
+    desk = Desk(anew(daily))
+    own = SQL.replace("{first}", f"DATE '{DAYS[1]}'").replace("{behind}", f"DATE '{DAYS[2]}'")
+    assert price(ask(desk.engine, own, "0.2")) == pytest.approx(0.2)
+    run_standing(desk, file)
+    assert spent(desk, EVERYBODY)[DAYS[1]] == pytest.approx(0.4)
+    assert price(ask(desk.engine, own, "0.2", client="ben")) == pytest.approx(0.2)
+
+
+def test_what_the_ceiling_does_not_cover_is_told_and_left_alone(daily: Engine, file: str) -> None:
+    more = FILE.replace("footfall", "more").replace("COUNT(*)", "SUM(coins)")
+    Path(file).write_text((FILE + more).replace("0.01", "0.8"), encoding="utf-8")
+    desk = Desk(anew(daily))
+    states = [each["state"] for each in run_standing(desk, file)]
+    assert states[:3] == ["released"] * 3 and all("E_BUDGET" in state for state in states[3:])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("AND day < {behind}", "", "of which window"),
+        ("AND day < {behind}", "AND day <> {behind}", "looks at"),
+        ("share = 0.01", "share = 2", "share"),
+        (f'from = "{DAYS[1]}"', 'from = "2026-11"', "window"),
+        ("SELECT zone", "SELECT person_id, zone", "E_"),
+        ('clients = ["ann", "shops"]', "", "clients"),
+    ],
+)
+def test_a_file_with_a_mistake_charges_nothing(daily: Engine, file: str, old: str, new: str, why: str) -> None:
+    Path(file).write_text(FILE.replace(old, new), encoding="utf-8")
+    desk = Desk(anew(daily))
+    with pytest.raises(Refused, match=why):
+        run_standing(desk, file)
+    assert not any(spent(desk, EVERYBODY).values())
