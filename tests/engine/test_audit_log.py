@@ -14,7 +14,7 @@ COUNT = "SELECT COUNT(*) AS n FROM visit"
 
 
 def test_a_charge_that_failed_says_so_until_it_is_answered(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(self: object, prepared: object, objected: object = None) -> None:
+    def fails(self: object, prepared: object, objected: object = None, meaning: object = None) -> None:
         raise ExecutionFailed
 
     with monkeypatch.context() as broken, pytest.raises(ExecutionFailed):

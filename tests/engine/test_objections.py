@@ -49,7 +49,8 @@ def quiet(desk: Desk) -> Desk:
 
 
 def counted(desk: Desk, rho: str = "0.005", sql: str = COUNT) -> list[float]:
-    return [column[0].as_py() for column in desk.query(sql, client="ann", rho=rho).columns]
+    """Count for somebody who holds nothing: what is held would answer for it."""
+    return [column[0].as_py() for column in desk.query(sql, client=f"ann-{rho}", rho=rho).columns]
 
 
 def objects(desk: Desk, person: str, *, withdraw: bool = False) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked_for_each_release(monkeypatch: pytest.MonkeyPatch) -> None:
     release = Engine.release
-    monkeypatch.setattr(Engine, "release", lambda engine, p, _: release(engine, p, engine.objections(p.plan.dataset)))
+    monkeypatch.setattr(Engine, "release", lambda engine, p, *_: release(engine, p, engine.objections(p.plan.dataset)))
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_refusal_says_what_fits_and_all_of_it_does(desk: Desk) -> None:
 
 def test_a_stored_answer_is_named_by_its_price(desk: Desk) -> None:
     desk.query(ALL, client="ann", rho="0.03")
-    problem = refused(desk, ALL, "0.08")
+    problem = refused(desk, ALL, "0.2")  # of which 0.17 is still to be bought
     assert problem["free_at_rho"] == 0.03
     assert "You hold this answer at rho 0.03: with that price it is free." in problem["hint"]
     assert card(desk.query(ALL, client="ann", rho="0.03"))["replayed"]
@@ -126,7 +126,7 @@ def test_a_budget_that_is_never_renewed_says_so(tmp_path: Path, monkeypatch: pyt
 
 def test_what_has_no_time_can_not_be_moved(desk: Desk) -> None:
     desk.query(STATIC, client="ann", rho="0.095")
-    problem = refused(desk, STATIC, "0.01")
+    problem = refused(desk, STATIC, "0.2")
     assert (problem["window"], problem["would_fit_windows"], problem["other_windows"]) == ("static", [], [])
 
 
