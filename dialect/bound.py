@@ -53,9 +53,7 @@ def _one(
     chosen: ChosenNorm | None,
 ) -> VectorBound:
     if plan.key_set is None and max_groups is not None and vector.decides_keys:
-        why = f"keys are private: one unit in each of at most {max_groups} groups, chosen by hash"
-        bias = 0.0 if max_groups == 1 else None
-        return replace(_in_groups(Rule.CHOOSE, max_groups, why), predicted_bias=bias)
+        return _weighed(max_groups)
     if vector.kind is VectorKind.DISTINCT:
         return _of_values(plan, vector, catalog, key_count, max_groups)
     norm = limited_norm(plan, vector, catalog) if chosen is None else chosen.norm
@@ -67,6 +65,14 @@ def _one(
     if isinstance(proved, float) and proved <= norm:
         return _within(vector, 1 if plan.one_row_per_person else plan.limits.max_rows or 1, reason)
     return _cut(plan, vector, norm, _declared_bias(plan, catalog) if chosen is None else chosen.predicted_bias, chosen)
+
+
+def _weighed(max_groups: int) -> VectorBound:
+    """Let each person weigh as much in all groups together: 1 in one group, 1 / sqrt(k) in each of k groups."""
+    if max_groups == 1:
+        return _in_groups(Rule.CHOOSE, 1, "keys are private: one unit in at most 1 group, chosen by hash")
+    why = f"keys are private: a person weighs 1 / sqrt(k) in each of k groups, at most {max_groups}, chosen by hash"
+    return VectorBound(Rule.SCALE, 1.0, 0, 1, SCALED_BITS, 1 << SCALED_BITS, why, None)
 
 
 def _declared_bias(plan: PrivatePlan, catalog: Catalog) -> float | None:

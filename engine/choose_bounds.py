@@ -100,8 +100,7 @@ def _chosen(each: Aimed, pico_rho: int) -> ChosenNorm:
 def _aimed(
     plan: PrivatePlan, vector: Vector, catalog: Catalog, calibration: Calibration, table: str, key_count: int | None
 ) -> Aimed | None:
-    thresholded = plan.key_set is None and vector.decides_keys
-    if thresholded or vector.part is not None:
+    if vector.part is not None:
         return None
     spread = _spread(plan, vector, catalog, calibration, table)
     if spread is None:

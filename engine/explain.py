@@ -73,7 +73,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
             for p in prepared
             if p.cost.threshold is not None
         ],
-        ";\n\n".join(p.sql.text for p in bought),
+        ";\n\n".join(sql.text for p in bought for sql in p.written),
         prepared,
         prepared[0].plan.dataset if prepared else None,
         advice(engine, sql, question, told, asked),

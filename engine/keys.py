@@ -1,4 +1,4 @@
-"""Which groups may appear: all public keys, or the private ones whose noisy count of persons reaches the threshold."""
+"""Which groups may appear: all public keys, or the private ones whose noisy weight reaches the threshold."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_key_count(plan: PrivatePlan, keys: int | None, lists: tuple[int, ...])
     )
 
 
-def reached(noisy_persons: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
-    """Tell which private keys are released: noisy persons >= threshold (proofs.md#reached)."""
+def reached(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
+    """Tell which private keys are released: noisy weight >= threshold (proofs.md#reached)."""
     assert cost.threshold is not None  # noqa: S101  only plans with private keys come here
-    return noisy_persons >= cost.threshold
+    return noisy_weights >= cost.threshold

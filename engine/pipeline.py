@@ -33,11 +33,10 @@ from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
 from engine.finding import Finder, day_of, meaning_of, notes_of, parts_that_share
 from engine.held import Known
 from engine.keys import reached
-from engine.noise import NoiseSource, NoisyVector
+from engine.noise import NoiseSource
 from engine.outer import outer, public_table
 from engine.outlook import Ahead, ahead, telling_what_fits
-from engine.prepare import Prepared, Sized, count_keys, priced, sized
-from engine.price import key_vector
+from engine.prepare import Choice, Prepared, Sized, count_keys, priced, sized
 from engine.raw_noise import raw_noise
 from engine.release import Meaning, Release, from_bytes, outer_table, to_bytes
 from engine.repeats import Repeats, current, latest
@@ -212,16 +211,20 @@ class Engine:
     def release(
         self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED, meaning: Meaning | None = None
     ) -> Release:
-        """Read exact integers, add noise, drop private keys that fall short."""
-        exact = self.backend.run(prepared.sql, objected)  # one row per group; the person is gone
+        """Read exact integers and add noise; where keys are private, choose these first (proofs.md#reached)."""
+        released = () if prepared.choice is None else (self._chosen_keys(prepared, prepared.choice, objected),)
+        exact = self.backend.run(prepared.sql, objected, *released)  # one row per group; the person is gone
         priced = zip(exact.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
         noisy = [self.add_noise(v, bound.sensitivity, cost.sigma, cost.pico_rho) for v, bound, cost in priced]
-        keys = exact.keys
-        if prepared.plan.key_set is None:  # private keys that fall short are gone, with their numbers
-            enough = reached(noisy[key_vector(prepared.plan)], prepared.cost)
-            keys, noisy = keys.filter(enough), [NoisyVector(vector[enough]) for vector in noisy]
         grains, sigmas = (b.grain for b in prepared.bounds.vectors), (c.sigma for c in prepared.cost.vectors)
-        return Release(keys, tuple(noisy), tuple(grains), tuple(sigmas), meaning)
+        return Release(exact.keys, tuple(noisy), tuple(grains), tuple(sigmas), meaning)
+
+    def _chosen_keys(self, prepared: Prepared, choice: Choice, objected: pa.Table) -> pa.Table:
+        """Weigh the keys that anybody has, add noise, and give those that weigh enough."""
+        exact = self.backend.run(choice.sql, objected)
+        (weights,), (bound,) = exact.vectors, choice.bounds.vectors
+        noisy = self.add_noise(weights, bound.sensitivity, choice.cost.sigma, choice.cost.pico_rho)
+        return exact.keys.filter(reached(noisy, prepared.cost))
 
     def finish(
         self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float

@@ -12,6 +12,7 @@ from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan,
 from dialect.expressions import Field
 from dialect.private_plan import Rule
 from dialect.relations import Public
+from dialect.selection import over_released, selecting, with_released
 from dialect.work import most_rows
 from dialect.write_rows import write_rows
 from engine.admission import admission
@@ -21,11 +22,21 @@ from engine.catalog_version import resting_on
 from engine.choose_bounds import Aimed, Foreseen, aimed, choose_bounds, foreseen
 from engine.expected import Scales
 from engine.keys import MOST_COUNTED, check_key_count
-from engine.price import Cost, price
+from engine.price import Cost, VectorPrice, price
 from engine.split import Parts, evenly, shares
 
 MOST_ROWS_OF_A_PERSON = 10**7
 MECHANISM = "1"  # moves when the same plan and price would mean another release
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The first pass of a release of private keys: which of them appear."""
+
+    plan: PrivatePlan
+    bounds: Bounding
+    sql: BoundedSql
+    cost: VectorPrice
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,12 @@ class Prepared:
     sql: BoundedSql
     release_key: str  # hex
     sized: Sized
+    choice: Choice | None = None  # of private keys: the first of two passes
+
+    @property
+    def written(self) -> tuple[BoundedSql, ...]:
+        """List the SQL that runs over the data, in its order."""
+        return (self.sql,) if self.choice is None else (self.choice.sql, self.sql)
 
     @property
     def key_count(self) -> int | None:
@@ -50,6 +67,8 @@ class Sized:
     """One release that can be bounded and priced: all that is known of it beside the price."""
 
     plan: PrivatePlan
+    numbers: PrivatePlan  # what is noised: the plan itself, or with private keys its numbers over the released ones
+    choosing: tuple[PrivatePlan, Bounding] | None  # of private keys: the choice of keys
     catalog: Catalog
     key_count: int | None  # None: private keys
     declared: Bounding  # by the catalog and the question alone
@@ -61,11 +80,11 @@ class Sized:
         if not any(self.aims):
             return self.declared
         chosen = choose_bounds(self.aims, [max(1, share) for share in self.shares(pico_rho)])
-        return bound(self.plan, self.catalog, self.key_count, chosen)
+        return bound(self.numbers, self.catalog, self.key_count, chosen)
 
     def shares(self, pico_rho: int) -> tuple[int, ...]:
         """Part a price among the vectors."""
-        return shares(self.parts, pico_rho)
+        return shares(self.parts, pico_rho)[: len(self.plan.vectors)]
 
     def bounded_as(self, bounds: Bounding) -> Sized:
         """Bound the same release so at every price."""
@@ -74,7 +93,8 @@ class Sized:
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
         """Price the release; without `delta` at the catalog's."""
         at = self.catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
-        return price(self.plan, self.bounds(math.ceil(rho * PICO)), rho, at, self.parts)
+        chosen = None if self.choosing is None else self.choosing[1]
+        return price(self.plan, self.bounds(math.ceil(rho * PICO)), rho, at, self.parts, chosen)
 
     def release_key(self, cost: Cost) -> str:
         """Name the release at a price."""
@@ -103,8 +123,11 @@ def sized(
     """Find what bounds and prices one release; raises Refusal where it can't be made."""
     check_work(plan, backend)
     keys = count_keys(plan, backend)
-    aims = aimed(plan, catalog, calibration, keys)
-    return Sized(plan, catalog, keys, bound(plan, catalog, keys), aims, parts or evenly(plan.vectors))
+    private = plan.key_set is None
+    first, numbers = (selecting(plan), over_released(plan)) if private else (None, plan)
+    choosing = None if first is None else (first, bound(first, catalog, None))
+    aims, declared = aimed(numbers, catalog, calibration, keys), bound(numbers, catalog, keys)
+    return Sized(plan, numbers, choosing, catalog, keys, declared, aims, parts or evenly(plan.vectors, private))
 
 
 def priced(made: Sized, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None) -> Prepared:
@@ -112,8 +135,11 @@ def priced(made: Sized, backend: DuckDBBackend, rho: Fraction, delta: Fraction |
     cost = made.cost(rho, delta)
     bounds = made.bounds(cost.loss.pico_rho)
     who: Admission | None = admission(made.catalog, made.plan.dataset)
-    sql = write(made.plan, bounds, backend.target, who)
-    return Prepared(made.plan, bounds, cost, sql, made.release_key(cost), made)
+    sql = write(made.numbers, bounds, with_released(backend.target), who)
+    choice = None
+    if made.choosing is not None and cost.keys is not None:
+        choice = Choice(*made.choosing, write(*made.choosing, backend.target, who), cost.keys)
+    return Prepared(made.plan, bounds, cost, sql, made.release_key(cost), made, choice)
 
 
 def choices_of(made: Prepared) -> tuple[tuple[Foreseen, ...], ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from budgets import Loss
 from dialect import Bounding, Code, PrivatePlan, Refusal
+from dialect.selection import most_weight
 from engine.noise import gaussian_scale
 from engine.split import Parts, evenly, shares
 from engine.thresholds import threshold
@@ -26,13 +28,21 @@ class Cost:
 
     loss: Loss
     vectors: tuple[VectorPrice, ...]
-    threshold: int | None  # noisy grains of persons that a private key must reach
-    threshold_persons: int | None  # the same in persons, rounded up
+    keys: VectorPrice | None  # of the first pass of private keys
+    threshold: int | None  # noisy grains of weight that a private key must reach
+    threshold_persons: int | None  # the same in persons who are in no other group, rounded up
     max_groups: int | None
 
 
-def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction, parts: Parts = ()) -> Cost:
-    """Split a loss over a plan's vectors, evenly without `parts`, and find their scales.
+def price(
+    plan: PrivatePlan,
+    bounds: Bounding,
+    rho: Fraction,
+    delta: Fraction,
+    parts: Parts = (),
+    selecting: Bounding | None = None,
+) -> Cost:
+    """Split a loss over a plan's vectors, and the choice of private keys, evenly without `parts`; find their scales.
 
     Claim: releasing every vector with its scale is (sum of pico_rho * 10^-12)-zCDP, plus `delta` for private keys.
     Symbols: `rho`, `delta` = what the whole release may cost; the shares are rounded down, the charge is the whole.
@@ -40,21 +50,23 @@ def price(plan: PrivatePlan, bounds: Bounding, rho: Fraction, delta: Fraction, p
     Source: Bun and Steinke, arXiv 1605.02065, Lemma 1.7 (composition); proofs.md#price.
     Raises: Refusal where a share is below one pico-rho.
     """
-    max_groups = bounds.max_groups if plan.key_set is None else None  # only private keys cost delta
-    loss = Loss.of(rho, delta if max_groups is not None else Fraction(0))
-    own = shares(parts or evenly(plan.vectors), loss.pico_rho)
+    loss = Loss.of(rho, Fraction(0) if selecting is None else delta)
+    own = shares(parts or evenly(plan.vectors, selecting is not None), loss.pico_rho)
     if min(own) < 1:
-        raise Refusal(Code.PARAM, f"This rho is too little for {len(plan.vectors)} noisy numbers.", "rho = 0.005")
-    pairs = zip(own, bounds.vectors, strict=True)
+        raise Refusal(Code.PARAM, f"This rho is too little for {len(own)} noisy numbers.", "rho = 0.005")
+    pairs = zip(own[: len(plan.vectors)], bounds.vectors, strict=True)
     prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for share, bound in pairs)
-    if max_groups is None:
-        return Cost(loss, prices, None, None, None)
-    place = key_vector(plan)
-    person = 1 << bounds.vectors[place].fraction_bits  # grains that one person counts
-    limit = threshold(prices[place].sigma, max_groups, loss.atto_delta) - 1 + person
-    return Cost(loss, prices, limit, -(-limit // person), max_groups)
+    if selecting is None:
+        return Cost(loss, prices, None, None, None, None)
+    assert selecting.max_groups is not None  # noqa: S101  private keys have L0
+    keys = VectorPrice(own[-1], gaussian_scale(selecting.vectors[0].sensitivity, own[-1]))
+    limit = _limit(selecting, selecting.max_groups, keys.sigma, loss.atto_delta)
+    person = 1 << selecting.vectors[0].fraction_bits  # grains of who is in one group
+    return Cost(loss, prices, keys, limit, -(-limit // person), selecting.max_groups)
 
 
-def key_vector(plan: PrivatePlan) -> int:
-    """Find the plain count of persons among a plan's vectors; plans with private keys always have it."""
-    return next(i for i, vector in enumerate(plan.vectors) if vector.decides_keys)
+@lru_cache(maxsize=4096)
+def _limit(selecting: Bounding, max_groups: int, sigma: float, atto_delta: int) -> int:
+    """Find the weight, in grains, that covers whoever is alone in 1, 2, ... or all of their groups."""
+    alone = range(1, max_groups + 1)
+    return max(most_weight(groups, selecting) - 1 + threshold(sigma, groups, atto_delta) for groups in alone)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from dialect import PrivatePlan, Question
+from dialect import Question
 from dialect.formulas import CountOf, Formula, MeanOf, MomentsOf, SumOf
 
 OFF_CENTRE = 0.5  # how far a group's mean lies from the centre, as a share of C of the sum over C of the count
 FINEST = 64  # parts of the vector with most
-LEAST = 8  # parts of one that is in no shown number
+LEAST = 4  # parts of one that is in no shown number
 
-Parts = tuple[int, ...]  # of a plan's vectors
+Parts = tuple[int, ...]  # of a plan's vectors, and where keys are private of the choice of keys, which comes last
 
 
 def split(question: Question) -> tuple[Parts, ...]:
@@ -34,7 +34,7 @@ def split(question: Question) -> tuple[Parts, ...]:
         for vector, by in moved.items():
             weights[plan][vector] += (by / whole) ** 2
     pairs = zip(question.plans, weights, strict=True)
-    return tuple(_parts([w + _deciding(made, i) for i, w in enumerate(own)]) for made, own in pairs)
+    return tuple(_parts([*own, *([1.0] if made.key_set is None else [])]) for made, own in pairs)
 
 
 def shares(parts: Parts, pico_rho: int) -> tuple[int, ...]:
@@ -42,9 +42,9 @@ def shares(parts: Parts, pico_rho: int) -> tuple[int, ...]:
     return tuple(pico_rho * part // sum(parts) for part in parts)
 
 
-def evenly(vectors: Sequence[object]) -> Parts:
-    """Part a price evenly."""
-    return (1,) * len(vectors)
+def evenly(vectors: Sequence[object], choosing: bool) -> Parts:
+    """Part a price evenly among vectors, and the choice of private keys."""
+    return (1,) * (len(vectors) + choosing)
 
 
 def _moved(formula: Formula) -> Mapping[int, float]:
@@ -56,11 +56,6 @@ def _moved(formula: Formula) -> Mapping[int, float]:
     if isinstance(formula, MomentsOf):
         return dict.fromkeys(formula.vectors, OFF_CENTRE) | dict.fromkeys(formula.products, 1.0)
     return {0: 1.0}  # quantiles: the one histogram
-
-
-def _deciding(plan: PrivatePlan, vector: int) -> float:
-    """Let the count of persons that private keys rest on weigh as a shown number."""
-    return 1.0 if plan.key_set is None and plan.vectors[vector].decides_keys else 0.0
 
 
 def _parts(weights: Sequence[float]) -> Parts:

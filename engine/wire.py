@@ -149,7 +149,9 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
                 notes.append(f"{vector_spoken(vector)}{which}: {bound.why}; {_cut(bound.predicted_bias)}.")
         if prepared.cost.threshold is not None:
             least = prepared.cost.threshold_persons
-            notes.append(f"Keys{which} are private: shown where the noisy count of persons reaches {least}.")
+            notes.append(
+                f"Keys{which} are private: shown where the noisy weight of persons (1/sqrt(k) in k) reaches {least}."
+            )
     return notes
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Target
 from dialect.admission import OBJECTED
+from dialect.selection import RELEASED_KEYS
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Exact, Int64Vector
 
@@ -81,9 +82,14 @@ class DuckDBBackend:
         lock(connection)
         return cls(Target(dict(addresses)), connection, spilled)
 
-    def run(self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED) -> Exact:
-        """Run bounded SQL without who has objected; raises ExecutionFailed, with constant text, if anything fails."""
-        table = self._table(bounded.text, objected)
+    def run(
+        self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
+    ) -> Exact:
+        """Run bounded SQL without who has objected; raises ExecutionFailed, with constant text, if anything fails.
+
+        `released_keys` are what the first pass of a release of private keys has released: columns k0, k1, ...
+        """
+        table = self._table(bounded.text, objected, released_keys)
         keys = table.select([f"k{i}" for i in range(bounded.keys)])
         return Exact(keys, tuple(_integers(table.column(f"w{i}")) for i in range(bounded.vectors)))
 
@@ -110,11 +116,13 @@ class DuckDBBackend:
         self._connection.close()
         self._spilled.cleanup()
 
-    def _table(self, sql: str, objected: pa.Table | None = None) -> pa.Table:
+    def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:
         cursor = self._connection.cursor()
         try:
             if objected is not None:
                 cursor.register(OBJECTED, objected)  # this cursor's alone: no other question sees it change
+            if released_keys is not None:
+                cursor.register(RELEASED_KEYS, released_keys)
             return cursor.sql(sql).to_arrow_table()
         except (duckdb.Error, MemoryError, pa.ArrowException):
             pass  # raised below, where no other error's text is its context

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import accuracy, admission, dashboard, hierarchy, latency, ledger, machine, noise, place, rivals, speed
+from tests.bench import (
+    accuracy,
+    admission,
+    dashboard,
+    hierarchy,
+    keys,
+    latency,
+    ledger,
+    machine,
+    noise,
+    place,
+    rivals,
+    speed,
+)
 
 PARTS = {
     "speed": speed.main,
@@ -19,6 +32,7 @@ PARTS = {
     "accuracy": accuracy.main,
     "dashboard": dashboard.main,
     "hierarchy": hierarchy.main,
+    "keys": keys.main,
 }
 APART = {"rivals": rivals.main}  # installs other systems: only where it is named
 

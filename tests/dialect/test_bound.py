@@ -30,7 +30,7 @@ RULES = {
     "SELECT gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1": [(Rule.CLAMP, 20.0)],
     "SELECT dwell_s > 5, COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1": [(Rule.WITHIN, math.sqrt(3))],
     "SELECT home_zone, COUNT(*) FROM subscribers GROUP BY 1": [(Rule.CHOOSE, 1.0), (Rule.WITHIN, 1.0)],
-    "SELECT cell_id + age, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1": [(Rule.CHOOSE, 3.0), (Rule.SCALE, 20.0)],
+    "SELECT cell_id + age, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1": [(Rule.SCALE, 1.0), (Rule.SCALE, 20.0)],
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,8 +10,9 @@ import pytest
 
 from budgets import Loss
 from dialect import Catalog, Refusal, bound, read
+from dialect.selection import most_weight, over_released, selecting
 from engine.noise import measured_pico_rho
-from engine.price import Cost, key_vector, price
+from engine.price import Cost, price
 from engine.thresholds import threshold_delta
 
 QUESTIONS = {
@@ -25,8 +27,11 @@ KEYS = {"one": 1, "three": 7, "shared": 1, "private": None, "person": 3}
 
 def priced(town: Catalog, name: str, rho: Fraction = Fraction(1, 200)) -> tuple[Cost, tuple[int, ...]]:
     (plan,) = read(QUESTIONS[name], town).plans
-    bounds = bound(plan, town, KEYS[name])
-    return price(plan, bounds, rho, Fraction(1, 10**12)), tuple(vector.sensitivity for vector in bounds.vectors)
+    private = KEYS[name] is None
+    bounds = bound(over_released(plan) if private else plan, town, KEYS[name])
+    choosing = bound(selecting(plan), town, None) if private else None
+    cost = price(plan, bounds, rho, Fraction(1, 10**12), selecting=choosing)
+    return cost, tuple(vector.sensitivity for vector in bounds.vectors)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -54,15 +59,15 @@ def test_only_private_keys_cost_delta_and_have_a_threshold(town: Catalog) -> Non
         assert (cost.loss.atto_delta, cost.threshold is None) == ((10**6, False) if keys is None else (0, True))
 
 
-def test_the_threshold_is_that_of_the_count_of_persons(town: Catalog) -> None:
-    cost, sensitivities = priced(town, "private")
+def test_the_choice_of_keys_has_its_part_and_a_weight_of_one_person_at_most(town: Catalog) -> None:
+    cost, _ = priced(town, "private")
     (plan,) = read(QUESTIONS["private"], town).plans
-    place = key_vector(plan)
-    assert plan.vectors[place].kind == "persons"
-    assert cost.threshold is not None and cost.max_groups == 4
-    assert sensitivities[place] == 2  # the square root of 4 groups, one person in each
-    sigma = cost.vectors[place].sigma
-    assert threshold_delta(sigma, cost.threshold, 4) <= 1e-12 < threshold_delta(sigma, cost.threshold - 1, 4)
+    choosing = bound(selecting(plan), town, None)
+    (vector,) = choosing.vectors
+    assert cost.keys is not None and cost.max_groups == 4
+    assert cost.keys.pico_rho == cost.loss.pico_rho // 3  # the choice, the count of rows, the count of persons
+    assert vector.sensitivity == 1 << vector.fraction_bits  # whoever is in four groups weighs 1/2 in each
+    assert measured_pico_rho(vector.sensitivity, cost.keys.sigma) <= cost.keys.pico_rho
 
 
 def test_a_loss_that_cannot_be_shared_is_refused_in_words(town: Catalog) -> None:
@@ -71,18 +76,32 @@ def test_a_loss_that_cannot_be_shared_is_refused_in_words(town: Catalog) -> None
 
 
 @pytest.mark.parametrize("groups", [1, 2, 5, 9, 20, 49, 1_000])
-def test_the_declared_number_of_groups_is_the_one_paid_for(town: Catalog, groups: int) -> None:
-    """A number that is no square is kept and paid for as it is, in finer grains, and its threshold covers delta."""
+def test_the_threshold_covers_whoever_is_alone_in_some_of_their_groups(town: Catalog, groups: int) -> None:
     tables = tuple(replace(t, max_groups_per_person=groups) if t.name == "visit" else t for t in town.tables)
     (plan,) = read(QUESTIONS["private"], town).plans
-    bounds = bound(plan, replace(town, tables=tables), None)
-    vector = bounds.vectors[key_vector(plan)]
-    person = 1 << vector.fraction_bits
-    assert bounds.max_groups == groups
-    assert vector.sensitivity**2 >= groups * person**2  # no less than L0 groups with one unit each
-    assert (vector.sensitivity - 1) ** 2 < groups * person**2  # and not a grain more
-    cost = price(plan, bounds, Fraction(1, 200), Fraction(1, 10**12))
-    assert cost.threshold is not None
-    sigma = cost.vectors[key_vector(plan)].sigma
-    assert threshold_delta(sigma, cost.threshold - person + 1, groups) <= 1e-12
-    assert threshold_delta(sigma, cost.threshold - person, groups) > 1e-12  # planted: one grain lower costs more
+    declared = replace(town, tables=tables)
+    choosing = bound(selecting(plan), declared, None)
+    assert choosing.max_groups == groups
+    bounds = bound(over_released(plan), declared, None)
+    cost = price(plan, bounds, Fraction(1, 200), Fraction(1, 10**12), selecting=choosing)
+    assert cost.threshold is not None and cost.keys is not None
+
+    def delta(limit: int) -> float:
+        """Bound the chance that a key of one person alone is released, however many groups they are in."""
+        assert cost.keys is not None
+        weights = ((alone, most_weight(alone, choosing)) for alone in range(1, groups + 1))
+        return max(threshold_delta(cost.keys.sigma, limit - weight + 1, alone) for alone, weight in weights)
+
+    assert delta(cost.threshold) <= 1e-12 < delta(cost.threshold - 1)  # planted: one grain lower costs more
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 7, 50, 10**6])
+def test_nobody_weighs_more_than_is_reckoned_with(town: Catalog, groups: int) -> None:
+    (plan,) = read(QUESTIONS["private"], town).plans
+    choosing = bound(selecting(plan), town, None)
+    one = 1 << choosing.vectors[0].fraction_bits
+    most = most_weight(groups, choosing)
+    assert most * most * groups >= one * one  # in exact integers: no less than the norm of 1
+    assert (most - 2) ** 2 * groups < one * one
+    weighed = int((1.0 / math.sqrt(groups)) * (1 - 2**-48) * one) if groups > 1 else one  # as the SQL does
+    assert weighed <= most and weighed**2 * groups <= one**2

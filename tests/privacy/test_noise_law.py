@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from dialect import read
+from dialect.selection import most_weight
 from engine.noise import add_noise
 from engine.pipeline import Asked, Engine
 from tests.support.attack_catalog import attack_catalog
@@ -145,9 +146,8 @@ def shown_of_the_lonely(engine: Engine, lower_by: int = 0) -> tuple[int, float, 
     likely = replace(told(engine, LONELY, 1, vectors=2), catalog=replace(catalog, datasets=(dataset,)))
     (prepared,) = likely.prepare(read(PRIVATE, likely.catalog), Asked("law", Fraction("0.08")))
     cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
-    persons = next(i for i, vector in enumerate(prepared.plan.vectors) if vector.kind == "persons")
     release = likely.release(replace(prepared, cost=cost))
-    return release.keys.num_rows, cost.vectors[persons].sigma, prepared.cost.threshold
+    return release.keys.num_rows, cost.keys.sigma, prepared.cost.threshold
 
 
 def test_a_key_of_one_person_is_shown_with_at_most_delta(engine: Engine) -> None:
@@ -161,3 +161,32 @@ def test_a_key_of_one_person_is_shown_with_at_most_delta(engine: Engine) -> None
 def test_a_threshold_that_is_too_low_is_found(lower_by: int, engine: Engine) -> None:
     shown, _, _ = shown_of_the_lonely(engine, lower_by)
     assert not binomial_at_most(shown, LONELY, float(LIKELY_DELTA), ALPHA)
+
+
+WEIGHED = (
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private', max_groups_contributed = 4) cell_id, COUNT(*) AS n"
+    " FROM events GROUP BY 1"
+)
+
+
+def people_shown(engine: Engine, alone: int, lower_by: int = 0) -> int:
+    """Count who is shown in any of their keys, of people who are alone in so many keys each."""
+    catalog = engine.catalog
+    dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
+    likely = replace(engine, catalog=replace(catalog, datasets=(dataset,)))
+    (prepared,) = likely.prepare(read(WEIGHED, likely.catalog), Asked("law", Fraction("0.08")))
+    assert prepared.choice is not None and prepared.cost.max_groups == 4
+    weight = most_weight(alone, prepared.choice.bounds)
+    cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
+    release = told(likely, LONELY * alone, weight, vectors=2).release(replace(prepared, cost=cost))
+    return len({int(key[4:]) // alone for key in release.keys.column("k0").to_pylist()})
+
+
+@pytest.mark.parametrize("alone", [1, 2, 4])
+def test_whoever_is_alone_in_their_keys_is_shown_with_at_most_delta(engine: Engine, alone: int) -> None:
+    assert binomial_at_most(people_shown(engine, alone), LONELY, float(LIKELY_DELTA), ALPHA)
+
+
+def test_a_threshold_for_one_key_alone_is_found_to_be_too_low_for_several(engine: Engine) -> None:
+    """The planted bug: a threshold that is lower by the weight of a whole person."""
+    assert not binomial_at_most(people_shown(engine, 4, lower_by=2**20), LONELY, float(LIKELY_DELTA), ALPHA)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -14,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from dialect.catalog import Catalog
 from dialect.errors import Refusal
-from dialect.private_plan import Rule, VectorBound
+from dialect.private_plan import VectorBound
 from dialect.relations import Cut, Filter, PerPerson, Scan, SemiJoin
 from dialect.set_operation import SetOperation
 from engine.backends.duckdb import DuckDBBackend
@@ -80,10 +79,10 @@ def zeros_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(functions._ROWS, "/#0", replace(functions.function("/#0"), duckdb="({0} / {1})"))
 
 
-def rounded_down(rule: Rule, groups: int, why: str) -> VectorBound:
-    """Pay for the whole part of the root of the groups."""
-    made = in_groups(rule, groups, why)
-    return replace(made, sensitivity=math.isqrt(groups) << made.fraction_bits)
+def half_weighed(max_groups: int) -> VectorBound:
+    """Pay for half of what a person weighs."""
+    made = weighed(max_groups)
+    return replace(made, sensitivity=made.sensitivity // 2)
 
 
 def rows_of_nobody_made(*given: Any) -> Any:
@@ -107,7 +106,7 @@ def without_anybodys(sql: str) -> str:
 
 
 scan, join_persons, count_keys = from_clause.scan, joins._of_persons, prepare.count_keys
-in_groups, join_to_public = bound._in_groups, joins._public_on_the_left
+weighed, join_to_public = bound._weighed, joins._public_on_the_left
 
 ME = str(VICTIM)
 CROWD = tuple(
@@ -186,7 +185,8 @@ PLANTED = (
     Planted("the greater factor of a mean", rewritten(render, "_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
     Planted("a clamp inside the expression", rewritten(partials, "_whole_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql)), "SELECT SUM(age * age) FROM subscribers", MANY, SensitivityExceeded),
     Planted("groups chosen by what others do", instead(render, "_chosen", popular_first), BY_STEPS, TIED, SensitivityExceeded),
-    Planted("more groups than the price covers", instead(bound, "_in_groups", rounded_down), BY_STEPS, SPREAD, SensitivityExceeded),
+    Planted("more weight than the price covers", instead(bound, "_weighed", half_weighed), BY_STEPS, SPREAD, SensitivityExceeded),
+    Planted("a person who weighs 1 in each group", rewritten(render, "_ratio", lambda sql: "CAST(1 AS DOUBLE)"), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("admission forgotten", instead(prepare, "admission", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, OthersMoved),
     Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, OthersMoved),
     Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan", nobody_followed), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, OthersMoved),

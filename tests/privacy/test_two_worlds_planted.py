@@ -56,7 +56,10 @@ def keys_counted_in_the_data(plan: Any, backend: DuckDBBackend) -> int | None:
     return backend.count(f"SELECT DISTINCT subscriber_id FROM {backend.target.addresses['events']}")
 
 
-def passing_the_cause_on(backend: DuckDBBackend, sql: str, objected: pa.Table | None = None) -> pa.Table:
+def passing_the_cause_on(
+    backend: DuckDBBackend, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None
+) -> pa.Table:
+    assert released_keys is None
     cursor = backend._connection.cursor()
     try:
         if objected is not None:

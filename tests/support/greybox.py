@@ -12,7 +12,6 @@ one database in memory:
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,16 +22,16 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dialect import Catalog, Question, Target, read
-from dialect.private_plan import Rule
+from dialect import Catalog, PrivatePlan, Question, Target, read
+from dialect.selection import most_weight
 from engine.backends.duckdb import LOCKED, DuckDBBackend
 from engine.calibration import NO_CALIBRATION, Calibration
 from engine.errors import ExecutionFailed
 from engine.exact import Exact
 from engine.prepare import Prepared, prepare
-from engine.price import key_vector
 from tests.support.greybox_data import PRIVATE, WORLDS, Database, declared_as, make_worlds
 from tests.support.greybox_questions import databases
+from tests.support.passes import handed_by, passes
 
 RHO = Fraction(1, 200)
 
@@ -96,13 +95,18 @@ class GreyBox:
         """Prepare and run a question in one world."""
         backend = self._backends[world]
         self._connection.execute(f"SET threads = {threads}")
-        prepared = [
-            prepare(plan, self._catalog, backend, RHO, calibration=self._calibration) for plan in question.plans
-        ]
+        prepared = [self._prepared(plan, world) for plan in question.plans]
         try:
-            return tuple(Ran(p, backend.run(p.sql)) for p in prepared)
+            return tuple(
+                Ran(*each)
+                for p in prepared
+                for each in passes(p, backend, handed=handed_by(self._prepared(p.plan, "everybody"), backend))
+            )
         except ExecutionFailed:
             raise OthersMoved(f"some row makes the engine raise: {question.sql}") from None
+
+    def _prepared(self, plan: PrivatePlan, world: str) -> Prepared:
+        return prepare(plan, self._catalog, self._backends[world], RHO, calibration=self._calibration)
 
     def check(self, sql: str) -> None:
         """Hold one question against everything that the grey box knows; raises AssertionError with the question."""
@@ -203,11 +207,11 @@ def _moves(more: Exact, less: Exact) -> Iterator[list[int]]:
 
 
 def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
-    """Demand of the persons who decide on private keys: one more in at most L0 groups, and no group of nobody."""
-    i, plan, bounds = key_vector(more.prepared.plan), more.prepared.plan, more.prepared.bounds
-    moved = Counter(list(_moves(more.exact, less.exact))[i])
-    limit, one = bounds.max_groups or 0, 2 ** bounds.vectors[i].fraction_bits
-    if set(moved) - {one} or moved.total() > limit:
-        raise SensitivityExceeded(f"private keys moved {dict(moved)} of at most {limit} groups: {sql}")
-    if bounds.vectors[i].rule is not Rule.CHOOSE or any(v[i] < one for v in groups(more.exact).values()):
-        raise SensitivityExceeded(f"a private key that nobody kept has {plan.vectors[i].text}: {sql}")
+    """Demand that a person weighs what is reckoned with in at most L0 groups, and that no key is nobody's."""
+    bounds = more.prepared.bounds
+    (moved,) = _moves(more.exact, less.exact)
+    limit = bounds.max_groups or 0
+    if len(moved) > limit or (moved and max(map(abs, moved)) > most_weight(len(moved), bounds)):
+        raise SensitivityExceeded(f"private keys moved {moved} in at most {limit} groups: {sql}")
+    if any(weight < 1 for (weight,) in groups(more.exact).values()):
+        raise SensitivityExceeded(f"a private key that nobody kept has a weight: {sql}")

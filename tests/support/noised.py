@@ -34,7 +34,8 @@ class ReadOnce:
 
     def run(self, bounded: BoundedSql, *objected: pa.Table) -> Exact:
         if self._told is not None:
-            return self._told
+            keys = objected[1] if len(objected) > 1 else self._told.keys  # the second pass of private keys
+            return Exact(keys, tuple(vector[: keys.num_rows] for vector in self._told.vectors[: bounded.vectors]))
         if bounded.text not in self._read:
             self._read[bounded.text] = self._backend.run(bounded, *objected)
         return self._read[bounded.text]

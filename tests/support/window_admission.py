@@ -25,6 +25,7 @@ from engine.catalog_file import load_catalog
 from engine.exact import NOBODY_OBJECTED
 from engine.prepare import prepare
 from tests.support.greybox import RHO, InMemory, OthersMoved, Ran, groups
+from tests.support.passes import passes
 from tests.support.window_questions import data
 from tests.support.window_worlds import LOCAL, MANY, PRIVATE, VICTIM, Data, Worlds, begins, catalog_text
 
@@ -157,7 +158,11 @@ class RuledWorlds(Worlds):
         backend = InMemory(target, self._connection, PRIVATE)
         self._connection.execute(f"SET threads = {threads}")
         prepared = [prepare(plan, catalog, backend, RHO) for plan in question.plans]
-        return tuple(Ran(p, backend.run(p.sql, objected)) for p in prepared)
+        return tuple(
+            Ran(*each)
+            for p, plan in zip(prepared, question.plans, strict=True)
+            for each in passes(p, backend, objected, self.handed(plan, self.catalog))
+        )
 
     def check_deleted(self, sql: str) -> bool:
         """Hold a question against the data without the rows; tell whether these would have made a difference."""

@@ -19,13 +19,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+import pyarrow as pa
 
-from dialect import Catalog, Question, Target, read
+from dialect import Catalog, PrivatePlan, Question, Target, read
+from dialect.selection import most_weight
 from dialect.time_windows import STATIC, Window, next_begin, window_name
 from engine.catalog_file import load_catalog
 from engine.prepare import prepare
-from engine.price import key_vector
 from tests.support.greybox import RHO, InMemory, OthersMoved, Ran, SensitivityExceeded, _moves, check_static, groups
+from tests.support.passes import handed_by, passes
 
 VICTIM = 77
 MANY = 4  # windows
@@ -119,7 +121,16 @@ class Worlds:
         backend = InMemory(target, self._connection, PRIVATE)
         self._connection.execute(f"SET threads = {threads}")
         prepared = [prepare(plan, self.catalog, backend, RHO) for plan in question.plans]
-        return tuple(Ran(p, backend.run(p.sql)) for p in prepared)
+        handed = [self.handed(plan, self.catalog) for plan in question.plans]
+        return tuple(
+            Ran(*each) for p, keys in zip(prepared, handed, strict=True) for each in passes(p, backend, handed=keys)
+        )
+
+    def handed(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
+        """Take some keys of everybody, the same for all worlds."""
+        target = Target({table.name: f"everybody.{table.name}" for table in catalog.tables})
+        backend = InMemory(target, self._connection, PRIVATE)
+        return handed_by(prepare(plan, catalog, backend, RHO), backend)
 
     def check(self, sql: str) -> Question:
         """Hold one question against everything that is known; raises AssertionError with the question."""
@@ -163,11 +174,11 @@ def check_window(more: Ran, less: Ran, window: str, sql: str) -> None:
 
 def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
     """Demand that keys of one world alone have one person each, and are few on each side."""
-    i, bounds = key_vector(more.prepared.plan), more.prepared.bounds
-    one, limit = 2 ** bounds.vectors[i].fraction_bits, bounds.max_groups or 0
+    bounds = more.prepared.bounds
+    limit = bounds.max_groups or 0
     for here, there in ((groups(more.exact), groups(less.exact)), (groups(less.exact), groups(more.exact))):
-        alone = [numbers[i] for key, numbers in here.items() if key not in there]
-        if len(alone) > limit or any(number != one for number in alone):
+        alone = [weight for key, (weight,) in here.items() if key not in there]
+        if len(alone) > limit or (alone and max(alone) > most_weight(len(alone), bounds)):
             raise SensitivityExceeded(f"private keys {alone} of at most {limit} groups: {sql}")
 
 

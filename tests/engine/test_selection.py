@@ -1,0 +1,117 @@
+"""Private keys in two passes: which keys are chosen, and that people are bounded over the chosen ones alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from budgets import EVERYBODY, AccountName
+from dialect import read
+from engine.backends.duckdb import DuckDBBackend
+from engine.errors import ExecutionFailed
+from engine.pipeline import Engine
+from engine.terms import Asked
+from tests.engine.town import make_town, opened
+
+BY_SHOP = "SELECT shop, COUNT(*) AS n, COUNT(DISTINCT person_id) AS people FROM visit GROUP BY shop"
+SHOPS = ["shop 0", "shop 1", "shop 2"]
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Engine]:
+    with opened(make_town(tmp_path), tmp_path) as engine:
+        yield engine
+
+
+class Recorded:
+    """A backend that keeps what it was handed, and may fail."""
+
+    def __init__(self, backend: DuckDBBackend, failing_at: int = 9) -> None:
+        self._backend, self._failing_at = backend, failing_at
+        self.target, self.count, self.public = backend.target, backend.count, backend.public
+        self.handed: list[pa.Table | None] = []
+
+    def run(self, bounded: Any, objected: pa.Table, released_keys: pa.Table | None = None) -> Any:
+        self.handed.append(released_keys)
+        if len(self.handed) == self._failing_at:
+            raise ExecutionFailed
+        return self._backend.run(bounded, objected, released_keys)
+
+
+def without_noise(lifting: int) -> Any:
+    """Add nothing, but to the first vector, the weights, enough for the keys that are to be released."""
+    made: list[int] = []
+
+    def add(exact: np.ndarray, *_: object) -> np.ndarray:
+        made.append(0)
+        if len(made) > 1:
+            return exact
+        return exact + np.where(np.arange(len(exact)) == lifting, 10**12, -(10**12)).astype(np.int64)
+
+    return add
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_the_second_pass_is_handed_what_the_first_released_and_shows_no_other_key(town: Engine, place: int) -> None:
+    backend = Recorded(town.backend)
+    one = replace(town, backend=backend, add_noise=without_noise(place))  # type: ignore[arg-type]
+    shown = one.answer(BY_SHOP, Asked("ann")).answer.table
+    assert shown.column("shop").to_pylist() == [SHOPS[place]]
+    first, second = backend.handed
+    assert first is None
+    assert second is not None and second.column("k0").to_pylist() == [SHOPS[place]]
+
+
+def test_people_are_bounded_over_the_released_keys_alone(town: Engine) -> None:
+    """Whoever is in three shops keeps all of their one row in a shop that alone was released."""
+    sql = BY_SHOP.replace("COUNT(*) AS n, ", "")
+    (made,) = town.prepare(read(sql, town.catalog), Asked("ann"))
+    everywhere = pa.table({"k0": SHOPS})
+    of_one = town.backend.run(made.sql, *_handed(everywhere.slice(0, 1)))
+    of_three = town.backend.run(made.sql, *_handed(everywhere))
+    one = 2 ** made.bounds.vectors[0].fraction_bits
+    assert made.bounds.vectors[0].norm == 3
+    assert of_one.vectors[0][0] % one == 0  # nobody was cut
+    assert of_one.vectors[0][0] >= of_three.vectors[0][0]
+
+
+def _handed(keys: pa.Table) -> tuple[pa.Table, pa.Table]:
+    return pa.table({"person": pa.array([], pa.string())}), keys
+
+
+def test_where_no_key_is_released_there_is_an_empty_answer(town: Engine) -> None:
+    nobody = replace(town, add_noise=without_noise(-1))
+    assert nobody.answer(BY_SHOP, Asked("ann")).answer.table.num_rows == 0
+
+
+@pytest.mark.parametrize("failing_at", [1, 2])
+def test_both_passes_are_one_charge_before_anything_is_read(town: Engine, failing_at: int) -> None:
+    broken = replace(town, backend=Recorded(town.backend, failing_at))  # type: ignore[arg-type]
+    with pytest.raises(ExecutionFailed):
+        broken.answer(BY_SHOP, Asked("ann", Fraction(1, 100)))
+    spent = town.ledger.account(AccountName("town", "forever", EVERYBODY)).spent
+    assert spent.rho == Fraction(1, 100)
+    assert len([entry for entry in town.ledger.entries() if entry.kind == "charged"]) == 1
+
+
+def test_the_choice_and_the_numbers_cost_no_more_than_is_charged(town: Engine) -> None:
+    (made,) = town.prepare(read(BY_SHOP, town.catalog), Asked("ann"))
+    assert made.choice is not None
+    own = [made.choice.cost.pico_rho, *(vector.pico_rho for vector in made.cost.vectors)]
+    assert sum(own) <= made.cost.loss.pico_rho
+    assert min(own) > made.cost.loss.pico_rho // 4
+
+
+def test_what_is_written_is_the_same_whatever_was_released(town: Engine) -> None:
+    prepared = [town.prepare(read(BY_SHOP, town.catalog), Asked("ann"))[0] for _ in range(2)]
+    town.answer(BY_SHOP, Asked("ann"))
+    prepared += town.prepare(read(BY_SHOP, town.catalog), Asked("ann"))
+    assert len({tuple(sql.text for sql in each.written) for each in prepared}) == 1
+    assert not any(shop in sql.text for each in prepared for sql in each.written for shop in SHOPS)

@@ -1,0 +1,39 @@
+"""The passes of a release, each with its exact numbers: one where keys are public, two where they have to be chosen.
+
+The second pass is given every other key that anybody has, the same in all worlds: whatever noise would have released, its
+numbers move by their sensitivities at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from engine.exact import NOBODY_OBJECTED, Exact
+from engine.prepare import Prepared
+
+
+def passes(
+    prepared: Prepared, backend: Any, objected: pa.Table = NOBODY_OBJECTED, handed: pa.Table | None = None
+) -> list[tuple[Prepared, Exact]]:
+    """Run the passes of a release without noise; the second one over `handed`, else over some of its own keys."""
+    choice = prepared.choice
+    if choice is None:
+        return [(prepared, backend.run(prepared.sql, objected))]
+    choosing = replace(prepared, plan=choice.plan, bounds=choice.bounds, sql=choice.sql, choice=None)
+    numbers = replace(prepared, plan=prepared.sized.numbers, choice=None)
+    first = backend.run(choice.sql, objected)
+    keys = every_other(first.keys) if handed is None else handed
+    return [(choosing, first), (numbers, backend.run(prepared.sql, objected, keys))]
+
+
+def handed_by(prepared: Prepared, backend: Any) -> pa.Table | None:
+    """Take some of the keys of a world, to be handed to every world; None where keys are public."""
+    return None if prepared.choice is None else every_other(backend.run(prepared.choice.sql).keys)
+
+
+def every_other(keys: pa.Table) -> pa.Table:
+    """Take every other key of a list in public order."""
+    return keys.take(pa.array(range(0, keys.num_rows, 2), pa.int64()))
