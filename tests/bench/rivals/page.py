@@ -30,7 +30,9 @@ def write_page(cells: Told, coverage: Mapping[str, Coverage], worlds: Mapping[st
 def _lines(
     cells: Told, coverage: Mapping[str, Coverage], worlds: Mapping[str, World | None], runs: int
 ) -> Iterator[str]:
-    yield f"{described()}; epsilon {float(EPSILON):g}, delta {float(DELTA):g}, one person's whole history; {runs} runs of each\n"
+    yield f"{described()}; epsilon {float(EPSILON):g}, delta {float(DELTA):g}, one person's whole history"
+    several = ", ".join(f"{rival.runs} of {rival.name}" for rival in RIVALS)
+    yield f"{runs} runs of passersby, {several}: medians over runs\n"
     for found in filter(None, worlds.values()):
         yield f"- {found.name}: {found.rows:,} rows of {found.people:,} people"
     yield "\n### Median relative error over groups, bias in brackets\n"

@@ -41,7 +41,7 @@ QUESTIONS = (
     Asked("people by day", "operator", ("on_day",), "persons"),
     Asked("range in km, summed by zone", "operator", ("zone",), "sum", "km", (0.0, 30.0)),
     Asked("mean range in km by hour", "operator", ("at_hour",), "mean", "km", (0.0, 30.0)),
-    Asked("share of calls by zone", "operator", ("zone",), "mean", "call", (0.0, 1.0)),
+    Asked("share of calls by hour", "operator", ("at_hour",), "mean", "call", (0.0, 1.0)),
     Asked("trips by zone", "mibici", ("origin",), "rows"),
     Asked("people by zone", "mibici", ("origin",), "persons"),
     Asked("trips by hour", "mibici", ("at_hour",), "rows"),

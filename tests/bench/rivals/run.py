@@ -24,14 +24,12 @@ from tests.bench.rivals.settings import as_it_comes, by_hand
 from tests.bench.rivals.tuning import Truth
 from tests.bench.rivals.worlds import World, world
 
-RUNS = 3  # of ours
 OURS = "passersby"
 Told = dict[tuple[str, str, str], Cell]  # question, system, "default" or "tuned"
 
 
 def main(events: int, runs: int) -> None:
-    """Run everything; what a rival has answered already is taken from the cache folder."""
-    del runs
+    """Run everything, this engine `runs` times; what a rival has answered already is taken from the cache folder."""
     failing = {}
     for rival in RIVALS:
         _say(f"installing {rival.name}")
@@ -46,13 +44,13 @@ def main(events: int, runs: int) -> None:
         if where is None:
             continue
         truth = Truth(asked, where)
-        cells[name_of(asked), OURS, "default"], coverage[name_of(asked)] = _of_ours(asked, where, truth)
+        cells[name_of(asked), OURS, "default"], coverage[name_of(asked)] = _of_ours(asked, where, truth, runs)
         for rival in RIVALS:
             for column in ("default", "tuned"):
                 cells[name_of(asked), rival.name, column] = _of_rival(
                     rival, asked, where, truth, column, failing[rival.name]
                 )
-    write_page(cells, coverage, worlds, RUNS)
+    write_page(cells, coverage, worlds, runs)
 
 
 def name_of(asked: Asked) -> str:
@@ -96,9 +94,9 @@ def _job(asked: Asked, where: World, setting: Mapping[str, Any], runs: int) -> d
     }  # fmt: skip
 
 
-def _of_ours(asked: Asked, where: World, truth: Truth) -> tuple[Cell, Coverage]:
+def _of_ours(asked: Asked, where: World, truth: Truth, runs: int) -> tuple[Cell, Coverage]:
     _say(f"asking {name_of(asked)}: {OURS}")
-    given = ours.ask(asked, where, RUNS)
+    given = ours.ask(asked, where, runs)
     true = truth.answers()
     cell = judged([each.answers for each in given], true, asked.kind == "mean")
     _say(f"  error {cell.error:.2%}, bias {cell.bias:+.2%}; {given[0].setting}")

@@ -12,7 +12,7 @@ import pyqrlew
 import sqlalchemy
 from pyqrlew import Dialect
 
-NUMBERS = {"rows": "COUNT(*)", "persons": "COUNT(DISTINCT person)", "sum": "SUM({v})", "mean": "AVG({v})"}
+NUMBERS = {"rows": "COUNT(*)", "persons": "COUNT(person)", "sum": "SUM({v})", "mean": "AVG({v})"}
 
 
 def answer(asked: job.Job) -> job.Answers:
@@ -20,7 +20,11 @@ def answer(asked: job.Job) -> job.Answers:
     keys, value, setting = asked["keys"], asked["value"], asked["setting"]
     dataset = _dataset(asked)
     number = NUMBERS[asked["kind"]].format(v=value)
-    relation = dataset.relation(f"SELECT {', '.join(keys)}, {number} AS n FROM flat GROUP BY {', '.join(keys)}")
+    table = "flat"
+    if asked["kind"] == "persons":  # 0.9.27 answers COUNT(DISTINCT person) as COUNT(person): so DISTINCT goes below
+        pairs = ", ".join([*keys, "person"])
+        table = f"(SELECT {pairs} FROM flat GROUP BY {pairs}) AS pairs"
+    relation = dataset.relation(f"SELECT {', '.join(keys)}, {number} AS n FROM {table} GROUP BY {', '.join(keys)}")
     answers = []
     private = relation.rewrite_with_differential_privacy(
         dataset,

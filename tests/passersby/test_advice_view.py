@@ -1,0 +1,72 @@
+"""Reliability, predicted bias, intervals that hold together and advice, as a terminal and a notebook show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from passersby.wording import instead_text, level_text, trust_text
+from tests.passersby.cards import LOSS, result
+
+ADVICE: dict[str, Any] = {
+    "why": ["rows: noise of 550 hides a person whose norm is 55, at rho 0.005."],
+    "instead": [
+        {
+            "change": "coarser",
+            "told": "by zone_id of cell <b>",
+            "sql": "SELECT cell.zone_id, count(*) AS n FROM event JOIN cell USING (cell_id) GROUP BY ALL",
+            "price": LOSS,
+            "expected_error": {"n": 2745.0, "m": None},
+            "groups": 2544,
+            "relative_width": 0.1498,
+        }
+    ],
+}
+WORDS = {"n": ["good", "poor", "noise", "good"]}
+ENDS = {"n": [[90, 110], [5, 35], [-20, 30], [195, 205]]}
+
+
+def given(**card: Any):
+    return result({"zone": ["a", "b", "c", "d"], "n": [100, 20, 5, 200]}, ENDS, reliability=WORDS, **card)
+
+
+@pytest.fixture(params=["text", "html"])
+def shown(request: pytest.FixtureRequest) -> Any:
+    return repr if request.param == "text" else lambda found: found._repr_html_()
+
+
+def test_numbers_are_counted_by_their_word(shown: Any) -> None:
+    assert "reliability of n: 2 good, 1 poor, 1 may be nothing; about 5.1% too small by bounding" in shown(
+        given(predicted_bias={"n": -0.051})
+    )
+    assert "too small" not in shown(given(predicted_bias={"n": None}))
+
+
+def test_weak_numbers_look_weak_in_a_notebook() -> None:
+    page = given()._repr_html_()
+    assert page.count("class='number noise' title='may be nothing'") == 1
+    assert page.count("class='number poor'") == 1
+
+
+def test_intervals_that_hold_together_say_so(shown: Any) -> None:
+    assert "95% intervals, all 200 together" in shown(given(simultaneous={"confidence": 0.95, "numbers": 200}))
+    assert level_text(0.9, None) == "90% intervals"
+
+
+def test_advice_gives_a_whole_question_its_width_and_its_price(shown: Any) -> None:
+    told = shown(given(advice=ADVICE)).replace("\n", " ")
+    assert "why so wide: rows: noise of 550 hides a person whose norm is 55, at rho 0.005." in told
+    assert "15% of the width, against what a group holds; 2,544 groups; rho 0.005" in told
+    assert "SELECT cell.zone_id, count(*) AS n" in told
+    assert "why so wide" not in shown(given())
+
+
+def test_what_a_proposal_says_is_no_markup() -> None:
+    assert "cell <b>" not in given(advice=ADVICE)._repr_html_()
+    assert "cell <b>" in repr(given(advice=ADVICE))
+
+
+def test_older_answers_have_no_such_keys() -> None:
+    assert trust_text({}) == [] and result({"n": [1]}).advice == {} and result({"n": [1]}).reliability == {}
+    assert "m" not in instead_text({**ADVICE["instead"][0], "told": "x"}).split(";")[1]
