@@ -128,6 +128,4 @@ def _given(asked: Asked, explained: dict, table) -> Given:
     half = explained["expected_error"]["n"]
     noise = dict.fromkeys(keys, half) if half is not None else {}
     told = "; ".join(f"{bound['vector']}: norm {bound['norm']:.4g}" for bound in explained["bounds"])
-    biases = [bound["predicted_bias"] for bound in explained["bounds"]]
-    bias = None if None in biases else min(biases)
-    return Given({k: v for k, v in found.items() if v is not None}, ends, noise, bias, told)
+    return Given({k: v for k, v in found.items() if v is not None}, ends, noise, explained["predicted_bias"]["n"], told)
