@@ -10,6 +10,7 @@ import argparse
 from tests.bench import (
     accuracy,
     admission,
+    calibration,
     dashboard,
     hierarchy,
     keys,
@@ -33,6 +34,7 @@ PARTS = {
     "dashboard": dashboard.main,
     "hierarchy": hierarchy.main,
     "keys": keys.main,
+    "calibration": calibration.main,
 }
 APART = {"rivals": rivals.main}  # installs other systems: only where it is named
 
