@@ -1,7 +1,7 @@
 """The engine behind HTTP: one process that speaks to the network, and one that holds the data.
 
     request          app.py, asking.py, jobs_asked.py, administering.py   endpoints; shapes.py their bodies
-      -> who         access.py, keys.py           bearer key -> Principal; books.py keeps hashes of keys, and jobs
+      -> who         access.py, keys.py, tokens.py   bearer -> Principal; books.py keeps hashes of keys, and jobs
       -> may         roles.py                     endpoint x role x own or another's, one table
       -> how often   limits.py                    body, SQL, rate, queue
       -> frame       link.py, frames.py           JSON and Arrow over a pipe: wire shapes and nothing else

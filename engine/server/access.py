@@ -1,4 +1,4 @@
-"""Request -> who asks and how far they reach here: a bearer key, the table of roles, the rate."""
+"""Request -> who asks and how far they reach here: a bearer key or token, the table of roles, the rate."""
 
 from __future__ import annotations
 
@@ -56,6 +56,8 @@ def _principal(house: House, request: Request) -> Principal:
     if scheme.lower() != "bearer" or not key.strip():
         raise Problem("E_AUTH", "This needs a key.", HEADER)
     found = house.keys.principal(key.strip())
+    if found is None and house.tokens is not None:
+        found = house.tokens.principal(key.strip())
     if found is None:
         house.limits.count_failure(request.client.host if request.client else "")
         raise Problem("E_AUTH", "This key is not known, or has ended.", f"{HEADER}, with a key that an admin made")

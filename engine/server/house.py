@@ -18,6 +18,7 @@ from engine.server.logs import log
 from engine.server.metrics import Metrics
 from engine.server.problems import Problem
 from engine.server.settings import Settings
+from engine.server.tokens import Tokens
 
 DEATHS = 2  # of workers in which one and the same question was reading data: then it counts as failed
 TRIES = 4
@@ -47,9 +48,11 @@ class House:
     line: Line
     metrics: Metrics = field(default_factory=Metrics)
     limits: Limits = field(init=False)
+    tokens: Tokens | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Set the limits."""
+        """Set the limits, and who else's tokens are taken."""
+        self.tokens = Tokens.of(self.settings)
         self.limits = Limits(self.settings.rate, self.settings.queue)
 
     async def do(self, verb: str, **arguments: Json) -> Json:

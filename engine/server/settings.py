@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from engine.server.frames import Json
 
 PREFIX = "PASSERSBY_SERVER_"
+PUBLIC_KEY_ALGORITHMS = {"EdDSA", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
 
 
 class Settings(BaseSettings):
@@ -33,6 +34,12 @@ class Settings(BaseSettings):
     )
     secret_file: Path | None = Field(None, description="what keys are hashed with; without it, beside the ledger")
     key_days: float = Field(90.0, gt=0, le=3650, description="how long a new key lives, in days")
+    oidc_issuer: str | None = Field(None, description="an identity provider whose tokens are taken instead of keys")
+    oidc_audience: str | None = Field(None, description="whom its tokens are for")
+    oidc_keys: Path | None = Field(None, description="its public keys, a JWKS file; read again when it is changed")
+    oidc_algorithms: str = Field("ES256,RS256,EdDSA", description="the only signatures that are taken")
+    oidc_name_claim: str = Field("sub", description="the claim that names who asks: of a client, for analysts")
+    oidc_role_claim: str = Field("passersby_role", description="the claim that holds the role")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="the longest body of a request")
     max_sql_chars: int = Field(100_000, ge=100, description="the longest question")
     rate: str = Field("1200/minute", description="how often one client may ask anything")
@@ -54,6 +61,17 @@ class Settings(BaseSettings):
                 f"{self.host} can be reached from other machines, and keys would go there unencrypted: "
                 "give tls_cert and tls_key, or behind_tls_proxy where a proxy before this server speaks TLS"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pins_algorithms(self) -> Self:
+        """Take signatures by public keys alone: a secret that both sides know would let either make tokens."""
+        pinned = self.oidc_algorithms.split(",")
+        if not set(pinned) <= PUBLIC_KEY_ALGORITHMS:
+            raise ValueError(f"oidc_algorithms are some of {', '.join(sorted(PUBLIC_KEY_ALGORITHMS))}")
+        given = {each is None for each in (self.oidc_issuer, self.oidc_audience, self.oidc_keys)}
+        if len(given) > 1:
+            raise ValueError("oidc_issuer, oidc_audience and oidc_keys belong together: give all three")
         return self
 
     @classmethod

@@ -20,12 +20,14 @@ from tests.bench import (
     noise,
     place,
     rivals,
+    serving,
     speed,
 )
 
 PARTS = {
     "speed": speed.main,
     "latency": latency.main,
+    "serving": serving.main,
     "admission": admission.main,
     "ledger": ledger.main,
     "noise": noise.main,

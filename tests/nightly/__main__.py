@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from tests.nightly import accounts, admitted, canonical, crash, greybox, places, power, statements, worlds
+from tests.nightly import accounts, admitted, canonical, crash, greybox, places, power, soak, statements, worlds
 from tests.nightly import parser as fuzzed
 from tests.nightly.search import Outcome, Search, search
 
@@ -25,6 +25,7 @@ SEARCHES = {
     "accounts": Search("histories of accounts", 20_000, accounts.chunk),
     "crash": Search("kills", 10_000, crash.chunk),
     "power": Search("power cuts", 5_000, power.chunk),
+    "soak": Search("soak", 1, soak.chunk, processes=1),
     "parser": Search("parser", 200_000, fuzzed.chunk, fuzzed.lacking),
 }
 
@@ -57,7 +58,7 @@ def run(asked: Search, share: float, processes: int) -> Outcome:
         _say(f"{asked.name}: not run, {lacking}")
         return Outcome(asked.name)
     _say(f"{asked.name}: {wanted:,} examples wanted")
-    outcome = search(asked, wanted, processes, _say)
+    outcome = search(asked, wanted, asked.processes or processes, _say)
     for found in outcome.found:
         _say(found)
     _say(outcome.line())

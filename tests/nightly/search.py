@@ -33,6 +33,7 @@ class Search:
     wanted: int  # examples of the long form
     chunk: Callable[[int], Counter[str]]  # a seed -> what was tried; raises with what was found
     lacking: Callable[[], str] = str  # what it needs and is not there, in words; nothing is ""
+    processes: int | None = None  # at once; None: as many as the others
 
 
 @dataclass

@@ -13,7 +13,7 @@ from dialect import bound
 from dialect.private_plan import PrivatePlan
 from engine import prepare as prepare_module
 from engine.pipeline import Engine
-from tests.nightly import admitted, canonical, greybox, parser, places, worlds
+from tests.nightly import admitted, canonical, greybox, parser, places, soak, worlds
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search, search
 from tests.privacy.test_two_worlds_planted import only_where_somebody_was
@@ -37,6 +37,12 @@ def test_admission_under_windows() -> None:
     counted = admitted.windows(1, 4)
     assert counted[EXAMPLES] > 1
     assert counted["lost something"] > 0
+
+
+def test_the_soak_of_a_server() -> None:
+    counted = soak.chunk(1, seconds=10, analysts=50)
+    assert counted["fresh: answered"] > 5
+    assert counted["repeat: answered"] > 20
 
 
 def test_canonical_texts() -> None:

@@ -92,7 +92,14 @@ def test_neither_process_leaves_its_memory(server: Running) -> None:
         limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
         (core,) = [line.split() for line in limits.splitlines() if line.startswith("Max core file size")]
         assert core[4:6] == ["0", "0"]
-        assert Path(f"/proc/{pid}/status").stat().st_uid == 0  # of a process that is not dumpable root owns the files
+
+
+def test_no_other_process_may_look_in() -> None:
+    program = (
+        "import ctypes; from engine.server.hardening import forbid_dumps; dumpable = ctypes.CDLL(None).prctl;"
+        "before = dumpable(3, 0, 0, 0, 0); forbid_dumps(); print(before, dumpable(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).split() == ["1", "0"]
 
 
 def test_logs_and_metrics_have_no_values(server: Running) -> None:
