@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,11 @@ class Asked:
         self._numbers = range(first, first + requests)
         self.answers: dict[int, list[Any]] = {}  # request -> the rows of every answer
 
-    def send(self, url: str) -> Counter[str]:
-        """Send all of them, together; count what came back."""
-        with ThreadPoolExecutor(len(self._numbers)) as threads:
-            return Counter(threads.map(lambda number: self._one(url, number), self._numbers))
+    def send(self, url: str, numbers: Sequence[int] | None = None) -> dict[int, str]:
+        """Send them, or some of them, together; say what came back for each."""
+        sent = list(self._numbers if numbers is None else numbers)
+        with ThreadPoolExecutor(len(sent)) as threads:
+            return dict(zip(sent, threads.map(lambda number: self._one(url, number), sent), strict=True))
 
     @staticmethod
     def _client(number: int) -> str:
@@ -82,11 +83,12 @@ def under_requests(asked: Asked, server: Running, kill: Callable[[], None], afte
         sent = thread.submit(asked.send, server.url)
         time.sleep(after_seconds)
         kill()
-        return sent.result()
+        return Counter(sent.result().values())
 
 
 def send_again(asked: Asked, server: Running) -> None:
     """Send all of it again, as clients do, until each is answered."""
-    deadline = time.monotonic() + PATIENCE
-    while set(counted := asked.send(server.url)) != {"answered"}:
-        assert time.monotonic() < deadline, f"not everything is answered: {counted}"
+    deadline, heard = time.monotonic() + PATIENCE, asked.send(server.url)
+    while left := [number for number, what in heard.items() if what != "answered"]:
+        assert time.monotonic() < deadline, f"not everything is answered: {Counter(heard.values())}"
+        heard = asked.send(server.url, left)  # those that the queue had no place for

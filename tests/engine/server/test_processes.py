@@ -43,9 +43,10 @@ def get(server: Running, path: str, key: str) -> httpx2.Response:
 
 def test_kills_and_a_stop_lose_nothing_and_charge_once(town_catalog: str, ledger_file: Path) -> None:
     with running(town_catalog, ledger_file, least_seconds=0.3, queue=72) as server:
-        asked, key = Asked(server, IN_FLIGHT), server.key("ana")
-        counted = under_requests(asked, server, lambda: os.kill(server.worker(), signal.SIGKILL), 0.6)
-        assert counted["answered"] == min(IN_FLIGHT, 72), counted  # nobody had to send anything again
+        first, key = Asked(server, IN_FLIGHT), server.key("ana")
+        counted = under_requests(first, server, lambda: os.kill(server.worker(), signal.SIGKILL), 0.6)
+        assert set(counted) == {"answered"} or (NIGHTLY and set(counted) <= {"answered", "E_RATE"}), counted
+        send_again(first, server)  # but for what the queue had no place for, nobody had to
         asked = Asked(server, IN_FLIGHT, first=IN_FLIGHT)
         job = post(server, "/v1/queries", key, {"sql": COUNT}, Prefer="respond-async").json()
         assert under_requests(asked, server, server.kill, 0.6)["broken off"], "it was killed too late"
@@ -57,6 +58,7 @@ def test_kills_and_a_stop_lose_nothing_and_charge_once(town_catalog: str, ledger
         rows = get(server, f"/v1/jobs/{job['id']}/result", key).json()["rows"]
         assert rows == post(server, "/v1/queries", key, {"sql": COUNT}).json()["rows"]
         _stop_while_asked(server, key)
+    first.check(ledger_file)
     asked.check(ledger_file)
 
 
