@@ -135,6 +135,7 @@ def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str
     """Separate an answer into what is the same in both worlds and what is noise."""
     card = json.loads(answer.schema.metadata[b"passersby"])
     intervals, notes = card.pop("intervals"), card.pop("notes")
+    judged = {"reliability": card.pop("reliability"), "advised": card.pop("advice") is not None}  # by noisy numbers
     card["notes"] = [note for note in notes if not _NOISY_NOTE.search(note)]
     shape = [(field.name, str(field.type)) for field in answer.schema]
     values = {name: answer.column(name).to_pylist() for name in answer.column_names}
@@ -142,7 +143,7 @@ def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str
     static = {"card": card, "columns": shape, "keys": {k: v for k, v in values.items() if k not in noise}}
     if rows is None:
         static["rows"] = answer.num_rows
-    return static, {"values": {name: values[name] for name in noise}, "intervals": intervals}
+    return static, {"values": {name: values[name] for name in noise}, "intervals": intervals, **judged}
 
 
 def _explained(desk: Desk, sql: str) -> dict[str, Any]:
