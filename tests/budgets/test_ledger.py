@@ -221,6 +221,16 @@ def test_a_request_id_stands_for_one_body(ledger: Ledger) -> None:
     assert spent(ledger) == ("0.005", "0", "0.005")
 
 
+def test_a_repeat_may_need_less_than_was_charged_and_never_more(ledger: Ledger) -> None:
+    """What its first run has stored may say a part of the question now."""
+    first = ledger.charge(ask(item("aa"), item("bb"), request="r1"))
+    ledger.settle(first, {"aa": b"one", "bb": b"two"})
+    again = ledger.charge(ask(item("aa"), request="r1"))
+    assert (again.repeated, again.stored["aa"], again.to_run) == (True, b"one", ())
+    with pytest.raises(IdempotencyError):
+        ledger.charge(ask(item("aa"), item("cc"), request="r1"))
+
+
 def test_request_ids_belong_to_a_client(ledger: Ledger) -> None:
     check_request_ids_are_the_clients(ledger)
     check_books(ledger)
