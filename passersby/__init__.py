@@ -1,6 +1,6 @@
 """The door: the name that people import.
 
-    connect      where  -> Connection     a catalog's name or file; an engine opened late, in process
+    connect      where  -> Connection     a server's address, or a catalog's name or file: an engine, opened late
     .explain     SQL    -> Explanation    the price before paying: no data, no charge
     .query       SQL    -> Result         noisy numbers with intervals, what they cost and what is left
     .rehearse    SQL    -> Result         free, on synthetic rows made from the catalog alone
@@ -10,6 +10,7 @@ It knows the wire, and nothing behind it: importing it loads no engine, no data 
 
 from passersby.connection import Connection
 from passersby.errors import (
+    AccessError,
     BudgetError,
     CatalogError,
     ExecutionError,
@@ -17,6 +18,7 @@ from passersby.errors import (
     LedgerError,
     PassersbyError,
     RefusedError,
+    ServerError,
 )
 from passersby.explanation import Explanation
 from passersby.opening import connect
@@ -25,6 +27,7 @@ from passersby.result import Result
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccessError",
     "BudgetError",
     "CatalogError",
     "Connection",
@@ -35,6 +38,7 @@ __all__ = [
     "PassersbyError",
     "RefusedError",
     "Result",
+    "ServerError",
     "__version__",
     "connect",
 ]

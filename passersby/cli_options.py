@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
+from passersby.address import is_address
 from passersby.connection import Connection
 from passersby.errors import PassersbyError
 from passersby.making import shown_making
-from passersby.opening import open_in_process
+from passersby.opening import open_far, open_in_process
 from passersby.output import Format, TerminalError, refuse_terminal, write_error
 
 WHERE, QUESTION = "Where", "Question"
@@ -23,9 +24,9 @@ Catalog = Annotated[
     typer.Option(
         "--catalog",
         "-c",
-        metavar="NAME|FILE",
+        metavar="NAME|FILE|URL",
         envvar="PASSERSBY_CATALOG",
-        help="operator (bundled, synthetic), mibici, or a catalog file.",
+        help="operator (bundled, synthetic), mibici, a catalog file, or a server with PASSERSBY_API_KEY.",
         rich_help_panel=WHERE,
     ),
 ]
@@ -103,11 +104,15 @@ Confidence = Annotated[
 @contextmanager
 def opened(catalog: str, client: str | None, ledger: str | None, form: Format) -> Iterator[Connection]:
     """Open a connection for one command; a refusal inside is written to standard error and ends with exit code 1."""
-    with refusals(form):
-        with shown_making(quiet=form is not Format.TABLE) as progress:
-            connection = open_in_process(catalog, client=client, ledger=ledger, progress=progress)
-        with connection:
-            yield connection
+    with refusals(form), _connected(catalog, client, ledger, form) as connection:
+        yield connection
+
+
+def _connected(catalog: str, client: str | None, ledger: str | None, form: Format) -> Connection:
+    if is_address(catalog):
+        return open_far(catalog, client=client, api_key=None, ledger=ledger)
+    with shown_making(quiet=form is not Format.TABLE) as progress:
+        return open_in_process(catalog, client=client, ledger=ledger, progress=progress)
 
 
 @contextmanager

@@ -113,8 +113,8 @@ def _say(url: str, keys: tuple[tuple[str, str], ...]) -> None:
     of = dict(keys)
     if "analyst" in of:
         typer.echo(
-            f"\n  export PASSERSBY_KEY={of['analyst']}\n"
-            f'  curl -s {url}/v1/queries -H "Authorization: Bearer $PASSERSBY_KEY" \\\n'
+            f"\n  export PASSERSBY_API_KEY={of['analyst']}\n"
+            f'  curl -s {url}/v1/queries -H "Authorization: Bearer $PASSERSBY_API_KEY" \\\n'
             "    -H 'Content-Type: application/json' -d '{\"sql\": \"SELECT count(*) AS trips FROM trip\"}'\n"
         )
         for role, key in keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from passersby.errors import RefusedError, error_of
 from passersby.explanation import Explanation
-from passersby.listing import Budget, History, LedgerRows, Tables
+from passersby.listing import Budget, Functions, History, LedgerRows, Tables
 from passersby.result import Result
 
 if TYPE_CHECKING:
     from engine import Desk
+    from passersby.remote import Remote
 
 Amount = str | int | float | Decimal
 
@@ -22,9 +24,9 @@ Amount = str | int | float | Decimal
 class Connection:
     """What `passersby.connect` gives; close it, or use it as a context manager."""
 
-    def __init__(self, desk: Desk, client: str) -> None:
-        """Speak to the engine's face on behalf of one client."""
-        self._desk: Desk | None = desk
+    def __init__(self, desk: Desk | Remote, client: str) -> None:
+        """Speak on behalf of one client to the engine's face, or to a server."""
+        self._desk: Desk | Remote | None = desk
         self.client = client
 
     def query(
@@ -127,8 +129,12 @@ class Connection:
         with as_errors():
             return Tables(self._open().tables(name))
 
+    def functions(self) -> Functions:
+        """List the functions, aggregates and table functions that a question may use."""
+        return Functions(self.query("SHOW FUNCTIONS").arrow().to_pylist())
+
     def close(self) -> None:
-        """Close the engine and its ledger; closing twice is no error."""
+        """Close the engine and its ledger, or the line to the server; closing twice is no error."""
         if self._desk is not None:
             self._desk.close()
             self._desk = None
@@ -144,7 +150,7 @@ class Connection:
     def __repr__(self) -> str:
         return f"<passersby connection of {self.client!r}{'' if self._desk else ', closed'}>"
 
-    def _open(self) -> Desk:
+    def _open(self) -> Desk | Remote:
         if self._desk is None:
             raise RefusedError("E_PARAM", "This connection is closed.", "open another one with passersby.connect")
         return self._desk
@@ -152,13 +158,14 @@ class Connection:
 
 @contextmanager
 def as_errors() -> Iterator[None]:
-    """Turn what the engine refuses into the door's own errors."""
-    import engine
-
+    """Turn what the engine refuses into the door's own errors; where it was never loaded, it refuses nothing."""
     try:
         yield
-    except engine.Refused as refused:
-        raise error_of(refused.problem) from None
+    except Exception as raised:
+        engine = sys.modules.get("engine")
+        if engine is not None and isinstance(raised, engine.Refused):
+            raise error_of(raised.problem) from None
+        raise
 
 
 def _decimal(amount: Amount | None) -> str | None:

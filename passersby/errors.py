@@ -6,6 +6,8 @@ PassersbyError            code, message, hint; the SQL and the span in it, where
 ├── ExecutionError        a question that was charged and could not be answered
 ├── CatalogError          a catalog that is not accepted, or data that are not as it says
 ├── LedgerError           a ledger that cannot be used now: nothing is answered
+├── AccessError           a key that is missing, unknown, over or for something else
+├── ServerError           a server that does not answer, or not now; the same request id is charged once
 └── InstallError          packages that are missing, or hidden by a file of the same name
 """
 
@@ -117,19 +119,38 @@ class LedgerError(PassersbyError):
     """A ledger that cannot be used now; without it nothing is answered."""
 
 
+class AccessError(PassersbyError):
+    """A key that opens nothing here; nothing was charged."""
+
+
+class ServerError(PassersbyError):
+    """A server that does not answer, or not now: what was charged is charged once for this request id."""
+
+    @property
+    def request_id(self) -> str | None:
+        """Give the id with which the same question can be sent again, and is charged once."""
+        return self.details.get("request_id")
+
+
 class InstallError(PassersbyError):
     """Packages that are missing, or hidden by a file of the same name."""
 
 
 KINDS: Mapping[str, type[PassersbyError]] = {
+    "E_AUTH": AccessError,
     "E_BUDGET": BudgetError,
     "E_BUDGET_DATASET": BudgetError,
+    "E_BUSY": ServerError,
     "E_CATALOG": CatalogError,
     "E_DATA": CatalogError,
     "E_EXEC": ExecutionError,
     "E_INSTALL": InstallError,
     "E_LEDGER": LedgerError,
+    "E_NETWORK": ServerError,
     "E_NOISE": ExecutionError,
+    "E_RATE": ServerError,
+    "E_SERVER": ServerError,
+    "E_STATE": ServerError,
 }
 FIELDS = ("code", "message", "hint", "span", "sql")
 

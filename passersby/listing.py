@@ -90,3 +90,12 @@ class Tables(list[Row]):
         from passersby.display_lists import show_tables
 
         return as_text(show_tables, self)
+
+
+class Functions(list[Row]):
+    """What a question may use: name, arguments, what it gives, and its meaning."""
+
+    def __repr__(self) -> str:
+        from passersby.display import as_text, table_of
+
+        return as_text(lambda rows: table_of(rows, ("name", "arguments", "gives", "meaning"), "Functions"), self)

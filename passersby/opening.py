@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from passersby.address import is_address
 from passersby.connection import Connection, as_errors
 from passersby.errors import InstallError, RefusedError
 from passersby.making import shown_making
@@ -37,22 +38,34 @@ def connect(
 ) -> Connection:
     """Open a catalog, by name or file, for a client; everything the client asks is kept in one ledger.
 
-    `where` is `operator`, `mibici`, or the path of a catalog file; a server's URL will have this place.
-    `client` is the name on whose account questions are charged: the user's, if absent.
-    `api_key` is for servers.
-    `ledger` is a file or a postgresql:// URL, made where it is absent; the default is one ledger per catalog in the
-    user's data folder.
-    Raise CatalogError for a catalog that is not accepted, InstallError where the engine is missing or hidden.
+    `where` is a server's address, https://..., or `operator`, `mibici`, or the path of a catalog file, in process.
+    `client` is the name on whose account questions are charged: in process the user's, if absent; at a server the
+    key's, and another only for admins and auditors, who look at accounts.
+    `api_key` is a server's; if absent, PASSERSBY_API_KEY is it.
+    `ledger`, in process, is a file or a postgresql:// URL, made where it is absent; the default is one ledger per
+    catalog in the user's data folder.
+    Raise CatalogError for a catalog that is not accepted, InstallError where the engine is missing or hidden,
+    AccessError for a key that opens nothing, ServerError where none answers.
     """
     where = os.fspath(where)
-    if where.lower().startswith(("http://", "https://")):
-        why = f"{where} is a server's address, and servers are not built yet."
-        raise RefusedError("E_PARAM", why, "give a catalog's name or file: passersby.connect('operator')")
+    if is_address(where):
+        return open_far(where, client=client, api_key=api_key, ledger=ledger)
     if api_key is not None:
         why = "api_key is for servers; a catalog is opened in process, by whoever may read its files."
         raise RefusedError("E_PARAM", why, "leave api_key out, and say who asks: client='ana'")
     with shown_making() as progress:
         return open_in_process(where, client=client, ledger=ledger, progress=progress)
+
+
+def open_far(
+    where: str, *, client: str | None, api_key: str | None, ledger: str | os.PathLike[str] | None
+) -> Connection:
+    """Open a line to a server; no engine is loaded."""
+    if ledger is not None:
+        raise RefusedError("E_PARAM", "A server keeps its own ledger.", "leave ledger out")
+    from passersby.remote import reach
+
+    return Connection(*reach(where, client=client, api_key=api_key))
 
 
 def open_in_process(

@@ -1,32 +1,82 @@
-"""That a question is being answered: a line on a terminal's standard error while it takes long, nothing elsewhere."""
+"""That a question is being answered: a line on a terminal, a bar in a notebook where it takes long; else nothing."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from html import escape
 from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
     from rich.progress import Progress
 
+Tell = Callable[[float], None]
+_told_to: ContextVar[Tell | None] = ContextVar("told_to", default=None)
 PATIENCE = 0.5  # seconds after which a line appears
 ANSWERING = "Answering: reading the data, counting each person's part, adding noise"
 
 
 @contextmanager
-def shown_waiting(what: str = ANSWERING) -> Iterator[None]:
-    """Show what is being done and for how long, from the moment on at which it takes longer than usual."""
-    if not sys.stderr.isatty():
-        yield
+def shown_waiting(what: str = ANSWERING) -> Iterator[Tell]:
+    """Show what is being done and for how long, from the moment on at which it takes longer than usual.
+
+    Give a function to tell the finished fraction to, where one is known. Inside another such line none is added.
+    """
+    outer = _told_to.get()
+    if outer is not None:
+        yield outer
         return
-    line = _Line(what)
+    line: _Line | _Cell | None = _Cell(what) if in_notebook() else _Line(what) if sys.stderr.isatty() else None
+    tell = _nothing if line is None else line.tell
+    token = _told_to.set(tell)
     try:
-        yield
+        yield tell
     finally:
-        line.stop()
+        _told_to.reset(token)
+        if line is not None:
+            line.stop()
+
+
+def in_notebook() -> bool:
+    """Tell whether output goes to a notebook's page."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def _nothing(fraction: float) -> None:
+    del fraction
+
+
+class _Cell:
+    """A bar below a notebook's cell, from the first told fraction on."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._shown = what, None
+
+    _shown: DisplayHandle | None
+
+    def tell(self, fraction: float) -> None:
+        """Show the finished fraction."""
+        from IPython.display import HTML, display
+
+        page = HTML(f"<progress max='1' value='{fraction:.2f}'></progress> {escape(self._what)}, {fraction:.0%}")
+        if self._shown is None:
+            self._shown = display(page, display_id=True)
+        else:
+            self._shown.update(page)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        from IPython.display import HTML
+
+        if self._shown is not None:
+            self._shown.update(HTML(""))
 
 
 class _Line:
@@ -38,6 +88,12 @@ class _Line:
         self._timer = threading.Timer(PATIENCE, self._appear)
         self._timer.daemon = True
         self._timer.start()
+
+    def tell(self, fraction: float) -> None:
+        """Show the finished fraction."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], done=f"{fraction:.0%}")
 
     def stop(self) -> None:
         """Take the line away; it does not appear any more."""
@@ -70,7 +126,12 @@ def _spinner(what: str, begun: float) -> Progress:
             return Text(f"{monotonic() - begun:.0f} s", "dim")
 
     shown = Progress(
-        SpinnerColumn(), TextColumn("[dim]{task.description}"), Elapsed(), console=Console(stderr=True), transient=True
+        SpinnerColumn(),
+        TextColumn("[dim]{task.description}"),
+        Elapsed(),
+        TextColumn("[dim]{task.fields[done]}"),
+        console=Console(stderr=True),
+        transient=True,
     )
-    shown.add_task(what, total=None)
+    shown.add_task(what, total=None, done="")
     return shown

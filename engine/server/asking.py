@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -12,7 +13,7 @@ from engine.server.answers import ARROW, JSON, body_of
 from engine.server.bodies import Question
 from engine.server.books import Row
 from engine.server.frames import Json
-from engine.server.jobs import Jobs
+from engine.server.jobs import Clock, Jobs, ticking
 from engine.server.problems import Problem
 from engine.server.shapes import (
     Answer,
@@ -34,7 +35,11 @@ IdempotencyKey = Annotated[
     str | None,
     Header(min_length=1, max_length=200, description="The same key is charged once, however often it is sent."),
 ]
-Preference = Annotated[str | None, Header(description="respond-async: do not wait, give a job.")]
+Preference = Annotated[
+    str | None,
+    Header(description="RFC 7240. respond-async: do not wait, give a job. wait=3: wait so many seconds first."),
+]
+WAIT = re.compile(r"\bwait=(\d{1,6})\b")
 Client = Annotated[str | None, Query(max_length=200, description="Whose; an analyst sees its own alone.")]
 
 
@@ -50,17 +55,18 @@ async def query(
     """Ask a question and pay for it; a question that you asked before is answered from store, for free."""
     media_type = accepted(request)
     arguments = {**_arguments(asked, asker), "request_id": idempotency_key}
-    later = run_async or "respond-async" in (prefer or "")
-    asker.house.metrics.questions.labels("job" if later else "waiting").inc()
+    deadline = 0.0 if run_async else patience_of(prefer, asker.house.settings.deadline_seconds)
+    asker.house.metrics.questions.labels("waiting" if deadline else "job").inc()
     jobs: Jobs = request.app.state.jobs
-    if later:
+    if not deadline:
         return _started(jobs, jobs.hand_in(asker.name, idempotency_key, arguments))
+    clock: Clock = []
     with asker.house.limits.question():
-        task = asyncio.create_task(asker.house.ask(arguments))
-        done, _ = await asyncio.wait({task}, timeout=asker.house.settings.deadline_seconds)
-    if not done:  # whoever waited that long gets a job; the ledger charges both once
+        task = asyncio.create_task(asker.house.ask(arguments, ticking(clock)))
+        done, _ = await asyncio.wait({task}, timeout=deadline)
+    if not done:  # whoever waited that long gets a job, which goes on with what was begun
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        return _started(jobs, jobs.hand_in(asker.name, idempotency_key, arguments))
+        return _started(jobs, jobs.hand_in(asker.name, idempotency_key, arguments, (task, clock)))
     return _answer(task.result(), media_type)
 
 
@@ -150,6 +156,14 @@ async def functions(asker: Asker) -> Json:
 async def me(asker: Asker) -> Json:
     """Say whose key this is."""
     return {"name": asker.name, "role": asker.principal.role, "key_id": asker.principal.key_id}
+
+
+def patience_of(prefer: str | None, deadline_seconds: float) -> float:
+    """Say how long a request is waited with, in seconds: the deadline, or less where it is preferred so."""
+    asked = WAIT.search(prefer or "")
+    if asked:
+        return min(float(asked[1]), deadline_seconds)
+    return 0.0 if "respond-async" in (prefer or "") else deadline_seconds
 
 
 def accepted(request: Request) -> str:

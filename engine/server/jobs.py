@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,16 +20,27 @@ UNFINISHED = ("queued", "running")
 RESUMED_AFTER = 0.5  # seconds between two looks whether the worker is there
 
 
+Clock = list[tuple[float, float]]  # when a bucket was begun, and its seconds
+Begun = tuple[asyncio.Task[bytes], Clock]
+
+
+def ticking(clock: Clock) -> Callable[[float], None]:
+    """Give what to tell a bucket's seconds to when it begins."""
+    return lambda seconds: clock.append((time.monotonic(), seconds))
+
+
 @dataclass
 class Jobs:
     """The jobs of one server."""
 
     house: House
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _clocks: dict[str, tuple[float, float]] = field(default_factory=dict)  # begun, seconds of its bucket
+    _clocks: dict[str, Clock] = field(default_factory=dict)
 
-    def hand_in(self, client: str, request_id: str | None, arguments: dict[str, Any]) -> Row:
-        """Write a job down, and begin it; the same request id gives the same job. Raises Problem."""
+    def hand_in(
+        self, client: str, request_id: str | None, arguments: dict[str, Any], begun: Begun | None = None
+    ) -> Row:
+        """Write a job down, and begin it or go on with it; the same request id gives the same job. Raises Problem."""
         books, name = self.house.books, new_id()
         body = json.dumps({key: value for key, value in arguments.items() if key != "request_id"}, sort_keys=True)
         known = None if request_id is None else books.job(client=client, request_id=request_id)
@@ -49,7 +61,7 @@ class Jobs:
             why = f"Request id {known['request_id']!r} was used for another question."
             raise Problem("E_IDEMPOTENCY", why, "a new Idempotency-Key for a new question")
         if known["id"] not in self._tasks and known["state"] in UNFINISHED:
-            self._begin(known)
+            self._begin(known, begun)
         return known
 
     def resume(self) -> None:
@@ -79,8 +91,9 @@ class Jobs:
     def _progress(self, row: Row) -> float:
         if row["state"] not in UNFINISHED:
             return 1.0
-        begun, seconds = self._clocks.get(row["id"], (0.0, 0.0))
-        return round(min(0.99, (time.monotonic() - begun) / seconds), 2) if seconds else 0.0
+        for begun, seconds in self._clocks.get(row["id"], [])[-1:]:
+            return round(min(0.99, (time.monotonic() - begun) / seconds), 2)
+        return 0.0
 
     def _check_few(self, client: str) -> None:
         most = self.house.settings.jobs_per_client
@@ -90,22 +103,20 @@ class Jobs:
                 "E_RATE", why, "the same when one has ended; nothing was charged", headers={"Retry-After": "2"}
             )
 
-    def _begin(self, row: Row) -> None:
-        task = asyncio.create_task(self._run(row["id"], row["request_id"], json.loads(row["body"])))
+    def _begin(self, row: Row, begun: Begun | None = None) -> None:
+        task = asyncio.create_task(self._run(row["id"], row["request_id"], json.loads(row["body"]), begun))
         self._tasks[row["id"]] = task
         task.add_done_callback(lambda _: self._tasks.pop(row["id"], None))
 
-    async def _run(self, job_id: str, request_id: str, asked: dict[str, Any]) -> None:
-        while not self.house.line.is_ready:
+    async def _run(self, job_id: str, request_id: str, asked: dict[str, Any], begun: Begun | None) -> None:
+        while not self.house.line.is_ready and begun is None:
             await asyncio.sleep(RESUMED_AFTER)
         books = self.house.books
-
-        def begun(seconds: float) -> None:
-            self._clocks[job_id] = (time.monotonic(), seconds)
-
+        clock = self._clocks[job_id] = begun[1] if begun else []
         books.change_job(job_id, only_in=("queued",), state="running")
         try:
-            rows = await self.house.ask({**asked, "request_id": request_id}, begun)
+            asking = begun[0] if begun else self.house.ask({**asked, "request_id": request_id}, ticking(clock))
+            rows = await asking
             books.change_job(job_id, only_in=UNFINISHED, state="done", ended_at=now_text(), rows=rows)
         except (Refused, Problem) as refused:
             told = refused.problem if isinstance(refused, Refused) else refused.told

@@ -16,6 +16,7 @@ LATE = [
     "budgets",
     "engine",
     "duckdb",
+    "httpx2",
     "lark",
     "numpy",
     "opendp",

@@ -12,6 +12,7 @@ import passersby
 from passersby.cli import app
 from passersby.connection import Connection
 from tests.engine.town import make_town
+from tests.support.serving import Running, running
 
 Run = Callable[..., Result]
 
@@ -48,3 +49,27 @@ def run(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("PASSERSBY_LEDGER", str(tmp_path / "town.ledger"))
     monkeypatch.setenv("COLUMNS", "100")
     return lambda *arguments, stdin=None: CliRunner().invoke(app, list(arguments), input=stdin)
+
+
+@pytest.fixture(scope="session")
+def server(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Serve the town, in processes of its own; each test asks under a name of its own."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PASSERSBY_CACHE", str(made / "cache"))
+        ledger = tmp_path_factory.mktemp("served") / "town.ledger"
+        with running(str(made / "catalog.toml"), ledger, least_seconds=0.05) as started:
+            yield started
+
+
+@pytest.fixture
+def far(server: Running, request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """Give a client with nothing spent, at the server."""
+    with passersby.connect(server.url, api_key=server.key(request.node.name[:60])) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def operator_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Serve the synthetic operator, for what documents and lessons show."""
+    with running("operator", tmp_path_factory.mktemp("operator") / "operator.ledger", least_seconds=0.05) as started:
+        yield started

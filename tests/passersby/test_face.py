@@ -14,6 +14,7 @@ from tests.support.tree import ROOT
 HEAVY = {
     "IPython",
     "asyncio",
+    "httpx2",
     "importlib.metadata",
     "multiprocessing",
     "pandas",

@@ -23,13 +23,6 @@ def test_the_signature_stays() -> None:
     ]
 
 
-@pytest.mark.parametrize("where", ["https://example.org", "http://localhost:8000", "HTTPS://EXAMPLE.ORG"])
-def test_a_server_is_not_built_yet(where: str) -> None:
-    with pytest.raises(passersby.RefusedError, match="not built yet") as refused:
-        passersby.connect(where, api_key="k")
-    assert refused.value.code == "E_PARAM"
-
-
 def test_a_key_is_for_servers(town: Path) -> None:
     with pytest.raises(passersby.RefusedError, match="api_key"):
         passersby.connect(town, api_key="k")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import time
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from engine import Desk
 from engine.server.answers import ARROW, answer_shape
+from engine.server.pace import Pace
 from engine.server.roles import Role
 from engine.server.sizes import size_class
 from passersby.result import Result
@@ -177,3 +179,20 @@ def test_what_is_not_there_has_the_same_shape(served: Inhabited) -> None:
         answer = served.send(method, path)
         assert answer.json()["code"] == code
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_who_waits_so_long_gets_a_job_that_goes_on_with_what_was_begun(desk: Desk) -> None:
+    engine = replace(desk.engine, pace=Pace(least_seconds=1.5))
+    with inhabited(replace(desk, engine=engine)) as served:
+        started = served.ask(COUNT, headers={"Prefer": "respond-async, wait=1", "Idempotency-Key": "one"})
+        assert started.status_code == 202
+        told = served.send("GET", started.headers["location"]).json()
+        assert 0.5 < told["progress"] < 1
+        while served.send("GET", started.headers["location"]).json()["state"] != "done":
+            time.sleep(0.01)
+        assert served.send("GET", f"{started.headers['location']}/result").json()["price"]["rho"] > 0
+        assert served.house.line.called.count("query") == 1
+
+
+def test_an_answer_within_the_wait_is_no_job(served: Inhabited) -> None:
+    assert served.ask(COUNT, headers={"Prefer": "respond-async, wait=30"}).status_code == 200

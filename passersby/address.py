@@ -1,0 +1,59 @@
+"""A server's address and key: what may be sent where, before anything is."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from urllib.parse import SplitResult, urlsplit
+
+from passersby.errors import AccessError, RefusedError
+
+KEY = "PASSERSBY_API_KEY"
+SCHEMES = ("http://", "https://")
+
+
+def is_address(where: str) -> bool:
+    """Tell whether this is a server's address, rather than a catalog's name or file."""
+    return where.lower().startswith(SCHEMES)
+
+
+def server_url(where: str) -> str:
+    """Give the address without a slash behind it; raise RefusedError where a key would travel in the open."""
+    parts = urlsplit(where)
+    try:
+        known = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if not known or parts.query or parts.fragment:
+        raise _refused("This is no address of a server.", "passersby.connect('https://passersby.example.org')")
+    if parts.username is not None or parts.password is not None:
+        raise _refused(
+            "A key stands in the address, where logs and histories keep it.", f"give api_key=..., or set {KEY}"
+        )
+    if parts.scheme.lower() == "http" and not is_loopback(parts):
+        why = f"http:// to {parts.hostname} would send your key and your answers in the open."
+        raise _refused(why, f"https://{parts.netloc}, or a tunnel that ends on this machine: http://127.0.0.1:8021")
+    return where.rstrip("/")
+
+
+def is_loopback(parts: SplitResult) -> bool:
+    """Tell whether a host is this machine itself; a name is looked up by nobody, so only localhost counts."""
+    host = (parts.hostname or "").lower()
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def api_key_of(given: str | None) -> str:
+    """Find the key: the argument, or the environment's; raise AccessError where there is none, never showing one."""
+    key = (given if given is not None else os.environ.get(KEY, "")).strip()
+    if not key:
+        raise AccessError("E_AUTH", "A server wants a key.", f"give api_key=..., or set {KEY}")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise AccessError("E_AUTH", "This is no key: it has characters that no key has.", "copy it again, whole")
+    return key
+
+
+def _refused(why: str, hint: str) -> RefusedError:
+    return RefusedError("E_PARAM", why, hint)

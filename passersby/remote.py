@@ -1,0 +1,126 @@
+"""A server as a desk: the verbs of the engine's face, over HTTP."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from passersby.address import api_key_of, server_url
+from passersby.errors import AccessError, RefusedError, ServerError
+from passersby.sending import ARROW, Line
+from passersby.waiting import Tell, shown_waiting
+
+if TYPE_CHECKING:
+    import pyarrow
+    from httpx2 import Response
+
+WAIT_SECONDS = 3  # for an answer before it goes on as a job, whose progress can be shown
+POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 2.0
+STARTED = 202
+ACCEPT = {"Accept": ARROW}
+WAITING = {**ACCEPT, "Prefer": f"respond-async, wait={WAIT_SECONDS}"}
+FIRST_PATIENCE_SECONDS = 2.0  # a wrong address is told soon
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where questions are handed in, far away; whose they are the key says."""
+
+    line: Line
+    name: str
+    role: str
+
+    def query(self, sql: str, *, client: str, request_id: str | None = None, **terms: object) -> pyarrow.Table:
+        """Ask and pay; the key of the request is made once, so that no try is charged again."""
+        del client
+        request_id = request_id or str(uuid.uuid4())
+        with shown_waiting() as tell:
+            answer = self.line.send(
+                "POST", "/v1/queries", request_id=request_id, json=_asked(sql, terms), headers=WAITING
+            )
+            return _table(self._ended(answer, tell, request_id))
+
+    def rehearse(self, sql: str, *, client: str, **terms: object) -> pyarrow.Table:
+        """Answer from made-up rows."""
+        del client
+        with shown_waiting("Rehearsing: making up rows, and answering over them"):
+            return _table(self.line.send("POST", "/v1/rehearse", json=_asked(sql, terms), headers=ACCEPT))
+
+    def explain(self, sql: str, *, client: str, **terms: object) -> Row:
+        """Tell the price."""
+        del client
+        told: Row = self.line.send("POST", "/v1/explain", json=_asked(sql, terms)).json()
+        return told
+
+    def budget(self, client: str | None = None) -> Row:
+        """Show accounts."""
+        told: Row = self._get("/v1/budget", client=client)
+        return told
+
+    def history(self, client: str) -> list[Row]:
+        """List the releases that a client has paid for."""
+        told: list[Row] = self._get("/v1/history", client=client)
+        return told
+
+    def ledger(self, client: str | None = None, limit: int | None = None) -> list[Row]:
+        """List rows of the ledger; for admins and auditors."""
+        told: list[Row] = self._get("/v1/admin/ledger", client=client, limit=limit)
+        return told
+
+    def tables(self, name: str | None = None) -> list[Row]:
+        """Say what may be asked about."""
+        return self._get("/v1/tables") if name is None else [self._get(f"/v1/tables/{quote(name, safe='')}")]
+
+    def close(self) -> None:
+        """Close the line."""
+        self.line.close()
+
+    def _get(self, path: str, **given: object) -> Any:  # noqa: ANN401  JSON
+        asked = {name: str(value) for name, value in given.items() if value is not None}
+        return self.line.send("GET", path, params=asked).json()
+
+    def _ended(self, answer: Response, tell: Tell, request_id: str) -> Response:
+        """Wait for a job, if the answer is one, and show how far it is."""
+        if answer.status_code != STARTED:
+            return answer
+        job, pause = answer.json(), POLL_SECONDS
+        path = f"/v1/jobs/{quote(str(job['id']), safe='')}"
+        while job["state"] in ("queued", "running"):
+            tell(float(job["progress"]))
+            time.sleep(pause)
+            pause = min(LONGEST_POLL_SECONDS, pause * 1.5)
+            job = self.line.send("GET", path, request_id).json()
+        return self.line.send("GET", f"{path}/result", request_id, headers=ACCEPT)
+
+
+def reach(where: str, *, client: str | None, api_key: str | None) -> tuple[Remote, str]:
+    """Open a line to a server, and say on whose account it asks; raise RefusedError, AccessError or ServerError."""
+    line = Line(server_url(where), api_key_of(api_key), FIRST_PATIENCE_SECONDS)
+    try:
+        me = line.send("GET", "/v1/me").json()
+        remote = Remote(Line(line.url, line.key), str(me["name"]), str(me["role"]))
+    except (KeyError, TypeError, ValueError):
+        raise ServerError("E_NETWORK", f"{line.url} does not answer as passersby does.", "its address") from None
+    finally:
+        line.close()
+    if client is not None and client != remote.name and remote.role in ("analyst", "steward"):
+        raise AccessError("E_AUTH", f"This key is that of {remote.name!r}.", f"leave client={client!r} out")
+    return remote, client or remote.name
+
+
+def _asked(sql: str, terms: dict[str, Any]) -> Row:
+    return {"sql": sql, **{name: value for name, value in terms.items() if value is not None}}
+
+
+def _table(answer: Response) -> pyarrow.Table:
+    """Read a stream; what fills it up to a public length stands behind its end mark."""
+    import pyarrow
+
+    try:
+        return pyarrow.ipc.open_stream(answer.content).read_all()
+    except pyarrow.ArrowInvalid:
+        raise RefusedError("E_NETWORK", "What came is no Arrow stream.", "see what stands before the server") from None
