@@ -28,6 +28,7 @@ from engine.auditor import (
 from engine.calibrating import calibrate_catalog, calibration_told
 from engine.desk import Desk, Refused, open_desk
 from engine.host import bootstrap, check_there, serve
+from engine.outlines import outlines
 from engine.planning import plan_workload
 from engine.standing_desk import run_standing, show_standing
 from engine.stewards import about_me, catalog_diff_told, check_catalog_text, new_catalog_text, open_register
@@ -50,6 +51,7 @@ __all__ = [
     "open_admin",
     "open_desk",
     "open_register",
+    "outlines",
     "plan_workload",
     "report_ledger",
     "restore_ledger",

@@ -41,4 +41,12 @@ __all__ = [
     "ServerError",
     "__version__",
     "connect",
+    "load_ipython_extension",
 ]
+
+
+def load_ipython_extension(ipython: object) -> None:
+    """Do what `%load_ext passersby` asks for: %passersby, %%passersby, and completion in its cells."""
+    from passersby.magic import load
+
+    load(ipython)

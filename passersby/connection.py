@@ -129,6 +129,16 @@ class Connection:
         with as_errors():
             return Tables(self._open().tables(name))
 
+    def outlines(self, name: str) -> dict[str, Any]:
+        """Give the polygons of a public table as GeoJSON, for maps."""
+        desk = self._open()
+        with as_errors():
+            if hasattr(desk, "outlines"):
+                return desk.outlines(name)
+            import engine
+
+            return engine.outlines(desk, name)
+
     def functions(self) -> Functions:
         """List the functions, aggregates and table functions that a question may use."""
         return Functions(self.query("SHOW FUNCTIONS").arrow().to_pylist())

@@ -30,6 +30,7 @@ from passersby.wording import (
 )
 
 if TYPE_CHECKING:
+    from passersby.errors import PassersbyError
     from passersby.explanation import Explanation
     from passersby.listing import Budget
     from passersby.result import Interval, Result
@@ -54,6 +55,7 @@ STYLE = """<style>
 .passersby .whisker { stroke: currentColor; stroke-width: 1.4; fill: none; }
 .passersby .track { fill: currentColor; opacity: 0.15; }
 .passersby p { margin: 2px 0; }
+.passersby .no { border-left: 4px solid #c2571a; padding-left: 8px; }
 .passersby pre { white-space: pre-wrap; font-size: 12px; }
 </style>"""
 
@@ -114,6 +116,30 @@ def budget_html(budget: Budget) -> str:
     """Show each account with a bar of what is spent."""
     accounts = (_account(account, budget.query_rho(account)) for account in budget.accounts)
     return _page(*accounts, *(_line(line) for lines in budget.ahead.values() for line in lines))
+
+
+def refusal_html(error: PassersbyError) -> str:
+    """Show why a question was not answered, where in it, and what to try."""
+    caret = "\n".join(line for line in error.caret_lines() if line)
+    return _page(
+        f"<p class='no'><b>{escape(error.code)}</b> {escape(error.message)}</p>",
+        f"<pre>{escape(caret)}</pre>" if caret else "",
+        f"<p><i>Try:</i> <code>{escape(error.hint)}</code></p>" if error.hint else "",
+    )
+
+
+class Refusal:
+    """A refusal as a notebook shows it."""
+
+    def __init__(self, error: PassersbyError) -> None:
+        """Keep what it says."""
+        self._error = error
+
+    def __repr__(self) -> str:
+        return str(self._error)
+
+    def _repr_html_(self) -> str:
+        return refusal_html(self._error)
 
 
 def _page(*parts: str) -> str:

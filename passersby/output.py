@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console, RenderableType
 
+from passersby import exports
 from passersby.wire import plain
 from passersby.wording import merged, printable
 
@@ -53,7 +53,7 @@ def write_result(result: Result, form: Format) -> None:
         write_json(result.to_wire())
     elif form is Format.CSV:
         flat = result.flat()
-        _write_csv(flat.column_names, zip(*(column.to_pylist() for column in flat.columns), strict=True))
+        exports.write_rows(sys.stdout, flat.column_names, exports.rows_of(flat))
         sys.stderr.writelines(f"note: {printable(note)}\n" for note in merged(result.notes))
     elif form is Format.ARROW:
         _write_arrow(result.arrow())
@@ -71,7 +71,7 @@ def write_rows(
         write_json(rows)
     elif form is Format.CSV:
         names = list(rows[0]) if rows else names
-        _write_csv(names, ([row[name] for name in names] for row in rows))
+        exports.write_rows(sys.stdout, names, ([row[name] for name in names] for row in rows))
     else:
         import pyarrow
 
@@ -102,18 +102,6 @@ def refuse_terminal(form: Format) -> None:
 
 def _is_terminal() -> bool:
     return sys.stdout.isatty()
-
-
-def _write_csv(names: Sequence[str], rows: Any) -> None:  # noqa: ANN401 (an iterable of rows of any kind)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([_csv_cell(plain(value)) for value in row])
-
-
-def _csv_cell(value: object) -> object:
-    """Write lists and truth values as JSON does; NULL is an empty cell."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
 
 
 def _write_arrow(table: pyarrow.Table) -> None:

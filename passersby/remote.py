@@ -75,6 +75,11 @@ class Remote:
         """Say what may be asked about."""
         return self._get("/v1/tables") if name is None else [self._get(f"/v1/tables/{quote(name, safe='')}")]
 
+    def outlines(self, name: str) -> Row:
+        """Give public polygons."""
+        told: Row = self._get(f"/v1/tables/{quote(name, safe='')}/outlines")
+        return told
+
     def close(self) -> None:
         """Close the line."""
         self.line.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+    from matplotlib.axes import Axes
+
+    from passersby.maps import Zones
 
 Interval = tuple[float, float]
 CARD = b"passersby"  # key of the card in an Arrow schema's metadata
@@ -119,7 +123,7 @@ class Result:
 
         Raise InstallError where pandas, which the extra [pandas] brings, is not installed.
         """
-        _load_extra("pandas")
+        load_extra("pandas", "pandas")
         frame: pandas.DataFrame = self.flat(intervals=intervals).to_pandas(date_as_object=False)
         return frame
 
@@ -128,7 +132,7 @@ class Result:
 
         Raise InstallError where polars, which the extra [polars] brings, is not installed.
         """
-        _load_extra("polars")
+        load_extra("polars", "polars")
         import polars
 
         frame = polars.from_arrow(self.flat(intervals=intervals))
@@ -147,6 +151,60 @@ class Result:
                 made = pyarrow.array(ends, pyarrow.int64() if whole and _all_whole(ends) else pyarrow.float64())
                 table = table.append_column(_fresh(f"{name}_{end}", table.column_names), made)
         return table
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write a CSV file, with x_low and x_high behind the columns that were asked for."""
+        from passersby.exports import write_csv
+
+        write_csv(self, path)
+
+    def to_excel(self, path: str | os.PathLike[str]) -> None:
+        """Write a spreadsheet: the rows with the ends of their intervals, and a sheet that says how to read them.
+
+        Raise InstallError where xlsxwriter, which the extra [excel] brings, is not installed.
+        """
+        load_extra("xlsxwriter", "excel")
+        from passersby.exports import write_excel
+
+        write_excel(self, path)
+
+    def plot(self, *, value: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw numbers with their intervals: a line over time or whole numbers, bars over names.
+
+        `value` is the column to draw: the first with noise, if absent. A second key gives a line, or bars, for each of
+        its values. Raise InstallError where matplotlib, which the extra [plot] brings, is not installed.
+        """
+        load_extra("matplotlib", "plot")
+        from passersby.plotting import plot
+
+        return plot(self, value=value, ax=ax)
+
+    def plot_map(
+        self, zones: Zones, *, zone: str | None = None, value: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Colour zones by a number: `answer.plot_map(connection.outlines("zone"))`.
+
+        `zones` is GeoJSON, as a dict or a file, or a dict of zone -> WKT; `zone` is the answer's column of their ids.
+        """
+        load_extra("matplotlib", "plot")
+        from passersby.maps import plot_map
+
+        return plot_map(self, zones, zone=zone, value=value, ax=ax)
+
+    def plot_flows(
+        self,
+        zones: Zones,
+        *,
+        origin: str | None = None,
+        destination: str | None = None,
+        value: str | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw arrows between zones, as thick as their numbers: those of flows that are clearly above 0."""
+        load_extra("matplotlib", "plot")
+        from passersby.maps import plot_flows
+
+        return plot_flows(self, zones, origin=origin, destination=destination, value=value, ax=ax)
 
     def to_wire(self) -> dict[str, Any]:
         """Give the documented JSON shape."""
@@ -175,13 +233,13 @@ def _all_whole(ends: Sequence[float | None]) -> bool:
     return all(end is None or isinstance(end, int) for end in ends)
 
 
-def _load_extra(package: str) -> None:
-    """Load a package that the extra of the same name brings."""
+def load_extra(package: str, extra: str) -> None:
+    """Load a package that an extra brings."""
     try:
         importlib.import_module(package)
     except ModuleNotFoundError as missing:
         why = f"This needs {missing.name}, which is not installed."
-        cure = f"pip install 'passersby[{package}]', and ask again: the answer is stored, and free."
+        cure = f"pip install 'passersby[{extra}]', and ask again: the answer is stored, and free."
         raise InstallError("E_INSTALL", why, cure) from None
 
 

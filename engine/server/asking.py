@@ -22,6 +22,7 @@ from engine.server.shapes import (
     FunctionTold,
     JobTold,
     Me,
+    Outlines,
     Released,
     TableTold,
 )
@@ -144,6 +145,12 @@ async def tables(asker: Asker) -> Json:
 async def table(name: str, asker: Asker) -> Json:
     """Say everything about one table."""
     return (await asker.house.do("tables", name=name))[0]
+
+
+@router.get("/tables/{name}/outlines", response_model=Outlines, operation_id="outlines")
+async def outlines(name: str, asker: Asker) -> Json:
+    """Give the polygons of a public table as GeoJSON, for maps."""
+    return await asker.house.do("outlines", name=name)
 
 
 @router.get("/functions", response_model=list[FunctionTold], operation_id="functions")

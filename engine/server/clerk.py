@@ -17,6 +17,7 @@ from engine.admins import Admin
 from engine.audit_log import audit_log
 from engine.desk import Desk, Refused
 from engine.errors import CatalogError
+from engine.outlines import outlines
 from engine.problems import problem
 from engine.register import Register
 
@@ -125,6 +126,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "budget": lambda clerk, asked: Reply(clerk.desk.budget(asked["client"])),
     "history": lambda clerk, asked: Reply(clerk.desk.history(asked["client"])),
     "tables": lambda clerk, asked: Reply(clerk.desk.tables(asked.get("name"))),
+    "outlines": lambda clerk, asked: Reply(outlines(clerk.desk, asked["name"])),
     "functions": lambda clerk, asked: Reply(wire_statements.functions_told()),
     "ledger": lambda clerk, asked: Reply(clerk.desk.ledger(**asked)),
     "audit": lambda clerk, asked: Reply(audit_log(clerk.desk.engine.ledger.entries(), **asked)),

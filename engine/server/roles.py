@@ -64,6 +64,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/history"): OWN_BOOKS,
     ("GET", "/v1/tables"): PUBLIC,
     ("GET", "/v1/tables/{name}"): PUBLIC,
+    ("GET", "/v1/tables/{name}/outlines"): PUBLIC,
     ("GET", "/v1/functions"): PUBLIC,
     ("GET", "/v1/me"): SELF,
     ("GET", "/v1/admin/clients"): BOOKS,

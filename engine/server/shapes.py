@@ -116,6 +116,13 @@ class TableTold(Told):
     columns: list[dict[str, Any]]
 
 
+class Outlines(Told):
+    """The polygons of a public table: RFC 7946."""
+
+    type: Literal["FeatureCollection"]
+    features: list[dict[str, Any]]
+
+
 class FunctionTold(Told):
     """A function that a question may use."""
 

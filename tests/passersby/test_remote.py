@@ -251,3 +251,11 @@ def test_the_command_line_asks_a_server_too(server: Running, monkeypatch: pytest
     assert not misfits(json.loads(ran.stdout), ANSWER)
     refused = CliRunner().invoke(app, ["query", "SELECT nope FROM visit", "--catalog", server.url])
     assert (refused.exit_code, "E_COLUMN" in refused.stderr) == (1, True)
+
+
+def test_polygons_for_maps_come_from_the_server(operator_server: Running) -> None:
+    with passersby.connect(operator_server.url, api_key=operator_server.key("mapper")) as connection:
+        zones = connection.outlines("zone")
+        assert {feature["geometry"]["type"] for feature in zones["features"]} <= {"Polygon", "MultiPolygon"}
+        with pytest.raises(passersby.RefusedError, match="no polygons"):
+            connection.outlines("trip")

@@ -1,0 +1,168 @@
+"""`%load_ext passersby`: a line to open a connection, a cell to ask in, completion of tables, columns and functions."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.display import display
+
+from passersby.connection import Connection
+from passersby.errors import PassersbyError
+from passersby.opening import connect
+
+if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from passersby.explanation import Explanation
+    from passersby.listing import Budget
+    from passersby.result import Result
+
+NAME = re.compile(r"\s*(\w+)\s*<<\s*")
+WORD = re.compile(r"[\w.]*$")
+IN_SQL = re.compile(r"\s*%%passersby\b[^\n]*\n", re.DOTALL)
+WORDS = (
+    *("SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "JOIN", "WITH", "AS", "AND", "OR", "NOT"),
+    *("IN", "BETWEEN", "CASE", "WHEN", "THEN", "ELSE", "END", "DISTINCT", "UNION ALL", "DIFFERENTIAL_PRIVACY OPTIONS("),
+)
+
+
+class _Words(argparse.ArgumentParser):
+    """The options of a cell, refused in a notebook's way."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, in one line."""
+        raise UsageError(f"{message}. %%passersby --help tells the rest.")
+
+
+def _words() -> _Words:
+    told = "Ask the SQL of the cell. NAME << keeps the answer under a name."
+    words = _Words("%%passersby", description=told, add_help=False)
+    words.add_argument("--explain", action="store_true", help="tell the price and the expected error: free")
+    words.add_argument("--rehearse", action="store_true", help="answer on made-up rows: free, and without meaning")
+    words.add_argument("--rho", help="privacy loss to spend")
+    words.add_argument("--target-error", dest="target_error", help="instead of --rho: half-widths of at most so much")
+    words.add_argument("--confidence", type=float, help="level of the intervals")
+    words.add_argument("--help", action="store_true", help="tell this")
+    return words
+
+
+@magics_class
+class PassersbyMagics(Magics):
+    """Questions of a notebook, over one connection at a time."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        """Belong to a notebook."""
+        super().__init__(shell)
+        self._names_there = shell.user_ns
+        self.connection: Connection | None = None
+        self._known: list[str] = []
+
+    @line_magic("passersby")  # type: ignore[arg-type]
+    def line(self, line: str) -> Connection | Budget | None:
+        """Open a connection, or see the budget of the one that is open.
+
+        %passersby https://passersby.example.org    the key is in PASSERSBY_API_KEY
+        %passersby operator --client ana            a catalog in process
+        %passersby city                             a connection that has this name in the notebook
+        %passersby                                  what is spent and left
+        """
+        words = shlex.split(line)
+        if not words:
+            return self._opened().budget()
+        known = self._names_there.get(words[0])
+        try:
+            self.connection = known if isinstance(known, Connection) else connect(words[0], **_client(words[1:]))
+            self._known = _names(self.connection)
+        except PassersbyError as error:
+            _say(error)
+            return None
+        return self.connection
+
+    @cell_magic("passersby")  # type: ignore[arg-type]
+    def cell(self, line: str, cell: str) -> Result | Explanation | None:
+        """Ask the SQL of the cell: %%passersby [NAME <<] [--explain] [--rehearse] [--rho 0.01] [--help]."""
+        keep = NAME.match(line)
+        asked = _words().parse_args(shlex.split(line[keep.end() :] if keep else line))
+        if asked.help:
+            print(_words().format_help())  # noqa: T201  help is read
+            return None
+        try:
+            answer = self._answer(cell, asked)
+        except PassersbyError as error:
+            _say(error)
+            return None
+        if keep is None:
+            return answer
+        self._names_there[keep[1]] = answer
+        return None
+
+    def _answer(self, sql: str, asked: argparse.Namespace) -> Result | Explanation:
+        connection = self._opened()
+        terms = {"rho": asked.rho, "target_error": asked.target_error, "confidence": asked.confidence}
+        if asked.explain:
+            return connection.explain(sql, **terms)
+        return connection.rehearse(sql, **terms) if asked.rehearse else connection.query(sql, **terms)
+
+    def _opened(self) -> Connection:
+        if self.connection is None:
+            raise UsageError("Open a connection first: %passersby https://..., or %passersby operator")
+        return self.connection
+
+    def complete(self, context: CompletionContext) -> SimpleMatcherResult:
+        """Offer tables, columns, functions and words of SQL in a cell that asks."""
+        from IPython.core.completer import SimpleCompletion
+
+        found = WORD.search(context.text_until_cursor)
+        begun = found[0] if found else ""
+        offered = [*self._known, *WORDS] if IN_SQL.match(context.full_text) and self.connection else []
+        fits = [text for text in offered if begun and text.lower().startswith(begun.lower())]
+        completions = [SimpleCompletion(text, type="passersby") for text in fits]
+        return {"completions": completions, "matched_fragment": begun, "suppress": bool(fits)}
+
+
+def load(shell: object) -> None:
+    """Make the magics known to IPython's shell, and complete in their cells."""
+    from IPython.core.completer import context_matcher
+    from IPython.core.interactiveshell import InteractiveShell
+
+    assert isinstance(shell, InteractiveShell)  # noqa: S101  IPython hands over nothing else
+    magics = PassersbyMagics(shell)
+    shell.register_magics(magics)
+
+    @context_matcher(identifier="passersby")  # type: ignore[untyped-decorator]
+    def matcher(context: CompletionContext) -> SimpleMatcherResult:
+        return magics.complete(context)
+
+    shell.Completer.custom_matchers.append(matcher)
+
+
+def _client(words: list[str]) -> dict[str, Any]:
+    """Read --client NAME and --ledger FILE."""
+    if not words:
+        return {}
+    options = _Words("%passersby", add_help=False)
+    options.add_argument("--client")
+    options.add_argument("--ledger")
+    return vars(options.parse_args(words))
+
+
+def _names(connection: Connection) -> list[str]:
+    """List tables, columns, columns with their tables, and functions, each once."""
+    tables = connection.tables()
+    columns = [column["name"] for table in tables for column in table["columns"]]
+    whole = [f"{table['name']}.{column['name']}" for table in tables for column in table["columns"]]
+    functions = [f"{each['name']}(" for each in connection.functions() if str(each["name"])[:1].isalpha()]
+    return list(dict.fromkeys([*(table["name"] for table in tables), *columns, *whole, *functions]))
+
+
+def _say(error: PassersbyError) -> None:
+    """Show a refusal as such: it is an answer, and no traceback is needed."""
+    from passersby.notebook import Refusal
+
+    display(Refusal(error))

@@ -1,0 +1,60 @@
+"""Outlines of public polygons: what was cut into strips is the same area again, and private tables have none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import outlines
+from engine.desk import Desk, Refused, open_desk
+from engine.outlines import _geometry
+from engine.polygons import polygon
+
+HOLE = "POLYGON ((0 0, 6 0, 6 4, 3 5, 0 4, 0 0), (1 1, 1 2, 2 2, 2 1, 1 1))"
+TWO = "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 1, 0 0)), ((2 0, 3 0, 3 1, 2 1, 2 0)))"
+STEPS = "POLYGON ((0 0, 4 0, 4 1, 3 1, 3 2, 2 2, 2 1, 1 1, 1 3, 0 3, 0 0))"
+
+
+def again(text: str) -> shapely.Geometry:
+    return shapely.geometry.shape(_geometry(polygon(text)))
+
+
+@pytest.mark.parametrize("text", [HOLE, TWO, STEPS])
+def test_an_outline_is_the_polygon_again(text: str) -> None:
+    assert again(text).equals(shapely.from_wkt(text))
+
+
+@given(st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_size=3, max_size=8, unique=True))
+def test_hulls_are_themselves_again(corners: list[tuple[int, int]]) -> None:
+    hull = shapely.MultiPoint(corners).convex_hull
+    if hull.geom_type == "Polygon":
+        assert again(hull.wkt).symmetric_difference(hull).area < 1e-9
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with open_desk("operator", ledger=":memory:") as desk:
+        yield desk
+
+
+def test_the_operator_s_zones_are_told_with_their_names(operator: Desk, tmp_path: Path) -> None:
+    told = outlines(operator, "zone")
+    assert told["type"] == "FeatureCollection"
+    one = told["features"][0]
+    assert one["id"] == one["properties"]["zone_id"]
+    assert "shape" not in one["properties"]
+    for feature in told["features"]:
+        place = shapely.Point(feature["properties"]["lon"], feature["properties"]["lat"])
+        assert shapely.geometry.shape(feature["geometry"]).covers(place)
+
+
+@pytest.mark.parametrize("table", ["event", "calendar", "nothing"])
+def test_other_tables_have_none(operator: Desk, table: str) -> None:
+    with pytest.raises(Refused) as refused:
+        outlines(operator, table)
+    assert refused.value.problem["code"] == "E_TABLE"

@@ -1,0 +1,70 @@
+"""Answers as files: each number with the ends of its interval, and no value that a sheet would run."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pytest
+
+import passersby
+from passersby import exports
+from passersby.connection import Connection
+from passersby.result import Result
+
+COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone ORDER BY zone"
+
+
+def told(card: dict[str, object] | None = None, **columns: list[object]) -> Result:
+    shown = {"confidence": 0.95, "price": {"rho": 0.005}, "remaining": {}, "notes": ["read this"], **(card or {})}
+    return Result(pa.table(columns).replace_schema_metadata({b"passersby": json.dumps(shown).encode()}))
+
+
+def test_csv_has_the_ends_of_intervals(ana: Connection, tmp_path: Path) -> None:
+    answer = ana.query(COUNT)
+    answer.to_csv(tmp_path / "a.csv")
+    rows = list(csv.DictReader((tmp_path / "a.csv").open(encoding="utf-8", newline="")))
+    assert list(rows[0]) == ["zone", "visits", "visits_low", "visits_high"]
+    assert [int(row["visits"]) for row in rows] == [row[1] for row in answer.rows]
+
+
+def test_a_spreadsheet_has_rows_ends_and_how_to_read_them(ana: Connection, tmp_path: Path) -> None:
+    answer = ana.query(COUNT)
+    answer.to_excel(tmp_path / "a.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    head, *rows = book["answer"].iter_rows(values_only=True)
+    assert head == ("zone", "visits", "visits_low", "visits_high")
+    assert [row[:2] for row in rows] == answer.rows
+    assert [row[2:] for row in rows] == answer.intervals["visits"]
+    card = dict(book["how to read it"].iter_rows(values_only=True))
+    assert card["intervals"].startswith("95%")
+    assert card["price"].startswith("rho 0.005")
+    assert card["release"] == answer.release_id
+
+
+def test_a_sheet_runs_nothing_and_keeps_dates(tmp_path: Path) -> None:
+    day, moment = datetime.date(2026, 10, 1), datetime.datetime(2026, 10, 1, 8, 30)
+    answer = told(a=["=1+1", "https://example.org", "12", None], d=[day] * 4, t=[moment] * 4, l=[[1, 2]] * 4)
+    answer.to_excel(tmp_path / "a.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx")["answer"]
+    assert [cell.value for cell in sheet["A"]] == ["a", "=1+1", "https://example.org", "12", None]
+    assert {cell.data_type for cell in sheet["A"][1:4]} <= {"s", "inlineStr"}
+    assert sheet["A3"].hyperlink is None
+    assert (sheet["B2"].value, sheet["C2"].value) == (datetime.datetime(2026, 10, 1), moment)
+    assert sheet["D2"].value == "[1, 2]"
+
+
+def test_a_sheet_that_is_too_short_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MOST_ROWS", 1)
+    with pytest.raises(passersby.RefusedError, match="to_csv"):
+        told(a=[1, 2]).to_excel(tmp_path / "a.xlsx")
+
+
+def test_a_rehearsal_says_so_in_its_sheet(ana: Connection, tmp_path: Path) -> None:
+    ana.rehearse(COUNT).to_excel(tmp_path / "a.xlsx")
+    card = dict(openpyxl.load_workbook(tmp_path / "a.xlsx")["how to read it"].iter_rows(values_only=True))
+    assert "nothing" in card["made-up rows"]

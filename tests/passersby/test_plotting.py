@@ -1,0 +1,115 @@
+"""Drawings: every number has its whiskers, time runs along a line, names stand at bars, unsure zones are hatched."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pyarrow as pa
+import pytest
+from matplotlib import pyplot
+from matplotlib.container import BarContainer, ErrorbarContainer
+
+import passersby
+from passersby.maps import _wider, shapes_of
+from passersby.result import Result
+
+SQUARES = {f"z{i}": f"POLYGON (({i} 0, {i + 1} 0, {i + 1} 1, {i} 1, {i} 0))" for i in range(3)}
+DAYS = [datetime.date(2026, 10, day) for day in (2, 1, 3)]
+
+
+@pytest.fixture(autouse=True)
+def no_window() -> Iterator[None]:
+    """Draw into memory."""
+    mpl.use("Agg")
+    yield
+    pyplot.close("all")
+
+
+def answer(n: list[Any], half: float = 5.0, **keys: list[Any]) -> Result:
+    ends = [None if x is None else [x - half, x + half] for x in n]
+    card = {"intervals": {"n": ends}, "confidence": 0.95, "notes": []}
+    return Result(pa.table({**keys, "n": n}).replace_schema_metadata({b"passersby": json.dumps(card).encode()}))
+
+
+def whiskers(ax: Any) -> list[tuple[float, float]]:
+    """Give both ends of each whisker that is drawn, across the axis that it runs along."""
+    found = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]
+    along = 1 if found[0].has_yerr else 0
+    return [
+        (float(segment[0][along]), float(segment[1][along])) for each in found for segment in each[2][0].get_segments()
+    ]
+
+
+def test_time_runs_along_a_line_in_its_order() -> None:
+    ax = answer([20, 10, 30], day=DAYS).plot()
+    (line,) = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]
+    assert list(line[0].get_ydata()) == [10, 20, 30]
+    assert whiskers(ax) == [(5, 15), (15, 25), (25, 35)]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("day", "n")
+    assert "95% intervals" in {text.get_text().removeprefix("whiskers: ") for text in ax.texts}
+
+
+def test_names_stand_at_bars_with_whiskers() -> None:
+    ax = answer([20, 10, None], place=["a", "b", "c"]).plot()
+    (bars,) = [c for c in ax.containers if isinstance(c, BarContainer)]
+    assert [bar.get_width() for bar in bars] == [20, 10]
+    assert whiskers(ax) == [(15, 25), (5, 15)]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("keys", [{"hour": [1, 2, 1, 2]}, {"place": ["a", "b", "a", "b"]}])
+def test_a_second_key_makes_a_series_each(keys: dict[str, list[Any]]) -> None:
+    ax = answer([1, 2, 3, 4], **keys, who=["f", "f", "m", "m"]).plot()
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["f", "m"]
+    assert len(whiskers(ax)) == 4
+
+
+def test_a_single_number_is_a_bar() -> None:
+    assert whiskers(answer([20]).plot()) == [(15, 25)]
+
+
+def test_what_can_t_be_drawn_is_refused() -> None:
+    with pytest.raises(passersby.RefusedError, match="value="):
+        answer([1], a=["x"]).plot(value="m")
+    with pytest.raises(passersby.RefusedError, match="no number"):
+        answer([None, None], a=["x", "y"]).plot()
+
+
+def test_a_map_colours_zones_and_hatches_what_may_be_nothing() -> None:
+    ax = answer([100, 5.5, 20], 5, zone=["z0", "z1", "z9"]).plot_map(SQUARES)
+    patches = [patch for patch in ax.patches if patch.get_visible()]
+    assert [bool(patch.get_hatch()) for patch in patches] == [False, True]
+    assert len(ax.collections[0].get_paths()) == 3  # all zones are below
+    with pytest.raises(passersby.RefusedError, match="zone="):
+        answer([1.0], zone=["elsewhere"]).plot_map(SQUARES)
+
+
+def test_flows_are_those_that_are_clear_among_so_many() -> None:
+    ax = answer([100, 6, 50, 70], 5, o=["z0", "z1", "z1", "z2"], d=["z1", "z0", "z1", "z9"]).plot_flows(SQUARES)
+    assert len(ax.patches) == 1
+    with pytest.raises(passersby.RefusedError, match="clearly above 0"):
+        answer([6], 5.9, o=["z0"], d=["z0"]).plot_flows(SQUARES)
+
+
+def test_intervals_of_many_numbers_at_once_are_wider() -> None:
+    assert _wider(1, 0.95) == 1
+    assert _wider(1000, 0.95) == pytest.approx(4.0556 / 1.95996, rel=1e-4)  # the normal's quantile at 0.025 / 1000
+
+
+def test_zones_are_read_from_geojson_a_file_or_wkt(tmp_path: Path) -> None:
+    ring = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+    features = [{"type": "Feature", "id": "a", "geometry": ring, "properties": {}}, {"id": "b", "geometry": None}]
+    told = {"type": "FeatureCollection", "features": features}
+    (tmp_path / "zones.json").write_text(json.dumps(told), encoding="utf-8")
+    assert set(shapes_of(told)) == set(shapes_of(tmp_path / "zones.json")) == {"a"}
+    assert shapes_of(SQUARES)["z0"].area == 1
+    for wrong in ({"a": "no shape"}, {"type": "FeatureCollection", "features": [{}]}):
+        with pytest.raises(passersby.RefusedError, match="no zones"):
+            shapes_of(wrong)
