@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from passersby.errors import RefusedError, error_of
 from passersby.explanation import Explanation
@@ -92,7 +92,7 @@ class Connection:
 
         with as_errors():
             return engine.plan_workload(
-                self._open(), text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
+                self._here("plans"), text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
             )
 
     def run_standing(self, file: str) -> list[dict[str, Any]]:
@@ -100,14 +100,16 @@ class Connection:
         import engine
 
         with as_errors():
-            return engine.run_standing(self._open(), file)
+            return engine.run_standing(self._here("standing questions"), file)
 
     def standing(self, file: str, name: str, *, window: str | None = None) -> Result:
         """See a standing question that this client is entitled to: of a window, or of the last one released."""
         import engine
 
         with as_errors():
-            return Result(engine.show_standing(self._open(), file, name, client=self.client, window=window))
+            return Result(
+                engine.show_standing(self._here("standing questions"), file, name, client=self.client, window=window)
+            )
 
     def budget(self) -> Budget:
         """Tell what is spent and left, of this client's accounts and of the datasets'."""
@@ -164,6 +166,14 @@ class Connection:
         if self._desk is None:
             raise RefusedError("E_PARAM", "This connection is closed.", "open another one with passersby.connect")
         return self._desk
+
+    def _here(self, what: str) -> Desk:
+        """Give the engine's face; raise RefusedError where it is far away."""
+        desk = self._open()
+        if not hasattr(desk, "engine"):
+            why = f"A server does not offer {what} yet."
+            raise RefusedError("E_PARAM", why, "ask where the catalog is: passersby.connect('catalog.toml')")
+        return cast("Desk", desk)
 
 
 @contextmanager

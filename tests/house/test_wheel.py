@@ -43,7 +43,9 @@ IMPORT_ALL = """
 import importlib, pkgutil
 for name in ("passersby", "engine", "dialect", "budgets"):
     for found in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
-        if not found.name.endswith("__main__") and ({server} or not found.name.startswith("engine.server.")):
+        if found.name == "passersby.magic" or found.name.endswith("__main__"):
+            continue  # IPython loads the first
+        if {server} or not found.name.startswith("engine.server."):
             importlib.import_module(found.name)
 """
 

@@ -259,3 +259,9 @@ def test_polygons_for_maps_come_from_the_server(operator_server: Running) -> Non
         assert {feature["geometry"]["type"] for feature in zones["features"]} <= {"Polygon", "MultiPolygon"}
         with pytest.raises(passersby.RefusedError, match="no polygons"):
             connection.outlines("trip")
+
+
+def test_what_a_server_does_not_offer_is_said(far: Connection) -> None:
+    for ask in (lambda: far.plan(COUNT, rho=0.01), lambda: far.run_standing("x"), lambda: far.standing("x", "y")):
+        with pytest.raises(passersby.RefusedError, match="does not offer"):
+            ask()
