@@ -10,5 +10,6 @@
       -> pace        pace.py, paced.py            fresh releases leave at the end of a public time
     response         answers.py, sizes.py, problems.py   JSON or Arrow, padded; one shape for every no
 
+`console/` is the same for a browser: pages that call the endpoints' functions.
 `serving.py` starts it all. Why it tells no more than the engine: engine/proofs.md#server.
 """

@@ -44,9 +44,14 @@ def admitted(request: Request) -> Admitted:
     request.state.principal = principal
     house.limits.count_request(f"{principal.role}/{principal.name}")
     route = request.scope["route"].path.replace(":path", "")
-    reach = RULES[request.method, route].reach(principal.role)
+    return reaching(house, principal, request.method, route)
+
+
+def reaching(house: House, principal: Principal, method: str, route: str) -> Admitted:
+    """Look up how far somebody reaches at an endpoint; raises Problem with E_FORBIDDEN."""
+    reach = RULES[method, route].reach(principal.role)
     if reach is Reach.NONE:
-        why = f"A key of role {principal.role} does not reach {request.method} {route}."
+        why = f"A key of role {principal.role} does not reach {method} {route}."
         raise Problem("E_FORBIDDEN", why, "a key of another role; GET /v1/me says whose key this is")
     return Admitted(house, principal, reach)
 

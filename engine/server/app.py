@@ -18,6 +18,7 @@ from engine.desk import Refused
 from engine.problems import problem
 from engine.server import administering, asking
 from engine.server.access import Asker
+from engine.server.console import routes
 from engine.server.frames import Json
 from engine.server.house import House
 from engine.server.jobs import Jobs
@@ -49,6 +50,7 @@ def create_app(house: House, life: Life | None = None) -> FastAPI:
     app.state.house, app.state.jobs = house, Jobs(house)
     app.include_router(asking.router)
     app.include_router(administering.router)
+    app.include_router(routes.router)
     _health(app)
     _refusals(app)
     app.add_middleware(Surround, house=house)

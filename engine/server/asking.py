@@ -54,21 +54,28 @@ async def query(
     run_async: Annotated[bool, Query(alias="async", description="The same as Prefer: respond-async.")] = False,
 ) -> Response:
     """Ask a question and pay for it; a question that you asked before is answered from store, for free."""
-    media_type = accepted(request)
-    arguments = {**_arguments(asked, asker), "request_id": idempotency_key}
+    media_type, jobs = accepted(request), request.app.state.jobs
     deadline = 0.0 if run_async else patience_of(prefer, asker.house.settings.deadline_seconds)
+    given = await answer_or_job(asked, asker, jobs, idempotency_key, deadline)
+    return _answer(given, media_type) if isinstance(given, bytes) else _started(jobs, given)
+
+
+async def answer_or_job(
+    asked: Question, asker: Admitted, jobs: Jobs, request_id: str | None, deadline: float
+) -> bytes | Row:
+    """Ask, and give the rows, or the job after so many seconds; raises Refused, Problem."""
+    arguments = {**_arguments(asked, asker), "request_id": request_id}
     asker.house.metrics.questions.labels("waiting" if deadline else "job").inc()
-    jobs: Jobs = request.app.state.jobs
     if not deadline:
-        return _started(jobs, jobs.hand_in(asker.name, idempotency_key, arguments))
+        return jobs.hand_in(asker.name, request_id, arguments)
     clock: Clock = []
     with asker.house.limits.question():
         task = asyncio.create_task(asker.house.ask(arguments, ticking(clock)))
         done, _ = await asyncio.wait({task}, timeout=deadline)
     if not done:  # whoever waited that long gets a job, which goes on with what was begun
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        return _started(jobs, jobs.hand_in(asker.name, idempotency_key, arguments, (task, clock)))
-    return _answer(task.result(), media_type)
+        return jobs.hand_in(asker.name, request_id, arguments, (task, clock))
+    return task.result()
 
 
 @router.get("/jobs", response_model=list[JobTold], operation_id="jobs")

@@ -1,4 +1,4 @@
-"""What the HTTP process keeps beside the ledger: hashes of keys, and jobs; durable when a call returns.
+"""What the HTTP process keeps beside the ledger: hashes of keys and of sessions, and jobs; durable when a call returns.
 
 A file of its own beside a ledger file, for its owner alone; tables of its own in the database of a ledger that several
 servers share. Neither holds data: jobs keep questions, and answers that were released.
@@ -9,7 +9,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, MetaData, RowMapping, Table, Text, UniqueConstraint, insert, select, update
+from sqlalchemy import (
+    Column,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from budgets.stores import open_store
 from budgets.stores.store import Store, insert_new
@@ -34,6 +46,13 @@ jobs = Table(
     Column("problem", Text),  # JSON, where it was refused
     Column("rows", LargeBinary),  # the answer as an Arrow IPC stream
     UniqueConstraint("client", "request_id"),
+)
+sessions = Table(
+    "server_sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 of the cookie
+    Column("key_id", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
 )
 
 Row = RowMapping | dict[str, Any]
@@ -75,6 +94,24 @@ class Books:
         """Change when a key ends."""
         with self._store.writing() as connection:
             connection.execute(update(keys).where(keys.c.id == key_id).values(**changes))
+
+    def add_session(self, digest: bytes, key_id: str, expires_at: str, now: str) -> None:
+        """Write a session down, and forget those that have ended."""
+        with self._store.writing() as connection:
+            connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
+            connection.execute(insert(sessions), [{"hash": digest, "key_id": key_id, "expires_at": expires_at}])
+
+    def session_key(self, digest: bytes, now: str) -> str | None:
+        """Find whose key began a session that has not ended."""
+        wanted = select(sessions.c.key_id).where(sessions.c.hash == digest, sessions.c.expires_at > now)
+        with self._store.reading() as connection:
+            found: str | None = connection.execute(wanted).scalar_one_or_none()
+            return found
+
+    def end_session(self, digest: bytes) -> None:
+        """Forget a session."""
+        with self._store.writing() as connection:
+            connection.execute(delete(sessions).where(sessions.c.hash == digest))
 
     def add_job(self, row: Row) -> bool:
         """Write a job's row; tell whether its client had none of that request id."""

@@ -68,6 +68,11 @@ class Keys:
             return None
         return Principal(row["name"], Role(row["role"]), row["id"])
 
+    def principal_of(self, key_id: str) -> Principal | None:
+        """Say whose key has this id; None for one that is not there or has ended."""
+        row = next((row for row in self.books.all_keys() if row["id"] == key_id and _lives(row)), None)
+        return None if row is None else Principal(row["name"], Role(row["role"]), row["id"])
+
     def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float) -> dict[str, Any]:
         """Make the key that follows another; the old one goes on for the overlap. Raises ParamError."""
         old = self.find(key_id)
@@ -109,6 +114,11 @@ class Keys:
 def new_id() -> str:
     """Name something so that nobody guesses the name."""
     return secrets.token_hex(16)
+
+
+def new_session() -> str:
+    """Make what a browser's cookie holds."""
+    return secrets.token_urlsafe(BITS // 8)
 
 
 def read_pepper(file: Path) -> bytes:

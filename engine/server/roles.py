@@ -94,3 +94,21 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/metrics"): BOOKS,
 }
 OPEN = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")})
+
+# The console's pages, and whom each greets; what a page shows or does is asked of the endpoints above, by their rules.
+PAGES: Mapping[tuple[str, str], Rule] = {
+    ("GET", "/console"): SELF,
+    ("POST", "/console/logout"): SELF,
+    ("GET", "/console/ask"): ASKING,
+    ("POST", "/console/ask"): ASKING,
+    ("GET", "/console/catalog"): PUBLIC,
+    ("GET", "/console/pace"): OWN_BOOKS,
+    ("GET", "/console/clients"): BOOKS,
+    ("POST", "/console/clients/{action}"): RULING,
+    ("GET", "/console/keys"): BOOKS,
+    ("POST", "/console/keys/{action}"): RULING,
+    ("GET", "/console/ledger"): BOOKS,
+    ("GET", "/console/ledger/export"): BOOKS,
+    ("GET", "/console/ledger/verify"): BOOKS,
+}
+OPEN_PAGES = frozenset({("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")})

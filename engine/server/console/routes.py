@@ -1,0 +1,101 @@
+"""The routes of the console, and its door: a key for a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from engine.server.console import asking_pages, books_pages
+from engine.server.console.sessions import HOURS
+from engine.server.console.visits import (
+    COOKIE,
+    HEADERS,
+    Visit,
+    form_of,
+    is_from_elsewhere,
+    page,
+    sessions_of,
+    told_of,
+    visited,
+)
+from engine.server.house import House
+from engine.server.keys import new_session
+from engine.server.problems import STATUSES, Problem
+
+router = APIRouter(include_in_schema=False)
+DOOR = "passersby_login"  # of the form at the door, before there is a session
+STYLE = Path(__file__).with_name("console.css")
+
+
+@router.get("/console/console.css")
+async def style() -> Response:
+    """Give the one style sheet."""
+    return Response(STYLE.read_text(encoding="utf-8"), media_type="text/css")
+
+
+@router.get("/console/login")
+async def login(request: Request) -> Response:
+    """Show the form at the door."""
+    return _door(request.app.state.house)
+
+
+@router.post("/console/login")
+async def enter(request: Request) -> Response:
+    """Take a key, and give a session for it."""
+    house: House = request.app.state.house
+    try:
+        form = await form_of(request)
+        door = request.cookies.get(DOOR, "")
+        if not door or not sessions_of(house).is_form_token(door, form.get("token", "")) or is_from_elsewhere(request):
+            raise Problem("E_FORBIDDEN", "This form was open too long, or is another's.", "the form below")
+        principal = house.keys.principal(form.get("key", "").strip())
+        if principal is None:
+            house.limits.count_failure(request.client.host if request.client else "")
+            raise Problem("E_AUTH", "This key is not known, or has ended.", "a key that an admin made for you")
+    except Problem as error:
+        return _door(house, error)
+    answer = RedirectResponse("/console", 303, HEADERS)
+    _set_cookie(house, answer, COOKIE, sessions_of(house).begin(principal.key_id), seconds=round(HOURS * 3600))
+    answer.delete_cookie(DOOR, path="/console")
+    return answer
+
+
+def _door(house: House, error: Problem | None = None) -> Response:
+    door = new_session()
+    told = None if error is None else told_of(error)
+    status = 200 if told is None else STATUSES.get(told["code"], 500)
+    answer = page("login", status, token=sessions_of(house).form_token(door), problem=told)
+    _set_cookie(house, answer, DOOR, door, seconds=3600)
+    return answer
+
+
+def _set_cookie(house: House, answer: Response, name: str, value: str, *, seconds: int) -> None:
+    settings = house.settings
+    safe: dict[str, Any] = {"httponly": True, "samesite": "strict", "path": "/console"}
+    secure = settings.tls_cert is not None or settings.behind_tls_proxy
+    answer.set_cookie(name, value, max_age=seconds, secure=secure, **safe)
+
+
+async def _leave(visit: Visit) -> Response:
+    sessions_of(visit.house).end(visit.session)
+    answer = RedirectResponse("/console/login", 303, HEADERS)
+    answer.delete_cookie(COOKIE, path="/console")
+    return answer
+
+
+router.get("/console")(visited(books_pages.overview))
+router.post("/console/logout")(visited(_leave))
+router.get("/console/ask")(visited(asking_pages.ask))
+router.post("/console/ask")(visited(asking_pages.asked))
+router.get("/console/catalog")(visited(asking_pages.catalog))
+router.get("/console/pace")(visited(books_pages.pace))
+router.get("/console/clients")(visited(books_pages.clients))
+router.post("/console/clients/{action}")(visited(books_pages.change_client))
+router.get("/console/keys")(visited(books_pages.keys))
+router.post("/console/keys/{action}")(visited(books_pages.change_key))
+router.get("/console/ledger")(visited(books_pages.ledger))
+router.get("/console/ledger/export")(visited(books_pages.export))
+router.get("/console/ledger/verify")(visited(books_pages.verify))

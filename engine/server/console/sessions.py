@@ -1,0 +1,47 @@
+"""Sessions of browsers: 256 random bits in a cookie, a keyed hash in the books; each ends, and ends with its key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from engine.server.books import Books, later_text, now_text
+from engine.server.keys import Keys, Principal, new_session
+
+HOURS = 8.0
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The sessions of a server."""
+
+    books: Books
+    keys: Keys
+    hours: float = HOURS
+
+    def begin(self, key_id: str) -> str:
+        """Begin the session of a key, and give its id, which is kept nowhere."""
+        session = new_session()
+        self.books.add_session(self._digest("session", session), key_id, later_text(hours=self.hours), now_text())
+        return session
+
+    def principal(self, session: str) -> Principal | None:
+        """Say whose session this is; None where it was never begun, has ended, or its key has."""
+        key_id = self.books.session_key(self._digest("session", session), now_text())
+        return None if key_id is None else self.keys.principal_of(key_id)
+
+    def end(self, session: str) -> None:
+        """End a session."""
+        self.books.end_session(self._digest("session", session))
+
+    def form_token(self, session: str) -> str:
+        """Give what each form of a session carries: no other site can know it."""
+        return self._digest("form", session).hex()
+
+    def is_form_token(self, session: str, token: str) -> bool:
+        """Tell whether a form is of this session."""
+        return hmac.compare_digest(self.form_token(session).encode(), token.encode())
+
+    def _digest(self, use: str, session: str) -> bytes:
+        return hmac.digest(self.keys.pepper, f"{use}\0{session}".encode(), hashlib.sha256)

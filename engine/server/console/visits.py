@@ -1,0 +1,177 @@
+"""A request of a browser -> who visits, whether the form is theirs, what they may; and every page's headers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import ValidationError
+
+from budgets import LedgerError
+from engine.desk import Refused
+from engine.problems import problem
+from engine.server.access import Admitted, reaching
+from engine.server.console.sessions import Sessions
+from engine.server.frames import Json
+from engine.server.house import House
+from engine.server.keys import Principal
+from engine.server.problems import STATUSES, Problem
+from engine.server.roles import PAGES, RULES, Reach
+from engine.server.sizes import size_class
+
+COOKIE = "passersby_console"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+MENU = {
+    "/console": "Overview",
+    "/console/ask": "Ask",
+    "/console/catalog": "Catalog",
+    "/console/pace": "Pace",
+    "/console/clients": "Clients",
+    "/console/keys": "Keys",
+    "/console/ledger": "Ledger",
+}
+PAGES_OF = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("pages")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+FORM = "application/x-www-form-urlencoded"
+Handler = Callable[["Visit"], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request of somebody who is logged in."""
+
+    request: Request
+    house: House
+    principal: Principal
+    session: str
+    form: Mapping[str, str]
+
+    def asker(self, method: str, endpoint: str) -> Admitted:
+        """Come to an endpoint as its table of roles lets one; raises Problem with E_FORBIDDEN."""
+        return reaching(self.house, self.principal, method, endpoint)
+
+    def may(self, method: str, endpoint: str) -> bool:
+        """Tell whether an endpoint is open to who visits."""
+        return RULES[method, endpoint].reach(self.principal.role) is not Reach.NONE
+
+    def query(self, name: str) -> str | None:
+        """Give a part of the address; None where it is empty or absent."""
+        return self.request.query_params.get(name) or None
+
+    def page(self, template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
+        """Write a page for who visits, no shorter than a public length."""
+        menu = {path: title for path, title in MENU.items() if PAGES["GET", path].reach(self.principal.role) != "none"}
+        token = sessions_of(self.house).form_token(self.session)
+        here = self.request.url.path
+        return page(template, status, least_bytes, menu=menu, here=here, me=self.principal, token=token, **shown)
+
+
+def page(template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
+    """Write a page; every name and text in it is text, and can be nothing else."""
+    text = PAGES_OF.get_template(f"{template}.html.j2").render(**{"me": None, "menu": {}, "here": "", **shown})
+    body = text.encode()
+    if least_bytes:
+        body = body.ljust(size_class(max(least_bytes, len(body))), b" ")
+    return Response(body, status, HEADERS, "text/html")
+
+
+def visited(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Let a page be reached with a session, and each form with its token; give every no as a page."""
+
+    async def route(request: Request) -> Response:
+        house: House = request.app.state.house
+        session = request.cookies.get(COOKIE, "")
+        principal = sessions_of(house).principal(session) if session else None
+        if principal is None:
+            return RedirectResponse("/console/login", 303, HEADERS)
+        request.state.principal = principal
+        visit = Visit(request, house, principal, session, {})
+        try:
+            house.limits.count_request(f"{principal.role}/{principal.name}")
+            _check_reach(visit)
+            form = await form_of(request) if request.method == "POST" else {}
+            _check_token(visit, form)
+            return await handler(Visit(request, house, principal, session, form))
+        except (Refused, LedgerError, Problem, ValidationError) as error:
+            return refusal(visit, error)
+
+    return route
+
+
+def refusal(visit: Visit, error: Exception, template: str = "refusal", **shown: Json) -> Response:
+    """Write a no as a page, with the status that its code has everywhere."""
+    told = told_of(error)
+    visit.request.state.code = told["code"]
+    visit.house.metrics.refused(told["code"])
+    return visit.page(template, STATUSES.get(told["code"], 500), **{**shown, "problem": told})
+
+
+def told_of(error: Exception) -> dict[str, Any]:
+    """Give the fields of a no."""
+    if isinstance(error, Refused):
+        return error.problem
+    if isinstance(error, Problem):
+        return error.told
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return Problem("E_PARAM", f"{where}: {first['msg']}.", "fill in the field again").told
+    assert isinstance(error, LedgerError)  # noqa: S101  the rest of what a page is refused by
+    return problem(error, None)
+
+
+def sessions_of(house: House) -> Sessions:
+    """Give the sessions of a server."""
+    return Sessions(house.books, house.keys)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Read a form; fields that were left empty are absent. Raises Problem."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise Problem("E_MEDIA", f"{HTTPStatus.UNSUPPORTED_MEDIA_TYPE.phrase}.", f"a form, as {FORM}")
+    try:
+        pairs = parse_qsl((await request.body()).decode(), max_num_fields=40, errors="strict")
+    except ValueError:
+        raise Problem("E_PARAM", "This is no form.", "the form of the page") from None
+    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+
+
+def is_from_elsewhere(request: Request) -> bool:
+    """Tell whether a browser says that another site sent this."""
+    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+
+
+def _check_reach(visit: Visit) -> None:
+    route = visit.request.scope["route"].path
+    if PAGES[visit.request.method, route].reach(visit.principal.role) is Reach.NONE:
+        why = f"A key of role {visit.principal.role} does not reach this page."
+        raise Problem("E_FORBIDDEN", why, "a page of the menu, or log in with another key")
+
+
+def _check_token(visit: Visit, form: Mapping[str, str]) -> None:
+    if visit.request.method != "POST":
+        return
+    own = sessions_of(visit.house).is_form_token(visit.session, form.get("token", ""))
+    if not own or is_from_elsewhere(visit.request):
+        raise Problem("E_FORBIDDEN", "This form is not of your session.", "the page again, and its form")

@@ -1,0 +1,217 @@
+"""The console: who sees which page, that words stay words, that forms are their session's, that sessions end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from engine.server.books import sessions
+from engine.server.console.visits import COOKIE, POLICY
+from engine.server.roles import PAGES, Reach, Role
+from tests.support.serving import Inhabited
+
+COUNT = "SELECT count(*) AS visits FROM visit"
+HOSTILE = "<script>alert('x')</script>"
+SHOWN = [path for method, path in PAGES if method == "GET"]
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+TOKEN = re.compile(r'name="token" value="(\w+)"')
+
+
+class Browser:
+    """A browser without scripts."""
+
+    def __init__(self, served: Inhabited) -> None:
+        """Share the server, with cookies of its own."""
+        self.client = TestClient(served.client.app, raise_server_exceptions=False, follow_redirects=False)
+        self.token = ""
+
+    def get(self, path: str, **query: str) -> httpx2.Response:
+        """Open a page."""
+        answer = self.client.get(path, params=query)
+        if found := TOKEN.search(answer.text):
+            self.token = found[1]
+        return answer
+
+    def post(self, path: str, token: str | None = None, **fields: str) -> httpx2.Response:
+        """Send a form."""
+        body = urlencode({"token": self.token if token is None else token, **fields})
+        return self.client.post(path, content=body, headers=FORM)
+
+    def enter(self, key: str) -> httpx2.Response:
+        """Log in."""
+        self.get("/console/login")
+        answer = self.post("/console/login", key=key)
+        if answer.status_code == 303:
+            self.get("/console")
+        return answer
+
+
+@pytest.fixture
+def browsers(served: Inhabited) -> Iterator[dict[Role, Browser]]:
+    """Log in with each role."""
+    admin = served.house.line.clerk.admin  # type: ignore[attr-defined]
+    admin.add_client("analyst", by="test", reason="a test")
+    made = {role: Browser(served) for role in Role}
+    for role, browser in made.items():
+        assert browser.enter(served.keys[role]).status_code == 303
+    yield made
+
+
+def test_each_role_sees_the_pages_of_the_table_with_their_headers(browsers: dict[Role, Browser]) -> None:
+    for role, browser in browsers.items():
+        for path in SHOWN:
+            answer = browser.get(path)
+            expected = 403 if PAGES["GET", path].reach(role) is Reach.NONE else 200
+            assert answer.status_code == expected, (role, path, answer.text)
+            assert answer.headers["content-security-policy"] == POLICY
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert not re.search(r"<script|\sstyle=|\son\w+=", answer.text)
+
+
+def test_a_page_is_laid_out_for_who_listens_and_for_a_keyboard(browsers: dict[Role, Browser]) -> None:
+    for path in ("/console", "/console/clients", "/console/keys", "/console/ledger", "/console/catalog"):
+        text = browsers[Role.ADMIN].get(path).text
+        assert '<html lang="en">' in text and text.count("<main") == 1 and text.count("<h1>") == 1
+        assert all("scope=" in tag for tag in re.findall(r"<th[ >][^>]*", text))
+        fields = re.findall(r"<(?:input|select|textarea)(?![^>]*hidden)[^>]*\bid=\"([\w-]+)\"", text)
+        labelled = set(re.findall(r"<label for=\"([\w-]+)\"", text))
+        assert set(fields) <= labelled
+        assert len(fields) == len(set(fields))
+
+
+def test_without_a_session_every_page_leads_to_the_door(served: Inhabited) -> None:
+    browser = Browser(served)
+    for method, path in PAGES:
+        answer = browser.client.request(method, path.format(action="add"))
+        assert (answer.status_code, answer.headers["location"]) == (303, "/console/login")
+
+
+def test_a_wrong_key_opens_nothing_and_is_not_shown(served: Inhabited) -> None:
+    answer = Browser(served).enter(f"pby_{HOSTILE}")
+    assert answer.status_code == 401
+    assert HOSTILE not in answer.text and COOKIE not in answer.cookies
+
+
+def test_a_session_s_cookie_is_the_server_s_alone(served: Inhabited) -> None:
+    given = Browser(served).enter(served.keys[Role.ADMIN]).headers["set-cookie"]
+    assert "HttpOnly" in given and "SameSite=strict" in given and "Path=/console" in given
+    session = re.search(rf"{COOKIE}=([\w-]+)", given)
+    with served.house.books._store.reading() as connection:  # what a thief of the books would read
+        kept = connection.execute(sessions.select()).all()
+    assert session is not None and len(session[1]) == 43
+    assert session[1].encode() not in b"".join(bytes(row.hash) for row in kept)
+
+
+def test_a_form_without_the_session_s_token_changes_nothing(browsers: dict[Role, Browser]) -> None:
+    admin, other = browsers[Role.ADMIN], browsers[Role.AUDITOR]
+    for token in ("", "0" * 64, other.token):
+        answer = admin.post("/console/clients/add", token, client="new", reason="a test")
+        assert (answer.status_code, "E_FORBIDDEN" in answer.text) == (403, True)
+    sent = urlencode({"token": admin.token, "client": "new", "reason": "a test"})
+    elsewhere = admin.client.post(
+        "/console/clients/add", content=sent, headers={**FORM, "Sec-Fetch-Site": "cross-site"}
+    )
+    assert elsewhere.status_code == 403
+    assert ">new<" not in admin.get("/console/clients").text
+    assert admin.post("/console/clients/add", client="new", reason="a test").status_code == 303
+    assert ">new<" in admin.get("/console/clients").text
+
+
+def test_who_may_not_change_is_refused_with_a_good_token_too(browsers: dict[Role, Browser]) -> None:
+    for role in (Role.ANALYST, Role.STEWARD, Role.AUDITOR):
+        for path in ("/console/clients/add", "/console/keys/make"):
+            answer = browsers[role].post(path, client="new", name="new", role="admin", reason="a test")
+            assert answer.status_code == 403
+    assert browsers[Role.ADMIN].post("/console/ask", sql=COUNT, do="ask").status_code == 403
+
+
+def test_a_session_ends_by_itself_by_logging_out_and_with_its_key(served: Inhabited) -> None:
+    left, late, revoked = Browser(served), Browser(served), Browser(served)
+    for browser, role in ((left, Role.ADMIN), (late, Role.AUDITOR), (revoked, Role.STEWARD)):
+        browser.enter(served.keys[role])
+    cookie = left.client.cookies[COOKIE]
+    assert left.post("/console/logout").status_code == 303
+    left.client.cookies.set(COOKIE, cookie, path="/console")
+    assert left.get("/console").status_code == 303
+    with served.house.books._store.writing() as connection:  # eight hours later
+        connection.execute(sessions.update().values(expires_at="2020-01-01T00:00:00.000+00:00"))
+    assert late.get("/console").status_code == 303
+    revoked.enter(served.keys[Role.STEWARD])
+    assert revoked.get("/console").status_code == 200
+    served.house.keys.revoke(next(row["id"] for row in served.house.keys.listed() if row["role"] == "steward"))
+    assert revoked.get("/console").status_code == 303
+
+
+def test_a_key_is_shown_once(browsers: dict[Role, Browser], served: Inhabited) -> None:
+    admin = browsers[Role.ADMIN]
+    made = admin.post("/console/keys/make", name="new", role="analyst")
+    (key,) = re.findall(r"pby_[\w-]{43}", made.text)
+    assert served.house.keys.principal(key) is not None
+    assert all("pby_" not in admin.get(path).text for path in SHOWN)
+    key_id = next(row["id"] for row in served.house.keys.listed() if row["name"] == "new")
+    assert admin.post("/console/keys/revoke", id=key_id).status_code == 303
+    assert served.house.keys.principal(key) is None
+
+
+def test_a_question_is_explained_asked_and_charged_once(browsers: dict[Role, Browser], served: Inhabited) -> None:
+    analyst = browsers[Role.ANALYST]
+    explained = analyst.post("/console/ask", sql=COUNT, do="explain")
+    assert "What it would cost" in explained.text
+    assert served.send("GET", "/v1/history").json() == []
+    for _ in range(2):
+        answer = analyst.post("/console/ask", sql=COUNT, do="ask", request_id="one")
+        assert answer.status_code == 200
+        assert 'class="bar"' in answer.text and " to " in answer.text
+    assert len(served.send("GET", "/v1/history").json()) == 1
+    assert COUNT in analyst.get("/console/ask").text
+    assert "polyline" in analyst.get("/console/pace").text
+    assert "polyline" in browsers[Role.AUDITOR].get("/console/pace", client="analyst").text
+    assert analyst.get("/console/pace", client="other").status_code == 403
+
+
+def test_words_of_others_stay_words(browsers: dict[Role, Browser]) -> None:
+    analyst, admin = browsers[Role.ANALYST], browsers[Role.ADMIN]
+    hostile = f'SELECT count(*) AS "{HOSTILE}" FROM visit'
+    for do in ("explain", "ask"):
+        answer = analyst.post("/console/ask", sql=hostile, do=do)
+        assert HOSTILE not in answer.text and "&lt;script&gt;" in answer.text
+    refused = analyst.post("/console/ask", sql=f"SELECT '{HOSTILE}' FROM nowhere", do="ask")
+    assert refused.status_code == 400 and HOSTILE not in refused.text
+    admin.post("/console/clients/add", client="x", reason=HOSTILE)
+    admin.post("/console/clients/freeze", client="x", reason=HOSTILE)
+    for path in ("/console/clients", "/console/ledger"):
+        assert HOSTILE not in admin.get(path).text and "&lt;script&gt;" in admin.get(path).text
+
+
+def test_clients_are_capped_frozen_thawed_and_topped_up(browsers: dict[Role, Browser], served: Inhabited) -> None:
+    admin = browsers[Role.ADMIN]
+    assert admin.post("/console/clients/cap", client="analyst", rho="0.05", reason="a test").status_code == 303
+    assert admin.post("/console/clients/freeze", client="analyst", reason="a test").status_code == 303
+    assert browsers[Role.ANALYST].post("/console/ask", sql=COUNT, do="ask").status_code == 403
+    assert admin.post("/console/clients/thaw", client="analyst", reason="a test").status_code == 303
+    for action, state in (("approve", "approved"), ("decline", "declined")):
+        body = {"rho": "0.2", "reason": "more"}
+        number = served.send("POST", "/v1/admin/topups", json=body).json()["request"]
+        assert admin.post(f"/console/clients/{action}", request=str(number), reason="a test").status_code == 303
+        assert served.send("GET", "/v1/admin/topups").json()[-1]["state"] == state
+    assert admin.post("/console/clients/cap", client="analyst", rho="0.05").status_code == 400
+    assert admin.post("/console/clients/burn").status_code == 404
+
+
+def test_the_ledger_is_filtered_exported_and_verified(browsers: dict[Role, Browser]) -> None:
+    admin, auditor = browsers[Role.ADMIN], browsers[Role.AUDITOR]
+    admin.post("/console/clients/add", client="x", reason="=1+1")
+    assert "=1+1" in auditor.get("/console/ledger", client="x").text
+    assert "=1+1" not in auditor.get("/console/ledger", client="analyst").text
+    assert auditor.get("/console/ledger", kind="nothing").status_code == 400
+    assert auditor.get("/console/ledger", page="x").status_code == 400
+    exported = auditor.get("/console/ledger/export", **{"as": "csv"})
+    assert "'=1+1" in exported.text and "attachment" in exported.headers["content-disposition"]
+    assert auditor.get("/console/ledger/export", client="x").json()[-1]["reason"] == "=1+1"
+    assert "nothing differs" in auditor.get("/console/ledger/verify").text
