@@ -135,7 +135,7 @@ def test_130_a_request_id_of_one_client_is_for_one_question(worlds: dict[str, De
             with pytest.raises(Refused, match="E_IDEMPOTENCY"):
                 own.query(BY_ZONE.sql, client="ann", request_id="r")
             with pytest.raises(Refused, match="E_IDEMPOTENCY"):
-                own.query(COUNT.sql, client="ann", request_id="r", rho="0.001")
+                own.query(COUNT.sql, client="ann", request_id="r", rho="0.02")  # less is in store
             own.query(BY_ZONE.sql, client="bob", request_id="r")
             assert [row["rho"] for row in own.ledger("ann") if row["kind"] == "charged"] == [0.005]
 

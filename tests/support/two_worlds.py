@@ -148,7 +148,8 @@ def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str
 
 def _explained(desk: Desk, sql: str) -> dict[str, Any]:
     try:
-        return desk.explain(sql, client=CLIENT)
+        told = desk.explain(sql, client=CLIENT)
+        return told | {"made_from": [{**each, "settled_at": None} for each in told["made_from"]]}
     except Refused as refused:
         return refused.problem
 
