@@ -116,9 +116,9 @@ def _relative(change: Change, now: _Judged, then: _Judged) -> float | None:
     narrower = _narrower(now, then)
     if change is Change.MORE:
         return narrower if narrower < 1 else 1 / math.sqrt(FOUR)  # of ratios too, nearly
-    if not (now.adds and then.adds) or now.groups is None or then.groups is None:
-        return None  # how many people a group has is not known beforehand
-    if change is Change.LONGER:
+    if not (now.adds and then.adds) or not now.groups or then.groups is None:
+        return None  # how many people a group has is not known beforehand, or there is no group
+    if change is Change.LONGER and then.windows:
         return narrower * now.windows / then.windows * then.groups / now.groups
     return narrower * then.groups / now.groups
 

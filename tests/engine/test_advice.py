@@ -127,3 +127,9 @@ def test_explain_privacy_lists_it(engine: Engine) -> None:
     told = [(row["name"], row["told"]) for row in rows if row["part"] == "advice"]
     assert {name for name, _ in told} == {"why", "instead"}
     assert all(read(sql, engine.catalog) for name, sql in told if name == "instead")
+
+
+def test_a_question_without_groups_is_explained_all_the_same(engine: Engine) -> None:
+    none = FINE.replace("GROUP BY", "WHERE day = DATE '2026-10-02' AND day = DATE '2026-10-03' GROUP BY")
+    assert all(each.relative is None for each in advised(engine, none).instead if each.change is not Change.MORE)
+    assert explain(engine, none, ANN).prepared[0].key_count == 0
