@@ -171,7 +171,8 @@ class Desk:
         """Record a failure of a question under which processes died, unless it is answered; raises Refused (E_EXEC)."""
         terms = self._asked(sql, **asked)
         try:
-            ways = self.engine.ways(self.engine.prepare(read(sql, self.engine.catalog), terms), terms)
+            question = read(sql, self.engine.catalog)
+            ways = self.engine.ways(question, self.engine.prepare(question, terms), terms)
             charge = self.engine.charge(sql, bought_of(ways), terms)
             if charge is not None and charge.to_run:
                 self.engine.ledger.failed(charge)

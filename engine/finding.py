@@ -35,6 +35,7 @@ class Finder:
     backend: DuckDBBackend
     ledger: Ledger
     known: Known  # plans of releases that were found before
+    mixes: bool = True  # a release may be bought beside what is held; a share of held numbers would move with it
 
     def ways(self, prepared: tuple[Prepared, ...], client: str) -> tuple[Way, ...]:
         """Find how each release of a question comes about for a client."""
@@ -47,7 +48,8 @@ class Finder:
     def _way(self, wanted: Prepared, shelf: Shelf) -> Way:
         if wanted.plan.key_set is None:
             return Way(wanted, bought=wanted)
-        return way_of(wanted, self._candidates(wanted, shelf), self._again(wanted), shelf.keys())
+        again = self._again(wanted) if self.mixes else None
+        return way_of(wanted, self._candidates(wanted, shelf), again, shelf.keys())
 
     def _again(self, wanted: Prepared) -> Again:
         made = wanted.sized.bounded_as(wanted.bounds)  # numbers that are cut otherwise are not mixed

@@ -67,7 +67,7 @@ class Engine:
         question = read(sql, self.catalog)  # text -> releases to make, outer part
         prepared = self.prepare(question, asked)  # bounds, price and SQL, from public facts
         confidence = self.confidence(question, asked)
-        ways = self.ways(prepared, asked)  # what this client holds may say it: then it is free
+        ways = self.ways(question, prepared, asked)  # what this client holds may say it: then it is free
         bought = bought_of(ways)
         stored = self.replay(bought, asked)  # the same question costs nothing
         charge: Charge | None = None
@@ -86,9 +86,10 @@ class Engine:
         day = day_of(ways, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
         return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways, day)
 
-    def ways(self, prepared: tuple[Prepared, ...], asked: Asked) -> tuple[Way, ...]:
-        """Find how each release comes about: made of what is held, bought, or both."""
-        return Finder(self.catalog, self.backend, self.ledger, self.known).ways(prepared, asked.client)
+    def ways(self, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> tuple[Way, ...]:
+        """Find how each release comes about: made of what is held, bought, or both; an aimed one is never both."""
+        finder = Finder(self.catalog, self.backend, self.ledger, self.known, self.target(question, asked) is None)
+        return finder.ways(prepared, asked.client)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
         """Prepare every release of a question, at its part of the asked loss, or of what the asked error costs."""

@@ -57,7 +57,7 @@ def bought_of(ways: Sequence[Way]) -> tuple[Prepared, ...]:
     return tuple(way.bought for way in ways if way.bought is not None)
 
 
-def way_of(wanted: Prepared, candidates: Iterator[Made], again: Again, held: AbstractSet[str]) -> Way:
+def way_of(wanted: Prepared, candidates: Iterator[Made], again: Again | None, held: AbstractSet[str]) -> Way:
     """Choose how a release comes about.
 
     Claim: what is made has at most the variance of what is wanted, and the choice is the same when the asker holds
@@ -78,7 +78,9 @@ def way_of(wanted: Prepared, candidates: Iterator[Made], again: Again, held: Abs
             return Way(wanted, tuple(enough))
     grains = tuple(bound.grain for bound in wanted.bounds.vectors)
     same = alike.get(_cut(wanted.bounds.vectors, grains), [])
-    return _mixed_with_less(wanted, same, asked, _Anew(again, held)) if same else Way(wanted, bought=wanted)
+    if not same or again is None:
+        return Way(wanted, bought=wanted)
+    return _mixed_with_less(wanted, same, asked, _Anew(again, held))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from engine.admission import admission
 from engine.backends.duckdb import Limits
 from engine.pipeline import Asked, Engine
 from tests.engine.town import CATALOG, make_town, opened
+from tests.support.passes import passes
 
 # Tight bounds, so that whoever is read pushes others out of nothing but their own share.
 DECLARED = CATALOG.replace("rows = 20, persons = 3", "rows = 2, persons = 1").replace("sum_norm = 600", "sum_norm = 40")
@@ -90,8 +91,8 @@ def exact(engine: Engine, world: str) -> list[object]:
     found: list[object] = []
     for sql in QUESTIONS:
         (prepared,) = replace(engine, backend=backend).prepare(read(sql, engine.catalog), Asked("ann"))
-        numbers = backend.run(prepared.sql)
-        found.append((numbers.keys.to_pydict(), [vector.tolist() for vector in numbers.vectors]))
+        for _, numbers in passes(prepared, backend):
+            found.append((numbers.keys.to_pydict(), [vector.tolist() for vector in numbers.vectors]))
     return found
 
 

@@ -16,6 +16,7 @@ from engine.catalog_file import load_catalog
 from engine.prepare import prepare
 from engine.snapshot import snapshot
 from tests.support.greybox import RHO, OthersMoved, groups
+from tests.support.passes import passes
 
 catalog_file = import_module("engine.catalog_file")
 TEXT = """
@@ -84,7 +85,8 @@ class World:
         kept = snapshot(catalog, self.folder / "cache", lambda *_: None)
         backend = DuckDBBackend.open(kept.files, kept.addresses, self.folder, Limits(memory="500MB", threads=1))
         (plan,) = read(sql, catalog).plans
-        return plan.touched.windows, groups(backend.run(prepare(plan, catalog, backend, RHO).sql))
+        ran = passes(prepare(plan, catalog, backend, RHO), backend)
+        return plan.touched.windows, [groups(exact) for _, exact in ran]
 
 
 def written(folder: Path, home: int) -> World:

@@ -100,7 +100,7 @@ def _across(desk: Desk, objects: bool) -> list[Any]:
 def _card(desk: Desk, sql: str) -> dict[str, Any]:
     answer = desk.query(sql, client=CLIENT)
     card = json.loads(answer.schema.metadata[b"passersby"])
-    noisy = card.pop("intervals")
+    noisy, _ = card.pop("intervals"), (card.pop("reliability"), card.pop("advice"))  # words and advice follow the noise
     exact = [answer.column(name).to_pylist() for name in answer.column_names if name not in noisy]
     return {**card, "columns": answer.column_names, "exact": exact}
 
