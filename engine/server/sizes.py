@@ -31,7 +31,7 @@ def size_class(length: int) -> int:
 def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     """Give a length that no body of this shape exceeds, from what is not noise."""
     rows = int(table.num_rows)
-    notes = [note for note in card.get("notes", []) if " value(s) are NULL " not in note]
+    notes = [note for note in card.get("notes", []) if not follows_noise(note)]
     static = {name: value for name, value in card.items() if name not in OF_NOISE} | {"notes": notes}
     length = len(json.dumps(static)) + 200 * len(table.schema) + rows * 4 * (len(table.schema) + 1)
     for column in table.columns:
@@ -41,6 +41,11 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     names = sum(map(len, intervals)) * 2
     words = len(intervals) * (rows * (2 * WIDEST_NUMBER + 4 + WORD) + NOTE)
     return length + names + words + (ADVICE if intervals else 0)
+
+
+def follows_noise(note: str) -> bool:
+    """Tell whether a note is given because of noisy numbers."""
+    return " value(s) are NULL " in note
 
 
 def padded_json(body: bytes, length: int) -> bytes:

@@ -17,11 +17,10 @@ from engine.server.console.drawing import error_bars
 from engine.server.console.visits import Visit, refusal
 from engine.server.keys import new_id
 from engine.server.problems import Problem
-from engine.server.sizes import public_length
+from engine.server.sizes import NOTE, follows_noise
 from engine.wire import CARD
 
-AROUND = 24_000  # bytes of a page without its answer
-CELL = 700  # bytes of a number with its drawing
+WIDEST = -1.7976931348623157e308  # no number is written longer, nor an end of its interval
 
 
 async def ask(visit: Visit) -> Response:
@@ -51,14 +50,28 @@ async def asked(visit: Visit) -> Response:
 
 async def _answered(visit: Visit, rows: bytes, typed: dict[str, str]) -> Response:
     table = pa.ipc.open_stream(rows).read_all()
-    card = json.loads(table.schema.metadata[CARD])
-    around = await _around(visit)
-    history = sum(len(str(each["sql"])) * 6 + 1_000 for each in around["history"])
-    least = AROUND + history + 3 * public_length(table, card) + CELL * table.num_rows * (table.num_columns + 1)
-    return visit.page("ask", 200, least, **{**around, **typed, "answer": _drawn(answer_shape(table, card))})
+    answer = answer_shape(table, json.loads(table.schema.metadata[CARD]))
+    shown = {**await _around(visit), **typed}
+    longest = visit.page("ask", **{**shown, "answer": drawn(widened(answer))})
+    return visit.page("ask", 200, len(longest.body), **{**shown, "answer": drawn(answer)})
 
 
-def _drawn(answer: dict[str, Any]) -> dict[str, Any]:
+def widened(answer: dict[str, Any]) -> dict[str, Any]:
+    """Write every number of an answer at its longest, with every note that noise may add (`proofs.md#answer-pages`)."""
+    intervals = answer["intervals"]
+    names = [column["name"] for column in answer["columns"]]
+
+    def longest(value: object, name: str) -> object:
+        counted = isinstance(value, int | float) and not isinstance(value, bool)
+        return WIDEST if counted or name in intervals else value
+
+    rows = [[longest(value, name) for value, name in zip(row, names, strict=True)] for row in answer["rows"]]
+    ends = {name: [[WIDEST, WIDEST]] * len(rows) for name in intervals}
+    notes = [note for note in answer["notes"] if not follows_noise(note)] + ["-" * NOTE for _ in intervals]
+    return {**answer, "rows": rows, "intervals": ends, "notes": notes}
+
+
+def drawn(answer: dict[str, Any]) -> dict[str, Any]:
     """Put beside each number of an answer its interval, and where that stands in a drawing."""
     columns = []
     for place, column in enumerate(answer["columns"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
@@ -11,7 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.server.books import sessions
-from engine.server.console.visits import COOKIE, POLICY
+from engine.server.console import asking_pages
+from engine.server.console.visits import COOKIE, POLICY, page
 from engine.server.roles import PAGES, Reach, Role
 from tests.support.serving import Inhabited
 
@@ -83,6 +85,38 @@ def test_a_page_is_laid_out_for_who_listens_and_for_a_keyboard(browsers: dict[Ro
         labelled = set(re.findall(r"<label for=\"([\w-]+)\"", text))
         assert set(fields) <= labelled
         assert len(fields) == len(set(fields))
+
+
+def answered(numbers: list[float | int | None], ends: list[list[float] | None], notes: list[str]) -> dict[str, Any]:
+    return {
+        "columns": [{"name": "zone", "type": "VARCHAR"}, {"name": "n", "type": "DOUBLE"}],
+        "rows": [[f"z{i}", number] for i, number in enumerate(numbers)],
+        "intervals": {"n": ends}, "confidence": 0.95, "price": {"rho": 0.005}, "notes": notes,
+    }  # fmt: skip
+
+
+ANSWERS = (
+    answered([0, 1], [[0, 0], [1, 2]], ["a note"]),
+    answered([-2.2250738585072014e-308, -(2**63)], [[-1.23457e-308, 1e300], [-(2**63), 2**63 - 1]], ["a note"]),
+    answered([None, 7], [None, [1, 9]], ["a note", "1 value(s) are NULL of n, whose denominator may be 0."]),
+)
+
+
+def sizes() -> set[int]:
+    """Give the lengths of the pages of answers that differ in numbers alone."""
+    around = {"request_id": "r", "history": [], "explained": None, "job": None, "problem": None, "sql": "", "rho": ""}
+
+    def written(answer: dict[str, Any], least: int = 0) -> bytes:
+        return page("ask", 200, least, **around, token="", answer=asking_pages.drawn(answer)).body
+
+    return {len(written(each, len(written(asking_pages.widened(each))))) for each in ANSWERS}
+
+
+def test_pages_of_answers_that_differ_in_numbers_have_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(sizes()) == 1
+    monkeypatch.setattr(asking_pages, "widened", lambda answer: answer)  # planted: as long as its own numbers
+    monkeypatch.setattr("engine.server.console.visits.size_class", lambda length: length)
+    assert len(sizes()) == len(ANSWERS)
 
 
 def test_without_a_session_every_page_leads_to_the_door(served: Inhabited) -> None:
