@@ -50,6 +50,9 @@ class Advice:
 
 _ADDED = {VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT}
 NO_ADVICE = Advice((), ())
+MOST_CHARACTERS = (
+    6_000  # of advice in an answer, as JSON: noise decides whether it is there, so answers keep its room free
+)
 
 
 def advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> Advice:
@@ -61,7 +64,7 @@ def advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepare
     if not prepared or engine.target(question, asked) is not None:
         return NO_ADVICE
     now = _Judged.of(engine, question, prepared, asked)
-    rho = sum((each.cost.loss.rho for each in prepared), start=prepared[0].cost.loss.rho * 0)
+    rho = total(each.cost.loss for each in prepared).rho
     found = [made for each in rewrites(sql, engine.catalog, FOUR * rho) if (made := _instead(engine, each, now, asked))]
     return Advice(tuple(_why(engine, prepared, now)), _best(found))
 

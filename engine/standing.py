@@ -92,14 +92,16 @@ def due(standing: Standing, engine: Engine) -> Iterator[str]:
 
 
 def run(standing: Sequence[Standing], engine: Engine) -> Iterator[Outcome]:
-    """Release every standing question in every window in which it is not released yet.
+    """Release every standing question in every window in which it is not released yet, after all were read.
 
     Claim: each is charged once in each window, at its share, whatever versions of data come later. Raises: Refusal,
     CatalogError, ExecutionFailed; what the ceiling does not cover is an outcome. Proof: proofs.md#standing
     """
-    for each in standing:
-        for window in due(each, engine):
-            yield _released(each, window, engine)
+    asked = [(each, window) for each in standing for window in due(each, engine)]
+    for each, window in asked:
+        _prepared(each, window, engine)
+    for each, window in asked:
+        yield _released(each, window, engine)
 
 
 def _released(standing: Standing, window: str, engine: Engine) -> Outcome:

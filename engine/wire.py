@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import Loss, epsilon_at
-from engine.advice import NO_ADVICE, Advice
+from engine.advice import MOST_CHARACTERS, NO_ADVICE, Advice
 from engine.answered import Answered
 from engine.biases import column_biases
 from engine.explain import Explained
@@ -48,7 +48,7 @@ def answered(
         },
         "predicted_bias": biases,
         "reliability": words,
-        "advice": advice_told(advised()) if is_weak(words) else None,
+        "advice": shortened(advice_told(advised())) if is_weak(words) else None,
         "confidence": given.confidence,
         "simultaneous": _simultaneous(given),
         "price": price(given.charged),
@@ -105,6 +105,14 @@ def advice_told(given: Advice) -> dict[str, Any] | None:
         for each in given.instead
     ]
     return {"why": list(given.why), "instead": instead}
+
+
+def shortened(told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Keep as much of advice as answers have room for, the first parts first; explaining tells all of it."""
+    kept = None if told is None else {part: list(told[part]) for part in ("why", "instead")}
+    while kept is not None and len(json.dumps(kept)) > MOST_CHARACTERS:
+        (kept["instead"] or kept["why"]).pop()
+    return kept
 
 
 def _simultaneous(given: Answered | Explained) -> dict[str, Any] | None:

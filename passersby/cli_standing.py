@@ -10,6 +10,7 @@ from rich.table import Table
 
 from passersby.cli_options import Catalog, Client, Form, Ledger, opened
 from passersby.output import Format, console, write_json, write_result
+from passersby.waiting import shown_waiting
 
 File = Annotated[
     Path,
@@ -29,7 +30,8 @@ def run(file: File, catalog: Catalog = "operator", ledger: Ledger = None, form: 
     if form not in (Format.TABLE, Format.JSON):
         raise typer.BadParameter("What was released is written as table or json.", param_hint="--format")
     with opened(catalog, "owner", ledger, form) as connection:
-        outcomes = connection.run_standing(str(file))
+        with shown_waiting("Releasing what is due"):
+            outcomes = connection.run_standing(str(file))
         if form is Format.JSON:
             write_json(outcomes)
             return

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from passersby.cli_options import Catalog, Client, Confidence, Form, Ledger, opened
 from passersby.output import Format, console, write_json
+from passersby.waiting import shown_waiting
 from passersby.wording import printable
 
 Workload = Annotated[
@@ -39,7 +40,8 @@ def plan(
         raise typer.BadParameter("A plan is written as table or json.", param_hint="--format")
     text = file.read_text(encoding="utf-8")
     with opened(catalog, client, ledger, form) as connection:
-        told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
+        with shown_waiting("Planning: what each question costs, and which answers say others"):
+            told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
         if form is Format.JSON:
             write_json(told)
         else:

@@ -12,6 +12,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from dialect.words import MAX_CHARACTERS
 from engine.server.frames import Json
 
 PREFIX = "PASSERSBY_SERVER_"
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
     oidc_name_claim: str = Field("sub", description="the claim that names who asks: of a client, for analysts")
     oidc_role_claim: str = Field("passersby_role", description="the claim that holds the role")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="the longest body of a request")
-    max_sql_chars: int = Field(100_000, ge=100, description="the longest question")
+    max_sql_chars: int = Field(MAX_CHARACTERS, ge=100, le=MAX_CHARACTERS, description="the longest question")
     rate: str = Field("1200/minute", description="how often one client may ask anything")
     queue: int = Field(64, ge=1, le=72, description="questions that wait or run at once")
     jobs_per_client: int = Field(8, ge=1, description="unfinished jobs of one client")

@@ -11,11 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.advice import MOST_CHARACTERS
+
 LEAST = 4096  # bytes: below it all are alike
 WIDEST_NUMBER = 26  # characters: -1.7976931348623157e+308 and what parts it from the next
 NOTE = 120  # characters of the note that some values are NULL, which depends on noise
 WORD = 10  # characters of the longest word for how reliable a number is
-ADVICE = 6_000  # characters that are kept free for advice, which is given where noisy numbers are mostly weak
 OF_NOISE = ("intervals", "reliability", "advice")  # what of a card depends on noisy numbers
 
 
@@ -40,7 +41,7 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     intervals = card.get("intervals", {})
     names = sum(map(len, intervals)) * 2
     words = len(intervals) * (rows * (2 * WIDEST_NUMBER + 4 + WORD) + NOTE)
-    return length + names + words + (ADVICE if intervals else 0)
+    return length + names + words + (MOST_CHARACTERS if intervals else 0)  # room for advice, which weak numbers get
 
 
 def follows_noise(note: str) -> bool:

@@ -118,7 +118,8 @@ def test_what_the_ceiling_does_not_cover_is_told_and_left_alone(daily: Engine, f
     ],
 )
 def test_a_file_with_a_mistake_charges_nothing(daily: Engine, file: str, old: str, new: str, why: str) -> None:
-    Path(file).write_text(FILE.replace(old, new), encoding="utf-8")
+    mistaken = FILE.replace(old, new).replace("footfall", "later")
+    Path(file).write_text(FILE + mistaken, encoding="utf-8")  # all are read before any is charged
     desk = Desk(anew(daily))
     with pytest.raises(Refused, match=why):
         run_standing(desk, file)

@@ -1,0 +1,64 @@
+"""Bodies of answers that differ in noisy numbers have one length, whatever advice their weakness brings."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from budgets import Loss
+from dialect.rewrites import Change
+from engine import wire
+from engine.advice import Advice, Instead
+from engine.server.answers import ARROW, JSON, body_of
+from engine.wire import CARD, advice_told, shortened
+
+LONG = "SELECT count(*) AS n FROM visit WHERE zone IN (" + "'a zone', " * 400 + "'z')"
+MUCH = Advice(
+    ("noise of 12.3 hides a person.",) * 3,
+    tuple(Instead(change, "ask so", LONG, Loss.of("0.005"), {"n": 1.0}, 1, 0.5) for change in list(Change)[:3]),
+)
+
+
+def rows(number: float, advice: dict[str, Any] | None) -> bytes:
+    """Write an answer of one number as the worker sends it."""
+    card = {
+        "intervals": {"n": [[number - 1, number + 1]]},
+        "reliability": {"n": ["good"]},
+        "advice": advice,
+        "notes": [],
+    }
+    table = pa.table({"n": [number]}).replace_schema_metadata({CARD: json.dumps(card).encode()})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
+
+
+def lengths(media_type: str) -> set[int]:
+    """Give the lengths of answers that are strong, weak, and weak where there is much to advise."""
+    some = advice_told(Advice(("why",), ()))
+    return {
+        len(body_of(rows(number, advice), media_type))
+        for number, advice in ((1e6, None), (0.25, some), (-3.0, shortened(advice_told(MUCH))))
+    }
+
+
+@pytest.mark.parametrize("media_type", [JSON, ARROW])
+def test_advice_that_weak_numbers_bring_changes_no_length(media_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(lengths(media_type)) == 1
+    monkeypatch.setattr(wire, "MOST_CHARACTERS", 10**6)  # planted: advice of any length
+    assert len(lengths(media_type)) == 2
+
+
+def test_advice_is_shortened_from_its_end_and_no_more_than_needed() -> None:
+    told = advice_told(MUCH)
+    kept = shortened(told)
+    assert told is not None and kept is not None
+    assert kept["instead"] == told["instead"][: len(kept["instead"])] and 1 <= len(kept["instead"]) < 3
+    assert kept["why"] == told["why"]
+    assert shortened(advice_told(Advice(("why",), ()))) == {"why": ["why"], "instead": []}
+    assert shortened(None) is None
