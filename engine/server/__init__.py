@@ -8,6 +8,8 @@
     worker           worker.py                    a process of its own: the only one that opens data
       -> verb        clerk.py                     what may be asked of the desk, the books and the register
       -> pace        pace.py, paced.py            fresh releases leave at the end of a public time
+    around all       surround.py, logs.py, metrics.py   headers, a line, a count; openapi.py the document
+    shared           house.py, settings.py, hardening.py   what every request needs; what the owner set; no core dumps
     response         answers.py, sizes.py, problems.py   JSON or Arrow, padded; one shape for every no
 
 `console/` is the same for a browser: pages that call the endpoints' functions.

@@ -80,10 +80,11 @@ class Books:
         with self._store.writing() as connection:
             connection.execute(insert(keys), [dict(row)])
 
-    def key_of(self, digest: bytes) -> Row | None:
-        """Find a key by its hash."""
+    def key(self, **by: str | bytes) -> Row | None:
+        """Find the key of some id, or of a hash."""
+        wanted = select(keys).where(*(keys.c[name] == value for name, value in by.items()))
         with self._store.reading() as connection:
-            return connection.execute(select(keys).where(keys.c.hash == digest)).mappings().one_or_none()
+            return connection.execute(wanted).mappings().one_or_none()
 
     def all_keys(self) -> list[Row]:
         """List every key, the oldest first."""

@@ -63,15 +63,15 @@ class Keys:
         if not key.startswith(PREFIX):
             return None
         digest = self._digest(key)
-        row = self.books.key_of(digest)
+        row = self.books.key(hash=digest)
         if row is None or not hmac.compare_digest(bytes(row["hash"]), digest) or not _lives(row):
             return None
         return Principal(row["name"], Role(row["role"]), row["id"])
 
     def principal_of(self, key_id: str) -> Principal | None:
         """Say whose key has this id; None for one that is not there or has ended."""
-        row = next((row for row in self.books.all_keys() if row["id"] == key_id and _lives(row)), None)
-        return None if row is None else Principal(row["name"], Role(row["role"]), row["id"])
+        row = self.books.key(id=key_id)
+        return None if row is None or not _lives(row) else Principal(row["name"], Role(row["role"]), row["id"])
 
     def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float) -> dict[str, Any]:
         """Make the key that follows another; the old one goes on for the overlap. Raises ParamError."""
@@ -92,10 +92,10 @@ class Keys:
 
     def find(self, key_id: str) -> Row:
         """Find a key by its id; raises ParamError."""
-        found = [row for row in self.books.all_keys() if row["id"] == key_id]
-        if not found:
+        found = self.books.key(id=key_id)
+        if found is None:
             raise ParamError(f"There is no key {key_id!r}.", "an id from the list of keys.")
-        return found[0]
+        return found
 
     def listed(self) -> list[dict[str, Any]]:
         """List keys: whose, since when, until when; nothing that opens anything."""

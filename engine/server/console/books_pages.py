@@ -115,12 +115,10 @@ async def change_key(visit: Visit) -> Response:
     if action == "make":
         asked = KeyAsked.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
         asker = visit.asker("POST", "/v1/admin/keys")
-        return await keys(visit, await administering.make_key(asked, asker, Response()))
+        return await keys(visit, await administering.make_key(asked, asker))
     if action == "rotate":
         asker = visit.asker("POST", "/v1/admin/keys/{key_id}/rotate")
-        return await keys(
-            visit, await administering.rotate(form.get("id", ""), RotateAsked.model_validate({}), asker, Response())
-        )
+        return await keys(visit, await administering.rotate(form.get("id", ""), RotateAsked.model_validate({}), asker))
     if action == "revoke":
         await administering.revoke(form.get("id", ""), visit.asker("DELETE", "/v1/admin/keys/{key_id}"))
         return RedirectResponse("/console/keys", 303, HEADERS)
