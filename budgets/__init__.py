@@ -44,7 +44,7 @@ from budgets.errors import (
 )
 from budgets.events import EntryKind
 from budgets.forecast import Forecast
-from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_name, prefixes
+from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_asker, check_name, prefixes
 from budgets.ledger import Ledger
 from budgets.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from budgets.objections import ObjectionRegister
@@ -114,6 +114,7 @@ __all__ = [
     "TopUp",
     "UnsafeStore",
     "chargeable",
+    "check_asker",
     "check_name",
     "conversion_delta",
     "epsilon_at",

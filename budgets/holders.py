@@ -47,10 +47,14 @@ def check_window(window: object) -> None:
 
 
 def check_client(client: object) -> None:
-    """Refuse what is no path of plain names; raises ParamError."""
+    """Refuse who can pay for nothing: neither a client nor the owner; raises ParamError."""
+    if client != OWNER:
+        check_asker(client)
+
+
+def check_asker(client: object) -> None:
+    """Refuse what is no path of plain names, and the owner's: nobody who asks at a door is it. Raises ParamError."""
     check_name(client, "A client")
-    if client == OWNER:
-        return
     for part in str(client).split("/"):
         if not part.strip() or part.startswith(RESERVED):
             raise ParamError("A client is a path of names, none empty and none begun by '*'.", "organisation/analyst.")

@@ -17,6 +17,7 @@ from dialect.catalog import Dataset
 from engine.calibration import Calibration
 from engine.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions
 from engine.calibrations import FORMAT, TOPIC, calibrations_in, measured_said
+from engine.owner_loss import owner_keys
 from engine.pipeline import Engine
 from engine.prepare import Prepared, prepare
 from engine.terms import Asked
@@ -64,10 +65,17 @@ def plan_calibration(
     share = int((rho or dataset.calibration.rho) * PICO) // len(asked)
     if share == 0:
         raise ParamError(f"This rho is too little for {len(asked)} histograms.", "rho 0.02")
-    made = tuple(
-        prepare(each.question.plans[0], engine.catalog, engine.backend, Fraction(share, PICO)) for each in asked
-    )
+    made = _priced(engine, asked, share)
+    taken = {each.release_key for each in engine.ledger.releases(OWNER)} - owner_keys(engine.ledger, dataset.name)
+    while any(each.release_key in taken for each in made):  # a client's: what it costs counts for that client alone
+        share -= 1
+        made = _priced(engine, asked, share)
     return CalibrationPlan(dataset, named, asked, made, left_out)
+
+
+def _priced(engine: Engine, asked: Sequence[CalibrationQuestion], pico_rho: int) -> tuple[Prepared, ...]:
+    rho = Fraction(pico_rho, PICO)
+    return tuple(prepare(each.question.plans[0], engine.catalog, engine.backend, rho) for each in asked)
 
 
 def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, actor: str) -> Calibration:

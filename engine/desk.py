@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from budgets import LedgerError, parse_amount
+from budgets import LedgerError, check_asker, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
 from engine import wire, wire_budget, wire_ledger, wire_tables
 from engine import wire_statements as told
@@ -130,7 +130,11 @@ class Desk:
         return wire_budget.budget(self.engine.ledger, self.engine.catalog, client, datetime.now(UTC))
 
     def history(self, client: str) -> list[dict[str, Any]]:
-        """List the releases that a client has paid for."""
+        """List the releases that a client has paid for; raises Refused for a name that no client has."""
+        try:
+            check_asker(client)
+        except LedgerError as error:
+            raise Refused(problem(error, None)) from error
         return [wire_ledger.paid(release) for release in self.engine.ledger.releases(client)]
 
     def ledger(self, client: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
@@ -212,6 +216,7 @@ class Desk:
         target_error: str | None,
     ) -> Asked:
         try:
+            check_asker(client)
             amount: Fraction | None = None if rho is None else parse_amount(rho, "rho")
             return Asked(client, amount, confidence, request_id, asked_error(target_error, rho))
         except (LedgerError, Refusal) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from budgets import EVERYBODY, NOTHING, OWNER, EntryKind, Ledger, Loss
 
@@ -15,11 +15,19 @@ def owner_loss(ledger: Ledger, dataset: str) -> Mapping[str, Loss]:
     proofs.md#owner_loss
     """
     found: defaultdict[str, Loss] = defaultdict(lambda: NOTHING)
-    for entry in ledger.audit(kind=EntryKind.CHARGED, holder=OWNER):
-        if entry.dataset != dataset:
-            continue
-        for release in entry.said["releases"]:
-            if EVERYBODY in release["payers"]:
-                for window in entry.said["windows"][release["windows"]]:
-                    found[window] += Loss(*release["loss"])
+    for _, windows, loss in _charged(ledger, dataset):
+        for window in windows:
+            found[window] += loss
     return found
+
+
+def owner_keys(ledger: Ledger, dataset: str) -> frozenset[str]:
+    """Name the releases that the owner was charged for; what a client had bought before is not among them."""
+    return frozenset(key for key, _, _ in _charged(ledger, dataset))
+
+
+def _charged(ledger: Ledger, dataset: str) -> Iterator[tuple[str, Sequence[str], Loss]]:
+    for entry in ledger.audit(kind=EntryKind.CHARGED, holder=OWNER):
+        for release in entry.said["releases"] if entry.dataset == dataset else ():
+            if EVERYBODY in release["payers"]:
+                yield release["key"], entry.said["windows"][release["windows"]], Loss(*release["loss"])

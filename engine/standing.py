@@ -19,6 +19,7 @@ from dialect.time_windows import begin_named, next_begin
 from engine.answered import Answered
 from engine.catalog_section import Section, read_toml
 from engine.errors import CatalogError
+from engine.owner_loss import owner_keys
 from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.release import from_bytes
@@ -138,7 +139,8 @@ def _prepared(standing: Standing, window: str, engine: Engine) -> tuple[Question
     dataset = engine.catalog.dataset(standing.dataset)
     question = read(_of_window(standing.sql, window, dataset), engine.catalog)
     share = Fraction(int(standing.share * dataset.budget.rho * PICO), PICO)
-    taken = {each.release_key for each in engine.ledger.releases(OWNER)} - _noted_keys(engine)
+    released = {each.release_key for each in engine.ledger.releases(OWNER)}
+    taken = released - owner_keys(engine.ledger, standing.dataset)
     prepared = engine.prepare(question, Asked(OWNER, rho=share))
     while any(p.release_key in taken for p in prepared):  # a client's: what it costs counts for that client alone
         share -= Fraction(len(prepared), PICO)
@@ -161,9 +163,10 @@ def _stored(
     standing: Standing, window: str, prepared: tuple[Prepared, ...], engine: Engine
 ) -> tuple[tuple[str, ...], Mapping[str, StoredRelease]] | None:
     """Find the releases that were noted of the same question in a window, and stored: the first that were."""
-    asked = [p.plan.canonical for p in prepared]
+    asked, own = [p.plan.canonical for p in prepared], owner_keys(engine.ledger, standing.dataset)
     for said in _notes(engine):
-        if (said["dataset"], said["window"], said["questions"]) == (standing.dataset, window, asked):
+        same = (said["dataset"], said["window"], said["questions"]) == (standing.dataset, window, asked)
+        if same and own >= set(said["keys"]):
             stored = engine.ledger.replay(OWNER, standing.dataset, said["keys"])
             if set(said["keys"]) <= stored.keys():
                 return tuple(said["keys"]), stored
@@ -180,10 +183,6 @@ def _note(standing: Standing, window: str, prepared: tuple[Prepared, ...], engin
     if any(said == body for said in _notes(engine)):
         return
     engine.ledger.note(TOPIC, body, actor=OWNER, dataset=standing.dataset)
-
-
-def _noted_keys(engine: Engine) -> frozenset[str]:
-    return frozenset(key for said in _notes(engine) for key in said["keys"])
 
 
 def _notes(engine: Engine) -> Iterator[Mapping[str, Any]]:

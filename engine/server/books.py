@@ -36,6 +36,7 @@ keys = Table(
     Column("hash", LargeBinary, nullable=False, unique=True),  # HMAC-SHA-256 of the key
     *(Column(name, Text, nullable=False) for name in ("name", "role", "made_at", "made_by", "expires_at")),
     Column("revoked_at", Text),
+    Column("follows", Text),  # the key in whose place it was made
 )
 jobs = Table(
     "server_jobs",

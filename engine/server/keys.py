@@ -11,10 +11,11 @@ import hmac
 import os
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from budgets import ParamError, check_name
+from budgets import ParamError, check_asker
 from engine.server.books import Books, Row, later_text, now_text
 from engine.server.roles import Role
 
@@ -39,9 +40,9 @@ class Keys:
     books: Books
     pepper: bytes  # a secret of the server's: who copies the books alone can't try keys out
 
-    def make(self, name: str, role: Role, *, by: str, days: float) -> dict[str, Any]:
+    def make(self, name: str, role: Role, *, by: str, days: float, follows: str | None = None) -> dict[str, Any]:
         """Make a key and show it, once; raises ParamError."""
-        check_name(name, "A name")
+        check_asker(name)  # of every role: the ledger's own names are nobody's who comes through a door
         if not 0 < days <= 3650:
             raise ParamError("A key lives for more than 0 and at most 3650 days.", "days = 90.")
         key, key_id = f"{PREFIX}{secrets.token_urlsafe(BITS // 8)}", secrets.token_hex(6)
@@ -54,6 +55,7 @@ class Keys:
             "made_by": by,
             "expires_at": later_text(days=days),
             "revoked_at": None,
+            "follows": follows,
         }
         self.books.add_key(row)
         return {"key": key, **_shown(row)}
@@ -80,14 +82,23 @@ class Keys:
             raise ParamError(f"The key {key_id} has ended.", "a new key.")
         if not 0 <= overlap_hours <= 24 * 31:
             raise ParamError("Two keys overlap for 0 to 744 hours.", "overlap_hours = 24.")
-        new = self.make(old["name"], Role(old["role"]), by=by, days=days)
+        new = self.make(old["name"], Role(old["role"]), by=by, days=days, follows=key_id)
         self.books.change_key(key_id, expires_at=min(old["expires_at"], later_text(hours=overlap_hours)))
         return new
 
+    def span_days(self, key_id: str) -> float:
+        """Say for how long a key was made; raises ParamError."""
+        row = self.find(key_id)
+        made, ends = (datetime.fromisoformat(row[name]) for name in ("made_at", "expires_at"))
+        return (ends - made).total_seconds() / 86_400
+
     def revoke(self, key_id: str) -> dict[str, Any]:
-        """Take a key back, at once; raises ParamError."""
+        """Take a key back, at once, with those that were made in its place; raises ParamError."""
         old = self.find(key_id)
         self.books.change_key(key_id, revoked_at=old["revoked_at"] or now_text())
+        for row in self.books.all_keys():
+            if row["follows"] == key_id:
+                self.revoke(row["id"])
         return _shown(self.find(key_id))
 
     def find(self, key_id: str) -> Row:

@@ -28,9 +28,9 @@ class PacedEngine(Engine):
         """Make and store what is charged; what this client did not hold before comes at the end of its bucket.
 
         Claim: the time of an answer tells of the data no more than in which of the buckets b, 2b, 4b, ... the work
-        ended, b a function of plan and catalog. Whether another client asked before is not told: a first replay waits
-        for the same bucket. Own replays and refusals read no data and do not wait. Source: proofs.md#paced.
-        Raises ExecutionFailed, at the end of the bucket too.
+        ended, b a function of plan and catalog. A first replay waits for the same bucket: that another client asked
+        before is told by the day of its numbers, never by the time. Own replays and refusals read no data and do not
+        wait. Source: proofs.md#paced. Raises ExecutionFailed, at the end of the bucket too.
         """
         if charge is None or not is_first(charge):
             return super().settle(question, bought, charge)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgets import ParamError, check_name
+from budgets import ParamError, check_asker
 from engine.server.keys import Principal
 from engine.server.roles import Role
 from engine.server.settings import Settings
@@ -61,7 +61,7 @@ class Tokens:
                 options=options,
             )
             name = claims[self.name_claim]
-            check_name(name, "A name")
+            check_asker(name)
             return Principal(name, Role(claims[self.role_claim]), "")
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, ParamError):
             return None

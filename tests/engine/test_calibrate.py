@@ -68,6 +68,28 @@ def test_it_is_charged_to_everybody_and_to_no_client(town: Engine) -> None:
     assert not list(town.ledger.verify())
 
 
+def test_what_a_client_has_bought_is_no_histogram(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that every client is shown is charged to the owner, and counts in what each is reported."""
+
+    def owed() -> tuple[Loss, Loss]:
+        with Ledger.open(":memory:") as ledger:
+            own = replace(town, ledger=ledger)
+            planned = plan_calibration(own, own.catalog.datasets[0])
+            for each, made in list(zip(planned.asked, planned.prepared, strict=True))[:2]:
+                own.answer(each.sql, Asked("eve", rho=made.cost.loss.rho))
+            again = plan_calibration(own, own.catalog.datasets[0])
+            calibrate(own, again, quiet, "steward")
+            return owner_loss(ledger, "town")["forever"], again.loss
+
+    charged, foretold = owed()
+    assert charged == foretold
+    monkeypatch.setattr(
+        "engine.calibrate.owner_keys", lambda ledger, _: {r.release_key for r in ledger.releases("eve")}
+    )
+    charged, foretold = owed()  # planted: what anybody has bought counts as the owner's
+    assert charged.rho < foretold.rho
+
+
 def test_it_counts_in_what_every_client_is_reported(town: Engine) -> None:
     def reported() -> dict[str, object]:
         shown = wire_budget.budget(town.ledger, town.catalog, "ann", datetime.now(UTC))["accounts"]

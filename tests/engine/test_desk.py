@@ -48,6 +48,15 @@ def refused(ask: Any) -> dict[str, Any]:
     return caught.value.problem
 
 
+@pytest.mark.parametrize("client", ["*owner", "*", "", "a//b"])
+def test_nobody_asks_as_the_ledger_s_owner(desk: Desk, client: str) -> None:
+    for ask in (desk.query, desk.explain, desk.rehearse):
+        with pytest.raises(Refused, match="E_PARAM"):
+            ask("SELECT COUNT(*) FROM visit", client=client)
+    with pytest.raises(Refused, match="E_PARAM"):
+        desk.history(client)
+
+
 def test_a_ledger_is_kept_where_none_is_named(where: str, tmp_path: Path) -> None:
     for replayed in (False, True):
         with open_desk(where) as desk:

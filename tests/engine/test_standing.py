@@ -12,6 +12,7 @@ import pytest
 from budgets import EVERYBODY, AccountName
 from engine import Refused, run_standing, show_standing
 from engine.desk import Desk
+from engine.owner_loss import owner_loss
 from engine.pipeline import Engine
 from engine.wire import CARD
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
@@ -87,6 +88,27 @@ def test_a_crash_before_the_release_is_charged_once(daily: Engine, file: str, mo
             run_standing(desk, file)
     assert [each["state"] for each in run_standing(desk, file)] == ["released"] * 3
     assert spent(desk, EVERYBODY)[DAYS[1]] == pytest.approx(0.2)
+
+
+def test_what_a_client_buys_between_note_and_charge_is_no_standing_release(
+    daily: Engine, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(anew(daily))
+    with monkeypatch.context() as broken:
+        broken.setattr(Engine, "charge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run_standing(desk, file)
+    own = SQL.replace("{first}", f"DATE '{DAYS[1]}'").replace("{behind}", f"DATE '{DAYS[2]}'")
+    assert price(ask(desk.engine, own, "0.2", client="cat")) == pytest.approx(0.2)
+
+    def told() -> list[str]:
+        with pytest.raises(Refused, match="not released"):
+            show_standing(desk, file, "footfall", client="ann", window=DAYS[1])
+        return [each["state"] for each in run_standing(desk, file)]
+
+    assert told() == ["released"] * 3
+    losses = owner_loss(desk.engine.ledger, "town")
+    assert all(losses[day].rho > 0.19 for day in DAYS[1:]), "whoever is shown it has its loss in what is reported"
 
 
 def test_what_a_client_has_bought_is_no_standing_release(daily: Engine, file: str) -> None:

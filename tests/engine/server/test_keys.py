@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from budgets import ParamError
+from budgets import OWNER, ParamError
 from engine.server import keys as keys_module
 from engine.server.books import Books, later_text
 from engine.server.keys import PREFIX, Keys, Principal, read_pepper
@@ -83,6 +83,39 @@ def test_a_key_is_taken_back_at_once(keys: Keys) -> None:
     key, key_id = made(keys)
     assert not keys.revoke(key_id)["lives"]
     assert keys.principal(key) is None
+
+
+def test_what_a_key_was_changed_into_is_taken_back_with_it(keys: Keys) -> None:
+    _, key_id = made(keys)
+    next_one = keys.rotate(key_id, by="ana", days=2, overlap_hours=3)
+    last = keys.rotate(next_one["id"], by="ana", days=2, overlap_hours=3)
+    keys.revoke(key_id)
+    assert keys.principal(next_one["key"]) is None and keys.principal(last["key"]) is None
+
+
+@pytest.mark.parametrize("name", [OWNER, "*", "*x", "a/*b", "a//b", ""])
+def test_no_key_bears_a_name_of_the_ledger_s_own(keys: Keys, name: str) -> None:
+    for role in Role:
+        with pytest.raises(ParamError):
+            keys.make(name, role, by="test", days=1)
+
+
+def test_nobody_gives_themselves_more_time_or_another_s_key(served: Inhabited) -> None:
+    own, other = (made_over_http(served, days=1) for _ in range(2))
+    key, key_id = own["key"], own["id"]
+    asked = {"days": 3650, "overlap_hours": 0}
+    new = served.client.post(f"/v1/admin/keys/{key_id}/rotate", headers=bearer(key), json=asked).json()
+    assert new["expires_at"] <= later_text(days=1)
+    path = f"/v1/admin/keys/{other['id']}/rotate"
+    assert served.client.post(path, headers=bearer(new["key"]), json={}).status_code == 404
+    longer = served.send("POST", f"/v1/admin/keys/{new['id']}/rotate", Role.ADMIN, json=asked).json()
+    assert longer["expires_at"] > later_text(days=3000)
+
+
+def made_over_http(served: Inhabited, days: float) -> dict[str, str]:
+    asked = {"name": "org/ana", "role": "analyst", "days": days}
+    told: dict[str, str] = served.send("POST", "/v1/admin/keys", Role.ADMIN, json=asked).json()
+    return told
 
 
 def test_the_first_admin_is_made_once(keys: Keys) -> None:
