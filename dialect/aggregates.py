@@ -127,7 +127,7 @@ def over_sql(
 ) -> str:
     """Write an aggregate over released rows; `over`: a window."""
     if aggregate.name in _ADDED:
-        return _in_order(aggregate.name, arguments, types, condition)
+        return _in_order(aggregate.name, arguments, types, condition, over)
     text = _formed(aggregate.over, aggregate, arguments, _filter(condition) + over, directions)
     return f"TRY_CAST({text} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else text
 
@@ -179,9 +179,12 @@ def _total_order(name: str, arguments: Sequence[str], condition: str | None) -> 
     return f"struct_extract({pick}({pair}) FILTER (WHERE {' AND '.join(tests)}), 'v')"
 
 
-def _in_order(name: str, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None) -> str:
+def _in_order(
+    name: str, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, over: str = ""
+) -> str:
     """Write an aggregate that adds doubles in the order of its values, so that it gives the same for equal rows.
 
+    A window has the order of its frame, and stands over released rows alone.
     Values whose squares are no doubles are left out, and what is no number is NULL (proofs.md#ordered-statistics).
     """
     within = [
@@ -190,7 +193,8 @@ def _in_order(name: str, arguments: Sequence[str], types: Sequence[SqlType], con
     tests = [test for test in (condition, *dict.fromkeys(within)) if test is not None]
     where = f" FILTER (WHERE {' AND '.join(f'({test})' for test in tests)})" if tests else ""
     written, each = name.removesuffix("_distinct"), "DISTINCT " if name.endswith("_distinct") else ""
-    made = f"{written}({each}{', '.join(arguments)} ORDER BY {', '.join(arguments)}){where}"
+    order = "" if over else f" ORDER BY {', '.join(arguments)}"
+    made = f"{written}({each}{', '.join(arguments)}{order}){where}{over}"
     if written == "sum" and types[0] is not SqlType.DOUBLE:
         return f"TRY_CAST({made} AS BIGINT)"
     return f"CASE WHEN isfinite({made}) THEN {made} END"

@@ -238,8 +238,8 @@ def has_window(node: exp.Expr) -> bool:
 def _windowed(node: exp.Window) -> Iterator[exp.Expr]:
     """Walk what a window function reads."""
     inner = node.this
-    while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
-        if isinstance(inner, exp.Filter):
+    while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        if isinstance(inner, exp.Filter | exp.WithinGroup):
             yield inner.expression
         inner = inner.this
     yield from inner.iter_expressions()

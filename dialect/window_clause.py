@@ -17,10 +17,11 @@ from dialect.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.frames import FARTHEST, Spec, frame_of, named_windows, order_of, spec_of
 from dialect.grouping import GroupNames
 from dialect.measures import check_arguments
+from dialect.moments import MOMENTS
 from dialect.named_bounds import check_named
 from dialect.names import RowNames, aggregate_name, has_window
 from dialect.reading import Reading, only, refusal
-from dialect.relations import PerPerson, Relation
+from dialect.relations import PerPerson, Relation, Released
 from dialect.rules import keep
 from dialect.scalars import condition, scalar
 from dialect.spans import called
@@ -29,6 +30,8 @@ from dialect.window_fields import field_of
 from dialect.window_functions import OVER_FRAMES, WINDOW_FUNCTIONS, WINDOW_NODES
 from dialect.windows import Asked, windowed
 
+# over released rows alone: they add doubles in no order of ours
+_OVER_RELEASED = OVER_FRAMES | {*MOMENTS, "median", "quantile_cont"}
 _LEAST = {"lag": -FARTHEST, "lead": -FARTHEST, "ntile": 1, "nth_value": 1}  # of the constant
 _PLACE = {"lag": 1, "lead": 1, "ntile": 0, "nth_value": 1}  # of the constant among the arguments
 
@@ -41,6 +44,7 @@ class WindowCalls:
     named: Mapping[str, Spec]
     max_rows: int | None  # of one person; None: the rows are nobody's
     person: str  # how the person key is written
+    aggregates: frozenset[str]  # that may be computed over frames of these rows
     reading: Reading
     asked: list[Asked] = field(default_factory=list)
 
@@ -51,7 +55,7 @@ class WindowCalls:
         function, arguments, test, skips = self._called(node)
         partition = tuple(dict.fromkeys(scalar(part, self.names) for part in spec.partition))
         frame, order = frame_of(spec, order_of(spec, self.names))
-        frame = frame if function in OVER_FRAMES or function.endswith("_value") else None  # others have none
+        frame = frame if function in self.aggregates or function.endswith("_value") else None  # others have none
         call_ = WindowCall(function, arguments, test, skips, partition, order, frame, _NO_FIELD)
         self.refuse_windows(read_by(call_), node)
         known = next((a.call for a in self.asked if replace(a.call, field=_NO_FIELD) == call_), None)
@@ -81,7 +85,7 @@ class WindowCalls:
                     Code.WINDOW, why, f"{name.upper()} over rows that WHERE or a subquery in FROM keeps", node
                 )
             return name, self._arguments(name, inner, node), None, skips and self._skips(name, node)
-        if name not in OVER_FRAMES | {"count_if"} or skips:
+        if name not in self.aggregates | {"count_if"} or skips:
             raise _not_allowed(inner, node)
         return (*self._aggregated(name, inner, test, node), False)
 
@@ -103,7 +107,7 @@ class WindowCalls:
             name = "sum"
         read = aggregate_call(name, inner, test, self.names, node)
         name, arguments, test = read.name, read.arguments, read.test
-        if name not in OVER_FRAMES:
+        if name not in self.aggregates:
             raise _not_allowed(inner, node)
         check_arguments(AGGREGATES[name], arguments, inner)
         bounds = self.reading.bounds.get(inner.meta.get("start", -1))
@@ -178,7 +182,9 @@ def window_calls(
     person = source.person if isinstance(source, PerPerson) else None
     alone = len(names.scope.tables) == 1
     written = "" if person is None else (alone and person.name) or names.scope.written(person)
-    return WindowCalls(names, named_windows(tree), max_rows, written, reading)
+    released = isinstance(source, Released) or not per_person
+    aggregates = frozenset(_OVER_RELEASED if released else OVER_FRAMES)
+    return WindowCalls(names, named_windows(tree), max_rows, written, aggregates, reading)
 
 
 def qualified(tree: exp.Select, names: RowNames | GroupNames) -> Expr | None:

@@ -52,6 +52,11 @@ def test_count_if_is_a_sum_of_its_condition(rows_of: Rows) -> None:
         (f"SELECT NTILE(4 IGNORE NULLS) OVER (ORDER BY h) {OF_HOURS}", Code.WINDOW, "has no IGNORE NULLS"),
         (f"SELECT COUNT(DISTINCT h) OVER () {OF_HOURS}", Code.WINDOW, "DISTINCT has no window form"),
         (f"SELECT MEDIAN(h) OVER () {OF_HOURS}", Code.WINDOW, "no window form in the dialect"),
+        (
+            f"SELECT STDDEV(dwell_s) OVER (PARTITION BY subscriber_id) {OF_PEOPLE}",
+            Code.WINDOW,
+            "no window form in the dialect",
+        ),
         (f"SELECT NTILE(0) OVER (ORDER BY h) {OF_HOURS}", Code.WINDOW, "NTILE counts by a constant"),
         (f"SELECT LAG(h, h) OVER (ORDER BY h) {OF_HOURS}", Code.WINDOW, "LAG counts by a constant"),
         (f"SELECT LAG(h, 1, 'none') OVER (ORDER BY h) {OF_HOURS}", None, ""),
@@ -69,6 +74,11 @@ def test_what_has_no_window_form_is_refused(sql: str, code: Code | None, why: st
     with pytest.raises(Refusal, match=why) as refused:
         rows_of(sql)
     assert code is None or refused.value.code is code
+
+
+def test_released_rows_have_windows_of_medians(rows_of: Rows) -> None:
+    (window,) = windows(rows_of("SELECT cell_id, MEDIAN(COUNT(*)) OVER () AS m FROM events GROUP BY 1").relation)
+    assert [call.function for call in window.calls] == ["median"]
 
 
 def test_qualify_keeps_rows_above_the_windows(rows_of: Rows) -> None:

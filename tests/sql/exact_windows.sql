@@ -278,3 +278,15 @@ SELECT DISTINCT count(*) OVER (PARTITION BY count(*) > 100) AS zones, count(*) >
 
 # title: windows over nothing
 SELECT count(*) AS n, count(w) AS m FROM (SELECT subscriber_id, lag(ts) OVER (PARTITION BY subscriber_id ORDER BY ts) AS w FROM event WHERE ts < TIMESTAMP '1999-01-01');
+
+# title: how far a day is from the days around it
+WITH d AS (SELECT visit_date, count(*) AS n FROM visit WHERE place_id = 'P1' GROUP BY 1)
+SELECT visit_date, n, (n - avg(n) OVER ()) / stddev(n) OVER () AS z, median(n) OVER (ORDER BY visit_date ROWS 6 PRECEDING) AS usual FROM d;
+
+# title: quantiles, correlations and regressions over released rows
+WITH d AS (SELECT visit_date, count(*) AS n FROM visit WHERE place_id = 'P1' GROUP BY 1)
+SELECT visit_date, quantile_cont(n, 0.9) OVER (PARTITION BY isodow(visit_date)) AS q, corr(n, day(visit_date)) OVER () AS r,
+       var_pop(n) FILTER (WHERE n > 3) OVER () AS v, regr_slope(n, day(visit_date)) OVER () AS s FROM d;
+
+# title: a median of groups beside the groups
+SELECT zone_id, count(*) AS n, count(*) - median(count(*)) OVER () AS apart FROM visit GROUP BY 1;
