@@ -1,4 +1,4 @@
-"""The rest of the question, run over releases and public tables in an empty DuckDB that holds nothing else."""
+"""The rest of the question, run over releases and public tables in a DuckDB that holds nothing else."""
 
 from __future__ import annotations
 
@@ -21,42 +21,51 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "max_execution_time": 60_000,
     "temp_directory": "",  # nothing is spilled: the default would be a folder where the process happens to run
 }
-_SPARE = 2
-_spare: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # opened empty, each used once
+_MOST_IDLE = 4
+_idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # locked, with nothing in them; opening one costs 20 ms
 
 
 def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-    """Run generated SQL over named Arrow tables; one thread, so that order is the same every time."""
-    connection = _take()
+    """Run generated SQL over named Arrow tables; one thread, so that order is the same every time.
+
+    One question at a time has a database, through a connection of its own; its tables go when that closes.
+    """
+    database = _take()
     try:
+        found = _asked(database, sql, tables)
+    except (duckdb.Error, MemoryError, pa.ArrowException):
+        threading.Thread(target=database.close).start()  # what failed may have left something behind
+    else:
+        _give_back(database)
+        return found
+    raise ExecutionFailed  # here, where no other error's text is its context
+
+
+def _asked(database: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+    with database.cursor() as connection:
         for name, table in tables.items():
             connection.register(name, table)
         return connection.sql(sql).to_arrow_table()
-    except (duckdb.Error, MemoryError, pa.ArrowException):
-        pass  # raised below, where no other error's text is its context
-    finally:
-        threading.Thread(target=_renew, args=(connection,)).start()
-    raise ExecutionFailed
 
 
 def _open() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config=_CONFIG)
-    lock(connection)
-    return connection
+    database = duckdb.connect(config=_CONFIG)
+    lock(database)
+    return database
 
 
 def _take() -> duckdb.DuckDBPyConnection:
     try:
-        return _spare.get_nowait()
+        return _idle.get_nowait()
     except Empty:
         return _open()
 
 
-def _renew(used: duckdb.DuckDBPyConnection) -> None:
-    """Close a used database and open empty ones, while the asker already has the answer."""
-    used.close()
-    while _spare.qsize() < _SPARE:
-        _spare.put(_open())
+def _give_back(database: duckdb.DuckDBPyConnection) -> None:
+    if _idle.qsize() < _MOST_IDLE:
+        _idle.put(database)
+    else:
+        database.close()
 
 
 def public_table(table_name: str, catalog: Catalog, backend: DuckDBBackend) -> pa.Table:

@@ -31,7 +31,7 @@ LOCKED: Mapping[str, str] = {
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
     """Forbid whatever is outside the attached files, and any change of settings: the last step of opening."""
-    connection.execute("SET TimeZone='UTC'")
+    connection.execute("SET GLOBAL TimeZone='UTC'")  # of its cursors too: theirs would be the machine's
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")
 

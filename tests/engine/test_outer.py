@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -37,22 +40,56 @@ def test_what_one_question_saw_the_next_does_not() -> None:
             outer('SELECT * FROM "release 0"', {})
 
 
-def test_empty_databases_are_opened_beforehand() -> None:
-    outer("SELECT 1", {})
-    assert are_opened()
+def test_a_view_of_one_question_hides_nothing_from_the_next() -> None:
+    assert outer("SELECT n FROM t", {"t": pa.table({"n": [1]})}).to_pylist() == [{"n": 1}]
+    assert outer("SELECT n FROM t", {"t": pa.table({"n": [2]})}).to_pylist() == [{"n": 2}]
 
 
-def are_opened() -> bool:
-    """Wait until as many empty databases are open as are kept."""
-    deadline = time.monotonic() + 5
-    while module._spare.qsize() < module._SPARE and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return module._spare.qsize() >= module._SPARE
+@pytest.fixture
+def closed() -> Iterator[Callable[[], None]]:
+    """Close what is open, and once more at the end."""
+
+    def close() -> None:
+        while not module._idle.empty():
+            module._idle.get().close()
+
+    close()
+    yield close
+    close()
 
 
-def close_spare() -> None:
-    while not module._spare.empty():
-        module._spare.get().close()
+def test_a_database_is_opened_once_for_many_questions(
+    closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(module, "_open", partial(_counted, opened, module._open))
+    for _ in range(3):
+        outer("SELECT 1", {})
+    assert len(opened) == module._idle.qsize() == 1
+
+
+def test_one_question_at_a_time_has_a_database(closed: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        slow = 'SELECT sum(i) AS n FROM range(300000) AS t(i) WHERE i % 3 = (SELECT n FROM "release 0" LIMIT 1)'
+        found = list(pool.map(lambda n: outer(slow, {"release 0": pa.table({"n": [n % 3]})}), range(60)))
+    assert [table.column("n")[0].as_py() for table in found] == [sum(range(n % 3, 300_000, 3)) for n in range(60)]
+    assert 1 <= module._idle.qsize() <= module._MOST_IDLE
+
+
+def test_a_database_in_which_something_failed_is_used_no_more(
+    closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(module, "_open", partial(_counted, opened, module._open))
+    for _ in range(2):
+        with pytest.raises(ExecutionFailed):
+            outer("SELECT error('x')", {})
+    assert len(opened) == 2 and module._idle.empty()
+
+
+def _counted(opened: list[object], opens: Callable[[], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+    opened.append(None)
+    return opens()
 
 
 @pytest.mark.parametrize(
@@ -86,15 +123,22 @@ def test_the_outer_database_is_locked(tmp_path: Path, statement: str) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret.csv", "town.duckdb"]
 
 
-def test_nothing_is_spilled_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_spilled_to_disk(closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module._CONFIG, "memory_limit", "20MB")
-    assert are_opened()
-    close_spare()
     with pytest.raises(ExecutionFailed):
         outer("SELECT DISTINCT i, hash(i), hash(i + 1) FROM range(3000000) AS t(i)", {})
     assert not Path(".tmp").exists()
-    assert are_opened()
-    close_spare()  # theirs is the small memory
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_the_machine_has_no_time_zone(zone: str, closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert outer("SELECT current_setting('TimeZone') AS zone", {}).to_pylist() == [{"zone": "UTC"}]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_no_word_of_duckdb_comes_out() -> None:

@@ -33,6 +33,18 @@ def binomial_at_most(successes: int, trials: int, p: float, alpha: float = ALPHA
     return bool(stats.binomtest(successes, trials, p, alternative="greater").pvalue >= alpha)
 
 
+def partly_at_least(successes: int, trials: int, p: float, classes: int, alpha: float = ALPHA) -> bool:
+    """Tell whether so few successes are not too rare when each has at least probability p, and not all are independent.
+
+    The trials lie in some classes; those of one class are independent, whatever holds between classes.
+    By Hölder, as in Janson 2004, "Large deviations for sums of partly dependent random variables", theorem 2.1, the tail
+    is Chernoff's of trials / classes: exp(-trials / classes * KL(share, p)).
+    """
+    share = successes / trials
+    away = stats.entropy([share, 1 - share], [p, 1 - p])
+    return bool(share >= p or -trials / classes * away >= np.log(alpha))
+
+
 def discrete_gaussian_fits(noise: npt.NDArray[np.int64], sigma: float, alpha: float = ALPHA) -> bool:
     """Tell by a chi-square test whether integers may be discrete Gaussian of this scale."""
     inner = stats.norm.ppf(np.arange(1, BINS) / BINS) * sigma

@@ -120,6 +120,19 @@ def test_every_cursor_has_the_limits(backend: DuckDBBackend, folder: Path, setti
     assert value == expected.get(setting) or value.startswith(str(folder / "cache" / "scratch-"))
 
 
+def test_the_machine_has_no_time_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    own = _opened(make_town(tmp_path), tmp_path)
+    try:
+        (zone,) = own.public("SELECT current_setting('TimeZone') AS zone").column("zone").to_pylist()
+    finally:
+        own.close()
+        monkeypatch.undo()
+        time.tzset()
+    assert zone == "UTC"
+
+
 def test_too_much_memory_ends_in_constant_words(backend: DuckDBBackend) -> None:
     fails(backend, "SELECT count(*) FROM (SELECT DISTINCT i, hash(i), 'x' || i FROM range(20000000) AS t(i))")
 
