@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from sqlglot import exp
 
 from dialect.errors import Code, Refusal
-from dialect.expressions import TRUE
+from dialect.expressions import TRUE, Field
+from dialect.full_joins import joined
 from dialect.join_conditions import apart, join_condition, met_in_where, standing
-from dialect.joins import join
 from dialect.listed_series import is_series, listed_series, series_below
 from dialect.listed_values import listed_values
 from dialect.names import Column, Scope
@@ -63,8 +63,8 @@ def from_clause(tree: exp.Select, reading: Reading, queries: Queries) -> tuple[R
         one_row = Public(Values(((),), ()), ())
         return one_row, Scope()
     only(clause, "this")
-    first, joined = apart(clause.this)  # as the parser has FROM a JOIN b SELECT ...
-    return _joined(first, [*joined, *(tree.args.get("joins") or ())], tree.args.get("where"), reading, queries)
+    first, hung = apart(clause.this)  # as the parser has FROM a JOIN b SELECT ...
+    return _joined(first, [*hung, *(tree.args.get("joins") or ())], tree.args.get("where"), reading, queries)
 
 
 def _joined(
@@ -143,13 +143,12 @@ def _derived(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
 
 
 def _prepared(relation: Relation, alias: str, columns: tuple[Column, ...]) -> _Part:
-    joined = joined_in(relation)
-    return joined, alias, _current(columns, joined)
+    held = joined_in(relation)
+    return held, alias, _standing(columns, {f.id: f for f in held.fields})
 
 
-def _current(columns: tuple[Column, ...], relation: Relation) -> tuple[Column, ...]:
-    """Let names point at the fields as the relation knows them now."""
-    held = {f.id: f for f in relation.fields}
+def _standing(columns: tuple[Column, ...], held: Mapping[str, Field]) -> tuple[Column, ...]:
+    """Let names point at the fields that stand for theirs now, by the ids of these."""
     return tuple((name, held[f.id]) for name, f in columns)
 
 
@@ -204,13 +203,13 @@ def _join(
         on = met_in_where(where, both, columns)
         how = "cross" if on == TRUE else "inner"
     sides = (right, left) if node.side.upper() == "RIGHT" else (left, right)
-    relation = join(*sides, how, on, node)
-    tables = tuple((name, _current(shown, relation)) for name, shown in both.tables)
-    joined = Scope(tables, both.merged + merged, _current(both.instead, relation))
+    made = joined(*sides, how, on, node, reading)
+    tables = tuple((name, _standing(shown, made.standing)) for name, shown in both.tables)
+    shown = Scope(tables, both.merged + merged, _standing(both.instead, made.standing))
     if node.side.upper() not in ("RIGHT", "FULL") or not merged:
-        return relation, joined
-    pairs = [tuple(each.find(name, None, node) for each in (scope, inside)) for name in merged]
-    return standing(relation, joined, dict(zip(merged, pairs, strict=True)), node, reading)
+        return made.relation, shown
+    pairs = [tuple(made.standing[each.find(name, None, node).id] for each in (scope, inside)) for name in merged]
+    return standing(made, shown, dict(zip(merged, pairs, strict=True)), node, reading)
 
 
 def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:

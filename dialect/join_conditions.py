@@ -10,6 +10,7 @@ from sqlglot import exp
 from dialect.calls import call
 from dialect.errors import Code, Refusal
 from dialect.expressions import TRUE, Expr, Field, Ref, conjunction, fields_of
+from dialect.full_joins import Joined
 from dialect.names import Column, RowNames, Scope, anded
 from dialect.reading import Reading
 from dialect.relations import Relation
@@ -60,15 +61,21 @@ def met_in_where(where: exp.Where | None, both: Scope, columns: tuple[Column, ..
 
 
 def standing(
-    relation: Relation, scope: Scope, pairs: Mapping[str, tuple[Field, ...]], node: exp.Join, reading: Reading
+    made: Joined, scope: Scope, pairs: Mapping[str, tuple[Field, ...]], node: exp.Join, reading: Reading
 ) -> tuple[Relation, Scope]:
     """Let one column stand for both of USING: the right one, and behind FULL JOIN the one that is not NULL."""
-    now = {f.id: f for f in relation.fields}
-    sides = [[Ref(now[f.id]) for f in pair] for pair in pairs.values()]
     if node.side.upper() == "RIGHT":
-        return relation, scope.with_instead(tuple(zip(pairs, (right.field for _, right in sides), strict=True)))
-    relation, made = compute(relation, [call("coalesce", list(pair), node) for pair in sides], reading)
-    return relation, scope.with_instead(tuple(zip(pairs, made, strict=True)))
+        return made.relation, scope.with_instead(tuple((name, right) for name, (_, right) in pairs.items()))
+    exprs = [_either(pair, made, node) for pair in pairs.values()]
+    relation, fields = compute(made.relation, exprs, reading)
+    return relation, scope.with_instead(tuple(zip(pairs, fields, strict=True)))
+
+
+def _either(pair: tuple[Field, ...], made: Joined, node: exp.Join) -> Expr:
+    """Write what is not NULL of two columns; of two person keys the row's own person."""
+    if made.person is not None and all(f.is_person for f in pair):
+        return Ref(made.person)
+    return call("coalesce", [Ref(f) for f in pair], node)
 
 
 def apart(node: exp.Expr) -> tuple[exp.Expr, list[exp.Join]]:

@@ -44,7 +44,7 @@ def join(left: Relation, right: Relation, how: How, condition: Expr, node: exp.E
 
 
 def _full(left: Relation, right: Relation, condition: Expr, node: exp.Expr) -> Relation:
-    """Join so that every row of both sides stays: of people's rows some would belong to nobody."""
+    """Join so that every row of both sides stays: of people's and others' some would belong to nobody."""
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
         why = "FULL JOIN keeps rows of both sides, and some of these would belong to no person."
         hint = "LEFT JOIN, or FULL JOIN of two subqueries that each GROUP BY the same keys"

@@ -49,7 +49,7 @@ def set_operation(
     sources = (one, other) if how == "union" else (one,)
     names = [name for name, _, _ in named]
     made = tuple(
-        _made(reading.fresh(), names[i] if i < len(names) else None, fields, sources)
+        column_of(reading.fresh(), names[i] if i < len(names) else None, fields, sources)
         for i, fields in enumerate(zip(lefts, rights, strict=True))
     )
     operator = SetOperation(one, other, how, distinct, tuple(zip(lefts, rights, made, strict=True)))
@@ -105,7 +105,7 @@ def _zone(value: Expr) -> str | None:
     return value.field.time_zone if isinstance(value, Ref) else None
 
 
-def _made(id_: str, name: str | None, fields: tuple[Field, Field], sources: Sequence[Relation]) -> Field:
+def column_of(id_: str, name: str | None, fields: tuple[Field, Field], sources: Sequence[Relation]) -> Field:
     """Describe the column that holds both sides' values, or those of the first where no other stays."""
     left, right = fields
     kind, _ = alike([Ref(left), Ref(right)], exp.Null())

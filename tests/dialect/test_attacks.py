@@ -144,7 +144,7 @@ JOINS = (
     "events POSITIONAL JOIN subscribers",
     "events NATURAL JOIN subscribers",
     "events e RIGHT JOIN subscribers s ON e.subscriber_id > s.subscriber_id",
-    "events e FULL JOIN subscribers s USING (subscriber_id)",
+    "events e FULL JOIN subscribers s ON e.cell_id = s.age",
     "events e SEMI JOIN subscribers s ON e.subscriber_id > s.subscriber_id",
     "events e ANTI JOIN subscribers s ON s.age > e.dwell_s OR e.subscriber_id = s.subscriber_id",
     "events e JOIN (subscribers s JOIN cells c ON s.age = c.cell_id) ON e.subscriber_id > s.subscriber_id",
@@ -155,7 +155,10 @@ JOINS = (
 )
 CASES += [("65", "E_JOIN", f"SELECT COUNT(*) FROM {join}") for join in JOINS]
 IN_BRACKETS = "(subscribers s JOIN cells c ON s.age = c.cell_id)"
-CASES += [("65", "A", "SELECT COUNT(*) FROM events e RIGHT JOIN subscribers s USING (subscriber_id)")]
+CASES += [
+    ("65", "A", f"SELECT COUNT(*) FROM events e {how} JOIN subscribers s USING (subscriber_id)")
+    for how in ("RIGHT", "FULL")
+]
 CASES += [
     ("88", "A", f"SELECT COUNT(*) FROM {listed}")
     for listed in ("range(10)", "unnest([1, 2])", "generate_series(1, 10)")

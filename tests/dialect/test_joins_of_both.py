@@ -8,7 +8,7 @@ import pytest
 
 from dialect import Catalog, Code, Refusal, read
 from dialect.canonical import Canon
-from dialect.relations import Public, Released
+from dialect.relations import PerPerson, Public, Released
 
 _BY_CELL = "(SELECT cell_id, COUNT(*) AS {0} FROM events WHERE {1} GROUP BY 1)"
 _BOTH = f"{_BY_CELL.format('n', 'lat > 0')} a {{}} {_BY_CELL.format('m', 'dwell_s > 60')} b USING (cell_id)"
@@ -27,14 +27,36 @@ def test_public_tables_are_joined(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("sides", ["events e FULL JOIN subscribers s", "subscribers s FULL JOIN events e"])
-def test_people_are_not(sides: str, catalog: Catalog) -> None:
-    for condition in ("USING (subscriber_id)", "ON e.subscriber_id = s.subscriber_id AND e.lat > 0"):
-        with pytest.raises(Refusal) as refused:
-            read(f"SELECT COUNT(*) FROM {sides} {condition}", catalog)
-        assert refused.value.code is Code.JOIN
+@pytest.mark.parametrize("condition", ["USING (subscriber_id)", "ON e.subscriber_id = s.subscriber_id AND e.lat > 0"])
+def test_peoples_rows_are_joined_on_the_person_and_keep_it(sides: str, condition: str, catalog: Catalog) -> None:
+    question = read(f"SELECT COUNT(*) FROM {sides} {condition}", catalog)
+    (plan,) = question.plans
+    assert isinstance(plan.source, PerPerson) and not plan.source.person.nullable
 
 
-def test_people_are_not_with_public_rows_either(catalog: Catalog) -> None:
+def test_peoples_rows_are_not_joined_on_anything_else(catalog: Catalog) -> None:
+    with pytest.raises(Refusal) as refused:
+        read("SELECT COUNT(*) FROM events e FULL JOIN subscribers s ON e.cell_id = s.age", catalog)
+    assert refused.value.code is Code.JOIN
+
+
+def test_a_person_key_of_one_side_may_be_null_and_that_of_using_not(catalog: Catalog) -> None:
+    both = "(SELECT subscriber_id, age FROM subscribers) s FULL JOIN events e USING (subscriber_id)"
+    assert read(f"SELECT COUNT(*) FROM (SELECT subscriber_id FROM {both} GROUP BY 1)", catalog).plans
+    with pytest.raises(Refusal):
+        read(f"SELECT COUNT(*) FROM (SELECT s.subscriber_id FROM {both} GROUP BY 1)", catalog)
+
+
+def test_kept_rows_are_not_joined_so(catalog: Catalog) -> None:
+    kept = (
+        "SELECT COUNT(*) FROM cells c LEFT JOIN events e USING (cell_id) FULL JOIN subscribers s USING (subscriber_id)"
+    )
+    with pytest.raises(Refusal) as refused:
+        read(kept, catalog)
+    assert refused.value.code is Code.JOIN
+
+
+def test_people_are_not_joined_so_with_public_rows(catalog: Catalog) -> None:
     for sides in ("events FULL JOIN cells USING (cell_id)", "cells FULL JOIN events USING (cell_id)"):
         with pytest.raises(Refusal) as refused:
             read(f"SELECT COUNT(*) FROM {sides}", catalog)

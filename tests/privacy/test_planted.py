@@ -161,6 +161,7 @@ UNMATCHED = (
 HABITUAL = (
     "SELECT COUNT(*) FROM events e WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 100)"
 )
+FULL = "SELECT COUNT(*) FROM (SELECT subscriber_id, age FROM subscribers WHERE age > 100) s FULL JOIN events e USING (subscriber_id)"
 SUMMED = "SELECT COUNT(*) FROM (SELECT subscriber_id, SUM(lon) AS s FROM events GROUP BY 1) AS p WHERE s > 0.5"
 WEST = "SELECT COUNT(*) FROM (SELECT subscriber_id, MIN(lon) AS west FROM events GROUP BY 1) AS p WHERE 1 / west > 0"
 
@@ -193,6 +194,7 @@ PLANTED = (
     Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql)), PAIRS, CROWDED, SensitivityExceeded),
     Planted("the first rows of a person in no order", written(Cut, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, OthersMoved),
     Planted("rows chosen by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), HABITUAL, CHOSEN, SensitivityExceeded),
+    Planted("rows of a full join hidden by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), FULL, CHOSEN, SensitivityExceeded),
     Planted("a union that forgets whose rows are equal", written(SetOperation, one_for_all), UNITED, MANY, OthersMoved),
     Planted("a difference with the rows of everybody", written(SetOperation, without_anybodys), UNITED.replace("UNION", "EXCEPT ALL"), SUBTRACTED, SensitivityExceeded),
     Planted("persons counted by their rows", lambda m: (instead(render, "is_unit", lambda _: False)(m), instead(render, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),

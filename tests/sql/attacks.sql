@@ -601,8 +601,11 @@ SELECT COUNT(*) FROM events HAVING MAX(home_zone) = 'ZZ-CANARY-7f3a'
 # 63 A: every row many times
 SELECT COUNT(*) FROM events CROSS JOIN hours
 
-# 66 E_JOIN: everybody's rows and nobody's
+# 66 A: rows of either side, each its person's
 SELECT COUNT(*) FROM events e FULL JOIN subscribers s USING (subscriber_id)
+
+# 66 E_JOIN: everybody's rows and nobody's
+SELECT COUNT(*) FROM events e FULL JOIN cells c USING (cell_id)
 
 # 66 E_JOIN: a join that one person turns into a product
 SELECT COUNT(*) FROM events e JOIN subscribers s ON e.subscriber_id = s.subscriber_id OR s.age = 113

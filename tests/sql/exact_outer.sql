@@ -140,3 +140,20 @@ SELECT COUNT(*) + (SELECT population FROM zone WHERE population < 0 LIMIT 1) AS 
 
 # title: a case over a subquery
 SELECT place_id, CASE WHEN COUNT(*) > (SELECT 5) THEN 'many' ELSE 'few' END AS how FROM visit GROUP BY place_id;
+
+# title: people of either place, of each and of both
+WITH a AS (SELECT DISTINCT subscriber_id FROM visit WHERE place_id='P1'), b AS (SELECT DISTINCT subscriber_id FROM visit WHERE place_id='P2')
+SELECT count(*) AS either, count(a.subscriber_id) AS in_a, count(b.subscriber_id) AS in_b, count(CASE WHEN a.subscriber_id IS NOT NULL AND b.subscriber_id IS NOT NULL THEN 1 END) AS both
+FROM a FULL JOIN b USING (subscriber_id);
+
+# title: days of people on either side of a full join
+SELECT visit_date, count(*) AS n, count(v.m) AS visited, count(p.m) AS passed, count(DISTINCT subscriber_id) AS people FROM (SELECT subscriber_id, visit_date, sum(dwell_min) AS m FROM visit GROUP BY 1,2) v FULL JOIN (SELECT subscriber_id, visit_date, count(*) AS m FROM passby GROUP BY 1,2) p USING (subscriber_id, visit_date) GROUP BY 1;
+
+# title: a full join that is joined on
+SELECT s.age_band, count(*) AS n, count(b.k) AS b FROM (SELECT subscriber_id, count(*) AS k FROM visit WHERE place_id='P1' GROUP BY 1) a FULL JOIN (SELECT subscriber_id, count(*) AS k FROM passby WHERE place_id='P1' GROUP BY 1) b USING (subscriber_id) JOIN subscriber s USING (subscriber_id) GROUP BY 1;
+
+# title: rows of two tables of people, met on more than the person
+SELECT hour(coalesce(v.start_ts, p.ts)) AS h, count(*) AS n FROM visit v FULL JOIN passby p ON p.subscriber_id = v.subscriber_id AND p.place_id = v.place_id AND p.visit_date = v.visit_date GROUP BY 1;
+
+# title: who was there before and after
+SELECT a.subscriber_id IS NOT NULL AS was, b.subscriber_id IS NOT NULL AS came, count(*) AS people FROM (SELECT DISTINCT subscriber_id FROM visit WHERE visit_date < DATE '2026-10-15') a FULL JOIN (SELECT DISTINCT subscriber_id FROM visit WHERE visit_date >= DATE '2026-10-15') b USING (subscriber_id) GROUP BY 1, 2;

@@ -785,14 +785,6 @@ SELECT COUNT(*) FROM (events);
 # Brackets in FROM hold a subquery or a JOIN.
 # Try: FROM events
 
-# title: a full join
-SELECT COUNT(*) FROM events FULL JOIN subscribers USING (subscriber_id);
-# E_JOIN
-# SELECT COUNT(*) FROM events FULL JOIN subscribers USING (subscriber_id)
-#                                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# FULL JOIN keeps rows of both sides, and some of these would belong to no person.
-# Try: LEFT JOIN, or FULL JOIN of two subqueries that each GROUP BY the same keys
-
 # title: more sets of keys than there may be
 SELECT COUNT(*) FROM events GROUP BY ROLLUP (cell_id, hour(ts)), ROLLUP (isodow(ts), lat > 1), ROLLUP (lat > 2, lat > 3), ROLLUP (lat > 4, lat > 5);
 # E_PARSE
