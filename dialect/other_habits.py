@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Refusal, Span
-from dialect.words import CLOSERS, OPENERS, closing, words_of
+from dialect.words import at_commas, closing, words_of
 
 Form = Callable[[list[str]], str | None]  # arguments as they are written -> the call in DuckDB's words; None: it is
 
@@ -136,17 +136,5 @@ def _call(sql: str, words: list[Token], at: int) -> tuple[Span, str] | None:
     if form is None or at + 1 >= len(words) or words[at + 1].token_type is not TokenType.L_PAREN:
         return None
     end = closing(words, at + 1)
-    made = None if end is None else form(_arguments(sql, words, at + 1, end))
+    made = None if end is None else form(list(at_commas(sql, words, at + 2, end)))
     return None if end is None or made is None else (Span(words[at].start, words[end].end + 1), made)
-
-
-def _arguments(sql: str, words: list[Token], opening: int, end: int) -> list[str]:
-    """Cut what stands between two brackets at its commas."""
-    cuts, depth = [opening], 0
-    for at in range(opening + 1, end):
-        depth += (words[at].token_type in OPENERS) - (words[at].token_type in CLOSERS)
-        if depth == 0 and words[at].token_type is TokenType.COMMA:
-            cuts.append(at)
-    ends = [*cuts[1:], end]
-    parts = [sql[words[one].end + 1 : words[other].start].strip() for one, other in zip(cuts, ends, strict=True)]
-    return [part for part in parts if part]

@@ -74,6 +74,23 @@ def closing(words: list[Token], opening: int) -> int | None:
     return None
 
 
+def at_commas(sql: str, words: list[Token], first: int, end: int) -> tuple[str, ...]:
+    """Cut the words from one position up to another at their commas, outside of brackets; empty parts are left out."""
+    cuts, depth = [first - 1], 0
+    for at in range(first, end):
+        depth += (words[at].token_type in OPENERS) - (words[at].token_type in CLOSERS)
+        if depth == 0 and words[at].token_type is TokenType.COMMA:
+            cuts.append(at)
+    parts = [words[one + 1 : other] for one, other in pairwise([*cuts, end])]
+    return tuple(sql[part[0].start : part[-1].end + 1] for part in parts if part)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Cut a list of expressions at its commas; raises Refusal with E_PARSE."""
+    words = _tokens(text)
+    return at_commas(text, words, 0, len(words))
+
+
 def _check_text(sql: str) -> None:
     if len(sql) > MAX_CHARACTERS:
         raise Refusal(Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", SHORTER, _at_end(sql))

@@ -10,6 +10,7 @@ from typing import Any
 from budgets import LedgerError, ParamError, parse_amount
 from dialect import Refusal, read
 from dialect.catalog import Catalog, Dataset
+from dialect.words import listed
 from engine.calibrate import CalibrationPlan, calibrate, plan_calibration
 from engine.calibration import Histogram, Kind, Measured
 from engine.calibrations import calibrations_in, due_on
@@ -49,7 +50,7 @@ def calibrate_catalog(
         try:
             of = _dataset(engine.catalog, dataset)
             amount = None if rho is None else parse_amount(rho, "rho")
-            planned = plan_calibration(engine, of, window, amount, [_keys(text) for text in keys])
+            planned = plan_calibration(engine, of, window, amount, [listed(text) for text in keys])
             told = _told(planned, due_on(engine.ledger, of.name))
             if dry_run or (if_due and not told["due"]) or not confirm(told):
                 return told | {"made": False, "histograms": []}
@@ -81,18 +82,6 @@ def _dataset(catalog: Catalog, name: str | None) -> Dataset:
         return found[0]
     names = ", ".join(of.name for of in catalog.datasets)
     raise ParamError(f"It is not said which dataset: {name or 'there are several'}.", f"--dataset with one of {names}")
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    """Part a list of keys at the commas that stand outside parentheses."""
-    parts, depth = [""], 0
-    for sign in text:
-        depth += (sign == "(") - (sign == ")")
-        if sign == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += sign
-    return tuple(part.strip() for part in parts if part.strip())
 
 
 def _told(planned: CalibrationPlan, due: date | None) -> dict[str, Any]:

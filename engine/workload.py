@@ -53,6 +53,7 @@ class _Line:
     question: Question
     prepared: tuple[Prepared, ...]
     told: tuple[Told, ...]
+    keys: tuple[pa.Table | None, ...]  # public keys of each release; None where keys are private
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class _Wanted:
     line: int
     prepared: Prepared
     told: Told
+    keys: pa.Table | None
 
 
 def plan_of(engine: Engine, texts: Sequence[str], rho: Fraction, asked: Asked) -> tuple[Planned, ...]:
@@ -77,10 +79,10 @@ def plan_of(engine: Engine, texts: Sequence[str], rho: Fraction, asked: Asked) -
     each = Asked(asked.client, Fraction(int(rho / count * A_LITTLE_LESS * PICO), PICO), asked.confidence)
     lines = [_line(engine, text, each) for text in texts]
     wanted = [
-        _Wanted(i, p, t)
+        _Wanted(i, *each_of)
         for i, line in enumerate(lines)
         if line.asked
-        for p, t in zip(line.prepared, line.told, strict=True)
+        for each_of in zip(line.prepared, line.told, line.keys, strict=True)
     ]
     needed = [_servers(engine, one, lines, each.rho or rho) for one in wanted]
     served = chosen(needed)
@@ -102,34 +104,33 @@ def _line(engine: Engine, text: str, each: Asked) -> _Line:
             Code.PARAM, "A question of a workload asks about public tables alone.", "leave it out: it is free"
         )
     words = tuple(told(p.plan) for p in prepared)
-    return _Line(text, not text.lstrip().startswith(CANDIDATE), question, prepared, words)
+    keys = tuple(None if p.plan.key_set is None else public_keys(p.plan, engine.backend) for p in prepared)
+    return _Line(text, not text.lstrip().startswith(CANDIDATE), question, prepared, words, keys)
 
 
 def _servers(engine: Engine, one: _Wanted, lines: Sequence[_Line], price: Fraction) -> dict[int, float]:
     """Find by which questions a release is served, and at what price of theirs."""
     found = {one.line: float(price)}
-    if one.prepared.plan.key_set is None:
-        return found
-    keys = public_keys(one.prepared.plan, engine.backend)
     for i, line in enumerate(lines):
-        times = [_times(engine, one, p, t, keys) for p, t in zip(line.prepared, line.told, strict=True)]
+        times = [_times(engine, one, *held) for held in zip(line.prepared, line.told, line.keys, strict=True)]
         enough = [some for some in times if some is not None]
         if i != one.line and enough:
             found[i] = float(price) * min(enough)
     return found
 
 
-def _times(engine: Engine, one: _Wanted, held: Prepared, words: Told, keys: pa.Table) -> float | None:
+def _times(engine: Engine, one: _Wanted, held: Prepared, words: Told, listed: pa.Table | None) -> float | None:
     """Say how many times its price a release must cost to say a wanted one as exactly as its own would be."""
-    derived = derivation(one.told, words, engine.catalog) if held.plan.key_set is not None else None
+    if listed is None or one.keys is None:
+        return None
+    derived = derivation(one.told, words, engine.catalog)
     if derived is None:
         return None
-    listed = public_keys(held.plan, engine.backend)
     zeros = NoisyVector(np.zeros(listed.num_rows, dtype=np.int64))
     names = [f"k{i}" for i in range(len(held.plan.keys))]
     sigmas = tuple(max(cost.sigma, 1.0) for cost in held.cost.vectors)
     grains = tuple(bound.grain for bound in held.bounds.vectors)
-    made = made_of(Release(listed.select(names), (zeros,) * len(grains), grains, sigmas), derived, keys)
+    made = made_of(Release(listed.select(names), (zeros,) * len(grains), grains, sigmas), derived, one.keys)
     bounds = [held.bounds.vectors[place] for place in derived.vectors]
     if made is None or not as_little_cut(bounds, one.prepared.bounds.vectors):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialect.errors import Code, Refusal
-from dialect.words import closing, uncommented, words_of
+from dialect.words import closing, listed, uncommented, words_of
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,16 @@ def test_what_is_refused_before_anything_is_parsed(sql: str, code: Code) -> None
     with pytest.raises(Refusal) as refused:
         words_of(sql)
     assert refused.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("zone, hour(ts)", ("zone", "hour(ts)")),
+        ("date_trunc('hour', ts) ,, zone = 'a, b'", ("date_trunc('hour', ts)", "zone = 'a, b'")),
+        ("[1, 2], {'a': 1, 'b': 2}", ("[1, 2]", "{'a': 1, 'b': 2}")),
+        ("", ()),
+    ],
+)
+def test_a_list_is_cut_at_the_commas_between_its_parts(text: str, parts: tuple[str, ...]) -> None:
+    assert listed(text) == parts
