@@ -6,12 +6,14 @@ Ratios are medians of pairs: plain DuckDB and this engine in turn, same query, s
 from __future__ import annotations
 
 import argparse
+import sys
 
 from tests.bench import (
     accuracy,
     admission,
     calibration,
     dashboard,
+    guard,
     hierarchy,
     keys,
     latency,
@@ -54,6 +56,7 @@ def main() -> None:
     )
     parser.add_argument("--events", type=float, default=1e7, help="events of the synthetic operator (default 1e7)")
     parser.add_argument("--runs", type=int, default=7, help="pairs of runs behind each ratio (default 7)")
+    parser.add_argument("--guard", action="store_true", help="exit with 1 where a figure is beyond its limit")
     asked = parser.parse_args()
     unknown = set(asked.parts) - _ALL.keys()
     if unknown:
@@ -62,6 +65,7 @@ def main() -> None:
     for name in asked.parts or PARTS:
         print(f"\n## {name}\n", flush=True)
         _ALL[name](events=int(asked.events), runs=asked.runs)
+    sys.exit(int(asked.guard and bool(guard.beyond)))
 
 
 if __name__ == "__main__":

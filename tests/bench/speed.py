@@ -1,85 +1,104 @@
-"""Ratio to plain DuckDB on synthetic events: admission, bounding, noise, ledger and outer part included."""
+"""Ratio to plain DuckDB on synthetic events: admission, bounding, noise, ledger and outer part included.
+
+First the kinds of questions that a page of a mobile operator asks, over events sorted by person and by time; then what
+analysts ask of it, question by question; then what a question costs where there are hardly any data.
+"""
 
 from __future__ import annotations
 
 import statistics
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from fractions import Fraction
-from pathlib import Path
 
-import duckdb
-
-from budgets import Ledger
-from engine.backends.duckdb import DuckDBBackend
-from engine.catalog_file import load_catalog
-from engine.noise import add_noise
-from engine.operator import operator_path
-from engine.pipeline import Asked, Engine
-from engine.snapshot import snapshot
+from dialect import Refusal
+from tests.bench.guard import Guard
 from tests.bench.machine import table
+from tests.bench.pairs import FAST, HEAD, RHO, Paired, Stage, opened
+from tests.support.analysts import questions
+
+__all__ = ["QUESTIONS", "RHO", "main", "opened"]
 
 ZONE_HOUR = """SELECT c.zone_id, hour(e.ts) AS h, count(*) AS n, count(DISTINCT e.subscriber_id) AS people,
  sum(c.range_m) AS metres FROM event e JOIN cell c USING (cell_id) GROUP BY 1, 2"""
 ZONE_HOUR_PEOPLE = """SELECT c.zone_id, hour(e.ts) AS h, count(*) AS n, count(DISTINCT e.subscriber_id) AS people
  FROM event e JOIN cell c USING (cell_id) GROUP BY 1, 2"""
+ZONE_HOUR_ROWS = """SELECT c.zone_id, hour(e.ts) AS h, count(*) AS n
+ FROM event e JOIN cell c USING (cell_id) GROUP BY 1, 2"""
 AGE_GENDER = """SELECT s.age_band, s.gender, count(*) AS n, count(DISTINCT e.subscriber_id) AS people
  FROM event e JOIN subscriber s USING (subscriber_id) GROUP BY 1, 2"""
 AGE_GENDER_ROWS = """SELECT s.age_band, s.gender, count(*) AS n
  FROM event e JOIN subscriber s USING (subscriber_id) GROUP BY 1, 2"""
-RHO = Fraction(1, 200)
 QUESTIONS = {
     "rows, people and sum by zone and hour": ZONE_HOUR,
     "rows and people by zone and hour": ZONE_HOUR_PEOPLE,
+    "rows by zone and hour": ZONE_HOUR_ROWS,
     "rows and people by age and gender, joined": AGE_GENDER,
     "rows by age and gender, joined": AGE_GENDER_ROWS,
 }
-
-
-@contextmanager
-def opened(events: int, order: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine, Path]]:
-    """Open plain DuckDB and the engine over the same file, two threads each."""
-    catalog = load_catalog(operator_path(events, order=order))
-    with tempfile.TemporaryDirectory() as folder:
-        files = snapshot(catalog, Path(folder), lambda *_: None)
-        backend = DuckDBBackend.open(files.files, files.addresses, Path(folder) / "scratch")
-        plain = duckdb.connect(config={"threads": 2})
-        plain.execute("ATTACH ? AS operator (READ_ONLY)", [next(iter(files.files.values()))])
-        plain.execute("USE operator")
-        yield plain, Engine(catalog, backend, Ledger.open(":memory:"), add_noise), Path(folder)
-        plain.close()
-        backend.close()
+TINY = 1_000  # events
+FIXED = {
+    "rows in all": "SELECT count(*) AS n FROM event",
+    "rows and people by hour": "SELECT hour(ts) AS h, count(*) AS n, count(DISTINCT subscriber_id) AS p FROM event GROUP BY 1",
+    "mean by place": "SELECT place_id, avg(dwell_min) AS m FROM visit GROUP BY 1",
+}
 
 
 def main(events: int, runs: int) -> None:
-    """Print a row per question and order of the table."""
+    """Print a table of each, and what the guard found."""
+    guard = Guard("speed")
+    print(f"{events:.0e} events, two threads, warm, {runs} pairs; one durable ledger file, nothing replayed\n")
+    _kinds(events, runs, guard)
+    _analysts(events, runs, guard)
+    _fixed(runs, guard)
+    print(f"\n{guard.said()}")
+
+
+def _kinds(events: int, runs: int, guard: Guard) -> None:
     rows = []
     for order in ("person", "time"):
-        with opened(events, order) as (plain, engine, folder):
+        with opened(events, order) as stage:
             for name, sql in QUESTIONS.items():
-                rows.append((order, name, *_pairs(plain, engine, folder, sql, runs)))
-    print(f"{events:.0e} events, two threads, warm, {runs} pairs; one durable ledger file, nothing replayed")
-    table(("sorted by", "question", "keys", "plain s", "passersby s", "ratio", "least", "most"), rows)
+                found = Stage(*stage).ask(sql, runs)
+                guard.ratio(f"{name}, by {order}", found.ratio)
+                rows.append((order, name, *found.cells()))
+    table(("sorted by", "question", *HEAD), rows)
 
 
-def _pairs(
-    plain: duckdb.DuckDBPyConnection, engine: Engine, folder: Path, sql: str, runs: int
-) -> tuple[int, float, float, float, float, float]:
-    plain_seconds, seconds, keys = [], [], 0
-    with Ledger.open(folder / f"{abs(hash(sql))}.ledger") as ledger:
-        asking = Engine(engine.catalog, engine.backend, ledger, engine.add_noise)
-        for run in range(runs + 1):
-            rho = RHO + Fraction(run, 10**12)  # another price is another release: nothing is replayed
-            start = time.perf_counter()
-            plain.sql(sql).to_arrow_table()
-            between = time.perf_counter()
-            keys = asking.answer(sql, Asked("bench", rho)).answer.table.num_rows
-            done = time.perf_counter()
-            if run:  # the first pair only warms up
-                plain_seconds.append(between - start)
-                seconds.append(done - between)
-    ratios = [ours / theirs for ours, theirs in zip(seconds, plain_seconds, strict=True)]
-    medians = statistics.median(plain_seconds), statistics.median(seconds), statistics.median(ratios)
-    return keys, *medians, min(ratios), max(ratios)
+def _analysts(events: int, runs: int, guard: Guard) -> None:
+    """Print the questions of the file, where it is there."""
+    found, refused = dict[str, Paired](), dict[str, str]()
+    with opened(events, "person") as stage:
+        for number, sql in questions().items():
+            try:
+                found[number] = Stage(*stage).ask(sql, runs)
+            except Refusal as refusal:  # a larger town has longer lists
+                refused[number] = refusal.code
+    slow = {number: each.ratio for number, each in found.items() if not each.is_fast}
+    if not found:
+        print("\nwhat analysts ask: the file of questions is absent")
+        return
+    print(f"\nwhat analysts ask: {len(found)} questions; refused at this size: {refused or 'none'}")
+    table(("question", *HEAD), [(number, *each.cells()) for number, each in found.items()])
+    for number, each in found.items():
+        if each.is_fast:
+            guard.milliseconds(f"{number} more", 1000 * each.extra)
+        else:
+            guard.ratio(number, each.ratio)
+    if slow:
+        middle, most = statistics.median(slow.values()), max(slow, key=lambda number: slow[number])
+        guard.ratio("median of what analysts ask", middle)
+        print(f"\nmedian of {len(slow)} ratios {middle:.2f}, the largest {slow[most]:.2f} ({most})")
+    extras = [1000 * each.extra for each in found.values() if each.is_fast]
+    if extras:
+        print(
+            f"{len(extras)} are answered by plain DuckDB within {1000 * FAST:.0f} ms: median {statistics.median(extras):.0f} ms more"
+        )
+
+
+def _fixed(runs: int, guard: Guard) -> None:
+    rows = []
+    with opened(TINY, "person") as stage:
+        for name, sql in FIXED.items():
+            found = Stage(*stage).ask(sql, max(runs, 15))
+            guard.milliseconds(f"fixed cost, {name}", 1000 * found.extra)
+            rows.append((name, found.keys, 1000 * found.plain, 1000 * found.ours, 1000 * found.extra))
+    print(f"\nfixed cost: the same on {TINY:,} events")
+    table(("question", "keys", "plain ms", "passersby ms", "more ms"), rows)

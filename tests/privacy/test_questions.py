@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from engine.catalogs import PROJECT, find_catalog
+from engine.catalogs import find_catalog
+from tests.support.analysts import FILE, questions
 from tests.support.oracle import Oracle
 
-FILES = [folder / "shared" / "questions" / "questions.sql" for folder in (PROJECT.parent, Path.cwd().parent)]
-FILE = next((file for file in FILES if file.is_file()), None)
 WITHIN = {"Q07": 1440 / 128}  # quartiles are read from a histogram: one bin of dwell_min
 FEWEST = 20
 
 
-def _questions() -> dict[str, str]:
-    """Read the statements of the file, by their numbers."""
-    found: dict[str, str] = {}
-    for text in re.split(r";\s*\n", FILE.read_text(encoding="utf-8")) if FILE is not None else ():
-        number = re.search(r"^-- (Q\d+)", text, re.MULTILINE)
-        sql = "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
-        if number is not None and sql:
-            found[number[1]] = sql
-    return found
-
-
-QUESTIONS = _questions()
+QUESTIONS = questions()
 needs_questions = pytest.mark.skipif(
     FILE is None, reason="the questions are absent: shared/questions beside the project"
 )

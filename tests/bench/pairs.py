@@ -1,0 +1,119 @@
+"""Pairs of runs, plain DuckDB and this engine in turn over one file in one process: whose ratios a page is made of."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from budgets import Ledger
+from dialect import read
+from engine.backends.duckdb import DuckDBBackend
+from engine.catalog_file import load_catalog
+from engine.noise import add_noise
+from engine.operator import operator_path
+from engine.pipeline import Asked, Engine
+from engine.snapshot import snapshot
+from tests.support.analysts import macros
+
+RHO = Fraction(1, 200)
+LEAST = 1e-4  # seconds: below it no processor time is told
+FAST = 0.05  # seconds: of what plain DuckDB answers sooner, the fixed cost counts and not the ratio
+
+
+@dataclass(frozen=True)
+class Paired:
+    """One question, asked both ways in turn."""
+
+    keys: int
+    plain: float  # seconds, median
+    ours: float
+    ratio: float  # median of the pairs' ratios
+    least: float
+    most: float
+    processor: float  # median ratio of what this process took itself: of a busy machine it tells more than the clock
+    extra: float  # seconds, median of the pairs' differences
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether plain DuckDB is done so soon that a ratio says nothing."""
+        return self.plain < FAST
+
+    def cells(self) -> tuple[object, ...]:
+        """Give what HEAD names."""
+        extra = f"{1000 * self.extra:+.0f} ms"
+        return self.keys, self.plain, self.ours, self.ratio, self.least, self.most, self.processor, extra
+
+
+HEAD = ("keys", "plain s", "passersby s", "ratio", "least", "most", "processor", "more")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Plain DuckDB and the engine over the same file, two threads each."""
+
+    plain: duckdb.DuckDBPyConnection
+    engine: Engine
+    folder: Path
+
+    def ask(self, sql: str, runs: int) -> Paired:
+        """Ask both in turn, warm; each run is of another client who holds nothing, at another price: none is a repeat."""
+        rows = [0]
+        with Ledger.open(self.folder / f"{uuid4().hex}.ledger") as ledger:
+            asking = replace(self.engine, ledger=ledger)
+            terms = [Asked(f"bench{run}", RHO + Fraction(run, 10**12)) for run in range(runs + 1)]
+            for asked in terms:
+                asking.prepare(
+                    read(sql, asking.catalog), asked
+                )  # the scale of a price is known where it was asked before
+            waiting = iter(terms)
+
+            def ours() -> None:
+                rows[0] = asking.answer(sql, next(waiting)).answer.table.num_rows
+
+            return replace(paired(lambda: self.plain.sql(sql).to_arrow_table(), ours, runs), keys=rows[0])
+
+
+def paired(plain: Callable[[], object], ours: Callable[[], object], runs: int) -> Paired:
+    """Time two ways in turn, on the clock and of this process on its processors; the first pair only warms up."""
+    walls, processors = [], []
+    for _ in range(runs + 1):
+        times = [_taken(plain), _taken(ours)]
+        walls.append([wall for wall, _ in times])
+        processors.append([own for _, own in times])
+    ratios = [after / before for before, after in walls[1:]]
+    first, second = (statistics.median(column) for column in zip(*walls[1:], strict=True))
+    extra = statistics.median(after - before for before, after in walls[1:])
+    processor = statistics.median(after / max(before, LEAST) for before, after in processors[1:])
+    return Paired(0, first, second, statistics.median(ratios), min(ratios), max(ratios), processor, extra)
+
+
+def _taken(run: Callable[[], object]) -> tuple[float, float]:
+    wall, own = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - wall, time.process_time() - own
+
+
+@contextmanager
+def opened(events: int, order: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine, Path]]:
+    """Open plain DuckDB and the engine over the synthetic operator, two threads each."""
+    catalog = load_catalog(operator_path(events, order=order))
+    with tempfile.TemporaryDirectory() as folder:
+        files = snapshot(catalog, Path(folder), lambda *_: None)
+        backend = DuckDBBackend.open(files.files, files.addresses, Path(folder) / "scratch")
+        plain = duckdb.connect(config={"threads": 2})
+        plain.execute("SET enable_progress_bar = false")
+        plain.execute(macros())
+        plain.execute("ATTACH ? AS operator (READ_ONLY)", [next(iter(files.files.values()))])
+        plain.execute("SET search_path = 'operator.main,memory.main'")
+        yield plain, Engine(catalog, backend, Ledger.open(":memory:"), add_noise), Path(folder)
+        plain.close()
+        backend.close()
