@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from budgets import Loss, total
-from dialect import Question, Refusal, read
+from dialect import Question, Refusal
 from dialect.private_plan import VectorKind
 from dialect.rewrites import Change, Rewrite, rewrites
 from engine.expected import expected_error, noise_of
 from engine.pipeline import Engine
 from engine.prepare import Prepared, scales_of
+from engine.remembered import Same
 from engine.spoken import vector_spoken
 from engine.terms import Asked
 
@@ -63,9 +64,15 @@ def advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepare
     """
     if not prepared or engine.target(question, asked) is not None:
         return NO_ADVICE
-    now = _Judged.of(engine, question, prepared, asked)
+    known, terms = engine.calibrated(question), (asked.rho, asked.confidence)
+    key = (Same(question), known, terms, tuple((each.bounds, each.cost) for each in prepared))
+    return engine.remembered.give(asked.client, key, lambda: _advice(engine, sql, question, prepared, asked))
+
+
+def _advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> Advice:
+    now, aside = _Judged.of(engine, question, prepared, asked), replace(engine)  # which forgets what it proposes
     rho = total(each.cost.loss for each in prepared).rho
-    found = [made for each in rewrites(sql, engine.catalog, FOUR * rho) if (made := _instead(engine, each, now, asked))]
+    found = [made for each in rewrites(sql, engine.catalog, FOUR * rho) if (made := _instead(aside, each, now, asked))]
     return Advice(tuple(_why(engine, prepared, now)), _best(found))
 
 
@@ -94,7 +101,7 @@ class _Judged:
 def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Instead | None:
     """Read, bound and price a proposal; None where it is refused, or helps too little."""
     try:
-        question = read(made.sql, engine.catalog)
+        question = engine.read(made.sql, asked.client)
         terms = replace(asked, request_id=None, rho=None if made.change is Change.MORE else asked.rho)
         prepared = engine.prepare(question, terms)
         then = _Judged.of(engine, question, prepared, terms)

@@ -9,18 +9,40 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
+from typing import TypeVar
 
 from dialect import Catalog, PrivatePlan
 from dialect.catalog import Column, Table
 from dialect.relation_parts import tables_of
 from engine.catalog_admitted import person_table
 
+T = TypeVar("T")
 SHORT = 12  # characters that tell versions apart for people
+_CATALOGS = 4  # whose words are kept
 
 
+def _once(make: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
+    """Make something of a catalog once; it is found by identity, for hashing a catalog takes as long as making it."""
+    kept = deque[tuple[Catalog, T]](maxlen=_CATALOGS)
+
+    @wraps(make)
+    def made(catalog: Catalog) -> T:
+        for known, there in tuple(kept):
+            if known is catalog:
+                return there
+        there = make(catalog)
+        kept.append((catalog, there))
+        return there
+
+    return made
+
+
+@_once
 def catalog_version(catalog: Catalog) -> str:
     """Name everything that a catalog says, wherever it lies."""
     parts = (repr(catalog.datasets), *(repr(_placed(table, catalog)) for table in catalog.tables))
@@ -31,11 +53,17 @@ def catalog_version(catalog: Catalog) -> str:
 def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:
     """Name what a release's meaning rests on in the catalog (proofs.md#what-a-release-rests-on)."""
     dataset = catalog.dataset(plan.dataset)
-    tables = sorted(_read(plan, catalog), key=lambda table: table.name)
-    return _digest((repr(dataset.window), *(table_meaning(table, catalog) for table in tables)))
+    meanings = _meanings(catalog)
+    return _digest((repr(dataset.window), *(meanings[name] for name in sorted(_read(plan, catalog)))))
 
 
-def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[Table]:
+@_once
+def _meanings(catalog: Catalog) -> Mapping[str, str]:
+    """Say of every table what its rows are: of all at once, so that no time tells which was asked about before."""
+    return {table.name: table_meaning(table, catalog) for table in catalog.tables}
+
+
+def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
     """Find the tables of a plan, of its keys, of the path to its persons, of admission, and of columns looked up."""
     names = set(tables_of(plan.source)) | set(plan.tables)
     if plan.key_set is not None:
@@ -49,7 +77,7 @@ def _read(plan: PrivatePlan, catalog: Catalog) -> Iterable[Table]:
             names |= {join.table for join in table.source.joins}
             names |= {step for _, step in table.person.through} if table.person is not None else set()
         names &= {table.name for table in catalog.tables} | found.keys()
-    return found.values()
+    return found
 
 
 def table_meaning(table: Table, catalog: Catalog) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from budgets import Loss
-from dialect import Question, read
+from dialect import Question
 from dialect.shared_noise import sharing_noise
 from engine.advice import NO_ADVICE, Advice, advice
 from engine.expected import expected_error, noise_of
@@ -47,10 +47,10 @@ class Explained:
 
 def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
     """Read, bound and price a question, and stop before the ledger."""
-    question = read(sql, engine.catalog)
+    question = engine.read(sql, asked.client)
     prepared = engine.prepare(question, asked)
     confidence = engine.confidence(question, asked)
-    ways = engine.ways(question, prepared, asked)
+    ways = engine.ways(question, prepared, asked, engine.replay(prepared, asked))
     bought, told = bought_of(ways), tuple(way.told for way in ways)
     loss = engine.ledger.preview(engine.request(sql, bought, asked)) if bought else Loss(0, 0)
     noise = noise_of(question, scales_of(told))

@@ -15,34 +15,29 @@ from fractions import Fraction
 import pyarrow as pa
 
 from budgets import PICO, Charge, ChargeRequest, Item, Ledger, Loss
-from dialect import Catalog, Code, Question, Refusal, Target, read
-from dialect.interval_ends import Reaches
+from dialect import Catalog, Code, Question, Refusal
 from dialect.options import TargetError
 from dialect.shared_noise import sharing_noise
-from dialect.write_expr import name
-from dialect.write_outer import OuterSql, public_tables, write_outer
-from dialect.write_rows import release_name
 from engine.agreeing import agreed, agreed_notes
 from engine.aim import aim_of
 from engine.answered import Answered
-from engine.answers import Answer, answer, reaches
+from engine.answers import Answer
 from engine.backends.duckdb import DuckDBBackend
-from engine.calibration import NOTHING_KNOWN, Calibrations
+from engine.calibration import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Calibrations
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
 from engine.finding import Finder, day_of, meaning_of, notes_of, parts_that_share
+from engine.finishing import finish
 from engine.held import Known
 from engine.keys import reached
 from engine.noise import NoiseSource
-from engine.outer import outer, public_table
 from engine.outlook import Ahead, ahead, telling_what_fits
-from engine.prepare import Choice, Prepared, Sized, count_keys, priced, sized
-from engine.raw_noise import raw_noise
-from engine.release import Meaning, Release, from_bytes, outer_table, to_bytes
+from engine.prepare import Choice, Prepared, Sized, all_sized, count_keys, priced
+from engine.release import Meaning, Release, from_bytes, to_bytes
+from engine.remembered import Remembered, Same
 from engine.repeats import Repeats, current, latest
 from engine.requests import body_digest, new_request_id, wording
 from engine.simultaneous import at_level_of_each
-from engine.split import split
 from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
 from engine.terms import Asked, Terms, caps, terms
 from engine.versions import versions
@@ -61,15 +56,17 @@ class Engine:
     objections: Objecting = nobody_objects
     calibrations: Calibrations = NOTHING_KNOWN
     known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
+    remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
 
     def answer(self, sql: str, asked: Asked) -> Answered:
         """Answer a question; raises Refusal, LedgerError or ExecutionFailed."""
-        question = read(sql, self.catalog)  # text -> releases to make, outer part
+        question = self.read(sql, asked.client)  # text -> releases to make, outer part
         prepared = self.prepare(question, asked)  # bounds, price and SQL, from public facts
         confidence = self.confidence(question, asked)
-        ways = self.ways(question, prepared, asked)  # what this client holds may say it: then it is free
+        stored = self.replay(prepared, asked)  # the same question costs nothing
+        ways = self.ways(question, prepared, asked, stored)  # what this client holds may say it: then it is free
         bought = bought_of(ways)
-        stored = self.replay(bought, asked)  # the same question costs nothing
+        stored = self.replay(bought, asked) if bought != prepared else stored
         charge: Charge | None = None
         if stored is None:
             with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
@@ -86,8 +83,20 @@ class Engine:
         day = day_of(ways, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
         return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways, day)
 
-    def ways(self, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> tuple[Way, ...]:
-        """Find how each release comes about: made of what is held, bought, or both; an aimed one is never both."""
+    def read(self, sql: str, client: str) -> Question:
+        """Read a question; raises Refusal."""
+        return self.remembered.read(sql, client, self.catalog)
+
+    def ways(
+        self,
+        question: Question,
+        prepared: tuple[Prepared, ...],
+        asked: Asked,
+        stored: Mapping[str, bytes] | None = None,
+    ) -> tuple[Way, ...]:
+        """Find how each release comes about: stored, made of what is held, bought, or both; one aimed at not both."""
+        if stored is not None:
+            return tuple(Way(each, bought=each) for each in prepared)
         finder = Finder(self.catalog, self.backend, self.ledger, self.known, self.target(question, asked) is None)
         return finder.ways(prepared, asked.client)
 
@@ -95,14 +104,19 @@ class Engine:
         """Prepare every release of a question, at its part of the asked loss, or of what the asked error costs."""
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
-        settled = self.terms(question, asked)
-        made = tuple(
-            sized(plan, self.catalog, self.backend, self.calibrations.today(plan.dataset), parts)
-            for plan, parts in zip(question.plans, split(question), strict=True)
-        )
+        settled, known = self.terms(question, asked), self.calibrated(question)
+        about = (Same(question), known)
+        made = self.remembered.give(asked.client, about, lambda: all_sized(question, self.catalog, self.backend, known))
         rho = settled.rho if settled.target is None or not made else self._aimed(question, made, settled, asked)
-        paid = (priced(each, self.backend, rho, settled.delta) for each in made)
-        return current(tuple(paid), self.ledger, self.catalog)
+        at = (*about, rho, settled.delta)
+        paid = self.remembered.give(
+            asked.client, at, lambda: tuple(priced(each, self.backend, rho, settled.delta) for each in made)
+        )
+        return current(paid, self.ledger, self.catalog)
+
+    def calibrated(self, question: Question) -> Calibration:
+        """Give what is publicly known today of the people whom a question is about."""
+        return self.calibrations.today(question.plans[0].dataset) if question.plans else NO_CALIBRATION
 
     def _aimed(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Fraction:
         """Find what each release costs where an error is asked for instead of a price."""
@@ -230,19 +244,5 @@ class Engine:
     def finish(
         self, question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
     ) -> Answer:
-        """Run the outer part over releases and public tables, and say what the noise means."""
-        tables = {table: public_table(table, self.catalog, self.backend) for table in public_tables(question)}
-        for i, columns in enumerate(question.releases):
-            release, plan = releases[columns.plan], prepared[columns.plan].plan
-            tables[release_name(i)] = outer_table(release, plan, columns, confidence)
-        raw = raw_noise(question, releases)
-        reached = reaches(raw.variances, raw.sigmas, raw.parted, confidence)
-        sql = self.outer_sql(question, raw.variances, confidence, reached)
-        return answer(outer(sql.text, tables), sql, confidence, raw)
-
-    def outer_sql(
-        self, question: Question, variances: Mapping[str, float], confidence: float, reached: Reaches
-    ) -> OuterSql:
-        """Write the outer part for the names that its tables have in the empty database."""
-        tables = [*public_tables(question), *(release_name(i) for i in range(len(question.releases)))]
-        return write_outer(question, variances, Target({table: name(table) for table in tables}), confidence, reached)
+        """Run the rest of a question over releases and public tables, and say what the noise means."""
+        return finish(question, prepared, releases, confidence, self.catalog, self.backend)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from budgets import PICO
-from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Refusal, bound, write
+from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, bound, write
 from dialect.expressions import Field
 from dialect.private_plan import Rule
 from dialect.relations import Public
@@ -23,7 +23,7 @@ from engine.choose_bounds import Aimed, Foreseen, aimed, choose_bounds, foreseen
 from engine.expected import Scales
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, VectorPrice, price
-from engine.split import Parts, evenly, shares
+from engine.split import Parts, evenly, shares, split
 
 MOST_ROWS_OF_A_PERSON = 10**7
 MECHANISM = "1"  # moves when the same plan and price would mean another release
@@ -128,6 +128,12 @@ def sized(
     choosing = None if first is None else (first, bound(first, catalog, None))
     aims, declared = aimed(numbers, catalog, calibration, keys), bound(numbers, catalog, keys)
     return Sized(plan, numbers, choosing, catalog, keys, declared, aims, parts or evenly(plan.vectors, private))
+
+
+def all_sized(question: Question, catalog: Catalog, backend: DuckDBBackend, known: Calibration) -> tuple[Sized, ...]:
+    """Find what bounds and prices every release of a question; raises Refusal where one can't be made."""
+    parted = zip(question.plans, split(question), strict=True)
+    return tuple(sized(plan, catalog, backend, known, parts) for plan, parts in parted)
 
 
 def priced(made: Sized, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None) -> Prepared:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from dialect import Refusal
 from dialect.private_plan import VectorKind
-from engine import pipeline
+from engine import finishing
 from engine.backends.duckdb import DuckDBBackend
 from engine.exact import Exact
 from engine.outer import outer
@@ -126,7 +126,7 @@ def test_an_integer_that_went_through_a_double_is_found(
 def test_a_bug_of_the_outer_part_is_found(
     right: str, wrong: str, oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "outer", lambda sql, tables: outer(sql.replace(right, wrong), tables))
+    monkeypatch.setattr(finishing, "outer", lambda sql, tables: outer(sql.replace(right, wrong), tables))
     assert _found(oracles, "operator", "ORDER BY") is not None
 
 

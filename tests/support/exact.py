@@ -28,7 +28,7 @@ from dialect.expressions import Ref
 from dialect.formulas import SumOf
 from dialect.kept_rows import Outcome
 from dialect.private_plan import ReleaseColumns, VectorKind
-from engine import pipeline
+from engine import finishing
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalogs import find_catalog
@@ -73,7 +73,7 @@ class ExactEngine:
     def finish(self, question: Question, prepared: tuple[Prepared, ...], exact: tuple[Exact, ...]) -> pa.Table:
         """Run the outer part over exact integers."""
         releases = tuple(_release(made, p.plan, p.bounds) for made, p in zip(exact, prepared, strict=True))
-        with mock.patch.object(pipeline, "outer_table", _outer_table):
+        with mock.patch.object(finishing, "outer_table", _outer_table):
             return self._engine.finish(question, prepared, releases, 0.95).table
 
     def _prepared(self, plan: PrivatePlan) -> Prepared:

@@ -1,0 +1,42 @@
+"""Releases -> answer: the rest of a question runs over them and public tables, and says what their noise means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dialect import Catalog, Question, Target
+from dialect.interval_ends import Reaches
+from dialect.write_expr import name
+from dialect.write_outer import OuterSql, public_tables, write_outer
+from dialect.write_rows import release_name
+from engine.answers import Answer, answer, reaches
+from engine.backends.duckdb import DuckDBBackend
+from engine.outer import outer, public_table
+from engine.prepare import Prepared
+from engine.raw_noise import raw_noise
+from engine.release import Release, outer_table
+
+
+def finish(
+    question: Question,
+    prepared: tuple[Prepared, ...],
+    releases: tuple[Release, ...],
+    confidence: float,
+    catalog: Catalog,
+    backend: DuckDBBackend,
+) -> Answer:
+    """Run the outer part over releases and public tables, and say what the noise means."""
+    tables = {table: public_table(table, catalog, backend) for table in public_tables(question)}
+    for i, columns in enumerate(question.releases):
+        release, plan = releases[columns.plan], prepared[columns.plan].plan
+        tables[release_name(i)] = outer_table(release, plan, columns, confidence)
+    raw = raw_noise(question, releases)
+    reached = reaches(raw.variances, raw.sigmas, raw.parted, confidence)
+    sql = _outer_sql(question, raw.variances, confidence, reached)
+    return answer(outer(sql.text, tables), sql, confidence, raw)
+
+
+def _outer_sql(question: Question, variances: Mapping[str, float], confidence: float, reached: Reaches) -> OuterSql:
+    """Write the outer part for the names that its tables have in the empty database."""
+    tables = [*public_tables(question), *(release_name(i) for i in range(len(question.releases)))]
+    return write_outer(question, variances, Target({table: name(table) for table in tables}), confidence, reached)

@@ -1,0 +1,67 @@
+"""What reading and pricing a question gave before -> the same again without the work, for the client that asked it.
+
+Only what text, catalog, calibrations and public lists decide is kept: no account, no release, no row. A client finds
+what it asked for itself, so the time that is saved tells it nothing of others (proofs.md#remembered).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from dialect import Catalog, Question, read
+
+T = TypeVar("T")
+MOST_CLIENTS = 100  # the last ones who asked
+MOST_OF_A_CLIENT = 200  # things of some 20 kB: a question, what bounds it, its price, its advice
+LONGEST = 10_000  # characters of a question that is kept
+
+
+@dataclass(frozen=True, eq=False)
+class Same:
+    """A question, known by being the very same: comparing two takes as long as reading one."""
+
+    question: Question
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.question is self.question
+
+    def __hash__(self) -> int:
+        return id(self.question)  # it stays this object's while the question is held here
+
+
+@dataclass
+class Remembered:
+    """A shelf for each of the last clients, with the last things that were made for it."""
+
+    _shelves: OrderedDict[str, OrderedDict[Hashable, Any]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, sql: str, client: str, catalog: Catalog) -> Question:
+        """Read a question; raises Refusal."""
+        return read(sql, catalog) if len(sql) > LONGEST else self.give(client, sql, lambda: read(sql, catalog))
+
+    def give(self, client: str, key: Hashable, make: Callable[[], T]) -> T:
+        """Give what was made under a key for a client, or make it; what raises is not kept.
+
+        Claim: whether it is made anew depends on what this client asked before, on a restart, and on whether very many
+        others asked since. Symbols: `key` names everything that `make` depends on beside the catalog and its public
+        tables. Proof: proofs.md#remembered. Raises what `make` does.
+        """
+        with self._lock:
+            shelf = self._shelves.setdefault(client, OrderedDict())
+            self._shelves.move_to_end(client)
+            while len(self._shelves) > MOST_CLIENTS:
+                self._shelves.popitem(last=False)
+            if key in shelf:
+                shelf.move_to_end(key)
+                return cast("T", shelf[key])
+        made = make()
+        with self._lock:
+            shelf[key] = made
+            while len(shelf) > MOST_OF_A_CLIENT:
+                shelf.popitem(last=False)
+        return made
