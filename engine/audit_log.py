@@ -13,19 +13,27 @@ from budgets import Entry, EntryKind, Loss, ParamError, total
 
 
 def audit_log(
-    rows: Iterable[Entry], *, kind: str | None = None, client: str | None = None, since: str | None = None
+    rows: Iterable[Entry],
+    *,
+    kind: str | None = None,
+    client: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Tell the rows of a kind, about a client or all in a group, since a moment; oldest first. Raises ParamError."""
+    """Tell rows of a kind, about a client or all in a group, since a moment, before one; the oldest first.
+
+    Raises ParamError.
+    """
     whole = tuple(rows)
     kinds = sorted({str(each) for each in EntryKind} | {row.kind for row in whole})
     if kind is not None and kind not in kinds:
         raise ParamError(f"There are no rows of kind {kind!r}.", f"one of {', '.join(kinds)}.")
-    first = "" if since is None else _moment(since)
+    first, end = ("" if since is None else _moment(since)), ("~" if until is None else _moment(until))
     asked, became = _questions(whole), _outcomes(whole)
     return [
         _told(row, asked, became)
         for row in whole
-        if row.at >= first and kind in (None, row.kind) and _is_about(row, client)
+        if first <= row.at < end and kind in (None, row.kind) and _is_about(row, client)
     ]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Ledger, prefixes
+from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Forecast, Ledger, prefixes
 from dialect import Catalog
 from dialect.catalog import Dataset
 from engine import wire_ledger
@@ -20,6 +20,7 @@ def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) 
     """Show the accounts of every dataset: all clients together, the groups that a client is in, and its own."""
     accounts: list[dict[str, Any]] = []
     ahead: dict[str, list[str]] = {}
+    forecasts: list[dict[str, Any]] = []
     for dataset in catalog.datasets:
         found = views(ledger, dataset, client, windows_of(catalog, dataset), groups=True)
         over_all = [] if client is None else _over_all(ledger, dataset, client)
@@ -28,11 +29,13 @@ def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) 
             for account in (*in_runs(found, owner_loss(ledger, dataset.name)), *map(wire_ledger.account, over_all))
         ]
         every = [view for of_window in found for view in of_window] + over_all
-        ahead[dataset.name] = [*_lasting(ledger, client or OWNER, every, now), new_budget(dataset, None)[1]]
+        lasts = ledger.forecasts(client or OWNER, every, now)
+        ahead[dataset.name] = [*_lasting(lasts), new_budget(dataset, None)[1]]
+        forecasts += [_forecast(name, told) for name, told in lasts.items()]
     if client is None:
         accounts += [wire_ledger.account(v) for v in ledger.accounts() if v.name.client is not None and v.capped]
     query_rho = {dataset.name: float(dataset.defaults.rho) for dataset in catalog.datasets}
-    return {"accounts": accounts, "query_rho": query_rho, "ahead": ahead}
+    return {"accounts": accounts, "query_rho": query_rho, "ahead": ahead, "forecasts": forecasts}
 
 
 def _over_all(ledger: Ledger, dataset: Dataset, client: str) -> list[AccountView]:
@@ -42,9 +45,13 @@ def _over_all(ledger: Ledger, dataset: Dataset, client: str) -> list[AccountView
     return [view for view in found if view.capped]
 
 
-def _lasting(ledger: Ledger, client: str, every: list[AccountView], now: datetime) -> Iterator[str]:
+def _lasting(found: Mapping[AccountName, Forecast]) -> Iterator[str]:
     """Say which account is empty first at the present rate, of the client's own rather than of others'."""
-    found = ledger.forecasts(client, every, now)
     if found:
         name = min(found, key=lambda name: (found[name].days, name.holder == EVERYBODY))
         yield lasting(found[name], str(name))
+
+
+def _forecast(name: AccountName, found: Forecast) -> dict[str, Any]:
+    of = {"dataset": name.dataset, "window": name.window, "client": name.client}
+    return {**of, "days": found.days, "of_days": found.of_days}

@@ -46,6 +46,7 @@ def paid(release: PaidRelease) -> dict[str, Any]:
     return {
         "release_id": release.release_key,
         "dataset": release.dataset,
+        "windows": list(release.windows),
         "sql": release.wording or None,
         "question": release.question,
         "rho": float(release.loss.rho),

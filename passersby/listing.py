@@ -42,7 +42,7 @@ class Budget(dict[str, Any]):
 class History(list[Row]):
     """The releases that a client has paid for."""
 
-    NAMES = ("release_id", "dataset", "sql", "question", "rho", "delta", "settled_at")
+    NAMES = ("release_id", "dataset", "windows", "sql", "question", "rho", "delta", "settled_at")
 
     def __repr__(self) -> str:
         from passersby.display import as_text

@@ -147,9 +147,9 @@ async def ledger(asker: Asker, client: One = None, limit: Annotated[int, Query(g
 
 
 @router.get("/ledger/audit", response_model=Listed, operation_id="audit")
-async def audit(asker: Asker, kind: One = None, client: One = None, since: One = None) -> Json:
+async def audit(asker: Asker, kind: One = None, client: One = None, since: One = None, until: One = None) -> Json:
     """Tell who asked what when, at which price, and what admins did."""
-    return await asker.house.do("audit", kind=kind, client=client, since=since)
+    return await asker.house.do("audit", kind=kind, client=client, since=since, until=until)
 
 
 @router.get("/ledger/anchor", response_model=AnchorAsked, operation_id="anchor")

@@ -101,6 +101,11 @@ PAGES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/console/logout"): SELF,
     ("GET", "/console/ask"): ASKING,
     ("POST", "/console/ask"): ASKING,
+    ("GET", "/console/jobs"): ASKING,
+    ("GET", "/console/jobs/{job_id}"): ASKING,
+    ("POST", "/console/jobs/{job_id}/cancel"): ASKING,
+    ("GET", "/console/requests"): ASKING,
+    ("POST", "/console/requests"): ASKING,
     ("GET", "/console/catalog"): PUBLIC,
     ("GET", "/console/pace"): OWN_BOOKS,
     ("GET", "/console/clients"): BOOKS,
@@ -110,5 +115,6 @@ PAGES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/console/ledger"): BOOKS,
     ("GET", "/console/ledger/export"): BOOKS,
     ("GET", "/console/ledger/verify"): BOOKS,
+    ("POST", "/console/ledger/verify"): BOOKS,
 }
 OPEN_PAGES = frozenset({("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")})

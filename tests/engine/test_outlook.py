@@ -146,6 +146,8 @@ def test_how_long_it_lasts_is_told_of_enough_history(desk: Desk, monkeypatch: py
         f"at the rate of the last 20 days the budget of client 'ann' for window '{DAYS[1]}' of dataset 'town'"
         " lasts about 13 days"
     )
+    last = {"dataset": "town", "window": DAYS[1], "client": "ann", "days": 13, "of_days": 20}
+    assert last in desk.budget("ann")["forecasts"]
     assert "rate" not in refused(desk, ALL, "0.3")["hint"]  # no refusal depends on a clock
 
 

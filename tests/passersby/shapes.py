@@ -116,11 +116,13 @@ ACCOUNT = {
     "calibration_rho": float,
     "questions": int,
 }
-BUDGET = {"accounts": [ACCOUNT], "query_rho": Each(float), "ahead": Each([str])}
+FORECAST = {"dataset": str, "window": str, "client": Maybe(str), "days": int, "of_days": int}
+BUDGET = {"accounts": [ACCOUNT], "query_rho": Each(float), "ahead": Each([str]), "forecasts": [FORECAST]}
 HISTORY = [
     {
         "release_id": str,
         "dataset": str,
+        "windows": [str],
         "sql": Maybe(str),
         "question": str,
         "rho": float,

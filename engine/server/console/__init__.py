@@ -1,7 +1,7 @@
 """The console: pages of the server for whoever prefers a browser; no script, no other host.
 
 request    routes.py     one route a page; visits.py: session -> who, token of the form, roles.py -> may
-  -> page  books_pages.py, asking_pages.py   the endpoints' own functions, called with the page's asker
+  -> page  asking_pages.py, overview_pages.py, ..._pages.py   the endpoints' own functions, called with the page's asker
   -> html  pages/*.html.j2, drawing.py       every word escaped; bars and lines as SVG
 sessions   sessions.py   random ids, kept as hashes; they end, and end with their key
 """

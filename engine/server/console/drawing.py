@@ -1,13 +1,13 @@
-"""Numbers -> where they stand in a drawing: error bars and lines, as coordinates of an SVG."""
+"""Numbers -> where they stand in a drawing: error bars, shares and lines, as coordinates of an SVG."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT, EDGE = 240.0, 160.0, 8.0  # user units of the viewBox
+WIDEST = -1.7976931348623157e308  # no number is written longer, nor an end of its interval
+WIDTH, EDGE = 240.0, 8.0  # user units of the viewBox
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,35 @@ def alert(spent: float, cap: float) -> str | None:
     return next((f"{mark}%" for mark in (100, 80, 50) if part >= mark / 100 - 1e-12), None)
 
 
-def steps(moments: Sequence[float], amounts: Sequence[float], until: float, top: float) -> str:
-    """Draw a sum that grows at moments as the points of a line, from the first moment until now."""
-    if not moments:
-        return ""
-    span, high, total = max(until - moments[0], 1.0), top or 1.0, 0.0
-    points: list[str] = []
-    for moment, amount in zip(moments, amounts, strict=True):
-        x = EDGE + (moment - moments[0]) / span * (2 * WIDTH - 2 * EDGE)
-        points += [f"{x:.1f},{_height(total, high):.1f}", f"{x:.1f},{_height(total + amount, high):.1f}"]
-        total += amount
-    return " ".join([*points, f"{2 * WIDTH - EDGE:.1f},{_height(total, high):.1f}"])
+@dataclass(frozen=True)
+class BurnDown:
+    """What is left over time, on a square of 100 by 100 that is stretched: full above, nothing below."""
+
+    past: str
+    ahead: str
+    now: str
 
 
-def _height(amount: float, high: float) -> float:
-    part = amount / high if math.isfinite(high) else 0.0
-    return HEIGHT - EDGE - min(1.0, part) * (HEIGHT - 2 * EDGE)
+def burn_down(left: Sequence[tuple[float, float]], cap: float, now: float, ends: float | None) -> BurnDown:
+    """Draw what was left after each moment until now, and in a straight line to where it ends."""
+    first = left[0][0]
+    span = max((ends or now) - first, 1.0)
+
+    def at(moment: float, amount: float) -> str:
+        part = min(1.0, max(0.0, amount / cap)) if cap > 0 else 0.0
+        return f"{(moment - first) / span * 100:.2f},{(1 - part) * 100:.2f}"
+
+    points, before = [at(first, cap)], cap
+    for moment, amount in left:
+        points += [at(moment, before), at(moment, amount)]
+        before = amount
+    points.append(at(now, before))
+    ahead = "" if ends is None else f"{points[-1]} {at(ends, 0.0)}"
+    return BurnDown(" ".join(points), ahead, f"{(now - first) / span * 100:.2f}")
+
+
+def text_of(value: object) -> object:
+    """Write a number as people read it; the longest one in full, as a place for every other."""
+    if value is None:
+        return "NULL"
+    return f"{value:.8g}" if isinstance(value, float) and value != WIDEST else value

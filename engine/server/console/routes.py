@@ -8,7 +8,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from engine.server.console import asking_pages, books_pages
+from engine.server.console import (
+    asking_pages,
+    clients_pages,
+    jobs_pages,
+    keys_pages,
+    ledger_pages,
+    overview_pages,
+    pace_pages,
+    requests_pages,
+)
 from engine.server.console.sessions import HOURS
 from engine.server.console.visits import (
     COOKIE,
@@ -86,16 +95,22 @@ async def _leave(visit: Visit) -> Response:
     return answer
 
 
-router.get("/console")(visited(books_pages.overview))
+router.get("/console")(visited(overview_pages.overview))
 router.post("/console/logout")(visited(_leave))
 router.get("/console/ask")(visited(asking_pages.ask))
 router.post("/console/ask")(visited(asking_pages.asked))
 router.get("/console/catalog")(visited(asking_pages.catalog))
-router.get("/console/pace")(visited(books_pages.pace))
-router.get("/console/clients")(visited(books_pages.clients))
-router.post("/console/clients/{action}")(visited(books_pages.change_client))
-router.get("/console/keys")(visited(books_pages.keys))
-router.post("/console/keys/{action}")(visited(books_pages.change_key))
-router.get("/console/ledger")(visited(books_pages.ledger))
-router.get("/console/ledger/export")(visited(books_pages.export))
-router.get("/console/ledger/verify")(visited(books_pages.verify))
+router.get("/console/pace")(visited(pace_pages.pace))
+router.get("/console/clients")(visited(clients_pages.clients))
+router.post("/console/clients/{action}")(visited(clients_pages.change_client))
+router.get("/console/keys")(visited(keys_pages.keys))
+router.post("/console/keys/{action}")(visited(keys_pages.change_key))
+router.get("/console/ledger")(visited(ledger_pages.ledger))
+router.get("/console/ledger/export")(visited(ledger_pages.export))
+router.get("/console/ledger/verify")(visited(ledger_pages.verify))
+router.post("/console/ledger/verify")(visited(ledger_pages.verify_with_anchor))
+router.get("/console/jobs")(visited(jobs_pages.jobs))
+router.get("/console/jobs/{job_id}")(visited(jobs_pages.job))
+router.post("/console/jobs/{job_id}/cancel")(visited(jobs_pages.cancel))
+router.get("/console/requests")(visited(requests_pages.requests))
+router.post("/console/requests")(visited(requests_pages.ask_for_cap))

@@ -18,6 +18,7 @@ from budgets import LedgerError
 from engine.desk import Refused
 from engine.problems import problem
 from engine.server.access import Admitted, reaching
+from engine.server.console.drawing import text_of
 from engine.server.console.sessions import Sessions
 from engine.server.frames import Json
 from engine.server.house import House
@@ -40,8 +41,10 @@ HEADERS = {
 MENU = {
     "/console": "Overview",
     "/console/ask": "Ask",
+    "/console/jobs": "Jobs",
     "/console/catalog": "Catalog",
     "/console/pace": "Pace",
+    "/console/requests": "Requests",
     "/console/clients": "Clients",
     "/console/keys": "Keys",
     "/console/ledger": "Ledger",
@@ -53,6 +56,8 @@ PAGES_OF = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+LONGEST_NUMBER = 12  # digits
+PAGES_OF.filters["text_of"] = text_of
 FORM = "application/x-www-form-urlencoded"
 Handler = Callable[["Visit"], Awaitable[Response]]
 
@@ -155,6 +160,13 @@ async def form_of(request: Request) -> dict[str, str]:
     except ValueError:
         raise Problem("E_PARAM", "This is no form.", "the form of the page") from None
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
+
+
+def whole_number(text: str) -> int:
+    """Read a number of a page; raises Problem with E_PARAM."""
+    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER:
+        raise Problem("E_PARAM", "This is no number.", "a number from the page")
+    return int(text)
 
 
 def is_from_elsewhere(request: Request) -> bool:

@@ -1,0 +1,37 @@
+"""The page of keys: whose there are; one that is made is shown once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import RedirectResponse
+
+from engine.server import administering
+from engine.server.bodies import KeyAsked, RotateAsked
+from engine.server.console.visits import HEADERS, Visit
+from engine.server.problems import Problem
+from engine.server.roles import Role
+
+
+async def keys(visit: Visit, made: dict[str, Any] | None = None) -> Response:
+    """List keys; one that was made just now is shown, this once."""
+    found = await administering.keys(visit.asker("GET", "/v1/admin/keys"))
+    rules = visit.may("POST", "/v1/admin/keys")
+    return visit.page("keys", keys=found, made=made, rules=rules, roles=list(Role))
+
+
+async def change_key(visit: Visit) -> Response:
+    """Make, follow or take back a key."""
+    action, form = visit.request.path_params["action"], visit.form
+    if action == "make":
+        asked = KeyAsked.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
+        asker = visit.asker("POST", "/v1/admin/keys")
+        return await keys(visit, await administering.make_key(asked, asker))
+    if action == "rotate":
+        asker = visit.asker("POST", "/v1/admin/keys/{key_id}/rotate")
+        return await keys(visit, await administering.rotate(form.get("id", ""), RotateAsked.model_validate({}), asker))
+    if action == "revoke":
+        await administering.revoke(form.get("id", ""), visit.asker("DELETE", "/v1/admin/keys/{key_id}"))
+        return RedirectResponse("/console/keys", 303, HEADERS)
+    raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")

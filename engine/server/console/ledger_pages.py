@@ -1,0 +1,74 @@
+"""The pages of the ledger: its rows filtered, searched and verified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Response
+
+from budgets import EntryKind
+from engine.server import administering
+from engine.server.bodies import AnchorAsked
+from engine.server.console.exporting import FORMATS, exported
+from engine.server.console.visits import HEADERS, Visit, whole_number
+
+ROWS = 50  # of the ledger on one page
+ASKED = ("client", "kind", "since", "until")  # of the endpoint; the others are looked for here
+LOOKED_FOR = ("dataset", "search")
+SEARCHED = ("by", "client", "dataset", "kind", "reason", "request_id", "sql")
+
+
+async def ledger(visit: Visit) -> Response:
+    """Show the ledger's rows that a filter leaves, the newest first, a page at a time."""
+    found = (await _found(visit))[::-1]
+    last = max(1, -(-len(found) // ROWS))
+    number = min(max(1, whole_number(visit.query("page") or "1")), last)
+    rows = found[(number - 1) * ROWS : number * ROWS]
+    kinds = sorted({str(kind) for kind in EntryKind} | {str(row["kind"]) for row in found})
+    given = {name: value for name, value in _filters(visit, *ASKED, *LOOKED_FOR).items() if value}
+    shown: dict[str, Any] = {"rows": rows, "wanted": given, "kinds": kinds, "number": number, "last": last}
+    return visit.page("ledger", **shown, count=len(found), formats=list(FORMATS))
+
+
+async def export(visit: Visit) -> Response:
+    """Give the rows that a filter leaves as a file."""
+    written = exported(await _found(visit), visit.query("as") or "JSON")
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="ledger.{written.ending}"'}
+    return Response(written.body, 200, headers, written.media_type)
+
+
+async def verify(visit: Visit) -> Response:
+    """Say what of the ledger is not as it was written."""
+    told = await administering.verify(visit.asker("GET", "/v1/admin/ledger/verify"))
+    return await _verified(visit, told)
+
+
+async def verify_with_anchor(visit: Visit) -> Response:
+    """Say so beside an anchor that somebody has kept."""
+    held = visit.form.get("anchor", "").strip()
+    asker = visit.asker("POST", "/v1/admin/ledger/verify")
+    return await _verified(visit, await administering.verify_with_anchor(AnchorAsked(anchor=held), asker), held)
+
+
+async def _verified(visit: Visit, told: dict[str, Any], held: str = "") -> Response:
+    anchor = await administering.anchor(visit.asker("GET", "/v1/admin/ledger/anchor"))
+    return visit.page("verify", told=told, anchor=anchor["anchor"], held=held)
+
+
+async def _found(visit: Visit) -> list[dict[str, Any]]:
+    asked = _filters(visit, *ASKED)
+    rows: list[dict[str, Any]] = await administering.audit(visit.asker("GET", "/v1/admin/ledger/audit"), **asked)
+    dataset, words = (_filters(visit, *LOOKED_FOR)[name] for name in LOOKED_FOR)
+    return [row for row in rows if dataset in (None, row["dataset"]) and _holds(row, words)]
+
+
+def _holds(row: dict[str, Any], words: str | None) -> bool:
+    """Tell whether all of some words stand in a row, in any case."""
+    if words is None:
+        return True
+    text = " ".join([*(str(row.get(name) or "") for name in SEARCHED), *row["questions"], *row["windows"]]).lower()
+    return all(word in text for word in words.lower().split())
+
+
+def _filters(visit: Visit, *names: str) -> dict[str, str | None]:
+    return {name: visit.query(name) for name in names}
