@@ -97,7 +97,7 @@ class Desk:
         target_error: str | None = None,
     ) -> pa.Table:
         """Answer a question: its shown columns, with the card as JSON in the schema's metadata under b"passersby"."""
-        asked = self._asked(sql, client, rho, confidence, request_id, target_error)
+        asked = self.asked(sql, client, rho, confidence, request_id, target_error)
         try:
             if (beside := statement(sql)) is not None:
                 return self._told(beside, asked)
@@ -118,7 +118,7 @@ class Desk:
         target_error: str | None = None,
     ) -> dict[str, Any]:
         """Say what a question would cost and give, without data and without charge."""
-        asked = self._asked(sql, client, rho, confidence, None, target_error)
+        asked = self.asked(sql, client, rho, confidence, None, target_error)
         try:
             explained = explain(self.engine, sql, asked)
             return wire.explained(explained, self._remaining(asked, explained.prepared))
@@ -162,7 +162,7 @@ class Desk:
         """Answer a question for free on rows that are made up from the catalog alone."""
         from engine.rehearsal import rehearsal  # late: few sessions rehearse
 
-        asked = self._asked(sql, client, rho, confidence, None, target_error)
+        asked = self.asked(sql, client, rho, confidence, None, target_error)
         try:
             read(sql, self.engine.catalog)  # a refusal needs no rows
             with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog) as stage:
@@ -173,7 +173,7 @@ class Desk:
 
     def give_up(self, sql: str, asked: Mapping[str, Any]) -> None:
         """Record a failure of a question under which processes died, unless it is answered; raises Refused (E_EXEC)."""
-        terms = self._asked(sql, **asked)
+        terms = self.asked(sql, **asked)
         try:
             question = read(sql, self.engine.catalog)
             ways = self.engine.ways(question, self.engine.prepare(question, terms), terms)
@@ -206,15 +206,16 @@ class Desk:
     ) -> None:
         self.close()
 
-    def _asked(
+    def asked(
         self,
         sql: str,
         client: str,
-        rho: str | None,
-        confidence: float | None,
-        request_id: str | None,
-        target_error: str | None,
+        rho: str | None = None,
+        confidence: float | None = None,
+        request_id: str | None = None,
+        target_error: str | None = None,
     ) -> Asked:
+        """Read who asks, at what price and level; raises Refused."""
         try:
             check_asker(client)
             amount: Fraction | None = None if rho is None else parse_amount(rho, "rho")

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from budgets import LedgerError
 from engine.desk import Refused
 from engine.problems import problem
-from engine.server import administering, asking
+from engine.server import administering, asking, sharing_asked
 from engine.server.access import Asker
 from engine.server.console import routes
 from engine.server.frames import Json
@@ -49,6 +49,7 @@ def create_app(house: House, life: Life | None = None) -> FastAPI:
     )
     app.state.house, app.state.jobs = house, Jobs(house)
     app.include_router(asking.router)
+    app.include_router(sharing_asked.router)
     app.include_router(administering.router)
     app.include_router(routes.router)
     _health(app)

@@ -36,6 +36,15 @@ class Question(Asked):
         return [("rho", self.rho), ("target_error", self.target_error)]
 
 
+class ShareAsked(Asked):
+    """An answer that is shown to another analyst: a question that you have paid for, at the terms you asked it at."""
+
+    sql: str
+    rho: Amount | None = None
+    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    days: float | None = Field(None, gt=0, le=365, description="How long the link lives; 30 where absent.")
+
+
 class ClientAsked(Asked):
     """A client that is added."""
 

@@ -56,6 +56,16 @@ sessions = Table(
     Column("expires_at", Text, nullable=False),
 )
 
+shares = Table(
+    "server_shares",
+    metadata,
+    Column("id", Text, primary_key=True),  # who has it may see what was asked, and pay for the numbers
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("client", "question", "keys", "dataset", "made_at", "expires_at")
+    ),
+)
+
 Row = RowMapping | dict[str, Any]
 
 
@@ -133,6 +143,24 @@ class Books:
         with self._store.reading() as connection:
             found = connection.execute(wanted if client is None else wanted.where(jobs.c.client == client))
             return list[Row](found.mappings())
+
+    def add_share(self, row: Row, now: str) -> None:
+        """Write a share's row, and forget those that have ended."""
+        with self._store.writing() as connection:
+            connection.execute(delete(shares).where(shares.c.expires_at <= now))
+            connection.execute(insert(shares), [dict(row)])
+
+    def shares_of(self, now: str, **by: str) -> list[Row]:
+        """List shares of some id or client that have not ended, the oldest first."""
+        named = (shares.c[name] == value for name, value in by.items())
+        wanted = select(shares).where(shares.c.expires_at > now, *named).order_by(shares.c.made_at)
+        with self._store.reading() as connection:
+            return list[Row](connection.execute(wanted).mappings())
+
+    def end_share(self, share_id: str) -> None:
+        """Forget a share."""
+        with self._store.writing() as connection:
+            connection.execute(delete(shares).where(shares.c.id == share_id))
 
     def change_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
         """Change a job that is in one of some states; tell whether it was."""

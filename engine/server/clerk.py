@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from budgets import Anchor, LedgerError
-from engine import wire_statements
+from engine import sharing, wire_statements
 from engine.admins import Admin
 from engine.audit_log import audit_log
 from engine.desk import Desk, Refused
@@ -74,6 +74,10 @@ def stream(table: pa.Table) -> bytes:
     return out.getvalue()
 
 
+def _take(clerk: Clerk, asked: Arguments) -> Reply:
+    return Reply(rows=stream(sharing.take(clerk.desk, **asked)))
+
+
 def _give_up(clerk: Clerk, asked: Arguments) -> Reply:
     clerk.desk.give_up(asked["sql"], {name: value for name, value in asked.items() if name != "sql"})
     return Reply()
@@ -123,6 +127,9 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "rehearse": _rehearse,
     "give_up": _give_up,
     "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
+    "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),
+    "offer": lambda clerk, asked: Reply(sharing.offer(clerk.desk, **asked)),
+    "take": _take,
     "budget": lambda clerk, asked: Reply(clerk.desk.budget(asked["client"])),
     "history": lambda clerk, asked: Reply(clerk.desk.history(asked["client"])),
     "tables": lambda clerk, asked: Reply(clerk.desk.tables(asked.get("name"))),

@@ -107,6 +107,24 @@ class Released(Told):
     settled_at: str | None
 
 
+class Share(Told):
+    """An answer that is shared; who has the id may see what was asked, and pay for the numbers."""
+
+    id: str
+    by: str
+    sql: str
+    dataset: str
+    made_at: str
+    expires_at: str
+
+
+class Offer(Share):
+    """What shared numbers cost you."""
+
+    price: Price
+    paid: bool
+
+
 class TableTold(Told):
     """A table that may be asked about."""
 

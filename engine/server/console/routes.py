@@ -17,6 +17,7 @@ from engine.server.console import (
     overview_pages,
     pace_pages,
     requests_pages,
+    shared_pages,
 )
 from engine.server.console.sessions import HOURS
 from engine.server.console.visits import (
@@ -114,3 +115,8 @@ router.get("/console/jobs/{job_id}")(visited(jobs_pages.job))
 router.post("/console/jobs/{job_id}/cancel")(visited(jobs_pages.cancel))
 router.get("/console/requests")(visited(requests_pages.requests))
 router.post("/console/requests")(visited(requests_pages.ask_for_cap))
+router.get("/console/shared")(visited(shared_pages.shared))
+router.post("/console/shared/make")(visited(shared_pages.make))
+router.get("/console/shared/{share_id}")(visited(shared_pages.offered))
+router.post("/console/shared/{share_id}/take")(visited(shared_pages.take))
+router.post("/console/shared/{share_id}/end")(visited(shared_pages.end))

@@ -42,6 +42,7 @@ MENU = {
     "/console": "Overview",
     "/console/ask": "Ask",
     "/console/jobs": "Jobs",
+    "/console/shared": "Shared",
     "/console/catalog": "Catalog",
     "/console/pace": "Pace",
     "/console/requests": "Requests",

@@ -16,6 +16,7 @@ COUNT = "SELECT count(*) AS visits FROM visit"
 WHY = {"reason": "a test"}
 FORMS = {  # what is accepted from whoever may send it
     "/console/ask": {"sql": COUNT, "do": "ask"},
+    "/console/shared/make": {"sql": COUNT},
     "/console/requests": {"rho": "0.15", **WHY},
     "/console/clients/{action}": {"client": "new", **WHY},
     "/console/keys/{action}": {"name": "new", "role": "analyst"},
@@ -39,6 +40,9 @@ def places(served: Inhabited, path: str) -> dict[str, str]:
         made["job_id"] = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()["id"]
         while served.send("GET", f"/v1/jobs/{made['job_id']}").json()["state"] != "done":
             time.sleep(0.005)
+    if "shared" in path:
+        served.ask(COUNT)
+        made["share_id"] = served.send("POST", "/v1/shares", json={"sql": COUNT}).json()["id"]
     return made
 
 

@@ -29,6 +29,7 @@ class Sent:
 
 SENT = {
     ("POST", "/v1/queries"): Sent(COUNT),
+    ("POST", "/v1/shares"): Sent(COUNT),
     ("POST", "/v1/explain"): Sent(COUNT),
     ("POST", "/v1/rehearse"): Sent(COUNT),
     ("GET", "/v1/history"): Sent(also={"client": "analyst"}),
@@ -59,8 +60,8 @@ def places(served: Inhabited, role: Role) -> dict[str, str]:
     made = {"client": "other", "request": str(asked["request"]), "name": "zone"}
     made["key_id"] = served.send("GET", "/v1/me", role).json()["key_id"]
     if role is Role.ANALYST:
-        made["job_id"] = _job(served)
-    return {"job_id": "none", **made}
+        made["job_id"], made["share_id"] = _job(served), _share(served)
+    return {"job_id": "none", "share_id": "none", **made}
 
 
 def _job(served: Inhabited) -> str:
@@ -68,6 +69,10 @@ def _job(served: Inhabited) -> str:
     while served.send("GET", f"/v1/jobs/{made['id']}").json()["state"] != "done":
         time.sleep(0.005)
     return str(made["id"])
+
+
+def _share(served: Inhabited) -> str:
+    return str(served.send("POST", "/v1/shares", json=COUNT).json()["id"])
 
 
 def test_every_endpoint_is_in_the_table_and_nothing_else_is(served: Inhabited) -> None:
@@ -97,7 +102,7 @@ def test_a_role_reaches_what_the_table_says(served: Inhabited, method: str, path
 
 @pytest.mark.parametrize(("method", "path"), RULES)
 def test_without_a_key_nothing_is_reached(served: Inhabited, method: str, path: str) -> None:
-    named = path.format(job_id="j", client="c", request="1", key_id="k", name="n")
+    named = path.format(job_id="j", share_id="s", client="c", request="1", key_id="k", name="n")
     answer = served.send(method, named, None)
     assert (answer.status_code, answer.json()["code"]) == (401, "E_AUTH")
     assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -120,7 +125,7 @@ def test_another_s_things_are_not_reached(served: Inhabited, method: str, path: 
         assert answer.is_success
         assert not [row for row in _ledger(served) if "other" in (row["client"], row["asked_by"])]
         return
-    others = {"job_id": _job(served), "key_id": _other_s_key(served, role)}
+    others = {"job_id": _job(served), "share_id": _share(served), "key_id": _other_s_key(served, role)}
     mine = {**served.keys, role: served.house.keys.make("stranger", role, by="test", days=1)["key"]}
     answer = served.client.request(
         method,
@@ -131,10 +136,10 @@ def test_another_s_things_are_not_reached(served: Inhabited, method: str, path: 
     )
     if path in ("/v1/budget", "/v1/history"):
         assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN")
-    elif path in ("/v1/jobs", "/v1/admin/topups") and method == "GET":
+    elif path in ("/v1/jobs", "/v1/shares", "/v1/admin/topups") and method == "GET":
         assert answer.json() == []
-    elif path == "/v1/admin/topups":
-        assert answer.status_code == 400  # of a client that nobody added
+    elif path in ("/v1/shares", "/v1/admin/topups"):
+        assert answer.status_code == 400  # numbers that only another holds; a client that nobody added
     else:
         assert (answer.status_code, answer.json()["code"]) == (404, "E_NOT_FOUND")
 

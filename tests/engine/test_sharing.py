@@ -1,0 +1,138 @@
+"""Shared numbers: the other client pays on its own account, everybody's pays nothing, and nothing is made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budgets import EVERYBODY
+from budgets.stores import entries
+from engine import Desk, Refused, open_desk, sharing
+from tests.engine.town import CATALOG, make_town
+
+COUNT = "SELECT count(*) AS visits FROM visit"
+BY_ZONE = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone"
+AGED = CATALOG.replace("[datasets.town]", "[datasets.town]\nreplay_max_age = { days = 30 }")
+ONE = f"{COUNT} WHERE zone = 'z1'"
+RHO = 0.005
+
+
+class Clock(datetime):
+    """A clock that is as far off as a test says."""
+
+    off = timedelta(0)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        """Give the time that it shows."""
+        return datetime.now(tz) + cls.off
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr(entries, "datetime", Clock)
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    with open_desk(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as opened:
+        yield opened
+    Clock.off = timedelta(0)
+
+
+def spent(desk: Desk, holder: str) -> float:
+    found = [a for a in desk.engine.ledger.accounts("town") if (a.name.holder, a.name.window) == (holder, "forever")]
+    return float(sum(account.spent.rho for account in found))
+
+
+def shared(desk: Desk, sql: str = COUNT, **terms: Any) -> list[str]:
+    keys: list[str] = sharing.share(desk, sql, client="ann", **terms)["keys"]
+    return keys
+
+
+def take(desk: Desk, keys: list[str], client: str, sql: str = COUNT) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = sharing.take(desk, sql, keys=keys, client=client, request_id="share-1").to_pylist()
+    return rows
+
+
+def code(refused: pytest.ExceptionInfo[Refused]) -> str:
+    return str(refused.value.problem["code"])
+
+
+@pytest.mark.parametrize("sql", [COUNT, BY_ZONE])
+def test_another_client_pays_once_and_everybody_nothing(desk: Desk, sql: str) -> None:
+    own = desk.query(sql, client="ann").to_pylist()
+    keys = shared(desk, sql)
+    assert sharing.offer(desk, sql, keys=keys, client="bob")["price"]["rho"] == RHO
+    for _ in range(2):
+        assert take(desk, keys, "bob", sql) == own
+        assert (spent(desk, "bob"), spent(desk, "ann"), spent(desk, EVERYBODY)) == (RHO, RHO, RHO)
+    assert sharing.offer(desk, sql, keys=keys, client="bob")["paid"]
+    assert sharing.offer(desk, sql, keys=keys, client="ann")["paid"]
+
+
+def test_who_holds_what_says_the_same_still_gets_the_shared_numbers(desk: Desk) -> None:
+    own = desk.query(ONE, client="ann").to_pylist()
+    desk.query(BY_ZONE, client="bob", rho="0.05")  # which says ann's number more exactly, and for free
+    assert desk.query(ONE, client="bob").to_pylist() != own
+    assert take(desk, shared(desk, ONE), "bob", ONE) == own
+
+
+def test_what_is_made_of_others_aimed_or_not_held_is_not_shared(desk: Desk) -> None:
+    with pytest.raises(Refused) as refused:
+        shared(desk)
+    assert code(refused) == "E_PARAM"
+    desk.query(BY_ZONE, client="ann", rho="0.09")
+    desk.query(ONE, client="ann")  # made of these
+    assert spent(desk, "ann") == 0.09
+    for wanted in ({"sql": ONE}, {"sql": BY_ZONE, "target_error": "500"}, {"sql": "SELECT count(*) FROM zone"}):
+        with pytest.raises(Refused) as refused:
+            shared(desk, **wanted)
+        assert code(refused) == "E_PARAM"
+
+
+def test_a_budget_that_is_short_shows_nothing(desk: Desk) -> None:
+    desk.query(BY_ZONE, client="bob", rho="0.097")
+    desk.query(COUNT, client="ann")
+    keys, before = shared(desk), spent(desk, "bob")
+    with pytest.raises(Refused) as refused:
+        take(desk, keys, "bob")
+    assert code(refused) == "E_BUDGET" and spent(desk, "bob") == before
+    desk.engine.ledger.freeze(actor="test", reason="a test", client="cas")
+    with pytest.raises(Refused) as refused:
+        take(desk, keys, "cas")
+    assert code(refused) == "E_FORBIDDEN"
+
+
+def made_anew(desk: Desk) -> bool:
+    """Tell whether a link to numbers that are repeated no more makes new ones, at everybody's cost."""
+    desk.query(COUNT, client="ann")
+    keys = shared(desk)
+    Clock.off = timedelta(days=31)
+    try:
+        take(desk, keys, "bob")
+    except Refused as refused:
+        assert refused.problem["code"] == "E_PARAM"
+    return spent(desk, EVERYBODY) > RHO
+
+
+def test_a_link_makes_no_release_anew(desk: Desk) -> None:
+    assert not made_anew(desk)
+    assert spent(desk, "bob") == 0
+
+
+def test_a_link_that_asked_anew_would_be_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unlooked(engine: Any, sql: str, asked: Any, keys: Any) -> Any:
+        del keys
+        return sharing._prepared(engine, sql, asked)  # planted: what the question says today, be it stored or not
+
+    monkeypatch.setattr(sharing, "_shared", unlooked)
+    assert made_anew(desk)
+
+
+def test_auditors_read_that_numbers_were_shared(desk: Desk) -> None:
+    desk.query(COUNT, client="ann")
+    keys = shared(desk)
+    (row,) = desk.engine.ledger.audit(kind="note_shared")
+    assert (row.actor, row.said) == ("ann", {"format": 1, "keys": keys})
