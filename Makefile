@@ -61,10 +61,10 @@ $(VENV)/.with-dev: pyproject.toml | $(bin)/pip
 	@$(pip) install --editable '.[dev]'
 	@touch $(VENV)/.with-engine $@
 
-# The long forms run Spark too, on a Java 17 or 21 of the machine.
+# Tests of Spark run on a Java 17 or 21 of the machine.
 $(VENV)/.with-nightly: pyproject.toml | $(bin)/pip
-	@echo "Installing passersby[dev,spark,fuzz] into $(VENV)"
-	@$(pip) install --editable '.[dev,spark,fuzz]'
+	@echo "Installing passersby[dev,fuzz] into $(VENV)"
+	@$(pip) install --editable '.[dev,fuzz]'
 	@touch $(VENV)/.with-engine $(VENV)/.with-dev $@
 
 venv: $(VENV)/.with-dev

@@ -140,8 +140,8 @@ class SourceJoin:
 class Source:
     """Where a table's rows lie: files read by glob, or a table of a DuckDB file."""
 
-    format: str  # "parquet" | "csv" | "duckdb"
-    path: str  # absolute path or glob
+    format: str  # "parquet" | "csv" | "duckdb" | "spark"
+    path: str  # absolute path or glob; of a lake a URL, or the name of a table
     table: str | None = None  # the table inside a DuckDB file
     joins: tuple[SourceJoin, ...] = ()  # public columns joined in when the snapshot is built
 
@@ -224,6 +224,7 @@ class Catalog:
     path: str  # the file it was read from
     datasets: tuple[Dataset, ...]
     tables: tuple[Table, ...]
+    remote: str | None = None  # the Spark Connect address of the lake in which people's rows lie; None: in DuckDB
 
     def table(self, name: str) -> Table | None:
         """Find a declared table by its lower-case name."""
@@ -240,8 +241,7 @@ class Catalog:
         """Find the person column that a table shows as its own and another table holds; hidden ones are not shown."""
         if table.person is None or not table.person.through or table.column(table.person.column) is not None:
             return None
-        holder = self.table(table.person.through[-1][1])
-        column = holder.column(table.person.column) if holder is not None else None
+        column = self.column(table.person.through[-1][1], table.person.column)
         return column if column is not None and column.visible else None
 
     def dataset(self, name: str) -> Dataset:

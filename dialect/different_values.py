@@ -9,19 +9,10 @@ counts   one row per group: the person is gone
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dialect.catalog import SqlType
+from dialect.engine_words import OF_DUCKDB, Words, in_order
 from dialect.expressions import Field
 from dialect.private_plan import PrivatePlan, Vector, VectorBound
-
-SALT = 7046029254386353131  # spreads the order of groups over persons; needs no secrecy
-
-
-def in_order(columns: Sequence[str]) -> str:
-    """Write a total order of different rows that differs from person to person."""
-    listed = ", ".join(columns)
-    return f"hash(xor(hash({listed}), CAST({SALT} AS UBIGINT))), {listed}"
 
 
 def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
@@ -36,19 +27,19 @@ def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
     return f"SELECT * FROM (SELECT DISTINCT {', '.join(columns)} FROM source{where}) AS v{among}"
 
 
-def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound) -> str:
+def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
     """At most m values of each unit in each group, of at most L0 groups."""
     group = [*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))]
     value = [f"x{i}" for i in range(1 + len(vector.others))]
     places, tests = list[str](), list[str]()
     if bound.max_values is not None:
         places.append(
-            f"row_number() OVER (PARTITION BY {', '.join(group)} ORDER BY {in_order(group + value)}) AS place"
+            f"row_number() OVER (PARTITION BY {', '.join(group)} ORDER BY {in_order(group + value, said)}) AS place"
         )
         tests.append(f"place BETWEEN 1 AND {bound.max_values}")
     if bound.max_groups is not None:
         places.append(
-            f"dense_rank() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {in_order(group)}) AS group_place"
+            f"dense_rank() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {in_order(group, said)}) AS group_place"
         )
         tests.append(f"group_place BETWEEN 1 AND {bound.max_groups}")
     if not tests:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from dialect.catalog import SqlType
+from dialect.engine_words import OF_DUCKDB, Words
 from dialect.expressions import Field, Literal
 from dialect.private_plan import LARGEST_PART, Factor, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 from dialect.write_expr import quote
@@ -19,7 +20,7 @@ def is_unit(vector: Vector) -> bool:
     return vector.decides_keys
 
 
-def part(vector: Vector, bound: VectorBound, grained: bool = False) -> str:
+def part(vector: Vector, bound: VectorBound, grained: bool = False, said: Words = OF_DUCKDB) -> str:
     """Write one person's exact number in one group, in grains; `grained` where the value is counted in them already."""
     where = f" FILTER (WHERE {vector.condition.id})" if vector.condition is not None else ""
     value = None if vector.value is None else vector.value.id
@@ -29,61 +30,62 @@ def part(vector: Vector, bound: VectorBound, grained: bool = False) -> str:
         return f"count({value or '*'}){where}"
     if vector.kind is VectorKind.VALID:
         double = vector.value is not None and vector.value.type is SqlType.DOUBLE
-        counted = f"CASE WHEN isfinite({value}) THEN 1 END" if double else str(value)
+        counted = f"CASE WHEN {said.is_finite.format(value)} THEN 1 END" if double else str(value)
         return f"count({counted}){where}"
-    return f"sum({value if grained else grains(vector, bound)}){where}"
+    return said.total.format(value if grained else grains(vector, bound, said)) + where
 
 
-def grains(vector: Vector, bound: VectorBound) -> str:
+def grains(vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
     """Write one row's value: clamped outside the expression, less the centre, in whole grains.
 
     Comparisons alone leave out NULL, NaN and infinities: NaN sorts above every number, and no end is infinite.
     """
     assert vector.value is not None  # noqa: S101  sums have a value
     if vector.factor is not None:
-        return _product_grains(vector, vector.value, vector.factor, bound)
+        return _product_grains(vector, vector.value, vector.factor, bound, said)
     value, step = vector.value.id, 2.0**bound.value_bits
     low, high = (round((end - vector.centre) * step) for end in (vector.lower, vector.upper))
     if vector.value.type is not SqlType.DOUBLE and bound.value_bits <= 0:
-        return _whole_grains(vector, value, bound)
+        return _whole_grains(vector, value, bound, said)
     lower_end, upper_end, most = (_double(end) for end in (vector.lower, vector.upper, sys.float_info.max))
     centred = f"({value} - {_double(vector.centre)})" if vector.centre else value
-    exact = f"CAST({centred} * {_double(step)} AS BIGINT)"
+    exact = said.nearest.format(f"{centred} * {_double(step)}")
     above = f"WHEN {value} BETWEEN {upper_end} AND {most} THEN {high}"
     below = f"WHEN {value} BETWEEN -{most} AND {lower_end} THEN {low}"
     return f"CASE WHEN {value} BETWEEN {lower_end} AND {upper_end} THEN {exact} {above} {below} END"
 
 
-def _whole_grains(vector: Vector, value: str, bound: VectorBound) -> str:
+def _whole_grains(vector: Vector, value: str, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
     """Write one integer's grains by integer arithmetic; division cuts towards zero and keeps every bound."""
     lower, upper, centre = int(vector.lower), int(vector.upper), int(vector.centre)
     divisor = 1 << -bound.value_bits
     low, high = (_towards_zero(end - centre, divisor) for end in (lower, upper))
     wide = max(abs(lower), abs(upper)) + abs(centre) >= 2**62
-    exact = f"CAST({value} AS {'HUGEINT' if wide else 'BIGINT'})" + (f" - {centre}" if centre else "")
-    exact = f"({exact}) // {divisor}" if divisor > 1 else exact
+    exact = f"CAST({value} AS {said.wide if wide else 'BIGINT'})" + (f" - {centre}" if centre else "")
+    exact = said.quotient.format(f"({exact})", divisor) if divisor > 1 else exact
     ends = f"WHEN {value} > {upper} THEN {high} WHEN {value} < {lower} THEN {low}"
     return f"CASE WHEN {value} BETWEEN {lower} AND {upper} THEN {exact} {ends} END"
 
 
-def _product_grains(vector: Vector, value: Field, factor: Factor, bound: VectorBound) -> str:
+def _product_grains(vector: Vector, value: Field, factor: Factor, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
     """Write one row's product in whole grains: each side clamped, less its centre; whole numbers stay exact."""
     first = Factor(value, vector.lower, vector.upper, vector.centre)
     whole = vector.whole and bound.value_bits <= 0
-    one, other = (_difference(side, whole) for side in (first, factor))
+    one, other = (_difference(side, said.wide if whole else None) for side in (first, factor))
     exact = f"{one} * {other}"
     if whole:
         divisor = 1 << -bound.value_bits
-        grains = f"CAST(({exact}) // {divisor} AS BIGINT)" if divisor > 1 else f"CAST({exact} AS BIGINT)"
+        grains = f"CAST({said.quotient.format(f'({exact})', divisor) if divisor > 1 else exact} AS BIGINT)"
     else:
-        grains = f"CAST({exact} * {_double(2.0**bound.value_bits)} AS BIGINT)"
+        grains = said.nearest.format(f"{exact} * {_double(2.0**bound.value_bits)}")
     usable = " AND ".join(dict.fromkeys(_is_usable(side.value) for side in (first, factor)))
     return f"CASE WHEN {usable} THEN {grains} END"
 
 
-def _difference(side: Factor, whole: bool) -> str:
-    """Write a value kept between its ends, less its centre: of whole numbers in 128 bits, else as a double."""
-    kind, number = ("HUGEINT", int) if whole else ("DOUBLE", float)
+def _difference(side: Factor, wide: str | None) -> str:
+    """Write a value kept between its ends, less its centre: of whole numbers in a wide type, else as a double."""
+    whole = wide is not None
+    kind, number = (wide, int) if whole else ("DOUBLE", float)
     low, high, centre = (number(end) for end in (side.lower, side.upper, side.centre))
     value = f"CAST({side.value.id} AS {kind})"
     low_end, high_end, middle = (str(end) if whole else _double(float(end)) for end in (low, high, centre))
@@ -131,9 +133,10 @@ def clamped(part: str, largest: int) -> str:
     return f"CASE WHEN {part} > {largest} THEN {largest} WHEN {part} < -{largest} THEN -{largest} ELSE {part} END"
 
 
-def of_persons(plan: PrivatePlan, source: str, weighted: Mapping[int, str]) -> str:
+def of_persons(plan: PrivatePlan, source: str, weighted: Mapping[int, str], said: Words = OF_DUCKDB) -> str:
     """One row per (person, group): of a person's windows one counts as the person, the one that counts most."""
     by = ", ".join(["person", *(f"k{i}" for i in range(len(plan.keys)))])
     persons = {i for i in weighted if plan.vectors[i].kind is VectorKind.PERSONS}
-    columns = ", ".join(f"{'max' if i in persons else 'sum'}({own}) AS w{i}" for i, own in weighted.items())
+    made = {i: f"max({own})" if i in persons else said.total.format(own) for i, own in weighted.items()}
+    columns = ", ".join(f"{own} AS w{i}" for i, own in made.items())
     return f"SELECT {by}, {columns} FROM {source} GROUP BY {by}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dialect.catalog import Bounds
 from dialect.cuts import Limits
+from dialect.engine_name import EngineName
 from dialect.expressions import Field
 from dialect.formulas import Gathered, Histogram, Output, ReleasedSum
 from dialect.options import NO_OPTIONS, Options
@@ -228,6 +229,8 @@ class Target:
     """A backend to write for: where each declared table lies in it."""
 
     addresses: Mapping[str, str]  # table name -> quoted address
+    engine: EngineName = EngineName.DUCKDB
+    lake: Target | None = None  # where people's rows lie, if not beside the public ones
 
 
 @dataclass(frozen=True)
@@ -237,3 +240,5 @@ class BoundedSql:
     text: str
     keys: int  # columns k0, k1, ... come first
     vectors: int  # then w0, w1, ...
+    handed: Mapping[str, str] = field(default_factory=dict)  # public rows that a lake is handed: address -> DuckDB SQL
+    in_order: str = ""  # of a lake: DuckDB SQL over its groups, which gives the answer's rows

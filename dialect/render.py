@@ -10,15 +10,17 @@ answer    one row per public key, zeros included, in public order
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from dialect.admission import Admission
-from dialect.different_values import counts, in_order, kept, values
+from dialect.different_values import counts, kept, values
+from dialect.engine_words import OF_DUCKDB, Words, in_order, words
+from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
 from dialect.partials import capped, clamped, is_unit, of_persons, part
 from dialect.private_plan import (
     BoundedSql,
     Bounding,
-    KeySet,
     PrivatePlan,
     Rule,
     Target,
@@ -26,39 +28,78 @@ from dialect.private_plan import (
     VectorBound,
     VectorKind,
 )
+from dialect.public_order import codes_of, in_public_order, keys_of, same_keys
 from dialect.public_side import Coded, coded_keys, grained_values
-from dialect.write_admission import admission_parts, of_admitted
+from dialect.write_admission import admission_parts, objections, of_admitted
 from dialect.write_rows import write_rows
 
-LARGEST_SUM = 2**63 - 1
 SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm
+Part = tuple[str, bool, str]  # a subquery: its name, whether it is made once, its text
+NO_CODES: Mapping[int, Coded] = {}
 
 
 def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB."""
-    scaled = any(bound.rule is Rule.SCALE for bound in bounds.vectors)
+    """Write the bounded SQL of a plan for DuckDB, or for the lake where people's rows lie."""
+    if target.lake is not None:
+        return _of_lake(plan, bounds, target, target.lake, admission)
     plan, codes = coded_keys(plan)
     plan, grained = grained_values(plan, bounds)
     parts = [("source", False, _source(plan, target))]
     if plan.key_set is not None and plan.keys:
-        parts += [(f"codes{i}", False, _codes(coded, target)) for i, coded in codes.items()]
-        parts.append(("keys", True, _keys(plan.key_set, codes, target)))
-    parts.append(("partials", scaled, _partials(plan, bounds, codes, grained)))
-    parts += admission_parts(admission, target)
+        parts += [(f"codes{i}", False, codes_of(coded, target)) for i, coded in codes.items()]
+        parts.append(("keys", True, keys_of(plan.key_set, codes, target)))
+    parts += _groups(plan, bounds, target, admission, codes, grained)
+    return BoundedSql(_with(parts, in_public_order(plan, codes)), len(plan.keys), len(plan.vectors))
+
+
+def _of_lake(
+    plan: PrivatePlan, bounds: Bounding, target: Target, lake: Target, admission: Admission | None
+) -> BoundedSql:
+    """Write a lake's part, which is handed public rows and gives groups, and DuckDB's, which has the public order."""
+    check_written(plan, lake)
+    source, read, rows = handed_over(plan.source, lake)
+    parts = [("source", False, _source(replace(plan, source=source), read))]
+    listed = _listed("p", plan, NO_CODES) != ""
+    keys = [] if plan.key_set is None or not plan.keys else [("keys", True, keys_of(plan.key_set, NO_CODES, target))]
+    parts += [("keys", False, f"SELECT * FROM {place(LISTED)}")] if listed else []
+    parts += _groups(plan, bounds, read, admission, NO_CODES, frozenset())
+    text = _with(parts, in_public_order(replace(plan, key_set=None), NO_CODES, ordered=False), words(lake))
+    handed = {name: rows_handed(public, text, target) for name, public in rows.items()} | objections(admission)
+    handed |= {LISTED: keys[0][2]} if listed else {}
+    last = in_public_order(plan, NO_CODES, tables=("sums",))
+    in_order = _with([*keys, ("sums", False, f"SELECT * FROM {GATHERED}")], last)
+    return BoundedSql(text, len(plan.keys), len(plan.vectors), handed, in_order)
+
+
+def _with(parts: Iterable[Part], answer: str, said: Words = OF_DUCKDB) -> str:
+    ctes = ",\n".join(f"{cte} AS {said.kept if once else ''}({text})" for cte, once, text in parts)
+    return f"WITH {ctes}\n{answer}"
+
+
+def _groups(
+    plan: PrivatePlan,
+    bounds: Bounding,
+    target: Target,
+    admission: Admission | None,
+    codes: Mapping[int, Coded],
+    grained: frozenset[int],
+) -> list[Part]:
+    """List what comes between rows and groups: the one way in which persons leave."""
+    scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
+    parts = [("partials", scaled, _partials(plan, bounds, codes, grained, said)), *admission_parts(admission, target)]
     first = admission  # whoever reads the partials first leaves out who is not admitted
     if bounds.max_groups is not None:
-        parts.append(("chosen", True, _chosen(plan, bounds.max_groups, first)))
+        parts.append(("chosen", True, _chosen(plan, bounds.max_groups, first, said)))
         first = None
     if scaled:
-        parts.append(("factors", False, _factors(plan, bounds, first)))
+        parts.append(("factors", False, _factors(plan, bounds, first, said)))
         first = None
-    parts.append(("sums", False, _sums(plan, bounds, first, scaled)))
+    parts.append(("sums", False, _sums(plan, bounds, first, scaled, said)))
     for i, vector, bound in _of_values(plan, bounds):
         parts.append((f"values{i}", False, values(plan, vector, _among(plan, bounds, codes, admission))))
-        parts.append((f"kept{i}", False, kept(f"values{i}", plan, vector, bound)))
+        parts.append((f"kept{i}", False, kept(f"values{i}", plan, vector, bound, said)))
         parts.append((f"counts{i}", False, counts(f"kept{i}", plan, vector, bound, f"w{i}")))
-    ctes = ",\n".join(f"{cte} AS {'MATERIALIZED ' if kept else ''}({text})" for cte, kept, text in parts)
-    return BoundedSql(f"WITH {ctes}\n{_answer(plan, codes)}", len(plan.keys), len(plan.vectors))
+    return parts
 
 
 def _of_values(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
@@ -84,26 +125,13 @@ def _source(plan: PrivatePlan, target: Target) -> str:
     return write_rows(plan.source, needed, target)
 
 
-def _codes(coded: Coded, target: Target) -> str:
-    rows = write_rows(coded.ranked, (coded.text, coded.code), target)
-    return f"SELECT DISTINCT {coded.text.id} AS text, {coded.code.id} AS code FROM ({rows}) AS t"
-
-
-def _keys(key_set: KeySet, codes: Mapping[int, Coded], target: Target) -> str:
-    """Public keys k0, k1, ... and the codes by which groups are formed instead; no group has the code 0."""
-    columns = [f"{f.id} AS k{i}" for i, f in enumerate(key_set.keys)]
-    for i in codes:
-        text = key_set.keys[i].id
-        columns.append(f"CASE WHEN {text} IS NOT NULL THEN coalesce(codes{i}.code, 0) END AS code{i}")
-    joins = "".join(f" LEFT JOIN codes{i} ON {key_set.keys[i].id} = codes{i}.text" for i in codes)
-    return f"SELECT {', '.join(columns)} FROM ({write_rows(key_set.relation, key_set.keys, target)}) AS k{joins}"
-
-
 def _key_columns(plan: PrivatePlan) -> str:
     return "".join(f", k{position}" for position in range(len(plan.keys)))
 
 
-def _partials(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], grained: frozenset[int]) -> str:
+def _partials(
+    plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], grained: frozenset[int], said: Words = OF_DUCKDB
+) -> str:
     """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
     read = "any_value({})" if plan.one_group_per_person else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
@@ -111,7 +139,7 @@ def _partials(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], g
     apart = len(plan.unit) + (0 if plan.one_group_per_person else len(plan.keys))
     by = ", ".join(str(position + 1) for position in range(apart))
     pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if _has_part(v)]
-    totals = "".join(f", {part(vector, bound, i in grained)} AS v{i}" for i, vector, bound in pairs)
+    totals = "".join(f", {part(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
     text = f"SELECT {unit}{keys}{totals} FROM source GROUP BY {by}"
     bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in pairs)
     text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({text}) AS p"
@@ -126,13 +154,14 @@ def _listed(rows: str, plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
     """Leave out groups that no public list holds."""
     if plan.key_set is None or plan.key_set.closed or not plan.keys:
         return ""
-    return f" SEMI JOIN keys ON {_same_keys(rows, plan.key_set, codes)}"
+    return f" SEMI JOIN keys ON {same_keys(rows, plan.key_set, codes)}"
 
 
-def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None) -> str:
+def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None, said: Words = OF_DUCKDB) -> str:
     """At most L0 rows per unit, by a hash that looks at the unit and the group alone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
-    place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {in_order([*plan.unit, *keys])})"
+    order = in_order([*plan.unit, *keys], said)
+    place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {order})"
     ranked = f"SELECT *, {place} AS place FROM {of_admitted('partials', admission)}"
     return f"SELECT * FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {max_groups}"
 
@@ -141,15 +170,15 @@ def _from(bounds: Bounding) -> str:
     return "partials" if bounds.max_groups is None else "chosen"
 
 
-def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None) -> str:
+def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, said: Words = OF_DUCKDB) -> str:
     """One row per unit: what turns its numbers into released grains, smaller where a vector's norm exceeds C."""
     columns = []
     for members in _scale_groups(plan, bounds):
-        ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i]) for i in members]
+        ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i], said) for i in members]
         least = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
         for i in members:
             factor = f"{least} * {2 ** bounds.vectors[i].fraction_bits}"
-            columns.append(f"{_truncated(factor) if is_unit(plan.vectors[i]) else factor} AS f{i}")
+            columns.append(f"{said.truncated.format(factor) if is_unit(plan.vectors[i]) else factor} AS f{i}")
     unit = ", ".join(plan.unit)
     factors = f"SELECT {unit}, {', '.join(columns)} FROM {_from(bounds)} GROUP BY {unit}"
     return factors if admission is None else f"SELECT * FROM {of_admitted(f'({factors}) AS f', admission)}"
@@ -163,32 +192,31 @@ def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
     return [members for _, members in sorted(groups.items())]
 
 
-def _ratio(i: int, vector: Vector, bound: VectorBound) -> str:
+def _ratio(i: int, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
     """Write C / norm, a little less, where the exact sum of squares exceeds C^2; else 1."""
-    squares = "count(*)" if is_unit(vector) else f"sum(v{i} * v{i})"
+    squares = "count(*)" if is_unit(vector) else said.total.format(f"v{i} * v{i}")
     shrunk = f"CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) * {SHRINK}"
     return f"CASE WHEN {squares} > {bound.norm_grains**2} THEN {shrunk} ELSE CAST(1 AS DOUBLE) END"
 
 
-def _truncated(number: str) -> str:
-    return f"CAST(trunc({number}) AS BIGINT)"
-
-
-def _sums(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scaled: bool) -> str:
+def _sums(
+    plan: PrivatePlan, bounds: Bounding, admission: Admission | None, scaled: bool, said: Words = OF_DUCKDB
+) -> str:
     """One row per group: the person is gone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
     source = of_admitted(_from(bounds), admission)
     source += f" JOIN factors USING ({', '.join(plan.unit)})" if scaled else ""
-    weighted = {i: _weighted(i, plan, bounds) for i in summed}
+    weighted = {i: _weighted(i, plan, bounds, said) for i in summed}
     if plan.touched.window is not None and any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed):
-        source, weighted = f"({of_persons(plan, source, weighted)}) AS o", {i: f"w{i}" for i in summed}
-    columns = ", ".join([*keys, *(f"sum({own}) AS w{i}" for i, own in weighted.items())]) or "count(*) AS nothing"
+        source, weighted = f"({of_persons(plan, source, weighted, said)}) AS o", {i: f"w{i}" for i in summed}
+    totals = [f"{said.total.format(own)} AS w{i}" for i, own in weighted.items()]
+    columns = ", ".join([*keys, *totals]) or "count(*) AS nothing"
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"
 
 
-def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
+def _weighted(i: int, plan: PrivatePlan, bounds: Bounding, said: Words = OF_DUCKDB) -> str:
     """Write one unit's bounded number in one group, in released grains."""
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
     own = "1" if is_unit(plan.vectors[i]) else f"v{i}"
@@ -196,34 +224,5 @@ def _weighted(i: int, plan: PrivatePlan, bounds: Bounding) -> str:
         kept = clamped(own, bound.norm_grains)
         return kept if step == 1 else f"({kept}) * {step}"
     if bound.rule is Rule.SCALE:
-        return f"f{i}" if own == "1" else _truncated(f"{own} * f{i}")
+        return f"f{i}" if own == "1" else said.truncated.format(f"{own} * f{i}")
     return own if step == 1 else str(step) if own == "1" else f"{own} * {step}"
-
-
-def _answer(plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
-    """One row per key in public order; sums narrowed by a clamp, never by a bare cast."""
-    columns = [f"{'sums' if plan.key_set is None else 'keys'}.k{i}" for i in range(len(plan.keys))]
-    columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
-    columns += [f"{_narrowed(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
-    order = ", ".join(f"k{i} NULLS LAST" for i in range(len(plan.keys)))
-    tables = ["sums", *(f"counts{i}" for i, v in enumerate(plan.vectors) if v.kind is VectorKind.DISTINCT)]
-    if not plan.keys:
-        return f"SELECT {', '.join(columns)} FROM {' CROSS JOIN '.join(tables)}"
-    if plan.key_set is None:
-        beside = "".join(f" LEFT JOIN {table} ON {_beside_sums(table, plan)}" for table in tables[1:])
-        return f"SELECT {', '.join(columns)} FROM sums{beside} ORDER BY {order}"
-    joins = "".join(f" LEFT JOIN {table} ON {_same_keys(table, plan.key_set, codes)}" for table in tables)
-    return f"SELECT {', '.join(columns)} FROM keys{joins} ORDER BY {order}"
-
-
-def _beside_sums(table: str, plan: PrivatePlan) -> str:
-    return " AND ".join(f"sums.k{i} IS NOT DISTINCT FROM {table}.k{i}" for i in range(len(plan.keys)))
-
-
-def _same_keys(table: str, key_set: KeySet, codes: Mapping[int, Coded]) -> str:
-    pairs = [(f"keys.{'code' if i in codes else 'k'}{i}", key, f"{table}.k{i}") for i, key in enumerate(key_set.keys)]
-    return " AND ".join(f"{one} {'IS NOT DISTINCT FROM' if key.nullable else '='} {two}" for one, key, two in pairs)
-
-
-def _narrowed(total: str) -> str:
-    return f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, coalesce({total}, 0))) AS BIGINT)"

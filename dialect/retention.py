@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import date
 
 from dialect.catalog import Catalog, Dataset, SqlType, Table
+from dialect.engine_name import EngineName
+from dialect.engine_words import WORDS
 from dialect.expressions import Literal
-from dialect.functions_time import WALL
 from dialect.stored_column import stored_column
 from dialect.time_windows import Stretch, begin_of
-from dialect.write_expr import quote
 
 
-def retained(table: Table) -> list[str]:
+def retained(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
     """Write which rows of a table are inside retention, by the clock of its time column (`proofs.md#retention`).
 
     A row without a time is not known to be inside. The first kept day is a public fact of the catalog.
@@ -21,9 +21,9 @@ def retained(table: Table) -> list[str]:
     column = table.column(table.time_column) if table.time_column is not None else None
     if table.kept_from is None or column is None:
         return []
-    stored = stored_column(column)
+    stored, quote = stored_column(column, table, engine), WORDS[engine].emitter.quote
     if column.type is SqlType.TIMESTAMPTZ:
-        stored = WALL.format(stored, quote(Literal(column.time_zone, SqlType.VARCHAR)))
+        stored = WORDS[engine].wall.format(stored, quote(Literal(column.time_zone, SqlType.VARCHAR)))
     return [f"{stored} >= {quote(Literal(table.kept_from, SqlType.DATE))}"]
 
 

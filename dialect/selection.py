@@ -32,7 +32,7 @@ def over_released(plan: PrivatePlan) -> PrivatePlan:
 
 def with_released(target: Target) -> Target:
     """Let a target know the table of released keys."""
-    return Target({**target.addresses, release_name(HANDED): RELEASED_KEYS})
+    return replace(target, addresses={**target.addresses, release_name(HANDED): RELEASED_KEYS})
 
 
 def most_weight(groups: int, bounds: Bounding) -> int:

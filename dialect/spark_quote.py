@@ -10,3 +10,8 @@ _SPOKEN = str.maketrans({"\\": "\\\\", "'": "\\'", **{sign: f"\\u{ord(sign):04X}
 def quoted(text: str) -> str:
     """Write text as a constant of Spark; https://spark.apache.org/docs/latest/sql-ref-literals.html."""
     return f"'{text.translate(_SPOKEN)}'"
+
+
+def quoted_name(identifier: str) -> str:
+    """Write a stored name; https://spark.apache.org/docs/latest/sql-ref-identifier.html."""
+    return "`" + identifier.replace("`", "``") + "`"

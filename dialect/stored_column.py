@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dialect.catalog import Column, SqlType
+from dialect.catalog import Column, SqlType, Table
+from dialect.engine_name import EngineName
 from dialect.expressions import Literal
 from dialect.functions_time import EARLIEST, LATEST
+from dialect.spark_stored import stored_in_spark
 from dialect.write_expr import name, quote
 
 _AS_IT_IS = {"DOUBLE", "TIMESTAMP", "DATETIME"}
 
 
-def stored_column(column: Column) -> str:
-    """Write a stored column: decimals and single floats as doubles, UTC as the place's own time."""
+def stored_column(column: Column, table: Table | None = None, engine: EngineName = EngineName.DUCKDB) -> str:
+    """Write a stored column: decimals and single floats as doubles, UTC as the place's own time.
+
+    Spark's unsigned integers are decimals: of a table's own keys they stay it.
+    """
+    if engine is EngineName.SPARK:
+        return stored_in_spark(column, is_key=table is not None and column.name in _keys(table))
     written, stored = name(column.name), column.stored_type.upper()
     if column.type is SqlType.DOUBLE and stored not in _AS_IT_IS:
         return f"CAST({written} AS DOUBLE)"
@@ -24,3 +31,9 @@ def stored_column(column: Column) -> str:
     within = f"{written} BETWEEN TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00'"
     zone = quote(Literal(column.time_zone, SqlType.VARCHAR))
     return f"CASE WHEN {within} THEN timezone({zone}, timezone('UTC', {written})) END"
+
+
+def _keys(table: Table) -> set[str]:
+    """Name the columns by which rows find their person: they are compared, and nothing else is done with them."""
+    of_person = {table.person.column, *(own for own, _ in table.person.through)} if table.person is not None else set()
+    return of_person | set(table.primary_key)

@@ -11,40 +11,43 @@ from dialect.relation_parts import sources
 from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort, Values
 from dialect.set_operation import SetOperation
 from dialect.window import Window, read_by
+from dialect.write_expr import DUCKDB, Emitter
 
 MAX_TEXT = 400_000  # characters of generated SQL for one question
 _PER_FIELD = 12  # its id, a comma and what an operator writes around it
 
 
-def check_weight(*relations: Relation) -> None:
+def check_weight(*relations: Relation, engine: Emitter = DUCKDB) -> None:
     """Refuse relations whose SQL could be longer than MAX_TEXT; raises Refusal with E_COMPLEX."""
-    if sum(map(_relation, relations)) > MAX_TEXT:
+    if sum(_relation(relation, engine) for relation in relations) > MAX_TEXT:
         raise Refusal(Code.COMPLEX, "The question becomes too long when it is made safe.", "ask for less at once")
 
 
-def weight(expr: Expr) -> int:
+def weight(expr: Expr, engine: Emitter = DUCKDB) -> int:
     """Bound the length of an expression's text: a total form may repeat its arguments."""
     if isinstance(expr, Literal):
         return 2 * len(str(expr.value)) + 30
     if isinstance(expr, Ref):
         return _PER_FIELD
     if isinstance(expr, Case):
-        return 16 + sum(weight(part) + 12 for part in children(expr))
-    return _call(expr)
+        return 16 + sum(weight(part, engine) + 12 for part in children(expr))
+    return _call(expr, engine)
 
 
-def _call(expr: Call) -> int:
-    form = function(expr.function).duckdb
+def _call(expr: Call, engine: Emitter) -> int:
+    form = engine.form(function(expr.function), expr.arguments) or ""
     repeats = (max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments)))
-    return len(form) + sum((weight(part) + 5) * times for part, times in zip(expr.arguments, repeats, strict=True))
+    return len(form) + sum(
+        (weight(part, engine) + 5) * times for part, times in zip(expr.arguments, repeats, strict=True)
+    )
 
 
-def _relation(relation: Relation) -> int:
+def _relation(relation: Relation, engine: Emitter) -> int:
     """Add up a relation and everything below it."""
     waiting, total = [relation], 0
     while waiting and total <= MAX_TEXT:
         now = waiting.pop()
-        total += 60 + _PER_FIELD * len(now.fields) + sum(weight(expr) + _PER_FIELD for expr in _written(now))
+        total += 60 + _PER_FIELD * len(now.fields) + sum(weight(expr, engine) + _PER_FIELD for expr in _written(now))
         total += _listed(now)
         waiting += sources(now)
     return total

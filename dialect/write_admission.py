@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dialect.admission import OBJECTED, Admission, Among, Between, Country, State
 from dialect.catalog import SqlType, Table
+from dialect.engine_name import EngineName
+from dialect.engine_words import Words, words
 from dialect.expressions import Literal
 from dialect.private_plan import Target
 from dialect.stored_column import stored_column
-from dialect.write_expr import name, quote
 
 TEXT = "VARCHAR"
+UNSIGNED = ("UBIGINT", "HUGEINT")  # integers that 64 bits with a sign do not hold
 A, Z = ord("A"), ord("Z")
 
 
@@ -21,7 +23,7 @@ def admission_parts(admission: Admission | None, target: Target) -> list[tuple[s
     if admission is None:
         return []
     if admission.table is None:
-        return [("objectors", False, _objectors(admission))]
+        return [("objectors", False, _objectors(admission, target))]
     return [("admitted", False, _admitted(admission, admission.table, target))]
 
 
@@ -33,35 +35,54 @@ def of_admitted(rows: str, admission: Admission | None) -> str:
     return f"{rows} {among} USING (person)"
 
 
-def _objectors(admission: Admission) -> str:
+def objections(admission: Admission | None) -> dict[str, str]:
+    """Write who has objected as a lake is handed it: compared with its persons in their own type, by DuckDB's rule."""
+    if admission is None:
+        return {}
+    person = "person" if admission.person_type == TEXT else f"CAST(person AS {lake_type(admission.person_type)})"
+    return {OBJECTED: f"SELECT {person} AS person FROM ({_in_type(admission)}) AS o WHERE person IS NOT NULL"}
+
+
+def lake_type(stored: str) -> str:
+    """Give the type in which a lake holds persons of an integer type."""
+    return "DECIMAL(20, 0)" if stored in UNSIGNED else "BIGINT"
+
+
+def _objectors(admission: Admission, target: Target) -> str:
+    if target.engine is EngineName.SPARK:
+        return f"SELECT person FROM {{{OBJECTED}}}"
+    return _in_type(admission)
+
+
+def _in_type(admission: Admission) -> str:
     """List who has objected, in the type in which persons are stored; what is none of that type is nobody."""
     person = "person" if admission.person_type == TEXT else f"TRY_CAST(person AS {admission.person_type})"
     return f"SELECT {person} AS person FROM {OBJECTED}"
 
 
 def _admitted(admission: Admission, table: Table, target: Target) -> str:
-    conditions = " AND ".join(_condition(state, table) for state in admission.states)
+    conditions = " AND ".join(_condition(state, table, target) for state in admission.states)
     assert table.person is not None  # noqa: S101  the catalog reader finds the table of persons
-    person = name(table.person.column)
+    person = words(target).name(table.person.column)
     rows = f"SELECT {person} AS person FROM {target.addresses[table.name]} WHERE {conditions}"
-    return f"SELECT a.person FROM ({rows}) AS a ANTI JOIN ({_objectors(admission)}) AS o USING (person)"
+    return f"SELECT a.person FROM ({rows}) AS a ANTI JOIN ({_objectors(admission, target)}) AS o USING (person)"
 
 
-def _condition(state: State, table: Table) -> str:
-    column = table.column(state.column)
+def _condition(state: State, table: Table, target: Target) -> str:
+    column, quote = table.column(state.column), words(target).emitter.quote
     assert column is not None  # noqa: S101  the catalog reader finds it
-    stored = stored_column(column)
+    stored = stored_column(column, table, target.engine)
     if isinstance(state, Among):
-        return f"{stored} IN ({', '.join(map(_text, state.values))})"
+        return f"{stored} IN ({', '.join(quote(_constant(value)) for value in state.values)})"
     if isinstance(state, Between):
         lower, upper = (quote(Literal(end, state.type)) for end in (state.lower, state.upper))
         return f"{stored} BETWEEN {lower} AND {upper}"
-    return _country(stored, state)
+    return _country(stored, state, words(target))
 
 
-def _country(stored: str, state: Country) -> str:
+def _country(stored: str, state: Country, said: Words) -> str:
     """Compare a code in capitals; what is no code of two letters is not known to be allowed."""
-    code, listed = f"upper(trim({stored}))", ", ".join(map(_text, state.codes))
+    code, listed = said.capitals.format(stored), ", ".join(said.emitter.quote(_constant(code)) for code in state.codes)
     letters = (f"ascii({code}) BETWEEN {A} AND {Z}", f"ascii(substr({code}, 2)) BETWEEN {A} AND {Z}")
     known = " AND ".join([f"length({code}) = 2", *letters])  # half of what a regular expression takes
     if not state.codes:
@@ -69,5 +90,5 @@ def _country(stored: str, state: Country) -> str:
     return f"{known} AND {code} {'NOT IN' if state.denied else 'IN'} ({listed})"
 
 
-def _text(value: str | bool) -> str:
-    return quote(Literal(value, SqlType.BOOLEAN if isinstance(value, bool) else SqlType.VARCHAR))
+def _constant(value: str | bool) -> Literal:
+    return Literal(value, SqlType.BOOLEAN if isinstance(value, bool) else SqlType.VARCHAR)

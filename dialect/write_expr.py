@@ -87,7 +87,7 @@ class Emitter:
 
 
 class NoForm(Exception):
-    """A function has no form in an engine."""
+    """Something has no form in an engine, in words for people; nothing was asked of it yet."""
 
 
 def _of_duckdb(row: Function, _: Sequence[Expr]) -> str:
@@ -115,10 +115,10 @@ def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:
     return _filled(expr, engine)
 
 
-def write_term(expr: Expr, descending: bool, nulls_first: bool) -> str:
+def write_term(expr: Expr, descending: bool, nulls_first: bool, engine: Emitter = DUCKDB) -> str:
     """Write a term of an order; where NULLs stand is said."""
     direction, nulls = "DESC" if descending else "ASC", "FIRST" if nulls_first else "LAST"
-    return f"{write_expr(expr)} {direction} NULLS {nulls}"
+    return f"{write_expr(expr, engine)} {direction} NULLS {nulls}"
 
 
 def _filled(expr: Call, engine: Emitter) -> str:

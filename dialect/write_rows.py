@@ -1,4 +1,4 @@
-"""Relation -> SELECT for DuckDB, with only the columns that are needed, named by field ids.
+"""Relation -> SELECT for an engine, with only the columns that are needed, named by field ids.
 
 Whatever is written here gives the same rows in every run: nothing rests on the order in which threads meet rows.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql, public_sql
+from dialect.engine_name import EngineName
+from dialect.engine_words import words
 from dialect.expressions import TRUE, Expr, Field, Literal, Ref, fields_of
 from dialect.private_plan import Target
 from dialect.relation_parts import told_apart_by
@@ -18,12 +19,9 @@ from dialect.relations import (
     Grained,
     Group,
     Join,
-    Measure,
     Operator,
     Padded,
-    PerPerson,
     Project,
-    Public,
     Ranked,
     Relation,
     ReleaseScan,
@@ -35,10 +33,12 @@ from dialect.relations import (
 )
 from dialect.retention import retained
 from dialect.set_operation import SetOperation
+from dialect.spark_window import window_in_spark
 from dialect.stored_column import stored_column
 from dialect.window import Window, read_by
-from dialect.write_expr import name, quote, write_expr, write_term
+from dialect.write_expr import write_expr, write_term
 from dialect.write_listed import select_list, series_rows, values_rows
+from dialect.write_measure import write_measure
 from dialect.write_window import place_of, tells_apart, write_call
 
 Needed = frozenset[Field]
@@ -57,29 +57,33 @@ def _kept(fields: Sequence[Field], needed: Needed) -> list[Field]:
     return [f for f in fields if f in needed]
 
 
+def _expr(expr: Expr, target: Target) -> str:
+    return write_expr(expr, words(target).emitter)
+
+
 def _read(*exprs: Expr) -> Needed:
     return frozenset(f for expr in exprs for f in fields_of(expr))
 
 
 def _scan(scan: Scan, needed: Needed, target: Target) -> str:
     kept = _kept(scan.fields, needed)
-    columns = select_list([f"{_stored(scan, f)} AS {f.id}" for f in kept])
-    persons = [name(f.origin.column) for f in kept if f.is_person and f.origin is not None]
-    conditions = [f"{person} IS NOT NULL" for person in persons] + retained(scan.table)
+    columns = select_list([f"{_stored(scan, f, target)} AS {f.id}" for f in kept])
+    persons = [words(target).name(f.origin.column) for f in kept if f.is_person and f.origin is not None]
+    conditions = [f"{person} IS NOT NULL" for person in persons] + retained(scan.table, target.engine)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {columns} FROM {target.addresses[scan.table.name]}{where}"
 
 
-def _stored(scan: Scan, field: Field) -> str:
+def _stored(scan: Scan, field: Field, target: Target) -> str:
     column = scan.table.column(field.origin.column) if field.origin else None
     assert column is not None  # noqa: S101  scan fields stand for declared columns
-    return stored_column(column)
+    return stored_column(column, scan.table, target.engine)
 
 
 def _filter(operator: Filter, needed: Needed, target: Target) -> str:
     source = write_rows(operator.source, needed | _read(operator.condition), target)
     columns = select_list([f.id for f in _kept(operator.source.fields, needed)])
-    return f"SELECT {columns} FROM ({source}) AS f WHERE {write_expr(operator.condition)}"
+    return f"SELECT {columns} FROM ({source}) AS f WHERE {_expr(operator.condition, target)}"
 
 
 def _project(operator: Project, needed: Needed, target: Target) -> str:
@@ -87,7 +91,7 @@ def _project(operator: Project, needed: Needed, target: Target) -> str:
     below = (needed - {f for f, _ in operator.computed}) | _read(*(expr for _, expr in computed))
     source = write_rows(operator.source, below, target)
     columns = [f.id for f in _kept(operator.source.fields, needed)]
-    columns += [f"{write_expr(expr)} AS {f.id}" for f, expr in computed]
+    columns += [f"{_expr(expr, target)} AS {f.id}" for f, expr in computed]
     return f"SELECT {select_list(columns)} FROM ({source}) AS p"
 
 
@@ -98,7 +102,7 @@ def _join(operator: Join, needed: Needed, target: Target) -> str:
     columns = select_list([f.id for f in (*operator.left.fields, *operator.right.fields) if f in needed])
     if operator.condition == TRUE and operator.how not in ("left", "full"):
         return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
-    on = write_expr(operator.condition)
+    on = _expr(operator.condition, target)
     return f"SELECT {columns} FROM ({left}) AS l {operator.how.upper()} JOIN ({right}) AS r ON {on}"
 
 
@@ -121,7 +125,7 @@ def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
     right = write_rows(operator.right, below & set(operator.right.fields), target)
     columns = select_list([f.id for f in _kept(operator.left.fields, needed)])
     how = "ANTI" if operator.anti else "SEMI"
-    return f"SELECT {columns} FROM ({left}) AS l {how} JOIN ({right}) AS r ON {write_expr(operator.condition)}"
+    return f"SELECT {columns} FROM ({left}) AS l {how} JOIN ({right}) AS r ON {_expr(operator.condition, target)}"
 
 
 def _group(operator: Group, needed: Needed, target: Target) -> str:
@@ -129,22 +133,10 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
     read = [expr for m in measures for expr in (*m.arguments, *((m.condition,) if m.condition is not None else ()))]
     source = write_rows(operator.source, frozenset(operator.keys) | _read(*read), target)
     columns = [f.id for f in _kept(operator.keys, needed)]
-    columns += [f"{_measure(m, operator.source)} AS {m.field.id}" for m in measures]
+    columns += [f"{write_measure(m, operator.source, target.engine)} AS {m.field.id}" for m in measures]
     by = f" GROUP BY {', '.join(f.id for f in operator.keys)}" if operator.keys else ""
     nothing = "1 AS nothing" if operator.keys else "count(*) AS nothing"
     return f"SELECT {', '.join(columns) or nothing} FROM ({source}) AS g{by}"
-
-
-def _measure(measure: Measure, source: Relation) -> str:
-    aggregate = AGGREGATES[measure.function]
-    arguments = [write_expr(argument) for argument in measure.arguments]
-    types = [argument.type for argument in measure.arguments]
-    condition = None if measure.condition is None else write_expr(measure.condition)
-    if isinstance(source, PerPerson):
-        grain = fixed_point_grain(measure.arguments[0]) if arguments else 1
-        return inside_sql(aggregate, arguments, types, condition, grain, directions=measure.directions)
-    write = public_sql if isinstance(source, Public) else over_sql
-    return write(aggregate, arguments, types, condition, directions=measure.directions)
 
 
 def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
@@ -160,7 +152,9 @@ def _cut(operator: Cut, needed: Needed, target: Target) -> str:
     source = write_rows(operator.source, every, target)
     row = ", ".join(f.id for f in told_apart_by(every))  # computed columns must not choose other rows
     unit = ", ".join(f.id for f in (operator.person, operator.window) if f is not None)
-    place = f"row_number() OVER (PARTITION BY {unit} ORDER BY hash({row}), {row})"
+    said = words(target)
+    order = f"{said.hashed.format(row)}, {row.replace(',', said.nulls + ',')}{said.nulls}"
+    place = f"row_number() OVER (PARTITION BY {unit} ORDER BY {order})"
     ranked = f"SELECT *, {place} AS place FROM ({source}) AS c"
     columns = select_list([f.id for f in _kept(every, needed)])
     return f"SELECT {columns} FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {operator.max_rows}"
@@ -169,7 +163,7 @@ def _cut(operator: Cut, needed: Needed, target: Target) -> str:
 def _padded(operator: Padded, needed: Needed, target: Target) -> str:
     kept = _kept(operator.source.fields, needed)
     source = write_rows(operator.source, needed, target)
-    nulls = select_list([quote(Literal(None, f.type)) for f in kept])
+    nulls = select_list([words(target).emitter.quote(Literal(None, f.type)) for f in kept])
     return f"SELECT {select_list([f.id for f in kept])} FROM ({source}) AS n UNION ALL SELECT {nulls}"
 
 
@@ -211,9 +205,10 @@ def _window(operator: Window, needed: Needed, target: Target) -> str:
     row = told_apart_by(operator.source.fields) if any(map(tells_apart, calls)) else []
     source = write_rows(operator.source, (read | set(row)) & set(operator.source.fields), target)
     if row:
-        source = f"SELECT *, {place_of(operator.source, row)} AS place FROM ({source}) AS w"
+        source = f"SELECT *, {place_of(operator.source, row, words(target).nulls)} AS place FROM ({source}) AS w"
     columns = [f.id for f in _kept(operator.source.fields, needed)]
-    columns += [f"{write_call(call, operator.source)} AS {call.field.id}" for call in calls]
+    write = window_in_spark if target.engine is EngineName.SPARK else write_call
+    columns += [f"{write(call, operator.source)} AS {call.field.id}" for call in calls]
     return f"SELECT {select_list(columns)} FROM ({source}) AS w"
 
 

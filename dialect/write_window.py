@@ -28,10 +28,13 @@ def tells_apart(call: WindowCall) -> bool:
     return _by_rows(call)
 
 
-def place_of(source: Relation, row: Sequence[Field]) -> str:
-    """Write a row's place among its person's, or among all, by all its columns: equal rows are interchangeable."""
+def place_of(source: Relation, row: Sequence[Field], nulls: str = "") -> str:
+    """Write a row's place among its person's, or among all, by all its columns: equal rows are interchangeable.
+
+    `nulls` says where NULLs stand in an engine in which they do not stand last.
+    """
     by = f"PARTITION BY {source.person.id} " if isinstance(source, PerPerson) else ""
-    return f"row_number() OVER ({by}ORDER BY {', '.join(f.id for f in row)})"
+    return f"row_number() OVER ({by}ORDER BY {', '.join(f.id + nulls for f in row)})"
 
 
 def write_call(call: WindowCall, source: Relation) -> str:

@@ -12,6 +12,7 @@ from dialect.declared_calibration import USUAL, CalibrationTerms
 from dialect.time_windows import Window
 from engine.catalog_admission import read_admission, read_replay
 from engine.catalog_admitted import check_admission, with_retention
+from engine.catalog_backend import check_backend, read_remote
 from engine.catalog_budget import LEAST_DELTA, LEAST_RHO, MOST_DELTA, MOST_RHO, check_default, read_budget
 from engine.catalog_references import check_references
 from engine.catalog_section import IDENTIFIER, Section, read_toml
@@ -21,7 +22,7 @@ from engine.catalog_windows import read_window
 from engine.inherited_windows import with_inherited_windows
 
 FORMAT = 1
-KNOWN = ("format", "name", "datasets", "tables")
+KNOWN = ("format", "name", "backend", "remote", "datasets", "tables")
 DATASET = (
     "window", "first_window", "last_window", "data_version", "defaults", "budget", "calibration", "admission",
     "replay_max_age",
@@ -48,9 +49,10 @@ def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalo
         path=str(file),
         datasets=tuple(_dataset(name, section) for name, section in datasets),
         tables=tuple(read_table(name, section, folder) for name, section in tables),
+        remote=part(None, read_remote, whole),
     )
     whole.mistakes.refuse()
-    for check in (check_references, check_admission, check_sharing):
+    for check in (check_references, check_admission, check_backend, check_sharing):
         check(catalog, whole.mistakes)
         whole.mistakes.refuse()
     return with_inherited_windows(with_retention(catalog))

@@ -67,6 +67,8 @@ def overlap(one: Files, other: Files) -> bool:
     return (
         bool(one.found & other.found)
         or one.pattern == other.pattern  # also where a folder is named like a pattern
+        or one.pattern.startswith(f"{other.pattern}/")  # a folder that Spark reads whole
+        or other.pattern.startswith(f"{one.pattern}/")
         or fnmatch.fnmatchcase(one.pattern, other.pattern)
         or fnmatch.fnmatchcase(other.pattern, one.pattern)
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dialect.catalog import Column, PersonPath, Source, SourceJoin, Table
 from dialect.declared_admission import Consent
+from engine.catalog_backend import LAKE_TABLE, URL
 from engine.catalog_columns import read_column
 from engine.catalog_movement import read_movement
 from engine.catalog_norms import read_norms
@@ -18,7 +19,7 @@ PRIVATE_ONLY = (
     "from_windows",
 )  # fmt: skip
 KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)
-FORMATS = ("parquet", "csv", "duckdb")
+FORMATS = ("parquet", "csv", "duckdb", "spark")
 NOWHERE = Source("parquet", "")  # stands for a source that could not be read
 
 
@@ -80,18 +81,23 @@ def _source(section: Section, folder: Path) -> Source:
     source.only((*FORMATS, "table"))
     given = [name for name in FORMATS if name in source.entries]
     if len(given) != 1:
-        why = "a source is one of parquet, csv and duckdb."
+        why = "a source is one of parquet, csv, duckdb and spark."
         raise section.error("source", why, 'write e.g. source = { parquet = "trips/*.parquet" }.')
     path = source.text(given[0]) or ""
-    if "://" in path:
+    if "://" in path and not (given[0] == "parquet" and URL.fullmatch(path)):
         raise source.error(given[0], "a source is a file on this machine.", "copy the files, and give their path.")
+    if given[0] == "spark" and not LAKE_TABLE.fullmatch(path):
+        raise source.error("spark", "this is no name of a table.", 'write e.g. spark = "lake.mobility.visit".')
     table = source.text("table")
     if (table is not None) != (given[0] == "duckdb"):
         why = "the table inside the file is named for duckdb, and only there."
         raise source.error("table", why, 'write source = { duckdb = "file.duckdb", table = "..." }, or remove table.')
     if given[0] == "duckdb" and any(sign in path for sign in "*?["):
         raise source.error("duckdb", "a DuckDB source is one file.", "give the path of one file, without * ? [.")
-    return Source(given[0], str((folder / path).resolve()), table, tuple(map(_join, section.listed("joins"))))
+    joins = tuple(map(_join, section.listed("joins")))
+    if given[0] == "spark" or "://" in path:
+        return Source(given[0], path.lower() if given[0] == "spark" else path.rstrip("/"), table, joins)
+    return Source(given[0], str((folder / path).resolve()), table, joins)
 
 
 def _join(section: Section) -> SourceJoin:

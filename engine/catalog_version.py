@@ -94,7 +94,9 @@ def _column(column: Column) -> str:
 
 
 def _placed(table: Table, catalog: Catalog) -> Table:
-    """Name a table's files as they lie beside the catalog: both may move together."""
+    """Name a table's files as they lie beside the catalog: both may move together; a lake stays where it is."""
+    if table.source.format == "spark" or "://" in table.source.path:
+        return table
     beside = os.path.relpath(table.source.path, Path(catalog.path).parent)
     return replace(table, source=replace(table.source, path=beside))
 

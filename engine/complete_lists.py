@@ -4,38 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dialect.catalog import Column, ColumnOf, SqlType, Table, ValueList, ValueRange
+from dialect.catalog import Column, ColumnOf, Table, Value, ValueList, ValueRange
+from dialect.engine_name import EngineName
+from dialect.engine_words import WORDS, Words
 from dialect.expressions import Literal
 from dialect.stored_column import stored_column
-from dialect.write_expr import name, quote
 
 
-def rows_outside(table: Table, column: Column, addresses: Mapping[str, str]) -> str:
+def rows_outside(
+    table: Table, column: Column, addresses: Mapping[str, str], engine: EngineName = EngineName.DUCKDB
+) -> str:
     """Write the rows in which a column holds a value outside its complete list, or a NULL that is not declared.
 
     Proof: proofs.md#complete-lists
     """
-    stored = stored_column(column)
-    outside = f"{stored} IS NOT NULL AND NOT ({_listed(column, stored, addresses)})"
+    stored, said = stored_column(column, table, engine), WORDS[engine]
+    outside = f"{stored} IS NOT NULL AND NOT ({_listed(column, stored, addresses, said)})"
     missing = "" if column.nullable else f" OR {stored} IS NULL"
     return f"SELECT 1 FROM {addresses[table.name]} WHERE ({outside}){missing} LIMIT 1"
 
 
-def _listed(column: Column, stored: str, addresses: Mapping[str, str]) -> str:
+def _listed(column: Column, stored: str, addresses: Mapping[str, str], said: Words) -> str:
     domain = column.domain
+
+    def quoted(value: Value) -> str:
+        return said.emitter.quote(Literal(value, column.type))
+
     if isinstance(domain, ValueList):
-        return f"{stored} IN ({', '.join(_quoted(value, column.type) for value in domain.values)})"
+        return f"{stored} IN ({', '.join(map(quoted, domain.values))})"
     if isinstance(domain, ValueRange):
-        return f"{stored} BETWEEN {_quoted(domain.lower, column.type)} AND {_quoted(domain.upper, column.type)}"
+        return f"{stored} BETWEEN {quoted(domain.lower)} AND {quoted(domain.upper)}"
     assert isinstance(domain, ColumnOf)  # noqa: S101  the catalog reader refuses complete without a domain
-    return f"{stored} IN ({_public(domain, addresses)})"
+    return f"{stored} IN ({_public(domain, addresses, said)})"
 
 
-def _public(domain: ColumnOf, addresses: Mapping[str, str]) -> str:
+def _public(domain: ColumnOf, addresses: Mapping[str, str], said: Words) -> str:
     """Write a public column without NULL, beside which no value would count as missing."""
-    column = name(domain.column)
+    column = said.name(domain.column)
     return f"SELECT {column} FROM {addresses[domain.table]} WHERE {column} IS NOT NULL"
-
-
-def _quoted(value: bool | float | str | None, kind: SqlType) -> str:
-    return quote(Literal(value, kind))

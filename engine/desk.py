@@ -18,7 +18,6 @@ from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Stat
 from engine import wire, wire_budget, wire_ledger, wire_tables
 from engine import wire_statements as told
 from engine.advice import advice
-from engine.backends.duckdb import DuckDBBackend
 from engine.calibrations import calibrations_in
 from engine.catalogs import BUNDLED, find_catalog
 from engine.errors import CatalogError, DataError, ExecutionFailed, uncharged
@@ -26,13 +25,13 @@ from engine.explain import explain
 from engine.folders import cache_folder, default_ledger, marks_folder
 from engine.marks import open_marked
 from engine.noise import NoiseRefused, add_noise
+from engine.open_data import open_data
 from engine.person_units import check_units
 from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.problems import problem
 from engine.register import Register
 from engine.requests import asked_error
-from engine.snapshot import snapshot
 from engine.terms import Asked, caps
 from engine.ways import bought_of
 from engine.window_accounts import check_lengths, least_left, windows_of
@@ -63,9 +62,8 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
     try:
         catalog = find_catalog(where, progress)
         cache = cache_folder()
-        made = snapshot(catalog, cache, progress or _quiet)
         with ExitStack() as opened:
-            backend = opened.enter_context(closing(DuckDBBackend.open(made.files, made.addresses, cache)))
+            backend = opened.enter_context(closing(open_data(catalog, cache, progress or _quiet)))
             place = ledger or str(default_ledger(catalog, bundled=where in BUNDLED))
             marks = None if where in BUNDLED else marks_folder()  # bundled data are made up or published
             kept = opened.enter_context(open_marked(place, catalog, marks))

@@ -31,5 +31,19 @@ class Exact:
     keys: pa.Table  # columns k0, k1, ... in the plan's order
     vectors: tuple[Int64Vector, ...]  # one int64 per group, in released grains
 
+    @classmethod
+    def of(cls, table: pa.Table, keys: int, vectors: int) -> Exact:
+        """Take what bounded SQL gave: columns k0, k1, ..., then w0, w1, ..., in which nothing is 0."""
+        return cls(
+            table.select([f"k{i}" for i in range(keys)]),
+            tuple(_integers(table.column(f"w{i}")) for i in range(vectors)),
+        )
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("exact numbers are not serialised; only a Release is")
+
+
+def _integers(column: pa.ChunkedArray) -> Int64Vector:
+    filled = column.fill_null(0) if column.null_count else column
+    whole: Int64Vector = filled.to_numpy().astype(np.int64, copy=True)
+    return whole

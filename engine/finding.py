@@ -14,7 +14,7 @@ from dialect.derivation import Derivation, derivation, told
 from dialect.private_plan import PrivatePlan, VectorBound
 from dialect.words import uncommented
 from dialect.write_rows import write_rows
-from engine.backends.duckdb import DuckDBBackend
+from engine.backends.protocol import Backend
 from engine.held import Held, Known, Shelf, shelf_of
 from engine.made_of import Made, made_of
 from engine.prepare import Prepared, priced
@@ -32,7 +32,7 @@ class Finder:
     """Where what is held is looked for."""
 
     catalog: Catalog
-    backend: DuckDBBackend
+    backend: Backend
     ledger: Ledger
     known: Known  # plans of releases that were found before
     mixes: bool = True  # a release may be bought beside what is held; a share of held numbers would move with it
@@ -83,7 +83,7 @@ class Finder:
         return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds)
 
 
-def public_keys(plan: PrivatePlan, backend: DuckDBBackend) -> pa.Table:
+def public_keys(plan: PrivatePlan, backend: Backend) -> pa.Table:
     """Read the public list of a plan's keys: k0, k1, ..., or one row where there are none."""
     assert plan.key_set is not None  # noqa: S101  the caller asks
     if not plan.key_set.keys:

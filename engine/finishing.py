@@ -10,7 +10,7 @@ from dialect.write_expr import name
 from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
 from engine.answers import Answer, answer, reaches
-from engine.backends.duckdb import DuckDBBackend
+from engine.backends.protocol import Backend
 from engine.outer import outer, public_table
 from engine.prepare import Prepared
 from engine.raw_noise import raw_noise
@@ -23,7 +23,7 @@ def finish(
     releases: tuple[Release, ...],
     confidence: float,
     catalog: Catalog,
-    backend: DuckDBBackend,
+    backend: Backend,
 ) -> Answer:
     """Run the outer part over releases and public tables, and say what the noise means."""
     tables = {table: public_table(table, catalog, backend) for table in public_tables(question)}

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from dialect import Catalog
 from dialect.write_expr import name as quoted
-from engine.backends.duckdb import LOCKED, DuckDBBackend, lock
+from engine.backends.duckdb import LOCKED, lock
+from engine.backends.protocol import Backend
 from engine.errors import ExecutionFailed
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -68,7 +69,7 @@ def _give_back(database: duckdb.DuckDBPyConnection) -> None:
         database.close()
 
 
-def public_table(table_name: str, catalog: Catalog, backend: DuckDBBackend) -> pa.Table:
+def public_table(table_name: str, catalog: Catalog, backend: Backend) -> pa.Table:
     """Read a public table whole."""
     table = catalog.table(table_name)
     assert table is not None and not table.private  # noqa: S101  released relations hold no private scan

@@ -22,7 +22,7 @@ from engine.agreeing import agreed, agreed_notes
 from engine.aim import aim_of
 from engine.answered import Answered
 from engine.answers import Answer
-from engine.backends.duckdb import DuckDBBackend
+from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Calibrations
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
@@ -50,7 +50,7 @@ class Engine:
     """Catalog, data, ledger and noise, put together once."""
 
     catalog: Catalog
-    backend: DuckDBBackend
+    backend: Backend
     ledger: Ledger
     add_noise: NoiseSource
     objections: Objecting = nobody_objects

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from budgets import PICO
-from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, bound, write
+from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, Target, bound, write
 from dialect.expressions import Field
 from dialect.private_plan import Rule
 from dialect.relations import Public
 from dialect.selection import over_released, selecting, with_released
 from dialect.work import most_rows
+from dialect.write_expr import NoForm
 from dialect.write_rows import write_rows
 from engine.admission import admission
-from engine.backends.duckdb import DuckDBBackend
+from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, Calibration
 from engine.catalog_version import resting_on
 from engine.choose_bounds import Aimed, Foreseen, aimed, choose_bounds, foreseen
@@ -104,7 +105,7 @@ class Sized:
 def prepare(
     plan: PrivatePlan,
     catalog: Catalog,
-    backend: DuckDBBackend,
+    backend: Backend,
     rho: Fraction,
     delta: Fraction | None = None,
     calibration: Calibration = NO_CALIBRATION,
@@ -116,7 +117,7 @@ def prepare(
 def sized(
     plan: PrivatePlan,
     catalog: Catalog,
-    backend: DuckDBBackend,
+    backend: Backend,
     calibration: Calibration = NO_CALIBRATION,
     parts: Parts = (),
 ) -> Sized:
@@ -130,22 +131,31 @@ def sized(
     return Sized(plan, numbers, choosing, catalog, keys, declared, aims, parts or evenly(plan.vectors, private))
 
 
-def all_sized(question: Question, catalog: Catalog, backend: DuckDBBackend, known: Calibration) -> tuple[Sized, ...]:
+def all_sized(question: Question, catalog: Catalog, backend: Backend, known: Calibration) -> tuple[Sized, ...]:
     """Find what bounds and prices every release of a question; raises Refusal where one can't be made."""
     parted = zip(question.plans, split(question), strict=True)
     return tuple(sized(plan, catalog, backend, known, parts) for plan, parts in parted)
 
 
-def priced(made: Sized, backend: DuckDBBackend, rho: Fraction, delta: Fraction | None = None) -> Prepared:
+def priced(made: Sized, backend: Backend, rho: Fraction, delta: Fraction | None = None) -> Prepared:
     """Bound, price and write one release; raises Refusal where its share is too little."""
     cost = made.cost(rho, delta)
     bounds = made.bounds(cost.loss.pico_rho)
     who: Admission | None = admission(made.catalog, made.plan.dataset)
-    sql = write(made.numbers, bounds, with_released(backend.target), who)
+    sql = _written(made.numbers, bounds, with_released(backend.target), who)
     choice = None
     if made.choosing is not None and cost.keys is not None:
-        choice = Choice(*made.choosing, write(*made.choosing, backend.target, who), cost.keys)
+        choice = Choice(*made.choosing, _written(*made.choosing, backend.target, who), cost.keys)
     return Prepared(made.plan, bounds, cost, sql, made.release_key(cost), made, choice)
+
+
+def _written(plan: PrivatePlan, bounds: Bounding, target: Target, who: Admission | None) -> BoundedSql:
+    """Write bounded SQL; raises Refusal for what the backend's engine can't compute as DuckDB does."""
+    try:
+        return write(plan, bounds, target, who)
+    except NoForm as missing:
+        hint = "another function: docs/spark.md names those that Spark has not"
+        raise Refusal(Code.FUNC, f"This catalog's people lie in a Spark lake, and {missing}.", hint) from None
 
 
 def choices_of(made: Prepared) -> tuple[tuple[Foreseen, ...], ...]:
@@ -162,7 +172,7 @@ def scales_of(prepared: tuple[Prepared, ...]) -> Scales:
     )
 
 
-def check_work(plan: PrivatePlan, backend: DuckDBBackend) -> None:
+def check_work(plan: PrivatePlan, backend: Backend) -> None:
     """Refuse a plan in which one person's rows may grow beyond ten million (dialect/proofs.md#most-rows)."""
 
     def fan(public: Public, equal: tuple[Field, ...]) -> int:
@@ -184,7 +194,7 @@ def check_work(plan: PrivatePlan, backend: DuckDBBackend) -> None:
         )
 
 
-def count_keys(plan: PrivatePlan, backend: DuckDBBackend) -> int | None:
+def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
     """Count the public keys of a plan, list by list first, so that no product is made that could not be answered."""
     if plan.key_set is None:
         return None
@@ -199,7 +209,7 @@ def count_keys(plan: PrivatePlan, backend: DuckDBBackend) -> int | None:
     return keys
 
 
-def _count(relation: Public, backend: DuckDBBackend) -> int:
+def _count(relation: Public, backend: Backend) -> int:
     rows = write_rows(relation, relation.fields, backend.target)
     return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
 from dialect.admission import OBJECTED
 from dialect.selection import RELEASED_KEYS
 from engine.errors import ExecutionFailed, uncharged
-from engine.exact import NOBODY_OBJECTED, Exact, Int64Vector
+from engine.exact import NOBODY_OBJECTED, Exact
 
 # set before anything is attached; what is set later is not inherited by cursors
 LOCKED: Mapping[str, str] = {
@@ -89,13 +88,24 @@ class DuckDBBackend:
 
         `released_keys` are what the first pass of a release of private keys has released: columns k0, k1, ...
         """
-        table = self._table(bounded.text, objected, released_keys)
-        keys = table.select([f"k{i}" for i in range(bounded.keys)])
-        return Exact(keys, tuple(_integers(table.column(f"w{i}")) for i in range(bounded.vectors)))
+        return Exact.of(self._table(bounded.text, objected, released_keys), bounded.keys, bounded.vectors)
 
     def public(self, sql: str) -> pa.Table:
         """Read public rows; the SQL is generated over public tables only."""
         return self._table(sql)
+
+    def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """Run generated SQL over public tables and over some more that are this call's alone."""
+        cursor = self._connection.cursor()
+        try:
+            for name, table in tables.items():
+                cursor.register(name, table)  # this cursor's alone: no other question sees it change
+            return cursor.sql(sql).to_arrow_table()
+        except (duckdb.Error, MemoryError, pa.ArrowException):
+            pass  # raised below, where no other error's text is its context
+        finally:
+            cursor.close()
+        raise ExecutionFailed
 
     def count(self, sql: str) -> int:
         """Count public rows, once for each SQL: public tables do not change under an open snapshot.
@@ -117,21 +127,5 @@ class DuckDBBackend:
         self._spilled.cleanup()
 
     def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:
-        cursor = self._connection.cursor()
-        try:
-            if objected is not None:
-                cursor.register(OBJECTED, objected)  # this cursor's alone: no other question sees it change
-            if released_keys is not None:
-                cursor.register(RELEASED_KEYS, released_keys)
-            return cursor.sql(sql).to_arrow_table()
-        except (duckdb.Error, MemoryError, pa.ArrowException):
-            pass  # raised below, where no other error's text is its context
-        finally:
-            cursor.close()
-        raise ExecutionFailed
-
-
-def _integers(column: pa.ChunkedArray) -> Int64Vector:
-    filled = column.fill_null(0) if column.null_count else column
-    whole: Int64Vector = filled.to_numpy().astype(np.int64, copy=True)
-    return whole
+        given = {OBJECTED: objected, RELEASED_KEYS: released_keys}
+        return self.over(sql, {name: table for name, table in given.items() if table is not None})

@@ -80,12 +80,12 @@ def test_other_keys_stay(sql: str, plan_of: Callable[[str], PrivatePlan]) -> Non
 
 def test_codes_of_other_rows_are_found(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plant a bug: ranks among other rows than those that are read."""
-    right, codes = answer(CODED[0]), render._codes
+    right, codes = answer(CODED[0]), render.codes_of
 
     def among_fewer(coded: Coded, target: Target) -> str:
         return codes(coded, replace(target, addresses={**target.addresses, "cells": "(FROM cells WHERE zone > 'C1')"}))
 
-    monkeypatch.setattr(render, "_codes", among_fewer)
+    monkeypatch.setattr(render, "codes_of", among_fewer)
     assert answer(CODED[0]) != right
 
 

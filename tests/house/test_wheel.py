@@ -43,8 +43,8 @@ IMPORT_ALL = """
 import importlib, pkgutil
 for name in ("passersby", "engine", "dialect", "budgets"):
     for found in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
-        if found.name == "passersby.magic" or found.name.endswith("__main__"):
-            continue  # IPython loads the first
+        if found.name in ("passersby.magic", "engine.backends.spark") or found.name.endswith("__main__"):
+            continue  # IPython loads the first, the extra [spark] brings what the second loads
         if {server} or not found.name.startswith("engine.server."):
             importlib.import_module(found.name)
 """

@@ -145,10 +145,10 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Asked, str]] = {
         objections_of_the_admitted_alone, Asked(NO_CONSENT, EVERYBODY, Rules(), frozenset({VICTIM})), COUNTED,
     ),
     "old rows read": (
-        instead(write_rows, "retained", lambda _: []), Asked(OLD, EVERYBODY, Rules(days=3), frozenset()), COUNTED,
+        instead(write_rows, "retained", lambda *_: []), Asked(OLD, EVERYBODY, Rules(days=3), frozenset()), COUNTED,
     ),
     "old rows read where a person has several": (
-        instead(write_rows, "retained", lambda _: []), Asked(OLD, EVERYBODY, Rules(days=3), frozenset()),
+        instead(write_rows, "retained", lambda *_: []), Asked(OLD, EVERYBODY, Rules(days=3), frozenset()),
         "SELECT COUNT(*) FROM events e JOIN events f ON e.subscriber_id = f.subscriber_id AND f.steps >= e.steps",
     ),
 }  # fmt: skip

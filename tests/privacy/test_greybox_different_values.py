@@ -108,7 +108,7 @@ def root_rounded_down(rule: Any, squared: int, why: str) -> VectorBound:
     return replace(made, sensitivity=math.isqrt(squared) << made.fraction_bits)
 
 
-def rarest_first(source: str, plan: Any, vector: Any, bounds: VectorBound) -> str:
+def rarest_first(source: str, plan: Any, vector: Any, bounds: VectorBound, *_: Any) -> str:
     """Keep of each person the values that fewest people have."""
     del vector
     group = ", ".join(["person", *(f"k{i}" for i in range(len(plan.keys)))])

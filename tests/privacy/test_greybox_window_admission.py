@@ -97,7 +97,7 @@ def of_who_was_seen_late(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def old_rows_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_rows, "retained", lambda _: [])
+    monkeypatch.setattr(write_rows, "retained", lambda *_: [])
 
 
 def old_windows_unpaid(monkeypatch: pytest.MonkeyPatch) -> None:

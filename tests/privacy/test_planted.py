@@ -59,7 +59,7 @@ def always_of_the_person(left: Any, right: Any, *given: Any) -> Any:
     return replace(relation, fields=tuple(replace(field, of_person=True) for field in relation.fields))
 
 
-def popular_first(plan: Any, max_groups: int, admission: Any) -> str:
+def popular_first(plan: Any, max_groups: int, admission: Any, *_: Any) -> str:
     """Keep each person's groups that most people are in."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
     joined = " SEMI JOIN admitted USING (person)" if admission is not None else ""
@@ -202,7 +202,7 @@ PLANTED = (
     Planted("a clamp that is no clamp", instead(render, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, OthersMoved),
     Planted("two zeros told apart", zeros_told_apart, WEST, ZEROS, OthersMoved),
-    Planted("only keys that somebody has", rewritten(render, "_answer", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
+    Planted("only keys that somebody has", rewritten(render, "in_public_order", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
     Planted("groups of a question's own limit not chosen", rewritten(render, "_chosen", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("rows of a question's own limit not cut", instead(one_release, "cut_to", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
     Planted("named bounds of one end only", rewritten(partials, "_kept_in", lambda sql: re.sub(r"WHEN v\d+ > ", "WHEN 1 = 0 AND v0 > ", sql)), "SELECT SUM(steps, contribution_bounds_per_group => (-5, 5)) FROM events", MANY, SensitivityExceeded),

@@ -1,0 +1,88 @@
+"""What bounded SQL is made of that engines say differently: one row an engine, each with its manual's link.
+
+DuckDB: https://duckdb.org/docs/stable/sql/introduction. Spark in ANSI mode:
+https://spark.apache.org/docs/latest/sql-ref-ansi-compliance.html, where sums of BIGINT raise beyond 64 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
+
+from dialect.engine_name import EngineName
+from dialect.functions_time import WALL
+from dialect.private_plan import Target
+from dialect.spark_quote import quoted_name
+from dialect.spark_text import TEXT
+from dialect.spark_time import TIMES
+from dialect.write_expr import DUCKDB, SPARK, Emitter, name
+
+SALT = 7046029254386353131  # spreads the order of groups over persons; needs no secrecy
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one engine; {0}, {1} are what they are said of."""
+
+    emitter: Emitter  # constants and functions
+    name: Callable[[str], str]  # a stored name
+    kept: str  # of a subquery that is made once
+    wide: str  # integers of 128 bits, or of 38 digits
+    total: str  # a sum of integers that never leaves its type
+    truncated: str  # a double cut towards zero, as BIGINT
+    nearest: str  # the nearest integer to a double, halves to the even one, as BIGINT
+    quotient: str  # of integers, cut towards zero
+    is_finite: str
+    hashed: str  # a number of some columns
+    salted: str  # another one
+    capitals: str  # a text without spaces around it in capitals, those of ASCII at least
+    wall: str  # an instant on the clock of a time zone
+    nulls: str  # behind a term of an order, so that NULLs stand last
+
+
+WORDS = {
+    EngineName.DUCKDB: Words(
+        emitter=DUCKDB,
+        name=name,
+        kept="MATERIALIZED ",
+        wide="HUGEINT",
+        total="sum({0})",
+        truncated="CAST(trunc({0}) AS BIGINT)",
+        nearest="CAST({0} AS BIGINT)",
+        quotient="{0} // {1}",
+        is_finite="isfinite({0})",
+        hashed="hash({0})",
+        salted=f"hash(xor(hash({{0}}), CAST({SALT} AS UBIGINT)))",
+        capitals="upper(trim({0}))",
+        wall=WALL,
+        nulls="",
+    ),
+    EngineName.SPARK: Words(
+        emitter=SPARK,
+        name=quoted_name,
+        kept="",
+        wide="DECIMAL(38, 0)",
+        total="sum(CAST({0} AS DECIMAL(38, 0)))",
+        truncated="CAST({0} AS BIGINT)",
+        nearest="CAST(rint({0}) AS BIGINT)",
+        quotient="{0} div {1}",
+        is_finite="(abs({0}) < CAST('inf' AS DOUBLE))",
+        hashed="xxhash64({0})",
+        salted=f"xxhash64({{0}}, {SALT}L)",
+        capitals=f"translate({TEXT['trim(text)']}, '{ascii_lowercase}', '{ascii_uppercase}')",
+        wall=str(TIMES["wall"]),
+        nulls=" NULLS LAST",
+    ),
+}
+OF_DUCKDB = WORDS[EngineName.DUCKDB]
+
+
+def words(target: Target) -> Words:
+    """Find the words of the engine that is written for."""
+    return WORDS[target.engine]
+
+
+def in_order(columns: Sequence[str], said: Words = OF_DUCKDB) -> str:
+    """Write a total order of different rows that differs from person to person."""
+    return f"{said.salted.format(', '.join(columns))}, {', '.join(column + said.nulls for column in columns)}"

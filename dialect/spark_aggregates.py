@@ -1,0 +1,196 @@
+"""Aggregates over one person's rows in Spark: the values of DuckDB's forms, whatever order the rows come in.
+
+What needs an order is folded over a sorted list, as DuckDB adds it up (`proofs.md#ordered-statistics`). Spark's own
+percentiles and variances add otherwise, and would differ in their last digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dialect.aggregates import MOST_JOINED, Aggregate
+from dialect.catalog import SqlType
+from dialect.directions import Direction
+from dialect.spark_list import LISTS
+from dialect.write_expr import NoForm
+
+_LARGEST = "1e150D"  # beyond it squares are no doubles
+_FINITE = "(abs({0}) < CAST('inf' AS DOUBLE))"
+_PLAIN = {
+    **{name: f"{name}({{0}})" for name in ("count", "min", "max", "bool_and", "bool_or")},
+    **{name: f"{name}({{0}})" for name in ("bit_and", "bit_or", "bit_xor")},
+    "count_star": "count(*)",
+    "count_distinct": "count(DISTINCT {0})",
+    "any_value": "min({0})",
+    "mode": "mode({0}, true)",  # the least of those that are most frequent
+}
+_PLACE = "(size(s) - 1) * {q}"
+_BESIDE = "get(s, CAST(floor(p) AS INT))", "get(s, CAST(ceil(p) AS INT))"
+_BETWEEN = f"{_BESIDE[0]} + ({_BESIDE[1]} - {_BESIDE[0]}) * (p - floor(p))"
+_LERP = f"CASE WHEN floor(p) = ceil(p) THEN {_BESIDE[0]} ELSE {_BETWEEN} END"
+_STEP = (
+    "named_struct('n', a.n + 1D, 'm', a.m + (x - a.m) / (a.n + 1D), 'd',"
+    " a.d + (x - (a.m + (x - a.m) / (a.n + 1D))) * (x - a.m))"
+)
+_FOLDED = f"aggregate({{s}}, named_struct('n', 0D, 'm', 0D, 'd', 0D), (a, x) -> {_STEP}, a -> {{last}})"  # Welford's
+_SPREADS = {
+    "var_pop": "CASE WHEN a.n > 1D THEN a.d / a.n WHEN a.n = 1D THEN 0D END",
+    "var_samp": "CASE WHEN a.n > 1D THEN a.d / (a.n - 1D) END",
+    "stddev_pop": "CASE WHEN a.n > 1D THEN sqrt(a.d / a.n) WHEN a.n = 1D THEN 0D END",
+    "stddev_samp": "CASE WHEN a.n > 1D THEN sqrt(a.d / (a.n - 1D)) END",
+}
+_SUMMED = "aggregate({s}, 0D, (a, x) -> a + x)"
+_ADDED = {
+    **{name: _FOLDED.replace("{last}", last) for name, last in _SPREADS.items()},
+    "product": "aggregate({s}, 1D, (a, x) -> a * x)",
+    "sum_distinct": _SUMMED,
+    "avg_distinct": f"{_SUMMED} / nullif(size({{s}}), 0)",
+}
+
+
+def inside_in_spark(
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    grain: int,
+    over: str = "",
+    directions: Sequence[Direction] = (),
+) -> str:
+    """Write an aggregate over one person's rows; raises NoForm where it would not be DuckDB's. `over`: a window."""
+    name, where = aggregate.name, f" FILTER (WHERE {condition})" if condition and not over else ""
+    if condition and over:  # Spark has no FILTER over a window
+        arguments = [f"CASE WHEN {condition} THEN {argument} END" for argument in arguments or ("1",)]
+        name = "count" if name == "count_star" else name
+    if name in ("sum", "avg"):
+        return _fixed_point(name, arguments[0], types[0], where + over, grain)
+    if name in _PLAIN:
+        tuples = len(arguments) > max(1, aggregate.arguments)
+        value = f"struct({', '.join(arguments)})" if tuples else "".join(arguments)
+        return _PLAIN[name].format(value) + where + over
+    writer = _WRITERS.get(name)
+    if writer is None or over:
+        raise NoForm(f"{name.upper()} has no form there")
+    return writer(name, arguments, types, condition, directions)
+
+
+def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
+    """Add whole grains of doubles in decimals, as `dialect.aggregates` does in 128 bits."""
+    counted = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)" if kind is SqlType.DOUBLE else argument
+    total = f"sum(CAST({counted} AS DECIMAL(38, 0))){where}"
+    if kind is SqlType.DOUBLE:
+        total = f"CAST({total} AS DOUBLE) / {grain}"
+    elif name == "sum":
+        total = f"TRY_CAST({total} AS BIGINT)"
+    if name == "sum":
+        return total
+    mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted}){where}, 0))"
+    if kind is not SqlType.DOUBLE:
+        return mean
+    least, most = (f"{end}({argument}){where}" for end in ("min", "max"))
+    return f"CASE WHEN {least} = {most} AND {_FINITE.format(least)} THEN {least} + 0D ELSE {mean} END"
+
+
+def _filter(*tests: str | None) -> str:
+    there = [f"({test})" for test in tests if test is not None]
+    return f" FILTER (WHERE {' AND '.join(there)})" if there else ""
+
+
+def _extreme(
+    name: str,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    directions: Sequence[Direction],
+) -> str:
+    del types, directions
+    value, order = arguments
+    where = _filter(f"{value} IS NOT NULL", f"{order} IS NOT NULL", condition)
+    return f"({name.removeprefix('arg_')}(named_struct('o', {order}, 'v', {value})){where}).v"
+
+
+def _quantile(
+    name: str,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    directions: Sequence[Direction],
+) -> str:
+    """Interpolate between the neighbours in a sorted list, or take the one at or below."""
+    del directions
+    q = "0.5D" if name == "median" else arguments[1]
+    if name == "quantile_disc":
+        values = f"array_sort(collect_list({arguments[0]}){_filter(condition)})"
+        lost = f"floor(CAST(size(s) AS DOUBLE) - CAST(size(s) AS DOUBLE) * {q})"
+        return f"get(transform(array({values}), s -> get(s, CAST(greatest(1, size(s) - {lost}) - 1 AS INT))), 0)"
+    del types
+    values = f"array_sort(collect_list(CAST({arguments[0]} AS DOUBLE)){_filter(condition)})"
+    found = f"get(transform(array({_PLACE.format(q=q)}), p -> {_LERP}), 0)"
+    return f"nullif(get(transform(array({values}), s -> {found}), 0), CAST('NaN' AS DOUBLE))"
+
+
+def _in_order(
+    name: str,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    directions: Sequence[Direction],
+) -> str:
+    """Add in the order of the values; what is no number is NULL."""
+    del directions
+    (value,), double = arguments, types[0] is SqlType.DOUBLE
+    if name == "sum_distinct" and not double:
+        return f"TRY_CAST(sum(DISTINCT CAST({value} AS DECIMAL(38, 0))){_filter(condition)} AS BIGINT)"
+    within = f"{value} BETWEEN -{_LARGEST} AND {_LARGEST}" if double else None
+    listed = "collect_set" if name.endswith("_distinct") else "collect_list"
+    values = f"array_sort({listed}(CAST({value} AS DOUBLE)){_filter(condition, within)})"
+    made = _ADDED[name].replace("{s}", "s")
+    made = f"get(transform(array({values}), s -> CASE WHEN size(s) > 0 THEN {made} END), 0)"
+    return f"get(transform(array({made}), v -> CASE WHEN {_FINITE.format('v')} THEN v END), 0)"
+
+
+def _listed(
+    name: str,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    directions: Sequence[Direction],
+) -> str:
+    """Sort rows by the keys of an order, then by the value itself."""
+    del types
+    plain, keys = arguments[: len(arguments) - len(directions)], arguments[len(arguments) - len(directions) :]
+    value = f"left({plain[0]}, {MOST_JOINED})" if name == "string_agg" else plain[0]
+    parts = "".join(f", 'k{i}', {key}" for i, key in enumerate(keys))
+    rows = f"collect_list(named_struct('v', {value}, 'o', {plain[0]}{parts})){_filter(condition)}"
+    terms = [(f"k{i}", how) for i, how in enumerate(directions)] + [("o", Direction(False, False))]
+    tests = " ".join(_compared(*term) for term in terms)
+    ordered = f"array_sort({rows}, (l, r) -> CASE {tests} ELSE 0 END)"
+    return _LAST[name].replace("{s}", ordered).replace("{1}", plain[1] if len(plain) > 1 else "")
+
+
+def _compared(key: str, how: Direction) -> str:
+    less, more = (1, -1) if how.descending else (-1, 1)
+    null, other = (-1, 1) if how.nulls_first else (1, -1)
+    return (
+        f"WHEN l.{key} IS NULL AND r.{key} IS NOT NULL THEN {null} WHEN l.{key} IS NOT NULL AND r.{key} IS NULL"
+        f" THEN {other} WHEN l.{key} < r.{key} THEN {less} WHEN l.{key} > r.{key} THEN {more}"
+    )
+
+
+_VALUES = "transform({s}, e -> e.v)"
+_JOINED = str(LISTS["array_to_string"]).replace("{0}", "s")
+_SLICED = f"slice({_VALUES}, 1, {MOST_JOINED})"
+_LAST = {
+    "first": "get({s}, 0).v",
+    "last": "try_element_at({s}, -1).v",
+    "list": f"get(filter(array({_VALUES}), s -> size(s) > 0), 0)",
+    "list_distinct": f"get(filter(array(array_distinct({_VALUES})), s -> size(s) > 0), 0)",
+    "string_agg": f"get(transform(array({_SLICED}), s -> CASE WHEN size(s) > 0 THEN {_JOINED} END), 0)",
+}
+_Writer = Callable[[str, Sequence[str], Sequence[SqlType], str | None, Sequence[Direction]], str]
+_WRITERS: dict[str, _Writer] = {
+    **dict.fromkeys(("arg_min", "arg_max"), _extreme),
+    **dict.fromkeys(("median", "quantile_cont", "quantile_disc"), _quantile),
+    **dict.fromkeys(_ADDED, _in_order),
+    **dict.fromkeys(_LAST, _listed),
+}

@@ -1,0 +1,24 @@
+"""One aggregate call -> SQL of an engine: over one person's rows, over public ones, or over released ones."""
+
+from __future__ import annotations
+
+from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql, public_sql
+from dialect.engine_name import EngineName
+from dialect.engine_words import WORDS
+from dialect.relations import Measure, PerPerson, Public, Relation
+from dialect.spark_aggregates import inside_in_spark
+from dialect.write_expr import write_expr
+
+
+def write_measure(measure: Measure, source: Relation, engine: EngineName) -> str:
+    """Write an aggregate so that every run gives the same."""
+    aggregate, emitter = AGGREGATES[measure.function], WORDS[engine].emitter
+    arguments = [write_expr(argument, emitter) for argument in measure.arguments]
+    types = [argument.type for argument in measure.arguments]
+    condition = None if measure.condition is None else write_expr(measure.condition, emitter)
+    if isinstance(source, PerPerson):
+        grain = fixed_point_grain(measure.arguments[0]) if arguments else 1
+        inside = inside_in_spark if engine is EngineName.SPARK else inside_sql
+        return inside(aggregate, arguments, types, condition, grain, directions=measure.directions)
+    write = public_sql if isinstance(source, Public) else over_sql
+    return write(aggregate, arguments, types, condition, directions=measure.directions)

@@ -1,0 +1,47 @@
+"""People's rows in a lake, public ones in DuckDB beside: the lake gives groups, DuckDB their public order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from dialect import BoundedSql, Target
+from dialect.admission import OBJECTED
+from dialect.handed import GATHERED
+from dialect.selection import RELEASED_KEYS
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.protocol import Lake
+from engine.exact import NOBODY_OBJECTED, Exact
+
+
+@dataclass(frozen=True)
+class LakeBackend:
+    """A lake, and the public tables that are joined to its rows."""
+
+    target: Target
+    beside: DuckDBBackend
+    lake: Lake
+
+    def run(
+        self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
+    ) -> Exact:
+        """Hand the lake its SQL, public rows and who has objected; put the groups it gives into public order."""
+        given = {OBJECTED: objected} | ({} if released_keys is None else {RELEASED_KEYS: released_keys})
+        rows = {name: self.beside.over(sql, given) for name, sql in bounded.handed.items()}
+        gathered = self.lake.gather(bounded.text, rows)
+        ordered = self.beside.over(bounded.in_order, {**given, GATHERED: gathered})
+        return Exact.of(ordered, bounded.keys, bounded.vectors)
+
+    def public(self, sql: str) -> pa.Table:
+        """Read public rows."""
+        return self.beside.public(sql)
+
+    def count(self, sql: str) -> int:
+        """Count public rows; raises Refusal where that is too much."""
+        return self.beside.count(sql)
+
+    def close(self) -> None:
+        """Let go of both."""
+        self.lake.close()
+        self.beside.close()

@@ -1,0 +1,141 @@
+"""Apache Spark through Spark Connect: people's rows lie in a lake, and only bounded SQL is sent there.
+
+A question carries all that it reads: the lake's tables by name or path, and public rows beside the text. Nothing is
+left in the session, so that a new one answers as the old one did (`proofs.md#backends`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql.connect.client.retries import DefaultPolicy
+from pyspark.sql.connect.session import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from dialect.catalog import Source
+from engine.errors import ExecutionFailed
+
+TOKEN = "PASSERSBY_SPARK_TOKEN"  # noqa: S105  the environment variable's name
+# what total forms rest on: https://spark.apache.org/docs/latest/configuration.html#runtime-sql-configuration
+SETTINGS: Mapping[str, str] = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.decimalOperations.allowPrecisionLoss": "true",
+    "spark.sql.groupByOrdinal": "true",
+    "spark.sql.variable.substitute": "false",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.files.ignoreCorruptFiles": "false",  # rows would be missing, and nobody told
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.execution.arrow.useLargeVarTypes": "false",
+}
+RETRIES = 4  # of one message, within seconds: what is lost for longer is asked anew
+_WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0)}
+
+logging.getLogger("SQLQueryContextLogger").disabled = True  # it would write Spark's errors, which quote values
+
+
+class SparkLake:
+    """The tables of one lake, and a session that is made anew when it was lost."""
+
+    def __init__(self, remote: str, sources: Mapping[str, Source], seconds: float = 600) -> None:
+        self._remote, self._sources, self._seconds = remote, sources, seconds
+        self._session: SparkSession | None = None
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+
+    def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
+        """Run SQL whose places in braces are the lake's tables and the rows that are handed; raises ExecutionFailed."""
+        with _constant_words():
+            session = self._alive()
+            places = {name: _handed(session, table) for name, table in rows.items()}
+            places |= {name: self._frame(session, source) for name, source in self._sources.items()}
+            named: dict[str, Any] = {name: frame for name, frame in places.items() if f"{{{name}}}" in text}
+            with self._within_time(session):
+                return session.sql(text, **named).toArrow()
+        raise ExecutionFailed
+
+    def types(self, table: str) -> Mapping[str, str]:
+        """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
+        with _constant_words():
+            schema = self._frame(self._alive(), self._sources[table]).schema
+            return {field.name.lower(): field.dataType.simpleString() for field in schema.fields}
+        raise ExecutionFailed
+
+    def close(self) -> None:
+        """Let go of the session."""
+        with self._lock:
+            session, self._session = self._session, None
+        if session is not None:
+            _let_go(session)
+
+    def _alive(self) -> SparkSession:
+        """Find the session as it was set, or make one; raises whatever Spark's client does."""
+        with self._lock:
+            if self._session is not None and not _is_set(self._session):
+                _let_go(self._session)
+                self._session = None
+            if self._session is None:
+                self._session = _connected(self._remote)
+            return self._session
+
+    def _frame(self, session: SparkSession, source: Source) -> Any:  # noqa: ANN401  Spark's own types differ by version
+        return session.table(source.path) if source.format == "spark" else session.read.parquet(source.path)
+
+    @contextmanager
+    def _within_time(self, session: SparkSession) -> Iterator[None]:
+        """Interrupt what takes too long, on the cluster too."""
+        tag = f"passersby{next(self._numbers)}"
+        timer = threading.Timer(self._seconds, session.interruptTag, (tag,))
+        timer.daemon = True
+        session.addTag(tag)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            session.removeTag(tag)
+
+
+@contextmanager
+def _constant_words() -> Iterator[None]:
+    """Let no error of the client or of Spark come out, nor be the context of another: any of them may quote a value."""
+    with suppress(Exception):
+        yield
+
+
+def _connected(remote: str) -> SparkSession:
+    """Make a session and set what forms rest on; a session that can't be set so is none."""
+    token = os.environ.get(TOKEN)
+    address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
+    session = SparkSession.builder.remote(address).create()
+    session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
+    for name, value in SETTINGS.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _is_set(session: SparkSession) -> bool:
+    """Tell whether a session is there, and set as it was."""
+    with suppress(Exception):
+        return all(session.conf.get(name) == value for name, value in SETTINGS.items())
+    return False
+
+
+def _let_go(session: SparkSession) -> None:
+    with suppress(Exception):
+        session.stop()
+
+
+def _handed(session: SparkSession, table: pa.Table) -> Any:  # noqa: ANN401  as above
+    """Send rows along; unsigned integers, which Spark has not, as wider ones."""
+    columns: list[Any] = [column.cast(_WIDER.get(column.type, column.type)) for column in table.columns]
+    plain = pa.table(columns, names=table.column_names)
+    schema = None if plain.num_rows else from_arrow_schema(plain.schema)  # nothing can be told of no rows
+    return session.createDataFrame(plain, schema)

@@ -1,0 +1,42 @@
+"""A catalog -> its data, checked and opened by the backend that it names."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+
+from dialect import Catalog
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.over_lake import LakeBackend
+from engine.backends.protocol import Backend
+from engine.errors import DataError
+from engine.lake_checks import check_lake, lake_target, table_place
+from engine.snapshot import Progress, snapshot
+
+
+def open_data(catalog: Catalog, cache: Path, progress: Progress) -> Backend:
+    """Open the data of a catalog; raises DataError where they are not what it says."""
+    if catalog.remote is not None:
+        return _lake(catalog, catalog.remote, cache, progress)
+    made = snapshot(catalog, cache, progress)
+    return DuckDBBackend.open(made.files, made.addresses, cache)
+
+
+def _lake(catalog: Catalog, remote: str, cache: Path, progress: Progress) -> Backend:
+    """Open public tables in DuckDB, and people's in a lake."""
+    try:
+        from engine.backends.spark import SparkLake  # late: few catalogs have a lake, and few machines its client
+    except ImportError:
+        why, cure = "Spark's client is not installed.", "install passersby with the extra [spark]"
+        raise DataError(catalog.name, why, cure) from None
+    made = snapshot(replace(catalog, tables=tuple(t for t in catalog.tables if not t.private)), cache, progress)
+    sources = {table_place(table): table.source for table in catalog.tables if table.private}
+    with ExitStack() as opened:
+        beside = opened.enter_context(closing(DuckDBBackend.open(made.files, made.addresses, cache)))
+        lake = opened.enter_context(closing(SparkLake(remote, sources)))
+        backend = LakeBackend(lake_target(catalog, made.addresses), beside, lake)
+        progress("checking the lake", 0.0)
+        check_lake(catalog, backend)
+        opened.pop_all()
+    return backend

@@ -1,0 +1,187 @@
+"""Spark as the backend of a town: the exact integers of DuckDB, whoever objects is gone, nothing else is read or said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from budgets import Ledger
+from dialect import Catalog, Refusal, engine_words, read
+from dialect.engine_name import EngineName
+from engine.backends import spark
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.over_lake import LakeBackend
+from engine.errors import DataError, ExecutionFailed
+from engine.exact import NOBODY_OBJECTED, Exact
+from engine.noise import add_noise
+from engine.open_data import open_data
+from engine.pipeline import Engine
+from engine.prepare import prepare
+from engine.snapshot import snapshot
+from engine.terms import Asked
+from tests.engine.town import make_town
+from tests.support.lake import as_lake
+from tests.support.passes import every_other, passes
+from tests.support.spark_cluster import Cluster
+
+render = import_module("dialect.render")  # the face of the package has a function of this name
+RHO = Fraction(1, 200)
+QUIET = lambda stage, part: None  # noqa: E731
+QUESTIONS = (
+    "SELECT zone, day, COUNT(*) AS n, AVG(minutes) AS mean, SUM(coins) AS coins FROM visit GROUP BY zone, day",
+    "SELECT z.name, COUNT(DISTINCT v.person_id) AS people FROM visit v JOIN zone z USING (zone) GROUP BY z.name",
+    "SELECT shop, COUNT(*) AS n, COUNT(DISTINCT zone) AS zones FROM visit GROUP BY shop",
+    "SELECT p.gender, SUM(b.price) AS spent FROM purchase b JOIN person p USING (person_id) GROUP BY p.gender",
+    "SELECT n, COUNT(*) AS people FROM (SELECT person_id, COUNT(*) AS n FROM visit GROUP BY 1) WHERE n BETWEEN 1 AND 30 GROUP BY n",
+)
+OBJECTED = pa.table({"person": ["3", "4", "17", "no number", "999999"]})
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("spark")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return make_town(tmp_path_factory.mktemp("town"))
+
+
+@pytest.fixture(scope="module")
+def duck(town: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBBackend]:
+    folder = tmp_path_factory.mktemp("duck")
+    made = snapshot(town, folder, QUIET)
+    backend = DuckDBBackend.open(made.files, made.addresses, folder)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(scope="module")
+def lake(town: Catalog, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    made = snapshot(town, tmp_path_factory.mktemp("written"), QUIET)
+    return as_lake(town, tmp_path_factory.mktemp("lake"), cluster.remote, made.files, made.addresses)
+
+
+@pytest.fixture(scope="module")
+def backend(lake: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeBackend]:
+    opened = open_data(lake, tmp_path_factory.mktemp("cache"), QUIET)
+    assert isinstance(opened, LakeBackend)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let both engines cut in the order of the values themselves: only their hashes are declared to differ."""
+    for engine, said in engine_words.WORDS.items():
+        monkeypatch.setitem(engine_words.WORDS, engine, replace(said, hashed="CAST(0 AS INT)", salted="CAST(0 AS INT)"))
+
+
+def both(
+    sql: str,
+    town: Catalog,
+    duck: DuckDBBackend,
+    lake: Catalog,
+    backend: LakeBackend,
+    objected: pa.Table = NOBODY_OBJECTED,
+) -> list[tuple[Exact, Exact]]:
+    """Run every pass of a question on both, the second passes over the same keys."""
+    found = []
+    for plan in read(sql, town).plans:
+        ours, theirs = prepare(plan, town, duck, RHO), prepare(plan, lake, backend, RHO)
+        keys = None if ours.choice is None else every_other(duck.run(ours.choice.sql, objected).keys)
+        pairs = zip(passes(ours, duck, objected, keys), passes(theirs, backend, objected, keys), strict=True)
+        found += [(one, other) for (_, one), (_, other) in pairs]
+    return found
+
+
+def same(one: Exact, other: Exact) -> bool:
+    vectors = zip(one.vectors, other.vectors, strict=True)
+    return one.keys.equals(other.keys) and all(np.array_equal(*pair) for pair in vectors)
+
+
+@pytest.mark.usefixtures("alike")
+@pytest.mark.parametrize("sql", QUESTIONS)
+def test_exact_integers_are_duckdbs(
+    sql: str, town: Catalog, duck: DuckDBBackend, lake: Catalog, backend: LakeBackend
+) -> None:
+    pairs = both(sql, town, duck, lake, backend, OBJECTED)
+    assert pairs and all(same(*pair) for pair in pairs)
+    assert any(vector.any() for one, _ in pairs for vector in one.vectors)
+
+
+def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
+    town: Catalog, duck: DuckDBBackend, lake: Catalog, backend: LakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = read(QUESTIONS[0], town).plans[0]
+    admitted = duck.run(prepare(plan, town, duck, RHO).sql, OBJECTED)
+    bounded = prepare(plan, lake, backend, RHO).sql
+    assert same(backend.run(bounded, OBJECTED), admitted)
+    assert not same(backend.run(bounded), admitted)
+    monkeypatch.setattr(render, "of_admitted", lambda rows, admission: rows)
+    forgetful = prepare(plan, lake, backend, RHO).sql
+    assert not same(backend.run(forgetful, OBJECTED), admitted), "not seen"
+
+
+def test_the_session_is_set_whatever_the_cluster_is_set_to(backend: LakeBackend) -> None:
+    session = backend.lake._alive()
+    assert {name: session.conf.get(name) for name in spark.SETTINGS} == dict(spark.SETTINGS)
+    session.conf.set("spark.sql.ansi.enabled", "false")
+    assert backend.lake._alive().conf.get("spark.sql.ansi.enabled") == "true"
+
+
+def test_a_failure_says_nothing(backend: LakeBackend) -> None:
+    with pytest.raises(ExecutionFailed) as failed:
+        backend.lake.gather("SELECT CAST(shop AS INT) AS n FROM {table_visit}", {})  # raises with a value in the text
+    assert str(failed.value) == str(ExecutionFailed())
+    assert (failed.value.__cause__, failed.value.__context__) == (None, None)
+    assert backend.lake.gather("SELECT count(*) AS n FROM {table_visit}", {}).to_pylist() == [{"n": 3000}]
+
+
+def test_what_takes_too_long_is_interrupted(lake: Catalog, backend: LakeBackend) -> None:
+    slow = spark.SparkLake(lake.remote or "", {}, seconds=0.5)
+    with pytest.raises(ExecutionFailed):
+        slow.gather(
+            "SELECT count(*) AS n FROM range(100000000) a CROSS JOIN range(1000000) b WHERE a.id % 7 = b.id", {}
+        )
+    slow.close()
+
+
+def test_what_has_no_form_is_refused_before_any_charge(lake: Catalog, backend: LakeBackend) -> None:
+    with Ledger.open(":memory:") as ledger:
+        engine = Engine(lake, backend, ledger, add_noise)
+        with pytest.raises(Refusal, match="E_FUNC: This catalog's people lie in a Spark lake"):
+            engine.answer("SELECT COUNT(*) FROM visit WHERE regexp_matches(shop, 's.*')", Asked("ana"))
+        assert not list(ledger.entries(client="ana"))
+        answered = engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Asked("ana"))
+        assert answered.answer.table.num_rows == 7
+        assert engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", Asked("ana")).charged.pico_rho == 0
+
+
+def test_a_lake_that_is_not_as_declared_does_not_open(lake: Catalog, backend: LakeBackend, tmp_path: Path) -> None:
+    person = lake.table("person")
+    assert person is not None
+    gender = next(c for c in person.columns if c.name == "gender")
+    wrong = replace(
+        person,
+        columns=tuple(
+            replace(c, type=lake.table("visit").columns[0].type) if c is gender else c for c in person.columns
+        ),
+    )  # type: ignore[union-attr]
+    twice = replace(person, source=lake.table("visit").source)  # type: ignore[union-attr]
+    for changed, why in ((wrong, "gender is stored as string"), (twice, "there is no column gender")):
+        tables = tuple(changed if t.name == "person" else t for t in lake.tables)
+        with pytest.raises(DataError, match=why):
+            open_data(replace(lake, tables=tables), tmp_path, QUIET)
+
+
+def test_an_engine_is_named_once() -> None:
+    assert set(engine_words.WORDS) == set(EngineName)

@@ -1,0 +1,141 @@
+"""A real Spark of the tests' own, from packages: a driver with Spark Connect, and two workers with an executor each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyspark
+
+SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
+EXECUTOR = "CoarseGrainedExecutorBackend"
+SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # nothing runs for long
+SETTINGS: Mapping[str, str] = {
+    "spark.connect.grpc.binding.address": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": SMALL_JVM,
+    "spark.executor.extraJavaOptions": SMALL_JVM,
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    # what an owner's cluster may be set to, and the engine must not rest on
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.session.timeZone": "America/Mexico_City",
+}
+SECONDS_TO_START = 240.0
+
+
+class Cluster:
+    """A driver and its workers; it can lose either."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None, workers: int = 2) -> None:
+        self.folder, self.settings, self.workers = folder, {**SETTINGS, **(settings or {})}, workers
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def remote(self) -> str:
+        """Say where Spark Connect listens."""
+        return f"sc://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start a driver with its workers, and wait until it answers and every worker is there."""
+        home = Path(pyspark.__file__).parent
+        given = {**self.settings, "spark.connect.grpc.binding.port": str(self.port)}
+        command = [str(home / "bin" / "spark-submit"), "--class", SERVER]
+        command += ["--master", f"local-cluster[{self.workers},1,1024]"]
+        for name, value in given.items():
+            command += ["--conf", f"{name}={value}"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
+        environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_WORKER_DIR": str(self.folder / "work")}
+        with (self.folder / "driver.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "spark-internal"], cwd=self.folder, env=environment, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        self._wait()
+
+    def executors(self) -> list[int]:
+        """List the processes of executors that are of this driver."""
+        assert self._process is not None
+        group = self._process.pid
+        numbers = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return sorted(int(e.name) for e in numbers if _group(e) == group and EXECUTOR in _command(e))
+
+    def kill_executor(self) -> int:
+        """Kill one executor without a word."""
+        victim = self.executors()[0]
+        os.kill(victim, signal.SIGKILL)
+        return victim
+
+    def kill(self) -> None:
+        """Kill the driver and everything of it."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + SECONDS_TO_START
+        while time.monotonic() < deadline:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise RuntimeError((self.folder / "driver.log").read_text(errors="replace")[-4_000:])
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                if len(self.executors()) >= self.workers:
+                    return
+            time.sleep(0.2)
+        raise RuntimeError("Spark did not start")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, **settings: str) -> Iterator[Cluster]:
+    """Open a cluster for the time of a test module."""
+    with Cluster(folder, settings) as opened:
+        yield opened
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _group(entry: Path) -> int:
+    try:
+        return os.getpgid(int(entry.name))
+    except ProcessLookupError:
+        return -1
+
+
+def _command(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
