@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 from budgets.accounts import LIFETIME
@@ -21,12 +22,12 @@ class Bill:
     request: ChargeRequest
     unpaid: Mapping[str, tuple[Item, ...]]  # by holder, from everybody down to the client who asks
 
-    @property
+    @cached_property
     def client_loss(self) -> Loss:
         """Give the loss of all releases that the client pays for; a window pays that of the releases touching it."""
         return total(item.loss for item in self.unpaid[own_holder(self.request.client)])
 
-    @property
+    @cached_property
     def debits(self) -> tuple[Debit, ...]:
         """Give what each holder pays in each window, and over all of them."""
         together: dict[tuple[Item, ...], list[str]] = {}  # holders that pay for the same releases
@@ -54,6 +55,20 @@ def make_bill(request: ChargeRequest, paid: Mapping[str, AbstractSet[str]]) -> B
             }
         ),
     )
+
+
+def debits_of(bills: Iterable[Bill]) -> tuple[Debit, ...]:
+    """Give what some bills of one dataset debit together: what each holder loses in the same windows, summed."""
+    losses: dict[tuple[str, ...], dict[str, Loss]] = {}  # by windows, then by holder
+    for debit in (debit for bill in bills for debit in bill.debits):
+        of_windows = losses.setdefault(debit.windows, {})
+        for holder in debit.holders:
+            of_windows[holder] = of_windows.get(holder, NOTHING) + debit.loss
+    alike: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
+    for windows, of_windows in losses.items():
+        for holder, loss in of_windows.items():
+            alike.setdefault((windows, loss), []).append(holder)
+    return tuple(Debit(tuple(holders), windows, loss) for (windows, loss), holders in alike.items())
 
 
 def _debits(items: tuple[Item, ...], holders: tuple[str, ...]) -> Iterator[Debit]:

@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Any
 
 from budgets.errors import ParamError
 
 CHAIN_FORMAT = 1  # of the canonical row; a body names its own
 GENESIS = bytes(32)
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def canonical(value: object) -> str:
     Source: proofs.md#the-chain. Raises ParamError.
     """
     _check_exact(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode(value)
 
 
 def canonical_row(entry: Entry) -> bytes:
@@ -76,8 +78,7 @@ def row_hash(entry: Entry) -> bytes:
 
 def linked(entry: Entry) -> Entry:
     """Give the row with its hash."""
-    told = {field.name: getattr(entry, field.name) for field in fields(entry)}
-    return Entry(**{**told, "row_hash": row_hash(entry)})
+    return replace(entry, row_hash=row_hash(entry))
 
 
 def broken_links(rows: Iterable[Entry]) -> Iterator[str]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import Connection, Row
-
-from budgets.accounts import AccountName, AccountView, path_accounts
+from budgets.accounts import AccountName, AccountView
 from budgets.administration import Administration
 from budgets.anchor import Anchor
 from budgets.audit import Audit
-from budgets.bill import Bill, make_bill
-from budgets.errors import IdempotencyError, LedgerError, ProtocolError, UnsafeStore
-from budgets.events import EntryKind, caps_said, charge_said, release_said
-from budgets.holders import EVERYBODY, OWNER, check_client, payers
+from budgets.charging import charge_all, read_bills, read_room
+from budgets.errors import LedgerError, ProtocolError, UnsafeStore
+from budgets.events import release_said
+from budgets.holders import check_client
 from budgets.loss import Loss
-from budgets.outlook import Outlook, Room, outlook, would_fit
-from budgets.policy import Caps, check_ceiling, check_query, granted, query_limits, todays_caps
+from budgets.outlook import Outlook, outlook
+from budgets.policy import Caps, check_ceiling, granted
 from budgets.records import Charge, ChargeRequest, Made, StoredRelease
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.opening import open_store
@@ -79,7 +77,7 @@ class Ledger(Administration, Audit):
     def preview(self, request: ChargeRequest) -> Loss:
         """Tell the loss of all releases that charging would debit this client for; changes nothing."""
         with self._store.reading() as connection:
-            return _read_bill(connection, request).client_loss
+            return read_bills(connection, [request])[0].client_loss
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Debit every account of a question, or none; durable when this returns.
@@ -90,18 +88,11 @@ class Ledger(Administration, Audit):
         Source: Whitehouse, Ramdas, Rogers, Wu 2023 (arXiv 2203.05481); proofs.md#the-filter.
         Raises BudgetRefused, CeilingRaised, Forbidden, IdempotencyError, ProtocolError, LedgerUnavailable, UnsafeStore.
         """
+        return self._store.charges.ask(request, self._charge_all)
+
+    def _charge_all(self, requests: Sequence[ChargeRequest]) -> Sequence[Charge | Exception]:
         with self._store.writing() as connection:
-            standing.check_standing(connection, request.client, request.dataset, request.windows)
-            earlier = journal.find_charge(connection, request.client, request.request_id)
-            if earlier is not None:
-                return _repeat(connection, request, earlier)
-            bill = _read_bill(connection, request)
-            charge_id = _debit(connection, bill)
-            journal.write_charge(connection, bill, charge_id)
-            if request.client != OWNER:
-                standing.add_client(connection, request.client)
-            keys = tuple(item.release_key for item in request.distinct_items)
-            return _charge(connection, request, charge_id, bill.client_loss, keys)
+            return charge_all(connection, requests)
 
     def settle(self, charge: Charge, payloads: Mapping[str, bytes]) -> Mapping[str, bytes]:
         """Store the releases of a charge, durable when this returns, and give what everybody gets.
@@ -127,7 +118,7 @@ class Ledger(Administration, Audit):
         """Say what is left for new questions like this one, and what fits instead, in these windows or in others."""
         others = tuple(more_windows)
         with self._store.reading() as connection:
-            found = outlook(_read_room(connection, request, others), request.distinct_items, others)
+            found = outlook(read_room(connection, request, others), request.distinct_items, others)
             stopped = standing.why_stopped(connection, request.client, request.dataset, request.windows)
         return found if stopped is None else replace(found, further=0, stopped=stopped)
 
@@ -157,78 +148,3 @@ class Ledger(Administration, Audit):
             ceilings = balances.read_ceilings(connection, dataset, tuple(windows))
         for name, ceiling in ceilings.items():
             check_ceiling(name, caps.dataset, ceiling)
-
-
-def _debit(connection: Connection, bill: Bill) -> int:
-    """Open the accounts of a bill, debit them all and say so; give the sequence of the row that does."""
-    request, debits = bill.request, bill.debits
-    grants = standing.read_grants(connection, request.dataset, payers(request.client))
-
-    def fits() -> Loss:
-        return would_fit(_read_room(connection, request), request.distinct_items)
-
-    check_query(bill.client_loss, query_limits(request.caps, grants), request.client, fits)
-    opened = balances.open_accounts(connection, bill, grants)
-    balances.debit_all(connection, request.dataset, debits, fits)
-    said = [caps_said(bill, EntryKind.ACCOUNT_OPENED, *each) for each in opened.new.items()]
-    said += [caps_said(bill, EntryKind.CAP_CHANGED, *each) for each in opened.recapped.items()]
-    return entries.append(connection, [*said, charge_said(bill)])[-1].sequence
-
-
-def _read_room(connection: Connection, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Room:
-    """Read every account on a client's path in the windows of a question, and in some more."""
-    grants = standing.read_grants(connection, request.dataset, payers(request.client))
-    windows = dict.fromkeys((*request.windows, *more_windows))
-    names = path_accounts(request.client, request.dataset, windows)
-    caps = todays_caps(names, request.caps, grants, request.client)
-    views = balances.read_under(connection, request.dataset, caps)
-    return Room(request.client, {view.name: view for view in views}, query_limits(request.caps, grants))
-
-
-def _read_bill(connection: Connection, request: ChargeRequest) -> Bill:
-    paid = journal.read_paid(connection, request)
-    if EVERYBODY in paid:
-        journal.check_meaning(connection, request)
-    return make_bill(request, paid)
-
-
-def _repeat(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -> Charge:
-    """Give the charge that the same request made before; it pays for its own releases and for nothing else."""
-    if (earlier.body_digest, earlier.dataset) != (request.body_digest, request.dataset):
-        raise IdempotencyError(
-            f"Request id {request.request_id!r} was used for another question.", "a new request id for a new question."
-        )
-    keys = journal.read_keys(connection, earlier.id)
-    loss = Loss(earlier.pico_rho, earlier.atto_delta)
-    charge = _charge(connection, request, earlier.id, loss, keys, repeated=True)
-    if not {item.release_key for item in request.items} <= set(keys):  # fewer: what was stored since says the rest
-        raise IdempotencyError(
-            f"Request id {request.request_id!r} was charged for what is not given any more: the data have a new"
-            " version, or it is too old.",
-            "a new request id.",
-        )
-    return charge
-
-
-def _charge(
-    connection: Connection,
-    request: ChargeRequest,
-    charge_id: int,
-    loss: Loss,
-    keys: tuple[str, ...],
-    *,
-    repeated: bool = False,
-) -> Charge:
-    stored = journal.read_releases(connection, request.dataset, keys)
-    to_run = tuple(key for key in keys if key not in stored)
-    return Charge(
-        charge_id,
-        request.client,
-        request.dataset,
-        request.request_id,
-        loss,
-        keys,
-        to_run,
-        MappingProxyType(stored),
-        repeated,
-    )

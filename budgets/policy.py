@@ -77,6 +77,11 @@ class Debit:
     windows: tuple[str, ...]
     loss: Loss
 
+    @property
+    def accounts(self) -> int:
+        """Count the accounts that pay."""
+        return len(self.holders) * len(self.windows)
+
 
 def check_cap(owner: str, cap: Loss) -> None:
     """Refuse a cap without rho, or whose delta can't be converted; raises ParamError."""

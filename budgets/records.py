@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from budgets.accounts import check_text
 from budgets.errors import ParamError
@@ -62,12 +63,12 @@ class ChargeRequest:
             raise ParamError("A question that releases nothing is not charged.", "answer it without the ledger.")
         check_minimum(item.loss for item in self.distinct_items)
 
-    @property
+    @cached_property
     def windows(self) -> frozenset[str]:
         """Give every window that any release of the question touches."""
         return frozenset(window for item in self.items for window in item.windows)
 
-    @property
+    @cached_property
     def distinct_items(self) -> tuple[Item, ...]:
         """Give each release once; raises ParamError if one key has two prices or two sets of windows."""
         by_key: dict[str, Item] = {}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, cast, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, cast, insert, select, true, update
 
 from budgets.accounts import AccountName, AccountView
-from budgets.bill import Bill
+from budgets.bill import Bill, debits_of
 from budgets.conversion import THRESHOLD_PARTS
 from budgets.holders import EVERYBODY
 from budgets.loss import NOTHING, Loss
-from budgets.policy import STATIC, Debit, Grant, check_ceiling, granted, refusal
+from budgets.policy import STATIC, Debit, Grant, check_ceiling, granted
 from budgets.stores.listed import among, each_of, listed
 from budgets.stores.schema import accounts
 
@@ -30,13 +30,15 @@ class Opened:
 
 _OF_DEBIT = (
     accounts.c.dataset == bindparam("of_dataset"),
-    accounts.c.holder.in_(bindparam("of_holders", expanding=True)),
+    among(accounts.c.holder, "of_holders"),
     among(accounts.c.window_name, "of_windows"),
 )
 _DEBIT = (
     update(accounts)
     .where(
         *_OF_DEBIT,
+        accounts.c.cap_pico_rho == bindparam("todays_pico_rho"),
+        accounts.c.cap_atto_delta == bindparam("todays_atto_delta"),
         accounts.c.spent_pico_rho <= accounts.c.cap_pico_rho - bindparam("more_pico_rho"),
         accounts.c.spent_atto_delta <= accounts.c.cap_atto_delta // THRESHOLD_PARTS - bindparam("more_atto_delta"),
     )
@@ -48,7 +50,6 @@ _DEBIT = (
 _READ = select(accounts).where(*_OF_DEBIT)
 _OPENED_WITH = {
     accounts.c.dataset: "dataset",
-    accounts.c.holder: "holder",
     accounts.c.ceiling_pico_rho: "pico_rho",
     accounts.c.ceiling_atto_delta: "atto_delta",
     accounts.c.cap_pico_rho: "pico_rho",
@@ -56,15 +57,12 @@ _OPENED_WITH = {
     accounts.c.spent_pico_rho: "nothing",
     accounts.c.spent_atto_delta: "nothing",
 }
+_HOLDERS, _WINDOWS = each_of("of_holders"), each_of("of_windows")
 _OPEN = insert(accounts).from_select(
-    [accounts.c.window_name, *_OPENED_WITH],
-    select(each_of("of_windows"), *(cast(bindparam(of), column.type) for column, of in _OPENED_WITH.items())),
-)
-_CAPS = (accounts.c.cap_pico_rho, accounts.c.cap_atto_delta)
-_UNCHANGED = (
-    select(accounts.c.holder, func.count(), *(extreme(cap) for extreme in (func.min, func.max) for cap in _CAPS))
-    .where(*_OF_DEBIT)
-    .group_by(accounts.c.holder)
+    [accounts.c.holder, accounts.c.window_name, *_OPENED_WITH],
+    select(
+        _HOLDERS.c.value, _WINDOWS.c.value, *(cast(bindparam(of), column.type) for column, of in _OPENED_WITH.items())
+    ).select_from(_HOLDERS.join(_WINDOWS, true())),
 )
 
 
@@ -75,28 +73,47 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
     Formula: ceiling := cap at opening; of other accounts ceiling := max(ceiling, cap) afterwards.
     Source: proofs.md#the-filter. Raises CeilingRaised when today's cap of a dataset is above its ceiling.
     """
-    opened = Opened()
+    opened, dataset = Opened(), bill.request.dataset
     for debit in bill.debits:
-        today = {holder: tuple(_todays(bill, grants, holder, debit.windows)) for holder in debit.holders}
-        if not _all_there(connection, bill, debit, today):
-            _open(connection, bill.request.dataset, debit, today, opened)
+        rows = {(row.holder, row.window_name): row for row in connection.execute(_READ, _of_debit(dataset, debit))}
+        todays = ((holder, _todays(bill, grants, holder, debit.windows)) for holder in debit.holders)
+        for payer, windows, cap in ((holder, *each) for holder, caps in todays for each in caps):
+            new = tuple(window for window in windows if (payer, window) not in rows)
+            old = [rows[payer, window] for window in windows if (payer, window) in rows]
+            for row in old:
+                check_ceiling(_name(row), cap, _ceiling(row))
+            if new:
+                opened.new.setdefault(new, {})[payer] = cap
+            if moved := tuple(row.window_name for row in old if _cap(row) != cap):
+                recap(connection, [AccountName(dataset, window, payer) for window in moved], cap)
+                opened.recapped.setdefault(moved, {})[payer] = cap
+    _insert(connection, dataset, opened.new)
     return opened
 
 
-def debit_all(connection: Connection, dataset: str, debits: Sequence[Debit], fits: Callable[[], Loss]) -> None:
-    """Debit every account or none, never beyond its cap; `fits` tells, where one is short, what would fit instead.
+def debit_all(connection: Connection, bills: Sequence[Bill], grants: Sequence[Grant]) -> bool:
+    """Debit every account of some bills of one dataset or none, and tell which: never beyond its cap, which is today's.
 
     Claim: after every transaction spent <= chargeable(cap at that charge) for each account.
     Symbols: spent before and cap of the account's own row, loss. Formula: spent := spent + loss
-    WHERE spent <= chargeable(cap) - loss, and as many rows change as there are accounts, else none is changed.
-    Source: proofs.md#never-over-the-cap. Raises BudgetRefused.
+    WHERE cap = today's AND spent <= chargeable(cap) - loss, and as many rows change as there are accounts, else none is
+    changed: one is not there, has another cap, or is short. Source: proofs.md#never-over-the-cap. Raises nothing.
     """
+    debits = debits_of(bills)
+    rows = [row for debit in debits for row in _debit_rows(bills, grants, debit)]
     together = connection.begin_nested()
-    for debit in debits:
-        if connection.execute(_DEBIT, _debit_row(dataset, debit)).rowcount != len(debit.holders) * len(debit.windows):
-            together.rollback()
-            raise refusal(_read_asked(connection, dataset, debits), fits())
+    if rows and connection.execute(_DEBIT, rows).rowcount != sum(debit.accounts for debit in debits):
+        together.rollback()
+        return False
     together.commit()
+    return True
+
+
+def read_asked(connection: Connection, bill: Bill) -> Iterator[tuple[AccountView, Loss]]:
+    """Pair each account of a bill with what it is to pay."""
+    for debit in bill.debits:
+        for row in connection.execute(_READ, _of_debit(bill.request.dataset, debit)):
+            yield _view(row), debit.loss
 
 
 def read_accounts(connection: Connection, dataset: str | None) -> tuple[AccountView, ...]:
@@ -118,7 +135,7 @@ def read_account(connection: Connection, name: AccountName, cap: Loss | None) ->
 
 def read_under(connection: Connection, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
     """Give some accounts of a dataset under the caps that hold today; one that is not open has spent nothing."""
-    asked = {"of_dataset": dataset, "of_holders": list({name.holder for name in caps})}
+    asked = {"of_dataset": dataset, "of_holders": listed({name.holder for name in caps})}
     rows = connection.execute(_READ, asked | {"of_windows": listed({name.window for name in caps})})
     found = {_name(row): row for row in rows}
     return tuple(_under(name, cap, found.get(name)) for name, cap in caps.items())
@@ -131,7 +148,7 @@ def read_datasets(connection: Connection) -> tuple[str, ...]:
 
 def read_ceilings(connection: Connection, dataset: str, windows: Sequence[str]) -> dict[AccountName, Loss]:
     """Give the ceilings that first charges of a dataset have fixed."""
-    asked = {"of_dataset": dataset, "of_holders": [EVERYBODY], "of_windows": listed(windows)}
+    asked = {"of_dataset": dataset, "of_holders": listed([EVERYBODY]), "of_windows": listed(windows)}
     return {_name(row): _ceiling(row) for row in connection.execute(_READ, asked)}
 
 
@@ -148,57 +165,37 @@ def _todays(
         yield alone, granted(request.caps.of(account, request.client), mine, account)
 
 
-Todays = Mapping[str, tuple[tuple[tuple[str, ...], Loss], ...]]
+def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) -> Iterator[dict[str, object]]:
+    """Give the parameters of a debit: holders and windows of one cap together."""
+    first, clients = bills[0].request, {bill.request.client: bill for bill in bills}
+    alike: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
+    for holder in debit.holders:
+        for windows_and_cap in _todays(clients.get(holder, bills[0]), grants, holder, debit.windows):
+            alike.setdefault(windows_and_cap, []).append(holder)
+    for (windows, cap), holders in alike.items():
+        row = _of_debit(first.dataset, Debit(tuple(holders), windows, debit.loss))
+        row |= {"todays_pico_rho": cap.pico_rho, "todays_atto_delta": cap.atto_delta}
+        yield row | {"more_pico_rho": debit.loss.pico_rho, "more_atto_delta": debit.loss.atto_delta}
 
 
-def _all_there(connection: Connection, bill: Bill, debit: Debit, today: Todays) -> bool:
-    """Tell whether every account is there with today's cap, from one row for each holder."""
-    found = connection.execute(_UNCHANGED, _of_debit(bill.request.dataset, debit)).all()
-    there = {holder: told for holder, *told in found}
-    return all(
-        len(caps) == 1 and there.get(holder) == [len(debit.windows), *_units(caps[0][1]), *_units(caps[0][1])]
-        for holder, caps in today.items()
-    )
-
-
-def _open(connection: Connection, dataset: str, debit: Debit, today: Todays, opened: Opened) -> None:
-    rows = {(row.holder, row.window_name): row for row in connection.execute(_READ, _of_debit(dataset, debit))}
-    for holder, windows, cap in ((holder, *each) for holder, caps in today.items() for each in caps):
-        new = tuple(window for window in windows if (holder, window) not in rows)
-        old = [rows[holder, window] for window in windows if (holder, window) in rows]
-        for row in old:
-            check_ceiling(_name(row), cap, _ceiling(row))
-        moved = tuple(row.window_name for row in old if _cap(row) != cap)
-        if new:
-            _insert(connection, dataset, holder, new, cap)
-            opened.new.setdefault(new, {})[holder] = cap
-        if moved:
-            recap(connection, [_name(rows[holder, window]) for window in moved], cap)
-            opened.recapped.setdefault(moved, {})[holder] = cap
-
-
-def _insert(connection: Connection, dataset: str, holder: str, windows: Iterable[str], cap: Loss) -> None:
-    pico_rho, atto_delta = _units(cap)
-    row = {"dataset": dataset, "holder": holder, "of_windows": listed(windows)}
-    connection.execute(_OPEN, row | {"pico_rho": pico_rho, "atto_delta": atto_delta, "nothing": 0})
+def _insert(connection: Connection, dataset: str, new: Caps) -> None:
+    for windows, caps in new.items():
+        for cap in dict.fromkeys(caps.values()):
+            pico_rho, atto_delta = _units(cap)
+            row = {"dataset": dataset, "of_windows": listed(windows)}
+            row["of_holders"] = listed(holder for holder, own in caps.items() if own == cap)
+            connection.execute(_OPEN, row | {"pico_rho": pico_rho, "atto_delta": atto_delta, "nothing": 0})
 
 
 def recap(connection: Connection, names: Sequence[AccountName], cap: Loss) -> None:
     """Move accounts to another cap; a ceiling of others than everybody follows upwards."""
-    of_names = {"of_dataset": names[0].dataset, "of_holders": [names[0].holder]}
+    of_names = {"of_dataset": names[0].dataset, "of_holders": listed([names[0].holder])}
     of_names["of_windows"] = listed(name.window for name in names)
     for part, units in zip(("pico_rho", "atto_delta"), _units(cap), strict=True):
         ceiling, own = accounts.c[f"ceiling_{part}"], accounts.c[f"cap_{part}"]
         raised = update(accounts).where(*_OF_DEBIT, ceiling < units).values({ceiling: units})
         connection.execute(raised, of_names)
         connection.execute(update(accounts).where(*_OF_DEBIT).values({own: units}), of_names)
-
-
-def _read_asked(connection: Connection, dataset: str, debits: Iterable[Debit]) -> Iterator[tuple[AccountView, Loss]]:
-    """Pair each account of some debits with what it was to pay."""
-    for debit in debits:
-        for row in connection.execute(_READ, _of_debit(dataset, debit)):
-            yield _view(row), debit.loss
 
 
 def _under(name: AccountName, cap: Loss, row: Row[Any] | None) -> AccountView:
@@ -233,9 +230,4 @@ def _units(loss: Loss) -> tuple[int, int]:
 
 
 def _of_debit(dataset: str, debit: Debit) -> dict[str, object]:
-    return {"of_dataset": dataset, "of_holders": list(debit.holders), "of_windows": listed(debit.windows)}
-
-
-def _debit_row(dataset: str, debit: Debit) -> dict[str, object]:
-    more = {"more_pico_rho": debit.loss.pico_rho, "more_atto_delta": debit.loss.atto_delta}
-    return _of_debit(dataset, debit) | more
+    return {"of_dataset": dataset, "of_holders": listed(debit.holders), "of_windows": listed(debit.windows)}

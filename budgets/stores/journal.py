@@ -4,40 +4,52 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, insert, select
 
 from budgets.bill import Bill
-from budgets.errors import ProtocolError
 from budgets.events import digest
 from budgets.holders import EVERYBODY, own_holder, payers
 from budgets.loss import Loss
-from budgets.records import Charge, ChargeRequest, Item, Made, PaidRelease, StoredRelease
+from budgets.records import Charge, ChargeRequest, Made, PaidRelease, StoredRelease
 from budgets.stores.entries import days_since
+from budgets.stores.listed import among, listed, of_pairs
 from budgets.stores.schema import charge_keys, charges, entries, purchases, questions, releases
 from budgets.stores.store import insert_new
 
 SALT_BYTES = 16
 
+Meaning = tuple[Loss, frozenset[str]]  # price and windows
+
 # Said once: what every charge asks is not built anew each time.
 _CHARGE = select(charges).where(
     charges.c.client == bindparam("client"), charges.c.request_id == bindparam("request_id")
 )
-_PAID = select(purchases.c.holder, purchases.c.release_key).where(
-    purchases.c.dataset == bindparam("dataset"),
-    purchases.c.holder.in_(bindparam("holders", expanding=True)),
-    purchases.c.release_key.in_(bindparam("keys", expanding=True)),
+_CHARGES = select(charges).select_from(of_pairs(charges.c.client, charges.c.request_id, "requests"))
+_OF_DATASET = purchases.c.dataset == bindparam("dataset")
+_PAID = select(purchases.c.holder, purchases.c.release_key).select_from(
+    of_pairs(purchases.c.holder, purchases.c.release_key, "asked", _OF_DATASET)
 )
+_MEANINGS = select(questions).where(questions.c.dataset == bindparam("dataset"), among(questions.c.release_key, "keys"))
 _RELEASES = select(releases.c.release_key, releases.c.payload).where(
-    releases.c.dataset == bindparam("dataset"), releases.c.release_key.in_(bindparam("keys", expanding=True))
+    releases.c.dataset == bindparam("dataset"), among(releases.c.release_key, "keys")
 )
+_NEW_CHARGES, _NEW_KEYS = insert(charges), insert(charge_keys)
+_NEW_QUESTIONS, _NEW_PURCHASES = insert(questions), insert(purchases)
 
 
 def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any] | None:
     """Give the charge that a client made under a request id."""
     return connection.execute(_CHARGE, {"client": client, "request_id": request_id}).one_or_none()
+
+
+def find_charges(connection: Connection, requests: Iterable[ChargeRequest]) -> dict[tuple[str, str], Row[Any]]:
+    """Give the charges that were made for some requests before, by client and request id."""
+    asked = {"requests": listed((request.client, request.request_id) for request in requests)}
+    found = connection.execute(_CHARGES, asked)
+    return {(row.client, row.request_id): row for row in found if row.client is not None}
 
 
 def read_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
@@ -54,19 +66,19 @@ def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
     return frozenset(window for windows in connection.execute(statement).scalars() for window in json.loads(windows))
 
 
-def read_paid(connection: Connection, request: ChargeRequest) -> dict[str, set[str]]:
-    """Give those releases of a question that each holder on its client's path has paid for."""
-    keys = [item.release_key for item in request.items]
-    asked = {"dataset": request.dataset, "holders": payers(request.client), "keys": keys}
+def read_paid(connection: Connection, dataset: str, requests: Iterable[ChargeRequest]) -> dict[str, set[str]]:
+    """Give those releases of some questions that each holder on their clients' paths has paid for."""
+    asked = ((holder, item.release_key) for each in requests for item in each.items for holder in payers(each.client))
     paid: dict[str, set[str]] = {}
-    for row in connection.execute(_PAID, asked):
-        paid.setdefault(row.holder, set()).add(row.release_key)
+    for row in connection.execute(_PAID, {"dataset": dataset, "asked": listed(asked)}):
+        if row.holder is not None:
+            paid.setdefault(row.holder, set()).add(row.release_key)
     return paid
 
 
-def read_releases(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, bytes]:
+def read_releases(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, bytes]:
     """Give the stored releases among some keys."""
-    some = connection.execute(_RELEASES, {"dataset": dataset, "keys": keys})
+    some = connection.execute(_RELEASES, {"dataset": dataset, "keys": listed(keys)})
     return {row.release_key: row.payload for row in some}
 
 
@@ -140,30 +152,20 @@ def read_rows(connection: Connection, table: Table) -> tuple[Mapping[str, Any], 
     return tuple(dict(row) for row in connection.execute(select(table)).mappings())
 
 
-def check_meaning(connection: Connection, request: ChargeRequest) -> None:
-    """Refuse a release key that was charged before with another price or other windows; raises ProtocolError."""
-    asked = {item.release_key: (item.loss, set(item.windows)) for item in request.items}
-    statement = select(questions).where(questions.c.dataset == request.dataset, questions.c.release_key.in_(asked))
-    for row in connection.execute(statement):
-        if asked[row.release_key] != (_loss(row), set(json.loads(row.windows))):
-            raise ProtocolError(
-                "A release key stands for one price and one set of windows, and this one was charged with others.",
-                "a release key made of everything that the price depends on.",
-            )
+def read_meanings(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, Meaning]:
+    """Give what some release keys were charged as."""
+    rows = connection.execute(_MEANINGS, {"dataset": dataset, "keys": listed(keys)})
+    return {row.release_key: (_loss(row), frozenset(json.loads(row.windows))) for row in rows}
 
 
-def write_charge(connection: Connection, bill: Bill, charge_id: int) -> None:
-    """Write down a request, its releases and who has paid for them now, under the sequence of the row that says so."""
-    request, loss = bill.request, bill.client_loss
-    row = {"id": charge_id, "client": request.client, "request_id": request.request_id}
-    row |= {"body_digest": request.body_digest, "dataset": request.dataset, "versions": request.versions}
-    connection.execute(insert(charges), row | {"pico_rho": loss.pico_rho, "atto_delta": loss.atto_delta})
-    keys = enumerate(item.release_key for item in request.distinct_items)
-    connection.execute(
-        insert(charge_keys), [{"charge_id": charge_id, "position": at, "release_key": key} for at, key in keys]
-    )
-    _write_meaning(connection, request, bill.unpaid[EVERYBODY])
-    _write_purchases(connection, request, charge_id, bill.unpaid)
+def write_charges(connection: Connection, bills: Mapping[int, Bill]) -> None:
+    """Write down requests, their releases and who has paid for them now, by the sequence of the row that says so."""
+    connection.execute(_NEW_CHARGES, [_charge_row(*each) for each in bills.items()])
+    connection.execute(_NEW_KEYS, [row for each in bills.items() for row in _key_rows(*each)])
+    if meanings := [row for bill in bills.values() for row in _meaning_rows(bill)]:
+        connection.execute(_NEW_QUESTIONS, meanings)
+    if paid := [row for each in bills.items() for row in purchase_rows(*each)]:
+        connection.execute(_NEW_PURCHASES, paid)
 
 
 def write_release(connection: Connection, charge: Charge, release_key: str, payload: bytes, at: str) -> str | None:
@@ -174,29 +176,35 @@ def write_release(connection: Connection, charge: Charge, release_key: str, payl
     return digest(salt, payload) if stored else None
 
 
-def _write_meaning(connection: Connection, request: ChargeRequest, items: Iterable[Item]) -> None:
-    rows = [
-        {
-            "dataset": request.dataset,
+def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
+    request, loss = bill.request, bill.client_loss
+    row: dict[str, object] = {"id": charge_id, "client": request.client, "request_id": request.request_id}
+    row |= {"body_digest": request.body_digest, "dataset": request.dataset, "versions": request.versions}
+    return row | {"pico_rho": loss.pico_rho, "atto_delta": loss.atto_delta}
+
+
+def _key_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
+    for position, item in enumerate(bill.request.distinct_items):
+        yield {"charge_id": charge_id, "position": position, "release_key": item.release_key}
+
+
+def _meaning_rows(bill: Bill) -> Iterator[dict[str, object]]:
+    for item in bill.unpaid[EVERYBODY]:
+        row: dict[str, object] = {
+            "dataset": bill.request.dataset,
             "release_key": item.release_key,
-            "pico_rho": item.loss.pico_rho,
-            "atto_delta": item.loss.atto_delta,
-            "windows": json.dumps(item.windows),
             "question": item.question,
         }
-        for item in items
-    ]
-    if rows:
-        connection.execute(insert(questions), rows)
+        row |= {"pico_rho": item.loss.pico_rho, "atto_delta": item.loss.atto_delta}
+        yield row | {"windows": json.dumps(item.windows)}
 
 
-def _write_purchases(
-    connection: Connection, request: ChargeRequest, charge_id: int, unpaid: Mapping[str, Iterable[Item]]
-) -> None:
-    row = {"dataset": request.dataset, "charge_id": charge_id}
-    rows = [row | {"holder": each, "release_key": item.release_key} for each, items in unpaid.items() for item in items]
-    if rows:
-        connection.execute(insert(purchases), rows)
+def purchase_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
+    """Say which holder has paid for which release with a charge."""
+    row: dict[str, object] = {"dataset": bill.request.dataset, "charge_id": charge_id}
+    for holder, items in bill.unpaid.items():
+        for item in items:
+            yield row | {"holder": holder, "release_key": item.release_key}
 
 
 def _loss(row: Row[Any]) -> Loss:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
@@ -12,6 +13,7 @@ from budgets.holders import EVERYBODY, OWNER, prefixes
 from budgets.loss import Loss
 from budgets.policy import Grant
 from budgets.records import Freeze, Member, TopUp
+from budgets.stores.listed import among, listed
 from budgets.stores.schema import caps, clients, failures, freezes, top_ups
 from budgets.stores.store import insert_new
 
@@ -21,34 +23,63 @@ LET_AN_ADMIN_LOOK = "an admin, who sees why in the ledger and can thaw it."
 
 
 # Said once: what every charge asks is not built anew each time.
-_KNOWN = select(clients).where(clients.c.holder.in_(bindparam("holders", expanding=True)))
-_GRANTS = select(caps).where(
-    caps.c.dataset == bindparam("dataset"), caps.c.holder.in_(bindparam("holders", expanding=True))
-)
+_KNOWN = select(clients).where(among(clients.c.holder, "holders"))
+_GRANTS = select(caps).where(caps.c.dataset == bindparam("dataset"), among(caps.c.holder, "holders"))
 
 _FROZEN = select(freezes).where(
     freezes.c.frozen == 1,
-    freezes.c.holder.in_(bindparam("holders", expanding=True)),
-    freezes.c.dataset.in_(bindparam("datasets", expanding=True)),
+    among(freezes.c.holder, "holders"),
+    among(freezes.c.dataset, "datasets"),
 )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of some clients, of the groups they are in, and what is frozen of a dataset."""
+
+    known: Mapping[str, Row[Any]]  # by client or group
+    frozen: tuple[Row[Any], ...]
+
+    def check(self, client: str, dataset: str | None = None, windows: Iterable[str] = ()) -> None:
+        """Refuse a client that was removed or is frozen, and one that is a group; raises Forbidden.
+
+        With a dataset, what is frozen of it and of the windows is refused too.
+        """
+        path = _path(client)
+        if any(self.known[holder].state == REMOVED for holder in path if holder in self.known):
+            raise Forbidden(f"The client {client!r} was removed.", "an admin, who can add it again.")
+        if path and client in self.known and self.known[client].is_group:
+            hint = f"{client}/ and a client's name."
+            raise Forbidden(f"{client!r} is a group of clients, and no client itself.", hint)
+        for row in self.frozen:
+            if row.holder in (EVERYBODY, *path):
+                _check_thawed(row, client, dataset, frozenset(windows))
+
+    def knows(self, client: str) -> bool:
+        """Tell whether a client, and each group it is in, is known as what it is; the owner is."""
+        return all(
+            holder in self.known and self.known[holder].is_group == (holder != client) for holder in _path(client)
+        )
+
+
+def read_standing(connection: Connection, clients: Iterable[str], dataset: str | None = None) -> Standing:
+    """Read what decides whether some clients may ask of a dataset, or at all."""
+    holders = {holder for client in clients for holder in _path(client)}
+    datasets = {"", dataset or ""}
+    known = {row.holder: row for row in connection.execute(_KNOWN, {"holders": listed(holders)})}
+    asked = {"holders": listed({EVERYBODY, *holders}), "datasets": listed(datasets)}
+    return Standing(known, tuple(connection.execute(_FROZEN, asked)))
 
 
 def check_standing(
     connection: Connection, client: str, dataset: str | None = None, windows: Iterable[str] = ()
 ) -> None:
-    """Refuse a client that was removed or is frozen, and one that is a group; raises Forbidden.
+    """Refuse one client as `Standing.check` does; raises Forbidden."""
+    read_standing(connection, [client], dataset).check(client, dataset, windows)
 
-    With a dataset, what is frozen of it and of the windows is refused too.
-    """
-    path = () if client == OWNER else prefixes(client)
-    known = {row.holder: row for row in connection.execute(_KNOWN, {"holders": path})}
-    if any(row.state == REMOVED for row in known.values()):
-        raise Forbidden(f"The client {client!r} was removed.", "an admin, who can add it again.")
-    if client in known and known[client].is_group:
-        raise Forbidden(f"{client!r} is a group of clients, and no client itself.", f"{client}/ and a client's name.")
-    datasets = ("",) if dataset is None else ("", dataset)
-    for row in connection.execute(_FROZEN, {"holders": (EVERYBODY, *path), "datasets": datasets}):
-        _check_thawed(row, client, dataset, frozenset(windows))
+
+def _path(client: str) -> tuple[str, ...]:
+    return () if client == OWNER else prefixes(client)
 
 
 def why_stopped(connection: Connection, client: str, dataset: str, windows: Iterable[str]) -> str | None:
@@ -94,11 +125,11 @@ def _state(client: str, removed: Container[str], frozen: Container[str]) -> str:
     return FROZEN if any(holder in frozen for holder in path) else ACTIVE
 
 
-def read_grants(connection: Connection, dataset: str, holders: Sequence[str]) -> tuple[Grant, ...]:
+def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) -> tuple[Grant, ...]:
     """Give the caps that admins have set for some holders of a dataset."""
     return tuple(
         Grant(row.dataset, row.holder, row.scope, Loss(row.pico_rho, row.atto_delta), row.sequence)
-        for row in connection.execute(_GRANTS, {"dataset": dataset, "holders": holders})
+        for row in connection.execute(_GRANTS, {"dataset": dataset, "holders": listed(holders)})
     )
 
 

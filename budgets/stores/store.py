@@ -12,7 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from budgets.errors import LedgerUnavailable
+from budgets.records import Charge, ChargeRequest
 from budgets.stores.commits import SharedCommits
+from budgets.stores.gathered import Gathered
 
 _Insert = sqlite.Insert | postgresql.Insert
 _INSERTS: dict[str, Callable[[Table], _Insert]] = {
@@ -29,6 +31,7 @@ class Store:
     writer: Engine
     assert_durable: Callable[[Connection], None]  # raises UnsafeStore
     commits: SharedCommits = field(default_factory=SharedCommits, repr=False)
+    charges: Gathered[ChargeRequest, Charge] = field(default_factory=Gathered, repr=False)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -10,16 +10,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Integer, Table, bindparam, insert, select, update
 
 from budgets import BudgetRefused, ChargeRequest, Item, Ledger, LedgerUnavailable, Loss
-from budgets import ledger as book
-from budgets.bill import Bill, make_bill
-from budgets.policy import Debit
+from budgets import charging as book
+from budgets.accounts import LIFETIME
+from budgets.bill import Bill, debits_of, make_bill
+from budgets.policy import Debit, Grant
 from budgets.stores import balances, journal, sqlite, standing
+from budgets.stores.journal import purchase_rows
 from budgets.stores.opening import open_store
 from budgets.stores.schema import accounts, charges
-from budgets.stores.store import _INSERTS, insert_new
+from budgets.stores.store import _INSERTS
 from tests.budgets.books import (
     CAPS,
     answer,
@@ -65,12 +67,17 @@ def overspend(ledger: Ledger) -> None:
         ledger.charge(ask(item(f"key {number}", "0.04"), request=f"r{number}"))
 
 
-def debit_without_looking(connection: Connection, dataset: str, debits: tuple[Debit, ...], fits: Any) -> None:
-    del fits
+def debit_without_looking(connection: Connection, bills: Sequence[Bill], grants: Sequence[Grant]) -> bool:
     statement = update(accounts).where(*balances._OF_DEBIT)
-    for debit in debits:
+    for debit in debits_of(bills):
         raised = statement.values(spent_pico_rho=accounts.c.spent_pico_rho + debit.loss.pico_rho)
-        connection.execute(raised, balances._of_debit(dataset, debit))
+        changed = connection.execute(raised, balances._of_debit(bills[0].request.dataset, debit)).rowcount
+    return bool(changed)
+
+
+def debiting(change: Callable[[tuple[Debit, ...]], Iterable[Debit]]) -> Callable[[Sequence[Bill]], tuple[Debit, ...]]:
+    """Debit something else than what bills say."""
+    return lambda bills: tuple(change(debits_of(bills)))
 
 
 def test_a_debit_before_the_check_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,25 +96,18 @@ def test_a_debit_before_the_check_is_found(unguarded: Ledger, monkeypatch: pytes
 
 @pytest.mark.parametrize("holder", ["", "*", "acme", "acme/maps", "acme/maps/ann"])
 def test_a_debit_of_some_accounts_only_is_found(ledger: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    debit_all = balances.debit_all
+    def others(debits: tuple[Debit, ...]) -> Iterator[Debit]:
+        for debit in debits:
+            yield replace(debit, holders=tuple(each for each in debit.holders if each != holder))
 
-    def debit_others(connection: Connection, dataset: str, debits: tuple[Debit, ...], fits: Any) -> None:
-        others = [replace(debit, holders=tuple(set(debit.holders) - {holder})) for debit in debits]
-        debit_all(connection, dataset, others, fits)
-
-    monkeypatch.setattr(balances, "debit_all", debit_others)
+    monkeypatch.setattr(balances, "debits_of", debiting(others))
     ledger.charge(ask(client="acme/maps/ann"))
     with pytest.raises(AssertionError, match="does not add up"):
         check_books(ledger)
 
 
 def test_a_forgotten_lifetime_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    debit_all = balances.debit_all
-    monkeypatch.setattr(
-        balances,
-        "debit_all",
-        lambda connection, dataset, debits, fits: debit_all(connection, dataset, debits[:1], fits),
-    )
+    monkeypatch.setattr(balances, "debits_of", debiting(lambda debits: [d for d in debits if d.windows != (LIFETIME,)]))
     ledger.charge(ask())
     with pytest.raises(AssertionError, match="over all windows of dataset 'operator' does not add up"):
         check_books(ledger)
@@ -152,17 +152,16 @@ ANN, BEN = "acme/maps/ann", "acme/maps/ben"
 @pytest.mark.parametrize("holder", ["acme", "acme/maps", ANN])
 def test_a_holder_that_pays_twice_is_found(unguarded: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "read_paid", forgetting(holder))
-    monkeypatch.setattr(journal, "_write_purchases", _ignoring_what_is_there)
+    monkeypatch.setattr(journal, "purchase_rows", _ignoring_what_is_there)
     unguarded.charge(ask(client=ANN))
     unguarded.charge(ask(client=ANN if holder == ANN else BEN, request="r2"))
     with pytest.raises(AssertionError, match="paid twice"):
         check_books(unguarded)
 
 
-def _ignoring_what_is_there(connection: Connection, request: Any, charge: int, unpaid: dict[str, Any]) -> None:
-    for holder, each in ((holder, each) for holder, items in unpaid.items() for each in items):
-        row = {"dataset": request.dataset, "holder": holder, "charge_id": charge, "release_key": each.release_key}
-        insert_new(connection, journal.purchases, row)
+def _ignoring_what_is_there(charge: int, bill: Bill) -> Iterator[dict[str, object]]:
+    """Write of purchases only the client's first ones."""
+    return purchase_rows(charge, bill) if bill.request.request_id == "r1" else iter(())
 
 
 @pytest.mark.parametrize("holder", ["", "*", "acme", "acme/maps", ANN])
@@ -191,7 +190,9 @@ def test_a_cap_of_the_request_in_the_place_of_the_rows_is_found(
     of_request = update(accounts).where(*balances._OF_DEBIT)
     cap = CAPS.client.pico_rho - bindparam("more_pico_rho")
     spent = {"spent_pico_rho": accounts.c.spent_pico_rho + bindparam("more_pico_rho")}
-    monkeypatch.setattr(balances, "_DEBIT", of_request.where(accounts.c.spent_pico_rho <= cap).values(spent))
+    used = [bindparam(name, type_=Integer) >= 0 for name in ("todays_pico_rho", "todays_atto_delta", "more_atto_delta")]
+    fits = of_request.where(accounts.c.spent_pico_rho <= cap, *used)
+    monkeypatch.setattr(balances, "_DEBIT", fits.values(spent))
     with pytest.raises((pytest.fail.Exception, LedgerUnavailable)):
         check_the_granted_cap_holds(ledger)
 
@@ -278,10 +279,12 @@ def test_a_second_result_is_found(unguarded: Ledger, monkeypatch: pytest.MonkeyP
 
 
 def test_request_ids_shared_by_clients_are_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(connection: Connection, client: str, request_id: str) -> Any:
-        return connection.execute(select(charges).where(charges.c.request_id == request_id)).first()
+    def find(connection: Connection, requests: Sequence[ChargeRequest]) -> dict[tuple[str, str], Any]:
+        names = {request.request_id: request.client for request in requests}
+        rows = connection.execute(select(charges).where(charges.c.request_id.in_(names)))
+        return {(names[row.request_id], row.request_id): row for row in rows}
 
-    monkeypatch.setattr(journal, "find_charge", find)
+    monkeypatch.setattr(journal, "find_charges", find)
     with pytest.raises(Exception, match="was used for another question"):
         check_request_ids_are_the_clients(ledger)
 

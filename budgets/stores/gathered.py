@@ -1,0 +1,100 @@
+"""What threads ask at the same time is done at the same time: one of them does it for all who wait.
+
+Whoever finds nobody at work begins. Those who come meanwhile wait; then one of them does what all of them have asked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from budgets.errors import LedgerUnavailable, UnsafeStore
+
+MOST_AT_ONCE = 64  # of one transaction: other processes wait no longer than these take
+
+Asked = TypeVar("Asked")
+Given = TypeVar("Given")
+DoAll = Callable[[Sequence[Asked]], Sequence[Given | Exception]]  # one outcome for each, in order; raises for all
+
+
+@dataclass(eq=False)
+class _Waiting(Generic[Asked, Given]):
+    """What one thread has asked, and what became of it."""
+
+    asked: Asked
+    go_on: threading.Event = field(default_factory=threading.Event)  # it has its outcome, or it is its turn to work
+    outcomes: list[Given | BaseException] = field(default_factory=list)  # none yet, or one
+
+    def outcome(self) -> Given:
+        """Give what came of it, or raise that."""
+        (came,) = self.outcomes
+        if isinstance(came, BaseException):
+            raise came
+        return came
+
+
+class Gathered(Generic[Asked, Given]):
+    """The threads of one process that ask for the same kind of thing."""
+
+    def __init__(self) -> None:
+        """Begin with nobody waiting."""
+        self._mutex = threading.Lock()
+        self._waiting: list[_Waiting[Asked, Given]] = []
+        self._at_work = False
+
+    def ask(self, asked: Asked, do_all: DoAll[Asked, Given]) -> Given:
+        """Give what came of one thing that was asked, done alone or together with what others ask.
+
+        Claim: each thing is done once, and whoever asked it gets its outcome after `do_all` returned. Symbols: waiting,
+        in the order of their coming. Formula: one thread works; when it is done the first that waits goes on with all.
+        Source: proofs.md#charged-together. Raises the outcome of this one, or what `do_all` raised for all.
+        """
+        mine: _Waiting[Asked, Given] = _Waiting(asked)
+        with self._mutex:
+            self._waiting.append(mine)
+            waits, self._at_work = self._at_work, True
+        if waits:
+            mine.go_on.wait()
+        if not mine.outcomes:
+            self._work(do_all)
+        return mine.outcome()
+
+    def _work(self, do_all: DoAll[Asked, Given]) -> None:
+        """Do what is asked, the one's own thing first, and let the next go on."""
+        with self._mutex:
+            together, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        try:
+            outcomes = do_all([each.asked for each in together])
+            for each, outcome in zip(together, outcomes, strict=True):
+                each.outcomes.append(outcome)
+        except BaseException as failure:
+            _fail(together, failure)
+            raise
+        finally:
+            for each in together:
+                each.go_on.set()
+            self._give_way()
+
+    def _give_way(self) -> None:
+        with self._mutex:
+            if self._waiting:
+                self._waiting[0].go_on.set()
+            else:
+                self._at_work = False
+
+
+def _fail(together: Sequence[_Waiting[Asked, Given]], failure: BaseException) -> None:
+    """Let what failed fail for all; each thread raises an exception of its own."""
+    for each in together:
+        told = UnsafeStore(failure.why, failure.hint) if isinstance(failure, UnsafeStore) else _not_known()
+        told.__cause__ = failure
+        each.outcomes[:] = [told]
+
+
+def _not_known() -> LedgerUnavailable:
+    return LedgerUnavailable(
+        "The ledger can't be written now, so nothing is answered.",
+        "the same question with the same request id in a moment; it is charged once at most.",
+    )

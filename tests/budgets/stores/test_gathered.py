@@ -1,0 +1,103 @@
+"""Threads that ask at once: each thing is done once, nobody is told before it is, and a failure leaves nobody behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from budgets import LedgerUnavailable, UnsafeStore
+from budgets.stores import gathered
+from budgets.stores.gathered import Gathered
+
+ASKERS = 24
+
+
+class Work:
+    """Doubles numbers, and holds the first batch until it is let go, so that others gather behind it."""
+
+    def __init__(self) -> None:
+        self.gathered: Gathered[int, int] = Gathered()
+        self.batches: list[list[int]] = []
+        self.began, self.go = threading.Event(), threading.Event()
+        self.at_work = threading.Lock()
+        self.failure: BaseException | None = None
+
+    def do(self, asked: Sequence[int]) -> list[int | Exception]:
+        assert self.at_work.acquire(blocking=False), "two threads work at once"
+        try:
+            self.batches.append([*asked])
+            self.began.set()
+            assert self.go.wait(30)
+            if self.failure is not None and len(self.batches) == 2:
+                raise self.failure
+            return [ValueError(f"{each}") if each % 7 == 0 else 2 * each for each in asked]
+        finally:
+            self.at_work.release()
+
+    def ask(self, number: int) -> int:
+        return self.gathered.ask(number, self.do)
+
+    def all(self, numbers: Sequence[int]) -> list[object]:
+        """Ask the first, and all others while it is being done."""
+        with ThreadPoolExecutor(len(numbers)) as pool:
+            futures = [pool.submit(self.ask, numbers[0])]
+            assert self.began.wait(30)
+            futures += [pool.submit(self.ask, number) for number in numbers[1:]]
+            while len(self.gathered._waiting) < len(numbers) - 1:
+                time.sleep(0.001)
+            assert not any(future.done() for future in futures), "somebody was told before it was done"
+            self.go.set()
+            return [future.exception(30) or future.result() for future in futures]
+
+
+def test_those_who_wait_are_served_together_and_each_gets_its_own() -> None:
+    work, numbers = Work(), [*range(1, ASKERS)]
+    outcomes = work.all(numbers)
+    for number, outcome in zip(numbers, outcomes, strict=True):
+        assert str(outcome) == str(number if number % 7 == 0 else 2 * number)
+    assert work.batches[0] == [1] and len(work.batches) == 2
+    assert sorted(each for batch in work.batches for each in batch) == numbers
+
+
+def test_no_batch_is_larger_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathered, "MOST_AT_ONCE", 5)
+    work, numbers = Work(), [*range(1, ASKERS)]
+    work.all(numbers)
+    assert [len(batch) for batch in work.batches] == [1, 5, 5, 5, 5, 2]
+    assert sorted(each for batch in work.batches for each in batch) == numbers
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (UnsafeStore("it lies.", "another disk."), UnsafeStore),
+        (LedgerUnavailable("it is gone.", "later."), LedgerUnavailable),
+        (RuntimeError("a bug"), LedgerUnavailable),
+        (KeyboardInterrupt(), LedgerUnavailable),
+    ],
+)
+def test_what_fails_for_all_is_told_to_all_and_the_next_are_served(
+    failure: BaseException, told: type[Exception]
+) -> None:
+    work, numbers = Work(), [*range(1, ASKERS)]
+    work.failure = failure
+    first, *others = work.all(numbers)
+    assert first == 2
+    raised = [each for each in others if each is not failure]
+    assert len(raised) == len(others) - 1, "who worked raises what was raised"
+    assert {type(each) for each in raised} == {told}
+    assert len({id(each) for each in raised}) == len(raised), "two threads raise one exception"
+    assert work.ask(100) == 200
+
+
+def test_one_alone_is_served_at_once() -> None:
+    work = Work()
+    work.go.set()
+    assert work.ask(4) == 8
+    with pytest.raises(ValueError, match="7"):
+        work.ask(7)
+    assert work.batches == [[4], [7]] and not work.gathered._at_work
