@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from budgets.accounts import LIFETIME, AccountName, AccountView
 from budgets.bill import times
@@ -34,12 +35,17 @@ class Room:
             for window in item.windows:
                 losses[window] = losses.get(window, NOTHING) + item.loss
         losses[LIFETIME] = total(times(item.loss, len(item.windows)) for item in items)
+        return tuple((view, loss) for window, loss in losses.items() for view in self._paying.get(window, ()))
+
+    @cached_property
+    def _paying(self) -> Mapping[str, Sequence[AccountView]]:
+        """Part the accounts that pay for this client by window: years of days are looked at one by one."""
+        found: dict[str, list[AccountView]] = {}
         paying = set(payers(self.client))
-        return tuple(
-            (view, losses[name.window])
-            for name, view in self.views.items()
-            if name.window in losses and name.holder in paying
-        )
+        for name, view in self.views.items():
+            if name.holder in paying:
+                found.setdefault(name.window, []).append(view)
+        return found
 
     def allows(self, items: Sequence[Item]) -> bool:
         """Tell whether one more question of these releases fits."""
@@ -166,7 +172,8 @@ def _fewer(room: Room, items: Sequence[Item]) -> tuple[str, ...]:
 
 def _narrowed(items: Iterable[Item], windows: tuple[str, ...]) -> list[Item]:
     """Ask the same about some windows alone."""
-    return [replace(item, windows=tuple(w for w in item.windows if w in windows) or windows) for item in items]
+    some = frozenset(windows)
+    return [replace(item, windows=tuple(w for w in item.windows if w in some) or windows) for item in items]
 
 
 def _elsewhere(room: Room, items: Sequence[Item], windows: Iterable[str]) -> tuple[str, ...]:

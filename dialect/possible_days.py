@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from dialect.catalog import SqlType
 from dialect.constants import moment
@@ -49,6 +50,11 @@ class Known:
     facts: tuple[Expr, ...]
     same: Mapping[Ref, Expr]
 
+    @property
+    def parts(self) -> int:
+        """Count what is looked at for one day at most: each part of each condition, what is set equal in its place."""
+        return sum(_parts(fact, self.same) for fact in self.facts)
+
     def possible(self, day: date) -> bool:
         """Tell whether a row of a day can meet all conditions."""
         return all(self._truth(fact, day)[0] for fact in self.facts)
@@ -75,6 +81,13 @@ class Known:
             return _whole(day) if _is_own(expr.arguments[1], self.clock.time) else None
         given = self._span(expr.arguments[-1], day)
         return None if given is None else _computed(expr, given)
+
+
+def _parts(expr: Expr, same: Mapping[Ref, Expr]) -> int:
+    """Count the parts of an expression that is looked at for a day."""
+    if isinstance(expr, Ref) and expr in same:
+        return 1 + _parts(same[expr], same)
+    return 1 + sum(_parts(each, same) for each in expr.arguments) if isinstance(expr, Call) else 1
 
 
 def known(clock: Clock, facts: Sequence[Expr]) -> Known:
@@ -113,6 +126,7 @@ def _is_own(zone: Expr, field: Field) -> bool:
     return isinstance(zone, Literal) and zone.value == (field.time_zone or "UTC")
 
 
+@lru_cache(maxsize=1_024)
 def _constant(literal: Literal) -> Span | None:
     value = literal.value
     if isinstance(value, str) and literal.type in (SqlType.DATE, SqlType.TIMESTAMP):

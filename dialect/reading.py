@@ -16,6 +16,7 @@ from dialect.spans import PIVOTED, in_place, span_of
 
 _SPOKEN = {"pivots": "PIVOT or UNPIVOT", "when": "AT"}  # what the parser calls otherwise
 MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
+MAX_STEPS = 1_000_000  # of finding days: parts of conditions, each looked at for each day; a second or two
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Reading:
     options: Options = NO_OPTIONS
     bounds: Named = field(default_factory=dict)  # of aggregate calls
     together: int = 1  # how many windows of time of a person count as one, as far as it is known
+    steps: list[int] = field(default_factory=list)  # of finding the days of each scan
 
     def fresh(self) -> str:
         """Make a field id that nothing else in this question has; refuses questions that need too many."""
@@ -36,6 +38,13 @@ class Reading:
         if number >= MAX_FIELDS:
             raise Refusal(Code.COMPLEX, "The question uses its subqueries too often.", "name each subquery once")
         return f"c{number}"
+
+    def take_steps(self, steps: int) -> None:
+        """Count what it takes to find the days of a scan; refuses a question that takes too much, before it is done."""
+        self.steps.append(steps)
+        if sum(self.steps) > MAX_STEPS:
+            why = "The question says more of its time than can be held against every declared day."
+            raise Refusal(Code.COMPLEX, why, "fewer conditions on time, or one BETWEEN, in fewer places")
 
 
 def refusal(code: Code, why: str, hint: str, node: exp.Expr | None = None, *instead: str) -> Refusal:

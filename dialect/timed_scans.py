@@ -26,12 +26,16 @@ class Said:
         """Know more."""
         return replace(self, facts=(*self.facts, *facts))
 
-    def possible(self, clock: Clock, stretch: Stretch) -> tuple[date, ...]:
-        """Find the windows that can hold a row: on some day of it, each on its own, everything said is possible."""
+    def possible(self, clock: Clock, stretch: Stretch, reading: Reading) -> tuple[date, ...]:
+        """Find the windows that can hold a row: on some day of it, each on its own, everything said is possible.
+
+        Raises Refusal with E_COMPLEX where that takes too many steps (`proofs.md#touched-windows`).
+        """
         clocks = [known(each, self.facts) for each in (clock, *map(Clock, self.beside))]
         if not any(each.facts for each in clocks):
             return stretch.begins()
         days = {begin: tuple(days_of(stretch.window, begin)) for begin in stretch.begins()}
+        reading.take_steps(sum(map(len, days.values())) * sum(each.parts for each in clocks))
         return tuple(begin for begin in days if all(any(map(each.possible, days[begin])) for each in clocks))
 
 
@@ -52,7 +56,7 @@ def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, am
     clock = clock_of(relation.operator.table, relation.operator.fields)
     if clock is None:
         return Rows(relation)
-    begins = tuple(sorted(among)) or _possible(clock, stretch, said)
+    begins = tuple(sorted(among)) or _possible(clock, stretch, said, reading)
     read = replace(relation, operator=replace(relation.operator, windows=len(begins)))
     kept = replace(relation, operator=Filter(read, during(clock, stretch, begins)))
     clocks = frozenset(f for f in (clock.time, clock.day) if f is not None)
@@ -67,6 +71,6 @@ def with_unit(made: Rows, window: Expr, reading: Reading, clocks: frozenset[Fiel
     return replace(made, relation=wider, unit=unit, clocks=clocks)
 
 
-def _possible(clock: Clock, stretch: Stretch, said: Said) -> tuple[date, ...]:
+def _possible(clock: Clock, stretch: Stretch, said: Said, reading: Reading) -> tuple[date, ...]:
     """Find the windows in which a row can meet all that is said; of no window at all the first one is read."""
-    return without_gaps(stretch, said.possible(clock, stretch) or stretch.begins()[:1])
+    return without_gaps(stretch, said.possible(clock, stretch, reading) or stretch.begins()[:1])

@@ -99,10 +99,12 @@ def new_budget(dataset: Dataset, last: str | None) -> tuple[str | None, str]:
 
 def in_words(windows: Sequence[str], order: Sequence[str]) -> str:
     """List windows, those in a row as one: 2026-01 to 2026-03, 2026-07."""
-    runs: list[list[str]] = []
+    place, runs = {window: at for at, window in enumerate(order)}, list[list[str]]()
     for window in windows:
-        follows = runs and window in order and order.index(window) == order.index(runs[-1][-1]) + 1
-        runs = [*runs[:-1], [*runs[-1], window]] if follows else [*runs, [window]]
+        if runs and window in place and place[window] - 1 == place.get(runs[-1][-1]):
+            runs[-1].append(window)
+        else:
+            runs.append([window])
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 

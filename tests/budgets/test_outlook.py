@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgets import EACH_WINDOW, LIFETIME, PER_QUERY, BudgetRefused, Caps, ChargeRequest, Item, Ledger, Loss
+from budgets import (
+    EACH_WINDOW,
+    LIFETIME,
+    PER_QUERY,
+    AccountName,
+    AccountView,
+    BudgetRefused,
+    Caps,
+    ChargeRequest,
+    Item,
+    Ledger,
+    Loss,
+)
+from budgets.charging import read_room
 from budgets.loss import NOTHING
-from budgets.outlook import Outlook
+from budgets.outlook import Outlook, Room, outlook
 from budgets.policy import MINIMUM_RHO
 from tests.budgets.books import ask, item
 
@@ -188,3 +202,45 @@ def test_fewer_windows_than_a_lifetime_allows(ledger: Ledger) -> None:
     assert (told.further, told.fewer, told.elsewhere) == (0, months[1:], ("2026-05",))
     assert told.would_fit.rho == Loss.of("0.0075").rho
     assert told.binds is not None and told.binds.name.window == LIFETIME
+
+
+def test_years_of_days_are_looked_at_one_by_one() -> None:
+    """Ten times the windows take some ten times the looks at accounts, where nothing fits: it is paid for by nobody."""
+    looks = [_looks(windows) for windows in (40, 400)]
+    assert looks[1] < 20 * looks[0]
+
+
+def _looks(windows: int) -> int:
+    """Count how often an account's name is read while the outlook of a question that does not fit is made."""
+    days = tuple(f"day {number:04}" for number in range(windows))
+    caps = Caps(dataset=Loss.within("1", "1e-9"), client=Loss.within("0.01", "1e-9"))
+    request = ask(item("aa", "0.02", windows=days[:1]), client="acme/city/ann", caps=caps)
+    with Ledger.open(":memory:") as ledger, ledger._store.reading() as connection:
+        room = read_room(connection, request, days)
+    counted = list[int]()
+    views = Counted(dict(room.views), counted)
+    found = outlook(replace(room, views=views), request.distinct_items, days)
+    assert not found.further and not found.elsewhere
+    return sum(counted)
+
+
+class Counted(dict[AccountName, AccountView]):
+    """Accounts that count how many of them were walked over."""
+
+    def __init__(self, views: dict[AccountName, AccountView], counted: list[int]) -> None:
+        super().__init__(views)
+        self.counted = counted
+
+    def items(self) -> Any:
+        self.counted.append(len(self))
+        return super().items()
+
+
+def test_walking_over_all_accounts_for_each_window_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def debits(room: Room, items: Sequence[Item]) -> tuple[tuple[AccountView, Loss], ...]:
+        losses = {window: each.loss for each in items for window in each.windows}
+        return tuple((view, losses[name.window]) for name, view in room.views.items() if name.window in losses)
+
+    monkeypatch.setattr(Room, "debits", debits)
+    with pytest.raises(AssertionError):
+        test_years_of_days_are_looked_at_one_by_one()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import duckdb
@@ -9,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialect import read
-from dialect.time_windows import Window
+from dialect import possible_days, read
+from dialect.errors import Code, Refusal
+from dialect.reading import Reading
+from dialect.time_windows import Stretch, Window
 from tests.dialect.windowed import CATALOGS, touched
 
 FIRST = date(2026, 3, 28)  # of four days, over which Berlin's clock is put forward
@@ -82,3 +86,58 @@ def test_no_day_of_a_row_that_counts_is_left_out(condition: str) -> None:
     (plan,) = read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.DAY]).plans
     met = duckdb.sql(f"SELECT DISTINCT CAST(day AS VARCHAR) FROM ({times}) WHERE {condition}").fetchall()
     assert {day for (day,) in met} <= set(plan.touched.windows)
+
+
+# ---------------------------------------------------------------- steps
+
+YEARS = replace(
+    CATALOGS[Window.DAY],
+    datasets=tuple(
+        replace(dataset, stretch=Stretch(Window.DAY, date(2017, 1, 1), date(2026, 12, 31)))
+        for dataset in CATALOGS[Window.DAY].datasets
+    ),
+)
+UNLIKE = " AND ".join(f"day <> '{date(2018, 1, 1) + timedelta(days=i)}'" for i in range(100))
+HELD = f"SELECT COUNT(DISTINCT person_id) FROM visit WHERE {UNLIKE}"
+
+
+def check_refused() -> None:
+    with pytest.raises(Refusal, match="held against every declared day") as refused:
+        read(HELD, YEARS)
+    assert refused.value.code is Code.COMPLEX
+
+
+def test_ten_years_of_days_times_many_conditions_are_refused() -> None:
+    check_refused()
+    (plan,) = read(HELD, CATALOGS[Window.DAY]).plans  # over a few days it costs nothing
+    assert plan.touched.windows
+
+
+def test_many_scans_add_up() -> None:
+    one = "SELECT person_id FROM visit WHERE " + " AND ".join(UNLIKE.split(" AND ")[:20])
+    with pytest.raises(Refusal, match="held against every declared day"):
+        read(f"SELECT COUNT(DISTINCT person_id) FROM ({' UNION ALL '.join([one] * 6)})", YEARS)
+
+
+@pytest.mark.parametrize("condition", [f"day BETWEEN '{A}' AND '{D}'", f"day = '{B}' AND began >= '{A} 07:00:00'"])
+def test_usual_conditions_over_ten_years_are_not(condition: str) -> None:
+    assert read(f"SELECT COUNT(DISTINCT person_id) FROM visit WHERE {condition}", YEARS).plans
+
+
+@pytest.mark.parametrize("condition", [each for each in EXACT if each])
+def test_no_more_steps_are_taken_than_were_counted(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, taken = list[int](), list[str]()
+    for name in ("_truth", "_span"):
+        kept = getattr(possible_days.Known, name)
+        monkeypatch.setattr(possible_days.Known, name, lambda *a, kept=kept: taken.append("a step") or kept(*a))
+    monkeypatch.setattr(Reading, "take_steps", lambda reading, steps: counted.append(steps))
+    read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.DAY])
+    assert len(taken) <= sum(counted)
+    assert taken or not any(counted)
+
+
+@pytest.mark.parametrize("plant", [lambda known: 0, lambda known: len(known.facts[:1])])
+def test_parts_that_are_not_counted_are_found(plant: Callable[[object], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(possible_days.Known, "parts", property(plant))
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        check_refused()
