@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from budgets import Entry, EntryKind, Loss, ParamError, total
+from engine.key_acts import key_act
 
 
 def audit_log(
@@ -75,7 +76,7 @@ def _told(row: Entry, asked: dict[tuple[str, str], str], became: dict[int, str])
         "at": row.at,
         "by": row.actor,
         "kind": row.kind,
-        "decision": became.get(row.sequence),
+        "decision": became.get(row.sequence, key_act(row)),
         "client": row.holder or None,
         "dataset": row.dataset or None,
         "request_id": row.request_id or None,

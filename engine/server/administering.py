@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from engine.key_acts import KeyAct
 from engine.server.access import Asker
 from engine.server.bodies import (
     AnchorAsked,
@@ -92,7 +93,9 @@ async def keys(asker: Asker) -> Json:
 async def make_key(asked: KeyAsked, asker: Asker) -> Json:
     """Make a key; it is shown here and never again."""
     days = asked.days or asker.house.settings.key_days
-    return asker.house.keys.make(asked.name, asked.role, by=asker.name, days=days)
+    made = asker.house.keys.make(asked.name, asked.role, by=asker.name, days=days)
+    await asker.house.note_key(KeyAct.MADE, made, asker.name)  # where this fails, nobody ever sees the key
+    return made
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, response_model=NewKey, operation_id="rotate_key")
@@ -102,14 +105,18 @@ async def rotate(key_id: str, asked: RotateAsked, asker: Asker) -> Json:
     days = asked.days or asker.house.settings.key_days
     if asker.reach is not Reach.ANY:  # nobody gives themselves more time than an admin gave
         days = min(days, asker.house.keys.span_days(key_id))
-    return asker.house.keys.rotate(key_id, by=asker.name, days=days, overlap_hours=asked.overlap_hours)
+    made = asker.house.keys.rotate(key_id, by=asker.name, days=days, overlap_hours=asked.overlap_hours)
+    await asker.house.note_key(KeyAct.ROTATED, made, asker.name)
+    return made
 
 
 @router.delete("/keys/{key_id}", response_model=KeyTold, operation_id="revoke_key")
 async def revoke(key_id: str, asker: Asker) -> Json:
     """Take a key back, at once."""
     _check_own(asker, key_id)
-    return asker.house.keys.revoke(key_id)
+    gone = asker.house.keys.revoke(key_id)  # first: it opens nothing from here on, whatever comes of the note
+    await asker.house.note_key(KeyAct.REVOKED, gone, asker.name)
+    return gone
 
 
 @router.get("/topups", response_model=Listed, operation_id="top_ups")

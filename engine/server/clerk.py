@@ -17,6 +17,7 @@ from engine.admins import Admin
 from engine.audit_log import audit_log
 from engine.desk import Desk, Refused
 from engine.errors import CatalogError
+from engine.key_acts import note_key
 from engine.outlines import outlines
 from engine.problems import problem
 from engine.register import Register
@@ -91,6 +92,11 @@ def _verify(clerk: Clerk, asked: Arguments) -> Reply:
     return Reply({"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found})
 
 
+def _note_key(clerk: Clerk, asked: Arguments) -> Reply:
+    note_key(clerk.desk.engine.ledger, **asked)
+    return Reply()
+
+
 def _report(clerk: Clerk, asked: Arguments) -> Reply:
     from engine.ledger_report import ledger_report  # late: few sessions show it
     from engine.ledger_report_page import report_html, report_text
@@ -137,6 +143,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "functions": lambda clerk, asked: Reply(wire_statements.functions_told()),
     "ledger": lambda clerk, asked: Reply(clerk.desk.ledger(**asked)),
     "audit": lambda clerk, asked: Reply(audit_log(clerk.desk.engine.ledger.entries(), **asked)),
+    "note_key": _note_key,
     "anchor": lambda clerk, asked: Reply(clerk.desk.engine.ledger.anchor().to_json()),
     "verify": _verify,
     "report": _report,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine.desk import Refused
+from engine.key_acts import KeyAct
 from engine.server.books import Books
 from engine.server.clerk import Reply
 from engine.server.frames import Json
@@ -61,6 +62,10 @@ class House:
             return (await self.line.call(verb, arguments)).told
         except WorkerDied:
             raise busy() from None
+
+    async def note_key(self, act: KeyAct, key: Mapping[str, Any], by: str) -> None:
+        """Write into the ledger's chain what was done with a key: before anybody hears of it."""
+        await self.do("note_key", act=act.value, name=key["name"], role=str(key["role"]), by=by)
 
     async def rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
         """Do what gives rows and charges nothing; raises Refused, Problem."""

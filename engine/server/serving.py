@@ -13,10 +13,11 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from budgets import ParamError
+from budgets import Ledger, LedgerError, ParamError
 from engine.catalogs import BUNDLED, find_catalog
 from engine.desk import Refused
 from engine.folders import default_ledger
+from engine.key_acts import KeyAct, note_key
 from engine.problems import problem
 from engine.server.app import create_app
 from engine.server.books import MEMORY, Books
@@ -30,6 +31,8 @@ from engine.server.settings import Settings
 
 DEMO_DAYS = 1.0
 DEMO_CLIENT = "demo"
+
+_Made = tuple[tuple[str, dict[str, Any]], ...]  # role and key
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def run_server(settings: Settings, told: Callable[[Running], None], *, demo: boo
 class _Serving:
     """One run of uvicorn."""
 
-    def __init__(self, house: House, told: Callable[[Running], None], keys: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, house: House, told: Callable[[Running], None], keys: _Made) -> None:
         self._house, self._told, self._keys = house, told, keys
         self._refused: Refused | None = None
         self._server = uvicorn.Server(_configuration(house.settings, create_app(house, self._life)))
@@ -83,6 +86,8 @@ class _Serving:
         except Refused as refused:
             self._refused, self._server.should_exit = refused, True
             return
+        for _, key in self._keys:
+            await self._house.note_key(KeyAct.MADE, key, DEMO_CLIENT)
         while not self._server.started:
             await asyncio.sleep(0.01)
         settings = self._house.settings
@@ -90,7 +95,8 @@ class _Serving:
         scheme = "http" if settings.tls_cert is None else "https"
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         log.info("ready", host=settings.host, port=port)
-        self._told(Running(f"{scheme}://{host}:{port}", self._keys))
+        keys = tuple((role, key["key"]) for role, key in self._keys)
+        self._told(Running(f"{scheme}://{host}:{port}", keys))
 
 
 def _configuration(settings: Settings, app: ASGIApp) -> uvicorn.Config:
@@ -115,9 +121,8 @@ def _link(settings: Settings, place: str) -> Link:
     return Link({"catalog": settings.catalog, "ledger": place, "pace": pace})
 
 
-def _demo_keys(house: House) -> tuple[tuple[str, str], ...]:
-    made = ((role, house.keys.make(DEMO_CLIENT, role, by="demo", days=DEMO_DAYS)) for role in Role)
-    return tuple((str(role), key["key"]) for role, key in made)
+def _demo_keys(house: House) -> _Made:
+    return tuple((str(role), house.keys.make(DEMO_CLIENT, role, by=DEMO_CLIENT, days=DEMO_DAYS)) for role in Role)
 
 
 def make_first_admin(settings: Settings, name: str) -> dict[str, Any]:
@@ -128,8 +133,11 @@ def make_first_admin(settings: Settings, name: str) -> dict[str, Any]:
     with closing(Books.beside(place)) as books:
         keys = Keys(books, read_pepper(secret_file(settings, place)))
         try:
-            return keys.bootstrap(name, days=settings.key_days)
-        except ParamError as refused:
+            made = keys.bootstrap(name, days=settings.key_days)
+            with closing(Ledger.open(place)) as ledger:
+                note_key(ledger, act=KeyAct.MADE, name=name, role=made["role"], by=made["made_by"])
+            return made
+        except LedgerError as refused:
             raise Refused(problem(refused, None)) from refused
 
 
