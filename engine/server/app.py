@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib import metadata
 from typing import Any
 
@@ -16,10 +17,12 @@ from starlette.exceptions import HTTPException
 from budgets import LedgerError
 from engine.desk import Refused
 from engine.problems import problem
-from engine.server import administering, asking, sharing_asked
+from engine.server import administering, asking, sharing_asked, watching
 from engine.server.access import Asker
+from engine.server.alerts import Alerts
 from engine.server.console import routes
 from engine.server.frames import Json
+from engine.server.health import Checks
 from engine.server.house import House
 from engine.server.jobs import Jobs
 from engine.server.openapi import completed
@@ -33,30 +36,40 @@ CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 def create_app(house: House, life: Life | None = None) -> FastAPI:
     """Make the application of a server; `life` is what begins and ends with it."""
+    alerts = Alerts.of(house)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if life is None:
-            app.state.jobs.resume()
-            yield
-            return
-        async with life(house):
+        async with nullcontext() if life is None else life(house), _beside(alerts.run(), app.state.checks.run()):
             app.state.jobs.resume()
             yield
 
     app = FastAPI(
         title="passersby", version=metadata.version("passersby"), lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    app.state.house, app.state.jobs = house, Jobs(house)
+    app.state.house, app.state.jobs, app.state.checks = house, Jobs(house), Checks(house, alerts)
     app.include_router(asking.router)
     app.include_router(sharing_asked.router)
     app.include_router(administering.router)
+    app.include_router(watching.router)
     app.include_router(routes.router)
     _health(app)
     _refusals(app)
     app.add_middleware(Surround, house=house)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     return app
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let something go on beside the requests."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

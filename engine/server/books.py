@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    Integer,
     LargeBinary,
     MetaData,
     RowMapping,
@@ -64,6 +65,16 @@ shares = Table(
         Column(name, Text, nullable=False)
         for name in ("client", "question", "keys", "dataset", "made_at", "expires_at")
     ),
+)
+alerts = Table(
+    "server_alerts",
+    metadata,
+    Column("about", Text, primary_key=True),  # which mark of which account under which cap
+    Column("channel", Text, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("said", "made_at", "due_at")),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", Text),
+    Column("problem", Text),  # the kind of the last failure
 )
 
 Row = RowMapping | dict[str, Any]
@@ -161,6 +172,22 @@ class Books:
         """Forget a share."""
         with self._store.writing() as connection:
             connection.execute(delete(shares).where(shares.c.id == share_id))
+
+    def add_alert(self, row: Row) -> None:
+        """Write an alert's row, unless there is one of that mark and channel."""
+        with self._store.writing() as connection:
+            insert_new(connection, alerts, dict(row))
+
+    def all_alerts(self) -> list[Row]:
+        """List every alert, the newest first."""
+        with self._store.reading() as connection:
+            return list[Row](connection.execute(select(alerts).order_by(alerts.c.made_at.desc())).mappings())
+
+    def change_alert(self, row: Row, **changes: str | int | None) -> bool:
+        """Change an alert that is still as it was read; tell whether it was."""
+        named = (alerts.c[name] == row[name] for name in ("about", "channel", "tries"))
+        with self._store.writing() as connection:
+            return bool(connection.execute(update(alerts).where(*named).values(**changes)).rowcount)
 
     def change_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
         """Change a job that is in one of some states; tell whether it was."""

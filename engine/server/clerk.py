@@ -15,6 +15,8 @@ from budgets import Anchor, LedgerError
 from engine import sharing, wire_statements
 from engine.admins import Admin
 from engine.audit_log import audit_log
+from engine.budget_marks import marks_passed
+from engine.calibrations import due_on
 from engine.desk import Desk, Refused
 from engine.errors import CatalogError
 from engine.key_acts import note_key
@@ -115,6 +117,12 @@ def _object_many(clerk: Clerk, asked: Arguments) -> Reply:
         return Reply(clerk.register().object_file(str(path), progress=_quiet, **rest))
 
 
+def _calibrations_due(clerk: Clerk) -> list[dict[str, str | None]]:
+    engine = clerk.desk.engine
+    found = ((of.name, due_on(engine.ledger, of.name)) for of in engine.catalog.datasets)
+    return [{"dataset": name, "due_on": None if due is None else due.isoformat()} for name, due in found]
+
+
 def _quiet(stage: str, fraction: float) -> None:
     del stage, fraction
 
@@ -133,6 +141,8 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "rehearse": _rehearse,
     "give_up": _give_up,
     "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
+    "calibrations_due": lambda clerk, asked: Reply(_calibrations_due(clerk)),
+    "marks": lambda clerk, asked: Reply(marks_passed(clerk.desk.engine.ledger)),
     "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),
     "offer": lambda clerk, asked: Reply(sharing.offer(clerk.desk, **asked)),
     "take": _take,

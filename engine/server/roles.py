@@ -94,6 +94,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/admin/ledger/verify"): BOOKS,
     ("POST", "/v1/admin/ledger/verify"): BOOKS,
     ("GET", "/v1/admin/ledger/report"): BOOKS,
+    ("GET", "/v1/admin/health"): BOOKS,
+    ("GET", "/v1/admin/alerts"): BOOKS,
     ("GET", "/v1/admin/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
     ("POST", "/v1/admin/objections"): PEOPLE,
     ("POST", "/v1/admin/objections/bulk"): PEOPLE,
@@ -127,5 +129,6 @@ PAGES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/console/ledger/export"): BOOKS,
     ("GET", "/console/ledger/verify"): BOOKS,
     ("POST", "/console/ledger/verify"): BOOKS,
+    ("GET", "/console/health"): BOOKS,
 }
 OPEN_PAGES = frozenset({("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")})

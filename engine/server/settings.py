@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -50,6 +51,17 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(30.0, gt=0, description="how long running questions may end in when it is stopped")
     slots: int = Field(2, ge=1, description="questions that read data at once")
     least_seconds: float = Field(0.5, gt=0, description="the shortest time in which a fresh release leaves")
+    alert_webhook: str | None = Field(None, description="where alerts are posted: https, or http of this machine")
+    alert_mail_to: str | None = Field(None, description="who gets alerts as mail, with commas between")
+    alert_mail_from: str | None = Field(None, description="who sends them")
+    alert_smtp: str | None = Field(None, description="the mail server, host:port")
+    alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="how it is spoken to: starttls, tls, or none on this machine alone"
+    )
+    alert_smtp_user: str | None = Field(None, description="its user, where it asks for one")
+    alert_smtp_password_file: Path | None = Field(None, description="the user's password, in a file")
+    alert_seconds: float = Field(60.0, gt=0, description="how often budgets are looked at for alerts")
+    verify_hours: float = Field(24.0, gt=0, description="how often the server verifies its ledger")
     rows_per_second: float = Field(2e6, gt=0, description="rows that one question works through in a second, at least")
 
     @model_validator(mode="after")
@@ -73,6 +85,22 @@ class Settings(BaseSettings):
         given = {each is None for each in (self.oidc_issuer, self.oidc_audience, self.oidc_keys)}
         if len(given) > 1:
             raise ValueError("oidc_issuer, oidc_audience and oidc_keys belong together: give all three")
+        return self
+
+    @model_validator(mode="after")
+    def _sends_alerts_safely(self) -> Self:
+        """Send alerts, and a password, over no open line but that of this machine."""
+        mail = {each is None for each in (self.alert_mail_to, self.alert_mail_from, self.alert_smtp)}
+        if len(mail) > 1:
+            raise ValueError("alert_mail_to, alert_mail_from and alert_smtp belong together: give all three")
+        if (self.alert_smtp_user is None) != (self.alert_smtp_password_file is None):
+            raise ValueError("alert_smtp_user and alert_smtp_password_file belong together: give both")
+        hook = urlsplit(self.alert_webhook or "https://none")
+        if hook.scheme != "https" and not (hook.scheme == "http" and is_loopback(hook.hostname or "")):
+            raise ValueError("alert_webhook begins with https://, or is on this machine")
+        host = (self.alert_smtp or "localhost").partition(":")[0]
+        if self.alert_smtp_security == "none" and not is_loopback(host):
+            raise ValueError("alert_smtp_security is none for a mail server of this machine alone: starttls, or tls")
         return self
 
     @classmethod

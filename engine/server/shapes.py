@@ -186,6 +186,27 @@ class Verified(Told):
     found: list[str]
 
 
+class Checked(Told):
+    """What one of the server's own checks finds."""
+
+    check: str
+    state: Literal["passed", "look", "failed"]
+    said: str
+
+
+class AlertTold(Told):
+    """An alert of a budget, in one channel."""
+
+    client: str
+    window: str
+    share: float
+    channel: str
+    made_at: str
+    sent_at: str | None
+    tries: int
+    problem: str | None
+
+
 class Health(Told):
     """How the server is."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import Response
 
-from engine.server import administering, asking
+from engine.server import administering, asking, watching
 from engine.server.console.drawing import alert, share
 from engine.server.console.visits import Visit
 
@@ -41,7 +41,17 @@ async def _tiles(visit: Visit, accounts: list[dict[str, Any]]) -> list[dict[str,
         frozen = await administering.frozen(visit.asker("GET", "/v1/admin/freezes"))
         tiles.append(_waiting("Requests for caps", len(asked), "open", "/console/clients"))
         tiles.append(_waiting("Frozen", len(frozen), "until an admin thaws it", "/console/clients"))
+    if visit.may("GET", "/v1/admin/health"):
+        checks = await watching.health(visit.asker("GET", "/v1/admin/health"), visit.request)
+        tiles.append(_checked([each["check"] for each in checks if each["state"] == "failed"], len(checks)))
     return tiles
+
+
+def _checked(failed: list[str], count: int) -> dict[str, str | None]:
+    more = ", ".join(failed) or "all pass, or want a look"
+    return _tile(
+        "Self-checks failed", f"{len(failed)} of {count}", more, "full" if failed else "low", "/console/health"
+    )
 
 
 def _waiting(name: str, count: int, more: str, link: str) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from engine.server.console import (
     asking_pages,
     clients_pages,
+    health_pages,
     jobs_pages,
     keys_pages,
     ledger_pages,
@@ -120,3 +121,4 @@ router.post("/console/shared/make")(visited(shared_pages.make))
 router.get("/console/shared/{share_id}")(visited(shared_pages.offered))
 router.post("/console/shared/{share_id}/take")(visited(shared_pages.take))
 router.post("/console/shared/{share_id}/end")(visited(shared_pages.end))
+router.get("/console/health")(visited(health_pages.health))

@@ -49,6 +49,7 @@ MENU = {
     "/console/clients": "Clients",
     "/console/keys": "Keys",
     "/console/ledger": "Ledger",
+    "/console/health": "Health",
 }
 PAGES_OF = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("pages")),

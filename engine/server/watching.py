@@ -1,0 +1,28 @@
+"""The endpoints of who watches over a server: its own checks, and what alerts became."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import APIRouter, Request
+
+from engine.server.access import Asker
+from engine.server.frames import Json
+from engine.server.shapes import AlertTold, Checked
+
+router = APIRouter(prefix="/v1/admin")
+
+
+@router.get("/health", response_model=list[Checked], operation_id="health")
+async def health(asker: Asker, request: Request) -> Json:
+    """Say what the server's own checks find."""
+    del asker
+    return await request.app.state.checks.told()
+
+
+@router.get("/alerts", response_model=list[AlertTold], operation_id="alerts")
+async def alerts(asker: Asker) -> Json:
+    """List alerts of budgets and what became of them, the newest first."""
+    names = ("channel", "made_at", "sent_at", "tries", "problem")
+    rows = asker.house.books.all_alerts()
+    return [{**json.loads(row["said"]), **{name: row[name] for name in names}} for row in rows]
