@@ -56,6 +56,10 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="0 takes a free one.", show_default="8021", rich_help_panel=LISTEN)
     ] = None,
+    flight_port: Annotated[
+        int | None,
+        typer.Option("--flight-port", help="Flight SQL, for BI tools: docs/flight.md.", rich_help_panel=LISTEN),
+    ] = None,
     tls_cert: Annotated[
         str | None, typer.Option(metavar="FILE", help="Certificate chain, PEM.", rich_help_panel=LISTEN)
     ] = None,
@@ -76,7 +80,14 @@ def serve(
     Without TLS it listens on this machine alone. The first admin's key: [bold]passersby bootstrap[/bold].
     """
     tls = {"tls_cert": tls_cert, "tls_key": tls_key, "behind_tls_proxy": behind_tls_proxy}
-    given = {**tls, "host": host, "port": port, "ledger": ledger, "secret_file": secret_file}
+    given = {
+        **tls,
+        "host": host,
+        "port": port,
+        "flight_port": flight_port,
+        "ledger": ledger,
+        "secret_file": secret_file,
+    }
     with refusals(Format.TABLE), _kept(demo) as kept, engine_face() as engine:
         catalog = OPERATOR if demo else catalog
         with shown_making() as progress:

@@ -58,13 +58,20 @@ def reaching(house: House, principal: Principal, method: str, route: str) -> Adm
 
 def _principal(house: House, request: Request) -> Principal:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+    return whose(
+        house, key.strip() if scheme.lower() == "bearer" else "", request.client.host if request.client else ""
+    )
+
+
+def whose(house: House, key: str, address: str) -> Principal:
+    """Find whose key or token this is; raises Problem with E_AUTH, E_RATE."""
+    if not key:
         raise Problem("E_AUTH", "This needs a key.", HEADER)
-    found = house.keys.principal(key.strip())
+    found = house.keys.principal(key)
     if found is None and house.tokens is not None:
-        found = house.tokens.principal(key.strip())
+        found = house.tokens.principal(key)
     if found is None:
-        house.limits.count_failure(request.client.host if request.client else "")
+        house.limits.count_failure(address)
         raise Problem("E_AUTH", "This key is not known, or has ended.", f"{HEADER}, with a key that an admin made")
     return found
 

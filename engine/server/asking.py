@@ -64,7 +64,7 @@ async def answer_or_job(
     asked: Question, asker: Admitted, jobs: Jobs, request_id: str | None, deadline: float
 ) -> bytes | Row:
     """Ask, and give the rows, or the job after so many seconds; raises Refused, Problem."""
-    arguments = {**_arguments(asked, asker), "request_id": request_id}
+    arguments = {**arguments_of(asked, asker), "request_id": request_id}
     asker.house.metrics.questions.labels("waiting" if deadline else "job").inc()
     if not deadline:
         return jobs.hand_in(asker.name, request_id, arguments)
@@ -116,7 +116,7 @@ async def cancel(job_id: str, asker: Asker, request: Request) -> dict[str, Any]:
 @router.post("/explain", responses={200: {"model": Explanation}}, operation_id="explain")
 async def explain(asked: Question, asker: Asker) -> Json:
     """Tell price, expected error, keys, bounds and generated SQL: no data, no charge."""
-    return await asker.house.do("explain", **_arguments(asked, asker))
+    return await asker.house.do("explain", **arguments_of(asked, asker))
 
 
 @router.post("/rehearse", responses=ANSWERED, response_model=None, operation_id="rehearse")
@@ -124,7 +124,7 @@ async def rehearse(asked: Question, asker: Asker, request: Request) -> Response:
     """Answer for free on rows that are made up from the catalog alone; the numbers mean nothing."""
     media_type = accepted(request)
     with asker.house.limits.question():
-        return _answer(await asker.house.rows("rehearse", _arguments(asked, asker)), media_type)
+        return _answer(await asker.house.rows("rehearse", arguments_of(asked, asker)), media_type)
 
 
 @router.get("/budget", response_model=BudgetTold, operation_id="budget")
@@ -191,7 +191,8 @@ def accepted(request: Request) -> str:
     raise Problem("E_ACCEPT", "An answer comes as JSON or as an Arrow stream.", f"Accept: {JSON}, or {ARROW}")
 
 
-def _arguments(asked: Question, asker: Admitted) -> dict[str, Any]:
+def arguments_of(asked: Question, asker: Admitted) -> dict[str, Any]:
+    """Give the desk's arguments of a question; raises Problem with E_SIZE."""
     most = asker.house.settings.max_sql_chars
     if len(asked.sql) > most:
         raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")

@@ -75,7 +75,8 @@ class _Serving:
         assert isinstance(link, Link)  # noqa: S101  made above
         link.start()
         opening = asyncio.create_task(self._tell(link))
-        yield
+        async with _flight_door(house):
+            yield
         opening.cancel()
         log.info("stopping")
         await link.stop(house.settings.stop_seconds)
@@ -97,6 +98,22 @@ class _Serving:
         log.info("ready", host=settings.host, port=port)
         keys = tuple((role, key["key"]) for role, key in self._keys)
         self._told(Running(f"{scheme}://{host}:{port}", keys))
+
+
+@asynccontextmanager
+async def _flight_door(house: House) -> AsyncIterator[None]:
+    """Open the door for BI tools where a port is set; raises Refused where its extra is missing."""
+    if house.settings.flight_port is None:
+        yield
+        return
+    try:
+        from engine.server.flight.door import flight_door  # late: most servers have none
+    except ModuleNotFoundError as missing:
+        cure = "pip install 'passersby[flight]'"
+        raise Refused(problem(ParamError("Flight SQL needs an extra.", cure), None)) from missing
+    async with flight_door(house) as port:
+        log.info("flight", host=house.settings.host, port=port)
+        yield
 
 
 def _configuration(settings: Settings, app: ASGIApp) -> uvicorn.Config:

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     ledger: str | None = Field(None, description="the ledger's file or address; without it, the catalog's own")
     host: str = Field("127.0.0.1", description="the address to listen at")
     port: int = Field(8021, ge=0, le=65535, description="the port to listen at; 0 takes a free one")
+    flight_port: int | None = Field(
+        None, ge=0, le=65535, description="the port for Flight SQL, which BI tools speak; without it there is none"
+    )
     tls_cert: Path | None = Field(None, description="certificate chain, PEM")
     tls_key: Path | None = Field(None, description="its key, PEM")
     behind_tls_proxy: bool = Field(

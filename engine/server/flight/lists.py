@@ -1,0 +1,145 @@
+"""Declared tables -> the lists that Flight SQL's clients ask for: public, the same for everybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from typing import Any
+
+import pyarrow as pa
+
+from engine.server.flight.commands import Command
+
+Told = list[dict[str, Any]]  # the tables' wire shape
+TABLE_TYPE = "TABLE"
+NOWHERE = {"catalog_name": "", "db_schema_name": ""}  # where tables are: questions name them without either
+NAMES = (pa.field("catalog_name", pa.utf8()), pa.field("db_schema_name", pa.utf8()))
+_NAME = pa.field("table_name", pa.utf8(), False)
+TABLES = pa.schema([*NAMES, _NAME, pa.field("table_type", pa.utf8(), False)])
+WITH_COLUMNS = TABLES.append(pa.field("table_schema", pa.binary(), False))
+CATALOGS = pa.schema([pa.field("catalog_name", pa.utf8(), False)])
+SCHEMAS = pa.schema([NAMES[0], pa.field("db_schema_name", pa.utf8(), False)])
+TYPES = pa.schema([pa.field("table_type", pa.utf8(), False)])
+KEYS = pa.schema(
+    [
+        *NAMES,
+        _NAME,
+        pa.field("column_name", pa.utf8(), False),
+        pa.field("key_name", pa.utf8()),
+        pa.field("key_sequence", pa.int32(), False),
+    ]
+)
+_VALUES = (
+    pa.field("string_value", pa.utf8()),
+    pa.field("bool_value", pa.bool_()),
+    pa.field("bigint_value", pa.int64()),
+    pa.field("int32_bitmask", pa.int32()),
+    pa.field("string_list", pa.list_(pa.utf8())),
+    pa.field("int32_to_int32_list_map", pa.map_(pa.int32(), pa.list_(pa.int32()))),
+)
+INFO = pa.schema([pa.field("info_name", pa.uint32(), False), pa.field("value", pa.dense_union(list(_VALUES)), False)])
+FACTS: Mapping[int, str | bool] = {0: "passersby", 1: metadata.version("passersby"), 2: pa.__version__, 3: True}
+ARROW_TYPES: Mapping[str, pa.DataType] = {
+    "BOOLEAN": pa.bool_(),
+    "DOUBLE": pa.float64(),
+    "FLOAT": pa.float64(),
+    "DATE": pa.date32(),
+    "TIME": pa.time64("us"),
+    "TIMESTAMP": pa.timestamp("us"),
+    "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), pa.int64()),
+    "UBIGINT": pa.uint64(),
+}
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """Give the Arrow type in which values of an SQL type leave; text where it is no other."""
+    if name.endswith("[]"):
+        return pa.list_(arrow_type(name.removesuffix("[]")))
+    return pa.float64() if name.startswith("DECIMAL") else ARROW_TYPES.get(name.upper(), pa.utf8())
+
+
+def columns_of(told: Iterable[Mapping[str, Any]]) -> pa.Schema:
+    """Give columns, told with name and SQL type, as an Arrow schema."""
+    return pa.schema([pa.field(column["name"], arrow_type(column["type"])) for column in told])
+
+
+def schema_of(command: Command) -> pa.Schema | None:
+    """Give the columns of a list; None for a command that is none."""
+    if command.name == "CommandGetTables":
+        return WITH_COLUMNS if command.said.get("include_schema") else TABLES
+    return {
+        "CommandGetCatalogs": CATALOGS,
+        "CommandGetDbSchemas": SCHEMAS,
+        "CommandGetTableTypes": TYPES,
+        "CommandGetPrimaryKeys": KEYS,
+        "CommandGetSqlInfo": INFO,
+    }.get(command.name)
+
+
+def listed(command: Command, told: Told) -> pa.Table:
+    """Give the rows of a list; tables are in a catalog and a schema without a name."""
+    schema = schema_of(command)
+    assert schema is not None  # noqa: S101  the caller asks
+    if command.name == "CommandGetSqlInfo":
+        return _facts(command.said.get("info") or FACTS)
+    if command.name == "CommandGetTableTypes":
+        return pa.table([[TABLE_TYPE]], schema=schema)
+    if command.name == "CommandGetPrimaryKeys":
+        return pa.Table.from_pylist(_keys(command, told), schema=schema)
+    if command.name != "CommandGetTables":  # the one catalog, or the one schema in it
+        return pa.Table.from_pylist([{name: NOWHERE[name] for name in schema.names}], schema=schema)
+    whole = [
+        {
+            **NOWHERE,
+            "table_name": t["name"],
+            "table_type": TABLE_TYPE,
+            "table_schema": columns_of(t["columns"]).serialize().to_pybytes(),
+        }
+        for t in told
+        if _fits(command, t["name"])
+    ]
+    return pa.Table.from_pylist(whole, schema=WITH_COLUMNS).select(schema.names)
+
+
+def _fits(command: Command, name: str) -> bool:
+    """Tell whether a table is among those that are asked for."""
+    said = command.said
+    types, schema = said.get("table_types") or [TABLE_TYPE], said.get("db_schema_filter_pattern", "")
+    return not said.get("catalog") and like("", schema or "") and TABLE_TYPE in types and _named(said, name)
+
+
+def _named(said: Mapping[str, Any], name: str) -> bool:
+    pattern = said.get("table_name_filter_pattern")
+    return pattern is None or like(name, pattern)
+
+
+def like(text: str, pattern: str) -> bool:
+    """Match SQL's LIKE: % for anything, _ for one character; no other character means anything."""
+    parts = (".*" if each == "%" else "." if each == "_" else re.escape(each) for each in pattern)
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
+def _keys(command: Command, told: Told) -> list[dict[str, Any]]:
+    return [
+        {**NOWHERE, "table_name": t["name"], "column_name": column, "key_sequence": place}
+        for t in told
+        if t["name"] == command.said.get("table")
+        for place, column in enumerate(t["primary_key"], 1)
+    ]
+
+
+def _facts(asked: Iterable[int]) -> pa.Table:
+    known = [(number, FACTS[number]) for number in asked if number in FACTS]
+    texts = [fact for _, fact in known if isinstance(fact, str)]
+    truths = [fact for _, fact in known if isinstance(fact, bool)]
+    kinds = [int(isinstance(fact, bool)) for _, fact in known]
+    places = [kinds[:i].count(kind) for i, kind in enumerate(kinds)]
+    children = [
+        pa.array(values, each.type) for each, values in zip(_VALUES, (texts, truths, [], [], [], []), strict=True)
+    ]
+    union = pa.UnionArray.from_dense(
+        pa.array(kinds, pa.int8()), pa.array(places, pa.int32()), children, [each.name for each in _VALUES]
+    )
+    return pa.table([pa.array([number for number, _ in known], pa.uint32()), union], schema=INFO)

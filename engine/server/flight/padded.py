@@ -1,0 +1,44 @@
+"""An answer -> a schema and batches whose lengths are those of size classes, as over HTTP (sizes.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from engine.server.sizes import public_length, size_class
+from engine.wire import CARD
+
+BATCH = 20_000  # rows of a message: clients take some megabytes at once
+MOST_TOLD = 10_000  # rows of an answer whose card holds an interval for each number
+
+
+def padded(rows: bytes) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, pa.Buffer]]]:
+    """Give a schema that holds the card, filled up with white space, and batches, each with what fills it up.
+
+    Claim: the length of every message is a function of columns, texts, number of rows and what of the card is no
+    noise. Formula and proof: as of HTTP's bodies, engine/proofs.md#paced and #flight.
+    """
+    table = pa.ipc.open_stream(rows).read_all().combine_chunks()
+    card = _short(json.loads(table.schema.metadata[CARD]), table.num_rows)
+    text = json.dumps(card, ensure_ascii=False, allow_nan=False).encode()
+    filled = text.ljust(size_class(max(public_length(table, card), len(text))))
+    return table.schema.with_metadata({CARD: filled}), _batches(table.replace_schema_metadata(None))
+
+
+def _short(card: dict[str, Any], rows: int) -> dict[str, Any]:
+    """Leave intervals out of a card that would be longer than a message; DP_INTERVAL_LOW and _HIGH give them."""
+    if rows <= MOST_TOLD:
+        return card
+    why = "Intervals of so many rows: ask for DP_INTERVAL_LOW(column) and DP_INTERVAL_HIGH(column)."
+    return card | {"intervals": {}, "reliability": {}, "notes": [*card.get("notes", []), why]}
+
+
+def _batches(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, pa.Buffer]]:
+    for at in range(0, max(1, table.num_rows), BATCH):
+        part = table.slice(at, BATCH).combine_chunks()
+        batch = (part.to_batches() or [pa.RecordBatch.from_pylist([], schema=part.schema)])[0]
+        length = pa.ipc.get_record_batch_size(batch)
+        yield batch, pa.py_buffer(bytes(size_class(max(public_length(part, {}), length)) - length))

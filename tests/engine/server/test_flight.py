@@ -1,0 +1,253 @@
+"""The door for BI tools, asked by a stock client: ADBC's driver for Flight SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import adbc_driver_flightsql.dbapi as adbc
+import adbc_driver_manager
+import pyarrow as pa
+import pyarrow.flight as fl
+import pytest
+
+from budgets import Ledger
+from engine import Desk
+from engine.server.books import Books
+from engine.server.clerk import Clerk, stream
+from engine.server.flight import padded as module
+from engine.server.flight.commands import Command, UnreadCommand, packed, read_command
+from engine.server.flight.door import FlightDoor
+from engine.server.flight.lists import like, listed
+from engine.server.flight.padded import padded
+from engine.server.house import House
+from engine.server.keys import Keys
+from engine.server.roles import Role
+from engine.server.settings import Settings
+from engine.wire import CARD
+from tests.support.serving import PEPPER, Inside
+
+COUNT = "SELECT zone, count(*) AS visits, avg(minutes) AS stay FROM visit GROUP BY zone"
+PREVIEW = "SELECT * FROM visit LIMIT 100"
+PRICE = 0.005
+
+
+class Door:
+    """A door, with a key for each role."""
+
+    def __init__(self, house: House, port: int) -> None:
+        self.house, self.port = house, port
+        self.keys = {role: house.keys.make(str(role), role, by="test", days=1)["key"] for role in Role}
+
+    @contextmanager
+    def tool(self, role: Role = Role.ANALYST, **more: str) -> Iterator[Any]:
+        """Connect as a BI tool does: with a name and a password."""
+        given = more or {"username": "whoever", "password": self.keys[role]}
+        with closing(adbc.connect(f"grpc://127.0.0.1:{self.port}", given, autocommit=True)) as connection:
+            yield connection
+
+    def asked(self, sql: str, role: Role = Role.ANALYST) -> pa.Table:
+        with self.tool(role) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(sql)
+            return cursor.fetch_arrow_table()
+
+
+@pytest.fixture
+def door(desk: Desk) -> Iterator[Door]:
+    loop = asyncio.new_event_loop()
+    running = threading.Thread(target=loop.run_forever)
+    running.start()
+    with closing(Books.beside(":memory:")) as books:
+        house = House(Settings(flight_port=0), books, Keys(books, PEPPER), Inside(Clerk(desk)))
+        served = FlightDoor(house, loop)
+        yield Door(house, served.port)
+        served.shutdown()
+    loop.call_soon_threadsafe(loop.stop)
+    running.join()
+    loop.close()
+
+
+def card(given: pa.Table) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(given.schema.metadata[CARD])
+    return told
+
+
+def test_a_question_is_answered_and_its_repeat_is_free(door: Door, desk: Desk) -> None:
+    first, again = door.asked(COUNT), door.asked(COUNT)
+    inside = desk.query(COUNT, client="analyst")
+    assert first.to_pylist() == again.to_pylist() == inside.to_pylist()
+    assert (card(first)["price"]["rho"], card(again)["price"]["rho"]) == (PRICE, 0)
+    assert card(again)["intervals"] == card(inside)["intervals"]
+    assert len(desk.engine.ledger.releases("analyst")) == 1
+
+
+def test_an_answer_is_asked_once_for_its_two_calls(door: Door) -> None:
+    door.asked(COUNT)
+    assert door.house.line.called.count("query") == 1  # type: ignore[attr-defined]
+
+
+def test_an_answer_that_is_not_kept_any_more_is_free(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.server.flight.door.KEPT", 0)
+    assert card(door.asked(COUNT))["price"]["rho"] == PRICE
+    assert door.house.line.called.count("query") == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"), [(PREVIEW, "E_SAMPLE"), ("SELECT zon FROM visit", "E_COLUMN"), ("DROP TABLE visit", "E_STMT")]
+)
+def test_a_refusal_has_code_sentence_and_hint(door: Door, sql: str, code: str) -> None:
+    with pytest.raises(adbc_driver_manager.Error) as refused:
+        door.asked(sql)
+    assert f"{code}: " in str(refused.value) and " Try: " in str(refused.value)
+    assert "Traceback" not in str(refused.value) and ".py" not in str(refused.value)
+
+
+def test_a_preview_is_told_what_to_ask_instead(door: Door) -> None:
+    with pytest.raises(adbc_driver_manager.Error, match=r"Rows of people never leave.* Try: SELECT COUNT"):
+        door.asked(PREVIEW)
+
+
+def test_a_short_budget_tells_what_fits(door: Door) -> None:
+    with pytest.raises(adbc_driver_manager.Error, match=r"E_BUDGET.*left.* Try: "):
+        door.asked(COUNT.replace("SELECT", "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 90)", 1))
+
+
+@pytest.mark.parametrize("given", [{"username": "ann", "password": "pby_no"}, {"username": "ann", "password": ""}])
+def test_without_a_key_nothing_is_told(door: Door, given: dict[str, str]) -> None:
+    with pytest.raises(adbc_driver_manager.Error, match="E_AUTH"), door.tool(**given) as connection:
+        connection.adbc_get_table_types()
+
+
+def test_a_bearer_key_is_taken(door: Door) -> None:
+    header = {"adbc.flight.sql.authorization_header": f"Bearer {door.keys[Role.ANALYST]}"}
+    with door.tool(**header) as connection:
+        assert connection.adbc_get_table_types() == ["TABLE"]
+
+
+@pytest.mark.parametrize("role", [Role.STEWARD, Role.ADMIN, Role.AUDITOR])
+def test_who_may_not_ask_over_http_may_not_here(door: Door, role: Role) -> None:
+    with pytest.raises(adbc_driver_manager.Error, match="E_FORBIDDEN"):
+        door.asked(COUNT, role)
+    with door.tool(role) as connection:
+        assert connection.adbc_get_table_types() == ["TABLE"]  # the catalog is everybody's
+
+
+def test_tables_and_columns_are_listed(door: Door, desk: Desk) -> None:
+    with door.tool() as connection:
+        (catalog,) = connection.adbc_get_objects(depth="all").read_all().to_pylist()
+        schema = connection.adbc_get_table_schema("visit")
+        facts = connection.adbc_get_info()
+    (listing,) = catalog["catalog_db_schemas"]
+    told = {t["table_name"]: [c["column_name"] for c in t["table_columns"]] for t in listing["db_schema_tables"]}
+    assert told == {t["name"]: [c["name"] for c in t["columns"]] for t in desk.tables()}
+    assert schema.names == told["visit"]
+    assert facts["vendor_name"] == "passersby"
+
+
+@pytest.mark.parametrize("sent", [b"", b"\xff\xff", b"SELECT 1", packed("CommandGetTables")[:-1] + b"\x0a\x05\xff"])
+def test_what_is_no_command_is_refused(door: Door, sent: bytes) -> None:
+    client = fl.FlightClient(f"grpc://127.0.0.1:{door.port}")
+    options = fl.FlightCallOptions(headers=[(b"authorization", f"Bearer {door.keys[Role.ANALYST]}".encode())])
+    for call in (
+        lambda: client.get_flight_info(fl.FlightDescriptor.for_command(sent), options),
+        lambda: client.do_get(fl.Ticket(sent), options).read_all(),
+        lambda: list(client.do_action(("CreatePreparedStatement", sent), options)),
+        lambda: list(client.do_action(("Anything", sent), options)),
+    ):
+        with pytest.raises(fl.FlightServerError, match="E_STMT"):
+            call()
+
+
+def test_a_defect_tells_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a value: 12345")
+
+    monkeypatch.setattr("engine.server.flight.door.padded", broken)
+    with pytest.raises(adbc_driver_manager.Error, match="E_SERVER") as failed:
+        door.asked(COUNT)
+    assert "12345" not in str(failed.value)
+
+
+def test_another_s_answer_is_not_fetched(door: Door) -> None:
+    """A ticket is a question: whoever sends it asks on the own account."""
+    other = door.house.keys.make("other", Role.ANALYST, by="test", days=1)["key"]
+    door.asked(COUNT)
+    ticket = fl.Ticket(packed("CommandStatementQuery", query=COUNT))
+    client = fl.FlightClient(f"grpc://127.0.0.1:{door.port}")
+    options = fl.FlightCallOptions(headers=[(b"authorization", f"Bearer {other}".encode())])
+    assert card(client.do_get(ticket, options).read_all())["price"]["rho"] == PRICE
+
+
+# ------------------------------------------------------------------ messages
+
+
+def test_messages_are_read_as_they_are_written() -> None:
+    assert read_command(packed("CommandStatementQuery", query="SELECT 1")) == Command(
+        "CommandStatementQuery", {"query": "SELECT 1"}
+    )
+    with pytest.raises(UnreadCommand):
+        read_command(b"\x0a\x03abc")
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "fits"),
+    [("trip", "%", True), ("trip", "t_ip", True), ("trip", "t.ip", False), ("trip", "tri", False), ("", "", True)],
+)
+def test_patterns_are_those_of_like(text: str, pattern: str, fits: bool) -> None:
+    assert like(text, pattern) is fits
+
+
+def test_primary_keys_are_told() -> None:
+    told = [{"name": "zone", "primary_key": ["a", "b"], "columns": []}]
+    rows = listed(Command("CommandGetPrimaryKeys", {"table": "zone"}), told).to_pylist()
+    assert [(row["column_name"], row["key_sequence"]) for row in rows] == [("a", 1), ("b", 2)]
+
+
+# ------------------------------------------------------------------ lengths
+
+
+def lengths(rows: bytes) -> list[int]:
+    """Give the length of every message."""
+    schema, batches = padded(rows)
+    return [schema.serialize().size, *(pa.ipc.get_record_batch_size(b) + fill.size for b, fill in batches)]
+
+
+def two_noises(desk: Desk) -> list[bytes]:
+    """Ask the same with two draws of noise, of which one leaves no interval and no number."""
+    given = []
+    for weak in (False, True):
+        with Ledger.open(":memory:") as ledger:
+            table = replace(desk, engine=replace(desk.engine, ledger=ledger)).query(COUNT, client="ann")
+            told = json.loads(table.schema.metadata[CARD])
+            if weak:
+                told["intervals"] = {name: [None] * table.num_rows for name in told["intervals"]}
+                table = table.set_column(2, "stay", pa.nulls(table.num_rows, pa.float64()))
+            given.append(stream(table.replace_schema_metadata({CARD: json.dumps(told).encode()})))
+    return given
+
+
+def test_noise_decides_no_length(desk: Desk) -> None:
+    first, second = map(lengths, two_noises(desk))
+    assert first == second
+
+
+def test_an_answer_that_is_not_filled_up_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "size_class", lambda length: length)
+    monkeypatch.setattr(module, "public_length", lambda *_: 0)
+    first, second = map(lengths, two_noises(desk))
+    assert first[0] != second[0]
+
+
+def test_many_rows_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_TOLD", 10)
+    table = pa.table({"n": list(range(45_000))})
+    told = {"intervals": {"n": [[0, 1]] * 45_000}, "reliability": {"n": ["clear"] * 45_000}, "notes": []}
+    schema, batches = padded(stream(table.replace_schema_metadata({CARD: json.dumps(told).encode()})))
+    parts = [batch.num_rows for batch, _ in batches]
+    assert parts == [20_000, 20_000, 5_000]
+    assert "DP_INTERVAL_LOW" in json.loads(schema.metadata[CARD])["notes"][0]
