@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Protocol
 
 LOWEST_BIN, HIGHEST_BIN = -40, 40  # of a histogram of sums; squared norms from 2^-40 to 2^41 units
 MOST_BIN = 40  # of a histogram of rows or groups: squared norms up to 2^41
@@ -91,6 +92,13 @@ class Calibrations:
     def today(self, dataset: str) -> Calibration:
         """Give what holds of a dataset today: days are public, and no data decide."""
         return self.by_dataset.get(dataset, NO_CALIBRATION).on(datetime.now(UTC).date())
+
+
+class Knowing(Protocol):
+    """Who says what is publicly known of people."""
+
+    def today(self, dataset: str) -> Calibration:
+        """Give what holds of a dataset today."""
 
 
 NOTHING_KNOWN = Calibrations(MappingProxyType({}))

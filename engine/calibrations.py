@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +17,7 @@ from engine.calibration import Calibration, Calibrations, Histogram, Kind, Measu
 from engine.release import from_bytes
 
 TOPIC = "calibration"
+LOOKED_EVERY = 10.0  # seconds
 FORMAT = 1  # of the note
 
 
@@ -32,6 +35,34 @@ def calibrations_in(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:
                 measured = histogram.measured
                 held[measured.table, frozenset(measured.keys), measured.kind, measured.column] = histogram
     return Calibrations(MappingProxyType({name: Calibration(tuple(held.values())) for name, held in found.items()}))
+
+
+@dataclass
+class Following:
+    """The calibrations of a ledger, looked up again while it is open: another process may note a new one.
+
+    When it is looked is decided by a clock alone. Raises as `calibrations_in` does.
+    """
+
+    ledger: Ledger
+    datasets: tuple[str, ...]
+    every_seconds: float = LOOKED_EVERY
+    _found: Calibrations = field(init=False)
+    _looked_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look for the first time."""
+        self._look(time.monotonic())
+
+    def today(self, dataset: str) -> Calibration:
+        """Give what holds of a dataset today."""
+        now = time.monotonic()
+        if now - self._looked_at >= self.every_seconds:
+            self._look(now)
+        return self._found.today(dataset)
+
+    def _look(self, now: float) -> None:
+        self._found, self._looked_at = calibrations_in(self.ledger, self.datasets), now
 
 
 def due_on(ledger: Ledger, dataset: str) -> date | None:

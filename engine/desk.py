@@ -18,7 +18,7 @@ from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Stat
 from engine import wire, wire_budget, wire_ledger, wire_tables
 from engine import wire_statements as told
 from engine.advice import advice
-from engine.calibrations import calibrations_in
+from engine.calibrations import Following
 from engine.catalogs import BUNDLED, find_catalog
 from engine.errors import CatalogError, DataError, ExecutionFailed, uncharged
 from engine.explain import explain
@@ -68,7 +68,7 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
             marks = None if where in BUNDLED else marks_folder()  # bundled data are made up or published
             kept = opened.enter_context(open_marked(place, catalog, marks))
             register = opened.enter_context(closing(Register.beside(catalog, place, kept)))
-            known = calibrations_in(kept, [dataset.name for dataset in catalog.datasets])
+            known = Following(kept, tuple(dataset.name for dataset in catalog.datasets))
             desk = Desk(Engine(catalog, backend, kept, add_noise, register.current, known), register)
             desk.check_caps()
             opened.pop_all()  # from here on the desk closes them

@@ -23,7 +23,7 @@ from engine.aim import aim_of
 from engine.answered import Answered
 from engine.answers import Answer
 from engine.backends.protocol import Backend
-from engine.calibration import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Calibrations
+from engine.calibration import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Knowing
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
 from engine.finding import Finder, day_of, meaning_of, notes_of, parts_that_share
@@ -54,7 +54,7 @@ class Engine:
     ledger: Ledger
     add_noise: NoiseSource
     objections: Objecting = nobody_objects
-    calibrations: Calibrations = NOTHING_KNOWN
+    calibrations: Knowing = NOTHING_KNOWN
     known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
     remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
 

@@ -25,10 +25,10 @@ def run_standing(desk: Desk, file: str) -> list[dict[str, Any]]:
     return [{"name": o.name, "window": o.window, "rho": float(o.rho), "state": o.state} for o in outcomes]
 
 
-def show_standing(desk: Desk, file: str, name: str, *, client: str, window: str | None = None) -> pa.Table:
+def show_standing(desk: Desk, file: str | None, name: str, *, client: str, window: str | None = None) -> pa.Table:
     """Show a standing question to a client who is entitled: of a window, or of the last that is released."""
     try:
-        found = _named(name, read_standing(file, desk.engine), client)
+        found = _named(name, read_standing(file, desk.engine) if file else (), client)
         windows = [window] if window is not None else list(due(found, desk.engine))[::-1]
         for each in windows:
             _check_window(each, found, desk)
@@ -39,6 +39,15 @@ def show_standing(desk: Desk, file: str, name: str, *, client: str, window: str 
         why = f"{name} is not released {f'of {window} ' if window else ''}yet."
         raise Refusal(Code.PARAM, why, "passersby standing run, by whoever runs this dataset")
     except (*ASKED_IN_VAIN, CatalogError) as error:
+        raise Refused(problem(error, None)) from error
+
+
+def list_standing(desk: Desk, file: str | None, *, client: str) -> list[dict[str, Any]]:
+    """List the standing questions that a client is entitled to, with the windows that they are asked of."""
+    try:
+        mine = [each for each in read_standing(file, desk.engine) if each.entitled(client)] if file else []
+        return [{"name": s.name, "dataset": s.dataset, "windows": list(due(s, desk.engine))} for s in mine]
+    except CatalogError as error:
         raise Refused(problem(error, None)) from error
 
 

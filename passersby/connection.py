@@ -88,11 +88,15 @@ class Connection:
 
         Give `ask_at_rho`, at which each is free, and of each question its price and half-widths alone and as planned.
         """
-        import engine
-
+        far = self._far()
         with as_errors():
+            if far is not None:
+                return far.plan(text, client=self.client, rho=str(rho), confidence=confidence, apply=apply)
+            import engine
+
+            here = self._here("plans")
             return engine.plan_workload(
-                self._here("plans"), text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
+                here, text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
             )
 
     def run_standing(self, file: str) -> list[dict[str, Any]]:
@@ -102,14 +106,22 @@ class Connection:
         with as_errors():
             return engine.run_standing(self._here("standing questions"), file)
 
-    def standing(self, file: str, name: str, *, window: str | None = None) -> Result:
-        """See a standing question that this client is entitled to: of a window, or of the last one released."""
-        import engine
+    def standing(self, file: str | None, name: str, *, window: str | None = None) -> Result:
+        """See a standing question that this client is entitled to: of a window, or of the last one released.
 
+        A server has a file of its own: `standing(None, name)`.
+        """
+        far = self._far()
+        if far is not None and file is not None:
+            why = "A server has its own file of standing questions."
+            raise RefusedError("E_PARAM", why, f"standing(None, {name!r})")
         with as_errors():
-            return Result(
-                engine.show_standing(self._here("standing questions"), file, name, client=self.client, window=window)
-            )
+            if far is not None:
+                return Result(far.standing(name, window))
+            import engine
+
+            here = self._here("standing questions")
+            return Result(engine.show_standing(here, file, name, client=self.client, window=window))
 
     def budget(self) -> Budget:
         """Tell what is spent and left, of this client's accounts and of the datasets'."""
@@ -143,6 +155,10 @@ class Connection:
 
     def functions(self) -> Functions:
         """List the functions, aggregates and table functions that a question may use."""
+        far = self._far()
+        if far is not None:  # to stewards too, who ask nothing
+            with as_errors():
+                return Functions(far.functions())
         return Functions(self.query("SHOW FUNCTIONS").arrow().to_pylist())
 
     def close(self) -> None:
@@ -166,6 +182,11 @@ class Connection:
         if self._desk is None:
             raise RefusedError("E_PARAM", "This connection is closed.", "open another one with passersby.connect")
         return self._desk
+
+    def _far(self) -> Remote | None:
+        """Give the server, where this speaks to one."""
+        desk = self._open()
+        return None if hasattr(desk, "engine") else desk
 
     def _here(self, what: str) -> Desk:
         """Give the engine's face; raise RefusedError where it is far away."""

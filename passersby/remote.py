@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from dataclasses import dataclass
@@ -54,6 +55,29 @@ class Remote:
         """Tell the price."""
         del client
         told: Row = self.line.send("POST", "/v1/explain", json=_asked(sql, terms)).json()
+        return told
+
+    def plan(self, text: str, *, client: str, rho: str, confidence: float | None, apply: bool) -> Row:
+        """Plan questions; with `apply`, buy what was planned, each as a question of its own."""
+        with shown_waiting("Planning: what each question costs, and which answers say others"):
+            asked = {"questions": text, "rho": rho, **({} if confidence is None else {"confidence": confidence})}
+            told: Row = self.line.send("POST", "/v1/plan", json=asked).json()
+        for each in told["questions"] if apply else ():
+            if each["rho"]:
+                exact = f"{each['rho']:.12f}"  # the ledger's units
+                bought = self.query(each["sql"], client=client, rho=exact, confidence=confidence)
+                told["charged_rho"] += json.loads(bought.schema.metadata[b"passersby"])["price"]["rho"]
+        return {**told, "applied": apply}
+
+    def standing(self, name: str, window: str | None) -> pyarrow.Table:
+        """See a standing question."""
+        given = {} if window is None else {"window": window}
+        path = f"/v1/standing/{quote(name, safe='')}"
+        return _table(self.line.send("GET", path, params=given, headers=ACCEPT))
+
+    def functions(self) -> list[Row]:
+        """List functions."""
+        told: list[Row] = self._get("/v1/functions")
         return told
 
     def budget(self, client: str | None = None) -> Row:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from engine.server.access import Admitted, Asker
 from engine.server.answers import ARROW, JSON, body_of
-from engine.server.bodies import Question
+from engine.server.bodies import Question, Workload
 from engine.server.books import Row
 from engine.server.frames import Json
 from engine.server.jobs import Clock, Jobs, ticking
@@ -23,7 +23,9 @@ from engine.server.shapes import (
     JobTold,
     Me,
     Outlines,
+    Planned,
     Released,
+    StandingTold,
     TableTold,
 )
 
@@ -41,6 +43,7 @@ Preference = Annotated[
     Header(description="RFC 7240. respond-async: do not wait, give a job. wait=3: wait so many seconds first."),
 ]
 WAIT = re.compile(r"\bwait=(\d{1,6})\b")
+Window = Annotated[str | None, Query(max_length=200, description="Which; without, the last that is released.")]
 Client = Annotated[str | None, Query(max_length=200, description="Whose; an analyst sees its own alone.")]
 
 
@@ -125,6 +128,27 @@ async def rehearse(asked: Question, asker: Asker, request: Request) -> Response:
     media_type = accepted(request)
     with asker.house.limits.question():
         return _answer(await asker.house.rows("rehearse", arguments_of(asked, asker)), media_type)
+
+
+@router.post("/plan", responses={200: {"model": Planned}}, operation_id="plan")
+async def plan(asked: Workload, asker: Asker) -> Json:
+    """Say what to buy so that questions cost least together: no data, no charge; each is bought as a question."""
+    with asker.house.limits.question():
+        given = {"text": asked.questions, "rho": str(asked.rho), "confidence": asked.confidence}
+        return await asker.house.do("plan", client=asker.name, **given)
+
+
+@router.get("/standing", response_model=list[StandingTold], operation_id="standings")
+async def standings(asker: Asker) -> Json:
+    """List the standing questions that you are entitled to see."""
+    return await asker.house.do("standings", client=asker.name)
+
+
+@router.get("/standing/{name}", responses=ANSWERED, response_model=None, operation_id="standing")
+async def standing(name: str, asker: Asker, request: Request, window: Window = None) -> Response:
+    """Give a standing question's answer, for free: of a window, or of the last one that is released."""
+    media_type, wanted = accepted(request), {"name": name, "window": window, "client": asker.name}
+    return _answer(await asker.house.rows("standing", wanted), media_type)
 
 
 @router.get("/budget", response_model=BudgetTold, operation_id="budget")

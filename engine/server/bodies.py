@@ -45,6 +45,14 @@ class ShareAsked(Asked):
     days: float | None = Field(None, gt=0, le=365, description="How long the link lives; 30 where absent.")
 
 
+class Workload(Asked):
+    """Questions that are planned together."""
+
+    questions: str = Field(description="Questions in SQL, with ; between them; -- candidate before one nobody asks.")
+    rho: Amount = Field(description="Privacy loss of all of them together.")
+    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
+
+
 class ClientAsked(Asked):
     """A client that is added."""
 

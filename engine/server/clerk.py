@@ -21,8 +21,10 @@ from engine.desk import Desk, Refused
 from engine.errors import CatalogError
 from engine.key_acts import note_key
 from engine.outlines import outlines
+from engine.planning import plan_workload
 from engine.problems import problem
 from engine.register import Register
+from engine.standing_desk import list_standing, show_standing
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Clerk:
     """One desk, its books and its register, behind a list of verbs."""
 
     desk: Desk
+    standing: str | None = None  # the file of standing questions
     admin: Admin = field(init=False)
 
     def __post_init__(self) -> None:
@@ -146,6 +149,9 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),
     "offer": lambda clerk, asked: Reply(sharing.offer(clerk.desk, **asked)),
     "take": _take,
+    "plan": lambda clerk, asked: Reply(plan_workload(clerk.desk, **asked)),
+    "standings": lambda clerk, asked: Reply(list_standing(clerk.desk, clerk.standing, **asked)),
+    "standing": lambda clerk, asked: Reply(rows=stream(show_standing(clerk.desk, clerk.standing, **asked))),
     "budget": lambda clerk, asked: Reply(clerk.desk.budget(asked["client"])),
     "history": lambda clerk, asked: Reply(clerk.desk.history(asked["client"])),
     "tables": lambda clerk, asked: Reply(clerk.desk.tables(asked.get("name"))),

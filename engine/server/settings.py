@@ -27,6 +27,7 @@ class Settings(BaseSettings):
 
     catalog: str = Field("operator", description="a bundled catalog's name, or a catalog file")
     ledger: str | None = Field(None, description="the ledger's file or address; without it, the catalog's own")
+    standing: Path | None = Field(None, description="the file of standing questions, which the entitled may see")
     host: str = Field("127.0.0.1", description="the address to listen at")
     port: int = Field(8021, ge=0, le=65535, description="the port to listen at; 0 takes a free one")
     flight_port: int | None = Field(

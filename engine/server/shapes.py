@@ -177,6 +177,24 @@ class NewKey(KeyTold):
     key: str
 
 
+class Planned(Told):
+    """What to buy so that questions cost least together: of each its price, and what it is made of."""
+
+    rho: float
+    ask_at_rho: float
+    applied: bool
+    charged_rho: float
+    questions: list[dict[str, Any]]
+
+
+class StandingTold(Told):
+    """A standing question that the asker is entitled to see."""
+
+    name: str
+    dataset: str
+    windows: list[str]
+
+
 class Verified(Told):
     """What of a ledger is not as it was written."""
 

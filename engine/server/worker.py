@@ -47,7 +47,7 @@ class Worker:
             return
         engine = PacedEngine.of(desk.engine, Pace(**first.said["pace"]))
         with replace(desk, engine=engine) as paced, ThreadPoolExecutor(THREADS) as threads:
-            clerk = Clerk(paced)
+            clerk = Clerk(paced, first.said.get("standing"))
             self._send({"ready": os.getpid()})
             while (frame := read_frame(self._source)) is not None:
                 threads.submit(self._answer, clerk, frame.said)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,26 @@ def test_a_ceiling_that_is_spent_allows_none(town: Engine) -> None:
 def test_mistakes_are_told(town: Engine, given: dict[str, object]) -> None:
     with pytest.raises(ParamError):
         plan_calibration(town, town.catalog.datasets[0], **given)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------ looked up again
+
+
+def test_a_new_calibration_is_found_while_the_ledger_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    now = [100.0]
+
+    def noted(ledger: object, datasets: object) -> Calibrations:
+        looked.append(datasets)
+        return Calibrations({"town": Calibration((len(looked),))})  # type: ignore[arg-type]
+
+    module = import_module("engine.calibrations")
+    monkeypatch.setattr(module, "calibrations_in", noted)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Calibration, "on", lambda self, day: self)
+    following = module.Following(None, ("town",))
+    seen = []
+    for step in (0.0, module.LOOKED_EVERY / 2, module.LOOKED_EVERY, 0.0):
+        now[0] += step
+        seen.append(following.today("town").histograms)
+    assert seen == [(1,), (1,), (2,), (2,)]

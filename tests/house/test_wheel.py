@@ -21,6 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DOOR = tuple(Requirement(line).name for line in PROJECT["dependencies"])
 ENGINE = tuple(Requirement(line).name for line in PROJECT["optional-dependencies"]["engine"])
 SERVER = tuple(Requirement(line).name for line in PROJECT["optional-dependencies"]["server"][1:])
+FLIGHT = tuple(Requirement(line).name for line in PROJECT["optional-dependencies"]["flight"][1:])
 CONNECT = """
 import passersby
 try:
@@ -45,6 +46,8 @@ for name in ("passersby", "engine", "dialect", "budgets"):
     for found in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
         if found.name in ("passersby.magic", "engine.backends.spark") or found.name.endswith("__main__"):
             continue  # IPython loads the first, the extra [spark] brings what the second loads
+        if found.name.startswith("engine.server.flight.") and not {flight}:
+            continue
         if {server} or not found.name.startswith("engine.server."):
             importlib.import_module(found.name)
 """
@@ -98,14 +101,16 @@ def test_connect_says_which_extra_is_missing(door_alone: Path, tmp_path: Path) -
 
 
 def test_the_extra_brings_all_that_the_engine_imports(with_engine: Path, tmp_path: Path) -> None:
-    _run(with_engine, tmp_path, IMPORT_ALL.format(server=False))
+    _run(with_engine, tmp_path, IMPORT_ALL.format(server=False, flight=False))
 
 
-def test_the_server_s_extra_brings_all_that_the_server_imports(
-    wheel: Path, tmp_path_factory: pytest.TempPathFactory
+@pytest.mark.parametrize("flight", [False, True])
+def test_the_servers_extras_bring_all_that_they_import(
+    wheel: Path, tmp_path_factory: pytest.TempPathFactory, flight: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("server")
-    _run(_environment(folder / "there", wheel, DOOR + ENGINE + SERVER), folder, IMPORT_ALL.format(server=True))
+    there = _environment(folder / "there", wheel, DOOR + ENGINE + SERVER + (FLIGHT if flight else ()))
+    _run(there, folder, IMPORT_ALL.format(server=True, flight=flight))
 
 
 def test_serving_says_which_extra_is_missing(with_engine: Path, tmp_path: Path) -> None:

@@ -262,6 +262,29 @@ def test_polygons_for_maps_come_from_the_server(operator_server: Running) -> Non
 
 
 def test_what_a_server_does_not_offer_is_said(far: Connection) -> None:
-    for ask in (lambda: far.plan(COUNT, rho=0.01), lambda: far.run_standing("x"), lambda: far.standing("x", "y")):
-        with pytest.raises(passersby.RefusedError, match="does not offer"):
-            ask()
+    with pytest.raises(passersby.RefusedError, match="does not offer"):
+        far.run_standing("x")
+    with pytest.raises(passersby.RefusedError, match="file of standing questions"):
+        far.standing("x", "y")
+
+
+def test_a_plan_is_that_of_the_engine_and_is_bought_question_by_question(far: Connection, ana: Connection) -> None:
+    text = f"{COUNT};\nSELECT count(*) AS visits FROM visit;\nSELECT shop, count(*) AS n FROM visit GROUP BY shop"
+    told, here = (each.plan(text, rho="0.03") for each in (far, ana))
+    assert told == here and spent(far) == 0.0
+    bought = far.plan(text, rho="0.03", apply=True)
+    planned = sum(each["rho"] for each in told["questions"])
+    assert bought["applied"] and bought["charged_rho"] == pytest.approx(planned) == pytest.approx(spent(far))
+    for each in bought["questions"]:
+        assert far.query(each["sql"], rho=each["rho"] or bought["ask_at_rho"]).price["rho"] == 0
+    assert spent(far) == pytest.approx(planned)
+
+
+def test_who_is_entitled_to_no_standing_question_is_told_so(far: Connection) -> None:
+    with pytest.raises(passersby.PassersbyError, match="entitled to no standing question footfall"):
+        far.standing(None, "footfall")
+
+
+def test_a_steward_sees_the_functions(server: Running) -> None:
+    with passersby.connect(server.url, api_key=server.key("stella", Role.STEWARD)) as steward:
+        assert "hour" in {function["name"] for function in steward.functions()}

@@ -32,6 +32,9 @@ SENT = {
     ("POST", "/v1/shares"): Sent(COUNT),
     ("POST", "/v1/explain"): Sent(COUNT),
     ("POST", "/v1/rehearse"): Sent(COUNT),
+    ("POST", "/v1/plan"): Sent(
+        {"questions": f"{COUNT['sql']};\nSELECT zone, count(*) AS n FROM visit GROUP BY zone", "rho": 0.01}
+    ),
     ("GET", "/v1/history"): Sent(also={"client": "analyst"}),
     ("POST", "/v1/admin/clients"): Sent({"client": "new", **WHY}),
     ("DELETE", "/v1/admin/clients/{client}"): Sent(params=WHY),
@@ -96,6 +99,8 @@ def test_a_role_reaches_what_the_table_says(served: Inhabited, method: str, path
         assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN")
     elif path == "/v1/tables/{name}/outlines":  # reached: the town has no polygons
         assert answer.json()["code"] == "E_TABLE"
+    elif path == "/v1/standing/{name}":  # reached: the town has no standing questions
+        assert "entitled to no standing question" in answer.json()["message"]
     else:
         assert answer.is_success, answer.text
 
@@ -114,7 +119,14 @@ def test_what_is_open_needs_no_key(served: Inhabited, method: str, path: str) ->
 
 
 OWN = [cell for cell in CELLS if RULES[cell[0], cell[1]].reach(cell[2]) is Reach.OWN]
-NAMES_NOBODY = {"/v1/queries", "/v1/explain", "/v1/rehearse", "/v1/me"}  # the key alone says whose
+NAMES_NOBODY = {
+    "/v1/queries",
+    "/v1/explain",
+    "/v1/rehearse",
+    "/v1/plan",
+    "/v1/standing",
+    "/v1/me",
+}  # the key alone says whose
 
 
 @pytest.mark.parametrize(("method", "path", "role"), OWN)
@@ -125,7 +137,12 @@ def test_another_s_things_are_not_reached(served: Inhabited, method: str, path: 
         assert answer.is_success
         assert not [row for row in _ledger(served) if "other" in (row["client"], row["asked_by"])]
         return
-    others = {"job_id": _job(served), "share_id": _share(served), "key_id": _other_s_key(served, role)}
+    others = {
+        "job_id": _job(served),
+        "share_id": _share(served),
+        "key_id": _other_s_key(served, role),
+        "name": "footfall",
+    }
     mine = {**served.keys, role: served.house.keys.make("stranger", role, by="test", days=1)["key"]}
     answer = served.client.request(
         method,
@@ -138,6 +155,8 @@ def test_another_s_things_are_not_reached(served: Inhabited, method: str, path: 
         assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN")
     elif path in ("/v1/jobs", "/v1/shares", "/v1/admin/topups") and method == "GET":
         assert answer.json() == []
+    elif path == "/v1/standing/{name}":  # test_standing_endpoints.py has those that others are entitled to
+        assert answer.status_code == 403
     elif path in ("/v1/shares", "/v1/admin/topups"):
         assert answer.status_code == 400  # numbers that only another holds; a client that nobody added
     else:

@@ -1,0 +1,69 @@
+"""Standing questions over HTTP: for who is entitled, free, and no other name learns that there are any."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from engine import run_standing, show_standing
+from engine.desk import Desk
+from engine.server.sizes import size_class
+from tests.engine.held_town import DAILY, anew, held_town
+from tests.engine.windowed_town import DAYS
+from tests.support.serving import Inhabited, inhabited
+
+FILE = f"""
+[standing.footfall]
+sql = "SELECT zone, COUNT(*) AS n FROM visit WHERE day >= {{first}} AND day < {{behind}} GROUP BY zone"
+share = 0.01
+clients = ["analyst"]
+from = "{DAYS[1]}"
+
+[standing.others]
+sql = "SELECT COUNT(*) AS n FROM visit WHERE day >= {{first}} AND day < {{behind}}"
+share = 0.01
+clients = ["somebody else"]
+"""
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inhabited, Desk, str]]:
+    folder = tmp_path_factory.mktemp("standing")
+    file = folder / "standing.toml"
+    file.write_text(FILE, encoding="utf-8")
+    with held_town(folder / "town", DAILY) as engine:
+        desk = Desk(anew(engine))
+        run_standing(desk, str(file))
+        with inhabited(desk) as served:
+            line = served.house.line
+            line.clerk = replace(line.clerk, standing=str(file))  # type: ignore[attr-defined]
+            yield served, desk, str(file)
+
+
+def test_it_is_listed_and_shown_for_nothing(standing: tuple[Inhabited, Desk, str]) -> None:
+    served, desk, file = standing
+    assert served.send("GET", "/v1/standing").json() == [
+        {"name": "footfall", "dataset": "town", "windows": list(DAYS[1:])}
+    ]
+    here = show_standing(desk, file, "footfall", client="analyst")
+    answer = served.send("GET", "/v1/standing/footfall")
+    assert [tuple(row) for row in answer.json()["rows"]] == [tuple(row.values()) for row in here.to_pylist()]
+    assert answer.json()["price"]["rho"] == 0 and answer.json()["windows"] == [DAYS[-1]]
+    assert len(answer.content) == size_class(len(answer.content))
+    assert desk.engine.ledger.releases("analyst") == ()
+
+
+def test_a_window_is_chosen(standing: tuple[Inhabited, Desk, str]) -> None:
+    served, _, _ = standing
+    assert served.send("GET", "/v1/standing/footfall", params={"window": DAYS[1]}).json()["windows"] == [DAYS[1]]
+    assert served.send("GET", "/v1/standing/footfall", params={"window": "2031"}).json()["code"] == "E_WINDOW"
+
+
+def test_another_s_is_not_told_apart_from_none(standing: tuple[Inhabited, Desk, str]) -> None:
+    served, _, _ = standing
+    others, none = (served.send("GET", f"/v1/standing/{name}") for name in ("others", "nobody"))
+    assert others.status_code == none.status_code == 403
+    assert json.loads(others.text.replace("others", "nobody")) == none.json()
