@@ -92,13 +92,22 @@ def _changed(table: Table, declared: Declared) -> Table:
 
 
 def make_worlds(connection: duckdb.DuckDBPyConnection, database: Database) -> None:
-    """Make the four worlds of a database."""
+    """Make the four worlds of a database; what is the same in every database stays from the last one."""
+    if not connection.execute(_ARE_THERE).fetchall():
+        _open_worlds(connection)
+    connection.execute(_everybody(database) + "".join(map(_neighbours, PRIVATE)))
+
+
+def _open_worlds(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the public rows, and the views of the world of refused consent."""
     for world in WORLDS:
         connection.execute(f"DROP SCHEMA IF EXISTS {world} CASCADE; CREATE SCHEMA {world}")
-    connection.execute(_everybody(database))
+    connection.execute("".join(_table(name, columns, ()) for name, columns in _COLUMNS.items()) + _PUBLIC_ROWS)
     for world in WORLDS[1:]:
         connection.execute("".join(f"CREATE VIEW {world}.{table} AS FROM everybody.{table};" for table in PUBLIC))
-    connection.execute("".join(map(_neighbours, PRIVATE)))
+    for table in PRIVATE:
+        changed = f"* REPLACE (consent AND subscriber_id <> {VICTIM} AS consent)" if table == "subscribers" else "*"
+        connection.execute(f"CREATE VIEW refused.{table} AS SELECT {changed} FROM everybody.{table}")
 
 
 def _neighbours(table: str) -> str:
@@ -106,12 +115,10 @@ def _neighbours(table: str) -> str:
     person = "subscriber_id"
     if table == "marks":
         person = "(SELECT any_value(subscriber_id) FROM everybody.visits AS v WHERE v.visit_id = t.visit_id)"
-    changed = f"* REPLACE (consent AND subscriber_id <> {VICTIM} AS consent)" if table == "subscribers" else "*"
     return f"""
-        CREATE TABLE mixed.{table} AS FROM everybody.{table} AS t
+        CREATE OR REPLACE TABLE mixed.{table} AS FROM everybody.{table} AS t
             WHERE {person} IS NOT NULL ORDER BY hash(rowid * 7919 + 13);
-        CREATE TABLE without.{table} AS FROM everybody.{table} AS t WHERE {person} IS DISTINCT FROM {VICTIM};
-        CREATE VIEW refused.{table} AS SELECT {changed} FROM everybody.{table};
+        CREATE OR REPLACE TABLE without.{table} AS FROM everybody.{table} AS t WHERE {person} IS DISTINCT FROM {VICTIM};
     """
 
 
@@ -128,12 +135,12 @@ def _everybody(database: Database) -> str:
         for visit, _, many in database.visits
     ]
     rows = {"events": events, "subscribers": people, "visits": visits, "marks": marks}
-    return ";".join([*(_table(name, columns, rows[name]) for name, columns in _COLUMNS.items()), _PUBLIC_ROWS])
+    return "".join(_table(name, columns, rows[name]) for name, columns in _COLUMNS.items())
 
 
 def _table(name: str, columns: str, rows: Sequence[str]) -> str:
-    filled = f"; INSERT INTO everybody.{name} {' UNION ALL '.join(rows)}" if rows else ""
-    return f"CREATE TABLE everybody.{name} ({columns}){filled}"
+    filled = f" INSERT INTO everybody.{name} {' UNION ALL '.join(rows)};" if rows else ""
+    return f"CREATE OR REPLACE TABLE everybody.{name} ({columns});{filled}"
 
 
 def _events(run: Run) -> str:
@@ -153,7 +160,9 @@ _COLUMNS = {
     "visits": "visit_id BIGINT, subscriber_id BIGINT",
     "marks": "visit_id BIGINT, kind VARCHAR, weight DOUBLE",
 }
+_ARE_THERE = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'everybody' AND table_name = 'is_of_greybox_data'"
 _PUBLIC_ROWS = """
+CREATE TABLE everybody.is_of_greybox_data AS SELECT 1 AS nothing;
 CREATE TABLE everybody.cells AS SELECT * FROM (VALUES (1, 'Z1', 1.5), (2, 'Z1', 0.0), (2, 'Z2', 2.5), (2, 'Z2', 2.5),
     (3, 'Z3', CAST('-0.0' AS DOUBLE)), (4, NULL, NULL), (NULL, 'Z4', 1e308), (9, 'Z3', CAST('nan' AS DOUBLE)))
     AS c(cell_id, zone, x);
