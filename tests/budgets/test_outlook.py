@@ -84,9 +84,14 @@ class Asking:
         return self.request(request.client, [(each.loss, each.windows) for each in request.items])
 
 
+def opened() -> Ledger:
+    """Open a ledger for one history."""
+    return Ledger.open(":memory:")
+
+
 @contextmanager
 def histories(caps: Caps, grants: Sequence[tuple[str, str, Loss]], questions: Sequence[object]) -> Iterator[Asking]:
-    with Ledger.open(":memory:") as ledger:
+    with opened() as ledger:
         asking = Asking(ledger, caps)
         for client, parts in questions:  # type: ignore[misc]
             asking.accepts(asking.request(client, parts))

@@ -96,10 +96,11 @@ class Running:
     process: subprocess.Popen[str]
     url: str
     ledger: Path
+    address: str  # of the ledger: its file, or a database
 
     def key(self, name: str, role: Role = Role.ANALYST) -> str:
         """Make a key on the server's machine."""
-        with closing(Books.beside(str(self.ledger))) as books:
+        with closing(Books.beside(self.address)) as books:
             pepper = read_pepper(Path(f"{self.ledger}.secret"))
             made: str = Keys(books, pepper).make(name, role, by="test", days=1)["key"]
             return made
@@ -124,10 +125,12 @@ class Running:
 
 
 @contextmanager
-def running(catalog: str, ledger: Path, **settings: object) -> Iterator[Running]:
-    """Start a server, wait until questions can be asked, and end it."""
+def running(catalog: str, ledger: Path, address: str | None = None, **settings: object) -> Iterator[Running]:
+    """Start a server, wait until questions can be asked, and end it; of a ledger in a database, `ledger` names logs."""
+    place = address or str(ledger)
+    settings |= {"secret_file": f"{ledger}.secret"}
     given = {f"PASSERSBY_SERVER_{name.upper()}": str(value) for name, value in settings.items()}
-    command = [sys.executable, "-c", PROGRAM, "serve", catalog, "--port", "0", "--ledger", str(ledger)]
+    command = [sys.executable, "-c", PROGRAM, "serve", catalog, "--port", "0", "--ledger", place]
     log = ledger.with_suffix(".log").open("a", encoding="utf-8")
     environment = {**os.environ, "PASSERSBY_DATA": str(ledger.parent), **given}  # marks of its own
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
@@ -136,7 +139,7 @@ def running(catalog: str, ledger: Path, **settings: object) -> Iterator[Running]
         said = process.stdout.readline()
         found = ANSWERS_AT.match(said)
         assert found is not None, f"it did not start: {said!r} {ledger.with_suffix('.log').read_text(encoding='utf-8')}"
-        yield Running(process, found[1], ledger)
+        yield Running(process, found[1], ledger, place)
     finally:
         log.close()
         if process.poll() is None:

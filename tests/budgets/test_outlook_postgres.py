@@ -1,0 +1,50 @@
+"""What is promised of the rest holds on PostgreSQL too: the same properties, each history in a ledger of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import Phase, settings
+
+from budgets import Ledger
+from tests.budgets import test_outlook as held
+from tests.budgets import test_outlook_planted as planted
+from tests.conftest import NIGHTLY
+from tests.support import postgres
+
+HISTORIES = 60 if NIGHTLY else 4
+HELD = (
+    held.test_so_many_are_accepted_and_one_more_is_refused,
+    held.test_what_would_fit_is_accepted,
+    held.test_a_little_more_than_fits_is_refused,
+)
+
+
+@pytest.fixture
+def on_postgres(monkeypatch: pytest.MonkeyPatch) -> list[Ledger]:
+    """Let histories be written there; give the ledgers that were opened."""
+    there: list[Ledger] = []
+
+    def opened() -> Ledger:
+        there.append(Ledger.open(postgres.server().new_ledger()))
+        return there[-1]
+
+    monkeypatch.setattr(held, "opened", opened)
+    return there
+
+
+@pytest.mark.parametrize("search", HELD)
+def test_what_is_promised_holds(
+    search: Callable[[], None], on_postgres: list[Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = settings(max_examples=HISTORIES, phases=(Phase.generate,), database=None, deadline=None)
+    monkeypatch.setattr(search, "_hypothesis_internal_use_settings", few)
+    search()
+    assert len(on_postgres) >= HISTORIES
+    assert {ledger._store.writer.dialect.name for ledger in on_postgres} == {"postgresql"}
+
+
+def test_a_planted_bug_is_found_there(on_postgres: list[Ledger], monkeypatch: pytest.MonkeyPatch) -> None:
+    planted.test_a_planted_bug_is_found(planted.plant_other_windows_unseen, monkeypatch)
+    assert on_postgres
