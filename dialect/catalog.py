@@ -56,10 +56,7 @@ class ValueList:
 
 @dataclass(frozen=True)
 class ValueRange:
-    """A public domain of all integers, or all dates, from lower to upper, both included.
-
-    Of a TIMESTAMP or TIMESTAMPTZ column it bounds the dates that its values fall on, in the column's time zone.
-    """
+    """A public domain of all integers or dates from lower to upper, both included; of times: of their local dates."""
 
     lower: int | str
     upper: int | str
@@ -209,6 +206,7 @@ class Dataset:
     admission: AdmissionRules = NO_RULES
     calibration: CalibrationTerms = USUAL
     replay_days: int | None = None  # a stored release that is older is made anew; None: however old
+    rollups: tuple[str, ...] = field(default=(), repr=False)  # questions whose people's numbers an optimizing stores
 
     @property
     def windows(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from dialect.catalog import Bounds
 from dialect.cuts import Limits
@@ -14,6 +15,9 @@ from dialect.formulas import Gathered, Histogram, Output, ReleasedSum
 from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
 from dialect.touched import Touched
+
+if TYPE_CHECKING:
+    from dialect.person_rollups import Rollup
 
 LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
 
@@ -231,6 +235,7 @@ class Target:
     addresses: Mapping[str, str]  # table name -> quoted address
     engine: EngineName = EngineName.DUCKDB
     lake: Target | None = None  # where people's rows lie, if not beside the public ones
+    rollups: tuple[Rollup, ...] = ()  # made of the very rows that lie there
 
 
 @dataclass(frozen=True)

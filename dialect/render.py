@@ -18,6 +18,7 @@ from dialect.different_values import counts, kept, values
 from dialect.engine_words import OF_DUCKDB, Words, in_order, words
 from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
 from dialect.partials import capped, clamped, is_unit, of_persons, part
+from dialect.person_rollups import Rolled, read_rolled
 from dialect.private_plan import (
     BoundedSql,
     Bounding,
@@ -42,13 +43,16 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     """Write the bounded SQL of a plan for DuckDB, or for the lake where people's rows lie."""
     if target.lake is not None:
         return _of_lake(plan, bounds, target, target.lake, admission)
-    plan, codes = coded_keys(plan)
-    plan, grained = grained_values(plan, bounds)
-    parts = [("source", False, _source(plan, target))]
+    numbers = None if plan.key_set is None else read_rolled(plan, bounds, target.rollups)
+    codes, parts = NO_CODES, list[Part]()
+    if numbers is None:
+        plan, codes = coded_keys(plan)
+        plan, grained = grained_values(plan, bounds)
+        parts, numbers = [("source", False, _source(plan, target))], _numbers(plan, bounds, grained)
     if plan.key_set is not None and plan.keys:
         parts += [(f"codes{i}", False, codes_of(coded, target)) for i, coded in codes.items()]
         parts.append(("keys", True, keys_of(plan.key_set, codes, target)))
-    parts += _groups(plan, bounds, target, admission, codes, grained)
+    parts += _groups(plan, bounds, target, admission, codes, numbers)
     return BoundedSql(_with(parts, in_public_order(plan, codes)), len(plan.keys), len(plan.vectors))
 
 
@@ -62,7 +66,8 @@ def _of_lake(
     listed = _listed("p", plan, NO_CODES) != ""
     keys = [] if plan.key_set is None or not plan.keys else [("keys", True, keys_of(plan.key_set, NO_CODES, target))]
     parts += [("keys", False, f"SELECT * FROM {place(LISTED)}")] if listed else []
-    parts += _groups(plan, bounds, read, admission, NO_CODES, frozenset())
+    numbers = _numbers(plan, bounds, frozenset(), words(read))
+    parts += _groups(plan, bounds, read, admission, NO_CODES, numbers)
     text = _with(parts, in_public_order(replace(plan, key_set=None), NO_CODES, ordered=False), words(lake))
     handed = {name: rows_handed(public, text, target) for name, public in rows.items()} | objections(admission)
     handed |= {LISTED: keys[0][2]} if listed else {}
@@ -82,11 +87,12 @@ def _groups(
     target: Target,
     admission: Admission | None,
     codes: Mapping[int, Coded],
-    grained: frozenset[int],
+    numbers: Rolled,
 ) -> list[Part]:
     """List what comes between rows and groups: the one way in which persons leave."""
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
-    parts = [("partials", scaled, _partials(plan, bounds, codes, grained, said)), *admission_parts(admission, target)]
+    once = scaled and not numbers.as_stored  # to read again what is stored costs less than to keep it
+    parts = [("partials", once, _capped(plan, bounds, codes, numbers.text)), *admission_parts(admission, target)]
     first = admission  # whoever reads the partials first leaves out who is not admitted
     if bounds.max_groups is not None:
         parts.append(("chosen", True, _chosen(plan, bounds.max_groups, first, said)))
@@ -129,21 +135,28 @@ def _key_columns(plan: PrivatePlan) -> str:
     return "".join(f", k{position}" for position in range(len(plan.keys)))
 
 
-def _partials(
-    plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], grained: frozenset[int], said: Words = OF_DUCKDB
-) -> str:
+def _numbers(plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said: Words = OF_DUCKDB) -> Rolled:
     """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
     read = "any_value({})" if plan.one_group_per_person else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
     unit = ", ".join(f"{field.id} AS {name}" for name, field in plan.unit.items())
     apart = len(plan.unit) + (0 if plan.one_group_per_person else len(plan.keys))
     by = ", ".join(str(position + 1) for position in range(apart))
-    pairs = [(i, v, b) for i, (v, b) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)) if _has_part(v)]
+    pairs = _with_part(plan, bounds)
     totals = "".join(f", {part(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
-    text = f"SELECT {unit}{keys}{totals} FROM source GROUP BY {by}"
-    bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in pairs)
-    text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({text}) AS p"
+    return Rolled(f"SELECT {unit}{keys}{totals} FROM source GROUP BY {by}", as_stored=False)
+
+
+def _capped(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: str) -> str:
+    """Cap the numbers of each (unit, group), and leave out groups that no public list holds."""
+    bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in _with_part(plan, bounds))
+    text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({numbers}) AS p"
     return text + _listed("p", plan, codes)
+
+
+def _with_part(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
+    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+    return [(i, vector, bound) for i, (vector, bound) in pairs if _has_part(vector)]
 
 
 def _has_part(vector: Vector) -> bool:

@@ -31,7 +31,14 @@ from engine.host import bootstrap, check_there, serve
 from engine.outlines import outlines
 from engine.planning import plan_workload
 from engine.standing_desk import run_standing, show_standing
-from engine.stewards import about_me, catalog_diff_told, check_catalog_text, new_catalog_text, open_register
+from engine.stewards import (
+    about_me,
+    catalog_diff_told,
+    check_catalog_text,
+    new_catalog_text,
+    open_register,
+    optimize_catalog,
+)
 
 __all__ = [
     "Desk",
@@ -51,6 +58,7 @@ __all__ = [
     "open_admin",
     "open_desk",
     "open_register",
+    "optimize_catalog",
     "outlines",
     "plan_workload",
     "report_ledger",

@@ -25,7 +25,7 @@ FORMAT = 1
 KNOWN = ("format", "name", "backend", "remote", "datasets", "tables")
 DATASET = (
     "window", "first_window", "last_window", "data_version", "defaults", "budget", "calibration", "admission",
-    "replay_max_age",
+    "replay_max_age", "rollups",
 )  # fmt: skip
 
 
@@ -93,6 +93,7 @@ def _dataset(name: str, section: Section) -> Dataset:
         calibration=_calibration(part(empty, section.section, "calibration"), budget),
         admission=part(NO_RULES, read_admission, part(empty, section.section, "admission")),
         replay_days=part(None, read_replay, section),
+        rollups=part((), section.texts, "rollups"),
     )
 
 

@@ -12,6 +12,7 @@ from engine.backends.over_lake import LakeBackend
 from engine.backends.protocol import Backend
 from engine.errors import DataError
 from engine.lake_checks import check_lake, lake_target, table_place
+from engine.layout import laid_out
 from engine.snapshot import Progress, snapshot
 
 
@@ -19,8 +20,8 @@ def open_data(catalog: Catalog, cache: Path, progress: Progress) -> Backend:
     """Open the data of a catalog; raises DataError where they are not what it says."""
     if catalog.remote is not None:
         return _lake(catalog, catalog.remote, cache, progress)
-    made = snapshot(catalog, cache, progress)
-    return DuckDBBackend.open(made.files, made.addresses, cache)
+    made, rollups = laid_out(catalog, cache, progress)
+    return DuckDBBackend.open(made.files, made.addresses, cache, rollups=rollups)
 
 
 def _lake(catalog: Catalog, remote: str, cache: Path, progress: Progress) -> Backend:

@@ -50,7 +50,11 @@ def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     if copied:
         files["copied"] = str(_copy(catalog, copied, cache, progress))
         addresses |= {table.name: f"copied.main.{name(table.name)}" for table in copied}
-    made = Snapshot(files, addresses)
+    return checked(catalog, Snapshot(files, addresses))
+
+
+def checked(catalog: Catalog, made: Snapshot) -> Snapshot:
+    """Give a snapshot whose files are what the catalog says; raises DataError otherwise."""
     _check(catalog, made)
     return made
 

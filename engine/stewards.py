@@ -14,8 +14,8 @@ from engine.catalog_check import Finding, check_catalog
 from engine.catalog_new import new_catalog
 from engine.catalogs import BUNDLED, find_catalog
 from engine.desk import Refused
-from engine.errors import CatalogError
-from engine.folders import default_ledger
+from engine.errors import CatalogError, DataError
+from engine.folders import cache_folder, default_ledger
 from engine.register import Register
 
 
@@ -60,6 +60,20 @@ def new_catalog_text(folder: str) -> str:
         return new_catalog(Path(folder))
     except CatalogError as error:
         raise Refused(problems.problem(error, None)) from error
+
+
+def optimize_catalog(where: str, *, progress: Callable[[str, float], None] | None = None) -> dict[str, Any]:
+    """Build the layout and the rollups of a catalog's data, and say what they cost; raise Refused."""
+    from engine.layout import optimize  # late: few sessions do
+
+    def quiet(stage: str, fraction: float) -> None:
+        del stage, fraction
+
+    try:
+        account = optimize(find_catalog(where, progress), cache_folder(), progress or quiet)
+    except (CatalogError, DataError) as error:
+        raise Refused(problems.problem(error, None)) from error
+    return {**asdict(account), "file": str(account.file)}
 
 
 @contextmanager

@@ -84,6 +84,7 @@ app.command(rich_help_panel="Serve")(cli_serve.bootstrap)
 catalog.command("check")(cli_catalog.check)
 catalog.command("diff")(cli_catalog.diff)
 catalog.command("new")(cli_catalog.new)
+catalog.command("optimize")(cli_catalog.optimize)
 catalog.command("calibrate")(cli_calibration.calibrate)
 catalog.command("calibration")(cli_calibration.calibration)
 

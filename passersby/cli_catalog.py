@@ -1,4 +1,4 @@
-"""Commands for stewards: catalog check, catalog diff, catalog new."""
+"""Commands for stewards: catalog check, catalog diff, catalog new, catalog optimize."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import typer
 from rich.text import Text
 
 from passersby.cli_options import Catalog, Form, Ledger, refusals
+from passersby.making import shown_making
 from passersby.opening import engine_face
-from passersby.output import Format, console, write_rows
+from passersby.output import Format, console, write_json, write_rows
 
 FINDING = ("file", "key", "why", "cure")
 Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
+OPTIMIZING = "Copying in the order of persons, and rolling up"
 CHANGE = ("effect", "key", "told")
 New = Annotated[str, typer.Argument(metavar="NEW", help="The new catalog's file.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", file_okay=False, exists=True, help="Where the files lie.")]
@@ -61,3 +63,22 @@ def new(folder: Folder, to: To = None) -> None:
     except FileExistsError:
         raise typer.BadParameter(f"{target} is there already; it is not overwritten.", param_hint="--to") from None
     console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
+
+
+def optimize(named: Named = None, catalog: Catalog = "operator", form: Form = Format.TABLE) -> None:
+    """Build a copy of the data that is read faster, sorted by person, and the rollups that the catalog declares.
+
+    It lies in the cache folder and is used by whatever opens the catalog from then on, until the data change. Answers
+    are the same: no question becomes cheaper or dearer, and no stored answer is asked anew.
+    """
+    if form not in (Format.TABLE, Format.JSON):
+        raise typer.BadParameter("An account is written as table or json.", param_hint="--format")
+    where = named or catalog
+    with refusals(form), engine_face() as engine, shown_making(OPTIMIZING, quiet=form is not Format.TABLE) as progress:
+        account = engine.optimize_catalog(where, progress=progress)
+    if form is Format.JSON:
+        write_json(account)
+        return
+    before, after = (f"{account[key] / 1e6:,.1f} MB" for key in ("bytes_before", "bytes_after"))
+    told = f"{where}: {after} beside {before} of data, {account['rollups']} rollups, in {account['seconds']:,.1f} s"
+    console().print(Text(f"{told}\n{account['file']}"))

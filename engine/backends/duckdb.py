@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Target
 from dialect.admission import OBJECTED
+from dialect.person_rollups import Rollup
 from dialect.selection import RELEASED_KEYS
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Exact
@@ -57,7 +58,12 @@ class DuckDBBackend:
 
     @classmethod
     def open(
-        cls, files: Mapping[str, str], addresses: Mapping[str, str], scratch: Path, limits: Limits | None = None
+        cls,
+        files: Mapping[str, str],
+        addresses: Mapping[str, str],
+        scratch: Path,
+        limits: Limits | None = None,
+        rollups: tuple[Rollup, ...] = (),
     ) -> DuckDBBackend:
         """Attach files read-only under their names, then forbid everything that is not reading them.
 
@@ -79,7 +85,7 @@ class DuckDBBackend:
         for alias, path in files.items():
             connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
         lock(connection)
-        return cls(Target(dict(addresses)), connection, spilled)
+        return cls(Target(dict(addresses), rollups=rollups), connection, spilled)
 
     def run(
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None

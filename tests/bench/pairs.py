@@ -15,13 +15,16 @@ from uuid import uuid4
 import duckdb
 
 from budgets import Ledger
-from dialect import read
+from dialect import Catalog, read
+from dialect.person_rollups import Rollup
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalog_file import load_catalog
+from engine.folders import cache_folder
+from engine.layout import laid_out, layout_file, optimize
 from engine.noise import add_noise
 from engine.operator import operator_path
 from engine.pipeline import Asked, Engine
-from engine.snapshot import snapshot
+from engine.snapshot import Snapshot, snapshot
 from tests.support.analysts import macros
 
 RHO = Fraction(1, 200)
@@ -104,11 +107,19 @@ def _taken(run: Callable[[], object]) -> tuple[float, float]:
 
 @contextmanager
 def opened(events: int, order: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine, Path]]:
-    """Open plain DuckDB and the engine over the synthetic operator, two threads each."""
-    catalog = load_catalog(operator_path(events, order=order))
+    """Open plain DuckDB and the engine over the synthetic operator, two threads each.
+
+    `order` is how events lie there, by person or by time; or what the engine reads beside events by time: the layout
+    that optimizing makes, or that with its rollups.
+    """
+    stored = order if order in ("person", "time") else "time"
+    catalog = load_catalog(operator_path(events, order=stored))
     with tempfile.TemporaryDirectory() as folder:
         files = snapshot(catalog, Path(folder), lambda *_: None)
-        backend = DuckDBBackend.open(files.files, files.addresses, Path(folder) / "scratch")
+        made, rollups = (files, ()) if order == stored else _optimized(catalog)
+        with_rollups = rollups if order == "rollups" else ()
+        scratch = Path(folder) / "scratch"
+        backend = DuckDBBackend.open(made.files, made.addresses, scratch, rollups=with_rollups)
         plain = duckdb.connect(config={"threads": 2})
         plain.execute("SET enable_progress_bar = false")
         plain.execute(macros())
@@ -117,3 +128,12 @@ def opened(events: int, order: str) -> Iterator[tuple[duckdb.DuckDBPyConnection,
         yield plain, Engine(catalog, backend, Ledger.open(":memory:"), add_noise), Path(folder)
         plain.close()
         backend.close()
+
+
+def _optimized(catalog: Catalog) -> tuple[Snapshot, tuple[Rollup, ...]]:
+    """Make the layout where it is missing, and say what it cost."""
+    if not layout_file(catalog, cache_folder()).exists():
+        cost = optimize(catalog, cache_folder(), lambda *_: None)
+        sizes = f"{cost.bytes_after / 1e6:,.0f} MB beside {cost.bytes_before / 1e6:,.0f} MB"
+        print(f"optimized in {cost.seconds:,.0f} s: {sizes}\n", flush=True)
+    return laid_out(catalog, cache_folder(), lambda *_: None)

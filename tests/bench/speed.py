@@ -53,13 +53,13 @@ def main(events: int, runs: int) -> None:
 
 def _kinds(events: int, runs: int, guard: Guard) -> None:
     rows = []
-    for order in ("person", "time"):
+    for order in ("person", "time", "optimized", "rollups"):
         with opened(events, order) as stage:
             for name, sql in QUESTIONS.items():
                 found = Stage(*stage).ask(sql, runs)
                 guard.ratio(f"{name}, by {order}", found.ratio)
                 rows.append((order, name, *found.cells()))
-    table(("sorted by", "question", *HEAD), rows)
+    table(("events by", "question", *HEAD), rows)
 
 
 def _analysts(events: int, runs: int, guard: Guard) -> None:

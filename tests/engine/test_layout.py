@@ -1,0 +1,218 @@
+"""Layouts and rollups: the same exact integers as over raw data, also of neighbours and of who objects."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+import engine
+from dialect import Catalog, person_rollups, read
+from engine.backends.duckdb import DuckDBBackend
+from engine.catalog_file import load_catalog
+from engine.errors import CatalogError
+from engine.exact import Exact
+from engine.layout import laid_out, layout_file, optimize
+from engine.prepare import Prepared, prepare
+from engine.snapshot import snapshot
+from passersby.cli import app
+from tests.engine.town import CATALOG, ROWS, make_town
+from tests.engine.windowed_town import WINDOWED
+
+BY_ZONE = """SELECT zone, day, count(*) AS n, count(coins) AS c, count(DISTINCT person_id) AS p, sum(minutes) AS m,
+ sum(coins) AS s, count(*) FILTER (WHERE coins > 2) AS f, count(DISTINCT person_id) FILTER (WHERE coins > 2) AS q
+ FROM visit GROUP BY zone, day"""
+RICH = "SELECT zone, count(*) AS n, count(DISTINCT person_id) AS p FROM visit WHERE coins > 2 GROUP BY zone"
+DECLARED = f"rollups = ['''{BY_ZONE}''', '''{RICH}''']"
+ROLLED = (
+    BY_ZONE,
+    RICH,
+    "SELECT zone, count(*) AS n, count(DISTINCT person_id) AS p FROM visit GROUP BY zone",
+    "SELECT day, sum(coins) AS s, sum(minutes) AS m FROM visit WHERE zone <> 'z1' GROUP BY day",
+    "SELECT count(*) AS n, count(DISTINCT person_id) AS p, count(coins) AS c FROM visit",
+    "SELECT zone, count(*) FILTER (WHERE coins > 2) AS f FROM visit WHERE day >= DATE '2026-10-03' GROUP BY zone",
+    "SELECT CASE WHEN zone = 'z1' THEN 'a' ELSE 'b' END AS k, count(DISTINCT person_id) AS p FROM visit GROUP BY 1",
+    "SELECT zone, count(*) AS n FROM visit WHERE coins > 2 AND zone IN ('z1', 'z2') GROUP BY zone",
+)
+BY_ROWS = (
+    "SELECT zone, count(*) AS n FROM visit WHERE minutes > 5 GROUP BY zone",
+    "SELECT zone, count(DISTINCT shop) AS n FROM visit GROUP BY zone",
+    "SELECT shop, count(*) AS n FROM visit GROUP BY shop",
+    "SELECT gender, count(*) AS n FROM visit JOIN person USING (person_id) GROUP BY gender",
+    "SELECT sum(price) AS s, count(*) AS n FROM purchase",
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 2) zone, count(*) AS n FROM visit GROUP BY zone",
+)
+OBJECTED = pa.table({"person": pa.array(["3", "7", "nobody"])})
+Planted = Callable[[duckdb.DuckDBPyConnection], object]
+
+
+@dataclass
+class Both:
+    """One catalog's data, raw and laid out."""
+
+    catalog: Catalog
+    raw: DuckDBBackend
+    laid: DuckDBBackend
+
+    def prepared(self, sql: str) -> list[tuple[Prepared, Prepared]]:
+        """Prepare a question over both."""
+        plans = read(sql, self.catalog).plans
+        return [tuple(prepare(p, self.catalog, b, Fraction(1, 10)) for b in (self.raw, self.laid)) for p in plans]
+
+    def differ(self, sql: str) -> bool:
+        """Tell whether any exact integer of a question is another one, whoever objects."""
+        pairs = [(one, other) for one, other in self.prepared(sql) if one.choice is None]
+        return any(
+            not same(self.raw.run(one.sql, who), self.laid.run(other.sql, who))
+            for one, other in pairs
+            for who in (OBJECTED.slice(0, 0), OBJECTED)
+        )
+
+    def close(self) -> None:
+        """Close both."""
+        self.raw.close()
+        self.laid.close()
+
+
+def same(one: Exact, other: Exact) -> bool:
+    return one.keys.equals(other.keys) and all(map(np.array_equal, one.vectors, other.vectors))
+
+
+def both(folder: Path, declared: str = CATALOG, rows: str = ROWS, planted: Planted | None = None) -> Both:
+    """Make a town, raw and laid out; `planted` spoils the layout."""
+    folder.mkdir(exist_ok=True)
+    catalog = make_town(folder, rows, declared.replace("[datasets.town.budget]", f"{DECLARED}\n[datasets.town.budget]"))
+    cache = folder / "cache"
+    made = snapshot(catalog, cache, lambda *_: None)
+    raw = DuckDBBackend.open(made.files, made.addresses, cache)
+    account = optimize(catalog, cache, lambda *_: None)
+    assert account.rollups == 2 and account.bytes_after > 0 and account.bytes_before > 0 and account.seconds > 0
+    if planted is not None:
+        with duckdb.connect(str(account.file)) as connection:
+            planted(connection)
+    found, rollups = laid_out(catalog, cache, lambda *_: None)
+    assert len(rollups) == 2
+    return Both(catalog, raw, DuckDBBackend.open(found.files, found.addresses, cache, rollups=rollups))
+
+
+@pytest.fixture(scope="module", params=[CATALOG, WINDOWED], ids=["forever", "by day"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Both:
+    made = both(tmp_path_factory.mktemp("laid") / "town", request.param)
+    request.addfinalizer(made.close)
+    return made
+
+
+@pytest.mark.parametrize("sql", ROLLED)
+def test_rollups_give_the_same_integers(town: Both, sql: str) -> None:
+    assert all('"rollup ' in laid.sql.text and '"rollup ' not in raw.sql.text for raw, laid in town.prepared(sql))
+    assert not town.differ(sql)
+
+
+@pytest.mark.parametrize("sql", BY_ROWS)
+def test_what_rollups_do_not_tell_is_read_from_rows(town: Both, sql: str) -> None:
+    assert not any('"rollup ' in laid.sql.text for _, laid in town.prepared(sql))
+    assert not town.differ(sql)
+
+
+def test_bounds_prices_and_names_of_releases_are_the_same(town: Both) -> None:
+    for sql in (*ROLLED, *BY_ROWS):
+        for raw, laid in town.prepared(sql):
+            assert (raw.bounds, raw.cost, raw.release_key) == (laid.bounds, laid.cost, laid.release_key)
+
+
+@pytest.mark.parametrize("declared", [CATALOG, WINDOWED], ids=["forever", "by day"])
+def test_without_one_person_rolled_numbers_move_by_no_more_than_declared(tmp_path: Path, declared: str) -> None:
+    whole = both(tmp_path / "whole", declared)
+    rows = ROWS + "DELETE FROM visit WHERE person_id = 12 AND day = DATE '2026-10-04';"
+    if declared is CATALOG:
+        rows = ROWS + "DELETE FROM visit WHERE person_id = 12;"
+    less = both(tmp_path / "less", declared, rows)
+    moved = 0
+    for sql in ROLLED:
+        for (_, one), (_, other) in zip(whole.prepared(sql), less.prepared(sql), strict=True):
+            exact = whole.laid.run(one.sql), less.laid.run(other.sql)
+            for a, b, bound in zip(exact[0].vectors, exact[1].vectors, one.bounds.vectors, strict=True):
+                distance = sum(int(d) ** 2 for d in a - b)
+                assert distance <= bound.sensitivity**2
+                moved += distance > 0
+    assert moved > len(ROLLED)
+    whole.close()
+    less.close()
+
+
+def _lose_a_group(connection: duckdb.DuckDBPyConnection) -> None:
+    ((first,),) = connection.execute(
+        "SELECT table_name FROM duckdb_columns() WHERE table_name LIKE 'rollup %' AND column_name = 'h1'"
+    ).fetchall()
+    connection.execute(
+        f"""DELETE FROM "{first}" WHERE person = 12 AND h0 = (SELECT min(h0) FROM "{first}" WHERE person = 12)"""
+    )
+
+
+def _lose_a_row(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("DELETE FROM visit WHERE visit_id = 17")
+
+
+@pytest.mark.parametrize(("spoil", "sql"), [(_lose_a_group, ROLLED[2]), (_lose_a_row, BY_ROWS[0])])
+def test_a_planted_loss_is_found(tmp_path: Path, spoil: Planted, sql: str) -> None:
+    spoilt = both(tmp_path / "town", planted=spoil)
+    assert spoilt.differ(sql)
+    spoilt.close()
+
+
+def test_a_planted_reading_of_a_rollup_that_left_rows_out_is_found(town: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(person_rollups, "_covers", lambda *_: True)
+    monkeypatch.setattr(town.laid, "target", replace(town.laid.target, rollups=town.laid.target.rollups[1:]))
+    assert town.differ(ROLLED[2])
+
+
+def test_changed_data_and_declarations_find_no_layout(tmp_path: Path) -> None:
+    made = both(tmp_path / "town")
+    made.close()
+    cache, file = tmp_path / "town" / "cache", Path(made.catalog.path)
+    text = file.read_text().replace("coins > 2) AS q", "coins > 3) AS q")
+    file.write_text(text)
+    changed = load_catalog(file)
+    assert [each.plan.frame for each in laid_out(changed, cache, lambda *_: None)[1]] == [
+        read(RICH, changed).plans[0].frame
+    ]
+    database = tmp_path / "town" / "town.duckdb"
+    os.utime(database, ns=(0, database.stat().st_mtime_ns + 1_000_000))
+    assert laid_out(changed, cache, lambda *_: None)[1] == () and not layout_file(changed, cache).exists()
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("SELECT zone, count(DISTINCT shop) FROM visit GROUP BY zone", "add up"),
+        ("SELECT nothing FROM visit", "refused"),
+        ("SELECT zone, stddev(coins) FROM visit GROUP BY zone", "add up"),
+    ],
+)
+def test_what_can_be_no_rollup_is_said(tmp_path: Path, sql: str, why: str) -> None:
+    declared = CATALOG.replace("[datasets.town.budget]", f'rollups = ["{sql}"]\n[datasets.town.budget]')
+    with pytest.raises(CatalogError, match=why):
+        optimize(make_town(tmp_path, ROWS, declared), tmp_path / "cache", lambda *_: None)
+
+
+def test_whoever_opens_the_catalog_reads_what_was_optimized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    declared = CATALOG.replace("[datasets.town.budget]", f"{DECLARED}\n[datasets.town.budget]")
+    where = make_town(tmp_path, ROWS, declared).path
+    told = CliRunner().invoke(app, ["catalog", "optimize", where, "--format", "json"])
+    assert told.exit_code == 0, told.output
+    account = json.loads(told.stdout)
+    assert account["rollups"] == 2 and Path(account["file"]).stat().st_size == account["bytes_after"]
+    assert Path(account["file"]).stat().st_mode & 0o077 == 0
+    with engine.open_desk(where, ledger=":memory:") as desk:
+        shown = desk.explain(ROLLED[2], client="ana")
+        assert '"rollup ' in shown["sql"] and desk.query(ROLLED[2], client="ana").num_rows == 7
