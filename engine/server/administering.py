@@ -14,6 +14,7 @@ from engine.server.bodies import (
     Because,
     CapAsked,
     ClientAsked,
+    FigureAsked,
     FreezeAsked,
     KeyAsked,
     Name,
@@ -26,7 +27,7 @@ from engine.server.bodies import (
 from engine.server.frames import Json
 from engine.server.problems import Problem
 from engine.server.roles import Reach
-from engine.server.shapes import KeyTold, NewKey, Told, Verified
+from engine.server.shapes import Figure, KeyTold, NewKey, Told, Verified
 
 router = APIRouter(prefix="/v1/admin")
 Listed = list[Told]
@@ -189,6 +190,18 @@ async def report(asker: Asker, request: Request) -> Response:
 async def objections(asker: Asker, dataset: One = None) -> Json:
     """List when objections were recorded, by whom and why; not whose, nor how many."""
     return await asker.house.do("objections", dataset=dataset)
+
+
+@router.get("/objections/figures", response_model=list[Figure], operation_id="figures")
+async def figures(asker: Asker, dataset: One = None) -> Json:
+    """List how many people object, as the noisy numbers that were released."""
+    return await asker.house.do("figures", dataset=dataset)
+
+
+@router.post("/objections/figures", status_code=201, response_model=Figure, operation_id="release_figure")
+async def release_figure(asked: FigureAsked, asker: Asker) -> Json:
+    """Release how many people object now, with noise: charged to everybody in each window; the same day, once."""
+    return await asker.house.do("release_figure", rho=str(asked.rho), by=asker.name, dataset=asked.dataset)
 
 
 @router.post("/objections", status_code=201, response_model=Told, operation_id="object")

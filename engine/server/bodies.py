@@ -127,6 +127,13 @@ class ObjectionsAsked(Asked):
     withdraw: bool = False
 
 
+class FigureAsked(Asked):
+    """How many people object, as a noisy number."""
+
+    rho: Amount = Field(description="What every window of the dataset is charged, on everybody's account.")
+    dataset: Name | None = None
+
+
 class AnchorAsked(Asked):
     """An anchor that was exported before."""
 

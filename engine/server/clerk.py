@@ -20,6 +20,7 @@ from engine.calibrations import due_on
 from engine.desk import Desk, Refused
 from engine.errors import CatalogError
 from engine.key_acts import note_key
+from engine.objection_figure import figures, release_figure
 from engine.outlines import outlines
 from engine.planning import plan_workload
 from engine.problems import problem
@@ -163,6 +164,8 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "anchor": lambda clerk, asked: Reply(clerk.desk.engine.ledger.anchor().to_json()),
     "verify": _verify,
     "report": _report,
+    "figures": lambda clerk, asked: Reply(figures(clerk.desk.engine, **asked)),
+    "release_figure": lambda clerk, asked: Reply(release_figure(clerk.desk.engine, **asked)),
     "object": lambda clerk, asked: Reply(clerk.register().object(**asked)),
     "object_many": _object_many,
     "objections": lambda clerk, asked: Reply(clerk.register().acts(**asked)),

@@ -100,6 +100,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/admin/health"): BOOKS,
     ("GET", "/v1/admin/alerts"): BOOKS,
     ("GET", "/v1/admin/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
+    ("GET", "/v1/admin/objections/figures"): Rule(steward=ANY, admin=ANY, auditor=ANY),
+    ("POST", "/v1/admin/objections/figures"): PEOPLE,
     ("POST", "/v1/admin/objections"): PEOPLE,
     ("POST", "/v1/admin/objections/bulk"): PEOPLE,
     ("GET", "/metrics"): BOOKS,
@@ -133,5 +135,7 @@ PAGES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/console/ledger/verify"): BOOKS,
     ("POST", "/console/ledger/verify"): BOOKS,
     ("GET", "/console/health"): BOOKS,
+    ("GET", "/console/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
+    ("POST", "/console/objections/{action}"): PEOPLE,
 }
 OPEN_PAGES = frozenset({("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")})

@@ -212,6 +212,19 @@ class Checked(Told):
     said: str
 
 
+class Figure(Told):
+    """How many people object, with noise."""
+
+    dataset: str
+    release_id: str
+    made_on: str
+    rho: float
+    persons: int
+    low: int
+    high: int
+    confidence: float
+
+
 class AlertTold(Told):
     """An alert of a budget, in one channel."""
 

@@ -15,6 +15,7 @@ from engine.server.console import (
     jobs_pages,
     keys_pages,
     ledger_pages,
+    objections_pages,
     overview_pages,
     pace_pages,
     requests_pages,
@@ -122,3 +123,5 @@ router.get("/console/shared/{share_id}")(visited(shared_pages.offered))
 router.post("/console/shared/{share_id}/take")(visited(shared_pages.take))
 router.post("/console/shared/{share_id}/end")(visited(shared_pages.end))
 router.get("/console/health")(visited(health_pages.health))
+router.get("/console/objections")(visited(objections_pages.objections))
+router.post("/console/objections/{action}")(visited(objections_pages.change))

@@ -49,6 +49,7 @@ MENU = {
     "/console/clients": "Clients",
     "/console/keys": "Keys",
     "/console/ledger": "Ledger",
+    "/console/objections": "Objections",
     "/console/health": "Health",
 }
 PAGES_OF = Environment(

@@ -19,9 +19,14 @@ FORMS = {  # what is accepted from whoever may send it
     "/console/shared/make": {"sql": COUNT},
     "/console/requests": {"rho": "0.15", **WHY},
     "/console/clients/{action}": {"client": "new", **WHY},
+    "/console/objections/{action}": {"rho": "0.001"},
     "/console/keys/{action}": {"name": "new", "role": "analyst"},
 }
-ACTIONS = {"/console/clients/{action}": "add", "/console/keys/{action}": "make"}
+ACTIONS = {
+    "/console/clients/{action}": "add",
+    "/console/keys/{action}": "make",
+    "/console/objections/{action}": "figure",
+}
 CELLS = [(*page, role) for page in PAGES for role in Role]
 OWN = [(*page, role) for page in PAGES for role in Role if PAGES[page].reach(role) is Reach.OWN and "_id}" in page[1]]
 

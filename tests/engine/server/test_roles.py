@@ -47,6 +47,7 @@ SENT = {
     ("POST", "/v1/admin/topups/{request}/approve"): Sent(WHY),
     ("POST", "/v1/admin/topups/{request}/decline"): Sent(WHY),
     ("POST", "/v1/admin/ledger/verify"): Sent({}),
+    ("POST", "/v1/admin/objections/figures"): Sent({"rho": "0.001"}),
     ("POST", "/v1/admin/objections"): Sent({"person": "17", **WHY}),
     ("POST", "/v1/admin/objections/bulk"): Sent({"persons": "17\n18\n", **WHY}),
 }

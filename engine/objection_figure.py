@@ -1,0 +1,95 @@
+"""How many people object, as a noisy number: charged to everybody's account in every window, by the owner.
+
+The exact number is private and is shown nowhere (proofs.md#objection-figure).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from budgets import OWNER, ChargeRequest, Item, Loss, ParamError, parse_amount
+from dialect.catalog import Dataset
+from engine.exact import Int64Vector
+from engine.intervals import half_width
+from engine.noise import gaussian_scale
+from engine.pipeline import Engine
+from engine.release import Release, from_bytes, to_bytes
+from engine.requests import new_request_id
+from engine.terms import caps
+from engine.versions import versions
+from engine.window_accounts import windows_of
+
+TOPIC = "objection_figure"
+MOST = 1  # by which one person's objection moves the number
+LEVEL = 0.95
+
+
+def release_figure(engine: Engine, *, rho: str, by: str, dataset: str | None = None) -> dict[str, Any]:
+    """Count who objects now, with noise; the same amount on the same day gives the same number, for nothing.
+
+    Claim: of whether one person objects this is rho-zCDP, and it is a function of no row. Symbols: `rho`, charged in
+    every window before the register is read. Formula: n + Z, Z a discrete Gaussian of scale 1 / sqrt(2 rho).
+    Source: proofs.md#objection-figure. Raises LedgerError, NoiseRefused.
+    """
+    of = _dataset(engine, dataset)
+    loss, day = Loss.of(parse_amount(rho, "rho"), Fraction(0)), datetime.now(UTC).date().isoformat()
+    question = f"{of.name}: persons who object, on {day}, rho {float(loss.rho)!r}"
+    key = hashlib.sha256(f"objections\n{of.name}\n{day}\n{loss.pico_rho}".encode()).hexdigest()
+    request = _request(engine, of, Item(key, loss, question, windows_of(engine.catalog, of)))
+    if not any(entry.said["key"] == key for entry in engine.ledger.audit(kind=f"note_{TOPIC}")):
+        engine.ledger.note(TOPIC, {"key": key, "made_on": day}, actor=by, dataset=of.name)
+    charge = engine.ledger.charge(request)  # durable; nobody's objection was read yet
+    if charge.to_run:
+        sigma = gaussian_scale(MOST, loss.pico_rho)
+        noisy = engine.add_noise(exact_figure(engine, of.name), MOST, sigma, loss.pico_rho)
+        engine.ledger.settle(charge, {key: to_bytes(Release(pa.table({}), (noisy,), (1.0,), (sigma,)))})
+    return next(each for each in figures(engine, of.name) if each["release_id"] == key)
+
+
+def exact_figure(engine: Engine, dataset: str) -> Int64Vector:
+    """Count who objects now, each person once; one objection more or less moves it by 1."""
+    return np.array([engine.objections(dataset).num_rows], dtype=np.int64)
+
+
+def figures(engine: Engine, dataset: str | None = None) -> list[dict[str, Any]]:
+    """List the figures that were released, the oldest first."""
+    return [each for of in engine.catalog.datasets if dataset in (None, of.name) for each in _stored(engine, of.name)]
+
+
+def _stored(engine: Engine, dataset: str) -> list[dict[str, Any]]:
+    noted = [entry.said for entry in engine.ledger.audit(kind=f"note_{TOPIC}") if entry.dataset == dataset]
+    stored = engine.ledger.replay(OWNER, dataset, [said["key"] for said in noted])
+    rho = {each.release_key: each.loss for each in engine.ledger.releases(OWNER)}
+    return [
+        {"dataset": dataset, "release_id": key, "made_on": said["made_on"], "rho": float(rho[key].rho)}
+        | _told(stored[key].payload)
+        for said in noted
+        if (key := said["key"]) in stored
+    ]
+
+
+def _told(payload: bytes) -> dict[str, Any]:
+    release = from_bytes(payload)
+    number, half = int(release.noisy[0][0]), int(half_width(release.sigmas[0], LEVEL))
+    return {"persons": number, "low": number - half, "high": number + half, "confidence": LEVEL}
+
+
+def _request(engine: Engine, of: Dataset, item: Item) -> ChargeRequest:
+    digest = hashlib.sha256(item.release_key.encode()).hexdigest()
+    noted = versions(engine.catalog, of)
+    return ChargeRequest(OWNER, of.name, new_request_id(), digest, (item,), caps(of), noted, item.question)
+
+
+def _dataset(engine: Engine, name: str | None) -> Dataset:
+    known = {of.name: of for of in engine.catalog.datasets}
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name not in known:
+        raise ParamError("It is not said which dataset.", f"one of {', '.join(known)}")
+    return known[name]
