@@ -37,7 +37,7 @@
     free from what is held    derivation  coarser  write_derived  shared_noise
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
-    plan -> Bounding          bound  norms  chosen_norms  multiplied
+    plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
     both -> SQL               render  public_order  partials  different_values  public_side  person_rollups
                               stored_column  write_rows  write_listed  write_expr  write_measure  write_window
     an engine's own words     engine_name  engine_words  handed

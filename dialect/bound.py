@@ -82,11 +82,14 @@ def _declared_bias(plan: PrivatePlan, catalog: Catalog) -> float | None:
 def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, chosen: ChosenNorm | None) -> VectorBound:
     """Clamp or scale to a norm that nothing proves."""
     source = "" if chosen is None else f", {chosen.why}"
+    rule, why = Rule.SCALE, f"each person's numbers over all groups are scaled to a norm of {norm:g}{source}"
     if plan.one_group_per_person or plan.one_row_per_person:
-        clamped = _limited(Rule.CLAMP, vector, norm, f"one group per person: the number is clamped to {norm:g}{source}")
-        return replace(clamped, predicted_bias=bias)
-    why = f"each person's numbers over all groups are scaled to a norm of {norm:g}{source}"
-    return replace(_limited(Rule.SCALE, vector, norm, why), predicted_bias=bias)
+        rule, why = Rule.CLAMP, f"one group per person: the number is clamped to {norm:g}{source}"
+    return _given_back(replace(_limited(rule, vector, norm, why), predicted_bias=bias), chosen)
+
+
+def _given_back(bound: VectorBound, chosen: ChosenNorm | VectorBound | None) -> VectorBound:
+    return bound if chosen is None else replace(bound, kept=chosen.kept, bias_within=chosen.bias_within)
 
 
 def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBound:
@@ -240,5 +243,6 @@ def _alike(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:
                 norm = made[i].norm
                 why = f"{made[i].why}; one factor per person for all parts of the mean"
                 bias = made[i].predicted_bias
-                made[i] = replace(_limited(Rule.SCALE, plan.vectors[i], norm, why), predicted_bias=bias)
+                cut = replace(_limited(Rule.SCALE, plan.vectors[i], norm, why), predicted_bias=bias)
+                made[i] = _given_back(cut, made[i])
     return made

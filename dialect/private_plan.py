@@ -86,8 +86,7 @@ class Vector:
     @property
     def magnitude(self) -> float:
         """The largest magnitude that one row adds; never 0, so that there is something to noise."""
-        product = _farthest(self) * (1.0 if self.factor is None else _farthest(self.factor))
-        return product or 1.0 if self.summed else 1.0
+        return (_farthest(self) * (_farthest(self.factor) if self.factor else 1.0) or 1.0) if self.summed else 1.0
 
 
 def _farthest(ends: Vector | Factor) -> float:
@@ -147,8 +146,7 @@ class PrivatePlan:
     @property
     def unit(self) -> dict[str, Field]:
         """What is bounded as one, a person or a person in a window: column -> field of the source."""
-        window = self.touched.window
-        return {"person": self.source.person} | ({} if window is None else {"win": window})
+        return {"person": self.source.person} | ({"win": self.touched.window} if self.touched.window else {})
 
     @property
     def canonical(self) -> str:
@@ -213,11 +211,13 @@ class VectorBound:
     predicted_bias: float | None = 0.0  # expected relative error of a total by what is cut, at most 0; None: unknown
     max_groups: int | None = None  # of different values: in how many groups a person's count; None: in all left
     max_values: int | None = None  # of different values: how many a person has in each; None: all
+    kept: float = field(default=1.0, repr=False)  # the share expected to be left: the rest is given back by the grain
+    bias_within: float | None = field(default=None, repr=False)  # how far then off, as a share; of a mean, in its unit
 
     @property
     def grain(self) -> float:
         """Size of one released grain in the vector's unit."""
-        return 2.0 ** -(self.value_bits + self.fraction_bits)
+        return 2.0 ** -(self.value_bits + self.fraction_bits) / self.kept
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Scan:
     table: Table
     fields: tuple[Field, ...]
     windows: int = 1  # of time, that are read; 1 of a table without
+    windowed: bool = False  # whole windows are read, and the filter above it says which
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
+
 from budgets import LedgerError, ParamError, parse_amount
 from dialect import Refusal, read
 from dialect.catalog import Catalog, Dataset
@@ -15,10 +17,11 @@ from engine.calibrate import CalibrationPlan, calibrate, plan_calibration
 from engine.calibration import Histogram, Kind, Measured
 from engine.calibrations import calibrations_in, due_on
 from engine.desk import ASKED_IN_VAIN, Refused, open_desk
-from engine.norm_spread import believed
+from engine.mean_aim import lean_of
 from engine.pipeline import Engine
 from engine.prepare import choices_of
 from engine.problems import problem
+from engine.tails import believed
 from engine.terms import Asked
 from engine.wire import price
 
@@ -101,6 +104,8 @@ def _told(planned: CalibrationPlan, due: date | None) -> dict[str, Any]:
 
 def _histogram(histogram: Histogram, engine: Engine) -> dict[str, Any]:
     measured, people = histogram.measured, believed(histogram)
+    if measured.kind is Kind.LEANS:
+        people = np.zeros_like(people)  # no people are counted
     shown = [i for i, count in enumerate(people) if count > 0]
     bins = measured.bins
     return {
@@ -117,11 +122,24 @@ def _histogram(histogram: Histogram, engine: Engine) -> dict[str, Any]:
             for i in (range(shown[0], shown[-1] + 1) if shown else ())
         ],
         "usual": _usual(measured, engine),
+        "lean": _lean(histogram, engine),
     }
+
+
+def _lean(histogram: Histogram, engine: Engine) -> float | None:
+    """Tell by how much means change with ln(rows), at least; None for a histogram of norms."""
+    measured = histogram.measured
+    table = engine.catalog.table(measured.table)
+    if measured.kind is not Kind.LEANS or table is None:
+        return None
+    known = engine.calibrations.today(table.dataset)
+    return lean_of(histogram, known.find(measured.table, (), Kind.ROWS)) * measured.unit
 
 
 def _usual(measured: Measured, engine: Engine) -> dict[str, Any] | None:
     """Tell what a question by these keys is bounded to at the default price; None where none can be asked."""
+    if measured.kind in (Kind.CENTRED, Kind.LEANS):
+        return None
     shown = "".join(f"{key}, " for key in measured.keys)
     by = f" GROUP BY {', '.join(map(str, range(1, len(measured.keys) + 1)))}" if measured.keys else ""
     sql = f"SELECT {shown}{_aggregate(measured, engine.catalog)} AS n FROM {measured.table}{by}"
@@ -135,6 +153,7 @@ def _usual(measured: Measured, engine: Engine) -> dict[str, Any] | None:
                 "sql": sql,
                 "norm": bound.norm,
                 "predicted_bias": bound.predicted_bias,
+                "kept": bound.kept,
                 "choices": [asdict(each) for each in row],
             }
     return None
@@ -147,4 +166,4 @@ def _aggregate(measured: Measured, catalog: Catalog) -> str:
         table = catalog.table(measured.table)
         assert table is not None and table.person is not None  # noqa: S101  it was calibrated
         return f"COUNT(DISTINCT {table.person.column})"
-    return f"{'AVG' if measured.kind is Kind.CENTRED else 'SUM'}({measured.column})"
+    return f"SUM({measured.column})"

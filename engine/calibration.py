@@ -11,6 +11,7 @@ from typing import Protocol
 
 LOWEST_BIN, HIGHEST_BIN = -40, 40  # of a histogram of sums; squared norms from 2^-40 to 2^41 units
 MOST_BIN = 40  # of a histogram of rows or groups: squared norms up to 2^41
+LEAN_STEPS = 1024  # whole numbers that one person's mean moves a bin of leans by, at most
 
 
 class Kind(StrEnum):
@@ -19,7 +20,8 @@ class Kind(StrEnum):
     ROWS = "rows"  # how many rows in each group
     PERSONS = "persons"  # 1 in each group with a row: the squared norm is the number of groups
     SUMS = "sums"  # of a bounded column, in each group
-    CENTRED = "centred"  # of a bounded column less its centre
+    CENTRED = "centred"  # of a bounded column less its centre: measured by older versions, and not used any more
+    LEANS = "leans"  # no norm: people's means of such a column, added up over those with as many rows
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Measured:
     @property
     def bins(self) -> range:
         """Number the bins: that of N units squared is floor(log2(N))."""
-        return range(LOWEST_BIN, HIGHEST_BIN + 1) if self.column is not None else range(MOST_BIN + 1)
+        of_rows = self.column is None or self.kind is Kind.LEANS
+        return range(MOST_BIN + 1) if of_rows else range(LOWEST_BIN, HIGHEST_BIN + 1)
 
     def __str__(self) -> str:
         what = self.kind.value if self.column is None else f"{self.kind}({self.column})"
@@ -44,7 +47,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many people have which norm in one window, as noisy counts: a person is in one bin, and moves it by 1."""
+    """How many people have which norm in one window, as noisy counts: a person is in one bin, and moves it by 1.
+
+    Of leans, what is counted are steps of people's means, and a person moves one bin by at most LEAN_STEPS.
+    """
 
     measured: Measured
     counts: tuple[int, ...]  # noisy, of `measured.bins`

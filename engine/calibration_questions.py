@@ -13,7 +13,7 @@ from datetime import timedelta
 from dialect import Catalog, Question, Refusal, read
 from dialect.catalog import Column, Dataset, SqlType, Table
 from dialect.time_windows import begin_named, next_begin
-from engine.calibration import Kind, Measured
+from engine.calibration import LEAN_STEPS, Kind, Measured
 
 _SQUARES = {Kind.PERSONS: "COUNT(*)"}  # of one person, over the groups: the squared norm
 LEAST_PARTS = "SUM(v * v)"
@@ -86,9 +86,9 @@ def _measured(table: Table, keys: tuple[str, ...]) -> Iterator[Measured]:
         if column.sum_norm is not None:
             largest = max(abs(column.bounds.lower), abs(column.bounds.upper))
             yield Measured(table.name, keys, Kind.SUMS, column.name, largest or 1.0)
-        if column.centred_norm is not None:
+        if column.centred_norm is not None and not keys:
             farthest = max(abs(column.bounds.lower - centre(column)), abs(column.bounds.upper - centre(column)))
-            yield Measured(table.name, keys, Kind.CENTRED, column.name, farthest or 1.0)
+            yield Measured(table.name, keys, Kind.LEANS, column.name, farthest or 1.0)
 
 
 def centre(column: Column) -> float:
@@ -103,6 +103,8 @@ def _sql(
     measured: Measured, table: Table, keys: tuple[str, ...], catalog: Catalog, dataset: Dataset, window: str
 ) -> str:
     person = _person(table, catalog)
+    if measured.kind is Kind.LEANS:
+        return _leans_sql(measured, table, person, _within(table, dataset, window))
     columns = "".join(f", {key} AS k{i}" for i, key in enumerate(keys))
     groups = ", ".join(["person", *(f"k{i}" for i in range(len(keys)))])
     rows = f"SELECT {person} AS person{columns}, {_value(measured, table)} AS v FROM {table.name}"
@@ -114,6 +116,19 @@ def _sql(
     people = f"SELECT person, {bins} AS bin FROM ({rows}) AS of_groups GROUP BY person"
     counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS of_people"
     return f"{counted} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
+
+
+def _leans_sql(measured: Measured, table: Table, person: str, within: str) -> str:
+    """Add up, over the people with as many rows, each one's mean in steps of at most LEAN_STEPS from the centre."""
+    rows = (
+        f"SELECT {person} AS person, COUNT(*) AS n, {_value(measured, table)} AS v FROM {table.name}{within} GROUP BY 1"
+    )
+    lowest, highest = measured.bins[0], measured.bins[-1]
+    bins = f"least(greatest(CAST(floor(2 * log2(n)) AS BIGINT), {lowest}), {highest})"
+    steps = f"CAST(round({LEAN_STEPS} * least(greatest(v / n, -1), 1)) AS BIGINT)"
+    people = f"SELECT person, {bins} AS bin, {steps} AS steps FROM ({rows}) AS of_people"
+    added = f"SELECT bin, SUM(steps) AS steps FROM ({people}) AS of_steps"
+    return f"{added} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
 
 
 def _person(table: Table, catalog: Catalog) -> str:
@@ -129,7 +144,7 @@ def _value(measured: Measured, table: Table) -> str:
     column = table.column(measured.column)
     assert column is not None and column.bounds is not None  # noqa: S101  such columns are measured
     clamped = f"least(greatest({column.name}, {column.bounds.lower!r}), {column.bounds.upper!r})"
-    taken = f"{clamped} - {centre(column)!r}" if measured.kind is Kind.CENTRED else clamped
+    taken = clamped if measured.kind is Kind.SUMS else f"{clamped} - {centre(column)!r}"
     return f"SUM(CAST({taken} AS DOUBLE) / {measured.unit!r})"
 
 

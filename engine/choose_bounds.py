@@ -1,4 +1,4 @@
-"""plan + calibration + price -> the norm C of each vector: least squared error, what is cut and what is noise together.
+"""aims + price -> the norm C of each vector: least squared error, what is cut and what is noise together.
 
 Only public facts are looked at: the plan, the number of its keys, released histograms, the price
 (`proofs.md#choose_bounds`).
@@ -7,21 +7,17 @@ Only public facts are looked at: the plan, the number of its keys, released hist
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from budgets import PICO
-from dialect import Catalog, PrivatePlan
+from dialect import Bounding
 from dialect.chosen_norms import ChosenNorm
-from dialect.multiplied import multiplies
-from dialect.norms import counted_table, multiple_of
-from dialect.private_plan import Vector, VectorKind
-from engine.calibration import Calibration, Histogram, Kind
-from engine.norm_spread import Spread, norm_spread
+from engine.correction import DEVIATIONS, MOST_LOST, UNEVEN, off_by, usual_size
+from engine.mean_aim import MeanAim, least_norm
+from engine.norm_spread import Spread
 
 STEPS = 4  # norms that are tried between a norm and its double
-UNEVEN = 1.0  # squared coefficient of variation of groups: places differ in size by about as much as their mean
-CELLS_OF_PRIVATE_KEYS = 50  # rows that a group of private keys is reckoned with, as their number is not known
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,8 @@ class Foreseen:
 
     norm: float
     noise: float  # standard deviation
-    bias: float  # of a usual group, at most 0
+    bias: float  # of a usual group, by what is cut away; at most 0
+    off: float | None  # of a usual group where that is given back: the standard deviation of what is wrong then
     chosen: bool
 
 
@@ -41,103 +38,108 @@ class Aimed:
     spread: Spread
     groups: float  # over which everybody's contributions are spread
     moved: float  # how many times C one person moves the vector
-    whole: bool  # C is a whole number of rows or groups
+    rows: bool  # rows are counted
+    persons: bool  # persons are counted
+    corrected: bool = False  # the histogram is of just these contributions: what they lose is given back
+    mean: MeanAim | None = None  # the number is below an average
+    ratio: bool = False  # and in averages alone
+    follows: tuple[int, float] | None = None  # another vector's place, and how many times its C this one has
+
+    def in_groups_of(self, size: float) -> Aimed:
+        """Reckon with usual groups of a size, in the vector's unit."""
+        groups = max(1.0, math.sqrt(1 + UNEVEN) * self.spread.total / size)
+        return replace(self, groups=groups, mean=self.mean and replace(self.mean, groups=groups))
 
     def noise(self, norm: float, pico_rho: int) -> float:
         """Give the standard deviation of the noise of one number, in its unit."""
-        return self.moved * norm / math.sqrt(2 * pico_rho / PICO)
+        return self.moved * norm / math.sqrt(2 * pico_rho / PICO) / self.kept(norm)
+
+    def kept(self, norm: float) -> float:
+        """Give the share of a total by which numbers are divided; 1 where nothing is given back."""
+        lost = self.spread.lost(norm)
+        return 1 - lost if self.corrected and lost <= MOST_LOST else 1.0
 
     def bias(self, norm: float) -> float:
-        """Give how much is cut away of a usual group: as large as the root of the mean squared size."""
-        usual = math.sqrt(1 + UNEVEN * (1 - 1 / self.groups)) * self.spread.total / self.groups
-        return self.spread.lost(norm) * usual
+        """Give how much is cut away of a usual group."""
+        return self.spread.lost(norm) * usual_size(self.spread, self.groups)
+
+    def off(self, norm: float) -> float | None:
+        """Give how far a number may be off when what is cut was given back, as a share of a usual group."""
+        if self.kept(norm) == 1:
+            return None
+        return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons)
 
     def error(self, norm: float, pico_rho: int) -> float:
         """Give the root of the expected squared error of one number."""
-        return math.hypot(self.noise(norm, pico_rho), self.bias(norm))
+        off = self.off(norm)
+        wrong = self.bias(norm) if off is None else off * usual_size(self.spread, self.groups)
+        return math.hypot(self.noise(norm, pico_rho), wrong)
 
     def norms(self) -> list[float]:
         """List the norms to choose from: four to a doubling, whole ones where rows or groups are counted."""
         low, high = math.log2(self.spread.norms.min()), math.log2(self.spread.norms.max())
         tried = [2.0 ** (place / STEPS) for place in range(math.floor(low * STEPS), math.ceil(high * STEPS) + 1)]
-        return sorted({max(1.0, float(round(norm))) for norm in tried}) if self.whole else tried
-
-
-def aimed(
-    plan: PrivatePlan, catalog: Catalog, calibration: Calibration, key_count: int | None
-) -> tuple[Aimed | None, ...]:
-    """Find what is known of each vector of a plan; None where the declared norm, or the question's own bounds, hold."""
-    table = counted_table(plan, catalog)
-    limited = plan.limits.max_rows is not None or plan.limits.max_groups is not None
-    if table is None or limited or multiplies(plan.source):
-        return (None,) * len(plan.vectors)
-    return tuple(_aimed(plan, vector, catalog, calibration, table.name, key_count) for vector in plan.vectors)
+        whole = self.rows or self.persons
+        return sorted({max(1.0, float(round(norm))) for norm in tried}) if whole else tried
 
 
 def choose_bounds(made: Sequence[Aimed | None], pico_rhos: Sequence[int]) -> tuple[ChosenNorm | None, ...]:
     """Choose the norm of each vector at its price.
 
     Claim: the choice is a function of plan, catalog, released histograms and price. Symbols: C, people with norms r_i
-    and totals t_i, G groups, s(C) noise. Formula: least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2 over C = 2^(j/4),
-    and of as good ones the smallest. Raises nothing. Source and proof: proofs.md#choose_bounds
+    and totals t_i, G groups, s(C) noise, k(C) the share that is kept, d(C) what correcting by it leaves wrong. Formula:
+    least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 / k(C)^2 where k is given back, over
+    C = 2^(j/4), and of as good ones the smallest; of averages mean_aim. Raises nothing. Source and proof:
+    proofs.md#choose_bounds
     """
-    return tuple(None if each is None else _chosen(each, price) for each, price in zip(made, pico_rhos, strict=True))
+    chosen: dict[int, ChosenNorm] = {}
+    for place, each in enumerate(made):
+        if each is not None and each.follows is None:
+            chosen[place] = _chosen(each, place, made, pico_rhos)
+    chosen |= dict(_following(made, chosen))
+    return tuple(chosen.get(place) for place in range(len(made)))
+
+
+def _chosen(each: Aimed, place: int, made: Sequence[Aimed | None], pico_rhos: Sequence[int]) -> ChosenNorm:
+    told, own = each.spread.told, pico_rhos[place]
+    if each.mean is not None and each.ratio:
+        followers = [
+            pico_rhos[i] for i, other in enumerate(made) if other and other.follows and other.follows[0] == place
+        ]
+        norm = least_norm(each.mean, each.norms(), own, min(followers))
+        return ChosenNorm(norm, None, f"chosen from {told} for an average at this price")
+    norm = min(each.norms(), key=lambda norm: each.error(norm, own))
+    off, kept = each.off(norm), each.kept(norm)
+    if off is None:
+        return ChosenNorm(norm, -each.spread.lost(norm), f"chosen from {told} for this price")
+    why = f"chosen from {told} for this price, and what it is expected to cut away, {1 - kept:.1%}, is given back"
+    return ChosenNorm(norm, 0.0, why, kept, DEVIATIONS * off)
+
+
+def _following(made: Sequence[Aimed | None], chosen: Mapping[int, ChosenNorm]) -> Iterator[tuple[int, ChosenNorm]]:
+    """Let sums below averages have the norm that follows from their count's, and what is given back too."""
+    for place, each in enumerate(made):
+        if each is not None and each.follows is not None and each.mean is not None:
+            leader, times = each.follows
+            count = chosen[leader]
+            within = DEVIATIONS * each.mean.bias(count.norm) * times
+            yield place, replace(count, norm=count.norm * times, bias_within=within)
+
+
+def bounds_said(bounds: Bounding) -> str:
+    """Name everything of bounds that makes another release: what is given back only where something is."""
+    return repr(bounds) + "".join(f" {i} kept {each.kept!r}" for i, each in enumerate(bounds.vectors) if each.kept != 1)
 
 
 def foreseen(each: Aimed | None, norm: float, pico_rho: int) -> tuple[Foreseen, ...]:
-    """Say what half the chosen norm, the norm and its double would give; nothing where none was chosen."""
-    if each is None:
+    """Say what half the chosen norm, the norm and its double would give; nothing where none was chosen for itself."""
+    if each is None or each.ratio or each.follows is not None:
         return ()
-    tried = [max(1.0, float(round(norm / 2))) if each.whole else norm / 2, norm, 2 * norm]
-    return tuple(Foreseen(at, each.noise(at, pico_rho), -each.bias(at), at == norm) for at in dict.fromkeys(tried))
+    half = max(1.0, float(round(norm / 2))) if each.rows or each.persons else norm / 2
+    return tuple(_foreseen(each, at, pico_rho, chosen=at == norm) for at in dict.fromkeys([half, norm, 2 * norm]))
 
 
-def _chosen(each: Aimed, pico_rho: int) -> ChosenNorm:
-    norm = min(each.norms(), key=lambda norm: each.error(norm, pico_rho))
-    return ChosenNorm(norm, -each.spread.lost(norm), f"chosen from {each.spread.told} for this price")
-
-
-def _aimed(
-    plan: PrivatePlan, vector: Vector, catalog: Catalog, calibration: Calibration, table: str, key_count: int | None
-) -> Aimed | None:
-    if vector.part is not None:
-        return None
-    spread = _spread(plan, vector, catalog, calibration, table)
-    if spread is None:
-        return None
-    together, persons = plan.touched.together, vector.kind is VectorKind.PERSONS
-    spread = spread.times(math.sqrt(together) if persons else together, _windows(plan))
-    groups = float(key_count) if key_count is not None else max(1.0, spread.total / CELLS_OF_PRIVATE_KEYS)
-    moved = 2.0 if plan.touched.crossing and vector.summed else math.sqrt(2) if plan.touched.crossing else 1.0
-    return Aimed(spread, groups, moved, not vector.summed)
-
-
-def _windows(plan: PrivatePlan) -> float:
-    """Count the windows whose people add up: all of them where each is bounded for itself."""
-    return 1.0 if plan.touched.crossing else float(len(plan.touched.windows))
-
-
-def _spread(plan: PrivatePlan, vector: Vector, catalog: Catalog, calibration: Calibration, table: str) -> Spread | None:
-    """Find the spread of a vector's norms: its own kind's, else that of rows, each as large as a value may be."""
-    texts = [key.text for key in plan.keys]
-
-    def found(kind: Kind, column: str | None = None) -> Spread | None:
-        by_keys = calibration.find(table, texts, kind, column)
-        return None if by_keys is None else norm_spread(by_keys, _in_all(by_keys, calibration))
-
-    if vector.kind is VectorKind.PERSONS:
-        return found(Kind.PERSONS)
-    if not vector.summed:
-        return found(Kind.ROWS) if vector.kind is not VectorKind.DISTINCT else None
-    multiple = multiple_of(vector, catalog) if vector.factor is None else None
-    if multiple is not None:
-        of_column = found(Kind.CENTRED if vector.kind is VectorKind.CENTRED else Kind.SUMS, multiple[0].name)
-        if of_column is not None:
-            return of_column.times(multiple[1])
-    rows = found(Kind.ROWS)
-    return None if rows is None else rows.times(max(vector.magnitude, 2.0**-20))
-
-
-def _in_all(by_keys: Histogram, calibration: Calibration) -> Histogram | None:
-    measured = by_keys.measured
-    return calibration.find(measured.table, (), measured.kind, measured.column)
+def _foreseen(each: Aimed, at: float, pico_rho: int, *, chosen: bool) -> Foreseen:
+    off = each.off(at)
+    size = usual_size(each.spread, each.groups)
+    return Foreseen(at, each.noise(at, pico_rho), -each.bias(at), None if off is None else off * size, chosen)

@@ -107,6 +107,8 @@ def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
             "sensitivity": bound.sensitivity * bound.grain,
             "sigma": cost.sigma * bound.grain,
             "predicted_bias": bound.predicted_bias,
+            "kept": bound.kept,
+            "bias_within": bound.bias_within,
             "choices": [asdict(each) for each in choices],
             "release": release_spoken(prepared.plan),
         }

@@ -15,6 +15,7 @@ from dialect.private_plan import PrivatePlan, VectorBound
 from dialect.words import uncommented
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
+from engine.choose_bounds import bounds_said
 from engine.held import Held, Known, Shelf, shelf_of
 from engine.made_of import Made, made_of
 from engine.prepare import Prepared, priced
@@ -96,7 +97,8 @@ def _bounds(wanted: Prepared, meaning: Meaning, places: Iterable[int]) -> Iterat
     """Tell by which bounds people were cut in a held release, vector by vector of the wanted one."""
     for own, place in zip(wanted.bounds.vectors, places, strict=True):
         norm, bias = meaning.norms[place], meaning.biases[place]
-        yield replace(own, norm=norm, predicted_bias=bias, why=meaning.whys[place])
+        within = meaning.withins[place] if meaning.withins else None
+        yield replace(own, norm=norm, predicted_bias=bias, bias_within=within, why=meaning.whys[place])
 
 
 def meaning_of(question: Question, prepared: Prepared) -> Meaning:
@@ -104,9 +106,10 @@ def meaning_of(question: Question, prepared: Prepared) -> Meaning:
     place = next(i for i, plan in enumerate(question.plans) if plan.canonical == prepared.plan.canonical)
     bounds = prepared.bounds.vectors
     return Meaning(
-        uncommented(question.sql), place, repr(prepared.bounds), repr(prepared.cost),
+        uncommented(question.sql), place, bounds_said(prepared.bounds), repr(prepared.cost),
         tuple(bound.norm for bound in bounds),
         tuple(bound.predicted_bias for bound in bounds), tuple(bound.why for bound in bounds),
+        tuple(bound.bias_within for bound in bounds),
     )  # fmt: skip
 
 

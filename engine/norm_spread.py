@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.calibration import Histogram, Kind
+from engine.tails import Floats, believed
 
-SURE = 3.5  # times the noise: a bin that holds no more people may hold nobody, and nothing above such bins is believed
-FLATTEST = 0.7  # of a bin's people the next one may hold, where the histogram is lost in noise: a very heavy tail
-FITTED = 8  # bins at most
-WITHIN = 2.0  # times the noise
-LEAST_PEOPLE = 0.5
-POINTS = 4  # of each bin: a quarter of a doubling of squared norms
-Floats = npt.NDArray[np.float64]
+POINTS = 4  # of each bin of many norms: a quarter of a doubling of squared norms
+LATTICE = 6  # bins up to which whole squared norms are told apart: 64 to 127 of them
+STEEPEST = 3.0  # of ln(people) by bin
 
 
 @dataclass(frozen=True)
@@ -33,85 +30,86 @@ class Spread:
         """Give everybody's contributions together."""
         return float(self.totals @ self.people)
 
+    def kept(self, norm: float) -> Floats:
+        """Give what is left of each person where norms are scaled down to `norm`, as a share."""
+        shares: Floats = np.minimum(1.0, norm / np.maximum(self.norms, 1e-300))
+        return shares
+
     def lost(self, norm: float) -> float:
         """Give the share of all contributions that is cut away where norms are scaled down to `norm`."""
-        kept = np.minimum(1.0, norm / np.maximum(self.norms, 1e-300))
-        return float((self.totals * self.people) @ (1 - kept)) / self.total
+        return float((self.totals * self.people) @ (1 - self.kept(norm))) / self.total
 
     def times(self, factor: float, people: float = 1.0) -> Spread:
         """Let everybody contribute so many times as much, and so many times as many people contribute."""
         return Spread(self.norms * factor, self.totals * factor, self.people * people, self.told)
 
 
-def norm_spread(by_keys: Histogram, in_all: Histogram | None) -> Spread | None:
+@lru_cache(maxsize=256)
+def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None = None) -> Spread | None:
     """Read a spread from the histogram for some keys and that of the same contributions without keys.
 
-    None where nothing is clear of the noise. Proof: proofs.md#norm_spread
+    `groups` is how many there are at most. None where nothing is clear of the noise. Proof: proofs.md#norm_spread
     """
-    people, squared = _points(by_keys)
+    of_groups = by_keys.measured.kind is Kind.PERSONS
+    people, squared = _points(by_keys, groups if of_groups else None)
     if people.sum() <= 0:
         return None
     norms = np.sqrt(squared) * by_keys.measured.unit
-    if by_keys.measured.kind is Kind.PERSONS:  # in g groups: a norm of the root of g, and a total of g
+    if of_groups:  # in g groups: a norm of the root of g, and a total of g
         totals = squared
     elif by_keys is in_all or in_all is None:
         totals = norms
     else:
         totals = np.maximum(_as_heavy(people, in_all), norms)
+        if groups is not None:
+            totals = np.minimum(totals, norms * math.sqrt(groups))
     told = f"the calibration of {by_keys.made_on:%Y-%m-%d}"
     return Spread(norms, totals, people, told)
 
 
-def believed(histogram: Histogram) -> Floats:
-    """Leave out what noise alone may have made, and let the tail above the last clear bin fall off as it began to."""
-    counts = np.asarray(histogram.counts, dtype=np.float64)
-    clear = np.flatnonzero(counts > SURE * histogram.sigma)
-    if len(clear) == 0:
-        return np.zeros_like(counts)
-    seen = np.maximum(counts, 0.0)
-    seen[: clear[0]] = 0.0
-    _fall_off(seen, int(clear[-1]), histogram.sigma)
-    return seen
+def _points(histogram: Histogram, most: int | None = None) -> tuple[Floats, Floats]:
+    """Spread the people of each bin over squared norms in it: over whole ones where rows or groups are counted.
 
-
-def _fall_off(seen: Floats, last: int, sigma: float) -> None:
-    """Replace what lies above the last clear bin: each bin a share of the one before, a share that never grows."""
-    slope, bend = _fall(seen, last)
-    share = FLATTEST
-    for place in range(last + 1, len(seen)):
-        most = seen[place] + WITHIN * sigma  # more would have been seen
-        share = min(share, math.exp(slope + bend * (place - last)))
-        seen[place] = min(share * seen[place - 1], most)
-        if seen[place] < LEAST_PEOPLE:
-            seen[place:] = 0.0
-            return
-        share = min(share, seen[place] / seen[place - 1])
-
-
-def _fall(seen: Floats, last: int) -> tuple[float, float]:
-    """Fit a parabola to the logarithms of the last bins from the fullest one on, as of log-normal contributions."""
-    first = max(int(np.argmax(seen)), last - FITTED + 1)
-    places = np.arange(first, last + 1)
-    places = places[seen[places] > 0]
-    if len(places) < 3:
-        return 0.0, 0.0
-    bent, straight, _ = np.polyfit(places - last, np.log(seen[places]), 2, w=seen[places])
-    if bent > 0:
-        return float(np.log(seen[last] / seen[places[0]]) / (last - places[0])), 0.0
-    return float(straight - bent), float(2 * bent)
-
-
-def _points(histogram: Histogram) -> tuple[Floats, Floats]:
-    """Spread the people of each bin over a few squared norms in it; of 1 row or 1 group exactly where that is all."""
+    Within a bin people fall off as they do from the bin before to the one behind.
+    """
     counts = believed(histogram)
-    bins = np.asarray(histogram.measured.bins, dtype=np.float64)
-    steps = (np.arange(POINTS) + 0.5) / POINTS
-    squared = np.exp2(bins[:, None] + steps[None, :])
-    if histogram.measured.column is None:
-        squared[0, :] = 1.0
-    people = np.repeat(counts / POINTS, POINTS)
-    held = people > 0
-    return people[held], squared.ravel()[held]
+    held = [(float(count), *_in_bin(histogram, counts, place, most)) for place, count in enumerate(counts) if count > 0]
+    if not held:
+        return np.zeros(0), np.zeros(0)
+    people = np.concatenate([count * weights / weights.sum() for count, _, weights in held])
+    squared = np.concatenate([points for _, points, _ in held])
+    order = np.argsort(squared, kind="stable")
+    return people[order], squared[order]
+
+
+def _in_bin(histogram: Histogram, counts: Floats, place: int, most: int | None) -> tuple[Floats, Floats]:
+    """Give squared norms in a bin, and how people are spread over them."""
+    slope, points = _slope(counts, place), _whole(histogram, histogram.measured.bins[place])
+    if most is not None and len(points):
+        points = points[points <= most] if points[0] <= most else np.array([float(most)])
+    if not len(points):
+        points = np.exp2(histogram.measured.bins[place] + (np.arange(POINTS) + 0.5) / POINTS)
+    steps = np.gradient(np.log(points)) if len(points) > 1 else np.ones(1)
+    return points, steps * (points / points[0]) ** slope
+
+
+def _whole(histogram: Histogram, place: int) -> Floats:
+    """List the squared norms of a bin where few are possible: whole ones of counts, squares of one group's rows."""
+    measured = histogram.measured
+    if measured.column is not None:
+        return np.zeros(0)
+    if measured.kind is Kind.ROWS and not measured.keys:
+        low, high = (math.ceil(math.sqrt(2.0**end) - 1e-9) for end in (place, place + 1))
+        return np.arange(low, high, dtype=np.float64) ** 2 if place <= 2 * LATTICE else np.zeros(0)
+    return np.arange(2.0**place, 2.0 ** (place + 1)) if place <= LATTICE else np.zeros(0)
+
+
+def _slope(counts: Floats, place: int) -> float:
+    """Give by which power of the squared norm people fall off in a bin: as between the bins beside it."""
+    beside = [(counts[i], counts[i + 1]) for i in (place - 1, place) if i >= 0 and i + 1 < len(counts)]
+    steps = [math.log(after / before) for before, after in beside if min(before, after) > 0]
+    mean = sum(steps) / len(steps) if steps else 0.0
+    return max(-STEEPEST, min(STEEPEST, mean)) / math.log(2)
 
 
 def _as_heavy(people: Floats, in_all: Histogram) -> Floats:

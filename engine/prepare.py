@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,13 +18,14 @@ from dialect.work import most_rows
 from dialect.write_expr import NoForm
 from dialect.write_rows import write_rows
 from engine.admission import admission
+from engine.aimed import aimed, over_threshold, shown_alone
 from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, Calibration
 from engine.catalog_version import resting_on
-from engine.choose_bounds import Aimed, Foreseen, aimed, choose_bounds, foreseen
+from engine.choose_bounds import Aimed, Foreseen, bounds_said, choose_bounds, foreseen
 from engine.expected import Scales
 from engine.keys import MOST_COUNTED, check_key_count
-from engine.price import Cost, VectorPrice, price
+from engine.price import Cost, VectorPrice, about_threshold, price
 from engine.split import Parts, evenly, shares, split
 
 MOST_ROWS_OF_A_PERSON = 10**7
@@ -75,13 +77,22 @@ class Sized:
     declared: Bounding  # by the catalog and the question alone
     aims: tuple[Aimed | None, ...]  # of each vector, what a calibration tells
     parts: Parts  # of each vector, of the price
+    calibration: Calibration = NO_CALIBRATION
 
     def bounds(self, pico_rho: int) -> Bounding:
         """Bound the release at a price; one price has one bounding."""
         if not any(self.aims):
             return self.declared
-        chosen = choose_bounds(self.aims, [max(1, share) for share in self.shares(pico_rho)])
+        chosen = choose_bounds(self._aims(pico_rho), [max(1, share) for share in self.shares(pico_rho)])
         return bound(self.numbers, self.catalog, self.key_count, chosen)
+
+    def _aims(self, pico_rho: int) -> tuple[Aimed | None, ...]:
+        """Give what decides the norms: where keys are private, of the groups that reach the threshold at a price."""
+        share = shares(self.parts, pico_rho)[-1]
+        if self.choosing is None or share < 1:
+            return self.aims
+        weight = about_threshold(self.choosing[1], share, self.catalog.dataset(self.plan.dataset).defaults.delta)
+        return over_threshold(self.aims, self.numbers, self.catalog, self.calibration, weight)
 
     def shares(self, pico_rho: int) -> tuple[int, ...]:
         """Part a price among the vectors."""
@@ -120,21 +131,24 @@ def sized(
     backend: Backend,
     calibration: Calibration = NO_CALIBRATION,
     parts: Parts = (),
+    alone: Collection[int] | None = None,
 ) -> Sized:
-    """Find what bounds and prices one release; raises Refusal where it can't be made."""
+    """Find what bounds and prices one release, all its vectors shown `alone` unless told; raises Refusal."""
     check_work(plan, backend)
     keys = count_keys(plan, backend)
     private = plan.key_set is None
     first, numbers = (selecting(plan), over_released(plan)) if private else (None, plan)
     choosing = None if first is None else (first, bound(first, catalog, None))
-    aims, declared = aimed(numbers, catalog, calibration, keys), bound(numbers, catalog, keys)
-    return Sized(plan, numbers, choosing, catalog, keys, declared, aims, parts or evenly(plan.vectors, private))
+    aims, declared = aimed(numbers, catalog, calibration, keys, alone), bound(numbers, catalog, keys)
+    return Sized(
+        plan, numbers, choosing, catalog, keys, declared, aims, parts or evenly(plan.vectors, private), calibration
+    )
 
 
 def all_sized(question: Question, catalog: Catalog, backend: Backend, known: Calibration) -> tuple[Sized, ...]:
     """Find what bounds and prices every release of a question; raises Refusal where one can't be made."""
-    parted = zip(question.plans, split(question), strict=True)
-    return tuple(sized(plan, catalog, backend, known, parts) for plan, parts in parted)
+    parted = zip(question.plans, split(question), shown_alone(question), strict=True)
+    return tuple(sized(plan, catalog, backend, known, parts, alone) for plan, parts, alone in parted)
 
 
 def priced(made: Sized, backend: Backend, rho: Fraction, delta: Fraction | None = None) -> Prepared:
@@ -216,7 +230,7 @@ def _count(relation: Public, backend: Backend) -> int:
 
 def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:
     """Name a release: the same plan, bounds and price over the same data, declared to mean the same, is the same."""
-    return key_of(plan, repr(bounds), repr(cost), catalog)
+    return key_of(plan, bounds_said(bounds), repr(cost), catalog)
 
 
 def key_of(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:

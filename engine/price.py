@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from statistics import NormalDist
 
-from budgets import Loss
+from budgets import PICO, Loss
 from dialect import Bounding, Code, PrivatePlan, Refusal
 from dialect.selection import most_weight
 from engine.noise import gaussian_scale
@@ -63,6 +65,12 @@ def price(
     limit = _limit(selecting, selecting.max_groups, keys.sigma, loss.atto_delta)
     person = 1 << selecting.vectors[0].fraction_bits  # grains of who is in one group
     return Cost(loss, prices, keys, limit, -(-limit // person), selecting.max_groups)
+
+
+def about_threshold(selecting: Bounding, pico_rho: int, delta: Fraction) -> float:
+    """Give the weight that a private key must reach at a price of the choice of keys, in persons, by a normal tail."""
+    sigma = 1 / math.sqrt(2 * pico_rho / PICO)
+    return 1 + sigma * NormalDist().inv_cdf(1 - float(delta) / (selecting.max_groups or 1))
 
 
 @lru_cache(maxsize=4096)

@@ -34,6 +34,7 @@ class Meaning:
     norms: tuple[float, ...]  # C of each vector, in its unit
     biases: tuple[float | None, ...]  # predicted, of each vector; None: unknown
     whys: tuple[str, ...]  # how one person's influence was cut
+    withins: tuple[float | None, ...] = ()  # how far that may leave numbers off, of each vector; none: not told
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ def _meaning(facts: dict[str, Any]) -> Meaning | None:
     if told is None:
         return None
     said = (told["sql"], told["place"], told["bounds"], told["cost"])
-    return Meaning(*said, tuple(told["norms"]), tuple(told["biases"]), tuple(told["whys"]))
+    return Meaning(
+        *said, tuple(told["norms"]), tuple(told["biases"]), tuple(told["whys"]), tuple(told.get("withins", ()))
+    )
 
 
 def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:

@@ -28,10 +28,13 @@ class Reliability(StrEnum):
     NOISE = "noise"  # it may be nothing
 
 
-def reliability(answer: Answer, biases: Mapping[str, float | None]) -> dict[str, list[Reliability | None]]:
+def reliability(
+    answer: Answer, biases: Mapping[str, float | None], doubts: Mapping[str, Mapping[str, float]] | None = None
+) -> dict[str, list[Reliability | None]]:
     """Give the word of every number that has an interval; None where it has none. Post-processing of what is shown."""
+    told = doubts or {}
     return {
-        name: _words(_numbers(answer.table.column(name)), lower, upper, biases.get(name))
+        name: _words(_numbers(answer.table.column(name)), lower, upper, biases.get(name), told.get(name, {}))
         for name, (lower, upper) in answer.intervals.items()
     }
 
@@ -67,12 +70,15 @@ def _words(
     lower: npt.NDArray[np.float64],
     upper: npt.NDArray[np.float64],
     bias: float | None,
+    doubt: Mapping[str, float],
 ) -> list[Reliability | None]:
+    unknown = bias is None and not doubt
     with np.errstate(invalid="ignore", divide="ignore"):
         away = np.maximum(upper - values, values - lower) + np.abs(lost(values, bias))
+        away += doubt.get("share", 0.0) * np.abs(values) + doubt.get("amount", 0.0)
         off = away / np.abs(values)
         places = np.select(
-            [np.isnan(off), (lower <= 0) & (upper >= 0), off > FAIR_WITHIN, (off > GOOD_WITHIN) | (bias is None)],
+            [np.isnan(off), (lower <= 0) & (upper >= 0), off > FAIR_WITHIN, (off > GOOD_WITHIN) | unknown],
             [0, 1, 2, 3],
             4,
         )

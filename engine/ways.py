@@ -107,12 +107,13 @@ def as_little_cut(held: Sequence[VectorBound], wanted: Sequence[VectorBound]) ->
 def _close(held: VectorBound, wanted: VectorBound) -> bool:
     if held.predicted_bias is None or wanted.predicted_bias is None:
         return wanted.predicted_bias is None and (held.predicted_bias is not None or held.norm == wanted.norm)
-    return held.predicted_bias >= wanted.predicted_bias - LARGEST_MORE_BIAS
+    within = 2 * (wanted.bias_within or 0.0) + LARGEST_MORE_BIAS
+    return held.predicted_bias >= wanted.predicted_bias - LARGEST_MORE_BIAS and (held.bias_within or 0.0) <= within
 
 
 def _cut(bounds: Sequence[VectorBound], grains: Sequence[float]) -> object:
     """Name how people are cut: numbers that are cut otherwise are not mixed as if both were right."""
-    return tuple((bound.norm, bound.predicted_bias) for bound in bounds), tuple(grains)
+    return tuple((bound.norm, bound.predicted_bias, bound.bias_within) for bound in bounds), tuple(grains)
 
 
 def _enough(noises: Sequence[Deviations], asked: Deviations) -> bool:

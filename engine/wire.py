@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import Loss, epsilon_at
+from dialect.private_plan import Vector, VectorBound, VectorKind
 from engine.advice import MOST_CHARACTERS, NO_ADVICE, Advice
 from engine.answered import Answered
 from engine.biases import column_biases
+from engine.doubts import column_doubts
 from engine.explain import Explained
 from engine.outlook import Ahead, outlook
 from engine.reliability import is_weak, reliability
@@ -40,13 +42,15 @@ def answered(
 ) -> pa.Table:
     """Give the shown columns, with the card in the schema's metadata; advice where a column is mostly weak."""
     biases = column_biases(given.question, given.told)
-    words = reliability(given.answer, biases)
+    doubts = column_doubts(given.question, given.told)
+    words = reliability(given.answer, biases, doubts)
     card = {
         "intervals": {
             name: _pairs(*ends, whole=pa.types.is_integer(given.answer.table.column(name).type))
             for name, ends in given.answer.intervals.items()
         },
         "predicted_bias": biases,
+        "bias_within": doubts,
         "reliability": words,
         "advice": shortened(advice_told(advised())) if is_weak(words) else None,
         "confidence": given.confidence,
@@ -153,8 +157,8 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
     for prepared in (way.told for way in given.ways):
         which = which_release(prepared.plan, plans)
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
-            if bound.predicted_bias != 0:
-                notes.append(f"{vector_spoken(vector)}{which}: {bound.why}; {_cut(bound.predicted_bias)}.")
+            if bound.predicted_bias != 0 or bound.bias_within:
+                notes.append(f"{vector_spoken(vector)}{which}: {bound.why}; {_cut(vector, bound)}.")
         if prepared.cost.threshold is not None:
             least = prepared.cost.threshold_persons
             notes.append(
@@ -163,8 +167,14 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
     return notes
 
 
-def _cut(bias: float | None) -> str:
-    """Say how much of a total is expected to be lost by bounding."""
+def _cut(vector: Vector, bound: VectorBound) -> str:
+    """Say how much of a total is expected to be lost by bounding, or to be wrong where that is given back."""
+    bias, within = bound.predicted_bias, bound.bias_within
+    if within is not None and vector.kind is VectorKind.CENTRED:
+        return f"an average may be off by some {within:.2g} by this, which intervals do not cover"
+    if within is not None:
+        off = max(within, TOLD)
+        return f"most numbers are expected to be off by less than {off:.1%} by this, which intervals do not cover"
     if bias is None:
         return "how much this cuts away is not known, and intervals do not cover it"
     told = f"about {-bias:.1%}" if -bias >= TOLD else f"less than {TOLD:.1%}"
@@ -196,6 +206,7 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "bounds": given.bounds,
         "expected_error": given.expected_error,
         "predicted_bias": column_biases(given.question, [way.told for way in given.ways]),
+        "bias_within": column_doubts(given.question, [way.told for way in given.ways]),
         "thresholds": given.thresholds,
         "advice": advice_told(given.advice),
         "windows": windows_told(given.prepared),

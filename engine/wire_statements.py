@@ -46,8 +46,8 @@ def listed(
     table = pa.table({name: _column([row.get(name) for row in kept]) for name in names})
     price = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}}
     card: dict[str, Any] = {
-        "intervals": {}, "predicted_bias": {}, "reliability": {}, "advice": None, "confidence": None,
-        "simultaneous": None, "price": price, "remaining": remaining, "outlook": None,
+        "intervals": {}, "predicted_bias": {}, "bias_within": {}, "reliability": {}, "advice": None,
+        "confidence": None, "simultaneous": None, "price": price, "remaining": remaining, "outlook": None,
         "release_id": None, "replayed": False, "made_from": [], "numbers_of": None, "notes": list(notes),
     }  # fmt: skip
     return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
@@ -206,6 +206,8 @@ def _key_told(key: Mapping[str, Any]) -> str:
 def _bound_told(bound: Mapping[str, Any]) -> str:
     bias = bound["predicted_bias"]
     told = "not known" if bias is None else f"{bias:.1%}" if bias else "none"
+    if bias == 0 and bound["bias_within"]:
+        told = f"none, to within {bound['bias_within']:.1%}"
     return f"{bound['why']}; noise of scale {bound['sigma']:.4g}; predicted bias {told}"
 
 

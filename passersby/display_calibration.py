@@ -28,6 +28,9 @@ def _one(told: dict[str, Any]) -> RenderableType:
         f"  one person's norm in {told['window']}; made {told['made_on']}, until {told['expires_on']},"
         f" people ± {2 * told['sigma']:.0f}",
     )
+    if told.get("lean") is not None:
+        change = f"  where people have e times as many rows, their mean differs by some {told['lean']:,.3g}, or less"
+        return Group(head, Text(change))
     most = max((each["people"] for each in told["bins"]), default=1)
     bars = [
         Text.assemble(
@@ -51,5 +54,8 @@ def _usual(told: dict[str, Any]) -> list[Text]:
     for each in usual["choices"]:
         chosen = f"; chosen, {percent(round(usual['predicted_bias'], 4))} of the total" if each["chosen"] else ""
         effect = f"noise ± {each['noise']:,.3g}, {-each['bias']:,.3g} cut from a usual group"
+        if each.get("off") is not None:
+            chosen = "; chosen" if each["chosen"] else ""
+            effect += f" and given back, to within {each['off']:,.3g}"
         lines.append(f"    C {each['norm']:>8,.4g}: {effect}{chosen}")
     return [Text("\n".join(lines), "dim")]

@@ -62,6 +62,14 @@ class Explanation:
         return dict(self._told.get("predicted_bias") or {})
 
     @property
+    def bias_within(self) -> dict[str, dict[str, float]]:
+        """Give, for columns whose cut is given back and for averages, how far most numbers may still be off by it.
+
+        As a `share` of the number, or for an average as an `amount` in its unit.
+        """
+        return dict(self._told.get("bias_within") or {})
+
+    @property
     def keys(self) -> list[dict[str, Any]]:
         """Give the group keys: public ones all appear, private ones have to reach a threshold."""
         return list(self._told["keys"])

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from passersby.result import Result
 
 CARD_KEYS = (
-    "intervals", "predicted_bias", "reliability", "advice", "confidence", "simultaneous", "price", "remaining",
-    "outlook", "release_id", "replayed", "made_from", "numbers_of", "windows", "notes",
+    "intervals", "predicted_bias", "bias_within", "reliability", "advice", "confidence", "simultaneous", "price",
+    "remaining", "outlook", "release_id", "replayed", "made_from", "numbers_of", "windows", "notes",
 )  # fmt: skip
 # Arrow's name of a type -> SQL's
 SQL_TYPES = {

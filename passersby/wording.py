@@ -140,9 +140,17 @@ def trust_text(card: Mapping[str, Any]) -> list[str]:
         counted = [f"{words.count(word):,} {said}" for word, said in RELIABILITY.items() if word in words]
         bias = (card.get("predicted_bias") or {}).get(name)
         short = [f"about {percent(round(-bias, 3))} too small by bounding"] if bias and bias <= -0.001 else []
+        short += _off((card.get("bias_within") or {}).get(name) or {})
         if counted:
             told.append(f"{printable(name)}: {', '.join(counted)}{''.join(f'; {each}' for each in short)}")
     return told
+
+
+def _off(within: Mapping[str, float]) -> list[str]:
+    """Say how far most numbers of a column may be off by bounding."""
+    share, amount = within.get("share", 0.0), within.get("amount", 0.0)
+    told = f"{amount:.2g}" if amount else percent(round(share, 3))
+    return [f"off by up to some {told} by bounding"] if amount or share >= 0.001 else []
 
 
 def instead_text(instead: Mapping[str, Any]) -> str:

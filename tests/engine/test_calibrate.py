@@ -51,7 +51,7 @@ def test_every_usual_key_set_is_measured_at_one_price(town: Engine) -> None:
     planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(2, 100))
     told = {str(each.measured) for each in planned.asked}
     assert {"visit: rows in all", "visit: rows by zone", "visit: persons by zone"} <= told
-    assert {"visit: sums(minutes) by zone", "visit: centred(coins) in all", "purchase: rows in all"} <= told
+    assert {"visit: sums(minutes) by zone", "visit: leans(coins) in all", "purchase: rows in all"} <= told
     assert not any(each.measured.table == "person" for each in planned.asked)  # one row a person: nothing is cut
     assert [(each.table, each.keys) for each in planned.left_out] == [("visit", ("gender",))]
     assert 0.0199 < planned.loss.rho <= Fraction(2, 100)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.calibration import Histogram, Kind, Measured
-from engine.norm_spread import SURE, believed, norm_spread
+from engine.norm_spread import norm_spread
 
 MADE, UNTIL = date(2026, 11, 1), date(2027, 11, 1)
 SIGMA = 10.0
@@ -52,13 +52,19 @@ def test_of_persons_the_total_is_the_number_of_groups() -> None:
     assert spread.norms.min() == 1
 
 
-def test_above_the_last_clear_bin_the_tail_falls_off_whatever_the_noise_says() -> None:
-    counts = [0] * 41
-    counts[3], counts[5], counts[20] = 400, -30, int(SURE * SIGMA)
-    seen = believed(Histogram(Measured("visit", (), Kind.ROWS), tuple(counts), SIGMA, "forever", MADE, UNTIL))
-    assert seen[3] == 400
-    assert 0 < seen[4] <= 2 * SIGMA
-    assert seen[5:].sum() < 2
+def test_whole_numbers_of_groups_are_not_taken_for_those_between() -> None:
+    groups = np.repeat([1, 2, 3, 4, 5, 6, 7], [300, 250, 200, 160, 130, 110, 90])
+    spread = norm_spread(histogram(groups, Kind.PERSONS, ("zone",)), None, 7)
+    assert spread is not None
+    assert set(spread.totals) <= set(range(1, 8))
+    assert spread.total == pytest.approx(groups.sum(), rel=0.06)
+
+
+def test_nobody_is_in_more_groups_than_there_are() -> None:
+    groups = np.repeat([3, 5], [300, 400])
+    spread = norm_spread(histogram(groups, Kind.PERSONS, ("zone",)), None, 5)
+    assert spread is not None
+    assert spread.totals.max() == 5
 
 
 def test_nothing_clear_of_the_noise_gives_no_spread() -> None:

@@ -37,6 +37,7 @@ MADE_FROM = [{"release": str, "release_id": str, "settled_at": str, "groups": in
 CARD = {
     "intervals": dict,
     "predicted_bias": dict,
+    "bias_within": dict,
     "reliability": dict,
     "advice": dict | None,
     "confidence": float,
@@ -54,6 +55,7 @@ CARD = {
 EXPLAINED = {
     "columns": [{"name": str, "type": str}],
     "predicted_bias": dict,
+    "bias_within": dict,
     "advice": dict | None,
     "confidence": float,
     "simultaneous": dict | None,

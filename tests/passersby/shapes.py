@@ -61,6 +61,7 @@ ANSWER = {
     "rows": [[ANYTHING]],
     "intervals": Each([Maybe([NUMBER])]),
     "predicted_bias": Each(Maybe(float)),
+    "bias_within": Each({"share": float, "amount": float}),
     "reliability": Each([Maybe(str)]),
     "advice": Maybe(ADVICE),
     "confidence": float,
@@ -86,7 +87,9 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in {"rows"
             "sensitivity": float,
             "sigma": float,
             "predicted_bias": Maybe(float),
-            "choices": [{"norm": float, "noise": float, "bias": float, "chosen": bool}],
+            "kept": float,
+            "bias_within": Maybe(float),
+            "choices": [{"norm": float, "noise": float, "bias": float, "off": Maybe(float), "chosen": bool}],
             "release": str,
         }
     ],

@@ -5,6 +5,7 @@ The calibration's own questions move by one person in one bin; planted bugs of e
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from dialect import read
 from dialect.catalog import Catalog
 from dialect.private_plan import Rule, VectorBound
-from engine.calibration import Calibration
+from engine.calibration import LEAN_STEPS, Calibration, Kind
 from engine.calibration_questions import calibration_questions
 from engine.prepare import Sized, prepare
 from tests.support.calibrated import made_up
@@ -31,6 +32,8 @@ EXAMPLES = 15
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 COUNTS = st.lists(st.integers(0, 400), min_size=1, max_size=12)
 BY_CELL = "SELECT cell_id, COUNT(*) AS n, SUM(steps) AS s FROM events GROUP BY cell_id"
+IN_ALL = "SELECT COUNT(*) AS n FROM events"
+MEANS = "SELECT cell_id, AVG(steps) AS a FROM events GROUP BY cell_id"
 HEAVY = Database(
     (Run(str(VICTIM), 60, 3), Run("7", 5)), (Subscriber(VICTIM), Subscriber(7)), declared=Declared(rows=50.0)
 )
@@ -77,7 +80,7 @@ def test_one_person_moves_one_bin_by_one(connection: duckdb.DuckDBPyConnection, 
         for each in asked:
             note(each.sql)
             box.check(each.sql)
-            assert bins_of_a_person(box, each.sql) == 1
+            assert bins_of_a_person(box, each.sql) == (LEAN_STEPS if each.measured.kind is Kind.LEANS else 1)
 
     holds()
 
@@ -95,6 +98,12 @@ def of_the_declared_norm(*given: Any) -> VectorBound:
     return replace(made, sensitivity=made.sensitivity // 4)
 
 
+def given_back_before_noise(made: VectorBound, chosen: Any) -> VectorBound:
+    """Divide exact numbers by the share that is kept, and not the noisy ones."""
+    back = given_back(made, chosen)
+    return replace(back, norm_grains=math.ceil(back.norm_grains / back.kept)) if back.kept < 1 else back
+
+
 def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calibration) -> Sized:
     """Let the choice follow how many rows there are."""
     made = sized(plan, catalog, backend, calibration)
@@ -103,16 +112,19 @@ def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calib
     return replace(made, aims=aims)
 
 
-cut, sized, written = bound._cut, preparing.sized, asking._sql
+cut, given_back, sized = bound._cut, bound._given_back, preparing.sized
+written, lean_written = asking._sql, asking._leans_sql
 
 
 @pytest.mark.parametrize(
-    ("plant", "found"),
+    ("plant", "found", "sql"),
     [
-        (instead(bound, "_cut", of_the_declared_norm), SensitivityExceeded),
-        (instead(preparing, "sized", following_rows), DependsOnData),
+        (instead(bound, "_cut", of_the_declared_norm), SensitivityExceeded, BY_CELL),
+        (instead(bound, "_cut", of_the_declared_norm), SensitivityExceeded, MEANS),
+        (instead(bound, "_given_back", given_back_before_noise), SensitivityExceeded, IN_ALL),
+        (instead(preparing, "sized", following_rows), DependsOnData, BY_CELL),
     ],
-    ids=["less is said than chosen", "the choice follows the data"],
+    ids=["less is said than chosen", "of a mean too", "given back before noise", "the choice follows the data"],
 )
 def test_planted_bugs_are_found(
     connection: duckdb.DuckDBPyConnection,
@@ -120,12 +132,30 @@ def test_planted_bugs_are_found(
     monkeypatch: pytest.MonkeyPatch,
     plant: Plant,
     found: type[AssertionError],
+    sql: str,
 ) -> None:
     known = made_up(catalog, MANY_OF_FEW_ROWS)
-    check(connection, catalog, HEAVY, known, BY_CELL)
+    check(connection, catalog, HEAVY, known, sql)
     plant(monkeypatch)
     with pytest.raises(found):
-        check(connection, catalog, HEAVY, known, BY_CELL)
+        check(connection, catalog, HEAVY, known, sql)
+
+
+def test_means_that_are_not_cut_to_their_ends_are_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_worlds(connection, HEAVY)
+    box = GreyBox(connection, catalog)
+
+    def moved() -> set[int | None]:
+        asked, _ = calibration_questions(catalog, catalog.datasets[0], "forever")
+        return {bins_of_a_person(box, each.sql) for each in asked if each.measured.kind is Kind.LEANS}
+
+    assert moved() == {LEAN_STEPS}
+    monkeypatch.setattr(
+        asking, "_leans_sql", lambda *given: lean_written(*given).replace("v / n, -1), 1)", "v, -9), 9)")
+    )
+    assert moved() == {9 * LEAN_STEPS}
 
 
 def test_a_histogram_of_groups_instead_of_people_is_found(

@@ -69,6 +69,7 @@ class Given:
     intervals: dict[str, tuple[float, float]]
     noise: dict[str, float]  # half-width of what noise alone asks of an unbiased number
     bias: float | None  # predicted share of a total
+    within: dict[str, float]  # how far numbers may be off where that is given back, and averages: share and amount
     setting: str
 
 
@@ -107,10 +108,10 @@ def _catalog(asked: Asked, world: World) -> str:
     ]
     if asked.value:
         low, high = asked.ends
-        columns.append(
-            f'{asked.value} = {{ type = "DOUBLE", nullable = false, bounds = [{low}, {high}],'
-            f" sum_norm = {high * usual / 2:.4g}, centred_norm = {high * usual / 4:.4g} }}"
+        sums = (
+            f"centred_norm = {high * usual / 4:.4g}" if asked.kind == "mean" else f"sum_norm = {high * usual / 2:.4g}"
         )
+        columns.append(f'{asked.value} = {{ type = "DOUBLE", nullable = false, bounds = [{low}, {high}], {sums} }}')
     calibration = f"[datasets.flat.calibration]\nrho = {float(RHO_CALIBRATION)}" if calibrates() else ""
     return CATALOG.format(
         path=world.path, groups=min(groups, GUESSED_GROUPS), size=round(math.log10(world.rows)), rows=GUESSED_ROWS,
@@ -128,4 +129,5 @@ def _given(asked: Asked, explained: dict, table) -> Given:
     half = explained["expected_error"]["n"]
     noise = dict.fromkeys(keys, half) if half is not None else {}
     told = "; ".join(f"{bound['vector']}: norm {bound['norm']:.4g}" for bound in explained["bounds"])
-    return Given({k: v for k, v in found.items() if v is not None}, ends, noise, explained["predicted_bias"]["n"], told)
+    bias, within = explained["predicted_bias"]["n"], explained["bias_within"].get("n", {})
+    return Given({k: v for k, v in found.items() if v is not None}, ends, noise, bias, within, told)

@@ -108,13 +108,14 @@ def _coverage(given: list[ours.Given], true: Mapping[str, float]) -> Coverage:
     for each in given:
         for key, (lower, upper) in each.intervals.items():
             value, bias = true.get(key, 0.0), each.bias or 0.0
-            lost = max(0.0, each.answers.get(key, 0.0)) * -bias / (1 + bias)
+            size = max(0.0, each.answers.get(key, 0.0))
+            off = each.within.get("share", 0.0) * size + each.within.get("amount", 0.0)
             alone.append(lower <= value <= upper)
-            told.append(lower <= value <= upper + lost)
+            told.append(lower - off <= value <= upper + off + size * -bias / (1 + bias))
             if key in each.noise:
                 widths.append((upper - lower) / 2 / each.noise[key])
     width = float(np.median(widths)) if widths else float("nan")
-    return Coverage(float(np.mean(alone)), float(np.mean(told)), width, any(each.bias for each in given))
+    return Coverage(float(np.mean(alone)), float(np.mean(told)), width, any(each.bias or each.within for each in given))
 
 
 def kept(cells: Told) -> str:

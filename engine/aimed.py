@@ -1,0 +1,182 @@
+"""plan + catalog + calibration -> what decides the norm of each vector, for any price; public facts alone.
+
+Only public facts are looked at: the plan, the number of its keys, released histograms (`proofs.md#choose_bounds`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dialect import Catalog, PrivatePlan, Question
+from dialect.formulas import CountOf, SumOf
+from dialect.multiplied import multiplies
+from dialect.norms import counted_table, multiple_of
+from dialect.private_plan import Vector, VectorKind
+from dialect.whole_tables import every_row
+from engine.calibration import Calibration, Histogram, Kind
+from engine.choose_bounds import Aimed
+from engine.mean_aim import UNKNOWN_LEAN, MeanAim, lean_of
+from engine.norm_spread import Spread, norm_spread
+
+CELLS_OF_PRIVATE_KEYS = 50  # rows that a group of private keys is reckoned with, where nothing tells more
+LARGER = 2.5  # times what just reaches the threshold: a usual group of those that do
+
+
+def shown_alone(question: Question) -> tuple[frozenset[int], ...]:
+    """List, of each plan, the vectors that are shown for themselves: others are parts of averages and the like."""
+    shown: list[set[int]] = [set() for _ in question.plans]
+    for each in question.releases:
+        for output in each.outputs:
+            if isinstance(output.formula, CountOf | SumOf):
+                shown[each.plan].add(output.formula.vector)
+    return tuple(map(frozenset, shown))
+
+
+def aimed(
+    plan: PrivatePlan,
+    catalog: Catalog,
+    calibration: Calibration,
+    key_count: int | None,
+    alone: Collection[int] | None = None,
+) -> tuple[Aimed | None, ...]:
+    """Find what is known of each vector of a plan; None where the declared norm, or the question's own bounds, hold.
+
+    `alone` are the vectors that are shown for themselves; without it, all are.
+    """
+    table = counted_table(plan, catalog)
+    limited = plan.limits.max_rows is not None or plan.limits.max_groups is not None
+    if table is None or limited or multiplies(plan.source):
+        return (None,) * len(plan.vectors)
+    known = _Known(plan, catalog, calibration, table.name, key_count)
+    made = [known.aim(vector) for vector in plan.vectors]
+    shown = range(len(plan.vectors)) if alone is None else alone
+    for leader, others in _below_averages(plan).items():
+        count = made[leader]
+        if count is None or any(plan.vectors[i].part is not None for i in others):
+            continue
+        alone_too = bool({leader, *others}.intersection(shown))
+        mean = known.mean(count, [plan.vectors[i] for i in others])
+        count = replace(count, mean=mean, ratio=not alone_too, corrected=count.corrected and alone_too)
+        made[leader] = count
+        for i in others:
+            made[i] = replace(count, follows=(leader, plan.vectors[i].magnitude))
+    return tuple(made)
+
+
+def over_threshold(
+    aims: Sequence[Aimed | None], plan: PrivatePlan, catalog: Catalog, calibration: Calibration, weight: float
+) -> tuple[Aimed | None, ...]:
+    """Reckon with the groups of private keys that reach a weight of so many persons, who are in no other group.
+
+    Who is in k groups weighs 1/sqrt(k) in each. How many groups people are in is measured, and what they have there.
+    """
+    table = counted_table(plan, catalog)
+    groups = None if table is None else _Known(plan, catalog, calibration, table.name, None).persons()
+    if groups is None:
+        return tuple(aims)
+    people = float(groups.people.sum())
+    persons = LARGER * weight * math.sqrt(groups.total / people)
+    return tuple(each and each.in_groups_of(persons * each.spread.total / groups.total) for each in aims)
+
+
+def _below_averages(plan: PrivatePlan) -> Mapping[int, list[int]]:
+    """Pair the one count with the sums that share its factor per person."""
+    groups: dict[int, list[int]] = {}
+    for i, vector in enumerate(plan.vectors):
+        groups.setdefault(vector.scale_group, []).append(i)
+    found: dict[int, list[int]] = {}
+    for members in groups.values():
+        counts = [i for i in members if not plan.vectors[i].summed]
+        if len(counts) == 1 and len(members) > 1:
+            found[counts[0]] = [i for i in members if i != counts[0]]
+    return found
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is publicly known of the people whom one plan counts."""
+
+    plan: PrivatePlan
+    catalog: Catalog
+    calibration: Calibration
+    table: str
+    key_count: int | None
+
+    def aim(self, vector: Vector) -> Aimed | None:
+        """Find what decides the norm of one vector."""
+        found = None if vector.part is not None else self._spread(vector)
+        if found is None:
+            return None
+        plan, persons = self.plan, vector.kind is VectorKind.PERSONS
+        together = plan.touched.together
+        spread = found[0].times(math.sqrt(together) if persons else together, self._windows())
+        groups = self.key_count if self.key_count is not None else max(1.0, spread.total / CELLS_OF_PRIVATE_KEYS)
+        return Aimed(spread, float(groups), _moved(plan, vector), not (persons or vector.summed), persons, found[1])
+
+    def mean(self, count: Aimed, sums: list[Vector]) -> MeanAim:
+        """Find what decides the norm of a count that is shown in averages alone."""
+        moved_sum = max(_moved(self.plan, vector) for vector in sums)
+        return MeanAim(count.spread, count.groups, count.moved, moved_sum, max(map(self._lean, sums)))
+
+    def persons(self) -> Spread | None:
+        """Find in how many groups people are."""
+        found = self._found(None, Kind.PERSONS)
+        return None if found is None else found[0].times(1.0, self._windows())
+
+    def _lean(self, vector: Vector) -> float:
+        multiple = multiple_of(vector, self.catalog) if vector.factor is None else None
+        if multiple is None:
+            return UNKNOWN_LEAN
+        leans = self.calibration.find(self.table, (), Kind.LEANS, multiple[0].name)
+        return lean_of(leans, self.calibration.find(self.table, (), Kind.ROWS))
+
+    def _windows(self) -> float:
+        """Count the windows whose people add up: all of them where each is bounded for itself."""
+        return 1.0 if self.plan.touched.crossing else float(len(self.plan.touched.windows))
+
+    def _spread(self, vector: Vector) -> tuple[Spread, bool] | None:
+        """Find the spread of a vector's norms: its own kind's, else that of rows, each as large as a value may be.
+
+        And whether it is just that of what is counted here: of every row of the table, by these keys.
+        """
+        if vector.kind is VectorKind.DISTINCT:
+            return None
+        if vector.kind is VectorKind.PERSONS:
+            return self._found(vector, Kind.PERSONS)
+        if not vector.summed:
+            return self._found(vector, Kind.ROWS)
+        multiple = multiple_of(vector, self.catalog) if vector.kind is VectorKind.SUM else None
+        if multiple is not None:
+            origin = None if vector.value is None else vector.value.origin
+            itself = origin is not None and origin.column == multiple[0].name  # and no expression over it
+            of_column = self._found(vector, Kind.SUMS, multiple[0].name)
+            if of_column is not None:
+                return of_column[0].times(multiple[1]), of_column[1] and itself
+        rows = self._found(vector, Kind.ROWS)
+        return None if rows is None else (rows[0].times(max(vector.magnitude, 2.0**-20)), False)
+
+    def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> tuple[Spread, bool] | None:
+        texts = [key.text for key in self.plan.keys]
+        by_keys = self.calibration.find(self.table, texts, kind, column)
+        spread = None if by_keys is None else norm_spread(by_keys, self._in_all(by_keys), self.key_count)
+        if by_keys is None or spread is None:
+            return None
+        same = set(by_keys.measured.keys) == set(texts) and self.key_count is not None
+        return spread, same and vector is not None and self._every(vector)
+
+    def _every(self, vector: Vector) -> bool:
+        valued = vector.kind in (VectorKind.PERSONS, VectorKind.VALID) and vector.value is not None
+        apart = not self.plan.touched.crossing
+        return apart and not valued and vector.condition is None and every_row(self.plan.source)
+
+    def _in_all(self, by_keys: Histogram) -> Histogram | None:
+        measured = by_keys.measured
+        return self.calibration.find(measured.table, (), measured.kind, measured.column)
+
+
+def _moved(plan: PrivatePlan, vector: Vector) -> float:
+    if not plan.touched.crossing:
+        return 1.0
+    return 2.0 if vector.summed else math.sqrt(2)

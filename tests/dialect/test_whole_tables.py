@@ -1,0 +1,24 @@
+"""Which sources hold every row of one table: what is publicly known of these holds of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dialect import read
+from dialect.time_windows import Window
+from dialect.whole_tables import every_row
+from tests.dialect.windowed import CATALOGS
+
+WHOLE = {
+    "SELECT place, COUNT(*) AS n FROM visit GROUP BY place": True,
+    "SELECT hour(began) AS h, COUNT(*) AS n FROM visit GROUP BY 1": True,  # computed, and every row still there
+    "SELECT place, COUNT(*) AS n FROM visit WHERE place > 3 GROUP BY place": False,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE began < TIMESTAMP '2026-02-15' GROUP BY place": False,
+    "SELECT c, COUNT(*) AS n FROM (SELECT DISTINCT person_id, place AS c FROM visit) AS d GROUP BY c": False,
+}
+
+
+@pytest.mark.parametrize("sql", WHOLE)
+def test_a_source_is_whole_where_nothing_is_left_out(sql: str) -> None:
+    (plan,) = read(sql, CATALOGS[Window.MONTH]).plans
+    assert every_row(plan.source) is WHOLE[sql]

@@ -1,0 +1,54 @@
+"""What lies above the last clear bin is the tail of a log-normal, and what noise alone may have made is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.calibration import Histogram, Kind, Measured
+from engine.tails import SURE, believed
+from tests.engine.test_norm_spread import MADE, SIGMA, UNTIL
+
+
+def noisy(counts: np.ndarray, seed: int) -> Histogram:
+    """Give a histogram with noise of scale SIGMA."""
+    drawn = counts + np.random.default_rng(seed).normal(0, SIGMA, len(counts))
+    return Histogram(
+        Measured("visit", (), Kind.ROWS), tuple(int(n) for n in np.rint(drawn)), SIGMA, "forever", MADE, UNTIL
+    )
+
+
+def log_normal(people: int, seed: int) -> np.ndarray:
+    """Count people by squared rows, which are log-normal."""
+    rows = np.maximum(1.0, np.rint(np.exp(np.random.default_rng(seed).normal(3.0, 1.2, people))))
+    return np.bincount(np.floor(2 * np.log2(rows)).astype(int), minlength=41)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_tail_holds_about_as_many_rows_as_it_truly_does(seed: int) -> None:
+    counts = log_normal(20_000, seed)
+    seen = believed(noisy(counts, seed + 100))
+    middles = np.exp2((np.arange(41) + 0.5) / 2)
+    heavy = np.arange(41) >= np.flatnonzero(counts > SURE * SIGMA)[-1]  # from the last bin that is clear
+    assert (seen * middles)[heavy].sum() == pytest.approx((counts * middles)[heavy].sum(), rel=0.35)
+    assert (seen * middles).sum() == pytest.approx((counts * middles).sum(), rel=0.05)
+
+
+def test_a_bin_far_above_the_others_is_noise_however_clear() -> None:
+    counts = log_normal(20_000, 1)
+    counts[36] = 4 * SIGMA
+    assert believed(noisy(counts, 3))[30:].sum() < 1
+    counts[36] = 20 * SIGMA
+    assert believed(noisy(counts, 3))[36] == pytest.approx(20 * SIGMA, abs=5 * SIGMA)  # that is too clear to be noise
+
+
+def test_between_clear_bins_nobody_is_less_than_nobody() -> None:
+    counts = np.zeros(41)
+    counts[[3, 4, 5]] = 400, -30, 300
+    seen = believed(Histogram(Measured("visit", (), Kind.ROWS), tuple(map(int, counts)), SIGMA, "forever", MADE, UNTIL))
+    assert list(seen[:6]) == [0, 0, 0, 400, 0, 300]
+    assert seen[6:].sum() < 600
+
+
+def test_nothing_clear_is_nobody() -> None:
+    assert not believed(noisy(np.zeros(41), 5)).any()
