@@ -147,6 +147,11 @@ class Books:
         with self._store.reading() as connection:
             return connection.execute(wanted).mappings().one_or_none()
 
+    def forget_jobs(self, before: str) -> None:
+        """Delete jobs that ended before a moment, and their answers."""
+        with self._store.writing() as connection:
+            connection.execute(delete(jobs).where(jobs.c.ended_at < before))
+
     def jobs_in(self, *states: str, client: str | None = None) -> list[Row]:
         """List jobs in some states, the oldest first; without their answers."""
         columns = [column for column in jobs.c if column.name != "rows"]

@@ -26,6 +26,7 @@ from engine.planning import plan_workload
 from engine.problems import problem
 from engine.register import Register
 from engine.standing_desk import list_standing, show_standing
+from engine.stored_releases import stored_releases
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "give_up": _give_up,
     "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
     "calibrations_due": lambda clerk, asked: Reply(_calibrations_due(clerk)),
+    "stored_releases": lambda clerk, asked: Reply(stored_releases(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
     "marks": lambda clerk, asked: Reply(marks_passed(clerk.desk.engine.ledger)),
     "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),
     "offer": lambda clerk, asked: Reply(sharing.offer(clerk.desk, **asked)),

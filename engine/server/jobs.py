@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.desk import Refused
-from engine.server.books import Row, now_text
+from engine.server.books import Row, later_text, now_text
 from engine.server.house import House
 from engine.server.keys import new_id
 from engine.server.logs import log
@@ -54,6 +54,7 @@ class Jobs:
                 "state": "queued",
                 "made_at": now_text(),
             }
+            self._forget()
             books.add_job(row)
             known = books.job(client=client, request_id=row["request_id"])
             assert known is not None  # noqa: S101  it, or another's of the same id, was just written
@@ -65,7 +66,8 @@ class Jobs:
         return known
 
     def resume(self) -> None:
-        """Begin again what was not finished when the server ended."""
+        """Begin again what was not finished when the server ended; forget what ended long ago."""
+        self._forget()
         for row in self.house.books.jobs_in(*UNFINISHED):
             self._begin(row)
 
@@ -87,6 +89,10 @@ class Jobs:
         names = ("id", "state", "request_id", "made_at", "ended_at")
         problem = None if row["problem"] is None else json.loads(row["problem"])
         return {**{name: row[name] for name in names}, "progress": self._progress(row), "problem": problem}
+
+    def _forget(self) -> None:
+        """Delete answers of old jobs; who asks again gets them from the ledger, for free."""
+        self.house.books.forget_jobs(later_text(days=-self.house.settings.job_days))
 
     def _progress(self, row: Row) -> float:
         if row["state"] not in UNFINISHED:

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     rate: str = Field("1200/minute", description="how often one client may ask anything")
     queue: int = Field(64, ge=1, le=72, description="questions that wait or run at once")
     jobs_per_client: int = Field(8, ge=1, description="unfinished jobs of one client")
+    job_days: float = Field(30.0, gt=0, description="after which finished jobs and their answers are deleted")
     deadline_seconds: float = Field(60.0, gt=0, description="after which a question goes on as a job")
     stop_seconds: float = Field(30.0, gt=0, description="how long running questions may end in when it is stopped")
     slots: int = Field(2, ge=1, description="questions that read data at once")

@@ -225,6 +225,14 @@ class Figure(Told):
     confidence: float
 
 
+class StoredTold(Told):
+    """What is stored of a dataset."""
+
+    dataset: str
+    replay_max_age_days: int | None
+    releases: list[dict[str, Any]]
+
+
 class AlertTold(Told):
     """An alert of a budget, in one channel."""
 

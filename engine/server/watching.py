@@ -1,4 +1,4 @@
-"""The endpoints of who watches over a server: its own checks, and what alerts became."""
+"""The endpoints of who watches over a server: its own checks, what alerts became, what is stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 from engine.server.access import Asker
 from engine.server.frames import Json
-from engine.server.shapes import AlertTold, Checked
+from engine.server.shapes import AlertTold, Checked, StoredTold
 
 router = APIRouter(prefix="/v1/admin")
 
@@ -26,3 +26,9 @@ async def alerts(asker: Asker) -> Json:
     names = ("channel", "made_at", "sent_at", "tries", "problem")
     rows = asker.house.books.all_alerts()
     return [{**json.loads(row["said"]), **{name: row[name] for name in names}} for row in rows]
+
+
+@router.get("/releases", response_model=list[StoredTold], operation_id="releases")
+async def releases(asker: Asker) -> Json:
+    """List what is stored of each dataset and whether it is still repeated; no numbers."""
+    return await asker.house.do("stored_releases")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,13 @@ import pytest
 from budgets import EVERYBODY
 from budgets.stores import entries
 from engine import Desk, Refused, open_desk, sharing
-from tests.engine.town import CATALOG, make_town
+from tests.engine.aged_town import AGED, Clock
+from tests.engine.town import make_town
 
 COUNT = "SELECT count(*) AS visits FROM visit"
 BY_ZONE = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone"
-AGED = CATALOG.replace("[datasets.town]", "[datasets.town]\nreplay_max_age = { days = 30 }")
 ONE = f"{COUNT} WHERE zone = 'z1'"
 RHO = 0.005
-
-
-class Clock(datetime):
-    """A clock that is as far off as a test says."""
-
-    off = timedelta(0)
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        """Give the time that it shows."""
-        return datetime.now(tz) + cls.off
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from engine.server.console import (
     objections_pages,
     overview_pages,
     pace_pages,
+    releases_pages,
     requests_pages,
     shared_pages,
 )
@@ -125,3 +126,4 @@ router.post("/console/shared/{share_id}/end")(visited(shared_pages.end))
 router.get("/console/health")(visited(health_pages.health))
 router.get("/console/objections")(visited(objections_pages.objections))
 router.post("/console/objections/{action}")(visited(objections_pages.change))
+router.get("/console/releases")(visited(releases_pages.releases))

@@ -50,6 +50,7 @@ MENU = {
     "/console/keys": "Keys",
     "/console/ledger": "Ledger",
     "/console/objections": "Objections",
+    "/console/releases": "Releases",
     "/console/health": "Health",
 }
 PAGES_OF = Environment(

@@ -46,6 +46,17 @@ def test_a_job_that_was_cancelled_shows_no_answer(analyst: Browser, served: Inha
     assert analyst.post("/console/jobs/k/cancel").status_code == 404
 
 
+def test_answers_of_old_jobs_are_deleted_and_given_again_by_the_ledger(analyst: Browser, served: Inhabited) -> None:
+    row = {"client": "analyst", "body": '{"sql": "SELECT 1"}', "state": "done", "rows": b"numbers"}
+    moments = {"old": "2020-01-01T00:00:00.000+00:00", "new": "2999-01-01T00:00:00.000+00:00"}
+    for name, at in moments.items():
+        served.house.books.add_job({**row, "id": name, "request_id": name, "made_at": at, "ended_at": at})
+    served.ask(COUNT, headers={"Prefer": "respond-async"})
+    assert served.house.books.job(id="old") is None and served.house.books.job(id="new") is not None
+    shown = analyst.get("/console/jobs").text
+    assert "/console/jobs/new" in shown and "/console/jobs/old" not in shown
+
+
 def test_another_cap_is_asked_for_and_its_state_shown(analyst: Browser, served: Inhabited) -> None:
     assert analyst.post("/console/requests", rho="0.15", **WHY).status_code == 303
     assert analyst.post("/console/requests", rho="0.16").status_code == 400

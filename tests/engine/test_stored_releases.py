@@ -1,0 +1,34 @@
+"""What is stored: when it was made, by whose money, and whether it is still repeated; no numbers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from budgets.stores import entries
+from engine import open_desk
+from engine.objection_figure import release_figure
+from engine.stored_releases import stored_releases
+from tests.engine.aged_town import AGED, Clock
+from tests.engine.town import make_town
+
+COUNT = "SELECT count(*) AS n FROM visit"
+
+
+def test_old_releases_are_told_from_those_that_are_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "datetime", Clock)
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    with open_desk(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as desk:
+        for days in (-31, -29):
+            monkeypatch.setattr(Clock, "off", timedelta(days=days))
+            desk.query(f"{COUNT} WHERE coins = {-days % 5}", client="ann")
+        monkeypatch.setattr(Clock, "off", timedelta(0))
+        release_figure(desk.engine, rho="0.001", by="eve")
+        (town,) = stored_releases(desk.engine.ledger, desk.engine.catalog)
+    assert (town["dataset"], town["replay_max_age_days"]) == ("town", 30)
+    found = [(each["age_days"], each["repeated"], each["by_owner"]) for each in town["releases"]]
+    assert found == [(31, False, False), (29, True, False), (0, True, True)]
+    assert "visit" in town["releases"][0]["question"]
+    assert set(town["releases"][0]) == {"release_id", "made_at", "age_days", "repeated", "question", "by_owner"}
