@@ -23,6 +23,7 @@ from budgets.outlook import Room, would_fit
 from budgets.policy import Grant, check_query, query_limits, refusal, todays_caps
 from budgets.records import Charge, ChargeRequest
 from budgets.stores import balances, entries, journal, standing
+from budgets.stores.store import sent_together
 
 Outcome = Charge | Exception
 
@@ -121,8 +122,13 @@ def _check_apart(requests: Sequence[ChargeRequest], found: standing.Standing) ->
 def _charge_new(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Charge]:
     """Debit what requests cost that were not made before, and write them down."""
     dataset, bills = requests[0].dataset, read_bills(connection, requests)
-    charged = dict(zip(_debit(connection, bills), bills, strict=True))
-    journal.write_charges(connection, charged)
+    said = [_said(*each) for each in _debited(connection, bills)]
+    rows = entries.follow(connection, [event for events in said for event in events])
+    ends = accumulate(map(len, said), initial=len(rows) - sum(map(len, said)))  # the first row of all may be another
+    charged = {rows[end - 1].sequence: bill for end, bill in zip(islice(ends, 1, None), bills, strict=True)}
+    with sent_together(connection):
+        entries.write(connection, rows)
+        journal.write_charges(connection, charged)
     stored = journal.read_releases(connection, dataset, {item.release_key for each in requests for item in each.items})
     return [
         _charge(bill.request, charge_id, bill.client_loss, _keys(bill.request), stored)
@@ -130,8 +136,8 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest]) -> li
     ]
 
 
-def _debit(connection: Connection, bills: Sequence[Bill]) -> list[int]:
-    """Debit all that some bills ask for and say so; give the sequence of the row that does, for each."""
+def _debited(connection: Connection, bills: Sequence[Bill]) -> list[tuple[Bill, balances.Opened]]:
+    """Debit all that some bills ask for; give with each what accounts it opened."""
     grants = standing.read_grants(
         connection, bills[0].request.dataset, {holder for bill in bills for holder in bill.unpaid}
     )
@@ -142,10 +148,7 @@ def _debit(connection: Connection, bills: Sequence[Bill]) -> list[int]:
         if len(bills) > 1:
             raise _NotTogether
         opened = _open_and_debit(connection, bills[0], grants)
-    said = [_said(bill, opened) for bill in bills]
-    rows = entries.append(connection, [event for events in said for event in events])
-    ends = accumulate(map(len, said), initial=len(rows) - sum(map(len, said)))  # the first row of all may be another
-    return [rows[end - 1].sequence for end in islice(ends, 1, None)]
+    return [(bill, opened) for bill in bills]
 
 
 def _check_query(connection: Connection, bill: Bill, grants: Sequence[Grant]) -> None:

@@ -46,15 +46,26 @@ def append(connection: Connection, events: Sequence[Event], at: str | None = Non
     Formula: head moves only from what was read; a second row after the same one breaks a constraint.
     Source: proofs.md#the-chain. Raises ProtocolError when another writer was faster.
     """
+    rows = follow(connection, events, at)
+    write(connection, rows)
+    return rows
+
+
+def follow(connection: Connection, events: Sequence[Event], at: str | None = None) -> tuple[Entry, ...]:
+    """Make rows behind the last one and move the head to them; whoever does so writes them."""
     head = read_head(connection)
     first = [] if head.sequence else [_opened(head)]
     rows = tuple(_linked(head, [*first, *events], at or now_text()))
     moved = {"from_sequence": head.sequence, "from_hash": head.row_hash}
     moved |= {"to_sequence": rows[-1].sequence, "to_hash": rows[-1].row_hash}
-    connection.execute(_ROWS, [vars(row) for row in rows])
     if connection.execute(_MOVED, moved).rowcount != 1:
         raise ProtocolError("Another writer was faster.", "the same question again.")
     return rows
+
+
+def write(connection: Connection, rows: Sequence[Entry]) -> None:
+    """Write rows to which the head was moved."""
+    connection.execute(_ROWS, [vars(row) for row in rows])
 
 
 def read_head(connection: Connection) -> Row[Any]:

@@ -66,8 +66,8 @@ def open_postgres(address: str, ready: Ready = prepared) -> Store:
     """Open a ledger in a database, made when absent; raises UnsafeStore, LedgerUnavailable."""
     url = _checked(address)
     # The pool hands one writer's connection to one thread at a time: inside a process nobody waits at the server.
-    writer = _engine(url, connections=1, isolation_level="READ COMMITTED")
-    reader = _engine(url, connections=READERS, isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    writer = _engine(url, connections=1, ping=False, isolation_level="READ COMMITTED")
+    reader = _engine(url, connections=READERS, ping=True, isolation_level="REPEATABLE READ", postgresql_readonly=True)
     event.listen(writer, "begin", _take_the_lock)
     store = Store(reader, writer, assert_durable)
     try:
@@ -157,7 +157,7 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _engine(url: URL, *, connections: int, **execution_options: str | bool) -> Engine:
+def _engine(url: URL, *, connections: int, ping: bool, **execution_options: str | bool) -> Engine:
     if find_spec("psycopg") is None:
         raise LedgerUnavailable("A ledger in PostgreSQL needs psycopg.", "pip install 'passersby[engine,postgres]'")
     limits = " ".join(f"-c {name}={seconds}s" for name, seconds in _LIMITS.items())
@@ -168,7 +168,7 @@ def _engine(url: URL, *, connections: int, **execution_options: str | bool) -> E
         pool_size=connections,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        pool_pre_ping=True,  # after a restart of the server the next question is answered
+        pool_pre_ping=ping,  # after a restart of the server the next question is answered; a writer begins again
         execution_options=execution_options,
         connect_args={
             "options": options,

@@ -9,7 +9,7 @@ from functools import cache
 
 from sqlalchemy import Connection, Engine, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from budgets.errors import LedgerUnavailable
 from budgets.records import Charge, ChargeRequest
@@ -46,7 +46,14 @@ class Store:
             yield connection
 
     def _begin(self) -> Connection:
-        connection = self.writer.connect()
+        try:
+            return self._begin_on(self.writer.connect())
+        except DBAPIError as failure:
+            if not failure.connection_invalidated:
+                raise
+        return self._begin_on(self.writer.connect())  # the server was restarted meanwhile, and nothing was written
+
+    def _begin_on(self, connection: Connection) -> Connection:
         try:
             connection.begin()
             self.assert_durable(connection)
@@ -73,6 +80,23 @@ def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> 
 def _unless_there(database: str, table: Table) -> Executable:
     """Give the statement, built once."""
     return _INSERTS[database](table).on_conflict_do_nothing().returning(*table.primary_key)
+
+
+@contextmanager
+def sent_together(connection: Connection) -> Iterator[None]:
+    """Send statements that give nothing back without waiting after each; PostgreSQL has a pipeline for it.
+
+    When this returns all of them are done. Raises SQLAlchemyError where one failed: the transaction is to be undone.
+    """
+    driver = connection.connection.driver_connection
+    if connection.dialect.name != "postgresql" or driver is None:
+        yield
+        return
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as failure:
+        raise SQLAlchemyError("a statement that was sent with others failed") from failure
 
 
 @contextmanager

@@ -248,3 +248,17 @@ def test_no_password_is_ever_shown(address: str, refused: type[Exception]) -> No
     while shown is not None:
         assert SECRET not in f"{shown} {shown!r}"
         shown = shown.__cause__ or shown.__context__
+
+
+def test_a_restart_of_the_server_fails_no_charge() -> None:
+    """The writer's line is gone, and nothing was written on it: it begins again on another."""
+    own = new_server()
+    try:
+        with Ledger.open(own.new_ledger()) as ledger:
+            ledger.charge(ask(item("aa")))
+            own.stop()
+            own.start()
+            ledger.charge(ask(item("bb"), request="r2"))
+            check_books(ledger)
+    finally:
+        own.remove()
