@@ -6,7 +6,7 @@ through the key expressions. Each list replaces one sub-expression of the keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -59,14 +59,24 @@ def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySe
 
 def lists_of(exprs: Sequence[Expr], source: PerPerson, reading: Reading) -> dict[Expr, PublicList] | None:
     """Find the public lists of some keys, each once, by what they stand for; None if any key is private."""
+    found = [_lists(expr, source.facts, reading, True) for expr in exprs]
     lists: dict[Expr, PublicList] = {}
-    for expr in exprs:
-        found = _lists(expr, source.facts, reading, True)
-        if found is None:
+    for i, (expr, each) in enumerate(zip(exprs, found, strict=True)):
+        if each is None:
             return None
-        for each in found:
-            lists.setdefault(each.stands_for[0][0], each)
+        others = {one.stands_for[0][0] for j, other in enumerate(found) if j != i for one in other or ()}
+        for one in _shorter(expr, each, others, reading):
+            lists.setdefault(one.stands_for[0][0], one)
     return lists
+
+
+def _shorter(
+    expr: Expr, found: tuple[PublicList, ...], others: Collection[Expr], reading: Reading
+) -> tuple[PublicList, ...]:
+    """Use the constants of a CASE in the place of a product of lists that no other key needs."""
+    alone = sum(each.stands_for[0][0] not in others for each in found)
+    constants = _branches(expr, reading) if isinstance(expr, Case) and alone > 1 else None
+    return found if constants is None else (constants,)
 
 
 def _too_many(lists: Iterable[PublicList]) -> bool:

@@ -142,6 +142,32 @@ def test_public_keys(
     assert len(plan.keys) == len(plan.key_set.keys) if plan.key_set else False
 
 
+ROLE = "CASE WHEN e.cell_id = 1 THEN 'one' WHEN s.gender = 'f' THEN 'f' ELSE 'other' END"
+
+
+@pytest.mark.parametrize(
+    ("keys", "lists", "count"),
+    [
+        (ROLE, 1, 3),
+        (f"{ROLE}, e.cell_id", 2, 31),
+        (f"{ROLE}, e.cell_id, s.gender", 2, 64),
+        (f"{ROLE}, hour(ts)", 2, 75),
+    ],
+)
+def test_a_case_of_constants_brings_no_product_of_lists_that_no_other_key_needs(
+    keys: str,
+    lists: int,
+    count: int,
+    plan_of: Callable[[str], PrivatePlan],
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = BOTH.replace("FROM events e LEFT JOIN", "FROM events e JOIN")
+    plan = plan_of(f"SELECT {keys}, COUNT(*) {rows} GROUP BY ALL")
+    assert plan.key_set is not None and len(plan.key_set.sources) == lists
+    assert len(_keys(plan, target, database)) == count
+
+
 @pytest.mark.parametrize("rest", PRIVATE)
 def test_private_keys(rest: str, plan_of: Callable[[str], PrivatePlan]) -> None:
     keys, _, table = rest.partition(" FROM ")

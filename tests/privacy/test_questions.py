@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import pytest
 
+from dialect import read
 from engine.catalogs import find_catalog
+from engine.prepare import prepare
 from tests.support.analysts import FILE, questions
 from tests.support.oracle import Oracle
 
@@ -37,3 +40,11 @@ def test_an_exact_answer_is_duckdbs(number: str, oracle: Oracle) -> None:
     verdict = oracle.ask(QUESTIONS[number], within=WITHIN.get(number, 0.0))
     assert verdict.difference is None
     assert not verdict.plain_raised and verdict.apart == 0
+
+
+@needs_questions
+@pytest.mark.parametrize("number", sorted(QUESTIONS))
+def test_its_keys_are_few_enough_to_be_priced(number: str, oracle: Oracle) -> None:
+    opened = oracle.exact[0]
+    plans = read(QUESTIONS[number], opened.catalog).plans
+    assert all(prepare(plan, opened.catalog, opened.backend, Fraction(1, 200)).cost.loss.pico_rho for plan in plans)
