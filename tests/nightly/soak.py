@@ -67,7 +67,7 @@ class Soak:
         await weighing
         self.megabytes.append(_megabytes(self.server))
         warm, end = self.megabytes
-        self.counted["megabytes at the end"] = end
+        self.counted |= Counter({"megabytes when warm": warm, "megabytes at the end": end})
         assert end <= warm * (1 + MOST_SHARE) + GROWTH_MEGABYTES, f"memory grew from {warm} to {end} MB"
 
     async def _weigh(self) -> None:
