@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, read
 from dialect.declared_admission import NO_RULES
-from engine.backends.duckdb import DuckDBBackend
 from engine.exact import NOBODY_OBJECTED
 from engine.pipeline import Engine
 from engine.prepare import priced, sized
@@ -64,8 +63,9 @@ def _taken(engine: Engine, bounded: list[BoundedSql], objecting: pa.Table) -> tu
 
 
 def _written(engine: Engine, catalog: Catalog, sql: str) -> list[BoundedSql]:
-    backend: DuckDBBackend = engine.backend
-    return [priced(sized(plan, catalog, backend), catalog, backend, speed.RHO).sql for plan in read(sql, catalog).plans]
+    backend = engine.backend
+    made = [priced(sized(plan, catalog, backend), backend, speed.RHO) for plan in read(sql, catalog).plans]
+    return [each.written[0] for each in made]  # of private keys the first pass, which chooses them
 
 
 def _unfiltered(engine: Engine, sql: str) -> list[BoundedSql]:
