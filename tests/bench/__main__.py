@@ -40,7 +40,7 @@ PARTS = {
     "keys": keys.main,
     "calibration": calibration.main,
 }
-APART = {"rivals": rivals.main}  # installs other systems: only where it is named
+APART = {"rivals": rivals.main, "own": rivals.own}  # the first installs other systems: only where it is named
 
 _ALL = PARTS | APART
 

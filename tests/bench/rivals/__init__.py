@@ -6,6 +6,6 @@ asked               envs, adapters, ours  a rival's own Python; this engine in p
 told                results, page, plots  errors, biases, coverage
 """
 
-from tests.bench.rivals.run import main
+from tests.bench.rivals.run import main, own
 
-__all__ = ["main"]
+__all__ = ["main", "own"]

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,15 @@ OURS = "passersby"
 Told = dict[tuple[str, str, str], Cell]  # question, system, "default" or "tuned"
 
 
-def main(events: int, runs: int) -> None:
+def own(events: int, runs: int) -> None:
+    """Run this engine alone."""
+    main(events, runs, ())
+
+
+def main(events: int, runs: int, rivals: Sequence[Rival] = RIVALS) -> None:
     """Run everything, this engine `runs` times; what a rival has answered already is taken from the cache folder."""
     failing = {}
-    for rival in RIVALS:
+    for rival in rivals:
         _say(f"installing {rival.name}")
         failing[rival.name] = installed(rival)
     cells: Told = {}
@@ -45,7 +50,7 @@ def main(events: int, runs: int) -> None:
             continue
         truth = Truth(asked, where)
         cells[name_of(asked), OURS, "default"], coverage[name_of(asked)] = _of_ours(asked, where, truth, runs)
-        for rival in RIVALS:
+        for rival in rivals:
             for column in ("default", "tuned"):
                 cells[name_of(asked), rival.name, column] = _of_rival(
                     rival, asked, where, truth, column, failing[rival.name]
