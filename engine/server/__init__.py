@@ -1,6 +1,6 @@
 """The engine behind HTTP: one process that speaks to the network, and one that holds the data.
 
-    request          app.py, asking.py, sharing_asked.py, administering.py   endpoints; bodies.py, shapes.py
+    request          app.py, asking.py, sharing_asked.py, administering.py   endpoints; bodies.py, ...shapes.py
       -> who         access.py, keys.py, tokens.py   bearer -> Principal; books.py keeps hashes of keys, and jobs
       -> may         roles.py                     endpoint x role x own or another's, one table
       -> how often   limits.py                    body, SQL, rate, queue

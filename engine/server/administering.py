@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 
 from engine.key_acts import KeyAct
 from engine.server.access import Asker
+from engine.server.admin_shapes import Figure, KeyTold, NewKey, Verified
 from engine.server.bodies import (
     AnchorAsked,
     Because,
@@ -27,7 +28,7 @@ from engine.server.bodies import (
 from engine.server.frames import Json
 from engine.server.problems import Problem
 from engine.server.roles import Reach
-from engine.server.shapes import Figure, KeyTold, NewKey, Told, Verified
+from engine.server.shapes import Told
 
 router = APIRouter(prefix="/v1/admin")
 Listed = list[Told]

@@ -158,25 +158,6 @@ class Me(Told):
     key_id: str
 
 
-class KeyTold(Told):
-    """A key, without what opens anything."""
-
-    id: str
-    name: str
-    role: Role
-    made_at: str
-    made_by: str
-    expires_at: str
-    revoked_at: str | None
-    lives: bool
-
-
-class NewKey(KeyTold):
-    """A key, shown once."""
-
-    key: str
-
-
 class Planned(Told):
     """What to buy so that questions cost least together: of each its price, and what it is made of."""
 
@@ -193,57 +174,6 @@ class StandingTold(Told):
     name: str
     dataset: str
     windows: list[str]
-
-
-class Verified(Told):
-    """What of a ledger is not as it was written."""
-
-    ledger: str
-    sequence: int
-    row_hash: str
-    found: list[str]
-
-
-class Checked(Told):
-    """What one of the server's own checks finds."""
-
-    check: str
-    state: Literal["passed", "look", "failed"]
-    said: str
-
-
-class Figure(Told):
-    """How many people object, with noise."""
-
-    dataset: str
-    release_id: str
-    made_on: str
-    rho: float
-    persons: int
-    low: int
-    high: int
-    confidence: float
-
-
-class StoredTold(Told):
-    """What is stored of a dataset."""
-
-    dataset: str
-    replay_max_age_days: int | None
-    releases: list[dict[str, Any]]
-
-
-class AlertTold(Told):
-    """An alert of a budget, in one channel."""
-
-    client: str
-    window: str
-    share: float
-    channel: str
-    made_at: str
-    sent_at: str | None
-    tries: int
-    problem: str | None
 
 
 class Health(Told):

@@ -7,8 +7,8 @@ import json
 from fastapi import APIRouter, Request
 
 from engine.server.access import Asker
+from engine.server.admin_shapes import AlertTold, Checked, StoredTold
 from engine.server.frames import Json
-from engine.server.shapes import AlertTold, Checked, StoredTold
 
 router = APIRouter(prefix="/v1/admin")
 
