@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from budgets import PICO
 from dialect import Bounding
@@ -92,6 +93,12 @@ def choose_bounds(made: Sequence[Aimed | None], pico_rhos: Sequence[int]) -> tup
     C = 2^(j/4), and of as good ones the smallest; of averages mean_aim. Raises nothing. Source and proof:
     proofs.md#choose_bounds
     """
+    return _all_chosen(tuple(made), tuple(pico_rhos))
+
+
+@lru_cache(maxsize=1024)
+def _all_chosen(made: tuple[Aimed | None, ...], pico_rhos: tuple[int, ...]) -> tuple[ChosenNorm | None, ...]:
+    """Choose once for what is priced, bounded and named one after the other."""
     chosen: dict[int, ChosenNorm] = {}
     for place, each in enumerate(made):
         if each is not None and each.follows is None:

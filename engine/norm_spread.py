@@ -16,9 +16,9 @@ LATTICE = 6  # bins up to which whole squared norms are told apart: 64 to 127 of
 STEEPEST = 3.0  # of ln(people) by bin
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spread:
-    """People by how much they contribute, in the vector's own unit."""
+    """People by how much they contribute, in the vector's own unit; each is itself alone, so that choices are kept."""
 
     norms: Floats  # of one person's vector over the groups, rising
     totals: Floats  # of the same person over all groups together
