@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from dialect import Catalog
 from dialect.write_expr import name as quoted
-from engine.backends.duckdb import LOCKED, lock
+from engine.backends.duckdb import LOCKED, lock, table_of
 from engine.backends.protocol import Backend
 from engine.errors import ExecutionFailed
 
@@ -46,7 +46,7 @@ def _asked(database: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, p
     with database.cursor() as connection:
         for name, table in tables.items():
             connection.register(name, table)
-        return connection.sql(sql).to_arrow_table()
+        return table_of(connection, sql)
 
 
 def _open() -> duckdb.DuckDBPyConnection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ LOCKED: Mapping[str, str] = {
     "python_enable_replacements": "false",
     "disabled_optimizers": "top_n_window_elimination",  # two to four times slower for bounds by rank otherwise
 }
+
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result")  # it takes no longer, with a million rows neither
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
@@ -106,7 +109,7 @@ class DuckDBBackend:
         try:
             for name, table in tables.items():
                 cursor.register(name, table)  # this cursor's alone: no other question sees it change
-            return cursor.sql(sql).to_arrow_table()
+            return table_of(cursor, sql)
         except (duckdb.Error, MemoryError, pa.ArrowException):
             pass  # raised below, where no other error's text is its context
         finally:
@@ -135,3 +138,8 @@ class DuckDBBackend:
     def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:
         given = {OBJECTED: objected, RELEASED_KEYS: released_keys}
         return self.over(sql, {name: table for name, table in given.items() if table is not None})
+
+
+def table_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    """Run one statement, planned once: a relation would be bound before it runs, which takes as long as to plan it."""
+    return connection.execute(sql).to_arrow_table()

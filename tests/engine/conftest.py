@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from budgets import Ledger
 from dialect import Catalog
 from engine.noise import add_noise
 from engine.pipeline import Engine
 from tests.engine.town import make_town, opened
+from tests.support.blank_ledger import blank_ledger
 
 
 @pytest.fixture(scope="session")
@@ -29,5 +29,5 @@ def town_engine(town: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def engine(town_engine: Engine) -> Iterator[Engine]:
     """Give an engine with nothing spent."""
-    with Ledger.open(":memory:") as ledger:
+    with blank_ledger() as ledger:
         yield Engine(town_engine.catalog, town_engine.backend, ledger, add_noise)

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import re
 import threading
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -25,9 +24,8 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect import Catalog, PrivatePlan, Question, Refusal, Target, read
-from dialect.admission import OBJECTED
-from dialect.selection import RELEASED_KEYS, most_weight
-from engine.backends.duckdb import LOCKED, DuckDBBackend
+from dialect.selection import most_weight
+from engine.backends.duckdb import LOCKED, DuckDBBackend, table_of
 from engine.calibration import NO_CALIBRATION, Calibration
 from engine.errors import ExecutionFailed
 from engine.exact import Exact
@@ -39,7 +37,6 @@ from tests.support.passes import handed_by, passes
 RHO = Fraction(1, 200)
 QUESTIONS = 4  # of a drawn database
 _OF_A_WORLD = re.compile(rf"\b({'|'.join(WORLDS)})\.")
-warnings.filterwarnings("ignore", "Arrow output on a DB-API result")  # a second copy of a few rows
 
 
 class SensitivityExceeded(AssertionError):
@@ -73,14 +70,12 @@ class InMemory(DuckDBBackend):
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:
-        """Run on the one connection, which is split finely, and plan once: a relation would be bound before it runs."""
-        given = {OBJECTED: objected, RELEASED_KEYS: released_keys}
+    def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """Run on the one connection, where small tables are split for threads too: a cursor does not inherit that."""
         try:
-            for name, table in given.items():
-                if table is not None:
-                    self._connection.register(name, table)
-            return self._connection.execute(sql).to_arrow_table()
+            for name, table in tables.items():
+                self._connection.register(name, table)
+            return table_of(self._connection, sql)
         except (duckdb.Error, MemoryError, pa.ArrowException):
             raise ExecutionFailed from None
 
@@ -191,6 +186,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={**LOCKED, "memory_limit": "1GB"})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("PRAGMA verify_parallelism")
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

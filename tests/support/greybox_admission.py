@@ -21,7 +21,7 @@ import duckdb
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from dialect import Target, read
+from dialect import Question, Target, read
 from dialect.catalog import Catalog, Table
 from dialect.declared_admission import NO_RULES
 from engine.catalog_file import load_catalog
@@ -225,10 +225,12 @@ def hold_asked(connection: duckdb.DuckDBPyConnection, one: Asked, sql: str) -> i
     """Hold the exact numbers of all worlds against those without the rows; give how many releases had any."""
     ruled = declared_as(catalog_of(one.rules), one.database.declared)
     objected = pa.table({"person": pa.array([str(person) for person in sorted(one.objected)], pa.string())})
+    unruled = without_rules(ruled)
+    asked, asked_of_kept = read(sql, ruled), read(sql, unruled)
     some = 0
     for world in WORLDS:
-        filtered = exact_of(connection, ruled, f"read_{world}", sql, objected)
-        deleted = exact_of(connection, without_rules(ruled), f"kept_{world}", sql, NOBODY_OBJECTED)
+        filtered = exact_of(connection, ruled, f"read_{world}", asked, objected)
+        deleted = exact_of(connection, unruled, f"kept_{world}", asked_of_kept, NOBODY_OBJECTED)
         if filtered != deleted:
             raise OthersMoved(f"who is not admitted is not as good as deleted in {world}: {sql}")
         some += any(any(numbers) for found in filtered for numbers in found.values())
@@ -236,13 +238,13 @@ def hold_asked(connection: duckdb.DuckDBPyConnection, one: Asked, sql: str) -> i
 
 
 def exact_of(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, world: str, sql: str, objected: pa.Table
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, world: str, question: Question, objected: pa.Table
 ) -> list[dict[tuple[str, ...], tuple[int, ...]]]:
     """Give the keys and exact integers of every release of a question."""
     target = Target({table.name: f"{world}.{table.name}" for table in catalog.tables})
     backend = InMemory(target, connection, [table.name for table in catalog.tables if table.private])
-    prepared: list[Prepared] = [prepare(plan, catalog, backend, RHO) for plan in read(sql, catalog).plans]
+    prepared: list[Prepared] = [prepare(plan, catalog, backend, RHO) for plan in question.plans]
     try:
         return [groups(exact) for each in prepared for _, exact in passes(each, backend, objected)]
     except ExecutionFailed:
-        raise OthersMoved(f"some row makes the engine raise: {sql}") from None
+        raise OthersMoved(f"some row makes the engine raise: {question.sql}") from None
