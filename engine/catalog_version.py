@@ -47,7 +47,8 @@ def catalog_version(catalog: Catalog) -> str:
     """Name everything that a catalog says, wherever it lies."""
     parts = (repr(catalog.datasets), *(repr(_placed(table, catalog)) for table in catalog.tables))
     complete = tuple(f"{t.name}.{c.name} is complete" for t in catalog.tables for c in t.columns if c.complete)
-    return _digest((*parts, *complete))[:SHORT]
+    lake = () if catalog.remote is None else (f"people's tables lie in {catalog.remote}",)
+    return _digest((*parts, *complete, *lake))[:SHORT]
 
 
 def resting_on(plan: PrivatePlan, catalog: Catalog) -> str:

@@ -24,7 +24,8 @@ settings.register_profile(
 settings.register_profile("nightly", max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
 settings.load_profile("nightly" if NIGHTLY else "short")
-collect_ignore = [] if NIGHTLY else ["dialect/test_functions_spark.py"]  # `make nightly` installs Spark
+# Spark plans and compiles for a second or two what other tests do in milliseconds
+collect_ignore = [] if NIGHTLY else ["dialect/test_functions_spark.py", "privacy/test_spark_lake.py"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
+from pyspark.sql.connect.client.core import DefaultChannelBuilder
 from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -35,7 +36,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.execution.arrow.useLargeVarTypes": "false",
 }
-RETRIES = 4  # of one message, within seconds: what is lost for longer is asked anew
+RETRIES = 5  # of one message, within half a minute: what is lost for longer is asked anew
 _WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0)}
 
 logging.getLogger("SQLQueryContextLogger").disabled = True  # it would write Spark's errors, which quote values
@@ -114,7 +115,9 @@ def _connected(remote: str) -> SparkSession:
     """Make a session and set what forms rest on; a session that can't be set so is none."""
     token = os.environ.get(TOKEN)
     address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
-    session = SparkSession.builder.remote(address).create()
+    # with connections of its own: shared ones to a driver that was lost stay shut for a while after it is back
+    channel = DefaultChannelBuilder(address, channelOptions=[("grpc.use_local_subchannel_pool", 1)])
+    session = SparkSession.builder.channelBuilder(channel).create()
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
     for name, value in SETTINGS.items():
         session.conf.set(name, value)
@@ -124,7 +127,7 @@ def _connected(remote: str) -> SparkSession:
 def _is_set(session: SparkSession) -> bool:
     """Tell whether a session is there, and set as it was."""
     with suppress(Exception):
-        return all(session.conf.get(name) == value for name, value in SETTINGS.items())
+        return session.client.get_config_dict(*SETTINGS) == SETTINGS  # in one message
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -10,12 +11,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-import pyspark
 
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 EXECUTOR = "CoarseGrainedExecutorBackend"
@@ -42,8 +41,11 @@ SECONDS_TO_START = 240.0
 class Cluster:
     """A driver and its workers; it can lose either."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None, workers: int = 2) -> None:
-        self.folder, self.settings, self.workers = folder, {**SETTINGS, **(settings or {})}, workers
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str] | None = None, workers: int = 2, memory: int = 1024
+    ) -> None:
+        self.folder, self.settings = folder, {**SETTINGS, **(settings or {})}
+        self.workers, self.memory = workers, memory  # MB of each
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,21 +56,30 @@ class Cluster:
 
     def start(self) -> None:
         """Start a driver with its workers, and wait until it answers and every worker is there."""
-        home = Path(pyspark.__file__).parent
+        home = self._home()
         given = {**self.settings, "spark.connect.grpc.binding.port": str(self.port)}
         command = [str(home / "bin" / "spark-submit"), "--class", SERVER]
-        command += ["--master", f"local-cluster[{self.workers},1,1024]"]
+        command += ["--master", f"local-cluster[{self.workers},1,{self.memory}]"]
         for name, value in given.items():
             command += ["--conf", f"{name}={value}"]
-        self.folder.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
-        environment |= {"PYSPARK_PYTHON": sys.executable, "SPARK_WORKER_DIR": str(self.folder / "work")}
+        environment |= {"PYSPARK_PYTHON": sys.executable}
         with (self.folder / "driver.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "spark-internal"], cwd=self.folder, env=environment, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         self._wait()
+
+    def _home(self) -> Path:
+        """Make a home of links to the package's, so that workers write nothing into that."""
+        found, home = importlib.util.find_spec("pyspark"), self.folder / "home"
+        assert found is not None and found.origin is not None, "install passersby[spark]"
+        if not home.exists():
+            home.mkdir(parents=True)
+            for part in ("bin", "jars", "python"):
+                (home / part).symlink_to(Path(found.origin).parent / part)
+        return home
 
     def executors(self) -> list[int]:
         """List the processes of executors that are of this driver."""
@@ -112,13 +123,6 @@ class Cluster:
     ) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def cluster(folder: Path, **settings: str) -> Iterator[Cluster]:
-    """Open a cluster for the time of a test module."""
-    with Cluster(folder, settings) as opened:
-        yield opened
 
 
 def _free_port() -> int:

@@ -1,0 +1,71 @@
+"""One database in DuckDB and the same people's rows in a lake: every pass of a question on both, before noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dialect import Target, read
+from dialect.catalog import Catalog
+from dialect.engine_words import WORDS
+from engine.backends.over_lake import LakeBackend
+from engine.backends.spark import SparkLake
+from engine.exact import NOBODY_OBJECTED, Exact
+from engine.lake_checks import lake_target, table_place
+from engine.prepare import prepare
+from tests.support.greybox import InMemory, Ran
+from tests.support.lake import of_connection
+from tests.support.passes import every_other, passes
+
+RHO = Fraction(1, 200)
+SAME = "CAST(0 AS INT)"  # in place of a hash: then both engines cut in the order of the values themselves
+
+
+def cut_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the hashes out, in which alone the engines are declared to differ."""
+    for engine, said in WORDS.items():
+        monkeypatch.setitem(WORDS, engine, replace(said, hashed=SAME, salted=SAME))
+
+
+class Both:
+    """One world of a connection, and its people in a lake."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, world: str, private: Sequence[str], folder: Path, remote: str
+    ) -> None:  # fmt: skip
+        addresses = {table.name: f"{world}.{table.name}" for table in catalog.tables}
+        self.catalog = catalog
+        self.duck = InMemory(Target(addresses), connection, private)
+        lake = of_connection(connection, catalog, folder, remote, addresses)
+        sources = {table_place(table): table.source for table in lake.tables if table.private}
+        public = {table.name: addresses[table.name] for table in catalog.tables if not table.private}
+        beside = InMemory(Target(public), connection, private)
+        self.lake = LakeBackend(lake_target(catalog, public), beside, SparkLake(remote, sources))
+
+    def run(self, sql: str, objected: pa.Table = NOBODY_OBJECTED) -> list[tuple[Exact, Exact]]:
+        """Give the exact integers of both, the second passes over the same keys; raises Refusal."""
+        found = []
+        for plan in read(sql, self.catalog).plans:
+            ours, theirs = (prepare(plan, self.catalog, backend, RHO) for backend in (self.duck, self.lake))
+            keys = None if ours.choice is None else every_other(self.duck.run(ours.choice.sql, objected).keys)
+            pairs = zip(passes(ours, self.duck, objected, keys), passes(theirs, self.lake, objected, keys), strict=True)
+            found += [(one, other) for (_, one), (_, other) in pairs]
+        return found
+
+    def in_lake(self, sql: str, keys: pa.Table | None = None, objected: pa.Table = NOBODY_OBJECTED) -> list[Ran]:
+        """Give what the lake alone gives, the second passes over some keys."""
+        prepared = [prepare(plan, self.catalog, self.lake, RHO) for plan in read(sql, self.catalog).plans]
+        return [Ran(*each) for p in prepared for each in passes(p, self.lake, objected, keys)]
+
+
+def same(one: Exact, other: Exact) -> bool:
+    """Tell whether keys, their order and all integers are one."""
+    vectors = zip(one.vectors, other.vectors, strict=True)
+    return one.keys.equals(other.keys) and all(np.array_equal(*pair) for pair in vectors)
