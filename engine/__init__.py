@@ -10,6 +10,28 @@
 Why it keeps its promise: proofs.md#answers
 
 `Engine.answer` strings them; `Desk` is the one face that gives wire shapes to every door.
+
+Where what stands:
+
+    the whole flow            pipeline  terms  requests  remembered  answered  errors  problems
+    what is declared          catalogs  catalog_*  operator  person_units  inherited_windows  folders
+    files -> tables           open_data  snapshot  stored_files  complete_lists  derived  polygons  layout  lake_checks
+                              backends  marks
+    who is read at all        admission  admission_notes  objections  register  persons
+    what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  tails
+    plan -> Prepared          prepare  aimed  mean_aim  choose_bounds  split  price  thresholds
+    an error instead          aim  target
+    exact -> noisy            exact  noise  keys  release
+    stored, repeated, free    repeats  held  finding  ways  made_of  versions  stored_releases  sharing
+    releases -> answer        outer  finishing  answers  raw_noise  intervals  moments  quantiles  simultaneous
+                              agreeing  least_squares  correction
+    what to expect, and why   expected  biases  doubts  reliability  advice  explain  spoken
+    several questions         workload  facilities  planning  standing  standing_desk
+    what is left              outlook  window_accounts  window_notes  whole_person  owner_loss  budget_marks
+    rehearsed on made-up rows rehearsal  made_up  made_up_values
+    faces for doors           desk  wire  wire_*  outlines  host  server
+    faces for who runs it     admins  stewards  calibrating  auditor  audit_log  key_acts  objection_figure
+    pages                     about  about_page  ledger_report  ledger_report_page
 """
 
 from __future__ import annotations

@@ -1377,6 +1377,14 @@ SELECT COUNT(*) FROM events FULL JOIN cells USING (cell_id);
 # FULL JOIN keeps rows of both sides, and some of these would belong to no person.
 # Try: LEFT JOIN, or FULL JOIN of two subqueries that each GROUP BY the same keys
 
+# title: a full join behind a list of public rows
+SELECT COUNT(*) FROM cells LEFT JOIN events USING (cell_id) FULL JOIN subscribers USING (subscriber_id);
+# E_JOIN
+# SELECT COUNT(*) FROM cells LEFT JOIN events USING (cell_id) FULL JOIN subscribers USING (subscriber_id)
+#                                                                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# FULL JOIN has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched.
+# Try: JOIN in place of LEFT JOIN
+
 # title: a list that is too long
 SELECT * FROM range(1000000);
 # E_TABLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import pytest
 
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 EXECUTOR = "CoarseGrainedExecutorBackend"
@@ -115,6 +118,8 @@ class Cluster:
         raise RuntimeError("Spark did not start")
 
     def __enter__(self) -> Self:
+        if not has_java():
+            pytest.skip("Spark runs on Java 17 or 21, and there is none: apt-get install openjdk-17-jre-headless")
         self.start()
         return self
 
@@ -123,6 +128,16 @@ class Cluster:
     ) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def has_java() -> bool:
+    """Tell whether this machine has a Java that Spark 4 runs on."""
+    home = os.environ.get("JAVA_HOME")
+    found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if found is None:
+        return False
+    told = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
+    return re.search(r'version "(17|21)\b', told) is not None
 
 
 def _free_port() -> int:
