@@ -207,6 +207,7 @@ class Dataset:
     calibration: CalibrationTerms = USUAL
     replay_days: int | None = None  # a stored release that is older is made anew; None: however old
     rollups: tuple[str, ...] = field(default=(), repr=False)  # questions whose people's numbers an optimizing stores
+    ingested: str = field(default="", repr=False)  # names what ingest has added to its tables; '' for nothing
 
     @property
     def windows(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ Where what stands:
     what is declared          catalogs  catalog_*  operator  person_units  inherited_windows  folders
     files -> tables           open_data  snapshot  stored_files  complete_lists  derived  polygons  layout  lake_checks
                               backends  marks
+    new files -> more rows    ingest  ingested  new_rows
     who is read at all        admission  admission_notes  objections  register  persons
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  tails
     plan -> Prepared          prepare  aimed  mean_aim  choose_bounds  split  price  thresholds
@@ -57,6 +58,7 @@ from engine.stewards import (
     about_me,
     catalog_diff_told,
     check_catalog_text,
+    ingest_files,
     new_catalog_text,
     open_register,
     optimize_catalog,
@@ -76,6 +78,7 @@ __all__ = [
     "check_catalog_text",
     "check_there",
     "export_ledger",
+    "ingest_files",
     "new_catalog_text",
     "open_admin",
     "open_desk",

@@ -10,6 +10,7 @@ from budgets import CeilingRaised, Ledger
 from dialect.catalog import Catalog, Dataset, Table
 from engine.catalog_version import table_meaning
 from engine.errors import CatalogError
+from engine.ingested import version_of
 from engine.person_units import changed_units
 from engine.terms import caps
 from engine.window_accounts import check_lengths, windows_of
@@ -129,7 +130,7 @@ def _replays(current: Catalog, new: Catalog, ledger: Ledger) -> Iterator[Change]
 
 def _whole(catalog: Catalog, name: str) -> str:
     found = [dataset for dataset in catalog.datasets if dataset.name == name]
-    return repr([(dataset.data_version, dataset.admission, dataset.window) for dataset in found])
+    return repr([(version_of(dataset), dataset.admission, dataset.window) for dataset in found])
 
 
 def _changed_tables(current: Catalog, new: Catalog) -> list[str]:

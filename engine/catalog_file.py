@@ -19,6 +19,7 @@ from engine.catalog_section import IDENTIFIER, Section, read_toml
 from engine.catalog_sharing import check_sharing
 from engine.catalog_tables import read_table
 from engine.catalog_windows import read_window
+from engine.ingested import with_ingested
 from engine.inherited_windows import with_inherited_windows
 
 FORMAT = 1
@@ -55,7 +56,7 @@ def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalo
     for check in (check_references, check_admission, check_backend, check_sharing):
         check(catalog, whole.mistakes)
         whole.mistakes.refuse()
-    return with_inherited_windows(with_retention(catalog))
+    return with_ingested(with_inherited_windows(with_retention(catalog)))
 
 
 def _format(whole: Section) -> None:

@@ -18,10 +18,17 @@ def rows_outside(
 
     Proof: proofs.md#complete-lists
     """
-    stored, said = stored_column(column, table, engine), WORDS[engine]
-    outside = f"{stored} IS NOT NULL AND NOT ({_listed(column, stored, addresses, said)})"
-    missing = "" if column.nullable else f" OR {stored} IS NULL"
+    missing = "" if column.nullable else f" OR {stored_column(column, table, engine)} IS NULL"
+    outside = is_outside(column, addresses, table, engine)
     return f"SELECT 1 FROM {addresses[table.name]} WHERE ({outside}){missing} LIMIT 1"
+
+
+def is_outside(
+    column: Column, addresses: Mapping[str, str], table: Table | None = None, engine: EngineName = EngineName.DUCKDB
+) -> str:
+    """Write that a row holds a value outside a complete list."""
+    stored, said = stored_column(column, table, engine), WORDS[engine]
+    return f"{stored} IS NOT NULL AND NOT ({_listed(column, stored, addresses, said)})"
 
 
 def _listed(column: Column, stored: str, addresses: Mapping[str, str], said: Words) -> str:

@@ -71,14 +71,19 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress) -> Account:
     return Account(target, seconds, _bytes(catalog), target.stat().st_size, len(rollups))
 
 
+def has_layout(catalog: Catalog, cache: Path) -> bool:
+    """Tell whether there is a layout of the data as they lie there now."""
+    try:
+        return layout_file(catalog, cache).exists()
+    except DataError:  # a file is missing: whoever opens it says so
+        return False
+
+
 def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapshot, tuple[Rollup, ...]]:
     """Open the layout of the data where there is one, else the data themselves; raises DataError as snapshot does."""
-    try:
-        file = layout_file(catalog, cache)
-    except DataError:  # a file is missing: whoever opens it says so
+    if not has_layout(catalog, cache):
         return snapshot(catalog, cache, progress), ()
-    if not file.exists():
-        return snapshot(catalog, cache, progress), ()
+    file = layout_file(catalog, cache)
     return checked(catalog, Snapshot({ALIAS: str(file)}, dict(addresses(catalog)))), found_rollups(catalog, file)
 
 

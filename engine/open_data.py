@@ -11,6 +11,7 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.backends.over_lake import LakeBackend
 from engine.backends.protocol import Backend
 from engine.errors import DataError
+from engine.ingested import with_ingested
 from engine.lake_checks import check_lake, lake_target, table_place
 from engine.layout import laid_out
 from engine.snapshot import Progress, snapshot
@@ -21,6 +22,8 @@ def open_data(catalog: Catalog, cache: Path, progress: Progress) -> Backend:
     if catalog.remote is not None:
         return _lake(catalog, catalog.remote, cache, progress)
     made, rollups = laid_out(catalog, cache, progress)
+    if with_ingested(catalog) != catalog:  # else answers from new data would have the old version in their keys
+        raise DataError(catalog.name, "data were added while it was opened.", "open it again")
     return DuckDBBackend.open(made.files, made.addresses, cache, rollups=rollups)
 
 

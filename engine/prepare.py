@@ -24,6 +24,7 @@ from engine.calibration import NO_CALIBRATION, Calibration
 from engine.catalog_version import resting_on
 from engine.choose_bounds import Aimed, Foreseen, bounds_said, choose_bounds, foreseen
 from engine.expected import Scales
+from engine.ingested import version_of
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.price import Cost, VectorPrice, about_threshold, price
 from engine.split import Parts, evenly, shares, split
@@ -235,8 +236,8 @@ def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catal
 
 def key_of(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:
     """Name a release whose bounds and price are known in words alone."""
-    version = catalog.dataset(plan.dataset).data_version
-    rests = (str(version), _admitting(plan, catalog), resting_on(plan, catalog))
+    version = version_of(catalog.dataset(plan.dataset))
+    rests = (version, _admitting(plan, catalog), resting_on(plan, catalog))
     return hashlib.sha256("\n".join((MECHANISM, plan.canonical, bounds, cost, *rests)).encode()).hexdigest()
 
 

@@ -78,6 +78,8 @@ def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress
             for position, table in enumerate(ordered):
                 progress(f"copying {table.name}", position / len(ordered))
                 copy_table(connection, catalog, table, partial(_within, progress, table, position, len(ordered)))
+        if cache / f"snapshot-{fingerprint(needed)}" != target.parent:
+            raise DataError("snapshot", "the files changed while they were read.", "open them again")
         unfinished.chmod(0o600)
         target.parent.mkdir(exist_ok=True, mode=0o700)
         unfinished.replace(target)

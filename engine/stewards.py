@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from budgets import Ledger, LedgerError
+from dialect import Catalog
 from engine import problems
 from engine.catalog_check import Finding, check_catalog
 from engine.catalog_new import new_catalog
@@ -17,6 +18,11 @@ from engine.desk import Refused
 from engine.errors import CatalogError, DataError
 from engine.folders import cache_folder, default_ledger
 from engine.register import Register
+from engine.window_accounts import windows_of
+
+
+def _quiet(stage: str, fraction: float) -> None:
+    del stage, fraction
 
 
 def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
@@ -66,14 +72,48 @@ def optimize_catalog(where: str, *, progress: Callable[[str, float], None] | Non
     """Build the layout and the rollups of a catalog's data, and say what they cost; raise Refused."""
     from engine.layout import optimize  # late: few sessions do
 
-    def quiet(stage: str, fraction: float) -> None:
-        del stage, fraction
-
     try:
-        account = optimize(find_catalog(where, progress), cache_folder(), progress or quiet)
+        account = optimize(find_catalog(where, progress), cache_folder(), progress or _quiet)
     except (CatalogError, DataError) as error:
         raise Refused(problems.problem(error, None)) from error
     return {**asdict(account), "file": str(account.file)}
+
+
+def ingest_files(
+    where: str,
+    table: str,
+    files: Sequence[str],
+    *,
+    ledger: str | None = None,
+    late: bool = False,
+    progress: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Add files of new rows to a private table, and say what became of them; raise Refused, and nothing has changed.
+
+    Counts are of rows, reasons of refused ones hold no value; `laid_out` tells that `optimize_catalog` had been used.
+    """
+    from engine.ingest import ingest  # late: few sessions do
+    from engine.layout import has_layout
+
+    try:
+        catalog = find_catalog(where, progress)
+        with Ledger.open(ledger or str(default_ledger(catalog, bundled=where in BUNDLED))) as kept:
+            charged = _charged(catalog, table, kept)
+        laid_out = has_layout(catalog, cache_folder())
+        done = ingest(catalog, table, files, charged, progress or _quiet, late=late)
+    except (CatalogError, DataError, LedgerError) as error:
+        raise Refused(problems.problem(error, None)) from error
+    quarantine = None if done.quarantine is None else str(done.quarantine)
+    return {**asdict(done), "quarantine": quarantine, "laid_out": laid_out and done.rows > 0}
+
+
+def _charged(catalog: Catalog, named: str, ledger: Ledger) -> set[str]:
+    """Find the windows of a table's dataset to which anything was charged."""
+    table = catalog.table(named)
+    if table is None or not table.private:
+        return set()
+    declared = windows_of(catalog, catalog.dataset(table.dataset))
+    return {view.name.window for view in ledger.accounts(table.dataset)} & set(declared)
 
 
 @contextmanager

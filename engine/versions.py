@@ -8,13 +8,14 @@ from importlib import metadata
 from dialect import Catalog
 from dialect.catalog import Dataset
 from engine.catalog_version import catalog_version
+from engine.ingested import version_of
 from engine.person_units import BETWEEN, units_said
 from engine.prepare import MECHANISM
 
 
 def versions(catalog: Catalog, dataset: Dataset) -> str:
     """Tell the versions of one moment, and what one person in one window is."""
-    told = {"data": dataset.data_version, "catalog": catalog_version(catalog), "mechanism": MECHANISM, "code": code()}
+    told = {"data": version_of(dataset), "catalog": catalog_version(catalog), "mechanism": MECHANISM, "code": code()}
     noted = ", ".join(f"{what} {version}" for what, version in told.items())
     return BETWEEN.join((noted, units_said(catalog, dataset.name)))
 

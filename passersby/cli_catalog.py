@@ -1,9 +1,10 @@
-"""Commands for stewards: catalog check, catalog diff, catalog new, catalog optimize."""
+"""Commands for stewards: catalog check, catalog diff, catalog new, catalog optimize, ingest."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -15,6 +16,7 @@ from passersby.output import Format, console, write_json, write_rows
 
 FINDING = ("file", "key", "why", "cure")
 Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
+ADDING = "Adding new rows"
 OPTIMIZING = "Copying in the order of persons, and rolling up"
 CHANGE = ("effect", "key", "told")
 New = Annotated[str, typer.Argument(metavar="NEW", help="The new catalog's file.")]
@@ -22,6 +24,13 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", file_okay=False, exist
 To = Annotated[
     Path | None, typer.Option("--to", metavar="FILE", help="Where to write.", show_default="catalog.toml in the folder")
 ]
+
+Table = Annotated[str, typer.Argument(metavar="TABLE", help="The private table that the rows are added to.")]
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="Parquet or CSV with a header: files, patterns or folders.")
+]
+Late = Annotated[bool, typer.Option("--late", help="Add rows also to windows of which answers were given.")]
+Optimize = Annotated[bool, typer.Option("--optimize", help="Run catalog optimize afterwards.")]
 
 
 def check(named: Named = None, catalog: Catalog = "operator", form: Form = Format.TABLE) -> None:
@@ -82,3 +91,45 @@ def optimize(named: Named = None, catalog: Catalog = "operator", form: Form = Fo
     before, after = (f"{account[key] / 1e6:,.1f} MB" for key in ("bytes_before", "bytes_after"))
     told = f"{where}: {after} beside {before} of data, {account['rollups']} rollups, in {account['seconds']:,.1f} s"
     console().print(Text(f"{told}\n{account['file']}"))
+
+
+def ingest(
+    table: Table,
+    files: Files,
+    catalog: Catalog = "operator",
+    ledger: Ledger = None,
+    late: Late = False,
+    optimize: Optimize = False,
+    form: Form = Format.TABLE,
+) -> None:
+    """Add files of new rows to a private table, in one step: all that it takes, or nothing.
+
+    Rows that are not as the catalog declares are refused, counted, and kept in a file of their own beside the data.
+    Files that are in already are left out, so that a run that was cut off is run again.
+    """
+    if form not in (Format.TABLE, Format.JSON):
+        raise typer.BadParameter("What became of files is written as table or json.", param_hint="--format")
+    with refusals(form), engine_face() as engine:
+        with shown_making(ADDING, quiet=form is not Format.TABLE) as progress:
+            done = engine.ingest_files(catalog, table, files, ledger=ledger, late=late, progress=progress)
+        if optimize:
+            with shown_making(OPTIMIZING, quiet=form is not Format.TABLE) as progress:
+                done |= {"optimized": engine.optimize_catalog(catalog, progress=progress)["file"], "laid_out": False}
+    if form is Format.JSON:
+        write_json(done)
+    else:
+        console().print(Text("\n".join(_told(table, done))))
+
+
+def _told(table: str, done: dict[str, Any]) -> Iterator[str]:
+    """Say what became of files; no value of a row is in it."""
+    yield f"{table}: {done['rows']:,} rows of {done['files']} files are in; the data's version is {done['version']}."
+    if done["already"]:
+        yield f"{done['already']} files were in already, or were given twice: nothing of them was added."
+    if done["refused"]:
+        yield f"{sum(done['refused'].values()):,} rows were refused, and lie in {done['quarantine']}"
+        yield from (f"  {rows:,}: {reason}" for reason, rows in done["refused"].items())
+    if done["rows"]:
+        yield "A server, or a session that is open, reads them when it is opened again."
+    if done["laid_out"]:
+        yield "The layout is of the data as they were: run passersby catalog optimize again."

@@ -1,0 +1,203 @@
+"""Files of new rows -> one more file of a private table, in one step: `passersby ingest`.
+
+    files     sha256     what is in already is left out
+    rows      new_rows   those that the table takes, and those that it refuses, with the reason
+    taken     rename     one finished file: it is the data, their version and the note of what is in, all in one step
+
+Until the rename nothing has changed; what was cut off before is swept away, and made again, by the next run
+(proofs.md#ingest).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from glob import glob
+from pathlib import Path
+
+import duckdb
+
+from dialect.catalog import Catalog, Table
+from engine.errors import DataError
+from engine.ingested import Place, added_to, place_of, version_of
+from engine.new_rows import NewRows, digests_in, working
+from engine.snapshot import Progress
+
+STAGING = ".ingest"  # beside the data, for its owner alone; refused rows stay in it
+ENDINGS = (".parquet", ".csv")
+SHORT = 16
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of files of new rows."""
+
+    rows: int  # that are in now
+    files: int  # that they come from
+    already: int  # files that were in before, or were given twice
+    refused: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
+    quarantine: Path | None = None  # where these lie
+    version: str = ""  # of the dataset's data from now on
+
+
+def ingest(
+    catalog: Catalog, named: str, given: Sequence[str], charged: Collection[str], progress: Progress, *, late: bool
+) -> Ingested:
+    """Add the rows of files to a private table; raises DataError, and then nothing has changed.
+
+    `charged` are the windows of which answers were given: rows in them are refused as a whole, unless they may be late.
+    """
+    table, place = _target(catalog, named)
+    files = _files(table, given)
+    with _alone(table, place) as staging, _work(staging) as work, working(work) as connection:
+        before = [_facts(path) for path in files]
+        unread = _unread(connection, place, files, progress)
+        if not unread:
+            return Ingested(0, 0, len(files), version=_version(catalog, table))
+        rows = NewRows(connection, catalog, table, list(unread.values()))
+        progress("judging rows", 0.2)
+        rows.judge()
+        progress("writing rows", 0.3)
+        taken, refused = work / "taken.parquet", work / "refused.parquet"
+        count = rows.write(taken, list(unread))
+        progress("writing what is refused", 0.7)
+        reasons = rows.write_refused(refused)
+        progress("checking", 0.8)
+        rows.check(taken)
+        _check_late(catalog, table, rows, taken, () if late or not count else charged)
+        if before != [_facts(path) for path in files]:
+            raise DataError(table.name, "the files changed while they were read.", "give them again")
+        progress("keeping what is refused", 0.9)
+        kept = _keep(refused, staging, unread) if reasons else None
+        progress("adding", 0.95)
+        if count:
+            _add(taken, table, place)
+        progress("added", 1.0)
+        already = len(files) - len(unread)
+        return Ingested(count, len(unread), already, reasons, kept, _version(catalog, table))
+
+
+def _target(catalog: Catalog, named: str) -> tuple[Table, Place]:
+    table = catalog.table(named)
+    if table is None or not table.private:
+        what = "it is public: its rows are about nobody" if table is not None else "there is no such table"
+        raise DataError(named, f"{what}, and ingest adds to private tables.", "change public files by hand")
+    place = None if catalog.remote else place_of(table)
+    if place is None:
+        why = "ingest adds files to a folder of Parquet files on this machine, and its source is none."
+        raise DataError(named, why, 'write source = { parquet = "visits/*.parquet" }, with one * in the last part')
+    return table, place
+
+
+def _files(table: Table, given: Sequence[str]) -> list[Path]:
+    """Find the files: named each, by a pattern, or by their folder."""
+    found: list[Path] = []
+    for text in given:
+        here = Path(text).expanduser()
+        paths = sorted(here.iterdir()) if here.is_dir() else [here] if here.exists() else map(Path, sorted(glob(text)))  # noqa: PTH207
+        new = [path.resolve() for path in paths if path.suffix in ENDINGS]
+        if not new:
+            cure = "give files on this machine, a folder of them, or a pattern"
+            raise DataError(table.name, f"there is no .parquet or .csv file at {text}.", cure)
+        found += new
+    return list(dict.fromkeys(found))
+
+
+@contextmanager
+def _alone(table: Table, place: Place) -> Iterator[Path]:
+    """Let one ingest at a time work on a folder; the lock goes with the process that holds it."""
+    staging = place.folder / STAGING
+    staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        lock = duckdb.connect(str(staging / "lock"))
+    except duckdb.Error:
+        raise DataError(table.name, "another ingest is adding to it.", "wait until it has finished") from None
+    try:
+        yield staging
+    finally:
+        lock.close()
+
+
+@contextmanager
+def _work(staging: Path) -> Iterator[Path]:
+    """Make a folder to work in, and sweep away those of runs that were killed."""
+    for left in staging.glob("work-*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix="work-", dir=staging) as work:
+        yield Path(work)
+
+
+def _unread(
+    connection: duckdb.DuckDBPyConnection, place: Place, files: Sequence[Path], progress: Progress
+) -> dict[str, Path]:
+    """Find the files whose contents are not in, by digest."""
+    found: dict[str, Path] = {}
+    for position, path in enumerate(files):
+        progress(f"reading {path.name}", 0.2 * position / len(files))
+        with path.open("rb") as file:
+            found.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+    for added in place.added().values():
+        for digest in digests_in(connection, added):
+            found.pop(digest, None)
+    return found
+
+
+def _facts(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _check_late(catalog: Catalog, table: Table, rows: NewRows, taken: Path, charged: Collection[str]) -> None:
+    """Refuse rows that would change windows of which answers were given: their owner must want that."""
+    stretch = catalog.dataset(table.dataset).stretch
+    timed = stretch is not None and table.time_column is not None
+    touched = rows.windows(taken, stretch) if timed and stretch is not None else tuple(sorted(charged))
+    changed = [window for window in touched if window in charged]
+    if changed:
+        span = changed[0] if len(changed) == 1 else f"{changed[0]} to {changed[-1]}"
+        why = (
+            f"new rows lie in windows that were charged already ({span}): the answers that were given are without them."
+        )
+        cure = "--late adds them all the same: questions are then asked anew, and charged again"
+        raise DataError(table.name, why, cure)
+
+
+def _keep(refused: Path, staging: Path, unread: Mapping[str, Path]) -> Path:
+    """Keep the refused rows beside the data; the same files given again replace them."""
+    digest = hashlib.sha256("\n".join(sorted(unread)).encode()).hexdigest()[:SHORT]
+    return _moved(refused, staging / f"refused-{digest}.parquet", 0o600)
+
+
+def _add(taken: Path, table: Table, place: Place) -> Path:
+    """Put the finished file beside the others: in this one step the rows are in, and the version is another."""
+    others = glob(table.source.path)  # noqa: PTH207  a stored pattern, not a folder to walk
+    mode = Path(others[0]).stat().st_mode & 0o777 if others else 0o600
+    now = int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
+    return _moved(taken, place.file(max((now, *(number + 1 for number in place.added())))), mode)
+
+
+def _moved(file: Path, to: Path, mode: int) -> Path:
+    """Give a file its place, once it is on the disk as a whole; durable when this returns."""
+    file.chmod(mode)
+    _sync(file)
+    file.rename(to)
+    _sync(to.parent)
+    return to
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _version(catalog: Catalog, table: Table) -> str:
+    return version_of(replace(catalog.dataset(table.dataset), ingested=added_to(catalog, table.dataset)))
