@@ -43,7 +43,7 @@ def with_person(tree: exp.SetOperation, how: How, distinct: bool, persons: Perso
     A column of person keys holds nothing else on the other side but NULL.
     """
     for pair in pairs:
-        if _is_person(pair[0]) != _is_person(pair[1]) and not any(map(_is_null, pair)):
+        if _is_person(pair[0]) != _is_person(pair[1]) and not any(map(is_null, pair)):
             why = "The person key can't stand in one column with something else."
             name = persons[0].person.name or "the person key"
             raise refusal(Code.PERSON_KEY, why, f"{name} in the same place of both queries", tree)
@@ -78,7 +78,8 @@ def _is_person(value: Expr) -> bool:
     return isinstance(value, Ref) and value.field.is_person
 
 
-def _is_null(value: Expr) -> bool:
+def is_null(value: Expr) -> bool:
+    """Tell whether a value is NULL in every row."""
     known = definition(value)
     return isinstance(known, Literal) and known.value is None
 

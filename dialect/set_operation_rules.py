@@ -17,7 +17,7 @@ from dialect.reading import Reading, only, refusal
 from dialect.relations import PerPerson, Public, Relation, Released
 from dialect.rules import compute
 from dialect.set_operation import How, SetOperation
-from dialect.set_operation_persons import check_persons, of_persons, with_person
+from dialect.set_operation_persons import check_persons, is_null, of_persons, with_person
 
 Column = tuple[str, Field]
 Pair = tuple[Expr, Expr]
@@ -109,8 +109,8 @@ def column_of(id_: str, name: str | None, fields: tuple[Field, Field], sources: 
     """Describe the column that holds both sides' values, or those of the first where no other stays."""
     left, right = fields
     kind, _ = alike([Ref(left), Ref(right)], exp.Null())
-    known = ranges.known(left.bounds) and ranges.known(right.bounds)
-    bounds = ranges.hull([b for b in (left.bounds, right.bounds) if b is not None]) if known else None
+    some = [f.bounds for f in fields if not is_null(Ref(f))]  # a NULL is beyond no end
+    bounds = ranges.hull([b for b in some if b is not None]) if some and all(map(ranges.known, some)) else None
     kept = fields if len(sources) > 1 else (left,)
     personal = isinstance(sources[0], PerPerson)
     alternatives = (

@@ -23,8 +23,8 @@ from dialect import Catalog, PrivatePlan, Refusal, Target, bound, read
 from dialect.person_rollups import Rollup, can_be_rolled, write_rollup
 from dialect.write_expr import name, quote_text
 from engine.errors import CatalogError, DataError
-from engine.snapshot import Snapshot, checked, copy_table, fingerprint, snapshot
-from engine.stored_files import OFFLINE
+from engine.snapshot import Snapshot, check_opens, checked, copy_table, fingerprint, snapshot
+from engine.stored_files import OFFLINE, offline
 
 ALIAS = "layout"
 MEMORY = "4GB"
@@ -84,6 +84,7 @@ def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapsho
     if not has_layout(catalog, cache):
         return snapshot(catalog, cache, progress), ()
     file = layout_file(catalog, cache)
+    check_opens(catalog)
     return checked(catalog, Snapshot({ALIAS: str(file)}, dict(addresses(catalog)))), found_rollups(catalog, file)
 
 
@@ -96,8 +97,7 @@ def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
 
 
 def _build(catalog: Catalog, file: Path, rollups: Sequence[tuple[str, str, Rollup]], progress: Progress) -> None:
-    config = {**OFFLINE, "memory_limit": MEMORY, "temp_directory": str(file.parent / "spill")}
-    with duckdb.connect(config=config) as connection:
+    with offline(memory_limit=MEMORY, temp_directory=str(file.parent / "spill")) as connection:
         with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
             connection.execute("SET enable_progress_bar = false")
         connection.execute(f"ATTACH {quote_text(str(file))} AS {ALIAS}")

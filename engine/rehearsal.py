@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
-
 from budgets import Ledger
 from dialect.catalog import Catalog
 from dialect.declared_admission import NO_RULES
@@ -25,7 +23,7 @@ from engine.made_up import made_up
 from engine.noise import add_noise
 from engine.pipeline import Engine
 from engine.snapshot import copy_table, fingerprint
-from engine.stored_files import OFFLINE
+from engine.stored_files import offline
 
 FILE = "made-up.duckdb"
 LIMITS = Limits(memory="1GB", seconds=60, temporary="2GB")
@@ -62,8 +60,7 @@ def _made(catalog: Catalog, cache: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=folder) as work:
             unfinished = Path(work) / FILE
-            with duckdb.connect(str(unfinished), config=OFFLINE) as connection:
-                connection.execute("SET TimeZone='UTC'")
+            with offline(str(unfinished)) as connection:
                 for table in public:
                     copy_table(connection, catalog, table)
                 for statement in statements:

@@ -24,9 +24,10 @@ from dialect.write_expr import name, quote_text
 from engine.complete_lists import rows_outside
 from engine.derived import Part, copied_type, derive, identity, is_derived, source_type, stored_columns
 from engine.errors import DataError
-from engine.stored_files import OFFLINE, cast, fits, read_files
+from engine.stored_files import cast, fits, offline, read_files
 
 Progress = Callable[[str, float], None]
+LOG = ".wal"  # behind the name of a DuckDB file: what was committed, and is not in it yet
 CHECK = "run passersby catalog check, which says what is wrong"
 
 
@@ -73,7 +74,7 @@ def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix=".copying-", dir=cache) as work:  # its owner's alone
         unfinished = Path(work) / "data.duckdb"
-        with duckdb.connect(str(unfinished), config=OFFLINE) as connection:
+        with offline(str(unfinished)) as connection:
             ordered = sorted(needed, key=lambda table: table.private)  # public ones first: joins look them up
             for position, table in enumerate(ordered):
                 progress(f"copying {table.name}", position / len(ordered))
@@ -154,22 +155,42 @@ def fingerprint(tables: Iterable[Table]) -> str:
         if not paths:
             raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
         for path in paths:
-            facts = os.stat(path)  # noqa: PTH116
-            digest.update(repr((path, facts.st_size, facts.st_mtime_ns)).encode())
+            digest.update(repr((path, *_facts(path), *_facts(f"{path}{LOG}"))).encode())
     return digest.hexdigest()[:16]
+
+
+def _facts(path: str) -> tuple[int, ...]:
+    """Give the size and time of a file; nothing where there is none."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return ()
+    return facts.st_size, facts.st_mtime_ns
+
+
+def check_opens(catalog: Catalog) -> None:
+    """Refuse DuckDB files that are being written or are broken, also where a copy is read in their place."""
+    stored = {table.source.path: table for table in catalog.tables if table.source.format == "duckdb"}
+    with offline() as connection:
+        for place, (path, table) in enumerate(stored.items()):
+            _attach(connection, path, f"stored{place}", table.name)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table: str) -> None:
+    try:
+        connection.execute(f"ATTACH {quote_text(path)} AS {alias} (READ_ONLY)")
+    except duckdb.Error:
+        why = f"its file {path} can't be opened."
+        raise DataError(table, why, "make the data, or correct source in the catalog") from None
 
 
 def _check(catalog: Catalog, made: Snapshot) -> None:
     """Enforce what privacy rests on: declared types; one row per person, per foreign key and per public key."""
     targets = {target for table in catalog.tables if table.person for _, target in table.person.through}
-    with duckdb.connect(config=OFFLINE) as connection:
+    with offline() as connection:
         for alias, path in made.files.items():
-            try:
-                connection.execute(f"ATTACH {quote_text(path)} AS {alias} (READ_ONLY)")
-            except duckdb.Error:
-                table = next(t for t in catalog.tables if made.addresses[t.name].startswith(f"{alias}."))
-                why = f"its file {path} can't be opened."
-                raise DataError(table.name, why, "make the data, or correct source in the catalog") from None
+            table = next(t for t in catalog.tables if made.addresses[t.name].startswith(f"{alias}."))
+            _attach(connection, path, alias, table.name)
         for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
             _check_types(connection, table, made.addresses[table.name])
             of_person = table.person is not None and table.primary_key == (table.person.column,)

@@ -17,6 +17,14 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 
+
+def offline(file: str = ":memory:", **settings: str | bool | float | list[str]) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB that fetches nothing, and in which a time without an offset is UTC's wherever it runs."""
+    connection = duckdb.connect(file, config={**OFFLINE, **settings})
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
+
+
 # stored type -> declared types that hold all its values
 WIDER = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
 
@@ -29,7 +37,7 @@ class StoredFiles:
     """An empty DuckDB that reads files and writes none."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect(config=OFFLINE)
+        self._connection = offline()
         self._attached: dict[str, str] = {}
 
     def __enter__(self) -> Self:

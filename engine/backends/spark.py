@@ -31,6 +31,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.decimalOperations.allowPrecisionLoss": "true",
     "spark.sql.groupByOrdinal": "true",
     "spark.sql.variable.substitute": "false",
+    "spark.sql.parser.escapedStringLiterals": "false",  # constants would mean other texts
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
     "spark.sql.files.ignoreCorruptFiles": "false",  # rows would be missing, and nobody told
     "spark.sql.files.ignoreMissingFiles": "false",

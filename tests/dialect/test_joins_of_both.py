@@ -47,6 +47,11 @@ def test_a_person_key_of_one_side_may_be_null_and_that_of_using_not(catalog: Cat
         read(f"SELECT COUNT(*) FROM (SELECT s.subscriber_id FROM {both} GROUP BY 1)", catalog)
 
 
+def test_a_declared_range_holds_for_the_rows_that_have_a_value(catalog: Catalog) -> None:
+    assert read("SELECT SUM(s.age) FROM events e FULL JOIN subscribers s USING (subscriber_id)", catalog).plans
+    assert read("SELECT SUM(e.dwell_s) FROM events e FULL JOIN subscribers s USING (subscriber_id)", catalog).plans
+
+
 def test_kept_rows_are_not_joined_so(catalog: Catalog) -> None:
     kept = (
         "SELECT COUNT(*) FROM cells c LEFT JOIN events e USING (cell_id) FULL JOIN subscribers s USING (subscriber_id)"

@@ -19,7 +19,7 @@ import engine
 from dialect import Catalog, person_rollups, read
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalog_file import load_catalog
-from engine.errors import CatalogError
+from engine.errors import CatalogError, DataError
 from engine.exact import Exact
 from engine.layout import laid_out, layout_file, optimize
 from engine.prepare import Prepared, prepare
@@ -202,6 +202,30 @@ def test_what_can_be_no_rollup_is_said(tmp_path: Path, sql: str, why: str) -> No
     declared = CATALOG.replace("[datasets.town.budget]", f'rollups = ["{sql}"]\n[datasets.town.budget]')
     with pytest.raises(CatalogError, match=why):
         optimize(make_town(tmp_path, ROWS, declared), tmp_path / "cache", lambda *_: None)
+
+
+def test_consent_that_is_withdrawn_finds_no_layout_though_the_file_is_as_it_was(tmp_path: Path) -> None:
+    made = both(tmp_path / "town")
+    made.close()
+    cache, database = tmp_path / "town" / "cache", tmp_path / "town" / "town.duckdb"
+    before = database.read_bytes()
+    with duckdb.connect(str(database)) as writer:
+        writer.execute("PRAGMA disable_checkpoint_on_shutdown")
+        writer.execute("UPDATE person SET consent = 'no'")
+    assert database.read_bytes() == before and Path(f"{database}.wal").exists(), "the change lies in the log alone"
+    assert not layout_file(made.catalog, cache).exists()
+
+
+def test_a_layout_is_not_read_while_its_data_can_not_be_opened(tmp_path: Path) -> None:
+    made = both(tmp_path / "town")
+    made.close()
+    cache, database = tmp_path / "town" / "cache", tmp_path / "town" / "town.duckdb"
+    times = database.stat()
+    database.write_bytes(b"x" * times.st_size)
+    os.utime(database, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert layout_file(made.catalog, cache).exists()
+    with pytest.raises(DataError):
+        laid_out(made.catalog, cache, lambda *_: None)
 
 
 def test_whoever_opens_the_catalog_reads_what_was_optimized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +268,49 @@ def test_a_stored_table_that_looks_columns_up_is_copied(tmp_path: Path) -> None:
     (tmp_path / "catalog.toml").write_text(stored)
     made = take(load_catalog(tmp_path / "catalog.toml"), tmp_path)
     assert rows(made, "visit", "visit_id, street") == [(3, "Oak")]
+
+
+_READS = """
+import duckdb, sys
+from pathlib import Path
+from engine.catalog_file import load_catalog
+from engine.snapshot import snapshot
+made = snapshot(load_catalog(sys.argv[1]), Path(sys.argv[2]), lambda *_: None)
+(file,) = made.files.values()
+connection = duckdb.connect(file, read_only=True)
+connection.execute("SET TimeZone = 'UTC'")
+print(*connection.execute("SELECT CAST(ts AS VARCHAR) FROM seen").fetchone())
+"""
+
+
+def test_a_time_without_an_offset_is_utcs_wherever_the_machine_stands(tmp_path: Path) -> None:
+    (tmp_path / "seen.csv").write_text("person_id,ts\n1,2026-10-01 08:00:00\n", encoding="utf-8")
+    (tmp_path / "town.toml").write_text(ZONED, encoding="utf-8")
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", _READS, str(tmp_path / "town.toml"), str(tmp_path / zone.replace("/", "_"))],
+            env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True,
+        ).stdout
+        for zone in ("UTC", "America/Mexico_City")
+    ]  # fmt: skip
+    assert told == ["2026-10-01 08:00:00+00\n"] * 2
+
+
+ZONED = """
+format = 1
+name = "zoned"
+[datasets.zoned]
+window = "forever"
+[datasets.zoned.budget]
+rho = 0.2
+[tables.seen]
+dataset = "zoned"
+kind = "private"
+source = { csv = "seen.csv" }
+person = "person_id"
+size_class = "1e2"
+norms = { rows = 10, persons = 1 }
+[tables.seen.columns]
+person_id = { type = "BIGINT", nullable = false }
+ts = { type = "TIMESTAMPTZ", time_zone = "UTC" }
+"""

@@ -36,6 +36,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.log.level": "ERROR",
     # what an owner's cluster may be set to, and the engine must not rest on
     "spark.sql.ansi.enabled": "false",
+    "spark.sql.parser.escapedStringLiterals": "true",
     "spark.sql.session.timeZone": "America/Mexico_City",
 }
 SECONDS_TO_START = 240.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any
@@ -117,8 +116,20 @@ def _named(said: Mapping[str, Any], name: str) -> bool:
 
 def like(text: str, pattern: str) -> bool:
     """Match SQL's LIKE: % for anything, _ for one character; no other character means anything."""
-    parts = (".*" if each == "%" else "." if each == "_" else re.escape(each) for each in pattern)
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    at = place = star = 0
+    begun: int | None = None  # where in the pattern the last % stood; `star` is where in the text it ends for now
+    while at < len(text):
+        sign = pattern[place : place + 1]
+        if sign == "%":
+            begun, star, place = place, at, place + 1
+        elif sign and sign in ("_", text[at]):
+            at, place = at + 1, place + 1
+        elif begun is not None:
+            star, place = star + 1, begun + 1
+            at = star
+        else:
+            return False
+    return not pattern[place:].strip("%")
 
 
 def _keys(command: Command, told: Told) -> list[dict[str, Any]]:
@@ -131,7 +142,7 @@ def _keys(command: Command, told: Told) -> list[dict[str, Any]]:
 
 
 def _facts(asked: Iterable[int]) -> pa.Table:
-    known = [(number, FACTS[number]) for number in asked if number in FACTS]
+    known = [(number, FACTS[number]) for number in dict.fromkeys(asked) if number in FACTS]
     texts = [fact for _, fact in known if isinstance(fact, str)]
     truths = [fact for _, fact in known if isinstance(fact, bool)]
     kinds = [int(isinstance(fact, bool)) for _, fact in known]

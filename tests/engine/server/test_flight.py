@@ -196,7 +196,16 @@ def test_messages_are_read_as_they_are_written() -> None:
 
 @pytest.mark.parametrize(
     ("text", "pattern", "fits"),
-    [("trip", "%", True), ("trip", "t_ip", True), ("trip", "t.ip", False), ("trip", "tri", False), ("", "", True)],
+    [
+        ("trip", "%", True),
+        ("trip", "t_ip", True),
+        ("trip", "t.ip", False),
+        ("trip", "tri", False),
+        ("", "", True),
+        ("subscribers", "%s%ri_e%", True),
+        ("a%b", "a%%b", True),
+        ("subscribers", "%" * 4_000 + "!", False),
+    ],
 )
 def test_patterns_are_those_of_like(text: str, pattern: str, fits: bool) -> None:
     assert like(text, pattern) is fits
