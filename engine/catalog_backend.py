@@ -47,7 +47,8 @@ def check_backend(catalog: Catalog, mistakes: Mistakes) -> None:
 def _of_files(table: Table) -> Iterator[tuple[str, str, str]]:
     if table.source.format == "spark" or "://" in table.source.path:
         why = "only people's tables of a Spark catalog lie in a lake; this source is a file on this machine."
-        yield "source", why, 'copy the files, and give their path; or write backend = "spark" for private tables.'
+        cure = 'copy the files, and give their path; or write backend = "spark" for private tables.'
+        yield f"source.{table.source.format}", why, cure
 
 
 def _of_lake(table: Table) -> Iterator[tuple[str, str, str]]:

@@ -30,6 +30,12 @@ def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
         path /= "catalog.toml"
     if path.exists():
         return load_catalog(path)
+    if "://" in where:
+        why, cure = (
+            "this is a server's address, and no file.",
+            "run it where the catalog lies, or use the server's console.",
+        )
+        raise CatalogError(where, "catalog", why, cure)
     names = ", ".join(sorted(BUNDLED))
     why = f"no catalog has this name, and there is no file {path.absolute()}."
     close = nearest(where, BUNDLED)

@@ -120,7 +120,7 @@ def _kept(demo: bool) -> Iterator[dict[str, str | None]]:
 
 def _say(url: str, keys: tuple[tuple[str, str], ...]) -> None:
     """Say where questions can be asked, and what to copy."""
-    typer.echo(f"passersby answers at {url}  (ends with Ctrl+C)")
+    typer.echo(f"passersby answers at {url}  (ends with Ctrl+C), in a browser at {url}/console")
     of = dict(keys)
     if "analyst" in of:
         typer.echo(

@@ -40,7 +40,7 @@ class Connection:
     ) -> Result:
         """Ask a question and pay for it; a question that this client asked before is answered from store, for free.
 
-        `rho` is the privacy loss to spend, `confidence` the share of intervals that hold the true value; the catalog
+        `rho` is the privacy loss to spend, `confidence` the share of intervals that hold the bounded value; the catalog
         has defaults. `target_error`, instead of `rho`, buys the least that makes half-widths at most so large: 50, or
         "5%" of an answer that this client holds. The same `request_id` is never charged twice. Raise RefusedError or
         BudgetError, which cost nothing, or ExecutionError, after which the charge stays.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Told = Callable[[str, float], None]
-ONCE = "Making the data of the synthetic operator, once"
+ONCE = "Making a copy of the data to read from, once"
 
 
 @contextmanager

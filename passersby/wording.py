@@ -45,7 +45,9 @@ def _amount_text(value: object) -> str:
 
 def printable(text: str) -> str:
     """Keep text from moving a terminal's cursor, ringing its bell or hiding what follows."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return "".join(
+        sign if sign.isprintable() else " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
 
 
 def _plain_float(value: float) -> str:

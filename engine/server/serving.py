@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -48,10 +49,27 @@ def run_server(settings: Settings, told: Callable[[Running], None], *, demo: boo
     forbid_dumps()
     silence_tracebacks()
     begin_logs()
+    check_line(settings)
     place = ledger_place(settings)
     with closing(Books.beside(place)) as books:
         house = House(settings, books, Keys(books, read_pepper(secret_file(settings, place))), _link(settings, place))
         _Serving(house, told, _demo_keys(house) if demo else ()).run()
+
+
+def check_line(settings: Settings) -> None:
+    """Refuse files that are not there, and an address that can't be listened on: uvicorn would end without a word."""
+    for path in (settings.tls_cert, settings.tls_key):
+        if path is not None and not path.is_file():
+            cure = "--tls-cert and --tls-key with files in PEM"
+            raise Refused(problem(ParamError(f"There is no file {path}.", cure), None))
+    try:
+        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError:
+        why = f"Port {settings.port} of {settings.host} can't be listened on: it is in use, or not allowed."
+        raise Refused(problem(ParamError(why, "another --port; 0 takes a free one"), None)) from None
 
 
 class _Serving:

@@ -245,7 +245,7 @@ WRONG = {
     "no name": ('name = "city"', "", "name", "missing", 'name = "city"'),
     "bad name": ('name = "city"', 'name = "My City"', "name", "My City is no name", "use a to z"),
     "unknown key": ("format = 1", "format = 1\ndataset = 1", "dataset", "not known", "write datasets."),
-    "far key": ("format = 1", "format = 1\nqqq = 1", "qqq", "not known", "use one of datasets, format, name, tables."),
+    "far key": ("format = 1", "format = 1\nqqq = 1", "qqq", "not known", "use one of backend, datasets, format, name, remote, tables."),
     # datasets
     "no table": ("norms = { rows = 1, persons = 1 }", "norms = 1", "tables.people.norms", "no table", "write [tables.people.norms]"),
     "upper case": ("[datasets.other]", "[datasets.Other]", "datasets.Other", "a name is made of", "lower case"),
@@ -292,7 +292,7 @@ WRONG = {
     "no dataset": ('dataset = "city"\nkind = "public"\nsource = { parquet', 'kind = "public"\nsource = { parquet', "tables.zones.dataset", "missing", "write dataset"),
     "other dataset": ('dataset = "city"\nkind = "public"\nsource = { parquet', 'dataset = "cty"\nkind = "public"\nsource = { parquet', "tables.zones.dataset", "no dataset cty", "write city."),
     "no source": ('source = { parquet = "zones.parquet" }', "", "tables.zones.source", "missing", "write e.g. source"),
-    "two sources": ('{ parquet = "zones.parquet" }', '{ parquet = "z", csv = "z" }', "tables.zones.source", "one of parquet, csv and duckdb", "source = {"),
+    "two sources": ('{ parquet = "zones.parquet" }', '{ parquet = "z", csv = "z" }', "tables.zones.source", "one of parquet, csv, duckdb and spark", "source = {"),
     "source key": ('{ parquet = "zones.parquet" }', '{ parket = "z" }', "tables.zones.source.parket", "not known", "write parquet."),
     "source text": ('source = { parquet = "zones.parquet" }', 'source = "zones.parquet"', "tables.zones.source", "no table", "{ ... }"),
     "source url": ('"zones.parquet"', '"s3://zones.parquet"', "tables.zones.source.parquet", "a file on this machine", "copy the files"),

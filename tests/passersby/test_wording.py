@@ -47,7 +47,7 @@ def test_a_value_stands_with_its_interval(value: float | None, ends: tuple[float
         (None, "NULL"),
         (0.1 + 0.2, "0.3"),
         (1e6, "1000000"),
-        ("a\x1b[31m\nb", "a�[31m�b"),
+        ("a\x1b[31m\nb", "a�[31m b"),
     ],
 )
 def test_an_exact_value_is_shown_as_it_is(value: object, text: str) -> None:
