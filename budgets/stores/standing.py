@@ -203,7 +203,8 @@ def _check_thawed(row: Row[Any], client: str, dataset: str | None, windows: froz
     if row.window_name and row.window_name not in windows:
         return
     if row.holder:
-        raise Forbidden(f"The client {client!r} is frozen.", LET_AN_ADMIN_LOOK)
+        who = f"The client {client!r}" if row.holder == client else f"The group {row.holder!r} of client {client!r}"
+        raise Forbidden(f"{who} is frozen.", LET_AN_ADMIN_LOOK)
     what = f"The window {row.window_name!r} of dataset {dataset!r}" if row.window_name else f"The dataset {dataset!r}"
     raise Forbidden(f"{what} is frozen.", LET_AN_ADMIN_LOOK)
 

@@ -15,6 +15,7 @@ from dialect.relation_parts import sources
 from dialect.relations import Cut, PerPerson, Relation
 from dialect.window import Window
 from dialect.work import most_rows
+from dialect.write_expr import DUCKDB
 from dialect.write_rows import write_rows
 
 BY = "PARTITION BY subscriber_id"
@@ -149,4 +150,4 @@ def test_no_window_is_longer_than_it_was_reckoned(call: str, rows_of: Rows, targ
     relation = rows_of(
         f"SELECT subscriber_id, {call} AS w, lag(lat) OVER ({BY} ORDER BY lon + cell_id) AS v FROM events"
     ).relation
-    assert len(write_rows(relation, relation.fields, target)) <= weights._relation(relation)
+    assert len(write_rows(relation, relation.fields, target)) <= weights._relation(relation, DUCKDB)

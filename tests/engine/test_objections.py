@@ -20,6 +20,7 @@ from engine import Desk, open_desk
 from engine.noise import NoisyVector
 from engine.objections import Objections
 from engine.pipeline import Engine
+from engine.remembered import Remembered
 from tests.engine.town import make_town
 
 COUNT = "SELECT COUNT(DISTINCT person_id) AS n FROM visit"
@@ -125,6 +126,7 @@ def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
     admitting = prepare._admitting
     count = iter(range(100))
     monkeypatch.setattr(prepare, "_admitting", lambda *given: f"{admitting(*given)} {next(count)}")
+    monkeypatch.setattr(Remembered, "give", lambda remembered, client, key, make: make())  # each time anew
 
 
 def asked_for_each_release(monkeypatch: pytest.MonkeyPatch) -> None:
