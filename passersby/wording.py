@@ -45,9 +45,8 @@ def _amount_text(value: object) -> str:
 
 def printable(text: str) -> str:
     """Keep text from moving a terminal's cursor, ringing its bell or hiding what follows."""
-    return "".join(
-        sign if sign.isprintable() else " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}" for sign in text
-    )
+    kept = (" " if sign.isspace() else sign for sign in text)
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in kept)
 
 
 def _plain_float(value: float) -> str:
