@@ -7,6 +7,7 @@ percentiles and variances add otherwise, and would differ in their last digits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from dialect.aggregates import MOST_JOINED, Aggregate
 from dialect.catalog import SqlType
@@ -48,6 +49,17 @@ _ADDED = {
 }
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """One aggregate with its parts as they are written."""
+
+    name: str
+    arguments: Sequence[str]
+    types: Sequence[SqlType]
+    condition: str | None
+    directions: Sequence[Direction]  # of the last arguments, which order the rows
+
+
 def inside_in_spark(
     aggregate: Aggregate,
     arguments: Sequence[str],
@@ -71,7 +83,7 @@ def inside_in_spark(
     writer = _WRITERS.get(name)
     if writer is None or over:
         raise NoForm(f"{name.upper()} has no form there")
-    return writer(name, arguments, types, condition, directions)
+    return writer(_Asked(name, arguments, types, condition, directions))
 
 
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
@@ -96,76 +108,48 @@ def _filter(*tests: str | None) -> str:
     return f" FILTER (WHERE {' AND '.join(there)})" if there else ""
 
 
-def _extreme(
-    name: str,
-    arguments: Sequence[str],
-    types: Sequence[SqlType],
-    condition: str | None,
-    directions: Sequence[Direction],
-) -> str:
-    del types, directions
-    value, order = arguments
-    where = _filter(f"{value} IS NOT NULL", f"{order} IS NOT NULL", condition)
-    return f"({name.removeprefix('arg_')}(named_struct('o', {order}, 'v', {value})){where}).v"
+def _extreme(asked: _Asked) -> str:
+    value, order = asked.arguments
+    where = _filter(f"{value} IS NOT NULL", f"{order} IS NOT NULL", asked.condition)
+    return f"({asked.name.removeprefix('arg_')}(named_struct('o', {order}, 'v', {value})){where}).v"
 
 
-def _quantile(
-    name: str,
-    arguments: Sequence[str],
-    types: Sequence[SqlType],
-    condition: str | None,
-    directions: Sequence[Direction],
-) -> str:
+def _quantile(asked: _Asked) -> str:
     """Interpolate between the neighbours in a sorted list, or take the one at or below."""
-    del directions
-    q = "0.5D" if name == "median" else arguments[1]
-    if name == "quantile_disc":
-        values = f"array_sort(collect_list({arguments[0]}){_filter(condition)})"
+    q = "0.5D" if asked.name == "median" else asked.arguments[1]
+    if asked.name == "quantile_disc":
+        values = f"array_sort(collect_list({asked.arguments[0]}){_filter(asked.condition)})"
         lost = f"floor(CAST(size(s) AS DOUBLE) - CAST(size(s) AS DOUBLE) * {q})"
         return f"get(transform(array({values}), s -> get(s, CAST(greatest(1, size(s) - {lost}) - 1 AS INT))), 0)"
-    del types
-    values = f"array_sort(collect_list(CAST({arguments[0]} AS DOUBLE)){_filter(condition)})"
+    values = f"array_sort(collect_list(CAST({asked.arguments[0]} AS DOUBLE)){_filter(asked.condition)})"
     found = f"get(transform(array({_PLACE.format(q=q)}), p -> {_LERP}), 0)"
     return f"nullif(get(transform(array({values}), s -> {found}), 0), CAST('NaN' AS DOUBLE))"
 
 
-def _in_order(
-    name: str,
-    arguments: Sequence[str],
-    types: Sequence[SqlType],
-    condition: str | None,
-    directions: Sequence[Direction],
-) -> str:
+def _in_order(asked: _Asked) -> str:
     """Add in the order of the values; what is no number is NULL."""
-    del directions
-    (value,), double = arguments, types[0] is SqlType.DOUBLE
-    if name == "sum_distinct" and not double:
-        return f"TRY_CAST(sum(DISTINCT CAST({value} AS DECIMAL(38, 0))){_filter(condition)} AS BIGINT)"
+    (value,), double = asked.arguments, asked.types[0] is SqlType.DOUBLE
+    if asked.name == "sum_distinct" and not double:
+        return f"TRY_CAST(sum(DISTINCT CAST({value} AS DECIMAL(38, 0))){_filter(asked.condition)} AS BIGINT)"
     within = f"{value} BETWEEN -{_LARGEST} AND {_LARGEST}" if double else None
-    listed = "collect_set" if name.endswith("_distinct") else "collect_list"
-    values = f"array_sort({listed}(CAST({value} AS DOUBLE)){_filter(condition, within)})"
-    made = _ADDED[name].replace("{s}", "s")
+    listed = "collect_set" if asked.name.endswith("_distinct") else "collect_list"
+    values = f"array_sort({listed}(CAST({value} AS DOUBLE)){_filter(asked.condition, within)})"
+    made = _ADDED[asked.name].replace("{s}", "s")
     made = f"get(transform(array({values}), s -> CASE WHEN size(s) > 0 THEN {made} END), 0)"
     return f"get(transform(array({made}), v -> CASE WHEN {_FINITE.format('v')} THEN v END), 0)"
 
 
-def _listed(
-    name: str,
-    arguments: Sequence[str],
-    types: Sequence[SqlType],
-    condition: str | None,
-    directions: Sequence[Direction],
-) -> str:
+def _listed(asked: _Asked) -> str:
     """Sort rows by the keys of an order, then by the value itself."""
-    del types
-    plain, keys = arguments[: len(arguments) - len(directions)], arguments[len(arguments) - len(directions) :]
-    value = f"left({plain[0]}, {MOST_JOINED})" if name == "string_agg" else plain[0]
+    ordering = len(asked.arguments) - len(asked.directions)  # where the keys of the order begin
+    plain, keys = asked.arguments[:ordering], asked.arguments[ordering:]
+    value = f"left({plain[0]}, {MOST_JOINED})" if asked.name == "string_agg" else plain[0]
     parts = "".join(f", 'k{i}', {key}" for i, key in enumerate(keys))
-    rows = f"collect_list(named_struct('v', {value}, 'o', {plain[0]}{parts})){_filter(condition)}"
-    terms = [(f"k{i}", how) for i, how in enumerate(directions)] + [("o", Direction(False, False))]
+    rows = f"collect_list(named_struct('v', {value}, 'o', {plain[0]}{parts})){_filter(asked.condition)}"
+    terms = [(f"k{i}", how) for i, how in enumerate(asked.directions)] + [("o", Direction(False, False))]
     tests = " ".join(_compared(*term) for term in terms)
     ordered = f"array_sort({rows}, (l, r) -> CASE {tests} ELSE 0 END)"
-    return _LAST[name].replace("{s}", ordered).replace("{1}", plain[1] if len(plain) > 1 else "")
+    return _LAST[asked.name].replace("{s}", ordered).replace("{1}", plain[1] if len(plain) > 1 else "")
 
 
 def _compared(key: str, how: Direction) -> str:
@@ -187,8 +171,7 @@ _LAST = {
     "list_distinct": f"get(filter(array(array_distinct({_VALUES})), s -> size(s) > 0), 0)",
     "string_agg": f"get(transform(array({_SLICED}), s -> CASE WHEN size(s) > 0 THEN {_JOINED} END), 0)",
 }
-_Writer = Callable[[str, Sequence[str], Sequence[SqlType], str | None, Sequence[Direction]], str]
-_WRITERS: dict[str, _Writer] = {
+_WRITERS: dict[str, Callable[[_Asked], str]] = {
     **dict.fromkeys(("arg_min", "arg_max"), _extreme),
     **dict.fromkeys(("median", "quantile_cont", "quantile_disc"), _quantile),
     **dict.fromkeys(_ADDED, _in_order),

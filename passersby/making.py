@@ -1,4 +1,4 @@
-"""How far the making of the bundled data is: a bar on a terminal, one line elsewhere, nothing where nothing is made."""
+"""How far a copy of the data, or the bundled data, is made: a bar on a terminal, a line elsewhere, else nothing."""
 
 from __future__ import annotations
 

@@ -283,19 +283,6 @@ print(*connection.execute("SELECT CAST(ts AS VARCHAR) FROM seen").fetchone())
 """
 
 
-def test_a_time_without_an_offset_is_utcs_wherever_the_machine_stands(tmp_path: Path) -> None:
-    (tmp_path / "seen.csv").write_text("person_id,ts\n1,2026-10-01 08:00:00\n", encoding="utf-8")
-    (tmp_path / "town.toml").write_text(ZONED, encoding="utf-8")
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", _READS, str(tmp_path / "town.toml"), str(tmp_path / zone.replace("/", "_"))],
-            env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True,
-        ).stdout
-        for zone in ("UTC", "America/Mexico_City")
-    ]  # fmt: skip
-    assert told == ["2026-10-01 08:00:00+00\n"] * 2
-
-
 ZONED = """
 format = 1
 name = "zoned"
@@ -314,3 +301,16 @@ norms = { rows = 10, persons = 1 }
 person_id = { type = "BIGINT", nullable = false }
 ts = { type = "TIMESTAMPTZ", time_zone = "UTC" }
 """
+
+
+def test_a_time_without_an_offset_is_utcs_wherever_the_machine_stands(tmp_path: Path) -> None:
+    (tmp_path / "seen.csv").write_text("person_id,ts\n1,2026-10-01 08:00:00\n", encoding="utf-8")
+    (tmp_path / "town.toml").write_text(ZONED, encoding="utf-8")
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", _READS, str(tmp_path / "town.toml"), str(tmp_path / zone.replace("/", "_"))],
+            env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True,
+        ).stdout
+        for zone in ("UTC", "America/Mexico_City")
+    ]  # fmt: skip
+    assert told == ["2026-10-01 08:00:00+00\n"] * 2
