@@ -88,7 +88,7 @@ check: $(VENV)/.with-dev
 
 nightly: $(VENV)/.with-nightly
 	@$(bin)/python -m tests.nightly
-	@PASSERSBY_NIGHTLY=1 $(tests) $(ARGS)
+	@PASSERSBY_NIGHTLY=1 $(tests) --timeout 0 $(ARGS)
 
 docs: $(VENV)/.with-dev
 	@$(bin)/python -m tests.docs

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import multiprocessing.pool
 from fractions import Fraction
 
 import numpy as np
@@ -153,15 +151,6 @@ def test_a_scale_so_small_that_it_costs_infinitely_much_is_refused() -> None:
 def test_noise_is_never_free(pico_rho: int) -> None:
     with pytest.raises(ValueError, match="pico_rho"):
         gaussian_scale(1, pico_rho)
-
-
-def test_forked_processes_draw_different_noise() -> None:
-    wide = 1e15  # two vectors of eight agree with probability below 1e-100
-    gaussian_samples(5_000, wide)  # the generator has state that a fork would copy
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        drawn = [tuple(vector) for vector in pool.starmap(gaussian_samples, [(8, wide)] * 2, chunksize=1)]
-    drawn.append(tuple(gaussian_samples(8, wide)))
-    assert len(set(drawn)) == 3
 
 
 @pytest.mark.parametrize("installed", ["0.15.1", "0.9.2", "0.14.2.dev1"])

@@ -7,7 +7,6 @@ which stands for a false alarm of 1e-6; the planted bugs show it at the same siz
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -21,6 +20,7 @@ from dialect.selection import most_weight
 from engine.noise import add_noise
 from engine.pipeline import Asked, Engine
 from tests.support.attack_catalog import attack_catalog
+from tests.support.forked import DRAWN, drawn_in_forks
 from tests.support.noised import Noise, answers, engine_over, noises, told
 from tests.support.statistics import ALPHA, binomial_at_most, discrete_gaussian_fits, gaussian_tail
 
@@ -112,25 +112,10 @@ def test_the_same_question_has_the_same_noise(engine: Engine) -> None:
 
 def test_two_forks_of_one_process_draw_different_noise() -> None:
     """Whatever state a process has, its children do not share it."""
-    add_noise(np.zeros(1_000, dtype=np.int64), 1, 50.0, 10**9)
-    first, second = (_drawn_in_a_fork() for _ in range(2))
-    assert len(first) == len(second) == 8 * 1_000 and first != second
+    first, second = drawn_in_forks()
+    assert len(first) == len(second) == 8 * DRAWN and first != second
     blocks = [set(map(bytes, np.frombuffer(drawn, np.int64).reshape(-1, 20))) for drawn in (first, second)]
     assert not blocks[0] & blocks[1]
-
-
-def _drawn_in_a_fork() -> bytes:
-    """Draw in a child: a slice of one thread, because the parent's pool is not there."""
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(write_end, add_noise(np.zeros(1_000, dtype=np.int64), 1, 50.0, 10**9).tobytes())
-        os._exit(0)
-    os.close(write_end)
-    with os.fdopen(read_end, "rb") as drawn:
-        content = drawn.read()
-    os.waitpid(child, 0)
-    return content
 
 
 # ---------------------------------------------------------------- thresholds
