@@ -44,7 +44,7 @@ from budgets.errors import (
 )
 from budgets.events import EntryKind
 from budgets.forecast import Forecast
-from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_asker, check_name, prefixes
+from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_asker, check_name, own_holder, prefixes
 from budgets.ledger import Ledger
 from budgets.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from budgets.objections import ObjectionRegister
@@ -118,6 +118,7 @@ __all__ = [
     "check_name",
     "conversion_delta",
     "epsilon_at",
+    "own_holder",
     "parse_amount",
     "prefixes",
     "read_amount",

@@ -32,7 +32,7 @@ Where what stands:
     rehearsed on made-up rows rehearsal  made_up  made_up_values
     faces for doors           desk  wire  wire_*  outlines  host  server
     faces for who runs it     admins  stewards  calibrating  auditor  audit_log  key_acts  objection_figure
-    pages                     about  about_page  ledger_report  ledger_report_page
+    pages                     about  about_page  ledger_words  ledger_report  ledger_report_page
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from budgets import Entry, EntryKind, Loss, ParamError, total
+from budgets import Entry, EntryKind, Loss, ParamError, own_holder, total
 from engine.key_acts import key_act
+from engine.ledger_words import WORDS, in_words
 
 
 def audit_log(
@@ -26,7 +27,7 @@ def audit_log(
     Raises ParamError.
     """
     whole = tuple(rows)
-    kinds = sorted({str(each) for each in EntryKind} | {row.kind for row in whole})
+    kinds = sorted({*map(str, WORDS), *(row.kind for row in whole)})
     if kind is not None and kind not in kinds:
         raise ParamError(f"There are no rows of kind {kind!r}.", f"one of {', '.join(kinds)}.")
     first, end = ("" if since is None else _moment(since)), ("~" if until is None else _moment(until))
@@ -66,17 +67,25 @@ def _outcomes(rows: Iterable[Entry]) -> dict[int, str]:
     return {row.sequence: outcome(row) for row in whole if row.kind == EntryKind.CHARGED}
 
 
+def charged_loss(row: Entry) -> Loss | None:
+    """Give what a charge cost whoever asked; the owner pays on everybody's account alone. None of any other row."""
+    if row.kind != EntryKind.CHARGED:
+        return None
+    payer = own_holder(row.holder)
+    return total(Loss(*release["loss"]) for release in row.said["releases"] if payer in release["payers"])
+
+
 def _told(row: Entry, asked: dict[tuple[str, str], str], became: dict[int, str]) -> dict[str, Any]:
     said = row.said
     releases = said.get("releases", ()) if row.kind == EntryKind.CHARGED else ()
-    mine = [Loss(*release["loss"]) for release in releases if row.holder in release["payers"]]
-    cost = total(mine) if releases else None
+    cost = charged_loss(row)
     decision = {
         "sequence": row.sequence,
         "at": row.at,
         "by": row.actor,
         "kind": row.kind,
         "decision": became.get(row.sequence, key_act(row)),
+        "told": in_words(row, became.get(row.sequence, key_act(row))),
         "client": row.holder or None,
         "dataset": row.dataset or None,
         "request_id": row.request_id or None,

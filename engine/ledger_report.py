@@ -62,6 +62,7 @@ class DatasetReport:
     worst: tuple[Worst, ...]
     admission: tuple[str, ...]
     clients: tuple[dict[str, Any], ...]
+    others: dict[str, float | None]  # caps of whoever is not among them, in rho, named as theirs
 
     @property
     def used(self) -> tuple[AccountView, ...]:
@@ -112,6 +113,11 @@ def _dataset(catalog: Catalog, ledger: Ledger, dataset: Dataset, clients: list[d
         worst=(_of_one(accounts), _of_all(ledger, dataset, accounts)),
         admission=admission_said(catalog, dataset),
         clients=tuple(row for row in clients if row["dataset"] == dataset.name),
+        others={
+            "cap_rho": float(today.client.rho),
+            "lifetime_cap_rho": None if today.lifetime is None else float(today.lifetime.rho),
+            "query_cap_rho": None if today.query is None else float(today.query.rho),
+        },
     )
 
 

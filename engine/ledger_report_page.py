@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
@@ -32,7 +33,7 @@ class Bar:
 def report_html(report: Report) -> str:
     """Write the page; what stewards, admins and clients are called is text in it, and can be nothing else."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"row": account_row, "bars": bars, "told": told, "exact": exact}
+    environment.filters |= {"row": account_row, "bars": bars, "told": told, "exact": exact, "caps": caps_told}
     chart = {"width": CHART_WIDTH, "height": CHART_HEIGHT}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(report=report, chart=chart)
 
@@ -82,6 +83,12 @@ def exact(rho: Fraction | float) -> str:
     return f"{Decimal(whole.numerator) / Decimal(whole.denominator):.12f}".rstrip("0").rstrip(".")
 
 
+def caps_told(row: Mapping[str, Any]) -> str:
+    """Tell every cap of a client: of a window, over all of them, and of one question."""
+    told = {"cap_rho": "a window", "lifetime_cap_rho": "over all windows", "query_cap_rho": "a question"}
+    return "rho " + ", ".join(f"{exact(row[cap])} {of}" for cap, of in told.items() if row[cap] is not None)
+
+
 def _up(epsilon: float) -> str:
     shown = f"{epsilon:.3f}"
     return shown if float(shown) >= epsilon else f"{epsilon + 0.001:.3f}"
@@ -109,7 +116,8 @@ def _dataset(dataset: DatasetReport) -> Iterator[str]:
     for worst in dataset.worst:
         yield f"Worst case for one person, {worst.where}: {told(worst.spent)}; the limit is {told(worst.limit)}"
     yield "Who may ask:"
-    yield from (f"  {row['client']} ({row['state']}): rho {row['cap_rho']:g} a window" for row in dataset.clients)
-    yield f"  {'others' if dataset.clients else 'whoever opens the catalog'}: as the catalog says"
+    yield from (f"  {row['client']} ({row['state']}): {caps_told(row)}" for row in dataset.clients)
+    who = "others, by the catalog" if dataset.clients else "whoever opens the catalog"
+    yield f"  {who}: {caps_told(dataset.others)}"
     yield "Who is in it, as people are told:"
     yield from (textwrap.fill(words, WIDTH, initial_indent="  ", subsequent_indent="  ") for words in dataset.admission)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgets import LIFETIME, NOTHING, AccountView, Entry, EntryKind, EpsilonDelta, Loss, PaidRelease, total
+from budgets import LIFETIME, NOTHING, AccountView, Entry, EpsilonDelta, Loss, PaidRelease
+from engine.audit_log import charged_loss
 
 
 def account(view: AccountView, of_owner: Loss = NOTHING) -> dict[str, Any]:
@@ -57,8 +58,7 @@ def paid(release: PaidRelease) -> dict[str, Any]:
 
 def entry(row: Entry) -> dict[str, Any]:
     """Show one row: its body as it is hashed, and of a charge what its client paid."""
-    paid = [Loss(*release["loss"]) for release in row.said.get("releases", ()) if row.holder in release["payers"]]
-    loss = total(paid) if row.kind == EntryKind.CHARGED else None
+    loss = charged_loss(row)
     return {
         "sequence": row.sequence,
         "at": row.at,

@@ -22,7 +22,12 @@ AUDIT = (
     *("sequence", "at", "by", "kind", "decision", "client", "dataset", "request_id"),
     *("rho", "delta", "windows", "questions", "versions", "reason"),
 )
-Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only rows of it, e.g. charged, frozen.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--kind", metavar="KIND", help="Only rows of it, e.g. charged, frozen, note_objection; a wrong one is told all."
+    ),
+]
 Holder = Annotated[str | None, typer.Option("--client", metavar="NAME", help="Only about a client, or all of a group.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only from then on, in UTC: 2026-10-17.")]
 Html = Annotated[

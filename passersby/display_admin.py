@@ -14,6 +14,7 @@ from passersby.wording import amount, shown_moment, tiny
 Rows = Sequence[dict[str, Any]]
 FEW = 3  # windows that are told by name
 NO_LIMIT = "-"
+IN_WORDS = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
 
 
 def show_clients(clients: Rows) -> RenderableType:
@@ -63,8 +64,9 @@ def show_audit(log: Rows) -> RenderableType:
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
-    about = ", ".join(filter(None, (row["dataset"], row["client"] and f"client {row['client']}")))
-    head = f"{row['sequence']}  {shown_moment(row['at'])}  {row['decision'] or row['kind']}  {about}  by {row['by']}"
+    about = ", ".join(filter(None, (row["dataset"], _client(row["client"]))))
+    by = IN_WORDS.get(row["by"], row["by"])
+    head = f"{row['sequence']}  {shown_moment(row['at'])}  {row['told']}  {about}  by {by}"
     told = {
         "price": _price(row),
         "windows": _windows(row["windows"]),
@@ -72,7 +74,11 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "why": row["reason"],
     }
     lines = [f"    {name}: {text}" for name, text in told.items() if text]
-    return [head.replace("    ", "  "), *(f"    {question}" for question in row["questions"]), *lines]
+    return [head.replace("    ", "  "), *(f"    question: {question}" for question in row["questions"]), *lines]
+
+
+def _client(name: str | None) -> str | None:
+    return IN_WORDS.get(name, f"client {name}") if name else None
 
 
 def _price(row: dict[str, Any]) -> str | None:
@@ -82,6 +88,7 @@ def _price(row: dict[str, Any]) -> str | None:
 
 
 def _windows(windows: Sequence[str]) -> str:
+    windows = [IN_WORDS.get(window, window) for window in windows]
     return ", ".join(windows) if len(windows) <= FEW else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
 
 

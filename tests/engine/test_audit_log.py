@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
+
 import pytest
 
-from budgets import ParamError
+from budgets import OWNER, EntryKind, ParamError
+from engine import calibrations, key_acts, objection_figure, register, sharing, standing, wire_ledger
 from engine.audit_log import audit_log
+from engine.calibrate import calibrate, plan_calibration
 from engine.errors import ExecutionFailed
+from engine.ledger_words import WORDS
 from engine.pipeline import Engine
 from engine.terms import Asked
+from tests.support.tree import ROOT
 
 COUNT = "SELECT COUNT(*) AS n FROM visit"
 
@@ -31,6 +38,27 @@ def test_a_group_is_followed_with_all_in_it(engine: Engine) -> None:
         engine.answer(COUNT, Asked(client))
     clients = {row["client"] for row in audit_log(engine.ledger.entries(), client="shops")}
     assert clients == {"shops/ann", "shops/ben"}
+
+
+def test_what_the_owner_asks_has_its_price(engine: Engine) -> None:
+    planned = plan_calibration(engine, engine.catalog.datasets[0], rho=Fraction(1, 50))
+    calibrate(engine, planned, lambda stage, share: None, "steward")
+    (charged,) = audit_log(engine.ledger.entries(), kind="charged")
+    assert (charged["client"], charged["rho"]) == (OWNER, float(planned.loss.rho))
+    shown = [wire_ledger.entry(row) for row in engine.ledger.entries()]
+    assert [row["rho"] for row in shown if row["kind"] == "charged"] == [float(planned.loss.rho)]
+
+
+def test_every_kind_of_row_can_be_asked_for_and_has_words(engine: Engine) -> None:
+    noted = {f"note_{each.TOPIC}" for each in (calibrations, key_acts, objection_figure, register, sharing, standing)}
+    assert set(WORDS) == {*EntryKind, *noted}
+    page = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
+    for kind in WORDS:
+        assert audit_log(engine.ledger.entries(), kind=kind) is not None
+        assert re.search(rf"\b{kind}\b", page), f"docs/ledger.md does not name {kind}"
+    engine.answer(COUNT, Asked("ann"))
+    told = [row["told"] for row in audit_log(engine.ledger.entries())]
+    assert {"account opened", "question answered", "numbers stored"} <= set(told)
 
 
 def test_moments_are_taken_in_utc(engine: Engine) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from budgets import EVERYBODY, AccountName, ChargeRequest, EpsilonDelta, Item, Ledger, Loss
 from dialect import Catalog
+from engine.admins import Admin
 from engine.ledger_report import ledger_report
 from engine.ledger_report_page import account_row, bars, report_html, report_text
 from engine.terms import caps
@@ -74,6 +75,23 @@ def test_the_page_says_what_the_report_says(ledger: Ledger, catalog: Catalog) ->
     drawn = bars(report.datasets[0].accounts)
     assert [bar.height > 0 for bar in drawn] == [True, False, False, False, False]
     assert drawn[0].height == pytest.approx(120 * 0.0615)
+
+
+def test_every_cap_of_who_may_ask_is_told(ledger: Ledger, tmp_path: Path) -> None:
+    budget = "lifetime_rho = 0.37\nquery_rho = 0.083\n"
+    catalog = make_town(
+        tmp_path, declared=WINDOWED.replace("[datasets.town.budget]\n", f"[datasets.town.budget]\n{budget}")
+    )
+    assert (told := "rho 0.1 a window, 0.37 over all windows, 0.083 a question") in report_text(
+        ledger_report(catalog, ledger)
+    )
+    charge(ledger, catalog, "ann", "one", "0.01", DAYS[0])
+    Admin(catalog, ledger).cap_client("ann", "0.29", by="boss", reason="a trial", scope="lifetime")
+    report = ledger_report(catalog, ledger)
+    for page in (report_html(report), report_text(report)):
+        assert told in page  # of others
+        assert "0.29" in page
+    assert "ann (active): rho 0.1 a window, 0.29 over all windows, 0.083 a question" in report_text(report)
 
 
 class Seen(HTMLParser):

@@ -11,6 +11,17 @@ def test_lists_that_are_empty_say_so() -> None:
         assert len(as_text(show, []).strip()) > 10
 
 
+def test_the_audit_log_is_in_words() -> None:
+    row = {
+        "sequence": 3, "at": "2026-10-17T08:00:00.000+00:00", "by": "*owner", "kind": "account_opened",
+        "told": "account opened", "client": "*owner", "dataset": "town", "rho": None, "delta": None,
+        "windows": ["*lifetime"], "questions": [], "versions": None, "reason": None,
+    }  # fmt: skip
+    shown = as_text(show_audit, [row])
+    assert "account opened  town, the owner  by the owner" in shown and "windows: all windows together" in shown
+    assert "*" not in shown and "account_opened" not in shown
+
+
 def test_names_are_shown_as_they_are() -> None:
     row = {"client": "[red]ann[/red]", "dataset": None, "window": None, "since": "2026-10-17T08:00:00.000+00:00"}
     shown = as_text(show_frozen, [{**row, "by": "boss", "reason": "why"}])

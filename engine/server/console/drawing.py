@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDEST = -1.7976931348623157e308  # no number is written longer, nor an end of its interval
 WIDTH, EDGE = 240.0, 8.0  # user units of the viewBox
 
 
@@ -17,6 +16,9 @@ class ErrorBar:
     low: str
     at: str
     high: str
+
+
+LONGEST_BAR = ErrorBar("000.00", "000.00", "000.00")
 
 
 def error_bars(values: Sequence[Any], intervals: Sequence[Any]) -> list[ErrorBar | None]:
@@ -73,10 +75,3 @@ def burn_down(left: Sequence[tuple[float, float]], cap: float, now: float, ends:
     points.append(at(now, before))
     ahead = "" if ends is None else f"{points[-1]} {at(ends, 0.0)}"
     return BurnDown(" ".join(points), ahead, f"{(now - first) / span * 100:.2f}")
-
-
-def text_of(value: object) -> object:
-    """Write a number as people read it; the longest one in full, as a place for every other."""
-    if value is None:
-        return "NULL"
-    return f"{value:.8g}" if isinstance(value, float) and value != WIDEST else value

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import Response
 
-from budgets import EntryKind
+from engine.ledger_words import WORDS
 from engine.server import administering
 from engine.server.bodies import AnchorAsked
 from engine.server.console.exporting import FORMATS, exported
@@ -24,9 +24,8 @@ async def ledger(visit: Visit) -> Response:
     last = max(1, -(-len(found) // ROWS))
     number = min(max(1, whole_number(visit.query("page") or "1")), last)
     rows = found[(number - 1) * ROWS : number * ROWS]
-    kinds = sorted({str(kind) for kind in EntryKind} | {str(row["kind"]) for row in found})
     given = {name: value for name, value in _filters(visit, *ASKED, *LOOKED_FOR).items() if value}
-    shown: dict[str, Any] = {"rows": rows, "wanted": given, "kinds": kinds, "number": number, "last": last}
+    shown: dict[str, Any] = {"rows": rows, "wanted": given, "words": WORDS, "number": number, "last": last}
     return visit.page("ledger", **shown, count=len(found), formats=list(FORMATS))
 
 

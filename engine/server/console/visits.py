@@ -18,7 +18,7 @@ from budgets import LedgerError
 from engine.desk import Refused
 from engine.problems import problem
 from engine.server.access import Admitted, reaching
-from engine.server.console.drawing import text_of
+from engine.server.console.figures import half_width_text, left_text, loss_text
 from engine.server.console.sessions import Sessions
 from engine.server.frames import Json
 from engine.server.house import House
@@ -61,7 +61,7 @@ PAGES_OF = Environment(
     lstrip_blocks=True,
 )
 LONGEST_NUMBER = 12  # digits
-PAGES_OF.filters["text_of"] = text_of
+PAGES_OF.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
 FORM = "application/x-www-form-urlencoded"
 Handler = Callable[["Visit"], Awaitable[Response]]
 

@@ -41,7 +41,10 @@ def answered(numbers: list[float | int | None], ends: list[list[float] | None], 
     return {
         "columns": [{"name": "zone", "type": "VARCHAR"}, {"name": "n", "type": "DOUBLE"}],
         "rows": [[f"z{i}", number] for i, number in enumerate(numbers)],
-        "intervals": {"n": ends}, "confidence": 0.95, "price": {"rho": 0.005}, "notes": notes,
+        "intervals": {"n": ends}, "confidence": 0.95, "notes": notes, "replayed": False, "made_from": [],
+        "reliability": {"n": [None if end is None else "noise" if end[0] <= 0 else "good" for end in ends]},
+        "price": {"rho": 0.005, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.565, "delta": 1e-9}},
+        "remaining": {}, "outlook": None,
     }  # fmt: skip
 
 
@@ -59,7 +62,7 @@ def sizes() -> set[int]:
     def written(answer: dict[str, Any], least: int = 0) -> bytes:
         return page("ask", 200, least, **around, token="", answer=answer_pages.drawn(answer)).body
 
-    return {len(written(each, len(written(answer_pages.widened(each))))) for each in ANSWERS}
+    return {len(written(each, len(written(answer_pages.widened(answer_pages.drawn(each)))))) for each in ANSWERS}
 
 
 def test_pages_of_answers_that_differ_in_numbers_have_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,12 +147,25 @@ def test_a_question_is_explained_asked_and_charged_once(browsers: dict[Role, Bro
     for _ in range(2):
         answer = analyst.post("/console/ask", sql=COUNT, do="ask", request_id="one")
         assert answer.status_code == 200
-        assert 'class="bar"' in answer.text and " to " in answer.text
+        assert 'class="bar"' in answer.text and "± " in answer.text
     assert len(served.send("GET", "/v1/history").json()) == 1
     assert COUNT in analyst.get("/console/ask").text
     assert "<polyline" in analyst.get("/console/pace").text
     assert "<polyline" in browsers[Role.AUDITOR].get("/console/pace", client="analyst").text
     assert analyst.get("/console/pace", client="other").status_code == 403
+
+
+def test_an_answer_tells_how_reliable_it_is_what_it_cost_and_what_is_left(browsers: dict[Role, Browser]) -> None:
+    analyst = browsers[Role.ANALYST]
+    for do in ("explain", "ask"):
+        shown = analyst.post("/console/ask", sql=COUNT, do=do, rho="0.06").text
+        assert re.search(r"rho 0\.06 \(epsilon \d\.\d\d at delta 1e-9\)", shown)
+        assert "Left: you rho " in shown and "question like this one fit" in shown
+        assert "Epsilon</em>, at a small delta, is the same loss" in shown
+    assert re.search(r'<small>± [\d,]+</small> <small class="word">(good|fair|poor|may be nothing)</small>', shown)
+    assert "<p>Free: asked before." in analyst.post("/console/ask", sql=COUNT, do="ask", rho="0.06").text
+    wide = analyst.post("/console/ask", sql="SELECT zone, count(*) AS n FROM visit GROUP BY zone", do="explain").text
+    assert "Narrower intervals" in wide and "pay four times as much" in wide
 
 
 def test_words_of_others_stay_words(browsers: dict[Role, Browser]) -> None:
