@@ -30,10 +30,10 @@ def test_a_usual_question(
     name: str, ask: Callable[[str], Question], catalog: Catalog, target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def once() -> float:
-        start = time.perf_counter()
+        start = time.thread_time()
         for plan in ask(QUESTIONS[name]).plans:
             dialect.write(plan, dialect.bound(plan, catalog, 120), target)
-        return (time.perf_counter() - start) * 1e3
+        return (time.thread_time() - start) * 1e3
 
     once()
     taken = median(once() for _ in range(15))

