@@ -2,7 +2,7 @@
 # make demo     a synthetic operator, questions in SQL, private answers; the first time pip fetches packages
 # make notebook the first lesson in JupyterLab
 # make test     all tests
-# make check    style, types, the law of the house
+# make check    style, types of code and calls of tests, the law of the house
 # make nightly  the long searches, a line of result each, then the tests' long forms; a few hours on two cores
 # make docs     docs/functions.md, docs/refusals.md and the tables of docs/server.md, from what they are about
 # make conformance   how many expressions give DuckDB's own values

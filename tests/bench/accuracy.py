@@ -18,12 +18,14 @@ import numpy as np
 
 from budgets import Ledger
 from dialect import Question, read
+from engine.answers import Answer
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalogs import find_catalog
 from engine.noise import add_noise
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.snapshot import snapshot
+from engine.terms import Asked
 from tests.bench.machine import table
 
 SECONDS = "least(greatest(epoch(ended_at - started_at), 0), 3600)"
@@ -127,7 +129,7 @@ def _no_noise(exact: np.ndarray, sensitivity: int, scale: float, pico_rho_charge
     return exact
 
 
-def _answer(engine: Engine, question: Question, prepared: tuple[Prepared, ...]) -> object:
+def _answer(engine: Engine, question: Question, prepared: tuple[Prepared, ...]) -> Answer:
     releases = tuple(engine.release(p) for p in prepared)
     return engine.finish(question, prepared, releases, CONFIDENCE)
 

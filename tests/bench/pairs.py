@@ -23,8 +23,9 @@ from engine.folders import cache_folder
 from engine.layout import laid_out, layout_file, optimize
 from engine.noise import add_noise
 from engine.operator import operator_path
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.snapshot import Snapshot, snapshot
+from engine.terms import Asked
 from tests.support.analysts import macros
 
 RHO = Fraction(1, 200)

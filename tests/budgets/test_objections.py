@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Table, delete, update
 
 from budgets import ActKind, LedgerError, LedgerUnavailable, ObjectionRegister
 from budgets.stores import register as tables
@@ -48,7 +48,7 @@ def test_an_act_that_fails_midway_leaves_nothing(address: str) -> None:
 
 
 @pytest.mark.parametrize("table", [tables.acts, tables.persons], ids=str)
-def test_the_database_itself_refuses_changes(address: str, table: tables.Table) -> None:
+def test_the_database_itself_refuses_changes(address: str, table: Table) -> None:
     register = opened(address)
     register.record(ActKind.OBJECT, "town", ["1"], by="ann", reason="a letter")
     column = "reason" if table is tables.acts else "person"

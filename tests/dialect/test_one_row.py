@@ -12,7 +12,7 @@ from dialect.catalog import SqlType
 from dialect.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
 from dialect.kinds import Selected
 from dialect.one_row import at_most_one_row, meets_one_row, set_equal
-from dialect.relations import Project, Relation
+from dialect.relations import PerPerson, Project, Relation
 
 WHOLE, HALF = (Ref(Field(name, None, kind)) for name, kind in (("i", SqlType.BIGINT), ("x", SqlType.DOUBLE)))
 AT_MOST_ONE = {
@@ -73,6 +73,7 @@ def test_one_may_ask_for_equality_that_holds_of_nulls(hours: Relation) -> None:
 
 def test_a_person_meets_the_one_row_of_their_own(rows_of: Callable[[str], Selected]) -> None:
     subscribers, events = (rows_of(f"SELECT * FROM {name}").relation for name in ("subscribers", "events"))
+    assert isinstance(subscribers, PerPerson) and isinstance(events, PerPerson)
     mine = equal(Ref(subscribers.person), Ref(events.person))
     assert meets_one_row(subscribers, mine) and not meets_one_row(events, mine)
     assert not meets_one_row(subscribers, equal(WHOLE, WHOLE))

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 import dialect
 from dialect.admission import Admission, Among
 from dialect.catalog import Catalog
-from dialect.partials import LARGEST_PART
-from dialect.private_plan import Bounding, PrivatePlan, Rule, Target, VectorBound
+from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Target, VectorBound
 
 render = import_module("dialect.render")  # the face shows the function of this name
 Plans = Callable[[str], PrivatePlan]

@@ -17,6 +17,7 @@ from dialect.parse import parse
 from dialect.private_plan import PrivatePlan, Target
 from dialect.reading import Reading
 from dialect.relations import PerPerson
+from dialect.set_operation_persons import of_persons
 from dialect.write_rows import write_rows
 
 E, S = "SELECT subscriber_id, cell_id FROM events", "SELECT subscriber_id, age FROM subscribers"
@@ -69,10 +70,8 @@ def test_how_many_rows_a_person_has(
 def test_a_union_that_counts_once_is_found(
     tight: Catalog, target: Target, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = set_operation_rules.of_persons
-
     def once(operator: Any, left: PerPerson, *given: Any) -> PerPerson:
-        return replace(made(operator, left, *given), max_rows=left.max_rows)
+        return replace(of_persons(operator, left, *given), max_rows=left.max_rows)
 
     monkeypatch.setattr(set_operation_rules, "of_persons", once)
     relation = _rows(f"{E} UNION ALL {E}", tight)

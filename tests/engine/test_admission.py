@@ -14,7 +14,8 @@ from dialect import Catalog, Target, read
 from dialect.admission import Among
 from engine.admission import admission
 from engine.backends.duckdb import Limits
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.passes import passes
 

@@ -18,8 +18,9 @@ from engine import desk as desks
 from engine.advice import NO_ADVICE, Advice, advice
 from engine.desk import Desk
 from engine.explain import explain
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.prepare import Prepared
+from engine.terms import Asked
 from tests.engine.town import ROWS, make_town, opened
 
 ANN = Asked("ann")

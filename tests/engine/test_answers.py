@@ -12,8 +12,9 @@ import pytest
 from dialect.rounding import Rounding
 from dialect.write_outer import OuterSql
 from engine.answers import Answer, answer, half_widths
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.raw_noise import RawNoise
+from engine.terms import Asked
 from tests.support.statistics import gaussian_within
 
 QUARTERS = {0: Rounding(0.0, {"c1": 0.5})}

@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 
+from budgets import Ledger
 from engine import Refused, anchor_ledger, export_ledger, verify_ledger, write_export
 from tests.budgets.books import answer, ask, item
-from tests.budgets.histories import Ledger
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from dialect.catalog import (
     SqlType,
     ValueList,
     ValueRange,
-    Window,
 )
 from dialect.declared_admission import Consent
+from dialect.time_windows import Window
 from engine.catalog_file import load_catalog
 from engine.errors import CatalogError
 

@@ -12,7 +12,8 @@ import pytest
 from budgets import Loss
 from dialect import Refusal
 from engine.explain import Explained, explain
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 
 ANN = Asked("ann")
 QUESTIONS = {

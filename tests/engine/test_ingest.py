@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -39,7 +40,7 @@ class Town:
     where: Path
     before: tuple[int, str]
 
-    def ingest(self, *files: str, **options: object) -> dict[str, object]:
+    def ingest(self, *files: str, **options: Any) -> dict[str, Any]:
         return ingest_files(str(self.where), "visit", files, **options)
 
     def state(self) -> tuple[int, str]:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from budgets import Ledger
 from dialect.catalog import Catalog
 from engine.noise import add_noise
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 
 BASE = (
     "(SELECT zone, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p, SUM(minutes) AS s, SUM(coins) AS c,"

@@ -12,8 +12,9 @@ from dialect import Catalog, PrivatePlan, Refusal, read
 from dialect.domains import MAX_KEYS
 from engine.catalog_file import load_catalog
 from engine.keys import check_key_count, reached
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.prepare import prepare
+from engine.terms import Asked
 from tests.engine.town import opened
 
 BY_SHOP = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"

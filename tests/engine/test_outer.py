@@ -15,7 +15,8 @@ import pytest
 from engine import outer as module
 from engine.errors import ExecutionFailed
 from engine.outer import outer
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 
 TABLES = {"release 0": pa.table({"k": ["a", "b"], "n": [3, 4]}), "zone": pa.table({"zone": ["a"]})}
 

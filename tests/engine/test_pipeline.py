@@ -13,9 +13,11 @@ import pytest
 from budgets import AccountName, BudgetRefused, EntryKind, Forbidden, IdempotencyError, Loss
 from dialect import Refusal
 from engine import finishing
+from engine.answered import Answered
 from engine.catalog_file import load_catalog
 from engine.errors import ExecutionFailed
-from engine.pipeline import Answered, Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"

@@ -10,8 +10,9 @@ import pytest
 from dialect import Catalog, Refusal, read
 from dialect.declared_admission import Consent
 from engine.backends.duckdb import DuckDBBackend
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.prepare import Prepared, count_keys, prepare
+from engine.terms import Asked
 from tests.engine.town import ROWS, make_town
 
 RHO = Fraction(1, 200)

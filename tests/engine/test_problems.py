@@ -10,8 +10,9 @@ import pytest
 from budgets import AccountName, BudgetRefused, IdempotencyError, LedgerUnavailable, ParamError
 from dialect import Code, Refusal, Span
 from engine.errors import CatalogError, DataError, ExecutionFailed
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.problems import Problem, problem
+from engine.terms import Asked
 
 AMOUNTS = {"account", "window", "requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho"}
 INSTEAD = {"would_fit_error", "would_fit_windows", "other_windows", "free_at_rho"}

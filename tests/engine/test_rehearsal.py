@@ -17,8 +17,10 @@ from engine.catalog_file import load_catalog
 from engine.catalogs import find_catalog
 from engine.errors import DataError
 from engine.operator import make_operator
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.rehearsal import rehearsal
+from engine.snapshot import copy_table
+from engine.terms import Asked
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 from tests.support.attack_catalog import CANARIES, attack_catalog
@@ -116,11 +118,10 @@ def test_private_files_that_exist_are_not_opened(tmp_path: Path, monkeypatch: py
     catalog = make_town(tmp_path, declared=private)
     shutil.copy(tmp_path / "town.duckdb", tmp_path / "zones.duckdb")
     opened: list[str] = []
-    copy = module.copy_table
 
     def watched(connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Any) -> None:
         opened.append(table.source.path)
-        copy(connection, catalog, table)
+        copy_table(connection, catalog, table)
 
     monkeypatch.setattr(module, "copy_table", watched)
     (tmp_path / "town.duckdb").chmod(0o000)

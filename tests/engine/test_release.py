@@ -13,8 +13,9 @@ import pytest
 
 from dialect import read
 from engine import backends, exact, keys, noise, pipeline, prepare, release
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.release import Release, from_bytes, outer_table, to_bytes
+from engine.terms import Asked
 
 KEYS = pa.table({"k0": ["a", "b", None], "k1": pa.array([1, None, 3], pa.int32())})
 
@@ -68,7 +69,7 @@ def test_only_releases_are_turned_into_bytes() -> None:
     """In the rooms where exact numbers are, nothing else writes any."""
     for module in (exact, noise, keys, prepare, backends.duckdb):
         assert not {"json", "pickle", "ipc"} & set(vars(module)), module.__name__
-    assert pipeline.to_bytes is release.to_bytes
+    assert vars(pipeline)["to_bytes"] is release.to_bytes
 
 
 def counted(engine: Engine, grain: float, *noisy: int) -> list[int]:

@@ -10,8 +10,9 @@ from dialect import read
 from engine.answers import Answer
 from engine.biases import column_biases
 from engine.desk import Desk
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.reliability import Reliability, is_weak, lost, reliability
+from engine.terms import Asked
 
 GOOD, FAIR, POOR, NOISE = Reliability
 ANN = Asked("ann")

@@ -17,9 +17,10 @@ from dialect import Refusal, read
 from engine import advice, pipeline, remembered
 from engine.calibration import Calibration, Calibrations
 from engine.explain import explain
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.prepare import all_sized, priced
 from engine.remembered import MOST_CLIENTS, MOST_OF_A_CLIENT, Remembered, Same
+from engine.terms import Asked
 from tests.engine.town import ROWS, make_town, opened
 
 COUNT = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"

@@ -14,8 +14,9 @@ import pytest
 from budgets import EVERYBODY, BudgetRefused
 from budgets.stores import entries
 from engine import repeats
+from engine.answered import Answered
 from engine.errors import CatalogError, ExecutionFailed
-from engine.pipeline import Answered, Engine
+from engine.pipeline import Engine
 from engine.terms import Asked
 from tests.engine.held_town import held_town
 from tests.engine.town import CATALOG, make_town, opened

@@ -9,8 +9,9 @@ import pytest
 
 from dialect import Code, Refusal, read
 from engine.desk import Desk
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.simultaneous import Together, level_of_each, numbers_together
+from engine.terms import Asked
 
 CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') "
 HOURS = "zone AS h, COUNT(*) AS n FROM visit GROUP BY 1"

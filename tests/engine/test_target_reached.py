@@ -12,7 +12,8 @@ import pytest
 from budgets import BudgetRefused, Loss
 from dialect import Refusal
 from dialect.options import target_error
-from engine.pipeline import Answered, Engine
+from engine.answered import Answered
+from engine.pipeline import Engine
 from engine.terms import Asked
 
 # question: a share that is below what the first answer has, and what the held price is

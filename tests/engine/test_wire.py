@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from engine import wire, wire_tables
+from engine.answered import Answered
 from engine.answers import Answer
 from engine.desk import Desk
 from engine.explain import explain
-from engine.pipeline import Answered, Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
 ACCOUNT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}

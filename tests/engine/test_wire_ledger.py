@@ -8,7 +8,8 @@ import pytest
 
 from budgets import AccountName, AccountView, Loss, epsilon_at
 from engine import wire_ledger
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 
 VIEW = AccountView(
     AccountName("town", "forever", "ann"), Loss.within("0.1", "1e-9"), Loss.of(Fraction(1, 30), Fraction(1, 10**12))

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgets import AccountName, BudgetRefused, Loss
-from engine.pipeline import Asked
-from engine.terms import caps
+from engine.terms import Asked, caps
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
 

@@ -22,7 +22,8 @@ from scipy import stats
 
 from dialect import read
 from engine.exact import Exact
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 from tests.support.noised import ReadOnce, engine_over
 from tests.support.statistics import ALPHA

@@ -15,11 +15,12 @@ import pytest
 from budgets import AccountName, Charge, Ledger
 from engine.backends.duckdb import DuckDBBackend
 from engine.explain import explain
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.prepare import Prepared
+from engine.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 from tests.support.dying import STEPS, charges
-from tests.support.noised import engine_over
+from tests.support.noised import ReadOnce, engine_over
 from tests.support.tree import ROOT
 from tests.support.two_worlds import ANSWERED, attacks
 
@@ -88,6 +89,7 @@ def watched(engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> 
         return table(backend, sql, *objected)
 
     monkeypatch.setattr(DuckDBBackend, "_table", held)
+    assert isinstance(engine.backend, ReadOnce)
     return replace(engine, backend=engine.backend._backend, ledger=ledger), statements
 
 

@@ -18,7 +18,8 @@ import pytest
 
 from dialect import read
 from dialect.catalog import Catalog, Norms, Table
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 from tests.support.exact import exact_engine
 from tests.support.noised import engine_over

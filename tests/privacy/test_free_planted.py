@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from engine.pipeline import Engine
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.test_finding import BY_ZONE, FINE, PEOPLE, rows
 from tests.engine.town import ROWS, make_town, opened
-from tests.support.planted import import_module
 
 derivation = import_module("dialect.derivation")
 TOTAL = "SELECT COUNT(*) AS n FROM visit"

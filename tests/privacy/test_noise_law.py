@@ -18,7 +18,8 @@ import pytest
 from dialect import read
 from dialect.selection import most_weight
 from engine.noise import add_noise
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
+from engine.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 from tests.support.forked import DRAWN, drawn_in_forks
 from tests.support.noised import Noise, answers, engine_over, noises, told

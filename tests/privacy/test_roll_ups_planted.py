@@ -11,6 +11,7 @@ from sqlglot import exp
 from dialect import complete_keys, roll_ups
 from dialect.boundaries import released
 from dialect.catalog import SqlType
+from dialect.domains import lists_of
 from dialect.expressions import Call, Case, Expr, Literal, Ref
 from dialect.functions import forms_of
 from dialect.grouping import GroupNames
@@ -76,7 +77,6 @@ def test_a_null_key_that_is_not_added_up_is_found(oracle: Oracle, monkeypatch: p
 def test_a_declared_list_taken_for_a_closed_one_is_found(attacked: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     total = f"SELECT n FROM ({OUTSIDE.replace('COUNT', 'GROUPING(cell_id) AS g, COUNT')}) WHERE g = 1"
     assert attacked.ask(total).difference is None
-    lists_of = complete_keys.lists_of
 
     def closed(*given) -> Mapping[Expr, PublicList]:
         return {

@@ -14,10 +14,12 @@ import pytest
 from budgets import Ledger
 from dialect import Refusal
 from engine import Desk
+from engine.answered import Answered
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
-from engine.pipeline import Answered, Asked, Engine
+from engine.pipeline import Engine
 from engine.release import Release
+from engine.terms import Asked
 from tests.support.two_worlds import BY_HOUR, BY_ZONE, Attack, attacks, check_second_asker, hold, open_worlds, seen
 
 ATTACKS = attacks()

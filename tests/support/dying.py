@@ -12,8 +12,9 @@ from pathlib import Path
 from budgets import Ledger
 from engine.backends.duckdb import DuckDBBackend
 from engine.noise import add_noise
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.snapshot import snapshot
+from engine.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 
 STEPS = ("before reading", "after reading", "after noise", "after storing", "never")

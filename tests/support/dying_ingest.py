@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from engine import ingest, ingest_files
+from engine.ingested import Place
 
 STEPS = ("judging rows", "writing rows", "writing what is refused", "checking", "keeping what is refused", "adding")
 DONE = ("added", "never")
@@ -23,7 +24,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def without_version(file: Path, place: ingest.Place) -> None:
+def without_version(file: Path, place: Place) -> None:
     """A planted bug: rows go in under a name that moves no version, and the version is left for later."""
     shutil.copy(file, place.folder / "new.parquet")
     die()

@@ -16,11 +16,13 @@ import pyarrow as pa
 from budgets import Ledger
 from dialect import BoundedSql
 from dialect.catalog import Catalog
+from engine.answered import Answered
 from engine.backends.duckdb import DuckDBBackend
 from engine.exact import Exact
 from engine.noise import add_noise
-from engine.pipeline import Answered, Asked, Engine
+from engine.pipeline import Engine
 from engine.snapshot import snapshot
+from engine.terms import Asked
 
 Noise = npt.NDArray[np.int64]
 

@@ -62,8 +62,10 @@ class Oracle:
 
     def close(self) -> None:
         """Close everything."""
-        for engine in (*self._plain.values(), *self.exact):
-            engine.close()
+        for plain in self._plain.values():
+            plain.close()
+        for exact in self.exact:
+            exact.close()
 
     def __enter__(self) -> Self:
         return self

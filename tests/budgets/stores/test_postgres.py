@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from budgets import Ledger, LedgerUnavailable, UnsafeStore
 from budgets.stores import postgres as store_of_postgres
@@ -224,9 +224,7 @@ def test_the_environment_names_a_machine_too(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_line_that_is_open_all_the_same_is_found(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = store_of_postgres._is_local
     monkeypatch.setattr(store_of_postgres, "_is_local", lambda host: real(host) and not host.startswith("/"))
-    monkeypatch.setattr(
-        store_of_postgres, "_checked", lambda address: store_of_postgres.make_url(address.replace(":", "+psycopg:", 1))
-    )
+    monkeypatch.setattr(store_of_postgres, "_checked", lambda address: make_url(address.replace(":", "+psycopg:", 1)))
     with pytest.raises(UnsafeStore, match="The line to the ledger's server is not encrypted"):
         Ledger.open(address)
 

@@ -15,8 +15,9 @@ import pytest
 from dialect import BoundedSql, Catalog, Refusal, read
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.errors import ExecutionFailed
-from engine.pipeline import Asked, Engine
+from engine.pipeline import Engine
 from engine.snapshot import snapshot
+from engine.terms import Asked
 from tests.engine.town import make_town
 
 TIGHT = Limits(memory="64MB", threads=2, seconds=1, temporary="8MB")

@@ -132,6 +132,7 @@ def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
 
 
 def test_the_session_is_set_whatever_the_cluster_is_set_to(backend: LakeBackend) -> None:
+    assert isinstance(backend.lake, spark.SparkLake)
     session = backend.lake._alive()
     assert {name: session.conf.get(name) for name in spark.SETTINGS} == dict(spark.SETTINGS)
     session.conf.set("spark.sql.ansi.enabled", "false")

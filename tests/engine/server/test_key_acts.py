@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from budgets import Ledger
 from engine.auditor import audit_ledger, export_ledger, verify_ledger
-from engine.server import administering
+from engine.key_acts import KeyAct
 from engine.server.house import House
 from engine.server.link import WorkerDied
 from engine.server.roles import Role
@@ -78,8 +78,8 @@ def test_an_act_that_is_not_noted_shows_no_key(served: Inhabited, monkeypatch: p
 def test_a_note_that_is_forgotten_is_found(served: Inhabited, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: one endpoint answers without its row."""
 
-    async def forgotten(house: House, act: administering.KeyAct, key: object, by: str) -> None:
-        if act is not administering.KeyAct.ROTATED:
+    async def forgotten(house: House, act: KeyAct, key: object, by: str) -> None:
+        if act is not KeyAct.ROTATED:
             await kept(house, act, key, by)  # type: ignore[arg-type]
 
     kept = House.note_key
