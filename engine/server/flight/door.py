@@ -62,6 +62,12 @@ def _one_error(house: House) -> Iterator[None]:
     raise refusal(dict(told)) from None
 
 
+def _sent(house: House, batches: Iterator[T]) -> Iterator[T]:
+    """Let nothing but refusals out of what is made while it is sent, when the call itself has returned."""
+    with _one_error(house):
+        yield from batches
+
+
 class _Known(fl.ServerMiddleware):  # type: ignore[misc]  # pyarrow has no types
     """Who asks, for one call."""
 
@@ -142,7 +148,8 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
                 return fl.RecordBatchStream(listed(command, self._run(asker.house.do("tables"))))
             key = (self._asker(context, ASKING).name, ticket.ticket)
             rows = self._answers.pop(key, None) or self._ask(context, command)
-            return fl.GeneratorStream(*padded(rows))
+            schema, batches = padded(rows)
+            return fl.GeneratorStream(schema, _sent(self._house, batches))
 
     def do_action(self, context: fl.ServerCallContext, action: fl.Action) -> Iterator[bytes]:
         """Prepare a statement, which is to know its text; close one, which is nothing."""

@@ -173,6 +173,22 @@ def test_a_defect_tells_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> 
     assert "12345" not in str(failed.value)
 
 
+def test_a_defect_on_the_way_tells_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are made when the call has returned: what fails then would carry its text, were it not caught there."""
+
+    def breaking(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, pa.Buffer]]:
+        yield table.to_batches()[0], pa.py_buffer(b"")
+        raise ValueError("a value: 12345")
+
+    monkeypatch.setattr(module, "_batches", breaking)
+    with pytest.raises(adbc_driver_manager.Error, match="E_SERVER") as failed:
+        door.asked(COUNT)
+    assert "12345" not in str(failed.value)
+    monkeypatch.setattr("engine.server.flight.door._sent", lambda house, batches: batches)
+    with pytest.raises(adbc_driver_manager.Error, match="12345"):
+        door.asked(COUNT)
+
+
 def test_another_s_answer_is_not_fetched(door: Door) -> None:
     """A ticket is a question: whoever sends it asks on the own account."""
     other = door.house.keys.make("other", Role.ANALYST, by="test", days=1)["key"]
