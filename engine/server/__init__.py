@@ -8,6 +8,7 @@
     worker           worker.py                    a process of its own: the only one that opens data
       -> verb        clerk.py                     what may be asked of the desk, the books and the register
       -> pace        pace.py, paced.py            fresh releases leave at the end of a public time
+      -> turn        turns.py                     nobody starves: slots go round, and one is kept from long questions
     beside           alerts.py, delivery.py, health.py, watching.py   budgets that are nearly spent; own checks
     around all       surround.py, logs.py, metrics.py   headers, a line, a count; openapi.py the document
     shared           house.py, settings.py, hardening.py   what every request needs; what the owner set; no core dumps

@@ -113,7 +113,7 @@ async def result(job_id: str, asker: Asker, request: Request) -> Response:
 async def cancel(job_id: str, asker: Asker, request: Request) -> dict[str, Any]:
     """Cancel a job; what was charged stays charged, and asking the same again is free."""
     jobs: Jobs = request.app.state.jobs
-    return jobs.told(jobs.cancel(asker.name, job_id))
+    return jobs.told(await jobs.cancel(asker.name, job_id))
 
 
 @router.post("/explain", responses={200: {"model": Explanation}}, operation_id="explain")

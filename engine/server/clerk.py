@@ -25,6 +25,8 @@ from engine.outlines import outlines
 from engine.planning import plan_workload
 from engine.problems import problem
 from engine.register import Register
+from engine.server.paced import PacedEngine
+from engine.server.turns import WITHDRAWN, Withdrawn
 from engine.standing_desk import list_standing, show_standing
 from engine.stored_releases import stored_releases
 
@@ -57,6 +59,8 @@ class Clerk:
         done = VERBS[verb]
         try:
             return done(self, arguments)
+        except Withdrawn:
+            raise Refused(dict(WITHDRAWN)) from None
         except (LedgerError, CatalogError) as error:
             raise Refused(problem(error, None)) from error
 
@@ -89,6 +93,11 @@ def _take(clerk: Clerk, asked: Arguments) -> Reply:
 def _give_up(clerk: Clerk, asked: Arguments) -> Reply:
     clerk.desk.give_up(asked["sql"], {name: value for name, value in asked.items() if name != "sql"})
     return Reply()
+
+
+def _withdraw(clerk: Clerk, asked: Arguments) -> Reply:
+    engine = clerk.desk.engine
+    return Reply(isinstance(engine, PacedEngine) and engine.pace.turns.withdraw(**asked))
 
 
 def _verify(clerk: Clerk, asked: Arguments) -> Reply:
@@ -145,6 +154,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "query": _query,
     "rehearse": _rehearse,
     "give_up": _give_up,
+    "withdraw": _withdraw,
     "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
     "calibrations_due": lambda clerk, asked: Reply(_calibrations_due(clerk)),
     "stored_releases": lambda clerk, asked: Reply(stored_releases(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),

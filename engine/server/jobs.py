@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -78,10 +79,16 @@ class Jobs:
             raise Problem("E_NOT_FOUND", "You have no job of this id.", "an id that POST /v1/queries gave you")
         return row
 
-    def cancel(self, client: str, job_id: str) -> Row:
-        """Let a job's answer go; what was charged stays charged, and is stored, so that asking again is free."""
-        self.find(client, job_id)
+    async def cancel(self, client: str, job_id: str) -> Row:
+        """Let a job's answer go, and its place in the line; its charge stays, so that asking again is free.
+
+        What reads data already goes on to the end of its bucket, and is stored: when it ended is nobody's to see.
+        """
+        known = self.find(client, job_id)
         self.house.books.change_job(job_id, only_in=UNFINISHED, state="cancelled", ended_at=now_text())
+        if known["state"] in UNFINISHED:
+            with contextlib.suppress(Problem):  # no worker, no line
+                await self.house.do("withdraw", client=client, request_id=known["request_id"])
         return self.find(client, job_id)
 
     def told(self, row: Row) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from budgets import Charge
 from dialect import Catalog
 from dialect.relation_parts import tables_of
 from engine.prepare import Prepared
+from engine.server.turns import LONG, Turns
 
 UNDECLARED = 1e7  # rows of a private table whose size class the catalog does not say
 NOISE_PER_SECOND = 50_000  # numbers that are noised in a second, far below what a slow machine does
@@ -28,11 +29,11 @@ class Pace:
     least_seconds: float = 0.5  # the shortest bucket; each further one is twice as long
     rows_per_second: float = 2e6  # that one question reads, bounds and sums
     slots: int = 2
-    _free: threading.Semaphore = field(init=False, repr=False, compare=False)
+    turns: Turns = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the slots."""
-        object.__setattr__(self, "_free", threading.Semaphore(self.slots))
+        object.__setattr__(self, "turns", Turns(self.slots, LONG * self.least_seconds))
 
     def bucket_seconds(self, prepared: tuple[Prepared, ...], catalog: Catalog) -> float:
         """Choose the bucket of a question: the shortest one that holds its expected time (proofs.md#bucket_seconds)."""
@@ -46,13 +47,14 @@ class Pace:
         return rows / self.rows_per_second + numbers / NOISE_PER_SECOND
 
     @contextmanager
-    def turn(self, seconds: float) -> Iterator[None]:
+    def turn(self, charge: Charge, seconds: float) -> Iterator[None]:
         """Wait for a slot, and hold it to the end of the bucket, or of the next one where the work was not done.
 
         Claim: what happens inside tells by its time no more than k. Symbols: b, the bucket's `seconds`; k. Formula: the
         end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source: proofs.md#paced.
+        Raises Withdrawn where the question was cancelled before it had a slot.
         """
-        with self._free:
+        with self.turns.turn(charge.client, charge.request_id, seconds):
             begun = time.monotonic()
             tell = announced.get()
             if tell is not None:

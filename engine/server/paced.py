@@ -30,11 +30,11 @@ class PacedEngine(Engine):
         Claim: the time of an answer tells of the data no more than in which of the buckets b, 2b, 4b, ... the work
         ended, b a function of plan and catalog. A first replay waits for the same bucket: that another client asked
         before is told by the day of its numbers, never by the time. Own replays and refusals read no data and do not
-        wait. Source: proofs.md#paced. Raises ExecutionFailed, at the end of the bucket too.
+        wait. Source: proofs.md#paced. Raises ExecutionFailed, at the end of the bucket too, and Withdrawn.
         """
         if charge is None or not is_first(charge):
             return super().settle(question, bought, charge)
-        with self.pace.turn(self.pace.bucket_seconds(bought, self.catalog)):
+        with self.pace.turn(charge, self.pace.bucket_seconds(bought, self.catalog)):
             return super().settle(question, bought, charge)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from budgets import Charge
+from budgets import Charge, Loss
 from dialect import read
 from engine import Desk, Refused
 from engine.errors import ExecutionFailed
@@ -136,12 +136,16 @@ def test_a_bucket_follows_from_plan_and_catalog_alone(working: Any) -> None:
     assert bucket(f"{COUNT} UNION ALL SELECT count(*) FROM purchase") == 0.004
 
 
+def charge_of(client: str) -> Charge:
+    return Charge(1, client, "town", f"of {client}", Loss(1, 0), (), (), {})
+
+
 def test_a_slot_is_held_to_the_end_of_the_bucket() -> None:
     pace = Pace(least_seconds=0.05, slots=1)
     order: list[str] = []
 
     def first() -> None:
-        with pace.turn(0.2):
+        with pace.turn(charge_of("ann"), 0.2):
             began.set()
             order.append("first")
 
@@ -149,7 +153,7 @@ def test_a_slot_is_held_to_the_end_of_the_bucket() -> None:
     thread = threading.Thread(target=first)
     thread.start()
     began.wait()
-    with pace.turn(0.05):
+    with pace.turn(charge_of("bob"), 0.05):
         order.append("second")
         assert not thread.is_alive() or order == ["first", "second"]
     thread.join()

@@ -1,0 +1,108 @@
+"""Whose turn it is to read data: decided by who waits, and by public times, so that nobody starves."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from engine.errors import EngineError
+
+LONG = 4  # a bucket of at least so many of the shortest is a long question's
+
+
+WITHDRAWN = {
+    "code": "E_STATE",
+    "message": "The question was cancelled before it was run; the charge stays.",
+    "hint": "ask the same again: it is run, and costs nothing more",
+    "span": None,
+    "sql": None,
+}
+
+
+class Withdrawn(EngineError):
+    """The question was cancelled before its turn came: charged, and not run."""
+
+
+@dataclass(eq=False)
+class Place:
+    """A charged question that waits for its turn, or has it."""
+
+    client: str
+    request_id: str
+    seconds: float  # its bucket
+    withdrawn: bool = False
+
+
+@dataclass
+class Turns:
+    """Slots in which questions read data, and the line before them."""
+
+    slots: int
+    long_seconds: float
+    _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
+    _waiting: list[Place] = field(default_factory=list, init=False)  # in the order of arrival
+    _running: list[Place] = field(default_factory=list, init=False)
+    _latest: dict[str, int] = field(default_factory=dict, init=False)  # the number of each client's latest turn
+    _numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)
+
+    @contextmanager
+    def turn(self, client: str, request_id: str, seconds: float) -> Iterator[None]:
+        """Wait for one's turn and hold it; raises Withdrawn where the question was cancelled before.
+
+        Claim: when a turn begins follows from who came when, whose they are, their buckets, when those that run ended,
+        and who was cancelled; the data say no more than these ends do. Source: proofs.md#turns.
+        """
+        place = Place(client, request_id, seconds)
+        self._stand_in_line(place)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running.remove(place)
+                self._changed.notify_all()
+
+    def withdraw(self, client: str, request_id: str) -> bool:
+        """Take a client's question out of the line, and tell whether it stood there; what runs goes on."""
+        with self._changed:
+            found = [each for each in self._waiting if (each.client, each.request_id) == (client, request_id)]
+            for each in found:
+                each.withdrawn = True
+            self._changed.notify_all()
+            return bool(found)
+
+    def _stand_in_line(self, place: Place) -> None:
+        with self._changed:
+            self._waiting.append(place)
+            try:
+                self._changed.wait_for(lambda: place.withdrawn or self._next() is place)
+            finally:
+                self._waiting.remove(place)
+                self._changed.notify_all()
+            if place.withdrawn:
+                raise Withdrawn
+            self._running.append(place)
+            self._latest[place.client] = next(self._numbers)
+
+    def _next(self) -> Place | None:
+        if len(self._running) >= self.slots:
+            return None
+        return next_of(self._waiting, self._running, self._latest, self._room_for_long())
+
+    def _room_for_long(self) -> float:
+        """Give the bucket from which a question does not begin now: one slot of two is kept for shorter ones."""
+        long = sum(each.seconds >= self.long_seconds for each in self._running)
+        return self.long_seconds if long >= max(1, self.slots - 1) else float("inf")
+
+
+def next_of(
+    waiting: Sequence[Place], running: Sequence[Place], latest: Mapping[str, int], too_long: float
+) -> Place | None:
+    """Choose who begins: of the client who runs least, then whose latest turn is longest ago, then who came first."""
+
+    def order(place: Place) -> tuple[int, int]:
+        return sum(each.client == place.client for each in running), latest.get(place.client, -1)
+
+    return min((each for each in waiting if each.seconds < too_long), key=order, default=None)

@@ -1,0 +1,172 @@
+"""Nobody starves: slots go round the clients, one is kept from long questions, and a cancelled question gives up its place."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from engine import Desk
+from engine.server import turns
+from engine.server.pace import Pace
+from engine.server.paced import PacedEngine
+from engine.server.turns import Place, Turns, Withdrawn
+from tests.support.serving import inhabited
+
+SHORT, LONG = 1.0, 4.0
+COUNT = "SELECT count(*) AS visits FROM visit"
+Begun = list[str]
+
+
+class Line:
+    """Questions that come one after another, each of a thread of its own, and end when they are told to."""
+
+    def __init__(self, slots: int) -> None:
+        self.turns, self._number = Turns(slots, LONG), 0
+        self.begun: Begun = []
+        self._ends: dict[str, threading.Event] = {}
+        self._threads: list[threading.Thread] = []
+
+    def comes(self, client: str, seconds: float = SHORT) -> str:
+        """Let a question stand in line; gives its name, once it waits or runs."""
+        self._number += 1
+        name = f"{client}{self._number}"
+        self._ends[name] = threading.Event()
+        before = self._present()
+        self._threads.append(thread := threading.Thread(target=self._asks, args=(client, name, seconds), daemon=True))
+        thread.start()
+        self._until(lambda: self._present() > before)
+        return name
+
+    def ends(self, name: str) -> None:
+        """Let a question that runs end; gives back once its slot is free or another's."""
+        self._ends[name].set()
+        self._until(lambda: name not in self._running())
+        self._settle()
+
+    def end(self) -> None:
+        """End everything."""
+        for ending in self._ends.values():
+            ending.set()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _asks(self, client: str, name: str, seconds: float) -> None:
+        try:
+            with self.turns.turn(client, name, seconds):
+                self.begun.append(name)
+                self._ends[name].wait(10)
+        except Withdrawn:
+            self.begun.append(f"not {name}")
+
+    def _running(self) -> list[str]:
+        return [place.request_id for place in self.turns._running]
+
+    def _present(self) -> int:
+        return len(self.turns._waiting) + len(self.turns._running) + sum(n.startswith("not") for n in self.begun)
+
+    def _settle(self) -> None:
+        """Wait until whoever may begin has begun."""
+        self._until(lambda: self._running() == [n for n in self.begun if n in self._running()] and not self._may())
+
+    def _may(self) -> bool:
+        with self.turns._changed:
+            return self.turns._next() is not None
+
+    def _until(self, there: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 10
+        while not there():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+
+@contextmanager
+def line(slots: int) -> Iterator[Line]:
+    made = Line(slots)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def test_who_asks_much_does_not_hold_up_who_asks_once() -> None:
+    with line(1) as asked:
+        first = asked.comes("ann")
+        later = [asked.comes("ann") for _ in range(5)]
+        bob = asked.comes("bob")
+        asked.ends(first)
+        assert asked.begun == [first, bob]
+        asked.ends(bob)
+        assert asked.begun == [first, bob, later[0]]
+
+
+def test_turns_go_round() -> None:
+    with line(1) as asked:
+        names = [asked.comes(client) for client in "aaabbbcc"]
+        for _ in range(len(names) - 1):
+            asked.ends(asked.begun[-1])
+        assert [name[0] for name in asked.begun] == list("abcabcab")
+
+
+def test_long_questions_leave_a_slot_to_the_others() -> None:
+    with line(2) as asked:
+        long = asked.comes("ann", LONG)
+        waiting = [asked.comes(client, LONG) for client in ("ann", "bob")]
+        short = asked.comes("cem")
+        assert asked.begun == [long, short]
+        asked.ends(short)
+        assert asked.begun == [long, short]  # the slot stays free for who is short
+        asked.ends(long)
+        assert asked.begun == [long, short, waiting[1]]
+
+
+def test_with_one_slot_long_questions_have_their_turn() -> None:
+    with line(1) as asked:
+        assert asked.begun == [] and asked.comes("ann", LONG) == asked.begun[0]
+
+
+def test_who_is_cancelled_gives_up_a_place_and_is_never_run() -> None:
+    with line(1) as asked:
+        first, second, third = (asked.comes(client) for client in ("ann", "bob", "cem"))
+        assert asked.turns.withdraw("bob", second)
+        assert not asked.turns.withdraw("ann", first), "what reads data goes on"
+        assert not asked.turns.withdraw("cem", second), "another's is not there"
+        asked.ends(first)
+        assert asked.begun == [first, f"not {second}", third]
+
+
+def _first_come(waiting: list[Place], *_: object) -> Place | None:
+    return waiting[0] if waiting else None
+
+
+@pytest.mark.parametrize(
+    "held", [test_who_asks_much_does_not_hold_up_who_asks_once, test_long_questions_leave_a_slot_to_the_others]
+)
+def test_a_line_in_the_order_of_arrival_is_found(held: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "next_of", _first_come)
+    with pytest.raises(AssertionError):
+        held()
+
+
+def test_a_cancelled_job_that_waited_was_charged_and_costs_nothing_more(town_desk: Desk, desk: Desk) -> None:
+    """The first question holds the only slot for half a second; the second is charged, and cancelled in the line."""
+    engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), Pace(least_seconds=0.5, slots=1))
+    slow = replace(town_desk, engine=engine)
+    with inhabited(slow) as served:
+        later = {"Prefer": "respond-async"}
+        served.ask("SELECT count(*) AS shops FROM purchase", headers=later)
+        waiting = served.ask(COUNT, headers=later).json()
+        while sum(row["kind"] == "charged" for row in slow.ledger()) < 2:
+            time.sleep(0.005)
+        assert served.send("DELETE", f"/v1/jobs/{waiting['id']}").json()["state"] == "cancelled"
+        while not any(row["kind"] == "released" for row in slow.ledger()):
+            time.sleep(0.01)
+        spent = [row["kind"] for row in slow.ledger() if row["kind"] in ("charged", "released", "failed")]
+        assert spent == ["charged", "charged", "released"]
+        left = served.send("GET", "/v1/budget").json()["accounts"]
+        answer = served.ask(COUNT).json()
+        assert answer["rows"] and served.send("GET", "/v1/budget").json()["accounts"] == left
