@@ -35,6 +35,11 @@ class Linear:
         weighed = all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
         return not weighed or any(raw not in positive for raw, _ in self.terms)
 
+    def keeps_shares(self) -> bool:
+        """Tell whether it is off by no larger a share of itself than the numbers in it, none below 0, are of theirs."""
+        scaled = len(self.terms) == 1 and self.constant == ZERO
+        return scaled or not self.may_be_negative(frozenset(raw for raw, _ in self.terms))
+
     def variance(self, variances: Variances) -> Expr:
         """Write a bound of the variance: exact, but where two numbers may or may not hold the same noise."""
         total = self.covariance(self, variances)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dialect import Question
 from dialect.linear import ZERO, Linear
 from dialect.uncertainty import Form, noisy, uncertainty
+from engine.doubts import NO_DOUBT, raw_doubts
 from engine.prepare import Prepared
 
 Bias = float | None  # a share of the number, at most 0; None: something may be cut, and how much is not known
@@ -19,15 +20,17 @@ def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str,
     """Predict the relative bias of every noisy column.
 
     A sum or difference of numbers that are all expected to lose the same share loses that share; a ratio of such
-    loses what is left over. Of everything else, an average above all, it is 0 where nothing is cut, else not known.
+    loses what is left over. Of everything else, an average above all, it is 0 where nothing is cut, else not known; so
+    it is of a difference of numbers to which something was given back, of which no doubt is told (doubts.py).
     """
-    raw = _of_raw_numbers(question, prepared)
+    raw, doubts = _of_raw_numbers(question, prepared), raw_doubts(question, prepared)
+    shaky = frozenset(number for number, doubt in doubts.items() if doubt != NO_DOUBT)
     nothing_cut = all(bias == 0 for bias in raw.values()) and not any(
-        bound.predicted_bias != 0 for each in prepared for bound in each.bounds.vectors
+        bound.predicted_bias != 0 or bound.bias_within for each in prepared for bound in each.bounds.vectors
     )
     facts = zip(question.columns, uncertainty(question), noisy(question), strict=True)
     return {
-        shown.name: 0.0 if nothing_cut else _of_form(form, raw)
+        shown.name: 0.0 if nothing_cut else _of_form(form, raw, shaky)
         for shown, form, made in facts
         if made or form is not None
     }
@@ -46,21 +49,23 @@ def _of_raw_numbers(question: Question, prepared: Sequence[Prepared]) -> dict[st
     return found
 
 
-def _of_form(form: Form | None, raw: Mapping[str, Bias]) -> Bias:
-    if form is None or form.offset != ZERO:
+def _of_form(form: Form | None, raw: Mapping[str, Bias], shaky: frozenset[str]) -> Bias:
+    if form is None:
         return None
-    top = _of_linear(form.numerator, raw)
-    if form.denominator is None or top is None:
-        return top
-    below = _of_linear(form.denominator, raw)
-    return None if below is None or below <= -1 else (1 + top) / (1 + below) - 1
+    if form.denominator is None:
+        return _of_linear(form.whole(), raw, shaky)
+    top, below = _of_linear(form.numerator, raw, shaky), _of_linear(form.denominator, raw, shaky)
+    if form.offset != ZERO or top is None or below is None or below <= -1:
+        return None
+    return (1 + top) / (1 + below) - 1
 
 
-def _of_linear(linear: Linear, raw: Mapping[str, Bias]) -> Bias:
+def _of_linear(linear: Linear, raw: Mapping[str, Bias], shaky: frozenset[str]) -> Bias:
     biases = {raw.get(field.id) for field, _ in linear.terms}
     if not biases:
         return 0.0
-    if len(biases) > 1:
+    untold = not linear.keeps_shares() and any(field.id in shaky for field, _ in linear.terms)
+    if len(biases) > 1 or untold:
         return None
     alike = biases.pop()
     return alike if alike == 0 or linear.constant == ZERO else None
