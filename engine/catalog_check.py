@@ -10,9 +10,10 @@ from pathlib import Path
 from dialect.catalog import Catalog, Column, SqlType, Table
 from dialect.write_expr import name as quoted
 from engine.catalog_section import meant
+from engine.csv_files import UnreadableError
 from engine.derived import source_type, stored_columns
 from engine.polygons import is_polygon
-from engine.stored_files import StoredFiles, UnreadableError, cast, fits
+from engine.stored_files import StoredFiles, cast, fits
 
 
 @dataclass(frozen=True)

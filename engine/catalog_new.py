@@ -12,8 +12,9 @@ from string import Template
 from dialect.catalog import Source, SqlType
 from engine.catalog_columns import sql_type
 from engine.catalog_section import IDENTIFIER
+from engine.csv_files import UnreadableError
 from engine.errors import CatalogError
-from engine.stored_files import StoredFiles, UnreadableError
+from engine.stored_files import StoredFiles
 
 HEAD = Path(__file__).parent / "catalogs_bundled" / "new_head.toml"
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
@@ -130,7 +131,7 @@ def _quoted(text: str) -> str:
 def _columns(source: Source, files: StoredFiles) -> Iterable[str]:
     """Write the columns, one a line."""
     try:
-        columns = files.columns(source)
+        columns = files.columns(source, guessed=True)
         named = source.format != "csv" or _has_names(source, columns, files)
     except UnreadableError:
         return [f"## This cannot be read as {source.format}."]

@@ -93,13 +93,14 @@ class Desk:
         confidence: float | None = None,
         request_id: str | None = None,
         target_error: str | None = None,
+        paid: tuple[Prepared, ...] = (),
     ) -> pa.Table:
         """Answer a question: its shown columns, with the card as JSON in the schema's metadata under b"passersby"."""
         asked = self.asked(sql, client, rho, confidence, request_id, target_error)
         try:
             if (beside := statement(sql)) is not None:
                 return self._told(beside, asked)
-            answered = self.engine.answer(sql, asked)
+            answered = self.engine.answer(sql, asked, paid)
             ahead = self.engine.ahead(sql, answered.question, answered.prepared, asked)
             advised = partial(advice, self.engine, sql, answered.question, answered.told, asked)
             return wire.answered(answered, self._remaining(asked, answered.prepared), ahead, advised)

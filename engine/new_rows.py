@@ -21,6 +21,7 @@ from dialect.time_windows import Stretch, begin_of, next_begin, window_name
 from dialect.write_expr import name, quote_text
 from engine.catalog_columns import sql_type
 from engine.complete_lists import is_outside, rows_outside
+from engine.csv_files import UnreadableError
 from engine.derived import source_type, stored_columns
 from engine.errors import DataError
 from engine.snapshot import CHECK, copy_table
@@ -74,7 +75,7 @@ class NewRows:
                 f'SELECT r.*, CASE {clauses} ELSE t."{WHY}" END AS "{WHY}" FROM typed AS r LEFT JOIN taken AS t ON {on}'
             )
             self.connection.execute(f"CREATE TEMP VIEW judged AS {sql}")
-        except duckdb.Error:
+        except (duckdb.Error, UnreadableError):
             raise DataError(self.table.name, NOT_READ, "give whole Parquet files, or CSV with a header") from None
 
     def write(self, taken: Path, digests: Sequence[str]) -> int:
@@ -140,7 +141,7 @@ class NewRows:
         return {column: found[column] for column in declared}
 
     def _described(self, source: Source) -> dict[str, str]:
-        sql = f"SELECT * FROM {_read(source)} LIMIT 0"
+        sql = f"SELECT * FROM {read_files(source)} LIMIT 0"
         return {column.lower(): str(kind) for column, kind, *_ in self.connection.execute(sql).description or ()}
 
     def _file(self, path: Path, kinds: dict[str, str]) -> str:
@@ -157,7 +158,7 @@ class NewRows:
             typed, given = cast(source, name(column.name), source_type(column)), f"CAST({name(column.name)} AS VARCHAR)"
             parts.append(f"TRY_CAST({typed} AS {kinds[column.name]}) AS {name(column.name)}")
             parts.append(f'{given} AS "{GIVEN}{column.name}"')
-        return f"SELECT {', '.join(parts)} FROM {_read(source)}"
+        return f"SELECT {', '.join(parts)} FROM {read_files(source)}"
 
     def _reasons(self) -> Iterator[tuple[str, str]]:
         """Write when a row is refused, and why: no value is in a reason."""
@@ -217,17 +218,10 @@ def _column(table: Table, column: str) -> Column:
     return found
 
 
-def _read(source: Source) -> str:
-    """Write what reads a file of new rows: of CSV every line, where DuckDB's guesses may pass over some."""
-    if source.format != "csv":
-        return read_files(source, as_text=True)
-    return f"read_csv({quote_text(source.path)}, header = true, all_varchar = true, skip = 0, comment = '')"
-
-
 def _declared(table: Table, path: str) -> str:
     """Write the rows of stored files with their declared types."""
     columns = (f"TRY_CAST({name(c.name)} AS {source_type(c)}) AS {name(c.name)}" for c in stored_columns(table))
-    return f"SELECT {', '.join(columns)} FROM {read_files(replace(table.source, path=path), as_text=True)}"
+    return f"SELECT {', '.join(columns)} FROM {read_files(replace(table.source, path=path))}"
 
 
 def _wall(table: Table) -> str:

@@ -58,10 +58,10 @@ class Engine:
     known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
     remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
 
-    def answer(self, sql: str, asked: Asked) -> Answered:
-        """Answer a question; raises Refusal, LedgerError or ExecutionFailed."""
+    def answer(self, sql: str, asked: Asked, paid: tuple[Prepared, ...] = ()) -> Answered:
+        """Answer a question, also of releases that are named and paid; raises Refusal, LedgerError, ExecutionFailed."""
         question = self.read(sql, asked.client)  # text -> releases to make, outer part
-        prepared = self.prepare(question, asked)  # bounds, price and SQL, from public facts
+        prepared = paid or self.prepare(question, asked)  # bounds, price and SQL, from public facts
         confidence = self.confidence(question, asked)
         stored = self.replay(prepared, asked)  # the same question costs nothing
         ways = self.ways(question, prepared, asked, stored)  # what this client holds may say it: then it is free

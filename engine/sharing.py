@@ -63,7 +63,7 @@ def take(desk: Desk, sql: str, *, keys: Sequence[str], client: str, request_id: 
             engine.charge(sql, shared, replace(asked, request_id=request_id))
     except ASKED_IN_VAIN as error:
         raise Refused(problem(error, sql)) from error
-    return desk.query(sql, client=client, **terms)  # from now on it is a repeat of its own
+    return desk.query(sql, client=client, paid=shared, **terms)  # also where these grew too old since they were found
 
 
 def _shared(engine: Engine, sql: str, asked: Asked, keys: Sequence[str]) -> tuple[Prepared, ...]:

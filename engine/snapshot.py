@@ -22,6 +22,7 @@ from dialect.catalog import Catalog, Column, Source, SqlType, Table
 from dialect.stored_column import stored_column
 from dialect.write_expr import name, quote_text
 from engine.complete_lists import rows_outside
+from engine.csv_files import UnreadableError
 from engine.derived import Part, copied_type, derive, identity, is_derived, source_type, stored_columns
 from engine.errors import DataError
 from engine.stored_files import cast, fits, offline, read_files
@@ -114,7 +115,7 @@ def copy_table(
         connection.execute(f"CREATE TABLE {name(table.name)} ({types})")
         select = derive(connection, table, rows, progress)
         connection.execute(f"INSERT INTO {name(table.name)} BY NAME {select}{order}")
-    except duckdb.Error:
+    except (duckdb.Error, UnreadableError):
         raise DataError(table.name, "its files can't be read as declared.", CHECK) from None
     _check_cells(connection, table)
 
@@ -137,7 +138,7 @@ def only_key(catalog: Catalog, public: str) -> str:
 def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
     """Write what reads a source; a DuckDB file is attached once, read-only."""
     if source.format != "duckdb":
-        return read_files(source, as_text=True)
+        return read_files(source)
     alias = f"source_{hashlib.sha256(source.path.encode()).hexdigest()[:16]}"
     connection.execute(f"ATTACH IF NOT EXISTS {quote_text(source.path)} AS {alias} (READ_ONLY)")
     return f"{alias}.main.{name(source.table or '')}"

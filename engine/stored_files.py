@@ -11,6 +11,7 @@ import duckdb
 from dialect.catalog import Source, SqlType
 from dialect.write_expr import name, quote_text
 from engine.catalog_columns import sql_type
+from engine.csv_files import UnreadableError, read_csv, read_guessed
 
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -29,10 +30,6 @@ def offline(file: str = ":memory:", **settings: str | bool | float | list[str]) 
 WIDER = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
 
 
-class UnreadableError(Exception):
-    """A file that is not what it is declared to be; DuckDB's own text, which may quote values, is left out."""
-
-
 class StoredFiles:
     """An empty DuckDB that reads files and writes none."""
 
@@ -48,10 +45,11 @@ class StoredFiles:
     ) -> None:
         self._connection.close()
 
-    def columns(self, source: Source) -> dict[str, str]:
-        """Give the name and type of each column; those of a CSV file are guessed from its first lines."""
+    def columns(self, source: Source, *, guessed: bool = False) -> dict[str, str]:
+        """Give the name and type of each column; those of a CSV file are text, or guessed from its first lines."""
         try:
-            cursor = self._connection.execute(f"SELECT * FROM {self._rows(source)} LIMIT 0")
+            rows = read_guessed(source.path) if guessed and source.format == "csv" else self._rows(source)
+            cursor = self._connection.execute(f"SELECT * FROM {rows} LIMIT 0")
         except duckdb.Error:
             raise UnreadableError from None
         return {column: str(kind) for column, kind, *_ in cursor.description or ()}
@@ -76,11 +74,11 @@ class StoredFiles:
     def relation(self, source: Source, types: dict[str, str]) -> str:
         """Write SQL for the rows of a source with the declared types; a value of another type is NULL."""
         casts = ", ".join(f"{cast(source, name(column), kind)} AS {name(column)}" for column, kind in types.items())
-        return f"(SELECT {casts} FROM {self._rows(source, as_text=True)})"
+        return f"(SELECT {casts} FROM {self._rows(source)})"
 
     def raw(self, source: Source) -> str:
         """Write SQL for the rows of a source as they are stored; those of a CSV file are text."""
-        return f"(SELECT * FROM {self._rows(source, as_text=True)})"
+        return f"(SELECT * FROM {self._rows(source)})"
 
     def any_row(self, select: str) -> bool:
         """Tell whether a SELECT gives any row."""
@@ -97,11 +95,11 @@ class StoredFiles:
             raise UnreadableError from None
         return all(holds(text) for (text,) in found if text is not None)
 
-    def _rows(self, source: Source, *, as_text: bool = False) -> str:
+    def _rows(self, source: Source) -> str:
         """Write the table function or the table that reads a source."""
         if source.format == "duckdb":
             return f"{self._attach(source.path)}.main.{name(source.table or '')}"
-        return read_files(source, as_text=as_text)
+        return read_files(source)
 
     def _attach(self, path: str) -> str:
         """Attach a DuckDB file once, read-only, and give its name."""
@@ -112,11 +110,12 @@ class StoredFiles:
         return self._attached[path]
 
 
-def read_files(source: Source, *, as_text: bool) -> str:
-    """Write the table function that reads files; `as_text` leaves the values of CSV files as they stand there."""
-    if source.format == "csv":
-        return f"read_csv({quote_text(source.path)}, header = true, all_varchar = {str(as_text).lower()})"
-    return f"read_parquet({quote_text(source.path)})"
+def read_files(source: Source) -> str:
+    """Write the table function that reads files; the values of CSV files are left as they stand there.
+
+    Raises UnreadableError.
+    """
+    return read_csv(source.path) if source.format == "csv" else f"read_parquet({quote_text(source.path)})"
 
 
 def fits(stored: str, declared: SqlType) -> bool:

@@ -120,6 +120,34 @@ def test_a_link_that_asked_anew_would_be_found(desk: Desk, monkeypatch: pytest.M
     assert made_anew(desk)
 
 
+def made_anew_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Tell whether numbers that grow too old between their charge and their answer are made anew."""
+    own, charged = desk.query(COUNT, client="ann").to_pylist(), type(desk.engine).charge
+
+    def slow(*given: Any) -> Any:
+        charge = charged(*given)
+        Clock.off = timedelta(days=31)
+        return charge
+
+    keys = shared(desk)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(type(desk.engine), "charge", slow)
+        given = take(desk, keys, "bob")
+    assert spent(desk, "bob") >= RHO
+    return given != own or spent(desk, EVERYBODY) > RHO
+
+
+def test_numbers_that_grow_too_old_once_they_are_paid_are_given(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not made_anew_meanwhile(desk, monkeypatch)
+    assert spent(desk, "bob") == RHO
+
+
+def test_a_planted_answer_that_names_releases_again_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = type(desk).query
+    monkeypatch.setattr(type(desk), "query", lambda self, sql, paid=(), **asked: query(self, sql, **asked))
+    assert made_anew_meanwhile(desk, monkeypatch)
+
+
 def test_auditors_read_that_numbers_were_shared(desk: Desk) -> None:
     desk.query(COUNT, client="ann")
     keys = shared(desk)
