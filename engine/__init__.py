@@ -16,7 +16,7 @@ Where what stands:
     the whole flow            pipeline  terms  requests  remembered  answered  errors  problems
     what is declared          catalogs  catalog_*  operator  person_units  inherited_windows  folders
     files -> tables           open_data  snapshot  stored_files  csv_files  complete_lists  derived  polygons  layout
-                              lake_checks  backends  marks
+                              lake_checks  cached  backends  marks
     new files -> more rows    ingest  ingested  new_rows
     who is read at all        admission  admission_notes  objections  register  persons
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  tails
@@ -58,6 +58,7 @@ from engine.stewards import (
     about_me,
     catalog_diff_told,
     check_catalog_text,
+    forget_copies,
     ingest_files,
     new_catalog_text,
     open_register,
@@ -78,6 +79,7 @@ __all__ = [
     "check_catalog_text",
     "check_there",
     "export_ledger",
+    "forget_copies",
     "ingest_files",
     "new_catalog_text",
     "open_admin",

@@ -22,6 +22,7 @@ import duckdb
 from dialect import Catalog, PrivatePlan, Refusal, Target, bound, read
 from dialect.person_rollups import Rollup, can_be_rolled, write_rollup
 from dialect.write_expr import name, quote_text
+from engine.cached import publish
 from engine.errors import CatalogError, DataError
 from engine.snapshot import Snapshot, check_opens, checked, copy_table, fingerprint, snapshot
 from engine.stored_files import OFFLINE, offline
@@ -63,9 +64,7 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress) -> Account:
         _build(catalog, unfinished, rollups, progress)
         if layout_file(catalog, cache) != target:
             raise DataError("layout", "the files changed while they were read.", "optimize again")
-        unfinished.chmod(0o600)
-        target.parent.mkdir(exist_ok=True, mode=0o700)
-        unfinished.replace(target)
+        publish(unfinished, target, catalog)
     progress("optimized", 1.0)
     seconds = time.perf_counter() - start
     return Account(target, seconds, _bytes(catalog), target.stat().st_size, len(rollups))

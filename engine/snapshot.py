@@ -21,6 +21,7 @@ import duckdb
 from dialect.catalog import Catalog, Column, Source, SqlType, Table
 from dialect.stored_column import stored_column
 from dialect.write_expr import name, quote_text
+from engine.cached import publish
 from engine.complete_lists import rows_outside
 from engine.csv_files import UnreadableError
 from engine.derived import Part, copied_type, derive, identity, is_derived, source_type, stored_columns
@@ -82,9 +83,7 @@ def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress
                 copy_table(connection, catalog, table, partial(_within, progress, table, position, len(ordered)))
         if cache / f"snapshot-{fingerprint(needed)}" != target.parent:
             raise DataError("snapshot", "the files changed while they were read.", "open them again")
-        unfinished.chmod(0o600)
-        target.parent.mkdir(exist_ok=True, mode=0o700)
-        unfinished.replace(target)
+        publish(unfinished, target, catalog)
     progress("copied", 1.0)
     return target
 

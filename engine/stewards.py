@@ -79,6 +79,16 @@ def optimize_catalog(where: str, *, progress: Callable[[str, float], None] | Non
     return {**asdict(account), "file": str(account.file)}
 
 
+def forget_copies(where: str) -> dict[str, Any]:
+    """Remove the copies of a catalog's private files from the cache, and say how many they were; raise Refused."""
+    from engine.cached import forget  # late: few sessions do
+
+    try:
+        return asdict(forget(find_catalog(where), cache_folder()))
+    except (CatalogError, DataError) as error:
+        raise Refused(problems.problem(error, None)) from error
+
+
 def ingest_files(
     where: str,
     table: str,

@@ -86,6 +86,7 @@ catalog.command("check")(cli_catalog.check)
 catalog.command("diff")(cli_catalog.diff)
 catalog.command("new")(cli_catalog.new)
 catalog.command("optimize")(cli_catalog.optimize)
+catalog.command("forget")(cli_catalog.forget)
 catalog.command("calibrate")(cli_calibration.calibrate)
 catalog.command("calibration")(cli_calibration.calibration)
 

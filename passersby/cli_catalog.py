@@ -1,4 +1,4 @@
-"""Commands for stewards: catalog check, catalog diff, catalog new, catalog optimize, ingest."""
+"""Commands for stewards: catalog check, diff, new, optimize, forget; ingest."""
 
 from __future__ import annotations
 
@@ -91,6 +91,23 @@ def optimize(named: Named = None, catalog: Catalog = "operator", form: Form = Fo
     before, after = (f"{account[key] / 1e6:,.1f} MB" for key in ("bytes_before", "bytes_after"))
     told = f"{where}: {after} beside {before} of data, {account['rollups']} rollups, in {account['seconds']:,.1f} s"
     console().print(Text(f"{told}\n{account['file']}"))
+
+
+def forget(named: Named = None, catalog: Catalog = "operator", form: Form = Format.TABLE) -> None:
+    """Remove every copy of the data's private files from the cache folder, layouts too.
+
+    For when somebody was erased from the files. What is opened next reads the files themselves; a server that runs
+    goes on with what it has open until it is restarted.
+    """
+    if form not in (Format.TABLE, Format.JSON):
+        raise typer.BadParameter("What was removed is written as table or json.", param_hint="--format")
+    where = named or catalog
+    with refusals(form), engine_face() as engine:
+        removed = engine.forget_copies(where)
+    if form is Format.JSON:
+        write_json(removed)
+    else:
+        console().print(Text(f"{where}: {removed['copies']} copies are removed, {removed['bytes'] / 1e6:,.1f} MB."))
 
 
 def ingest(

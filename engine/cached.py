@@ -1,0 +1,90 @@
+"""Copies of data in the cache folder: of which catalog and files each is, and how they are forgotten.
+
+A copy holds everybody who was in the data when it was made, so that a person who is erased from the files has to go
+from copies too (proofs.md#cached).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialect import Catalog
+from engine.catalog_sharing import overlap, stored_files
+from engine.errors import DataError
+
+NOTE = "of.json"  # in the folder of a copy
+COPIES = ("snapshot-*", "layout-*")
+UNFINISHED = (".copying-*", ".optimizing-*")
+STALE = 86_400.0  # seconds after which nobody works on an unfinished copy any more
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was removed from the cache."""
+
+    copies: int
+    bytes: int
+
+
+def publish(unfinished: Path, target: Path, catalog: Catalog) -> None:
+    """Give a finished copy its place, for its owner alone, and remove the same catalog's copies of other data."""
+    unfinished.chmod(0o600)
+    target.parent.mkdir(exist_ok=True, mode=0o700)
+    sources = sorted({table.source.path for table in catalog.tables if table.private})
+    (target.parent / NOTE).write_text(json.dumps({"catalog": _place(catalog), "sources": sources}), encoding="utf-8")
+    unfinished.replace(target)
+    for folder in _copies(target.parent.parent):
+        if folder != target.parent and _noted(folder).get("catalog") == _place(catalog):
+            with suppress(OSError):  # one that can't be removed stops nobody from asking; `forget` says so
+                shutil.rmtree(folder)
+
+
+def forget(catalog: Catalog, cache: Path) -> Forgotten:
+    """Remove every copy of a catalog's private files, whoever made it, and of whose files nobody knows.
+
+    Claim: no file of the cache holds rows of these files afterwards, except of copies and questions that are being
+    worked on. Symbols: the sources that a copy is noted to be of. Formula: none. Source: proofs.md#cached. Raises
+    DataError where one can't be removed.
+    """
+    found, freed = list(_of(catalog, cache)), 0
+    for folder in found:
+        freed += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            raise DataError(str(folder), "this copy of data can't be removed.", "remove the folder by hand") from None
+    return Forgotten(len(found), freed)
+
+
+def _of(catalog: Catalog, cache: Path) -> Iterator[Path]:
+    """Find the copies that may hold rows of a catalog's people."""
+    mine = [stored_files(table.source.path) for table in catalog.tables if table.private]
+    for folder in _copies(cache):
+        theirs = _noted(folder).get("sources")
+        if theirs is None or any(overlap(one, stored_files(path)) for one in mine for path in theirs):
+            yield folder
+    for pattern in UNFINISHED:
+        yield from (folder for folder in cache.glob(pattern) if time.time() - folder.stat().st_mtime > STALE)
+
+
+def _copies(cache: Path) -> Iterator[Path]:
+    return (folder for pattern in COPIES for folder in cache.glob(pattern))
+
+
+def _noted(folder: Path) -> dict[str, list[str] | str]:
+    """Read what a copy is noted to be of; nothing where there is no note."""
+    try:
+        noted = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _place(catalog: Catalog) -> str:
+    return str(Path(catalog.path).resolve())

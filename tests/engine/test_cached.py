@@ -1,0 +1,148 @@
+"""Copies of data in the cache: none of older data is left, and all of a catalog's are forgotten when that is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from dialect import Catalog
+from engine import cached
+from engine.catalog_file import load_catalog
+from engine.errors import DataError
+from engine.layout import optimize
+from engine.snapshot import snapshot
+from passersby.cli import app
+from tests.engine.town import CATALOG, make_town
+
+CANARY = 987_654_321
+CSV = CATALOG.replace('{ duckdb = "town.duckdb", table = "visit" }', '{ csv = "visit.csv" }')
+
+
+def made(folder: Path) -> Catalog:
+    """Make a town whose visits lie in a CSV file, one of them of somebody who is erased later."""
+    folder.mkdir(exist_ok=True)
+    catalog = make_town(folder, declared=CSV)
+    with duckdb.connect(str(folder / "town.duckdb")) as connection:
+        connection.execute(f"UPDATE visit SET person_id = {CANARY} WHERE visit_id = 17")
+        connection.execute(f"COPY visit TO '{folder}/visit.csv'")
+    return catalog
+
+
+def erase(folder: Path) -> Catalog:
+    """Take that person out of the files."""
+    lines = (folder / "visit.csv").read_text().splitlines()
+    (folder / "visit.csv").write_text("\n".join(line for line in lines if not line.startswith(str(CANARY))))
+    with duckdb.connect(str(folder / "town.duckdb")) as connection:
+        connection.execute(f"DELETE FROM visit WHERE person_id = {CANARY}")
+    return load_catalog(folder / "catalog.toml")
+
+
+def holding(cache: Path) -> list[str]:
+    """List the copies that hold rows of that person."""
+    found = []
+    for file in sorted(cache.glob("*/data.duckdb")):
+        with duckdb.connect(str(file), read_only=True) as connection:
+            if connection.execute(f"SELECT 1 FROM visit WHERE person_id = {CANARY} LIMIT 1").fetchall():
+                found.append(file.parent.name.partition("-")[0])
+    return found
+
+
+def copy(catalog: Catalog, cache: Path) -> None:
+    snapshot(catalog, cache, lambda *_: None)
+
+
+def laid(catalog: Catalog, cache: Path) -> None:
+    optimize(catalog, cache, lambda *_: None)
+
+
+@pytest.mark.parametrize("anew", [copy, laid])
+def test_a_copy_of_changed_data_removes_the_older_ones(tmp_path: Path, anew: Any) -> None:
+    catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
+    copy(catalog, cache)
+    laid(catalog, cache)
+    copy(catalog, cache)
+    assert holding(cache) == ["snapshot"], "the last one that was made"
+    anew(erase(tmp_path / "town"), cache)
+    assert holding(cache) == [] and len(list(cache.iterdir())) == 1
+
+
+def test_copies_of_other_catalogs_are_left(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    for name in ("town", "other"):
+        laid(made(tmp_path / name), cache)
+    laid(erase(tmp_path / "town"), cache)
+    assert holding(cache) == ["layout"]
+    assert cached.forget(load_catalog(tmp_path / "town" / "catalog.toml"), cache).copies == 1
+    assert holding(cache) == ["layout"]
+
+
+def test_all_copies_of_the_same_files_are_forgotten_whoever_made_them(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "town", tmp_path / "cache"
+    laid(made(folder), cache)
+    (folder / "second.toml").write_text(CSV.replace('name = "town"', 'name = "second"').replace("[0, 9]", "[0, 8]"))
+    copy(load_catalog(folder / "second.toml"), cache)
+    assert sorted(holding(cache)) == ["layout", "snapshot"]
+    unknown = cache / "layout-0123" / "data.duckdb"
+    unknown.parent.mkdir()
+    unknown.write_bytes(b"of an older version")
+    forgotten = cached.forget(load_catalog(folder / "second.toml"), cache)
+    assert (forgotten.copies, list(cache.iterdir())) == (3, []) and forgotten.bytes > 100_000
+
+
+def test_what_is_left_unfinished_is_forgotten_and_what_is_being_made_is_not(tmp_path: Path) -> None:
+    catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
+    for name in (".copying-a", ".optimizing-b", ".copying-c"):
+        (cache / name).mkdir(parents=True)
+    for name in (".copying-a", ".optimizing-b"):
+        os.utime(cache / name, (time.time() - 90_000,) * 2)
+    assert cached.forget(catalog, cache).copies == 2
+    assert [each.name for each in cache.iterdir()] == [".copying-c"]
+
+
+def test_a_copy_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
+    copy(catalog, cache)
+    monkeypatch.setattr(shutil, "rmtree", lambda folder: (_ for _ in ()).throw(PermissionError(folder)))
+    with pytest.raises(DataError, match="can't be removed"):
+        cached.forget(catalog, cache)
+
+
+def test_a_planted_layout_that_stays_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cached, "_place", repr)  # planted: changed declarations are others'
+    catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
+    laid(catalog, cache)
+    erase(tmp_path / "town")
+    (tmp_path / "town" / "catalog.toml").write_text(CSV.replace("[0, 9]", "[0, 8]"))
+    laid(load_catalog(tmp_path / "town" / "catalog.toml"), cache)
+    assert holding(cache) == ["layout"]
+
+
+def test_planted_copies_that_are_known_by_catalog_alone_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, cache = tmp_path / "town", tmp_path / "cache"
+    laid(made(folder), cache)
+    (folder / "second.toml").write_text(CSV.replace('name = "town"', 'name = "second"'))
+    monkeypatch.setattr(cached, "overlap", lambda one, other: False)
+    cached.forget(load_catalog(folder / "second.toml"), cache)
+    assert holding(cache) == ["layout"]
+
+
+def test_a_steward_forgets_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
+    where = made(tmp_path / "town").path
+    assert CliRunner().invoke(app, ["catalog", "optimize", where]).exit_code == 0
+    assert holding(tmp_path / "cache") == ["layout"]
+    told = CliRunner().invoke(app, ["catalog", "forget", where, "--format", "json"])
+    assert told.exit_code == 0 and json.loads(told.stdout)["copies"] == 1, told.output
+    assert "0 copies are removed" in CliRunner().invoke(app, ["catalog", "forget", where]).stdout.replace("\n", " ")
+    refused = CliRunner().invoke(app, ["catalog", "forget", f"{where}.toml", "--format", "json"])
+    assert refused.exit_code == 1 and "no file" in refused.output
