@@ -10,8 +10,8 @@ from sqlglot import exp
 
 from dialect.errors import Code, Refusal
 from dialect.expressions import TRUE, Field
-from dialect.full_joins import joined
 from dialect.join_conditions import apart, join_condition, met_in_where, standing
+from dialect.joined import joined
 from dialect.listed_series import is_series, listed_series, series_below
 from dialect.listed_values import listed_values
 from dialect.names import Column, Scope

@@ -1,9 +1,8 @@
-"""FULL JOIN of two relations: of people, the LEFT JOIN and the right rows that met nobody (`proofs.md#full-joins`)."""
+"""FULL JOIN of people's rows: the LEFT JOIN, and the right rows that met nobody (`proofs.md#full-joins`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -11,32 +10,20 @@ from dialect.errors import Code
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.joins import join
 from dialect.reading import Reading, refusal
-from dialect.relations import How, PerPerson, Relation
+from dialect.relations import PerPerson, Relation
 from dialect.rules import compute
 from dialect.semi_joins import semi_join
 from dialect.set_operation import SetOperation
 from dialect.set_operation_rules import column_of, combined
 
 
-@dataclass(frozen=True)
-class Joined:
-    """What a join gives."""
+def full_join(
+    left: PerPerson, right: PerPerson, condition: Expr, node: exp.Join, reading: Reading
+) -> tuple[Relation, Mapping[str, Field], Field]:
+    """Gather the rows of the LEFT JOIN and those right rows that meet no left row; raises Refusal with E_JOIN.
 
-    relation: Relation
-    standing: Mapping[str, Field]  # id of a field of either side -> what stands for it now
-    person: Field | None = None  # behind FULL JOIN of people's rows: of every row, whichever side it comes from
-
-
-def joined(left: Relation, right: Relation, how: How, condition: Expr, node: exp.Join, reading: Reading) -> Joined:
-    """Join two relations of any kind; raises Refusal with E_JOIN."""
-    if how == "full" and isinstance(left, PerPerson) and isinstance(right, PerPerson):
-        return _of_persons(left, right, condition, node, reading)
-    relation = join(left, right, how, condition, node)
-    return Joined(relation, {f.id: f for f in relation.fields})
-
-
-def _of_persons(left: PerPerson, right: PerPerson, condition: Expr, node: exp.Join, reading: Reading) -> Joined:
-    """Gather the rows of the LEFT JOIN and those right rows that meet no left row."""
+    Give also what stands for each field of both sides, by its id, and the person of every row.
+    """
     if left.kept is not None or right.kept is not None:
         why = "FULL JOIN has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched."
         raise refusal(Code.JOIN, why, "JOIN in place of LEFT JOIN", node)
@@ -53,4 +40,4 @@ def _of_persons(left: PerPerson, right: PerPerson, condition: Expr, node: exp.Jo
     )
     relation = combined(SetOperation(one, other, "union", False, columns))
     made = [field for *_, field in columns]
-    return Joined(relation, {f.id: standing for f, standing in zip(both.fields, made, strict=False)}, made[-1])
+    return relation, {f.id: standing for f, standing in zip(both.fields, made, strict=False)}, made[-1]

@@ -10,7 +10,7 @@ from sqlglot import exp
 from dialect.calls import call
 from dialect.errors import Code, Refusal
 from dialect.expressions import TRUE, Expr, Field, Ref, conjunction, fields_of
-from dialect.full_joins import Joined
+from dialect.joined import Joined
 from dialect.names import Column, RowNames, Scope, anded
 from dialect.reading import Reading
 from dialect.relations import Relation

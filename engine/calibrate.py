@@ -6,7 +6,7 @@ The charge of all histograms is one, and durable before any of them is read (`pr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -20,9 +20,8 @@ from engine.calibrations import FORMAT, TOPIC, calibrations_in, measured_said
 from engine.owner_loss import owner_keys
 from engine.pipeline import Engine
 from engine.prepare import Prepared, prepare
+from engine.progress import Progress
 from engine.terms import Asked
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

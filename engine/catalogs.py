@@ -10,8 +10,8 @@ from dialect.catalog import Catalog
 from engine.catalog_file import load_catalog
 from engine.catalog_section import nearest
 from engine.errors import CatalogError
+from engine.progress import Progress, ignore_progress
 
-Progress = Callable[[str, float], None]
 PROJECT = Path(__file__).resolve().parents[1]
 MIBICI = Path(__file__).parent / "catalogs_bundled" / "mibici.toml"
 MIBICI_VARIABLE = "PASSERSBY_MIBICI"  # environment variable with the folder of the MiBici files
@@ -24,7 +24,7 @@ def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
     `progress` is told how far the making of bundled data is, where they have to be made first.
     """
     if where in BUNDLED:
-        return BUNDLED[where](progress or _quiet)
+        return BUNDLED[where](progress or ignore_progress)
     path = Path(where).expanduser()
     if path.is_dir():
         path /= "catalog.toml"
@@ -55,10 +55,6 @@ def mibici_folder() -> Path:
     why = f"the MiBici data are absent: {', '.join(MIBICI_FILES)} were looked for in {looked}."
     cure = f"set the environment variable {MIBICI_VARIABLE} to their folder, or use the catalog operator instead."
     raise CatalogError("mibici", MIBICI_VARIABLE, why, cure)
-
-
-def _quiet(stage: str, fraction: float) -> None:
-    del stage, fraction
 
 
 def _mibici(progress: Progress) -> Catalog:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,13 +30,13 @@ from engine.person_units import check_units
 from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.problems import problem
+from engine.progress import Progress, ignore_progress
 from engine.register import Register
 from engine.requests import asked_error
 from engine.terms import Asked, caps
 from engine.ways import bought_of
 from engine.window_accounts import check_lengths, least_left, windows_of
 
-Progress = Callable[[str, float], None]
 ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)
 
 
@@ -49,10 +49,6 @@ class Refused(Exception):
         self.problem = problem
 
 
-def _quiet(stage: str, fraction: float) -> None:
-    del stage, fraction
-
-
 def open_desk(where: str, *, ledger: str | None = None, progress: Progress | None = None) -> Desk:
     """Open a catalog by name or file, its data and its ledger.
 
@@ -63,7 +59,7 @@ def open_desk(where: str, *, ledger: str | None = None, progress: Progress | Non
         catalog = find_catalog(where, progress)
         cache = cache_folder()
         with ExitStack() as opened:
-            backend = opened.enter_context(closing(open_data(catalog, cache, progress or _quiet)))
+            backend = opened.enter_context(closing(open_data(catalog, cache, progress or ignore_progress)))
             place = ledger or str(default_ledger(catalog, bundled=where in BUNDLED))
             marks = None if where in BUNDLED else marks_folder()  # bundled data are made up or published
             kept = opened.enter_context(open_marked(place, catalog, marks))

@@ -55,7 +55,7 @@ def shelf_of(ledger: Ledger, client: str, dataset: str, catalog: Catalog, known:
     unknown = [each.release_key for each in paid if each.release_key not in known]
     if unknown:
         for key, stored in ledger.replay(client, dataset, unknown).items():
-            known[key] = plan_of(key, from_bytes(stored.payload).meaning, catalog, repeats)
+            known[key] = plan_again(key, from_bytes(stored.payload).meaning, catalog, repeats)
     return Shelf(ledger, client, dataset, tuple(_held(paid, known)))
 
 
@@ -66,7 +66,7 @@ def _held(paid: Iterable[PaidRelease], known: Known) -> Iterator[Held]:
             yield Held(each.release_key, plan, each.settled_at)
 
 
-def plan_of(release_key: str, meaning: Meaning | None, catalog: Catalog, repeats: Repeats) -> Told | None:
+def plan_again(release_key: str, meaning: Meaning | None, catalog: Catalog, repeats: Repeats) -> Told | None:
     """Read the plan of a release again; None where today's reading of it has another key, or is of quantiles."""
     if meaning is None:
         return None

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from budgets import ParamError
 from dialect.catalog import Catalog, SqlType
+from engine.progress import Progress
 
-Progress = Callable[[str, float], None]
 WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 LEAST, MOST = -(2**63), 2**64 - 1  # of every integer type that a catalog may declare
 LONGEST = 1_000  # characters

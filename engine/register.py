@@ -15,7 +15,8 @@ import pyarrow as pa
 from budgets import Act, ActKind, Ledger, ObjectionRegister, ParamError, UnsafeStore, check_name
 from dialect.catalog import Catalog
 from engine.objections import Objections
-from engine.persons import Progress, one_person, person_column, persons_in
+from engine.persons import one_person, person_column, persons_in
+from engine.progress import Progress
 
 LONGEST_REASON = 500
 TOPIC = "objection"

@@ -17,12 +17,9 @@ from engine.catalogs import BUNDLED, find_catalog
 from engine.desk import Refused
 from engine.errors import CatalogError, DataError
 from engine.folders import cache_folder, default_ledger
+from engine.progress import ignore_progress
 from engine.register import Register
 from engine.window_accounts import windows_of
-
-
-def _quiet(stage: str, fraction: float) -> None:
-    del stage, fraction
 
 
 def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
@@ -73,7 +70,7 @@ def optimize_catalog(where: str, *, progress: Callable[[str, float], None] | Non
     from engine.layout import optimize  # late: few sessions do
 
     try:
-        account = optimize(find_catalog(where, progress), cache_folder(), progress or _quiet)
+        account = optimize(find_catalog(where, progress), cache_folder(), progress or ignore_progress)
     except (CatalogError, DataError) as error:
         raise Refused(problems.problem(error, None)) from error
     return {**asdict(account), "file": str(account.file)}
@@ -110,7 +107,7 @@ def ingest_files(
         with Ledger.open(ledger or str(default_ledger(catalog, bundled=where in BUNDLED))) as kept:
             charged = _charged(catalog, table, kept)
         laid_out = has_layout(catalog, cache_folder())
-        done = ingest(catalog, table, files, charged, progress or _quiet, late=late)
+        done = ingest(catalog, table, files, charged, progress or ignore_progress, late=late)
     except (CatalogError, DataError, LedgerError) as error:
         raise Refused(problems.problem(error, None)) from error
     quarantine = None if done.quarantine is None else str(done.quarantine)

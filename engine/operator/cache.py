@@ -14,11 +14,10 @@ from engine.operator.make import (
     EVENTS_PER_SUBSCRIBER,
     SQL_FOLDER,
     Order,
-    Progress,
-    ignore_progress,
     make_operator,
     place_catalog,
 )
+from engine.progress import Progress, ignore_progress
 
 
 def operator_path(events: int = DEMO_EVENTS, progress: Progress = ignore_progress, *, order: Order = "person") -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -13,8 +12,9 @@ from typing import Literal
 import duckdb
 import h3
 
+from engine.progress import Progress, ignore_progress
+
 Order = Literal["person", "time"]
-Progress = Callable[[str, float], None]
 
 DEMO_EVENTS = 2_000_000
 MOST_EVENTS = 10**10  # more people than this draw too often alike
@@ -27,10 +27,6 @@ SQL_FOLDER = Path(__file__).parent / "sql"
 CITY = ("tables", "0_draws", "1_habits", "2_city", "3_public")
 SLICE = {"people": "4_people", "movements": "5_events", "stays": "6_stays", "trips": "7_trips"}
 SHARE_BEFORE_SORTING = 0.85  # of the whole time, where events are sorted by time at the end
-
-
-def ignore_progress(stage: str, fraction: float) -> None:
-    """Tell nobody how far the work is."""
 
 
 def make_operator(

@@ -24,6 +24,7 @@ from engine.objection_figure import figures, release_figure
 from engine.outlines import outlines
 from engine.planning import plan_workload
 from engine.problems import problem
+from engine.progress import ignore_progress
 from engine.register import Register
 from engine.server.paced import PacedEngine
 from engine.server.turns import WITHDRAWN, Withdrawn
@@ -128,17 +129,13 @@ def _object_many(clerk: Clerk, asked: Arguments) -> Reply:
         path.touch(mode=0o600)
         path.write_text(asked["persons"], encoding="utf-8")
         rest = {name: value for name, value in asked.items() if name != "persons"}
-        return Reply(clerk.register().object_file(str(path), progress=_quiet, **rest))
+        return Reply(clerk.register().object_file(str(path), progress=ignore_progress, **rest))
 
 
 def _calibrations_due(clerk: Clerk) -> list[dict[str, str | None]]:
     engine = clerk.desk.engine
     found = ((of.name, due_on(engine.ledger, of.name)) for of in engine.catalog.datasets)
     return [{"dataset": name, "due_on": None if due is None else due.isoformat()} for name, due in found]
-
-
-def _quiet(stage: str, fraction: float) -> None:
-    del stage, fraction
 
 
 def _admin(name: str) -> Callable[[Clerk, Arguments], Reply]:
