@@ -32,7 +32,8 @@ def test_the_long_search_in_its_short_form() -> None:
     """A chunk as `make nightly` runs them: broken statements, any text, and questions that two parsers read alike."""
     counted = statements.chunk(7, broken=30, texts=10, databases=2)
     assert counted[EXAMPLES] > 60
-    assert counted["written and read by two parsers"] > 10
+    assert counted["written"] > 10
+    assert counted["read by two parsers"] > 4
 
 
 @pytest.mark.parametrize("case", sql_cases("finds"), ids=lambda case: case.title)

@@ -1,6 +1,7 @@
 """The long searches, one after another, a line of result each: `make nightly`, or `python -m tests.nightly greybox`.
 
-PASSERSBY_NIGHTLY_SHARE=0.01 makes a hundredth of the examples; PASSERSBY_NIGHTLY_PROCESSES is 2 unless said.
+PASSERSBY_NIGHTLY_SHARE=0.01 makes a hundredth of the examples; PASSERSBY_NIGHTLY_PROCESSES is 2 unless said; seeds count up
+from PASSERSBY_NIGHTLY_SEED, and are drawn without. An interrupt ends a search after what is running, with its line of result.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def run(asked: Search, share: float, processes: int) -> Outcome:
         _say(f"{asked.name}: not run, {lacking}")
         return Outcome(asked.name)
     _say(f"{asked.name}: {wanted:,} examples wanted")
-    outcome = search(asked, wanted, asked.processes or processes, _say)
+    first = os.environ.get("PASSERSBY_NIGHTLY_SEED")
+    outcome = search(asked, wanted, asked.processes or processes, _say, None if first is None else int(first))
     for found in outcome.found:
         _say(found)
     _say(outcome.line())

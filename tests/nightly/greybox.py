@@ -1,4 +1,7 @@
-"""The grey box without end: databases, and several questions of each; a database with one question is one example."""
+"""The grey box without end: databases, and several questions of each, in all pairs that three of its persons make.
+
+An example is one question on one pair of neighbours; how many questions and databases there were is told beside.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,15 @@ from tests.privacy import test_greybox_correlated as correlated
 from tests.privacy import test_greybox_different_values as different_values
 from tests.privacy import test_greybox_moments as moments
 from tests.privacy import test_greybox_of_a_person as of_a_person
-from tests.support.greybox import GreyBox, connect
+from tests.support.greybox import connect
+from tests.support.greybox_cube import PERSONS, Cube
 from tests.support.greybox_data import Database, declare, declared_as, make_worlds
 from tests.support.greybox_movement import MOVEMENT
 from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, databases, questions
 from tests.support.greybox_sets import GROUPED, SETS
 from tests.support.greybox_windows import windowed_questions
 
-DATABASES = 12  # of a chunk
+DATABASES = 8  # of a chunk
 QUESTIONS = 8  # of a database
 ASKED = (
     *(questions(EVENTS), questions(EVENTS), questions(OTHERS), questions(OTHERS)),
@@ -36,7 +40,9 @@ Round = tuple[Database, list[str]]
 
 def rounds(asked: tuple[st.SearchStrategy[str], ...] = ASKED) -> st.SearchStrategy[Round]:
     """Draw a database and questions of all kinds."""
-    return st.tuples(databases(), st.lists(st.one_of(*asked), min_size=QUESTIONS, max_size=QUESTIONS))
+    return st.tuples(
+        databases(least=len(PERSONS) - 1), st.lists(st.one_of(*asked), min_size=QUESTIONS, max_size=QUESTIONS)
+    )
 
 
 @cache
@@ -53,14 +59,17 @@ def chunk(number: int, examples: int = DATABASES, *, smaller: bool = True) -> Co
         database, asked = one
         connection, catalog = opened()
         make_worlds(connection, database)
-        box = GreyBox(connection, declared_as(catalog, database.declared))
+        cube = Cube(connection, declared_as(catalog, database.declared), database)
+        counted["databases"] += 1
         for sql in dict.fromkeys(asked):
             try:
-                box.check(sql)
+                pairs = cube.check_pairs(sql)
             except Refusal:
                 counted["refused"] += 1
             else:
-                counted[EXAMPLES] += 1
+                counted["questions"] += 1
+                counted[EXAMPLES] += pairs.held
+                counted["pairs that moved"] += pairs.moved
 
     drawn(rounds(), number, examples, look, smaller=smaller)
     return counted

@@ -6,13 +6,17 @@ Small chunks keep Hypothesis quick (it remembers what it has tried), use every c
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from multiprocessing import get_context
 from typing import Any
 
@@ -22,6 +26,7 @@ from hypothesis import strategies as st
 EXAMPLES = "examples"  # the count that a search is measured by
 EVERY = 60.0  # seconds between two lines of progress
 SHOWN = 6_000  # characters of what was found
+_SPAWN = get_context("spawn")  # a fork of many threads may end abruptly
 MOST_FOUND = 5  # failing chunks after which a search ends early
 
 
@@ -74,15 +79,20 @@ def drawn(
     each()
 
 
-def search(asked: Search, wanted: int, processes: int, say: Callable[[str], None]) -> Outcome:
-    """Run chunks in some processes until enough examples were tried."""
+def search(asked: Search, wanted: int, processes: int, say: Callable[[str], None], first: int | None = None) -> Outcome:
+    """Run chunks in some processes until enough examples were tried, or the first SIGINT or SIGTERM; running ones end.
+
+    Seeds count up from the first one, which is drawn unless it is given.
+    """
+    seeds = count(int.from_bytes(os.urandom(4), "big") if first is None else first)
     outcome, start, told = Outcome(asked.name), time.monotonic(), 0.0
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:  # a fork of many threads may end abruptly
+    with _until_stopped() as stopped, ProcessPoolExecutor(processes, _SPAWN, _go_on) as pool:
         waiting: set[Future[tuple[Counter[str], str]]] = set()
-        while outcome.counted[EXAMPLES] < wanted and len(outcome.found) < MOST_FOUND:
-            while len(waiting) < processes:
-                waiting.add(pool.submit(_one, asked.chunk, int.from_bytes(os.urandom(8), "big")))
-            done, waiting = wait(waiting, timeout=EVERY, return_when=FIRST_COMPLETED)
+        while waiting or not outcome.seconds:
+            ending = stopped() or outcome.counted[EXAMPLES] >= wanted or len(outcome.found) >= MOST_FOUND
+            while not ending and len(waiting) < processes:
+                waiting.add(pool.submit(_one, asked.chunk, next(seeds)))
+            done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
             for future in done:
                 counted, found = future.result()
                 outcome.counted += counted
@@ -91,8 +101,29 @@ def search(asked: Search, wanted: int, processes: int, say: Callable[[str], None
             if outcome.seconds - told > EVERY:
                 told = outcome.seconds
                 say(f"  ... {outcome.counted[EXAMPLES]:,} of {wanted:,} in {told:.0f} s")
-        pool.shutdown(wait=False, cancel_futures=True)
     return outcome
+
+
+@contextmanager
+def _until_stopped() -> Iterator[Callable[[], bool]]:
+    """Hear the first signal to end, so that what is running is counted; the second one ends at once."""
+    heard = threading.Event()
+
+    def hear(number: int, frame: object) -> None:
+        heard.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield heard.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _go_on() -> None:
+    """Leave it to the first process when a terminal's interrupt ends a search."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one(chunk: Callable[[int], Counter[str]], number: int) -> tuple[Counter[str], str]:

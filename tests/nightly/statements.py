@@ -1,4 +1,7 @@
-"""Statements without end: broken ones and any text are read or refused; what is written for a question, two parsers read alike."""
+"""Statements without end: broken ones and any text are read or refused, questions over drawn databases read and written.
+
+Of what is written, every fourth two parsers are held to read alike: that takes four times as long as all the rest.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ from tests.support.statement_outcome import outcome
 from tests.support.two_parsers import difference
 
 BROKEN, TEXTS, DATABASES = 300, 60, 4  # of a chunk; with a database come 25 questions
+AGAIN = 8  # every so many texts are read twice
+PARSED = 4  # and of every so many questions, what is written is read by two parsers
 KEYS = 6  # as many groups as any of the generated lists may have
 
 
@@ -36,7 +41,8 @@ def chunk(number: int, broken: int = BROKEN, texts: int = TEXTS, databases: int 
 
     def look(sql: str) -> None:
         told = outcome(sql, adversarial())
-        assert told == outcome(sql, adversarial()), "the same text has one outcome"
+        if counted[EXAMPLES] % AGAIN == 0:
+            assert told == outcome(sql, adversarial()), "the same text has one outcome"
         counted[EXAMPLES] += 1
         counted["refused"] += told.startswith("E_")
 
@@ -45,7 +51,13 @@ def chunk(number: int, broken: int = BROKEN, texts: int = TEXTS, databases: int 
         catalog = _catalog(database)
         for sql in dict.fromkeys(questions):
             counted[EXAMPLES] += 1
-            counted["written and read by two parsers"] += _written(sql, catalog)
+            texts = _written(sql, catalog)
+            counted["written"] += len(texts)
+            for text in texts if counted["questions"] % PARSED == 0 else ():
+                found = difference(text)
+                assert found is None, f"{found}\n{sql}\n{text}"
+                counted["read by two parsers"] += 1
+            counted["questions"] += 1
 
     drawn(broken_statements(), number, broken, look)
     drawn(any_text(), number, texts, look)
@@ -60,15 +72,12 @@ def _catalog(database: Database) -> Catalog:
         return load_catalog(file)
 
 
-def _written(sql: str, catalog: Catalog) -> int:
-    """Write a question's releases, if it is accepted, and hold two parsers against each other; gives their number."""
+def _written(sql: str, catalog: Catalog) -> list[str]:
+    """Write a question's releases, if it is accepted."""
     try:
         plans = read(sql, catalog).plans
     except Refusal:
-        return 0
+        return []
     target = Target({table.name: table.name for table in catalog.tables})
-    for plan in plans:
-        text = write(plan, bound(plan, catalog, None if plan.key_set is None else KEYS), target).text
-        found = difference(text)
-        assert found is None, f"{found}\n{sql}\n{text}"
-    return len(plans)
+    bounded = [(plan, bound(plan, catalog, None if plan.key_set is None else KEYS)) for plan in plans]
+    return [write(plan, bounds, target).text for plan, bounds in bounded]

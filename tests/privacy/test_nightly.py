@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -14,6 +17,7 @@ from dialect.private_plan import PrivatePlan
 from engine import prepare as prepare_module
 from engine.pipeline import Engine
 from tests.nightly import admitted, canonical, greybox, parser, places, soak, worlds
+from tests.nightly import search as search_module
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search, search
 from tests.privacy.test_two_worlds_planted import only_where_somebody_was
@@ -22,9 +26,11 @@ from tests.support.statement_outcome import outcome
 
 
 def test_the_grey_box() -> None:
-    counted = greybox.chunk(1, 4)
-    assert counted[EXAMPLES] > 20
-    assert counted["refused"] < counted[EXAMPLES] / 10
+    counted = greybox.chunk(1, 2)
+    assert counted["questions"] > 8
+    assert counted[EXAMPLES] == 12 * counted["questions"]  # three persons, and each pair of neighbours among them
+    assert counted["pairs that moved"] > counted[EXAMPLES] / 4
+    assert counted["refused"] < counted["questions"] / 5
 
 
 def test_the_grey_box_of_places() -> None:
@@ -125,3 +131,24 @@ def test_a_search_counts_and_tells_what_it_found() -> None:
     assert outcome.counted[EXAMPLES] >= 100 or len(outcome.found) >= 5
     assert all("an odd number" in found and found.startswith("seed ") for found in outcome.found)
     assert "examples" in outcome.line()
+
+
+def _slow(number: int) -> Counter[str]:
+    time.sleep(0.2)
+    return Counter({EXAMPLES: 1, f"seed {number}": 1})
+
+
+def test_a_search_that_is_stopped_counts_what_was_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_module, "EVERY", 0.5)
+
+    said = []
+
+    def stop(text: str) -> None:
+        if not said:
+            os.kill(os.getpid(), signal.SIGTERM)
+        said.append(text)
+
+    outcome = search(Search("naps", 10**6, _slow), 10**6, 2, stop, 7)
+    assert {"seed 7", "seed 8"} <= outcome.counted.keys()
+    assert 2 <= outcome.counted[EXAMPLES] < 10**6
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -27,6 +27,7 @@ SIGNS = (
 )  # fmt: skip
 
 Tokens = list[str]
+Change = Callable[[st.DrawFn, Tokens], Tokens]
 
 
 @cache
@@ -43,11 +44,20 @@ def tokens(sql: str) -> Tokens:
 @st.composite
 def broken_statements(draw: st.DrawFn) -> str:
     """Draw a statement that something was done to, up to six times."""
-    statements = corpus()
-    made = tokens(draw(st.sampled_from(statements)))
+    made = tokens(draw(_statement()))
     for _ in range(draw(st.integers(1, 6))):
-        made = draw(st.sampled_from(_CHANGES))(draw, made, statements)
+        made = draw(_change())(draw, made)
     return "".join(made)
+
+
+@cache
+def _statement() -> st.SearchStrategy[str]:
+    return st.sampled_from(corpus())  # made once: it looks at every statement
+
+
+@cache
+def _change() -> st.SearchStrategy[Change]:
+    return st.sampled_from(_CHANGES)
 
 
 def any_text() -> st.SearchStrategy[str]:
@@ -55,56 +65,56 @@ def any_text() -> st.SearchStrategy[str]:
     return st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1"))
 
 
+@cache
+def _sign() -> st.SearchStrategy[str]:
+    return st.sampled_from(SIGNS) | st.text(max_size=3)
+
+
 def _span(draw: st.DrawFn, made: Tokens) -> tuple[int, int]:
     start = draw(st.integers(0, len(made)))
     return start, min(len(made), start + draw(st.integers(0, 8)))
 
 
-def _drop(draw: st.DrawFn, made: Tokens, statements: list[str]) -> Tokens:
-    del statements
+def _drop(draw: st.DrawFn, made: Tokens) -> Tokens:
     start, end = _span(draw, made)
     return made[:start] + made[end:]
 
 
-def _repeat(draw: st.DrawFn, made: Tokens, statements: list[str]) -> Tokens:
-    del statements
+def _repeat(draw: st.DrawFn, made: Tokens) -> Tokens:
     start, end = _span(draw, made)
     return made[:end] + made[start:end] * draw(st.sampled_from((1, 1, 2, 50))) + made[end:]
 
 
-def _swap(draw: st.DrawFn, made: Tokens, statements: list[str]) -> Tokens:
-    del statements
+def _swap(draw: st.DrawFn, made: Tokens) -> Tokens:
     start, end = _span(draw, made)
     other = draw(st.integers(end, len(made)))
     return made[:start] + made[end:other] + made[start:end] + made[other:]
 
 
-def _insert(draw: st.DrawFn, made: Tokens, statements: list[str]) -> Tokens:
-    del statements
+def _insert(draw: st.DrawFn, made: Tokens) -> Tokens:
     start, end = _span(draw, made)
-    sign = draw(st.sampled_from(SIGNS) | st.text(max_size=3))
+    sign = draw(_sign())
     return [*made[:start], " ", sign, " ", *made[draw(st.sampled_from((start, end))) :]]
 
 
-def _nest(draw: st.DrawFn, made: Tokens, statements: list[str]) -> Tokens:
-    del statements
+def _nest(draw: st.DrawFn, made: Tokens) -> Tokens:
     start, end = _span(draw, made)
     before, after = draw(st.sampled_from((("(", ")"), ("abs(", ")"), ("(SELECT ", ")"), ("(FROM ", ") AS q"))))
     times = draw(st.sampled_from((1, 1, 2, 120)))
     return [*made[:start], before * times, *made[start:end], after * times, *made[end:]]
 
 
-def _splice(draw: st.DrawFn, made: Tokens, statements: list[str]) -> Tokens:
-    other = tokens(draw(st.sampled_from(statements)))
+def _splice(draw: st.DrawFn, made: Tokens) -> Tokens:
+    other = tokens(draw(_statement()))
     return made[: _span(draw, made)[0]] + other[_span(draw, other)[0] :]
 
 
-def _fill(draw: st.DrawFn, made: Tokens, statements: list[str]) -> Tokens:
+def _fill(draw: st.DrawFn, made: Tokens) -> Tokens:
     """Put one statement in place of a word of another."""
     start = draw(st.integers(0, len(made)))
-    return [*made[:start], "(", draw(st.sampled_from(statements)), ")", *made[start + 1 :]]
+    return [*made[:start], "(", draw(_statement()), ")", *made[start + 1 :]]
 
 
-_CHANGES: tuple[Callable[[st.DrawFn, Tokens, list[str]], Tokens], ...] = (
+_CHANGES: tuple[Change, ...] = (
     _drop, _repeat, _swap, _insert, _insert, _nest, _splice, _fill,
 )  # fmt: skip

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import ClassVar
 
 import duckdb
@@ -57,6 +58,11 @@ class Ran:
 
     prepared: Prepared
     exact: Exact
+
+    @cached_property
+    def groups(self) -> dict[tuple[str, ...], tuple[int, ...]]:
+        """Give every group's exact integers."""
+        return groups(self.exact)
 
 
 class InMemory(DuckDBBackend):
@@ -138,16 +144,22 @@ class GreyBox:
         """Hold one question against everything that the grey box knows; raises AssertionError with the question."""
         question = read(sql, self._catalog)
         everybody, without = self.run(question, "everybody", 1), self.run(question, "without", 1)
-        if any(table.consent for table in self._catalog.tables):
-            self._same(without, self.run(question, "refused", 1), sql, "consent withdrawn instead of rows removed")
-        self._same(everybody, self.run(question, "mixed", 4), sql, "the order of rows, a row of nobody, or threads")
+        self._check_others(question, everybody, without)
         for more, less in zip(everybody, without, strict=True):
             check_neighbours(more, less, sql)
+
+    def _check_others(self, question: Question, everybody: tuple[Ran, ...], without: tuple[Ran, ...]) -> None:
+        """Hold the worlds that must give the same numbers against those two."""
+        if any(table.consent for table in self._catalog.tables):
+            refused = self.run(question, "refused", 1)
+            self._same(without, refused, question.sql, "consent withdrawn instead of rows removed")
+        mixed = self.run(question, "mixed", 4)
+        self._same(everybody, mixed, question.sql, "the order of rows, a row of nobody, or threads")
 
     def _same(self, one: tuple[Ran, ...], other: tuple[Ran, ...], sql: str, what: str) -> None:
         for a, b in zip(one, other, strict=True):
             check_static(a.prepared, b.prepared, sql)
-            if groups(a.exact) != groups(b.exact):
+            if a.groups != b.groups:
                 raise OthersMoved(f"{what} changed the exact numbers of {sql}")
 
 
@@ -217,12 +229,13 @@ def check_static(one: Prepared, other: Prepared, sql: str) -> None:
             raise DependsOnData(f"{name}: {sql}")
 
 
-def check_neighbours(more: Ran, less: Ran, sql: str) -> None:
-    """Hold the exact vectors of two neighbouring worlds against the declared sensitivities."""
+def check_neighbours(more: Ran, less: Ran, sql: str) -> bool:
+    """Hold the exact vectors of two neighbouring worlds against the declared sensitivities; say whether any moved."""
     check_static(more.prepared, less.prepared, sql)
-    if more.prepared.plan.key_set is not None and key_rows(more.exact.keys) != key_rows(less.exact.keys):
+    if more.prepared.plan.key_set is not None and list(more.groups) != list(less.groups):
         raise OthersMoved(f"public keys depend on a person: {sql}")
-    for i, moved in enumerate(_moves(more.exact, less.exact)):
+    moves = list(_moves(more, less))
+    for i, moved in enumerate(moves):
         bound = more.prepared.bounds.vectors[i]
         squared = sum(move * move for move in moved)
         if squared > bound.sensitivity**2:
@@ -230,14 +243,15 @@ def check_neighbours(more: Ran, less: Ran, sql: str) -> None:
             raise SensitivityExceeded(f"{text} ({bound.rule}) moved {squared} > {bound.sensitivity}^2: {sql}")
     if more.prepared.plan.key_set is None:
         _check_private_keys(more, less, sql)
+    return any(moves)
 
 
-def _moves(more: Exact, less: Exact) -> Iterator[list[int]]:
+def _moves(more: Ran, less: Ran) -> Iterator[list[int]]:
     """Give the difference of each vector in every group where there is one."""
-    ours, theirs = groups(more), groups(less)
-    nothing = (0,) * len(more.vectors)
-    places = ours.keys() | theirs.keys()
-    for i in range(len(more.vectors)):
+    ours, theirs = more.groups, less.groups
+    nothing = (0,) * len(more.exact.vectors)
+    places = {place for place, _ in ours.items() ^ theirs.items()}
+    for i in range(len(nothing)):
         moves = (ours.get(key, nothing)[i] - theirs.get(key, nothing)[i] for key in places)
         yield [move for move in moves if move]
 
@@ -245,9 +259,9 @@ def _moves(more: Exact, less: Exact) -> Iterator[list[int]]:
 def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
     """Demand that a person weighs what is reckoned with in at most L0 groups, and that no key is nobody's."""
     bounds = more.prepared.bounds
-    (moved,) = _moves(more.exact, less.exact)
+    (moved,) = _moves(more, less)
     limit = bounds.max_groups or 0
     if len(moved) > limit or (moved and max(map(abs, moved)) > most_weight(len(moved), bounds)):
         raise SensitivityExceeded(f"private keys moved {moved} in at most {limit} groups: {sql}")
-    if any(weight < 1 for (weight,) in groups(more.exact).values()):
+    if any(weight < 1 for (weight,) in more.groups.values()):
         raise SensitivityExceeded(f"a private key that nobody kept has a weight: {sql}")

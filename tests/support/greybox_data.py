@@ -112,14 +112,25 @@ def _open_worlds(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _neighbours(table: str) -> str:
     """Write the other worlds' rows of a private table."""
-    person = "subscriber_id"
-    if table == "marks":
-        person = "(SELECT any_value(subscriber_id) FROM everybody.visits AS v WHERE v.visit_id = t.visit_id)"
+    person = person_of(table)
     return f"""
         CREATE OR REPLACE TABLE mixed.{table} AS FROM everybody.{table} AS t
             WHERE {person} IS NOT NULL ORDER BY hash(rowid * 7919 + 13);
         CREATE OR REPLACE TABLE without.{table} AS FROM everybody.{table} AS t WHERE {person} IS DISTINCT FROM {VICTIM};
     """
+
+
+def person_of(table: str) -> str:
+    """Write whose a row t of a private table is."""
+    if table != "marks":
+        return "subscriber_id"
+    return "(SELECT any_value(subscriber_id) FROM everybody.visits AS v WHERE v.visit_id = t.visit_id)"
+
+
+def has_rows(database: Database, person: int) -> bool:
+    """Say whether a person is in a database."""
+    named = {run.person for run in database.runs} | {visitor for _, visitor, _ in database.visits}
+    return str(person) in named or any(each.person == person for each in database.subscribers)
 
 
 def _everybody(database: Database) -> str:

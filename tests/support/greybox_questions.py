@@ -171,13 +171,17 @@ VISITS = st.lists(st.sampled_from((str(VICTIM), str(VICTIM), "1", "NULL")), max_
 
 
 @st.composite
-def databases(draw: st.DrawFn) -> Database:
-    """Draw a database with the victim, a few others and rows of nobody, and what a steward says of one person's share."""
-    others = range(1, draw(st.integers(1, 3)) + 1)
+def databases(draw: st.DrawFn, least: int = 0) -> Database:
+    """Draw a database with the victim, a few others and rows of nobody, and what a steward says of one person's share.
+
+    At least so many of the others are in it.
+    """
+    others = range(1, draw(st.integers(max(1, least), 3)) + 1)
     victim = replace_consent(draw(_subscribers(VICTIM)))
     runs = [*draw(_runs(str(VICTIM), 1, 6)), *draw(_heavy(str(VICTIM)))]
-    for person in (*map(str, others), "NULL"):
-        runs += draw(_runs(person, 0, 2))
+    for person in others:
+        runs += draw(_runs(str(person), int(person <= least), 2))
+    runs += draw(_runs("NULL", 0, 2))
     visits = draw(VISITS)
     marks = [(number, person, 1 + number * 5) for number, person in enumerate(visits)]
     people = (victim, *(draw(_subscribers(person)) for person in others if draw(st.booleans())))

@@ -26,7 +26,7 @@ from dialect.selection import most_weight
 from dialect.time_windows import STATIC, Window, next_begin, window_name
 from engine.catalog_file import load_catalog
 from engine.prepare import prepare
-from tests.support.greybox import RHO, InMemory, OthersMoved, Ran, SensitivityExceeded, _moves, check_static, groups
+from tests.support.greybox import RHO, InMemory, OthersMoved, Ran, SensitivityExceeded, _moves, check_static
 from tests.support.passes import handed_by, passes
 
 VICTIM = 77
@@ -162,7 +162,7 @@ def check_window(more: Ran, less: Ran, window: str, sql: str) -> None:
         if window != STATIC:  # static rows are protected with the windows that they are joined to
             _same((more,), (less,), sql, f"the victim's rows of {window}, which is not charged,")
         return
-    for i, moved in enumerate(_moves(more.exact, less.exact)):
+    for i, moved in enumerate(_moves(more, less)):
         bound = more.prepared.bounds.vectors[i]
         squared = sum(move * move for move in moved)
         if squared > bound.sensitivity**2:
@@ -176,7 +176,7 @@ def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
     """Demand that keys of one world alone have one person each, and are few on each side."""
     bounds = more.prepared.bounds
     limit = bounds.max_groups or 0
-    for here, there in ((groups(more.exact), groups(less.exact)), (groups(less.exact), groups(more.exact))):
+    for here, there in ((more.groups, less.groups), (less.groups, more.groups)):
         alone = [weight for key, (weight,) in here.items() if key not in there]
         if len(alone) > limit or (alone and max(alone) > most_weight(len(alone), bounds)):
             raise SensitivityExceeded(f"private keys {alone} of at most {limit} groups: {sql}")
@@ -185,7 +185,7 @@ def _check_private_keys(more: Ran, less: Ran, sql: str) -> None:
 def _same(one: Sequence[Ran], other: Sequence[Ran], sql: str, what: str) -> None:
     for a, b in zip(one, other, strict=True):
         check_static(a.prepared, b.prepared, sql)
-        if groups(a.exact) != groups(b.exact):
+        if a.groups != b.groups:
             raise OthersMoved(f"{what} changed the exact numbers of {sql}")
 
 
