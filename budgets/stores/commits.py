@@ -77,10 +77,15 @@ class SharedCommits:
     def _take_turn(self) -> None:
         with self._turn:
             self._waiting += 1
-            given = self._turn.wait_for(lambda: not self._busy, TURN_SECONDS)
-            self._waiting -= 1
+            given = False
+            try:
+                given = self._turn.wait_for(lambda: not self._busy, TURN_SECONDS)
+            finally:
+                self._waiting -= 1
+                if not given:  # whoever relied on this one to commit, or to go on, must do it now
+                    self._turn.notify()
+                    self._over.notify_all()
             if not given:
-                self._over.notify_all()  # whoever relied on this one to commit must do it now
                 raise SQLAlchemyError("no turn to write")
             self._busy = True
 

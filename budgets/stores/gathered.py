@@ -56,10 +56,22 @@ class Gathered(Generic[Asked, Given]):
             self._waiting.append(mine)
             waits, self._at_work = self._at_work, True
         if waits:
-            mine.go_on.wait()
+            self._wait(mine)
         if not mine.outcomes:
             self._work(do_all)
         return mine.outcome()
+
+    def _wait(self, mine: _Waiting[Asked, Given]) -> None:
+        """Wait for an outcome, or for a turn to work; who is interrupted leaves both to the others."""
+        try:
+            mine.go_on.wait()
+        except BaseException:
+            with self._mutex:
+                self._waiting = [each for each in self._waiting if each is not mine]
+                passes_on = mine.go_on.is_set() and not mine.outcomes
+            if passes_on:
+                self._give_way()
+            raise
 
     def _work(self, do_all: DoAll[Asked, Given]) -> None:
         """Do what is asked, the one's own thing first, and let the next go on."""

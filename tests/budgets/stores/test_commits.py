@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -199,3 +199,25 @@ def test_a_writer_gives_up_in_time(store: Store, monkeypatch: pytest.MonkeyPatch
         held.go.set()
         first.result(30)
     charge(Ledger(store), 2)
+
+
+def test_who_is_interrupted_while_it_waits_leaves_nobody_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, turn = Held(store), store.commits._turn
+    wait = turn.wait_for
+
+    def cut(predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return wait(predicate, timeout)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(held.write)
+        assert held.has_turn.wait(30)
+        monkeypatch.setattr(turn, "wait_for", cut)
+        with pytest.raises(KeyboardInterrupt):
+            note(Ledger(store), 1)
+        held.go.set()
+        first.result(30)
+    monkeypatch.undo()
+    assert store.commits._waiting == 0
+    note(Ledger(store), 2)

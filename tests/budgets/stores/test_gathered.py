@@ -101,3 +101,30 @@ def test_one_alone_is_served_at_once() -> None:
     with pytest.raises(ValueError, match="7"):
         work.ask(7)
     assert work.batches == [[4], [7]] and not work.gathered._at_work
+
+
+def test_who_is_interrupted_at_its_turn_hands_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook: its thread stops where it waits, and those behind it would wait for ever."""
+
+    class Cut(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            super().wait(timeout)
+            raise KeyboardInterrupt
+
+    work, waiting = Work(), gathered._Waiting
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(work.ask, 1)
+        assert work.began.wait(30)
+        monkeypatch.setattr(gathered, "_Waiting", lambda asked: waiting(asked, Cut()))
+        cut = pool.submit(work.ask, 2)
+        while len(work.gathered._waiting) < 1:
+            time.sleep(0.001)
+        monkeypatch.setattr(gathered, "_Waiting", waiting)
+        behind = pool.submit(work.ask, 3)
+        while len(work.gathered._waiting) < 2:
+            time.sleep(0.001)
+        work.go.set()
+        assert first.result(30) == 2
+        assert isinstance(cut.exception(30), KeyboardInterrupt)
+        assert behind.result(30) == 6
+    assert work.batches == [[1], [3]] and not work.gathered._at_work
