@@ -27,7 +27,7 @@ from dialect.catalog import Catalog, Table
 from engine.errors import DataError
 from engine.ingested import Place, added_to, place_of, version_of
 from engine.new_rows import NewRows, digests_in, working
-from engine.snapshot import Progress
+from engine.progress import Progress
 
 STAGING = ".ingest"  # beside the data, for its owner alone; refused rows stay in it
 ENDINGS = (".parquet", ".csv")

@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,13 +24,13 @@ from dialect.person_rollups import Rollup, can_be_rolled, write_rollup
 from dialect.write_expr import name, quote_text
 from engine.cached import publish
 from engine.errors import CatalogError, DataError
+from engine.progress import Progress
 from engine.snapshot import Snapshot, check_opens, checked, copy_table, fingerprint, snapshot
 from engine.stored_files import OFFLINE, offline
 
 ALIAS = "layout"
 MEMORY = "4GB"
 ROLLUP = "rollup "  # before a digest; no declared table can have such a name
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from engine.errors import DataError
 from engine.ingested import with_ingested
 from engine.lake_checks import check_lake, lake_target, table_place
 from engine.layout import laid_out
-from engine.snapshot import Progress, snapshot
+from engine.progress import Progress
+from engine.snapshot import snapshot
 
 
 def open_data(catalog: Catalog, cache: Path, progress: Progress) -> Backend:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from glob import glob
@@ -26,9 +26,9 @@ from engine.complete_lists import rows_outside
 from engine.csv_files import UnreadableError
 from engine.derived import Part, copied_type, derive, identity, is_derived, source_type, stored_columns
 from engine.errors import DataError
+from engine.progress import Progress
 from engine.stored_files import cast, fits, offline, read_files
 
-Progress = Callable[[str, float], None]
 LOG = ".wal"  # behind the name of a DuckDB file: what was committed, and is not in it yet
 CHECK = "run passersby catalog check, which says what is wrong"
 
