@@ -91,6 +91,7 @@ class Column:
     cell: CellOf | None = None  # not stored in the source
     visible: bool = True  # False: known to admission only, e.g. the consent column
     from_windows: tuple[str, ...] = ()  # windows, other than a row's own, that its values were computed from
+    usual: float | None = field(default=None, repr=False)  # where values lie by a calibration: public, not declared
     complete: bool = field(default=False, repr=False)  # no row holds a value outside the domain: checked at opening
 
 

@@ -145,12 +145,13 @@ class Vectors:
         return known_range(argument, (*self.facts, *(conjuncts(test) if test is not None else ())))
 
     def _centre(self, argument: Expr, bounds: Bounds) -> float:
-        """Take the steward's typical value, else the middle of the range: public either way."""
+        """Take the steward's typical value, else a calibration's, else the middle of the range: public all three."""
         origin = argument.field.origin if isinstance(argument, Ref) else None
         column = self.catalog.column(origin.table, origin.column) if origin is not None else None
         centre = (bounds.lower + bounds.upper) / 2
-        if column is not None and column.centre is not None:
-            centre = min(max(column.centre, bounds.lower), bounds.upper)
+        typical = None if column is None else column.usual if column.centre is None else column.centre
+        if typical is not None:
+            centre = min(max(typical, bounds.lower), bounds.upper)
         return centre if argument.type is SqlType.DOUBLE else float(round(centre))
 
     def _text(self, vector: Vector) -> str:

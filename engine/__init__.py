@@ -20,6 +20,7 @@ Where what stands:
     new files -> more rows    ingest  ingested  new_rows
     who is read at all        admission  admission_notes  objections  register  persons
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  tails
+                              usual_values
     plan -> Prepared          prepare  aimed  mean_aim  choose_bounds  split  price  thresholds
     an error instead          aim  target
     exact -> noisy            exact  noise  keys  release

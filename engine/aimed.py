@@ -17,8 +17,9 @@ from dialect.private_plan import Vector, VectorKind
 from dialect.whole_tables import every_row
 from engine.calibration import Calibration, Histogram, Kind
 from engine.choose_bounds import Aimed
-from engine.mean_aim import UNKNOWN_LEAN, MeanAim, lean_of
+from engine.mean_aim import UNKNOWN_LEAN, Deviations, MeanAim, deviations, lean_of
 from engine.norm_spread import Spread, norm_spread
+from engine.usual_values import peoples_means
 
 CELLS_OF_PRIVATE_KEYS = 50  # rows that a group of private keys is reckoned with, where nothing tells more
 LARGER = 2.5  # times what just reaches the threshold: a usual group of those that do
@@ -118,7 +119,8 @@ class _Known:
     def mean(self, count: Aimed, sums: list[Vector]) -> MeanAim:
         """Find what decides the norm of a count that is shown in averages alone."""
         moved_sum = max(_moved(self.plan, vector) for vector in sums)
-        return MeanAim(count.spread, count.groups, count.moved, moved_sum, max(map(self._lean, sums)))
+        known = self._deviations(count, sums[0]) if len(sums) == 1 else None
+        return MeanAim(count.spread, count.groups, count.moved, moved_sum, max(map(self._lean, sums)), known)
 
     def persons(self) -> Spread | None:
         """Find in how many groups people are."""
@@ -130,7 +132,17 @@ class _Known:
         if multiple is None:
             return UNKNOWN_LEAN
         leans = self.calibration.find(self.table, (), Kind.LEANS, multiple[0].name)
-        return lean_of(leans, self.calibration.find(self.table, (), Kind.ROWS))
+        found = lean_of(leans, self.calibration.find(self.table, (), Kind.ROWS))
+        return found if leans is None else found * leans.measured.unit / vector.magnitude
+
+    def _deviations(self, count: Aimed, vector: Vector) -> Deviations | None:
+        """Find how far people's means of a column are from the centre that its sum is taken about."""
+        multiple = multiple_of(vector, self.catalog) if vector.factor is None else None
+        if multiple is None or vector.magnitude == 0:
+            return None
+        column = multiple[0]
+        means = peoples_means(self.calibration.find(self.table, (), Kind.MEANS, column.name), column)
+        return None if means is None else deviations(means, vector.centre, vector.magnitude, count.spread)
 
     def _windows(self) -> float:
         """Count the windows whose people add up: all of them where each is bounded for itself."""

@@ -23,6 +23,7 @@ from engine.prepare import choices_of
 from engine.problems import problem
 from engine.tails import believed
 from engine.terms import Asked
+from engine.usual_values import peoples_means
 from engine.wire import price
 
 Progress = Callable[[str, float], None]
@@ -104,8 +105,8 @@ def _told(planned: CalibrationPlan, due: date | None) -> dict[str, Any]:
 
 def _histogram(histogram: Histogram, engine: Engine) -> dict[str, Any]:
     measured, people = histogram.measured, believed(histogram)
-    if measured.kind is Kind.LEANS:
-        people = np.zeros_like(people)  # no people are counted
+    if measured.kind in (Kind.LEANS, Kind.MEANS):
+        people = np.zeros_like(people)  # no people are counted, or not by a norm
     shown = [i for i, count in enumerate(people) if count > 0]
     bins = measured.bins
     return {
@@ -123,7 +124,19 @@ def _histogram(histogram: Histogram, engine: Engine) -> dict[str, Any]:
         ],
         "usual": _usual(measured, engine),
         "lean": _lean(histogram, engine),
+        "usual_value": _usual_value(histogram, engine),
     }
+
+
+def _usual_value(histogram: Histogram, engine: Engine) -> float | None:
+    """Tell about which value averages of a column are taken; None where people's means are not clear of the noise."""
+    measured = histogram.measured
+    table = engine.catalog.table(measured.table)
+    column = None if table is None or measured.column is None else table.column(measured.column)
+    if measured.kind is not Kind.MEANS or column is None:
+        return None
+    means = peoples_means(histogram, column)
+    return None if means is None else means.centre
 
 
 def _lean(histogram: Histogram, engine: Engine) -> float | None:
@@ -138,7 +151,7 @@ def _lean(histogram: Histogram, engine: Engine) -> float | None:
 
 def _usual(measured: Measured, engine: Engine) -> dict[str, Any] | None:
     """Tell what a question by these keys is bounded to at the default price; None where none can be asked."""
-    if measured.kind in (Kind.CENTRED, Kind.LEANS):
+    if measured.kind in (Kind.CENTRED, Kind.LEANS, Kind.MEANS):
         return None
     shown = "".join(f"{key}, " for key in measured.keys)
     by = f" GROUP BY {', '.join(map(str, range(1, len(measured.keys) + 1)))}" if measured.keys else ""

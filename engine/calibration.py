@@ -11,6 +11,8 @@ from typing import Protocol
 
 LOWEST_BIN, HIGHEST_BIN = -40, 40  # of a histogram of sums; squared norms from 2^-40 to 2^41 units
 MOST_BIN = 40  # of a histogram of rows or groups: squared norms up to 2^41
+FARTHEST, NEAREST = -16, -3  # bins of a mean's distance from the nearer end: 2^(bin/2) of the range, below a half of it
+MEAN_BINS = 2 * (NEAREST - FARTHEST + 1)  # from both ends
 LEAN_STEPS = 1024  # whole numbers that one person's mean moves a bin of leans by, at most
 
 
@@ -22,6 +24,7 @@ class Kind(StrEnum):
     SUMS = "sums"  # of a bounded column, in each group
     CENTRED = "centred"  # of a bounded column less its centre: measured by older versions, and not used any more
     LEANS = "leans"  # no norm: people's means of such a column, added up over those with as many rows
+    MEANS = "means"  # no norm: how many people have which mean of such a column, by its place between the bounds
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,13 @@ class Measured:
     keys: tuple[str, ...]  # as the plan calls them; none: one group
     kind: Kind
     column: str | None = None  # of sums
-    unit: float = 1.0  # norms are counted in it: of sums, the largest magnitude of a value
+    unit: float = 1.0  # norms are counted in it: of sums, the largest magnitude of a value; of means, the range
 
     @property
     def bins(self) -> range:
-        """Number the bins: that of N units squared is floor(log2(N))."""
+        """Number the bins: that of N units squared is floor(log2(N)); of means, from the lower end to the upper."""
+        if self.kind is Kind.MEANS:
+            return range(MEAN_BINS)
         of_rows = self.column is None or self.kind is Kind.LEANS
         return range(MOST_BIN + 1) if of_rows else range(LOWEST_BIN, HIGHEST_BIN + 1)
 

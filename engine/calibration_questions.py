@@ -13,7 +13,7 @@ from datetime import timedelta
 from dialect import Catalog, Question, Refusal, read
 from dialect.catalog import Column, Dataset, SqlType, Table
 from dialect.time_windows import begin_named, next_begin
-from engine.calibration import LEAN_STEPS, Kind, Measured
+from engine.calibration import FARTHEST, LEAN_STEPS, NEAREST, Kind, Measured
 
 _SQUARES = {Kind.PERSONS: "COUNT(*)"}  # of one person, over the groups: the squared norm
 LEAST_PARTS = "SUM(v * v)"
@@ -89,6 +89,8 @@ def _measured(table: Table, keys: tuple[str, ...]) -> Iterator[Measured]:
         if column.centred_norm is not None and not keys:
             farthest = max(abs(column.bounds.lower - centre(column)), abs(column.bounds.upper - centre(column)))
             yield Measured(table.name, keys, Kind.LEANS, column.name, farthest or 1.0)
+            if column.bounds.upper > column.bounds.lower:
+                yield Measured(table.name, keys, Kind.MEANS, column.name, column.bounds.upper - column.bounds.lower)
 
 
 def centre(column: Column) -> float:
@@ -105,6 +107,8 @@ def _sql(
     person = _person(table, catalog)
     if measured.kind is Kind.LEANS:
         return _leans_sql(measured, table, person, _within(table, dataset, window))
+    if measured.kind is Kind.MEANS:
+        return _means_sql(measured, table, person, _within(table, dataset, window))
     columns = "".join(f", {key} AS k{i}" for i, key in enumerate(keys))
     groups = ", ".join(["person", *(f"k{i}" for i in range(len(keys)))])
     rows = f"SELECT {person} AS person{columns}, {_value(measured, table)} AS v FROM {table.name}"
@@ -131,6 +135,22 @@ def _leans_sql(measured: Measured, table: Table, person: str, within: str) -> st
     return f"{added} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
 
 
+def _means_sql(measured: Measured, table: Table, person: str, within: str) -> str:
+    """Count people by how far each one's mean is from the nearer end of the bounds, as a share of the range."""
+    counted = f"SELECT {person} AS person, COUNT({measured.column}) AS n, {_value(measured, table)} AS v"
+    rows = f"{counted} FROM {table.name}{within} GROUP BY 1"
+    low, high = (
+        f"least(greatest(CAST(floor(2 * log2(greatest({share}, 0.001))) AS BIGINT), {FARTHEST}), {NEAREST})"
+        for share in ("share", "1 - share")
+    )
+    lowest, highest = measured.bins[0], measured.bins[-1]
+    bins = f"CASE WHEN share < 0.5 THEN {low} - {FARTHEST} ELSE {highest + FARTHEST} - {high} END"
+    means = f"SELECT person, least(greatest(v / n, 0), 1) AS share FROM ({rows}) AS of_people"
+    people = f"SELECT person, {bins} AS bin FROM ({means}) AS of_means"
+    counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS of_bins"
+    return f"{counted} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
+
+
 def _person(table: Table, catalog: Catalog) -> str:
     assert table.person is not None  # noqa: S101  private tables have one
     borrowed = catalog.borrowed_person(table)
@@ -144,7 +164,8 @@ def _value(measured: Measured, table: Table) -> str:
     column = table.column(measured.column)
     assert column is not None and column.bounds is not None  # noqa: S101  such columns are measured
     clamped = f"least(greatest({column.name}, {column.bounds.lower!r}), {column.bounds.upper!r})"
-    taken = clamped if measured.kind is Kind.SUMS else f"{clamped} - {centre(column)!r}"
+    about = {Kind.SUMS: "", Kind.MEANS: f" - {column.bounds.lower!r}"}
+    taken = clamped + about.get(measured.kind, f" - {centre(column)!r}")
     return f"SUM(CAST({taken} AS DOUBLE) / {measured.unit!r})"
 
 

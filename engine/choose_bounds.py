@@ -15,7 +15,7 @@ from budgets import PICO
 from dialect import Bounding
 from dialect.chosen_norms import ChosenNorm
 from engine.correction import DEVIATIONS, MOST_LOST, UNEVEN, off_by, usual_size
-from engine.mean_aim import MeanAim, least_norm
+from engine.mean_aim import MeanAim, Narrowed
 from engine.norm_spread import Spread
 
 STEPS = 4  # norms that are tried between a norm and its double
@@ -102,18 +102,21 @@ def _all_chosen(made: tuple[Aimed | None, ...], pico_rhos: tuple[int, ...]) -> t
     chosen: dict[int, ChosenNorm] = {}
     for place, each in enumerate(made):
         if each is not None and each.follows is None:
-            chosen[place] = _chosen(each, place, made, pico_rhos)
-    chosen |= dict(_following(made, chosen))
+            chosen[place] = _chosen(each, pico_rhos[place], _beside(place, made, pico_rhos))
+    chosen |= dict(_following(made, chosen, pico_rhos))
     return tuple(chosen.get(place) for place in range(len(made)))
 
 
-def _chosen(each: Aimed, place: int, made: Sequence[Aimed | None], pico_rhos: Sequence[int]) -> ChosenNorm:
-    told, own = each.spread.told, pico_rhos[place]
-    if each.mean is not None and each.ratio:
-        followers = [
-            pico_rhos[i] for i, other in enumerate(made) if other and other.follows and other.follows[0] == place
-        ]
-        norm = least_norm(each.mean, each.norms(), own, min(followers))
+def _beside(place: int, made: Sequence[Aimed | None], pico_rhos: Sequence[int]) -> int | None:
+    """Find the least price of the sums that follow a count."""
+    prices = [pico_rhos[i] for i, other in enumerate(made) if other and other.follows and other.follows[0] == place]
+    return min(prices, default=None)
+
+
+def _chosen(each: Aimed, own: int, beside: int | None) -> ChosenNorm:
+    told = each.spread.told
+    if each.mean is not None and each.ratio and beside is not None:
+        norm = each.mean.least(each.norms(), own, beside).norm
         return ChosenNorm(norm, None, f"chosen from {told} for an average at this price")
     norm = min(each.norms(), key=lambda norm: each.error(norm, own))
     off, kept = each.off(norm), each.kept(norm)
@@ -123,14 +126,17 @@ def _chosen(each: Aimed, place: int, made: Sequence[Aimed | None], pico_rhos: Se
     return ChosenNorm(norm, 0.0, why, kept, DEVIATIONS * off)
 
 
-def _following(made: Sequence[Aimed | None], chosen: Mapping[int, ChosenNorm]) -> Iterator[tuple[int, ChosenNorm]]:
+def _following(
+    made: Sequence[Aimed | None], chosen: Mapping[int, ChosenNorm], pico_rhos: Sequence[int]
+) -> Iterator[tuple[int, ChosenNorm]]:
     """Let sums below averages have the norm that follows from their count's, and what is given back too."""
     for place, each in enumerate(made):
         if each is not None and each.follows is not None and each.mean is not None:
             leader, times = each.follows
             count = chosen[leader]
-            within = DEVIATIONS * each.mean.bias(count.norm) * times
-            yield place, replace(count, norm=count.norm * times, bias_within=within)
+            found: Narrowed = each.mean.least([count.norm], pico_rhos[leader], pico_rhos[place])
+            within = DEVIATIONS * each.mean.bias(count.norm, found.share) * times
+            yield place, replace(count, norm=count.norm * found.share * times, bias_within=within)
 
 
 def bounds_said(bounds: Bounding) -> str:

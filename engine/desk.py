@@ -170,7 +170,7 @@ class Desk:
         """Record a failure of a question under which processes died, unless it is answered; raises Refused (E_EXEC)."""
         terms = self.asked(sql, **asked)
         try:
-            question = read(sql, self.engine.catalog)
+            question = self.engine.read(sql, terms.client)
             ways = self.engine.ways(question, self.engine.prepare(question, terms), terms)
             charge = self.engine.charge(sql, bought_of(ways), terms)
             if charge is not None and charge.to_run:

@@ -40,6 +40,7 @@ from engine.requests import body_digest, new_request_id, wording
 from engine.simultaneous import at_level_of_each
 from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
 from engine.terms import Asked, Terms, caps, terms
+from engine.usual_values import informed
 from engine.versions import versions
 from engine.ways import Way, bought_of
 from engine.window_notes import window_notes
@@ -85,7 +86,7 @@ class Engine:
 
     def read(self, sql: str, client: str) -> Question:
         """Read a question; raises Refusal."""
-        return self.remembered.read(sql, client, self.catalog)
+        return self.remembered.read(sql, client, informed(self.catalog, self.calibrations))
 
     def ways(
         self,
@@ -97,8 +98,8 @@ class Engine:
         """Find how each release comes about: stored, made of what is held, bought, or both; one aimed at not both."""
         if stored is not None:
             return tuple(Way(each, bought=each) for each in prepared)
-        finder = Finder(self.catalog, self.backend, self.ledger, self.known, self.target(question, asked) is None)
-        return finder.ways(prepared, asked.client)
+        catalog, mixes = informed(self.catalog, self.calibrations), self.target(question, asked) is None
+        return Finder(catalog, self.backend, self.ledger, self.known, mixes).ways(prepared, asked.client)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
         """Prepare every release of a question, at its part of the asked loss, or of what the asked error costs."""

@@ -22,15 +22,15 @@ LONGEST = 10_000  # characters of a question that is kept
 
 @dataclass(frozen=True, eq=False)
 class Same:
-    """A question, known by being the very same: comparing two takes as long as reading one."""
+    """A question or a catalog, known by being the very same: comparing two takes as long as reading one."""
 
-    question: Question
+    itself: Question | Catalog
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.question is self.question
+        return isinstance(other, Same) and other.itself is self.itself
 
     def __hash__(self) -> int:
-        return id(self.question)  # it stays this object's while the question is held here
+        return id(self.itself)  # it stays this object's while it is held here
 
 
 @dataclass
@@ -42,7 +42,9 @@ class Remembered:
 
     def read(self, sql: str, client: str, catalog: Catalog) -> Question:
         """Read a question; raises Refusal."""
-        return read(sql, catalog) if len(sql) > LONGEST else self.give(client, sql, lambda: read(sql, catalog))
+        if len(sql) > LONGEST:
+            return read(sql, catalog)
+        return self.give(client, (sql, Same(catalog)), lambda: read(sql, catalog))
 
     def give(self, client: str, key: Hashable, make: Callable[[], T]) -> T:
         """Give what was made under a key for a client, or make it; what raises is not kept.

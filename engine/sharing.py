@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from budgets import Loss
-from dialect import Code, Refusal, read
+from dialect import Code, Refusal
 from engine.desk import ASKED_IN_VAIN, Desk, Refused
 from engine.pipeline import Engine
 from engine.prepare import Prepared
@@ -77,7 +77,7 @@ def _shared(engine: Engine, sql: str, asked: Asked, keys: Sequence[str]) -> tupl
 
 
 def _prepared(engine: Engine, sql: str, asked: Asked) -> tuple[Prepared, ...]:
-    question = read(sql, engine.catalog)
+    question = engine.read(sql, asked.client)
     if not question.plans:
         raise Refusal(Code.PARAM, "This question looks at public tables alone.", "anybody may ask it, for free")
     if engine.target(question, asked) is not None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import PICO
-from dialect import Code, Question, Refusal, read
+from dialect import Code, Question, Refusal
 from dialect.derivation import Told, derivation, told
 from engine.expected import expected_error, noise_of
 from engine.facilities import chosen, prices
@@ -97,7 +97,7 @@ def plan_of(engine: Engine, texts: Sequence[str], rho: Fraction, asked: Asked) -
 
 
 def _line(engine: Engine, text: str, each: Asked) -> _Line:
-    question = read(text, engine.catalog)
+    question = engine.read(text, each.client)
     prepared = engine.prepare(question, each)
     if not prepared:
         raise Refusal(

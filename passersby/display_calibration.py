@@ -31,6 +31,10 @@ def _one(told: dict[str, Any]) -> RenderableType:
     if told.get("lean") is not None:
         change = f"  where people have e times as many rows, their mean differs by some {told['lean']:,.3g}, or less"
         return Group(head, Text(change))
+    if told["kind"] == "means":
+        found = told.get("usual_value")
+        about = "nothing is clear of the noise" if found is None else f"averages are taken about {found:,.4g}"
+        return Group(head, Text(f"  {about}"))
     most = max((each["people"] for each in told["bins"]), default=1)
     bars = [
         Text.assemble(

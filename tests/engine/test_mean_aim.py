@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from dialect import read
+from dialect.catalog import Bounds
 from engine.aimed import shown_alone
 from engine.calibration import LEAN_STEPS, Calibration, Histogram, Kind, Measured
-from engine.mean_aim import UNKNOWN_LEAN, MeanAim, lean_of, least_norm
+from engine.correction import DEVIATIONS
+from engine.mean_aim import ALIKE, SHARES, UNKNOWN_LEAN, MeanAim, deviations, lean_of
 from engine.norm_spread import norm_spread
 from engine.pipeline import Engine
 from engine.prepare import Prepared, priced, sized
 from engine.split import split
+from engine.usual_values import PeoplesMeans, peoples_means
 from tests.engine.test_norm_spread import MADE, UNTIL
 from tests.engine.test_norm_spread import histogram as counted
+from tests.engine.test_usual_values import COLUMN
+from tests.engine.test_usual_values import histogram as of_means
 from tests.engine.town import make_town, opened
 from tests.support.calibrated import made_up
 
@@ -82,7 +89,7 @@ def test_the_norm_has_near_the_least_true_error(lean: float) -> None:
         both = 1 / (2 * 2 * PRICE * 1e-12) + 0.25 / (2 * PRICE * 1e-12)
         return float(norm * np.sqrt(both) / np.mean(count))
 
-    chosen = least_norm(aim, NORMS, PRICE, 2 * PRICE)
+    chosen = aim.least(NORMS, PRICE, 2 * PRICE).norm
     best = min(map(true_error, NORMS))
     assert true_error(chosen) < 2.5 * best  # what cannot be known of people is reckoned with
     of_a_total = 150.0  # what few people reach, as for the total beside it
@@ -94,10 +101,11 @@ def test_people_who_differ_with_activity_are_cut_less() -> None:
     totals, norms = rows.sum(axis=1), np.sqrt((rows.astype(float) ** 2).sum(axis=1))
     spread = norm_spread(counted(norms**2, keys=("zone",)), counted(totals.astype(float) ** 2), GROUPS)
     assert spread is not None
-    chosen = [least_norm(MeanAim(spread, GROUPS, 1.0, 1.0, lean), NORMS, PRICE, 2 * PRICE) for lean in (0.0, 0.05, 0.2)]
+    aims = [MeanAim(spread, GROUPS, 1.0, 1.0, lean) for lean in (0.0, 0.05, 0.2)]
+    chosen = [aim.least(NORMS, PRICE, 2 * PRICE).norm for aim in aims]
     assert chosen[0] < chosen[1] < chosen[2]
     biases = [MeanAim(spread, GROUPS, 1.0, 1.0, 0.05).bias(norm) for norm in (2, 8, 32, 1e6)]
-    assert biases[0] > biases[1] > biases[2] > biases[3] == 0
+    assert biases[0] > biases[1] > biases[2] > 1e-3 > 1e-9 > biases[3]
 
 
 def prepared(town: Engine, sql: str, calibration: Calibration) -> Prepared:
@@ -123,3 +131,96 @@ def test_sum_and_count_of_an_average_have_norms_that_belong_together(town: Engin
     assert wider["valid"] > norms["valid"]  # a count that is shown needs more
     assert wider["centred"] == 30 * wider["valid"]
     assert len({bound.kept for bound in beside.bounds.vectors}) == 1  # or the average would be moved
+
+
+# ------------------------------------------------------------------ where people's means were measured
+
+
+def about(means: np.ndarray, rows: np.ndarray, lean: float) -> tuple[MeanAim, float]:
+    """Give what decides the norms of an average of values in 0..1 about the centre that was measured, and the centre."""
+    totals, norms = rows.sum(axis=1), np.sqrt((rows.astype(float) ** 2).sum(axis=1))
+    spread = norm_spread(
+        counted(norms**2, keys=("zone",), noise=3), counted(totals.astype(float) ** 2, noise=4), GROUPS
+    )
+    column = replace(COLUMN, bounds=Bounds(0, 1))
+    made = peoples_means(of_means(means, 7, NOISE, unit=1.0), column)
+    assert spread is not None and made is not None
+    magnitude = max(made.centre, 1 - made.centre)
+    known = deviations(made, made.centre, magnitude, spread)
+    return MeanAim(spread, GROUPS, 1.0, 1.0, lean, known), made.centre
+
+
+def cut(
+    rows: np.ndarray, means: np.ndarray, centre: float, norm: float, of_sum: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the rows that are left in each group, and how far its average is moved; each person's values are alike."""
+    norms = np.sqrt((rows.astype(float) ** 2).sum(axis=1))
+    kept = np.minimum(1, np.minimum(norm / norms, of_sum / np.maximum(norms * np.abs(means - centre), 1e-12)))
+    left = rows.T @ kept
+    return left, (rows.T @ (kept * means)) / left - (rows.T @ means) / rows.sum(axis=0)
+
+
+def two_ends(people: int) -> np.ndarray:
+    return (np.random.default_rng(4).random(people) < 0.25).astype(float)
+
+
+def near_an_end(people: int) -> np.ndarray:
+    return np.clip(np.random.default_rng(5).lognormal(-3.2, 0.5, people), 0, 1)
+
+
+@pytest.mark.parametrize("sort", [two_ends, near_an_end])
+def test_the_norm_of_a_sum_about_the_usual_value_has_near_the_least_true_error(
+    sort: Callable[[int], np.ndarray],
+) -> None:
+    rows, _ = world(0.0)
+    means = sort(len(rows))
+    aim, centre = about(means, rows, 0.0)
+    magnitude = max(centre, 1 - centre)
+
+    def true_error(norm: float, share: float) -> float:
+        left, moved = cut(rows, means, centre, norm, norm * share * magnitude)
+        off = np.mean(np.abs(means - centre))
+        both = (share * magnitude) ** 2 / (4 * PRICE * 1e-12) + off**2 / (2 * PRICE * 1e-12)
+        return float(np.hypot(np.sqrt(np.mean(moved**2)), norm * np.sqrt(both) / np.mean(left)))
+
+    chosen = aim.least(NORMS, PRICE, 2 * PRICE)
+    best = min(true_error(norm, share) for norm in NORMS for share in SHARES)
+    assert aim.deviations is not None
+    unknown = ALIKE * aim.deviations.width * magnitude  # what cannot be known of people is reckoned with
+    assert true_error(chosen.norm, chosen.share) < math.hypot(2.5 * best, unknown)
+    _, moved = cut(rows, means, centre, chosen.norm, chosen.norm * chosen.share * magnitude)
+    told = DEVIATIONS * aim.bias(chosen.norm, chosen.share) * magnitude
+    assert np.mean(np.abs(moved) <= told) >= 0.93
+    if sort is near_an_end:  # and nowhere near what a centre in the middle needs
+        middle = replace(aim, deviations=None).least(NORMS, PRICE, 2 * PRICE)
+        left, still = cut(rows, means, 0.5, middle.norm, middle.norm * 0.5)
+        noise = middle.norm * np.sqrt(0.25 / (4 * PRICE * 1e-12) + 0.2 / (2 * PRICE * 1e-12)) / np.mean(left)
+        assert true_error(chosen.norm, chosen.share) < np.hypot(noise, np.sqrt(np.mean(still**2))) / 2
+
+
+def test_what_cutting_a_sum_moves_is_foreseen() -> None:
+    """People at the farther end lose more; a planted reading that takes all for near the centre foresees nothing."""
+    rows, _ = world(0.0)
+    means = two_ends(len(rows))
+    aim, _ = about(means, rows, 0.0)
+    magnitude, share, norm = 0.75, 0.25, 8.0
+    _, moved = cut(rows, means, 0.25, norm, norm * share * magnitude)
+    third = deviations(
+        PeoplesMeans(np.array([0.0, 1.0]), np.array([0.75, 0.25]), 0, 1, 0.25), 0.25, magnitude, aim.spread
+    )
+    told = replace(aim, deviations=third).bias(norm, share) * magnitude
+    assert np.mean(np.abs(moved)) == pytest.approx(told, rel=0.15)
+    blind = replace(aim, deviations=replace(third, sizes=np.zeros(2))).bias(norm, share) * magnitude
+    assert np.mean(np.abs(moved)) > 3 * blind
+
+
+def test_a_sum_has_its_own_norm_where_means_were_measured(town: Engine) -> None:
+    known = made_up(town.catalog, (0, 40, 80, 200, 300, 200, 60, 30, 10, 5))
+    means = of_means(np.full(900, 0.5), 1, 1.0, name="minutes")
+    sql = "SELECT zone, AVG(minutes) AS m FROM visit GROUP BY zone"
+    made = prepared(town, sql, Calibration((*known.histograms, means)))
+    norms = {v.kind.value: bound.norm for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
+    assert norms["centred"] < 30 * norms["valid"]
+    both = prepared(town, sql.replace("AVG(minutes)", "STDDEV(minutes)"), Calibration((*known.histograms, means)))
+    moments = {v.kind.value: bound.norm for v, bound in zip(both.plan.vectors, both.bounds.vectors, strict=True)}
+    assert moments["centred"] == 30 * moments["valid"]  # squares are cut by the same factor

@@ -75,10 +75,11 @@ def test_a_calibration_that_begins_or_ends_is_another_thing(engine: Engine) -> N
     known = mock.Mock(spec=Calibrations)
     known.today.return_value = Calibration()
     today = replace(engine, calibrations=known)
-    today.prepare(today.read(COUNT, "ann"), Asked("ann"))
+    question = today.read(COUNT, "ann")
+    today.prepare(question, Asked("ann"))
     known.today.return_value = Calibration((mock.Mock(spec_set=()),))  # another value, which says nothing
     with counted() as made, pytest.raises(AttributeError):
-        today.prepare(today.read(COUNT, "ann"), Asked("ann"))
+        today.prepare(question, Asked("ann"))
     assert made == ["all_sized"]
 
 

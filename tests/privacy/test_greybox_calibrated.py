@@ -18,16 +18,18 @@ from hypothesis import strategies as st
 from dialect import read
 from dialect.catalog import Catalog
 from dialect.private_plan import Rule, VectorBound
-from engine.calibration import LEAN_STEPS, Calibration, Kind
+from engine.calibration import LEAN_STEPS, MEAN_BINS, Calibration, Kind, Measured
 from engine.calibration_questions import calibration_questions
 from engine.prepare import Sized, prepare
-from tests.support.calibrated import made_up
+from tests.support.calibrated import histogram, made_up
 from tests.support.greybox import RHO, DependsOnData, GreyBox, SensitivityExceeded
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
 from tests.support.greybox_questions import EVENTS, OTHERS, databases, questions
 from tests.support.planted import Plant, instead
 
-bound, preparing, asking = map(import_module, ("dialect.bound", "engine.prepare", "engine.calibration_questions"))
+bound, render, preparing, asking = map(
+    import_module, ("dialect.bound", "dialect.render", "engine.prepare", "engine.calibration_questions")
+)
 EXAMPLES = 15
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 COUNTS = st.lists(st.integers(0, 400), min_size=1, max_size=12)
@@ -139,6 +141,31 @@ def test_planted_bugs_are_found(
     plant(monkeypatch)
     with pytest.raises(found):
         check(connection, catalog, HEAVY, known, sql)
+
+
+def near_the_centre(catalog: Catalog) -> Calibration:
+    """Say that people's means of dwell_s are all near the declared centre: the sum then needs little of its range."""
+    people = [0] * MEAN_BINS
+    people[9] = 900  # about a twelfth to an eighth of 7200
+    means = histogram(Measured("events", (), Kind.MEANS, "dwell_s", 7200.0), people)
+    return Calibration((*made_up(catalog, MANY_OF_FEW_ROWS).histograms, means))
+
+
+def test_a_sum_that_is_cut_narrower_than_its_count_stays_within_its_norm(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: one factor per person, by the count alone."""
+    sql = "SELECT cell_id, AVG(dwell_s) AS a FROM events GROUP BY cell_id"
+    known = near_the_centre(catalog)
+    far = replace(HEAVY, runs=(Run(str(VICTIM), 60, 3, dwell="'7200'"), Run("7", 5)))
+    box = check(connection, catalog, far, known, sql)
+    ((made,),) = [[ran.prepared for ran in box.run(read(sql, box._catalog), "everybody", 1)]]
+    norms = {v.kind.value: bound.norm for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
+    assert norms["centred"] < 6600 * norms["valid"] / 2
+    ratio = render._ratio
+    monkeypatch.setattr(render, "_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.summed else ratio(i, v, *given))
+    with pytest.raises(SensitivityExceeded):
+        check(connection, catalog, far, known, sql)
 
 
 def test_means_that_are_not_cut_to_their_ends_are_found(
