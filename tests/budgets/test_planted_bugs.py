@@ -39,6 +39,7 @@ BEGIN
         EXECUTE 'ALTER TABLE accounts DROP CONSTRAINT ' || each;
     END LOOP;
 END$$"""
+UNITS = ("pico_rho", "atto_delta")
 UNGUARDED = {
     "sqlite": (
         "PRAGMA ignore_check_constraints = ON",
@@ -73,6 +74,44 @@ def debit_without_looking(connection: Connection, bills: Sequence[Bill], grants:
         raised = statement.values(spent_pico_rho=accounts.c.spent_pico_rho + debit.loss.pico_rho)
         changed = connection.execute(raised, balances._of_debit(bills[0].request.dataset, debit)).rowcount
     return bool(changed)
+
+
+def spend_delta(ledger: Ledger) -> None:
+    """Ask for little rho, and for more delta than a client's thresholds may cost together."""
+    for number in range(3):
+        ledger.charge(ask(item(f"key {number}", "0.001", "4e-11"), request=f"r{number}"))
+
+
+def debit_any_delta(plant: pytest.MonkeyPatch) -> None:
+    """Debit where rho fits, whatever becomes of delta."""
+    columns = accounts.c
+    caps = (
+        columns.cap_pico_rho == bindparam("todays_pico_rho"),
+        columns.cap_atto_delta == bindparam("todays_atto_delta"),
+    )
+    fits = columns.spent_pico_rho <= columns.cap_pico_rho - bindparam("more_pico_rho")
+    spent = {columns[f"spent_{unit}"]: columns[f"spent_{unit}"] + bindparam(f"more_{unit}") for unit in UNITS}
+    plant.setattr(balances, "_DEBIT", update(accounts).where(*balances._OF_DEBIT, *caps, fits).values(spent))
+
+
+def test_delta_is_held_beside_rho(ledger: Ledger) -> None:
+    with pytest.raises(BudgetRefused):
+        spend_delta(ledger)
+    check_books(ledger)
+
+
+def test_any_delta_that_is_taken_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    debit_any_delta(monkeypatch)
+    with pytest.raises(LedgerUnavailable):
+        spend_delta(ledger)
+    check_books(ledger)
+
+
+def test_any_delta_that_is_taken_is_found(unguarded: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    debit_any_delta(monkeypatch)
+    spend_delta(unguarded)
+    with pytest.raises(AssertionError, match="over its cap"):
+        check_books(unguarded)
 
 
 def debiting(change: Callable[[tuple[Debit, ...]], Iterable[Debit]]) -> Callable[[Sequence[Bill]], tuple[Debit, ...]]:
