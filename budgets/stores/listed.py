@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import (
     Boolean,
@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.operators import OperatorType
 
 
 class text_elements(GenericFunction[str]):  # noqa: N801  a function is named as SQL has it
@@ -33,6 +34,10 @@ class is_among(GenericFunction[bool]):  # noqa: N801
 
     inherit_cache = True
     type = Boolean()
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        """Stand as it is: where booleans are numbers it would be compared with 1, which no index serves."""
+        return self
 
 
 class pair_elements(GenericFunction[str]):  # noqa: N801

@@ -22,7 +22,9 @@ from tests.bench import (
     noise,
     place,
     rivals,
+    scale,
     serving,
+    spark,
     speed,
 )
 
@@ -39,8 +41,10 @@ PARTS = {
     "hierarchy": hierarchy.main,
     "keys": keys.main,
     "calibration": calibration.main,
+    "scale": scale.main,
 }
-APART = {"rivals": rivals.main, "own": rivals.own}  # the first installs other systems: only where it is named
+# other systems are installed, or started: only where it is named
+APART = {"rivals": rivals.main, "own": rivals.own, "spark": spark.main}
 
 _ALL = PARTS | APART
 

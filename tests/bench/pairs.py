@@ -69,21 +69,33 @@ class Stage:
     folder: Path
 
     def ask(self, sql: str, runs: int) -> Paired:
-        """Ask both in turn, warm; each run is of another client who holds nothing, at another price: none is a repeat."""
-        rows = [0]
+        """Ask both in turn, warm."""
+        with self._asking(sql, runs) as ours:
+            rows = [0]
+
+            def counted() -> None:
+                rows[0] = ours()
+
+            return replace(paired(lambda: self.plain.sql(sql).to_arrow_table(), counted, runs), keys=rows[0])
+
+    def busy(self, sql: str, runs: int) -> float:
+        """Give the seconds of the processors that a question takes of the engine alone, warm, the median of runs."""
+        with self._asking(sql, runs) as ours:
+            return statistics.median([_taken(ours)[1] for _ in range(runs + 1)][1:])
+
+    @contextmanager
+    def _asking(self, sql: str, runs: int) -> Iterator[Callable[[], int]]:
+        """Give what asks the engine once more, and says how many rows it gave.
+
+        Each run is of another client who holds nothing, at another price: none is a repeat.
+        """
         with Ledger.open(self.folder / f"{uuid4().hex}.ledger") as ledger:
             asking = replace(self.engine, ledger=ledger)
             terms = [Asked(f"bench{run}", RHO + Fraction(run, 10**12)) for run in range(runs + 1)]
-            for asked in terms:
-                asking.prepare(
-                    read(sql, asking.catalog), asked
-                )  # the scale of a price is known where it was asked before
+            for asked in terms:  # the scale of a price is known where it was asked before
+                asking.prepare(read(sql, asking.catalog), asked)
             waiting = iter(terms)
-
-            def ours() -> None:
-                rows[0] = asking.answer(sql, next(waiting)).answer.table.num_rows
-
-            return replace(paired(lambda: self.plain.sql(sql).to_arrow_table(), ours, runs), keys=rows[0])
+            yield lambda: asking.answer(sql, next(waiting)).answer.table.num_rows
 
 
 def paired(plain: Callable[[], object], ours: Callable[[], object], runs: int) -> Paired:

@@ -1,0 +1,114 @@
+"""Ratio to plain Spark: the same question over the same Parquet files on one cluster of two workers, started here.
+
+A cluster needs Java 17 or 21; `PASSERSBY_BENCH_SPARK=sc://...` names another one, which must see this machine's files.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from budgets import Ledger
+from dialect.catalog import Table
+from engine.backends.over_lake import LakeBackend
+from engine.catalog_file import load_catalog
+from engine.noise import add_noise
+from engine.open_data import open_data
+from engine.operator import operator_path
+from engine.pipeline import Engine
+from engine.snapshot import snapshot
+from engine.terms import Asked
+from tests.bench.guard import Guard
+from tests.bench.machine import table
+from tests.bench.pairs import HEAD, RHO, Paired, paired
+from tests.bench.speed import QUESTIONS
+from tests.support.lake import as_lake
+from tests.support.spark_cluster import Cluster
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.dataframe import DataFrame
+
+OTHER = "PASSERSBY_BENCH_SPARK"
+MEMORY = 1536  # MB of each of the two workers
+
+
+def main(events: int, runs: int) -> None:
+    """Print a table, and what the guard found."""
+    guard, rows = Guard("spark"), []
+    print(f"{events:.0e} events in Parquet, two workers of one core each, warm, {runs} pairs\n")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _remote(Path(folder)) as remote,
+        _opened(events, Path(folder), remote) as asked,
+    ):
+        for name, sql in QUESTIONS.items():
+            found = asked.ask(sql, runs)
+            guard.ratio(name, found.ratio)
+            rows.append((name, *found.cells()))
+    table(("question", *HEAD), rows)
+    print(f"\n{guard.said()}")
+
+
+class _Stage:
+    """Plain Spark and the engine, over the same files."""
+
+    def __init__(self, remote: str, engine: Engine) -> None:
+        from pyspark.sql.connect.session import SparkSession  # late: only this part needs it
+
+        self.plain, self.engine = SparkSession.builder.remote(remote).create(), engine
+        for each in engine.catalog.tables:
+            self._rows(each).createOrReplaceTempView(each.name)
+
+    def _rows(self, of: Table) -> DataFrame:
+        """Give a private table's files, and a public one's rows, which the engine hands over with each question too."""
+        if of.private:
+            return self.plain.read.parquet(of.source.path)
+        return self.plain.createDataFrame(self.engine.backend.public(f"SELECT * FROM {self._address(of)}"))
+
+    def _address(self, of: Table) -> str:
+        assert isinstance(self.engine.backend, LakeBackend)
+        return self.engine.backend.target.addresses[of.name]
+
+    def ask(self, sql: str, runs: int) -> Paired:
+        """Ask both in turn; each run is of another client at another price: none is a repeat."""
+        rows, terms = [0], iter(Asked(f"bench{run}", RHO + Fraction(run, 10**12)) for run in range(runs + 1))
+
+        def ours() -> None:
+            rows[0] = self.engine.answer(sql, next(terms)).answer.table.num_rows
+
+        return replace(paired(lambda: self.plain.sql(sql).toArrow(), ours, runs), keys=rows[0])
+
+
+@contextmanager
+def _remote(folder: Path) -> Iterator[str]:
+    """Give the address of a cluster: the named one, or one that is started."""
+    if OTHER in os.environ:
+        yield os.environ[OTHER]
+        return
+    (own := folder / "cluster").mkdir()
+    settings = {
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
+        "spark.executor.extraJavaOptions": "-XX:+UseSerialGC",
+    }
+    with Cluster(own, settings, memory=MEMORY) as started:
+        yield started.remote
+
+
+@contextmanager
+def _opened(events: int, folder: Path, remote: str) -> Iterator[_Stage]:
+    """Write the operator's tables into a lake, and open it."""
+    catalog = load_catalog(operator_path(events, order="time"))
+    files = snapshot(catalog, folder, lambda *_: None)
+    lake = as_lake(catalog, folder / "lake", remote, files.files, files.addresses)
+    with ExitStack() as opened:
+        backend = open_data(lake, folder / "beside", lambda *_: None)
+        assert isinstance(backend, LakeBackend)
+        opened.callback(backend.close)
+        ledger = opened.enter_context(Ledger.open(folder / "bench.ledger"))
+        yield _Stage(remote, Engine(lake, backend, ledger, add_noise))

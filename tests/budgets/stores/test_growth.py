@@ -1,0 +1,76 @@
+"""What a ledger holds makes nothing slower: whoever asks is looked up by an index, among however many there are."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from budgets import AccountName, Ledger
+from tests.budgets.books import answer, ask, item
+
+GROWS = ("entries", "accounts", "charges", "charge_keys", "questions", "purchases", "releases", "clients")
+DAYS = ("2026-01-01", "2026-01-02")
+Said = list[tuple[str, Any]]
+
+
+@contextmanager
+def heard() -> Iterator[Said]:
+    """Hear every statement, with the parameters of one run of it."""
+    said: Said = []
+
+    def hears(connection: object, cursor: object, statement: str, given: Any, context: object, many: bool) -> None:
+        said.append((statement, given[0] if many else given))
+
+    event.listen(Engine, "before_cursor_execute", hears)
+    try:
+        yield said
+    finally:
+        event.remove(Engine, "before_cursor_execute", hears)
+
+
+def looked_through(path: Path, said: Said) -> set[str]:
+    """List how growing tables are read without their whole key's first columns: scans, and accounts of a whole dataset."""
+    found = set()
+    with sqlite3.connect(path) as database:
+        for statement, given in said:
+            if statement.split()[0] in ("SELECT", "UPDATE", "INSERT"):
+                steps = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", given)]
+                found |= {step for step in steps if re.match(rf"SCAN ({'|'.join(GROWS)})\b", step)}
+                found |= {step for step in steps if re.match(r"SEARCH accounts\b.*\(dataset=\?\)", step)}
+    database.close()
+    return found
+
+
+def everyday(path: Path) -> Said:
+    """Charge, settle, repeat, and look at what is left."""
+    with Ledger.open(path) as ledger, heard() as said:
+        for number in range(3):
+            request = ask(item(f"key {number}", windows=DAYS), client="acme/maps/ann", request=f"{number}")
+            made = answer(ledger, ledger.charge(request))
+            ledger.replay("acme/maps/ann", "operator", made)
+            ledger.outlook(request)
+            ledger.preview(request)
+            ledger.made("operator", made)
+            ledger.account(AccountName("operator", DAYS[0], "acme"))
+    return said
+
+
+def test_no_question_reads_through_what_others_left(tmp_path: Path) -> None:
+    said = everyday(tmp_path / "ledger")
+    assert len({statement for statement, _ in said}) > 15
+    assert looked_through(tmp_path / "ledger", said) == set()
+
+
+def test_a_comparison_that_no_index_serves_is_found(tmp_path: Path) -> None:
+    """A boolean that is compared with 1 is one: every account of the dataset was read for each charge."""
+    said = everyday(tmp_path / "ledger")
+    compared = [(re.sub(r"(IN \(SELECT value FROM json_each\(\?\)\))", r"\1 = 1", text), given) for text, given in said]
+    assert compared != said
+    assert any("accounts" in step for step in looked_through(tmp_path / "ledger", compared))
