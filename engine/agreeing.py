@@ -20,7 +20,7 @@ from dialect.write_derived import write_images
 from engine.exact import Int64Vector
 from engine.finding import parts_that_share
 from engine.least_squares import Level, nearest, never_negative, whole
-from engine.made_of import all_listed, deviations
+from engine.made_of import all_listed
 from engine.noise import NoisyVector
 from engine.outer import outer
 from engine.prepare import Prepared
@@ -162,7 +162,7 @@ def _settle(
 
 def _level(branch: _Branch, release: Release, place: int) -> Level:
     values = np.asarray(release.noisy[place] * release.grains[place], dtype=np.float64)
-    return Level(branch.groups, values, deviations(release)[place])
+    return Level(branch.groups, values, release.deviations()[place])
 
 
 def _added(level: Level, finest: Int64Vector) -> Int64Vector:

@@ -105,7 +105,7 @@ def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
             "rule": str(bound.rule),
             "why": bound.why,
             "sensitivity": bound.sensitivity * bound.grain,
-            "sigma": cost.sigma * bound.grain,
+            "sigma": cost.deviation(bound),
             "predicted_bias": bound.predicted_bias,
             "kept": bound.kept,
             "bias_within": bound.bias_within,

@@ -78,11 +78,6 @@ def all_listed(derivation: Derivation, tables: dict[str, pa.Table]) -> bool:
     return all(found[f"n{i}"] == count for i, (_, count) in enumerate(derivation.pinned))
 
 
-def deviations(release: Release) -> Deviations:
-    """Give the noise of each vector of a release, in its unit."""
-    return tuple(sigma * grain for sigma, grain in zip(release.sigmas, release.grains, strict=True))
-
-
 def variances(noises: Sequence[Deviations]) -> tuple[float, ...]:
     """Give the variance of each vector of the weighted mean of independent releases, in squared units."""
     weights = _weights(noises)
@@ -112,7 +107,7 @@ def mixed(releases: Sequence[Release]) -> Release:
     """
     if len(releases) == 1:
         return releases[0]
-    noises = [deviations(each) for each in releases]
+    noises = [each.deviations() for each in releases]
     weights, spread = _weights(noises), variances(noises)
     noisy = tuple(
         NoisyVector(np.sum([w * _small(r.noisy[i]) for w, r in zip(weights[i], releases, strict=True)], axis=0))

@@ -10,6 +10,7 @@ from statistics import NormalDist
 
 from budgets import PICO, Loss
 from dialect import Bounding, Code, PrivatePlan, Refusal
+from dialect.private_plan import VectorBound
 from dialect.selection import most_weight
 from engine.noise import gaussian_scale
 from engine.split import Parts, evenly, shares
@@ -22,6 +23,10 @@ class VectorPrice:
 
     pico_rho: int
     sigma: float  # scale of the discrete Gaussian, in released grains
+
+    def deviation(self, bound: VectorBound) -> float:
+        """Give the standard deviation of the noise of one number, in the vector's unit."""
+        return self.sigma * bound.grain
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,13 @@ class Release:
     settled: tuple[Int64Vector | None, ...] = ()  # counts as they are shown beside others that they agree with
     narrow: tuple[float, ...] = ()  # scale of a single number's noise where others tell of it too, in grains
 
+    def deviations(self) -> tuple[float, ...]:
+        """Give the deviation of each vector's noise, in its unit: a discrete Gaussian's is at most its scale."""
+        return tuple(sigma * grain for sigma, grain in zip(self.sigmas, self.grains, strict=True))
+
     def variances(self) -> tuple[float, ...]:
-        """Give each vector's noise variance in squared units; a discrete Gaussian's is at most its scale squared."""
-        return tuple((sigma * grain) ** 2 for sigma, grain in zip(self.sigmas, self.grains, strict=True))
+        """Give each vector's noise variance in squared units."""
+        return tuple(deviation**2 for deviation in self.deviations())
 
 
 def to_bytes(release: Release) -> bytes:
@@ -126,8 +130,7 @@ def _moments(
     output: Output, formula: MomentsOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float
 ) -> dict[str, pa.Array]:
     assert output.ends is not None  # noqa: S101  planned with them
-    sigmas = [sigma * grain for sigma, grain in zip(release.sigmas, release.grains, strict=True)]
-    found = moments(formula, raw, sigmas, confidence)
+    found = moments(formula, raw, release.deviations(), confidence)
     lower, upper = output.ends
     return {
         output.field.id: pa.array(found.value, mask=np.isnan(found.value)),

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from budgets import MINIMUM_RHO, PICO
 from dialect.private_plan import VectorBound
-from engine.made_of import Deviations, Made, deviations, mixed, variances
+from engine.made_of import Deviations, Made, mixed, variances
 from engine.prepare import Prepared
 from engine.release import Release, from_bytes
 
@@ -138,8 +138,8 @@ def _mixed_with_less(wanted: Prepared, same: list[Made], asked: Deviations, anew
 def _asked(prepared: Prepared) -> Deviations:
     """Give the noise that a release has at its price."""
     pairs = zip(prepared.cost.vectors, prepared.bounds.vectors, strict=True)
-    return tuple(cost.sigma * bound.grain for cost, bound in pairs)
+    return tuple(cost.deviation(bound) for cost, bound in pairs)
 
 
 def _noise(made: Made) -> Deviations:
-    return deviations(made.release)
+    return made.release.deviations()

@@ -135,8 +135,9 @@ def _times(engine: Engine, one: _Wanted, held: Prepared, words: Told, listed: pa
     if made is None or not as_little_cut(bounds, one.prepared.bounds.vectors):
         return None
     own = zip(one.prepared.cost.vectors, one.prepared.bounds.vectors, strict=True)
-    variances = zip(made[0].sigmas, made[0].grains, strict=True)
-    return max((s * g / (cost.sigma * bound.grain)) ** 2 for (s, g), (cost, bound) in zip(variances, own, strict=True))
+    return max(
+        (noise / cost.deviation(bound)) ** 2 for noise, (cost, bound) in zip(made[0].deviations(), own, strict=True)
+    )
 
 
 def _planned(

@@ -10,7 +10,7 @@ from dialect.catalog import SqlType
 from dialect.derivation import Derivation
 from dialect.expressions import TRUE, Field, Ref
 from engine.answers import half_widths
-from engine.made_of import deviations, made_of, mixed, variances
+from engine.made_of import made_of, mixed, variances
 from engine.noise import NoisyVector, add_noise, gaussian_scale
 from engine.release import Release
 
@@ -36,7 +36,7 @@ def wanted() -> pa.Table:
 
 def held(release: Release) -> float:
     """Say how many intervals hold the exact 0."""
-    reach = half_widths(np.array(deviations(release)[0]), LEVEL, {"n": release.sigmas[0]}, "n")
+    reach = half_widths(np.array(release.deviations()[0]), LEVEL, {"n": release.sigmas[0]}, "n")
     return float((np.abs(release.noisy[0] * release.grains[0]) <= reach).mean())
 
 
@@ -64,8 +64,8 @@ def test_weighted_means_are_exact_and_their_intervals_hold() -> None:
         w for w in range(1025) if (w * coarse[0].noisy[0] + (1024 - w) * again[0].noisy[0] == both.noisy[0]).all()
     }
     assert len(weights) == 1 and both.grains == (2.0**-10,)
-    best = 1 / sum(1 / deviations(each)[0] ** 2 for each in (coarse[0], again[0]))
-    assert variances([deviations(coarse[0]), deviations(again[0])])[0] == pytest.approx(best, rel=1e-4)
+    best = 1 / sum(1 / each.deviations()[0] ** 2 for each in (coarse[0], again[0]))
+    assert variances([coarse[0].deviations(), again[0].deviations()])[0] == pytest.approx(best, rel=1e-4)
     assert held(both) >= LEAST_HELD
 
 
