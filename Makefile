@@ -18,6 +18,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help venv demo notebook test check nightly docs conformance conformance-spark bench
 .DELETE_ON_ERROR:
+# Tests start hundreds of interpreters: each would compile every module anew
+unexport PYTHONDONTWRITEBYTECODE
 
 bin := $(VENV)/bin
 # not quiet: the first time it fetches packages for a minute or two, and a line for each shows that it works

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Int64Vector = npt.NDArray[np.int64]
-NOBODY_OBJECTED = pa.table({"person": pa.array([], pa.string())})  # what an execution reads where nobody has
+NOBODY_OBJECTED = pa.table({"person": pa.nulls(0, pa.string())})  # what an execution reads where nobody has
 Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
 
 

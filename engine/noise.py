@@ -15,8 +15,11 @@ from functools import lru_cache, partial
 from typing import NewType, Protocol
 
 import numpy as np
-import opendp.prelude as dp
 from opendp.core import as_array
+from opendp.domains import atom_domain, vector_domain
+from opendp.measurements import make_gaussian
+from opendp.metrics import l2_distance
+from opendp.mod import Measurement, enable_features
 
 from budgets import PICO
 from engine.exact import Int64Vector
@@ -46,7 +49,7 @@ def _require_opendp(installed: str) -> None:
 
 
 _require_opendp(importlib.metadata.version("opendp"))
-dp.enable_features("contrib")
+enable_features("contrib")
 
 
 class NoiseRefused(Exception):
@@ -126,16 +129,16 @@ def _require_grains(sensitivity: int) -> None:
         raise ValueError(f"sensitivity must be from 1 to 2^52 grains, not {sensitivity}")
 
 
-def _mechanism(scale: float) -> dp.Measurement:
+def _mechanism(scale: float) -> Measurement:
     """Build the discrete Gaussian on int64 vectors under L2 distance; a scale of 0 would be the identity."""
     if not 0 < scale < math.inf:
         raise ValueError(f"scale must be positive and finite, not {scale!r}")
-    vectors = dp.vector_domain(dp.atom_domain(T="i64"))
-    gaussian = dp.m.make_gaussian(vectors, dp.l2_distance(T="f64"), scale=scale)
+    vectors = vector_domain(atom_domain(T="i64"))
+    gaussian = make_gaussian(vectors, l2_distance(T="f64"), scale=scale)
     return gaussian >> as_array()
 
 
-def _measured_rho(mechanism: dp.Measurement, sensitivity: int) -> float:
+def _measured_rho(mechanism: Measurement, sensitivity: int) -> float:
     """Ask the mechanism's map; a sensitivity up to 2^52 is exact as a float."""
     _require_grains(sensitivity)
     return float(mechanism.map(float(sensitivity)))  # type: ignore[no-untyped-call]
@@ -146,7 +149,7 @@ def _exceeds(measured_rho: float, pico_rho: int) -> bool:
     return not math.isfinite(measured_rho) or Fraction(measured_rho) > Fraction(pico_rho, PICO)
 
 
-def _in_slices(mechanism: dp.Measurement, exact: Int64Vector) -> Int64Vector:
+def _in_slices(mechanism: Measurement, exact: Int64Vector) -> Int64Vector:
     """Noise disjoint slices on a thread each: one mechanism, accounted once; OpenDP samples without the interpreter."""
     threads = os.cpu_count() or 1
     size = min(MOST_VALUES_IN_A_SLICE, max(FEWEST_VALUES_IN_A_SLICE, -(-exact.size // threads)))
@@ -158,6 +161,6 @@ def _in_slices(mechanism: dp.Measurement, exact: Int64Vector) -> Int64Vector:
         return np.concatenate(list(pool.map(noised, slices)))
 
 
-def _noised_slice(mechanism: dp.Measurement, exact: Int64Vector) -> Int64Vector:
+def _noised_slice(mechanism: Measurement, exact: Int64Vector) -> Int64Vector:
     """Noise a copy of one slice: Arrow's zero-copy arrays are read-only, and strided ones are no vector to OpenDP."""
     return np.array(mechanism(np.array(exact, dtype=np.int64, order="C")), dtype=np.int64)

@@ -31,6 +31,7 @@ from engine.server.shapes import Health
 from engine.server.surround import Surround
 
 Life = Callable[[House], AbstractAsyncContextManager[None]]
+VERSION = metadata.version("passersby")
 CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 
@@ -44,9 +45,7 @@ def create_app(house: House, life: Life | None = None) -> FastAPI:
             app.state.jobs.resume()
             yield
 
-    app = FastAPI(
-        title="passersby", version=metadata.version("passersby"), lifespan=lifespan, docs_url=None, redoc_url=None
-    )
+    app = FastAPI(title="passersby", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.house, app.state.jobs, app.state.checks = house, Jobs(house), Checks(house, alerts)
     app.include_router(asking.router)
     app.include_router(sharing_asked.router)

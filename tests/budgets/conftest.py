@@ -9,6 +9,7 @@ import pytest
 
 from budgets import Ledger
 from tests.support import postgres
+from tests.support.blank_ledger import blank_ledger
 
 STORES = ("sqlite", "postgres")
 
@@ -28,5 +29,6 @@ def address(store_kind: str, tmp_path: Path) -> str:
 @pytest.fixture
 def ledger(store_kind: str) -> Iterator[Ledger]:
     """Open an empty ledger; in memory where the store has one."""
-    with Ledger.open(":memory:" if store_kind == "sqlite" else postgres.server().new_ledger()) as opened:
+    new = blank_ledger() if store_kind == "sqlite" else Ledger.open(postgres.server().new_ledger())
+    with new as opened:
         yield opened

@@ -17,6 +17,7 @@ from budgets.bill import Bill, debits_of, make_bill
 from budgets.policy import Caps, Debit, Grant
 from budgets.stores import balances, journal
 from tests.budgets.books import CAPS, answer, ask, check_books, item
+from tests.support.blank_ledger import blank_ledger
 
 HISTORIES = 3_000 if os.environ.get("PASSERSBY_NIGHTLY") else 12
 CLIENTS = ("ann", "ben", "acme", "acme/maps", "acme/maps/ann", "acme/maps/ben")
@@ -94,7 +95,7 @@ def check_same(one: Ledger, other: Ledger, history: Sequence[Sequence[ChargeRequ
 )
 @given(histories)
 def test_together_is_one_after_another(history: list[list[ChargeRequest]]) -> None:
-    with Ledger.open(":memory:") as one, Ledger.open(":memory:") as other:
+    with blank_ledger() as one, blank_ledger() as other:
         check_same(one, other, history)
         assert books(one) == books(other)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets import BudgetRefused, Caps, Ledger, Loss
+from budgets import BudgetRefused, Caps, Loss
 from tests.budgets.books import answer, ask, check_books, item
+from tests.support.blank_ledger import blank_ledger
 
 CAPS = Caps(dataset=Loss.within("0.01", "1e-9"), client=Loss.within("0.006", "1e-9"))
 PRICES = {"aa": "0.0005", "bb": "0.001", "cc": "0.002", "dd": "0.003", "ee": "0.004"}
@@ -47,7 +48,7 @@ class Reference:
 def test_no_history_leads_anywhere_else(history: list[tuple[str, list[str], int, bool]]) -> None:
     reference = Reference()
     done: dict[tuple[str, str], list[str]] = {}
-    with Ledger.open(":memory:") as ledger:
+    with blank_ledger() as ledger:
         for step, (client, drawn, number, store) in enumerate(history):
             request = f"r{number}"
             keys = done.get((client, request), drawn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from budgets.loss import NOTHING
 from budgets.outlook import Outlook, Room, outlook
 from budgets.policy import MINIMUM_RHO
 from tests.budgets.books import ask, item
+from tests.support.blank_ledger import blank_ledger
 
 WINDOWS = ("2026-01", "2026-02", "2026-03", "static")
 WHY = {"actor": "admin", "reason": "a test"}
@@ -84,9 +85,9 @@ class Asking:
         return self.request(request.client, [(each.loss, each.windows) for each in request.items])
 
 
-def opened() -> Ledger:
+def opened() -> AbstractContextManager[Ledger]:
     """Open a ledger for one history."""
-    return Ledger.open(":memory:")
+    return blank_ledger()
 
 
 @contextmanager
@@ -172,7 +173,7 @@ def test_a_little_more_than_fits_is_refused(
 def test_a_refused_price_looks_at_accounts_too() -> None:
     """The most of one question is no promise that an account holds as much."""
     caps = Caps(Loss.within("0.2", "1e-9"), Loss.within("0.1", "1e-9"), query=Loss.of("0.05", "1e-9"))
-    with Ledger.open(":memory:") as ledger:
+    with blank_ledger() as ledger:
         ledger.charge(ask(item("aa", "0.05"), caps=caps))
         ledger.charge(ask(item("bb", "0.03"), request="r2", caps=caps))
         with pytest.raises(BudgetRefused, match=r"at most rho 0\.02 fits"):
@@ -182,7 +183,7 @@ def test_a_refused_price_looks_at_accounts_too() -> None:
 def test_another_price_is_another_release_that_the_dataset_pays_too() -> None:
     """What others have paid for is free for the dataset; what would fit is not."""
     caps = Caps(Loss.within("0.1", "1e-9"), Loss.within("0.09", "1e-9"))
-    with Ledger.open(":memory:") as ledger:
+    with blank_ledger() as ledger:
         ledger.charge(ask(item("aa", "0.08"), client="ben", caps=caps))
         ledger.charge(ask(item("bb", "0.015"), request="r2", caps=caps))
         with pytest.raises(BudgetRefused, match=r"at most rho 0\.005 fits") as refused:

@@ -19,6 +19,7 @@ from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.terms import Asked
 from tests.support.attack_catalog import attack_catalog
+from tests.support.blank_ledger import blank_ledger
 from tests.support.dying import STEPS, charges
 from tests.support.noised import ReadOnce, engine_over
 from tests.support.tree import ROOT
@@ -97,7 +98,7 @@ def watched(engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_statement_reaches_rows_of_people_before_the_charge(
     sql: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Ledger.open(":memory:") as ledger:
+    with blank_ledger() as ledger:
         own, statements = watched(engine, ledger, monkeypatch)
         explain(own, sql, Asked("ann"))
         assert statements == []
@@ -118,7 +119,7 @@ class ChargesLate(Engine):
 
 
 def test_a_statement_before_the_charge_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Ledger.open(":memory:") as ledger:
+    with blank_ledger() as ledger:
         own, _ = watched(engine, ledger, monkeypatch)
         late = ChargesLate(own.catalog, own.backend, own.ledger, own.add_noise)
         with pytest.raises(ReadTooEarly):

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from budgets import Ledger
 
-_FREE: list[Ledger] = []  # opened before, and not in use
+Kept = TypeVar("Kept")  # in memory, over one store: a ledger, or the books of a server
+
+
+class Blanks(Generic[Kept]):
+    """What was opened before and is not in use, to be given again as it was when it was new."""
+
+    def __init__(self, opened: Callable[[], Kept]) -> None:
+        self._opened, self._free = opened, list[Kept]()
+
+    @cached_property
+    def _new(self) -> Kept:
+        return self._opened()
+
+    @contextmanager
+    def one(self) -> Iterator[Kept]:
+        """Give one whose whole content is that of a new one."""
+        given = self._free.pop() if self._free else self._opened()
+        with _connection(self._new) as new, _connection(given) as connection:
+            new.backup(connection)
+        yield given
+        self._free.append(given)  # one that a test broke is not given again
+
+
+blank_ledger = Blanks(lambda: Ledger.open(":memory:")).one
 
 
 @contextmanager
-def blank_ledger() -> Iterator[Ledger]:
-    """Give a ledger in memory whose whole content is that of a new one."""
-    ledger = _FREE.pop() if _FREE else Ledger.open(":memory:")
-    with _connection(_new()) as new, _connection(ledger) as connection:
-        new.backup(connection)
-    yield ledger
-    _FREE.append(ledger)  # one that a test broke is not given again
-
-
-@cache
-def _new() -> Ledger:
-    return Ledger.open(":memory:")
-
-
-@contextmanager
-def _connection(ledger: Ledger) -> Iterator[sqlite3.Connection]:
-    """Borrow the one connection of a ledger in memory."""
-    borrowed = ledger._store.writer.raw_connection()
+def _connection(kept: Any) -> Iterator[sqlite3.Connection]:
+    """Borrow the one connection of what is in memory."""
+    borrowed = kept._store.writer.raw_connection()
     try:
         made = borrowed.driver_connection
         assert isinstance(made, sqlite3.Connection)

@@ -23,6 +23,7 @@ from engine.noise import add_noise
 from engine.pipeline import Engine
 from engine.snapshot import snapshot
 from engine.terms import Asked
+from tests.support.blank_ledger import blank_ledger
 
 Noise = npt.NDArray[np.int64]
 
@@ -66,7 +67,7 @@ def told(engine: Engine, keys: int, number: int, vectors: int) -> Engine:
 def answers(engine: Engine, sql: str, rho: str, times: int) -> Iterator[Answered]:
     """Answer a question from the beginning, each time with a ledger in which nothing was ever charged."""
     for _ in range(times):
-        with Ledger.open(":memory:") as ledger:
+        with blank_ledger() as ledger:
             yield replace(engine, ledger=ledger).answer(sql, Asked("law", Fraction(rho)))
 
 

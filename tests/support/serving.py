@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from engine.server.keys import Keys, read_pepper
 from engine.server.pace import announced
 from engine.server.roles import Role
 from engine.server.settings import Settings
+from tests.support.blank_ledger import Blanks
 
 PEPPER = b"p" * 32
 PROGRAM = "from passersby.cli import app; app()"
@@ -77,11 +79,15 @@ class Inhabited:
 @contextmanager
 def inhabited(desk: Desk, **settings: Any) -> Iterator[Inhabited]:
     """Serve a desk inside this process, to one client of each role; all have the name of their role."""
-    with closing(Books.beside(":memory:")) as books:
-        house = House(Settings(**settings), books, Keys(books, PEPPER), Inside(Clerk(desk)))
+    with blank_books() as books:
+        house = House(_settings(**settings), books, Keys(books, PEPPER), Inside(Clerk(desk)))
         made = {role: house.keys.make(str(role), role, by="test", days=1)["key"] for role in Role}
         with TestClient(create_app(house), raise_server_exceptions=False) as client:
             yield Inhabited(house, client, made)
+
+
+blank_books = Blanks(lambda: Books.beside(":memory:")).one
+_settings = cache(Settings)  # looking for each in the environment takes as long as a request
 
 
 def bearer(key: str) -> dict[str, str]:

@@ -61,8 +61,9 @@ class Module:
 @lru_cache
 def modules(package: str | None = None) -> tuple[Module, ...]:
     """Give every module of one package, or of all four."""
-    chosen = (package,) if package else PACKAGES
-    return tuple(Module(path) for name in chosen for path in sorted((ROOT / name).rglob("*.py")))
+    if package is None:
+        return tuple(module for each in PACKAGES for module in modules(each))  # read and parsed once
+    return tuple(Module(path) for path in sorted((ROOT / package).rglob("*.py")))
 
 
 @lru_cache

@@ -16,9 +16,7 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
-from budgets import Ledger
 from engine import Desk
-from engine.server.books import Books
 from engine.server.clerk import Clerk, stream
 from engine.server.flight import padded as module
 from engine.server.flight.commands import Command, UnreadCommand, packed, read_command
@@ -30,7 +28,8 @@ from engine.server.keys import Keys
 from engine.server.roles import Role
 from engine.server.settings import Settings
 from engine.wire import CARD
-from tests.support.serving import PEPPER, Inside
+from tests.support.blank_ledger import blank_ledger
+from tests.support.serving import PEPPER, Inside, blank_books
 
 COUNT = "SELECT zone, count(*) AS visits, avg(minutes) AS stay FROM visit GROUP BY zone"
 PREVIEW = "SELECT * FROM visit LIMIT 100"
@@ -62,7 +61,7 @@ def door(desk: Desk) -> Iterator[Door]:
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()
-    with closing(Books.beside(":memory:")) as books:
+    with blank_books() as books:
         house = House(Settings(flight_port=0), books, Keys(books, PEPPER), Inside(Clerk(desk)))
         served = FlightDoor(house, loop)
         yield Door(house, served.port)
@@ -246,7 +245,7 @@ def two_noises(desk: Desk) -> list[bytes]:
     """Ask the same with two draws of noise, of which one leaves no interval and no number."""
     given = []
     for weak in (False, True):
-        with Ledger.open(":memory:") as ledger:
+        with blank_ledger() as ledger:
             table = replace(desk, engine=replace(desk.engine, ledger=ledger)).query(COUNT, client="ann")
             told = json.loads(table.schema.metadata[CARD])
             if weak:
