@@ -17,6 +17,7 @@ from pathlib import Path
 from dialect import Catalog
 from engine.catalog_sharing import overlap, stored_files
 from engine.errors import DataError
+from engine.scratch import remove_left
 
 NOTE = "of.json"  # in the folder of a copy
 COPIES = ("snapshot-*", "layout-*")
@@ -52,6 +53,7 @@ def forget(catalog: Catalog, cache: Path) -> Forgotten:
     worked on. Symbols: the sources that a copy is noted to be of. Formula: none. Source: proofs.md#cached. Raises
     DataError where one can't be removed.
     """
+    remove_left(cache)
     found, freed = list(_of(catalog, cache)), 0
     for folder in found:
         freed += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import warnings
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from dialect.person_rollups import Rollup
 from dialect.selection import RELEASED_KEYS
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Exact
+from engine.scratch import Scratch
 
 # set before anything is attached; what is set later is not inherited by cursors
 LOCKED: Mapping[str, str] = {
@@ -55,7 +55,7 @@ class DuckDBBackend:
 
     target: Target
     _connection: duckdb.DuckDBPyConnection
-    _spilled: tempfile.TemporaryDirectory[str]
+    _spilled: Scratch
     _counts: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,18 +70,18 @@ class DuckDBBackend:
     ) -> DuckDBBackend:
         """Attach files read-only under their names, then forbid everything that is not reading them.
 
-        What does not fit in memory is spilled into a folder of its own under `scratch`, which goes when this is closed.
+        What does not fit in memory is spilled into a folder of its own under `scratch`, which goes when this is closed,
+        or when the next is opened after this process was killed.
         """
         limits = limits or Limits()
-        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        spilled = tempfile.TemporaryDirectory(prefix="scratch-", dir=scratch)  # its owner's alone
+        spilled = Scratch(scratch)
         connection = duckdb.connect(
             config={
                 **LOCKED,
                 "memory_limit": limits.memory,
                 "threads": limits.threads,
                 "max_execution_time": limits.seconds * 1000,
-                "temp_directory": spilled.name,
+                "temp_directory": str(spilled.path),
                 "max_temp_directory_size": limits.temporary,
             }
         )
@@ -133,7 +133,7 @@ class DuckDBBackend:
     def close(self) -> None:
         """Close the connection, and leave nothing that was spilled."""
         self._connection.close()
-        self._spilled.cleanup()
+        self._spilled.close()
 
     def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:
         given = {OBJECTED: objected, RELEASED_KEYS: released_keys}

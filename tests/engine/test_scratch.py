@@ -1,0 +1,70 @@
+"""Nothing that was spilled outlives the process that spilled it by more than the next opening."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from engine.cached import forget
+from engine.catalogs import find_catalog
+from engine.scratch import BEGINNING, HELD, Scratch
+from tests.support.tree import ROOT
+
+SPILLS = """
+import sys, time
+from pathlib import Path
+from engine.scratch import Scratch
+made = Scratch(Path(sys.argv[1]))
+(made.path / "spilled").write_text("rows of people")
+print(made.path, flush=True)
+time.sleep(60)
+"""
+
+
+def test_it_is_its_owners_alone_and_goes_when_it_is_closed(tmp_path: Path) -> None:
+    made = Scratch(tmp_path / "cache")
+    assert stat.S_IMODE(made.path.stat().st_mode) == 0o700
+    (made.path / "spilled").touch()
+    made.close()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SPILLS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        beside = Scratch(tmp_path)
+        assert (left / "spilled").exists(), "its process lives"
+        process.send_signal(signal.SIGKILL)
+    after = Scratch(tmp_path)
+    assert not left.exists() and beside.path.exists() and after.path.exists()
+    beside.close()
+    after.close()
+
+
+def test_forgetting_copies_removes_it_too(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SPILLS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        process.kill()
+    forget(find_catalog("operator"), tmp_path)
+    assert not left.exists()
+
+
+def test_one_that_is_being_made_is_left_alone(tmp_path: Path) -> None:
+    for name, age in (("scratch-young", 0.0), ("scratch-old", 2 * BEGINNING)):
+        (tmp_path / name).mkdir()
+        then = (tmp_path / name).stat().st_mtime - age
+        os.utime(tmp_path / name, (then, then))
+    made = Scratch(tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["scratch-young", made.path.name])
+    assert (made.path / HELD).exists()
+    made.close()
