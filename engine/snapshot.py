@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -193,6 +194,7 @@ def _check(catalog: Catalog, made: Snapshot) -> None:
             _attach(connection, path, alias, table.name)
         for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
             _check_types(connection, table, made.addresses[table.name])
+            _check_collations(connection, table, made.addresses[table.name])
             of_person = table.person is not None and table.primary_key == (table.person.column,)
             if table.primary_key and (of_person or table.name in targets or not table.private):
                 _check_unique(connection, table, made.addresses[table.name])
@@ -212,6 +214,20 @@ def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: s
         if not made and not fits(str(stored), column.type):
             why = f"{column.name} is stored as {str(stored).partition('(')[0]} and declared as {column.stored_type}."
             raise DataError(table.name, why, "declare the stored type, or store the declared one")
+
+
+def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
+    """Refuse texts that are told apart by a collation: different persons and keys would be one to DuckDB.
+
+    Claim: two values of a text are one value only where they are the same characters. Symbols: what a copy of no row
+    says of its columns, also of a view's. Formula: none. Source: proofs.md#one-value. Raises DataError.
+    """
+    columns = ", ".join(name(column.name) for column in table.columns)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")
+    told = connection.execute("SELECT sql FROM duckdb_tables() WHERE temporary AND table_name = 'no_row'").fetchall()
+    if "COLLATE" in re.sub('"[^"]*"', "", told[0][0]).upper().split():
+        why = "a text of it is stored with a collation, by which different texts are one."
+        raise DataError(table.name, why, "store it as VARCHAR, without COLLATE")
 
 
 def _check_unique(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:

@@ -1,0 +1,68 @@
+"""Texts that a collation takes for one are refused when data are opened: persons and keys are what they are written as."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dialect import Catalog, read
+from engine import snapshot as snapshots
+from engine.backends.duckdb import DuckDBBackend
+from engine.errors import DataError
+from engine.prepare import prepare
+from engine.snapshot import snapshot
+from tests.engine.town import CATALOG, ROWS, make_town
+
+BY_SHOP = (
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 4) shop, count(*) AS n FROM visit GROUP BY shop"
+)
+SPELT = """
+ALTER TABLE visit ALTER shop TYPE VARCHAR COLLATE NOCASE;
+UPDATE visit SET shop = upper(shop) WHERE person_id = 2;
+"""
+VIEW = "ALTER TABLE visit RENAME TO stored; CREATE VIEW visit AS SELECT * REPLACE (shop COLLATE NOCASE AS shop) FROM stored"
+
+
+def opened(catalog: Catalog, folder: Path) -> DuckDBBackend:
+    made = snapshot(catalog, folder / "cache", lambda *_: None)
+    return DuckDBBackend.open(made.files, made.addresses, folder / "cache")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE visit ALTER shop TYPE VARCHAR COLLATE NOCASE",
+        "ALTER TABLE visit ALTER zone TYPE VARCHAR COLLATE NOACCENT",
+        "ALTER TABLE zone ALTER name TYPE VARCHAR COLLATE NOCASE.NOACCENT",
+        "ALTER TABLE visit ALTER shop TYPE VARCHAR COLLATE de",
+        VIEW,
+    ],
+)
+def test_a_column_with_a_collation_is_refused(tmp_path: Path, change: str) -> None:
+    with pytest.raises(DataError, match="stored with a collation"):
+        opened(make_town(tmp_path, f"{ROWS}; {change}"), tmp_path)
+
+
+def test_a_column_that_is_called_like_one_is_read(tmp_path: Path) -> None:
+    declared = CATALOG.replace("shop = {", 'collate = { type = "BIGINT" }\nshop = {')
+    opened(make_town(tmp_path, f'{ROWS}; ALTER TABLE visit ADD COLUMN "collate" BIGINT', declared), tmp_path).close()
+
+
+def test_planted_data_that_are_opened_all_the_same_take_different_texts_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "_check_collations", lambda *_: None)
+    catalog = make_town(tmp_path, ROWS + SPELT)
+    with duckdb.connect() as aside, closing(opened(catalog, tmp_path)) as backend:
+        nobody = aside.execute("SELECT NULL::VARCHAR AS person WHERE false").to_arrow_table()
+        aside.execute(f"ATTACH '{tmp_path}/town.duckdb' AS town (READ_ONLY)")
+        texts = aside.execute("SELECT DISTINCT CAST(shop AS BLOB) FROM town.visit").fetchall()
+        (plan,) = read(BY_SHOP, catalog).plans
+        made = prepare(plan, catalog, backend, Fraction(1, 10))
+        assert made.choice is not None
+        keys = backend.run(made.choice.sql, nobody).keys
+    assert len(texts) == 6 and keys.num_rows == 3, "one spelling stands for both: some person's"
