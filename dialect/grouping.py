@@ -182,7 +182,7 @@ def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], 
         check_kept_keys(source, unique, node.args.get("group") or node)
         person = person_among(source, unique)
         if person is not None:
-            return _of_person(source, person, unique, made, node)
+            return _of_person(source, person, unique, made)
         refuse_persons(unique, source, node)
         clause = node.args.get("group")
         span = (span_of(clause) if clause is not None else None) or span_of(node)
@@ -191,9 +191,7 @@ def close(source: Relation, keys: Sequence[Field], measures: Sequence[Measure], 
     return type(source)(Group(source, unique, made), bare(unique) + tuple(m.field for m in made), facts)
 
 
-def _of_person(
-    source: PerPerson, person: Field, keys: tuple[Field, ...], measures: tuple[Measure, ...], node: exp.Expr
-) -> PerPerson:
+def _of_person(source: PerPerson, person: Field, keys: tuple[Field, ...], measures: tuple[Measure, ...]) -> PerPerson:
     one_row = all(fixed_by_person(f) for f in keys)
     made = tuple(replace(m, field=replace(m.field, of_person=one_row)) for m in measures)
     return PerPerson(

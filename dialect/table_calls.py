@@ -40,7 +40,7 @@ def table_call(node: exp.Table) -> TableCall:
     arguments = list(called.expressions)
     if not arguments or _named(arguments[0]) is not None:
         raise refusal(Code.TABLE, f"{function.name} needs the rows it is asked of.", f"{function.name}(event)", node)
-    return TableCall(node, function, _rows(arguments[0], function), _settings(function, arguments[1:], node))
+    return TableCall(node, function, _rows(arguments[0], function), _settings(function, arguments[1:]))
 
 
 def derived_query(call: TableCall, seen: Sightings) -> exp.Query:
@@ -80,7 +80,7 @@ def _named(node: exp.Expr) -> str | None:
     return node.name.lower() if isinstance(node, exp.Kwarg | exp.PropertyEQ) else None
 
 
-def _settings(function: TableFunction, given: Sequence[exp.Expr], node: exp.Expr) -> dict[str, Number | None]:
+def _settings(function: TableFunction, given: Sequence[exp.Expr]) -> dict[str, Number | None]:
     settings = {parameter.name: parameter.default for parameter in function.parameters}
     seen: set[str] = set()
     for parameter, value in _pairs(function, given):
