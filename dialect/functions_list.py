@@ -17,6 +17,7 @@ def _of(kind: str, whole: SqlType, each: str, member: SqlType) -> tuple[Function
     return (
         Function("length", (kind,), _INT, "len({0})", ranges.constant(0, 2**31)),
         Function("list_contains", (kind, f"{each}!"), _BOOLEAN, "list_contains({0}, {1})"),
+        Function("list_contains", (kind, each), _BOOLEAN, "list_contains({0}, {1})", strict=False),  # [] holds no NULL
         Function("list_position", (kind, f"{each}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
                  ranges.constant(1, 2**31), partial=_SOME),
         Function("list_extract", (kind, "int!"), member, "list_extract({0}, {1})", partial=_SOME),

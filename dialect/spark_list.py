@@ -53,7 +53,8 @@ _SOME = "size(array_compact({0}))"
 
 LISTS: dict[str, SparkForm] = {
     "length": "CAST(size({0}) AS BIGINT)",
-    "list_contains": "CASE WHEN {0} IS NOT NULL THEN coalesce(array_contains({0}, {1}), FALSE) END",
+    "list_contains": "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
+    " THEN coalesce(array_contains({0}, {1}), FALSE) END",
     "list_position": "nullif(array_position({0}, {1}), 0L)",
     "list_extract": _element,
     "list_extract(text, int!)": _sign,

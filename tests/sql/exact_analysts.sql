@@ -262,6 +262,12 @@ SELECT mode, CASE WHEN kmh < 5 THEN 'slow' WHEN kmh < 30 THEN 'middle' ELSE 'fas
 # title: trips that pass a zone
 SELECT mode, count(*) AS n FROM trip WHERE list_contains(via_zones, 'Z1') GROUP BY mode ORDER BY mode;
 
+# title: trips that pass through each zone of one level
+SELECT z.zone_id, count(*) AS n, count(DISTINCT t.subscriber_id) AS people FROM zone z JOIN trip t ON list_contains(t.via_zones, z.zone_id) WHERE z.level = 3 GROUP BY 1 ORDER BY 1;
+
+# title: trips that pass through each zone, where nobody does too
+SELECT z.zone_id, count(t.trip_id) AS n FROM zone z LEFT JOIN trip t ON list_contains(t.via_zones, z.zone_id) WHERE z.level = 2 GROUP BY 1 ORDER BY 1;
+
 # title: commuters by both ends
 SELECT s.home_zone, s.work_zone, count(*) AS people FROM subscriber s WHERE s.home_zone IS NOT NULL AND s.work_zone IS NOT NULL AND s.home_zone <> s.work_zone GROUP BY 1, 2 ORDER BY people DESC, 1, 2 LIMIT 15;
 

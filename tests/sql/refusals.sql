@@ -1439,7 +1439,7 @@ SELECT COUNT(*) FROM subscribers WHERE 'Z' IN home_zone;
 # SELECT COUNT(*) FROM subscribers WHERE 'Z' IN home_zone
 #                                        ^^^^^^^^^^^^^^^^
 # LIST_CONTAINS does not take (VARCHAR, VARCHAR).
-# Try: LIST_CONTAINS takes (list of integers, constant integer) or (list of text, constant text)
+# Try: LIST_CONTAINS takes (list of integers, constant integer) or (list of integers, integer) or (list of text, constant text) or (list of text, text)
 
 # title: a join of no side
 SELECT COUNT(*) FROM events OUTER JOIN cells USING (cell_id);
