@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from budgets.loss import ATTO, MAX_UNITS, Loss
 
 LIFETIME = "*lifetime"  # the window of the account that is debited the sum over all windows
 UNCAPPED = Loss(MAX_UNITS, ATTO - 1)  # the cap of a lifetime account that nobody has capped
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
 
 
 @dataclass(frozen=True)
@@ -74,5 +77,5 @@ def path_accounts(client: str, dataset: str, windows: Iterable[str]) -> tuple[Ac
 
 def check_text(text: object, what: str) -> None:
     """Refuse text that no database can hold; raises ParamError."""
-    if not isinstance(text, str) or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not isinstance(text, str) or _UNSTORABLE.search(text):
         raise ParamError(f"{what} must be text.", "plain Unicode text without NUL.")

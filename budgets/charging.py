@@ -81,8 +81,9 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
     for request in requests:
         (again if _name(request) in earlier else new).append(request)
     charged = {_name(request): _repeat(connection, request, earlier[_name(request)]) for request in again}
-    charged |= zip(map(_name, new), _charge_new(connection, new) if new else (), strict=True)
-    for client in (request.client for request in new if not found.knows(request.client)):
+    unknown = [request.client for request in new if not found.knows(request.client)]
+    charged |= zip(map(_name, new), _charge_new(connection, new, are_known=not unknown) if new else (), strict=True)
+    for client in unknown:
         standing.add_client(connection, client)
     return [charged[_name(request)] for request in requests]
 
@@ -119,10 +120,10 @@ def _check_apart(requests: Sequence[ChargeRequest], found: standing.Standing) ->
         raise _NotTogether
 
 
-def _charge_new(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Charge]:
+def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, are_known: bool) -> list[Charge]:
     """Debit what requests cost that were not made before, and write them down."""
     dataset, bills = requests[0].dataset, read_bills(connection, requests)
-    said = [_said(*each) for each in _debited(connection, bills)]
+    said = [_said(*each) for each in _debited(connection, bills, are_known=are_known)]
     rows = entries.follow(connection, [event for events in said for event in events])
     ends = accumulate(map(len, said), initial=len(rows) - sum(map(len, said)))  # the first row of all may be another
     charged = {rows[end - 1].sequence: bill for end, bill in zip(islice(ends, 1, None), bills, strict=True)}
@@ -136,15 +137,15 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest]) -> li
     ]
 
 
-def _debited(connection: Connection, bills: Sequence[Bill]) -> list[tuple[Bill, balances.Opened]]:
-    """Debit all that some bills ask for; give with each what accounts it opened."""
+def _debited(connection: Connection, bills: Sequence[Bill], *, are_known: bool) -> list[tuple[Bill, balances.Opened]]:
+    """Debit all that some bills ask for; give with each what accounts it opened. Who is not known has none yet."""
     grants = standing.read_grants(
         connection, bills[0].request.dataset, {holder for bill in bills for holder in bill.unpaid}
     )
     for bill in bills:
         _check_query(connection, bill, grants)
     opened = balances.Opened()
-    if not balances.debit_all(connection, bills, grants):
+    if not are_known or not balances.debit_all(connection, bills, grants):
         if len(bills) > 1:
             raise _NotTogether
         opened = _open_and_debit(connection, bills[0], grants)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
@@ -17,7 +16,7 @@ from dialect.errors import Code, Refusal, Span
 from dialect.named_bounds import Named, check_taken, lift_bounds
 from dialect.options import NO_OPTIONS, Options
 from dialect.spans import PIVOTED, span_of
-from dialect.words import SHORTER, place_of, words_of
+from dialect.words import DUCKDB, SHORTER, place_of, words_of
 
 MAX_DEPTH = 120
 MAX_NODES = 2_000
@@ -74,7 +73,7 @@ def _check_statement(words: list[Token]) -> None:
 def _tree(sql: str, words: list[Token]) -> exp.Query:
     token = _reading.set(True)
     try:
-        tree = sqlglot.parse_one(sql, read="duckdb")
+        tree, *_ = DUCKDB.parser().parse(words, sql)  # cut into words already
     except ParseError as error:
         raise _unreadable(error, sql, words) from None
     except RecursionError:
@@ -84,7 +83,8 @@ def _tree(sql: str, words: list[Token]) -> exp.Query:
     finally:
         _reading.reset(token)
     if not isinstance(tree, exp.Query):
-        raise Refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", span_of(tree))
+        span = None if tree is None else span_of(tree)
+        raise Refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", span)
     return tree
 
 

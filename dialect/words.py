@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-import sqlglot
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.errors import Code, Refusal, Span
 
+DUCKDB = Dialect.get_or_raise("duckdb")
 MAX_CHARACTERS = 10_000
 MAX_TOKENS = 3_000
 MAX_NESTING = 40
@@ -22,6 +23,8 @@ _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, Tok
 _LEXEME = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[^'"$/-]+|.""", re.DOTALL
 )  # one whole word, quotation or comment; a quote on its own begins what has no end
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
+_BEGIN_COMMENTS = ("--", "/*", "{", "#", ";")  # or the end; a text without any is all words
 
 _INTERVAL = re.compile(r"\s*-?\d+(\s*[a-z]+(\s+-?\d+\s*[a-z]+)*)?\s*|\d+:\d\d(:\d\d)?", re.IGNORECASE | re.ASCII)
 
@@ -41,6 +44,8 @@ def words_of(sql: str) -> list[Token]:
 
 def uncommented(sql: str) -> str:
     """Give an accepted text without its comments and its last semicolon; a comment parts words as a space does."""
+    if sql.isascii() and not any(mark in sql for mark in _BEGIN_COMMENTS):
+        return sql.strip()
     words = [word for word in _tokens(sql) if word.token_type is not TokenType.SEMICOLON]
     text, end = "", -1
     for word in words:
@@ -96,9 +101,8 @@ def _check_text(sql: str) -> None:
         raise Refusal(Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", SHORTER, _at_end(sql))
     if not sql.strip():
         raise Refusal(Code.PARSE, "There is no question here.", "SELECT COUNT(*) FROM ...")
-    lone = next((place for place, char in enumerate(sql) if char == "\x00" or "\ud800" <= char <= "\udfff"), None)
-    if lone is not None:
-        raise Refusal(Code.PARSE, "This character can't stand in SQL.", "remove it", Span(lone, lone + 1))
+    if lone := _NO_TEXT.search(sql):
+        raise Refusal(Code.PARSE, "This character can't stand in SQL.", "remove it", Span(*lone.span()))
 
 
 def _at_end(sql: str) -> Span:
@@ -107,7 +111,7 @@ def _at_end(sql: str) -> Span:
 
 def _tokens(sql: str) -> list[Token]:
     try:
-        return sqlglot.tokenize(sql, read="duckdb")
+        return DUCKDB.tokenize(sql)
     except SqlglotError:
         raise Refusal(
             Code.PARSE, "The text breaks off inside a quotation or comment.", "close every quote", _unclosed(sql)

@@ -7,25 +7,34 @@ from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from dialect.catalog import SqlType
-from dialect.expressions import Expr, Field, Ref
+from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.interval_ends import Reaches, with_ends
 from dialect.linear import ZERO, Variances
 from dialect.private_plan import Question, Target
 from dialect.relation_parts import tables_of
-from dialect.relations import Project, Public, Relation, Released, Sort
+from dialect.relations import Project, Public, Relation, Released, ReleaseScan, Sort
 from dialect.rounding import Rounding, rounding
 from dialect.uncertainty import Form, all_variances, never_negative, noisy, uncertainty
 from dialect.weak_ratios import guarded
-from dialect.write_rows import write_rows
+from dialect.write_rows import release_name, write_rows
 
 PARTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
+
+
+@dataclass(frozen=True)
+class AsReleased:
+    """A release whose rows are shown as they are: what the SQL would give is its columns under other names."""
+
+    table: str
+    columns: tuple[tuple[str, str], ...]  # the SQL's name of a column, the release's
 
 
 @dataclass(frozen=True)
 class OuterSql:
     """SQL whose columns are s0, s1, ... and then, for each column with an interval, its parts.
 
-    The parts are six, s0_offset, ..., or where a release says its own ends, s0_lower and s0_upper.
+    The parts are six, s0_offset, ..., or where a release says its own ends, s0_lower and s0_upper. What is the same in
+    every row is no column: `constants` has it.
     """
 
     text: str
@@ -37,6 +46,8 @@ class OuterSql:
     unknown: tuple[int, ...] = ()  # noisy columns for which no interval is known
     ended: tuple[int, ...] = ()  # columns that show a released number whose release says its ends
     rounded: Mapping[int, Rounding] = field(default_factory=dict)  # position -> how far from the noisy number it lies
+    constants: Mapping[str, float] = field(default_factory=dict)  # parts that no row moves, by name
+    as_released: AsReleased | None = None  # where nothing is to be run
 
 
 def write_outer(
@@ -55,6 +66,9 @@ def write_outer(
     for i, form in enumerate(forms):
         if form is not None:
             wanted += [(f"s{i}_{part}", expr) for part, expr in zip(PARTS, _parts(form, spread), strict=True)]
+    literals = ((name, expr.value) for name, expr in wanted if isinstance(expr, Literal))
+    constants = {name: float(value) for name, value in literals if value is not None}
+    wanted = [(name, expr) for name, expr in wanted if name not in constants]
     ends = _ends(question)
     for i, (lower, upper) in ends.items():
         wanted += [(f"s{i}_lower", Ref(lower)), (f"s{i}_upper", Ref(upper))]
@@ -71,7 +85,17 @@ def write_outer(
         tuple(i for i, made in enumerate(noisy(question)) if made and forms[i] is None and i not in ends),
         tuple(ends),
         {i: moved for i, moved in enumerate(rounding(question)) if forms[i] is not None and moved is not None},
+        constants,
+        _as_released(question.outer, wanted),
     )
+
+
+def _as_released(outer: Released | Public, wanted: list[tuple[str, Expr]]) -> AsReleased | None:
+    """Find the release whose rows the outer part leaves as they are; None where it does anything to them."""
+    if not isinstance(outer.operator, ReleaseScan):
+        return None
+    columns = tuple((name, expr.field.id) for name, expr in wanted if isinstance(expr, Ref))
+    return AsReleased(release_name(outer.operator.index), columns) if len(columns) == len(wanted) else None
 
 
 def _ends(question: Question) -> dict[int, tuple[Field, Field]]:

@@ -37,11 +37,11 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) ->
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
     for i in outer.uncertain:
-        name = outer.names[i]
+        name, parts = outer.names[i], _Parts(rows, i, outer.constants)
         if i in outer.ratios:
-            lower, upper, weak = _ratio_ends(_Parts(rows, i), confidence, i in outer.signed)
+            lower, upper, weak = _ratio_ends(parts, confidence, i in outer.signed)
         else:
-            lower, upper, weak = _linear_ends(_Parts(rows, i), confidence, raw, outer.alone.get(i))
+            lower, upper, weak = _linear_ends(parts, confidence, raw, outer.alone.get(i))
         if pa.types.is_integer(shown[name].type):
             moved = outer.rounded[i].most(raw.parted) if i in outer.rounded and not raw.settled else None
             lower, upper = (
@@ -52,12 +52,12 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) ->
         none = np.asarray(shown[name].is_null()) | weak
         if weak.any():
             shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
-            near_nothing = weak & ~np.isnan(_Parts(rows, i)["denominator"])  # others have none: no row before the first
+            near_nothing = weak & ~np.isnan(parts["denominator"])  # others have none: no row before the first
             if near_nothing.any():
                 unstable[name] = int(near_nothing.sum())
         intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
     for i in outer.ended:
-        parts = _Parts(rows, i)
+        parts = _Parts(rows, i, outer.constants)
         intervals[outer.names[i]] = (parts["lower"], parts["upper"])
     return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown))
 
@@ -97,9 +97,13 @@ class _Parts:
 
     rows: pa.Table
     position: int
+    constants: Mapping[str, float]  # parts that are the same in every row
 
     def __getitem__(self, part: str) -> Floats:
-        column = self.rows.column(f"s{self.position}_{part}")
+        name = f"s{self.position}_{part}"
+        if name in self.constants:
+            return np.full(self.rows.num_rows, self.constants[name])
+        column = self.rows.column(name)
         values: Floats = column.cast(pa.float64()).fill_null(float("nan")).to_numpy()
         return values
 

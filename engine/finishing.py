@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pyarrow as pa
+
 from dialect import Catalog, Question, Target
 from dialect.interval_ends import Reaches
 from dialect.write_expr import name
@@ -33,7 +35,15 @@ def finish(
     raw = raw_noise(question, releases)
     reached = reaches(raw.variances, raw.sigmas, raw.parted, confidence)
     sql = _outer_sql(question, raw.variances, confidence, reached)
-    return answer(outer(sql.text, tables), sql, confidence, raw)
+    return answer(_rows(sql, tables), sql, confidence, raw)
+
+
+def _rows(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:
+    """Run the outer part; one that only gives a release's columns other names takes no database."""
+    if sql.as_released is None:
+        return outer(sql.text, tables)
+    released = tables[sql.as_released.table]
+    return pa.table({name: released.column(own) for name, own in sql.as_released.columns})
 
 
 def _outer_sql(question: Question, variances: Mapping[str, float], confidence: float, reached: Reaches) -> OuterSql:

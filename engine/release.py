@@ -20,6 +20,8 @@ from engine.noise import NoisyVector
 from engine.quantiles import quantile_table
 
 _FACTS = b"passersby.release"
+_WRITTEN = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # to wake another thread takes longer
+_READ = pa.ipc.IpcReadOptions(use_threads=False)
 _BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
 
 
@@ -68,14 +70,14 @@ def to_bytes(release: Release) -> bytes:
         {_FACTS: json.dumps(facts).encode()}
     )
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+    with pa.ipc.new_stream(sink, table.schema, options=_WRITTEN) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
 
 
 def from_bytes(payload: bytes) -> Release:
     """Read a release that was stored."""
-    table = pa.ipc.open_stream(payload).read_all()
+    table = pa.ipc.open_stream(payload, options=_READ).read_all()
     facts = json.loads(table.schema.metadata[_FACTS])
     keys = [c for c in table.column_names if c.startswith("k")]
     noisy = tuple(NoisyVector(table.column(f"w{i}").to_numpy()) for i in range(len(facts["grains"])))

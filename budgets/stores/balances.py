@@ -101,12 +101,12 @@ def debit_all(connection: Connection, bills: Sequence[Bill], grants: Sequence[Gr
     """
     debits = debits_of(bills)
     rows = [row for debit in debits for row in _debit_rows(bills, grants, debit)]
-    together = connection.begin_nested()
-    if rows and connection.execute(_DEBIT, rows).rowcount != sum(debit.accounts for debit in debits):
-        together.rollback()
-        return False
-    together.commit()
-    return True
+    connection.exec_driver_sql("SAVEPOINT debits")
+    charged = not rows or connection.execute(_DEBIT, rows).rowcount == sum(debit.accounts for debit in debits)
+    if not charged:
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT debits")
+    connection.exec_driver_sql("RELEASE SAVEPOINT debits")
+    return charged
 
 
 def read_asked(connection: Connection, bill: Bill) -> Iterator[tuple[AccountView, Loss]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, insert, select, update
 
 from budgets.chain import GENESIS, Entry, canonical, linked
 from budgets.errors import ProtocolError
@@ -89,12 +90,20 @@ def read_entries(
     limit: int | None = None,
 ) -> tuple[Entry, ...]:
     """Give the newest rows, oldest first: of a kind, of a dataset, about a holder, since a moment in UTC."""
-    wanted = ((entries.c.kind, kind), (entries.c.dataset, dataset), (entries.c.holder, holder))
-    statement = select(entries).where(*(column == value for column, value in wanted if value is not None))
-    if since is not None:
-        statement = statement.where(entries.c.at >= since)
-    newest = connection.execute(statement.order_by(entries.c.sequence.desc()).limit(limit)).all()
+    asked = {"kind": kind, "dataset": dataset, "holder": holder, "since": since, "most": limit}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    newest = connection.execute(_newest(frozenset(asked)), asked).all()
     return tuple(_entry(row) for row in reversed(newest))
+
+
+@cache
+def _newest(wanted: frozenset[str]) -> Select[Any]:
+    """Give the statement for the newest rows, built once for each choice of what is wanted."""
+    conditions = [entries.c[name] == bindparam(name) for name in ("kind", "dataset", "holder") if name in wanted]
+    if "since" in wanted:
+        conditions.append(entries.c.at >= bindparam("since"))
+    newest = select(entries).where(*conditions).order_by(entries.c.sequence.desc())
+    return newest.limit(bindparam("most", type_=Integer)) if "most" in wanted else newest
 
 
 def read_chain(connection: Connection) -> Iterator[Entry]:

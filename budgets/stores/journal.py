@@ -36,6 +36,42 @@ _MEANINGS = select(questions).where(questions.c.dataset == bindparam("dataset"),
 _RELEASES = select(releases.c.release_key, releases.c.payload).where(
     releases.c.dataset == bindparam("dataset"), among(releases.c.release_key, "keys")
 )
+_KEYS = (
+    select(charge_keys.c.release_key)
+    .where(charge_keys.c.charge_id == bindparam("charge_id"))
+    .order_by(charge_keys.c.position)
+)
+_REPLAY = (
+    select(releases.c.release_key, releases.c.payload, releases.c.settled_at)
+    .join(
+        purchases,
+        and_(purchases.c.dataset == releases.c.dataset, purchases.c.release_key == releases.c.release_key),
+    )
+    .where(
+        purchases.c.holder == bindparam("holder"),
+        releases.c.dataset == bindparam("dataset"),
+        among(releases.c.release_key, "keys"),
+    )
+)
+_MADE = (
+    select(releases.c.release_key, releases.c.settled_at, entries.c.at)
+    .join(entries, entries.c.sequence == releases.c.charge_id)
+    .where(releases.c.dataset == bindparam("dataset"), among(releases.c.release_key, "keys"))
+)
+_PURCHASES = (
+    select(questions, releases.c.settled_at, entries.c.body)
+    .select_from(purchases)
+    .join(
+        questions,
+        and_(questions.c.dataset == purchases.c.dataset, questions.c.release_key == purchases.c.release_key),
+    )
+    .join(entries, entries.c.sequence == purchases.c.charge_id)
+    .outerjoin(
+        releases, and_(releases.c.dataset == purchases.c.dataset, releases.c.release_key == purchases.c.release_key)
+    )
+    .where(purchases.c.holder == bindparam("holder"))
+    .order_by(purchases.c.charge_id, purchases.c.release_key)
+)
 _NEW_CHARGES, _NEW_KEYS = insert(charges), insert(charge_keys)
 _NEW_QUESTIONS, _NEW_PURCHASES = insert(questions), insert(purchases)
 
@@ -54,8 +90,7 @@ def find_charges(connection: Connection, requests: Iterable[ChargeRequest]) -> d
 
 def read_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
     """Give the releases that a charge asked for, in order."""
-    statement = select(charge_keys.c.release_key).where(charge_keys.c.charge_id == charge_id)
-    return tuple(connection.execute(statement.order_by(charge_keys.c.position)).scalars())
+    return tuple(connection.execute(_KEYS, {"charge_id": charge_id}).scalars())
 
 
 def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
@@ -84,27 +119,16 @@ def read_releases(connection: Connection, dataset: str, keys: Iterable[str]) -> 
 
 def read_replay(connection: Connection, client: str, dataset: str, keys: Sequence[str]) -> dict[str, StoredRelease]:
     """Give the stored releases among some keys that a client has paid for."""
-    paid = and_(purchases.c.dataset == releases.c.dataset, purchases.c.release_key == releases.c.release_key)
-    statement = (
-        select(releases.c.release_key, releases.c.payload, releases.c.settled_at)
-        .join(purchases, paid)
-        .where(
-            purchases.c.holder == own_holder(client), releases.c.dataset == dataset, releases.c.release_key.in_(keys)
-        )
-    )
-    return {row.release_key: StoredRelease(*row) for row in connection.execute(statement)}
+    asked = {"holder": own_holder(client), "dataset": dataset, "keys": listed(keys)}
+    return {row.release_key: StoredRelease(*row) for row in connection.execute(_REPLAY, asked)}
 
 
 def read_made(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, Made]:
     """Tell when the stored releases among some keys were made."""
-    statement = (
-        select(releases.c.release_key, releases.c.settled_at, entries.c.at)
-        .join(entries, entries.c.sequence == releases.c.charge_id)
-        .where(releases.c.dataset == dataset, releases.c.release_key.in_(keys))
-    )
+    asked = {"dataset": dataset, "keys": listed(keys)}
     return {
         row.release_key: Made(row.release_key, row.settled_at, days_since(row.at))
-        for row in connection.execute(statement)
+        for row in connection.execute(_MADE, asked)
     }
 
 
@@ -122,17 +146,6 @@ def read_questions(connection: Connection, dataset: str) -> tuple[str, ...]:
 
 def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ...]:
     """Give everything that a client has paid for, oldest first."""
-    meaning = and_(questions.c.dataset == purchases.c.dataset, questions.c.release_key == purchases.c.release_key)
-    stored = and_(releases.c.dataset == purchases.c.dataset, releases.c.release_key == purchases.c.release_key)
-    statement = (
-        select(questions, releases.c.settled_at, entries.c.body)
-        .select_from(purchases)
-        .join(questions, meaning)
-        .join(entries, entries.c.sequence == purchases.c.charge_id)
-        .outerjoin(releases, stored)
-        .where(purchases.c.holder == own_holder(client))
-        .order_by(purchases.c.charge_id, purchases.c.release_key)
-    )
     return tuple(
         PaidRelease(
             row.release_key,
@@ -143,7 +156,7 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
             row.settled_at,
             json.loads(row.body).get("wording", ""),
         )
-        for row in connection.execute(statement)
+        for row in connection.execute(_PURCHASES, {"holder": own_holder(client)})
     )
 
 

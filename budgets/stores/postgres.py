@@ -168,6 +168,7 @@ def _engine(url: URL, *, connections: int, ping: bool, **execution_options: str 
         pool_size=connections,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
+        pool_use_lifo=True,  # the one used last still has its statements and its pages
         pool_pre_ping=ping,  # after a restart of the server the next question is answered; a writer begins again
         execution_options=execution_options,
         connect_args={

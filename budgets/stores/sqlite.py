@@ -67,6 +67,7 @@ def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connectio
         pool_size=connections,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
+        pool_use_lifo=True,  # the one used last still has its statements and its pages
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
 

@@ -12,6 +12,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from dialect.write_outer import OuterSql
+from engine import finishing
 from engine import outer as module
 from engine.errors import ExecutionFailed
 from engine.outer import outer
@@ -44,6 +46,29 @@ def test_what_one_question_saw_the_next_does_not() -> None:
 def test_a_view_of_one_question_hides_nothing_from_the_next() -> None:
     assert outer("SELECT n FROM t", {"t": pa.table({"n": [1]})}).to_pylist() == [{"n": 1}]
     assert outer("SELECT n FROM t", {"t": pa.table({"n": [2]})}).to_pylist() == [{"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_run"),
+    [
+        ("zone, count(*) AS n, avg(minutes) AS a, count(*) AS again", False),
+        ("count(*) AS n, zone, sum(minutes) AS m", False),
+        ("zone, count(*) + 1 AS n", True),
+    ],
+)
+def test_rows_that_are_shown_as_released_are_those_of_the_sql(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, asked: str, is_run: bool
+) -> None:
+    rows, seen = finishing._rows, list[bool]()
+
+    def both(sql: OuterSql, tables: dict[str, pa.Table]) -> pa.Table:
+        seen.append(sql.as_released is None)
+        assert rows(sql, tables).equals(outer(sql.text, tables))
+        return rows(sql, tables)
+
+    monkeypatch.setattr(finishing, "_rows", both)
+    engine.answer(f"SELECT {asked} FROM visit GROUP BY zone", Asked("ann"))
+    assert seen == [is_run]
 
 
 @pytest.fixture

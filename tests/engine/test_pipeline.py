@@ -128,7 +128,7 @@ def test_a_release_is_stored_before_the_rest_of_the_question_runs(
     with monkeypatch.context() as broken:
         broken.setattr(finishing, "outer", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
         with pytest.raises(ExecutionFailed):
-            kept.answer(BY_ZONE, Asked("ann"))
+            kept.answer(f"{BY_ZONE} ORDER BY n", Asked("ann"))
     pages.clear()
     kept.answer(BY_ZONE, Asked("ann"))
     assert told(pages) == ["ledger.replay", "ledger.made"]
