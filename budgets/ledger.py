@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -61,6 +62,10 @@ class Ledger(Administration, Audit):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close the file."""
         self.close()
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        """Let whatever this thread reads meanwhile be of one moment; it charges nothing meanwhile."""
+        return self._store.one_moment()
 
     def replay(self, client: str, dataset: str, release_keys: Iterable[str]) -> dict[str, StoredRelease]:
         """Give those of the releases that this client has paid for and that are stored; raises Forbidden."""

@@ -97,9 +97,10 @@ class Desk:
             if (beside := statement(sql)) is not None:
                 return self._told(beside, asked)
             answered = self.engine.answer(sql, asked, paid)
-            ahead = self.engine.ahead(sql, answered.question, answered.prepared, asked)
             advised = partial(advice, self.engine, sql, answered.question, answered.told, asked)
-            return wire.answered(answered, self._remaining(asked, answered.prepared), ahead, advised)
+            with self.engine.ledger.one_moment():
+                ahead = self.engine.ahead(sql, answered.question, answered.prepared, asked)
+                return wire.answered(answered, self._remaining(asked, answered.prepared), ahead, advised)
         except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 
@@ -115,8 +116,9 @@ class Desk:
         """Say what a question would cost and give, without data and without charge."""
         asked = self.asked(sql, client, rho, confidence, None, target_error)
         try:
-            explained = explain(self.engine, sql, asked)
-            return wire.explained(explained, self._remaining(asked, explained.prepared))
+            with self.engine.ledger.one_moment():
+                explained = explain(self.engine, sql, asked)
+                return wire.explained(explained, self._remaining(asked, explained.prepared))
         except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,12 +33,28 @@ class Store:
     assert_durable: Callable[[Connection], None]  # raises UnsafeStore
     commits: SharedCommits = field(default_factory=SharedCommits, repr=False)
     charges: Gathered[ChargeRequest, Charge] = field(default_factory=Gathered, repr=False)
+    here: threading.local = field(default_factory=threading.local, repr=False)  # the snapshot of a thread's moment
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a snapshot for reading; raises LedgerUnavailable."""
+        """Open a snapshot for reading, or read in that of the moment; raises LedgerUnavailable."""
+        of_moment: Connection | None = getattr(self.here, "snapshot", None)
+        if of_moment is not None:
+            with _one_error():
+                yield of_moment
+            return
         with _one_error(), self.reader.connect() as connection:
             yield connection
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Let whatever this thread reads meanwhile see one snapshot, opened once; it writes nothing meanwhile."""
+        with self.reading() as connection:
+            before, self.here.snapshot = getattr(self.here, "snapshot", None), connection
+            try:
+                yield
+            finally:
+                self.here.snapshot = before
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 
 from budgets import (
@@ -50,6 +53,19 @@ def test_a_first_question_is_paid_by_client_and_dataset(ledger: Ledger) -> None:
     assert answer(ledger, charge) == {"aa": b"answer aa", "bb": b"answer bb"}
     assert spent(ledger) == ("0.03", "0", "0.03")
     check_books(ledger)
+
+
+def test_what_is_read_in_one_moment_sees_nothing_of_what_is_charged_meanwhile(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger") as ledger, ThreadPoolExecutor(1) as beside:
+        ledger.charge(ask())
+        with ledger.one_moment():
+            assert [each.release_key for each in ledger.releases("ann")] == ["aa"]
+            beside.submit(ledger.charge, ask(item("bb"), request="r2")).result()
+            with ledger.one_moment():  # of the same
+                assert [each.release_key for each in ledger.releases("ann")] == ["aa"]
+            assert beside.submit(ledger.releases, "ann").result()[1].release_key == "bb"
+            assert ledger.account(SHARED).spent == ask().items[0].loss
+        assert [each.release_key for each in ledger.releases("ann")] == ["aa", "bb"]
 
 
 def test_the_same_question_again_is_free(ledger: Ledger) -> None:
