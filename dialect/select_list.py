@@ -26,6 +26,7 @@ from dialect.scalar_subqueries import ScalarSubqueries
 from dialect.scalars import condition, scalar
 from dialect.stars import is_star, starred
 from dialect.window_clause import WindowCalls, chosen, qualified, window_calls
+from dialect.windows_below import distinct_on_as_qualify
 
 Shown = tuple[Relation, tuple[Column, ...]]
 _LONGEST_NAME = 60
@@ -208,8 +209,11 @@ def _finish(
     columns = tuple((name, made) for (name, _), made in zip(items, fields, strict=True))
     if tree.args.get("distinct"):
         if tree.args["distinct"].args.get("on"):
-            why = "DISTINCT ON keeps one whole row of several."
-            raise refusal(Code.ROWS, why, "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others", tree)
+            why, hint = (
+                "DISTINCT ON keeps one whole row of several.",
+                "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others",
+            )
+            raise replace(refusal(Code.ROWS, why, hint, tree), rewrites=distinct_on_as_qualify(tree))
         relation = rules.distinct(relation, fields, place.last, tree)
         columns = tuple((name, next(f for f in relation.fields if f == made)) for name, made in columns)
         order = tuple(_over(key, exprs, fields, tree) for key in order)

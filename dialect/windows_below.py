@@ -1,4 +1,4 @@
-"""What a refused window may have meant: the same question, with its windows over rows in a subquery in FROM."""
+"""What a refused window, or a row that is kept of several, may have meant: the same question, with QUALIFY."""
 
 from __future__ import annotations
 
@@ -34,6 +34,25 @@ def qualify_of_rows(node: exp.Expr) -> tuple[str, ...]:
         chosen = above.args["qualify"].copy()
         above.set("qualify", None)
         _put_below(above, chosen)
+
+    written = question_with(select, change)
+    return () if written is None else (written,)
+
+
+def distinct_on_as_qualify(select: exp.Select) -> tuple[str, ...]:
+    """Write DISTINCT ON as the QUALIFY that keeps the first row of each key, in the order beyond the keys."""
+    if any(select.args.get(clause) for clause in ("group", "qualify", "limit", "offset")):
+        return ()
+
+    def change(above: exp.Expr) -> None:
+        keys = above.args["distinct"].args["on"].expressions
+        terms = above.args["order"].expressions if above.args.get("order") else []
+        beyond = [term for term in terms if term.this not in keys]
+        order = exp.Order(expressions=beyond) if beyond else None
+        place = exp.Window(this=exp.RowNumber(), partition_by=keys, order=order, over="OVER")
+        above.set("distinct", None)
+        above.set("order", None)
+        above.set("qualify", exp.Qualify(this=exp.EQ(this=place, expression=exp.Literal.number(1))))
 
     written = question_with(select, change)
     return () if written is None else (written,)

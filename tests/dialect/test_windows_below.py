@@ -25,3 +25,25 @@ def test_a_window_over_rows_is_put_below_the_groups(sql: str, catalog: Catalog) 
         dialect.read(sql, catalog)
     assert "FROM (SELECT *" in caught.value.hint and "QUALIFY ROW_NUMBER()" in caught.value.hint
     assert dialect.read(caught.value.hint, catalog).plans
+
+
+@pytest.mark.parametrize(
+    ("rows", "window"),
+    [
+        ("* FROM events ORDER BY ts", "(PARTITION BY {} ORDER BY ts)"),
+        ("* FROM events ORDER BY subscriber_id, ts DESC, lat", "(PARTITION BY {} ORDER BY ts DESC, lat)"),
+        ("subscriber_id, cell_id FROM events WHERE dwell_s > 5", "(PARTITION BY {})"),
+    ],
+)
+@pytest.mark.parametrize("keys", ["subscriber_id", "subscriber_id, cell_id"])
+def test_the_first_row_of_each_key_is_chosen_by_qualify(rows: str, window: str, keys: str, catalog: Catalog) -> None:
+    with pytest.raises(Refusal, match="one whole row of several") as caught:
+        dialect.read(f"SELECT count(*) AS n FROM (SELECT DISTINCT ON ({keys}) {rows}) AS e", catalog)
+    assert f"QUALIFY ROW_NUMBER() OVER {window.format(keys)} = 1" in caught.value.hint
+    assert dialect.read(caught.value.hint, catalog).plans
+
+
+def test_the_first_row_of_a_key_of_many_people_has_no_such_words(catalog: Catalog) -> None:
+    with pytest.raises(Refusal) as caught:
+        dialect.read("SELECT count(*) AS n FROM (SELECT DISTINCT ON (cell_id) * FROM events) AS e", catalog)
+    assert caught.value.hint == "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others"
