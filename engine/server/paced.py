@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from budgets import Charge
 from dialect import Question
@@ -21,8 +21,8 @@ class PacedEngine(Engine):
     @classmethod
     def of(cls, engine: Engine, pace: Pace) -> PacedEngine:
         """Put a pace around an engine."""
-        kept = (engine.catalog, engine.backend, engine.ledger, engine.add_noise, engine.objections, engine.calibrations)
-        return cls(*kept, pace)
+        kept = {each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"}
+        return cls(**kept, pace=pace)
 
     def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
         """Make and store what is charged; what this client did not hold before comes at the end of its bucket.
