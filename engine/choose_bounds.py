@@ -71,9 +71,12 @@ class Aimed:
         return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons)
 
     def error(self, norm: float, pico_rho: int) -> float:
-        """Give the root of the expected squared error of one number."""
+        """Give the root of the expected squared error: of a large group by what is cut, of a mean one by a correction.
+
+        What is cut away is cut away of all groups, and adds up; what a correction leaves wrong is as often too much.
+        """
         off = self.off(norm)
-        wrong = self.bias(norm) if off is None else off * usual_size(self.spread, self.groups)
+        wrong = self.bias(norm) if off is None else off * self.spread.total / self.groups
         return math.hypot(self.noise(norm, pico_rho), wrong)
 
     def norms(self) -> list[float]:

@@ -13,11 +13,13 @@ import numpy as np
 from engine.norm_spread import Spread
 
 MOST_LOST = 0.5  # of a total: for more, the correction itself would be most of the answer
-MISREAD = 0.1  # of what is lost: how far a noisy histogram tells it wrongly
-UNLIKE = 0.3  # of what is lost: how far groups differ in it, where people prefer some groups
+MISREAD_PERSONS = 0.1  # of what is lost of them: how far a noisy histogram tells it wrongly
+MISREAD = 0.06  # of how unevenly people are cut: how far the spread that is read in a histogram's bins is wrong
+UNLIKE = 0.12  # of how unevenly people are cut: how far groups differ in it, where people prefer some groups
+OF_PERSONS = 0.3  # of what is lost of persons, each of whom counts once in a group: how far groups differ in it
 ALIGNED = 0.4  # of what people's preferences could add up to if all of them preferred the same groups
 UNEVEN = 1.0  # squared coefficient of variation of groups: places differ in size by about as much as their mean
-DEVIATIONS = 2.0  # that are told: nineteen of twenty groups lie within them
+DEVIATIONS = 3.0  # that are told: nineteen of twenty groups lie within them, as a few are far from the others
 
 
 def usual_size(spread: Spread, groups: float) -> float:
@@ -29,18 +31,21 @@ def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: b
     """Give the standard deviation of what is wrong with a corrected number, as a share of a usual group.
 
     Claim: a function of public histograms, whose worth is measured and not proven. Symbols: people with norms r_i and
-    totals t_i over G groups keep k_i = min(1, C/r_i), all together k. Formula: the root of the sum of squares of three
-    parts: by chance sum (r_i^2 - t_i^2/G) (1 - k_i/k)^2 / G, unlike groups, a misread histogram. Raises nothing.
-    Source and proof: proofs.md#correction
+    totals t_i over G groups keep k_i = min(1, C/r_i), all together k; e_i = k_i/k - 1. Formula: the root of the sum of
+    squares of four parts: by chance sum (r_i^2 - t_i^2/G) e_i^2 / G; unlike groups and a misread bin, each in
+    proportion to the root of sum t_i e_i^2 / sum t_i; noise in the histogram. Raises nothing. Source and proof:
+    proofs.md#correction
     """
-    lost, size = spread.lost(norm), usual_size(spread, groups)
+    lost = spread.lost(norm)
     kept = 1 - lost
-    cut = np.abs(1 - spread.kept(norm) / kept)
+    cut = np.abs(spread.kept(norm) / kept - 1)
+    size = usual_size(spread, groups)
     uneven = np.maximum(0.0, spread.norms**2 - spread.totals**2 / groups)  # of one person, over the groups
     by_chance = math.sqrt(float(spread.people @ (uneven * cut**2)) / groups) / size
-    unlike = UNLIKE * lost / kept
-    if not persons:  # of who is in which groups a histogram of their number says nothing
-        drawn = spread.totals * (1 - 1 / groups) if rows else 0.0  # rows that fall into groups by chance alone
-        preferring = float(spread.people @ (cut * np.sqrt(np.maximum(0.0, uneven - drawn) / groups))) / size
-        unlike = min(unlike, ALIGNED * preferring)
-    return math.hypot(by_chance, unlike, MISREAD * lost / kept)
+    if persons:  # of who is in which groups a histogram of their number says nothing
+        return math.hypot(by_chance, OF_PERSONS * lost / kept, MISREAD_PERSONS * lost / kept)
+    unevenly = math.sqrt(float((spread.people * spread.totals) @ cut**2) / spread.total)
+    drawn = spread.totals * (1 - 1 / groups) if rows else 0.0  # rows that fall into groups by chance alone
+    preferring = float(spread.people @ (cut * np.sqrt(np.maximum(0.0, uneven - drawn) / groups))) / size
+    unlike = min(UNLIKE * unevenly, ALIGNED * preferring)
+    return math.hypot(by_chance, unlike, MISREAD * unevenly, spread.misread(norm))

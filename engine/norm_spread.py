@@ -13,6 +13,7 @@ from engine.tails import Floats, believed
 
 POINTS = 4  # of each bin of many norms: a quarter of a doubling of squared norms
 LATTICE = 6  # bins up to which whole squared norms are told apart: 64 to 127 of them
+CONTINUED = 0.35  # of the people in a bin: how far a tail that continues from the bins before it may be wrong
 STEEPEST = 3.0  # of ln(people) by bin
 
 
@@ -24,6 +25,7 @@ class Spread:
     totals: Floats  # of the same person over all groups together
     people: Floats  # how many such people one window has
     told: str  # when it was measured, for people
+    noise: float = 0.0  # standard deviation of how many people a bin is read to have
 
     @property
     def total(self) -> float:
@@ -41,7 +43,17 @@ class Spread:
 
     def times(self, factor: float, people: float = 1.0) -> Spread:
         """Let everybody contribute so many times as much, and so many times as many people contribute."""
-        return Spread(self.norms * factor, self.totals * factor, self.people * people, self.told)
+        noise = self.noise * people
+        return Spread(self.norms * factor, self.totals * factor, self.people * people, self.told, noise)
+
+    def misread(self, norm: float) -> float:
+        """Give how far the share that is kept may be wrong by the noise of histograms: a standard deviation of it."""
+        shares = self.kept(norm) / (1 - self.lost(norm)) - 1
+        _, places = np.unique(np.floor(2 * np.log2(self.norms) + 1e-9), return_inverse=True)  # of a bin or so
+        people = np.bincount(places, self.people)
+        each = np.bincount(places, self.people * self.totals * shares) / people
+        unsure = np.minimum(self.noise, CONTINUED * people)
+        return math.sqrt(float(unsure**2 @ each**2)) / self.total
 
 
 @lru_cache(maxsize=256)
@@ -64,7 +76,8 @@ def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None
         if groups is not None:
             totals = np.minimum(totals, norms * math.sqrt(groups))
     told = f"the calibration of {by_keys.made_on:%Y-%m-%d}"
-    return Spread(norms, totals, people, told)
+    both = math.hypot(by_keys.sigma, 0.0 if of_groups or in_all is None else in_all.sigma)
+    return Spread(norms, totals, people, told, both)
 
 
 def _points(histogram: Histogram, most: int | None = None) -> tuple[Floats, Floats]:

@@ -70,20 +70,20 @@ def test_corrected_numbers_are_as_right_as_is_told(sort: str, pico_rho: int) -> 
 def test_a_group_of_heavy_people_alone_is_told_to_be_in_doubt() -> None:
     """A planted reading that takes all groups for alike tells too little where people prefer the same ones."""
     rows = np.zeros((2_000, 2))
-    rows[:1_800, 0], rows[1_800:, 1] = 4, 60  # light people in one group, heavy ones in the other
+    rows[:1_800], rows[1_800:] = (3.6, 0.4), (6, 54)  # light people are mostly in one group, heavy ones in the other
     norms, totals = np.sqrt((rows**2).sum(axis=1)), rows.sum(axis=1)
     spread = norm_spread(counted(norms**2, keys=("zone",)), counted(totals**2), 2)
     assert spread is not None
     aim = Aimed(spread, 2.0, 1.0, rows=True, persons=False, corrected=True)
-    kept = np.minimum(1, 40 / norms)
+    kept = np.minimum(1, 36 / norms)
     share = float(totals @ kept) / totals.sum()
     off = ((rows * kept[:, None]).sum(axis=0) / share - rows.sum(axis=0)) / usual_size(spread, 2)
-    told = aim.off(40)
+    told = aim.off(36)
     assert told is not None
-    assert np.sqrt(np.mean(off**2)) <= DEVIATIONS * told * 2
+    assert np.sqrt(np.mean(off**2)) <= DEVIATIONS * told
     alike = replace(aim, spread=replace(spread, totals=spread.norms * math.sqrt(2)))
-    planted = alike.off(40)
-    assert planted is not None and np.sqrt(np.mean(off**2)) > 3 * DEVIATIONS * planted
+    planted = alike.off(36)
+    assert planted is not None and np.sqrt(np.mean(off**2)) > 1.3 * DEVIATIONS * planted
 
 
 def test_nothing_is_given_back_but_what_was_measured(town: Engine) -> None:
