@@ -11,12 +11,14 @@ from budgets import Ledger, Loss
 from tests.budgets.books import SHARED, answer, ask, check_books, item
 from tests.budgets.spender import WIDE
 from tests.support.killed import steps_of
+from tests.support.patience import not_for_ever
 
 
 def test_killed_between_charge_and_settle(address: str) -> None:
     command = [sys.executable, "-m", "tests.budgets.spender", address, "ann", "1", "0.0001", "wait"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "ann 0\n"  # charged, and nothing settled
+    with not_for_ever(process):
+        assert process.stdout is not None and process.stdout.readline() == "ann 0\n"  # charged, and nothing settled
     process.kill()
     process.wait()
     with Ledger.open(address) as ledger:

@@ -13,6 +13,7 @@ from sqlalchemy import Table, delete, update
 
 from budgets import ActKind, LedgerError, LedgerUnavailable, ObjectionRegister
 from budgets.stores import register as tables
+from tests.support.patience import not_for_ever
 
 
 def opened(address: str) -> ObjectionRegister:
@@ -82,7 +83,8 @@ def test_what_was_acknowledged_survives_being_killed(address: str) -> None:
     """Kill a recorder at any moment: every act that it told of is there, and every act has both of its persons."""
     with subprocess.Popen([sys.executable, "-c", DYING, address], stdout=subprocess.PIPE, text=True) as recorder:
         assert recorder.stdout is not None
-        told = [int(next(recorder.stdout)) for _ in range(25)]
+        with not_for_ever(recorder):
+            told = [int(next(recorder.stdout)) for _ in range(25)]
         os.kill(recorder.pid, signal.SIGKILL)
         told += [int(line) for line in recorder.stdout if line.endswith("\n")]
     register = opened(address)

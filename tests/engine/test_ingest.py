@@ -26,6 +26,7 @@ from engine.snapshot import snapshot
 from passersby.cli import app
 from tests.engine.ingest_town import BAD, DECLARED, GOOD, HEADER, SECRET, VISITS, make, new_file, state
 from tests.support.dying_ingest import BUG, DONE, STEPS
+from tests.support.patience import not_for_ever
 from tests.support.tree import ROOT
 
 ADMITTED = 2  # of the good rows: the first one's person has not consented
@@ -189,7 +190,8 @@ def test_one_ingest_at_a_time(town: Town) -> None:
     staging.mkdir()
     holding = f"import duckdb; held = duckdb.connect({str(staging / 'lock')!r}); print('held', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None and other.stdout.readline() == b"held\n"
+        with not_for_ever(other):
+            assert other.stdout is not None and other.stdout.readline() == b"held\n"
         with pytest.raises(Refused, match="another ingest"):
             town.ingest(new_file(town.folder / "new" / "a.csv", *GOOD))
         other.kill()

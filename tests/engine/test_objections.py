@@ -22,6 +22,7 @@ from engine.objections import Objections
 from engine.pipeline import Engine
 from engine.remembered import Remembered
 from tests.engine.town import make_town
+from tests.support.patience import LONGEST
 
 COUNT = "SELECT COUNT(DISTINCT person_id) AS n FROM visit"
 TWICE = f"SELECT n, m FROM ({COUNT}) AS a CROSS JOIN (SELECT COUNT(DISTINCT person_id) AS m FROM person) AS b"
@@ -76,7 +77,7 @@ def test_another_process_records_and_this_one_knows(desk: Desk, where: str, tmp_
         "import sys; from engine import open_register\n"
         "with open_register(sys.argv[1], ledger=sys.argv[2]) as r: r.object('3', reason='a letter', by='ben')"
     )
-    subprocess.run([sys.executable, "-c", code, where, str(tmp_path / "own.ledger")], check=True)
+    subprocess.run([sys.executable, "-c", code, where, str(tmp_path / "own.ledger")], check=True, timeout=LONGEST)
     assert counted(desk, "0.0051") == [everybody - 1]
 
 

@@ -17,6 +17,7 @@ from engine.catalog_file import load_catalog
 from engine.derived import source_type
 from engine.operator import make as make_module
 from engine.operator import make_operator, operator_path
+from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 
 EVENTS = 300_000  # several row groups, so that threads have something to share
@@ -131,7 +132,7 @@ def test_cache_makes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(("events", "told"), [("1e4", "catalog.toml"), ("many", "write a number"), ("0", "from 1 to")])
 def test_one_command_makes_it(tmp_path: Path, events: str, told: str) -> None:
     command = [sys.executable, "-m", "engine.operator", "--events", events, "--order", "time", "--into", str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=LONGEST)
     assert told in run.stdout + run.stderr
     assert (run.returncode == 0) == (tmp_path / "operator.duckdb").exists() == (events == "1e4")
 

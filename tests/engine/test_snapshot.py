@@ -15,6 +15,7 @@ from dialect import Catalog
 from engine.catalog_file import load_catalog
 from engine.errors import DataError
 from engine.snapshot import Snapshot, snapshot
+from tests.support.patience import LONGEST
 
 CATALOG = """
 format = 1
@@ -309,7 +310,7 @@ def test_a_time_without_an_offset_is_utcs_wherever_the_machine_stands(tmp_path: 
     told = [
         subprocess.run(
             [sys.executable, "-c", _READS, str(tmp_path / "town.toml"), str(tmp_path / zone.replace("/", "_"))],
-            env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True,
+            env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True, timeout=LONGEST,
         ).stdout
         for zone in ("UTC", "America/Mexico_City")
     ]  # fmt: skip

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.support.patience import LONGEST
 from tests.support.tree import ROOT, Module, modules
 
 LATE = [
@@ -30,7 +31,7 @@ LATE = [
 
 def test_importing_the_door_loads_nothing_heavy() -> None:
     program = "import json, sys, passersby; print(json.dumps(sorted(sys.modules)))"
-    loaded = json.loads(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True))
+    loaded = json.loads(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True, timeout=LONGEST))
     assert not set(loaded) & set(LATE)
 
 

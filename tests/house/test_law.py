@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import LONGEST
 from tests.support.tree import PACKAGES, ROOT
 
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
@@ -37,7 +38,7 @@ def _lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     program = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
     command = [sys.executable, "-c", program, "--no-cache", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONGEST)
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def release(exact: Exact, noisy: tuple[NoisyVector, ...]) -> tuple[Release, Rele
 def test_exact_numbers_are_not_of_the_type_that_a_release_holds(tmp_path: Path) -> None:
     (tmp_path / "handed_out.py").write_text(HANDED_OUT, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", str(tmp_path / "handed_out.py")]
-    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
     errors = [line for line in checked.stdout.splitlines() if ": error: " in line]
     assert len(errors) == 1, checked.stdout + checked.stderr
     assert 'expected "tuple[NoisyVector, ...]"' in errors[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 
 SKIPPING = {
@@ -35,7 +36,7 @@ def _run(tmp_path: Path, text: str, ci: str) -> int:
         str(tmp_path),
     ]
     environment = {**os.environ, "CI": ci, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True).returncode
+    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=LONGEST).returncode
 
 
 @pytest.mark.parametrize("what", SKIPPING)

@@ -17,6 +17,7 @@ from passersby.errors import KINDS
 from tests.bench import accuracy
 from tests.docs import PATH as FUNCTIONS
 from tests.docs import document
+from tests.support.patience import LONGEST
 from tests.support.tree import PACKAGES, ROOT, modules
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +42,7 @@ def test_there_is_something_to_run() -> None:
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("passersby ")])
 def test_the_readme_s_commands_run(line: str, reader: dict[str, str]) -> None:
-    ran = subprocess.run(["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True)
+    ran = subprocess.run(["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip()
 
@@ -54,7 +55,9 @@ def test_make_knows_what_the_readme_says(target: str) -> None:
 
 @pytest.mark.parametrize("program", PYTHON)
 def test_the_readme_s_python_runs(program: str, reader: dict[str, str]) -> None:
-    ran = subprocess.run([sys.executable, "-c", program], env=reader, cwd=ROOT, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
+    )
     assert ran.returncode == 0, ran.stderr
     assert "±" in ran.stdout
     assert "True" in ran.stdout

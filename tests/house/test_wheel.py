@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from functools import cache
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from engine.folders import cache_folder
+from tests.support.patience import LONGEST
 from tests.support.tree import PACKAGES, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -57,7 +59,12 @@ for name in ("passersby", "engine", "dialect", "budgets"):
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        timeout=LONGEST,
+    )
     (built,) = folder.glob("*.whl")
     return built
 
@@ -141,12 +148,21 @@ def test_connect_names_the_file_that_shadows_a_package(with_engine: Path, tmp_pa
 
 def _environment(folder: Path, wheel: Path, distributions: tuple[str, ...]) -> Path:
     """Make an environment with the wheel and, linked to what is installed here, distributions and all they need."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=LONGEST)
     (packages,) = folder.glob("lib/python*/site-packages")
     for name in sorted(_with_dependencies({str(canonicalize_name(name)) for name in distributions})):
         _link(distribution(name), packages)
-    zipfile.ZipFile(wheel).extractall(packages)
+    for package in sorted(_unpacked(wheel).iterdir()):
+        (packages / package.name).symlink_to(package)
     return folder / "bin" / "python"
+
+
+@cache
+def _unpacked(wheel: Path) -> Path:
+    """Unpack the wheel once, so that the first environment compiles its modules for all."""
+    folder = wheel.with_suffix("")
+    zipfile.ZipFile(wheel).extractall(folder)
+    return folder
 
 
 def _with_dependencies(names: set[str]) -> set[str]:
@@ -174,6 +190,8 @@ def _link(installed: Distribution, packages: Path) -> None:
 
 def _run(python: Path, folder: Path, program: str, **settings: str) -> str:
     """Run a program in a folder, as an interactive Python does: the folder comes first on the path."""
-    ran = subprocess.run([python, "-c", program], cwd=folder, env=settings, capture_output=True, text=True)
+    ran = subprocess.run(
+        [python, "-c", program], cwd=folder, env=settings, capture_output=True, text=True, timeout=LONGEST
+    )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()

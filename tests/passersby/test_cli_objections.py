@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.passersby.conftest import Run
+from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 
 WORDS = (ROOT / "docs" / "admission.md").read_text(encoding="utf-8")
@@ -63,7 +64,9 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_commands_of_the_document_run(line: str, owner: dict[str, str], tmp_path: Path) -> None:
-    ran = subprocess.run(["bash", "-ec", line], env=owner, cwd=tmp_path, capture_output=True, text=True)
+    ran = subprocess.run(
+        ["bash", "-ec", line], env=owner, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST
+    )
     assert ran.returncode == 0 and ran.stdout.strip(), ran.stderr
 
 

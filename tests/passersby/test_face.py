@@ -8,6 +8,7 @@ import sys
 import tomllib
 
 import passersby
+from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 
 # what a first line must not wait for; tests/house/test_import_time.py has the engine's own
@@ -27,7 +28,9 @@ HEAVY = {
 
 def test_importing_the_door_loads_no_display_and_no_command_line() -> None:
     program = "import json, sys, passersby; print(json.dumps(sorted(sys.modules)))"
-    loaded = json.loads(subprocess.check_output([sys.executable, "-S", "-c", program], cwd=ROOT, text=True))
+    loaded = json.loads(
+        subprocess.check_output([sys.executable, "-S", "-c", program], cwd=ROOT, text=True, timeout=LONGEST)
+    )
     assert not HEAVY & set(loaded)
     assert len([name for name in loaded if name.startswith("passersby")]) < 15
 

@@ -18,6 +18,7 @@ from passersby import remote, sending
 from passersby.cli import app
 from passersby.connection import Connection
 from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, misfits
+from tests.support.patience import LONGEST
 from tests.support.serving import Running
 from tests.support.tree import ROOT
 
@@ -66,7 +67,9 @@ def test_the_shapes_are_the_documented_ones(far: Connection, server: Running) ->
 
 def test_no_module_of_the_engine_is_loaded(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_API_KEY", server.key("light"))
-    ran = subprocess.run([sys.executable, "-c", LIGHT, server.url, COUNT], cwd=ROOT, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", LIGHT, server.url, COUNT], cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
+    )
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert len(told["rows"]) == 7

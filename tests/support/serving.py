@@ -28,6 +28,7 @@ from engine.server.pace import announced
 from engine.server.roles import Role
 from engine.server.settings import Settings
 from tests.support.blank_ledger import Blanks
+from tests.support.patience import not_for_ever
 
 PEPPER = b"p" * 32
 PROGRAM = "from passersby.cli import app; app()"
@@ -142,7 +143,8 @@ def running(catalog: str, ledger: Path, address: str | None = None, **settings: 
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
     try:
         assert process.stdout is not None
-        said = process.stdout.readline()
+        with not_for_ever(process):
+            said = process.stdout.readline()
         found = ANSWERS_AT.match(said)
         assert found is not None, f"it did not start: {said!r} {ledger.with_suffix('.log').read_text(encoding='utf-8')}"
         yield Running(process, found[1], ledger, place)

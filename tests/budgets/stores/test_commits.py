@@ -18,6 +18,7 @@ from budgets.stores.opening import open_store
 from budgets.stores.store import Store
 from tests.budgets.books import SHARED, ask, check_books, item
 from tests.budgets.spender import WIDE
+from tests.support.patience import until
 
 ASKERS = 12
 
@@ -48,8 +49,7 @@ def gathered(store: Store, pool: ThreadPoolExecutor, behind: int) -> Iterator[tu
     first = pool.submit(held.write)
     assert held.has_turn.wait(30)
     yield first, waiting
-    while store.commits._waiting < behind:
-        time.sleep(0.001)
+    until(lambda: store.commits._waiting >= behind, 0.001)
     held.go.set()
 
 
@@ -184,7 +184,8 @@ def test_who_gives_up_waiting_leaves_nobody_behind(store: Store, monkeypatch: py
     second.start()
     assert late.wait(30)
     charge(ledger, 1)
-    second.join()
+    second.join(30)
+    assert not second.is_alive()
     assert ledger.account(SHARED).spent == Loss.of("0.001")
 
 

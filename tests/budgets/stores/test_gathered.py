@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,7 @@ import pytest
 from budgets import LedgerUnavailable, UnsafeStore
 from budgets.stores import gathered
 from budgets.stores.gathered import Gathered
+from tests.support.patience import until
 
 ASKERS = 24
 
@@ -47,8 +47,7 @@ class Work:
             futures = [pool.submit(self.ask, numbers[0])]
             assert self.began.wait(30)
             futures += [pool.submit(self.ask, number) for number in numbers[1:]]
-            while len(self.gathered._waiting) < len(numbers) - 1:
-                time.sleep(0.001)
+            until(lambda: len(self.gathered._waiting) >= len(numbers) - 1, 0.001)
             assert not any(future.done() for future in futures), "somebody was told before it was done"
             self.go.set()
             return [future.exception(30) or future.result() for future in futures]
@@ -117,12 +116,10 @@ def test_who_is_interrupted_at_its_turn_hands_it_on(monkeypatch: pytest.MonkeyPa
         assert work.began.wait(30)
         monkeypatch.setattr(gathered, "_Waiting", lambda asked: waiting(asked, Cut()))
         cut = pool.submit(work.ask, 2)
-        while len(work.gathered._waiting) < 1:
-            time.sleep(0.001)
+        until(lambda: len(work.gathered._waiting) >= 1, 0.001)
         monkeypatch.setattr(gathered, "_Waiting", waiting)
         behind = pool.submit(work.ask, 3)
-        while len(work.gathered._waiting) < 2:
-            time.sleep(0.001)
+        until(lambda: len(work.gathered._waiting) >= 2, 0.001)
         work.go.set()
         assert first.result(30) == 2
         assert isinstance(cut.exception(30), KeyboardInterrupt)

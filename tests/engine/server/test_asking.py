@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from dataclasses import replace
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from engine.server.roles import Role
 from engine.server.sizes import size_class
 from passersby.result import Result
 from passersby.wire import wire_of
+from tests.support.patience import until
 from tests.support.serving import Inhabited, Inside, inhabited
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone"
@@ -92,8 +92,8 @@ def test_a_job_is_told_of_until_its_answer_is_there(served: Inhabited) -> None:
     started = served.ask(COUNT, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
     assert started.status_code == 202
     place = started.headers["location"]
-    while (told := served.send("GET", place).json())["state"] not in ("done", "refused"):
-        time.sleep(0.01)
+    until(lambda: served.send("GET", place).json()["state"] in ("done", "refused"))
+    told = served.send("GET", place).json()
     assert (told["state"], told["progress"], told["request_id"]) == ("done", 1.0, "job")
     answer = served.send("GET", f"{place}/result")
     assert answer.json()["rows"] == served.ask(COUNT).json()["rows"]
@@ -105,8 +105,8 @@ def test_a_job_is_told_of_until_its_answer_is_there(served: Inhabited) -> None:
 
 def test_a_refused_job_is_refused_as_its_question_is(served: Inhabited) -> None:
     started = served.ask("SELECT zon FROM visit", headers={"Prefer": "respond-async"}).json()
-    while (told := served.send("GET", f"/v1/jobs/{started['id']}").json())["state"] in ("queued", "running"):
-        time.sleep(0.01)
+    until(lambda: served.send("GET", f"/v1/jobs/{started['id']}").json()["state"] not in ("queued", "running"))
+    told = served.send("GET", f"/v1/jobs/{started['id']}").json()
     assert (told["state"], told["problem"]["code"]) == ("refused", "E_COLUMN")
     answer = served.send("GET", f"/v1/jobs/{started['id']}/result")
     assert (answer.status_code, answer.json()["code"]) == (400, "E_COLUMN")
@@ -117,8 +117,7 @@ def test_a_cancelled_job_keeps_its_charge_and_asking_again_is_free(served: Inhab
     cancelled = served.send("DELETE", f"/v1/jobs/{started['id']}").json()
     if cancelled["state"] == "cancelled":
         assert served.send("GET", f"/v1/jobs/{started['id']}/result").json()["code"] == "E_STATE"
-    while not any(row["kind"] == "released" for row in desk.ledger()):
-        time.sleep(0.01)
+    until(lambda: any(row["kind"] == "released" for row in desk.ledger()))
     assert served.ask(COUNT).json()["replayed"]
 
 
@@ -126,8 +125,7 @@ def test_a_question_beyond_the_deadline_goes_on_as_a_job(desk: Desk) -> None:
     with inhabited(desk, deadline_seconds=1e-6) as served:
         started = served.ask(COUNT)
         assert started.status_code == 202
-        while served.send("GET", started.headers["location"]).json()["state"] != "done":
-            time.sleep(0.01)
+        until(lambda: served.send("GET", started.headers["location"]).json()["state"] == "done")
 
 
 def test_lists_are_those_of_the_desk(served: Inhabited, desk: Desk) -> None:
@@ -189,8 +187,7 @@ def test_who_waits_so_long_gets_a_job_that_goes_on_with_what_was_begun(desk: Des
         assert started.status_code == 202
         told = served.send("GET", started.headers["location"]).json()
         assert 0 < told["progress"] < 1
-        while served.send("GET", started.headers["location"]).json()["state"] != "done":
-            time.sleep(0.01)
+        until(lambda: served.send("GET", started.headers["location"]).json()["state"] == "done")
         assert served.send("GET", f"{started.headers['location']}/result").json()["price"]["rho"] > 0
         assert isinstance(served.house.line, Inside) and served.house.line.called.count("query") == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from budgets.stores import entries
 from engine.server.console.drawing import burn_down
 from engine.server.roles import Role
+from tests.support.patience import until
 from tests.support.serving import Inhabited
 from tests.support.visiting import Browser, visitors
 
@@ -26,8 +26,8 @@ def analyst(served: Inhabited) -> Browser:
 def test_a_job_is_listed_and_its_answer_shown(analyst: Browser, served: Inhabited) -> None:
     for sql in (COUNT, "SELECT nothing FROM visit"):
         job = served.ask(sql, headers={"Prefer": "respond-async"}).json()["id"]
-        while served.send("GET", f"/v1/jobs/{job}").json()["state"] not in ("done", "refused"):
-            time.sleep(0.005)
+        at = f"/v1/jobs/{job}"
+        until(lambda at=at: served.send("GET", at).json()["state"] in ("done", "refused"))
         assert job in analyst.get("/console/jobs").text
         shown = analyst.get(f"/console/jobs/{job}").text
         assert ('class="bar"' in shown) == (sql == COUNT)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
 from engine.server.console.visits import POLICY
 from engine.server.roles import PAGES, Reach, Role
+from tests.support.patience import until
 from tests.support.serving import Inhabited
 from tests.support.visiting import Browser, visitors
 
@@ -43,8 +43,7 @@ def places(served: Inhabited, path: str) -> dict[str, str]:
     made = {"action": ACTIONS.get(path, "")}
     if "{job_id}" in path:
         made["job_id"] = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()["id"]
-        while served.send("GET", f"/v1/jobs/{made['job_id']}").json()["state"] != "done":
-            time.sleep(0.005)
+        until(lambda: served.send("GET", f"/v1/jobs/{made['job_id']}").json()["state"] == "done")
     if "shared" in path:
         served.ask(COUNT)
         made["share_id"] = served.send("POST", "/v1/shares", json={"sql": COUNT}).json()["id"]

@@ -152,11 +152,11 @@ def test_a_slot_is_held_to_the_end_of_the_bucket() -> None:
     began = threading.Event()
     thread = threading.Thread(target=first)
     thread.start()
-    began.wait()
+    assert began.wait(30)
     with pace.turn(charge_of("bob"), 0.05):
         order.append("second")
         assert not thread.is_alive() or order == ["first", "second"]
-    thread.join()
+    thread.join(30)
     assert order == ["first", "second"]
 
 

@@ -25,6 +25,7 @@ from engine.server.roles import Role
 from passersby.cli import app
 from tests.conftest import NIGHTLY
 from tests.support.in_flight import Asked, send_again, under_requests
+from tests.support.patience import LONGEST, until
 from tests.support.serving import PATIENCE, Running, bearer, running
 
 IN_FLIGHT = 100 if NIGHTLY else 10
@@ -52,10 +53,10 @@ def test_kills_and_a_stop_lose_nothing_and_charge_once(town_catalog: str, ledger
         assert under_requests(asked, server, server.kill, 0.6)["broken off"], "it was killed too late"
     with running(town_catalog, ledger_file, least_seconds=0.3, queue=72) as server:
         send_again(asked, server)
-        while (told := get(server, f"/v1/jobs/{job['id']}", key).json())["state"] != "done":
-            assert told["state"] in ("queued", "running")
-            time.sleep(0.02)
-        rows = get(server, f"/v1/jobs/{job['id']}/result", key).json()["rows"]
+        place = f"/v1/jobs/{job['id']}"
+        until(lambda: get(server, place, key).json()["state"] not in ("queued", "running"), 0.02)
+        assert get(server, place, key).json()["state"] == "done"
+        rows = get(server, f"{place}/result", key).json()["rows"]
         assert rows == post(server, "/v1/queries", key, {"sql": COUNT}).json()["rows"]
         _stop_while_asked(server, key)
     first.check(ledger_file)
@@ -101,7 +102,7 @@ def test_no_other_process_may_look_in() -> None:
         "import ctypes; from engine.server.hardening import forbid_dumps; dumpable = ctypes.CDLL(None).prctl;"
         "before = dumpable(3, 0, 0, 0, 0); forbid_dumps(); print(before, dumpable(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
     )
-    assert subprocess.check_output([sys.executable, "-c", program], text=True).split() == ["1", "0"]
+    assert subprocess.check_output([sys.executable, "-c", program], text=True, timeout=LONGEST).split() == ["1", "0"]
 
 
 def test_logs_and_metrics_have_no_values(server: Running) -> None:

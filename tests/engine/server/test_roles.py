@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from starlette.routing import Route
 
 from engine.server.app import create_app
 from engine.server.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
+from tests.support.patience import until
 from tests.support.serving import Inhabited, bearer
 
 COUNT = {"sql": "SELECT count(*) AS visits FROM visit"}
@@ -70,8 +70,7 @@ def places(served: Inhabited, role: Role) -> dict[str, str]:
 
 def _job(served: Inhabited) -> str:
     made = served.ask(COUNT["sql"], headers={"Prefer": "respond-async"}).json()
-    while served.send("GET", f"/v1/jobs/{made['id']}").json()["state"] != "done":
-        time.sleep(0.005)
+    until(lambda: served.send("GET", f"/v1/jobs/{made['id']}").json()["state"] == "done")
     return str(made["id"])
 
 

@@ -15,6 +15,7 @@ from engine.server import turns
 from engine.server.pace import Pace
 from engine.server.paced import PacedEngine
 from engine.server.turns import Place, Turns, Withdrawn
+from tests.support.patience import until
 from tests.support.serving import inhabited
 
 SHORT, LONG = 1.0, 4.0
@@ -160,11 +161,9 @@ def test_a_cancelled_job_that_waited_was_charged_and_costs_nothing_more(town_des
         later = {"Prefer": "respond-async"}
         served.ask("SELECT count(*) AS shops FROM purchase", headers=later)
         waiting = served.ask(COUNT, headers=later).json()
-        while sum(row["kind"] == "charged" for row in slow.ledger()) < 2:
-            time.sleep(0.005)
+        until(lambda: sum(row["kind"] == "charged" for row in slow.ledger()) == 2)
         assert served.send("DELETE", f"/v1/jobs/{waiting['id']}").json()["state"] == "cancelled"
-        while not any(row["kind"] == "released" for row in slow.ledger()):
-            time.sleep(0.01)
+        until(lambda: any(row["kind"] == "released" for row in slow.ledger()))
         spent = [row["kind"] for row in slow.ledger() if row["kind"] in ("charged", "released", "failed")]
         assert spent == ["charged", "charged", "released"]
         left = served.send("GET", "/v1/budget").json()["accounts"]
