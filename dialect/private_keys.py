@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
-from dialect.expressions import Field, Ref, expand
+from dialect.expressions import Call, Expr, Field, Ref, expand
 from dialect.tries import coarser
 from dialect.whole_numbers import is_whole
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
+_COARSER = ("date_trunc", "time_bucket")
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 
@@ -22,8 +23,10 @@ def check_private_keys(keys: Sequence[Field], sql: str) -> None:
         text = plain_text(expr)
         why = f"{text} has a value of its own in almost every row."
         if key.type in _FINE_TIMES:
-            coarse = text if text.startswith("date_trunc(") else f"date_trunc('hour', {text})"
-            ends = f"{text} >= TIMESTAMP '2026-10-14 00:00:00' AND {text} < TIMESTAMP '2026-10-15 00:00:00'"
+            time = _time_of(expr)
+            coarse = f"date_trunc('hour', {text})" if time is expr else text
+            moment = plain_text(time)
+            ends = f"{moment} >= TIMESTAMP '2026-10-14 00:00:00' AND {moment} < TIMESTAMP '2026-10-15 00:00:00'"
             rewrites = coarser(sql, text, coarse, ends)
             raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, rewrites)
         if key.type is SqlType.DOUBLE and is_whole(expr):
@@ -35,3 +38,8 @@ def check_private_keys(keys: Sequence[Field], sql: str) -> None:
             raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, coarser(sql, text, coarse, ends))
         if key.type in _LISTS:
             raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
+
+
+def _time_of(expr: Expr) -> Expr:
+    """Give the time that a coarser one is made of; itself where it is none."""
+    return expr.arguments[-1] if isinstance(expr, Call) and expr.name in _COARSER else expr
