@@ -32,6 +32,7 @@ _OF_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
 # near in letters to functions of another kind
 _TOO_REVEALING = {"hash", "md5", "sha1", "sha256", "random", "md5_number"}
 _SEE_DOCS = "see docs/functions.md"
+_AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
 POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
 
 
@@ -47,13 +48,7 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
     """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
     _keep_person_out(name, arguments, node)
     if not forms_of(name):
-        raise refusal(
-            Code.FUNC,
-            f"The function {called(node)[:40]} is not in the dialect.",
-            _nearest(name),
-            node,
-            *_respelt(name, node),
-        )
+        raise unknown(name, node)
     aligned = _aligned(name, _flattened(name, arguments), node)
     for form in forms_of(name):
         if accepts(form, aligned):
@@ -64,6 +59,12 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
     given = ", ".join(argument.type for argument in aligned)
     shown = _shown(name, node)
     raise refusal(Code.FUNC, f"{shown} does not take ({given}).", _kinds_hint(name, shown), node)
+
+
+def unknown(name: str, node: exp.Expr) -> Refusal:
+    """Refuse a function that is not there, with the nearest that is."""
+    why = f"The function {called(node)[:40]} is not in the dialect."
+    return refusal(Code.FUNC, why, _nearest(name), node, *_respelt(name, node))
 
 
 def case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr) -> Expr:
@@ -122,9 +123,10 @@ def unclear_tilde(node: exp.Expr) -> Refusal:
 
 
 def _nearest(name: str) -> str:
-    if name.removesuffix("()") in _TOO_REVEALING:
+    bare = name.removesuffix("()")
+    if bare in _TOO_REVEALING:
         return _SEE_DOCS
-    close = get_close_matches(name[:40], [known for known in names() if known[0].isalpha()], n=1)
+    close = get_close_matches(bare[:40], [*_AGGREGATES, *filter(str.isidentifier, names())], n=1)
     return f"{close[0]}(...)" if close else _SEE_DOCS
 
 

@@ -67,7 +67,7 @@ def rewrites(sql: str, catalog: Catalog, rho: Fraction) -> Iterator[Rewrite]:
     yield from _fewer_keys(asked)
     yield from _people(asked)
     yield from _longer(asked)
-    yield Rewrite(Change.MORE, f"pay four times as much: rho {float(rho):g}", asked.written(asked.tree, rho))
+    yield Rewrite(Change.MORE, "pay four times as much", asked.written(asked.tree, rho))
 
 
 def _taken_apart(sql: str, catalog: Catalog) -> _Asked | None:
@@ -115,7 +115,7 @@ def _coarser(asked: _Asked) -> Iterator[Rewrite]:
             column = tree.selects[place]
             column.unalias().replace(coarser.key)
             _ordered_by_names(tree)
-            yield Rewrite(Change.COARSER, coarser.told, asked.written(joined(tree, coarser)))
+            yield Rewrite(Change.COARSER, f"group {coarser.told}", asked.written(joined(tree, coarser)))
 
 
 def _fewer_keys(asked: _Asked) -> Iterator[Rewrite]:
@@ -156,7 +156,7 @@ def _longer(asked: _Asked) -> Iterator[Rewrite]:
         return
     tree = asked.tree.copy()
     tree.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
-    yield Rewrite(Change.LONGER, "ask of all of the declared time", asked.written(tree))
+    yield Rewrite(Change.LONGER, "take all of the declared time", asked.written(tree))
 
 
 def _is_about(conjunct: exp.Expr, columns: set[str | None]) -> bool:

@@ -1,15 +1,29 @@
-"""A question -> notes of constants that a declared list does not hold: `gender = 'female'` where it lists F and M."""
+"""A question -> notes of constants that a declared domain does not hold.
+
+`gender = 'female'` where it lists F and M; `day >= DATE '2027-01-01'` where its range ends before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass
+from datetime import datetime
 
-from dialect.catalog import Table, ValueList
+from dialect.catalog import SqlType, Table, ValueList, ValueRange
+from dialect.constants import moment
 from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, children
 from dialect.relations import Relation
 
 _COMPARE = {"=", "<>", "in", "is not distinct from", "is distinct from"}
+_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "in": "in"}
+_NOTHING = {  # of a range from lower to upper meets a constant, and how that is said
+    "=": ("no {}", lambda lower, upper, at: not lower <= at <= upper),
+    "in": ("no {}", lambda lower, upper, at: not lower <= at <= upper),
+    "<": ("nothing before {}", lambda lower, upper, at: at <= lower),
+    "<=": ("nothing up to {}", lambda lower, upper, at: at < lower),
+    ">": ("nothing after {}", lambda lower, upper, at: at >= upper),
+    ">=": ("nothing from {} on", lambda lower, upper, at: at > upper),
+}
 _MOST_TOLD = 8  # values of a list
 
 
@@ -32,14 +46,17 @@ def _exprs(part: object) -> Iterator[Expr]:
 def _found(expr: Expr) -> Iterator[str]:
     for part in children(expr):
         yield from _found(part)
-    if not isinstance(expr, Call) or expr.name not in _COMPARE:
+    if not isinstance(expr, Call) or expr.name not in _COMPARE | _MIRROR.keys():
         return
     columns = [part.field for part in expr.arguments if isinstance(part, Ref)]
     constants = [part for part in expr.arguments if isinstance(part, Literal)]
     if len(columns) != 1 or len(columns) + len(constants) < len(expr.arguments):
         return
     listed = columns[0].domain
-    if isinstance(listed, ValueList):
+    if isinstance(listed, ValueRange):
+        sign = expr.name if isinstance(expr.arguments[0], Ref) else _MIRROR.get(expr.name, "")
+        yield from (told for part in constants if (told := _beyond(columns[0], listed, sign, part)) is not None)
+    elif isinstance(listed, ValueList) and expr.name in _COMPARE:
         odd = [part for part in constants if part.value is not None and part.value not in listed.values]
         yield from (_note(columns[0].name or "a column", part, listed) for part in odd)
 
@@ -49,6 +66,28 @@ def _note(name: str, constant: Literal, listed: ValueList) -> str:
     more = f" and {len(listed.values) - _MOST_TOLD} more" if len(listed.values) > _MOST_TOLD else ""
     odd = f"{_shown(constant.value)} is none of its declared values"
     return f"{name}: {odd}, {', '.join(told)}{more}: no row should hold it"
+
+
+def _beyond(column: Field, listed: ValueRange, sign: str, constant: Literal) -> str | None:
+    """Say that no value of a declared range meets a constant; None where one may."""
+    words, is_beyond = _NOTHING.get(sign, ("", lambda lower, upper, at: False))
+    try:
+        ends = [_place(end, column.type) for end in (listed.lower, listed.upper, constant.value)]
+    except ValueError:  # of another kind than the column is
+        return None
+    if not is_beyond(*ends):
+        return None
+    held = f"its declared range, {listed.lower} to {listed.upper}, holds {words.format(constant.value)}"
+    return f"{column.name or 'a column'}: {held}: no row should be there"
+
+
+def _place(value: object, kind: SqlType) -> float | datetime:
+    """Order the values of a range: numbers, or moments."""
+    if kind in (SqlType.DATE, SqlType.TIMESTAMP) and isinstance(value, str):
+        return moment(value)
+    if kind in (SqlType.DATE, SqlType.TIMESTAMP) or isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    return value
 
 
 def _shown(value: object) -> str:

@@ -157,7 +157,8 @@ def _why(engine: Engine, prepared: tuple[Prepared, ...], now: _Judged) -> Iterat
         shared = len(each.plan.vectors)
         rho = f"rho {float(each.cost.loss.rho):g}"
         price = rho if shared == 1 else f"{rho}, shared by {shared} numbers"
-        yield f"{vector_spoken(vector)}: noise of {sigma:,.3g} hides a person whose norm is {bound.norm:g}, at {price}."
+        counts = f"{vector_spoken(vector)}: one person may count for {bound.norm:g}"
+        yield f"{counts}; at {price}, that takes noise of {sigma:,.3g}."
         yield from _held(engine, each, sigma)
     if now.windows > 1:
         yield f"{now.windows} windows are charged, each in full."
@@ -170,6 +171,5 @@ def _held(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
     if rows is None or not each.key_count or all(vector.kind is not VectorKind.ROWS for vector in each.plan.vectors):
         return
     average = rows / each.key_count
-    groups = "One group has" if each.key_count == 1 else f"{each.key_count:,} groups share"
-    noise = f"of {average:,.3g} in each the noise is {sigma / average:.0%}"
-    yield f"{groups} at most some {rows:,.0f} rows, as declared: {noise}."
+    groups = "" if each.key_count == 1 else f" in {each.key_count:,} groups, {average:,.3g} in each"
+    yield f"There are about {rows:,.0f} rows{groups}: the noise is {sigma / average:.0%} of that."

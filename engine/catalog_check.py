@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialect.catalog import Catalog, Column, SqlType, Table
+from dialect.catalog import Catalog, Column, ColumnOf, SqlType, Table
 from dialect.write_expr import name as quoted
 from engine.catalog_section import meant
+from engine.complete_lists import is_outside
 from engine.csv_files import UnreadableError
 from engine.derived import source_type, stored_columns
 from engine.polygons import is_polygon
@@ -74,6 +75,7 @@ def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: 
         *_type_questions(table, files),
         *_key_questions(table, files),
         *_link_questions(table, sound, files),
+        *_list_questions(table, sound, files),
     ):
         try:
             failed = files.any_row(question.select)
@@ -160,6 +162,21 @@ def _link_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -
             key,
             f"a value of {own} is not in {name}.",
             f"complete {name}; until then such rows are not admitted, or have NULL where they look something up.",
+        )
+
+
+def _list_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether a list that is declared complete holds every value; opening the catalog asks the same."""
+    for column in (c for c in stored_columns(table) if c.complete):
+        listed = column.domain.table if isinstance(column.domain, ColumnOf) else table.name
+        if listed not in sound:
+            continue
+        addresses = {each: _rows(sound[each], files) for each in {listed, table.name}}
+        yield _Question(
+            f"SELECT 1 FROM {addresses[table.name]} WHERE {is_outside(column, addresses, table)}",
+            f"columns.{column.name}.complete",
+            f"{column.name} holds a value that its list does not, and the list is declared complete.",
+            "add the value to the list, correct the files, or remove complete: then such rows are left out.",
         )
 
 

@@ -121,8 +121,8 @@ def notes_of(ways: tuple[Way, ...]) -> tuple[str, ...]:
 
 def _note(way: Way, which: str) -> str:
     made = (f"{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})" for each in way.sources)
-    beside = None if way.bought is None else f"with a release for rho {float(way.bought.cost.loss.rho):.3g} beside"
-    return f"{f'{which}: ' if which else ''}{beside or 'free'}, from your releases {', '.join(made)}"
+    bought = "" if way.bought is None else f", averaged with a new one for rho {float(way.bought.cost.loss.rho):.3g}"
+    return f"{f'{which}: ' if which else ''}made of answers that you hold: {', '.join(made)}{bought}"
 
 
 def day_of(ways: tuple[Way, ...], stored: Collection[str], ledger: Ledger) -> str | None:

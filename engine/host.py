@@ -62,8 +62,11 @@ def _settings(config: str | None, given: dict[str, Setting]) -> Settings:
         where = ".".join(map(str, first["loc"])) or "settings"
         why = f"{where}: {first['msg'].removeprefix('Value error, ')}."
         raise ParamError(why, "docs/server.md has every setting") from None
+    except FileNotFoundError:
+        raise ParamError(f"There is no settings file {config}.", "--config with a file that is there") from None
     except (OSError, ValueError):
-        raise ParamError(f"The settings file {config} can't be read as TOML.", "--config FILE") from None
+        why = f"The settings file {config} can't be read as TOML."
+        raise ParamError(why, "settings as docs/server.md lists them: NAME = VALUE, one a line") from None
 
 
 @contextmanager

@@ -109,6 +109,9 @@ def _dataset(dataset: DatasetReport) -> Iterator[str]:
     yield textwrap.fill(f"Protected as one is {dataset.unit}, over all private tables together.", WIDTH)
     used = f"{len(dataset.used)} of {dataset.window_count} windows"
     yield f"{dataset.questions} questions were charged; {used} were used."
+    yield textwrap.fill(
+        "Rho is what they tell of people, and adds up; epsilon at a delta is the same as it is quoted.", WIDTH
+    )
     for row in map(account_row, dataset.used):
         yield f"  {row['window']}: rho {row['spent']} of {row['ceiling']} ({row['share']}); {row['epsilon']}"
     first = account_row(dataset.accounts[0])

@@ -189,8 +189,8 @@ def _refuse_other(mark: Mark, dataset: str) -> None:
     raise UnsafeStore(
         f"The files of dataset {dataset} are charged in another ledger, {mark.address}: a second one would give their "
         "people's privacy away twice.",
-        f"ledger={mark.address!r}; if that ledger is gone for good, remove {mark.file}, and know that what it spent "
-        "is then spent on top.",
+        f"--ledger {mark.address} on the command line, ledger={mark.address!r} in Python; if that ledger is gone for "
+        f"good, remove {mark.file}, and know that what it spent is then spent on top.",
     )
 
 

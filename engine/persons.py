@@ -40,7 +40,7 @@ def person(text: str | None, kind: SqlType) -> str | None:
     if text is None:
         return None
     if kind is SqlType.VARCHAR:
-        return text if 0 < len(text) <= LONGEST and "\x00" not in text else None
+        return text if text.strip() and len(text) <= LONGEST and "\x00" not in text else None
     bare = text.strip()
     return str(int(bare)) if WHOLE.fullmatch(bare) and LEAST <= int(bare) <= MOST else None
 
@@ -55,7 +55,10 @@ def one_person(text: str, column: str, kind: SqlType) -> list[str]:
 
 
 def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> list[str]:
-    """Read a CSV or Parquet file; raises ParamError with the number of bad lines and the first of them."""
+    """Read a CSV or Parquet file, one person for each line that is not empty, those named twice as often.
+
+    Raises ParamError with the number of bad lines and the first of them.
+    """
     reader = _parquet if path.suffix.lower() == ".parquet" else _csv
     found: list[str] = []
     bad: list[int] = []
@@ -73,7 +76,7 @@ def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> li
         raise ParamError(why, "correct these lines, and send the whole file again")
     if not found:
         raise ParamError("The file names nobody.", HINT.format(column))
-    return list(dict.fromkeys(found))
+    return found
 
 
 Line = tuple[int, str | None, float]  # its number, its text, the part of the file before it
@@ -87,19 +90,22 @@ def _opened(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: s
 
 
 def _csv(path: Path, column: str) -> Iterator[Line]:
-    """Read a CSV file with a line of names, or one of persons alone."""
+    """Read a CSV file with a line of names, or one of persons alone; a line with a comma too much names nobody."""
     size = max(1, path.stat().st_size)
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows, read = csv.reader(file, strict=True), 0
         place: int | None = None
+        width = 0
         for row in rows:
             read += sum(map(len, row)) + 1
             if place is None:
                 place, is_header = _place(row, column)
+                width = len(row)
                 if is_header:
                     continue
             if row:
-                yield rows.line_num, row[place] if place < len(row) else None, min(1.0, read / size)
+                named = place < len(row) <= width
+                yield rows.line_num, row[place] if named else None, min(1.0, read / size)
 
 
 def _place(first: list[str], column: str) -> tuple[int, bool]:

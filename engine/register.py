@@ -65,11 +65,13 @@ class Register:
         dataset: str | None = None,
         withdraw: bool = False,
     ) -> dict[str, Any]:
-        """Record that everybody in a file objects, or nobody where a line is none."""
+        """Record that everybody in a file objects, or nobody where a line is none; tells how many it names."""
         name = self._dataset(dataset)
         persons = persons_in(Path(path), *person_column(self.catalog, name), progress)
         progress("recording", 1.0)
-        return self._recorded(name, persons, _kind(withdraw), reason, by)
+        different = list(dict.fromkeys(persons))
+        act = self._recorded(name, different, _kind(withdraw), reason, by)
+        return act | {"persons": len(different), "repeated": len(persons) - len(different)}
 
     def acts(self, dataset: str | None = None) -> list[dict[str, Any]]:
         """List when objections were recorded, by whom and why; not whose, nor how many."""

@@ -29,6 +29,10 @@ CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
 
 LARGEST = 2**63 - 1
+NO_GROUP = (
+    "No group is left: none of the private keys has enough people to be shown, or what stands above them leaves none;"
+    " coarser keys, a longer time or more rho may show some."
+)
 TOLD = 0.001  # the least share that is told as a number
 
 
@@ -147,6 +151,8 @@ def _notes(given: Answered, rehearsal: bool) -> list[str]:
         for column, count in given.answer.unstable.items()
     ]
     notes += [f"{column}: made from noisy numbers; no interval is known for it." for column in given.answer.unknown]
+    if given.answer.table.num_rows == 0 and any(each.cost.threshold is not None for each in given.prepared):
+        notes.append(NO_GROUP)
     return notes + bounding_notes(given)
 
 

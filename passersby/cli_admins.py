@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli_options import Catalog, Form, Ledger, refusals
+from passersby.cli_options import Form, Ledger, OwnCatalog, refusals
 from passersby.opening import engine_face, user_name
 from passersby.output import Format, console, write_rows
 
@@ -33,13 +33,15 @@ Of = Annotated[
 ]
 
 
-def add(client: Name, reason: Reason, by: By = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+def add(client: Name, reason: Reason, by: By = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
     """Add a client before it asks; one that was removed is back, with all that it has spent."""
     changed(catalog, ledger, lambda admin: admin.add_client(client, by=by or user_name(), reason=reason))
     said(f"Client {client} may ask.")
 
 
-def remove(client: Name, reason: Reason, by: By = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+def remove(
+    client: Name, reason: Reason, by: By = None, catalog: OwnCatalog = "operator", ledger: Ledger = None
+) -> None:
     """Let a client, or a group with all in it, ask no more; what it spent stays spent."""
     changed(catalog, ledger, lambda admin: admin.remove_client(client, by=by or user_name(), reason=reason))
     said(f"Client {client} was removed, and its accounts stay as they are.")
@@ -54,7 +56,7 @@ def cap(
     lifetime: Lifetime = False,
     one_question: Query = False,
     by: By = None,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     ledger: Ledger = None,
 ) -> None:
     """Cap a client or a group, in the place of the catalog's cap: in each window, unless an option says otherwise.
@@ -68,7 +70,7 @@ def cap(
     said(f"Client {client} is capped at rho {rho} {SPOKEN.get(scope, f'in window {window}')}.")
 
 
-def clients(catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+def clients(catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
     """List clients and groups: whether they may ask, and caps and spending in the window with least left."""
     from passersby.display_admin import show_clients
 
@@ -83,7 +85,7 @@ def freeze(
     dataset: Of = None,
     window: Window = None,
     by: By = None,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     ledger: Ledger = None,
 ) -> None:
     """Let nothing be charged until it is thawed: to a client, a group, a dataset, a window, or to one in the other."""
@@ -98,7 +100,7 @@ def thaw(
     dataset: Of = None,
     window: Window = None,
     by: By = None,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     ledger: Ledger = None,
 ) -> None:
     """Undo a freeze, named as it was frozen; executions that failed before are counted anew."""
@@ -107,7 +109,7 @@ def thaw(
     said(f"Thawed: {_named(place)}.")
 
 
-def frozen(catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+def frozen(catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
     """List what is frozen now: since when, by whom, why."""
     from passersby.display_admin import show_frozen
 

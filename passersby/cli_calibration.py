@@ -9,7 +9,7 @@ from rich.text import Text
 
 from passersby.cli_catalog import Named
 from passersby.cli_objections import By, Dataset
-from passersby.cli_options import Catalog, Form, Ledger, refusals
+from passersby.cli_options import Form, Ledger, OwnCatalog, refusals
 from passersby.making import shown_making
 from passersby.opening import engine_face, user_name
 from passersby.output import Format, console, write_json, write_rows
@@ -43,7 +43,7 @@ def calibrate(
     dry_run: DryRun = False,
     if_due: IfDue = False,
     yes: Yes = False,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     by: By = None,
     ledger: Ledger = None,
     form: Form = Format.TABLE,
@@ -76,7 +76,7 @@ def calibrate(
 def calibration(
     named: Named = None,
     dataset: Dataset = None,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     ledger: Ledger = None,
     form: Form = Format.TABLE,
 ) -> None:

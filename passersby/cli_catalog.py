@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli_options import Catalog, Form, Ledger, refusals
+from passersby.cli_options import Form, Ledger, OwnCatalog, refusals
 from passersby.making import shown_making
 from passersby.opening import engine_face
 from passersby.output import Format, console, write_json, write_rows
@@ -33,7 +33,7 @@ Late = Annotated[bool, typer.Option("--late", help="Add rows also to windows of 
 Optimize = Annotated[bool, typer.Option("--optimize", help="Run catalog optimize afterwards.")]
 
 
-def check(named: Named = None, catalog: Catalog = "operator", form: Form = Format.TABLE) -> None:
+def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
     """Check a catalog, and whether the files it names are as it says; exit code 1 where something is not."""
     from passersby.display_lists import show_findings
 
@@ -47,7 +47,7 @@ def check(named: Named = None, catalog: Catalog = "operator", form: Form = Forma
     raise typer.Exit(1 if findings else 0)
 
 
-def diff(new: New, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+def diff(new: New, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
     """Tell what a new catalog would change, before it applies; exit code 1 where something of it is forbidden.
 
     It is held against the catalog in use (--catalog) and its ledger: prices, limits, windows, bounds, and the stored
@@ -74,7 +74,7 @@ def new(folder: Folder, to: To = None) -> None:
     console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
 
 
-def optimize(named: Named = None, catalog: Catalog = "operator", form: Form = Format.TABLE) -> None:
+def optimize(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
     """Build a copy of the data that is read faster, sorted by person, and the rollups that the catalog declares.
 
     It lies in the cache folder and is used by whatever opens the catalog from then on, until the data change. Answers
@@ -93,7 +93,7 @@ def optimize(named: Named = None, catalog: Catalog = "operator", form: Form = Fo
     console().print(Text(f"{told}\n{account['file']}"))
 
 
-def forget(named: Named = None, catalog: Catalog = "operator", form: Form = Format.TABLE) -> None:
+def forget(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
     """Remove every copy of the data's private files from the cache folder, layouts too.
 
     For when somebody was erased from the files. What is opened next reads the files themselves; a server that runs
@@ -113,7 +113,7 @@ def forget(named: Named = None, catalog: Catalog = "operator", form: Form = Form
 def ingest(
     table: Table,
     files: Files,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     ledger: Ledger = None,
     late: Late = False,
     optimize: Optimize = False,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from passersby.cli_options import Catalog, Client, Form, Ledger, opened, refusals
+from passersby.cli_options import WHERE, Catalog, Form, Ledger, OwnCatalog, opened, refusals
 from passersby.opening import engine_face
 from passersby.output import Format, console, write_json, write_rows
 
@@ -17,6 +17,17 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the last
 Anchor = Annotated[
     Path | None,
     typer.Option("--anchor", metavar="FILE", exists=True, dir_okay=False, help="What `ledger anchor` wrote before."),
+]
+About = Annotated[
+    str | None,
+    typer.Option(
+        "--client",
+        metavar="NAME",
+        envvar="PASSERSBY_CLIENT",
+        help="Only rows about this client.",
+        show_default="all rows",
+        rich_help_panel=WHERE,
+    ),
 ]
 AUDIT = (
     *("sequence", "at", "by", "kind", "decision", "client", "dataset", "request_id"),
@@ -43,7 +54,7 @@ def rows(
     context: typer.Context,
     limit: Limit = None,
     catalog: Catalog = "operator",
-    client: Client = None,
+    client: About = None,
     ledger: Ledger = None,
     form: Form = Format.TABLE,
 ) -> None:
@@ -58,7 +69,7 @@ def rows(
 
 
 def verify(
-    anchor: Anchor = None, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+    anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
 ) -> None:
     """Compute every hash and table of the ledger anew, and compare; exit code 1 where something is not as it was."""
     with refusals(form), engine_face() as engine:
@@ -76,7 +87,7 @@ def audit(
     kind: Kind = None,
     client: Holder = None,
     since: Since = None,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     ledger: Ledger = None,
     form: Form = Format.TABLE,
 ) -> None:
@@ -88,7 +99,7 @@ def audit(
         write_rows(log, show_audit, log, form, AUDIT)
 
 
-def report(html: Html = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+def report(html: Html = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
     """Write one page for a regulator: units, limits, what was spent, the worst case, who asks; no data are opened."""
     with refusals(Format.TABLE), engine_face() as engine:
         page = engine.report_ledger(catalog, ledger=ledger, html=html is not None)
@@ -99,13 +110,13 @@ def report(html: Html = None, catalog: Catalog = "operator", ledger: Ledger = No
         typer.echo(f"Written: {html}")
 
 
-def anchor(catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+def anchor(catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
     """Write where the ledger ends now, as one line of JSON; keep it where nobody who can write the ledger can write."""
     with refusals(Format.TABLE), engine_face() as engine:
         sys.stdout.write(engine.anchor_ledger(catalog, ledger=ledger) + "\n")
 
 
-def export(to: To, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+def export(to: To, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
     """Write every row of the ledger to a file, with its hashes."""
     with refusals(Format.TABLE), engine_face() as engine:
         found = engine.export_ledger(catalog, ledger=ledger)
@@ -113,14 +124,14 @@ def export(to: To, catalog: Catalog = "operator", ledger: Ledger = None) -> None
     console().print(Text(f"Written: {to}, {found.num_rows} rows"))
 
 
-def backup(to: Place, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+def backup(to: Place, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
     """Write the whole ledger, as of this moment, to where nothing is yet; keep it as safe as the ledger."""
     with refusals(Format.TABLE), engine_face() as engine:
         engine.backup_ledger(catalog, to, ledger=ledger)
     console().print(Text(f"Written: {to}"))
 
 
-def restore(backup: Backup, anchor: Anchor = None, catalog: Catalog = "operator", ledger: Ledger = None) -> None:
+def restore(backup: Backup, anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
     """Write a backup to where no ledger is; refused where it is known that more was spent since."""
     with refusals(Format.TABLE), engine_face() as engine:
         text = None if anchor is None else anchor.read_text(encoding="utf-8")

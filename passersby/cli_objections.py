@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from passersby.cli_options import Catalog, Form, Ledger, refusals
+from passersby.cli_options import Form, Ledger, OwnCatalog, refusals
 from passersby.making import shown_making
 from passersby.opening import engine_face, user_name
 from passersby.output import Format, console, write_json, write_rows
@@ -22,7 +22,12 @@ Reason = Annotated[
 ]
 File = Annotated[
     Path | None,
-    typer.Option("--file", exists=True, dir_okay=False, help="CSV or Parquet: one person a line, all or none."),
+    typer.Option(
+        "--file",
+        exists=True,
+        dir_okay=False,
+        help="CSV or Parquet, one person a line; a bad line, or a comma too much, and nothing is recorded.",
+    ),
 ]
 Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who records it.", show_default="your user name")]
@@ -35,7 +40,7 @@ def object_(
     file: File = None,
     withdraw: Withdraw = False,
     dataset: Dataset = None,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     by: By = None,
     ledger: Ledger = None,
     form: Form = Format.TABLE,
@@ -57,7 +62,7 @@ def object_(
 
 
 def listed(
-    dataset: Dataset = None, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+    dataset: Dataset = None, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
 ) -> None:
     """List when objections were recorded, by whom and why: not whose, nor how many."""
     from passersby.display_lists import show_acts
@@ -66,6 +71,10 @@ def listed(
         write_rows(register.acts(dataset), show_acts, register.acts(dataset), form, ACTS)
 
 
-def _said(act: dict[str, object]) -> str:
+def _said(act: dict[str, Any]) -> str:
     done = "Recorded" if act["kind"] == "object" else "Withdrawn"
-    return f"{done} as act {act['act']} of dataset {act['dataset']}: it holds from the next question on."
+    told = [f"{done} as act {act['act']} of dataset {act['dataset']}: it holds from the next question on."]
+    if "persons" in act:
+        twice = f"; {act['repeated']:,} more lines repeat one of them" if act["repeated"] else ""
+        told.append(f"The file names {act['persons']:,} different persons{twice}.")
+    return " ".join(told)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from passersby.cli_options import Catalog, Client, Form, Ledger, opened
+from passersby.cli_options import Catalog, Client, Form, Ledger, OwnCatalog, opened
 from passersby.output import Format, console, write_json, write_result
 from passersby.waiting import shown_waiting
 
@@ -22,7 +22,7 @@ Window = Annotated[
 ]
 
 
-def run(file: File, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+def run(file: File, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
     """Release each standing question in each window in which it is not released yet; made for a timetable (cron).
 
     It is charged to the whole dataset's budget, once a window, and counts in what every client is reported.

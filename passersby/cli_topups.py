@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from passersby.cli_admins import Amount, By, Dataset, Lifetime, Query, Reason, Window, changed, said, scope_of
-from passersby.cli_options import Catalog, Client, Form, Ledger, refusals
+from passersby.cli_options import Client, Form, Ledger, OwnCatalog, refusals
 from passersby.opening import engine_face, user_name
 from passersby.output import Format, write_rows
 
@@ -24,7 +24,7 @@ def request(
     window: Window = None,
     lifetime: Lifetime = False,
     one_question: Query = False,
-    catalog: Catalog = "operator",
+    catalog: OwnCatalog = "operator",
     ledger: Ledger = None,
 ) -> None:
     """Ask for another cap of yours: in each window, unless an option says otherwise; an admin decides."""
@@ -35,7 +35,7 @@ def request(
 
 
 def approve(
-    number: Number, reason: Reason, by: By = None, catalog: Catalog = "operator", ledger: Ledger = None
+    number: Number, reason: Reason, by: By = None, catalog: OwnCatalog = "operator", ledger: Ledger = None
 ) -> None:
     """Grant the cap that a client has asked for; it holds from the next question on."""
     changed(catalog, ledger, lambda admin: admin.approve_top_up(number, by=by or user_name(), reason=reason))
@@ -43,7 +43,7 @@ def approve(
 
 
 def decline(
-    number: Number, reason: Reason, by: By = None, catalog: Catalog = "operator", ledger: Ledger = None
+    number: Number, reason: Reason, by: By = None, catalog: OwnCatalog = "operator", ledger: Ledger = None
 ) -> None:
     """Decline what a client has asked for; its cap stays."""
     changed(catalog, ledger, lambda admin: admin.decline_top_up(number, by=by or user_name(), reason=reason))
@@ -51,7 +51,7 @@ def decline(
 
 
 def listed(
-    undecided: Open = False, catalog: Catalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+    undecided: Open = False, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
 ) -> None:
     """List requests for other caps, oldest first, with what became of them."""
     from passersby.display_admin import show_top_ups

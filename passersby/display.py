@@ -19,6 +19,7 @@ from rich.text import Text
 from passersby.bars import interval_bar
 from passersby.display_advice import show_advice
 from passersby.errors import PassersbyError
+from passersby.losses import LOSSES
 from passersby.wording import (
     ahead_text,
     cell_texts,
@@ -75,6 +76,7 @@ def show_explanation(explanation: Explanation, *, sql: bool = False) -> Renderab
         Text.assemble(("Price  ", "bold"), (free, "cyan")),
         Text.assemble(("Left   ", "bold"), left_text(explanation.remaining)),
         *(Text.assemble(("       ", "bold"), line) for line in ahead_text(explanation.outlook)),
+        *([] if explanation.replayed else [Text(LOSSES, "dim")]),
         *_notes(explanation.notes),
         Text(),
         _columns(explanation),
@@ -206,6 +208,8 @@ def _card(result: Result) -> list[RenderableType]:
     if result.remaining and not result.rehearsal:
         parts.append(Text(f"left: {left_text(result.remaining)}"))
         parts += [Text(line, "dim") for line in ahead_text(result.outlook)[:1]]
+    if result.price.get("rho"):
+        parts.append(Text(LOSSES, "dim"))
     return parts
 
 

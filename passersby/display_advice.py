@@ -17,6 +17,6 @@ def show_advice(advice: dict[str, Any]) -> list[RenderableType]:
     parts: list[RenderableType] = [Text()]
     parts += [Text(printable(f"why so wide: {line}"), "dim") for line in advice["why"]]
     for each in advice["instead"]:
-        parts.append(Text.assemble(("Or ask ", "bold green"), instead_text(each)))
+        parts.append(Text.assemble(("Or ", "bold green"), instead_text(each)))
         parts.append(Text(f"  {printable(each['sql'])}"))
     return parts

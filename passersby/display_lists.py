@@ -13,6 +13,7 @@ from passersby.bars import budget_bar
 from passersby.display import empty_table, table_of
 from passersby.display_table import show_table
 from passersby.listing import Budget
+from passersby.losses import LOSSES
 from passersby.wording import amount, declared_text, epsilon_text, questions_text, shown_moment, tiny
 
 Rows = Sequence[dict[str, Any]]
@@ -27,7 +28,8 @@ def show_budget(budget: Budget) -> RenderableType:
     """Show each account with a bar of what is spent."""
     blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
     ahead = [Text(f"{dataset}: {line}") for dataset, lines in budget.ahead.items() for line in lines]
-    return Group(Text(SPENT, "bold"), Text(), *(part for block in blocks for part in (block, Text())), *ahead)
+    parts = (part for block in blocks for part in (block, Text()))
+    return Group(Text(SPENT, "bold"), Text(), *parts, *ahead, Text(LOSSES, "dim"))
 
 
 def show_history(releases: Rows) -> RenderableType:

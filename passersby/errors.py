@@ -152,6 +152,7 @@ KINDS: Mapping[str, type[PassersbyError]] = {
     "E_SERVER": ServerError,
     "E_STATE": ServerError,
 }
+INSTALL = "pip install '.[{}]', in the clone of passersby"  # until an index has it
 FIELDS = ("code", "message", "hint", "span", "sql")
 
 

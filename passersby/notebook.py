@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from passersby.losses import LOSSES
 from passersby.wording import (
     RELIABILITY,
     ahead_text,
@@ -91,6 +92,7 @@ def explanation_html(explanation: Explanation) -> str:
         f"<p><b>Price</b> {escape(free)}</p>",
         _line(f"left: {left_text(explanation.remaining)}"),
         *map(_line, ahead_text(explanation.outlook)),
+        *([] if explanation.replayed else [_line(LOSSES)]),
         _dicts("Columns", columns),
         _dicts("Keys", explanation.keys),
         _dicts("Bounds on one person", [readable_bound(bound) for bound in explanation.bounds]),
@@ -115,7 +117,7 @@ def _advice(advice: dict[str, Any]) -> list[str]:
 def budget_html(budget: Budget) -> str:
     """Show each account with a bar of what is spent."""
     accounts = (_account(account, budget.query_rho(account)) for account in budget.accounts)
-    return _page(*accounts, *(_line(line) for lines in budget.ahead.values() for line in lines))
+    return _page(*accounts, *(_line(line) for lines in budget.ahead.values() for line in lines), _line(LOSSES))
 
 
 def refusal_html(error: PassersbyError) -> str:
@@ -207,7 +209,9 @@ def _card(result: Result) -> list[str]:
         return [f"{level} · free: a rehearsal on made-up rows"]
     free = free_text(result.made_from) if result.replayed else f"price {loss_text(result.price)}"
     left, trusted = left_text(result.remaining), [f"reliability of {line}" for line in trust_text(result.card)]
-    return [f"{level} · {free}", *trusted, *([f"left: {left}"] if left else []), *ahead_text(result.outlook)[:1]]
+    losses = [LOSSES] if result.price.get("rho") else []
+    ahead = ahead_text(result.outlook)[:1]
+    return [f"{level} · {free}", *trusted, *([f"left: {left}"] if left else []), *ahead, *losses]
 
 
 def _account(account: dict[str, Any], price: float | None) -> str:

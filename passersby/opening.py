@@ -10,13 +10,12 @@ from types import ModuleType
 
 from passersby.address import is_address
 from passersby.connection import Connection, as_errors
-from passersby.errors import InstallError, RefusedError
+from passersby.errors import INSTALL, InstallError, RefusedError
 from passersby.making import shown_making
 from passersby.siblings import SIBLINGS, check_siblings
 
 Progress = Callable[[str, float], None]
 OPERATOR = "operator"  # the catalog whose data are made at first use
-INSTALL = "pip install 'passersby[{}]'"
 OF_SERVERS = {
     "fastapi",
     "limits",

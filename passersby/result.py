@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from passersby.errors import InstallError
+from passersby.errors import INSTALL, InstallError
 
 if TYPE_CHECKING:
     import pandas
@@ -239,7 +239,7 @@ def load_extra(package: str, extra: str) -> None:
         importlib.import_module(package)
     except ModuleNotFoundError as missing:
         why = f"This needs {missing.name}, which is not installed."
-        cure = f"pip install 'passersby[{extra}]', and ask again: the answer is stored, and free."
+        cure = f"{INSTALL.format(extra)}; then ask again: the answer is stored, and free."
         raise InstallError("E_INSTALL", why, cure) from None
 
 

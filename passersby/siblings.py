@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from passersby.errors import InstallError
+from passersby.errors import INSTALL, InstallError
 
 SIBLINGS = ("engine", "dialect", "budgets")
 PLACE = Path(__file__).parents[1]  # where the four packages of this distribution lie side by side
@@ -48,5 +48,5 @@ def _lost(name: str, own: Path) -> InstallError:
     return InstallError(
         "E_INSTALL",
         f"The package {name} of passersby is not where it was installed: {own.parent}.",
-        "pip install --force-reinstall 'passersby[engine]'",
+        INSTALL.format("engine").replace("install", "install --force-reinstall", 1),
     )

@@ -160,7 +160,7 @@ def instead_text(instead: Mapping[str, Any]) -> str:
         f"{printable(name)} {half_width_text(w)}" for name, w in instead["expected_error"].items() if w is not None
     ]
     relative = instead["relative_width"]
-    more = [f"{relative:.0%} of the width, against what a group holds"] if relative is not None else []
+    more = [f"{relative:.0%} of the error, as a share of a group"] if relative is not None else []
     groups = [f"{instead['groups']:,} groups"] if instead["groups"] else []
     return "; ".join([printable(instead["told"]), *widths, *more, *groups, loss_text(instead["price"])])
 

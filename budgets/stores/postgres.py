@@ -159,7 +159,9 @@ def _is_local(host: str) -> bool:
 
 def _engine(url: URL, *, connections: int, ping: bool, **execution_options: str | bool) -> Engine:
     if find_spec("psycopg") is None:
-        raise LedgerUnavailable("A ledger in PostgreSQL needs psycopg.", "pip install 'passersby[engine,postgres]'")
+        raise LedgerUnavailable(
+            "A ledger in PostgreSQL needs psycopg.", "pip install '.[engine,postgres]', in the clone of passersby"
+        )
     limits = " ".join(f"-c {name}={seconds}s" for name, seconds in _LIMITS.items())
     options = f"{url.query.get('options', '')} {limits}".strip()
     engine = create_engine(

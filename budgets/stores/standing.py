@@ -194,7 +194,7 @@ def decide_top_up(connection: Connection, top_up: int, state: str) -> TopUp:
     """Close a request that is open; raises ParamError for any other."""
     found = [asked for asked in read_top_ups(connection, OPEN) if asked.id == top_up]
     if not found:
-        raise ParamError(f"There is no open request {top_up}.", "one of those that are open.")
+        raise ParamError(f"There is no open request {top_up}.", "passersby topup list --open shows those that are.")
     connection.execute(update(top_ups).where(top_ups.c.id == top_up).values(state=state))
     return found[0]
 

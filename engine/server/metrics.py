@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
 
 UNTOLD = frozenset({"E_EXEC", "E_NOISE", "E_SERVER"})  # may depend on the data: the asker and the ledger know of them
 
@@ -22,7 +22,8 @@ class Metrics:
     questions: Counter = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the counters."""
+        """Make the counters, without the moments at which each was made."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         made = {
             "requests": Counter("passersby_requests", "Requests", ["method", "route"], registry=self.registry),
             "refusals": Counter("passersby_refusals", "Refusals", ["code"], registry=self.registry),

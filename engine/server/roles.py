@@ -140,4 +140,6 @@ PAGES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/console/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
     ("POST", "/console/objections/{action}"): PEOPLE,
 }
-OPEN_PAGES = frozenset({("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")})
+OPEN_PAGES = frozenset(
+    {("GET", "/"), ("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")}
+)

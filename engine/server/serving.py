@@ -127,7 +127,7 @@ async def _flight_door(house: House) -> AsyncIterator[None]:
     try:
         from engine.server.flight.door import flight_door  # late: most servers have none
     except ModuleNotFoundError as missing:
-        cure = "pip install 'passersby[flight]'"
+        cure = "pip install '.[flight]', in the clone of passersby"
         raise Refused(problem(ParamError("Flight SQL needs an extra.", cure), None)) from missing
     async with flight_door(house) as port:
         log.info("flight", host=house.settings.host, port=port)

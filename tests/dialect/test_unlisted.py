@@ -26,3 +26,25 @@ ODD = "gender: 'female' is none of its declared values, 'f', 'm', 'x': no row sh
 )
 def test_a_constant_outside_a_list_is_noted(sql: str, notes: list[str], catalog: Catalog) -> None:
     assert [note for note in dialect.read(sql, catalog).notes if "declared values" in note] == notes
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("ts = TIMESTAMP '2027-10-03 08:00:00'", "no 2027-10-03 08:00:00"),
+        ("ts >= DATE '2027-10-03'", "nothing from 2027-10-03 on"),
+        ("DATE '2027-10-03' <= ts", "nothing from 2027-10-03 on"),
+        ("ts < DATE '1990-01-01'", "nothing before 1990-01-01"),
+        ("ts < TIMESTAMP '1990-01-01 00:00:00'", "nothing before 1990-01-01 00:00:00"),
+        ("ts BETWEEN DATE '2027-10-03' AND DATE '2027-10-09'", "nothing from 2027-10-03 on"),
+        ("ts > DATE '2026-10-07'", "nothing after 2026-10-07"),
+        ("ts >= DATE '2026-10-07'", None),
+        ("ts <= DATE '2027-10-03'", None),
+        ("ts <> DATE '2027-10-03'", None),
+    ],
+)
+def test_a_condition_outside_a_range_is_noted(condition: str, told: str | None, catalog: Catalog) -> None:
+    found = dialect.read(f"SELECT COUNT(*) FROM events WHERE {condition}", catalog).notes
+    notes = [note for note in found if "declared range" in note]
+    held = "ts: its declared range, 2026-10-01 to 2026-10-07, holds "
+    assert notes == ([] if told is None else [f"{held}{told}: no row should be there"])

@@ -62,7 +62,9 @@ def test_four_times_the_price_is_about_half_the_width(engine: Engine) -> None:
 
 def test_the_declared_size_is_what_noise_is_compared_with(engine: Engine) -> None:
     told = " ".join(advised(engine, FINE).why)
-    assert "28 groups share at most some 1,000 rows, as declared: of 35.7 in each" in told and "norm" in told
+    assert (
+        "There are about 1,000 rows in 28 groups, 35.7 in each: the noise is" in told and "one person may count" in told
+    )
 
 
 def test_who_aims_at_an_error_gets_no_advice(engine: Engine) -> None:

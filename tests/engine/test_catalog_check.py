@@ -101,6 +101,21 @@ def test_each_difference_is_named(tmp_path: Path, case: str) -> None:
     assert not [value for value in ("4217", "4218", "113", "99999", "77777", "canary") if value in shown]
 
 
+@pytest.mark.parametrize("listed", ["values = [3, 4]", "range = [3, 4]", 'values_of = "stops.stop"'])
+def test_a_list_that_is_declared_complete_is_held_against_the_rows(tmp_path: Path, listed: str) -> None:
+    old = 'stop = { type = "SMALLINT" }\nday'
+    declared = CATALOG.replace(old, f'stop = {{ type = "SMALLINT", {listed}, complete = true }}\nday')
+    assert declared != CATALOG
+    _check(tmp_path, trips=TRIPS.replace("77", "4"), stops=STOPS.replace("77", "4"))
+    assert _read(tmp_path, declared) == ()
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({TRIPS}) TO '{tmp_path}/trips/two.parquet'")  # of stop 77
+    found = {finding.key: finding for finding in _read(tmp_path, declared)}
+    assert "holds a value that its list does not" in found["tables.trips.columns.stop.complete"].why
+    assert "77" not in str(found["tables.trips.columns.stop.complete"]).replace(str(tmp_path), "")
+    assert "tables.trips.columns.stop.complete" not in {finding.key for finding in _read(tmp_path)}
+
+
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     found = _read(tmp_path)
     assert [finding.key for finding in found] == [f"tables.{name}.source" for name in ("people", "trips", "stops")]

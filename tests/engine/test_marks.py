@@ -50,7 +50,10 @@ def test_a_second_ledger_is_refused_and_the_first_is_named(where: str, tmp_path:
     for other in (str(tmp_path / "second.ledger"), None, ":memory:"):
         told = refused(where, other)
         assert told.startswith(f"The files of dataset town are charged in another ledger, {first}: a second one")
-        assert f"ledger='{first}'; if that ledger is gone for good, remove {found(tmp_path)[0]}" in told
+        assert (
+            f"--ledger {first} on the command line, ledger='{first}' in Python; if that ledger is gone for good, remove {found(tmp_path)[0]}"
+            in told
+        )
     charge(where, first, BY_ZONE)
 
 

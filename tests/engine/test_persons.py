@@ -51,13 +51,13 @@ def test_who_is_none_is_refused_without_being_repeated() -> None:
 def test_csv_files_of_persons(tmp_path: Path, text: str) -> None:
     file = tmp_path / "people.csv"
     file.write_text(text, encoding="utf-8")
-    assert persons_in(file, "person_id", NUMBER, quiet) == ["1", "2"]
+    assert list(dict.fromkeys(persons_in(file, "person_id", NUMBER, quiet))) == ["1", "2"]
 
 
 def test_parquet_files_of_persons(tmp_path: Path) -> None:
     file = tmp_path / "people.parquet"
     pq.write_table(pa.table({"person_id": [1, 2, 2], "x": [1.0, 2.0, 3.0]}), file)
-    assert persons_in(file, "person_id", NUMBER, quiet) == ["1", "2"]
+    assert persons_in(file, "person_id", NUMBER, quiet) == ["1", "2", "2"]
     pq.write_table(pa.table({"anything": ["a", None, ""]}), file)
     with pytest.raises(ParamError, match=r"2 of 3 lines name no person.*line 2, 3"):
         persons_in(file, "person_id", TEXT, quiet)
@@ -66,7 +66,9 @@ def test_parquet_files_of_persons(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("1\nz\n\n3\n4,x\n-\n", r"2 of 5 lines name no person.*line 2, 6"),
+        ("1\nz\n\n3\n4,x\n-\n", r"3 of 5 lines name no person.*line 2, 5, 6"),
+        ("1\n2, 3\n", r"1 of 2 lines name no person.*line 2"),
+        ("x,person_id\na,1\nb,c,2\n", r"1 of 2 lines name no person.*line 3"),
         ("a,b\n1,2\n", "No column"),
         ("", "names nobody"),
         ('"1\n', "can't be read"),

@@ -30,8 +30,9 @@ def test_the_answer_is_the_same_for_everybody(register: Register) -> None:
 
 def test_the_list_says_when_and_who_and_nothing_of_persons(register: Register, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
-    file.write_text("271828\n314159\n", encoding="utf-8")
-    register.object_file(str(file), reason="bulk of May", by="ben", progress=lambda *_: None)
+    file.write_text("271828\n314159\n\n271828\n", encoding="utf-8")
+    told = register.object_file(str(file), reason="bulk of May", by="ben", progress=lambda *_: None)
+    assert (told["persons"], told["repeated"]) == (2, 1)
     register.object("271828", reason="a call", by="eve", withdraw=True)
     listed = register.acts()
     assert [(act["recorded_by"], act["kind"], act["reason"]) for act in listed] == [

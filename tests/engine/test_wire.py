@@ -162,6 +162,13 @@ def test_private_keys_come_with_their_threshold(engine: Engine) -> None:
     assert any(f"reaches {limit['threshold']}." in note for note in card_of(engine, sql)["notes"])
 
 
+def test_an_answer_without_a_group_says_why(engine: Engine) -> None:
+    sql = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
+    assert wire.NO_GROUP in card_of(engine, f"{sql} HAVING COUNT(*) > 1e9")["notes"]
+    assert wire.NO_GROUP not in card_of(engine, BY_ZONE)["notes"]
+    assert wire.NO_GROUP not in card_of(engine, f"{BY_ZONE} HAVING COUNT(*) > 1e9")["notes"]  # its keys are public
+
+
 def test_null_ratios_are_told(engine: Engine) -> None:
     def noise(exact: np.ndarray, *_: object) -> np.ndarray:
         return np.zeros_like(exact)

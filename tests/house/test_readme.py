@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 import subprocess
@@ -73,6 +75,24 @@ def test_the_table_of_accuracy_is_the_one_that_is_printed() -> None:
 def test_links_lead_somewhere(text: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)\)", text)
     assert all((ROOT / target).exists() or (ROOT / "docs" / target).exists() for target in targets)
+
+
+def test_the_index_has_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert set(re.findall(r"\]\((\w+\.md)\)", index)) == pages
+
+
+def test_the_half_width_that_reading_shows_is_that_of_its_question(reader: dict[str, str]) -> None:
+    (question,) = re.findall(r"^\$ passersby query (\"SELECT mode.*)$", READING, re.MULTILINE)
+    number, width, low, high = (
+        int(part.replace(",", ""))
+        for part in re.findall(r"`([\d,]+) ± ([\d,]+)` is.*?from ([\d,]+) to ([\d,]+) holds", READING)[0]
+    )
+    assert (low, high) == (number - width, number + width)
+    asked = ["bash", "-c", f"passersby explain {question} --format json"]
+    told = json.loads(subprocess.run(asked, env=reader, capture_output=True, text=True, check=True).stdout)
+    assert math.ceil(told["expected_error"]["trips"]) == width
 
 
 def test_every_code_is_documented() -> None:

@@ -10,7 +10,7 @@ from passersby.wording import instead_text, level_text, trust_text
 from tests.passersby.cards import LOSS, result
 
 ADVICE: dict[str, Any] = {
-    "why": ["rows: noise of 550 hides a person whose norm is 55, at rho 0.005."],
+    "why": ["rows: one person may count for 55; at rho 0.005, that takes noise of 550."],
     "instead": [
         {
             "change": "coarser",
@@ -53,10 +53,15 @@ def test_intervals_that_hold_together_say_so(shown: Any) -> None:
     assert level_text(0.9, None) == "90% intervals"
 
 
+def test_rho_and_epsilon_are_told_apart_wherever_both_stand(shown: Any) -> None:
+    told = " ".join(shown(given(price=LOSS)).split())
+    assert "epsilon" in told and "rho adds up over questions; epsilon is the same loss" in told
+
+
 def test_advice_gives_a_whole_question_its_width_and_its_price(shown: Any) -> None:
     told = shown(given(advice=ADVICE)).replace("\n", " ")
-    assert "why so wide: rows: noise of 550 hides a person whose norm is 55, at rho 0.005." in told
-    assert "15% of the width, against what a group holds; 2,544 groups; rho 0.005" in told
+    assert "why so wide: rows: one person may count for 55; at rho 0.005, that takes noise of 550." in told
+    assert "15% of the error, as a share of a group; 2,544 groups; rho 0.005" in told
     assert "SELECT cell.zone_id, count(*) AS n" in told
     assert "why so wide" not in shown(given())
 

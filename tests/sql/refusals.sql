@@ -25,6 +25,14 @@ SELECT COUNT(lenght(home_zone)) FROM subscribers;
 # The function lenght is not in the dialect.
 # Try: SELECT COUNT(length(home_zone)) FROM subscribers
 
+# title: a function that nobody has, of all rows
+SELECT coun(*) AS n FROM events;
+# E_FUNC
+# SELECT coun(*) AS n FROM events
+#        ^^^^^^
+# The function coun is not in the dialect.
+# Try: SELECT count(*) AS n FROM events
+
 # title: two clauses
 SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001) COUNT(*) FROM (SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001) subscriber_id FROM events);
 # E_PARAM

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from engine.server.console import (
     asking_pages,
@@ -40,7 +40,22 @@ from engine.server.problems import STATUSES, Problem
 
 router = APIRouter(include_in_schema=False)
 DOOR = "passersby_login"  # of the form at the door, before there is a session
+INDEX = {
+    "name": "passersby",
+    "ask": "POST /v1/queries, with a key as bearer token",
+    "openapi": "/openapi.json",
+    "console": "/console",
+    "health": "/healthz",
+}
 STYLE = Path(__file__).with_name("console.css")
+
+
+@router.get("/")
+async def front(request: Request) -> Response:
+    """Lead a browser to the console, and tell a program what there is."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/console", 303, HEADERS)
+    return JSONResponse(INDEX)
 
 
 @router.get("/console/console.css")

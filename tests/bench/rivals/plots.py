@@ -16,7 +16,7 @@ def write_plots(cells: Mapping[tuple[str, str, str], Cell], place: Path) -> str:
     try:
         import matplotlib as mpl
     except ImportError:
-        return "no plots: pip install 'passersby[bench]'"
+        return "no plots: pip install '.[bench]'"
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "passersby"  # the same figures, the same file
     for column in ("default", "tuned"):

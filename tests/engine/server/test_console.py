@@ -72,6 +72,13 @@ def test_pages_of_answers_that_differ_in_numbers_have_one_size(monkeypatch: pyte
     assert len(sizes()) == len(ANSWERS)
 
 
+def test_the_front_door_leads_browsers_to_the_console_and_tells_programs_what_there_is(served: Inhabited) -> None:
+    browser = Browser(served).client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (browser.status_code, browser.headers["location"]) == (303, "/console")
+    program = served.send("GET", "/", role=None)
+    assert program.status_code == 200 and program.json()["openapi"] == "/openapi.json"
+
+
 def test_a_wrong_key_opens_nothing_and_is_not_shown(served: Inhabited) -> None:
     answer = Browser(served).enter(f"pby_{HOSTILE}")
     assert answer.status_code == 401

@@ -115,6 +115,7 @@ def test_logs_and_metrics_have_no_values(server: Running) -> None:
     for text in (log, metrics):
         assert not [found for found in ("12345", "z3", "z4", "SELECT", key, admin) if found in text]
     assert 'passersby_refusals_total{code="E_COLUMN"} 1.0' in metrics
+    assert "_created" not in metrics
     lines = [json.loads(line) for line in log.splitlines()]
     told = {"method": "POST", "route": "/v1/queries", "status": 400, "code": "E_COLUMN", "name": "ana"}
     assert any(told.items() <= line.items() for line in lines)
