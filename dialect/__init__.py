@@ -24,7 +24,7 @@
     table functions           table_functions  table_calls  movement  sightings  derived_columns
     window functions          windows  window  window_functions  window_clause  window_fields  frames
     whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  semi_joins  full_joins
-                              joined  one_row  cuts  kept_rows  grouping  grouping_sets
+                              joined  one_row  dependencies  cuts  kept_rows  grouping  grouping_sets
     who is read at all        admission  retention  write_admission
     windows of time           time_windows  possible_days  own_time  timed_scans  person_windows  charged_windows
                               touched
@@ -39,7 +39,8 @@
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
     both -> SQL               render  public_order  partials  different_values  public_side  person_rollups
-                              stored_column  write_rows  write_listed  write_expr  write_measure  write_window
+                              stored_column  write_rows  write_cut  write_listed  write_expr  write_measure
+                              write_window
     an engine's own words     engine_name  engine_words  handed
     over releases             write_outer  over_releases  released_sums  released_windows  released_unions  linear
                               uncertainty  rounding  weak_ratios  interval_ends  changed_exprs

@@ -23,7 +23,7 @@ from dialect.relations import (
 )
 from dialect.window import Window
 
-_EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
+EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
 
 
 def set_equal(side: Relation, condition: Expr, signs: Collection[str] = ("=",)) -> Iterator[tuple[Field, Expr]]:
@@ -43,7 +43,7 @@ def pinned(public: Public, condition: Expr, by: Callable[[Expr], bool] = lambda 
 
     Both have one type whose equality means the same value: of doubles and mixed numbers it does not.
     """
-    return {f for f, other in set_equal(public, condition) if f.type in _EXACT_TYPES and by(other)}
+    return {f for f, other in set_equal(public, condition) if f.type in EXACT_TYPES and by(other)}
 
 
 def covers_primary_key(public: Public, met: set[Field]) -> bool:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from dialect.dependencies import told_by_fewest
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import TRUE, Expr, Field, Literal, Ref, fields_of
 from dialect.private_plan import Target
-from dialect.relation_parts import told_apart_by
 from dialect.relations import (
     Cut,
     Distinct,
@@ -21,6 +21,7 @@ from dialect.relations import (
     Join,
     Operator,
     Padded,
+    PerPerson,
     Project,
     Ranked,
     Relation,
@@ -36,6 +37,7 @@ from dialect.set_operation import SetOperation
 from dialect.spark_window import window_in_spark
 from dialect.stored_column import stored_column
 from dialect.window import Window, read_by
+from dialect.write_cut import write_cut
 from dialect.write_expr import write_expr, write_term
 from dialect.write_listed import select_list, series_rows, values_rows
 from dialect.write_measure import write_measure
@@ -147,17 +149,7 @@ def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
 
 
 def _cut(operator: Cut, needed: Needed, target: Target) -> str:
-    """Keep R rows of each person, or person and window, by a hash of all columns, which themselves break ties."""
-    every = operator.source.fields
-    source = write_rows(operator.source, every, target)
-    row = ", ".join(f.id for f in told_apart_by(every))  # computed columns must not choose other rows
-    unit = ", ".join(f.id for f in (operator.person, operator.window) if f is not None)
-    said = words(target)
-    order = f"{said.hashed.format(row)}, {row.replace(',', said.nulls + ',')}{said.nulls}"
-    place = f"row_number() OVER (PARTITION BY {unit} ORDER BY {order})"
-    ranked = f"SELECT *, {place} AS place FROM ({source}) AS c"
-    columns = select_list([f.id for f in _kept(every, needed)])
-    return f"SELECT {columns} FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {operator.max_rows}"
+    return write_cut(operator, needed, target, write_rows)
 
 
 def _padded(operator: Padded, needed: Needed, target: Target) -> str:
@@ -202,7 +194,7 @@ def _window(operator: Window, needed: Needed, target: Target) -> str:
     """Write windows over rows that have a place of their own, where an order may leave rows equal."""
     calls = [call for call in operator.calls if call.field in needed]
     read = needed | _read(*(expr for call in calls for expr in read_by(call)))
-    row = told_apart_by(operator.source.fields) if any(map(tells_apart, calls)) else []
+    row = _row(operator.source) if any(map(tells_apart, calls)) else []
     source = write_rows(operator.source, (read | set(row)) & set(operator.source.fields), target)
     if row:
         source = f"SELECT *, {place_of(operator.source, row, words(target).nulls)} AS place FROM ({source}) AS w"
@@ -210,6 +202,12 @@ def _window(operator: Window, needed: Needed, target: Target) -> str:
     write = window_in_spark if target.engine is EngineName.SPARK else write_call
     columns += [f"{write(call, operator.source)} AS {call.field.id}" for call in calls]
     return f"SELECT {select_list(columns)} FROM ({source}) AS w"
+
+
+def _row(source: Relation) -> list[Field]:
+    """List the fields by which rows are placed, of a person's those of that person."""
+    known = (source.person,) if isinstance(source, PerPerson) else ()
+    return told_by_fewest(source, known) or list(source.fields[:1])
 
 
 def _release(operator: ReleaseScan, needed: Needed, target: Target) -> str:

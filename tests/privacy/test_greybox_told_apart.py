@@ -14,7 +14,7 @@ from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscrib
 from tests.support.greybox_questions import Source, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 50
-write_rows = import_module("dialect.write_rows")
+dependencies, write_cut = (import_module(f"dialect.{name}") for name in ("dependencies", "write_cut"))
 
 DIFFERENT = "(SELECT DISTINCT subscriber_id, cell_id * 2 AS c, hour(ts) AS h FROM events)"
 GROUPED = "(SELECT subscriber_id, cell_id * 2 AS c, hour(ts) AS h, COUNT(*) AS n FROM events GROUP BY ALL)"
@@ -60,7 +60,8 @@ def test_rows_told_apart_by_stored_columns_alone_are_found(
     def stored(fields: tuple[object, ...]) -> list[object]:
         return [f for f in fields if f.definition is None]  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(write_rows, "told_apart_by", stored)
+    for module in (dependencies, write_cut):
+        monkeypatch.setattr(module, "told_apart_by", stored)
     with pytest.raises((OthersMoved, SensitivityExceeded)):
         for _ in range(5):
             box.check(sql)

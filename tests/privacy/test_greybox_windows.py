@@ -19,8 +19,8 @@ from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscrib
 from tests.support.greybox_windows import windowed_questions
 from tests.support.planted import Plant, instead, written
 
-aggregates, windows, write_rows, write_window = (
-    import_module(f"dialect.{name}") for name in ("aggregates", "windows", "write_rows", "write_window")
+aggregates, dependencies, windows, write_rows, write_window = (
+    import_module(f"dialect.{name}") for name in ("aggregates", "dependencies", "windows", "write_rows", "write_window")
 )
 EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 70
 
@@ -97,6 +97,7 @@ PLANTED = (
     Planted("the tie breaker missing", UNPLACED, NTH, TIED),
     Planted("the tie breaker missing where a row looks back", UNPLACED, LAGGED, TIED),
     Planted("a place that is no function of the rows", instead(write_rows, "place_of", lambda *_: "row_number() OVER ()"), NTH, TIED),
+    Planted("a place by what is taken to tell the whole row", instead(write_rows, "_row", lambda source: list(source.fields[:1])), NTH, TIED),
     Planted("the last peer that comes", written(Window, lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* place\)", r"\1)", sql)), LAST, TIED),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, _, over, *__: f"{name}({value}){over}"), SUMMED, CANCELLING),
     Planted("a distance that leaves its type", written(Window, lambda sql: re.sub(r"CAST\((\w+) AS HUGEINT\)", r"\1", sql)), FAR, ENDLESS),

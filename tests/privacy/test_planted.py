@@ -134,6 +134,7 @@ TIED = Database(
     (Run(ME, cell=2), *(Run(str(p), 2, 2) for p in range(1, 9))), PEOPLE, declared=Declared(max_groups=1)
 )  # fmt: skip
 CROWDED = replace(HEAVY, declared=Declared(max_rows=50, consent=False))
+FOUR = Database((Run(ME, 4), *CROWD), PEOPLE)
 CHOSEN = Database((Run(ME), *CROWD), PEOPLE, declared=Declared(rows=1.0, consent=False))
 LOOSE = Database(tuple(Run(str(p), 60, 3) for p in range(1, 9)), PEOPLE, declared=Declared(rows=1_000.0))
 SUBTRACTED = Database((Run(ME, cell=2, dwell="'9999'"), *CROWD), PEOPLE, declared=Declared(rows=1.0, consent=False))
@@ -191,7 +192,9 @@ PLANTED = (
     Planted("admission forgotten", instead(prepare, "admission", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, OthersMoved),
     Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, OthersMoved),
     Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan", nobody_followed), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, OthersMoved),
-    Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql)), PAIRS, CROWDED, SensitivityExceeded),
+    Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql).replace("> 50", "> 0")), PAIRS, CROWDED, SensitivityExceeded),
+    Planted("a row more than are kept left alone", written(Cut, lambda sql: sql.replace("HAVING count(*) > 3", "HAVING count(*) > 4")), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), FOUR, SensitivityExceeded),
+    Planted("rows of a person with too many kept beside the first", written(Cut, lambda sql: re.sub(r" ANTI JOIN .*? (?=UNION ALL)", " ", sql)), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), FOUR, SensitivityExceeded),
     Planted("the first rows of a person in no order", written(Cut, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, OthersMoved),
     Planted("rows chosen by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), HABITUAL, CHOSEN, SensitivityExceeded),
     Planted("rows of a full join hidden by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), FULL, CHOSEN, SensitivityExceeded),

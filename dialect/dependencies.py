@@ -1,0 +1,78 @@
+"""Functional dependencies: which fields of a row are told by others, so that no order need look at them.
+
+They rest on enforced primary keys and on equalities that every row meets (`proofs.md#relation-kinds`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from dialect.expressions import Expr, Field, fields_of
+from dialect.one_row import EXACT_TYPES, set_equal
+from dialect.relation_parts import told_apart_by
+from dialect.relations import Cut, Distinct, Filter, Group, Join, PerPerson, Project, Public, Relation, Scan, SemiJoin
+from dialect.window import Window
+
+Dependency = tuple[frozenset[Field], frozenset[Field]]  # rows that agree in the first agree in the second
+
+
+def told_by_fewest(relation: Relation, known: Collection[Field] = ()) -> list[Field]:
+    """List the fields by which rows that agree in `known` are told apart, without what earlier ones tell.
+
+    An order by them is the order by all: a field that is left out is equal wherever all before it are.
+    """
+    rules, kept = list(_dependencies(relation)), list[Field]()
+    told = _closed(set(known), rules)
+    for each in told_apart_by(relation.fields):
+        if each not in told:
+            kept.append(each)
+            told = _closed({*told, each}, rules)
+    return kept
+
+
+def _closed(told: set[Field], rules: list[Dependency]) -> set[Field]:
+    """Add whatever follows."""
+    more = {f for told_by, tells in rules if told_by <= told for f in tells} - told
+    return _closed(told | more, rules) if more else told
+
+
+def _dependencies(relation: Relation) -> Iterator[Dependency]:
+    operator = relation.operator
+    if isinstance(operator, Scan):
+        key = operator.table.primary_key
+        if key and (isinstance(relation, Public) or _has_one_row(relation)):  # others are not enforced
+            yield (
+                frozenset(f for f in operator.fields if f.origin and f.origin.column in key),
+                frozenset(operator.fields),
+            )
+    elif isinstance(operator, Join):
+        yield from _of_join(operator)
+    elif isinstance(operator, SemiJoin):
+        yield from _dependencies(operator.left)
+    elif isinstance(operator, Filter | Project | Window | Cut | Group | Distinct):
+        yield from _dependencies(operator.source)
+        if isinstance(operator, Filter):
+            yield from _equal(operator.source, operator.condition)
+
+
+def _has_one_row(relation: Relation) -> bool:
+    return isinstance(relation, PerPerson) and relation.one_row_per_person
+
+
+def _of_join(join: Join) -> Iterator[Dependency]:
+    """Walk what holds of pairs; a left row without a partner tells nothing of the right side."""
+    if join.how == "full":
+        return
+    yield from _dependencies(join.left)
+    if join.how == "left":
+        return
+    yield from _dependencies(join.right)
+    for side in (join.left, join.right):
+        yield from _equal(side, join.condition)
+
+
+def _equal(side: Relation, condition: Expr) -> Iterator[Dependency]:
+    """Walk fields that equal something outside of a side, of a type whose equal values are the same."""
+    for field, other in set_equal(side, condition):
+        if field.type in EXACT_TYPES:
+            yield frozenset(fields_of(other)), frozenset({field})

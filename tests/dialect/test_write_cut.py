@@ -1,0 +1,74 @@
+"""The rows that are kept of a person are those that one order over everybody's rows would keep."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from types import ModuleType
+
+import duckdb
+import pytest
+
+from dialect.expressions import Field
+from dialect.kinds import Selected
+from dialect.private_plan import Target
+from dialect.relations import Cut, PerPerson
+from dialect.write_rows import write_rows
+
+write_cut: ModuleType = import_module("dialect.write_cut")
+SOURCES = (
+    "SELECT * FROM events",
+    "SELECT e.*, c.zone FROM events e JOIN cells c USING (cell_id) WHERE e.cell_id > 2",
+    "SELECT DISTINCT subscriber_id, cell_id, hour(ts) AS h FROM events",
+    "SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY 1, 2",
+)
+
+
+def _rows(sql: str, database: duckdb.DuckDBPyConnection) -> Counter[str]:
+    return Counter(map(repr, database.execute(sql).fetchall()))
+
+
+def _sorted(cut: Cut, columns: list[Field], target: Target) -> str:
+    """Write the cut as one order over everybody's rows."""
+    unit = [f for f in (cut.person, cut.window) if f is not None]
+    text: str = write_cut._first(write_rows(cut.source, cut.source.fields, target), cut, unit, columns, target)
+    return text
+
+
+def _cuts(
+    sql: str, rows_of: Callable[[str], Selected], database: duckdb.DuckDBPyConnection, target: Target
+) -> list[Cut]:
+    """Cut rows to as many as some have, to one less, and to one; with a window too."""
+    relation = rows_of(sql).relation
+    assert isinstance(relation, PerPerson)
+    person = relation.person
+    text = f"SELECT count(*) FROM ({write_rows(relation, relation.fields, target)}) GROUP BY {person.id}"
+    most = max(n for (n,) in database.execute(text).fetchall())
+    window = next(f for f in relation.fields if f.name in ("cell_id", "h"))
+    return [Cut(relation, person, n) for n in (most, most - 1, 3, 1)] + [Cut(relation, person, 1, window)]
+
+
+@pytest.mark.parametrize("sql", SOURCES)
+def test_the_rows_are_those_of_one_order_over_all(
+    sql: str, rows_of: Callable[[str], Selected], database: duckdb.DuckDBPyConnection, target: Target
+) -> None:
+    sizes = []
+    for cut in _cuts(sql, rows_of, database, target):
+        fields = list(cut.source.fields)
+        for columns in (fields, fields[2:], []):
+            made = _rows(write_rows(replace(cut.source, operator=cut), columns, target), database)
+            assert made == _rows(_sorted(cut, columns, target), database)
+            sizes.append(made.total())
+    assert len(set(sizes)) >= 4, "none of the cuts leaves anything out"
+
+
+def test_a_bound_that_is_off_by_one_is_found(
+    rows_of: Callable[[str], Selected], database: duckdb.DuckDBPyConnection, target: Target
+) -> None:
+    (_, cut, *_) = _cuts(SOURCES[0], rows_of, database, target)
+    text = write_rows(replace(cut.source, operator=cut), cut.source.fields, target)
+    wrong = text.replace(f"HAVING count(*) > {cut.max_rows}", f"HAVING count(*) > {cut.max_rows + 1}")
+    assert wrong != text
+    assert _rows(wrong, database) != _rows(_sorted(cut, list(cut.source.fields), target), database)
