@@ -38,7 +38,7 @@
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
-    both -> SQL               render  public_order  partials  different_values  public_side  person_rollups
+    both -> SQL               render  public_order  partials  different_values  public_side  person_rollups  eager
                               stored_column  write_rows  write_cut  write_listed  write_expr  write_measure
                               write_window
     an engine's own words     engine_name  engine_words  handed

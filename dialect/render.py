@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from dialect.admission import Admission
 from dialect.different_values import counts, kept, values
+from dialect.eager import counting, joined, sides
 from dialect.engine_words import OF_DUCKDB, Words, in_order, words
 from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
 from dialect.partials import capped, clamped, is_unit, of_persons, part
@@ -48,7 +49,10 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     if numbers is None:
         plan, codes = coded_keys(plan)
         plan, grained = grained_values(plan, bounds)
-        parts, numbers = [("source", False, _source(plan, target))], _numbers(plan, bounds, grained)
+        parted = sides(plan)
+        counted = plan if parted is None else counting(plan, parted)
+        parts, numbers = [("source", False, _source(counted, target))], _numbers(counted, bounds, grained)
+        numbers = numbers if parted is None else joined(plan, parted, numbers, target)
     if plan.key_set is not None and plan.keys:
         parts += [(f"codes{i}", False, codes_of(coded, target)) for i, coded in codes.items()]
         parts.append(("keys", True, keys_of(plan.key_set, codes, target)))

@@ -38,7 +38,7 @@ aggregates, bound, from_clause, functions, joins, measures, one_release, partial
         "render",
     )
 )
-histograms = import_module("dialect.histograms")
+eager, histograms = (import_module(f"dialect.{name}") for name in ("eager", "histograms"))
 prepare = import_module("engine.prepare")
 
 
@@ -193,6 +193,7 @@ PLANTED = (
     Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, OthersMoved),
     Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan", nobody_followed), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, OthersMoved),
     Planted("a limit over all people's rows", written(Cut, lambda sql: re.sub(r"PARTITION BY \w+ ", "", sql).replace("> 50", "> 0")), PAIRS, CROWDED, SensitivityExceeded),
+    Planted("numbers of anybody joined to a person's own row", rewritten(eager, "_same", lambda _: "TRUE"), "SELECT s.gender, COUNT(*) FROM events e JOIN subscribers s ON e.subscriber_id = s.subscriber_id GROUP BY 1", MANY, OthersMoved),
     Planted("a row more than are kept left alone", written(Cut, lambda sql: sql.replace("HAVING count(*) > 3", "HAVING count(*) > 4")), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), FOUR, SensitivityExceeded),
     Planted("rows of a person with too many kept beside the first", written(Cut, lambda sql: re.sub(r" ANTI JOIN .*? (?=UNION ALL)", " ", sql)), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), FOUR, SensitivityExceeded),
     Planted("the first rows of a person in no order", written(Cut, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, OthersMoved),

@@ -1,0 +1,83 @@
+"""Numbers that are added up before the row that tells the group is joined are those of the joined rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+
+import duckdb
+import pytest
+
+from dialect import bound, write
+from dialect.catalog import Catalog
+from dialect.private_plan import PrivatePlan, Target
+
+eager, render = (import_module(f"dialect.{name}") for name in ("eager", "render"))
+JOINED = "FROM events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"
+PARTED = (
+    f"SELECT s.gender, COUNT(*), COUNT(DISTINCT e.subscriber_id), SUM(e.dwell_s) {JOINED} GROUP BY 1",
+    f"SELECT s.gender, COUNT(*) FILTER (WHERE e.cell_id < 5), AVG(e.dwell_s) {JOINED} WHERE e.cell_id > 2 AND s.age > 30 GROUP BY 1",
+    f"SELECT s.gender || '!' AS g, SUM(LEAST(e.dwell_s, 900)) {JOINED} GROUP BY 1",
+    f"SELECT s.gender, COUNT(*) {JOINED} JOIN hours h ON h.h = hour(e.ts) WHERE h.h < 12 GROUP BY 1",
+    "SELECT s.gender, COUNT(*) FROM subscribers s JOIN events e ON s.subscriber_id = e.subscriber_id GROUP BY 1",
+)
+TOGETHER = (
+    f"SELECT s.gender, COUNT(*) {JOINED} AND e.dwell_s > s.age GROUP BY 1",
+    f"SELECT s.gender, COUNT(*) {JOINED} WHERE e.dwell_s > s.age GROUP BY 1",
+    f"SELECT s.gender, SUM(LEAST(s.age, 90)) {JOINED} GROUP BY 1",
+    f"SELECT s.gender, COUNT(DISTINCT e.cell_id) {JOINED} GROUP BY 1",
+    "SELECT s.gender, COUNT(*) FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id GROUP BY 1",
+    f"SELECT s.gender, e.cell_id, COUNT(*) {JOINED} GROUP BY 1, 2",
+)
+Rows = list[tuple[object, ...]]
+
+
+def _vectors(plan: PrivatePlan, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection) -> Rows:
+    return database.execute(write(plan, bound(plan, catalog, 100), target).text).fetchall()
+
+
+@pytest.mark.parametrize("sql", PARTED)
+def test_the_vectors_are_those_of_the_joined_rows(
+    sql: str,
+    plan_of: Callable[[str], PrivatePlan],
+    catalog: Catalog,
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = plan_of(sql)
+    assert eager.sides(plan) is not None
+    made = _vectors(plan, catalog, target, database)
+    monkeypatch.setattr(render, "sides", lambda _: None)
+    assert made == _vectors(plan, catalog, target, database)
+    assert len({row[1] for row in made}) > 2
+
+
+@pytest.mark.parametrize("sql", TOGETHER)
+def test_what_looks_at_both_sides_is_not_parted(sql: str, plan_of: Callable[[str], PrivatePlan]) -> None:
+    assert eager.sides(plan_of(sql)) is None
+
+
+@pytest.mark.parametrize("sql", TOGETHER[1:2])
+def test_a_condition_that_is_lost_is_found(
+    sql: str,
+    plan_of: Callable[[str], PrivatePlan],
+    catalog: Catalog,
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = plan_of(sql)
+    made = _vectors(plan, catalog, target, database)
+    monkeypatch.setattr(eager, "_filtered", lambda found, _: found)
+    assert eager.sides(plan) is not None
+    assert made != _vectors(plan, catalog, target, database)
+
+
+def test_rows_of_a_window_are_added_up_in_each_window(plan_of: Callable[[str], PrivatePlan]) -> None:
+    plan = plan_of(PARTED[0])
+    parted = eager.sides(plan)
+    assert set(eager.counting(plan, parted).unit) == {"person"}
+    windowed = replace(plan, touched=replace(plan.touched, window=plan.keys[0].field))  # a window of the other side
+    assert eager.sides(windowed) is None
