@@ -849,3 +849,15 @@ SELECT main.events.dwell_s FROM events
 
 # 95 E_KEY: an alias that is another column's name
 SELECT dwell_s AS lat, AVG(lat) FROM events GROUP BY 1
+
+# 138 A: people of either side, kept by a full join on the person
+SELECT coalesce(gender, 'none') AS g, count(DISTINCT subscriber_id) FROM events FULL JOIN subscribers USING (subscriber_id) GROUP BY 1
+
+# 139 A: a set that a person's own row takes away from
+SELECT cell_id, count(*) FROM (SELECT subscriber_id, cell_id FROM events EXCEPT SELECT subscriber_id, age FROM subscribers) GROUP BY 1
+
+# 140 A: one person's largest value, looked up in a subquery of the same person
+SELECT count(*) FROM events e WHERE dwell_s >= (SELECT max(dwell_s) FROM events f WHERE f.subscriber_id = e.subscriber_id)
+
+# 141 A: a difference of two totals, whose exact one would be the victim's rows
+SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM events WHERE cell_id <> 9999) AS d
