@@ -68,7 +68,7 @@ def _column(values: list[Any], name: str, answer: dict[str, Any]) -> list[Cell]:
     words = answer["reliability"].get(name, nothing)
     bars = error_bars(values, pairs)
     return [
-        Cell(*noisy_text(value, pair), WORDS.get(word, ""), _is_number(value), bar)
+        Cell(*noisy_text(value, pair), WORDS.get(word, ""), name in answer["intervals"] or _is_number(value), bar)
         for value, pair, word, bar in zip(values, pairs, words, bars, strict=True)
     ]
 
