@@ -15,10 +15,14 @@ DUCKDB = Dialect.get_or_raise("duckdb")
 MAX_CHARACTERS = 10_000
 MAX_TOKENS = 3_000
 MAX_NESTING = 40
+MAX_OPEN_JOINS = 3  # without a condition of their own: behind each, the parser reads the rest twice
 SHORTER = "split the question into several statements"
 
 OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+_JOINS = {TokenType.JOIN, TokenType.STRAIGHT_JOIN}
+_GO_ON = {*_JOINS, TokenType.COMMA, TokenType.APPLY}  # what may stand behind a joined table
+_CONDITIONS = {TokenType.ON, TokenType.USING}
 _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.INTERVAL}
 _LEXEME = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[^'"$/-]+|.""", re.DOTALL
@@ -39,6 +43,7 @@ def words_of(sql: str) -> list[Token]:
     _check_numbers(words)
     _check_intervals(words)
     _check_nesting(words)
+    _check_joins(words)
     return words
 
 
@@ -162,3 +167,21 @@ def _check_nesting(words: list[Token]) -> None:
         if max(brackets, cases, prefixes) > MAX_NESTING:
             why = f"More than {MAX_NESTING} levels are nested here."
             raise Refusal(Code.COMPLEX, why, SHORTER, place_of(word))
+
+
+def _check_joins(words: list[Token]) -> None:
+    """Refuse many JOINs that go on without a condition, in all brackets together: they cost two to their number."""
+    opened, waiting = 0, [False]  # whether the last JOIN waits for its condition, in each bracket
+    for before, word in pairwise((words[0], *words)):
+        if word.token_type in OPENERS:
+            waiting.append(False)
+        elif word.token_type in CLOSERS and len(waiting) > 1:
+            waiting.pop()
+        elif word.token_type in _GO_ON:
+            opened += waiting[-1]
+            waiting[-1] = word.token_type in _JOINS and before.token_type is not TokenType.CROSS
+        elif word.token_type in _CONDITIONS:
+            waiting[-1] = False
+        if opened > MAX_OPEN_JOINS:
+            why = f"More than {MAX_OPEN_JOINS} JOINs have no ON or USING right behind them."
+            raise Refusal(Code.COMPLEX, why, "ON or USING behind each JOIN, or CROSS JOIN", place_of(word))

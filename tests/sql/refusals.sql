@@ -593,6 +593,14 @@ SELECT COUNT(*) FROM events WHERE cell_id = 0x7fff;
 # A number is written in decimal digits.
 # Try: put a space before a name
 
+# title: joins without conditions
+SELECT COUNT(*) FROM events JOIN cells a JOIN cells b JOIN cells c JOIN cells d JOIN hours;
+# E_COMPLEX
+# SELECT COUNT(*) FROM events JOIN cells a JOIN cells b JOIN cells c JOIN cells d JOIN hours
+#                                                                                 ^^^^
+# More than 3 JOINs have no ON or USING right behind them.
+# Try: ON or USING behind each JOIN, or CROSS JOIN
+
 # title: nesting
 SELECT ((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))))))))));
 # E_COMPLEX
