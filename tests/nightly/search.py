@@ -88,10 +88,12 @@ def search(asked: Search, wanted: int, processes: int, say: Callable[[str], None
     outcome, start, told = Outcome(asked.name), time.monotonic(), 0.0
     with _until_stopped() as stopped, ProcessPoolExecutor(processes, _SPAWN, _go_on) as pool:
         waiting: set[Future[tuple[Counter[str], str]]] = set()
-        while waiting or not outcome.seconds:
+        while True:
             ending = stopped() or outcome.counted[EXAMPLES] >= wanted or len(outcome.found) >= MOST_FOUND
             while not ending and len(waiting) < processes:
                 waiting.add(pool.submit(_one, asked.chunk, next(seeds)))
+            if not waiting:
+                return outcome
             done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
             for future in done:
                 counted, found = future.result()
@@ -101,7 +103,6 @@ def search(asked: Search, wanted: int, processes: int, say: Callable[[str], None
             if outcome.seconds - told > EVERY:
                 told = outcome.seconds
                 say(f"  ... {outcome.counted[EXAMPLES]:,} of {wanted:,} in {told:.0f} s")
-    return outcome
 
 
 @contextmanager

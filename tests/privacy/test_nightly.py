@@ -133,6 +133,17 @@ def test_a_search_counts_and_tells_what_it_found() -> None:
     assert "examples" in outcome.line()
 
 
+def _one_more(number: int) -> Counter[str]:
+    return Counter({EXAMPLES: 1})
+
+
+def test_a_search_goes_on_until_enough_was_tried() -> None:
+    outcome = search(
+        Search("ones", 30, _one_more), 30, 1, lambda text: None
+    )  # one process: never is another one running
+    assert outcome.counted[EXAMPLES] == 30
+
+
 def _slow(number: int) -> Counter[str]:
     time.sleep(0.2)
     return Counter({EXAMPLES: 1, f"seed {number}": 1})
