@@ -38,6 +38,8 @@ def _like(name: str, arguments: int, result: SqlType | None, form: str, at_bound
     return Aggregate(name, arguments, result, form, form, at_boundary)
 
 
+# between infinities of both signs it is NaN; DuckDB believes otherwise where the column has none, but not of a sum
+_BETWEEN = "nullif({f} + CAST(0 AS DOUBLE), CAST('nan' AS DOUBLE))"
 MOST_JOINED = 1_000  # characters of a joined text, and parts of it
 _JOINED = (
     f"left(array_to_string(list_slice(list(left({{0}}, {MOST_JOINED}) ORDER BY {{order}}){{where}}, 1, {MOST_JOINED}),"
@@ -59,8 +61,8 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("arg_max", 2, None, WRITTEN, "arg_max({0}, {1})"),
         Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
         Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
-        _like("median", 1, _D, "nullif(median({0}){where}, CAST('nan' AS DOUBLE))", True),
-        _like("quantile_cont", 2, _D, "nullif(quantile_cont({0}, {1}){where}, CAST('nan' AS DOUBLE))", True),
+        _like("median", 1, _D, _BETWEEN.replace("{f}", "median({0}){where}"), True),
+        _like("quantile_cont", 2, _D, _BETWEEN.replace("{f}", "quantile_cont({0}, {1}){where}"), True),
         _like("quantile_disc", 2, None, "quantile_disc({0}, {1})", True),
         _like("mode", 1, None, "mode({0} ORDER BY {0})"),  # the least of those that are most frequent
         _like("any_value", 1, None, "min({0})"),

@@ -51,6 +51,11 @@ PEOPLE = (Subscriber(VICTIM), *(Subscriber(person) for person in range(1, 60)))
 TIED = Database(
     tuple(Run(str(p), 2, cell=c, dwell="'60'", steps=str(c)) for p in (VICTIM, *range(1, 60)) for c in (1, 2, 3)), PEOPLE, declared=Declared(rows=500.0, consent=False)
 )  # fmt: skip
+# only the rows of nobody have a NaN: the engine believes of a column without one that nothing made of it is one
+ENDLESS = Database(
+    (Run(str(VICTIM), 30, lon="'inf'"), Run(str(VICTIM), 30, lon="'-inf'"), Run("1", 2, lon="'1.5'"), Run("NULL", 2, lon="'nan'")),
+    PEOPLE, declared=Declared(rows=500.0, consent=False),
+)  # fmt: skip
 A_PERSON = "SELECT COUNT(*) FROM (SELECT subscriber_id, {} AS v FROM events GROUP BY 1) AS p WHERE v = 1"
 
 
@@ -63,12 +68,34 @@ def by_the_order_alone(form: str, aggregate: object, arguments: list[str], where
     return str(formed(form, aggregate, arguments, where, directions)).replace(f", {arguments[0]})", ")")
 
 
+def without_a_sum(form: str, aggregate: object, arguments: list[str], where: str, directions: object) -> str:
+    return str(formed(form, aggregate, arguments, where, directions)).replace(" + CAST(0 AS DOUBLE)", "")
+
+
+def test_a_belief_about_a_column_is_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A NaN that nobody has in the column was taken for none: whether it was one hung on other people's rows."""
+    monkeypatch.setattr(aggregates, "_formed", without_a_sum)
+    with pytest.raises(OthersMoved):
+        test_a_value_beyond_all_numbers_is_no_others_business(NUMBERS[0], "v > 5, COUNT(*)", connection, catalog)
+
+
 formed = aggregates._formed
 PLANTED: tuple[tuple[str, Callable[..., str], str], ...] = (
     ("the most frequent value that comes first", in_no_order, A_PERSON.format("MODE(steps)")),
     ("any value at all", in_no_order, A_PERSON.format("ANY_VALUE(steps)")),
     ("ties of an order left open", by_the_order_alone, A_PERSON.format("FIRST(steps ORDER BY dwell_s)")),
 )
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("shown", ["v > 5, COUNT(*)", "v IS NULL, COUNT(*)", "v = v, COUNT(*)"])
+def test_a_value_beyond_all_numbers_is_no_others_business(
+    number: str, shown: str, connection: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    inner = f"SELECT subscriber_id, {number.format('lon', 'dwell_s')} AS v FROM events GROUP BY 1"
+    check_on(connection, catalog, ENDLESS, f"SELECT {shown} FROM ({inner}) AS p GROUP BY 1")
 
 
 @pytest.mark.parametrize(("title", "planted", "sql"), PLANTED, ids=[each[0] for each in PLANTED])
