@@ -38,7 +38,8 @@ def publish(unfinished: Path, target: Path, catalog: Catalog) -> None:
     unfinished.chmod(0o600)
     target.parent.mkdir(exist_ok=True, mode=0o700)
     sources = sorted({table.source.path for table in catalog.tables if table.private})
-    (target.parent / NOTE).write_text(json.dumps({"catalog": _place(catalog), "sources": sources}), encoding="utf-8")
+    (note := target.parent / NOTE).touch(mode=0o600)
+    note.write_text(json.dumps({"catalog": _place(catalog), "sources": sources}), encoding="utf-8")
     unfinished.replace(target)
     for folder in _copies(target.parent.parent):
         if folder != target.parent and _noted(folder).get("catalog") == _place(catalog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -22,7 +23,7 @@ class Scratch:
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         remove_left(parent)
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        self._lock = (self.path / HELD).open("wb")
+        self._lock = os.fdopen(os.open(self.path / HELD, os.O_WRONLY | os.O_CREAT, 0o600), "wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX)  # a process that ends lets go of it, whatever ended it
 
     def close(self) -> None:

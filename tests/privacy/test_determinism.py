@@ -7,7 +7,6 @@ orders of adding them agree. Bounds are the declared ones, and they bind: norms,
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +22,7 @@ from engine.backends.duckdb import LOCKED, DuckDBBackend
 from engine.catalog_file import load_catalog
 from engine.exact import Exact
 from engine.prepare import prepare
+from engine.scratch import Scratch
 from tests.support import spoilt
 from tests.support.oracle import same
 from tests.support.passes import passes
@@ -135,7 +135,7 @@ def _crowd(folder: Path, rows: int) -> Crowd:
     connection.execute(TABLES.format(rows=rows, persons=max(20, rows // 200)))
     connection.execute("SET TimeZone='UTC'")
     target = Target({"act": "memory.main.act", "who": "memory.main.who"})
-    backend = DuckDBBackend(target, connection, tempfile.TemporaryDirectory(dir=folder))
+    backend = DuckDBBackend(target, connection, Scratch(folder))
     return Crowd(load_catalog(folder / "catalog.toml"), connection, backend)
 
 

@@ -46,9 +46,9 @@ def only_where_somebody_was(engine: Engine, prepared: Any, *read: Any) -> Releas
     return replace(made, keys=made.keys.filter(there), noisy=tuple(vector[there] for vector in made.noisy))
 
 
-def telling_how_many_rows_there_are(engine: Engine, sql: str, asked: Asked) -> Answered:
+def telling_how_many_rows_there_are(engine: Engine, sql: str, asked: Asked, *paid: Any) -> Answered:
     try:
-        return answer(engine, sql, asked)
+        return answer(engine, sql, asked, *paid)
     except Refusal as refused:
         rows = engine.backend.count(f"SELECT * FROM {engine.backend.target.addresses['events']}")
         raise Refusal(refused.code, refused.why, f"{refused.hint} ({rows} rows)", refused.span) from None
