@@ -91,7 +91,7 @@ class Stage:
         """
         with Ledger.open(self.folder / f"{uuid4().hex}.ledger") as ledger:
             asking = replace(self.engine, ledger=ledger)
-            terms = [Asked(f"bench{run}", RHO + Fraction(run, 10**12)) for run in range(runs + 1)]
+            terms = [Asked(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(runs + 1)]
             for asked in terms:  # the scale of a price is known where it was asked before
                 asking.prepare(read(sql, asking.catalog), asked)
             waiting = iter(terms)

@@ -77,7 +77,7 @@ class _Stage:
 
     def ask(self, sql: str, runs: int) -> Paired:
         """Ask both in turn; each run is of another client at another price: none is a repeat."""
-        rows, terms = [0], iter(Asked(f"bench{run}", RHO + Fraction(run, 10**12)) for run in range(runs + 1))
+        rows, terms = [0], iter(Asked(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(runs + 1))
 
         def ours() -> None:
             rows[0] = self.engine.answer(sql, next(terms)).answer.table.num_rows
