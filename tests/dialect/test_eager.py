@@ -33,24 +33,24 @@ TOGETHER = (
 Rows = list[tuple[object, ...]]
 
 
-def _vectors(plan: PrivatePlan, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection) -> Rows:
-    return database.execute(write(plan, bound(plan, catalog, 100), target).text).fetchall()
+@pytest.fixture
+def vectors(catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection) -> Callable[[PrivatePlan], Rows]:
+    """Give what runs a plan's bounded SQL."""
+    return lambda plan: database.execute(write(plan, bound(plan, catalog, 100), target).text).fetchall()
 
 
 @pytest.mark.parametrize("sql", PARTED)
 def test_the_vectors_are_those_of_the_joined_rows(
     sql: str,
     plan_of: Callable[[str], PrivatePlan],
-    catalog: Catalog,
-    target: Target,
-    database: duckdb.DuckDBPyConnection,
+    vectors: Callable[[PrivatePlan], Rows],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan = plan_of(sql)
     assert eager.sides(plan) is not None
-    made = _vectors(plan, catalog, target, database)
+    made = vectors(plan)
     monkeypatch.setattr(render, "sides", lambda _: None)
-    assert made == _vectors(plan, catalog, target, database)
+    assert made == vectors(plan)
     assert len({row[1] for row in made}) > 2
 
 
@@ -63,16 +63,14 @@ def test_what_looks_at_both_sides_is_not_parted(sql: str, plan_of: Callable[[str
 def test_a_condition_that_is_lost_is_found(
     sql: str,
     plan_of: Callable[[str], PrivatePlan],
-    catalog: Catalog,
-    target: Target,
-    database: duckdb.DuckDBPyConnection,
+    vectors: Callable[[PrivatePlan], Rows],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan = plan_of(sql)
-    made = _vectors(plan, catalog, target, database)
+    made = vectors(plan)
     monkeypatch.setattr(eager, "_filtered", lambda found, _: found)
     assert eager.sides(plan) is not None
-    assert made != _vectors(plan, catalog, target, database)
+    assert made != vectors(plan)
 
 
 def test_rows_of_a_window_are_added_up_in_each_window(plan_of: Callable[[str], PrivatePlan]) -> None:

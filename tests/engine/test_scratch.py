@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.cached import forget
@@ -25,6 +26,19 @@ time.sleep(60)
 """
 
 
+@contextmanager
+def spilling(cache: Path) -> Iterator[Path]:
+    """Let another process spill, and kill it at the end; gives its folder."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SPILLS, str(cache)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield Path(process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
 def test_it_is_its_owners_alone_and_goes_when_it_is_closed(tmp_path: Path) -> None:
     made = Scratch(tmp_path / "cache")
     assert stat.S_IMODE(made.path.stat().st_mode) == 0o700
@@ -34,14 +48,9 @@ def test_it_is_its_owners_alone_and_goes_when_it_is_closed(tmp_path: Path) -> No
 
 
 def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SPILLS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        left = Path(process.stdout.readline().strip())
+    with spilling(tmp_path) as left:
         beside = Scratch(tmp_path)
         assert (left / "spilled").exists(), "its process lives"
-        process.send_signal(signal.SIGKILL)
     after = Scratch(tmp_path)
     assert not left.exists() and beside.path.exists() and after.path.exists()
     beside.close()
@@ -49,12 +58,8 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_pat
 
 
 def test_forgetting_copies_removes_it_too(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SPILLS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        left = Path(process.stdout.readline().strip())
-        process.kill()
+    with spilling(tmp_path) as left:
+        assert left.exists()
     forget(find_catalog("operator"), tmp_path)
     assert not left.exists()
 
