@@ -137,8 +137,8 @@ def _leans_sql(measured: Measured, table: Table, person: str, within: str) -> st
 
 def _means_sql(measured: Measured, table: Table, person: str, within: str) -> str:
     """Count people by how far each one's mean is from the nearer end of the bounds, as a share of the range."""
-    counted = f"SELECT {person} AS person, COUNT({measured.column}) AS n, {_value(measured, table)} AS v"
-    rows = f"{counted} FROM {table.name}{within} GROUP BY 1"
+    sums = f"SELECT {person} AS person, COUNT({measured.column}) AS n, {_value(measured, table)} AS v"
+    rows = f"{sums} FROM {table.name}{within} GROUP BY 1"
     low, high = (
         f"least(greatest(CAST(floor(2 * log2(greatest({share}, 0.001))) AS BIGINT), {FARTHEST}), {NEAREST})"
         for share in ("share", "1 - share")
