@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import time
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +13,8 @@ from dialect.private_plan import PrivatePlan
 from engine import prepare as prepare_module
 from engine.pipeline import Engine
 from tests.nightly import admitted, canonical, greybox, parser, places, soak, worlds
-from tests.nightly import search as search_module
 from tests.nightly.__main__ import SEARCHES, run
-from tests.nightly.search import EXAMPLES, Search, search
+from tests.nightly.search import EXAMPLES, Search
 from tests.privacy.test_two_worlds_planted import only_where_somebody_was
 from tests.support.greybox import SensitivityExceeded
 from tests.support.statement_outcome import outcome
@@ -46,7 +41,7 @@ def test_admission_under_windows() -> None:
 
 
 def test_the_soak_of_a_server() -> None:
-    counted = soak.chunk(1, seconds=10, analysts=50)
+    counted = soak.chunk(1, seconds=5, analysts=50)
     assert counted["fresh: answered"] > 5
     assert counted["repeat: answered"] > 20
 
@@ -116,50 +111,6 @@ def test_a_text_that_raises_is_made_small(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_search_that_lacks_something_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    lacking = Search("bytes", 10, _even, lambda: "the fuzzer is not installed")
+    lacking = Search("bytes", 10, places.chunk, lambda: "the fuzzer is not installed")
     assert run(lacking, 1.0, 1).counted[EXAMPLES] == 0
     assert capsys.readouterr().out.endswith("bytes: not run, the fuzzer is not installed\n")
-
-
-def _even(number: int) -> Counter[str]:
-    assert number % 2 == 0, "an odd number"
-    return Counter({EXAMPLES: 10})
-
-
-def test_a_search_counts_and_tells_what_it_found() -> None:
-    outcome = search(Search("numbers", 100, _even), 100, 2, lambda text: None)
-    assert outcome.counted[EXAMPLES] >= 100 or len(outcome.found) >= 5
-    assert all("an odd number" in found and found.startswith("seed ") for found in outcome.found)
-    assert "examples" in outcome.line()
-
-
-def _one_more(number: int) -> Counter[str]:
-    return Counter({EXAMPLES: 1})
-
-
-def test_a_search_goes_on_until_enough_was_tried() -> None:
-    outcome = search(
-        Search("ones", 30, _one_more), 30, 1, lambda text: None
-    )  # one process: never is another one running
-    assert outcome.counted[EXAMPLES] == 30
-
-
-def _slow(number: int) -> Counter[str]:
-    time.sleep(0.2)
-    return Counter({EXAMPLES: 1, f"seed {number}": 1})
-
-
-def test_a_search_that_is_stopped_counts_what_was_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_module, "EVERY", 0.5)
-
-    said = []
-
-    def stop(text: str) -> None:
-        if not said:
-            os.kill(os.getpid(), signal.SIGTERM)
-        said.append(text)
-
-    outcome = search(Search("naps", 10**6, _slow), 10**6, 2, stop, 7)
-    assert {"seed 7", "seed 8"} <= outcome.counted.keys()
-    assert 2 <= outcome.counted[EXAMPLES] < 10**6
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
