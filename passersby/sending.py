@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from passersby.address import is_loopback
-from passersby.errors import PassersbyError, ServerError, error_of
+from passersby.errors import PassersbyError, RefusedError, ServerError, error_of
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response, TransportError
@@ -72,13 +72,15 @@ class Line:
         import httpx2
 
         if self._client is None:
-            here = is_loopback(urlsplit(self.url))
+            parts = urlsplit(self.url)
+            secure = _vouched() if parts.scheme == "https" else True
             self._client = httpx2.Client(
                 base_url=self.url,
                 headers={"Authorization": f"Bearer {self.key}", "User-Agent": "passersby"},
                 timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
                 follow_redirects=False,  # a key goes to the address that was given, and nowhere else
-                trust_env=not here,  # nor through a proxy to this machine
+                trust_env=not is_loopback(parts),  # nor through a proxy to this machine
+                verify=secure,
             )
         return self._client
 
@@ -89,6 +91,17 @@ class _Later:
 
     error: PassersbyError
     after_seconds: float = 0.0
+
+
+def _vouched() -> ssl.SSLContext:
+    """Say whose certificates are taken, on this machine too; raise RefusedError where SSL_CERT_FILE can't be read."""
+    import httpx2
+
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as unread:  # SSLError is one
+        why = f"SSL_CERT_FILE or SSL_CERT_DIR names what holds no certificates ({type(unread).__name__})."
+        raise RefusedError("E_PARAM", why, "a file in PEM, or none of these variables") from None
 
 
 def _pause(tries: int, request_id: str) -> float:
@@ -106,9 +119,12 @@ def _broken(url: str, broken: TransportError, request_id: str) -> _Later:
     """Say that no answer came; raise at once where trying again mends nothing."""
     cause: BaseException | None = broken
     while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            why = f"{url} has a certificate that this machine does not trust."
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = f"{url} has a certificate that is not taken: {cause.verify_message.rstrip('.')}."
             raise ServerError("E_NETWORK", why, "ask who runs it; SSL_CERT_FILE names further authorities") from None
+        if isinstance(cause, ssl.SSLError):
+            why = f"{url} does not speak TLS as it should ({cause.reason})."
+            raise ServerError("E_NETWORK", why, "see that it is https:// that this port speaks") from None
         cause = cause.__cause__ or cause.__context__
     return _Later(_unreachable(f"{url} does not answer ({type(broken).__name__}).", request_id))
 

@@ -15,5 +15,6 @@
     response         answers.py, sizes.py, problems.py   JSON or Arrow, padded; one shape for every no
 
 `console/` is the same for a browser: pages that call the endpoints' functions.
-`serving.py` starts it all. Why it tells no more than the engine: engine/proofs.md#server.
+`serving.py` starts it all, where listening.py finds that it can. Why it tells no more than the engine:
+engine/proofs.md#server.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from engine.server.hardening import forbid_dumps, silence_tracebacks
 from engine.server.house import House
 from engine.server.keys import Keys, read_pepper
 from engine.server.link import Link
+from engine.server.listening import check_listening, in_url
 from engine.server.logs import begin_logs, log
 from engine.server.roles import Role
 from engine.server.settings import Settings
@@ -49,27 +49,11 @@ def run_server(settings: Settings, told: Callable[[Running], None], *, demo: boo
     forbid_dumps()
     silence_tracebacks()
     begin_logs()
-    check_line(settings)
+    check_listening(settings)
     place = ledger_place(settings)
     with closing(Books.beside(place)) as books:
         house = House(settings, books, Keys(books, read_pepper(secret_file(settings, place))), _link(settings, place))
         _Serving(house, told, _demo_keys(house) if demo else ()).run()
-
-
-def check_line(settings: Settings) -> None:
-    """Refuse files that are not there, and an address that can't be listened on: uvicorn would end without a word."""
-    for path in (settings.tls_cert, settings.tls_key):
-        if path is not None and not path.is_file():
-            cure = "--tls-cert and --tls-key with files in PEM"
-            raise Refused(problem(ParamError(f"There is no file {path}.", cure), None))
-    try:
-        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind(address)
-    except OSError:
-        why = f"Port {settings.port} of {settings.host} can't be listened on: it is in use, or not allowed."
-        raise Refused(problem(ParamError(why, "another --port; 0 takes a free one"), None)) from None
 
 
 class _Serving:
@@ -83,7 +67,11 @@ class _Serving:
     def run(self) -> None:
         for ending in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises it again when it has stopped: what follows it
             signal.signal(ending, lambda *_: None)  # here, closing and cleaning up, is not to be cut off
-        self._server.run()
+        try:
+            self._server.run()
+        except SystemExit:  # where it did not start
+            if self._refused is None:
+                raise
         if self._refused is not None:
             raise self._refused
 
@@ -93,11 +81,16 @@ class _Serving:
         assert isinstance(link, Link)  # noqa: S101  made above
         link.start()
         opening = asyncio.create_task(self._tell(link))
-        async with _flight_door(house):
-            yield
-        opening.cancel()
-        log.info("stopping")
-        await link.stop(house.settings.stop_seconds)
+        try:
+            async with _flight_door(house):
+                yield
+        except Refused as refused:  # uvicorn stops what did not start, and would say no more
+            self._refused = refused
+            raise
+        finally:
+            opening.cancel()
+            log.info("stopping")
+            await link.stop(house.settings.stop_seconds)
 
     async def _tell(self, link: Link) -> None:
         try:
@@ -112,23 +105,19 @@ class _Serving:
         settings = self._house.settings
         port = self._server.servers[0].sockets[0].getsockname()[1]
         scheme = "http" if settings.tls_cert is None else "https"
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         log.info("ready", host=settings.host, port=port)
         keys = tuple((role, key["key"]) for role, key in self._keys)
-        self._told(Running(f"{scheme}://{host}:{port}", keys))
+        self._told(Running(f"{scheme}://{in_url(settings.host)}:{port}", keys))
 
 
 @asynccontextmanager
 async def _flight_door(house: House) -> AsyncIterator[None]:
-    """Open the door for BI tools where a port is set; raises Refused where its extra is missing."""
+    """Open the door for BI tools where a port is set; raises Refused where somebody took the port meanwhile."""
     if house.settings.flight_port is None:
         yield
         return
-    try:
-        from engine.server.flight.door import flight_door  # late: most servers have none
-    except ModuleNotFoundError as missing:
-        cure = "pip install '.[flight]', in the clone of passersby"
-        raise Refused(problem(ParamError("Flight SQL needs an extra.", cure), None)) from missing
+    from engine.server.flight.door import flight_door  # late: most servers have none
+
     async with flight_door(house) as port:
         log.info("flight", host=house.settings.host, port=port)
         yield

@@ -10,9 +10,12 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
+import pyarrow as pa
 import pyarrow.flight as fl
 
+from budgets import ParamError
 from engine.desk import Refused
+from engine.problems import problem
 from engine.server.access import Admitted, reaching, whose
 from engine.server.asking import arguments_of
 from engine.server.bodies import Question
@@ -21,6 +24,7 @@ from engine.server.flight.lists import listed, schema_of
 from engine.server.flight.padded import padded
 from engine.server.house import House
 from engine.server.keys import Principal
+from engine.server.listening import in_url
 from engine.server.logs import log
 from engine.server.problems import Problem
 from engine.server.worker import BROKEN
@@ -118,14 +122,18 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
     """The server; gRPC's threads call it, and it asks on the loop of the HTTP server."""
 
     def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
-        """Listen where the settings say."""
+        """Listen where the settings say; raises Refused where that is not possible."""
         settings = house.settings
         self._house, self._loop = house, loop
         self._answers: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
         tls = settings.tls_cert is not None and settings.tls_key is not None
-        location = f"grpc{'+tls' if tls else ''}://{settings.host}:{settings.flight_port}"
+        location = f"grpc{'+tls' if tls else ''}://{in_url(settings.host)}:{settings.flight_port}"
         pair = [(settings.tls_cert.read_bytes(), settings.tls_key.read_bytes())] if tls else None  # type: ignore[union-attr]
-        super().__init__(location, _NoHandshake(), tls_certificates=pair, middleware={"key": _Keys(house)})
+        try:
+            super().__init__(location, _NoHandshake(), tls_certificates=pair, middleware={"key": _Keys(house)})
+        except pa.ArrowException:  # free when it was looked at (listening.py); Arrow says that it did not start
+            why = f"Port {settings.flight_port} of {settings.host} can't be listened on for Flight SQL."
+            raise Refused(problem(ParamError(why, "another --flight-port; 0 takes a free one"), None)) from None
 
     def get_flight_info(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.FlightInfo:
         """Answer a question and keep it until it is fetched, or name the columns of a list."""
