@@ -95,7 +95,8 @@ def _groups(
 ) -> list[Part]:
     """List what comes between rows and groups: the one way in which persons leave."""
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
-    once = scaled and not numbers.as_stored  # to read again what is stored costs less than to keep it
+    apart = admission is not None  # else DuckDB looks for each row's person among the admitted, and not for each sum's
+    once = (scaled or apart) and not numbers.as_stored  # to read again what is stored costs less than to keep it
     parts = [("partials", once, _capped(plan, bounds, codes, numbers.text)), *admission_parts(admission, target)]
     first = admission  # whoever reads the partials first leaves out who is not admitted
     if bounds.max_groups is not None:
