@@ -24,7 +24,8 @@ from engine.complete_lists import is_outside, rows_outside
 from engine.csv_files import UnreadableError
 from engine.derived import source_type, stored_columns
 from engine.errors import DataError
-from engine.snapshot import CHECK, copy_table
+from engine.snapshot import copy_table
+from engine.snapshot_checks import CHECK
 from engine.stored_files import OFFLINE, cast, fits, read_files
 
 MEMORY = "4GB"

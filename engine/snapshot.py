@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,19 +18,17 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog import Catalog, Column, Source, SqlType, Table
-from dialect.stored_column import stored_column
+from dialect.catalog import Catalog, Table
 from dialect.write_expr import name, quote_text
 from engine.cached import publish
-from engine.complete_lists import rows_outside
 from engine.csv_files import UnreadableError
 from engine.derived import Part, copied_type, derive, identity, is_derived, source_type, stored_columns
 from engine.errors import DataError
 from engine.progress import Progress
-from engine.stored_files import cast, fits, offline, read_files
+from engine.snapshot_checks import CHECK, attach, check_source, check_stored
+from engine.stored_files import cast, offline, read_files
 
 LOG = ".wal"  # behind the name of a DuckDB file: what was committed, and is not in it yet
-CHECK = "run passersby catalog check, which says what is wrong"
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
 
 def checked(catalog: Catalog, made: Snapshot) -> Snapshot:
     """Give a snapshot whose files are what the catalog says; raises DataError otherwise."""
-    _check(catalog, made)
+    check_stored(catalog, made.files, made.addresses)
     return made
 
 
@@ -111,7 +108,7 @@ def copy_table(
     order = f" ORDER BY {name(person)}" if person else ""
     types = ", ".join(f"{name(c.name)} {copied_type(c)}" for c in table.columns)
     try:
-        rows = f"SELECT {', '.join(columns)} FROM {_rows(connection, table.source)} AS t{joins}"
+        rows = f"SELECT {', '.join(columns)} FROM {_rows(connection, table)} AS t{joins}"
         connection.execute(f"CREATE TABLE {name(table.name)} ({types})")
         select = derive(connection, table, rows, progress)
         connection.execute(f"INSERT INTO {name(table.name)} BY NAME {select}{order}")
@@ -135,12 +132,14 @@ def only_key(catalog: Catalog, public: str) -> str:
     return table.primary_key[0]
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
-    """Write what reads a source; a DuckDB file is attached once, read-only."""
+def _rows(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """Write what reads a table's source; a DuckDB file is attached once, read-only."""
+    source = table.source
     if source.format != "duckdb":
         return read_files(source)
     alias = f"source_{hashlib.sha256(source.path.encode()).hexdigest()[:16]}"
     connection.execute(f"ATTACH IF NOT EXISTS {quote_text(source.path)} AS {alias} (READ_ONLY)")
+    check_source(connection, table, alias)
     return f"{alias}.main.{name(source.table or '')}"
 
 
@@ -174,75 +173,4 @@ def check_opens(catalog: Catalog) -> None:
     stored = {table.source.path: table for table in catalog.tables if table.source.format == "duckdb"}
     with offline() as connection:
         for place, (path, table) in enumerate(stored.items()):
-            _attach(connection, path, f"stored{place}", table.name)
-
-
-def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table: str) -> None:
-    try:
-        connection.execute(f"ATTACH {quote_text(path)} AS {alias} (READ_ONLY)")
-    except duckdb.Error:
-        why = f"its file {path} can't be opened."
-        raise DataError(table, why, "make the data, or correct source in the catalog") from None
-
-
-def _check(catalog: Catalog, made: Snapshot) -> None:
-    """Enforce what privacy rests on: declared types; one row per person, per foreign key and per public key."""
-    targets = {target for table in catalog.tables if table.person for _, target in table.person.through}
-    with offline() as connection:
-        for alias, path in made.files.items():
-            table = next(t for t in catalog.tables if made.addresses[t.name].startswith(f"{alias}."))
-            _attach(connection, path, alias, table.name)
-        for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
-            _check_types(connection, table, made.addresses[table.name])
-            _check_collations(connection, table, made.addresses[table.name])
-            of_person = table.person is not None and table.primary_key == (table.person.column,)
-            if table.primary_key and (of_person or table.name in targets or not table.private):
-                _check_unique(connection, table, made.addresses[table.name])
-            for column in (column for column in table.columns if column.complete):
-                _check_complete(connection, table, column, made.addresses)
-
-
-def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
-    """Refuse a column that is not there or of another type: SQL written for the declared one could fail on a row."""
-    columns = ", ".join(name(column.name) for column in table.columns)
-    try:
-        described = connection.execute(f"SELECT {columns} FROM {address} LIMIT 0").description or []
-    except duckdb.Error:
-        raise DataError(table.name, "the table, or a declared column of it, is not there.", CHECK) from None
-    for column, (_, stored, *_) in zip(table.columns, described, strict=True):
-        made = column.type is SqlType.POLYGON and str(stored) == copied_type(column)
-        if not made and not fits(str(stored), column.type):
-            why = f"{column.name} is stored as {str(stored).partition('(')[0]} and declared as {column.stored_type}."
-            raise DataError(table.name, why, "declare the stored type, or store the declared one")
-
-
-def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
-    """Refuse texts that are told apart by a collation: different persons and keys would be one to DuckDB.
-
-    Claim: two values of a text are one value only where they are the same characters. Symbols: what a copy of no row
-    says of its columns, also of a view's. Formula: none. Source: proofs.md#one-value. Raises DataError.
-    """
-    columns = ", ".join(name(column.name) for column in table.columns)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")
-    told = connection.execute("SELECT sql FROM duckdb_tables() WHERE temporary AND table_name = 'no_row'").fetchall()
-    if "COLLATE" in re.sub('"[^"]*"', "", told[0][0]).upper().split():
-        why = "a text of it is stored with a collation, by which different texts are one."
-        raise DataError(table.name, why, "store it as VARCHAR, without COLLATE")
-
-
-def _check_unique(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
-    columns = [column for column in table.columns if column.name in table.primary_key]
-    read = [stored_column(column) for column in columns]  # as questions read them: two stored values may be one there
-    keys, nulls = ", ".join(read), " OR ".join(f"{text} IS NULL" for text in read)
-    twice = f"SELECT 1 FROM {address} GROUP BY {keys} HAVING count(*) > 1"
-    if connection.execute(f"SELECT 1 FROM {address} WHERE {nulls} UNION ALL ({twice}) LIMIT 1").fetchall():
-        why = f"its primary key ({', '.join(table.primary_key)}) is not unique or has NULLs."
-        raise DataError(table.name, why, "keep one row per key, or drop primary_key")
-
-
-def _check_complete(
-    connection: duckdb.DuckDBPyConnection, table: Table, column: Column, addresses: dict[str, str]
-) -> None:
-    if connection.execute(rows_outside(table, column, addresses)).fetchall():
-        why = f"{column.name} is declared to be complete, and a row holds something that is not in its list."
-        raise DataError(table.name, why, "correct the list or the rows, or remove complete = true")
+            attach(connection, path, f"stored{place}", table.name)

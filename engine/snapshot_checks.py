@@ -1,0 +1,118 @@
+"""Tables as they lie in DuckDB files, held against the catalog when data are opened: what privacy rests on.
+
+A table is stored, and no view; its columns have the declared types, no collation, and are not made anew when they are
+read; there is one row per person, per foreign key and per public key; complete lists are complete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import duckdb
+
+from dialect.catalog import Catalog, Column, SqlType, Table
+from dialect.stored_column import stored_column
+from dialect.write_expr import name, quote_text
+from engine.complete_lists import rows_outside
+from engine.derived import copied_type
+from engine.errors import DataError
+from engine.stored_files import fits, offline
+
+CHECK = "run passersby catalog check, which says what is wrong"
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table: str) -> None:
+    """Attach a DuckDB file to be read; raises DataError."""
+    try:
+        connection.execute(f"ATTACH {quote_text(path)} AS {alias} (READ_ONLY)")
+    except duckdb.Error:
+        why = f"its file {path} can't be opened."
+        raise DataError(table, why, "make the data, or correct source in the catalog") from None
+
+
+def check_stored(catalog: Catalog, files: Mapping[str, str], addresses: Mapping[str, str]) -> None:
+    """Enforce what privacy rests on of tables in attached files, by alias and address; raises DataError."""
+    targets = {target for table in catalog.tables if table.person for _, target in table.person.through}
+    with offline() as connection:
+        for alias, path in files.items():
+            table = next(t for t in catalog.tables if addresses[t.name].startswith(f"{alias}."))
+            attach(connection, path, alias, table.name)
+        for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
+            if table.source.format == "duckdb" and not addresses[table.name].startswith("copied."):
+                check_source(connection, table, addresses[table.name].partition(".")[0])
+            _check_types(connection, table, addresses[table.name])
+            _check_collations(connection, table, addresses[table.name])
+            of_person = table.person is not None and table.primary_key == (table.person.column,)
+            if table.primary_key and (of_person or table.name in targets or not table.private):
+                _check_unique(connection, table, addresses[table.name])
+            for column in (column for column in table.columns if column.complete):
+                _check_complete(connection, table, column, addresses)
+
+
+def check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
+    """Refuse rows that are made when they are read: by a view, or in a column that is generated.
+
+    Claim: a table's rows are those that are stored, each time they are read. Symbols: the table's own SQL in its file.
+    Formula: none. Source: proofs.md#stored-rows. Raises DataError.
+    """
+    named = f"WHERE database_name = {quote_text(alias)} AND schema_name = 'main' AND lower({{0}}) = lower(?)"
+    stored = table.source.table or table.name
+    if connection.execute(f"SELECT 1 FROM duckdb_views() {named.format('view_name')}", [stored]).fetchall():
+        why = "it is a view, and its rows may depend on other people's."
+        raise DataError(table.name, why, "store its rows: CREATE TABLE ... AS FROM the view")
+    made = connection.execute(f"SELECT sql FROM duckdb_tables() {named.format('table_name')}", [stored]).fetchall()
+    if any("GENERATED ALWAYS AS" in _unquoted(sql) for (sql,) in made):
+        why = "a column of it is generated, and may say something else each time it is read."
+        raise DataError(table.name, why, "store its values: CREATE TABLE ... AS FROM the table")
+
+
+def _unquoted(sql: str) -> str:
+    """Give what is left of SQL without names and texts in quotes, in capitals."""
+    return re.sub("\"[^\"]*\"|'[^']*'", "", sql).upper()
+
+
+def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
+    """Refuse a column that is not there or of another type: SQL written for the declared one could fail on a row."""
+    columns = ", ".join(name(column.name) for column in table.columns)
+    try:
+        described = connection.execute(f"SELECT {columns} FROM {address} LIMIT 0").description or []
+    except duckdb.Error:
+        raise DataError(table.name, "the table, or a declared column of it, is not there.", CHECK) from None
+    for column, (_, stored, *_) in zip(table.columns, described, strict=True):
+        made = column.type is SqlType.POLYGON and str(stored) == copied_type(column)
+        if not made and not fits(str(stored), column.type):
+            why = f"{column.name} is stored as {str(stored).partition('(')[0]} and declared as {column.stored_type}."
+            raise DataError(table.name, why, "declare the stored type, or store the declared one")
+
+
+def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
+    """Refuse texts that are told apart by a collation: different persons and keys would be one to DuckDB.
+
+    Claim: two values of a text are one value only where they are the same characters. Symbols: what a copy of no row
+    says of its columns, also of a view's. Formula: none. Source: proofs.md#one-value. Raises DataError.
+    """
+    columns = ", ".join(name(column.name) for column in table.columns)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")
+    told = connection.execute("SELECT sql FROM duckdb_tables() WHERE temporary AND table_name = 'no_row'").fetchall()
+    if "COLLATE" in _unquoted(told[0][0]).split():
+        why = "a text of it is stored with a collation, by which different texts are one."
+        raise DataError(table.name, why, "store it as VARCHAR, without COLLATE")
+
+
+def _check_unique(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
+    columns = [column for column in table.columns if column.name in table.primary_key]
+    read = [stored_column(column) for column in columns]  # as questions read them: two stored values may be one there
+    keys, nulls = ", ".join(read), " OR ".join(f"{text} IS NULL" for text in read)
+    twice = f"SELECT 1 FROM {address} GROUP BY {keys} HAVING count(*) > 1"
+    if connection.execute(f"SELECT 1 FROM {address} WHERE {nulls} UNION ALL ({twice}) LIMIT 1").fetchall():
+        why = f"its primary key ({', '.join(table.primary_key)}) is not unique or has NULLs."
+        raise DataError(table.name, why, "keep one row per key, or drop primary_key")
+
+
+def _check_complete(
+    connection: duckdb.DuckDBPyConnection, table: Table, column: Column, addresses: Mapping[str, str]
+) -> None:
+    if connection.execute(rows_outside(table, column, addresses)).fetchall():
+        why = f"{column.name} is declared to be complete, and a row holds something that is not in its list."
+        raise DataError(table.name, why, "correct the list or the rows, or remove complete = true")
