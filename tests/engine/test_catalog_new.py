@@ -27,7 +27,8 @@ COPY (SELECT 'canary7f3a' AS name, 'b' AS other) TO 'texts.csv' (HEADER false);
 ATTACH 'town.duckdb' AS town;
 CREATE TABLE town.zones AS SELECT 1 AS zone_id;
 CREATE TABLE town.legs AS SELECT 1 AS person_id, 'canary7f3a'::ENUM('canary7f3a') AS mode;
-CREATE VIEW town.trips AS SELECT 1 AS person_id;
+CREATE TABLE town.trips AS SELECT 1 AS person_id;
+CREATE VIEW town.seen AS FROM town.trips;
 DETACH town;
 """
 
