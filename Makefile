@@ -4,7 +4,7 @@
 # make test     all tests
 # make check    style, types of code and calls of tests, the law of the house
 # make nightly  the long searches, a line of result each, then the tests' long forms; a few hours on two cores
-# make docs     docs/functions.md, docs/refusals.md and the tables of docs/server.md, from what they are about
+# make docs     docs/functions.md, docs/refusals.md and the tables of docs/server.md and docs/catalog.md, from what they are about
 # make conformance   how many expressions give DuckDB's own values
 # make conformance-spark   the same of Spark's forms, on a Java 17 or 21
 # make bench    ratios to plain DuckDB
@@ -95,6 +95,7 @@ nightly: $(VENV)/.with-nightly
 docs: $(VENV)/.with-dev
 	@$(bin)/python -m tests.docs
 	@$(bin)/python -m tests.server_page
+	@$(bin)/python -m tests.catalog_page
 
 conformance: $(VENV)/.with-dev
 	@$(bin)/python -m tests.conformance

@@ -71,15 +71,15 @@ class Section:
         if name not in self.entries:
             raise self.error(name, "this key is missing.", cure)
 
-    def text(self, name: str) -> str | None:
-        """Read a text that is not empty; None where absent."""
+    def text(self, name: str, example: str = "") -> str | None:
+        """Read a text that is not empty; None where absent. The example says how an empty one is filled in."""
         found = self.entries.get(name)
         if found is None:
             return None
         if not isinstance(found, str):
             raise self.error(name, "this is no text.", f'write it in quotes: {name} = "...".')
         if not found.strip():
-            raise self.error(name, "this text is empty.", "fill it in.")
+            raise self.error(name, "this text is empty.", f"fill it in: {example}" if example else "fill it in.")
         return found
 
     def reference(self, name: str) -> str | None:

@@ -20,6 +20,7 @@ PRIVATE_ONLY = (
 )  # fmt: skip
 KNOWN = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY)
 FORMATS = ("parquet", "csv", "duckdb", "spark")
+SIZE = 'size_class = "1e6", the order of magnitude of the number of rows.'
 NOWHERE = Source("parquet", "")  # stands for a source that could not be read
 
 
@@ -63,8 +64,9 @@ def _limit(section: Section, name: str, default: int, most: int) -> int:
 
 def _private(section: Section) -> bool:
     """Read the kind, which has no default: an unannotated table is never public."""
-    section.need("kind", 'write kind = "private", or kind = "public" where no row is about a person.')
-    kind = section.text("kind")
+    kinds = 'kind = "private", or kind = "public" where no row is about a person.'
+    section.need("kind", f"write {kinds}")
+    kind = section.text("kind", kinds)
     if kind not in ("private", "public"):
         raise section.error("kind", f"the kind {kind} is not known.", 'write kind = "private" or kind = "public".')
     if kind == "public":
@@ -125,9 +127,10 @@ def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
 
 def _person(section: Section) -> PersonPath:
     """Read the person column, here or at the end of a path of foreign keys."""
-    section.need("person", 'write person = "..." with the column that names the person a row is about.')
+    named = 'person = "..." with the column that names the person a row is about.'
+    section.need("person", f"write {named}")
     if not isinstance(section.entries["person"], dict):
-        return PersonPath(section.reference("person") or "")
+        return PersonPath((section.text("person", named) or "").lower())
     path = section.section("person")
     path.only(("through", "column"))
     cure = 'write person = { through = ["trip_id -> trip"], column = "person_id" }.'
@@ -142,8 +145,8 @@ def _person(section: Section) -> PersonPath:
 def _size_class(section: Section, private: bool) -> str | None:
     """Read the public order of magnitude of the row count."""
     if private:
-        section.need("size_class", 'write e.g. size_class = "1e6", the order of magnitude of the number of rows.')
-    found = section.text("size_class")
+        section.need("size_class", f"write e.g. {SIZE}")
+    found = section.text("size_class", SIZE)
     if found is not None and not re.fullmatch(r"1e\d{1,2}", found, re.ASCII):
         raise section.error("size_class", "this is no power of ten.", 'write e.g. size_class = "1e6".')
     return found
