@@ -9,23 +9,21 @@ from dialect.functions_time import EARLIEST, LATEST
 from dialect.spark_stored import stored_in_spark
 from dialect.write_expr import name, quote
 
-_AS_IT_IS = {"DOUBLE", "TIMESTAMP", "DATETIME"}
-
 
 def stored_column(column: Column, table: Table | None = None, engine: EngineName = EngineName.DUCKDB) -> str:
-    """Write a stored column: decimals and single floats as doubles, UTC as the place's own time.
+    """Write a stored column as its declared type, whatever it is stored as: UTC as the place's own time.
 
+    An engine leaves a cast out where the type is that already; elsewhere forms for the declared type might raise.
     Spark's unsigned integers are decimals: of a table's own keys they stay it.
     """
     if engine is EngineName.SPARK:
         return stored_in_spark(column, is_key=table is not None and column.name in _keys(table))
-    written, stored = name(column.name), column.stored_type.upper()
-    if column.type is SqlType.DOUBLE and stored not in _AS_IT_IS:
+    written = name(column.name)
+    if column.type is SqlType.DOUBLE:
         return f"CAST({written} AS DOUBLE)"
     if column.type is not SqlType.TIMESTAMP:
         return written
-    if stored not in _AS_IT_IS:
-        written = f"TRY_CAST({written} AS TIMESTAMP)"  # of seconds, which reach further than microseconds
+    written = f"TRY_CAST({written} AS TIMESTAMP)"  # dates and seconds reach further than microseconds
     if not column.stored_utc or column.time_zone is None:
         return written
     within = f"{written} BETWEEN TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00'"

@@ -39,8 +39,12 @@ def objections(admission: Admission | None) -> dict[str, str]:
     """Write who has objected as a lake is handed it: compared with its persons in their own type, by DuckDB's rule."""
     if admission is None:
         return {}
-    person = "person" if admission.person_type == TEXT else f"CAST(person AS {lake_type(admission.person_type)})"
-    return {OBJECTED: f"SELECT {person} AS person FROM ({_in_type(admission)}) AS o WHERE person IS NOT NULL"}
+    kind = admission.person_type
+    person = "person" if kind == TEXT else f"CAST(person AS {lake_type(kind)})"
+    compared = (
+        kind if kind in (TEXT, *UNSIGNED) else "BIGINT"
+    )  # as they are read there, however narrow the declared one
+    return {OBJECTED: f"SELECT {person} AS person FROM ({_in_type(compared)}) AS o WHERE person IS NOT NULL"}
 
 
 def lake_type(stored: str) -> str:
@@ -51,12 +55,12 @@ def lake_type(stored: str) -> str:
 def _objectors(admission: Admission, target: Target) -> str:
     if target.engine is EngineName.SPARK:
         return f"SELECT person FROM {{{OBJECTED}}}"
-    return _in_type(admission)
+    return _in_type(admission.person_type)
 
 
-def _in_type(admission: Admission) -> str:
+def _in_type(kind: str) -> str:
     """List who has objected, in the type in which persons are stored; what is none of that type is nobody."""
-    person = "person" if admission.person_type == TEXT else f"TRY_CAST(person AS {admission.person_type})"
+    person = "person" if kind == TEXT else f"TRY_CAST(person AS {kind})"
     return f"SELECT {person} AS person FROM {OBJECTED}"
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialect.catalog import Catalog, Column, ColumnOf, SqlType, Table
+from dialect.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table
 from dialect.write_expr import name as quoted
 from engine.catalog_section import meant
 from engine.complete_lists import is_outside
 from engine.csv_files import UnreadableError
 from engine.derived import source_type, stored_columns
 from engine.polygons import is_polygon
-from engine.stored_files import StoredFiles, cast, fits
+from engine.stored_files import StoredFiles, cast, fits, holds
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,15 @@ def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator
         if column.name not in found:
             why = f"the source has no column {column.name}."
             yield Finding(catalog.path, place, why, meant(column.name, found, "remove it from the catalog."))
-        elif source.format != "csv" and not fits(found[column.name], _in_source(column)):
+        elif not _is_stored_as(column, source, found[column.name]):
             why = f"the source stores {found[column.name].partition('(')[0]}, the catalog says {column.stored_type}."
             yield Finding(catalog.path, f"{place}.type", why, "declare the stored type, or store the declared one.")
+
+
+def _is_stored_as(column: Column, source: Source, stored: str) -> bool:
+    """Tell whether a source stores a column as declared; of a file that is copied, integers may be of a wider type."""
+    narrow = source.format != "duckdb" or holds(column.stored_type, stored)
+    return source.format == "csv" or (fits(stored, _in_source(column)) and narrow)
 
 
 def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[Finding]:

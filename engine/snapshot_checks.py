@@ -17,7 +17,7 @@ from dialect.write_expr import name, quote_text
 from engine.complete_lists import rows_outside
 from engine.derived import copied_type
 from engine.errors import DataError
-from engine.stored_files import fits, offline
+from engine.stored_files import fits, holds, offline
 
 CHECK = "run passersby catalog check, which says what is wrong"
 
@@ -81,7 +81,7 @@ def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: s
         raise DataError(table.name, "the table, or a declared column of it, is not there.", CHECK) from None
     for column, (_, stored, *_) in zip(table.columns, described, strict=True):
         made = column.type is SqlType.POLYGON and str(stored) == copied_type(column)
-        if not made and not fits(str(stored), column.type):
+        if not made and not (fits(str(stored), column.type) and holds(column.stored_type, str(stored))):
             why = f"{column.name} is stored as {str(stored).partition('(')[0]} and declared as {column.stored_type}."
             raise DataError(table.name, why, "declare the stored type, or store the declared one")
 

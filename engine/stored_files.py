@@ -29,6 +29,10 @@ def offline(file: str = ":memory:", **settings: str | bool | float | list[str]) 
 # stored type -> declared types that hold all its values
 WIDER = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
 
+_BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "INT": 32, "BIGINT": 64}
+_ENDS = {name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in _BITS.items()}
+_ENDS |= {f"U{name}": (0, 2**bits - 1) for name, bits in _BITS.items() if name != "INT"}
+
 
 class StoredFiles:
     """An empty DuckDB that reads files and writes none."""
@@ -122,6 +126,17 @@ def fits(stored: str, declared: SqlType) -> bool:
     """Tell whether every value of a stored type is one of the declared type."""
     kind = sql_type(stored)
     return kind is not None and (kind == declared or declared in WIDER.get(kind, ()))
+
+
+def holds(declared: str, stored: str) -> bool:
+    """Tell whether every integer of a stored type is one of the declared type; of what is no integer, always.
+
+    Claim: who objects is found among stored persons, as what is compared with them has the declared type. Symbols: the
+    ends of both types. Formula: the stored ones lie within the declared ones. Source: proofs.md#declared-integers.
+    Raises nothing.
+    """
+    outer, inner = (_ENDS.get(kind.upper()) for kind in (declared, stored))
+    return outer is None or inner is None or (outer[0] <= inner[0] and inner[1] <= outer[1])
 
 
 def cast(source: Source, written: str, kind: str) -> str:

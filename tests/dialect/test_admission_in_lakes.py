@@ -1,0 +1,34 @@
+"""Who objects is handed to a lake as its persons are read there, however narrow their declared type is."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from dialect import write_admission
+from dialect.admission import OBJECTED, Admission
+
+OBJECTING = ["7", "5000000007", "18446744073709551615", "nobody"]
+BOTH = ["7", "5000000007"]
+
+
+def handed(kind: str) -> list[str]:
+    with duckdb.connect() as connection:
+        connection.register(OBJECTED, pa.table({"person": OBJECTING}))
+        rows = connection.execute(write_admission.objections(Admission(kind, None, ()))[OBJECTED]).fetchall()
+        return [str(person) for (person,) in rows]
+
+
+@pytest.mark.parametrize(
+    ("kind", "persons"),
+    [("INTEGER", BOTH), ("UTINYINT", BOTH), ("BIGINT", BOTH), ("UBIGINT", OBJECTING[:3]), ("HUGEINT", OBJECTING[:3])],
+)
+def test_whole_numbers_are_compared_as_they_are_read(kind: str, persons: list[str]) -> None:
+    assert handed(kind) == persons
+
+
+def test_a_planted_comparison_in_the_declared_type_loses_who_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_type = write_admission._in_type
+    monkeypatch.setattr(write_admission, "_in_type", lambda kind: in_type("INTEGER" if kind == "BIGINT" else kind))
+    assert handed("INTEGER") == ["7"]
