@@ -2,7 +2,7 @@
 
 source    rows of people, with keys, values and conditions
 partials  one row per (person, group): the person's exact integers there
-chosen    the same, at most L0 groups per person (private keys only)
+chosen    the same, at most L0 groups per person (where these are bounded)
 factors   one row per admitted person: what each number is multiplied by (where anything is scaled)
 sums      one row per group: the person is gone
 answer    one row per public key, zeros included, in public order
@@ -16,8 +16,10 @@ from dataclasses import replace
 from dialect.admission import Admission
 from dialect.different_values import counts, kept, values
 from dialect.eager import counting, joined, sides
-from dialect.engine_words import OF_DUCKDB, Words, in_order, words
+from dialect.engine_words import OF_DUCKDB, Words, words
+from dialect.first_groups import Part, first_groups
 from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
+from dialect.numbered import by_number, is_numbered, numbered_rows, without_told
 from dialect.partials import capped, clamped, is_unit, of_persons, part
 from dialect.person_rollups import Rolled, read_rolled
 from dialect.private_plan import (
@@ -30,13 +32,12 @@ from dialect.private_plan import (
     VectorBound,
     VectorKind,
 )
-from dialect.public_order import codes_of, in_public_order, keys_of, same_keys
+from dialect.public_order import codes_of, in_public_order, keys_of, listed_among
 from dialect.public_side import Coded, coded_keys, grained_values
 from dialect.write_admission import admission_parts, objections, of_admitted
 from dialect.write_rows import write_rows
 
 SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm
-Part = tuple[str, bool, str]  # a subquery: its name, whether it is made once, its text
 NO_CODES: Mapping[int, Coded] = {}
 
 
@@ -45,19 +46,35 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     if target.lake is not None:
         return _of_lake(plan, bounds, target, target.lake, admission)
     numbers = None if plan.key_set is None else read_rolled(plan, bounds, target.rollups)
-    codes, parts = NO_CODES, list[Part]()
+    codes, numbered, parts = NO_CODES, False, list[Part]()
     if numbers is None:
         plan, codes = coded_keys(plan)
         plan, grained = grained_values(plan, bounds)
-        parted = sides(plan)
-        counted = plan if parted is None else counting(plan, parted)
-        parts, numbers = [("source", False, _source(counted, target))], _numbers(counted, bounds, grained)
-        numbers = numbers if parted is None else joined(plan, parted, numbers, target)
+        numbered = is_numbered(plan, bounds, codes)
+        asked = (plan, bounds, target, grained)
+        source, numbers = _by_number(*asked, codes) if numbered else _by_keys(*asked)
+        parts.append(("source", False, source))
     if plan.key_set is not None and plan.keys:
         parts += [(f"codes{i}", False, codes_of(coded, target)) for i, coded in codes.items()]
-        parts.append(("keys", True, keys_of(plan.key_set, codes, target)))
-    parts += _groups(plan, bounds, target, admission, codes, numbers)
-    return BoundedSql(_with(parts, in_public_order(plan, codes)), len(plan.keys), len(plan.vectors))
+        parts.append(("keys", True, keys_of(plan.key_set, codes, target, numbered)))
+    parts += _groups(by_number(plan) if numbered else plan, bounds, target, admission, codes, numbers)
+    return BoundedSql(_with(parts, in_public_order(plan, codes, numbered)), len(plan.keys), len(plan.vectors))
+
+
+def _by_number(
+    plan: PrivatePlan, bounds: Bounding, target: Target, grained: frozenset[int], codes: Mapping[int, Coded]
+) -> tuple[str, Rolled]:
+    """Write the source, and one row per (unit, number of a listed key)."""
+    source = _source(without_told(plan), target)
+    return source, _numbers(by_number(plan), bounds, grained, rows=numbered_rows(plan, codes))
+
+
+def _by_keys(plan: PrivatePlan, bounds: Bounding, target: Target, grained: frozenset[int]) -> tuple[str, Rolled]:
+    """Write the source, and one row per (unit, group) of it."""
+    parted = sides(plan)
+    counted = plan if parted is None else counting(plan, parted)
+    numbers = _numbers(counted, bounds, grained)
+    return _source(counted, target), numbers if parted is None else joined(plan, parted, numbers, target)
 
 
 def _of_lake(
@@ -67,7 +84,7 @@ def _of_lake(
     check_written(plan, lake)
     source, read, rows = handed_over(plan.source, lake)
     parts = [("source", False, _source(replace(plan, source=source), read))]
-    listed = _listed("p", plan, NO_CODES) != ""
+    listed = listed_among("p", plan, NO_CODES) != ""
     keys = [] if plan.key_set is None or not plan.keys else [("keys", True, keys_of(plan.key_set, NO_CODES, target))]
     parts += [("keys", False, f"SELECT * FROM {place(LISTED)}")] if listed else []
     numbers = _numbers(plan, bounds, frozenset(), words(read))
@@ -95,12 +112,12 @@ def _groups(
 ) -> list[Part]:
     """List what comes between rows and groups: the one way in which persons leave."""
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
-    apart = admission is not None  # else DuckDB looks for each row's person among the admitted, and not for each sum's
-    once = (scaled or apart) and not numbers.as_stored  # to read again what is stored costs less than to keep it
+    # else DuckDB looks for each row's person among the admitted; what is stored is read again for less than it is kept
+    once = (scaled or admission is not None or bounds.max_groups is not None) and not numbers.as_stored
     parts = [("partials", once, _capped(plan, bounds, codes, numbers.text)), *admission_parts(admission, target)]
     first = admission  # whoever reads the partials first leaves out who is not admitted
     if bounds.max_groups is not None:
-        parts.append(("chosen", True, _chosen(plan, bounds.max_groups, first, said)))
+        parts += first_groups(plan, bounds.max_groups, first, said)
         first = None
     if scaled:
         parts.append(("factors", False, _factors(plan, bounds, first, said)))
@@ -126,7 +143,7 @@ def _among(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], admi
         same = [f"chosen.{name} = v.{name}" for name in plan.unit]
         same += [f"chosen.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
         return f"{admitted} SEMI JOIN chosen ON {' AND '.join(same)}"
-    return admitted + _listed("v", plan, codes)
+    return admitted + listed_among("v", plan, codes)
 
 
 def _source(plan: PrivatePlan, target: Target) -> str:
@@ -140,7 +157,9 @@ def _key_columns(plan: PrivatePlan) -> str:
     return "".join(f", k{position}" for position in range(len(plan.keys)))
 
 
-def _numbers(plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said: Words = OF_DUCKDB) -> Rolled:
+def _numbers(
+    plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said: Words = OF_DUCKDB, rows: str = "source"
+) -> Rolled:
     """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
     read = "any_value({})" if plan.one_group_per_person else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
@@ -149,14 +168,14 @@ def _numbers(plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said:
     by = ", ".join(str(position + 1) for position in range(apart))
     pairs = _with_part(plan, bounds)
     totals = "".join(f", {part(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
-    return Rolled(f"SELECT {unit}{keys}{totals} FROM source GROUP BY {by}", as_stored=False)
+    return Rolled(f"SELECT {unit}{keys}{totals} FROM {rows} GROUP BY {by}", as_stored=False)
 
 
 def _capped(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: str) -> str:
     """Cap the numbers of each (unit, group), and leave out groups that no public list holds."""
     bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in _with_part(plan, bounds))
     text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({numbers}) AS p"
-    return text + _listed("p", plan, codes)
+    return text + listed_among("p", plan, codes)
 
 
 def _with_part(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
@@ -166,22 +185,6 @@ def _with_part(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, V
 
 def _has_part(vector: Vector) -> bool:
     return not is_unit(vector) and vector.kind is not VectorKind.DISTINCT
-
-
-def _listed(rows: str, plan: PrivatePlan, codes: Mapping[int, Coded]) -> str:
-    """Leave out groups that no public list holds."""
-    if plan.key_set is None or plan.key_set.closed or not plan.keys:
-        return ""
-    return f" SEMI JOIN keys ON {same_keys(rows, plan.key_set, codes)}"
-
-
-def _chosen(plan: PrivatePlan, max_groups: int, admission: Admission | None, said: Words = OF_DUCKDB) -> str:
-    """At most L0 rows per unit, by a hash that looks at the unit and the group alone."""
-    keys = [f"k{i}" for i in range(len(plan.keys))]
-    order = in_order([*plan.unit, *keys], said)
-    place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {order})"
-    ranked = f"SELECT *, {place} AS place FROM {of_admitted('partials', admission)}"
-    return f"SELECT * FROM ({ranked}) AS c WHERE place BETWEEN 1 AND {max_groups}"
 
 
 def _from(bounds: Bounding) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from budgets import Loss, epsilon_at
@@ -18,6 +18,7 @@ from engine.answered import Answered
 from engine.biases import column_biases
 from engine.doubts import column_doubts
 from engine.explain import Explained
+from engine.intervals import Floats
 from engine.outlook import Ahead, outlook
 from engine.reliability import is_weak, reliability
 from engine.simultaneous import held_together
@@ -29,6 +30,7 @@ CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
 
 LARGEST = 2**63 - 1
+LARGEST_FLOAT = 2.0**63 - 1024  # of those that are no more
 NO_GROUP = (
     "No group is left: none of the private keys has enough people to be shown, or what stands above them leaves none;"
     " coarser keys, a longer time or more rho may show some."
@@ -130,16 +132,21 @@ def _simultaneous(given: Answered | Explained) -> dict[str, Any] | None:
     return None if held is None else {"confidence": held.confidence, "numbers": held.numbers}
 
 
-def _pairs(lower: np.ndarray, upper: np.ndarray, *, whole: bool) -> list[list[float] | None]:
+def _pairs(lower: Floats, upper: Floats, *, whole: bool) -> list[list[float] | None]:
     """Pair lower and upper ends; there is no interval where either is missing or beyond all floats."""
-    read = _integer if whole else float
-    ends = zip(lower, upper, strict=True)
-    return [[read(lo), read(hi)] if math.isfinite(lo) and math.isfinite(hi) else None for lo, hi in ends]
+    found = np.isfinite(lower) & np.isfinite(upper)
+    sides = [np.where(found, ends, 0.0) for ends in (lower, upper)]
+    pairs: list[list[float] | None] = np.column_stack([_integers(s) for s in sides] if whole else sides).tolist()
+    for place in np.flatnonzero(~found):
+        pairs[place] = None
+    return pairs
 
 
-def _integer(end: float) -> int:
-    """Keep a whole end within the integers of 64 bits, which its column is made of."""
-    return min(max(int(end), -LARGEST - 1), LARGEST)
+def _integers(ends: Floats) -> npt.NDArray[np.int64]:
+    """Keep whole ends within the integers of 64 bits, which their column is made of."""
+    kept = np.clip(ends, -(2.0**63), LARGEST_FLOAT).astype(np.int64)
+    kept[ends > LARGEST_FLOAT] = LARGEST
+    return kept
 
 
 def _notes(given: Answered, rehearsal: bool) -> list[str]:

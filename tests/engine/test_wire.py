@@ -186,6 +186,13 @@ def test_an_end_that_json_cannot_write_is_no_interval(engine: Engine, end: float
     assert strict(wire.answered(answered, {}, None).schema.metadata[wire.CARD])["intervals"] == {"n": [None]}
 
 
+def test_a_whole_end_beyond_64_bits_is_their_last_integer(engine: Engine) -> None:
+    given = engine.answer("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
+    strange = Answer(given.answer.table, {"n": (np.array([-1e30]), np.array([2.0**63]))}, {})
+    card = strict(wire.answered(replace(given, answer=strange), {}, None).schema.metadata[wire.CARD])
+    assert card["intervals"] == {"n": [[-(2**63), 2**63 - 1]]}
+
+
 def test_a_price_is_never_told_smaller_than_it_is(engine: Engine) -> None:
     loss = engine.answer("SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop", Asked("ann")).charged
     price = wire.price(loss)

@@ -59,6 +59,16 @@ PLANTED: dict[str, tuple[str, str, Spoilt]] = {
         "JOIN cells",
         spoilt.text(r"FROM (SELECT DISTINCT ON (cell_id) * FROM \1)", r'FROM (\S+"cells")'),
     ),
+    "a row is numbered by one of its keys": (
+        "operator",
+        "GROUP BY",
+        spoilt.text("ON keys.k1 = r.k1", r"ON keys\.k0 = r\.k0 AND keys\.k1 = r\.k1"),
+    ),
+    "a listed key has two numbers": (
+        "operator",
+        "GROUP BY",
+        spoilt.text("AS number FROM (SELECT unnest([1, 2])) CROSS JOIN (", r"AS number FROM \("),
+    ),
     "clocks stand in UTC": ("clocks", "hour", spoilt.text("'UTC'", "'Europe/Berlin'")),
     "clocks never change": ("clocks", "New_York|new_york", spoilt.text("'Etc/GMT+5'", "'America/New_York'")),
 }

@@ -38,7 +38,7 @@ aggregates, bound, from_clause, functions, joins, measures, one_release, partial
         "render",
     )
 )
-eager, histograms = (import_module(f"dialect.{name}") for name in ("eager", "histograms"))
+eager, first_groups, histograms = (import_module(f"dialect.{name}") for name in ("eager", "first_groups", "histograms"))
 prepare = import_module("engine.prepare")
 
 
@@ -59,7 +59,7 @@ def always_of_the_person(left: Any, right: Any, *given: Any) -> Any:
     return replace(relation, fields=tuple(replace(field, of_person=True) for field in relation.fields))
 
 
-def popular_first(plan: Any, max_groups: int, admission: Any, *_: Any) -> str:
+def popular_first(plan: Any, max_groups: int, admission: Any, *_: Any) -> list[tuple[str, bool, str]]:
     """Keep each person's groups that most people are in."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
     joined = " SEMI JOIN admitted USING (person)" if admission is not None else ""
@@ -67,7 +67,21 @@ def popular_first(plan: Any, max_groups: int, admission: Any, *_: Any) -> str:
     placed = (
         f"SELECT *, row_number() OVER (PARTITION BY person ORDER BY size DESC, {keys}) AS place FROM ({sized}) AS s"
     )
-    return f"SELECT * EXCLUDE (size) FROM ({placed}) AS c WHERE place BETWEEN 1 AND {max_groups}"
+    return [("chosen", True, f"SELECT * EXCLUDE (size) FROM ({placed}) AS c WHERE place BETWEEN 1 AND {max_groups}")]
+
+
+def one_group_more(*given: Any) -> list[tuple[str, bool, str]]:
+    """Leave alone who has one group more than are kept."""
+    return [(name, once, sql.replace("count(*) > 2", "count(*) > 3")) for name, once, sql in choose_groups(*given)]
+
+
+def all_beside_the_first(*given: Any) -> list[tuple[str, bool, str]]:
+    """Keep all groups of whoever has too many, beside the first of them."""
+    parts = choose_groups(*given)
+    return [
+        (name, once, sql.replace(" ANTI JOIN beyond ON person IS NOT DISTINCT FROM u0", ""))
+        for name, once, sql in parts
+    ]
 
 
 def keys_counted_in_the_data(plan: Any, backend: DuckDBBackend) -> int | None:
@@ -106,6 +120,7 @@ def without_anybodys(sql: str) -> str:
 
 
 scan, join_persons, count_keys = from_clause.scan, joins._of_persons, prepare.count_keys
+choose_groups = first_groups.first_groups
 weighed, join_to_public = bound._weighed, joins._public_on_the_left
 
 ME = str(VICTIM)
@@ -186,7 +201,7 @@ PLANTED = (
     Planted("a partner taken for the person's own", instead(joins, "_of_persons", always_of_the_person), UNMATCHED, MANY, OthersMoved),
     Planted("the greater factor of a mean", rewritten(render, "_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
     Planted("a clamp inside the expression", rewritten(partials, "_whole_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql)), "SELECT SUM(age * age) FROM subscribers", MANY, SensitivityExceeded),
-    Planted("groups chosen by what others do", instead(render, "_chosen", popular_first), BY_STEPS, TIED, SensitivityExceeded),
+    Planted("groups chosen by what others do", instead(render, "first_groups", popular_first), BY_STEPS, TIED, SensitivityExceeded),
     Planted("more weight than the price covers", instead(bound, "_weighed", half_weighed), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("a person who weighs 1 in each group", rewritten(render, "_ratio", lambda sql: "CAST(1 AS DOUBLE)"), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("admission forgotten", instead(prepare, "admission", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, OthersMoved),
@@ -207,7 +222,9 @@ PLANTED = (
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, OthersMoved),
     Planted("two zeros told apart", zeros_told_apart, WEST, ZEROS, OthersMoved),
     Planted("only keys that somebody has", rewritten(render, "in_public_order", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
-    Planted("groups of a question's own limit not chosen", rewritten(render, "_chosen", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("groups of a question's own limit not chosen", rewritten(first_groups, "_placed", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("a group more than are kept left alone", instead(render, "first_groups", one_group_more), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("groups of a person with too many kept beside the first", instead(render, "first_groups", all_beside_the_first), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("rows of a question's own limit not cut", instead(one_release, "cut_to", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
     Planted("named bounds of one end only", rewritten(partials, "_kept_in", lambda sql: re.sub(r"WHEN v\d+ > ", "WHEN 1 = 0 AND v0 > ", sql)), "SELECT SUM(steps, contribution_bounds_per_group => (-5, 5)) FROM events", MANY, SensitivityExceeded),
     Planted("a price that knows how many keys there are", instead(prepare, "count_keys", keys_counted_in_the_data), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), Database((Run(ME, cell=3), Run("1")), PEOPLE, declared=Declared(persons=9.0)), DependsOnData),

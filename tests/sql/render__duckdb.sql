@@ -37,8 +37,9 @@ SELECT gender, COUNT(*) AS n, SUM(age) AS years FROM subscribers GROUP BY gender
 # title: private keys
 SELECT home_zone, COUNT(*) AS n FROM subscribers GROUP BY home_zone;
 # WITH source AS (SELECT "subscriber_id" AS c0, "home_zone" AS c3 FROM subscribers WHERE "subscriber_id" IS NOT NULL),
-# partials AS (SELECT person, k0, least(v1, 9223372036854775807) AS v1 FROM (SELECT c0 AS person, any_value(c3) AS k0, count(*) AS v1 FROM source GROUP BY 1) AS p),
-# chosen AS MATERIALIZED (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), person, k0) AS place FROM partials) AS c WHERE place BETWEEN 1 AND 1),
+# partials AS MATERIALIZED (SELECT person, k0, least(v1, 9223372036854775807) AS v1 FROM (SELECT c0 AS person, any_value(c3) AS k0, count(*) AS v1 FROM source GROUP BY 1) AS p),
+# beyond AS MATERIALIZED (SELECT person AS u0 FROM partials GROUP BY person HAVING count(*) > 1),
+# chosen AS MATERIALIZED (SELECT * FROM partials ANTI JOIN beyond ON person IS NOT DISTINCT FROM u0 UNION ALL SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), person, k0) AS place FROM (SELECT * FROM partials SEMI JOIN beyond ON person IS NOT DISTINCT FROM u0) AS b) AS c WHERE place BETWEEN 1 AND 1),
 # sums AS (SELECT k0, sum(1) AS w0, sum(v1) AS w1 FROM chosen GROUP BY k0)
 # SELECT sums.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w1, 0))) AS BIGINT) AS w1 FROM sums ORDER BY k0 NULLS LAST
 
@@ -71,7 +72,17 @@ SELECT date_trunc('day', ts) AS d, COUNT(*) AS n FROM events WHERE ts >= TIMESTA
 # title: the different values of a private column
 SELECT DISTINCT home_zone FROM subscribers;
 # WITH source AS (SELECT "subscriber_id" AS c0, "home_zone" AS c3 FROM subscribers WHERE "subscriber_id" IS NOT NULL),
-# partials AS (SELECT person, k0 FROM (SELECT c0 AS person, any_value(c3) AS k0 FROM source GROUP BY 1) AS p),
-# chosen AS MATERIALIZED (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), person, k0) AS place FROM partials) AS c WHERE place BETWEEN 1 AND 1),
+# partials AS MATERIALIZED (SELECT person, k0 FROM (SELECT c0 AS person, any_value(c3) AS k0 FROM source GROUP BY 1) AS p),
+# beyond AS MATERIALIZED (SELECT person AS u0 FROM partials GROUP BY person HAVING count(*) > 1),
+# chosen AS MATERIALIZED (SELECT * FROM partials ANTI JOIN beyond ON person IS NOT DISTINCT FROM u0 UNION ALL SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER (PARTITION BY person ORDER BY hash(xor(hash(person, k0), CAST(7046029254386353131 AS UBIGINT))), person, k0) AS place FROM (SELECT * FROM partials SEMI JOIN beyond ON person IS NOT DISTINCT FROM u0) AS b) AS c WHERE place BETWEEN 1 AND 1),
 # sums AS (SELECT k0, sum(1) AS w0 FROM chosen GROUP BY k0)
 # SELECT sums.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM sums ORDER BY k0 NULLS LAST
+
+# title: groups by the number of their key
+SELECT s.gender, e.cell_id, COUNT(*) AS n FROM events e JOIN subscribers s USING (subscriber_id) GROUP BY 1, 2;
+# WITH source AS (SELECT c0, c2, c8 FROM (SELECT "subscriber_id" AS c0, "cell_id" AS c2 FROM events WHERE "subscriber_id" IS NOT NULL) AS l INNER JOIN (SELECT "subscriber_id" AS c6, "gender" AS c8 FROM subscribers WHERE "subscriber_id" IS NOT NULL) AS r ON (c0 = c6)),
+# keys AS MATERIALIZED (SELECT c13 AS k0, c14 AS k1, CAST(row_number() OVER () AS INTEGER) AS number FROM (SELECT DISTINCT c13, c14 FROM (SELECT c11 AS c13, c12 AS c14 FROM (SELECT c11, c12 FROM (SELECT c11 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT c11 FROM (SELECT DISTINCT c11 FROM (SELECT "cell_id" AS c11 FROM cells) AS d) AS n UNION ALL SELECT CAST(NULL AS BIGINT)) AS r) AS l CROSS JOIN (SELECT c12 FROM (VALUES ('f'), ('m'), ('x'), (CAST(NULL AS VARCHAR))) AS v(c12)) AS r) AS p) AS d) AS k),
+# partials AS MATERIALIZED (SELECT person, k0, least(v0, 2147483647) AS v0 FROM (SELECT c0 AS person, number AS k0, count(*) AS v0 FROM (SELECT *, c2 AS k0, c8 AS k1 FROM source) AS r JOIN keys ON keys.k0 IS NOT DISTINCT FROM r.k0 AND keys.k1 IS NOT DISTINCT FROM r.k1 GROUP BY 1, 2) AS p),
+# factors AS (SELECT person, CASE WHEN sum(v0 * v0) > 400 THEN CAST(20 AS DOUBLE) / sqrt(CAST(sum(v0 * v0) AS DOUBLE)) * (1 - 1 / 281474976710656) ELSE CAST(1 AS DOUBLE) END * 65536 AS f0 FROM partials GROUP BY person),
+# sums AS (SELECT k0, sum(CAST(trunc(v0 * f0) AS BIGINT)) AS w0 FROM partials JOIN factors USING (person) GROUP BY k0)
+# SELECT keys.k0 AS k0, keys.k1 AS k1, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM keys LEFT JOIN sums ON keys.number = sums.k0 ORDER BY k0 NULLS LAST, k1 NULLS LAST

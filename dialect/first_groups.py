@@ -1,0 +1,39 @@
+"""At most L0 groups of each unit, in the order of a hash where there are more of them (`proofs.md#render`).
+
+beyond    units with more than L0 groups
+chosen    the groups of all others, and of these the first L0
+"""
+
+from __future__ import annotations
+
+from dialect.admission import Admission
+from dialect.engine_words import OF_DUCKDB, Words, in_order
+from dialect.private_plan import PrivatePlan
+from dialect.write_admission import of_admitted
+
+Part = tuple[str, bool, str]  # a subquery: its name, whether it is made once, its text
+
+
+def first_groups(
+    plan: PrivatePlan, max_groups: int, admission: Admission | None, said: Words = OF_DUCKDB
+) -> list[Part]:
+    """Write what keeps L0 rows of (unit, group): who has no more keeps all, without being sorted."""
+    if said is not OF_DUCKDB:  # which would make the partials four times
+        return [
+            ("chosen", True, f"SELECT * FROM {_placed(plan, max_groups, of_admitted('partials', admission), said)}")
+        ]
+    unit = ", ".join(plan.unit)
+    named = ", ".join(f"{name} AS u{i}" for i, name in enumerate(plan.unit))
+    beyond = f"SELECT {named} FROM partials GROUP BY {unit} HAVING count(*) > {max_groups}"
+    same = " AND ".join(f"{name} IS NOT DISTINCT FROM u{i}" for i, name in enumerate(plan.unit))
+    few = of_admitted(f"SELECT * FROM partials ANTI JOIN beyond ON {same}", admission)
+    more = of_admitted(f"(SELECT * FROM partials SEMI JOIN beyond ON {same}) AS b", admission)
+    chosen = f"{few} UNION ALL SELECT * EXCLUDE (place) FROM {_placed(plan, max_groups, more, said)}"
+    return [("beyond", True, beyond), ("chosen", True, chosen)]
+
+
+def _placed(plan: PrivatePlan, max_groups: int, rows: str, said: Words) -> str:
+    """Keep the first L0 rows of each unit, by a hash that looks at the unit and the group alone."""
+    order = in_order([*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))], said)
+    place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {order})"
+    return f"(SELECT *, {place} AS place FROM {rows}) AS c WHERE place BETWEEN 1 AND {max_groups}"
