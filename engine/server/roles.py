@@ -139,6 +139,7 @@ PAGES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/console/health"): BOOKS,
     ("GET", "/console/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
     ("POST", "/console/objections/{action}"): PEOPLE,
+    ("GET", "/console/{nowhere}"): SELF,  # what is no page is told as one
 }
 OPEN_PAGES = frozenset(
     {("GET", "/"), ("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")}

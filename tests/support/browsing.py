@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
 from engine import Desk
-from engine.server.app import create_app
 from engine.server.roles import Role
-from tests.support.patience import until
-from tests.support.serving import Inhabited, inhabited
+from tests.support.serving import Inhabited, inhabited, listening
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -77,26 +73,12 @@ def browsed(desk: Desk, **settings: object) -> Iterator[Visited]:
     """Serve a desk on a free port and start one Chromium; skips where there is none, which CI does not let pass."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
-    with inhabited(desk, **settings) as inside, _listening(inside) as url, sync_playwright() as started:
+    with inhabited(desk, **settings) as inside, listening(inside) as url, sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS), headless=True)
         try:
             yield Visited(inside, url, browser)
         finally:
             browser.close()
-
-
-@contextmanager
-def _listening(inside: Inhabited) -> Iterator[str]:
-    app = create_app(inside.house)
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until(lambda: server.started)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(FEW_SECONDS)
 
 
 def serious(page: Page) -> list[str]:

@@ -29,7 +29,7 @@ NAMES = ("id", "request_id", "made_at", "ended_at", "location", "at", "body", "r
 
 def seen_over_http(desk: Desk, attack: Attack) -> dict[str, Any]:
     """Ask a served desk in every form; give all that must be the same in both worlds."""
-    with fresh(desk) as own, io.StringIO() as heard, redirect_stderr(heard), _logging():
+    with fresh(desk) as own, io.StringIO() as heard, redirect_stderr(heard), logging():
         engine = PacedEngine.of(own.engine, Pace(least_seconds=0.001))
         with inhabited(replace(own, engine=engine)) as server:
             return {
@@ -37,15 +37,15 @@ def seen_over_http(desk: Desk, attack: Attack) -> dict[str, Any]:
                 "arrow": _split(server.ask(attack.sql, headers={"Accept": ARROW}), attack),
                 "explained": server.send("POST", "/v1/explain", json={"sql": attack.sql}).text,
                 "job": _job(server, attack),
-                "lists": [_named(server.send("GET", path)) for path in ("/v1/history", "/v1/budget")],
-                "ledger": _named(server.send("GET", "/v1/admin/ledger", Role.AUDITOR)),
+                "lists": [named(server.send("GET", path)) for path in ("/v1/history", "/v1/budget")],
+                "ledger": named(server.send("GET", "/v1/admin/ledger", Role.AUDITOR)),
                 "metrics": re.sub(r"(?m)^.*_created.*$", "", server.send("GET", "/metrics", Role.ADMIN).text),
                 "log": sorted(re.sub(r'"(timestamp|key|job)": "[^"]*"', "", heard.getvalue()).splitlines()),
             }
 
 
 @contextmanager
-def _logging() -> Iterator[None]:
+def logging() -> Iterator[None]:
     begin_logs()
     try:
         yield
@@ -57,14 +57,14 @@ def _job(server: Inhabited, attack: Attack) -> Any:
     started = server.ask(attack.sql, headers={"Prefer": "respond-async", "Idempotency-Key": "job"})
     place = started.headers["location"]
     until(lambda: _ended(server.house.books.job(request_id="job")))  # how often one looks is not what is compared
-    return _named(server.send("GET", place)), _split(server.send("GET", f"{place}/result"), attack)
+    return named(server.send("GET", place)), _split(server.send("GET", f"{place}/result"), attack)
 
 
 def _ended(row: Any) -> bool:
     return row is not None and row["state"] not in ("queued", "running")
 
 
-def _named(answer: httpx2.Response) -> Any:
+def named(answer: httpx2.Response) -> Any:
     """Leave out what names this one run."""
 
     def without(value: Any) -> Any:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import uvicorn
 from starlette.testclient import TestClient
 
 from engine import Desk
@@ -28,7 +30,7 @@ from engine.server.pace import announced
 from engine.server.roles import Role
 from engine.server.settings import Settings
 from tests.support.blank_ledger import Blanks
-from tests.support.patience import not_for_ever
+from tests.support.patience import not_for_ever, until
 
 PEPPER = b"p" * 32
 PROGRAM = "from passersby.cli import app; app()"
@@ -85,6 +87,21 @@ def inhabited(desk: Desk, **settings: Any) -> Iterator[Inhabited]:
         made = {role: house.keys.make(str(role), role, by="test", days=1)["key"] for role in Role}
         with TestClient(create_app(house), raise_server_exceptions=False) as client:
             yield Inhabited(house, client, made)
+
+
+@contextmanager
+def listening(inside: Inhabited) -> Iterator[str]:
+    """Let an application be reached at a port of this machine; give its address."""
+    app = create_app(inside.house)
+    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
 
 
 blank_books = Blanks(lambda: Books.beside(":memory:")).one

@@ -114,6 +114,10 @@ async def _leave(visit: Visit) -> Response:
     return answer
 
 
+async def _nowhere(visit: Visit) -> Response:
+    raise Problem("E_NOT_FOUND", "There is no such page.", "a page of the menu")
+
+
 router.get("/console")(visited(overview_pages.overview))
 router.post("/console/logout")(visited(_leave))
 router.get("/console/ask")(visited(asking_pages.ask))
@@ -142,3 +146,4 @@ router.get("/console/health")(visited(health_pages.health))
 router.get("/console/objections")(visited(objections_pages.objections))
 router.post("/console/objections/{action}")(visited(objections_pages.change))
 router.get("/console/releases")(visited(releases_pages.releases))
+router.get("/console/{nowhere:path}")(visited(_nowhere))  # last: it takes whatever the others do not

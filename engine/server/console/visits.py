@@ -179,7 +179,7 @@ def is_from_elsewhere(request: Request) -> bool:
 
 
 def _check_reach(visit: Visit) -> None:
-    route = visit.request.scope["route"].path
+    route = visit.request.scope["route"].path.replace(":path", "")
     if PAGES[visit.request.method, route].reach(visit.principal.role) is Reach.NONE:
         why = f"A key of role {visit.principal.role} does not reach this page."
         raise Problem("E_FORBIDDEN", why, "a page of the menu, or log in with another key")

@@ -66,6 +66,28 @@ def test_every_page_fits_and_a_checker_finds_nothing_serious(
     assert found == []
 
 
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")])
+def test_pages_of_one_thing_fit_too(visited: Visited, size: tuple[int, int], scheme: str) -> None:
+    job = visited.inside.ask(COUNT, headers={"Prefer": "respond-async"}).json()["id"]
+    share = visited.inside.send("POST", "/v1/shares", json={"sql": BY_ZONE, "rho": "0.06"}).json()["id"]
+    things = (f"jobs/{job}", f"shared/{share}", "pace?client=analyst", "keys", "no/such/page", f"ask?sql={'x' * 2000}")
+    with visited.context(Role.ANALYST, size, scheme) as context:
+        page = context.pages[0]
+        for thing in things:
+            page.goto(f"/console/{thing}")
+            expect(page.locator("h1")).to_be_visible()
+            assert overflow(page) <= 0, thing
+            assert serious(page) == [], thing
+
+
+def test_what_is_empty_is_said_on_one_line_on_a_phone(visited: Visited) -> None:
+    with visited.context(Role.ADMIN, PHONE) as context:
+        page = context.pages[0]
+        page.goto("/console/health")
+        said = page.get_by_text("There was none.").bounding_box()
+        assert said is not None and said["height"] < 40  # pixels: two lines are more
+
+
 def test_the_checker_finds_what_is_serious(visited: Visited) -> None:
     with visited.context(Role.ADMIN) as context:
         page = context.pages[0]

@@ -40,7 +40,7 @@ def fields(served: Inhabited, path: str) -> dict[str, str]:
 
 def places(served: Inhabited, path: str) -> dict[str, str]:
     """Make one of what a path names, of the analyst's own."""
-    made = {"action": ACTIONS.get(path, "")}
+    made = {"action": ACTIONS.get(path, ""), "nowhere": "no/such/page"}
     if "{job_id}" in path:
         made["job_id"] = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()["id"]
         until(lambda: served.send("GET", f"/v1/jobs/{made['job_id']}").json()["state"] == "done")
@@ -67,6 +67,8 @@ def test_a_role_reaches_what_the_table_says(served: Inhabited, method: str, path
     status, text = sent(visiting, method, path, places(served, path), fields(served, path))
     if PAGES[method, path].reach(role) is Reach.NONE:
         assert (status, "E_FORBIDDEN" in text) == (403, True)
+    elif "nowhere" in path:
+        assert (status, "E_NOT_FOUND" in text, "<h1>" in text) == (404, True, True)
     else:
         assert status in (200, 303), text
 
