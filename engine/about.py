@@ -121,7 +121,7 @@ def _admitted(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
     rules = dataset.admission
     for table in catalog.tables:
         if table.dataset == dataset.name and table.consent is not None:
-            yield f"your consent is one of: {', '.join(map(str, table.consent.admitted))}"
+            yield f"your consent is one of: {', '.join(map(_state, table.consent.admitted))}"
     if rules.jurisdiction is not None:
         law = rules.jurisdiction
         listed = ", ".join(law.codes)
@@ -139,6 +139,11 @@ def _admitted(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
         yield f"what happened is not older than {first}; older rows are not read"
 
 
+def _state(state: str | bool) -> str:
+    """Write a state as people say it."""
+    return state if isinstance(state, str) else "yes" if state else "no"
+
+
 def _of_age(catalog: Catalog, dataset: Dataset, minors: Minors) -> str:
     if minors.by is AgeBy.AGE_BAND:
         return f"your age is one of: {', '.join(minors.bands)}"
@@ -152,7 +157,7 @@ def _worst(dataset: Dataset) -> Iterator[str]:
     yield (
         "There is a limit that all askers together can never pass, whatever they ask, also if they put their answers"
         f" together and know everything about everybody else. Experts call it epsilon {_up(limit.epsilon)} at delta"
-        f" {limit.delta:.1g}."
+        f" {small_text(limit.delta)}."
     )
     yield (
         "In plain words: somebody wonders whether you are in these data, with all that you did, or not at all, and"
@@ -217,6 +222,11 @@ def _odds(epsilon: float) -> str:
 def _sure(epsilon: float) -> str:
     share = math.ceil(1000 / (1 + math.exp(-min(epsilon, 50.0)))) / 10
     return "as good as certain" if share > 99.9 else f"at most {share:.1f}% sure"
+
+
+def small_text(delta: float) -> str:
+    """Write a delta: 1e-9, not 1e-09."""
+    return f"{delta:.3g}".replace("e-0", "e-")
 
 
 def _up(epsilon: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from budgets import AccountView, EpsilonDelta
+from engine.about import small_text
 from engine.ledger_report import DatasetReport, Report
 
 TEMPLATE = Path(__file__).with_name("ledger_report_page.html.j2")
@@ -74,7 +75,7 @@ def told(amount: EpsilonDelta | None) -> str:
     """Write (epsilon, delta) for people, rounded up."""
     if amount is None:
         return "beyond any number that says something"
-    return f"epsilon {_up(amount.epsilon)} at delta {float(amount.delta):.3g}"
+    return f"epsilon {_up(amount.epsilon)} at delta {small_text(float(amount.delta))}"
 
 
 def exact(rho: Fraction | float) -> str:

@@ -62,6 +62,12 @@ def test_the_page_says_what_the_catalog_says(town: Catalog, ledger: Ledger) -> N
     assert "consent," not in text, "a hidden column has no name here"
 
 
+def test_a_state_of_consent_is_written_as_people_say_it(town: Catalog, ledger: Ledger) -> None:
+    agreed = (replace(t, consent=t.consent and replace(t.consent, admitted=(True,))) for t in town.tables)
+    text = " ".join(page_text(about(replace(town, tables=tuple(agreed)), ledger)).split())
+    assert "your consent is one of: yes" in text and "True" not in text
+
+
 def test_what_was_spent_and_by_whom_is_the_ledgers(town: Catalog, ledger: Ledger) -> None:
     (dataset,) = town.datasets
     charge(ledger, dataset, "a1", "0.005")
@@ -77,7 +83,7 @@ def test_the_worst_case_is_the_cap_in_odds(town: Catalog, ledger: Ledger) -> Non
     (dataset,) = town.datasets
     text = " ".join(page_text(about(town, ledger)).split())
     epsilon = 3.95  # rounded up, of rho 0.2 at delta 1e-9
-    assert f"epsilon {epsilon}" in text
+    assert f"epsilon {epsilon} at delta 1e-9." in text
     assert dataset.budget.rho == Fraction(1, 5)
     assert any(f"{odds} to 1" in text for odds in range(51, 54))
     assert "at most one in 1,000,000,000" in text
