@@ -219,7 +219,7 @@ def _values_in_a_group(plan: PrivatePlan, vector: Vector, catalog: Catalog, grou
 def _in_groups(rule: Rule, groups: int, why: str) -> VectorBound:
     """Bound one unit in each group: the norm is the root of their number, rounded up in its last released place."""
     root = math.isqrt(groups)
-    fraction = 0 if root * root == groups else SCALED_BITS - (root.bit_length() - 1)
+    fraction = 0 if root * root == groups else max(0, SCALED_BITS - (root.bit_length() - 1))
     grains = math.isqrt((groups << 2 * fraction) - 1) + 1 if groups > 0 else 1
     return VectorBound(rule, max(1.0, math.sqrt(groups)), 0, max(1, root), fraction, grains, why)
 

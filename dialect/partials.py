@@ -113,17 +113,26 @@ def capped(part: str, vector: Vector, bound: VectorBound) -> str:
         return part  # 1 or NULL
     if vector.part is not None:
         return f"CAST({_kept_in(part, vector, bound)} AS BIGINT) AS {part}"
-    largest = LARGEST_PART if bound.rule is not Rule.WITHIN else LARGEST_WITHIN
+    largest = _largest(bound)
     if vector.kind in (VectorKind.ROWS, VectorKind.VALID):
         return f"least({part}, {largest}) AS {part}"
     # greatest and least leave NULL out, and a person without a value must stay NULL
     return f"CAST({clamped(part, largest)} AS BIGINT) AS {part}"
 
 
+def _largest(bound: VectorBound) -> int:
+    """Give the most that a person's number in one group may be."""
+    return LARGEST_PART if bound.rule is not Rule.WITHIN else LARGEST_WITHIN
+
+
 def _kept_in(part: str, vector: Vector, bound: VectorBound) -> str:
     """Write a number kept within the bounds that the question names; what is nothing stays nothing."""
     assert vector.part is not None  # noqa: S101  the caller asks
-    low, high = (math.trunc(end * 2.0**bound.value_bits) for end in (vector.part.lower, vector.part.upper))
+    most = _largest(bound)
+    ends = (math.trunc(end * 2.0**bound.value_bits) for end in (vector.part.lower, vector.part.upper))
+    low, high = (
+        max(-most, min(most, end)) for end in ends
+    )  # far beyond the norm they would have squares of no 64 bits
     nothing = "" if vector.kind is VectorKind.SUM else f"WHEN {part} = 0 THEN 0 "
     return f"CASE {nothing}WHEN {part} > {high} THEN {high} WHEN {part} < {low} THEN {low} ELSE {part} END"
 
