@@ -19,8 +19,8 @@ Where what stands:
                               snapshot_checks  lake_checks  cached  backends  scratch  marks  progress
     new files -> more rows    ingest  ingested  new_rows
     who is read at all        admission  admission_notes  objections  register  persons
-    what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  tails
-                              usual_values
+    what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  pairing
+                              tails  usual_values
     plan -> Prepared          prepare  aimed  mean_aim  choose_bounds  split  price  thresholds
     an error instead          aim  target
     exact -> noisy            exact  noise  keys  release

@@ -14,7 +14,7 @@ from typing import Any
 
 from budgets import OWNER, PICO, Loss, ParamError, total
 from dialect.catalog import Dataset
-from engine.calibration import Calibration
+from engine.calibration import Calibration, Kind
 from engine.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions
 from engine.calibrations import FORMAT, TOPIC, calibrations_in, measured_said
 from engine.owner_loss import owner_keys
@@ -61,20 +61,26 @@ def plan_calibration(
     asked, left_out = calibration_questions(engine.catalog, dataset, named, more_keys)
     if not asked:
         raise ParamError(f"Nothing of {dataset.name} is to be calibrated.", "a table in which people have several rows")
-    share = int((rho or dataset.calibration.rho) * PICO) // len(asked)
-    if share == 0:
+    part = int((rho or dataset.calibration.rho) * PICO) // sum(_parts(each) for each in asked)
+    if part == 0:
         raise ParamError(f"This rho is too little for {len(asked)} histograms.", "rho 0.02")
-    made = _priced(engine, asked, share)
+    made = _priced(engine, asked, part)
     taken = {each.release_key for each in engine.ledger.releases(OWNER)} - owner_keys(engine.ledger, dataset.name)
     while any(each.release_key in taken for each in made):  # a client's: what it costs counts for that client alone
-        share -= 1
-        made = _priced(engine, asked, share)
+        part -= 1
+        made = _priced(engine, asked, part)
     return CalibrationPlan(dataset, named, asked, made, left_out)
 
 
+def _parts(asked: CalibrationQuestion) -> int:
+    """Say in how many parts of the price a histogram shares: a norm of persons, the root of a number, varies least."""
+    return 1 if asked.measured.kind is Kind.PERSONS else 2
+
+
 def _priced(engine: Engine, asked: Sequence[CalibrationQuestion], pico_rho: int) -> tuple[Prepared, ...]:
-    rho = Fraction(pico_rho, PICO)
-    return tuple(prepare(each.question.plans[0], engine.catalog, engine.backend, rho) for each in asked)
+    rhos = [Fraction(_parts(each) * pico_rho, PICO) for each in asked]
+    pairs = zip(asked, rhos, strict=True)
+    return tuple(prepare(each.question.plans[0], engine.catalog, engine.backend, rho) for each, rho in pairs)
 
 
 def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, actor: str) -> Calibration:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from budgets import PICO
 from dialect import Bounding
 from dialect.chosen_norms import ChosenNorm
-from engine.correction import DEVIATIONS, MOST_LOST, UNEVEN, off_by, usual_size
+from engine.correction import DEVIATIONS, MISREAD, MOST_LOST, UNEVEN, USUALLY, off_by, usual_size
 from engine.mean_aim import MeanAim, Narrowed
 from engine.norm_spread import Spread
 
@@ -64,18 +64,18 @@ class Aimed:
         """Give how much is cut away of a usual group."""
         return self.spread.lost(norm) * usual_size(self.spread, self.groups)
 
-    def off(self, norm: float) -> float | None:
+    def off(self, norm: float, misread: float = MISREAD) -> float | None:
         """Give how far a number may be off when what is cut was given back, as a share of a usual group."""
         if self.kept(norm) == 1:
             return None
-        return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons)
+        return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons, misread=misread)
 
     def error(self, norm: float, pico_rho: int) -> float:
         """Give the root of the expected squared error: of a large group by what is cut, of a mean one by a correction.
 
         What is cut away is cut away of all groups, and adds up; what a correction leaves wrong is as often too much.
         """
-        off = self.off(norm)
+        off = self.off(norm, USUALLY)
         wrong = self.bias(norm) if off is None else off * self.spread.total / self.groups
         return math.hypot(self.noise(norm, pico_rho), wrong)
 

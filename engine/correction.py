@@ -14,7 +14,8 @@ from engine.norm_spread import Spread
 
 MOST_LOST = 0.5  # of a total: for more, the correction itself would be most of the answer
 MISREAD_PERSONS = 0.1  # of what is lost of them: how far a noisy histogram tells it wrongly
-MISREAD = 0.06  # of how unevenly people are cut: how far the spread that is read in a histogram's bins is wrong
+MISREAD = 0.06  # of how unevenly people are cut: how far the spread that is read in a histogram's bins may be wrong
+USUALLY = 0.025  # the same, how far it is wrong as a rule: norms are chosen by this
 UNLIKE = 0.12  # of how unevenly people are cut: how far groups differ in it, where people prefer some groups
 OF_PERSONS = 0.3  # of what is lost of persons, each of whom counts once in a group: how far groups differ in it
 ALIGNED = 0.4  # of what people's preferences could add up to if all of them preferred the same groups
@@ -27,7 +28,7 @@ def usual_size(spread: Spread, groups: float) -> float:
     return math.sqrt(1 + UNEVEN * (1 - 1 / groups)) * spread.total / groups
 
 
-def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: bool) -> float:
+def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: bool, misread: float = MISREAD) -> float:
     """Give the standard deviation of what is wrong with a corrected number, as a share of a usual group.
 
     Claim: a function of public histograms, whose worth is measured and not proven. Symbols: people with norms r_i and
@@ -48,4 +49,4 @@ def off_by(spread: Spread, norm: float, groups: float, *, rows: bool, persons: b
     drawn = spread.totals * (1 - 1 / groups) if rows else 0.0  # rows that fall into groups by chance alone
     preferring = float(spread.people @ (cut * np.sqrt(np.maximum(0.0, uneven - drawn) / groups))) / size
     unlike = min(UNLIKE * unevenly, ALIGNED * preferring)
-    return math.hypot(by_chance, unlike, MISREAD * unevenly, spread.misread(norm))
+    return math.hypot(by_chance, unlike, misread * unevenly, spread.misread(norm))

@@ -9,11 +9,11 @@ from functools import lru_cache
 import numpy as np
 
 from engine.calibration import Histogram, Kind
-from engine.tails import Floats, believed
+from engine.pairing import paired
+from engine.tails import CONTINUED, Floats, believed
 
 POINTS = 4  # of each bin of many norms: a quarter of a doubling of squared norms
 LATTICE = 6  # bins up to which whole squared norms are told apart: 64 to 127 of them
-CONTINUED = 0.35  # of the people in a bin: how far a tail that continues from the bins before it may be wrong
 STEEPEST = 3.0  # of ln(people) by bin
 
 
@@ -72,9 +72,9 @@ def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None
     elif by_keys is in_all or in_all is None:
         totals = norms
     else:
-        totals = np.maximum(_as_heavy(people, in_all), norms)
-        if groups is not None:
-            totals = np.minimum(totals, norms * math.sqrt(groups))
+        others, squared_totals = _points(in_all)
+        in_unit = np.sqrt(squared_totals) * in_all.measured.unit
+        totals = paired(people, norms, others, in_unit, groups) if others.sum() > 0 else norms
     told = f"the calibration of {by_keys.made_on:%Y-%m-%d}"
     both = math.hypot(by_keys.sigma, 0.0 if of_groups or in_all is None else in_all.sigma)
     return Spread(norms, totals, people, told, both)
@@ -123,16 +123,3 @@ def _slope(counts: Floats, place: int) -> float:
     steps = [math.log(after / before) for before, after in beside if min(before, after) > 0]
     mean = sum(steps) / len(steps) if steps else 0.0
     return max(-STEEPEST, min(STEEPEST, mean)) / math.log(2)
-
-
-def _as_heavy(people: Floats, in_all: Histogram) -> Floats:
-    """Give each point the mean total of the people who are as heavy in all: who is heavy by norm is heavy in all."""
-    others, squared = _points(in_all)
-    if others.sum() <= 0:
-        return np.zeros_like(people)
-    places = np.concatenate([[0.0], np.cumsum(others) / others.sum()])
-    amounts = np.concatenate([[0.0], np.cumsum(np.sqrt(squared) * in_all.measured.unit * others) / others.sum()])
-    ends = np.concatenate([[0.0], np.cumsum(people) / people.sum()])
-    up_to = np.interp(ends, places, amounts)
-    means: Floats = np.diff(up_to) / np.maximum(np.diff(ends), math.ulp(1.0))
-    return means

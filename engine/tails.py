@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dialect.bias import SPREAD
-from engine.calibration import Histogram
+from engine.calibration import Histogram, Kind
 
 SURE = 3.5  # times the noise: a bin that holds no more people may hold nobody
 CERTAIN = 6.0  # times the noise: such a bin is believed wherever it lies
@@ -22,6 +22,7 @@ LOOKED_AT = 12  # bins above these, of noise or not
 MISFIT = 0.15  # of a bin's people: no people are quite log-normal
 SPREAD_GUESS = 0.25  # how far the standard deviation of ln(norm) may well be from the usual one
 SPREADS = np.arange(0.5, 2.01, 0.05)
+CONTINUED = 0.35  # of the people in a bin: how far a tail that continues from the bins before it may be wrong
 LEAST_PEOPLE = 0.5  # beyond a norm: fewer are nobody
 OF_A_BIN = math.log(2) / 2  # of ln(norm)
 Floats = npt.NDArray[np.float64]
@@ -38,7 +39,9 @@ def believed(histogram: Histogram) -> Floats:
     first, last = _reach(beside, int(min(certain)), -1), _reach(beside, int(max(certain)), 1)
     seen = np.maximum(counts, 0.0)
     seen[:first] = 0.0
-    seen[last + 1 :] = _tail(counts, histogram.sigma, max(fullest, last - FITTED + 1), last)
+    root = 0.5 if histogram.measured.kind is Kind.PERSONS else 1.0  # a norm is the root of a number there
+    tail = _tail(counts, histogram.sigma, max(fullest, last - FITTED + 1), last, root)
+    seen[last + 1 :] = _weighed(tail, counts[last + 1 :], histogram.sigma)
     return seen
 
 
@@ -51,17 +54,24 @@ def _reach(clear: frozenset[int], place: int, step: int) -> int:
         place = near[0]
 
 
-def _tail(counts: Floats, sigma: float, first: int, last: int) -> Floats:
+def _weighed(tail: Floats, counts: Floats, sigma: float) -> Floats:
+    """Weigh what is continued against what was counted above it, each by how far it may be wrong."""
+    held = (CONTINUED * tail) ** 2
+    near = np.arange(len(tail)) < LOOKED_AT
+    return np.where(near, np.maximum(0.0, tail + held / (held + sigma**2) * (counts - tail)), tail)
+
+
+def _tail(counts: Floats, sigma: float, first: int, last: int, root: float) -> Floats:
     """Give the people above the last clear bin, by the log-normal that fits the bins from the first one on best."""
     seen = counts[first : last + 1 + LOOKED_AT]
     middles = (np.arange(first, len(counts)) + 0.5) * OF_A_BIN
     weights = 1 / (sigma**2 + (MISFIT * np.maximum(seen, 0.0)) ** 2)
     modes = np.arange(middles[0] - 3, middles[0] + 4, 0.1)
-    spreads, centres = (grid.ravel()[:, None] for grid in np.meshgrid(SPREADS, modes, indexing="ij"))
+    spreads, centres = (grid.ravel()[:, None] for grid in np.meshgrid(root * SPREADS, modes, indexing="ij"))
     shapes = np.exp(-(((middles[None, :] - centres) / spreads) ** 2) / 2)
     fitted = shapes[:, : len(seen)]
     sizes = np.maximum(0.0, (fitted * weights) @ seen / np.maximum((fitted**2) @ weights, 1e-300))
-    misses = (seen - sizes[:, None] * fitted) ** 2 @ weights + ((spreads[:, 0] - SPREAD) / SPREAD_GUESS) ** 2
+    misses = (seen - sizes[:, None] * fitted) ** 2 @ weights + ((spreads[:, 0] / root - SPREAD) / SPREAD_GUESS) ** 2
     best = int(np.argmin(misses))
     above: Floats = (sizes[best] * shapes[best])[last + 1 - first :]
     beyond = np.cumsum(above[::-1])[::-1]

@@ -47,7 +47,7 @@ def calibrated(engine: Engine, rho: str | None = "0.02") -> Calibration:
     return calibrate(engine, planned, quiet, "steward")
 
 
-def test_every_usual_key_set_is_measured_at_one_price(town: Engine) -> None:
+def test_every_usual_key_set_is_measured_for_one_price(town: Engine) -> None:
     planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(2, 100))
     told = {str(each.measured) for each in planned.asked}
     assert {"visit: rows in all", "visit: rows by zone", "visit: persons by zone"} <= told
@@ -57,6 +57,14 @@ def test_every_usual_key_set_is_measured_at_one_price(town: Engine) -> None:
     assert 0.0199 < planned.loss.rho <= Fraction(2, 100)
     assert planned.loss.atto_delta == 0
     assert not town.ledger.entries()[1:]  # but that the ledger was opened: nothing was charged
+
+
+def test_histograms_of_persons_have_half_the_price_of_others(town: Engine) -> None:
+    planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(2, 100))
+    pairs = zip(planned.asked, planned.prepared, strict=True)
+    prices = {(each.measured.kind is Kind.PERSONS, made.cost.loss.pico_rho) for each, made in pairs}
+    ((_, whole), (_, half)) = sorted(prices)
+    assert whole == 2 * half
 
 
 def test_it_is_charged_to_everybody_and_to_no_client(town: Engine) -> None:

@@ -109,7 +109,7 @@ def test_sums_take_their_columns_histogram_else_that_of_rows(town: Engine) -> No
     sums = made(town, "SELECT SUM(minutes) AS n FROM visit", known).bounds.vectors[0]
     assert sums.norm <= 60 * 2**1.5
     twice = made(town, "SELECT SUM(2 * minutes) AS n FROM visit", known).bounds.vectors[0]
-    assert 1.8 * sums.norm <= twice.norm <= 4 * sums.norm  # more: of another expression nothing is given back
+    assert 1.8 * sums.norm <= twice.norm <= 6 * sums.norm  # more: of another expression nothing is given back
     cut = made(town, "SELECT SUM(LEAST(minutes, 9)) AS n FROM visit", known).bounds.vectors[0]
     assert sums.kept < 1 and twice.kept == cut.kept == 1
     coins = made(town, "SELECT SUM(coins) AS n FROM visit", known).bounds.vectors[0]
