@@ -21,7 +21,7 @@ Where what stands:
     who is read at all        admission  admission_notes  objections  register  persons
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  pairing
                               tails  usual_values
-    plan -> Prepared          prepare  aimed  mean_aim  choose_bounds  split  price  thresholds
+    plan -> Prepared          prepare  aimed  mean_aim  choose_bounds  norm_origin  split  price  thresholds
     an error instead          aim  target
     exact -> noisy            exact  noise  keys  release
     stored, repeated, free    repeats  held  finding  ways  made_of  versions  stored_releases  sharing

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
 from dialect.formulas import CountOf, SumOf
@@ -15,7 +16,7 @@ from dialect.multiplied import multiplies
 from dialect.norms import counted_table, multiple_of
 from dialect.private_plan import Vector, VectorKind
 from dialect.whole_tables import every_row
-from engine.calibration import Calibration, Histogram, Kind
+from engine.calibration import Calibration, Histogram, Kind, Measured
 from engine.choose_bounds import Aimed
 from engine.mean_aim import UNKNOWN_LEAN, Deviations, MeanAim, deviations, lean_of
 from engine.norm_spread import Spread, norm_spread
@@ -95,6 +96,18 @@ def _below_averages(plan: PrivatePlan) -> Mapping[int, list[int]]:
     return found
 
 
+class _Found(NamedTuple):
+    """What is measured of what one vector adds up."""
+
+    spread: Spread
+    measured: Measured
+    itself: bool  # just that of what is counted here: of every row of the table, by these keys
+
+    def times(self, factor: float, *, itself: bool) -> _Found:
+        """Let everybody contribute so many times as much."""
+        return _Found(self.spread.times(factor), self.measured, self.itself and itself)
+
+
 @dataclass(frozen=True)
 class _Known:
     """What is publicly known of the people whom one plan counts."""
@@ -110,11 +123,13 @@ class _Known:
         found = None if vector.part is not None else self._spread(vector)
         if found is None:
             return None
+        told, measured, itself = found
         plan, persons = self.plan, vector.kind is VectorKind.PERSONS
         together = plan.touched.together
-        spread = found[0].times(math.sqrt(together) if persons else together, self._windows())
+        spread = told.times(math.sqrt(together) if persons else together, self._windows())
         groups = self.key_count if self.key_count is not None else max(1.0, spread.total / CELLS_OF_PRIVATE_KEYS)
-        return Aimed(spread, float(groups), _moved(plan, vector), not (persons or vector.summed), persons, found[1])
+        rows = not (persons or vector.summed)
+        return Aimed(spread, float(groups), _moved(plan, vector), rows, persons, itself, measured=measured)
 
     def mean(self, count: Aimed, sums: list[Vector]) -> MeanAim:
         """Find what decides the norm of a count that is shown in averages alone."""
@@ -125,7 +140,7 @@ class _Known:
     def persons(self) -> Spread | None:
         """Find in how many groups people are."""
         found = self._found(None, Kind.PERSONS)
-        return None if found is None else found[0].times(1.0, self._windows())
+        return None if found is None else found.spread.times(1.0, self._windows())
 
     def _lean(self, vector: Vector) -> float:
         multiple = multiple_of(vector, self.catalog) if vector.factor is None else None
@@ -148,11 +163,8 @@ class _Known:
         """Count the windows whose people add up: all of them where each is bounded for itself."""
         return 1.0 if self.plan.touched.crossing else float(len(self.plan.touched.windows))
 
-    def _spread(self, vector: Vector) -> tuple[Spread, bool] | None:
-        """Find the spread of a vector's norms: its own kind's, else that of rows, each as large as a value may be.
-
-        And whether it is just that of what is counted here: of every row of the table, by these keys.
-        """
+    def _spread(self, vector: Vector) -> _Found | None:
+        """Find the spread of a vector's norms: its own kind's, else that of rows, each as large as a value may be."""
         if vector.kind is VectorKind.DISTINCT:
             return None
         if vector.kind is VectorKind.PERSONS:
@@ -165,18 +177,18 @@ class _Known:
             itself = origin is not None and origin.column == multiple[0].name  # and no expression over it
             of_column = self._found(vector, Kind.SUMS, multiple[0].name)
             if of_column is not None:
-                return of_column[0].times(multiple[1]), of_column[1] and itself
+                return of_column.times(multiple[1], itself=itself)
         rows = self._found(vector, Kind.ROWS)
-        return None if rows is None else (rows[0].times(max(vector.magnitude, 2.0**-20)), False)
+        return None if rows is None else rows.times(max(vector.magnitude, 2.0**-20), itself=False)
 
-    def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> tuple[Spread, bool] | None:
+    def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> _Found | None:
         texts = [key.text for key in self.plan.keys]
         by_keys = self.calibration.find(self.table, texts, kind, column)
         spread = None if by_keys is None else norm_spread(by_keys, self._in_all(by_keys), self.key_count)
         if by_keys is None or spread is None:
             return None
         same = set(by_keys.measured.keys) == set(texts) and self.key_count is not None
-        return spread, same and vector is not None and self._every(vector)
+        return _Found(spread, by_keys.measured, same and vector is not None and self._every(vector))
 
     def _every(self, vector: Vector) -> bool:
         valued = vector.kind in (VectorKind.PERSONS, VectorKind.VALID) and vector.value is not None

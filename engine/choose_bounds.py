@@ -14,6 +14,7 @@ from functools import lru_cache
 from budgets import PICO
 from dialect import Bounding
 from dialect.chosen_norms import ChosenNorm
+from engine.calibration import Measured
 from engine.correction import DEVIATIONS, MISREAD, MOST_LOST, UNEVEN, USUALLY, off_by, usual_size
 from engine.mean_aim import MeanAim, Narrowed
 from engine.norm_spread import Spread
@@ -45,6 +46,7 @@ class Aimed:
     mean: MeanAim | None = None  # the number is below an average
     ratio: bool = False  # and in averages alone
     follows: tuple[int, float] | None = None  # another vector's place, and how many times its C this one has
+    measured: Measured | None = None  # what the histogram is of
 
     def in_groups_of(self, size: float) -> Aimed:
         """Reckon with usual groups of a size, in the vector's unit."""

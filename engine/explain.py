@@ -13,6 +13,7 @@ from dialect.shared_noise import sharing_noise
 from engine.advice import NO_ADVICE, Advice, advice
 from engine.expected import expected_error, noise_of
 from engine.finding import notes_of, parts_that_share
+from engine.norm_origin import norm_origins
 from engine.outlook import Ahead
 from engine.pipeline import Engine
 from engine.prepare import Prepared, choices_of, scales_of
@@ -97,13 +98,14 @@ def _keys(prepared: Prepared) -> list[dict[str, Any]]:
 
 def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
     parts = (prepared.plan.vectors, prepared.bounds.vectors, prepared.cost.vectors, choices_of(prepared))
-    rows = zip(*parts, strict=True)
+    rows = zip(*parts, norm_origins(prepared), strict=True)
     return [
         {
             "vector": vector_spoken(vector),
             "norm": bound.norm,
             "rule": str(bound.rule),
             "why": bound.why,
+            "norm_from": origin,
             "sensitivity": bound.sensitivity * bound.grain,
             "sigma": cost.deviation(bound),
             "predicted_bias": bound.predicted_bias,
@@ -112,5 +114,5 @@ def _bounds(prepared: Prepared) -> list[dict[str, Any]]:
             "choices": [asdict(each) for each in choices],
             "release": release_spoken(prepared.plan),
         }
-        for vector, bound, cost, choices in rows
+        for vector, bound, cost, choices, origin in rows
     ]

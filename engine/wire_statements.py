@@ -208,7 +208,8 @@ def _bound_told(bound: Mapping[str, Any]) -> str:
     told = "not known" if bias is None else f"{bias:.1%}" if bias else "none"
     if bias == 0 and bound["bias_within"]:
         told = f"none, to within {bound['bias_within']:.1%}"
-    return f"{bound['why']}; noise of scale {bound['sigma']:.4g}; predicted bias {told}"
+    why = "; ".join(text for text in (bound["why"], bound["norm_from"]) if text)
+    return f"{why}; noise of scale {bound['sigma']:.4g}; predicted bias {told}"
 
 
 def _threshold_told(threshold: Mapping[str, Any]) -> str:

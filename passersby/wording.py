@@ -178,9 +178,10 @@ def percent(share: float) -> str:
 
 
 def readable_bound(bound: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the predicted bias of a bound as a share; where none can be told, nothing."""
+    """Write the predicted bias of a bound as a share; where none can be told, nothing. And where the norm is from."""
     bias = bound.get("predicted_bias")
-    return {**bound, "predicted_bias": "" if bias is None else percent(round(bias, 4))}
+    why = "; ".join(text for text in (bound.get("why"), bound.get("norm_from")) if text)
+    return {**bound, "predicted_bias": "" if bias is None else percent(round(bias, 4)), "why": why}
 
 
 def declared_text(column: dict[str, Any], most: int | None = MOST_VALUES) -> str:

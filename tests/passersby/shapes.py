@@ -84,6 +84,7 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in {"rows"
             "norm": float,
             "rule": str,
             "why": str,
+            "norm_from": str,
             "sensitivity": float,
             "sigma": float,
             "predicted_bias": Maybe(float),

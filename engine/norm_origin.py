@@ -1,0 +1,57 @@
+"""A bounded release -> where each norm C comes from, in words: which calibration, or why none; public facts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialect.multiplied import multiplies
+from dialect.norms import counted_table
+from dialect.private_plan import Rule, Vector, VectorBound
+from dialect.whole_tables import every_row
+from engine.choose_bounds import Aimed
+from engine.prepare import Prepared, Sized
+
+_CUT = (Rule.SCALE, Rule.CLAMP)  # by a norm; the other rules say all of themselves
+
+
+def norm_origins(made: Prepared) -> tuple[str, ...]:
+    """Say of every vector what its norm was taken from; nothing where no norm was looked for."""
+    sized = made.sized
+    rows = zip(sized.numbers.vectors, sized.aims, made.bounds.vectors, strict=True)
+    return tuple(_origin(sized, vector, aim, bound) for vector, aim, bound in rows)
+
+
+def _origin(sized: Sized, vector: Vector, aim: Aimed | None, bound: VectorBound) -> str:
+    limits = sized.numbers.limits
+    if limits.max_rows is not None or limits.max_groups is not None:
+        return "the question names its own limits"
+    if bound.rule not in _CUT or vector.part is not None:
+        return ""
+    if aim is None or aim.measured is None:
+        return _declared(sized)
+    return "; ".join([f"{aim.spread.told}, {aim.measured}", *_unlike(sized, vector, aim)])
+
+
+def _unlike(sized: Sized, vector: Vector, aim: Aimed) -> Iterator[str]:
+    """Say in what the people who were measured have more than those who are counted here."""
+    plan, measured = sized.numbers, aim.measured
+    assert measured is not None  # noqa: S101  the caller asks
+    if vector.condition is not None or not every_row(plan.source):
+        yield "it was measured of all rows: of those that are left here people have as much or less"
+    if set(measured.keys) != {key.text for key in plan.keys}:
+        yield "by more keys people have as much or less"
+    if vector.summed and measured.column is None:
+        yield "each row is reckoned to have the largest value"
+
+
+def _declared(sized: Sized) -> str:
+    """Say why no calibration tells of a vector."""
+    plan = sized.numbers
+    table = counted_table(plan, sized.catalog)
+    if table is None:
+        return "declared: no calibration tells of rows that are made in the question, or gathered from several tables"
+    if multiplies(plan.source):
+        return "declared: a person's rows are joined with each other, and no calibration tells how many that makes"
+    if not any(each.measured.table == table.name for each in sized.calibration.histograms):
+        return f"declared: no calibration of {table.name} holds today"
+    return f"declared: in the calibration of {table.name} nothing of this is clear of the noise"

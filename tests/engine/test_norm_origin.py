@@ -1,0 +1,69 @@
+"""Where each norm comes from is said of every question: from the plan, the catalog and the calibration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from dialect import read
+from engine.calibration import NO_CALIBRATION, Calibration, Kind, Measured
+from engine.norm_origin import norm_origins
+from engine.pipeline import Engine
+from tests.engine.test_choose_bounds import ROWS, made
+from tests.engine.town import make_town, opened
+from tests.support.calibrated import histogram, made_up
+
+FROM = "the calibration of 2000-01-01, visit: rows"
+LEFT = "it was measured of all rows: of those that are left here people have as much or less"
+FINER = "by more keys people have as much or less"
+MADE = "declared: no calibration tells of rows that are made in the question, or gathered from several tables"
+OPTIONS = "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 7)"
+JOINED = "declared: a person's rows are joined with each other, and no calibration tells how many that makes"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("town")
+    with opened(make_town(folder), folder) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", f"{FROM} by zone"),
+        ("SELECT COUNT(*) AS n FROM visit", f"{FROM} in all"),
+        ("SELECT zone, COUNT(*) AS n FROM visit WHERE minutes > 5 GROUP BY zone", f"{FROM} by zone; {LEFT}"),
+        ("SELECT zone, COUNT(*) FILTER (WHERE minutes > 5) AS n FROM visit GROUP BY zone", f"{FROM} by zone; {LEFT}"),
+        ("SELECT zone, shop, COUNT(*) AS n FROM visit GROUP BY zone, shop", f"{FROM} by zone; {FINER}"),
+        (
+            "SELECT zone, SUM(minutes) AS n FROM visit GROUP BY zone",
+            f"{FROM} by zone; each row is reckoned to have the largest value",
+        ),
+        (f"SELECT {OPTIONS} zone, COUNT(*) AS n FROM visit GROUP BY zone", "the question names its own limits"),
+        ("SELECT COUNT(*) AS n FROM (SELECT zone FROM visit UNION ALL SELECT zone FROM visit) AS u", MADE),
+        ("SELECT zone, COUNT(DISTINCT coins) AS n FROM visit GROUP BY zone", ""),
+    ],
+)
+def test_it_is_said_which_calibration_was_used_and_why_none(town: Engine, sql: str, told: str) -> None:
+    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS)
+    known = Calibration((*made_up(town.catalog, ROWS).histograms, by_zone))
+    assert norm_origins(made(town, sql, known))[-1] == told
+
+
+def test_rows_that_are_joined_with_each_other_are_told(town: Engine) -> None:
+    """Its work is bounded by what one person may have, and 10,000 rows of each side are too many to be asked."""
+    joined = "SELECT v.zone, COUNT(*) AS n FROM visit v JOIN visit w ON v.person_id = w.person_id GROUP BY v.zone"
+    (plan,) = read(joined, town.catalog).plans
+    alone = made(town, "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", NO_CALIBRATION)
+    assert norm_origins(replace(alone, sized=replace(alone.sized, numbers=plan))) == (JOINED,)
+
+
+def test_without_a_calibration_it_is_said_that_none_holds(town: Engine) -> None:
+    by_zone = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+    assert norm_origins(made(town, by_zone, NO_CALIBRATION)) == ("declared: no calibration of visit holds today",)
+    nobody = Calibration((histogram(Measured("visit", (), Kind.ROWS), (1, 1)),))
+    told = "declared: in the calibration of visit nothing of this is clear of the noise"
+    assert norm_origins(made(town, by_zone, nobody)) == (told,)
