@@ -179,8 +179,7 @@ def percent(share: float) -> str:
 
 def readable_bound(bound: Mapping[str, Any]) -> dict[str, Any]:
     """Write the predicted bias of a bound as a share; where none can be told, nothing. And where the norm is from."""
-    bias = bound.get("predicted_bias")
-    why = "; ".join(text for text in (bound.get("why"), bound.get("norm_from")) if text)
+    bias, why = bound.get("predicted_bias"), "; ".join(filter(None, (bound.get("why"), bound.get("norm_from"))))
     return {**bound, "predicted_bias": "" if bias is None else percent(round(bias, 4)), "why": why}
 
 
