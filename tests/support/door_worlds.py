@@ -16,6 +16,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.flight as fl
@@ -27,7 +28,7 @@ from engine.server.pace import Pace
 from engine.server.paced import PacedEngine
 from engine.server.roles import Role
 from engine.wire import CARD
-from passersby import dbapi
+from passersby import dbapi, remote
 from tests.support.http_worlds import logging, named
 from tests.support.serving import Inhabited, inhabited, listening
 from tests.support.two_worlds import Attack, fresh
@@ -134,8 +135,12 @@ def _flight(server: Inhabited) -> Iterator[int]:
 
 
 def seen_over_dbapi(server: Inhabited, attack: Attack) -> Seen:
-    """Ask by PEP 249: description, number of rows, exceptions with all that hangs on them, keys."""
-    with listening(server) as url, dbapi.connect(url, api_key=server.keys[Role.ANALYST]) as connection:
+    """Ask by PEP 249: description, number of rows, exceptions with all that hangs on them, keys.
+
+    The client waits as long as the server does: on a machine that is busy it would go on as a job after three seconds.
+    """
+    key, waiting = server.keys[Role.ANALYST], mock.patch.dict(remote.WAITING, {"Prefer": "wait=60"})
+    with waiting, listening(server) as url, dbapi.connect(url, api_key=key) as connection:
         cursor = connection.cursor()
         try:
             cursor.execute(attack.sql)

@@ -37,6 +37,11 @@ def test_a_page_is_laid_out_for_who_listens_and_for_a_keyboard(browsers: dict[Ro
         assert len(fields) == len(set(fields))
 
 
+def test_the_catalog_says_what_a_column_holds_in_numbers_as_people_write_them(browsers: dict[Role, Browser]) -> None:
+    text = browsers[Role.ANALYST].get("/console/catalog").text
+    assert "clamped to 0 to 60" in text and "at most 10,000 rows of one person" in text
+
+
 def answered(numbers: list[float | int | None], ends: list[list[float] | None], notes: list[str]) -> dict[str, Any]:
     return {
         "columns": [{"name": "zone", "type": "VARCHAR"}, {"name": "n", "type": "DOUBLE"}],
