@@ -102,10 +102,11 @@ class _Found(NamedTuple):
     spread: Spread
     measured: Measured
     itself: bool  # just that of what is counted here: of every row of the table, by these keys
+    groups: int | None  # over which they are spread: of the keys that were measured, though a condition leaves fewer
 
     def times(self, factor: float, *, itself: bool) -> _Found:
         """Let everybody contribute so many times as much."""
-        return _Found(self.spread.times(factor), self.measured, self.itself and itself)
+        return self._replace(spread=self.spread.times(factor), itself=self.itself and itself)
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,12 @@ class _Known:
         found = None if vector.part is not None else self._spread(vector)
         if found is None:
             return None
-        told, measured, itself = found
         plan, persons = self.plan, vector.kind is VectorKind.PERSONS
         together = plan.touched.together
-        spread = told.times(math.sqrt(together) if persons else together, self._windows())
-        groups = self.key_count if self.key_count is not None else max(1.0, spread.total / CELLS_OF_PRIVATE_KEYS)
+        spread = found.spread.times(math.sqrt(together) if persons else together, self._windows())
+        groups = found.groups if found.groups is not None else max(1.0, spread.total / CELLS_OF_PRIVATE_KEYS)
         rows = not (persons or vector.summed)
-        return Aimed(spread, float(groups), _moved(plan, vector), rows, persons, itself, measured=measured)
+        return Aimed(spread, float(groups), _moved(plan, vector), rows, persons, found.itself, measured=found.measured)
 
     def mean(self, count: Aimed, sums: list[Vector]) -> MeanAim:
         """Find what decides the norm of a count that is shown in averages alone."""
@@ -184,11 +184,14 @@ class _Known:
     def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> _Found | None:
         texts = [key.text for key in self.plan.keys]
         by_keys = self.calibration.find(self.table, texts, kind, column)
-        spread = None if by_keys is None else norm_spread(by_keys, self._in_all(by_keys), self.key_count)
-        if by_keys is None or spread is None:
+        if by_keys is None:
+            return None
+        groups = None if self.key_count is None else max(self.key_count, by_keys.groups or 0)
+        spread = norm_spread(by_keys, self._in_all(by_keys), groups)
+        if spread is None:
             return None
         same = set(by_keys.measured.keys) == set(texts) and self.key_count is not None
-        return _Found(spread, by_keys.measured, same and vector is not None and self._every(vector))
+        return _Found(spread, by_keys.measured, same and vector is not None and self._every(vector), groups)
 
     def _every(self, vector: Vector) -> bool:
         valued = vector.kind in (VectorKind.PERSONS, VectorKind.VALID) and vector.value is not None

@@ -13,13 +13,14 @@ from fractions import Fraction
 from typing import Any
 
 from budgets import OWNER, PICO, Loss, ParamError, total
+from dialect import Refusal
 from dialect.catalog import Dataset
 from engine.calibration import Calibration, Kind
 from engine.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions
 from engine.calibrations import FORMAT, TOPIC, calibrations_in, measured_said
 from engine.owner_loss import owner_keys
 from engine.pipeline import Engine
-from engine.prepare import Prepared, prepare
+from engine.prepare import Prepared, count_keys, prepare
 from engine.progress import Progress
 from engine.terms import Asked
 
@@ -104,6 +105,7 @@ def _note(engine: Engine, planned: CalibrationPlan, actor: str) -> None:
     keys = [made.release_key for made in planned.prepared]
     stored = engine.ledger.replay(OWNER, planned.dataset.name, keys)
     made_on = max(date.fromisoformat(stored[key].settled_at[:10]) for key in keys)
+    groups = {_keys(each): _groups(each, engine) for each in planned.asked}
     body: dict[str, Any] = {
         "format": FORMAT,
         "made_on": made_on.isoformat(),
@@ -112,8 +114,21 @@ def _note(engine: Engine, planned: CalibrationPlan, actor: str) -> None:
         "data_version": planned.dataset.data_version,
         "window": planned.window,
         "histograms": [
-            measured_said(each.measured) | {"key": key, "digest": hashlib.sha256(stored[key].payload).hexdigest()}
+            measured_said(each.measured)
+            | {"key": key, "digest": hashlib.sha256(stored[key].payload).hexdigest(), "groups": groups[_keys(each)]}
             for each, key in zip(planned.asked, keys, strict=True)
         ],
     }
     engine.ledger.note(TOPIC, body, actor=actor, dataset=planned.dataset.name)
+
+
+def _keys(asked: CalibrationQuestion) -> tuple[str, ...]:
+    return asked.measured.table, *asked.measured.keys
+
+
+def _groups(asked: CalibrationQuestion, engine: Engine) -> str:
+    """Count the groups that its keys have, from public lists; nothing where they are private or too many."""
+    try:
+        return str(count_keys(asked.keyed, engine.backend) or "")
+    except Refusal:
+        return ""

@@ -63,6 +63,7 @@ class Histogram:
     window: str
     made_on: date
     expires_on: date  # from that day on it is not used
+    groups: int | None = None  # that its keys have, where they are public; None too where an older version measured
 
     def holds_on(self, day: date) -> bool:
         """Tell whether it is used on a day."""

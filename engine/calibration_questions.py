@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from dialect import Catalog, Question, Refusal, read
 from dialect.catalog import Column, Dataset, SqlType, Table
+from dialect.private_plan import PrivatePlan
 from dialect.time_windows import begin_named, next_begin
 from engine.calibration import FARTHEST, LEAN_STEPS, NEAREST, Kind, Measured
 
@@ -26,6 +27,7 @@ class CalibrationQuestion:
     measured: Measured
     sql: str
     question: Question
+    keyed: PrivatePlan  # a count by the same keys, to count these by
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ def calibration_questions(
             continue
         for keys in _key_sets(table, more_keys):
             try:
-                texts = _key_texts(table, keys, catalog)
+                keyed = _keyed(table, keys, catalog)
+                texts = tuple(key.text for key in keyed.keys)
                 measured = list(_measured(table, texts))
                 asked = [(each, _sql(each, table, keys, catalog, dataset, window)) for each in measured]
-                made += [CalibrationQuestion(each, sql, read(sql, catalog)) for each, sql in asked]
+                made += [CalibrationQuestion(each, sql, read(sql, catalog), keyed) for each, sql in asked]
             except Refusal as refused:
                 left_out.append(Uncalibrated(table.name, keys, refused.why))
     return tuple(made), tuple(left_out)
@@ -68,12 +71,11 @@ def _key_sets(table: Table, more_keys: Iterable[tuple[str, ...]]) -> Iterator[tu
     yield from dict.fromkeys(listed)
 
 
-def _key_texts(table: Table, keys: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:
-    """Find what a plan calls these keys."""
-    if not keys:
-        return ()
-    (plan,) = read(f"SELECT COUNT(*) AS n FROM {table.name} GROUP BY {', '.join(keys)}", catalog).plans
-    return tuple(key.text for key in plan.keys)
+def _keyed(table: Table, keys: tuple[str, ...], catalog: Catalog) -> PrivatePlan:
+    """Plan a count by these keys, which says what a plan calls them."""
+    by = f" GROUP BY {', '.join(keys)}" if keys else ""
+    (plan,) = read(f"SELECT COUNT(*) AS n FROM {table.name}{by}", catalog).plans
+    return plan
 
 
 def _measured(table: Table, keys: tuple[str, ...]) -> Iterator[Measured]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -93,7 +93,8 @@ def _histograms(ledger: Ledger, entry: Entry) -> Iterable[Histogram]:
                 f"A histogram of the calibration of {entry.dataset} is not what the chain says.",
                 "passersby ledger verify, then a backup of the ledger.",
             )
-        yield _histogram(release.payload, _measured(each), said["window"], *days)
+        groups = int(each.get("groups") or 0) or None
+        yield replace(_histogram(release.payload, _measured(each), said["window"], *days), groups=groups)
 
 
 def _measured(said: Mapping[str, Any]) -> Measured:

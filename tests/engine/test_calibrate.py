@@ -67,6 +67,13 @@ def test_histograms_of_persons_have_half_the_price_of_others(town: Engine) -> No
     assert whole == 2 * half
 
 
+def test_the_groups_of_its_keys_are_noted_from_public_lists(town: Engine) -> None:
+    known = calibrated(town)
+    groups = {(each.measured.table, each.measured.keys): each.groups for each in known.histograms}
+    assert groups["visit", ()] == 1
+    assert groups["visit", ("zone",)] == 7
+
+
 def test_it_is_charged_to_everybody_and_to_no_client(town: Engine) -> None:
     planned = plan_calibration(town, town.catalog.datasets[0])
     calibrate(town, planned, quiet, "steward")

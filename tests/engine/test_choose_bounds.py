@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -101,6 +102,18 @@ def test_the_finest_calibrated_keys_are_used(town: Engine) -> None:
     known = Calibration((*made_up(town.catalog, ROWS).histograms, by_zone))
     assert made(town, BY_ZONE, known).bounds.vectors[0].norm <= 3
     assert made(town, "SELECT COUNT(*) AS n FROM visit", known).bounds.vectors[0].norm > 3
+
+
+def test_a_condition_on_keys_makes_no_group_larger(town: Engine) -> None:
+    """A planted calibration that does not know its groups takes two zones for all that people do, and asks for more."""
+    by_zone = replace(histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS), groups=7)
+    some = "SELECT zone, COUNT(*) AS n FROM visit WHERE zone IN ('a', 'b') GROUP BY zone"
+    every = "SELECT zone, COUNT(*) AS n FROM visit WHERE minutes >= 0 GROUP BY zone"
+    rows = made_up(town.catalog, ROWS).histograms
+    norms = [made(town, sql, Calibration((*rows, by_zone))).bounds.vectors[0].norm for sql in (some, every)]
+    assert norms[0] == norms[1]
+    planted = made(town, some, Calibration((*rows, replace(by_zone, groups=None)))).bounds.vectors[0].norm
+    assert planted > norms[0]
 
 
 def test_sums_take_their_columns_histogram_else_that_of_rows(town: Engine) -> None:
