@@ -18,6 +18,7 @@ import pyarrow as pa
 from budgets import Ledger, rho_for
 from engine.backends.duckdb import DuckDBBackend
 from engine.calibrate import calibrate, plan_calibration
+from engine.calibration import Calibration, Calibrations
 from engine.calibrations import calibrations_in
 from engine.catalog_file import load_catalog
 from engine.noise import add_noise
@@ -55,6 +56,8 @@ primary_key = ["cell"]
 [tables.cell.columns]
 cell = { type = "BIGINT", nullable = false }
 """
+SLICE = slice(90, 100)  # cells of a usual size
+OF_SLICE = SQL.replace("event", "event WHERE cell BETWEEN 90 AND 99")
 SPENT = (Fraction(1, 1000), Fraction(5, 1000))  # rho of a calibration
 TIMES = 5
 
@@ -77,18 +80,24 @@ def made_up(folder: Path) -> np.ndarray:
     return np.bincount(cell, minlength=CELLS)
 
 
-def row(engine: Engine, truth: np.ndarray, name: str, rho: Fraction) -> tuple[str, ...]:
+def row(engine: Engine, truth: np.ndarray, name: str, rho: Fraction, sql: str = SQL) -> tuple[str, ...]:
     """Ask several times, each time anew, and compare."""
     errors, largest = [], []
     for _ in range(TIMES):
         with Ledger.open(":memory:") as ledger:
-            asked = replace(engine, ledger=ledger).answer(SQL, Asked("bench", rho))
+            asked = replace(engine, ledger=ledger).answer(sql, Asked("bench", rho))
         values = np.array(asked.answer.table.column("n").to_pylist())
         errors.append(np.median(np.abs(values - truth) / truth))
         largest.append(values[truth.argmax()])
     bound = asked.prepared[0].bounds.vectors[0]
     told = f"{bound.predicted_bias:.1%}" if bound.predicted_bias is not None else "unknown"
     return name, f"{float(rho):.4f}", f"{bound.norm:g}", told, f"{np.median(errors):.2%}", f"{np.median(largest):,.0f}"
+
+
+def _without_groups(engine: Engine) -> Calibrations:
+    """Know what calibrations of older versions tell: not how many groups there are."""
+    known = engine.calibrations.today("heavy")
+    return Calibrations({"heavy": Calibration(tuple(replace(each, groups=None) for each in known.histograms))})
 
 
 def main(events: int, runs: int) -> None:
@@ -109,6 +118,10 @@ def main(events: int, runs: int) -> None:
             known = replace(paying, calibrations=calibrations_in(ledger, ["heavy"]))
             rows.append(row(known, truth, f"calibrated for rho {float(spent):g} beside", rho))
             rows.append(row(known, truth, f"calibrated for rho {float(spent):g} of the same", rho - spent))
+            if spent == SPENT[0]:
+                rows.append(row(known, truth[SLICE], "the same, of ten cells by WHERE", rho, OF_SLICE))
+                older = replace(known, calibrations=_without_groups(known))
+                rows.append(row(older, truth[SLICE], "the same, groups not noted", rho, OF_SLICE))
         backend.close()
     print(f"largest cell {truth.max():,}, median cell {int(np.median(truth)):,}, {truth.sum():,} rows\n")
     table(("bound", "rho", "C", "cut, as told", "median relative error", "answer for the largest cell"), rows)
