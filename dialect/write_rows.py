@@ -41,6 +41,7 @@ from dialect.write_cut import write_cut
 from dialect.write_expr import write_expr, write_term
 from dialect.write_listed import select_list, series_rows, values_rows
 from dialect.write_measure import write_measure
+from dialect.write_met import met
 from dialect.write_window import place_of, tells_apart, write_call
 
 Needed = frozenset[Field]
@@ -127,7 +128,7 @@ def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
     right = write_rows(operator.right, below & set(operator.right.fields), target)
     columns = select_list([f.id for f in _kept(operator.left.fields, needed)])
     how = "ANTI" if operator.anti else "SEMI"
-    return f"SELECT {columns} FROM ({left}) AS l {how} JOIN ({right}) AS r ON {_expr(operator.condition, target)}"
+    return f"SELECT {columns} FROM ({left}) AS l {how} JOIN ({right}) AS r ON {met(operator.condition, target)}"
 
 
 def _group(operator: Group, needed: Needed, target: Target) -> str:
