@@ -8,7 +8,7 @@ import binascii
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pyarrow as pa
 import pyarrow.flight as fl
@@ -39,6 +39,8 @@ ERRORS: dict[str, type[fl.FlightError]] = {
     "E_SERVER": fl.FlightInternalError,
 }  # the rest is FlightServerError; any other exception would carry a traceback to the client, as all do from get_schema
 
+NOT_SERVED = Problem("E_STMT", "This door answers questions and lists tables.", "a SELECT")
+
 
 def refusal(told: dict[str, Any]) -> fl.FlightError:
     """Give a no the form that Flight has for it: code, sentence and hint in one text."""
@@ -56,7 +58,7 @@ def _one_error(house: House) -> Iterator[None]:
     except (Refused, Problem) as no:
         told = no.problem if isinstance(no, Refused) else no.told
     except UnreadCommand:
-        told = Problem("E_STMT", "This door answers questions and lists tables.", "a SELECT").told
+        told = NOT_SERVED.told
     except Exception as failure:
         log.error("failed", kind=type(failure).__name__)
         told = BROKEN
@@ -138,7 +140,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
     def get_flight_info(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.FlightInfo:
         """Answer a question and keep it until it is fetched, or name the columns of a list."""
         with _one_error(self._house):
-            command = read_command(descriptor.command)
+            command = read_command(descriptor.command or b"")  # None of a path
             schema = schema_of(command)
             if schema is None:
                 rows = self._ask(context, command)
@@ -175,6 +177,23 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
     def list_actions(self, context: fl.ServerCallContext) -> list[tuple[str, str]]:
         """Name what do_action does."""
         return [("CreatePreparedStatement", "know a text"), ("ClosePreparedStatement", "forget it")]
+
+    def list_flights(self, context: fl.ServerCallContext, criteria: bytes) -> NoReturn:
+        """Refuse: what may be asked is listed by commands. Without this pyarrow would answer with a traceback."""
+        self._refuse(context, criteria)
+
+    def do_put(self, context: fl.ServerCallContext, *sent: object) -> NoReturn:
+        """Refuse what would write, and values of prepared statements."""
+        self._refuse(context, *sent)
+
+    def do_exchange(self, context: fl.ServerCallContext, *sent: object) -> NoReturn:
+        """Refuse what no client of Flight SQL asks for."""
+        self._refuse(context, *sent)
+
+    def _refuse(self, *sent: object) -> NoReturn:
+        del sent
+        self._house.metrics.refused(NOT_SERVED.told["code"])
+        raise refusal(NOT_SERVED.told)
 
     def _asker(self, context: fl.ServerCallContext, where: tuple[str, str]) -> Admitted:
         return reaching(self._house, context.get_middleware("key").principal, *where)

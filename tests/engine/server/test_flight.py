@@ -162,6 +162,34 @@ def test_what_is_no_command_is_refused(door: Door, sent: bytes) -> None:
             call()
 
 
+def test_what_this_door_does_not_do_is_refused_in_its_words(door: Door) -> None:
+    """A tool that writes, or lists flights, shows these words and no traceback of a library."""
+    client = fl.FlightClient(f"grpc://127.0.0.1:{door.port}")
+    options = fl.FlightCallOptions(headers=[(b"authorization", f"Bearer {door.keys[Role.ANALYST]}".encode())])
+    question = fl.FlightDescriptor.for_command(packed("CommandStatementQuery", query=COUNT))
+
+    def put() -> None:
+        schema = pa.schema([("a", pa.int64())])
+        writer, reader = client.do_put(question, schema, options)
+        reader.read()  # what the server says of it
+        writer.close()
+
+    def exchange() -> None:
+        _, reader = client.do_exchange(question, options)
+        reader.read_all()
+
+    calls = (
+        lambda: list(client.list_flights(options=options)),
+        lambda: client.get_flight_info(fl.FlightDescriptor.for_path("visit"), options),
+        put,
+        exchange,
+    )
+    for call in calls:
+        with pytest.raises(fl.FlightServerError, match="E_STMT: This door answers") as refused:
+            call()
+        assert "Traceback" not in str(refused.value)
+
+
 def test_a_defect_tells_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ValueError("a value: 12345")
