@@ -17,7 +17,7 @@ import duckdb
 from budgets import Ledger
 from dialect import Catalog, read
 from dialect.person_rollups import Rollup
-from engine.backends.duckdb import DuckDBBackend
+from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog_file import load_catalog
 from engine.folders import cache_folder
 from engine.layout import laid_out, layout_file, optimize
@@ -119,11 +119,13 @@ def _taken(run: Callable[[], object]) -> tuple[float, float]:
 
 
 @contextmanager
-def opened(events: int, order: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine, Path]]:
-    """Open plain DuckDB and the engine over the synthetic operator, two threads each.
+def opened(
+    events: int, order: str, memory: str | None = None
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine, Path]]:
+    """Open plain DuckDB and the engine over the synthetic operator, two threads each, and so much memory.
 
     `order` is how events lie there, by person or by time; or what the engine reads beside events by time: the layout
-    that optimizing makes, or that with its rollups.
+    that optimizing makes, or that with its rollups. Without `memory` the engine has its own limit, DuckDB the machine's.
     """
     stored = order if order in ("person", "time") else "time"
     catalog = load_catalog(operator_path(events, order=stored))
@@ -132,8 +134,10 @@ def opened(events: int, order: str) -> Iterator[tuple[duckdb.DuckDBPyConnection,
         made, rollups = (files, ()) if order == stored else _optimized(catalog)
         with_rollups = rollups if order == "rollups" else ()
         scratch = Path(folder) / "scratch"
-        backend = DuckDBBackend.open(made.files, made.addresses, scratch, rollups=with_rollups)
-        plain = duckdb.connect(config={"threads": 2})
+        limits = Limits() if memory is None else Limits(memory=memory)
+        backend = DuckDBBackend.open(made.files, made.addresses, scratch, limits, with_rollups)
+        own = {} if memory is None else {"memory_limit": memory, "temp_directory": str(Path(folder) / "plain")}
+        plain = duckdb.connect(config={"threads": 2, **own})
         plain.execute("SET enable_progress_bar = false")
         plain.execute(macros())
         plain.execute("ATTACH ? AS operator (READ_ONLY)", [next(iter(files.files.values()))])
