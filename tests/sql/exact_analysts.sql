@@ -522,3 +522,56 @@ SELECT avg(n) AS mean_daily FROM (SELECT visit_date, count(DISTINCT subscriber_i
 
 # title: sum distinct days
 SELECT sum(days) AS person_days FROM (SELECT subscriber_id, count(DISTINCT visit_date) AS days FROM visit GROUP BY ALL);
+
+# As they write them for retention, funnels, flows and baskets.
+
+# title: who comes back, by the week of the first visit
+WITH f AS (SELECT subscriber_id, min(date_trunc('week', visit_date)) AS cohort FROM visit GROUP BY 1), a AS (SELECT DISTINCT subscriber_id, date_trunc('week', visit_date) AS wk FROM visit) SELECT cohort::date AS cohort, date_diff('week', cohort, wk) AS n, count(DISTINCT a.subscriber_id) AS people FROM a JOIN f USING (subscriber_id) GROUP BY ALL ORDER BY ALL;
+
+# title: who is back on the seventh day, and the rate
+WITH f AS (SELECT subscriber_id, min(visit_date) AS d0 FROM visit GROUP BY subscriber_id) SELECT d0, COUNT(*) AS new, COUNT_IF(EXISTS (SELECT 1 FROM visit v WHERE v.subscriber_id = f.subscriber_id AND v.visit_date = f.d0 + 7)) AS back, COUNT_IF(EXISTS (SELECT 1 FROM visit v WHERE v.subscriber_id = f.subscriber_id AND v.visit_date = f.d0 + 7)) / COUNT(*) AS rate FROM f WHERE d0 < DATE '2026-10-25' GROUP BY d0 ORDER BY d0;
+
+# title: a place's conversion against all of theirs
+WITH p AS (SELECT place_id, count(DISTINCT subscriber_id) AS n FROM passby GROUP BY 1), v AS (SELECT place_id, count(DISTINCT subscriber_id) AS n FROM visit GROUP BY 1), t AS (SELECT sum(p.n) AS p, sum(v.n) AS v FROM p JOIN v USING (place_id)) SELECT p.place_id, (v.n / p.n) / (t.v / t.p) AS idx FROM p JOIN v USING (place_id) CROSS JOIN t ORDER BY 1;
+
+# title: what flows one way more than the other
+WITH od AS (SELECT o_zone, d_zone, count(*) AS n FROM trip GROUP BY 1, 2) SELECT a.o_zone, a.d_zone, a.n, b.n AS back, a.n - b.n AS net FROM od a JOIN od b ON a.o_zone = b.d_zone AND a.d_zone = b.o_zone WHERE a.o_zone < a.d_zone ORDER BY 1, 2;
+
+# title: the zones that most visitors come from
+WITH c AS (SELECT s.home_zone, COUNT(DISTINCT v.subscriber_id) AS n FROM visit v JOIN subscriber s USING (subscriber_id) WHERE v.place_id = 'P1' GROUP BY 1), r AS (SELECT home_zone, n, SUM(n) OVER (ORDER BY n DESC, home_zone) AS cum, SUM(n) OVER () AS total FROM c) SELECT home_zone, n FROM r WHERE cum - n < 0.8 * total ORDER BY n DESC, home_zone;
+
+# title: zones that people are in on one day
+SELECT a.zone_id AS z1, b.zone_id AS z2, count(DISTINCT a.subscriber_id) AS n FROM visit a JOIN visit b ON a.subscriber_id = b.subscriber_id AND a.visit_date = b.visit_date AND a.zone_id < b.zone_id GROUP BY ALL;
+
+# title: sets of keys with labels in one column
+SELECT coalesce(s.gender, 'all') AS g, coalesce(v.zone_id, 'all') AS z, count(*) AS n FROM visit v JOIN subscriber s USING (subscriber_id) WHERE s.gender IS NOT NULL GROUP BY GROUPING SETS ((s.gender, v.zone_id), (s.gender), ()) ORDER BY ALL;
+
+# title: who came and did not come back
+SELECT count(*) AS lapsed FROM subscriber s WHERE s.subscriber_id IN (SELECT subscriber_id FROM visit WHERE visit_date < '2026-10-10') AND s.subscriber_id NOT IN (SELECT subscriber_id FROM visit WHERE visit_date >= '2026-10-20');
+
+# title: pairs of categories of a person's list
+WITH b AS (SELECT subscriber_id, list(DISTINCT p.category) AS cats FROM visit v JOIN place p USING (place_id) GROUP BY 1) SELECT x.c AS a, y.c AS b, count(*) AS people FROM b, unnest(cats) AS x(c), unnest(cats) AS y(c) WHERE x.c < y.c GROUP BY ALL;
+
+# title: how much oftener two categories meet than by chance
+WITH c AS (SELECT DISTINCT v.subscriber_id, p.category FROM visit v JOIN place p USING (place_id)), one AS (SELECT category, count(*) AS n FROM c GROUP BY 1), two AS (SELECT a.category AS x, b.category AS y, count(*) AS n FROM c a JOIN c b ON a.subscriber_id = b.subscriber_id AND a.category < b.category GROUP BY 1, 2), t AS (SELECT count(DISTINCT subscriber_id) AS n FROM visit) SELECT two.x, two.y, two.n * t.n / (a.n * b.n) AS lift FROM two JOIN one a ON a.category = two.x JOIN one b ON b.category = two.y CROSS JOIN t;
+
+# title: the hour in which a stay ends
+SELECT hour(start_ts + INTERVAL 1 MINUTE * dwell_min) AS h, count(*) AS n FROM visit GROUP BY 1 ORDER BY 1;
+
+# title: who is there at each quarter of an hour
+SELECT q, count(*) AS n FROM visit v JOIN (SELECT unnest(generate_series(TIMESTAMP '2026-10-14 08:00', TIMESTAMP '2026-10-14 12:00', INTERVAL 15 MINUTE)) AS q) t ON t.q >= v.start_ts AND t.q < v.end_ts GROUP BY q ORDER BY q;
+
+# title: chains of trips of a day
+SELECT chain, count(*) AS n FROM (SELECT subscriber_id, trip_date, string_agg(d_activity, '>' ORDER BY dep_ts, trip_id) AS chain FROM trip GROUP BY ALL) WHERE chain IN ('work>home', 'other>home', 'work>other>home') GROUP BY chain ORDER BY 1;
+
+# title: minutes in every hour that a stay touches
+SELECT zone_id, h, sum(greatest(0, least(60, date_diff('minute', start_ts, end_ts)))) AS minutes FROM visit v, generate_series(hour(start_ts), hour(end_ts)) AS g(h) GROUP BY ALL;
+
+# title: visits behind the day's first trip
+SELECT count(*) AS n FROM visit v WHERE v.start_ts > (SELECT min(t.dep_ts) FROM trip t WHERE t.subscriber_id = v.subscriber_id AND t.trip_date = v.visit_date);
+
+# title: people by days, as a share
+SELECT n, people, 100 * people / sum(people) OVER () AS pct FROM (SELECT n, count(*) AS people FROM (SELECT subscriber_id, least(count(DISTINCT visit_date), 15) AS n FROM visit GROUP BY 1) GROUP BY n) ORDER BY n;
+
+# title: people by the entropy of their zones
+SELECT CASE WHEN h < 0.5 THEN 'low' WHEN h < 1.5 THEN 'mid' ELSE 'high' END AS band, count(*) AS n FROM (SELECT subscriber_id, -sum(p * ln(p)) AS h FROM (SELECT subscriber_id, n / sum(n) OVER (PARTITION BY subscriber_id) AS p FROM (SELECT subscriber_id, zone_id, count(*) AS n FROM visit GROUP BY ALL)) GROUP BY subscriber_id) GROUP BY 1 ORDER BY 1;
