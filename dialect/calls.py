@@ -31,6 +31,7 @@ _WRITTEN = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
 _OF_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
 # near in letters to functions of another kind
 _TOO_REVEALING = {"hash", "md5", "sha1", "sha256", "random", "md5_number"}
+_NOW = {"now", "today", "getdate", "sysdate", "get_current_timestamp", "transaction_timestamp"}
 _SEE_DOCS = "see docs/functions.md"
 _AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
 POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
@@ -39,9 +40,13 @@ POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
 def not_allowed(node: exp.Expr) -> Refusal:
     """Refuse what the parser knows and the allow-list does not."""
     if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
-        why = f"{called(node)} is another value whenever it is asked, and no repeat would be found again."
-        return refusal(Code.FUNC, why, "a day that is written out: DATE '2026-10-31'", node)
+        return _of_now(node)
     return refusal(Code.FUNC, f"{called(node)} is not in the dialect.", _SEE_DOCS, node)
+
+
+def _of_now(node: exp.Expr) -> Refusal:
+    why = f"{called(node)} is another value whenever it is asked, and no repeat would be found again."
+    return refusal(Code.FUNC, why, "a day that is written out: DATE '2026-10-31'", node)
 
 
 def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
@@ -63,6 +68,8 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
 
 def unknown(name: str, node: exp.Expr) -> Refusal:
     """Refuse a function that is not there, with the nearest that is."""
+    if name.removesuffix("()") in _NOW:
+        return _of_now(node)
     why = f"The function {called(node)[:40]} is not in the dialect."
     return refusal(Code.FUNC, why, _nearest(name), node, *_respelt(name, node))
 

@@ -1672,3 +1672,11 @@ SELECT COUNT(home_zone[age + 1]) FROM subscribers;
 #              ^^^^^^^^^^^^^^^^^
 # Positions are constants.
 # Try: x[1:3], with constants
+
+# title: what time it is
+SELECT COUNT(*) FROM events WHERE ts > now() - INTERVAL 7 DAY;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE ts > now() - INTERVAL 7 DAY
+#                                        ^^^
+# now is another value whenever it is asked, and no repeat would be found again.
+# Try: a day that is written out: DATE '2026-10-31'
