@@ -141,8 +141,8 @@ def _refuse_views(tree: exp.Select) -> None:
 
 
 def _calls(node: exp.Expr) -> Iterator[exp.Explode]:
-    """Walk the calls of UNNEST in an expression, but for those of its subqueries."""
-    if isinstance(node, exp.Query):
+    """Walk the calls of UNNEST in an expression, but for those of its subqueries and aggregates."""
+    if isinstance(node, exp.Query | exp.AggFunc):
         return
     if isinstance(node, exp.Explode):
         yield node
