@@ -41,7 +41,7 @@ def test_admission_under_windows() -> None:
 
 
 def test_the_soak_of_a_server() -> None:
-    counted = soak.chunk(1, seconds=5, analysts=50)
+    counted = soak.chunk(1, seconds=10, analysts=50)
     assert counted["fresh: answered"] > 5
     assert counted["repeat: answered"] > 20
 
