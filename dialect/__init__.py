@@ -11,8 +11,7 @@
     what stewards declared    catalog  declared_admission  declared_calibration  declared_cells
                               declared_movement  bias
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
-    refusals                  errors  spans  tries  other_habits  aggregate_refusals  windows_below  unnest_tries
-                              unlisted
+    refusals                  errors  spans  tries  other_habits  aggregate_refusals  windows_below  unlisted
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
                               polygon_calls  in_calls  spelling  reading
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
@@ -20,13 +19,12 @@
     known of an expression    expressions  constants  inference  ranges  known_ranges  facts  time_steps
     aggregates                aggregates  aggregate_names  aggregate_calls  aggregate_order  measures  moments
     tree -> relations         kinds  from_clause  join_conditions  where_clause  group_by  select_list  stars  ordering
-                              listed_values  listed_series  unnest_clause
+                              listed_values  listed_series
     subqueries                inner_rows  subquery_tests  scalar_subqueries  correlated_subqueries
     table functions           table_functions  table_calls  movement  sightings  derived_columns
     window functions          windows  window  window_functions  window_clause  window_fields  frames
     whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  semi_joins  full_joins
                               joined  one_row  dependencies  cuts  kept_rows  grouping  grouping_sets
-                              unnest  unnest_rules
     who is read at all        admission  retention  write_admission
     windows of time           time_windows  possible_days  own_time  timed_scans  person_windows  charged_windows
                               touched
@@ -35,14 +33,14 @@
                               complete_keys
     quantiles                 histograms  bins
     which keys                domains  public_lists  union_lists  whole_numbers  private_keys  selection
-    the same question         canonical  plain_text
+    the same question         canonical
     free from what is held    derivation  coarser  write_derived  shared_noise
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
     both -> SQL               render  public_order  numbered  partials  first_groups  different_values  public_side
                               person_rollups  eager  stored_column  write_rows  write_cut  write_listed  write_expr
-                              write_measure  write_met  write_unnest  write_window
+                              write_measure  write_met  write_window
     an engine's own words     engine_name  engine_words  handed
     over releases             write_outer  over_releases  released_sums  released_windows  released_unions  linear
                               uncertainty  rounding  weak_ratios  interval_ends  changed_exprs

@@ -31,7 +31,6 @@ from dialect.relations import (
     Values,
 )
 from dialect.set_operation import SetOperation
-from dialect.unnest import Unnest
 from dialect.window import Frame, Window, WindowCall
 
 _LONG = 160  # characters; longer parts are shown by their digest
@@ -92,19 +91,11 @@ class Canon:
                 if not vanishes(value) or any(f.id in self.solid for f in fields_of(value)):
                     self.solid.add(made.id)
             return walked
-        if isinstance(operator, Unnest):
-            return self._unnest(operator)
         if isinstance(operator, Join):
             return self._join(operator)
         if isinstance(operator, SemiJoin):
             return self._semi_join(operator)
         return self._leaf(relation), []
-
-    def _unnest(self, unnest: Unnest) -> tuple[str, list[str]]:
-        structure, conditions = self._walk(unnest.source)
-        stays = " or none" if unnest.stays else ""
-        text = f"unnest({structure}; {self.expr(unnest.members)}{stays})"
-        return self._named((unnest.member,), text), conditions
 
     def _join(self, join: Join) -> tuple[str, list[str]]:
         if join.how == "full":
@@ -236,3 +227,23 @@ class Canon:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONG else f"{text.partition('(')[0][:20]}~{sha256(text.encode()).hexdigest()}"
+
+
+def plain_text(expr: Expr) -> str:
+    """Write an expression for people and for norms by keys: hour(started_at), cast(started_at as date)."""
+    if isinstance(expr, Ref):
+        field_ = expr.field
+        if field_.definition is not None:
+            return plain_text(field_.definition)
+        return field_.origin.column if field_.origin is not None else field_.name or "value"
+    if isinstance(expr, Literal):
+        return repr(expr.value) if isinstance(expr.value, str) else str(expr.value).lower()
+    if isinstance(expr, Case):
+        return "case ... end"
+    name = function(expr.function).name
+    parts = [plain_text(argument) for argument in expr.arguments]
+    if name in {"to_date", "to_timestamp"}:
+        return f"cast({parts[0]} as {name[3:]})"
+    if name == "wall":
+        return parts[0]
+    return f"{name}({', '.join(parts)})" if name[0].isalpha() else f"({f' {name} '.join(parts)})"

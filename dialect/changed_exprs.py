@@ -8,7 +8,6 @@ from dataclasses import replace
 from dialect.expressions import Expr
 from dialect.relations import Distinct, Filter, Group, Join, Operator, Project, Public, Relation, SemiJoin, Sort
 from dialect.set_operation import SetOperation
-from dialect.unnest import Unnest
 from dialect.window import Window
 
 Change = Callable[[Expr, tuple[Relation, ...]], Expr]  # an expression, and the relations whose rows it looks at
@@ -29,11 +28,6 @@ def _filter(operator: Filter, change: Change) -> Filter:
 def _project(operator: Project, change: Change) -> Project:
     computed = tuple((f, change(e, (operator.source,))) for f, e in operator.computed)
     return Project(changed_exprs(operator.source, change), computed)
-
-
-def _unnest(operator: Unnest, change: Change) -> Unnest:
-    members = change(operator.members, (operator.source,))
-    return replace(operator, source=changed_exprs(operator.source, change), members=members)
 
 
 def _join(operator: Join | SemiJoin, change: Change) -> Join | SemiJoin:
@@ -94,6 +88,5 @@ _CHANGES: Mapping[type, Callable[..., Operator]] = {
     Sort: _sort,
     Distinct: _distinct,
     Group: _group,
-    Unnest: _unnest,
     Window: _window,
 }

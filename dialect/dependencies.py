@@ -11,7 +11,6 @@ from dialect.expressions import Expr, Field, fields_of
 from dialect.one_row import EXACT_TYPES, set_equal
 from dialect.relation_parts import told_apart_by
 from dialect.relations import Cut, Distinct, Filter, Group, Join, PerPerson, Project, Public, Relation, Scan, SemiJoin
-from dialect.unnest import Unnest
 from dialect.window import Window
 
 Dependency = tuple[frozenset[Field], frozenset[Field]]  # rows that agree in the first agree in the second
@@ -50,7 +49,7 @@ def _dependencies(relation: Relation) -> Iterator[Dependency]:
         yield from _of_join(operator)
     elif isinstance(operator, SemiJoin):
         yield from _dependencies(operator.left)
-    elif isinstance(operator, Filter | Project | Window | Cut | Group | Distinct | Unnest):
+    elif isinstance(operator, Filter | Project | Window | Cut | Group | Distinct):
         yield from _dependencies(operator.source)
         if isinstance(operator, Filter):
             yield from _equal(operator.source, operator.condition)

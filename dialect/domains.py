@@ -12,6 +12,7 @@ from math import prod
 
 from dialect import facts as known_facts
 from dialect import public_lists
+from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
 from dialect.expressions import (
@@ -26,14 +27,11 @@ from dialect.expressions import (
     conjunction,
     expand,
     fields_of,
-    rebuild,
     substituted,
 )
 from dialect.function_row import constants
 from dialect.functions import function
 from dialect.inference import computed_field, nullable
-from dialect.one_row import EXACT_TYPES
-from dialect.plain_text import plain_text
 from dialect.private_plan import KeySet
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
@@ -49,7 +47,7 @@ _TIME_STEPS = {"date_trunc", "time_bucket", "to_date", "year"}
 
 def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySet | None:
     """Find the public list of all key tuples; None if any key is private; raises Refusal with E_KEY if too long."""
-    exprs = [_met(expand(Ref(key)), source.facts) for key in keys]
+    exprs = [expand(Ref(key)) for key in keys]
     lists = lists_of(exprs, source, reading)
     if lists is None:
         return None
@@ -57,18 +55,6 @@ def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySe
         return None
     _check_sizes(tuple(lists.values()))
     return _multiplied(exprs, tuple(lists.values()), source.facts, reading)
-
-
-def _met(expr: Expr, facts: Sequence[Expr]) -> Expr:
-    """Write a private field of which nothing is declared as the public one that it is equal to in every row."""
-    if not isinstance(expr, Ref):
-        return rebuild(expr, lambda part: _met(part, facts))
-    own = expr.field
-    if own.public is not None or own.domain is not None or own.alternatives or own.type not in EXACT_TYPES:
-        return expr
-    equal = (fact.arguments for fact in facts if isinstance(fact, Call) and fact.name == "=" and expr in fact.arguments)
-    others = (other for pair in equal for other in pair if isinstance(other, Ref) and other.field.public is not None)
-    return next((other for other in others if other.type is own.type), expr)
 
 
 def lists_of(exprs: Sequence[Expr], source: PerPerson, reading: Reading) -> dict[Expr, PublicList] | None:

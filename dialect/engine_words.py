@@ -16,10 +16,8 @@ from dialect.private_plan import Target
 from dialect.spark_quote import quoted_name
 from dialect.spark_text import TEXT
 from dialect.spark_time import TIMES
-from dialect.unnest import MOST_MEMBERS
 from dialect.write_expr import DUCKDB, SPARK, Emitter, name
 
-_FIRST = f"{{0}}[1:{MOST_MEMBERS}]"
 SALT = 7046029254386353131  # spreads the order of groups over persons; needs no secrecy
 
 
@@ -40,8 +38,6 @@ class Words:
     salted: str  # another one
     capitals: str  # a text without spaces around it in capitals, those of ASCII at least
     wall: str  # an instant on the clock of a time zone
-    members: str  # of a list, a row each, as many as count
-    all_members: str  # the same, or NULL where there is none
     nulls: str  # behind a term of an order, so that NULLs stand last
 
 
@@ -60,8 +56,6 @@ WORDS = {
         salted=f"hash(xor(hash({{0}}), CAST({SALT} AS UBIGINT)))",
         capitals="upper(trim({0}))",
         wall=WALL,
-        members=f"unnest({_FIRST})",
-        all_members=f"unnest(CASE WHEN len({{0}}) > 0 THEN {_FIRST} ELSE [NULL] END)",
         nulls="",
     ),
     EngineName.SPARK: Words(
@@ -78,8 +72,6 @@ WORDS = {
         salted=f"xxhash64({{0}}, {SALT}L)",
         capitals=f"translate({TEXT['trim(text)']}, '{ascii_lowercase}', '{ascii_uppercase}')",
         wall=str(TIMES["wall"]),
-        members=f"explode(slice({{0}}, 1, {MOST_MEMBERS}))",
-        all_members=f"explode_outer(slice({{0}}, 1, {MOST_MEMBERS}))",
         nulls=" NULLS LAST",
     ),
 }

@@ -10,18 +10,17 @@ from sqlglot import exp
 
 from dialect.errors import Code, Refusal
 from dialect.expressions import TRUE, Field
-from dialect.join_conditions import apart, how_joined, join_condition, met_in_where, standing
+from dialect.join_conditions import apart, join_condition, met_in_where, standing
 from dialect.joined import joined
 from dialect.listed_series import is_series, listed_series, series_below
 from dialect.listed_values import listed_values
 from dialect.names import Column, Scope
 from dialect.reading import Reading, only, refusal
-from dialect.relations import Public, Relation, Values
-from dialect.rules import joined_in, keep
+from dialect.relations import How, Public, Relation, Values
+from dialect.rules import joined_in
 from dialect.scans import find_table, scan
 from dialect.semi_joins import semi_join
 from dialect.table_calls import TableCall, table_call
-from dialect.unnest_clause import is_unnest, unnest_clause, without_lateral
 
 
 class SelectedRows(Protocol):
@@ -122,8 +121,7 @@ def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
         return _derived(node, reading, queries)
     name = node.name.lower()
     if node.args.get("db") or node.args.get("catalog"):
-        of_rows = f"UNNEST({node.db}.{name}) AS {node.alias or name}({node.alias or name})"
-        raise refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, name, of_rows)
+        raise refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, name)
     if node.args.get("joins"):
         raise refusal(Code.JOIN, "This JOIN stands inside another one.", "write each ON behind its JOIN", node)
     only(node, "this", "alias", code=Code.TABLE)
@@ -165,7 +163,19 @@ def renamed(columns: tuple[Column, ...], node: exp.Expr) -> tuple[Column, ...]:
     return renamed + columns[len(names) :]
 
 
+# (side, kind) as the parser has them -> how the dialect calls it
 _CHOOSING = {"SEMI", "ANTI"}
+_HOW: dict[tuple[str, str], How] = {
+    ("", ""): "inner",
+    ("", "INNER"): "inner",
+    ("", "CROSS"): "cross",
+    ("LEFT", ""): "left",
+    ("LEFT", "OUTER"): "left",
+    ("RIGHT", ""): "left",  # of the sides exchanged
+    ("RIGHT", "OUTER"): "left",
+    ("FULL", ""): "full",
+    ("FULL", "OUTER"): "full",
+}
 
 
 def _chosen(left: Relation, scope: Scope, node: exp.Join, reading: Reading, queries: Queries) -> Relation:
@@ -184,11 +194,8 @@ def _chosen(left: Relation, scope: Scope, node: exp.Join, reading: Reading, quer
 def _join(
     left: Relation, scope: Scope, node: exp.Join, where: exp.Where | None, reading: Reading, queries: Queries
 ) -> tuple[Relation, Scope]:
-    table = without_lateral(node.this)
-    if is_unnest(table):
-        return _unnested(left, scope, node, table, reading)
-    how = how_joined(node)
-    right, inside = _tables(table, reading, queries)
+    how = _how(node)
+    right, inside = _tables(node.this, reading, queries)
     columns = tuple(inside.columns())
     both = _beside(scope, inside, node)
     on, merged = join_condition(node, scope, both, columns)
@@ -205,24 +212,6 @@ def _join(
     return standing(made, shown, dict(zip(merged, pairs, strict=True)), node, reading)
 
 
-def _unnested(
-    left: Relation, scope: Scope, node: exp.Join, table: exp.Expr, reading: Reading
-) -> tuple[Relation, Scope]:
-    """Read a list that is computed from the rows before it."""
-    how = how_joined(node)
-    if node.side.upper() not in ("", "LEFT") or node.args.get("using"):
-        raise refusal(Code.JOIN, "A list is computed from the rows before it.", "CROSS JOIN UNNEST(x) AS u(y)", node)
-    made, inside = unnest_clause(left, scope, table, how == "left", reading)
-    held = joined_in(made)
-    both = _beside(scope, inside, node)
-    fields = {f.id: f for f in held.fields}
-    shown = Scope(tuple((name, _standing(each, fields)) for name, each in both.tables), both.merged, both.instead)
-    on, _ = join_condition(node, scope, shown, ())
-    if how == "left" and on != TRUE:
-        raise refusal(Code.JOIN, "LEFT JOIN UNNEST(x) has no condition but TRUE.", "ON TRUE", node)
-    return (held if on == TRUE else keep(held, on, node)), shown
-
-
 def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:
     """Put the names of joined tables beside those before them."""
     twice = next((alias for alias, _ in inside.tables if alias in {name for name, _ in scope.tables}), None)
@@ -232,3 +221,19 @@ def _beside(scope: Scope, inside: Scope, node: exp.Join) -> Scope:
         why = "A name that USING merges in brackets stands outside of them too."
         raise refusal(Code.JOIN, why, "join the tables one by one", node.this)
     return Scope((*scope.tables, *inside.tables), scope.merged + inside.merged, scope.instead + inside.instead)
+
+
+def _how(node: exp.Join) -> How:
+    if node.method:
+        why = f"{node.method.upper()} JOIN is not in the dialect: a join says which columns are equal."
+        raise refusal(Code.JOIN, why, "JOIN ... USING (...)", node)
+    only(node, "this", "on", "using", "side", "kind", code=Code.JOIN)
+    side, kind = node.side.upper(), node.kind.upper()
+    conditions = bool(node.args.get("on")) + bool(node.args.get("using"))
+    how = _HOW.get((side, kind))
+    if how is None:
+        raise refusal(Code.JOIN, f"{side or kind} JOIN is not in the dialect.", "JOIN ... ON ...", node)
+    if conditions > 1 or (how in ("left", "full") and not conditions) or (how == "cross" and conditions):
+        why = "CROSS JOIN has no condition, and every other JOIN has one ON or USING."
+        raise refusal(Code.JOIN, why, "JOIN ... ON ...", node)
+    return how if conditions else "cross"

@@ -6,7 +6,6 @@ from dialect import ranges
 from dialect.catalog import SqlType
 from dialect.function_row import Function, Partial
 from dialect.functions_text import LONGEST
-from dialect.unnest import MOST_MEMBERS
 
 _TEXT, _BOOLEAN, _INT, _DOUBLE = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE
 _LISTS = (("texts", SqlType.VARCHAR_LIST, "text", _TEXT), ("ints", SqlType.BIGINT_LIST, "int", _INT))
@@ -22,24 +21,11 @@ def _of(kind: str, whole: SqlType, each: str, member: SqlType) -> tuple[Function
         Function("list_position", (kind, f"{each}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
                  ranges.constant(1, 2**31), partial=_SOME),
         Function("list_extract", (kind, "int!"), member, "list_extract({0}, {1})", partial=_SOME),
-        Function("list_extract", (kind, "int"), member, "list_extract({0}, TRY_CAST({1} AS BIGINT))", partial=_SOME),
         Function("slice", (kind, "int!", "int!"), whole, "{0}[{1}:{2}]", written=False),
-        Function("list_value", (f"{each}*",), whole, "[{*, }]", strict=False, written=False),
         Function("list_unique", (kind,), _INT, "CAST(list_unique({0}) AS BIGINT)", ranges.constant(0, 2**31)),
         Function("list_min", (kind,), member, "list_min({0})", partial=_SOME),
         Function("list_max", (kind,), member, "list_max({0})", partial=_SOME),
     )  # fmt: skip
-
-
-SERIES = ("range", "generate_series")
-
-
-def _series(name: str, sign: str, most: int) -> Function:
-    """Write whole numbers one by one; of more than a list may hold there is none."""
-    first, last = "TRY_CAST({0} AS BIGINT)", f"TRY_CAST(CAST({{0}} AS HUGEINT) + {most} AS BIGINT)"
-    ends = f"{first}, least(TRY_CAST({{1}} AS BIGINT), {last})"  # no list is longer, whatever is computed first
-    form = f"CASE WHEN CAST({{1}} AS HUGEINT) - {{0}} {sign} {MOST_MEMBERS} THEN {name}({ends}) END"
-    return Function(name, ("int", "int"), SqlType.BIGINT_LIST, form, partial=_SOME)
 
 
 LISTS: tuple[Function, ...] = (
@@ -49,7 +35,5 @@ LISTS: tuple[Function, ...] = (
     Function("list_sum", ("ints",), _INT, "TRY_CAST(list_sum({0}) AS BIGINT)", partial=_SOME),
     Function("list_avg", ("ints",), _DOUBLE, "list_avg({0})", partial=_SOME),
     Function("array_to_string", ("texts", "short!"), _TEXT, f"left(array_to_string({{0}}, {{1}}), {LONGEST})"),
-    _series("range", "<=", MOST_MEMBERS),
-    _series("generate_series", "<", MOST_MEMBERS - 1),
     Function("string_split", ("text", "short!"), SqlType.VARCHAR_LIST, "string_split({0}, {1})"),
 )

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from dialect import ranges
 from dialect.catalog import SqlType
-from dialect.constants import MONTHS as MONTHS_IN
 from dialect.function_row import Function, Partial
 from dialect.literals import too_long
 from dialect.time_formats import bad_format, unit_of
@@ -32,8 +31,6 @@ MONTHS = (
 )  # fmt: skip
 
 EARLIEST, LATEST = "280000-01-01 (BC)", "280000-01-01"  # a thousand years further the engine can still compute
-MOST_DAYS = 365_000  # a thousand years, by which a time may be moved
-MOST_MICROSECONDS = MOST_DAYS * 86_400_000_000
 _LATE_ENOUGH = f"CASE WHEN {{1}} >= TIMESTAMP '{EARLIEST} 00:00:00' THEN "
 _WITHIN = "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00' THEN "
 _DATE_WITHIN = "CASE WHEN {0} BETWEEN " + f"DATE '{EARLIEST}' AND DATE '{LATEST}' THEN "
@@ -90,37 +87,13 @@ def _sum_of_spans(sign: str) -> Function:
     return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.VALUE)
 
 
-def _no_months(one: int | str, *_: object) -> str | None:
-    """Say that a month is of no one length: equal intervals must move a time alike."""
-    unit = str(one).split(" ")[1]
-    return "A column times a month or a year is of no one length: count days or weeks." if unit in MONTHS_IN else None
-
-
-def _times(kinds: tuple[str, str]) -> Function:
-    """Write a constant interval as often as a number says, in whole microseconds."""
-    span, number = ("{0}", "{1}") if kinds[0] == "span!" else ("{1}", "{0}")
-    micros = MICROSECONDS_OF_SPAN.replace("{0}", span)
-    form = f"TRY_CAST({micros} * {number} AS BIGINT)"
-    if "num" in kinds:
-        long = f"(CAST({micros} AS DOUBLE) * {number})"
-        form = f"CASE WHEN abs({long}) <= {MOST_MICROSECONDS} THEN CAST({long} AS BIGINT) END"
-    return Function("*", kinds, _SPAN, f"to_microseconds({form})", partial=Partial.VALUE, suits=_no_months)
-
-
 def _moved(sign: str) -> tuple[Function, ...]:
-    """Write a date or time moved by a constant, or by what a row says, a month of which is 30 days."""
+    """Write a date or time moved by a constant."""
     far_date = _AS_STAMP.join(_WITHIN.split("{0}")) + f"{_AS_STAMP} {sign} {{1}} END"
-    micros = MICROSECONDS_OF_SPAN.replace("{0}", "{1}")
-    length = f"CASE WHEN {micros} BETWEEN -{MOST_MICROSECONDS} AND {MOST_MICROSECONDS} THEN {micros} END"
-    length = f"to_microseconds(CAST({length} AS BIGINT))"
-    days = f"CAST(CASE WHEN {{1}} BETWEEN -{MOST_DAYS} AND {MOST_DAYS} THEN {{1}} END AS INTEGER)"
     return (
         Function(sign, ("date", "days!"), _DATE, f"{_DATE_WITHIN}{{0}} {sign} {{1}} END", partial=_FAR),
         Function(sign, ("stamp", "span!"), _STAMP, f"{_WITHIN}{{0}} {sign} {{1}} END", partial=_FAR),
         Function(sign, ("date", "span!"), _STAMP, far_date, partial=_FAR),
-        Function(sign, ("date", "int"), _DATE, f"{_DATE_WITHIN}{{0}} {sign} {days} END", partial=Partial.VALUE),
-        Function(sign, ("stamp", "span"), _STAMP, f"{_WITHIN}{{0}} {sign} {length} END", partial=Partial.VALUE),
-        Function(sign, ("date", "span"), _STAMP, far_date.replace("{1}", length), partial=Partial.VALUE),
     )
 
 
@@ -205,7 +178,6 @@ TIMES: tuple[Function, ...] = (
     _sum_of_spans("-"),
     Function("*", ("span!", "int!"), _SPAN, "({0} * {1})", suits=_too_long),
     Function("*", ("int!", "span!"), _SPAN, "({0} * {1})", suits=_too_long),
-    *map(_times, (("span!", "int"), ("int", "span!"), ("span!", "num"), ("num", "span!"))),
     Function("negative", ("span!",), _SPAN, "(-{0})", written=False),
     Function("instant", ("stamp", "zone!"), SqlType.TIMESTAMPTZ, _INSTANT, partial=_FAR, written=False),
     Function("wall", ("instant", "zone!"), _STAMP, WALL, partial=_FAR, written=False),

@@ -20,10 +20,6 @@ def in_call(node: exp.Expr, read: Read) -> Expr | None:
     if node.args.get("field") is not None:
         only(node, "this", "field", code=Code.FUNC)
         return call("list_contains", [read(node.args["field"]), read(node.this)], node)
-    if node.args.get("unnest") is not None:
-        listed, value = (part.sql("duckdb", comments=False) for part in (node.args["unnest"].expressions[0], node.this))
-        instead = f"list_contains({listed}, {value})"
-        raise refusal(Code.FUNC, "IN takes a list as it is, without UNNEST.", instead, node, instead)
     return _rows(node, read) if isinstance(node.this, exp.Tuple) and node.args.get("query") is None else None
 
 

@@ -1,4 +1,4 @@
-"""How a JOIN joins, and what it is on: ON, USING, or the equalities by which WHERE joins a table that is listed."""
+"""What a JOIN is on: ON, USING, or the equalities by which WHERE joins a table that FROM only lists."""
 
 from __future__ import annotations
 
@@ -12,40 +12,10 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import TRUE, Expr, Field, Ref, conjunction, fields_of
 from dialect.joined import Joined
 from dialect.names import Column, RowNames, Scope, anded
-from dialect.reading import Reading, only, refusal
-from dialect.relations import How, Relation
+from dialect.reading import Reading
+from dialect.relations import Relation
 from dialect.rules import compute
 from dialect.scalars import condition
-
-# (side, kind) as the parser has them -> how the dialect calls it
-_HOW: dict[tuple[str, str], How] = {
-    ("", ""): "inner",
-    ("", "INNER"): "inner",
-    ("", "CROSS"): "cross",
-    ("LEFT", ""): "left",
-    ("LEFT", "OUTER"): "left",
-    ("RIGHT", ""): "left",  # of the sides exchanged
-    ("RIGHT", "OUTER"): "left",
-    ("FULL", ""): "full",
-    ("FULL", "OUTER"): "full",
-}
-
-
-def how_joined(node: exp.Join) -> How:
-    """Name the sort of a join; raises Refusal with E_JOIN."""
-    if node.method:
-        why = f"{node.method.upper()} JOIN is not in the dialect: a join says which columns are equal."
-        raise refusal(Code.JOIN, why, "JOIN ... USING (...)", node)
-    only(node, "this", "on", "using", "side", "kind", code=Code.JOIN)
-    side, kind = node.side.upper(), node.kind.upper()
-    conditions = bool(node.args.get("on")) + bool(node.args.get("using"))
-    how = _HOW.get((side, kind))
-    if how is None:
-        raise refusal(Code.JOIN, f"{side or kind} JOIN is not in the dialect.", "JOIN ... ON ...", node)
-    if conditions > 1 or (how in ("left", "full") and not conditions) or (how == "cross" and conditions):
-        why = "CROSS JOIN has no condition, and every other JOIN has one ON or USING."
-        raise refusal(Code.JOIN, why, "JOIN ... ON ...", node)
-    return how if conditions else "cross"
 
 
 def join_condition(

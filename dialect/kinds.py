@@ -21,7 +21,6 @@ from dialect.sightings import SOURCE, sightings
 from dialect.spans import span_of
 from dialect.subquery_tests import Outer
 from dialect.table_calls import TableCall, derived_query
-from dialect.unnest_clause import unnest_items
 from dialect.where_clause import where_clause
 
 MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
@@ -116,8 +115,7 @@ def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
     if clause is None:
         return environment
     if clause.args.get("recursive"):
-        hint = "generate_series(first, last, step) in FROM, or WITH without RECURSIVE"
-        raise refusal(Code.STMT, "Recursion is not in the dialect.", hint, clause)
+        raise refusal(Code.STMT, "Recursion is not in the dialect.", "WITH without RECURSIVE", clause)
     only(clause, "expressions")
     here: set[str] = set()
     used: set[str] = set()
@@ -141,7 +139,6 @@ _CLAUSES = (
 def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Selected:
     if tree.args.get("sample"):
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
-    unnest_items(tree)
     only(tree, *_CLAUSES)
     source, scope = from_clause(tree, reading, environment)
     source = where_clause(tree, Outer(source, scope, reading, environment, where_aliases(tree, scope)))

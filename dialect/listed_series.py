@@ -17,7 +17,6 @@ from dialect.relations import Public, Values
 
 MOST_VALUES = 5_000  # written one by one into the text of a question's SQL
 _TIMES = {SqlType.DATE, SqlType.TIMESTAMP}
-_OF_ROWS = "FROM t, UNNEST(x) AS u(y); or list_contains(x, y), len(x)"
 _EXAMPLE = "range(24), generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) or unnest(['a', 'b'])"
 
 
@@ -43,7 +42,7 @@ def listed_series(node: exp.Expr, reading: Reading) -> tuple[Public, str]:
     """Read a call into a public relation of one column, and say what it is called."""
     only(node, "this", "expressions", "alias", code=Code.TABLE)
     if (column := node.find(exp.Column)) is not None:
-        raise _of_rows(node, column)
+        raise _unread(column)
     call = node.this if isinstance(node, exp.Table) else _single(node)
     values = list(islice(_values(call), MOST_VALUES + 1))
     if len(values) > MOST_VALUES:
@@ -52,19 +51,6 @@ def listed_series(node: exp.Expr, reading: Reading) -> tuple[Public, str]:
     alias = node.alias.lower() or name
     field = Field(reading.fresh(), alias, listed_column(values, node), any(each.value is None for each in values))
     return Public(Values(tuple((each,) for each in values), (field,)), (field,)), alias
-
-
-def _of_rows(node: exp.Expr, column: exp.Column) -> Refusal:
-    """Refuse a list that no rows stand before; of IN (SELECT UNNEST(list)) there is another word."""
-    why = "A list that is computed from rows stands behind these rows in FROM."
-    select = node.find_ancestor(exp.Select)
-    asked = select.parent.parent if select is not None and isinstance(select.parent, exp.Subquery) else None
-    alone = select is not None and {name for name, part in select.args.items() if part} <= {"expressions", "from_"}
-    if not (alone and isinstance(asked, exp.In) and isinstance(node, exp.Unnest)):
-        return refusal(Code.TABLE, why, _OF_ROWS, column)
-    value, listed = (part.sql("duckdb", comments=False) for part in (asked.this, node.expressions[0]))
-    made = f"{'NOT ' if isinstance(asked.parent, exp.Not) else ''}list_contains({listed}, {value})"
-    return refusal(Code.TABLE, why, made, asked, made)
 
 
 def _called(call: exp.Expr) -> str:

@@ -45,7 +45,7 @@ def constant(node: exp.Expr) -> Literal | None:
     if isinstance(node, exp.Literal):
         return Literal(node.this, SqlType.VARCHAR) if node.is_string else number(node)
     if isinstance(node, exp.Interval):
-        return interval(node) if node.find(exp.Column) is None else None  # of a column it is a product
+        return interval(node)
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and node.this.this == str(2**63):
         return Literal(-(2**63), SqlType.BIGINT)  # its digits alone do not fit 64 bits
     return None

@@ -19,7 +19,6 @@ from dialect.reading import refusal
 from dialect.windows_below import where_as_qualify
 
 Column = tuple[str, Field]  # (lower-case name, field)
-UNNESTED = "unnest of the select list"  # a table of FROM that * does not show
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Scope:
         """List the columns that * or table.* shows."""
         shown: list[Column] = []
         for alias, columns in self.tables:
-            if alias == table or (table is None and alias != UNNESTED):
+            if table is None or alias == table:
                 seen = {name for name, _ in shown}
                 shown += [c for c in columns if table is not None or c[0] not in self.merged or c[0] not in seen]
         standing = {} if table is not None else dict(self.instead)
@@ -48,8 +47,9 @@ class Scope:
     def find(self, name: str, table: str | None, node: exp.Expr) -> Field:
         """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN."""
         if table is not None and table not in {alias for alias, _ in self.tables}:
-            why = f"There is no table {_written(node, table, 'table')} in this FROM."
-            raise refusal(Code.TABLE, why, self._aliases(), node)
+            raise refusal(
+                Code.TABLE, f"There is no table {_written(node, table, 'table')} in this FROM.", self._aliases(), node
+            )
         if table is None and name in (standing := dict(self.instead)):
             return standing[name]
         found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]

@@ -13,7 +13,6 @@ from dialect.words import at_commas, closing, words_of
 Form = Callable[[list[str]], str | None]  # arguments as they are written -> the call in DuckDB's words; None: it is
 
 _MOST = 20  # calls of one question
-_MOST_LEVELS = 10  # of one call's quantiles
 _PARTS = ("year", "quarter", "month", "week", "isoweek", "day", "hour", "minute", "second")
 _WEEK = {"isoweek": "week"}
 _SIGNS = {  # of a Snowflake format, the longest first
@@ -75,13 +74,6 @@ def _formatted(given: list[str]) -> str | None:
     return f"strftime({given[0]}, {written})"
 
 
-def _quantiles(given: list[str]) -> str | None:
-    """Write a quantile for each level between the ends: APPROX_QUANTILES(x, 4) has three."""
-    parts = int(given[1]) if len(given) == 2 and given[1].isdecimal() and len(given[1]) < 3 else 0
-    levels = [part / parts for part in range(1, parts)] if parts <= _MOST_LEVELS else [0.5]
-    return ", ".join(f"QUANTILE_CONT({given[0]}, {level:g})" for level in levels) or None
-
-
 _RATIO, _ADDED = "(({0}) / nullif({1}, 0))", "({0} + {1})"
 _FORMS: dict[str, Form] = {
     "safe_divide": _text(_RATIO),
@@ -91,8 +83,6 @@ _FORMS: dict[str, Form] = {
     "nullifzero": _text("nullif({0}, 0)"),
     "ratio_to_report": _text("1.0 * ({0}) / SUM({0})"),
     "to_char": _formatted,
-    "approx_quantiles": _quantiles,
-    **dict.fromkeys(("approx_percentile", "percentile_approx"), _text("QUANTILE_CONT({0}, {1})")),
     **dict.fromkeys(("format_date", "format_timestamp", "format_datetime"), _text("strftime({1}, {0})")),
     **dict.fromkeys(("timestamp_diff", "datetime_diff", "date_diff", "datediff", "timestampdiff"), _difference),
     **dict.fromkeys(("timestamp_trunc", "datetime_trunc", "date_trunc"), _truncated),

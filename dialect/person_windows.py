@@ -31,7 +31,6 @@ from dialect.rules import facts_of
 from dialect.set_operation import SetOperation
 from dialect.time_windows import Stretch
 from dialect.timed_scans import Rows, Said, timed, with_unit
-from dialect.unnest import Unnest
 from dialect.window import Window as Windowed
 
 _ONE_OF_THEM = ("min", "max")
@@ -77,9 +76,9 @@ class Walk:
         return _made(relation, replace(operator, source=source.relation), source)
 
     def projected(self, relation: Relation, said: Said) -> Rows:
-        """Values computed from a row, and rows that are made of it, are of its window."""
+        """Values computed from a row are of its window."""
         operator = relation.operator
-        assert isinstance(operator, Project | Unnest)  # noqa: S101
+        assert isinstance(operator, Project)  # noqa: S101
         source = self.rows(operator.source, said)
         return _made(relation, replace(operator, source=source.relation), source)
 
@@ -90,7 +89,8 @@ class Walk:
         source = self.rows(operator.source, said)
         apart = source.unit is not None
         rows = operator.max_rows if apart else rows_in(operator, len(source.begins))
-        return _made(relation, replace(operator, source=source.relation, window=source.unit, max_rows=rows), source)
+        made = replace(operator, source=source.relation, window=source.unit, max_rows=rows)
+        return _made(relation, made, source)
 
     def joined(self, relation: Relation, said: Said) -> Rows:
         """Pairs of rows are of one window where one side alone has windows, or the condition equates both."""
@@ -239,7 +239,7 @@ _Rule = Callable[[Walk, Relation, Said], Rows]
 _RULES: tuple[tuple[type | tuple[type, ...], _Rule], ...] = (
     (Scan, Walk.scan),
     (Filter, Walk.filtered),
-    ((Project, Unnest), Walk.projected),
+    (Project, Walk.projected),
     (Join, Walk.joined),
     (SemiJoin, Walk.chosen),
     ((Group, Distinct), Walk.grouped),

@@ -36,7 +36,6 @@ from dialect.set_operation import SetOperation
 from dialect.shared_vectors import unions
 from dialect.spans import first_word
 from dialect.unlisted import unlisted_notes
-from dialect.unnest import Unnest
 from dialect.weights import check_weight
 from dialect.window import Window
 
@@ -100,7 +99,7 @@ def _split(relation: Relation, planning: Planning) -> Relation:
     if isinstance(operator, SemiJoin):
         kept, met = _split(operator.left, planning), _split(operator.right, planning)
         return _with_raw(replace(relation, operator=replace(operator, left=kept, right=met)), kept)
-    if isinstance(operator, Filter | Project | Sort | Unnest | Window):
+    if isinstance(operator, Filter | Project | Sort | Window):
         source = _split(operator.source, planning)
         return with_windows(_with_raw(replace(relation, operator=replace(operator, source=source)), source), planning)
     if isinstance(operator, Group):

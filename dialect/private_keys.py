@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Ref, expand
-from dialect.plain_text import plain_text
 from dialect.tries import coarser
 from dialect.whole_numbers import is_whole
 

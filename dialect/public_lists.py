@@ -102,8 +102,7 @@ def declared(expr: Ref, reading: Reading) -> PublicList | None:
         return of_values(expr, values, f"the declared list of {_column(field)}", reading, closed)
     if isinstance(domain, ValueRange) and field.type in (SqlType.BIGINT, SqlType.DATE):
         ends = (stored_literal(domain.lower, field.type), stored_literal(domain.upper, field.type))
-        what = f"the {'declared ' if field.origin is not None else ''}range of {_column(field)}"
-        return padded(of_ends(expr, *ends, what, reading, closed), field.nullable)
+        return padded(of_ends(expr, *ends, f"the declared range of {_column(field)}", reading, closed), field.nullable)
     return padded(_column_of(expr, domain, reading, closed), field.nullable) if isinstance(domain, ColumnOf) else None
 
 

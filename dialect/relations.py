@@ -20,7 +20,6 @@ from dialect.directions import Direction, OrderKey
 from dialect.errors import Span
 from dialect.expressions import Expr, Field, Literal
 from dialect.set_operation import SetOperation
-from dialect.unnest import Unnest
 from dialect.window import Window
 
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ class Sort:
 
 Operator = (
     Scan | Values | Series | Filter | Project | Join | SetOperation | SemiJoin | Group | Boundary | ReleaseScan
-    | Distinct | Cut | Padded | Grained | Ranked | Sort | Unnest | Window
+    | Distinct | Cut | Padded | Grained | Ranked | Sort | Window
 )  # fmt: skip
 
 

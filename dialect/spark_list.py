@@ -5,7 +5,6 @@ from __future__ import annotations
 from dialect.function_row import SparkForm
 from dialect.spark_pattern import literal
 from dialect.spark_quote import quoted
-from dialect.unnest import MOST_MEMBERS
 
 _LENGTH, _SIZE = "length({0})", "size({0})"
 
@@ -49,18 +48,6 @@ def _split(separator: str) -> str:
     return f"split({{0}}, {quoted(''.join(map(literal, separator)))})"
 
 
-_AT = (
-    "CASE WHEN {1} BETWEEN 1 AND 2147483647 THEN get({0}, CAST({1} - 1 AS INT))"
-    " WHEN {1} BETWEEN -2147483647 AND -1 THEN try_element_at({0}, CAST({1} AS INT)) END"
-)
-
-
-def _series(none: str, few: str, end: str) -> str:
-    """Write whole numbers one by one; Spark would count down where the second is below the first."""
-    some = f"WHEN try_subtract({{1}}, {{0}}) {few} {MOST_MEMBERS} THEN sequence({{0}}, {end})"
-    return f"CASE WHEN {{1}} {none} {{0}} THEN slice(array({{0}}), 1, 0) {some} END"
-
-
 _SUM = "aggregate(array_compact({0}), CAST(0 AS DECIMAL(38, 0)), (sum, each) -> CAST(sum + each AS DECIMAL(38, 0)))"
 _SOME = "size(array_compact({0}))"
 
@@ -71,11 +58,6 @@ LISTS: dict[str, SparkForm] = {
     "list_position": "nullif(array_position({0}, {1}), 0L)",
     "list_extract": _element,
     "list_extract(text, int!)": _sign,
-    "list_extract(texts, int)": _AT,
-    "list_extract(ints, int)": _AT,
-    "list_value": "array({*, })",
-    "range": _series("<=", "<=", "{1} - 1"),
-    "generate_series": _series("<", "<", "{1}"),
     "slice": _slice_of_list,
     "slice(text, int!, int!)": _slice_of_text,
     "list_unique": "CAST(size(array_distinct(array_compact({0}))) AS BIGINT)",

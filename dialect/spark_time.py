@@ -7,15 +7,21 @@ microseconds, for Spark compares no intervals and DuckDB's day has a 24:00:00. A
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import time
 
 from dialect.constants import MONTHS, SECONDS
 from dialect.function_row import SparkForm
 from dialect.functions_time import MOST_SECONDS
-from dialect.spark_moved import MOVED, micros, microseconds, stamp, wall
 from dialect.spark_quote import quoted
 
 _DAY, _SECOND = 86_400_000_000, 1_000_000
+
+
+def microseconds(span: str) -> int:
+    """Count a constant interval."""
+    amount, unit = span.split(" ")
+    return int(amount) * (MONTHS[unit] * 30 * 86_400 if unit in MONTHS else SECONDS[unit]) * _SECOND
 
 
 def microseconds_of_day(clock: str) -> int:
@@ -24,13 +30,37 @@ def microseconds_of_day(clock: str) -> int:
     return ((at.hour * 60 + at.minute) * 60 + at.second) * _SECOND + at.microsecond
 
 
+def _wall(place: int) -> str:
+    return f"TRY_CAST({{{place}}} AS TIMESTAMP_NTZ)"
+
+
+def _micros(place: int) -> str:
+    return f"unix_micros(TRY_CAST({{{place}}} AS TIMESTAMP))"
+
+
+def _stamp(micros: str) -> str:
+    return f"CAST(timestamp_micros({micros}) AS TIMESTAMP_NTZ)"
+
+
 def _whole(number: str, part: int) -> str:
     """Divide, downwards, where `/` would go through doubles."""
     return f"(try_subtract({number}, pmod({number}, {part}L)) div {part}L)"
 
 
 def _part(name: str) -> str:
-    return f"CAST({name}({wall(0)}) AS BIGINT)"
+    return f"CAST({name}({_wall(0)}) AS BIGINT)"
+
+
+def _moved(sign: str) -> Callable[[str], str]:
+    """Move a time by a constant: by months in the calendar, or by microseconds."""
+
+    def form(span: str) -> str:
+        amount, unit = span.split(" ")
+        if unit in MONTHS:
+            return f"({_wall(0)} {sign} make_ym_interval(0, {int(amount) * MONTHS[unit]}))"
+        return _stamp(f"{'try_add' if sign == '+' else 'try_subtract'}({_micros(0)}, {microseconds(span)}L)")
+
+    return form
 
 
 _MONTH = "(year({0}) * 12L + month({0}) - 1)"
@@ -43,8 +73,8 @@ def _bucket(span: str) -> str:
     if unit in MONTHS:
         months = f"({_SINCE_2000} - pmod({_SINCE_2000}, {int(amount) * MONTHS[unit]}L))"
         return f"CAST(add_months(DATE '2000-01-01', CAST({months} AS INT)) AS TIMESTAMP_NTZ)"
-    since = f"try_subtract({micros(0)}, 946857600000000L)"
-    return stamp(f"try_subtract({micros(0)}, pmod({since}, {microseconds(span)}L))")
+    since = f"try_subtract({_micros(0)}, 946857600000000L)"
+    return _stamp(f"try_subtract({_micros(0)}, pmod({since}, {microseconds(span)}L))")
 
 
 def _bucket_of_second(span: str) -> str:
@@ -58,13 +88,13 @@ def _borders(unit: str) -> str:
         return f"({later} div {MONTHS[unit]}L - {earlier} div {MONTHS[unit]}L)"
     if unit in ("week", "day"):
         return f"(datediff({{2}}, {{1}}) div {SECONDS[unit] // SECONDS['day']}L)"
-    return f"({_whole(micros(2), SECONDS[unit] * _SECOND)} - {_whole(micros(1), SECONDS[unit] * _SECOND)})"
+    return f"({_whole(_micros(2), SECONDS[unit] * _SECOND)} - {_whole(_micros(1), SECONDS[unit] * _SECOND)})"
 
 
 def _whole_units(unit: str) -> str:
     """Count the whole units between two times."""
     if unit not in MONTHS:
-        return f"(try_subtract({micros(2)}, {micros(1)}) div {SECONDS[unit] * _SECOND}L)"
+        return f"(try_subtract({_micros(2)}, {_micros(1)}) div {SECONDS[unit] * _SECOND}L)"
     return f"({_WHOLE_MONTHS} div {MONTHS[unit]}L)"
 
 
@@ -80,8 +110,8 @@ def _months_up(earlier: str, later: str) -> str:
 
 
 _WHOLE_MONTHS = (
-    f"CASE WHEN {wall(2)} >= {wall(1)} THEN {_months_up(wall(1), wall(2))}"
-    f" WHEN {wall(2)} < {wall(1)} THEN -{_months_up(wall(2), wall(1))} END"
+    f"CASE WHEN {_wall(2)} >= {_wall(1)} THEN {_months_up(_wall(1), _wall(2))}"
+    f" WHEN {_wall(2)} < {_wall(1)} THEN -{_months_up(_wall(2), _wall(1))} END"
 )
 
 
@@ -89,8 +119,8 @@ def _padded(number: str, width: int) -> str:
     return f"lpad(CAST({number} AS STRING), {width}, '0')"
 
 
-_NOW = wall(0)
-_PARTS_OF_SECOND = f"pmod({micros(0)}, {_SECOND}L)"
+_NOW = _wall(0)
+_PARTS_OF_SECOND = f"pmod({_micros(0)}, {_SECOND}L)"
 _HALF_DAY = f"(pmod(hour({_NOW}) + 11, 12) + 1)"
 _SUNDAYS = f"((dayofyear({_NOW}) + 7 - dayofweek({_NOW})) div 7)"
 _MONDAYS = f"((dayofyear({_NOW}) + 6 - weekday({_NOW})) div 7)"
@@ -131,7 +161,7 @@ def _directive(text: str, bare: str | None, sign: str | None) -> str:
 _FIRST = "to_utc_timestamp(CAST({0} AS TIMESTAMP), {1})"
 _LATER = f"timestamp_micros(try_add(unix_micros({_FIRST}), 10800000000L))"
 _AFTER = (
-    f"timestamp_micros(try_add({micros(0)}, try_subtract(unix_micros({_LATER}),"
+    f"timestamp_micros(try_add({_micros(0)}, try_subtract(unix_micros({_LATER}),"
     f" unix_micros(from_utc_timestamp({_LATER}, {{1}})))))"
 )
 _INSTANT = f"CASE WHEN from_utc_timestamp({_AFTER}, {{1}}) = CAST({{0}} AS TIMESTAMP) THEN {_AFTER} ELSE {_FIRST} END"
@@ -140,7 +170,7 @@ _INSTANT = f"CASE WHEN from_utc_timestamp({_AFTER}, {{1}}) = CAST({{0}} AS TIMES
 def _made(micros: int) -> str:
     """Write the time that many units after 1970 began, where it is in a calendar."""
     most = MOST_SECONDS * _SECOND // micros
-    return stamp(f"CASE WHEN {{0}} BETWEEN -{most}L AND {most}L THEN {{0}} END * {micros}L")
+    return _stamp(f"CASE WHEN {{0}} BETWEEN -{most}L AND {most}L THEN {{0}} END * {micros}L")
 
 
 _YEAR = "CAST(year({0}) AS BIGINT)"
@@ -166,15 +196,15 @@ TIMES: dict[str, SparkForm] = {
     "dayofweek": "CAST(dayofweek({0}) - 1 AS BIGINT)",
     "isodow": "CAST(weekday({0}) + 1 AS BIGINT)",
     **{f"{name}(time)": _part(name) for name in ("hour", "minute", "second")},
-    "millisecond(time)": f"(pmod({micros(0)}, 60000000L) div 1000L)",
-    "microsecond(time)": f"pmod({micros(0)}, 60000000L)",
+    "millisecond(time)": f"(pmod({_micros(0)}, 60000000L) div 1000L)",
+    "microsecond(time)": f"pmod({_micros(0)}, 60000000L)",
     "hour(clock)": "({0} div 3600000000L)",
     "minute(clock)": "({0} div 60000000L % 60L)",
     "second(clock)": "({0} div 1000000L % 60L)",
     "millisecond(clock)": "({0} % 60000000L div 1000L)",
     "microsecond(clock)": "({0} % 60000000L)",
     "last_day": "last_day(CAST({0} AS DATE))",
-    "julian": f"({micros(0)} / {_DAY}D + 2440588D)",
+    "julian": f"({_micros(0)} / {_DAY}D + 2440588D)",
     "strftime": _strftime,
     "make_date": _MADE_DATE,
     "make_timestamp": _made(1),
@@ -187,20 +217,27 @@ TIMES: dict[str, SparkForm] = {
     "time_bucket(period!, stamp)": _bucket_of_second,
     "time_bucket(period!, date)": lambda span: f"CAST({_bucket_of_second(span)} AS DATE)",
     "epoch(instant)": "(unix_micros({0}) / 1e6D)",
-    "epoch(time)": f"({micros(0)} / 1e6D)",
+    "epoch(time)": f"({_micros(0)} / 1e6D)",
     "epoch(span)": "({0} / 1e6D)",
     "epoch(clock)": "({0} / 1e6D)",
     "epoch_ms(instant)": _whole(_MILLISECONDS, 1_000),
-    "epoch_ms(stamp)": _whole(f"try_add({micros(0)}, 500L)", 1_000),
-    "epoch_ms(date)": _whole(micros(0), 1_000),
+    "epoch_ms(stamp)": _whole(f"try_add({_micros(0)}, 500L)", 1_000),
+    "epoch_ms(date)": _whole(_micros(0), 1_000),
     "epoch_us(instant)": "unix_micros({0})",
-    "epoch_us(time)": micros(0),
+    "epoch_us(time)": _micros(0),
     "date_diff": _borders,
     "date_sub": _whole_units,
     "-(date, date)": "CAST(datediff({0}, {1}) AS BIGINT)",
     "-(instant, instant)": "try_subtract(unix_micros({0}), unix_micros({1}))",
-    "-(time, time)": f"try_subtract({micros(0)}, {micros(1)})",
-    **MOVED,
+    "-(time, time)": f"try_subtract({_micros(0)}, {_micros(1)})",
+    "+(date, days!)": "date_add({0}, CAST({1} AS INT))",
+    "-(date, days!)": "date_sub({0}, CAST({1} AS INT))",
+    **{f"{sign}({kind}, span!)": _moved(sign) for sign in "+-" for kind in ("stamp", "date")},
+    "+(span, span)": "try_add({0}, {1})",
+    "-(span, span)": "try_subtract({0}, {1})",
+    "*(span!, int!)": "try_multiply({0}, {1})",
+    "*(int!, span!)": "try_multiply({0}, {1})",
+    "negative(span!)": "(-{0})",
     "instant": _INSTANT,
     "wall": "CAST(from_utc_timestamp({0}, {1}) AS TIMESTAMP_NTZ)",
 }

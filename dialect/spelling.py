@@ -87,7 +87,6 @@ SPELLINGS: dict[type[exp.Expr], tuple[str, tuple[str, ...]]] = {
     exp.Glob: ("glob", _BINARY),
     exp.Levenshtein: ("levenshtein", _BINARY),
     exp.JarowinklerSimilarity: ("jaro_winkler_similarity", _BINARY),
-    exp.Array: ("list_value", ("expressions",)),
     exp.ArraySize: ("length", _UNARY),
     exp.ArrayPosition: ("list_position", _BINARY),
     exp.ArrayMin: ("list_min", _UNARY),

@@ -117,16 +117,9 @@ def _position(place: exp.Expr, node: exp.Expr, added: int = 0) -> Literal:
     sign = -1 if isinstance(bare, exp.Neg) else 1
     inner = bare.this if isinstance(bare, exp.Neg) else bare
     found = literals.number(inner) if isinstance(inner, exp.Literal) and not inner.is_string else None
-    if isinstance(place, exp.Column):
-        instead = f"list_extract({node.this.sql('duckdb', comments=False)}, {place.sql('duckdb', comments=False)})"
-        raise refusal(Code.FUNC, "Positions in brackets are constants.", instead, node, instead)
     if found is None or not isinstance(found.value, int):
         raise refusal(Code.FUNC, "Positions are constants.", _SLICED, node)
     return _whole(sign * found.value + added)
-
-
-def _series(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    return call("range" if node.args.get("is_end_exclusive") else "generate_series", arguments, node)
 
 
 def _array_slice(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
@@ -150,6 +143,5 @@ TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]]
         (*_TWO, "replacement", "modifiers", "single_replace"), (*_TWO, "replacement"), _replace,
     ),
     exp.Bracket: (("this", "expressions", "offset", "safe"), ("this",), _part),
-    exp.GenerateSeries: (("start", "end", "step", "is_end_exclusive"), ("start", "end", "step"), _series),
     exp.ArraySlice: (("this", "start", "end"), ("this", "start", "end"), _array_slice),
 }  # fmt: skip

@@ -126,23 +126,12 @@ _ZONE = re.compile(r"UTC|(Africa|America|Antarctica|Asia|Atlantic|Australia|Euro
 
 
 def _span(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Make an interval: to_minutes(5), or as many minutes as a row says."""
-    return _so_many(called(node).lower().removeprefix("to_").removesuffix("s"), node, arguments)
-
-
-def _interval(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Make an interval of what a row says: INTERVAL (x) HOUR."""
-    unit = node.args.get("unit")
-    return _so_many(unit.name.lower().removesuffix("s") if isinstance(unit, exp.Expr) else "", node, arguments)
-
-
-def _so_many(unit: str, node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Make a constant interval: to_minutes(5)."""
+    unit = called(node).lower().removeprefix("to_").removesuffix("s")
     amount = arguments[0] if len(arguments) == 1 else None
-    if isinstance(amount, Literal) and isinstance(amount.value, int):
-        return literals.span(amount.value, unit, node)
-    if amount is None or amount.type not in (SqlType.BIGINT, SqlType.DOUBLE):
-        raise refusal(Code.FUNC, "An interval is a number and one unit.", "INTERVAL 15 MINUTE", node)
-    return call("*", [literals.span(1, unit, node), amount], node)
+    if not isinstance(amount, Literal) or not isinstance(amount.value, int):
+        raise refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
+    return literals.span(amount.value, unit, node)
 
 
 # name of a function that the parser does not know -> what makes the call
@@ -164,6 +153,5 @@ TIME_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]]
     exp.TimeToStr: (("this", "format"), ("this", "format"), _strftime),
     exp.AtTimeZone: (("this", "zone"), ("this", "zone"), _at_time_zone),
     exp.ToDays: (("this",), ("this",), _span),
-    exp.Interval: (("this", "unit"), ("this",), _interval),
     exp.DateBin: (("this", "expression"), ("this", "expression"), _time_bucket),
 }

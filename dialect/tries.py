@@ -13,7 +13,7 @@ from dialect.other_habits import call_at, in_duckdbs_words
 
 MOST_NAMES = 12
 _FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
-_IN_OTHER_WORDS = (Code.FUNC, Code.AGG, Code.COLUMN, Code.WINDOW, Code.TABLE, Code.PARSE)  # codes of refused calls
+_IN_OTHER_WORDS = (Code.FUNC, Code.COLUMN, Code.WINDOW, Code.TABLE, Code.PARSE)  # codes of refused calls
 _QUOTED = re.compile(r'"([^"]*)"')
 
 

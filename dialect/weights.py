@@ -10,7 +10,6 @@ from dialect.functions import function
 from dialect.relation_parts import sources
 from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort, Values
 from dialect.set_operation import SetOperation
-from dialect.unnest import Unnest
 from dialect.window import Window, read_by
 from dialect.write_expr import DUCKDB, Emitter
 
@@ -74,8 +73,6 @@ def _written(relation: Relation) -> Iterator[Expr]:
         yield operator.condition
     elif isinstance(operator, Project):
         yield from (expr for _, expr in operator.computed)
-    elif isinstance(operator, Unnest):
-        yield from (operator.members,) * 2  # a list may be asked first whether it has members
     elif isinstance(operator, SetOperation):
         yield from (Ref(f) for columns in operator.columns for f in columns)
     elif isinstance(operator, Sort):

@@ -14,7 +14,6 @@ from dialect.one_row import covers_primary_key, pinned
 from dialect.relation_parts import sources
 from dialect.relations import Cut, Distinct, Group, Join, PerPerson, Public, Relation, Scan, SemiJoin
 from dialect.set_operation import SetOperation
-from dialect.unnest import Unnest, members_of
 
 Fan = Callable[[Public, tuple[Field, ...]], int]  # most rows of a public relation with equal values in some fields
 
@@ -27,10 +26,6 @@ class _Most:
     all: int
     peak: int
     windows: int = 0  # over which rows with time are spread; 0 of rows without
-
-    def times(self, rows: int) -> _Most:
-        """Make so many rows of each."""
-        return replace(self, each=self.each * rows, all=self.all * rows, peak=max(self.peak, self.all * rows))
 
     def cut(self, rows: int, apart: bool) -> _Most:
         """Keep so many rows, of each window if these are apart."""
@@ -61,8 +56,6 @@ def _walk(relation: Relation, fan: Fan) -> _Most:
     if not below:
         return _stored(relation)
     most = _gathered(*below) if isinstance(operator, SetOperation) else below[0]
-    if isinstance(operator, Unnest):
-        return most.times(members_of(operator.members))
     if isinstance(operator, Cut):
         return most.cut(operator.max_rows, operator.window is not None)
     return most.cut(1, False) if isinstance(operator, Group | Distinct) and relation.one_row_per_person else most

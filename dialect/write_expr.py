@@ -11,10 +11,9 @@ from dialect.expressions import Call, Case, Expr, Literal, Ref
 from dialect.function_row import Function, constants
 from dialect.functions import function
 from dialect.functions_polygons import STORED as POLYGON
-from dialect.spark_moved import microseconds
 from dialect.spark_place import STORED_POLYGON as POLYGON_OF_SPARK
 from dialect.spark_quote import quoted
-from dialect.spark_time import microseconds_of_day
+from dialect.spark_time import microseconds, microseconds_of_day
 
 _SLOT = re.compile(r"\{(\d?)(\*?)([^}]*)\}")
 

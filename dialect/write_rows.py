@@ -6,7 +6,6 @@ Whatever is written here gives the same rows in every run: nothing rests on the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 from dialect.dependencies import told_by_fewest
 from dialect.engine_name import EngineName
@@ -37,14 +36,12 @@ from dialect.retention import retained
 from dialect.set_operation import SetOperation
 from dialect.spark_window import window_in_spark
 from dialect.stored_column import stored_column
-from dialect.unnest import Unnest
 from dialect.window import Window, read_by
 from dialect.write_cut import write_cut
 from dialect.write_expr import write_expr, write_term
 from dialect.write_listed import select_list, series_rows, values_rows
 from dialect.write_measure import write_measure
 from dialect.write_met import met
-from dialect.write_unnest import write_unnest
 from dialect.write_window import place_of, tells_apart, write_call
 
 Needed = frozenset[Field]
@@ -241,7 +238,6 @@ _WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
     (Ranked, _ranked),
     (Grained, _grained),
     (Sort, _sort),
-    (Unnest, partial(write_unnest, write=write_rows)),
     (Window, _window),
     (ReleaseScan, _release),
 )

@@ -95,8 +95,6 @@ WHEN_NULL = {
     "from_epoch": "a date beyond all calendars",
     "list_position": "it is not there",
     "list_extract": "there is no such position",
-    "range": "it would have more than 1,000 members",
-    "generate_series": "it would have more than 1,000 members",
     "list_min": "the list is empty",
     "list_max": "the list is empty",
     "list_avg": "the list is empty",

@@ -35,8 +35,6 @@ BOUNDS = {
     "SELECT COUNT(*) FROM events e WHERE EXISTS (FROM events f WHERE f.subscriber_id = e.subscriber_id AND f.ts > e.ts)": R
     ** 2,
     "SELECT COUNT(*) FROM events e WHERE EXISTS (FROM cells c WHERE c.lat > e.lat)": R * CELLS,
-    "SELECT COUNT(*) FROM events, UNNEST(string_split('a,b', ',')), UNNEST([cell_id, 2, 3]) AS u(x)": R * 1_000 * 3,
-    "SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(cell_id) AS xs FROM events GROUP BY 1), UNNEST(xs) AS u(x)": 1_000,
     "SELECT COUNT(*) FROM (SELECT lat FROM events UNION ALL SELECT age FROM subscribers) WHERE lat > 1": R + 1,
     "SELECT COUNT(*) FROM (SELECT subscriber_id, lat FROM events EXCEPT SELECT subscriber_id, lat FROM events)": 2 * R,
     "SELECT COUNT(*) FROM (SELECT subscriber_id, COUNT(*) n FROM events GROUP BY 1) a"

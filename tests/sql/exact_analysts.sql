@@ -549,23 +549,14 @@ SELECT coalesce(s.gender, 'all') AS g, coalesce(v.zone_id, 'all') AS z, count(*)
 # title: who came and did not come back
 SELECT count(*) AS lapsed FROM subscriber s WHERE s.subscriber_id IN (SELECT subscriber_id FROM visit WHERE visit_date < '2026-10-10') AND s.subscriber_id NOT IN (SELECT subscriber_id FROM visit WHERE visit_date >= '2026-10-20');
 
-# title: pairs of categories of a person's list
-WITH b AS (SELECT subscriber_id, list(DISTINCT p.category) AS cats FROM visit v JOIN place p USING (place_id) GROUP BY 1) SELECT x.c AS a, y.c AS b, count(*) AS people FROM b, unnest(cats) AS x(c), unnest(cats) AS y(c) WHERE x.c < y.c GROUP BY ALL;
-
 # title: how much oftener two categories meet than by chance
 WITH c AS (SELECT DISTINCT v.subscriber_id, p.category FROM visit v JOIN place p USING (place_id)), one AS (SELECT category, count(*) AS n FROM c GROUP BY 1), two AS (SELECT a.category AS x, b.category AS y, count(*) AS n FROM c a JOIN c b ON a.subscriber_id = b.subscriber_id AND a.category < b.category GROUP BY 1, 2), t AS (SELECT count(DISTINCT subscriber_id) AS n FROM visit) SELECT two.x, two.y, two.n * t.n / (a.n * b.n) AS lift FROM two JOIN one a ON a.category = two.x JOIN one b ON b.category = two.y CROSS JOIN t;
-
-# title: the hour in which a stay ends
-SELECT hour(start_ts + INTERVAL 1 MINUTE * dwell_min) AS h, count(*) AS n FROM visit GROUP BY 1 ORDER BY 1;
 
 # title: who is there at each quarter of an hour
 SELECT q, count(*) AS n FROM visit v JOIN (SELECT unnest(generate_series(TIMESTAMP '2026-10-14 08:00', TIMESTAMP '2026-10-14 12:00', INTERVAL 15 MINUTE)) AS q) t ON t.q >= v.start_ts AND t.q < v.end_ts GROUP BY q ORDER BY q;
 
 # title: chains of trips of a day
 SELECT chain, count(*) AS n FROM (SELECT subscriber_id, trip_date, string_agg(d_activity, '>' ORDER BY dep_ts, trip_id) AS chain FROM trip GROUP BY ALL) WHERE chain IN ('work>home', 'other>home', 'work>other>home') GROUP BY chain ORDER BY 1;
-
-# title: minutes in every hour that a stay touches
-SELECT zone_id, h, sum(greatest(0, least(60, date_diff('minute', start_ts, end_ts)))) AS minutes FROM visit v, generate_series(hour(start_ts), hour(end_ts)) AS g(h) GROUP BY ALL;
 
 # title: visits behind the day's first trip
 SELECT count(*) AS n FROM visit v WHERE v.start_ts > (SELECT min(t.dep_ts) FROM trip t WHERE t.subscriber_id = v.subscriber_id AND t.trip_date = v.visit_date);

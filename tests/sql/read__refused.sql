@@ -574,7 +574,7 @@ WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r;
 # WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r
 #                ^^^^^^^^^^^^^^^^^^^
 # Recursion is not in the dialect.
-# Try: generate_series(first, last, step) in FROM, or WITH without RECURSIVE
+# Try: WITH without RECURSIVE
 
 # title: a file
 SELECT COUNT(*) FROM 'x.parquet';

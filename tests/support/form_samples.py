@@ -143,10 +143,6 @@ PLAIN = {
     "~": "(~{0})",
     "slice": "{0}[{1}:{2}]",
     "from_epoch": "to_timestamp({0})",
-    **{  # lists that memory holds
-        name: f"CASE WHEN CAST({{1}} AS HUGEINT) - {{0}} < 2000 THEN {name}({{0}}, {{1}}) END"
-        for name in ("range", "generate_series")
-    },
     "to_decimal": "CAST({0} AS DECIMAL({1}, {2}))",
 }
 
@@ -175,11 +171,6 @@ class Sample:
         if (name, self.form.arguments) == ("epoch", ("span",)):  # on purpose: a month is 30 days
             months = f"CAST(datepart('year', {parts[0]}) * 12 + datepart('month', {parts[0]}) AS INTEGER)"
             return f"epoch({parts[0]} - to_months({months}) + to_days(30 * {months}))"
-        if name in ("+", "-") and self.form.arguments[1:] == ("int",) and self.kinds[0] == "date":
-            parts[1] = f"CAST(CASE WHEN {parts[1]} BETWEEN -365000 AND 365000 THEN {parts[1]} END AS INTEGER)"
-        if name in ("+", "-") and self.form.arguments[1:] == ("span",) and self.kinds[0] != "span":
-            months = f"CAST(datepart('year', {parts[1]}) * 12 + datepart('month', {parts[1]}) AS INTEGER)"
-            parts[1] = f"({parts[1]} - to_months({months}) + to_days(30 * {months}))"
         if (name, self.form.arguments[:1]) == ("h3_parent", ("int",)):
             name = "h3_parent_of_integer"  # a macro knows no types
         if name in PLAIN:

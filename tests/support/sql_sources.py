@@ -31,7 +31,7 @@ class Sources:
         """Draw rows of persons."""
         makers = (self._scan, self._scan, self._with_pub, self._with_list, self._with_num, self._persons, self._persons,
                   self._self_join, self._item, self._per_person, self._per_person, self._projected, self._distinct,
-                  self._starred, self._unnested)  # fmt: skip
+                  self._starred)  # fmt: skip
         return self.draw(st.sampled_from(makers))()
 
     def _names(self, table: str, alias: str) -> tuple[Name, ...]:
@@ -82,21 +82,6 @@ class Sources:
         names = self._names("act", "q")
         test = self._terms(*self._names("act", "act")).test(1)
         return self._placed(f"SELECT * FROM act WHERE {test}", names)
-
-    def _unnested(self) -> Source:
-        """Take a list of the row's own apart."""
-        below = self._flat()
-        terms = self._terms(*below.names)
-        kind = terms.pick((INT, TEXT))
-        members = ", ".join(terms.term(kind) for _ in range(self.draw(st.integers(1, 3))))
-        name = Name("x.e", kind)
-        if self.draw(st.booleans()):
-            return Source(f"{below.sql} CROSS JOIN UNNEST([{members}]) AS x(e)", (*below.names, name), below.person)
-        listed = self.draw(st.sampled_from(("string_split({}, 'a')", "[{}][1:1]")))
-        member = terms.term(TEXT)
-        how = self.draw(st.sampled_from(("LEFT JOIN", "JOIN")))
-        names = (*below.names, Name("x.e", TEXT))
-        return Source(f"{below.sql} {how} UNNEST({listed.format(member)}) AS x(e) ON TRUE", names, below.person)
 
     def _with_num(self) -> Source:
         names, public = self._names("act", "a"), self._names("num", "u")

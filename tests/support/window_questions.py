@@ -78,9 +78,6 @@ SOURCES = (
     Source("stays(visit, 1) v", ("v.zone_id", "v.visit_date", "hour(v.start_ts)"), ("v.dwell_min",), ("v.zone_id > 1", "v.visit_date >= DATE '{second}'", "v.start_ts < DATE '{last}'")),
     Source("trips(visit, 1) v", ("v.o_zone", "v.d_zone"), ("v.minutes",), ("v.o_zone = 1", "v.trip_date = DATE '{second}'")),
     Source("home_zone(visit, 1) v", ("v.zone_id",), (), ("v.zone_id > 1",)),
-    Source("(SELECT v.*, u.x FROM visit v, UNNEST([v.place, v.steps]) AS u(x) WHERE v.day = DATE '{second}') v", ("v.x", "v.place", "v.day"), ("v.steps",)),
-    Source("(SELECT person_id, UNNEST(xs) AS place FROM (SELECT person_id, LIST(DISTINCT place) AS xs FROM visit GROUP BY person_id)) v"),
-    Source("(SELECT person_id, day, UNNEST(generate_series(place, 3)) AS place FROM visit) v JOIN person p USING (person_id)", ("v.place", "v.day"), (), VISIT[2][:2]),
 )  # fmt: skip
 AGGREGATES = (
     "COUNT(*)", "COUNT(DISTINCT v.person_id)", "COUNT(DISTINCT {part})", "SUM({value})", "AVG({value})", "VAR_SAMP({value})",

@@ -40,8 +40,6 @@ QUESTIONS = (
     "SELECT shop, COUNT(*) AS n, COUNT(DISTINCT zone) AS zones FROM visit GROUP BY shop",
     "SELECT p.gender, SUM(b.price) AS spent FROM purchase b JOIN person p USING (person_id) GROUP BY p.gender",
     "SELECT n, COUNT(*) AS people FROM (SELECT person_id, COUNT(*) AS n FROM visit GROUP BY 1) WHERE n BETWEEN 1 AND 30 GROUP BY n",
-    "SELECT z, COUNT(*) AS n FROM visit v LEFT JOIN UNNEST([v.zone, 'z1', NULL]) AS u(z) ON TRUE GROUP BY z",
-    "SELECT n, COUNT(*) AS n2 FROM (SELECT person_id, LIST(DISTINCT zone) AS zones FROM visit GROUP BY 1) p, generate_series(1, len(p.zones)) AS g(n) WHERE n < 5 GROUP BY n",
 )
 OBJECTED = pa.table({"person": ["3", "4", "17", "no number", "999999"]})
 
