@@ -66,6 +66,6 @@ class Both:
 
 
 def same(one: Exact, other: Exact) -> bool:
-    """Tell whether keys, their order and all integers are one."""
+    """Tell whether keys, their order and all integers are one, however wide an engine keeps whole numbers."""
     vectors = zip(one.vectors, other.vectors, strict=True)
-    return one.keys.equals(other.keys) and all(np.array_equal(*pair) for pair in vectors)
+    return one.keys.equals(other.keys.cast(one.keys.schema)) and all(np.array_equal(*pair) for pair in vectors)
