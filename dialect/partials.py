@@ -128,11 +128,9 @@ def _largest(bound: VectorBound) -> int:
 def _kept_in(part: str, vector: Vector, bound: VectorBound) -> str:
     """Write a number kept within the bounds that the question names; what is nothing stays nothing."""
     assert vector.part is not None  # noqa: S101  the caller asks
-    most = _largest(bound)
+    most = _largest(bound)  # a named end far beyond the norm would have a square of no 64 bits
     ends = (math.trunc(end * 2.0**bound.value_bits) for end in (vector.part.lower, vector.part.upper))
-    low, high = (
-        max(-most, min(most, end)) for end in ends
-    )  # far beyond the norm they would have squares of no 64 bits
+    low, high = (max(-most, min(most, end)) for end in ends)
     nothing = "" if vector.kind is VectorKind.SUM else f"WHEN {part} = 0 THEN 0 "
     return f"CASE {nothing}WHEN {part} > {high} THEN {high} WHEN {part} < {low} THEN {low} ELSE {part} END"
 

@@ -41,9 +41,8 @@ def objections(admission: Admission | None) -> dict[str, str]:
         return {}
     kind = admission.person_type
     person = "person" if kind == TEXT else f"CAST(person AS {lake_type(kind)})"
-    compared = (
-        kind if kind in (TEXT, *UNSIGNED) else "BIGINT"
-    )  # as they are read there, however narrow the declared one
+    # persons are read there with 64 bits, however narrow the declared type
+    compared = kind if kind in (TEXT, *UNSIGNED) else "BIGINT"
     return {OBJECTED: f"SELECT {person} AS person FROM ({_in_type(compared)}) AS o WHERE person IS NOT NULL"}
 
 

@@ -25,6 +25,7 @@ from dialect.catalog import Catalog, Dataset, Table
 from dialect.declared_admission import AgeBy, Minors
 from dialect.time_windows import Window
 from engine.catalog_admitted import kept_from, of_age_on
+from engine.ledger_words import delta_text
 from engine.terms import caps
 from engine.whole_person import whole_person
 
@@ -157,7 +158,7 @@ def _worst(dataset: Dataset) -> Iterator[str]:
     yield (
         "There is a limit that all askers together can never pass, whatever they ask, also if they put their answers"
         f" together and know everything about everybody else. Experts call it epsilon {_up(limit.epsilon)} at delta"
-        f" {small_text(limit.delta)}."
+        f" {delta_text(limit.delta)}."
     )
     yield (
         "In plain words: somebody wonders whether you are in these data, with all that you did, or not at all, and"
@@ -222,11 +223,6 @@ def _odds(epsilon: float) -> str:
 def _sure(epsilon: float) -> str:
     share = math.ceil(1000 / (1 + math.exp(-min(epsilon, 50.0)))) / 10
     return "as good as certain" if share > 99.9 else f"at most {share:.1f}% sure"
-
-
-def small_text(delta: float) -> str:
-    """Write a delta: 1e-9, not 1e-09."""
-    return f"{delta:.3g}".replace("e-0", "e-")
 
 
 def _up(epsilon: float) -> str:

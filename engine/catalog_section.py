@@ -82,9 +82,9 @@ class Section:
             raise self.error(name, "this text is empty.", f"fill it in: {example}" if example else "fill it in.")
         return found
 
-    def reference(self, name: str) -> str | None:
+    def reference(self, name: str, example: str = "") -> str | None:
         """Read the name of something declared, compared in lower case; None where absent."""
-        found = self.text(name)
+        found = self.text(name, example)
         return found if found is None else found.lower()
 
     def references(self, name: str) -> tuple[str, ...]:

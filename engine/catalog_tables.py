@@ -130,7 +130,7 @@ def _person(section: Section) -> PersonPath:
     named = 'person = "..." with the column that names the person a row is about.'
     section.need("person", f"write {named}")
     if not isinstance(section.entries["person"], dict):
-        return PersonPath((section.text("person", named) or "").lower())
+        return PersonPath(section.reference("person", named) or "")
     path = section.section("person")
     path.only(("through", "column"))
     cure = 'write person = { through = ["trip_id -> trip"], column = "person_id" }.'

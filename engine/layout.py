@@ -25,7 +25,8 @@ from dialect.write_expr import name, quote_text
 from engine.cached import publish
 from engine.errors import CatalogError, DataError
 from engine.progress import Progress
-from engine.snapshot import Snapshot, check_opens, checked, copy_table, fingerprint, snapshot
+from engine.snapshot import Snapshot, checked, copy_table, fingerprint, snapshot
+from engine.snapshot_checks import check_sources
 from engine.stored_files import OFFLINE, offline
 
 ALIAS = "layout"
@@ -56,6 +57,7 @@ def addresses(catalog: Catalog) -> Mapping[str, str]:
 
 def optimize(catalog: Catalog, cache: Path, progress: Progress) -> Account:
     """Build the layout of a catalog's data beside them, in one step at the end; raises CatalogError, DataError."""
+    check_sources(catalog)
     start, target = time.perf_counter(), layout_file(catalog, cache)
     rollups = _declared(catalog, Target(addresses(catalog)))
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -83,7 +85,7 @@ def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapsho
     if not has_layout(catalog, cache):
         return snapshot(catalog, cache, progress), ()
     file = layout_file(catalog, cache)
-    check_opens(catalog)
+    check_sources(catalog)
     return checked(catalog, Snapshot({ALIAS: str(file)}, dict(addresses(catalog)))), found_rollups(catalog, file)
 
 

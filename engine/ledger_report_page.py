@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from budgets import AccountView, EpsilonDelta
-from engine.about import small_text
 from engine.ledger_report import DatasetReport, Report
+from engine.ledger_words import delta_text
 
 TEMPLATE = Path(__file__).with_name("ledger_report_page.html.j2")
 WIDTH = 88
@@ -75,7 +75,7 @@ def told(amount: EpsilonDelta | None) -> str:
     """Write (epsilon, delta) for people, rounded up."""
     if amount is None:
         return "beyond any number that says something"
-    return f"epsilon {_up(amount.epsilon)} at delta {small_text(float(amount.delta))}"
+    return f"epsilon {_up(amount.epsilon)} at delta {delta_text(float(amount.delta))}"
 
 
 def exact(rho: Fraction | float) -> str:

@@ -1,4 +1,4 @@
-"""What a ledger row says happened, in a few plain words; and every kind of row that there can be."""
+"""What a ledger row says happened, in a few plain words; every kind of row that there can be; and a delta."""
 
 from __future__ import annotations
 
@@ -37,3 +37,8 @@ def in_words(row: Entry, decision: str | None) -> str:
     if row.kind == "note_key" and decision is not None:
         return f"key {decision}"
     return WORDS.get(row.kind, row.kind.removeprefix("note_").replace("_", " "))
+
+
+def delta_text(delta: float, digits: int = 3) -> str:
+    """Write a delta: 1e-9, not 1e-09."""
+    return f"{delta:.{digits}g}".replace("e-0", "e-")

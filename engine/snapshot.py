@@ -18,14 +18,14 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog import Catalog, Table
+from dialect.catalog import Catalog, Source, Table
 from dialect.write_expr import name, quote_text
 from engine.cached import publish
 from engine.csv_files import UnreadableError
 from engine.derived import Part, copied_type, derive, identity, is_derived, source_type, stored_columns
 from engine.errors import DataError
 from engine.progress import Progress
-from engine.snapshot_checks import CHECK, attach, check_source, check_stored
+from engine.snapshot_checks import CHECK, check_sources, check_stored
 from engine.stored_files import cast, offline, read_files
 
 LOG = ".wal"  # behind the name of a DuckDB file: what was committed, and is not in it yet
@@ -41,6 +41,7 @@ class Snapshot:
 
 def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     """Make or find the snapshot of a catalog; raises DataError where files are not what it says."""
+    check_sources(catalog)
     copied = [table for table in catalog.tables if table.source.format != "duckdb" or _is_changed(table)]
     files: dict[str, str] = {}
     addresses: dict[str, str] = {}
@@ -108,7 +109,7 @@ def copy_table(
     order = f" ORDER BY {name(person)}" if person else ""
     types = ", ".join(f"{name(c.name)} {copied_type(c)}" for c in table.columns)
     try:
-        rows = f"SELECT {', '.join(columns)} FROM {_rows(connection, table)} AS t{joins}"
+        rows = f"SELECT {', '.join(columns)} FROM {_rows(connection, table.source)} AS t{joins}"
         connection.execute(f"CREATE TABLE {name(table.name)} ({types})")
         select = derive(connection, table, rows, progress)
         connection.execute(f"INSERT INTO {name(table.name)} BY NAME {select}{order}")
@@ -132,14 +133,12 @@ def only_key(catalog: Catalog, public: str) -> str:
     return table.primary_key[0]
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
-    """Write what reads a table's source; a DuckDB file is attached once, read-only."""
-    source = table.source
+def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
+    """Write what reads a source; a DuckDB file is attached once, read-only."""
     if source.format != "duckdb":
         return read_files(source)
     alias = f"source_{hashlib.sha256(source.path.encode()).hexdigest()[:16]}"
     connection.execute(f"ATTACH IF NOT EXISTS {quote_text(source.path)} AS {alias} (READ_ONLY)")
-    check_source(connection, table, alias)
     return f"{alias}.main.{name(source.table or '')}"
 
 
@@ -166,11 +165,3 @@ def _facts(path: str) -> tuple[int, ...]:
     except FileNotFoundError:
         return ()
     return facts.st_size, facts.st_mtime_ns
-
-
-def check_opens(catalog: Catalog) -> None:
-    """Refuse DuckDB files that are being written or are broken, also where a copy is read in their place."""
-    stored = {table.source.path: table for table in catalog.tables if table.source.format == "duckdb"}
-    with offline() as connection:
-        for place, (path, table) in enumerate(stored.items()):
-            attach(connection, path, f"stored{place}", table.name)

@@ -22,8 +22,22 @@ from engine.stored_files import fits, holds, offline
 CHECK = "run passersby catalog check, which says what is wrong"
 
 
-def attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table: str) -> None:
-    """Attach a DuckDB file to be read; raises DataError."""
+def check_sources(catalog: Catalog) -> None:
+    """Refuse DuckDB files that are being written or are broken, and tables whose rows are made when they are read.
+
+    Also where a copy of them is read: it was made of what they were. Raises DataError.
+    """
+    with offline() as connection:
+        aliases: dict[str, str] = {}
+        for table in (table for table in catalog.tables if table.source.format == "duckdb"):
+            path = table.source.path
+            if path not in aliases:
+                aliases[path] = f"stored{len(aliases)}"
+                _attach(connection, path, aliases[path], table.name)
+            _check_source(connection, table, aliases[path])
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table: str) -> None:
     try:
         connection.execute(f"ATTACH {quote_text(path)} AS {alias} (READ_ONLY)")
     except duckdb.Error:
@@ -37,10 +51,8 @@ def check_stored(catalog: Catalog, files: Mapping[str, str], addresses: Mapping[
     with offline() as connection:
         for alias, path in files.items():
             table = next(t for t in catalog.tables if addresses[t.name].startswith(f"{alias}."))
-            attach(connection, path, alias, table.name)
+            _attach(connection, path, alias, table.name)
         for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
-            if table.source.format == "duckdb" and not addresses[table.name].startswith("copied."):
-                check_source(connection, table, addresses[table.name].partition(".")[0])
             _check_types(connection, table, addresses[table.name])
             _check_collations(connection, table, addresses[table.name])
             of_person = table.person is not None and table.primary_key == (table.person.column,)
@@ -50,7 +62,7 @@ def check_stored(catalog: Catalog, files: Mapping[str, str], addresses: Mapping[
                 _check_complete(connection, table, column, addresses)
 
 
-def check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
+def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
     """Refuse rows that are made when they are read: by a view, or in a column that is generated.
 
     Claim: a table's rows are those that are stored, each time they are read. Symbols: the table's own SQL in its file.
@@ -90,7 +102,7 @@ def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, addre
     """Refuse texts that are told apart by a collation: different persons and keys would be one to DuckDB.
 
     Claim: two values of a text are one value only where they are the same characters. Symbols: what a copy of no row
-    says of its columns, also of a view's. Formula: none. Source: proofs.md#one-value. Raises DataError.
+    says of its columns. Formula: none. Source: proofs.md#one-value. Raises DataError.
     """
     columns = ", ".join(name(column.name) for column in table.columns)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")

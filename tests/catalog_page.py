@@ -26,6 +26,7 @@ from tests.engine import (
     test_catalog_movement,
     test_catalog_windows,
 )
+from tests.support.marked import marked
 from tests.support.tree import ROOT
 
 PATH = ROOT / "docs" / "catalog.md"
@@ -185,11 +186,7 @@ TABLES = {"keys": keys, "types": types, "mistakes": mistakes}
 
 def document(text: str) -> str:
     """Write the tables into the page, each behind its mark."""
-    for name, table in TABLES.items():
-        text = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, t=table: f"{m[1]}{t()}\n{m[2]}", text, flags=re.DOTALL
-        )
-    return text
+    return marked(text, TABLES)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 
 from engine.server.problems import STATUSES
 from engine.server.roles import OPEN, RULES, Reach, Role
 from engine.server.settings import PREFIX, Settings
+from tests.support.marked import marked
 from tests.support.tree import ROOT
 
 PATH = ROOT / "docs" / "server.md"
@@ -49,11 +49,7 @@ TABLES = {"settings": settings_table, "endpoints": endpoints_table, "codes": cod
 
 def document(text: str) -> str:
     """Write the tables into a page, each behind its mark."""
-    for name, table in TABLES.items():
-        text = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, t=table: f"{m[1]}{t()}\n{m[2]}", text, flags=re.DOTALL
-        )
-    return text
+    return marked(text, TABLES)
 
 
 if __name__ == "__main__":

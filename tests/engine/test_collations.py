@@ -9,13 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect import Catalog, read
+from dialect import read
 from engine import snapshot_checks
-from engine.backends.duckdb import DuckDBBackend
 from engine.errors import DataError
 from engine.prepare import prepare
-from engine.snapshot import snapshot
-from tests.engine.town import CATALOG, ROWS, make_town
+from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 BY_SHOP = (
     "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 4) shop, count(*) AS n FROM visit GROUP BY shop"
@@ -24,11 +22,6 @@ SPELT = """
 ALTER TABLE visit ALTER shop TYPE VARCHAR COLLATE NOCASE;
 UPDATE visit SET shop = upper(shop) WHERE person_id = 2;
 """
-
-
-def opened(catalog: Catalog, folder: Path) -> DuckDBBackend:
-    made = snapshot(catalog, folder / "cache", lambda *_: None)
-    return DuckDBBackend.open(made.files, made.addresses, folder / "cache")
 
 
 @pytest.mark.parametrize(
@@ -42,12 +35,14 @@ def opened(catalog: Catalog, folder: Path) -> DuckDBBackend:
 )
 def test_a_column_with_a_collation_is_refused(tmp_path: Path, change: str) -> None:
     with pytest.raises(DataError, match="stored with a collation"):
-        opened(make_town(tmp_path, f"{ROWS}; {change}"), tmp_path)
+        backend_over(make_town(tmp_path, f"{ROWS}; {change}"), tmp_path / "cache")
 
 
 def test_a_column_that_is_called_like_one_is_read(tmp_path: Path) -> None:
     declared = CATALOG.replace("shop = {", 'collate = { type = "BIGINT" }\nshop = {')
-    opened(make_town(tmp_path, f'{ROWS}; ALTER TABLE visit ADD COLUMN "collate" BIGINT', declared), tmp_path).close()
+    backend_over(
+        make_town(tmp_path, f'{ROWS}; ALTER TABLE visit ADD COLUMN "collate" BIGINT', declared), tmp_path / "cache"
+    ).close()
 
 
 def test_planted_data_that_are_opened_all_the_same_take_different_texts_for_one(
@@ -55,7 +50,7 @@ def test_planted_data_that_are_opened_all_the_same_take_different_texts_for_one(
 ) -> None:
     monkeypatch.setattr(snapshot_checks, "_check_collations", lambda *_: None)
     catalog = make_town(tmp_path, ROWS + SPELT)
-    with duckdb.connect() as aside, closing(opened(catalog, tmp_path)) as backend:
+    with duckdb.connect() as aside, closing(backend_over(catalog, tmp_path / "cache")) as backend:
         nobody = aside.execute("SELECT NULL::VARCHAR AS person WHERE false").to_arrow_table()
         aside.execute(f"ATTACH '{tmp_path}/town.duckdb' AS town (READ_ONLY)")
         texts = aside.execute("SELECT DISTINCT CAST(shop AS BLOB) FROM town.visit").fetchall()

@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 
 from dialect import partials, read
-from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
 from engine.exact import NOBODY_OBJECTED
 from engine.prepare import prepare
-from engine.snapshot import snapshot
-from tests.engine.town import CATALOG, ROWS, make_town
+from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 FEW = CATALOG.replace("norms = { rows = 20, persons = 3 }", "norms = { rows = 20, persons = 0.01 }")
 ALONE = "UPDATE visit SET minutes = 0 WHERE person_id <> 7; UPDATE visit SET minutes = 60 WHERE person_id = 7"
@@ -28,8 +26,7 @@ def exact(folder: Path, change: str, sql: str) -> tuple[np.ndarray, int]:
     """Give the exact vector of a question, and by how much one person may move it."""
     folder.mkdir()
     catalog = make_town(folder, f"{ROWS}; {change}", FEW)
-    made = snapshot(catalog, folder / "cache", lambda *_: None)
-    with closing(DuckDBBackend.open(made.files, made.addresses, folder / "cache")) as backend:
+    with closing(backend_over(catalog, folder / "cache")) as backend:
         (plan,) = read(sql, catalog).plans
         ready = prepare(plan, catalog, backend, Fraction(1, 10))
         return backend.run(ready.sql, NOBODY_OBJECTED).vectors[0], ready.bounds.vectors[0].sensitivity
@@ -54,8 +51,7 @@ def test_planted_bounds_as_they_are_named_raise_for_one_person(tmp_path: Path, m
 def test_as_many_different_values_as_can_be_named_are_bounded(tmp_path: Path, most: int) -> None:
     """In seven groups, where the root of what one person moves is no whole number."""
     town = make_town(tmp_path, ROWS)
-    made = snapshot(town, tmp_path / "cache", lambda *_: None)
-    with closing(DuckDBBackend.open(made.files, made.addresses, tmp_path / "cache")) as backend:
+    with closing(backend_over(town, tmp_path / "cache")) as backend:
         (plan,) = read(VALUES.format(most), town).plans
         (bound,) = prepare(plan, town, backend, Fraction(1, 10)).bounds.vectors
     assert (

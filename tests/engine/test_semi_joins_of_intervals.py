@@ -13,12 +13,10 @@ import pytest
 
 from dialect import read, write_rows
 from dialect.write_expr import write_expr
-from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
 from engine.exact import NOBODY_OBJECTED
 from engine.prepare import prepare
-from engine.snapshot import snapshot
-from tests.engine.town import CATALOG, ROWS, make_town
+from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 TIMED = CATALOG.replace('type = "DATE", range = ["2026-10-01", "2026-10-04"], nullable = false', 'type = "TIMESTAMP"')
 VICTIM = "ALTER TABLE visit ALTER day TYPE TIMESTAMP; UPDATE visit SET minutes = 5000 WHERE person_id = 7"
@@ -41,8 +39,7 @@ def exact(folder: Path, change: str, sql: str) -> tuple[int, int]:
     """Give the one exact number of a question in grains of 1, and by how much one person may move it."""
     folder.mkdir()
     catalog = make_town(folder, f"{ROWS}; {change}", TIMED)
-    made = snapshot(catalog, folder / "cache", lambda *_: None)
-    with closing(DuckDBBackend.open(made.files, made.addresses, folder / "cache")) as backend:
+    with closing(backend_over(catalog, folder / "cache")) as backend:
         (plan,) = read(sql, catalog).plans
         ready = prepare(plan, catalog, backend, Fraction(1, 10))
         (bound,) = ready.bounds.vectors

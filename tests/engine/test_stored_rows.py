@@ -8,31 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from dialect import Catalog, read
-from engine import snapshot as snapshots
+from dialect import read
 from engine import snapshot_checks
-from engine.backends.duckdb import DuckDBBackend
 from engine.errors import DataError
 from engine.exact import NOBODY_OBJECTED
+from engine.layout import optimize
 from engine.prepare import prepare
-from engine.snapshot import snapshot
-from tests.engine.town import CATALOG, ROWS, make_town
+from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 STORED = "ALTER TABLE visit RENAME TO stored"
 # everybody's rows are there only where all people are
 OF_ALL = f"""{STORED}; CREATE VIEW visit AS
     SELECT s.* FROM stored AS s WHERE (SELECT count(DISTINCT person_id) FROM stored) >= 220"""
-ROLLED = "ALTER TABLE visit DROP COLUMN coins; CREATE TABLE v (person_id BIGINT, visit_id BIGINT, zone VARCHAR, minutes DOUBLE, "
-ROLLED += (
-    "shop VARCHAR, day DATE, coins INTEGER AS (CAST(random() * 9 AS INTEGER))); INSERT INTO v BY NAME FROM visit; "
-)
-ROLLED += "DROP TABLE visit; ALTER TABLE v RENAME TO visit"
+ROLLED = """ALTER TABLE visit DROP COLUMN coins;
+    CREATE TABLE v (person_id BIGINT, visit_id BIGINT, zone VARCHAR, minutes DOUBLE, shop VARCHAR, day DATE,
+                    coins INTEGER AS (CAST(random() * 9 AS INTEGER)));
+    INSERT INTO v BY NAME FROM visit; DROP TABLE visit; ALTER TABLE v RENAME TO visit"""
+SIZES = 'size_class = "1e3"\nmax_groups_per_person = 4'
+# a column that is looked up: the table is copied into the cache
+LOOKED_UP = CATALOG.replace(
+    SIZES, f'{SIZES}\njoins = [{{ column = "zone_name", on = "zone", table = "zone", take = "name" }}]'
+).replace("coins = {", 'zone_name = { type = "VARCHAR" }\ncoins = {')
 LEFT = "DELETE FROM {} WHERE person_id = 7"
-
-
-def opened(catalog: Catalog, folder: Path) -> DuckDBBackend:
-    made = snapshot(catalog, folder / "cache", lambda *_: None)
-    return DuckDBBackend.open(made.files, made.addresses, folder / "cache")
 
 
 @pytest.mark.parametrize(
@@ -46,27 +43,36 @@ def opened(catalog: Catalog, folder: Path) -> DuckDBBackend:
 )  # fmt: skip
 @pytest.mark.parametrize("copied", [False, True])
 def test_a_table_that_is_made_when_it_is_read_is_refused(tmp_path: Path, change: str, why: str, copied: bool) -> None:
-    catalog = CATALOG
-    if copied:  # a column that is looked up: the table is copied into the cache
-        declared = 'size_class = "1e3"\nmax_groups_per_person = 4'
-        looked_up = 'joins = [{ column = "zone_name", on = "zone", table = "zone", take = "name" }]'
-        catalog = CATALOG.replace(declared, f"{declared}\n{looked_up}")
-        catalog = catalog.replace("coins = {", 'zone_name = { type = "VARCHAR" }\ncoins = {')
-        assert catalog != CATALOG
+    declared = LOOKED_UP if copied else CATALOG
     with pytest.raises(DataError, match=why):
-        opened(make_town(tmp_path, f"{ROWS}; {change}", catalog), tmp_path)
+        backend_over(make_town(tmp_path, f"{ROWS}; {change}", declared), tmp_path / "cache")
 
 
 def test_a_column_with_a_default_and_such_names_is_read(tmp_path: Path) -> None:
     named = "ALTER TABLE visit ADD COLUMN \"generated always as\" VARCHAR DEFAULT 'GENERATED ALWAYS AS'"
-    opened(make_town(tmp_path, f"{ROWS}; {named}"), tmp_path).close()
+    backend_over(make_town(tmp_path, f"{ROWS}; {named}"), tmp_path / "cache").close()
+
+
+def test_a_copy_that_was_made_of_a_view_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = make_town(tmp_path, f"{ROWS}; {OF_ALL}", LOOKED_UP)
+    with monkeypatch.context() as patched:  # as older versions did
+        patched.setattr(snapshot_checks, "_check_source", lambda *_: None)
+        backend_over(catalog, tmp_path / "cache").close()
+    with pytest.raises(DataError, match="is a view"):
+        backend_over(catalog, tmp_path / "cache")
+
+
+def test_no_layout_is_made_of_a_view(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a view"):
+        optimize(make_town(tmp_path, f"{ROWS}; {OF_ALL}"), tmp_path / "cache", lambda *_: None)
+    assert not (tmp_path / "cache").exists()
 
 
 def total(folder: Path, change: str) -> tuple[int, float]:
     """Give the exact number of a count of rows over changed data, and how far one person may move it."""
     folder.mkdir()
     catalog = make_town(folder, f"{ROWS}; {change}")
-    with closing(opened(catalog, folder)) as backend:
+    with closing(backend_over(catalog, folder / "cache")) as backend:
         (plan,) = read("SELECT count(*) AS n FROM visit", catalog).plans
         made = prepare(plan, catalog, backend, Fraction(1, 10))
         (vector,) = made.bounds.vectors
@@ -79,8 +85,7 @@ def test_planted_data_that_are_opened_all_the_same_let_one_person_move_everybody
 ) -> None:
     stored, least = total(tmp_path / "with", ""), total(tmp_path / "without", LEFT.format("visit"))
     assert 0 < stored[0] - least[0] <= stored[1]
-    for module in (snapshots, snapshot_checks):
-        monkeypatch.setattr(module, "check_source", lambda *_: None)
+    monkeypatch.setattr(snapshot_checks, "_check_source", lambda *_: None)
     viewed = total(tmp_path / "view", OF_ALL)
     moved = total(tmp_path / "view without", f"{OF_ALL}; {LEFT.format('stored')}")
     assert viewed[0] - moved[0] > 10 * viewed[1]

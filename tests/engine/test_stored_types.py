@@ -9,15 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from dialect import Catalog, read, write_rows
+from dialect import read, write_rows
 from engine import snapshot_checks
-from engine.backends.duckdb import DuckDBBackend
 from engine.catalog_check import check_catalog
 from engine.errors import DataError, ExecutionFailed
 from engine.exact import NOBODY_OBJECTED
 from engine.prepare import prepare
-from engine.snapshot import snapshot
-from tests.engine.town import CATALOG, ROWS, make_town
+from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 COUNT = "SELECT count(*) AS n FROM visit"
 NARROW = CATALOG.replace('person_id = { type = "BIGINT"', 'person_id = { type = "INTEGER"')
@@ -35,17 +33,12 @@ WIDER = (
 )
 
 
-def opened(catalog: Catalog, folder: Path) -> DuckDBBackend:
-    made = snapshot(catalog, folder / "cache", lambda *_: None)
-    return DuckDBBackend.open(made.files, made.addresses, folder / "cache")
-
-
 def exact(folder: Path, change: str, catalog: str, sql: str, *objecting: str) -> tuple[int, int]:
     """Give the one exact number of a question, and by how much one person may move it."""
     folder.mkdir()
     declared = make_town(folder, f"{ROWS}; {change}", catalog)
     who = pa.table({"person": pa.array(objecting, pa.string())}) if objecting else NOBODY_OBJECTED
-    with closing(opened(declared, folder)) as backend:
+    with closing(backend_over(declared, folder / "cache")) as backend:
         (plan,) = read(sql, declared).plans
         made = prepare(plan, declared, backend, Fraction(1, 10))
         return int(backend.run(made.sql, who).vectors[0][0]), made.bounds.vectors[0].sensitivity
@@ -57,7 +50,7 @@ def test_persons_of_a_wider_type_than_declared_are_refused(tmp_path: Path, decla
     change = "; ".join(f"ALTER TABLE {table} ALTER person_id TYPE {stored}" for table in ("visit", "person"))
     town = make_town(tmp_path, f"{ROWS}; {change}", catalog)
     with pytest.raises(DataError, match=f"person_id is stored as {stored} and declared as {declared}"):
-        opened(town, tmp_path)
+        backend_over(town, tmp_path / "cache")
     assert any(found.key == "tables.visit.columns.person_id.type" for found in check_catalog(town))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from budgets import BudgetRefused, Loss
+from budgets import BudgetRefused, Ledger, Loss
 from dialect import Refusal
 from dialect.options import target_error
 from engine.answered import Answered
@@ -79,10 +79,17 @@ def test_an_amount_is_reached(rich: Engine, name: str) -> None:
 
 
 def test_a_median_is_as_narrow_as_its_bins_allow(rich: Engine) -> None:
+    """One in forty is not narrower by a fifth, as bins are wide: of fifteen, eight are not less than once in 10^8."""
     sql = "SELECT MEDIAN(minutes) AS m FROM visit"
-    first: Any = half_width(rich.answer(sql, Asked("ann", Fraction(2))))
-    bought = rich.answer(sql, Asked("ann", target_error=target_error(f"{first / 2:.6f}")))
-    assert bought.charged.rho > 2 and half_width(bought) <= first * 0.8
+    shares = []
+    for _ in range(15):
+        with Ledger.open(":memory:") as ledger:
+            asking = replace(rich, ledger=ledger)
+            first: Any = half_width(asking.answer(sql, Asked("ann", Fraction(2))))
+            bought = asking.answer(sql, Asked("ann", target_error=target_error(f"{first / 2:.6f}")))
+        assert bought.charged.rho > 2
+        shares.append(half_width(bought) / first)
+    assert np.median(shares) <= 0.8
 
 
 def test_what_is_not_held_or_can_not_be_paid_is_refused(engine: Engine) -> None:

@@ -100,13 +100,18 @@ def make_town(folder: Path, rows: str = ROWS, declared: str = CATALOG) -> Catalo
     return load_catalog(folder / "catalog.toml")
 
 
+def backend_over(catalog: Catalog, cache: Path, limits: Limits | None = None) -> DuckDBBackend:
+    """Open a catalog's data; whoever asked closes them."""
+    made = snapshot(catalog, cache, lambda stage, fraction: None)
+    return DuckDBBackend.open(made.files, made.addresses, cache, limits)
+
+
 @contextmanager
 def opened(
     catalog: Catalog, cache: Path, noise: NoiseSource = add_noise, limits: Limits | None = None
 ) -> Iterator[Engine]:
     """Open an engine over a catalog with a ledger in memory."""
-    made = snapshot(catalog, cache, lambda stage, fraction: None)
-    backend = DuckDBBackend.open(made.files, made.addresses, cache, limits)
+    backend = backend_over(catalog, cache, limits)
     try:
         with Ledger.open(":memory:") as ledger:
             yield Engine(catalog, backend, ledger, noise)

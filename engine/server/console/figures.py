@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.ledger_words import delta_text
+
 LONGEST = 24  # characters: no number is written longer, nor an end of its interval
 LOPSIDED = 0.2  # of the wider side: above it an interval is written with both ends
 GROUPED, EXACT = 1_000, 1e15  # from where on digits stand in threes, and from where on floats have an exponent
@@ -51,10 +53,10 @@ def loss_text(price: Mapping[str, Any]) -> str:
     """Write a price: rho, and the epsilon that it is at a delta."""
     if not price["rho"] and not price["delta"]:
         return "free"
-    delta = f" and delta {_tiny(price['delta'])}" if price["delta"] else ""
+    delta = f" and delta {delta_text(price['delta'], 2)}" if price["delta"] else ""
     seen = price["epsilon_at_delta"]
     epsilon = math.ceil(round(seen["epsilon"] * 100, 6)) / 100  # a loss is never told smaller than it is
-    return f"rho {price['rho']:.6g}{delta} (epsilon {epsilon:.2f} at delta {_tiny(seen['delta'])})"
+    return f"rho {price['rho']:.6g}{delta} (epsilon {epsilon:.2f} at delta {delta_text(seen['delta'], 2)})"
 
 
 def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
@@ -64,11 +66,6 @@ def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
         for who, key in (("you", "client"), ("all clients", "dataset"))
         if (account := remaining.get(key))
     )
-
-
-def _tiny(delta: float) -> str:
-    """Write a delta: 1e-9, not 1e-09."""
-    return f"{delta:.2g}".replace("e-0", "e-")
 
 
 def _places(half_width: float, *, whole: bool) -> int:

@@ -1,0 +1,15 @@
+"""Tables of a page, each behind its mark in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+
+def marked(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Write tables into a page: each from its mark, <!-- name -->, to <!-- end -->."""
+    for name, table in tables.items():
+        text = re.sub(
+            rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, t=table: f"{m[1]}{t()}\n{m[2]}", text, flags=re.DOTALL
+        )
+    return text
