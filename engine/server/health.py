@@ -98,7 +98,7 @@ class Checks:
     def _jobs(self) -> dict[str, str]:
         before = later_text(hours=-LONG_HOURS)
         long = [row for row in self.house.books.jobs_in(*UNFINISHED) if row["made_at"] < before]
-        return _told("jobs", State.LOOK if long else State.PASSED, f"{len(long)} are unfinished for more than an hour")
+        return _told("jobs", State.LOOK if long else State.PASSED, f"unfinished for more than an hour: {len(long)}")
 
     def _alerts(self) -> dict[str, str]:
         if not self.alerts.channels:
@@ -111,7 +111,7 @@ class Checks:
 
     async def _of_worker(self) -> AsyncIterator[dict[str, str]]:
         frozen = await self.house.do("frozen")
-        yield _told("accounts", State.LOOK if frozen else State.PASSED, f"{len(frozen)} are frozen")
+        yield _told("accounts", State.LOOK if frozen else State.PASSED, f"frozen: {len(frozen)}")
         today = datetime.now(UTC).date().isoformat()
         for each in await self.house.do("calibrations_due"):
             name, due = f"calibration of {each['dataset']}", each["due_on"]

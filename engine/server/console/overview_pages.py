@@ -43,15 +43,15 @@ async def _tiles(visit: Visit, accounts: list[dict[str, Any]]) -> list[dict[str,
         tiles.append(_waiting("Frozen", len(frozen), "until an admin thaws it", "/console/clients"))
     if visit.may("GET", "/v1/admin/health"):
         checks = await watching.health(visit.asker("GET", "/v1/admin/health"), visit.request)
-        tiles.append(_checked([each["check"] for each in checks if each["state"] == "failed"], len(checks)))
+        tiles.append(_checked(checks))
     return tiles
 
 
-def _checked(failed: list[str], count: int) -> dict[str, str | None]:
-    more = ", ".join(failed) or "all pass, or want a look"
-    return _tile(
-        "Self-checks failed", f"{len(failed)} of {count}", more, "full" if failed else "low", "/console/health"
-    )
+def _checked(checks: list[dict[str, str]]) -> dict[str, str | None]:
+    failed, look = ([each["check"] for each in checks if each["state"] == state] for state in ("failed", "look"))
+    more = ", ".join(failed) or (f"want a look: {', '.join(look)}" if look else "all pass")
+    state = "full" if failed else "half" if look else "low"
+    return _tile("Self-checks failed", f"{len(failed)} of {len(checks)}", more, state, "/console/health")
 
 
 def _waiting(name: str, count: int, more: str, link: str) -> dict[str, str | None]:
