@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -49,21 +50,20 @@ def leans(rows: np.ndarray, means: np.ndarray, noise: int) -> Histogram:
     return Histogram(measured, tuple(int(n) for n in steps), NOISE * LEAN_STEPS, "forever", MADE, UNTIL)
 
 
+@cache
 def world(lean: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give everybody's rows in each group, and each one's mean, which changes with the logarithm of rows."""
+    """Give everybody's rows in each group, as floats, and each one's mean, which changes with the logarithm of rows."""
     draw = np.random.default_rng(9)
     rows = np.ceil(draw.lognormal(3, 1.2, PEOPLE)).astype(int)
     means = np.clip(-0.5 + lean * (np.log(rows) - 3) + draw.normal(0, 0.1, PEOPLE), -1, 1)
-    return np.array([draw.multinomial(n, np.full(GROUPS, 1 / GROUPS)) for n in rows]), means
+    return np.array([draw.multinomial(n, np.full(GROUPS, 1 / GROUPS)) for n in rows], dtype=float), means
 
 
 @pytest.mark.parametrize("lean", [0.0, -0.05, 0.1])
 def test_the_slope_is_read(lean: float) -> None:
     rows, means = world(lean)
     totals = rows.sum(axis=1)
-    found = [
-        lean_of(leans(totals, means, seed), counted(totals.astype(float) ** 2, noise=seed)) for seed in range(1, 6)
-    ]
+    found = [lean_of(leans(totals, means, seed), counted(totals**2, noise=seed)) for seed in range(1, 6)]
     assert np.median(found) == pytest.approx(abs(lean), abs=0.02)
     assert lean_of(None, None) == UNKNOWN_LEAN
 
@@ -71,18 +71,16 @@ def test_the_slope_is_read(lean: float) -> None:
 @pytest.mark.parametrize("lean", [0.0, 0.1])
 def test_the_norm_has_near_the_least_true_error(lean: float) -> None:
     rows, means = world(lean)
-    totals, norms = rows.sum(axis=1), np.sqrt((rows.astype(float) ** 2).sum(axis=1))
-    spread = norm_spread(
-        counted(norms**2, keys=("zone",), noise=3), counted(totals.astype(float) ** 2, noise=4), GROUPS
-    )
+    totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
+    spread = norm_spread(counted(norms**2, keys=("zone",), noise=3), counted(totals**2, noise=4), GROUPS)
     assert spread is not None
-    found = lean_of(leans(totals, means, 5), counted(totals.astype(float) ** 2, noise=4))
+    found = lean_of(leans(totals, means, 5), counted(totals**2, noise=4))
     aim = MeanAim(spread, GROUPS, 1.0, 1.0, found)
 
     def true_error(norm: float) -> float:
         kept = np.minimum(1, norm / norms)
-        count = rows.T @ kept
-        bias = (rows.T @ (kept * means)) / count - (rows.T @ means) / rows.sum(axis=0)
+        count, summed, whole = np.stack([kept, kept * means, means]) @ rows
+        bias = summed / count - whole / rows.sum(axis=0)
         return float(np.hypot(np.sqrt(np.mean(bias**2)), noise(norm, count)))
 
     def noise(norm: float, count: np.ndarray) -> float:
@@ -98,8 +96,8 @@ def test_the_norm_has_near_the_least_true_error(lean: float) -> None:
 
 def test_people_who_differ_with_activity_are_cut_less() -> None:
     rows, _ = world(0.0)
-    totals, norms = rows.sum(axis=1), np.sqrt((rows.astype(float) ** 2).sum(axis=1))
-    spread = norm_spread(counted(norms**2, keys=("zone",)), counted(totals.astype(float) ** 2), GROUPS)
+    totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
+    spread = norm_spread(counted(norms**2, keys=("zone",)), counted(totals**2), GROUPS)
     assert spread is not None
     aims = [MeanAim(spread, GROUPS, 1.0, 1.0, lean) for lean in (0.0, 0.05, 0.2)]
     chosen = [aim.least(NORMS, PRICE, 2 * PRICE).norm for aim in aims]
@@ -138,10 +136,8 @@ def test_sum_and_count_of_an_average_have_norms_that_belong_together(town: Engin
 
 def about(means: np.ndarray, rows: np.ndarray, lean: float) -> tuple[MeanAim, float]:
     """Give what decides the norms of an average of values in 0..1 about the centre that was measured, and the centre."""
-    totals, norms = rows.sum(axis=1), np.sqrt((rows.astype(float) ** 2).sum(axis=1))
-    spread = norm_spread(
-        counted(norms**2, keys=("zone",), noise=3), counted(totals.astype(float) ** 2, noise=4), GROUPS
-    )
+    totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
+    spread = norm_spread(counted(norms**2, keys=("zone",), noise=3), counted(totals**2, noise=4), GROUPS)
     column = replace(COLUMN, bounds=Bounds(0, 1))
     made = peoples_means(of_means(means, 7, NOISE, unit=1.0), column)
     assert spread is not None and made is not None
@@ -154,10 +150,10 @@ def cut(
     rows: np.ndarray, means: np.ndarray, centre: float, norm: float, of_sum: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the rows that are left in each group, and how far its average is moved; each person's values are alike."""
-    norms = np.sqrt((rows.astype(float) ** 2).sum(axis=1))
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     kept = np.minimum(1, np.minimum(norm / norms, of_sum / np.maximum(norms * np.abs(means - centre), 1e-12)))
-    left = rows.T @ kept
-    return left, (rows.T @ (kept * means)) / left - (rows.T @ means) / rows.sum(axis=0)
+    left, summed, whole, whole_sum = np.stack([kept, kept * means, np.ones_like(means), means]) @ rows
+    return left, summed / left - whole_sum / whole
 
 
 def two_ends(people: int) -> np.ndarray:

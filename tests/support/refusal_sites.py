@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dialect.errors import Refusal
@@ -31,7 +32,8 @@ class Site:
         return f"dialect/{self.file}:{self.first}: {self.text[:150]}"
 
 
-def sites() -> list[Site]:
+@cache
+def sites() -> tuple[Site, ...]:
     """Find every call of refusal() and Refusal() in the dialect, but for the one that others go through."""
     found = []
     for path in sorted(_FOLDER.glob("*.py")):
@@ -40,9 +42,9 @@ def sites() -> list[Site]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKERS:
                 last = node.end_lineno or node.lineno
                 found.append(Site(path.name, node.lineno, last, " ".join(ast.unparse(node).split())))
-    return [
+    return tuple(
         site for site in found if site.file != "reading.py" or "MAX_FIELDS" in site.text or "dialect here" in site.text
-    ]
+    )
 
 
 @contextmanager
