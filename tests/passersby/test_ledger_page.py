@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.catalog_budget import KNOWN
+from engine.release import from_bytes
+from passersby.connection import Connection
 from tests.passersby.conftest import Run
 from tests.support.tree import ROOT
 
@@ -37,3 +41,11 @@ def test_every_command_runs(run: Run, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_every_key_of_a_budget_is_documented() -> None:
     rows = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(KNOWN)
+
+
+def test_the_file_holds_the_noisy_numbers_as_the_page_says(ana: Connection, tmp_path: Path) -> None:
+    assert "It does hold every stored release" in PAGE
+    answer = ana.query("SELECT COUNT(*) AS n FROM visit")
+    with closing(sqlite3.connect(tmp_path / "town.ledger")) as file:
+        ((payload,),) = file.execute("SELECT payload FROM releases").fetchall()
+    assert from_bytes(payload).noisy[0].tolist() == [answer.rows[0][0]]
