@@ -1,7 +1,7 @@
-"""Engine.answer(): the whole flow, one line a stage. Nothing rests on the engine between two questions.
+"""Engine.answer(): the whole flow, one line a stage; the order is the promise (proofs.md#answer).
 
-The order is the promise: a refusal is decided before the ledger; the charge is durable before data is read; a release
-is durable before it is sent (proofs.md#answer).
+A refusal is decided before the ledger, a charge is durable before data is read, a release before it is sent. Plans of
+stored releases (proofs.md#held) and what was read and priced (proofs.md#remembered) are kept, and move no answer.
 """
 
 from __future__ import annotations

@@ -104,6 +104,19 @@ def test_the_numbers_are_the_sums_of_the_stored_ones(town: Engine) -> None:
     assert made.sigmas[0] == pytest.approx(held.sigmas[place] * 2)  # four days
 
 
+def test_what_was_found_before_moves_no_answer(town: Engine) -> None:
+    own = anew(town)
+    ask(own, FINE, "1")
+    ask(own, BY_ZONE, "0.001")
+    assert own.known
+    fresh = replace(own)
+    assert not fresh.known and not fresh.remembered._shelves
+    again, first = ask(own, BY_ZONE, "0.001"), ask(fresh, BY_ZONE, "0.001")
+    assert again.answer.table.equals(first.answer.table)
+    assert (again.charged, again.notes, again.confidence) == (first.charged, first.notes, first.confidence)
+    assert own.known == fresh.known
+
+
 def test_the_answer_says_from_what_and_an_explanation_says_so_before(town: Engine) -> None:
     own = anew(town)
     bought = ask(own, FINE, "1").prepared[0].release_key
