@@ -1,9 +1,9 @@
 # make venv     an environment in .venv, made by any Python 3.11 to 3.13 it finds
 # make demo     a synthetic operator, questions in SQL, private answers; the first time pip fetches packages
 # make notebook the first lesson in JupyterLab
-# make test     all tests
+# make test     all tests but two files of Spark's, which nightly alone runs
 # make check    style, types of code and calls of tests, the law of the house
-# make nightly  the long searches, a line of result each, then the tests' long forms; a few hours on two cores
+# make nightly  the long searches, a line of result each, then all tests in their long forms; a few hours on two cores
 # make docs     docs/functions.md, docs/refusals.md and the tables of docs/server.md and docs/catalog.md, from what they are about
 # make conformance   how many expressions give DuckDB's own values
 # make conformance-spark   the same of Spark's forms, on a Java 17 or 21

@@ -17,6 +17,7 @@ from dialect import Code as DialectCode
 from dialect.functions import names
 from passersby.errors import KINDS
 from tests.bench import accuracy
+from tests.conftest import NIGHTLY_ALONE
 from tests.docs import PATH as FUNCTIONS
 from tests.docs import document
 from tests.support.patience import LONGEST
@@ -53,6 +54,11 @@ def test_the_readme_s_commands_run(line: str, reader: dict[str, str]) -> None:
 def test_make_knows_what_the_readme_says(target: str) -> None:
     known = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert target in known
+
+
+def test_the_readme_names_the_tests_that_make_test_leaves_out() -> None:
+    assert set(re.findall(r"`tests/([\w/]+\.py)`", README)) == set(NIGHTLY_ALONE)
+    assert all((ROOT / "tests" / file).is_file() for file in NIGHTLY_ALONE)
 
 
 @pytest.mark.parametrize("program", PYTHON)
