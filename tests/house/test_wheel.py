@@ -137,6 +137,12 @@ def test_every_convenience_has_an_extra_that_the_readme_names(package: str) -> N
     assert f"`[{package}]`" in README
 
 
+def test_every_extra_has_a_row_of_the_readme_and_those_of_work_on_the_code_have_none() -> None:
+    cells = re.findall(r"^\| (`\[.*?) \|", README, re.MULTILINE)
+    rows = {name for cell in cells for name in re.findall(r"`\[(\w+)\]`", cell)}
+    assert rows == PROJECT["optional-dependencies"].keys() - {"dev", "fuzz", "bench"}
+
+
 @pytest.mark.parametrize("shadow", ["engine.py", "dialect.py", "budgets/__init__.py"])
 def test_connect_names_the_file_that_shadows_a_package(with_engine: Path, tmp_path: Path, shadow: str) -> None:
     decoy = tmp_path / shadow
