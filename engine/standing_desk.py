@@ -1,4 +1,4 @@
-"""What `passersby standing` asks of the engine, in wire shapes: release what is due, list it, show it."""
+"""Standing questions in wire shapes: release what is due, show one, and list those of a server's client."""
 
 from __future__ import annotations
 
