@@ -17,13 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from passersby.bars import interval_bar
+from passersby.card_words import noise_text, paid_text
 from passersby.display_advice import show_advice
 from passersby.errors import PassersbyError
 from passersby.losses import LOSSES
 from passersby.wording import (
     ahead_text,
     cell_texts,
-    free_text,
     half_width_text,
     left_text,
     level_text,
@@ -190,20 +190,9 @@ def _wide(behind: str, cells: int) -> str:
 
 def _card(result: Result) -> list[RenderableType]:
     """Show what was paid and what is left."""
-    level = (
-        level_text(result.confidence, result.card.get("simultaneous"))
-        if result.confidence and result.intervals
-        else "no intervals"
-        if result.card.get("release_id") or (result.rehearsal and result.price.get("rho"))
-        else "no noise"
-    )
-    if result.rehearsal:
-        cost = Text("free: a rehearsal on made-up rows", "yellow")
-    elif result.replayed:
-        cost = Text(free_text(result.made_from), "green")
-    else:
-        cost = Text(f"price {loss_text(result.price)}" if result.price.get("rho") else "free", "cyan")
-    parts: list[RenderableType] = [Text(), Text.assemble((level, "bold"), " · ", cost)]
+    colour = "yellow" if result.rehearsal else "green" if result.replayed else "cyan"
+    told = Text.assemble((noise_text(result), "bold"), " · ", (paid_text(result), colour))
+    parts: list[RenderableType] = [Text(), told]
     parts += [Text(f"reliability of {line}", "dim") for line in trust_text(result.card)]
     if result.remaining and not result.rehearsal:
         parts.append(Text(f"left: {left_text(result.remaining)}"))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from passersby.card_words import noise_text, paid_text
 from passersby.losses import LOSSES
 from passersby.wording import (
     RELIABILITY,
@@ -16,11 +17,9 @@ from passersby.wording import (
     amount,
     cell_texts,
     epsilon_text,
-    free_text,
     half_width_text,
     instead_text,
     left_text,
-    level_text,
     loss_text,
     merged,
     questions_text,
@@ -198,20 +197,13 @@ def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> 
 
 
 def _card(result: Result) -> list[str]:
-    level = (
-        level_text(result.confidence, result.card.get("simultaneous"))
-        if result.confidence and result.intervals
-        else "no intervals"
-        if result.card.get("release_id") or (result.rehearsal and result.price.get("rho"))
-        else "no noise"
-    )
+    told = f"{noise_text(result)} · {paid_text(result)}"
     if result.rehearsal:
-        return [f"{level} · free: a rehearsal on made-up rows"]
-    free = free_text(result.made_from) if result.replayed else f"price {loss_text(result.price)}"
+        return [told]
     left, trusted = left_text(result.remaining), [f"reliability of {line}" for line in trust_text(result.card)]
     losses = [LOSSES] if result.price.get("rho") else []
     ahead = ahead_text(result.outlook)[:1]
-    return [f"{level} · {free}", *trusted, *([f"left: {left}"] if left else []), *ahead, *losses]
+    return [told, *trusted, *([f"left: {left}"] if left else []), *ahead, *losses]
 
 
 def _account(account: dict[str, Any], price: float | None) -> str:
