@@ -13,7 +13,6 @@ from engine.catalog_check import check_catalog
 from engine.catalog_file import load_catalog
 from tests.catalog_keys import NEEDED, PLACES
 from tests.catalog_page import PATH, SMALLEST, document, known_keys
-from tests.support.tree import ROOT
 
 PAGE = PATH.read_text(encoding="utf-8")
 BLOCK = r"^```{}\n(.*?)^```$"
@@ -79,8 +78,3 @@ def test_the_example_of_a_mistake_is_what_is_said(shop: Path) -> None:
     said = CliRunner().invoke(app, ["catalog", "check", str(shop)]).output
     shown = re.findall(r"^shop/catalog.toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[-1]
     assert " ".join(shown.split()) in " ".join(said.split())
-
-
-def test_the_page_s_links_lead_somewhere() -> None:
-    targets = re.findall(r"\]\(([^)#:]+)", PAGE)
-    assert targets and all((ROOT / "docs" / target).exists() for target in targets)

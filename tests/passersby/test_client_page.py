@@ -38,9 +38,3 @@ def test_the_page_s_python_runs(
     assert "subscriber" in said and "age_band" in said
     made = {path.name for path in tmp_path.iterdir() if path.stat().st_size}
     assert made == {"hours.png", "map.png", "flows.png", "hours.csv", "hours.xlsx"}
-
-
-def test_the_page_s_links_lead_somewhere() -> None:
-    targets = re.findall(r"\]\(([^)#:]+)", PAGE)
-    assert targets
-    assert all((ROOT / "docs" / target).exists() for target in targets)
