@@ -35,8 +35,7 @@ class TableFunction:
     parameters: tuple[Parameter, ...]
     write: Callable[[Sightings, Settings], str]
     meaning: str
-    gives: tuple[str, ...]  # columns behind the person's, in order
-    of_places: tuple[str, ...] = ()  # those of them that need lon and lat
+    gives: tuple[str, ...]  # columns behind the person's, in order; without lon and lat, not those of places
 
 
 _STAYING = (
@@ -69,12 +68,11 @@ TABLE_FUNCTIONS: tuple[TableFunction, ...] = (
         "sightings of one person in one zone, one after the other, for at least min_minutes",
         ("zone_id", "start_ts", "end_ts", "dwell_min", "events", "lon", "lat", "prev_zone", "next_zone",
          "approach_dir", "visit_date"),
-        ("lon", "lat", "approach_dir"),
     ),
     TableFunction(
         "trips", (*_STAYING, Parameter("max_km", 200, 1, 20_000, "longer distances count as this")), movement.trips,
         "from one stay of a person to the next, in another zone or more than radius_m away",
-        ("o_zone", "d_zone", "od", "dep_ts", "arr_ts", "minutes", "dist_km", "trip_date"), ("dist_km",),
+        ("o_zone", "d_zone", "od", "dep_ts", "arr_ts", "minutes", "dist_km", "trip_date"),
     ),
     TableFunction(
         "home_zone", (Parameter("min_nights", 1, 1, 366, "a home is seen in as many nights"), *_NIGHT),
