@@ -91,7 +91,7 @@ class Desk:
         target_error: str | None = None,
         paid: tuple[Prepared, ...] = (),
     ) -> pa.Table:
-        """Answer a question: its shown columns, with the card as JSON in the schema's metadata under b"passersby"."""
+        """Answer a question: shown columns, the card as JSON in the schema's metadata (b"passersby"); raises Refused."""
         asked = self.asked(sql, client, rho, confidence, request_id, target_error)
         try:
             if (beside := statement(sql)) is not None:
@@ -113,7 +113,7 @@ class Desk:
         confidence: float | None = None,
         target_error: str | None = None,
     ) -> dict[str, Any]:
-        """Say what a question would cost and give, without data and without charge."""
+        """Say what a question would cost and give, without data and without charge; raises Refused."""
         asked = self.asked(sql, client, rho, confidence, None, target_error)
         try:
             with self.engine.ledger.one_moment():
@@ -139,7 +139,7 @@ class Desk:
         return [wire_ledger.entry(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
 
     def tables(self, name: str | None = None) -> list[dict[str, Any]]:
-        """Say what may be asked about: every table, or the one of that name."""
+        """Say what may be asked about: every table, or the one of that name; raises Refused where there is none."""
         known = self.engine.catalog.tables
         found = [table for table in known if name is None or table.name == name.strip().lower()]
         if not found:
@@ -156,7 +156,7 @@ class Desk:
         confidence: float | None = None,
         target_error: str | None = None,
     ) -> pa.Table:
-        """Answer a question for free on rows that are made up from the catalog alone."""
+        """Answer a question for free on rows that are made up from the catalog alone; raises Refused."""
         from engine.rehearsal import rehearsal  # late: few sessions rehearse
 
         asked = self.asked(sql, client, rho, confidence, None, target_error)

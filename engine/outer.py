@@ -29,7 +29,8 @@ _idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()  # locked, with no
 def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
     """Run generated SQL over named Arrow tables; one thread, so that order is the same every time.
 
-    One question at a time has a database, through a connection of its own; its tables go when that closes.
+    One question at a time has a database, through a connection of its own; its tables go when that closes. Raises
+    ExecutionFailed.
     """
     database = _take()
     try:

@@ -102,7 +102,7 @@ class Engine:
         return Finder(catalog, self.backend, self.ledger, self.known, mixes).ways(prepared, asked.client)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
-        """Prepare every release of a question, at its part of the asked loss, or of what the asked error costs."""
+        """Prepare every release of a question, at its part of the loss, or of what an error costs; raises Refusal."""
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
         settled, known = self.terms(question, asked), self.calibrated(question)

@@ -47,7 +47,7 @@ class Register:
     def object(
         self, person: str, *, reason: str, by: str, dataset: str | None = None, withdraw: bool = False
     ) -> dict[str, Any]:
-        """Record that a person objects, or objects no more; durable when this returns."""
+        """Record that a person objects, or objects no more; durable when this returns; raises LedgerError."""
         name = self._dataset(dataset)
         persons = one_person(person, *person_column(self.catalog, name))
         if any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reason) for text in {*persons, person.strip()}):

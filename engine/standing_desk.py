@@ -26,7 +26,10 @@ def run_standing(desk: Desk, file: str) -> list[dict[str, Any]]:
 
 
 def show_standing(desk: Desk, file: str | None, name: str, *, client: str, window: str | None = None) -> pa.Table:
-    """Show a standing question to a client who is entitled: of a window, or of the last that is released."""
+    """Show a standing question to a client who is entitled: of a window, or of the last that is released.
+
+    Raises Refused: to whoever is not entitled, of a window that is not declared, and of what is not released yet.
+    """
     try:
         found = _named(name, read_standing(file, desk.engine) if file else (), client)
         windows = [window] if window is not None else list(due(found, desk.engine))[::-1]
@@ -43,7 +46,7 @@ def show_standing(desk: Desk, file: str | None, name: str, *, client: str, windo
 
 
 def list_standing(desk: Desk, file: str | None, *, client: str) -> list[dict[str, Any]]:
-    """List the standing questions that a client is entitled to, with the windows that they are asked of."""
+    """List the standing questions that a client is entitled to, with the windows of each; raises Refused."""
     try:
         mine = [each for each in read_standing(file, desk.engine) if each.entitled(client)] if file else []
         return [{"name": s.name, "dataset": s.dataset, "windows": list(due(s, desk.engine))} for s in mine]

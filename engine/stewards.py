@@ -23,7 +23,7 @@ from engine.window_accounts import windows_of
 
 
 def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
-    """Write the page about a person from a catalog and its ledger, as HTML or as text; no data are opened."""
+    """Write the page about a person from a catalog and its ledger, as HTML or text, no data opened; raises Refused."""
     from engine.about import about  # late: few sessions show it
     from engine.about_page import page_html, page_text
 

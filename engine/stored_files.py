@@ -50,7 +50,10 @@ class StoredFiles:
         self._connection.close()
 
     def columns(self, source: Source, *, guessed: bool = False) -> dict[str, str]:
-        """Give the name and type of each column; those of a CSV file are text, or guessed from its first lines."""
+        """Give the name and type of each column; those of a CSV file are text, or guessed from its first lines.
+
+        Raises UnreadableError.
+        """
         try:
             rows = read_guessed(source.path) if guessed and source.format == "csv" else self._rows(source)
             cursor = self._connection.execute(f"SELECT * FROM {rows} LIMIT 0")
@@ -59,7 +62,7 @@ class StoredFiles:
         return {column: str(kind) for column, kind, *_ in cursor.description or ()}
 
     def tables(self, path: str) -> tuple[str, ...]:
-        """Give the names of the tables in a DuckDB file; its views are not opened."""
+        """Give the names of the tables in a DuckDB file; its views are not opened; raises UnreadableError."""
         select = "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name = 'main'"
         try:
             found = self._connection.execute(f"{select} ORDER BY 1", [self._attach(path)]).fetchall()
@@ -68,7 +71,7 @@ class StoredFiles:
         return tuple(table for (table,) in found)
 
     def has_header(self, path: str) -> bool:
-        """Tell whether the first line of a CSV file reads like names and not like values."""
+        """Tell whether the first line of a CSV file reads like names and not like values; raises UnreadableError."""
         try:
             found = self._connection.execute("SELECT HasHeader FROM sniff_csv(?)", [path]).fetchall()
         except duckdb.Error:
@@ -85,14 +88,14 @@ class StoredFiles:
         return f"(SELECT * FROM {self._rows(source)})"
 
     def any_row(self, select: str) -> bool:
-        """Tell whether a SELECT gives any row."""
+        """Tell whether a SELECT gives any row; raises UnreadableError."""
         try:
             return bool(self._connection.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchall())
         except duckdb.Error:
             raise UnreadableError from None
 
     def every(self, select: str, holds: Callable[[str], bool]) -> bool:
-        """Tell whether something holds for every different text that a SELECT gives."""
+        """Tell whether something holds for every different text that a SELECT gives; raises UnreadableError."""
         try:
             found = self._connection.execute(f"SELECT DISTINCT * FROM ({select})").fetchall()
         except duckdb.Error:

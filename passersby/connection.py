@@ -22,7 +22,10 @@ Amount = str | int | float | Decimal
 
 
 class Connection:
-    """What `passersby.connect` gives; close it, or use it as a context manager."""
+    """What `passersby.connect` gives; close it, or use it as a context manager.
+
+    What it refuses is an error of `passersby.errors`; at a server each method may raise AccessError or ServerError too.
+    """
 
     def __init__(self, desk: Desk | Remote, client: str) -> None:
         """Speak on behalf of one client to the engine's face, or to a server."""
@@ -65,7 +68,10 @@ class Connection:
         confidence: float | None = None,
         target_error: Amount | None = None,
     ) -> Explanation:
-        """Tell the price, the expected error, keys, bounds and generated SQL of a question: no data, no charge."""
+        """Tell the price, the expected error, keys, bounds and generated SQL of a question: no data, no charge.
+
+        Raise RefusedError.
+        """
         with as_errors():
             given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
             return Explanation(self._open().explain(sql, client=self.client, confidence=confidence, **given))
@@ -78,7 +84,10 @@ class Connection:
         confidence: float | None = None,
         target_error: Amount | None = None,
     ) -> Result:
-        """Answer a question for free on synthetic rows, made from the catalog alone; the numbers mean nothing."""
+        """Answer a question for free on synthetic rows, made from the catalog alone; the numbers mean nothing.
+
+        Raise RefusedError.
+        """
         with as_errors():
             given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
             return Result(self._open().rehearse(sql, client=self.client, confidence=confidence, **given))
@@ -87,6 +96,7 @@ class Connection:
         """Plan questions, with ; between them, for a total price; with `apply`, buy what was planned.
 
         Give `ask_at_rho`, at which each is free, and of each question its price and half-widths alone and as planned.
+        Raise RefusedError, or BudgetError, which cost nothing, or ExecutionError, after which charges stay.
         """
         far = self._far()
         with as_errors():
@@ -100,7 +110,7 @@ class Connection:
             )
 
     def run_standing(self, file: str) -> list[dict[str, Any]]:
-        """Release each standing question of a file in each window in which it is not released yet."""
+        """Release each standing question of a file in each window in which it is not yet; raise RefusedError."""
         import engine
 
         with as_errors():
@@ -109,7 +119,7 @@ class Connection:
     def standing(self, file: str | None, name: str, *, window: str | None = None) -> Result:
         """See a standing question that this client is entitled to: of a window, or of the last one released.
 
-        A server has a file of its own: `standing(None, name)`.
+        A server has a file of its own: `standing(None, name)`. Raise RefusedError.
         """
         far = self._far()
         if far is not None and file is not None:
@@ -124,27 +134,27 @@ class Connection:
             return Result(engine.show_standing(here, file, name, client=self.client, window=window))
 
     def budget(self) -> Budget:
-        """Tell what is spent and left, of this client's accounts and of the datasets'."""
+        """Tell what is spent and left, of this client's accounts and of the datasets'; raise RefusedError."""
         with as_errors():
             return Budget(self._open().budget(self.client))
 
     def history(self) -> History:
-        """List the releases that this client has paid for, oldest first; asking them again is free."""
+        """List the releases that this client has paid for, oldest first, free to ask again; raise RefusedError."""
         with as_errors():
             return History(self._open().history(self.client))
 
     def ledger(self, *, client: str | None = None, limit: int | None = None) -> LedgerRows:
-        """List the last rows of the ledger, oldest first: everybody's, or those of one client."""
+        """List the last rows of the ledger, oldest first: everybody's, or one client's; raise RefusedError."""
         with as_errors():
             return LedgerRows(self._open().ledger(client, limit))
 
     def tables(self, name: str | None = None) -> Tables:
-        """List the tables and columns that may be asked about: all, or everything about the one of that name."""
+        """List the tables and columns that may be asked about: all, or all about the one named; raise RefusedError."""
         with as_errors():
             return Tables(self._open().tables(name))
 
     def outlines(self, name: str) -> dict[str, Any]:
-        """Give the polygons of a public table as GeoJSON, for maps."""
+        """Give the polygons of a public table as GeoJSON, for maps; raise RefusedError."""
         desk = self._open()
         with as_errors():
             if hasattr(desk, "outlines"):
@@ -154,7 +164,7 @@ class Connection:
             return engine.outlines(desk, name)
 
     def functions(self) -> Functions:
-        """List the functions, aggregates and table functions that a question may use."""
+        """List the functions, aggregates and table functions that a question may use; raise RefusedError."""
         far = self._far()
         if far is not None:  # to stewards too, who ask nothing
             with as_errors():

@@ -1,0 +1,46 @@
+"""What the faces of doors raise stands in their docstrings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import engine
+from tests.support.tree import Function, Module, modules
+
+SAYS = re.compile(r"\b(raise[sd]?|refused)\b", re.IGNORECASE)
+SHOWN = {getattr(engine, name).__module__ for name in engine.__all__}
+FACES = [module for module in modules() if module.name in SHOWN]
+DOOR = next(module for module in modules("passersby") if module.name == "passersby.connection")
+
+
+def silent(module: Module) -> list[str]:
+    """List the public functions of a module that raise, or turn what is raised into the door's errors, and do not say so."""
+    return [
+        f"{module.where}:{function.lineno}: {function.name}"
+        for function in module.functions()
+        if not function.name.startswith("_") and any(_raising(function))
+        if not SAYS.search(ast.get_docstring(function) or "")
+    ]
+
+
+def _raising(function: Function) -> Iterator[ast.AST]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Name) and node.id == "as_errors"):
+            yield node
+
+
+def test_faces_say_what_they_raise() -> None:
+    assert len(FACES) > 5
+    assert not [each for module in FACES for each in silent(module)]
+
+
+def test_a_connection_says_what_it_raises() -> None:
+    assert not [each for each in silent(DOOR) if not each.endswith(": as_errors")]
+
+
+def test_a_face_that_is_silent_is_found() -> None:
+    planted = Module(DOOR.path)
+    planted.__dict__["tree"] = ast.parse('def told():\n    """Tell."""\n    raise ValueError\n')
+    assert len(silent(planted)) == 1
