@@ -91,7 +91,7 @@ class Desk:
         target_error: str | None = None,
         paid: tuple[Prepared, ...] = (),
     ) -> pa.Table:
-        """Answer a question: shown columns, the card as JSON in the schema's metadata (b"passersby"); raises Refused."""
+        """Answer a question: shown columns, the card as JSON in their metadata (b"passersby"); raises Refused."""
         asked = self.asked(sql, client, rho, confidence, request_id, target_error)
         try:
             if (beside := statement(sql)) is not None:
