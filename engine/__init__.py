@@ -21,7 +21,7 @@ Where what stands:
     who is read at all        admission  admission_notes  objections  register  persons
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  pairing
                               tails  usual_values
-    plan -> Prepared          prepare  aimed  mean_aim  choose_bounds  norm_origin  split  price  thresholds
+    plan -> Prepared          prepare  norm_facts  mean_norms  choose_bounds  norm_origin  split  price  thresholds
     an error instead          aim  target
     exact -> noisy            exact  noise  keys  release
     stored, repeated, free    repeats  held  finding  ways  made_of  versions  stored_releases  sharing
@@ -29,7 +29,7 @@ Where what stands:
                               agreeing  least_squares  correction
     what to expect, and why   expected  biases  doubts  reliability  advice  explain  spoken
     several questions         workload  facilities  planning  standing  standing_desk
-    what is left              outlook  window_accounts  window_notes  whole_person  owner_loss  budget_marks
+    what is left              outlook  window_accounts  window_notes  whole_person  owner_loss  alert_levels
     rehearsed on made-up rows rehearsal  made_up  made_up_values
     faces for doors           desk  wire  wire_*  outlines  host  server
     faces for who runs it     admins  stewards  calibrating  auditor  audit_log  key_acts  objection_figure

@@ -17,7 +17,7 @@ from engine.calibrate import CalibrationPlan, calibrate, plan_calibration
 from engine.calibration import Histogram, Kind, Measured
 from engine.calibrations import calibrations_in, due_on
 from engine.desk import ASKED_IN_VAIN, Refused, open_desk
-from engine.mean_aim import lean_of
+from engine.mean_norms import lean_of
 from engine.pipeline import Engine
 from engine.prepare import choices_of
 from engine.problems import problem

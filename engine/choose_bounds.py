@@ -1,4 +1,4 @@
-"""aims + price -> the norm C of each vector: least squared error, what is cut and what is noise together.
+"""facts + price -> the norm C of each vector: least squared error, what is cut and what is noise together.
 
 Only public facts are looked at: the plan, the number of its keys, released histograms, the price
 (`proofs.md#choose_bounds`).
@@ -16,7 +16,7 @@ from dialect import Bounding
 from dialect.chosen_norms import ChosenNorm
 from engine.calibration import Measured
 from engine.correction import DEVIATIONS, MISREAD, MOST_LOST, UNEVEN, USUALLY, off_by, usual_size
-from engine.mean_aim import MeanAim, Narrowed
+from engine.mean_norms import MeanFacts, Narrowed
 from engine.norm_spread import Spread
 
 STEPS = 4  # norms that are tried between a norm and its double
@@ -34,7 +34,7 @@ class Foreseen:
 
 
 @dataclass(frozen=True)
-class Aimed:
+class NormFacts:
     """What decides the norm of one vector, for any price."""
 
     spread: Spread
@@ -43,12 +43,12 @@ class Aimed:
     rows: bool  # rows are counted
     persons: bool  # persons are counted
     corrected: bool = False  # the histogram is of just these contributions: what they lose is given back
-    mean: MeanAim | None = None  # the number is below an average
+    mean: MeanFacts | None = None  # the number is below an average
     ratio: bool = False  # and in averages alone
     follows: tuple[int, float] | None = None  # another vector's place, and how many times its C this one has
     measured: Measured | None = None  # what the histogram is of
 
-    def in_groups_of(self, size: float) -> Aimed:
+    def in_groups_of(self, size: float) -> NormFacts:
         """Reckon with usual groups of a size, in the vector's unit."""
         groups = max(1.0, math.sqrt(1 + UNEVEN) * self.spread.total / size)
         return replace(self, groups=groups, mean=self.mean and replace(self.mean, groups=groups))
@@ -89,20 +89,20 @@ class Aimed:
         return sorted({max(1.0, float(round(norm))) for norm in tried}) if whole else tried
 
 
-def choose_bounds(made: Sequence[Aimed | None], pico_rhos: Sequence[int]) -> tuple[ChosenNorm | None, ...]:
+def choose_bounds(made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) -> tuple[ChosenNorm | None, ...]:
     """Choose the norm of each vector at its price.
 
     Claim: the choice is a function of plan, catalog, released histograms and price. Symbols: C, people with norms r_i
     and totals t_i, G groups, s(C) noise, k(C) the share that is kept, d(C) what correcting by it leaves wrong. Formula:
     least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 / k(C)^2 where k is given back, over
-    C = 2^(j/4), and of as good ones the smallest; of averages mean_aim. Raises nothing. Source and proof:
+    C = 2^(j/4), and of as good ones the smallest; of averages mean_norms. Raises nothing. Source and proof:
     proofs.md#choose_bounds
     """
     return _all_chosen(tuple(made), tuple(pico_rhos))
 
 
 @lru_cache(maxsize=1024)
-def _all_chosen(made: tuple[Aimed | None, ...], pico_rhos: tuple[int, ...]) -> tuple[ChosenNorm | None, ...]:
+def _all_chosen(made: tuple[NormFacts | None, ...], pico_rhos: tuple[int, ...]) -> tuple[ChosenNorm | None, ...]:
     """Choose once for what is priced, bounded and named one after the other."""
     chosen: dict[int, ChosenNorm] = {}
     for place, each in enumerate(made):
@@ -112,13 +112,13 @@ def _all_chosen(made: tuple[Aimed | None, ...], pico_rhos: tuple[int, ...]) -> t
     return tuple(chosen.get(place) for place in range(len(made)))
 
 
-def _beside(place: int, made: Sequence[Aimed | None], pico_rhos: Sequence[int]) -> int | None:
+def _beside(place: int, made: Sequence[NormFacts | None], pico_rhos: Sequence[int]) -> int | None:
     """Find the least price of the sums that follow a count."""
     prices = [pico_rhos[i] for i, other in enumerate(made) if other and other.follows and other.follows[0] == place]
     return min(prices, default=None)
 
 
-def _chosen(each: Aimed, own: int, beside: int | None) -> ChosenNorm:
+def _chosen(each: NormFacts, own: int, beside: int | None) -> ChosenNorm:
     told = each.spread.told
     if each.mean is not None and each.ratio and beside is not None:
         norm = each.mean.least(each.norms(), own, beside).norm
@@ -132,7 +132,7 @@ def _chosen(each: Aimed, own: int, beside: int | None) -> ChosenNorm:
 
 
 def _following(
-    made: Sequence[Aimed | None], chosen: Mapping[int, ChosenNorm], pico_rhos: Sequence[int]
+    made: Sequence[NormFacts | None], chosen: Mapping[int, ChosenNorm], pico_rhos: Sequence[int]
 ) -> Iterator[tuple[int, ChosenNorm]]:
     """Let sums below averages have the norm that follows from their count's, and what is given back too."""
     for place, each in enumerate(made):
@@ -149,7 +149,7 @@ def bounds_said(bounds: Bounding) -> str:
     return repr(bounds) + "".join(f" {i} kept {each.kept!r}" for i, each in enumerate(bounds.vectors) if each.kept != 1)
 
 
-def foreseen(each: Aimed | None, norm: float, pico_rho: int) -> tuple[Foreseen, ...]:
+def foreseen(each: NormFacts | None, norm: float, pico_rho: int) -> tuple[Foreseen, ...]:
     """Say what half the chosen norm, the norm and its double would give; nothing where none was chosen for itself."""
     if each is None or each.ratio or each.follows is not None:
         return ()
@@ -157,7 +157,7 @@ def foreseen(each: Aimed | None, norm: float, pico_rho: int) -> tuple[Foreseen, 
     return tuple(_foreseen(each, at, pico_rho, chosen=at == norm) for at in dict.fromkeys([half, norm, 2 * norm]))
 
 
-def _foreseen(each: Aimed, at: float, pico_rho: int, *, chosen: bool) -> Foreseen:
+def _foreseen(each: NormFacts, at: float, pico_rho: int, *, chosen: bool) -> Foreseen:
     off = each.off(at)
     size = usual_size(each.spread, each.groups)
     return Foreseen(at, each.noise(at, pico_rho), -each.bias(at), None if off is None else off * size, chosen)

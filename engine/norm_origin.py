@@ -8,7 +8,7 @@ from dialect.multiplied import multiplies
 from dialect.norms import counted_table
 from dialect.private_plan import Rule, Vector, VectorBound
 from dialect.whole_tables import every_row
-from engine.choose_bounds import Aimed
+from engine.choose_bounds import NormFacts
 from engine.prepare import Prepared, Sized
 
 _CUT = (Rule.SCALE, Rule.CLAMP)  # by a norm; the other rules say all of themselves
@@ -17,24 +17,24 @@ _CUT = (Rule.SCALE, Rule.CLAMP)  # by a norm; the other rules say all of themsel
 def norm_origins(made: Prepared) -> tuple[str, ...]:
     """Say of every vector what its norm was taken from; nothing where no norm was looked for."""
     sized = made.sized
-    rows = zip(sized.numbers.vectors, sized.aims, made.bounds.vectors, strict=True)
-    return tuple(_origin(sized, vector, aim, bound) for vector, aim, bound in rows)
+    rows = zip(sized.numbers.vectors, sized.facts, made.bounds.vectors, strict=True)
+    return tuple(_origin(sized, vector, facts, bound) for vector, facts, bound in rows)
 
 
-def _origin(sized: Sized, vector: Vector, aim: Aimed | None, bound: VectorBound) -> str:
+def _origin(sized: Sized, vector: Vector, facts: NormFacts | None, bound: VectorBound) -> str:
     limits = sized.numbers.limits
     if limits.max_rows is not None or limits.max_groups is not None:
         return "the question names its own limits"
     if bound.rule not in _CUT or vector.part is not None:
         return ""
-    if aim is None or aim.measured is None:
+    if facts is None or facts.measured is None:
         return _declared(sized)
-    return "; ".join([f"{aim.spread.told}, {aim.measured}", *_unlike(sized, vector, aim)])
+    return "; ".join([f"{facts.spread.told}, {facts.measured}", *_unlike(sized, vector, facts)])
 
 
-def _unlike(sized: Sized, vector: Vector, aim: Aimed) -> Iterator[str]:
+def _unlike(sized: Sized, vector: Vector, facts: NormFacts) -> Iterator[str]:
     """Say in what the people who were measured have more than those who are counted here."""
-    plan, measured = sized.numbers, aim.measured
+    plan, measured = sized.numbers, facts.measured
     assert measured is not None  # noqa: S101  the caller asks
     if vector.condition is not None or not every_row(plan.source):
         yield "it was measured of all rows: of those that are left here people have as much or less"

@@ -18,14 +18,14 @@ from dialect.work import most_rows
 from dialect.write_expr import NoForm
 from dialect.write_rows import write_rows
 from engine.admission import admission
-from engine.aimed import aimed, over_threshold, shown_alone
 from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, Calibration
 from engine.catalog_version import resting_on
-from engine.choose_bounds import Aimed, Foreseen, bounds_said, choose_bounds, foreseen
+from engine.choose_bounds import Foreseen, NormFacts, bounds_said, choose_bounds, foreseen
 from engine.expected import Scales
 from engine.ingested import version_of
 from engine.keys import MOST_COUNTED, check_key_count
+from engine.norm_facts import norm_facts, over_threshold, shown_alone
 from engine.price import Cost, VectorPrice, about_threshold, price
 from engine.split import Parts, evenly, shares, split
 
@@ -76,24 +76,24 @@ class Sized:
     catalog: Catalog
     key_count: int | None  # None: private keys
     declared: Bounding  # by the catalog and the question alone
-    aims: tuple[Aimed | None, ...]  # of each vector, what a calibration tells
+    facts: tuple[NormFacts | None, ...]  # of each vector, what a calibration tells
     parts: Parts  # of each vector, of the price
     calibration: Calibration = NO_CALIBRATION
 
     def bounds(self, pico_rho: int) -> Bounding:
         """Bound the release at a price; one price has one bounding."""
-        if not any(self.aims):
+        if not any(self.facts):
             return self.declared
-        chosen = choose_bounds(self._aims(pico_rho), [max(1, share) for share in self.shares(pico_rho)])
+        chosen = choose_bounds(self._facts_at(pico_rho), [max(1, share) for share in self.shares(pico_rho)])
         return bound(self.numbers, self.catalog, self.key_count, chosen)
 
-    def _aims(self, pico_rho: int) -> tuple[Aimed | None, ...]:
+    def _facts_at(self, pico_rho: int) -> tuple[NormFacts | None, ...]:
         """Give what decides the norms: where keys are private, of the groups that reach the threshold at a price."""
         share = shares(self.parts, pico_rho)[-1]
         if self.choosing is None or share < 1:
-            return self.aims
+            return self.facts
         weight = about_threshold(self.choosing[1], share, self.catalog.dataset(self.plan.dataset).defaults.delta)
-        return over_threshold(self.aims, self.numbers, self.catalog, self.calibration, weight)
+        return over_threshold(self.facts, self.numbers, self.catalog, self.calibration, weight)
 
     def shares(self, pico_rho: int) -> tuple[int, ...]:
         """Part a price among the vectors."""
@@ -101,7 +101,7 @@ class Sized:
 
     def bounded_as(self, bounds: Bounding) -> Sized:
         """Bound the same release so at every price."""
-        return replace(self, declared=bounds, aims=(None,) * len(self.aims))
+        return replace(self, declared=bounds, facts=(None,) * len(self.facts))
 
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
         """Price the release; without `delta` at the catalog's."""
@@ -140,9 +140,9 @@ def sized(
     private = plan.key_set is None
     first, numbers = (selecting(plan), over_released(plan)) if private else (None, plan)
     choosing = None if first is None else (first, bound(first, catalog, None))
-    aims, declared = aimed(numbers, catalog, calibration, keys, alone), bound(numbers, catalog, keys)
+    facts, declared = norm_facts(numbers, catalog, calibration, keys, alone), bound(numbers, catalog, keys)
     return Sized(
-        plan, numbers, choosing, catalog, keys, declared, aims, parts or evenly(plan.vectors, private), calibration
+        plan, numbers, choosing, catalog, keys, declared, facts, parts or evenly(plan.vectors, private), calibration
     )
 
 
@@ -175,9 +175,9 @@ def _written(plan: PrivatePlan, bounds: Bounding, target: Target, who: Admission
 
 def choices_of(made: Prepared) -> tuple[tuple[Foreseen, ...], ...]:
     """Say of every vector whose norm was chosen what other norms would give."""
-    rows = zip(made.sized.aims, made.bounds.vectors, made.cost.vectors, strict=True)
+    rows = zip(made.sized.facts, made.bounds.vectors, made.cost.vectors, strict=True)
     cut = (Rule.SCALE, Rule.CLAMP)
-    return tuple(foreseen(aim if b.rule in cut else None, b.norm, cost.pico_rho) for aim, b, cost in rows)
+    return tuple(foreseen(each if b.rule in cut else None, b.norm, cost.pico_rho) for each, b, cost in rows)
 
 
 def scales_of(prepared: tuple[Prepared, ...]) -> Scales:

@@ -14,8 +14,8 @@ import pyarrow as pa
 from budgets import Anchor, LedgerError
 from engine import sharing, wire_statements
 from engine.admins import Admin
+from engine.alert_levels import levels_passed
 from engine.audit_log import audit_log
-from engine.budget_marks import marks_passed
 from engine.calibrations import due_on
 from engine.desk import Desk, Refused
 from engine.errors import CatalogError
@@ -155,7 +155,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
     "calibrations_due": lambda clerk, asked: Reply(_calibrations_due(clerk)),
     "stored_releases": lambda clerk, asked: Reply(stored_releases(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
-    "marks": lambda clerk, asked: Reply(marks_passed(clerk.desk.engine.ledger)),
+    "marks": lambda clerk, asked: Reply(levels_passed(clerk.desk.engine.ledger)),
     "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),
     "offer": lambda clerk, asked: Reply(sharing.offer(clerk.desk, **asked)),
     "take": _take,

@@ -13,10 +13,10 @@ import pytest
 from budgets import PICO
 from dialect import read
 from dialect.private_plan import Rule
-from engine.aimed import aimed
 from engine.calibration import NO_CALIBRATION, Calibration, Kind, Measured
-from engine.choose_bounds import Aimed, choose_bounds, foreseen
+from engine.choose_bounds import NormFacts, choose_bounds, foreseen
 from engine.correction import UNEVEN
+from engine.norm_facts import norm_facts
 from engine.norm_spread import norm_spread
 from engine.pipeline import Engine
 from engine.prepare import Prepared, choices_of, prepare
@@ -48,13 +48,13 @@ def test_no_norm_has_a_smaller_error_in_truth(price: int) -> None:
     norms, totals = np.sqrt((held**2).sum(axis=1)), held.sum(axis=1)
     spread = norm_spread(counted(norms**2, keys=("zone",), noise=4), counted(totals.astype(float) ** 2, noise=5))
     assert spread is not None
-    aim = Aimed(spread, 40, 1.0, rows=True, persons=False)
+    facts = NormFacts(spread, 40, 1.0, rows=True, persons=False)
 
     def error(norm: float) -> float:
         lost = float(totals @ (1 - np.minimum(1, norm / norms))) / 40
         return math.hypot(norm / math.sqrt(2 * price / PICO), lost * math.sqrt(1 + UNEVEN * (1 - 1 / 40)))
 
-    (chosen,) = choose_bounds([aim], [price])
+    (chosen,) = choose_bounds([facts], [price])
     assert chosen is not None
     assert error(chosen.norm) <= 1.05 * min(error(float(norm)) for norm in range(1, 300))
 
@@ -86,7 +86,7 @@ def test_where_the_question_or_the_joins_decide_nothing_is_chosen(town: Engine, 
     sql = sql.replace("SELECT zone, COUNT(*) AS n FROM visit v", "SELECT v.zone, COUNT(*) AS n FROM visit v")
     sql = sql.replace("GROUP BY 1", "GROUP BY v.zone") if "visit v" in sql else sql
     (plan,) = read(sql, town.catalog).plans
-    assert not any(aimed(plan, town.catalog, made_up(town.catalog, ROWS), 7))
+    assert not any(norm_facts(plan, town.catalog, made_up(town.catalog, ROWS), 7))
 
 
 def test_a_proven_norm_is_not_widened(town: Engine) -> None:

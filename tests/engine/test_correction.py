@@ -12,7 +12,7 @@ import pytest
 from budgets import PICO
 from dialect import bound, read, write
 from engine.calibration import Calibration, Kind, Measured
-from engine.choose_bounds import Aimed, choose_bounds
+from engine.choose_bounds import NormFacts, choose_bounds
 from engine.correction import DEVIATIONS, usual_size
 from engine.doubts import column_doubts
 from engine.norm_spread import norm_spread
@@ -56,15 +56,15 @@ def test_corrected_numbers_are_as_right_as_is_told(sort: str, pico_rho: int) -> 
     by_keys, in_all = counted(norms**2, keys=("zone",), noise=6), counted(totals.astype(float) ** 2, noise=7)
     spread = norm_spread(by_keys, in_all, GROUPS)
     assert spread is not None
-    aim = Aimed(spread, GROUPS, 1.0, rows=True, persons=False, corrected=True)
-    (chosen,) = choose_bounds([aim], [pico_rho])
+    facts = NormFacts(spread, GROUPS, 1.0, rows=True, persons=False, corrected=True)
+    (chosen,) = choose_bounds([facts], [pico_rho])
     assert chosen is not None and chosen.bias_within is not None and chosen.predicted_bias == 0
     given = (rows * np.minimum(1, chosen.norm / norms)[:, None]).sum(axis=0) / chosen.kept
     off = (given - rows.sum(axis=0)) / usual_size(spread, GROUPS)
     assert np.sqrt(np.mean(off**2)) <= chosen.bias_within
-    uncorrected = choose_bounds([replace(aim, corrected=False)], [pico_rho])[0]
+    uncorrected = choose_bounds([replace(facts, corrected=False)], [pico_rho])[0]
     assert uncorrected is not None
-    assert aim.error(chosen.norm, pico_rho) < 0.95 * replace(aim, corrected=False).error(uncorrected.norm, pico_rho)
+    assert facts.error(chosen.norm, pico_rho) < 0.95 * replace(facts, corrected=False).error(uncorrected.norm, pico_rho)
 
 
 def test_a_group_of_heavy_people_alone_is_told_to_be_in_doubt() -> None:
@@ -74,14 +74,14 @@ def test_a_group_of_heavy_people_alone_is_told_to_be_in_doubt() -> None:
     norms, totals = np.sqrt((rows**2).sum(axis=1)), rows.sum(axis=1)
     spread = norm_spread(counted(norms**2, keys=("zone",)), counted(totals**2), 2)
     assert spread is not None
-    aim = Aimed(spread, 2.0, 1.0, rows=True, persons=False, corrected=True)
+    facts = NormFacts(spread, 2.0, 1.0, rows=True, persons=False, corrected=True)
     kept = np.minimum(1, 36 / norms)
     share = float(totals @ kept) / totals.sum()
     off = ((rows * kept[:, None]).sum(axis=0) / share - rows.sum(axis=0)) / usual_size(spread, 2)
-    told = aim.off(36)
+    told = facts.off(36)
     assert told is not None
     assert np.sqrt(np.mean(off**2)) <= DEVIATIONS * told
-    alike = replace(aim, spread=replace(spread, totals=spread.norms * math.sqrt(2)))
+    alike = replace(facts, spread=replace(spread, totals=spread.norms * math.sqrt(2)))
     planted = alike.off(36)
     assert planted is not None and np.sqrt(np.mean(off**2)) > 1.3 * DEVIATIONS * planted
 
@@ -105,7 +105,7 @@ def test_giving_back_changes_no_sensitivity_no_noise_and_no_sql(town: Engine) ->
     """Exact integers, their norm and the noise on them are those of the norm alone: only the size of a grain is not."""
     prepared = made(town, BY_ZONE, known(town))
     (given,) = prepared.bounds.vectors
-    chosen = choose_bounds(prepared.sized.aims, [prepared.cost.vectors[0].pico_rho])
+    chosen = choose_bounds(prepared.sized.facts, [prepared.cost.vectors[0].pico_rho])
     plain = [each and replace(each, kept=1.0, bias_within=None) for each in chosen]
     without = bound(prepared.plan, town.catalog, prepared.key_count, plain)
     (other,) = without.vectors

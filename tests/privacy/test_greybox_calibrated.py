@@ -63,7 +63,7 @@ def test_one_person_moves_no_vector_further_than_the_chosen_norm(
         note(sql)
         ran = check(connection, catalog, database, made_up(catalog, rows, groups), sql)
         everybody = ran.run(read(sql, ran._catalog), "everybody", 1)
-        chosen.append(any(any(each.prepared.sized.aims) for each in everybody))
+        chosen.append(any(any(each.prepared.sized.facts) for each in everybody))
 
     holds()
     assert sum(chosen) > len(chosen) / 10
@@ -110,8 +110,8 @@ def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calib
     """Let the choice follow how many rows there are."""
     made = sized(plan, catalog, backend, calibration)
     rows = backend.count(f"SELECT 1 AS one FROM {backend.target.addresses['events']}")
-    aims = tuple(aim and replace(aim, groups=1e6 if rows > 20 else 1.0) for aim in made.aims)
-    return replace(made, aims=aims)
+    facts = tuple(each and replace(each, groups=1e6 if rows > 20 else 1.0) for each in made.facts)
+    return replace(made, facts=facts)
 
 
 cut, given_back, sized = bound._cut, bound._given_back, preparing.sized

@@ -17,8 +17,8 @@ from dialect.norms import counted_table, multiple_of
 from dialect.private_plan import Vector, VectorKind
 from dialect.whole_tables import every_row
 from engine.calibration import Calibration, Histogram, Kind, Measured
-from engine.choose_bounds import Aimed
-from engine.mean_aim import UNKNOWN_LEAN, Deviations, MeanAim, deviations, lean_of
+from engine.choose_bounds import NormFacts
+from engine.mean_norms import UNKNOWN_LEAN, Deviations, MeanFacts, deviations, lean_of
 from engine.norm_spread import Spread, norm_spread
 from engine.usual_values import peoples_means
 
@@ -36,13 +36,13 @@ def shown_alone(question: Question) -> tuple[frozenset[int], ...]:
     return tuple(map(frozenset, shown))
 
 
-def aimed(
+def norm_facts(
     plan: PrivatePlan,
     catalog: Catalog,
     calibration: Calibration,
     key_count: int | None,
     alone: Collection[int] | None = None,
-) -> tuple[Aimed | None, ...]:
+) -> tuple[NormFacts | None, ...]:
     """Find what is known of each vector of a plan; None where the declared norm, or the question's own bounds, hold.
 
     `alone` are the vectors that are shown for themselves; without it, all are.
@@ -52,7 +52,7 @@ def aimed(
     if table is None or limited or multiplies(plan.source):
         return (None,) * len(plan.vectors)
     known = _Known(plan, catalog, calibration, table.name, key_count)
-    made = [known.aim(vector) for vector in plan.vectors]
+    made = [known.facts(vector) for vector in plan.vectors]
     shown = range(len(plan.vectors)) if alone is None else alone
     for leader, others in _below_averages(plan).items():
         count = made[leader]
@@ -68,8 +68,8 @@ def aimed(
 
 
 def over_threshold(
-    aims: Sequence[Aimed | None], plan: PrivatePlan, catalog: Catalog, calibration: Calibration, weight: float
-) -> tuple[Aimed | None, ...]:
+    facts: Sequence[NormFacts | None], plan: PrivatePlan, catalog: Catalog, calibration: Calibration, weight: float
+) -> tuple[NormFacts | None, ...]:
     """Reckon with the groups of private keys that reach a weight of so many persons, who are in no other group.
 
     Who is in k groups weighs 1/sqrt(k) in each. How many groups people are in is measured, and what they have there.
@@ -77,10 +77,10 @@ def over_threshold(
     table = counted_table(plan, catalog)
     groups = None if table is None else _Known(plan, catalog, calibration, table.name, None).persons()
     if groups is None:
-        return tuple(aims)
+        return tuple(facts)
     people = float(groups.people.sum())
     persons = LARGER * weight * math.sqrt(groups.total / people)
-    return tuple(each and each.in_groups_of(persons * each.spread.total / groups.total) for each in aims)
+    return tuple(each and each.in_groups_of(persons * each.spread.total / groups.total) for each in facts)
 
 
 def _below_averages(plan: PrivatePlan) -> Mapping[int, list[int]]:
@@ -119,7 +119,7 @@ class _Known:
     table: str
     key_count: int | None
 
-    def aim(self, vector: Vector) -> Aimed | None:
+    def facts(self, vector: Vector) -> NormFacts | None:
         """Find what decides the norm of one vector."""
         found = None if vector.part is not None else self._spread(vector)
         if found is None:
@@ -129,13 +129,15 @@ class _Known:
         spread = found.spread.times(math.sqrt(together) if persons else together, self._windows())
         groups = found.groups if found.groups is not None else max(1.0, spread.total / CELLS_OF_PRIVATE_KEYS)
         rows = not (persons or vector.summed)
-        return Aimed(spread, float(groups), _moved(plan, vector), rows, persons, found.itself, measured=found.measured)
+        return NormFacts(
+            spread, float(groups), _moved(plan, vector), rows, persons, found.itself, measured=found.measured
+        )
 
-    def mean(self, count: Aimed, sums: list[Vector]) -> MeanAim:
+    def mean(self, count: NormFacts, sums: list[Vector]) -> MeanFacts:
         """Find what decides the norm of a count that is shown in averages alone."""
         moved_sum = max(_moved(self.plan, vector) for vector in sums)
         known = self._deviations(count, sums[0]) if len(sums) == 1 else None
-        return MeanAim(count.spread, count.groups, count.moved, moved_sum, max(map(self._lean, sums)), known)
+        return MeanFacts(count.spread, count.groups, count.moved, moved_sum, max(map(self._lean, sums)), known)
 
     def persons(self) -> Spread | None:
         """Find in how many groups people are."""
@@ -150,7 +152,7 @@ class _Known:
         found = lean_of(leans, self.calibration.find(self.table, (), Kind.ROWS))
         return found if leans is None else found * leans.measured.unit / vector.magnitude
 
-    def _deviations(self, count: Aimed, vector: Vector) -> Deviations | None:
+    def _deviations(self, count: NormFacts, vector: Vector) -> Deviations | None:
         """Find how far people's means of a column are from the centre that its sum is taken about."""
         multiple = multiple_of(vector, self.catalog) if vector.factor is None else None
         if multiple is None or vector.magnitude == 0:

@@ -9,7 +9,7 @@ from budgets import AccountView, Ledger
 MARKS = (100, 80, 50)  # percent
 
 
-def marks_passed(ledger: Ledger) -> list[dict[str, Any]]:
+def levels_passed(ledger: Ledger) -> list[dict[str, Any]]:
     """Name of each account the highest mark that it has passed, under the cap of its last charge."""
     found = ((view, _highest(view)) for view in ledger.accounts() if view.capped)
     return [

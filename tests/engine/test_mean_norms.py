@@ -13,10 +13,10 @@ import pytest
 
 from dialect import read
 from dialect.catalog import Bounds
-from engine.aimed import shown_alone
 from engine.calibration import LEAN_STEPS, Calibration, Histogram, Kind, Measured
 from engine.correction import DEVIATIONS
-from engine.mean_aim import ALIKE, SHARES, UNKNOWN_LEAN, MeanAim, deviations, lean_of
+from engine.mean_norms import ALIKE, SHARES, UNKNOWN_LEAN, MeanFacts, deviations, lean_of
+from engine.norm_facts import shown_alone
 from engine.norm_spread import norm_spread
 from engine.pipeline import Engine
 from engine.prepare import Prepared, priced, sized
@@ -75,7 +75,7 @@ def test_the_norm_has_near_the_least_true_error(lean: float) -> None:
     spread = norm_spread(counted(norms**2, keys=("zone",), noise=3), counted(totals**2, noise=4), GROUPS)
     assert spread is not None
     found = lean_of(leans(totals, means, 5), counted(totals**2, noise=4))
-    aim = MeanAim(spread, GROUPS, 1.0, 1.0, found)
+    facts = MeanFacts(spread, GROUPS, 1.0, 1.0, found)
 
     def true_error(norm: float) -> float:
         kept = np.minimum(1, norm / norms)
@@ -87,7 +87,7 @@ def test_the_norm_has_near_the_least_true_error(lean: float) -> None:
         both = 1 / (2 * 2 * PRICE * 1e-12) + 0.25 / (2 * PRICE * 1e-12)
         return float(norm * np.sqrt(both) / np.mean(count))
 
-    chosen = aim.least(NORMS, PRICE, 2 * PRICE).norm
+    chosen = facts.least(NORMS, PRICE, 2 * PRICE).norm
     best = min(map(true_error, NORMS))
     assert true_error(chosen) < 2.5 * best  # what cannot be known of people is reckoned with
     of_a_total = 150.0  # what few people reach, as for the total beside it
@@ -99,10 +99,10 @@ def test_people_who_differ_with_activity_are_cut_less() -> None:
     totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
     spread = norm_spread(counted(norms**2, keys=("zone",)), counted(totals**2), GROUPS)
     assert spread is not None
-    aims = [MeanAim(spread, GROUPS, 1.0, 1.0, lean) for lean in (0.0, 0.05, 0.2)]
-    chosen = [aim.least(NORMS, PRICE, 2 * PRICE).norm for aim in aims]
+    several = [MeanFacts(spread, GROUPS, 1.0, 1.0, lean) for lean in (0.0, 0.05, 0.2)]
+    chosen = [facts.least(NORMS, PRICE, 2 * PRICE).norm for facts in several]
     assert chosen[0] < chosen[1] < chosen[2]
-    biases = [MeanAim(spread, GROUPS, 1.0, 1.0, 0.05).bias(norm) for norm in (2, 8, 32, 1e6)]
+    biases = [MeanFacts(spread, GROUPS, 1.0, 1.0, 0.05).bias(norm) for norm in (2, 8, 32, 1e6)]
     assert biases[0] > biases[1] > biases[2] > 1e-3 > 1e-9 > biases[3]
 
 
@@ -134,7 +134,7 @@ def test_sum_and_count_of_an_average_have_norms_that_belong_together(town: Engin
 # ------------------------------------------------------------------ where people's means were measured
 
 
-def about(means: np.ndarray, rows: np.ndarray, lean: float) -> tuple[MeanAim, float]:
+def about(means: np.ndarray, rows: np.ndarray, lean: float) -> tuple[MeanFacts, float]:
     """Give what decides the norms of an average of values in 0..1 about the centre that was measured, and the centre."""
     totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
     spread = norm_spread(counted(norms**2, keys=("zone",), noise=3), counted(totals**2, noise=4), GROUPS)
@@ -143,7 +143,7 @@ def about(means: np.ndarray, rows: np.ndarray, lean: float) -> tuple[MeanAim, fl
     assert spread is not None and made is not None
     magnitude = max(made.centre, 1 - made.centre)
     known = deviations(made, made.centre, magnitude, spread)
-    return MeanAim(spread, GROUPS, 1.0, 1.0, lean, known), made.centre
+    return MeanFacts(spread, GROUPS, 1.0, 1.0, lean, known), made.centre
 
 
 def cut(
@@ -170,7 +170,7 @@ def test_the_norm_of_a_sum_about_the_usual_value_has_near_the_least_true_error(
 ) -> None:
     rows, _ = world(0.0)
     means = sort(len(rows))
-    aim, centre = about(means, rows, 0.0)
+    facts, centre = about(means, rows, 0.0)
     magnitude = max(centre, 1 - centre)
 
     def true_error(norm: float, share: float) -> float:
@@ -179,16 +179,16 @@ def test_the_norm_of_a_sum_about_the_usual_value_has_near_the_least_true_error(
         both = (share * magnitude) ** 2 / (4 * PRICE * 1e-12) + off**2 / (2 * PRICE * 1e-12)
         return float(np.hypot(np.sqrt(np.mean(moved**2)), norm * np.sqrt(both) / np.mean(left)))
 
-    chosen = aim.least(NORMS, PRICE, 2 * PRICE)
+    chosen = facts.least(NORMS, PRICE, 2 * PRICE)
     best = min(true_error(norm, share) for norm in NORMS for share in SHARES)
-    assert aim.deviations is not None
-    unknown = ALIKE * aim.deviations.width * magnitude  # what cannot be known of people is reckoned with
+    assert facts.deviations is not None
+    unknown = ALIKE * facts.deviations.width * magnitude  # what cannot be known of people is reckoned with
     assert true_error(chosen.norm, chosen.share) < math.hypot(2.5 * best, unknown)
     _, moved = cut(rows, means, centre, chosen.norm, chosen.norm * chosen.share * magnitude)
-    told = DEVIATIONS * aim.bias(chosen.norm, chosen.share) * magnitude
+    told = DEVIATIONS * facts.bias(chosen.norm, chosen.share) * magnitude
     assert np.mean(np.abs(moved) <= told) >= 0.93
     if sort is near_an_end:  # and nowhere near what a centre in the middle needs
-        middle = replace(aim, deviations=None).least(NORMS, PRICE, 2 * PRICE)
+        middle = replace(facts, deviations=None).least(NORMS, PRICE, 2 * PRICE)
         left, still = cut(rows, means, 0.5, middle.norm, middle.norm * 0.5)
         noise = middle.norm * np.sqrt(0.25 / (4 * PRICE * 1e-12) + 0.2 / (2 * PRICE * 1e-12)) / np.mean(left)
         assert true_error(chosen.norm, chosen.share) < np.hypot(noise, np.sqrt(np.mean(still**2))) / 2
@@ -198,15 +198,15 @@ def test_what_cutting_a_sum_moves_is_foreseen() -> None:
     """People at the farther end lose more; a planted reading that takes all for near the centre foresees nothing."""
     rows, _ = world(0.0)
     means = two_ends(len(rows))
-    aim, _ = about(means, rows, 0.0)
+    facts, _ = about(means, rows, 0.0)
     magnitude, share, norm = 0.75, 0.25, 8.0
     _, moved = cut(rows, means, 0.25, norm, norm * share * magnitude)
     third = deviations(
-        PeoplesMeans(np.array([0.0, 1.0]), np.array([0.75, 0.25]), 0, 1, 0.25), 0.25, magnitude, aim.spread
+        PeoplesMeans(np.array([0.0, 1.0]), np.array([0.75, 0.25]), 0, 1, 0.25), 0.25, magnitude, facts.spread
     )
-    told = replace(aim, deviations=third).bias(norm, share) * magnitude
+    told = replace(facts, deviations=third).bias(norm, share) * magnitude
     assert np.mean(np.abs(moved)) == pytest.approx(told, rel=0.15)
-    blind = replace(aim, deviations=replace(third, sizes=np.zeros(2))).bias(norm, share) * magnitude
+    blind = replace(facts, deviations=replace(third, sizes=np.zeros(2))).bias(norm, share) * magnitude
     assert np.mean(np.abs(moved)) > 3 * blind
 
 
