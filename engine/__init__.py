@@ -29,7 +29,7 @@ Where what stands:
                               agreeing  least_squares  correction
     what to expect, and why   expected  biases  doubts  reliability  advice  explain  spoken
     several questions         workload  facilities  planning  standing  standing_desk
-    what is left              outlook  window_accounts  window_notes  whole_person  owner_loss  alert_levels
+    what is left              ledgers  outlook  window_accounts  window_notes  whole_person  owner_loss  alert_levels
     rehearsed on made-up rows rehearsal  made_up  made_up_values
     faces for doors           desk  wire  wire_*  outlines  host  server
     faces for who runs it     admins  stewards  calibrating  auditor  audit_log  key_acts  objection_figure
@@ -50,10 +50,11 @@ from engine.auditor import (
     write_export,
 )
 from engine.calibrating import calibrate_catalog, calibration_told
-from engine.desk import Desk, Refused, open_desk
+from engine.desk import Desk, open_desk
 from engine.host import bootstrap, check_there, serve
 from engine.outlines import outlines
 from engine.planning import plan_workload
+from engine.problems import Refused
 from engine.standing_desk import run_standing, show_standing
 from engine.stewards import (
     about_me,

@@ -17,7 +17,6 @@ from budgets import (
     AccountView,
     Caps,
     Ledger,
-    LedgerError,
     Loss,
     Member,
     ParamError,
@@ -26,11 +25,7 @@ from budgets import (
 )
 from dialect.catalog import Catalog, Dataset
 from engine.catalog_section import nearest
-from engine.catalogs import BUNDLED, find_catalog
-from engine.desk import Refused
-from engine.errors import CatalogError
-from engine.folders import default_ledger
-from engine.problems import problem
+from engine.ledgers import opened
 from engine.terms import ANY_DELTA, caps
 from engine.window_accounts import windows_of
 
@@ -41,12 +36,8 @@ SPOKEN = {scope: word for word, scope in SCOPES.items()}
 @contextmanager
 def open_admin(where: str, *, ledger: str | None = None) -> Iterator[Admin]:
     """Open the books of a catalog for an admin; what is refused inside is raised as Refused."""
-    try:
-        catalog = find_catalog(where)
-        with Ledger.open(ledger or str(default_ledger(catalog, bundled=where in BUNDLED))) as kept:
-            yield Admin(catalog, kept)
-    except (LedgerError, CatalogError) as error:
-        raise Refused(problem(error, None)) from error
+    with opened(where, ledger) as books:
+        yield Admin(books.catalog, books.ledger)
 
 
 @dataclass(frozen=True)

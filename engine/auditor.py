@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from budgets import Anchor, Entry, Ledger, LedgerError, shown_address
+from budgets import Anchor, Entry, Ledger, ParamError, shown_address
 from engine.audit_log import audit_log
-from engine.catalogs import BUNDLED, find_catalog
-from engine.desk import Refused
-from engine.errors import CatalogError
-from engine.folders import default_ledger, marks_folder
+from engine.catalogs import find_catalog
+from engine.folders import marks_folder
+from engine.ledgers import ledger_place, opened_if_there
 from engine.marks import marked_anchors
-from engine.problems import problem
+from engine.problems import Refused, problem, refusals
 
 COLUMNS = ("sequence", "at", "kind", "dataset", "holder", "actor", "request_id", "body", "previous_hash", "row_hash")
 SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) for name in COLUMNS])
@@ -25,7 +22,7 @@ SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) fo
 
 def verify_ledger(where: str, *, ledger: str | None = None, anchor: str | None = None) -> dict[str, Any]:
     """Say what of a ledger is not as it was written, beside an anchor where one is given; raises Refused."""
-    with _opened(where, ledger) as kept:
+    with opened_if_there(where, ledger) as kept:
         before = None if anchor is None else Anchor.from_json(anchor)
         found = list(kept.verify(before))
         now = kept.anchor()
@@ -34,13 +31,13 @@ def verify_ledger(where: str, *, ledger: str | None = None, anchor: str | None =
 
 def anchor_ledger(where: str, *, ledger: str | None = None) -> str:
     """Give the end of a ledger's chain as one line of JSON; raises Refused."""
-    with _opened(where, ledger) as kept:
+    with opened_if_there(where, ledger) as kept:
         return kept.anchor().to_json()
 
 
 def export_ledger(where: str, *, ledger: str | None = None) -> pa.Table:
     """Give every row of a ledger's chain, whole, hashes in hex; raises Refused."""
-    with _opened(where, ledger) as kept:
+    with opened_if_there(where, ledger) as kept:
         rows = [exported(entry) for entry in kept.entries()]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
@@ -54,7 +51,7 @@ def audit_ledger(
     since: str | None = None,
 ) -> list[dict[str, Any]]:
     """Tell who asked what when, at which price, and what admins did; raises Refused."""
-    with _opened(where, ledger) as kept:
+    with opened_if_there(where, ledger) as kept:
         return audit_log(kept.entries(), kind=kind, client=client, since=since)
 
 
@@ -63,14 +60,14 @@ def report_ledger(where: str, *, ledger: str | None = None, html: bool = False) 
     from engine.ledger_report import ledger_report  # late: few sessions show it
     from engine.ledger_report_page import report_html, report_text
 
-    with _opened(where, ledger) as kept:
+    with opened_if_there(where, ledger) as kept:
         report = ledger_report(find_catalog(where), kept)
     return report_html(report) if html else report_text(report)
 
 
 def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> None:
     """Write a whole ledger, as of one moment, to where nothing is yet; raises Refused."""
-    with _opened(where, ledger) as kept:
+    with opened_if_there(where, ledger) as kept:
         kept.backup(to)
 
 
@@ -79,15 +76,13 @@ def restore_ledger(where: str, backup: str, *, ledger: str | None = None, anchor
 
     What is known is an exported anchor, and the marks among the user's data.
     """
-    with _opened(where, backup) as kept:
+    with opened_if_there(where, backup) as kept:
         mine = kept.anchor().ledger_id
-    try:
-        place = ledger or str(default_ledger(find_catalog(where), bundled=where in BUNDLED))
+    with refusals():
+        place = ledger_place(where, ledger)
         exported = [] if anchor is None else [Anchor.from_json(anchor)]
         Ledger.restore(backup, place, [*exported, *marked_anchors(marks_folder(), mine)])
         return shown_address(place)
-    except (LedgerError, CatalogError) as error:
-        raise Refused(problem(error, None)) from error
 
 
 def write_export(rows: pa.Table, path: str) -> None:
@@ -104,27 +99,11 @@ def write_export(rows: pa.Table, path: str) -> None:
     elif ending == ".json":
         Path(path).write_text(json.dumps(rows.to_pylist(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     else:
-        raise _refused("E_PARAM", f"{path} is no kind of export.", "a name that ends in .csv, .json or .parquet")
+        why = f"{path} is no kind of export."
+        raise Refused(problem(ParamError(why, "a name that ends in .csv, .json or .parquet"), None))
 
 
 def exported(entry: Entry) -> dict[str, Any]:
     """Show a row whole; its hashes in hex."""
     row: dict[str, Any] = {name: getattr(entry, name) for name in COLUMNS}
     return row | {name: row[name].hex() for name in ("previous_hash", "row_hash")}
-
-
-@contextmanager
-def _opened(where: str, address: str | None) -> Iterator[Ledger]:
-    """Open a ledger that is there: an auditor makes none."""
-    try:
-        place = address or str(default_ledger(find_catalog(where), bundled=where in BUNDLED))
-        if "://" not in place and not Path(place).exists():
-            raise _refused("E_LEDGER", f"There is no ledger {place}.", "the ledger's file or address, behind --ledger")
-        with Ledger.open(place) as ledger:
-            yield ledger
-    except (LedgerError, CatalogError) as error:
-        raise Refused(problem(error, None)) from error
-
-
-def _refused(code: str, message: str, hint: str) -> Refused:
-    return Refused({"code": code, "message": message, "hint": hint, "span": None, "sql": None})

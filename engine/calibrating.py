@@ -16,11 +16,11 @@ from dialect.words import listed
 from engine.calibrate import CalibrationPlan, calibrate, plan_calibration
 from engine.calibration import Histogram, Kind, Measured
 from engine.calibrations import calibrations_in, due_on
-from engine.desk import ASKED_IN_VAIN, Refused, open_desk
+from engine.desk import ASKED_IN_VAIN, open_desk
 from engine.mean_norms import lean_of
 from engine.pipeline import Engine
 from engine.prepare import choices_of
-from engine.problems import problem
+from engine.problems import Refused, problem
 from engine.tails import believed
 from engine.terms import Asked
 from engine.usual_values import peoples_means

@@ -19,17 +19,17 @@ from engine import wire, wire_budget, wire_ledger, wire_tables
 from engine import wire_statements as told
 from engine.advice import advice
 from engine.calibrations import Following
-from engine.catalogs import BUNDLED, find_catalog
-from engine.errors import CatalogError, DataError, ExecutionFailed, uncharged
+from engine.catalogs import find_catalog
+from engine.errors import DataError, ExecutionFailed, uncharged
 from engine.explain import explain
-from engine.folders import cache_folder, default_ledger, marks_folder
-from engine.marks import open_marked
+from engine.folders import cache_folder
+from engine.ledgers import held, ledger_place
 from engine.noise import NoiseRefused, add_noise
 from engine.open_data import open_data
 from engine.person_units import check_units
 from engine.pipeline import Engine
 from engine.prepare import Prepared
-from engine.problems import problem
+from engine.problems import Refused, problem, refusals
 from engine.progress import Progress, ignore_progress
 from engine.register import Register
 from engine.requests import asked_error
@@ -40,36 +40,22 @@ from engine.window_accounts import check_lengths, least_left, windows_of
 ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)
 
 
-class Refused(Exception):
-    """A question, catalog or ledger that is refused, as the wire shows it."""
-
-    def __init__(self, problem: dict[str, Any]) -> None:
-        """Keep the wire shape."""
-        super().__init__(f"{problem['code']}: {problem['message']}")
-        self.problem = problem
-
-
 def open_desk(where: str, *, ledger: str | None = None, progress: Progress | None = None) -> Desk:
     """Open a catalog by name or file, its data and its ledger.
 
     `ledger` is a file or a postgresql:// URL (made where it is missing), or ":memory:"; without it, one in the user's
     data folder that belongs to this catalog file. Raises Refused with file, key and cure where something is amiss.
     """
-    try:
+    with refusals(), ExitStack() as opened:
         catalog = find_catalog(where, progress)
-        cache = cache_folder()
-        with ExitStack() as opened:
-            backend = opened.enter_context(closing(open_data(catalog, cache, progress or ignore_progress)))
-            place = ledger or str(default_ledger(catalog, bundled=where in BUNDLED))
-            marks = None if where in BUNDLED else marks_folder()  # bundled data are made up or published
-            kept = opened.enter_context(open_marked(place, catalog, marks))
-            register = opened.enter_context(closing(Register.beside(catalog, place, kept)))
-            known = Following(kept, tuple(dataset.name for dataset in catalog.datasets))
-            desk = Desk(Engine(catalog, backend, kept, add_noise, register.current, known), register)
-            desk.check_caps()
-            opened.pop_all()  # from here on the desk closes them
-    except (CatalogError, DataError, LedgerError) as error:
-        raise Refused(problem(error, None)) from error
+        backend = opened.enter_context(closing(open_data(catalog, cache_folder(), progress or ignore_progress)))
+        place = ledger_place(where, ledger, catalog)
+        kept = opened.enter_context(held(where, catalog, place))
+        register = opened.enter_context(closing(Register.beside(catalog, place, kept)))
+        known = Following(kept, tuple(dataset.name for dataset in catalog.datasets))
+        desk = Desk(Engine(catalog, backend, kept, add_noise, register.current, known), register)
+        desk.check_caps()
+        opened.pop_all()  # from here on the desk closes them
     return desk
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from budgets import LedgerError, ParamError
+from budgets import ParamError
 from engine.catalogs import find_catalog
-from engine.desk import Refused
-from engine.errors import CatalogError
-from engine.problems import problem
+from engine.problems import refusals
 
 if TYPE_CHECKING:
     from engine.server.settings import Settings
@@ -32,13 +29,13 @@ def serve(
     """
     from engine.server.serving import run_server
 
-    with _refusals():
+    with refusals():
         run_server(_settings(config, given), lambda running: told(running.url, running.keys), demo=demo)
 
 
 def check_there(catalog: str, progress: Callable[[str, float], None]) -> None:
     """Find a catalog, and make bundled data where they are not made yet; raises Refused."""
-    with _refusals():
+    with refusals():
         find_catalog(catalog, progress)
 
 
@@ -46,7 +43,7 @@ def bootstrap(name: str, *, config: str | None = None, **given: Setting) -> dict
     """Make the key of a server's first admin, on its own machine, once; raises Refused where there is an admin."""
     from engine.server.serving import make_first_admin
 
-    with _refusals():
+    with refusals():
         return make_first_admin(_settings(config, given), name)
 
 
@@ -67,12 +64,3 @@ def _settings(config: str | None, given: dict[str, Setting]) -> Settings:
     except (OSError, ValueError):
         why = f"The settings file {config} can't be read as TOML."
         raise ParamError(why, "settings as docs/server.md lists them: NAME = VALUE, one a line") from None
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what the parts raise into what the face raises."""
-    try:
-        yield
-    except (LedgerError, CatalogError) as error:
-        raise Refused(problem(error, None)) from error

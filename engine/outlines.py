@@ -8,10 +8,10 @@ from typing import Any
 
 from dialect import Code, Refusal
 from dialect.catalog import SqlType, Table
-from engine.desk import Desk, Refused
+from engine.desk import Desk
 from engine.outer import public_table
 from engine.polygons import Shape
-from engine.problems import problem
+from engine.problems import Refused, problem
 
 Corner = tuple[float, float]
 SHOWN = (str, int, float, bool, type(None))  # as JSON has them; other values are told as text

@@ -6,8 +6,8 @@ from typing import Any
 
 from budgets import parse_amount
 from dialect.words import several
-from engine.desk import ASKED_IN_VAIN, Desk, Refused
-from engine.problems import problem
+from engine.desk import ASKED_IN_VAIN, Desk
+from engine.problems import Refused, problem
 from engine.terms import Asked
 from engine.workload import Planned, plan_of
 

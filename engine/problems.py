@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from budgets import BudgetRefused, LedgerError
@@ -11,6 +13,24 @@ from engine.noise import NoiseRefused
 
 Problem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed | NoiseRefused
 DEFECT = "report this with the question: it is a defect of passersby, and no property of the data"
+
+
+class Refused(Exception):
+    """A question, catalog or ledger that is refused, as the wire shows it."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        """Keep the wire shape."""
+        super().__init__(f"{problem['code']}: {problem['message']}")
+        self.problem = problem
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise as Refused what a catalog, its files or a ledger refuse inside."""
+    try:
+        yield
+    except (CatalogError, DataError, LedgerError) as error:
+        raise Refused(problem(error, None)) from error
 
 
 def problem(error: Problem, sql: str | None) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from budgets import Loss
 from dialect import Code, Refusal
-from engine.desk import ASKED_IN_VAIN, Desk, Refused
+from engine.desk import ASKED_IN_VAIN, Desk
 from engine.pipeline import Engine
 from engine.prepare import Prepared
-from engine.problems import problem
+from engine.problems import Refused, problem
 from engine.terms import Asked
 from engine.wire import price
 

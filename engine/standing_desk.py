@@ -9,9 +9,9 @@ import pyarrow as pa
 from budgets import Forbidden
 from dialect import Code, Refusal
 from engine import wire
-from engine.desk import ASKED_IN_VAIN, Desk, Refused
+from engine.desk import ASKED_IN_VAIN, Desk
 from engine.errors import CatalogError
-from engine.problems import problem
+from engine.problems import Refused, problem
 from engine.standing import Standing, due, read_standing, run, shown
 from engine.window_accounts import least_left
 

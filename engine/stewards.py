@@ -8,15 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from budgets import Ledger, LedgerError
+from budgets import Ledger
 from dialect import Catalog
-from engine import problems
 from engine.catalog_check import Finding, check_catalog
 from engine.catalog_new import new_catalog
-from engine.catalogs import BUNDLED, find_catalog
-from engine.desk import Refused
-from engine.errors import CatalogError, DataError
-from engine.folders import cache_folder, default_ledger
+from engine.catalogs import find_catalog
+from engine.errors import CatalogError
+from engine.folders import cache_folder
+from engine.ledgers import opened
+from engine.problems import refusals
 from engine.progress import ignore_progress
 from engine.register import Register
 from engine.window_accounts import windows_of
@@ -27,12 +27,8 @@ def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> st
     from engine.about import about  # late: few sessions show it
     from engine.about_page import page_html, page_text
 
-    try:
-        catalog = find_catalog(where)
-        with Ledger.open(ledger or str(default_ledger(catalog, bundled=where in BUNDLED))) as kept:
-            pages = about(catalog, kept)
-    except (CatalogError, LedgerError) as error:
-        raise Refused(problems.problem(error, None)) from error
+    with opened(where, ledger) as books:
+        pages = about(books.catalog, books.ledger)
     return page_html(pages) if html else page_text(pages)
 
 
@@ -49,30 +45,22 @@ def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> lis
     """List what a new catalog would change beside the one in use and its ledger, before it applies; raise Refused."""
     from engine.catalog_diff import catalog_diff  # late: few sessions ask
 
-    try:
-        current, other = find_catalog(where), find_catalog(new)
-        with Ledger.open(ledger or str(default_ledger(current, bundled=where in BUNDLED))) as kept:
-            return [asdict(change) for change in catalog_diff(current, other, kept)]
-    except (CatalogError, LedgerError) as error:
-        raise Refused(problems.problem(error, None)) from error
+    with opened(where, ledger) as books:
+        return [asdict(change) for change in catalog_diff(books.catalog, find_catalog(new), books.ledger)]
 
 
 def new_catalog_text(folder: str) -> str:
     """Write the commented catalog of a folder's files as TOML; raise Refused where there is none to write."""
-    try:
+    with refusals():
         return new_catalog(Path(folder))
-    except CatalogError as error:
-        raise Refused(problems.problem(error, None)) from error
 
 
 def optimize_catalog(where: str, *, progress: Callable[[str, float], None] | None = None) -> dict[str, Any]:
     """Build the layout and the rollups of a catalog's data, and say what they cost; raise Refused."""
     from engine.layout import optimize  # late: few sessions do
 
-    try:
+    with refusals():
         account = optimize(find_catalog(where, progress), cache_folder(), progress or ignore_progress)
-    except (CatalogError, DataError) as error:
-        raise Refused(problems.problem(error, None)) from error
     return {**asdict(account), "file": str(account.file)}
 
 
@@ -80,10 +68,8 @@ def forget_copies(where: str) -> dict[str, Any]:
     """Remove the copies of a catalog's private files from the cache, and say how many they were; raise Refused."""
     from engine.cached import forget  # late: few sessions do
 
-    try:
+    with refusals():
         return asdict(forget(find_catalog(where), cache_folder()))
-    except (CatalogError, DataError) as error:
-        raise Refused(problems.problem(error, None)) from error
 
 
 def ingest_files(
@@ -102,14 +88,11 @@ def ingest_files(
     from engine.ingest import ingest  # late: few sessions do
     from engine.layout import has_layout
 
-    try:
-        catalog = find_catalog(where, progress)
-        with Ledger.open(ledger or str(default_ledger(catalog, bundled=where in BUNDLED))) as kept:
-            charged = _charged(catalog, table, kept)
+    with refusals():
+        with opened(where, ledger, progress) as books:
+            catalog, charged = books.catalog, _charged(books.catalog, table, books.ledger)
         laid_out = has_layout(catalog, cache_folder())
         done = ingest(catalog, table, files, charged, progress or ignore_progress, late=late)
-    except (CatalogError, DataError, LedgerError) as error:
-        raise Refused(problems.problem(error, None)) from error
     quarantine = None if done.quarantine is None else str(done.quarantine)
     return {**asdict(done), "quarantine": quarantine, "laid_out": laid_out and done.rows > 0}
 
@@ -128,10 +111,8 @@ def open_register(
     where: str, *, ledger: str | None = None, progress: Callable[[str, float], None] | None = None
 ) -> Iterator[Register]:
     """Open the register of objections beside a catalog's ledger; no data are opened. Raise Refused."""
-    try:
-        catalog = find_catalog(where, progress)
-        place = ledger or str(default_ledger(catalog, bundled=where in BUNDLED))
-        with Ledger.open(place) as kept, closing(Register.beside(catalog, place, kept)) as register:
-            yield register
-    except (CatalogError, LedgerError) as error:
-        raise Refused(problems.problem(error, None)) from error
+    with (
+        opened(where, ledger, progress) as books,
+        closing(Register.beside(books.catalog, books.place, books.ledger)) as register,
+    ):
+        yield register

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.desk import Refused
+from engine.problems import Refused
 from engine.server.books import Row, later_text, now_text
 from engine.server.delivery import channels_of
 from engine.server.house import House

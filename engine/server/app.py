@@ -15,8 +15,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from budgets import LedgerError
-from engine.desk import Refused
-from engine.problems import problem
+from engine.problems import Refused, problem
 from engine.server import administering, asking, sharing_asked, watching
 from engine.server.access import Asker
 from engine.server.alerts import Alerts

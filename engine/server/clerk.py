@@ -11,19 +11,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from budgets import Anchor, LedgerError
+from budgets import Anchor
 from engine import sharing, wire_statements
 from engine.admins import Admin
 from engine.alert_levels import levels_passed
 from engine.audit_log import audit_log
 from engine.calibrations import due_on
-from engine.desk import Desk, Refused
-from engine.errors import CatalogError
+from engine.desk import Desk
 from engine.key_acts import note_key
 from engine.objection_figure import figures, release_figure
 from engine.outlines import outlines
 from engine.planning import plan_workload
-from engine.problems import problem
+from engine.problems import Refused, refusals
 from engine.progress import ignore_progress
 from engine.register import Register
 from engine.server.paced import PacedEngine
@@ -59,11 +58,10 @@ class Clerk:
         """Do what is on the list; raises Refused, and KeyError for what is not."""
         done = VERBS[verb]
         try:
-            return done(self, arguments)
+            with refusals():
+                return done(self, arguments)
         except Withdrawn:
             raise Refused(dict(WITHDRAWN)) from None
-        except (LedgerError, CatalogError) as error:
-            raise Refused(problem(error, None)) from error
 
     def register(self) -> Register:
         """Give the register of objections."""

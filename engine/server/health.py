@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from engine.desk import Refused
+from engine.problems import Refused
 from engine.server.alerts import Alerts, is_open
 from engine.server.books import later_text, now_text
 from engine.server.house import House

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.desk import Refused
 from engine.key_acts import KeyAct
+from engine.problems import Refused
 from engine.server.books import Books
 from engine.server.clerk import Reply
 from engine.server.frames import Json

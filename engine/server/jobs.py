@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.desk import Refused
+from engine.problems import Refused
 from engine.server.books import Row, later_text, now_text
 from engine.server.house import House
 from engine.server.keys import new_id

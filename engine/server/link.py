@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.desk import Refused
+from engine.problems import Refused
 from engine.server.clerk import Reply
 from engine.server.frames import Frame, next_frame, packed
 

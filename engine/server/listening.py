@@ -10,8 +10,7 @@ import socket
 import ssl
 
 from budgets import ParamError
-from engine.desk import Refused
-from engine.problems import problem
+from engine.problems import Refused, problem
 from engine.server.settings import Settings
 
 

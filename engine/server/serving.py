@@ -13,12 +13,10 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from budgets import Ledger, LedgerError, ParamError
-from engine.catalogs import BUNDLED, find_catalog
-from engine.desk import Refused
-from engine.folders import default_ledger
+from budgets import Ledger, ParamError
 from engine.key_acts import KeyAct, note_key
-from engine.problems import problem
+from engine.ledgers import ledger_place
+from engine.problems import Refused, problem, refusals
 from engine.server.app import create_app
 from engine.server.books import MEMORY, Books
 from engine.server.hardening import forbid_dumps, silence_tracebacks
@@ -50,7 +48,7 @@ def run_server(settings: Settings, told: Callable[[Running], None], *, demo: boo
     silence_tracebacks()
     begin_logs()
     check_listening(settings)
-    place = ledger_place(settings)
+    place = ledger_place(settings.catalog, settings.ledger)
     with closing(Books.beside(place)) as books:
         house = House(settings, books, Keys(books, read_pepper(secret_file(settings, place))), _link(settings, place))
         _Serving(house, told, _demo_keys(house) if demo else ()).run()
@@ -152,23 +150,16 @@ def _demo_keys(house: House) -> _Made:
 
 def make_first_admin(settings: Settings, name: str) -> dict[str, Any]:
     """Make the key of the first admin, on the server's machine; raises Refused where there is one."""
-    place = ledger_place(settings)
+    place = ledger_place(settings.catalog, settings.ledger)
     if place == MEMORY:
         raise Refused(problem(ParamError("A ledger in memory keeps no keys.", "--ledger FILE"), None))
     with closing(Books.beside(place)) as books:
         keys = Keys(books, read_pepper(secret_file(settings, place)))
-        try:
+        with refusals():
             made = keys.bootstrap(name, days=settings.key_days)
             with closing(Ledger.open(place)) as ledger:
                 note_key(ledger, act=KeyAct.MADE, name=name, role=made["role"], by=made["made_by"])
             return made
-        except LedgerError as refused:
-            raise Refused(problem(refused, None)) from refused
-
-
-def ledger_place(settings: Settings) -> str:
-    """Find the ledger of a server."""
-    return settings.ledger or str(default_ledger(find_catalog(settings.catalog), bundled=settings.catalog in BUNDLED))
 
 
 def secret_file(settings: Settings, place: str) -> Path:

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from engine.desk import Refused, open_desk
+from engine.desk import open_desk
+from engine.problems import Refused
 from engine.server.clerk import Clerk
 from engine.server.frames import Frame, Json, packed, read_frame
 from engine.server.hardening import forbid_dumps, silence_tracebacks

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import outlines
-from engine.desk import Desk, Refused, open_desk
+from engine.desk import Desk, open_desk
 from engine.outlines import _geometry
 from engine.polygons import polygon
+from engine.problems import Refused
 
 HOLE = "POLYGON ((0 0, 6 0, 6 4, 3 5, 0 4, 0 0), (1 1, 1 2, 2 2, 2 1, 1 1))"
 TWO = "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 1, 0 0)), ((2 0, 3 0, 3 1, 2 1, 2 0)))"

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from engine.desk import Desk, Refused
+from engine.desk import Desk
 from engine.pipeline import Engine
+from engine.problems import Refused
 
 COUNT = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 

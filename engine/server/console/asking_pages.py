@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import ValidationError
 
-from engine.desk import Refused
+from engine.problems import Refused
 from engine.server import asking
 from engine.server.bodies import Question
 from engine.server.console.answer_pages import answer_page

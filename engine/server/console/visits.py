@@ -15,8 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 
 from budgets import LedgerError
-from engine.desk import Refused
-from engine.problems import problem
+from engine.problems import Refused, problem
 from engine.server.access import Admitted, reaching
 from engine.server.console.figures import half_width_text, left_text, loss_text
 from engine.server.console.sessions import Sessions

@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.flight as fl
 
 from budgets import ParamError
-from engine.desk import Refused
-from engine.problems import problem
+from engine.problems import Refused, problem
 from engine.server.access import Admitted, reaching, whose
 from engine.server.asking import arguments_of
 from engine.server.bodies import Question

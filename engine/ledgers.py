@@ -1,0 +1,56 @@
+"""Where a catalog's ledger lies, and how it is opened: for whoever acts, and for whoever only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from budgets import Ledger, LedgerUnavailable
+from dialect.catalog import Catalog
+from engine.catalogs import BUNDLED, find_catalog
+from engine.folders import default_ledger, marks_folder
+from engine.marks import open_marked
+from engine.problems import refusals
+from engine.progress import Progress
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A catalog with its ledger."""
+
+    catalog: Catalog
+    place: str  # of the ledger: a file, postgresql://..., or ":memory:"
+    ledger: Ledger
+
+
+def ledger_place(where: str, given: str | None, catalog: Catalog | None = None) -> str:
+    """Give the ledger that is named, else the one that belongs to a catalog; raises CatalogError for one not found."""
+    return given or str(default_ledger(catalog or find_catalog(where), bundled=where in BUNDLED))
+
+
+def held(where: str, catalog: Catalog, place: str) -> Ledger:
+    """Open a catalog's ledger, made where it is absent, and hold it against the marks; raises LedgerError."""
+    return open_marked(place, catalog, None if where in BUNDLED else marks_folder())  # bundled: made up or published
+
+
+@contextmanager
+def opened(where: str, given: str | None, progress: Progress | None = None) -> Iterator[Opened]:
+    """Open a catalog and its ledger, as `held` does; what is refused inside is raised as Refused."""
+    with refusals():
+        catalog = find_catalog(where, progress)
+        place = ledger_place(where, given, catalog)
+        with held(where, catalog, place) as ledger:
+            yield Opened(catalog, place, ledger)
+
+
+@contextmanager
+def opened_if_there(where: str, given: str | None) -> Iterator[Ledger]:
+    """Open a ledger that is there, for whoever only reads: none is made; raises Refused."""
+    with refusals():
+        place = ledger_place(where, given)
+        if "://" not in place and not Path(place).exists():
+            raise LedgerUnavailable(f"There is no ledger {place}.", "the ledger's file or address, behind --ledger")
+        with Ledger.open(place) as ledger:
+            yield ledger
