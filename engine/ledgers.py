@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from budgets import Ledger, LedgerUnavailable
 from dialect.catalog import Catalog
 from engine.catalogs import BUNDLED, find_catalog
 from engine.folders import default_ledger, marks_folder
-from engine.marks import open_marked
+from engine.marks import is_there, open_marked
 from engine.problems import refusals
 from engine.progress import Progress
 
@@ -50,7 +49,7 @@ def opened_if_there(where: str, given: str | None) -> Iterator[Ledger]:
     """Open a ledger that is there, for whoever only reads: none is made; raises Refused."""
     with refusals():
         place = ledger_place(where, given)
-        if "://" not in place and not Path(place).exists():
+        if not is_there(place):
             raise LedgerUnavailable(f"There is no ledger {place}.", "the ledger's file or address, behind --ledger")
         with Ledger.open(place) as ledger:
             yield ledger

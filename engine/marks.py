@@ -57,14 +57,24 @@ class Mark:
             raise UnsafeStore(f"The mark {file} can't be read.", "the mark from a backup of that folder.") from failure
 
 
+def is_there(address: str) -> bool:
+    """Tell whether opening a ledger makes no file: the file is there, or it is none."""
+    return address == IN_MEMORY or "://" in address or Path(address).exists()
+
+
 def open_marked(address: str, catalog: Catalog, folder: Path | None) -> Ledger:
-    """Open a catalog's ledger and hold it against the marks of a folder, if any; one in memory makes none."""
-    ledger = Ledger.open(address) if folder is None or address == IN_MEMORY else MarkedLedger.open(address)
+    """Open a catalog's ledger and hold it against the marks of a folder, if any; one in memory makes none.
+
+    A file that would be another ledger than the marked one is refused before it is made. Raises LedgerError.
+    """
+    marks = None if folder is None else Marks(folder, catalog, shown_address(address))
+    if marks is not None and not is_there(address):
+        marks.check_none()
+    ledger = Ledger.open(address) if marks is None or address == IN_MEMORY else MarkedLedger.open(address)
     try:
         _check_exported(ledger)
-        if folder is None:
+        if marks is None:
             return ledger
-        marks = Marks(folder, catalog, shown_address(address))
         marks.check(ledger)
     except BaseException:
         ledger.close()
@@ -141,6 +151,11 @@ class Marks:
                 _refuse_name(mark, dataset)
             ledger.check_anchor(mark.anchor)
             self.made[dataset] = mark
+
+    def check_none(self) -> None:
+        """Refuse a ledger that is yet to be made where data are marked: its id is another; raises UnsafeStore."""
+        for mark, dataset in self._met():
+            _refuse_other(mark, dataset)
 
     def before_charge(self, ledger: Ledger, dataset: str) -> None:
         """Mark a dataset that has no mark; durable when this returns."""

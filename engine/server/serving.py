@@ -13,10 +13,10 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from budgets import Ledger, ParamError
+from budgets import ParamError
 from engine.key_acts import KeyAct, note_key
-from engine.ledgers import ledger_place
-from engine.problems import Refused, problem, refusals
+from engine.ledgers import ledger_place, opened
+from engine.problems import Refused, problem
 from engine.server.app import create_app
 from engine.server.books import MEMORY, Books
 from engine.server.hardening import forbid_dumps, silence_tracebacks
@@ -153,13 +153,11 @@ def make_first_admin(settings: Settings, name: str) -> dict[str, Any]:
     place = ledger_place(settings.catalog, settings.ledger)
     if place == MEMORY:
         raise Refused(problem(ParamError("A ledger in memory keeps no keys.", "--ledger FILE"), None))
-    with closing(Books.beside(place)) as books:
+    with opened(settings.catalog, place) as kept, closing(Books.beside(place)) as books:
         keys = Keys(books, read_pepper(secret_file(settings, place)))
-        with refusals():
-            made = keys.bootstrap(name, days=settings.key_days)
-            with closing(Ledger.open(place)) as ledger:
-                note_key(ledger, act=KeyAct.MADE, name=name, role=made["role"], by=made["made_by"])
-            return made
+        made = keys.bootstrap(name, days=settings.key_days)
+        note_key(kept.ledger, act=KeyAct.MADE, name=name, role=made["role"], by=made["made_by"])
+        return made
 
 
 def secret_file(settings: Settings, place: str) -> Path:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from engine import Refused
+from engine import (
+    Refused,
+    about_me,
+    bootstrap,
+    catalog_diff_told,
+    ingest_files,
+    marks,
+    open_admin,
+    open_desk,
+    open_register,
+)
+from engine.admins import Admin
 from engine.ledgers import ledger_place, opened, opened_if_there
 from tests.engine.town import make_town
 
@@ -31,3 +43,67 @@ def test_who_acts_makes_a_ledger_and_who_only_reads_does_not(where: str) -> None
         assert books.place == place
     with opened_if_there(where, None) as ledger:
         assert list(ledger.entries()) == []
+
+
+WHY = {"by": "boss", "reason": "as agreed"}
+
+
+def admin(change: Callable[[Admin], object]) -> Callable[[str, str], None]:
+    def act(where: str, ledger: str) -> None:
+        with open_admin(where, ledger=ledger) as books:
+            change(books)
+
+    return act
+
+
+def objects(where: str, ledger: str) -> None:
+    with open_register(where, ledger=ledger) as register:
+        register.object("2", **WHY)
+
+
+ACTS: Mapping[str, Callable[[str, str], object]] = {
+    "object": objects,
+    "client add": admin(lambda books: books.add_client("ann", **WHY)),
+    "client remove": admin(lambda books: books.remove_client("ann", **WHY)),
+    "client cap": admin(lambda books: books.cap_client("ann", "0.01", **WHY)),
+    "freeze": admin(lambda books: books.freeze(dataset="town", **WHY)),
+    "thaw": admin(lambda books: books.thaw(dataset="town", **WHY)),
+    "topup request": admin(lambda books: books.request_top_up("ann", "0.2", reason="a report")),
+    "topup approve": admin(lambda books: books.approve_top_up(7, **WHY)),
+    "topup decline": admin(lambda books: books.decline_top_up(7, **WHY)),
+    "ingest": lambda where, ledger: ingest_files(where, "visit", [f"{Path(where).parent}/new.csv"], ledger=ledger),
+    "bootstrap": lambda where, ledger: bootstrap("root", catalog=where, ledger=ledger),
+    "about-me": lambda where, ledger: about_me(where, ledger=ledger),
+    "catalog diff": lambda where, ledger: catalog_diff_told(where, where, ledger=ledger),
+}
+
+
+@pytest.fixture
+def marked(where: str, tmp_path: Path) -> str:
+    """Charge a town's people in one ledger."""
+    with open_desk(where, ledger=str(tmp_path / "own.ledger")) as desk:
+        desk.query("SELECT COUNT(*) AS n FROM visit", client="ann")
+    return where
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_data_that_another_ledger_charges_are_refused_and_no_file_is_made(
+    act: str, marked: str, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(Refused, match="E_LEDGER: The files of dataset town are charged in another ledger") as refused:
+        ACTS[act](marked, str(tmp_path / "typo.ledger"))
+    assert f"--ledger {tmp_path / 'own.ledger'}" in refused.value.problem["hint"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_objection_in_a_ledger_that_is_not_looked_at_is_found(
+    marked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: it was recorded, and the person was in the next answer."""
+    monkeypatch.setattr(marks.Marks, "_met", lambda self: ())
+    objects(marked, str(tmp_path / "typo.ledger"))
+    with open_register(marked, ledger=str(tmp_path / "own.ledger")) as register:
+        assert register.acts() == [], "nobody objects where it counts"
+    with pytest.raises(pytest.fail.Exception):
+        test_data_that_another_ledger_charges_are_refused_and_no_file_is_made("object", marked, tmp_path)

@@ -176,6 +176,9 @@ def test_a_ledger_on_a_server_is_named_without_its_password(where: str, tmp_path
 def test_a_check_that_is_left_out_is_found(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: marks are made and never looked at."""
     charge(where)
+    second = str(tmp_path / "second.ledger")
+    Ledger.open(second).close()
+    assert "charged in another ledger" in refused(where, second)
     monkeypatch.setattr(marks.Marks, "check", lambda self, ledger: None)
     with pytest.raises(pytest.fail.Exception):
-        refused(where, str(tmp_path / "second.ledger"))
+        refused(where, second)
