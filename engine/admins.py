@@ -25,7 +25,7 @@ from budgets import (
 )
 from dialect.catalog import Catalog, Dataset
 from engine.catalog_section import nearest
-from engine.ledgers import opened
+from engine.ledgers import opened, opened_to_read
 from engine.terms import ANY_DELTA, caps
 from engine.window_accounts import windows_of
 
@@ -34,9 +34,12 @@ SPOKEN = {scope: word for word, scope in SCOPES.items()}
 
 
 @contextmanager
-def open_admin(where: str, *, ledger: str | None = None) -> Iterator[Admin]:
-    """Open the books of a catalog for an admin; what is refused inside is raised as Refused."""
-    with opened(where, ledger) as books:
+def open_admin(where: str, *, ledger: str | None = None, to_read: bool = False) -> Iterator[Admin]:
+    """Open the books of a catalog for an admin; what is refused inside is raised as Refused.
+
+    With `to_read` no ledger is made, and nothing is to be changed.
+    """
+    with (opened_to_read if to_read else opened)(where, ledger) as books:
         yield Admin(books.catalog, books.ledger)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 from budgets import Ledger, LedgerUnavailable
 from dialect.catalog import Catalog
 from engine.catalogs import BUNDLED, find_catalog
 from engine.folders import default_ledger, marks_folder
-from engine.marks import is_there, open_marked
+from engine.marks import IN_MEMORY, is_there, open_marked
 from engine.problems import refusals
 from engine.progress import Progress
 
@@ -45,11 +46,28 @@ def opened(where: str, given: str | None, progress: Progress | None = None) -> I
 
 
 @contextmanager
+def opened_to_read(where: str, given: str | None) -> Iterator[Opened]:
+    """Open a catalog and its ledger for whoever only reads: held against the marks, and never made; raises Refused.
+
+    One that is named has to be there. The catalog's own is empty until something is done, and read as such.
+    """
+    with refusals():
+        catalog = find_catalog(where)
+        place = ledger_place(where, given, catalog)
+        if not is_there(place):
+            place = _absent(place) if given else IN_MEMORY
+        with held(where, catalog, place) as ledger:
+            yield Opened(catalog, place, ledger)
+
+
+@contextmanager
 def opened_if_there(where: str, given: str | None) -> Iterator[Ledger]:
-    """Open a ledger that is there, for whoever only reads: none is made; raises Refused."""
+    """Open a ledger that is there, whatever it keeps, for an auditor: none is made; raises Refused."""
     with refusals():
         place = ledger_place(where, given)
-        if not is_there(place):
-            raise LedgerUnavailable(f"There is no ledger {place}.", "the ledger's file or address, behind --ledger")
-        with Ledger.open(place) as ledger:
+        with Ledger.open(place if is_there(place) else _absent(place)) as ledger:
             yield ledger
+
+
+def _absent(place: str) -> NoReturn:
+    raise LedgerUnavailable(f"There is no ledger {place}.", "the ledger's file or address, behind --ledger")

@@ -15,7 +15,7 @@ from engine.catalog_new import new_catalog
 from engine.catalogs import find_catalog
 from engine.errors import CatalogError
 from engine.folders import cache_folder
-from engine.ledgers import opened
+from engine.ledgers import opened, opened_to_read
 from engine.problems import refusals
 from engine.progress import ignore_progress
 from engine.register import Register
@@ -27,7 +27,7 @@ def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> st
     from engine.about import about  # late: few sessions show it
     from engine.about_page import page_html, page_text
 
-    with opened(where, ledger) as books:
+    with opened_to_read(where, ledger) as books:
         pages = about(books.catalog, books.ledger)
     return page_html(pages) if html else page_text(pages)
 
@@ -45,7 +45,7 @@ def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> lis
     """List what a new catalog would change beside the one in use and its ledger, before it applies; raise Refused."""
     from engine.catalog_diff import catalog_diff  # late: few sessions ask
 
-    with opened(where, ledger) as books:
+    with opened_to_read(where, ledger) as books:
         return [asdict(change) for change in catalog_diff(books.catalog, find_catalog(new), books.ledger)]
 
 
@@ -108,11 +108,16 @@ def _charged(catalog: Catalog, named: str, ledger: Ledger) -> set[str]:
 
 @contextmanager
 def open_register(
-    where: str, *, ledger: str | None = None, progress: Callable[[str, float], None] | None = None
+    where: str,
+    *,
+    ledger: str | None = None,
+    to_read: bool = False,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Iterator[Register]:
-    """Open the register of objections beside a catalog's ledger; no data are opened. Raise Refused."""
-    with (
-        opened(where, ledger, progress) as books,
-        closing(Register.beside(books.catalog, books.place, books.ledger)) as register,
-    ):
+    """Open the register of objections beside a catalog's ledger; no data are opened. Raise Refused.
+
+    With `to_read` no ledger is made, and nothing is to be recorded.
+    """
+    way = opened_to_read(where, ledger) if to_read else opened(where, ledger, progress)
+    with way as books, closing(Register.beside(books.catalog, books.place, books.ledger)) as register:
         yield register

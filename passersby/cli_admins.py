@@ -74,7 +74,7 @@ def clients(catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form 
     """List clients and groups: whether they may ask, and caps and spending in the window with least left."""
     from passersby.display_admin import show_clients
 
-    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
         rows = admin.clients()
         write_rows(rows, show_clients, rows, form, CLIENTS)
 
@@ -113,7 +113,7 @@ def frozen(catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form =
     """List what is frozen now: since when, by whom, why."""
     from passersby.display_admin import show_frozen
 
-    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
         rows = admin.frozen()
         write_rows(rows, show_frozen, rows, form, FROZEN)
 

@@ -67,8 +67,10 @@ def listed(
     """List when objections were recorded, by whom and why: not whose, nor how many."""
     from passersby.display_lists import show_acts
 
-    with refusals(form), engine_face() as engine, engine.open_register(catalog, ledger=ledger) as register:
-        write_rows(register.acts(dataset), show_acts, register.acts(dataset), form, ACTS)
+    with refusals(form), engine_face() as engine:
+        with engine.open_register(catalog, ledger=ledger, to_read=True) as register:
+            acts = register.acts(dataset)
+        write_rows(acts, show_acts, acts, form, ACTS)
 
 
 def _said(act: dict[str, Any]) -> str:

@@ -56,6 +56,6 @@ def listed(
     """List requests for other caps, oldest first, with what became of them."""
     from passersby.display_admin import show_top_ups
 
-    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+    with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
         rows = admin.top_ups(open_only=undecided)
         write_rows(rows, show_top_ups, rows, form, TOP_UPS)

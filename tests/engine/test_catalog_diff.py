@@ -58,7 +58,8 @@ def test_what_is_forbidden_is_told_before_and_refused_after(asked: Path, name: s
 
 
 def test_before_the_first_charge_everything_may_change(tmp_path: Path) -> None:
-    make_town(tmp_path, declared=WINDOWED)
+    with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=str(tmp_path / "books")):
+        pass
     assert not [row for row in diff(tmp_path, FORBIDDEN["time column"][0]) if row[0] == "forbidden"]
 
 

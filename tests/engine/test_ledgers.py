@@ -73,8 +73,6 @@ ACTS: Mapping[str, Callable[[str, str], object]] = {
     "topup decline": admin(lambda books: books.decline_top_up(7, **WHY)),
     "ingest": lambda where, ledger: ingest_files(where, "visit", [f"{Path(where).parent}/new.csv"], ledger=ledger),
     "bootstrap": lambda where, ledger: bootstrap("root", catalog=where, ledger=ledger),
-    "about-me": lambda where, ledger: about_me(where, ledger=ledger),
-    "catalog diff": lambda where, ledger: catalog_diff_told(where, where, ledger=ledger),
 }
 
 
@@ -107,3 +105,43 @@ def test_an_objection_in_a_ledger_that_is_not_looked_at_is_found(
         assert register.acts() == [], "nobody objects where it counts"
     with pytest.raises(pytest.fail.Exception):
         test_data_that_another_ledger_charges_are_refused_and_no_file_is_made("object", marked, tmp_path)
+
+
+def clients(where: str, ledger: str | None) -> object:
+    with open_admin(where, ledger=ledger, to_read=True) as books:
+        return books.clients()
+
+
+def frozen(where: str, ledger: str | None) -> object:
+    with open_admin(where, ledger=ledger, to_read=True) as books:
+        return books.frozen()
+
+
+def acts(where: str, ledger: str | None) -> object:
+    with open_register(where, ledger=ledger, to_read=True) as register:
+        return register.acts()
+
+
+READS: Mapping[str, Callable[[str, str | None], object]] = {
+    "client list": clients,
+    "frozen": frozen,
+    "objections list": acts,
+    "about-me": lambda where, ledger: about_me(where, ledger=ledger),
+    "catalog diff": lambda where, ledger: catalog_diff_told(where, where, ledger=ledger),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_what_only_reads_makes_no_ledger(read: str, where: str, tmp_path: Path) -> None:
+    typo = tmp_path / "typo.ledger"
+    with pytest.raises(Refused, match=f"E_LEDGER: There is no ledger {typo}"):
+        READS[read](where, str(typo))
+    told = READS[read](where, None)  # nothing was asked or done yet
+    assert told == [] or read == "about-me"
+    assert not list(tmp_path.rglob("*.ledger*"))
+
+
+@pytest.mark.parametrize("read", READS)
+def test_what_only_reads_is_told_where_the_marked_ledger_is(read: str, marked: str) -> None:
+    with pytest.raises(Refused, match="charged in another ledger"):
+        READS[read](marked, None)
