@@ -22,7 +22,7 @@ Where what stands:
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  pairing
                               tails  usual_values
     plan -> Prepared          prepare  norm_facts  mean_norms  choose_bounds  norm_origin  split  price  thresholds
-    an error instead          aim  target
+    an error instead          aim  aiming  target
     exact -> noisy            exact  noise  keys  release
     stored, repeated, free    repeats  held  finding  ways  made_of  versions  stored_releases  sharing
     releases -> answer        outer  finishing  answers  raw_noise  intervals  moments  quantiles  simultaneous

@@ -6,20 +6,18 @@ stored releases (proofs.md#held) and what was read and priced (proofs.md#remembe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from fractions import Fraction
 
 import pyarrow as pa
 
-from budgets import PICO, Charge, ChargeRequest, Item, Ledger, Loss
+from budgets import Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal
 from dialect.options import TargetError
 from dialect.shared_noise import sharing_noise
 from engine.agreeing import agreed, agreed_notes
-from engine.aim import aim_of
+from engine.aiming import Holding, aimed_rho, foreseen_errors
 from engine.answered import Answered
 from engine.answers import Answer
 from engine.backends.protocol import Backend
@@ -33,12 +31,12 @@ from engine.keys import reached
 from engine.noise import NoiseSource
 from engine.outlook import Ahead, ahead, telling_what_fits
 from engine.prepare import Choice, Prepared, Sized, all_sized, count_keys, priced
-from engine.release import Meaning, Release, from_bytes, to_bytes
+from engine.release import Meaning, Release, to_bytes
 from engine.remembered import Remembered, Same
-from engine.repeats import Repeats, current, latest
+from engine.repeats import current, replayed
 from engine.requests import body_digest, new_request_id, wording
 from engine.simultaneous import at_level_of_each
-from engine.target import Foresee, aimed_notes, aimed_price, at_price, held_prices, typical_widths
+from engine.target import aimed_notes
 from engine.terms import Asked, Terms, caps, terms
 from engine.usual_values import informed
 from engine.versions import versions
@@ -108,7 +106,8 @@ class Engine:
         settled, known = self.terms(question, asked), self.calibrated(question)
         about = (Same(question), known)
         made = self.remembered.give(asked.client, about, lambda: all_sized(question, self.catalog, self.backend, known))
-        rho = settled.rho if settled.target is None or not made else self._aimed(question, made, settled, asked)
+        aims = settled.target is not None and made
+        rho = aimed_rho(self._holding(question, made, settled, asked)) if aims else settled.rho
         at = (*about, rho, settled.delta)
         paid = self.remembered.give(
             asked.client, at, lambda: tuple(priced(each, self.backend, rho, settled.delta) for each in made)
@@ -119,41 +118,9 @@ class Engine:
         """Give what is publicly known today of the people whom a question is about."""
         return self.calibrations.today(question.plans[0].dataset) if question.plans else NO_CALIBRATION
 
-    def _aimed(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Fraction:
-        """Find what each release costs where an error is asked for instead of a price."""
-        assert settled.target is not None  # noqa: S101  the caller asks
-        aim = aim_of(question, made, settled.target, settled.confidence)
-        held = self._held(made, settled, asked)
-
-        def shown(price: int) -> pa.Table:
-            return self.finish(question, *self._held_at(price, made, settled, asked), settled.confidence).table
-
-        foresee = self._foreseeing(question, made, settled, asked)
-        return Fraction(aimed_price(aim, held, shown, foresee), PICO)
-
-    def _held(self, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> tuple[int, ...]:
-        """List the prices at which this client holds a question, however old its releases are."""
-        named = Repeats(self.ledger, self.catalog.dataset(made[0].plan.dataset)).latest
-        return held_prices(made, self.ledger.releases(asked.client), settled.delta, named)
-
-    def _held_at(
-        self, price: int, made: tuple[Sized, ...], settled: Terms, asked: Asked
-    ) -> tuple[tuple[Prepared, ...], tuple[Release, ...]]:
-        """Find the releases that this client holds at a price."""
-        at = (priced(m, self.backend, Fraction(price, PICO), settled.delta) for m in made)
-        paid = latest(tuple(at), self.ledger, self.catalog)
-        stored = self.replay(paid, replace(asked, request_id=None)) or {}
-        return paid, tuple(from_bytes(stored[p.release_key]) for p in paid)
-
-    def _foreseeing(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Foresee:
-        """Say how wide intervals would be at another price than that of an answer which this client holds."""
-
-        def foresee(price: int, instead: int) -> Mapping[str, float]:
-            paid, releases = self._held_at(price, made, settled, asked)
-            seen = tuple(at_price(*each, instead) for each in zip(releases, made, strict=True))
-            return typical_widths(self.finish(question, paid, seen, settled.confidence))
-
-        return foresee
+    def _holding(self, question: Question, made: tuple[Sized, ...], settled: Terms, asked: Asked) -> Holding:
+        """Put a question beside what its asker holds of it."""
+        return Holding(self.catalog, self.backend, self.ledger, question, made, settled, asked.client)
 
     def target(self, question: Question, asked: Asked) -> TargetError | None:
         """Find the error that a question is to reach; None where it names a price, or nothing."""
@@ -170,11 +137,7 @@ class Engine:
 
     def replay(self, prepared: tuple[Prepared, ...], asked: Asked) -> Mapping[str, bytes] | None:
         """Find every release of a question among those this client has paid for; None if any is missing."""
-        if not prepared or asked.request_id is not None:
-            return None
-        wanted = {p.release_key for p in prepared}
-        found = self.ledger.replay(asked.client, prepared[0].plan.dataset, wanted)
-        return {key: release.payload for key, release in found.items()} if wanted <= found.keys() else None
+        return replayed(prepared, self.ledger, asked.client) if asked.request_id is None else None
 
     def request(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> ChargeRequest:
         """Say who owes what for which releases."""
@@ -194,18 +157,8 @@ class Engine:
         fits = left.outlook.would_fit.pico_rho // len(prepared)
         if left.outlook.further or left.errors or not fits or self.target(question, asked) is None:
             return left
-        return replace(left, errors=self._foreseen_errors(question, prepared, asked, fits))
-
-    def _foreseen_errors(
-        self, question: Question, prepared: tuple[Prepared, ...], asked: Asked, price: int
-    ) -> dict[str, float]:
-        """Say which error a price buys where only an answer that is held can tell."""
-        settled, made = self.terms(question, asked), tuple(p.sized for p in prepared)
-        held = self._held(made, settled, asked)
-        if not held or any(min(each.shares(price)) < 1 for each in made):
-            return {}
-        seen = self._foreseeing(question, made, settled, asked)(held[-1], price)
-        return {name: width for name, width in seen.items() if width < math.inf}
+        made, settled = tuple(p.sized for p in prepared), self.terms(question, asked)
+        return replace(left, errors=foreseen_errors(self._holding(question, made, settled, asked), fits))
 
     def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
         """Charge what is not paid yet; a question that only looks at public tables owes nothing."""

@@ -6,7 +6,7 @@ clock, and by moments that were written before data was read (`proofs.md#repeats
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import count
@@ -97,3 +97,12 @@ def latest(prepared: Sequence[Prepared], ledger: Ledger, catalog: Catalog) -> tu
         replace(each, release_key=Repeats(ledger, catalog.dataset(each.plan.dataset)).latest(each.release_key))
         for each in prepared
     )
+
+
+def replayed(prepared: Sequence[Prepared], ledger: Ledger, client: str) -> Mapping[str, bytes] | None:
+    """Find every release of a question among those that a client has paid for; None if any is missing."""
+    if not prepared:
+        return None
+    wanted = {each.release_key for each in prepared}
+    found = ledger.replay(client, prepared[0].plan.dataset, wanted)
+    return {key: release.payload for key, release in found.items()} if wanted <= found.keys() else None

@@ -11,7 +11,7 @@ import pytest
 
 from budgets import Ledger, PaidRelease
 from dialect import Refusal
-from engine import aim, pipeline, target
+from engine import aim, aiming, target
 from engine.aim import Aim, Limits
 from engine.pipeline import Engine
 from tests.engine import test_target as held
@@ -55,7 +55,7 @@ def another_confidence(plant: pytest.MonkeyPatch) -> None:
 def whatever_is_held_is_enough(plant: pytest.MonkeyPatch) -> None:
     kept = target.aimed_price
     plant.setattr(
-        pipeline, "aimed_price", lambda made, prices, *more: prices[-1] if prices else kept(made, prices, *more)
+        aiming, "aimed_price", lambda made, prices, *more: prices[-1] if prices else kept(made, prices, *more)
     )
 
 

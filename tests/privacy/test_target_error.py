@@ -5,16 +5,16 @@ Both worlds are given the same ledger, with the same stored release: whatever a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine import Desk, Refused
-from engine.pipeline import Engine
+from engine.aiming import Holding
 from engine.prepare import Prepared
-from engine.release import Release, to_bytes
+from engine.release import Release
 from tests.support.two_worlds import ANSWERED, BY_HOUR, CLIENT, COUNT, fresh, hold, open_worlds
 
 CHEAP, SHARE = "0.02", "1%"
@@ -67,19 +67,22 @@ def test_a_share_is_priced_by_what_is_held(worlds: dict[str, Desk]) -> None:
     assert all(price == found["D"] for price in found.values())
 
 
-def exact_numbers(engine: Engine, prepared: tuple[Prepared, ...], asked: Any) -> Mapping[str, bytes]:
-    """Read the data where a stored answer ought to be looked up."""
-    del asked
-    made = {}
-    for each in prepared:
-        exact = engine.backend.run(each.sql)
+_held_at = Holding._held_at
+
+
+def exact_numbers(of: Holding, price: int) -> tuple[tuple[Prepared, ...], tuple[Release, ...]]:
+    """Read the data where stored answers ought to be looked up."""
+    paid, _ = _held_at(of, price)
+    made = []
+    for each in paid:
+        exact = of.backend.run(each.sql)
         grains = tuple(bound.grain for bound in each.bounds.vectors)
         scales = tuple(cost.sigma for cost in each.cost.vectors)
-        made[each.release_key] = to_bytes(Release(exact.keys, exact.vectors, grains, scales))  # type: ignore[arg-type]
-    return made
+        made.append(Release(exact.keys, exact.vectors, grains, scales))  # type: ignore[arg-type]
+    return paid, tuple(made)
 
 
 def test_a_share_of_exact_numbers_is_found(worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = prices(worlds, lambda: monkeypatch.setattr(Engine, "replay", exact_numbers))
+    found = prices(worlds, lambda: monkeypatch.setattr(Holding, "_held_at", exact_numbers))
     assert "rho" in found["D"], found
     assert len({str(price) for price in found.values()}) > 1, found
