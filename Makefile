@@ -93,9 +93,7 @@ nightly: $(VENV)/.with-nightly
 	@PASSERSBY_NIGHTLY=1 $(tests) --timeout 0 $(ARGS)
 
 docs: $(VENV)/.with-dev
-	@$(bin)/python -m tests.docs
-	@$(bin)/python -m tests.server_page
-	@$(bin)/python -m tests.catalog_page
+	@$(bin)/python -m tests.pages
 
 conformance: $(VENV)/.with-dev
 	@$(bin)/python -m tests.conformance

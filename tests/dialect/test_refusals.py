@@ -9,7 +9,7 @@ import pytest
 import dialect
 from dialect.catalog import Catalog
 from dialect.errors import Code
-from tests import refusal_page
+from tests.pages import refusal_page
 from tests.support.attack_catalog import attack_catalog
 from tests.support.refusal_sites import missed, reached, sites
 from tests.support.refused import refusal_of, shown

@@ -11,8 +11,8 @@ import pytest
 from engine import open_desk
 from engine.catalog_check import check_catalog
 from engine.catalog_file import load_catalog
-from tests.catalog_keys import NEEDED, PLACES
-from tests.catalog_page import PATH, SMALLEST, document, known_keys
+from tests.pages.catalog_keys import NEEDED, PLACES
+from tests.pages.catalog_page import PATH, SMALLEST, document, known_keys
 
 PAGE = PATH.read_text(encoding="utf-8")
 BLOCK = r"^```{}\n(.*?)^```$"
@@ -40,7 +40,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_page_is_what_the_readers_say() -> None:
-    assert document(PAGE) == PAGE, "make docs"
+    assert document() == PAGE, "run make docs"
 
 
 def test_every_key_that_is_read_is_explained_and_no_other() -> None:

@@ -18,8 +18,9 @@ from dialect.functions import names
 from passersby.errors import KINDS
 from tests.bench import accuracy
 from tests.conftest import NIGHTLY_ALONE
-from tests.docs import PATH as FUNCTIONS
-from tests.docs import document
+from tests.pages.__main__ import PAGES
+from tests.pages.functions_page import PATH as FUNCTIONS
+from tests.pages.functions_page import document
 from tests.support.patience import LONGEST
 from tests.support.tree import PACKAGES, ROOT, modules
 
@@ -109,6 +110,11 @@ def test_every_setting_is_documented() -> None:
     }
     assert settings
     assert not {name for name in settings if f"`{name}`" not in ANSWERS}
+
+
+def test_make_docs_writes_every_page_that_a_module_makes() -> None:
+    made = {f"tests.pages.{path.stem}" for path in (ROOT / "tests" / "pages").glob("*_page.py")}
+    assert made == {page.__name__ for page in PAGES}
 
 
 def test_the_list_of_functions_is_what_the_allow_list_says() -> None:

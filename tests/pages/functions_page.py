@@ -1,4 +1,4 @@
-"""docs/functions.md, written from the rows of the allow-list, and docs/refusals.md: `make docs`, or `python -m tests.docs`."""
+"""docs/functions.md, written from the rows of the allow-list."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from dialect.functions_polygons import POLYGONS
 from dialect.functions_text import TEXT
 from dialect.functions_time import TIMES
 from dialect.table_functions import TABLE_FUNCTIONS
-from tests import refusal_page
 from tests.support.tree import ROOT
 
 PATH = ROOT / "docs" / "functions.md"
@@ -257,8 +256,3 @@ def _table_functions() -> str:
         given = ", ".join(p.name if p.default is None else f"{p.name} => {p.default}" for p in each.parameters)
         lines.append(f"| `{each.name}(rows, {given})` | {', '.join(f'`{c}`' for c in each.gives)} | {each.meaning} |")
     return "\n".join([head, *lines]) + "\n"
-
-
-if __name__ == "__main__":
-    PATH.write_text(document(), encoding="utf-8")
-    refusal_page.PATH.write_text(refusal_page.document(), encoding="utf-8")

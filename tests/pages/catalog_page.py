@@ -1,7 +1,7 @@
 """docs/catalog.md's tables of keys and of mistakes, from the readers of catalogs and their reviewed mistakes: `make docs`.
 
 Which keys there are is heard from the readers themselves, defaults are those of the smallest catalog, and each mistake
-is made anew; the meanings stand in tests/catalog_keys.py.
+is made anew; the meanings stand in tests/pages/catalog_keys.py.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from engine.catalog_columns import TYPES
 from engine.catalog_file import load_catalog
 from engine.catalog_section import Section
 from engine.errors import CatalogError
-from tests.catalog_keys import PLACES, Key
 from tests.engine import (
     test_catalog_admission,
     test_catalog_file,
     test_catalog_movement,
     test_catalog_windows,
 )
+from tests.pages.catalog_keys import PLACES, Key
 from tests.support.marked import marked
 from tests.support.tree import ROOT
 
@@ -184,10 +184,6 @@ def _cell(text: str) -> str:
 TABLES = {"keys": keys, "types": types, "mistakes": mistakes}
 
 
-def document(text: str) -> str:
+def document() -> str:
     """Write the tables into the page, each behind its mark."""
-    return marked(text, TABLES)
-
-
-if __name__ == "__main__":
-    PATH.write_text(document(PATH.read_text(encoding="utf-8")), encoding="utf-8")
+    return marked(PATH.read_text(encoding="utf-8"), TABLES)

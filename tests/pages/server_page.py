@@ -1,4 +1,4 @@
-"""The tables of docs/server.md, from the code: settings, endpoints with their roles, codes. `python -m tests.server_page` writes them."""
+"""The tables of docs/server.md, from the code: settings, endpoints with their roles, codes."""
 
 from __future__ import annotations
 
@@ -47,10 +47,6 @@ def codes_table() -> str:
 TABLES = {"settings": settings_table, "endpoints": endpoints_table, "codes": codes_table}
 
 
-def document(text: str) -> str:
+def document() -> str:
     """Write the tables into a page, each behind its mark."""
-    return marked(text, TABLES)
-
-
-if __name__ == "__main__":
-    PATH.write_text(document(PATH.read_text(encoding="utf-8")), encoding="utf-8")
+    return marked(PATH.read_text(encoding="utf-8"), TABLES)
