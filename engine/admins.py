@@ -25,6 +25,7 @@ from budgets import (
 )
 from dialect.catalog import Catalog, Dataset
 from engine.catalog_section import nearest
+from engine.catalogs import named_dataset
 from engine.ledgers import opened, opened_to_read
 from engine.terms import ANY_DELTA, caps
 from engine.window_accounts import windows_of
@@ -62,7 +63,7 @@ class Admin:
         self, client: str, rho: str, *, by: str, reason: str, dataset: str | None = None, scope: str = "each"
     ) -> dict[str, Any]:
         """Cap a client or a group: in `each` window, over its `lifetime`, for one `query`, or in a window by name."""
-        of = self._dataset(dataset)
+        of = named_dataset(self.catalog, dataset)
         named, cap = self._scope(of, scope), _cap(of, scope, rho)
         self.ledger.cap_client(self._known(client), of.name, cap, actor=by, reason=reason, scope=named)
         return {"client": client, "dataset": of.name, "scope": scope, "cap_rho": float(cap.rho)}
@@ -101,7 +102,7 @@ class Admin:
         self, client: str, rho: str, *, reason: str, dataset: str | None = None, scope: str = "each"
     ) -> dict[str, Any]:
         """Ask, as a client, for another cap."""
-        of = self._dataset(dataset)
+        of = named_dataset(self.catalog, dataset)
         cap, named = _cap(of, scope, rho), self._scope(of, scope)
         number = self.ledger.request_top_up(self._known(client), of.name, cap, reason=reason, scope=named)
         return next(row for row in self.top_ups() if row["request"] == number)
@@ -163,15 +164,6 @@ class Admin:
         add = f"passersby client add {client}, if it is to be new."
         raise ParamError(f"There is no client {client!r}.", f"{close}, or {add}" if close else add)
 
-    def _dataset(self, dataset: str | None) -> Dataset:
-        known = {each.name: each for each in self.catalog.datasets}
-        if dataset is None and len(known) > 1:
-            raise ParamError("This catalog has several datasets.", f"--dataset, one of {', '.join(known)}.")
-        found = known.get(next(iter(known)) if dataset is None else dataset)
-        if found is None:
-            raise ParamError(f"There is no dataset {dataset!r} in this catalog.", f"one of {', '.join(known)}.")
-        return found
-
     def _scope(self, dataset: Dataset, scope: str) -> str:
         return SCOPES[scope] if scope in SCOPES else self._window(dataset, scope)
 
@@ -184,7 +176,7 @@ class Admin:
 
     def _place(self, client: str | None, dataset: str | None, window: str | None) -> dict[str, str]:
         """Check the name of what is frozen: each part that is given is there."""
-        of = self._dataset(dataset) if dataset or window else None
+        of = named_dataset(self.catalog, dataset) if dataset or window else None
         return {
             "client": self._known(client) if client else "",
             "dataset": of.name if of else "",

@@ -9,24 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from budgets import LedgerError, ParamError, parse_amount
+from budgets import LedgerError, parse_amount
 from dialect import Refusal, read
 from dialect.catalog import Catalog, Dataset
 from dialect.words import listed
 from engine.calibrate import CalibrationPlan, calibrate, plan_calibration
 from engine.calibration import Histogram, Kind, Measured
 from engine.calibrations import calibrations_in, due_on
+from engine.catalogs import named_dataset
 from engine.desk import ASKED_IN_VAIN, open_desk
 from engine.mean_norms import lean_of
 from engine.pipeline import Engine
 from engine.prepare import choices_of
 from engine.problems import Refused, problem
+from engine.progress import Progress, ignore_progress
 from engine.tails import believed
 from engine.terms import Asked
 from engine.usual_values import peoples_means
 from engine.wire import price
 
-Progress = Callable[[str, float], None]
 ANYBODY = "anybody"  # on whose account a usual question is priced, and never charged
 
 
@@ -52,13 +53,13 @@ def calibrate_catalog(
     with open_desk(where, ledger=ledger, progress=progress) as desk:
         engine = desk.engine
         try:
-            of = _dataset(engine.catalog, dataset)
+            of = named_dataset(engine.catalog, dataset)
             amount = None if rho is None else parse_amount(rho, "rho")
             planned = plan_calibration(engine, of, window, amount, [listed(text) for text in keys])
             told = _told(planned, due_on(engine.ledger, of.name))
             if dry_run or (if_due and not told["due"]) or not confirm(told):
                 return told | {"made": False, "histograms": []}
-            calibrate(engine, planned, progress or (lambda stage, share: None), by)
+            calibrate(engine, planned, progress or ignore_progress, by)
             return told | {"made": True, "histograms": histograms_told(engine, of)}
         except ASKED_IN_VAIN as error:
             raise Refused(problem(error, None)) from error
@@ -68,7 +69,7 @@ def calibration_told(where: str, *, ledger: str | None = None, dataset: str | No
     """List the histograms that hold today; raises Refused."""
     with open_desk(where, ledger=ledger) as desk:
         try:
-            return histograms_told(desk.engine, _dataset(desk.engine.catalog, dataset))
+            return histograms_told(desk.engine, named_dataset(desk.engine.catalog, dataset))
         except LedgerError as error:
             raise Refused(problem(error, None)) from error
 
@@ -78,14 +79,6 @@ def histograms_told(engine: Engine, dataset: Dataset) -> list[dict[str, Any]]:
     known = calibrations_in(engine.ledger, [dataset.name])
     calibrated = replace(engine, calibrations=known)
     return [_histogram(each, calibrated) for each in known.today(dataset.name).histograms]
-
-
-def _dataset(catalog: Catalog, name: str | None) -> Dataset:
-    found = [of for of in catalog.datasets if name is None or of.name == name]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(of.name for of in catalog.datasets)
-    raise ParamError(f"It is not said which dataset: {name or 'there are several'}.", f"--dataset with one of {names}")
 
 
 def _told(planned: CalibrationPlan, due: date | None) -> dict[str, Any]:

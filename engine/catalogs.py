@@ -1,4 +1,4 @@
-"""Find a catalog by name or file; the bundled ones are known by name wherever a catalog is asked for."""
+"""Find a catalog by name or file, the bundled ones by name wherever one is asked for; and a dataset in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dialect.catalog import Catalog
+from budgets import ParamError
+from dialect.catalog import Catalog, Dataset
 from engine.catalog_file import load_catalog
 from engine.catalog_section import nearest
 from engine.errors import CatalogError
@@ -41,6 +42,17 @@ def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
     close = nearest(where, BUNDLED)
     cure = f"write {close}." if close else f"give a catalog file, or one of the names {names}."
     raise CatalogError(where, "catalog", why, cure)
+
+
+def named_dataset(catalog: Catalog, name: str | None) -> Dataset:
+    """Find the dataset that is meant, which goes without saying where there is one; raises ParamError."""
+    known = {dataset.name: dataset for dataset in catalog.datasets}
+    if name is None and len(known) > 1:
+        raise ParamError("This catalog has several datasets.", f"--dataset, one of {', '.join(known)}.")
+    found = known.get(next(iter(known)) if name is None else name.strip().lower())
+    if found is None:
+        raise ParamError(f"There is no dataset {str(name)[:40]!r} in this catalog.", f"one of {', '.join(known)}.")
+    return found
 
 
 def mibici_folder() -> Path:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from budgets import OWNER, ChargeRequest, Item, Loss, ParamError, parse_amount
+from budgets import OWNER, ChargeRequest, Item, Loss, parse_amount
 from dialect.catalog import Dataset
+from engine.catalogs import named_dataset
 from engine.exact import Int64Vector
 from engine.intervals import half_width
 from engine.noise import gaussian_scale
@@ -37,7 +38,7 @@ def release_figure(engine: Engine, *, rho: str, by: str, dataset: str | None = N
     every window before the register is read. Formula: n + Z, Z a discrete Gaussian of scale 1 / sqrt(2 rho).
     Source: proofs.md#objection-figure. Raises LedgerError, NoiseRefused.
     """
-    of = _dataset(engine, dataset)
+    of = named_dataset(engine.catalog, dataset)
     loss, day = Loss.of(parse_amount(rho, "rho"), Fraction(0)), datetime.now(UTC).date().isoformat()
     question = f"{of.name}: persons who object, on {day}, rho {float(loss.rho)!r}"
     key = hashlib.sha256(f"objections\n{of.name}\n{day}\n{loss.pico_rho}".encode()).hexdigest()
@@ -84,12 +85,3 @@ def _request(engine: Engine, of: Dataset, item: Item) -> ChargeRequest:
     digest = hashlib.sha256(item.release_key.encode()).hexdigest()
     noted = versions(engine.catalog, of)
     return ChargeRequest(OWNER, of.name, new_request_id(), digest, (item,), caps(of), noted, item.question)
-
-
-def _dataset(engine: Engine, name: str | None) -> Dataset:
-    known = {of.name: of for of in engine.catalog.datasets}
-    if name is None and len(known) == 1:
-        return next(iter(known.values()))
-    if name not in known:
-        raise ParamError("It is not said which dataset.", f"one of {', '.join(known)}")
-    return known[name]

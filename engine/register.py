@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from budgets import Act, ActKind, Ledger, ObjectionRegister, ParamError, UnsafeStore, check_name
 from dialect.catalog import Catalog
+from engine.catalogs import named_dataset
 from engine.objections import Objections
 from engine.persons import one_person, person_column, persons_in
 from engine.progress import Progress
@@ -48,7 +49,7 @@ class Register:
         self, person: str, *, reason: str, by: str, dataset: str | None = None, withdraw: bool = False
     ) -> dict[str, Any]:
         """Record that a person objects, or objects no more; durable when this returns; raises LedgerError."""
-        name = self._dataset(dataset)
+        name = named_dataset(self.catalog, dataset).name
         persons = one_person(person, *person_column(self.catalog, name))
         if any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reason) for text in {*persons, person.strip()}):
             why = "The reason names the person, and it is kept where auditors read."
@@ -66,7 +67,7 @@ class Register:
         withdraw: bool = False,
     ) -> dict[str, Any]:
         """Record that everybody in a file objects, or nobody where a line is none; tells how many it names."""
-        name = self._dataset(dataset)
+        name = named_dataset(self.catalog, dataset).name
         persons = persons_in(Path(path), *person_column(self.catalog, name), progress)
         progress("recording", 1.0)
         different = list(dict.fromkeys(persons))
@@ -75,7 +76,7 @@ class Register:
 
     def acts(self, dataset: str | None = None) -> list[dict[str, Any]]:
         """List when objections were recorded, by whom and why; not whose, nor how many."""
-        name = None if dataset is None else self._dataset(dataset)
+        name = None if dataset is None else named_dataset(self.catalog, dataset).name
         return [asdict(act) for act in self.objections.register.acts() if name in (None, act.dataset)]
 
     def current(self, dataset: str) -> pa.Table:
@@ -109,15 +110,6 @@ class Register:
             raise UnsafeStore(why, "the register's own file, NAME.ledger.objections, of the same moment as the ledger")
         for act in (act for act in acts if act.act not in noted):
             self._note(act)
-
-    def _dataset(self, asked: str | None) -> str:
-        names = [dataset.name for dataset in self.catalog.datasets]
-        if asked is None and len(names) == 1:
-            return names[0]
-        if asked is None or asked.strip().lower() not in names:
-            why = "There are several datasets." if asked is None else f"There is no dataset {asked[:40]}."
-            raise ParamError(why, f"--dataset with one of {', '.join(names)}")
-        return asked.strip().lower()
 
 
 def _told(act: Act) -> tuple[str, str, str]:

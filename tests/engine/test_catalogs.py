@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from budgets import ParamError
 from dialect.catalog import Catalog, ColumnOf, SqlType
 from engine import catalogs
 from engine.catalog_check import check_catalog
 from engine.catalog_file import load_catalog
-from engine.catalogs import BUNDLED, MIBICI, MIBICI_FILES, PROJECT, find_catalog
+from engine.catalogs import BUNDLED, MIBICI, MIBICI_FILES, PROJECT, find_catalog, named_dataset
 from engine.errors import CatalogError
 from tests.support.mibici import needs_mibici
 
@@ -25,6 +27,17 @@ kind = "public"
 source = { csv = "zones.csv" }
 columns = { zone = { type = "VARCHAR" } }
 """
+
+
+def test_a_dataset_is_named_where_there_are_several_and_a_wrong_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    one = load_catalog(tmp_path / "small.toml")
+    several = replace(one, datasets=(*one.datasets, replace(one.datasets[0], name="other")))
+    assert named_dataset(one, None) is one.datasets[0] and named_dataset(several, " Other ").name == "other"
+    with pytest.raises(ParamError, match=r"There is no dataset 'smal' in this catalog\. Try: one of small\."):
+        named_dataset(one, "smal")
+    with pytest.raises(ParamError, match=r"This catalog has several datasets\. Try: --dataset, one of small, other\."):
+        named_dataset(several, None)
 
 
 def test_a_file_is_found(tmp_path: Path) -> None:

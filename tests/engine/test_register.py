@@ -59,7 +59,7 @@ def test_a_reason_is_one_line_that_does_not_name_the_person(register: Register, 
 
 
 def test_a_dataset_is_named_where_there_are_several(register: Register) -> None:
-    with pytest.raises(LedgerError, match="There is no dataset elsewhere"):
+    with pytest.raises(LedgerError, match="There is no dataset 'elsewhere' in this catalog"):
         register.object("2", reason="a letter", by="ben", dataset="elsewhere")
     (town,) = register.catalog.datasets
     several = replace(register, catalog=replace(register.catalog, datasets=(town, replace(town, name="other"))))
