@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from budgets import Anchor, Entry, Ledger, ParamError, shown_address
+from dialect.catalog import Catalog
 from engine.audit_log import audit_log
 from engine.catalogs import find_catalog
 from engine.folders import marks_folder
@@ -23,10 +24,15 @@ SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) fo
 def verify_ledger(where: str, *, ledger: str | None = None, anchor: str | None = None) -> dict[str, Any]:
     """Say what of a ledger is not as it was written, beside an anchor where one is given; raises Refused."""
     with opened_if_there(where, ledger) as kept:
-        before = None if anchor is None else Anchor.from_json(anchor)
-        found = list(kept.verify(before))
-        now = kept.anchor()
-        return {"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found}
+        return verified(kept, anchor)
+
+
+def verified(ledger: Ledger, anchor: str | None = None) -> dict[str, Any]:
+    """Say where a ledger that is open ends, and what is not as it was written; raises ParamError for no anchor."""
+    before = None if anchor is None else Anchor.from_json(anchor)
+    found = list(ledger.verify(before))
+    now = ledger.anchor()
+    return {"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found}
 
 
 def anchor_ledger(where: str, *, ledger: str | None = None) -> str:
@@ -57,12 +63,17 @@ def audit_ledger(
 
 def report_ledger(where: str, *, ledger: str | None = None, html: bool = False) -> str:
     """Write the report for a regulator, from catalog and ledger alone, as HTML or as text; raises Refused."""
+    with opened_if_there(where, ledger) as kept:
+        return report(find_catalog(where), kept, html=html)
+
+
+def report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
+    """Write the report of a catalog and a ledger that is open, as HTML or as text."""
     from engine.ledger_report import ledger_report  # late: few sessions show it
     from engine.ledger_report_page import report_html, report_text
 
-    with opened_if_there(where, ledger) as kept:
-        report = ledger_report(find_catalog(where), kept)
-    return report_html(report) if html else report_text(report)
+    told = ledger_report(catalog, ledger)
+    return report_html(told) if html else report_text(told)
 
 
 def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> None:

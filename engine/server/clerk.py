@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from budgets import Anchor
 from engine import sharing, wire_statements
 from engine.admins import Admin
 from engine.alert_levels import levels_passed
 from engine.audit_log import audit_log
+from engine.auditor import report, verified
 from engine.calibrations import due_on
 from engine.desk import Desk
 from engine.key_acts import note_key
@@ -99,25 +99,9 @@ def _withdraw(clerk: Clerk, asked: Arguments) -> Reply:
     return Reply(isinstance(engine, PacedEngine) and engine.pace.turns.withdraw(**asked))
 
 
-def _verify(clerk: Clerk, asked: Arguments) -> Reply:
-    before = asked.get("anchor")
-    ledger = clerk.desk.engine.ledger
-    found = list(ledger.verify(None if before is None else Anchor.from_json(before)))
-    now = ledger.anchor()
-    return Reply({"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found})
-
-
 def _note_key(clerk: Clerk, asked: Arguments) -> Reply:
     note_key(clerk.desk.engine.ledger, **asked)
     return Reply()
-
-
-def _report(clerk: Clerk, asked: Arguments) -> Reply:
-    from engine.ledger_report import ledger_report  # late: few sessions show it
-    from engine.ledger_report_page import report_html, report_text
-
-    report = ledger_report(clerk.desk.engine.catalog, clerk.desk.engine.ledger)
-    return Reply(report_html(report) if asked["html"] else report_text(report))
 
 
 def _object_many(clerk: Clerk, asked: Arguments) -> Reply:
@@ -169,8 +153,8 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "audit": lambda clerk, asked: Reply(audit_log(clerk.desk.engine.ledger.entries(), **asked)),
     "note_key": _note_key,
     "anchor": lambda clerk, asked: Reply(clerk.desk.engine.ledger.anchor().to_json()),
-    "verify": _verify,
-    "report": _report,
+    "verify": lambda clerk, asked: Reply(verified(clerk.desk.engine.ledger, **asked)),
+    "report": lambda clerk, asked: Reply(report(clerk.desk.engine.catalog, clerk.desk.engine.ledger, **asked)),
     "figures": lambda clerk, asked: Reply(figures(clerk.desk.engine, **asked)),
     "release_figure": lambda clerk, asked: Reply(release_figure(clerk.desk.engine, **asked)),
     "object": lambda clerk, asked: Reply(clerk.register().object(**asked)),
