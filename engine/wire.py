@@ -25,6 +25,7 @@ from engine.simultaneous import held_together
 from engine.spoken import release_spoken, vector_spoken, which_release
 from engine.ways import Way
 from engine.window_notes import windows_told
+from engine.wire_explained import bounds_told, columns_told, keys_told, thresholds_told
 
 CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
@@ -167,7 +168,7 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
     """Tell where one person's influence is cut, and that intervals do not cover what is lost by it."""
     notes = [f"{note.removesuffix('.')}." for note in given.notes]
     plans = [prepared.plan for prepared in given.prepared]
-    for prepared in (way.told for way in given.ways):
+    for prepared in given.told:
         which = which_release(prepared.plan, plans)
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
             if bound.predicted_bias != 0 or bound.bias_within:
@@ -207,7 +208,7 @@ def price(loss: Loss) -> dict[str, Any]:
 def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
     """Give what a question would cost and show."""
     return {
-        "columns": given.columns,
+        "columns": columns_told(given.question),
         "confidence": given.confidence,
         "simultaneous": _simultaneous(given),
         "price": price(given.loss),
@@ -215,12 +216,12 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "outlook": given.ahead and outlook(given.ahead),
         "replayed": given.replayed,
         "made_from": made_from(given.ways),
-        "keys": given.keys,
-        "bounds": given.bounds,
+        "keys": keys_told(given.prepared),
+        "bounds": bounds_told(given.told),
         "expected_error": given.expected_error,
-        "predicted_bias": column_biases(given.question, [way.told for way in given.ways]),
-        "bias_within": column_doubts(given.question, [way.told for way in given.ways]),
-        "thresholds": given.thresholds,
+        "predicted_bias": column_biases(given.question, given.told),
+        "bias_within": column_doubts(given.question, given.told),
+        "thresholds": thresholds_told(given.prepared),
         "advice": advice_told(given.advice),
         "windows": windows_told(given.prepared),
         "crossing": any(each.plan.touched.crossing for each in given.prepared),

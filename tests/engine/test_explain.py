@@ -14,6 +14,7 @@ from dialect import Refusal
 from engine.explain import Explained, explain
 from engine.pipeline import Engine
 from engine.terms import Asked
+from engine.wire_explained import columns_told
 
 ANN = Asked("ann")
 QUESTIONS = {
@@ -73,44 +74,14 @@ def test_an_error_that_depends_on_the_data_is_not_foretold(engine: Engine) -> No
     assert explained(engine, "mean").expected_error == {"m": None}
 
 
-def test_public_keys_are_counted_and_private_ones_are_not(engine: Engine) -> None:
-    (public,) = explained(engine, "by zone").keys
-    assert (public["kind"], public["count"]) == ("public", 7)
-    (private,) = explained(engine, "private").keys
-    assert (private["kind"], private["count"]) == ("private", None)
-    assert public["why"] and private["why"]
-
-
-def test_thresholds_say_what_they_cost(engine: Engine) -> None:
-    assert explained(engine, "by zone").thresholds == []
-    (limit,) = explained(engine, "private").thresholds
-    assert (limit["delta"], limit["max_groups_per_person"]) == (1e-12, 4)
-    assert limit["threshold"] > 4
-
-
-def test_bounds_are_told_in_the_units_of_the_columns(engine: Engine) -> None:
-    found = {bound["vector"]: bound for bound in explained(engine, "by zone").bounds}
-    assert {name: bound["norm"] for name, bound in found.items()} == {"rows": 20.0, "sum(minutes)": 600.0}
-    for bound in found.values():
-        assert bound["sensitivity"] == pytest.approx(bound["norm"], rel=1e-5)
-        assert bound["sensitivity"] <= bound["norm"]
-        assert bound["sigma"] == pytest.approx(bound["sensitivity"] / (2 * 0.0025) ** 0.5)
-        assert (bound["rule"], bool(bound["why"])) == ("scale", True)
-
-
 def test_the_generated_sql_is_what_is_run(engine: Engine) -> None:
     found = explained(engine, "by zone")
     assert found.sql == found.prepared[0].sql.text
-    assert found.columns == [
-        {"name": "zone", "type": "VARCHAR"},
-        {"name": "n", "type": "BIGINT"},
-        {"name": "total", "type": "DOUBLE"},
-    ]
 
 
 def test_public_questions_are_free(engine: Engine) -> None:
     found = explain(engine, "SELECT * FROM zone", ANN)
-    assert (found.loss, found.replayed, found.sql, found.dataset) == (Loss(0, 0), False, "", None)
+    assert (found.loss, found.replayed, found.sql, found.prepared) == (Loss(0, 0), False, "", ())
 
 
 @pytest.mark.parametrize("sql", ["SELECT shop FROM visit", "SELECT", "SELECT MAX(shop) FROM visit"])
@@ -134,6 +105,6 @@ def test_types_are_those_of_the_answer(engine: Engine) -> None:
         "SELECT coins, COUNT(*) AS n, SUM(coins) AS s, AVG(minutes) AS m FROM visit WHERE coins < 5 GROUP BY coins",
         "SELECT zone, 1 AS one, CAST(1.5 AS DOUBLE) AS x, length(zone) AS letters FROM zone",
     ):
-        told = {column["name"]: known[column["type"]] for column in explain(engine, sql, ANN).columns}
+        told = {column["name"]: known[column["type"]] for column in columns_told(explain(engine, sql, ANN).question)}
         table = engine.answer(sql, ANN).answer.table
         assert told == dict(zip(table.column_names, table.schema.types, strict=True))
