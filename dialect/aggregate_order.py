@@ -7,12 +7,13 @@ from sqlglot import exp
 from dialect.catalog import SqlType
 from dialect.directions import Direction
 from dialect.errors import Code
-from dialect.expressions import Expr, Literal
+from dialect.expressions import Expr, Literal, expand, fields_of
 from dialect.reading import only, refusal
 from dialect.scalars import Names, scalar
 
 Ordered = tuple[tuple[Expr, ...], tuple[Direction, ...]]
 _ROWS = {"first", "last"}  # which row, only an order says
+_IN_ORDER = {*_ROWS, "list", "list_distinct", "mode", "string_agg"}  # written with an order by what they are of
 
 
 def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
@@ -36,6 +37,17 @@ def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
     keys = tuple(scalar(_term(term), names) for term in terms)
     directions = tuple(Direction(bool(t.args.get("desc")), bool(t.args.get("nulls_first"))) for t in terms)
     return (*arguments, *keys), directions
+
+
+def check_order(name: str, arguments: tuple[Expr, ...], directions: tuple[Direction, ...], call: exp.Expr) -> None:
+    """Refuse a constant where rows are put in order: DuckDB binds none there, whatever the rows are."""
+    if name not in _IN_ORDER:
+        return
+    of_rows = (arguments[0], *arguments[len(arguments) - len(directions) :])
+    if any(not any(fields_of(expand(each))) for each in of_rows):
+        shown = name.removesuffix("_distinct").upper()
+        why = f"{shown} puts rows in order, and a constant is the same in every row."
+        raise refusal(Code.AGG, why, f"{shown} of a column, in the order of columns", call)
 
 
 def _term(term: exp.Expr) -> exp.Expr:

@@ -38,6 +38,8 @@ _INSTANT_WITHIN = _WITHIN.replace("TIMESTAMP", "TIMESTAMPTZ").replace("00:00:00"
 _FINITE = "CASE WHEN isfinite({0}) AND isfinite({1}) THEN "
 WALL = _INSTANT_WITHIN + "timezone({1}, {0}) END"
 _AS_STAMP = "TRY_CAST({0} AS TIMESTAMP)"
+# DuckDB asks its own epoch_ms of a column's least and greatest value too, which no CASE guards, and there it raises
+_MILLIS = "(epoch_us({0}) + CASE WHEN epoch_us({0}) < 0 THEN -500 ELSE 500 END) // 1000"
 
 _INSTANT = _WITHIN + "timezone({1}, {0}) END"
 MOST_SECONDS = 8_000_000_000_000  # the year 255,479
@@ -152,8 +154,8 @@ TIMES: tuple[Function, ...] = (
     Function("epoch", ("time",), _DOUBLE, "epoch({0})", partial=_FAR),
     Function("epoch", ("span",), _DOUBLE, EPOCH_OF_SPAN),
     Function("epoch", ("clock",), _DOUBLE, "epoch({0})", ranges.constant(0, 86_400)),
-    Function("epoch_ms", ("instant",), _INT, _INSTANT_WITHIN + "epoch_ms({0}) END", partial=_FAR),
-    Function("epoch_ms", ("stamp",), _INT, _WITHIN + "epoch_ms({0}) END", partial=_FAR),
+    Function("epoch_ms", ("instant",), _INT, _INSTANT_WITHIN + _MILLIS + " END", partial=_FAR),
+    Function("epoch_ms", ("stamp",), _INT, _WITHIN + _MILLIS + " END", partial=_FAR),
     Function("epoch_ms", ("date",), _INT, _DATE_WITHIN + "epoch_ms({0}) END", partial=_FAR),
     Function("epoch_us", ("instant",), _INT, "epoch_us({0})", partial=_FAR),
     Function("epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", partial=_FAR),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlglot import exp, parse_one
 
 from dialect.aggregate_calls import aggregate_call, both_exist
+from dialect.aggregate_order import check_order
 from dialect.aggregate_refusals import across_people, unknown, wrong_type
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
@@ -83,6 +84,7 @@ def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, 
     if releasing and isinstance(source, PerPerson):
         _check_release(aggregate, arguments, source, node)
     check_arguments(aggregate, arguments[: len(arguments) - len(read.directions)], node)
+    check_order(name, arguments, read.directions, node)
     named = reading.bounds.get(call.meta.get("start", -1))
     bounds = None if named is None else named.bounds
     if named is not None:

@@ -47,6 +47,11 @@ def _whole(number: str, part: int) -> str:
     return f"(try_subtract({number}, pmod({number}, {part}L)) div {part}L)"
 
 
+def _milliseconds(micros: str) -> str:
+    """Round halves away from 0, as DuckDB does."""
+    return f"(try_add({micros}, CASE WHEN {micros} < 0L THEN -500L ELSE 500L END) div 1000L)"
+
+
 def _part(name: str) -> str:
     return f"CAST({name}({_wall(0)}) AS BIGINT)"
 
@@ -174,7 +179,6 @@ def _made(micros: int) -> str:
 
 
 _YEAR = "CAST(year({0}) AS BIGINT)"
-_MILLISECONDS = "try_add(unix_micros({0}), 500L)"
 
 # no part reaches Spark that it would not take, whatever it computes first
 _FIRST_DAY = "make_date(CAST(greatest(1, least(9999, {0})) AS INT), CAST(greatest(1, least(12, {1})) AS INT), 1)"
@@ -220,8 +224,8 @@ TIMES: dict[str, SparkForm] = {
     "epoch(time)": f"({_micros(0)} / 1e6D)",
     "epoch(span)": "({0} / 1e6D)",
     "epoch(clock)": "({0} / 1e6D)",
-    "epoch_ms(instant)": _whole(_MILLISECONDS, 1_000),
-    "epoch_ms(stamp)": _whole(f"try_add({_micros(0)}, 500L)", 1_000),
+    "epoch_ms(instant)": _milliseconds("unix_micros({0})"),
+    "epoch_ms(stamp)": _milliseconds(_micros(0)),
     "epoch_ms(date)": _whole(_micros(0), 1_000),
     "epoch_us(instant)": "unix_micros({0})",
     "epoch_us(time)": _micros(0),

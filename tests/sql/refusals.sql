@@ -1520,3 +1520,19 @@ SELECT COUNT(*) FROM events WHERE ts > now() - INTERVAL 7 DAY;
 #                                        ^^^
 # now is another value whenever it is asked, and no repeat would be found again.
 # Try: a day that is written out: DATE '2026-10-31'
+
+# title: the most frequent of a constant
+SELECT COUNT(*) FROM (SELECT subscriber_id, MODE('a') AS m FROM events GROUP BY subscriber_id) WHERE m IS NOT NULL;
+# E_AGG
+# SELECT COUNT(*) FROM (SELECT subscriber_id, MODE('a') AS m FROM events GROUP BY subscriber_id) WHERE m IS NOT NULL
+#                                             ^^^^^^^^
+# MODE puts rows in order, and a constant is the same in every row.
+# Try: MODE of a column, in the order of columns
+
+# title: in the order of a constant
+SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id ORDER BY TRUE) AS m FROM events GROUP BY subscriber_id) WHERE m IS NOT NULL;
+# E_AGG
+# SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id ORDER BY TRUE) AS m FROM events GROUP BY subscriber_id) WHERE m IS NOT NULL
+#                                             ^^^^^^^^^^^^^
+# FIRST puts rows in order, and a constant is the same in every row.
+# Try: FIRST of a column, in the order of columns
