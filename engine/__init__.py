@@ -55,7 +55,7 @@ from engine.host import bootstrap, check_there, serve
 from engine.outlines import outlines
 from engine.planning import plan_workload
 from engine.problems import Refused
-from engine.standing_desk import run_standing, show_standing
+from engine.standing_desk import list_standing, run_standing, show_standing
 from engine.stewards import (
     about_me,
     catalog_diff_told,
@@ -83,6 +83,7 @@ __all__ = [
     "export_ledger",
     "forget_copies",
     "ingest_files",
+    "list_standing",
     "new_catalog_text",
     "open_admin",
     "open_desk",

@@ -52,4 +52,4 @@ def show(
 ) -> None:
     """See a standing question that you are entitled to: free, and debited to no account of yours."""
     with opened(catalog, client, ledger, form) as connection:
-        write_result(connection.standing(str(file), name, window=window), form)
+        write_result(connection.standing(name, file=file, window=window), form)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from passersby.errors import RefusedError, error_of
 from passersby.explanation import Explanation
@@ -27,10 +28,10 @@ class Connection:
     What it refuses is an error of `passersby.errors`; at a server each method may raise AccessError or ServerError too.
     """
 
-    def __init__(self, desk: Desk | Remote, client: str) -> None:
-        """Speak on behalf of one client to the engine's face, or to a server."""
-        self._desk: Desk | Remote | None = desk
+    def __init__(self, client: str, *, near: Desk | None = None, far: Remote | None = None) -> None:
+        """Speak on behalf of one client to the engine's face, which is near, or to a server, which is far."""
         self.client = client
+        self._near, self._far = near, far
 
     def query(
         self,
@@ -98,10 +99,9 @@ class Connection:
         Give `ask_at_rho`, at which each is free, and of each question its price and half-widths alone and as planned.
         Raise RefusedError, or BudgetError, which cost nothing, or ExecutionError, after which charges stay.
         """
-        far = self._far()
         with as_errors():
-            if far is not None:
-                return far.plan(text, client=self.client, rho=str(rho), confidence=confidence, apply=apply)
+            if self._far is not None:
+                return self._far.plan(text, client=self.client, rho=str(rho), confidence=confidence, apply=apply)
             import engine
 
             here = self._here("plans")
@@ -109,29 +109,37 @@ class Connection:
                 here, text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
             )
 
-    def run_standing(self, file: str) -> list[dict[str, Any]]:
+    def run_standing(self, file: str | os.PathLike[str]) -> list[dict[str, Any]]:
         """Release each standing question of a file in each window in which it is not yet; raise RefusedError."""
         import engine
 
         with as_errors():
-            return engine.run_standing(self._here("standing questions"), file)
+            return engine.run_standing(self._here("standing questions"), os.fspath(file))
 
-    def standing(self, file: str | None, name: str, *, window: str | None = None) -> Result:
+    def standing(self, name: str, *, file: str | os.PathLike[str] | None = None, window: str | None = None) -> Result:
         """See a standing question that this client is entitled to: of a window, or of the last one released.
 
-        A server has a file of its own: `standing(None, name)`. Raise RefusedError.
+        `file` has the standing questions, in process; a server has one of its own. Raise RefusedError.
         """
-        far = self._far()
-        if far is not None and file is not None:
-            why = "A server has its own file of standing questions."
-            raise RefusedError("E_PARAM", why, f"standing(None, {name!r})")
         with as_errors():
-            if far is not None:
+            if (far := self._server_of_standing(file)) is not None:
                 return Result(far.standing(name, window))
             import engine
 
             here = self._here("standing questions")
-            return Result(engine.show_standing(here, file, name, client=self.client, window=window))
+            return Result(engine.show_standing(here, _path(file), name, client=self.client, window=window))
+
+    def standings(self, *, file: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+        """List the standing questions that this client is entitled to: name, dataset and windows of each.
+
+        `file` has them, in process; a server has one of its own. Raise RefusedError.
+        """
+        with as_errors():
+            if (far := self._server_of_standing(file)) is not None:
+                return far.standings()
+            import engine
+
+            return engine.list_standing(self._here("standing questions"), _path(file), client=self.client)
 
     def budget(self) -> Budget:
         """Tell what is spent and left, of this client's accounts and of the datasets'; raise RefusedError."""
@@ -155,27 +163,25 @@ class Connection:
 
     def outlines(self, name: str) -> dict[str, Any]:
         """Give the polygons of a public table as GeoJSON, for maps; raise RefusedError."""
-        desk = self._open()
         with as_errors():
-            if hasattr(desk, "outlines"):
-                return desk.outlines(name)
+            if self._far is not None:
+                return self._far.outlines(name)
             import engine
 
-            return engine.outlines(desk, name)
+            return engine.outlines(self._here("outlines"), name)
 
     def functions(self) -> Functions:
         """List the functions, aggregates and table functions that a question may use; raise RefusedError."""
-        far = self._far()
-        if far is not None:  # to stewards too, who ask nothing
+        if self._far is not None:  # to stewards too, who ask nothing
             with as_errors():
-                return Functions(far.functions())
+                return Functions(self._far.functions())
         return Functions(self.query("SHOW FUNCTIONS").arrow().to_pylist())
 
     def close(self) -> None:
         """Close the engine and its ledger, or the line to the server; closing twice is no error."""
-        if self._desk is not None:
-            self._desk.close()
-            self._desk = None
+        desk, self._near, self._far = self._near or self._far, None, None
+        if desk is not None:
+            desk.close()
 
     def __enter__(self) -> Self:
         return self
@@ -186,25 +192,29 @@ class Connection:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<passersby connection of {self.client!r}{'' if self._desk else ', closed'}>"
+        return f"<passersby connection of {self.client!r}{'' if self._near or self._far else ', closed'}>"
 
     def _open(self) -> Desk | Remote:
-        if self._desk is None:
+        desk = self._near or self._far
+        if desk is None:
             raise RefusedError("E_PARAM", "This connection is closed.", "open another one with passersby.connect")
-        return self._desk
-
-    def _far(self) -> Remote | None:
-        """Give the server, where this speaks to one."""
-        desk = self._open()
-        return None if hasattr(desk, "engine") else desk
+        return desk
 
     def _here(self, what: str) -> Desk:
-        """Give the engine's face; raise RefusedError where it is far away."""
-        desk = self._open()
-        if not hasattr(desk, "engine"):
+        """Give the engine's face; raise RefusedError where it is far away, or closed."""
+        self._open()
+        if self._near is None:
             why = f"A server does not offer {what} yet."
             raise RefusedError("E_PARAM", why, "ask where the catalog is: passersby.connect('catalog.toml')")
-        return cast("Desk", desk)
+        return self._near
+
+    def _server_of_standing(self, file: object) -> Remote | None:
+        """Give the server, where this speaks to one; raise RefusedError for a file that it has, or that is missing."""
+        if self._far is not None and file is not None:
+            raise RefusedError("E_PARAM", "A server has its own file of standing questions.", "leave file out")
+        if self._near is not None and file is None:
+            raise RefusedError("E_PARAM", "Nothing says which file has the standing questions.", "file='standing.toml'")
+        return self._far
 
 
 @contextmanager
@@ -222,3 +232,7 @@ def as_errors() -> Iterator[None]:
 def _decimal(amount: Amount | None) -> str | None:
     """Give an amount as its decimal text, so that 0.1 is a tenth; the engine reads it exactly."""
     return None if amount is None else str(amount)
+
+
+def _path(file: str | os.PathLike[str] | None) -> str | None:
+    return None if file is None else os.fspath(file)

@@ -64,7 +64,8 @@ def open_far(
         raise RefusedError("E_PARAM", "A server keeps its own ledger.", "leave ledger out")
     from passersby.remote import reach
 
-    return Connection(*reach(where, client=client, api_key=api_key))
+    far, name = reach(where, client=client, api_key=api_key)
+    return Connection(name, far=far)
 
 
 def open_in_process(
@@ -73,7 +74,7 @@ def open_in_process(
     """Open a catalog here, and tell how far the making of its data is, where they have to be made first."""
     with engine_face() as engine:
         desk = engine.open_desk(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
-    return Connection(desk, client or user_name())
+    return Connection(client or user_name(), near=desk)
 
 
 def user_name() -> str:

@@ -75,6 +75,11 @@ class Remote:
         path = f"/v1/standing/{quote(name, safe='')}"
         return _table(self.line.send("GET", path, params=given, headers=ACCEPT))
 
+    def standings(self) -> list[Row]:
+        """List the standing questions that the key's client is entitled to."""
+        told: list[Row] = self._get("/v1/standing")
+        return told
+
     def functions(self) -> list[Row]:
         """List functions."""
         told: list[Row] = self._get("/v1/functions")

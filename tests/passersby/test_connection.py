@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 import passersby
+from engine.desk import Desk
 from passersby.connection import Connection
+from tests.engine.held_town import DAILY, anew, held_town
+from tests.engine.windowed_town import DAYS
 from tests.passersby.shapes import ACCOUNT, ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, LEFT, misfits
 
 COUNT = "SELECT zone, count(*) AS visits, avg(minutes) AS minutes FROM visit GROUP BY zone ORDER BY zone"
@@ -150,3 +154,47 @@ def test_a_closed_connection_says_so(ana: Connection) -> None:
     assert "closed" in repr(ana)
     with pytest.raises(passersby.PassersbyError, match="closed"):
         ana.query(COUNT)
+
+
+STANDING = f"""
+[standing.footfall]
+sql = "SELECT zone, COUNT(*) AS n FROM visit WHERE day >= {{first}} AND day < {{behind}} GROUP BY zone"
+share = 0.01
+clients = ["ann"]
+from = "{DAYS[1]}"
+"""
+
+
+@pytest.fixture
+def daily(tmp_path: Path) -> Iterator[Desk]:
+    with held_town(tmp_path / "daily", DAILY) as engine:
+        yield Desk(anew(engine))
+
+
+def test_standing_questions_are_listed_and_shown_by_name(daily: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "standing.toml"
+    file.write_text(STANDING, encoding="utf-8")
+    ann, ben = (Connection(name, near=daily) for name in ("ann", "ben"))
+    ann.run_standing(file)
+    assert ann.standings(file=file) == [{"name": "footfall", "dataset": "town", "windows": list(DAYS[1:])}]
+    assert ben.standings(file=file) == []
+    assert ann.standing("footfall", file=file).card["windows"] == [DAYS[-1]]
+    assert ann.standing("footfall", file=str(file), window=DAYS[1]).card["windows"] == [DAYS[1]]
+    for call in (lambda: ann.standing("footfall"), ann.standings):
+        with pytest.raises(passersby.RefusedError, match="which file"):
+            call()
+
+
+def test_a_closed_connection_says_so_whatever_is_asked(daily: Desk) -> None:
+    closed = Connection("ann", near=daily)
+    closed.close()
+    for call in (
+        closed.tables,
+        closed.functions,
+        lambda: closed.outlines("zone"),
+        lambda: closed.plan(COUNT, rho=1),
+        lambda: closed.standing("footfall"),
+        lambda: closed.standings(file="x"),
+    ):
+        with pytest.raises(passersby.RefusedError, match="closed"):
+            call()

@@ -127,8 +127,8 @@ class Lossy(httpx2.HTTPTransport):
 
 def over(connection: Connection, line: Lossy, monkeypatch: pytest.MonkeyPatch, patience: float = 30.0) -> None:
     """Put a lossy line under a connection."""
-    desk = connection._desk
-    assert isinstance(desk, remote.Remote)
+    desk = connection._far
+    assert desk is not None
     client = desk.line._opened()
     monkeypatch.setattr(client, "_transport", line)
     monkeypatch.setattr(client, "_mounts", {})
@@ -196,7 +196,7 @@ class _telling:  # noqa: N801  a context manager, as the one in its place
 def test_a_key_is_shown_nowhere(server: Running) -> None:
     key = server.key("hidden")
     with passersby.connect(server.url, api_key=key) as connection:
-        shown = [repr(connection), repr(connection._desk), str(vars(connection))]
+        shown = [repr(connection), repr(connection._far), str(vars(connection))]
         with pytest.raises(passersby.RefusedError) as refused:
             connection.query("SELECT nope FROM visit")
         shown += [str(refused.value), repr(refused.value), json.dumps(refused.value.problem)]
@@ -268,7 +268,9 @@ def test_what_a_server_does_not_offer_is_said(far: Connection) -> None:
     with pytest.raises(passersby.RefusedError, match="does not offer"):
         far.run_standing("x")
     with pytest.raises(passersby.RefusedError, match="file of standing questions"):
-        far.standing("x", "y")
+        far.standing("x", file="y")
+    with pytest.raises(passersby.RefusedError, match="file of standing questions"):
+        far.standings(file="y")
 
 
 def test_a_plan_is_that_of_the_engine_and_is_bought_question_by_question(far: Connection, ana: Connection) -> None:
@@ -285,7 +287,8 @@ def test_a_plan_is_that_of_the_engine_and_is_bought_question_by_question(far: Co
 
 def test_who_is_entitled_to_no_standing_question_is_told_so(far: Connection) -> None:
     with pytest.raises(passersby.PassersbyError, match="entitled to no standing question footfall"):
-        far.standing(None, "footfall")
+        far.standing("footfall")
+    assert far.standings() == []
 
 
 def test_a_steward_sees_the_functions(server: Running) -> None:
