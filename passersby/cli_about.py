@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from passersby.cli_options import Ledger, OwnCatalog, refusals
+from passersby.cli_options import refusals
+from passersby.cli_owner_options import KeptLedger, OwnCatalog
 from passersby.opening import engine_face
 from passersby.output import Format
 
@@ -17,7 +18,7 @@ Html = Annotated[
 ]
 
 
-def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
+def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
     """Tell people what is computed about them, what the worst case is, and how to object; no data are opened."""
     with refusals(Format.TABLE), engine_face() as engine:
         page = engine.about_me(catalog, ledger=ledger, html=html is not None)

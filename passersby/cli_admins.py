@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from passersby.cli_options import Form, Ledger, OwnCatalog, refusals
+from passersby.cli_options import Form, Ledger, refusals
+from passersby.cli_owner_options import (
+    Amount,
+    By,
+    Dataset,
+    KeptLedger,
+    Lifetime,
+    OwnCatalog,
+    Query,
+    Reason,
+    Window,
+    changed,
+    said,
+    scope_of,
+)
 from passersby.opening import engine_face, user_name
-from passersby.output import Format, console, write_rows
+from passersby.output import Format, write_rows
 
 CLIENTS = (
     *("client", "group", "state", "dataset", "window", "spent_rho", "cap_rho"),
@@ -20,14 +32,8 @@ FROZEN = ("client", "dataset", "window", "since", "by", "reason")
 Name = Annotated[
     str, typer.Argument(metavar="CLIENT", help="A client's name, or a path: organisation/project/analyst.")
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in a few words; the ledger keeps it.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides.", show_default="your user name")]
-Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
-Amount = Annotated[str, typer.Argument(metavar="RHO", help="The cap, e.g. 0.05: no less than 0.0001.")]
-Window = Annotated[str | None, typer.Option("--window", metavar="NAME", help="In this window alone, e.g. 2026-10.")]
-Lifetime = Annotated[bool, typer.Option("--lifetime", help="Over all windows together, instead of in each.")]
-Query = Annotated[bool, typer.Option("--one-question", help="Of one question, instead of all in a window.")]
 Whose = Annotated[str | None, typer.Argument(metavar="[CLIENT]", help="A client, or a group with all in it.")]
+SPOKEN = {"each": "in each window", "lifetime": "over all windows together", "query": "for one question"}
 Of = Annotated[
     str | None, typer.Option("--dataset", metavar="NAME", help="Only of this dataset; or the dataset itself.")
 ]
@@ -70,7 +76,7 @@ def cap(
     said(f"Client {client} is capped at rho {rho} {SPOKEN.get(scope, f'in window {window}')}.")
 
 
-def clients(catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+def clients(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
     """List clients and groups: whether they may ask, and caps and spending in the window with least left."""
     from passersby.display_admin import show_clients
 
@@ -109,34 +115,13 @@ def thaw(
     said(f"Thawed: {_named(place)}.")
 
 
-def frozen(catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+def frozen(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
     """List what is frozen now: since when, by whom, why."""
     from passersby.display_admin import show_frozen
 
     with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
         rows = admin.frozen()
         write_rows(rows, show_frozen, rows, form, FROZEN)
-
-
-SPOKEN = {"each": "in each window", "lifetime": "over all windows together", "query": "for one question"}
-
-
-def scope_of(window: str | None, lifetime: bool, one_question: bool) -> str:
-    """Say where a cap holds; at most one option decides."""
-    if (window is not None) + lifetime + one_question > 1:
-        raise typer.BadParameter("Give one of --window, --lifetime and --one-question.", param_hint="RHO")
-    return window or ("lifetime" if lifetime else "query" if one_question else "each")
-
-
-def changed(catalog: str, ledger: str | None, change: Callable[[Any], object]) -> None:
-    """Make one change of the books."""
-    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
-        change(admin)
-
-
-def said(text: str) -> None:
-    """Confirm a change."""
-    console().print(Text(text, "green"))
 
 
 def _place(client: str | None, dataset: str | None, window: str | None) -> dict[str, str | None]:

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli_catalog import Named
-from passersby.cli_objections import By, Dataset
-from passersby.cli_options import Form, Ledger, OwnCatalog, refusals
+from passersby.cli_options import Form, Ledger, refusals
+from passersby.cli_owner_options import By, Dataset, Named, OwnCatalog
 from passersby.making import shown_making
 from passersby.opening import engine_face, user_name
 from passersby.output import Format, console, write_json, write_rows

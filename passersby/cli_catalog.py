@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli_options import Form, Ledger, OwnCatalog, refusals
+from passersby.cli_options import Form, Ledger, refusals
+from passersby.cli_owner_options import KeptLedger, Named, OwnCatalog
 from passersby.making import shown_making
 from passersby.opening import engine_face
 from passersby.output import Format, console, write_json, write_rows
 
 FINDING = ("file", "key", "why", "cure")
-Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
 ADDING = "Adding new rows"
 OPTIMIZING = "Copying in the order of persons, and rolling up"
 CHANGE = ("effect", "key", "told")
@@ -47,7 +47,7 @@ def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Fo
     raise typer.Exit(1 if findings else 0)
 
 
-def diff(new: New, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+def diff(new: New, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
     """Tell what a new catalog would change, before it applies; exit code 1 where something of it is forbidden.
 
     It is held against the catalog in use (--catalog) and its ledger: prices, limits, windows, bounds, and the stored

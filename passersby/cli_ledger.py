@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from passersby.cli_options import WHERE, Catalog, Form, Ledger, OwnCatalog, opened, refusals
+from passersby.cli_options import WHERE, Catalog, Form, Ledger, opened, refusals
+from passersby.cli_owner_options import KeptLedger, OwnCatalog
 from passersby.opening import engine_face
 from passersby.output import Format, console, write_json, write_rows
 
@@ -69,7 +70,7 @@ def rows(
 
 
 def verify(
-    anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+    anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
 ) -> None:
     """Compute every hash and table of the ledger anew, and compare; exit code 1 where something is not as it was."""
     with refusals(form), engine_face() as engine:
@@ -88,7 +89,7 @@ def audit(
     client: Holder = None,
     since: Since = None,
     catalog: OwnCatalog = "operator",
-    ledger: Ledger = None,
+    ledger: KeptLedger = None,
     form: Form = Format.TABLE,
 ) -> None:
     """Tell who asked what and when, what was decided, price, windows and versions; no values, no persons."""
@@ -99,7 +100,7 @@ def audit(
         write_rows(log, show_audit, log, form, AUDIT)
 
 
-def report(html: Html = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
+def report(html: Html = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
     """Write one page for a regulator: units, limits, what was spent, the worst case, who asks; no data are opened."""
     with refusals(Format.TABLE), engine_face() as engine:
         page = engine.report_ledger(catalog, ledger=ledger, html=html is not None)
@@ -110,13 +111,13 @@ def report(html: Html = None, catalog: OwnCatalog = "operator", ledger: Ledger =
         typer.echo(f"Written: {html}")
 
 
-def anchor(catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
+def anchor(catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
     """Write where the ledger ends now, as one line of JSON; keep it where nobody who can write the ledger can write."""
     with refusals(Format.TABLE), engine_face() as engine:
         sys.stdout.write(engine.anchor_ledger(catalog, ledger=ledger) + "\n")
 
 
-def export(to: To, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
+def export(to: To, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
     """Write every row of the ledger to a file, with its hashes."""
     with refusals(Format.TABLE), engine_face() as engine:
         found = engine.export_ledger(catalog, ledger=ledger)
@@ -124,7 +125,7 @@ def export(to: To, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> N
     console().print(Text(f"Written: {to}, {found.num_rows} rows"))
 
 
-def backup(to: Place, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
+def backup(to: Place, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
     """Write the whole ledger, as of this moment, to where nothing is yet; keep it as safe as the ledger."""
     with refusals(Format.TABLE), engine_face() as engine:
         engine.backup_ledger(catalog, to, ledger=ledger)

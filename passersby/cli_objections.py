@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
-from passersby.cli_options import Form, Ledger, OwnCatalog, refusals
+from passersby.cli_options import Form, Ledger, refusals
+from passersby.cli_owner_options import By, Dataset, KeptLedger, OwnCatalog, said
 from passersby.making import shown_making
 from passersby.opening import engine_face, user_name
-from passersby.output import Format, console, write_json, write_rows
+from passersby.output import Format, write_json, write_rows
 
 ACTS = ("act", "at", "recorded_by", "dataset", "kind", "reason")
 Person = Annotated[
@@ -29,8 +29,6 @@ File = Annotated[
         help="CSV or Parquet, one person a line; a bad line, or a comma too much, and nothing is recorded.",
     ),
 ]
-Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who records it.", show_default="your user name")]
 Withdraw = Annotated[bool, typer.Option("--withdraw", help="The person objects no more.")]
 
 
@@ -56,13 +54,13 @@ def object_(
             else:
                 act = register.object(person, **given)
     if form is Format.TABLE:
-        console().print(Text(_said(act), "green"))
+        said(_told(act))
     else:
         write_json(act)
 
 
 def listed(
-    dataset: Dataset = None, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+    dataset: Dataset = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
 ) -> None:
     """List when objections were recorded, by whom and why: not whose, nor how many."""
     from passersby.display_lists import show_acts
@@ -73,7 +71,7 @@ def listed(
         write_rows(acts, show_acts, acts, form, ACTS)
 
 
-def _said(act: dict[str, Any]) -> str:
+def _told(act: dict[str, Any]) -> str:
     done = "Recorded" if act["kind"] == "object" else "Withdrawn"
     told = [f"{done} as act {act['act']} of dataset {act['dataset']}: it holds from the next question on."]
     if "persons" in act:

@@ -30,17 +30,6 @@ Catalog = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
-OwnCatalog = Annotated[
-    str,
-    typer.Option(
-        "--catalog",
-        "-c",
-        metavar="NAME|FILE",
-        envvar="PASSERSBY_CATALOG",
-        help="operator (bundled, synthetic), mibici, or a catalog file, on this machine.",
-        rich_help_panel=WHERE,
-    ),
-]
 Client = Annotated[
     str | None,
     typer.Option(

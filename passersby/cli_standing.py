@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from passersby.cli_options import Catalog, Client, Form, Ledger, OwnCatalog, opened
+from passersby.cli_options import Catalog, Client, Form, Ledger, opened
+from passersby.cli_owner_options import OwnCatalog
 from passersby.output import Format, console, write_json, write_result
 from passersby.waiting import shown_waiting
 

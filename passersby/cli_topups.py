@@ -6,8 +6,21 @@ from typing import Annotated
 
 import typer
 
-from passersby.cli_admins import Amount, By, Dataset, Lifetime, Query, Reason, Window, changed, said, scope_of
-from passersby.cli_options import Client, Form, Ledger, OwnCatalog, refusals
+from passersby.cli_options import Client, Form, Ledger, refusals
+from passersby.cli_owner_options import (
+    Amount,
+    By,
+    Dataset,
+    KeptLedger,
+    Lifetime,
+    OwnCatalog,
+    Query,
+    Reason,
+    Window,
+    changed,
+    said,
+    scope_of,
+)
 from passersby.opening import engine_face, user_name
 from passersby.output import Format, write_rows
 
@@ -51,7 +64,7 @@ def decline(
 
 
 def listed(
-    undecided: Open = False, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE
+    undecided: Open = False, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
 ) -> None:
     """List requests for other caps, oldest first, with what became of them."""
     from passersby.display_admin import show_top_ups

@@ -1,0 +1,64 @@
+"""The options and phrases that commands for owners, admins and stewards share, each said once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from passersby.cli_options import WHERE, refusals
+from passersby.opening import engine_face
+from passersby.output import Format, console
+
+OwnCatalog = Annotated[
+    str,
+    typer.Option(
+        "--catalog",
+        "-c",
+        metavar="NAME|FILE",
+        envvar="PASSERSBY_CATALOG",
+        help="operator (bundled, synthetic), mibici, or a catalog file, on this machine.",
+        rich_help_panel=WHERE,
+    ),
+]
+KeptLedger = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE|URL",
+        envvar="PASSERSBY_LEDGER",
+        help="The ledger, where it is; none is made: a file, or postgresql://HOST/DATABASE.",
+        show_default="the catalog's, in your data folder",
+        rich_help_panel=WHERE,
+    ),
+]
+Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog; --catalog says the same.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who decides, or records it.", show_default="your user name")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in a few words; the ledger keeps it.")]
+Amount = Annotated[str, typer.Argument(metavar="RHO", help="The cap, e.g. 0.05: no less than 0.0001.")]
+Window = Annotated[str | None, typer.Option("--window", metavar="NAME", help="In this window alone, e.g. 2026-10.")]
+Lifetime = Annotated[bool, typer.Option("--lifetime", help="Over all windows together, instead of in each.")]
+Query = Annotated[bool, typer.Option("--one-question", help="Of one question, instead of all in a window.")]
+
+
+def scope_of(window: str | None, lifetime: bool, one_question: bool) -> str:
+    """Say where a cap holds; at most one option decides."""
+    if (window is not None) + lifetime + one_question > 1:
+        raise typer.BadParameter("Give one of --window, --lifetime and --one-question.", param_hint="RHO")
+    return window or ("lifetime" if lifetime else "query" if one_question else "each")
+
+
+def changed(catalog: str, ledger: str | None, change: Callable[[Any], object]) -> None:
+    """Make one change of the books."""
+    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+        change(admin)
+
+
+def said(text: str) -> None:
+    """Confirm a change."""
+    console().print(Text(text, "green"))
