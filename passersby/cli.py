@@ -25,7 +25,10 @@ from passersby import (
 from passersby.cli_options import refusals
 from passersby.output import Format
 
-EPILOG = "Exit codes: 0 answered, 1 refused or out of budget, 2 not a command. SQL that is refused costs nothing."
+EPILOG = (
+    "Exit codes: 0 answered; 1 refused, out of budget, or something was found (ledger verify, catalog check, catalog "
+    "diff); 2 not a command. SQL that is refused costs nothing."
+)
 
 app = typer.Typer(
     name="passersby",

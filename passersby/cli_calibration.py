@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli_options import Form, Ledger, refusals
+from passersby.cli_options import Form, Ledger, Written, refusals
 from passersby.cli_owner_options import By, Dataset, Named, OwnCatalog
 from passersby.making import shown_making
 from passersby.opening import engine_face, user_name
-from passersby.output import Format, console, write_json, write_rows
+from passersby.output import Document, Format, console, write_json, write_rows
 
 HISTOGRAM = ("table", "keys", "kind", "column", "window", "made_on", "expires_on", "sigma", "bins", "usual")
 MEASURING = "Measuring how much people contribute"
@@ -45,7 +45,7 @@ def calibrate(
     catalog: OwnCatalog = "operator",
     by: By = None,
     ledger: Ledger = None,
-    form: Form = Format.TABLE,
+    form: Written = Document.TABLE,
 ) -> None:
     """Measure with noise how much people contribute, so that questions are bounded where least is lost.
 
@@ -55,16 +55,16 @@ def calibrate(
     given = {"ledger": ledger, "dataset": dataset, "window": window, "rho": rho, "keys": keys or ()}
 
     def confirmed(told: dict[str, Any]) -> bool:
-        if form is Format.TABLE:
+        if form is Document.TABLE:
             console().print(_price(told))
         return yes or typer.confirm("Charge it?")
 
-    with refusals(form), engine_face() as engine, shown_making(MEASURING, quiet=form is not Format.TABLE) as progress:
+    with refusals(form), engine_face() as engine, shown_making(MEASURING, quiet=form is not Document.TABLE) as progress:
         told = engine.calibrate_catalog(
             named or catalog, by=by or user_name(), dry_run=dry_run, if_due=if_due, confirm=confirmed,
             progress=progress, **given,
         )  # fmt: skip
-    if form is not Format.TABLE:
+    if form is not Document.TABLE:
         write_json(told)
     elif told["made"]:
         _show(told["histograms"])

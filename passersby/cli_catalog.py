@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli_options import Form, Ledger, refusals
+from passersby.cli_options import Form, Ledger, Written, refusals
 from passersby.cli_owner_options import KeptLedger, Named, OwnCatalog
 from passersby.making import shown_making
 from passersby.opening import engine_face
-from passersby.output import Format, console, write_json, write_rows
+from passersby.output import Document, Format, console, write_json, write_rows
 
 FINDING = ("file", "key", "why", "cure")
 ADDING = "Adding new rows"
@@ -74,18 +74,20 @@ def new(folder: Folder, to: To = None) -> None:
     console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
 
 
-def optimize(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
+def optimize(named: Named = None, catalog: OwnCatalog = "operator", form: Written = Document.TABLE) -> None:
     """Build a copy of the data that is read faster, sorted by person, and the rollups that the catalog declares.
 
     It lies in the cache folder and is used by whatever opens the catalog from then on, until the data change. Answers
     are the same: no question becomes cheaper or dearer, and no stored answer is asked anew.
     """
-    if form not in (Format.TABLE, Format.JSON):
-        raise typer.BadParameter("An account is written as table or json.", param_hint="--format")
     where = named or catalog
-    with refusals(form), engine_face() as engine, shown_making(OPTIMIZING, quiet=form is not Format.TABLE) as progress:
+    with (
+        refusals(form),
+        engine_face() as engine,
+        shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress,
+    ):
         account = engine.optimize_catalog(where, progress=progress)
-    if form is Format.JSON:
+    if form is Document.JSON:
         write_json(account)
         return
     before, after = (f"{account[key] / 1e6:,.1f} MB" for key in ("bytes_before", "bytes_after"))
@@ -93,18 +95,16 @@ def optimize(named: Named = None, catalog: OwnCatalog = "operator", form: Form =
     console().print(Text(f"{told}\n{account['file']}"))
 
 
-def forget(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
+def forget(named: Named = None, catalog: OwnCatalog = "operator", form: Written = Document.TABLE) -> None:
     """Remove every copy of the data's private files from the cache folder, layouts too.
 
     For when somebody was erased from the files. What is opened next reads the files themselves; a server that runs
     goes on with what it has open until it is restarted.
     """
-    if form not in (Format.TABLE, Format.JSON):
-        raise typer.BadParameter("What was removed is written as table or json.", param_hint="--format")
     where = named or catalog
     with refusals(form), engine_face() as engine:
         removed = engine.forget_copies(where)
-    if form is Format.JSON:
+    if form is Document.JSON:
         write_json(removed)
     else:
         console().print(Text(f"{where}: {removed['copies']} copies are removed, {removed['bytes'] / 1e6:,.1f} MB."))
@@ -117,22 +117,20 @@ def ingest(
     ledger: Ledger = None,
     late: Late = False,
     optimize: Optimize = False,
-    form: Form = Format.TABLE,
+    form: Written = Document.TABLE,
 ) -> None:
     """Add files of new rows to a private table, in one step: all that it takes, or nothing.
 
     Rows that are not as the catalog declares are refused, counted, and kept in a file of their own beside the data.
     Files that are in already are left out, so that a run that was cut off is run again.
     """
-    if form not in (Format.TABLE, Format.JSON):
-        raise typer.BadParameter("What became of files is written as table or json.", param_hint="--format")
     with refusals(form), engine_face() as engine:
-        with shown_making(ADDING, quiet=form is not Format.TABLE) as progress:
+        with shown_making(ADDING, quiet=form is not Document.TABLE) as progress:
             done = engine.ingest_files(catalog, table, files, ledger=ledger, late=late, progress=progress)
         if optimize:
-            with shown_making(OPTIMIZING, quiet=form is not Format.TABLE) as progress:
+            with shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
                 done |= {"optimized": engine.optimize_catalog(catalog, progress=progress)["file"], "laid_out": False}
-    if form is Format.JSON:
+    if form is Document.JSON:
         write_json(done)
     else:
         console().print(Text("\n".join(_told(table, done))))

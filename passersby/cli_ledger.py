@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from passersby.cli_options import WHERE, Catalog, Form, Ledger, opened, refusals
+from passersby.cli_options import WHERE, Catalog, Form, Ledger, Written, opened, refusals
 from passersby.cli_owner_options import KeptLedger, OwnCatalog
 from passersby.opening import engine_face
-from passersby.output import Format, console, write_json, write_rows
+from passersby.output import Document, Format, console, write_json, write_rows
 
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the last so many rows.")]
 Anchor = Annotated[
@@ -24,7 +25,6 @@ About = Annotated[
     typer.Option(
         "--client",
         metavar="NAME",
-        envvar="PASSERSBY_CLIENT",
         help="Only rows about this client.",
         show_default="all rows",
         rich_help_panel=WHERE,
@@ -66,17 +66,20 @@ def rows(
 
     with opened(catalog, client, ledger, form) as connection:
         found = connection.ledger(client=client, limit=limit)
-        write_rows(found, show_ledger, found, form, found.NAMES)
+        write_rows(found, partial(show_ledger, client=client), found, form, found.NAMES)
 
 
 def verify(
-    anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE
+    anchor: Anchor = None,
+    catalog: OwnCatalog = "operator",
+    ledger: KeptLedger = None,
+    form: Written = Document.TABLE,
 ) -> None:
     """Compute every hash and table of the ledger anew, and compare; exit code 1 where something is not as it was."""
     with refusals(form), engine_face() as engine:
         text = None if anchor is None else anchor.read_text(encoding="utf-8")
         told = engine.verify_ledger(catalog, ledger=ledger, anchor=text)
-    if form is Format.JSON:
+    if form is Document.JSON:
         write_json(told)
     else:
         good = f"{told['sequence']} rows, each as it was written; the last has the hash {told['row_hash']}."

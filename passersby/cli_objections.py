@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from passersby.cli_options import Form, Ledger, refusals
+from passersby.cli_options import Form, Ledger, Written, refusals
 from passersby.cli_owner_options import By, Dataset, KeptLedger, OwnCatalog, said
 from passersby.making import shown_making
 from passersby.opening import engine_face, user_name
-from passersby.output import Format, write_json, write_rows
+from passersby.output import Document, Format, write_json, write_rows
 
 ACTS = ("act", "at", "recorded_by", "dataset", "kind", "reason")
 Person = Annotated[
@@ -41,7 +41,7 @@ def object_(
     catalog: OwnCatalog = "operator",
     by: By = None,
     ledger: Ledger = None,
-    form: Form = Format.TABLE,
+    form: Written = Document.TABLE,
 ) -> None:
     """Record that a person objects: from the next question on they are in no new answer."""
     if (person is None) == (file is None):
@@ -53,7 +53,7 @@ def object_(
                 act = register.object_file(str(file), progress=progress, **given)
             else:
                 act = register.object(person, **given)
-    if form is Format.TABLE:
+    if form is Document.TABLE:
         said(_told(act))
     else:
         write_json(act)

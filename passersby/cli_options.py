@@ -1,4 +1,4 @@
-"""The options that commands share, each said once."""
+"""The options that commands of all kinds share, each said once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from passersby.connection import Connection
 from passersby.errors import PassersbyError
 from passersby.making import shown_making
 from passersby.opening import open_far, open_in_process
-from passersby.output import Format, TerminalError, refuse_terminal, write_error
+from passersby.output import Document, Format, TerminalError, refuse_terminal, write_error
 
 WHERE, QUESTION = "Where", "Question"
 
@@ -54,6 +54,10 @@ Ledger = Annotated[
 ]
 Form = Annotated[
     Format,
+    typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
+]
+Written = Annotated[
+    Document,
     typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
 ]
 Sql = Annotated[
@@ -102,21 +106,21 @@ Confidence = Annotated[
 
 
 @contextmanager
-def opened(catalog: str, client: str | None, ledger: str | None, form: Format) -> Iterator[Connection]:
+def opened(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Iterator[Connection]:
     """Open a connection for one command; a refusal inside is written to standard error and ends with exit code 1."""
     with refusals(form), _connected(catalog, client, ledger, form) as connection:
         yield connection
 
 
-def _connected(catalog: str, client: str | None, ledger: str | None, form: Format) -> Connection:
+def _connected(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
     if is_address(catalog):
         return open_far(catalog, client=client, api_key=None, ledger=ledger)
-    with shown_making(quiet=form is not Format.TABLE) as progress:
+    with shown_making(quiet=form != Format.TABLE) as progress:
         return open_in_process(catalog, client=client, ledger=ledger, progress=progress)
 
 
 @contextmanager
-def refusals(form: Format) -> Iterator[None]:
+def refusals(form: Format | Document) -> Iterator[None]:
     """Write a refusal to standard error, and end with exit code 1."""
     try:
         refuse_terminal(form)
@@ -133,7 +137,7 @@ def question(sql: str | None, file: Path | None) -> str:
     if sql is not None and sql != "-" and file is not None:
         raise typer.BadParameter("Give the question as an argument or as a file, not both.", param_hint="SQL")
     if file is None and sql in (None, "-") and sys.stdin.isatty():
-        raise typer.BadParameter("Ask something: passersby query 'SELECT ...'", param_hint="SQL")
+        raise typer.BadParameter("Ask something: 'SELECT ...', or a file of it behind --file.", param_hint="SQL")
     try:
         text = file.read_text(encoding="utf-8") if file else sys.stdin.read() if sql in (None, "-") else str(sql)
         text.encode()

@@ -16,10 +16,11 @@ from passersby.cli_options import (
     Sql,
     SqlFile,
     TargetError,
+    Written,
     opened,
     question,
 )
-from passersby.output import Format, console, write_json, write_result
+from passersby.output import Document, Format, console, write_json, write_result
 from passersby.waiting import shown_waiting
 
 RequestId = Annotated[
@@ -65,17 +66,15 @@ def explain(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
-    form: Form = Format.TABLE,
+    form: Written = Document.TABLE,
 ) -> None:
     """See a question's price, expected error, keys and bounds: no data is read, nothing is charged."""
     from passersby.display import show_explanation
 
-    if form not in (Format.TABLE, Format.JSON):
-        raise typer.BadParameter("An explanation is written as table or json.", param_hint="--format")
     text = question(sql, file)
     with opened(catalog, client, ledger, form) as connection:
         explanation = connection.explain(text, rho=rho, target_error=target_error, confidence=confidence)
-        if form is Format.JSON:
+        if form is Document.JSON:
             write_json(explanation.to_wire())
         else:
             console().print(show_explanation(explanation, sql=generated))

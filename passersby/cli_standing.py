@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from passersby.cli_options import Catalog, Client, Form, Ledger, opened
+from passersby.cli_options import Catalog, Client, Form, Ledger, Written, opened
 from passersby.cli_owner_options import OwnCatalog
-from passersby.output import Format, console, write_json, write_result
+from passersby.output import Document, Format, console, write_json, write_result
 from passersby.waiting import shown_waiting
 
 File = Annotated[
@@ -23,17 +23,15 @@ Window = Annotated[
 ]
 
 
-def run(file: File, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Form = Format.TABLE) -> None:
+def run(file: File, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Written = Document.TABLE) -> None:
     """Release each standing question in each window in which it is not released yet; made for a timetable (cron).
 
     It is charged to the whole dataset's budget, once a window, and counts in what every client is reported.
     """
-    if form not in (Format.TABLE, Format.JSON):
-        raise typer.BadParameter("What was released is written as table or json.", param_hint="--format")
     with opened(catalog, "owner", ledger, form) as connection:
         with shown_waiting("Releasing what is due"):
             outcomes = connection.run_standing(str(file))
-        if form is Format.JSON:
+        if form is Document.JSON:
             write_json(outcomes)
             return
         table = Table("question", "window", "rho", "")

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from passersby.cli_options import Catalog, Client, Confidence, Form, Ledger, opened
-from passersby.output import Format, console, write_json
+from passersby.cli_options import Catalog, Client, Confidence, Ledger, Written, opened
+from passersby.output import Document, console, write_json
 from passersby.waiting import shown_waiting
 from passersby.wording import printable
 
@@ -30,19 +30,17 @@ def plan(
     catalog: Catalog = "operator",
     client: Client = None,
     ledger: Ledger = None,
-    form: Form = Format.TABLE,
+    form: Written = Document.TABLE,
 ) -> None:
     """Plan questions together: buy few releases from which all of them follow, instead of each for itself.
 
     A question behind a line `-- candidate` may be bought, though nobody asks it: finer groups often serve many.
     """
-    if form not in (Format.TABLE, Format.JSON):
-        raise typer.BadParameter("A plan is written as table or json.", param_hint="--format")
     text = file.read_text(encoding="utf-8")
     with opened(catalog, client, ledger, form) as connection:
         with shown_waiting("Planning: what each question costs, and which answers say others"):
             told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
-        if form is Format.JSON:
+        if form is Document.JSON:
             write_json(told)
         else:
             _show(told)

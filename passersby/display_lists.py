@@ -49,10 +49,10 @@ def show_history(releases: Rows) -> RenderableType:
     return table_of(rows, ("release", "answered", "rho", "delta", "question"), PAID)
 
 
-def show_ledger(entries: Rows) -> RenderableType:
-    """Show ledger rows."""
+def show_ledger(entries: Rows, *, client: str | None = None) -> RenderableType:
+    """Show ledger rows; `client` is whom alone they are about, where one was chosen."""
     if not entries:
-        return Text("The ledger is empty.")
+        return Text("The ledger is empty." if client is None else "No row is about this client.")
     rows = [
         {
             **row,

@@ -26,8 +26,15 @@ Rows = Sequence[Mapping[str, Any]]
 Listed = TypeVar("Listed")
 
 
+class Document(StrEnum):
+    """How what is neither an answer nor a list is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 class Format(StrEnum):
-    """How an answer is written."""
+    """How an answer or a list is written."""
 
     TABLE = "table"
     JSON = "json"
@@ -84,17 +91,17 @@ def write_json(shape: object) -> None:
     sys.stdout.write(json.dumps(plain(shape), ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_error(error: PassersbyError, form: Format) -> None:
+def write_error(error: PassersbyError, form: Format | Document) -> None:
     """Write a refusal to standard error, as JSON for those who asked for JSON: standard output holds only answers."""
     from passersby.display import show_error
 
-    if form is Format.JSON:
+    if form == Format.JSON:
         sys.stderr.write(json.dumps(error.problem, ensure_ascii=False) + "\n")
     else:
         console(stderr=True).print(show_error(error))
 
 
-def refuse_terminal(form: Format) -> None:
+def refuse_terminal(form: Format | Document) -> None:
     """Refuse to write Arrow's bytes to a terminal, before anything is paid for."""
     if form is Format.ARROW and _is_terminal():
         raise TerminalError("Arrow is bytes: send them to a file or a program, as in `> answer.arrow`.")

@@ -133,6 +133,20 @@ def test_a_refusal_is_json_for_those_who_asked_for_json(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "explain", "plan", "standing run", "object", "ingest",
+        "catalog optimize", "catalog forget", "catalog calibrate", "ledger verify",
+    ],
+)  # fmt: skip
+def test_what_is_no_list_is_written_as_table_or_json_and_offers_no_more(run: Run, command: str) -> None:
+    offered = run(*command.split(), "--help").stdout
+    assert "table|json" in offered and "csv" not in offered
+    refused = run(*command.split(), "--format", "csv")
+    assert refused.exit_code == 2 and "'csv' is not one of 'table', 'json'" in " ".join(refused.stderr.split())
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("query", COUNT, "--format", "xml"),
@@ -236,6 +250,9 @@ def test_the_ledger_is_everybody_s_unless_a_client_is_named(run: Run, monkeypatc
     monkeypatch.delenv("PASSERSBY_CLIENT")
     everybody = json.loads(run("ledger", "-f", "json").stdout)
     assert {row["asked_by"] for row in named} == {"ben"}
+    assert run("ledger", "--client", "carl").stdout == "No row is about this client.\n"
+    monkeypatch.setenv("PASSERSBY_CLIENT", "carl")  # who asks and pays, and chooses no rows
+    assert json.loads(run("ledger", "-f", "json").stdout) == everybody
     assert {row["asked_by"] for row in everybody if row["kind"] == "charged"} == {"ana", "ben"}
 
 
