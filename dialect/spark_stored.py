@@ -12,18 +12,21 @@ from dialect.spark_quote import quoted_name
 from dialect.spark_time import TIMES
 from dialect.write_expr import quote_for_spark
 
+# a double's own value, by a function of which statistics of files know nothing: they leave NaN out and have two zeros,
+# while Spark has NaN above all and one zero (proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
+DOUBLE = "nanvl(CAST({0} AS DOUBLE), CAST('NaN' AS DOUBLE))"
 UNSIGNED = "UBIGINT"  # https://spark.apache.org/docs/latest/sql-data-sources-parquet.html: a DECIMAL(20, 0) there
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
 
 
 def stored_in_spark(column: Column, is_key: bool) -> str:
-    """Write a stored column: whole numbers of 64 bits, doubles, text, and times of a calendar."""
+    """Write a stored column: whole numbers of 64 bits, doubles, text, and times of a calendar (`proofs.md#lakes`)."""
     written = quoted_name(column.name)
     if column.type is SqlType.BIGINT:
         wide = column.stored_type.upper() == UNSIGNED
         return f"CAST({written} AS DECIMAL(20, 0))" if wide and is_key else f"TRY_CAST({written} AS BIGINT)"
     if column.type is SqlType.DOUBLE:
-        return f"CAST({written} AS DOUBLE)"
+        return DOUBLE.replace("{0}", written)
     if column.type is SqlType.DATE:
         return f"CASE WHEN {written} BETWEEN DATE '{_FIRST}' AND DATE '{_LAST}' THEN {written} END"
     if column.type is SqlType.TIMESTAMPTZ:

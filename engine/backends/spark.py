@@ -36,7 +36,24 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.files.ignoreCorruptFiles": "false",  # rows would be missing, and nobody told
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.execution.arrow.useLargeVarTypes": "false",
+    # nothing is passed over by statistics of many people's rows (proofs.md#unread-rows)
+    "spark.sql.parquet.filterPushdown": "false",
+    "spark.sql.orc.filterPushdown": "false",
+    "spark.sql.inMemoryColumnarStorage.partitionPruning": "false",  # of what a cluster keeps in memory
+    "spark.sql.parquet.aggregatePushdown": "false",
+    "spark.sql.orc.aggregatePushdown": "false",
+    "spark.sql.optimizer.metadataOnly": "false",  # folders without rows would be groups
+    # a file's days are as they stand there, or by what the file says of itself; else one person's day of 1500 raises
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.avro.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.mergeSchema": "false",
+    "spark.sql.caseSensitive": "false",  # as the catalog names columns
+    "spark.sql.ansi.doubleQuotedIdentifiers": "false",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",  # else TIMESTAMP in a form were another type
+    "spark.sql.icu.caseMappings.enabled": "true",  # what capitals are
 }
+LEGACY = "spark.sql.legacy."  # how older versions computed: no form rests on it
 RETRIES = 5  # of one message, within half a minute: what is lost for longer is asked anew
 _WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0)}
 
@@ -113,13 +130,15 @@ def _constant_words() -> Iterator[None]:
 
 
 def _connected(remote: str) -> SparkSession:
-    """Make a session and set what forms rest on; a session that can't be set so is none."""
+    """Make a session and set what forms rest on; a session that can't be set so is none (`proofs.md#unread-rows`)."""
     token = os.environ.get(TOKEN)
     address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
     # with connections of its own: shared ones to a driver that was lost stay shut for a while after it is back
     channel = DefaultChannelBuilder(address, channelOptions=[("grpc.use_local_subchannel_pool", 1)])
     session = SparkSession.builder.channelBuilder(channel).create()
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
+    for name in [name for name in session.conf.getAll if name.startswith(LEGACY) and session.conf.isModifiable(name)]:
+        session.conf.unset(name)
     for name, value in SETTINGS.items():
         session.conf.set(name, value)
     return session

@@ -38,6 +38,8 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.parser.escapedStringLiterals": "true",
     "spark.sql.session.timeZone": "America/Mexico_City",
+    "spark.sql.legacy.timeParserPolicy": "LEGACY",
+    "spark.sql.legacy.statisticalAggregate": "true",
 }
 SECONDS_TO_START = 240.0
 

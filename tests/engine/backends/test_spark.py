@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from budgets import Ledger
-from dialect import Catalog, Refusal, engine_words, read
+from dialect import Catalog, Refusal, engine_words, read, spark_stored
 from dialect.engine_name import EngineName
 from engine.backends import spark
 from engine.backends.duckdb import DuckDBBackend
@@ -27,12 +27,15 @@ from engine.prepare import prepare
 from engine.snapshot import snapshot
 from engine.terms import Asked
 from tests.engine.town import make_town
+from tests.support.greybox import SensitivityExceeded
 from tests.support.lake import as_lake
 from tests.support.passes import every_other, passes
 from tests.support.spark_cluster import Cluster
+from tests.support.unread_rows import ASKED, UnreadRows
 
 render = import_module("dialect.render")  # the face of the package has a function of this name
 RHO = Fraction(1, 200)
+DOUBLE, PLAIN = spark_stored.DOUBLE, "CAST({0} AS DOUBLE)"
 QUIET = lambda stage, part: None  # noqa: E731
 QUESTIONS = (
     "SELECT zone, day, COUNT(*) AS n, AVG(minutes) AS mean, SUM(coins) AS coins FROM visit GROUP BY zone, day",
@@ -76,6 +79,13 @@ def backend(lake: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert isinstance(opened, LakeBackend)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def unread(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnreadRows]:
+    made = UnreadRows(tmp_path_factory.mktemp("unread"), cluster.remote)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -137,6 +147,29 @@ def test_the_session_is_set_whatever_the_cluster_is_set_to(backend: LakeBackend)
     assert {name: session.conf.get(name) for name in spark.SETTINGS} == dict(spark.SETTINGS)
     session.conf.set("spark.sql.ansi.enabled", "false")
     assert backend.lake._alive().conf.get("spark.sql.ansi.enabled") == "true"
+
+
+def test_nothing_is_left_of_how_older_versions_computed(backend: LakeBackend) -> None:
+    assert isinstance(backend.lake, spark.SparkLake)
+    assert [name for name in backend.lake._alive().conf.getAll if name.startswith(spark.LEGACY)] == []
+
+
+def test_no_row_goes_unread_for_what_statistics_say(unread: UnreadRows) -> None:
+    assert unread.check(ASKED) == [200, 200, 200, 201, 200]
+
+
+@pytest.mark.parametrize(("pushed", "form"), [("false", PLAIN), ("true", DOUBLE), ("true", PLAIN)])
+def test_settings_and_form_each_suffice_and_without_both_it_is_seen(
+    pushed: str, form: str, unread: UnreadRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark, "SETTINGS", {**spark.SETTINGS, "spark.sql.parquet.filterPushdown": pushed})
+    monkeypatch.setattr(spark_stored, "DOUBLE", form)
+    for condition in ("lon = 0", "lon > 5"):
+        if (pushed, form) == ("true", PLAIN):
+            with pytest.raises(SensitivityExceeded):
+                unread.check([condition])
+        else:
+            assert unread.check([condition]) == [200]
 
 
 def test_a_failure_says_nothing(backend: LakeBackend) -> None:

@@ -1,0 +1,63 @@
+"""Neighbours in one row group that pyarrow writes, whose statistics say otherwise than Spark orders: NaN, and -0.0.
+
+Parquet's statistics leave NaN out, and its dictionaries tell the two zeros apart. Whoever passes over a row group by them
+passes over everybody's rows, unless one person's row is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from dialect.catalog import Catalog
+from tests.support.greybox import check_neighbours
+from tests.support.greybox_data import PRIVATE, VICTIM, Database, Declared, Run, declare, declared_as, make_worlds
+from tests.support.on_lake import Both
+
+OTHERS = 200
+RUNS = (
+    *(Run(str(VICTIM), lon=f"'{value}'") for value in ("0.0", "10.0")),
+    *(Run(str(person), lon=f"'{value}'") for value in ("nan", "-0.0") for person in range(1, OTHERS + 1)),
+    *(Run(str(300 + place), lon=f"'{value}'") for place, value in enumerate(("1.0", "-7.0"))),
+)
+ASKED = ("lon = 0", "lon = -0.0", "lon > 5", "lon <> 1.0", "NOT lon < 5")
+
+
+class UnreadRows:
+    """The two worlds, each in a lake of one file a table."""
+
+    def __init__(self, folder: Path, remote: str) -> None:
+        catalog = declared_as(declare(), Declared(consent=False, rows=1))
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'")
+        make_worlds(self._connection, Database(RUNS, ()))
+        self._worlds = [self._written(catalog, world, folder / world, remote) for world in ("everybody", "without")]
+
+    def _written(self, catalog: Catalog, world: str, folder: Path, remote: str) -> Both:
+        """Write a world's rows, those that are asked for by pyarrow in one group."""
+        both = Both(self._connection, catalog, world, PRIVATE, folder, remote)
+        shutil.rmtree(folder / "events")
+        (folder / "events").mkdir()
+        rows = self._connection.execute(f"FROM {world}.events").to_arrow_table()
+        pq.write_table(rows, folder / "events" / "0.parquet")
+        return both
+
+    def close(self) -> None:
+        """Let go of the sessions and of the worlds."""
+        for world in self._worlds:
+            world.lake.lake.close()
+        self._connection.close()
+
+    def check(self, conditions: Sequence[str]) -> list[int]:
+        """Count what meets each condition with the one person; raises SensitivityExceeded where that moves others."""
+        counted = []
+        for condition in conditions:
+            sql = f"SELECT COUNT(*) FROM events WHERE {condition}"
+            (more,), (less,) = (world.in_lake(sql) for world in self._worlds)
+            check_neighbours(more, less, sql)
+            counted.append(int(less.exact.vectors[0][0]))
+        return counted
