@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 import passersby
 from passersby.cli import app
 from passersby.connection import Connection
-from tests.engine.town import make_town
+from tests.engine.town import CATALOG, make_town
 from tests.support.serving import Running, running
 
 Run = Callable[..., Result]
@@ -32,6 +32,16 @@ def town(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PASSERSBY_CACHE", str(made / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     return made / "catalog.toml"
+
+
+@pytest.fixture
+def city(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand where the pages' city.toml is: a catalog of the town's files."""
+    (tmp_path / "city.toml").write_text(
+        CATALOG.replace('"town.duckdb', f'"{town.parent}/town.duckdb'), encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "city.toml"
 
 
 @pytest.fixture

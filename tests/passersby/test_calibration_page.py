@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,10 @@ HISTOGRAM = {
 }  # fmt: skip
 
 
-def test_the_pages_commands_run_in_order(run: Run) -> None:
+def test_the_pages_commands_run_in_order(run: Run, city: Path) -> None:
     (block,) = re.findall(r"```\n(.*?)```", PAGE, flags=re.DOTALL)
     dry, made, shown = (line.split()[1:] for line in block.strip().splitlines())
+    assert all(city.name in line for line in (dry, made, shown))
     asked = run(*dry)
     assert "Nothing was charged: this was a dry run." in asked.stdout
     assert "10.0% of the whole budget" in asked.stdout

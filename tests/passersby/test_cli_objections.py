@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.town import make_town
 from tests.passersby.conftest import Run
 from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
@@ -57,6 +58,14 @@ def test_the_page_about_a_person(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with the page's city.toml."""
+    made = tmp_path_factory.mktemp("city")
+    make_town(made)
+    return (made / "catalog.toml").rename(made / "city.toml").parent
+
+
+@pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Give an owner's environment, with nothing recorded yet."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -64,10 +73,8 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_commands_of_the_document_run(line: str, owner: dict[str, str], tmp_path: Path) -> None:
-    ran = subprocess.run(
-        ["bash", "-ec", line], env=owner, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST
-    )
+def test_the_commands_of_the_document_run(line: str, owner: dict[str, str], folder: Path) -> None:
+    ran = subprocess.run(["bash", "-ec", line], env=owner, cwd=folder, capture_output=True, text=True, timeout=LONGEST)
     assert ran.returncode == 0 and ran.stdout.strip(), ran.stderr
 
 

@@ -8,8 +8,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from engine.catalog_budget import KNOWN
 from engine.release import from_bytes
 from passersby.connection import Connection
@@ -25,11 +23,11 @@ COMMANDS = [
 ]
 
 
-def test_every_command_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_every_command_runs_and_says_of_which_catalog(run: Run, city: Path, tmp_path: Path) -> None:
     assert run("query", "SELECT COUNT(*) AS n FROM visit").exit_code == 0
     assert len(COMMANDS) > 10
     for line in COMMANDS:
+        assert f"--catalog {city.name}" in line
         command, _, target = line.partition(" > ")
         ran = run(*shlex.split(command)[1:])
         assert ran.exit_code == 0, (line, ran.stderr)
