@@ -209,7 +209,7 @@ def _objecting(dataset: Dataset) -> Iterator[str]:
         "From the next question on you are in no new number, in no table. Nobody who asks is told that you objected,"
         " nor how many did. You may take your objection back at any time."
     )
-    yield "The owner records it with: passersby object YOUR-NUMBER --reason TEXT"
+    yield "The owner records it with: passersby object YOUR-NUMBER --catalog CATALOG --reason TEXT"
 
 
 def _odds(epsilon: float) -> str:

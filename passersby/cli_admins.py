@@ -13,6 +13,7 @@ from passersby.cli_owner_options import (
     Dataset,
     KeptLedger,
     Lifetime,
+    NamedCatalog,
     OwnCatalog,
     Query,
     Reason,
@@ -39,15 +40,13 @@ Of = Annotated[
 ]
 
 
-def add(client: Name, reason: Reason, by: By = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
+def add(client: Name, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
     """Add a client before it asks; one that was removed is back, with all that it has spent."""
     changed(catalog, ledger, lambda admin: admin.add_client(client, by=by or user_name(), reason=reason))
     said(f"Client {client} may ask.")
 
 
-def remove(
-    client: Name, reason: Reason, by: By = None, catalog: OwnCatalog = "operator", ledger: Ledger = None
-) -> None:
+def remove(client: Name, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
     """Let a client, or a group with all in it, ask no more; what it spent stays spent."""
     changed(catalog, ledger, lambda admin: admin.remove_client(client, by=by or user_name(), reason=reason))
     said(f"Client {client} was removed, and its accounts stay as they are.")
@@ -62,7 +61,7 @@ def cap(
     lifetime: Lifetime = False,
     one_question: Query = False,
     by: By = None,
-    catalog: OwnCatalog = "operator",
+    catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
     """Cap a client or a group, in the place of the catalog's cap: in each window, unless an option says otherwise.
@@ -91,7 +90,7 @@ def freeze(
     dataset: Of = None,
     window: Window = None,
     by: By = None,
-    catalog: OwnCatalog = "operator",
+    catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
     """Let nothing be charged until it is thawed: to a client, a group, a dataset, a window, or to one in the other."""
@@ -106,7 +105,7 @@ def thaw(
     dataset: Of = None,
     window: Window = None,
     by: By = None,
-    catalog: OwnCatalog = "operator",
+    catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
     """Undo a freeze, named as it was frozen; executions that failed before are counted anew."""

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from passersby.cli_options import Form, Ledger, Written, refusals
-from passersby.cli_owner_options import By, Dataset, Named, OwnCatalog
+from passersby.cli_owner_options import By, Dataset, Named, NamedCatalog, OwnCatalog, chosen
 from passersby.making import shown_making
 from passersby.opening import engine_face, user_name
 from passersby.output import Document, Format, console, write_json, write_rows
@@ -42,7 +42,7 @@ def calibrate(
     dry_run: DryRun = False,
     if_due: IfDue = False,
     yes: Yes = False,
-    catalog: OwnCatalog = "operator",
+    catalog: NamedCatalog = None,
     by: By = None,
     ledger: Ledger = None,
     form: Written = Document.TABLE,
@@ -52,6 +52,7 @@ def calibrate(
     It is charged to the whole dataset's budget in one window, and counts in what every client is reported. Answers
     are bounded by it until it expires; open connections and servers know of it when they are opened anew.
     """
+    where = chosen(named, catalog)
     given = {"ledger": ledger, "dataset": dataset, "window": window, "rho": rho, "keys": keys or ()}
 
     def confirmed(told: dict[str, Any]) -> bool:
@@ -61,7 +62,7 @@ def calibrate(
 
     with refusals(form), engine_face() as engine, shown_making(MEASURING, quiet=form is not Document.TABLE) as progress:
         told = engine.calibrate_catalog(
-            named or catalog, by=by or user_name(), dry_run=dry_run, if_due=if_due, confirm=confirmed,
+            where, by=by or user_name(), dry_run=dry_run, if_due=if_due, confirm=confirmed,
             progress=progress, **given,
         )  # fmt: skip
     if form is not Document.TABLE:

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from passersby.cli_options import Form, Ledger, Written, refusals
-from passersby.cli_owner_options import KeptLedger, Named, OwnCatalog
+from passersby.cli_owner_options import KeptLedger, Named, NamedCatalog, OwnCatalog, chosen
 from passersby.making import shown_making
 from passersby.opening import engine_face
 from passersby.output import Document, Format, console, write_json, write_rows
@@ -74,13 +74,13 @@ def new(folder: Folder, to: To = None) -> None:
     console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
 
 
-def optimize(named: Named = None, catalog: OwnCatalog = "operator", form: Written = Document.TABLE) -> None:
+def optimize(named: Named = None, catalog: NamedCatalog = None, form: Written = Document.TABLE) -> None:
     """Build a copy of the data that is read faster, sorted by person, and the rollups that the catalog declares.
 
     It lies in the cache folder and is used by whatever opens the catalog from then on, until the data change. Answers
     are the same: no question becomes cheaper or dearer, and no stored answer is asked anew.
     """
-    where = named or catalog
+    where = chosen(named, catalog)
     with (
         refusals(form),
         engine_face() as engine,
@@ -95,13 +95,13 @@ def optimize(named: Named = None, catalog: OwnCatalog = "operator", form: Writte
     console().print(Text(f"{told}\n{account['file']}"))
 
 
-def forget(named: Named = None, catalog: OwnCatalog = "operator", form: Written = Document.TABLE) -> None:
+def forget(named: Named = None, catalog: NamedCatalog = None, form: Written = Document.TABLE) -> None:
     """Remove every copy of the data's private files from the cache folder, layouts too.
 
     For when somebody was erased from the files. What is opened next reads the files themselves; a server that runs
     goes on with what it has open until it is restarted.
     """
-    where = named or catalog
+    where = chosen(named, catalog)
     with refusals(form), engine_face() as engine:
         removed = engine.forget_copies(where)
     if form is Document.JSON:
@@ -113,7 +113,7 @@ def forget(named: Named = None, catalog: OwnCatalog = "operator", form: Written 
 def ingest(
     table: Table,
     files: Files,
-    catalog: OwnCatalog = "operator",
+    catalog: NamedCatalog = None,
     ledger: Ledger = None,
     late: Late = False,
     optimize: Optimize = False,
@@ -124,12 +124,13 @@ def ingest(
     Rows that are not as the catalog declares are refused, counted, and kept in a file of their own beside the data.
     Files that are in already are left out, so that a run that was cut off is run again.
     """
+    where = chosen(catalog)
     with refusals(form), engine_face() as engine:
         with shown_making(ADDING, quiet=form is not Document.TABLE) as progress:
-            done = engine.ingest_files(catalog, table, files, ledger=ledger, late=late, progress=progress)
+            done = engine.ingest_files(where, table, files, ledger=ledger, late=late, progress=progress)
         if optimize:
             with shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
-                done |= {"optimized": engine.optimize_catalog(catalog, progress=progress)["file"], "laid_out": False}
+                done |= {"optimized": engine.optimize_catalog(where, progress=progress)["file"], "laid_out": False}
     if form is Document.JSON:
         write_json(done)
     else:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from passersby.cli_options import Form, Ledger, Written, refusals
-from passersby.cli_owner_options import By, Dataset, KeptLedger, OwnCatalog, said
+from passersby.cli_owner_options import By, Dataset, KeptLedger, NamedCatalog, OwnCatalog, chosen, said
 from passersby.making import shown_making
 from passersby.opening import engine_face, user_name
 from passersby.output import Document, Format, write_json, write_rows
@@ -38,7 +38,7 @@ def object_(
     file: File = None,
     withdraw: Withdraw = False,
     dataset: Dataset = None,
-    catalog: OwnCatalog = "operator",
+    catalog: NamedCatalog = None,
     by: By = None,
     ledger: Ledger = None,
     form: Written = Document.TABLE,
@@ -46,9 +46,10 @@ def object_(
     """Record that a person objects: from the next question on they are in no new answer."""
     if (person is None) == (file is None):
         raise typer.BadParameter("Name one person, or a file of them.", param_hint="PERSON")
+    where = chosen(catalog)
     with refusals(form), engine_face() as engine, shown_making(quiet=True) as progress:
         given = {"reason": reason, "by": by or user_name(), "dataset": dataset, "withdraw": withdraw}
-        with engine.open_register(catalog, ledger=ledger, progress=progress) as register:
+        with engine.open_register(where, ledger=ledger, progress=progress) as register:
             if file is not None:
                 act = register.object_file(str(file), progress=progress, **given)
             else:

@@ -23,6 +23,17 @@ OwnCatalog = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
+NamedCatalog = Annotated[
+    str | None,
+    typer.Option(
+        "--catalog",
+        "-c",
+        metavar="NAME|FILE",
+        envvar="PASSERSBY_CATALOG",
+        help="Whose people it is about, always said: a catalog file on this machine, or a bundled one by name.",
+        rich_help_panel=WHERE,
+    ),
+]
 KeptLedger = Annotated[
     str | None,
     typer.Option(
@@ -53,9 +64,19 @@ def scope_of(window: str | None, lifetime: bool, one_question: bool) -> str:
     return window or ("lifetime" if lifetime else "query" if one_question else "each")
 
 
-def changed(catalog: str, ledger: str | None, change: Callable[[Any], object]) -> None:
+def chosen(*named: str | None) -> str:
+    """Give the catalog that is named: what acts for owners acts on none by default."""
+    found = next(filter(None, named), None)
+    if found is None:
+        why = "Say whose people it is about: a catalog file, or PASSERSBY_CATALOG; for the demo --catalog operator."
+        raise typer.BadParameter(why, param_hint="--catalog")
+    return found
+
+
+def changed(catalog: str | None, ledger: str | None, change: Callable[[Any], object]) -> None:
     """Make one change of the books."""
-    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+    where = chosen(catalog)
+    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
         change(admin)
 
 

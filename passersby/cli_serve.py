@@ -20,6 +20,10 @@ CatalogNamed = Annotated[
     str | None,
     typer.Argument(metavar="CATALOG", help="operator, mibici, or a catalog file.", show_default="operator"),
 ]
+CatalogOfKeys = Annotated[
+    str | None,
+    typer.Argument(metavar="CATALOG", help="What the server answers from, where its settings do not say."),
+]
 Config = Annotated[
     str | None,
     typer.Option(
@@ -96,7 +100,7 @@ def serve(
 
 
 def bootstrap(
-    catalog: CatalogNamed = None,
+    catalog: CatalogOfKeys = None,
     *,
     name: Annotated[str, typer.Option("--name", help="The admin's name, as the ledger will have it.")],
     config: Config = None,

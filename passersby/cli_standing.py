@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from passersby.cli_options import Catalog, Client, Form, Ledger, Written, opened
-from passersby.cli_owner_options import OwnCatalog
+from passersby.cli_owner_options import NamedCatalog, chosen
 from passersby.output import Document, Format, console, write_json, write_result
 from passersby.waiting import shown_waiting
 
@@ -23,12 +23,12 @@ Window = Annotated[
 ]
 
 
-def run(file: File, catalog: OwnCatalog = "operator", ledger: Ledger = None, form: Written = Document.TABLE) -> None:
+def run(file: File, catalog: NamedCatalog = None, ledger: Ledger = None, form: Written = Document.TABLE) -> None:
     """Release each standing question in each window in which it is not released yet; made for a timetable (cron).
 
     It is charged to the whole dataset's budget, once a window, and counts in what every client is reported.
     """
-    with opened(catalog, "owner", ledger, form) as connection:
+    with opened(chosen(catalog), "owner", ledger, form) as connection:
         with shown_waiting("Releasing what is due"):
             outcomes = connection.run_standing(str(file))
         if form is Document.JSON:

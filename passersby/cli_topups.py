@@ -13,11 +13,13 @@ from passersby.cli_owner_options import (
     Dataset,
     KeptLedger,
     Lifetime,
+    NamedCatalog,
     OwnCatalog,
     Query,
     Reason,
     Window,
     changed,
+    chosen,
     said,
     scope_of,
 )
@@ -37,27 +39,25 @@ def request(
     window: Window = None,
     lifetime: Lifetime = False,
     one_question: Query = False,
-    catalog: OwnCatalog = "operator",
+    catalog: NamedCatalog = None,
     ledger: Ledger = None,
 ) -> None:
     """Ask for another cap of yours: in each window, unless an option says otherwise; an admin decides."""
     given = {"dataset": dataset, "scope": scope_of(window, lifetime, one_question), "reason": reason}
-    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(catalog, ledger=ledger) as admin:
+    where = chosen(catalog)
+    with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
         asked = admin.request_top_up(client or user_name(), rho, **given)
-    said(f"Request {asked['request']}: an admin decides, with `passersby topup approve {asked['request']}`.")
+    number = asked["request"]
+    said(f"Request {number}: an admin decides, with `passersby topup approve {number} --catalog {where}`.")
 
 
-def approve(
-    number: Number, reason: Reason, by: By = None, catalog: OwnCatalog = "operator", ledger: Ledger = None
-) -> None:
+def approve(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
     """Grant the cap that a client has asked for; it holds from the next question on."""
     changed(catalog, ledger, lambda admin: admin.approve_top_up(number, by=by or user_name(), reason=reason))
     said(f"Request {number} is approved.")
 
 
-def decline(
-    number: Number, reason: Reason, by: By = None, catalog: OwnCatalog = "operator", ledger: Ledger = None
-) -> None:
+def decline(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:
     """Decline what a client has asked for; its cap stays."""
     changed(catalog, ledger, lambda admin: admin.decline_top_up(number, by=by or user_name(), reason=reason))
     said(f"Request {number} is declined.")

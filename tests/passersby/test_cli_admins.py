@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -142,3 +144,43 @@ def test_the_audit_log_tells_questions_and_prices_and_no_values(run: Run) -> Non
     assert told(run, "ledger", "audit", "--since", "2999-01-01") == []
     shown = run("ledger", "audit")
     assert "price: rho 0.005" in shown.stdout and max(map(len, shown.stdout.splitlines())) <= 100
+
+
+ACTS: tuple[tuple[str, ...], ...] = (
+    ("client", "add", "ana", *WHY),
+    ("client", "remove", "ana", *WHY),
+    ("client", "cap", "ana", "0.01", *WHY),
+    ("freeze", "ana", *WHY),
+    ("thaw", "ana", *WHY),
+    ("topup", "request", "0.1", *WHY),
+    ("topup", "approve", "1", *WHY),
+    ("topup", "decline", "1", *WHY),
+    ("object", "7", *WHY),
+    ("ingest", "visit", "new.csv"),
+    ("standing", "run", __file__),
+    ("catalog", "calibrate", "--yes"),
+    ("catalog", "optimize"),
+    ("catalog", "forget"),
+)
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: " ".join(act[:2]))
+def test_what_acts_for_owners_acts_on_no_catalog_by_default(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, act: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("PASSERSBY_CATALOG")
+    refused = run(*act)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    words = " ".join(refused.stderr.replace("│", " ").split())
+    assert "Say whose people it is about: a catalog file" in words and "for the demo --catalog operator." in words
+    assert not list(tmp_path.rglob("*.ledger*"))
+
+
+def test_the_first_admin_s_key_is_of_a_catalog_that_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refused = run("bootstrap", "--name", "root")
+    assert refused.exit_code == 1 and "It is not said whose catalog the key is for." in refused.stderr
+    assert not list(tmp_path.rglob("*.ledger*"))
+    monkeypatch.setenv("PASSERSBY_SERVER_CATALOG", os.environ["PASSERSBY_CATALOG"])
+    assert run("bootstrap", "--name", "root").exit_code == 0
