@@ -1,4 +1,4 @@
-"""Commands of standing questions: run for whoever runs the dataset, show for whom it is meant."""
+"""Commands of standing questions: run for whoever runs the dataset, list and show for whom they are meant."""
 
 from __future__ import annotations
 
@@ -38,6 +38,25 @@ def run(file: File, catalog: NamedCatalog = None, ledger: Ledger = None, form: W
         for each in outcomes:
             table.add_row(each["name"], each["window"], f"{each['rho']:.4g}", each["state"])
         console().print(table)
+
+
+def listed(
+    file: File,
+    catalog: Catalog = "operator",
+    client: Client = None,
+    ledger: Ledger = None,
+    form: Written = Document.TABLE,
+) -> None:
+    """List the standing questions that you are entitled to, and the windows that each is asked of."""
+    with opened(catalog, client, ledger, form) as connection:
+        found = connection.standings(file=file)
+        if form is Document.JSON:
+            write_json(found)
+            return
+        table = Table("question", "dataset", "windows")
+        for each in found:
+            table.add_row(each["name"], each["dataset"], ", ".join(each["windows"]))
+        console().print(table if found else "None is meant for you.")
 
 
 def show(

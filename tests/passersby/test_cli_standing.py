@@ -29,4 +29,8 @@ def test_it_is_run_once_a_window_and_shown_to_the_entitled(tmp_path: Path, monke
     assert [{each["state"] for each in some} for some in (first, again)] == [{"released"}, {"held"}]
     shown = ran("show", str(file), "footfall", "--client", "ann", "--window", DAYS[1])
     assert json.loads(shown.stdout)["windows"] == [DAYS[1]]
+    lists = [json.loads(ran("list", str(file), "--client", who).stdout) for who in ("ann", "ben")]
+    assert [[each["name"] for each in found] for found in lists] == [["footfall"], []]
+    table = CliRunner().invoke(app, ["standing", "list", str(file), "--client", "ann", *where]).stdout
+    assert "footfall" in table and DAYS[1] in table
     assert "entitled to no standing question" in ran("show", str(file), "footfall", "--client", "ben").stderr
