@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dialect.catalog import Bounds, SqlType
-from dialect.constants import moment, text_of
+from dialect.constants import MONTHS, SECONDS, later, moment, text_of
 from dialect.expressions import Call, Expr, Literal
+from dialect.time_steps import truncated
 
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 _COMPARABLE = {
@@ -57,17 +58,72 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
     """Find the constant ends that an expression is known to lie between, both included."""
     lowers: list[Literal] = []
     uppers: list[Literal] = []
-    for fact in facts:
-        for sign, end in _compared(fact, expr):
-            if end.type not in _COMPARABLE.get(expr.type, ()) or end.value is None:
-                continue
-            if sign in {">", ">=", "="}:
-                lowers.append(end)
-            if sign in {"<", "<=", "="}:
-                uppers.append(_just_below(end) if sign == "<" else end)
+    for sign, end in _ends(expr, facts):
+        if end.type not in _COMPARABLE.get(expr.type, ()) or end.value is None:
+            continue
+        if sign in {">", ">=", "="}:
+            lowers.append(end)
+        if sign in {"<", "<=", "="}:
+            uppers.append(_just_below(end) if sign == "<" else end)
     if not lowers or not uppers:
         return None
     return max(lowers, key=_order), min(uppers, key=_order)
+
+
+def _ends(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
+    """Walk the constants that an expression is compared with; a time also by its day, its hour, its month."""
+    for fact in facts:
+        yield from _compared(fact, expr)
+    steps = _steps_of(expr, facts) if expr.type is SqlType.TIMESTAMP else {}
+    for step, unit in steps.items():
+        for sign, end in (said for fact in facts for said in _said(fact, step)):
+            yield from _of_step(sign, end, unit)
+
+
+def _steps_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
+    """Find the units of a time that facts speak of, and what they say to be equal to one."""
+    said = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_MIRROR, "in"}]
+    found = {part: unit for fact in said for part in fact.arguments if (unit := _unit_of(part, time)) is not None}
+    for fact in said:
+        for one, other in (fact.arguments, fact.arguments[::-1]) if fact.name == "=" else ():
+            if one in found and not isinstance(other, Literal):
+                found.setdefault(other, found[one])
+    return found
+
+
+def _unit_of(part: Expr, time: Expr) -> str | None:
+    """Name the unit that an expression cuts a time to; None where it is none of it."""
+    if not isinstance(part, Call) or part.arguments[-1:] != (time,):
+        return None
+    if part.name == "to_date":
+        return "day"
+    unit = part.arguments[0].value if part.name == "date_trunc" and isinstance(part.arguments[0], Literal) else None
+    return str(unit) if unit in {*SECONDS, *MONTHS} else None
+
+
+def _said(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
+    """Walk the constants that an expression is compared with, and the ends of a list that it is one of."""
+    yield from _compared(fact, expr)
+    options = _options(expr, fact) if isinstance(fact, Call) and fact.name == "in" else None
+    ends = [option for option in options or () if option.value is not None and option.type in _COMPARABLE[SqlType.DATE]]
+    if ends:
+        yield ">=", min(ends, key=_order)
+        yield "<=", max(ends, key=_order)
+
+
+def _of_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str, Literal]]:
+    """Say of a time what is said of the unit in which it lies: before the end of a unit, or from the begin of one."""
+    if end.value is None or end.type not in _COMPARABLE[SqlType.DATE]:
+        return
+    begin = moment(str(end.value))
+    try:
+        behind, is_begin = later(begin, 1, unit), truncated(unit, begin) == begin
+    except (ValueError, OverflowError):  # outside of the years that Python can say
+        return
+    if sign in {">", ">=", "="}:
+        yield ">=", Literal(text_of(behind if sign == ">" and is_begin else begin, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
+    if sign in {"<", "<=", "="}:
+        yield "<", Literal(text_of(begin if sign == "<" and is_begin else behind, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
 
 
 def implied(condition: Expr, facts: Sequence[Expr]) -> bool:

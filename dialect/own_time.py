@@ -36,10 +36,15 @@ def during(clock: Clock, stretch: Stretch, begins: Sequence[date]) -> Expr:
     """Write that a row lies in some windows, and on the date that it says: NULL, and every other time, fails."""
     at = wall(Ref(clock.time))
     parts = [_between(at, first, end) for first, end in ranges_of(stretch, begins)]
-    tests = [parts[0] if len(parts) == 1 else call("or", parts, _NOWHERE)]
-    if clock.day is not None:
-        tests.append(call("=", [Ref(clock.day), call("to_date", [at], _NOWHERE)], _NOWHERE))
+    tests = [parts[0] if len(parts) == 1 else call("or", parts, _NOWHERE), *on_date(clock)]
     return conjunction(tuple(part for test in tests for part in conjuncts(test)))
+
+
+def on_date(clock: Clock) -> tuple[Expr, ...]:
+    """Write that a row lies on the date that it says, where it says one."""
+    if clock.day is None:
+        return ()
+    return (call("=", [Ref(clock.day), call("to_date", [wall(Ref(clock.time))], _NOWHERE)], _NOWHERE),)
 
 
 def ranges_of(stretch: Stretch, begins: Sequence[date]) -> list[tuple[date, date]]:

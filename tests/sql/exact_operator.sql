@@ -568,3 +568,24 @@ SELECT p.place_id, COUNT(*) AS n FROM passby p ANTI JOIN visit v ON v.subscriber
 
 # title: a semi-join with public rows, behind a join
 SELECT COUNT(*) AS n FROM visit v JOIN subscriber s USING (subscriber_id) SEMI JOIN zone z ON z.zone_id = s.home_zone AND z.population > 1000 WHERE s.gender = 'f';
+
+# title: hours of a day that a date says
+SELECT date_trunc('hour', start_ts) AS slot, COUNT(*) AS n FROM visit WHERE visit_date = DATE '2026-10-03' GROUP BY slot;
+
+# title: quarters of an hour of days that a date says
+SELECT time_bucket(INTERVAL 15 MINUTE, start_ts) AS slot, COUNT(DISTINCT subscriber_id) AS n FROM visit WHERE place_id = 'P1' AND visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-10-02' GROUP BY slot;
+
+# title: hours of days that a cast says
+SELECT date_trunc('hour', ts) AS slot, COUNT(*) AS n FROM event WHERE CAST(ts AS DATE) > '2026-10-01' AND ts::DATE <= '2026-10-03' GROUP BY slot;
+
+# title: hours of a list of days
+SELECT date_trunc('hour', dep_ts) AS slot, mode, COUNT(*) AS n FROM trip WHERE trip_date IN ('2026-10-01', '2026-10-03') GROUP BY slot, mode;
+
+# title: hours of a week that is cut out
+SELECT date_trunc('hour', dep_ts) AS slot, COUNT(*) AS n FROM trip WHERE date_trunc('week', dep_ts) = DATE '2026-10-05' GROUP BY slot;
+
+# title: hours before a unit that is begun
+SELECT date_trunc('hour', dep_ts) AS slot, COUNT(*) AS n FROM trip WHERE date_trunc('day', dep_ts) >= DATE '2026-10-05' AND date_trunc('day', dep_ts) < TIMESTAMP '2026-10-06 12:00:00' GROUP BY slot;
+
+# title: hours of days beside the days
+SELECT visit_date, date_trunc('hour', start_ts) AS slot, COUNT(*) AS n FROM visit WHERE visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-10-02' GROUP BY 1, 2;

@@ -1,0 +1,107 @@
+"""A date beside a time: rows on another date are not read, and what is said of the date is said of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from tests.support.oracle import Oracle
+from tests.support.worlds import write_world
+
+facts: Any = import_module("dialect.facts")
+scans: Any = import_module("dialect.scans")
+# every seventh row says the next day, some say none, some have no time or one beyond all calendars
+ROWS = """
+CREATE TABLE visit AS SELECT i AS visit_id, i % 40 AS person_id, begun, CASE WHEN i % 11 = 0 THEN NULL
+  WHEN i % 7 = 0 THEN begun::DATE + 1 ELSE begun::DATE END AS day, i % 3 AS place
+FROM (SELECT i, CASE WHEN i % 13 = 0 THEN NULL WHEN i % 17 = 0 THEN 'infinity'
+  ELSE TIMESTAMP '2026-10-01' + to_minutes(37 * i) END AS begun FROM range(400) r(i));
+CREATE TABLE purchase AS SELECT i AS purchase_id, i % 400 AS visit_id, begun, CASE WHEN i % 5 = 0 THEN begun::DATE - 1
+  ELSE begun::DATE END AS day FROM (SELECT i, TIMESTAMP '2026-10-01' + to_minutes(29 * i) AS begun FROM range(500) r(i));
+"""
+DECLARED = """
+format = 1
+name = "dated"
+[datasets.d]
+window = "forever"
+[tables.visit]
+dataset = "d"
+kind = "private"
+source = { duckdb = "data.duckdb", table = "visit" }
+person = "person_id"
+primary_key = ["visit_id"]
+time_column = "begun"
+date_column = "day"
+size_class = "1e3"
+norms = { rows = 30, persons = 30 }
+[tables.visit.columns]
+visit_id = { type = "BIGINT", nullable = false }
+person_id = { type = "BIGINT" }
+begun = { type = "TIMESTAMP" }
+day = { type = "DATE" }
+place = { type = "BIGINT", values = [0, 1, 2] }
+[tables.purchase]
+dataset = "d"
+kind = "private"
+source = { duckdb = "data.duckdb", table = "purchase" }
+person = { column = "person_id", through = ["visit_id -> visit"] }
+primary_key = ["purchase_id"]
+time_column = "begun"
+date_column = "day"
+size_class = "1e3"
+norms = { rows = 30, persons = 30 }
+[tables.purchase.columns]
+purchase_id = { type = "BIGINT", nullable = false }
+visit_id = { type = "BIGINT" }
+begun = { type = "TIMESTAMP", visible = false }
+day = { type = "DATE", range = ["2026-10-01", "2026-10-12"] }
+"""
+HOURS = "SELECT date_trunc('hour', begun) AS h, COUNT(*) AS n FROM visit WHERE {} GROUP BY h"
+SAID = (
+    "day = DATE '2026-10-03'",
+    "day IN (DATE '2026-10-03', DATE '2026-10-05')",
+    "day BETWEEN DATE '2026-10-02' AND DATE '2026-10-03' AND place < 2",
+    "day > DATE '2026-10-02' AND begun::DATE <= DATE '2026-10-04'",
+    "date_trunc('week', begun) = DATE '2026-09-28'",
+    "date_trunc('day', begun) < TIMESTAMP '2026-10-02 07:00:00' AND day >= DATE '2026-10-01'",
+    "date_trunc('month', begun) <= DATE '2026-10-01' AND date_trunc('hour', begun) > TIMESTAMP '2026-10-09 10:00:00'",
+)
+QUESTIONS = (
+    "SELECT COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM visit",
+    "SELECT COUNT(*) AS n FROM visit WHERE day IS NULL",
+    "SELECT day, COUNT(*) AS n FROM purchase GROUP BY day",
+    "SELECT COUNT(*) AS n FROM visit WHERE person_id IN (SELECT person_id FROM purchase WHERE day = DATE '2026-10-02')",
+    *(HOURS.format(said) for said in SAID),
+)
+
+
+@pytest.fixture(scope="module")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    with Oracle(write_world(tmp_path_factory.mktemp("dated"), ROWS, DECLARED)) as opened:
+        yield opened
+
+
+def found(oracle: Oracle) -> list[str]:
+    return [sql for sql in QUESTIONS if oracle.ask(sql).difference is not None]
+
+
+@pytest.mark.parametrize("sql", QUESTIONS)
+def test_the_answer_is_plain_duckdbs_over_rows_on_the_date_they_say(sql: str, oracle: Oracle) -> None:
+    verdict = oracle.ask(sql)
+    assert verdict.difference is None and not verdict.plain_raised
+
+
+def test_rows_on_another_date_that_are_read_are_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scans, "_dated", lambda table, fields, reading: scans.Scan(table, fields))
+    assert len(found(oracle)) > 2
+
+
+@pytest.mark.parametrize("name", ["later", "truncated"])
+def test_units_that_end_too_early_are_found(name: str, oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a unit ends where it begins; and every constant is taken for the begin of one."""
+    planted = {"later": lambda begin, *_: begin, "truncated": lambda _, begin: begin}
+    monkeypatch.setattr(facts, name, planted[name])
+    assert found(oracle)
