@@ -121,9 +121,13 @@ def _of_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str, Literal]
     except (ValueError, OverflowError):  # outside of the years that Python can say
         return
     if sign in {">", ">=", "="}:
-        yield ">=", Literal(text_of(behind if sign == ">" and is_begin else begin, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
+        yield ">=", _time(behind if sign == ">" and is_begin else begin)
     if sign in {"<", "<=", "="}:
-        yield "<", Literal(text_of(begin if sign == "<" and is_begin else behind, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
+        yield "<", _time(begin if sign == "<" and is_begin else behind)
+
+
+def _time(at: datetime) -> Literal:
+    return Literal(text_of(at, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
 
 
 def implied(condition: Expr, facts: Sequence[Expr]) -> bool:
@@ -198,4 +202,4 @@ def _just_below(end: Literal) -> Literal:
         return Literal(end.value - 1, SqlType.BIGINT)
     at = moment(str(end.value))
     below = at - timedelta(microseconds=1) if at > datetime.min else at
-    return Literal(text_of(below, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
+    return _time(below)

@@ -84,7 +84,7 @@ def _of_column(fields: tuple[Field, ...], column: str) -> Field:
 
 
 def _admitted(table: Table, fields: tuple[Field, ...], reading: Reading) -> tuple[Expr, ...]:
-    """Say of every row that it lies in the declared windows, if any, on the date that it says: no other is ever read."""
+    """Say of every row that it lies in the declared windows, if any, and on its date: no other is ever read."""
     stretch, clock = reading.catalog.dataset(table.dataset).stretch, clock_of(table, fields)
     if clock is None:
         return ()
@@ -95,7 +95,7 @@ def _admitted(table: Table, fields: tuple[Field, ...], reading: Reading) -> tupl
 
 
 def _dated(table: Table, fields: tuple[Field, ...], reading: Reading) -> Scan | Filter:
-    """Read no row that says another date than its time's; whoever reads whole windows asks for it there."""
+    """Read no row on another date than its time's (`proofs.md#dates`); where there are windows, these ask it."""
     clock = clock_of(table, fields)
     if clock is None or clock.day is None or reading.catalog.dataset(table.dataset).stretch is not None:
         return Scan(table, fields)

@@ -8,7 +8,7 @@ from dialect.relations import Filter, Project, Relation, Scan
 def every_row(relation: Relation) -> bool:
     """Tell whether each row of the windows that are read counts once: nothing is joined, left out or put together.
 
-    The one filter below is the catalog's: of whole windows (`timed_scans`), or of rows on the date that they say (`scans`).
+    The one filter below is the catalog's: of whole windows (`timed_scans`), or of rows on their date (`scans`).
     """
     while isinstance(relation.operator, Project):
         relation = relation.operator.source
