@@ -35,7 +35,7 @@ class Scan:
     table: Table
     fields: tuple[Field, ...]
     windows: int = 1  # of time, that are read; 1 of a table without
-    filtered: bool = False  # the filter above it is the catalog's: of whole windows, or of rows on their date
+    windowed: bool = False  # whole windows are read, and the filter above it says which
 
 
 @dataclass(frozen=True)

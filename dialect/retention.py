@@ -18,13 +18,20 @@ def retained(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
 
     A row without a time is not known to be inside. The first kept day is a public fact of the catalog.
     """
-    column = table.column(table.time_column) if table.time_column is not None else None
-    if table.kept_from is None or column is None:
+    if table.kept_from is None or table.time_column is None:
         return []
-    stored, quote = stored_column(column, table, engine), WORDS[engine].emitter.quote
-    if column.type is SqlType.TIMESTAMPTZ:
-        stored = WORDS[engine].wall.format(stored, quote(Literal(column.time_zone, SqlType.VARCHAR)))
-    return [f"{stored} >= {quote(Literal(table.kept_from, SqlType.DATE))}"]
+    return [f"{stored_time(table, engine)} >= {WORDS[engine].emitter.quote(Literal(table.kept_from, SqlType.DATE))}"]
+
+
+def stored_time(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
+    """Write the time of a stored row on the clock of its own zone, as questions read it."""
+    column = table.column(table.time_column or "")
+    assert column is not None  # noqa: S101  the caller asks
+    stored = stored_column(column, table, engine)
+    if column.type is not SqlType.TIMESTAMPTZ:
+        return stored
+    zone = WORDS[engine].emitter.quote(Literal(column.time_zone, SqlType.VARCHAR))
+    return WORDS[engine].wall.format(stored, zone)
 
 
 def kept_stretch(catalog: Catalog, dataset: Dataset) -> Stretch | None:

@@ -10,7 +10,7 @@ from sqlglot import exp
 from dialect.calls import call
 from dialect.catalog import Catalog, Column, Table
 from dialect.errors import Code
-from dialect.expressions import Expr, Field, Origin, Ref, conjunction, conjuncts
+from dialect.expressions import Expr, Field, Origin, Ref, conjuncts
 from dialect.own_time import clock_of, during, on_date
 from dialect.possible_days import Clock
 from dialect.reading import Reading, refusal
@@ -42,7 +42,7 @@ def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
     named = replace(person, is_person=True, nullable=False)  # rows without a person are never read
     kept = tuple(named if f == person else f for f in fields)
     return PerPerson(
-        _dated(table, kept, reading), kept, _admitted(table, kept, reading), person=named, dataset=table.dataset,
+        Scan(table, kept), kept, _admitted(table, kept, reading), person=named, dataset=table.dataset,
         one_row_per_person=one_row,
         max_rows=1 if one_row else table.max_rows_per_person or _MOST_ROWS,
         timed=0 if one_row or table.time_column is None else 1,
@@ -84,7 +84,7 @@ def _of_column(fields: tuple[Field, ...], column: str) -> Field:
 
 
 def _admitted(table: Table, fields: tuple[Field, ...], reading: Reading) -> tuple[Expr, ...]:
-    """Say of every row that it lies in the declared windows, if any, and on its date: no other is ever read."""
+    """Say of every row that it lies in the declared windows, if any, and on its date (`proofs.md#dates`)."""
     stretch, clock = reading.catalog.dataset(table.dataset).stretch, clock_of(table, fields)
     if clock is None:
         return ()
@@ -92,14 +92,6 @@ def _admitted(table: Table, fields: tuple[Field, ...], reading: Reading) -> tupl
         return on_date(clock)
     dates = () if clock.day is None else conjuncts(during(Clock(clock.day), stretch, stretch.begins()))
     return (*conjuncts(during(clock, stretch, stretch.begins())), *dates)
-
-
-def _dated(table: Table, fields: tuple[Field, ...], reading: Reading) -> Scan | Filter:
-    """Read no row on another date than its time's (`proofs.md#dates`); where there are windows, these ask it."""
-    clock = clock_of(table, fields)
-    if clock is None or clock.day is None or reading.catalog.dataset(table.dataset).stretch is not None:
-        return Scan(table, fields)
-    return Filter(Relation(Scan(table, fields, filtered=True), fields), conjunction(on_date(clock)))
 
 
 def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
@@ -110,15 +102,14 @@ def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
     assert table.person is not None  # noqa: S101
     on_path = [table]
     fields = last = _fields_with(table, (table.person.through[0][0], table.time_column, table.date_column), reading)
-    relation = Relation(_dated(table, fields, reading), fields)  # of no kind until its persons are found
+    relation = Relation(Scan(table, fields), fields)  # of no kind until its persons are found
     for own, target_name in table.person.through:
         target = reading.catalog.table(target_name)
         assert target is not None  # noqa: S101  the catalog reader checks the path
         on_path.append(target)
         far = tuple(replace(_stored(target, column, reading), name=None) for column in target.columns)
         on = call("=", [Ref(_of_column(last, own)), Ref(_of_column(far, target.primary_key[0]))], node)
-        joined = Relation(_dated(target, far, reading), far)
-        relation = Relation(Join(relation, joined, "inner", on), relation.fields + far)
+        relation = Relation(Join(relation, Relation(Scan(target, far), far), "inner", on), relation.fields + far)
         last = far
     found = _of_column(last, table.person.column)
     shown = reading.catalog.borrowed_person(table)

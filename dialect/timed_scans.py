@@ -57,7 +57,7 @@ def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, am
     if clock is None:
         return Rows(relation)
     begins = tuple(sorted(among)) or _possible(clock, stretch, said, reading)
-    read = replace(relation, operator=replace(relation.operator, windows=len(begins), filtered=True))
+    read = replace(relation, operator=replace(relation.operator, windows=len(begins), windowed=True))
     kept = replace(relation, operator=Filter(read, during(clock, stretch, begins)))
     clocks = frozenset(f for f in (clock.time, clock.day) if f is not None)
     return with_unit(Rows(kept, frozenset(begins), True), window_of(clock, stretch.window), reading, clocks)

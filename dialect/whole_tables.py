@@ -8,12 +8,12 @@ from dialect.relations import Filter, Project, Relation, Scan
 def every_row(relation: Relation) -> bool:
     """Tell whether each row of the windows that are read counts once: nothing is joined, left out or put together.
 
-    The one filter below is the catalog's: of whole windows (`timed_scans`), or of rows on their date (`scans`).
+    The one filter below is that of whole windows, which stands on every scan of a table with time (`timed_scans`).
     """
     while isinstance(relation.operator, Project):
         relation = relation.operator.source
     operator = relation.operator
     if isinstance(operator, Filter):
         below = operator.source.operator
-        return isinstance(below, Scan) and below.filtered
+        return isinstance(below, Scan) and below.windowed
     return isinstance(operator, Scan)

@@ -12,6 +12,7 @@ from dialect.write_expr import name as quoted
 from engine.catalog_section import meant
 from engine.complete_lists import is_outside
 from engine.csv_files import UnreadableError
+from engine.declared_dates import CURE, WHY, rests_on_date, rows_on_other_dates
 from engine.derived import source_type, stored_columns
 from engine.polygons import is_polygon
 from engine.stored_files import StoredFiles, cast, fits, holds
@@ -82,6 +83,7 @@ def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: 
         *_key_questions(table, files),
         *_link_questions(table, sound, files),
         *_list_questions(table, sound, files),
+        *_date_questions(table, catalog, files),
     ):
         try:
             failed = files.any_row(question.select)
@@ -135,6 +137,13 @@ def _type_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
                 f"{column.name} holds NULL.",
                 "correct the files, or declare nullable = true.",
             )
+
+
+def _date_questions(table: Table, catalog: Catalog, files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether each row is on the date of its time, where questions take the one for the other."""
+    if rests_on_date(table, catalog) and table.time_column is not None:
+        select = rows_on_other_dates(table, _rows(table, files))
+        yield _Question(select, "date_column", WHY.format(table.time_column), f"{CURE}.")
 
 
 def _key_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:

@@ -17,6 +17,7 @@ from dialect.stored_column import stored_column
 from dialect.write_expr import name
 from engine.backends.over_lake import LakeBackend
 from engine.complete_lists import rows_outside
+from engine.declared_dates import CURE, WHY, rests_on_date, rows_on_other_dates
 from engine.errors import DataError, ExecutionFailed
 
 _WHOLE = ("tinyint", "smallint", "int", "bigint", "decimal(20,0)")
@@ -44,6 +45,8 @@ def check_lake(catalog: Catalog, backend: LakeBackend) -> None:
             if table.primary_key and (of_person or table.name in targets):
                 _check_unique(table, backend)
             _check_complete(table, backend)
+            if rests_on_date(table, catalog):
+                _check_dates(table, backend)
         except ExecutionFailed:
             why = "the lake does not answer, or the table is not there."
             raise DataError(table.name, why, "start Spark Connect at the catalog's remote, or correct source") from None
@@ -95,6 +98,11 @@ def _check_complete(table: Table, backend: LakeBackend) -> None:
         if _any(backend, rows_outside(table, column, addresses, EngineName.SPARK), rows):
             why = f"{column.name} is declared to be complete, and a row holds something that is not in its list."
             raise DataError(table.name, why, "correct the list or the rows, or remove complete = true")
+
+
+def _check_dates(table: Table, backend: LakeBackend) -> None:
+    if _any(backend, rows_on_other_dates(table, place(table_place(table)), EngineName.SPARK)):
+        raise DataError(table.name, WHY.format(table.time_column), CURE)
 
 
 def _any(backend: LakeBackend, text: str, rows: Mapping[str, pa.Table] | None = None) -> bool:

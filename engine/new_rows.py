@@ -22,6 +22,7 @@ from dialect.write_expr import name, quote_text
 from engine.catalog_columns import sql_type
 from engine.complete_lists import is_outside, rows_outside
 from engine.csv_files import UnreadableError
+from engine.declared_dates import is_on_other_date, rests_on_date
 from engine.derived import source_type, stored_columns
 from engine.errors import DataError
 from engine.snapshot import copy_table
@@ -187,7 +188,8 @@ class NewRows:
         for inside in ranges:
             yield f"{name(column)} IS NOT NULL AND NOT coalesce({inside}, false)", f"{column} is out of range"
         if self.table.date_column is not None:
-            differs = f"{name(self.table.date_column)} <> {day}"
+            strict = rests_on_date(self.table, self.catalog)  # or the table would not open again
+            differs = is_on_other_date(self.table) if strict else f"{name(self.table.date_column)} <> {day}"
             yield differs, f"{self.table.date_column} is not the date of {column}"
 
     def _keys(self) -> list[tuple[str, str]]:

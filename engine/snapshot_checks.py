@@ -15,6 +15,7 @@ from dialect.catalog import Catalog, Column, SqlType, Table
 from dialect.stored_column import stored_column
 from dialect.write_expr import name, quote_text
 from engine.complete_lists import rows_outside
+from engine.declared_dates import CURE, WHY, rests_on_date, rows_on_other_dates
 from engine.derived import copied_type
 from engine.errors import DataError
 from engine.stored_files import fits, holds, offline
@@ -60,6 +61,8 @@ def check_stored(catalog: Catalog, files: Mapping[str, str], addresses: Mapping[
                 _check_unique(connection, table, addresses[table.name])
             for column in (column for column in table.columns if column.complete):
                 _check_complete(connection, table, column, addresses)
+            if rests_on_date(table, catalog):
+                _check_dates(connection, table, addresses[table.name])
 
 
 def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
@@ -128,3 +131,8 @@ def _check_complete(
     if connection.execute(rows_outside(table, column, addresses)).fetchall():
         why = f"{column.name} is declared to be complete, and a row holds something that is not in its list."
         raise DataError(table.name, why, "correct the list or the rows, or remove complete = true")
+
+
+def _check_dates(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
+    if connection.execute(rows_on_other_dates(table, address)).fetchall():
+        raise DataError(table.name, WHY.format(table.time_column), CURE)

@@ -130,17 +130,16 @@ def _admitted(catalog: Catalog, table: Table, addresses: Mapping[str, str], pers
 
 
 def _in_windows(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
-    """Write that the row, and every row on its path to the person, lies on its date, in one and the same declared window."""
+    """Write that the row, and every row on its path to the person, lies in one and the same declared window."""
     stretch = catalog.dataset(table.dataset).stretch
-    if table.person is None:
+    if stretch is None or table.person is None:
         return ""
+    end = next_begin(stretch.window, stretch.last)
     found = list(_times(catalog, table, addresses))
-    tests = [f"{date} = CAST({time} AS DATE)" for time, date in found if date is not None]
-    if stretch is not None:
-        begin, end, times = stretch.first, next_begin(stretch.window, stretch.last), [time for time, _ in found]
-        own = f"date_trunc('{stretch.window}', {times[0]})" if times else ""
-        tests += [f"{time} >= TIMESTAMP '{begin}' AND {time} < TIMESTAMP '{end}'" for time in times]
-        tests += [f"date_trunc('{stretch.window}', {time}) = {own}" for time in times]
+    times = [time for time, _ in found]
+    tests = [f"{time} >= TIMESTAMP '{stretch.first}' AND {time} < TIMESTAMP '{end}'" for time in times]
+    tests += [f"date_trunc('{stretch.window}', {time}) = date_trunc('{stretch.window}', {times[0]})" for time in times]
+    tests += [f"{date} = CAST({time} AS DATE)" for time, date in found if date is not None]
     return "".join(f" AND {test}" for test in tests)
 
 
