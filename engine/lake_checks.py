@@ -40,6 +40,7 @@ def check_lake(catalog: Catalog, backend: LakeBackend) -> None:
     targets = {target for table in catalog.tables if table.person for _, target in table.person.through}
     for table in (table for table in catalog.tables if table.private):
         try:
+            _check_rows(table, backend)
             _check_types(table, backend.lake.types(table_place(table)))
             of_person = table.person is not None and table.primary_key == (table.person.column,)
             if table.primary_key and (of_person or table.name in targets):
@@ -61,6 +62,17 @@ def lake_target(catalog: Catalog, addresses: Mapping[str, str]) -> Target:
     """Say where tables lie: public ones by their addresses in DuckDB, people's in the lake."""
     of_people = {table.name: place(table_place(table)) for table in catalog.tables if table.private}
     return Target(dict(addresses), lake=Target(of_people, EngineName.SPARK))
+
+
+def _check_rows(table: Table, backend: LakeBackend) -> None:
+    """Refuse rows that are made when they are read, by a view of the lake's catalog.
+
+    Claim: a table's rows are those that are stored, each time they are read. Symbols: what Spark's catalog says that it
+    is. Formula: none. Source: proofs.md#stored-rows. Raises DataError.
+    """
+    if not backend.lake.is_stored(table_place(table)):
+        why = "it is a view, and its rows may depend on other people's."
+        raise DataError(table.name, why, "store its rows: CREATE TABLE ... AS SELECT * FROM the view, and name that")
 
 
 def _check_types(table: Table, stored: Mapping[str, str]) -> None:

@@ -20,6 +20,9 @@ class Lake(Protocol):
     def types(self, table: str) -> Mapping[str, str]:
         """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
 
+    def is_stored(self, table: str) -> bool:
+        """Tell whether a table's rows lie in files, and are not made when they are read; raises ExecutionFailed."""
+
     def close(self) -> None:
         """Let go of the session."""
 

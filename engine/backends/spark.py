@@ -54,6 +54,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.icu.caseMappings.enabled": "true",  # what capitals are
 }
 LEGACY = "spark.sql.legacy."  # how older versions computed: no form rests on it
+FILES = "SELECT '{0}' AS n, count(*) AS files, bit_xor(xxhash64(path, length, modificationTime)) AS said FROM {{0}}"
 RETRIES = 5  # of one message, within half a minute: what is lost for longer is asked anew
 _WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0)}
 
@@ -66,25 +67,42 @@ class SparkLake:
     def __init__(self, remote: str, sources: Mapping[str, Source], seconds: float = 600) -> None:
         self._remote, self._sources, self._seconds = remote, sources, seconds
         self._session: SparkSession | None = None
+        self._opened: dict[str, object] = {}  # what each table was stored in
         self._lock = threading.Lock()
         self._numbers = itertools.count()
 
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
-        """Run SQL whose places in braces are the lake's tables and the rows that are handed; raises ExecutionFailed."""
+        """Run SQL whose places in braces are the lake's tables and the rows that are handed.
+
+        Claim: what is given was made of the files that were opened. Symbols: their number, and a hash of their names,
+        sizes and times. Formula: the same after as when they were opened. Source: proofs.md#same-files. Raises
+        ExecutionFailed.
+        """
         with _constant_words():
             session = self._alive()
-            places = {name: _handed(session, table) for name, table in rows.items()}
-            places |= {name: self._frame(session, source) for name, source in self._sources.items()}
-            named: dict[str, Any] = {name: frame for name, frame in places.items() if f"{{{name}}}" in text}
+            read = {name: source for name, source in self._sources.items() if f"{{{name}}}" in text}
+            opened = self._as_opened(session, read)
+            named: dict[str, Any] = {n: _handed(session, table) for n, table in rows.items() if f"{{{n}}}" in text}
+            named |= {name: _frame(session, source) for name, source in read.items()}
             with self._within_time(session):
-                return session.sql(text, **named).toArrow()
+                gathered = session.sql(text, **named).toArrow()
+                if _stored(session, read) == opened:
+                    return gathered
         raise ExecutionFailed
 
     def types(self, table: str) -> Mapping[str, str]:
         """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
         with _constant_words():
-            schema = self._frame(self._alive(), self._sources[table]).schema
-            return {field.name.lower(): field.dataType.simpleString() for field in schema.fields}
+            session, source = self._alive(), self._sources[table]
+            self._as_opened(session, {table: source})
+            return {field.name.lower(): _kind(field) for field in _frame(session, source).schema.fields}
+        raise ExecutionFailed
+
+    def is_stored(self, table: str) -> bool:
+        """Tell whether a table's rows lie in files, and are not made when they are read; raises ExecutionFailed."""
+        with _constant_words():
+            source = self._sources[table]
+            return source.format != "spark" or _is_table(self._alive(), source.path)
         raise ExecutionFailed
 
     def close(self) -> None:
@@ -104,8 +122,12 @@ class SparkLake:
                 self._session = _connected(self._remote)
             return self._session
 
-    def _frame(self, session: SparkSession, source: Source) -> Any:  # noqa: ANN401  Spark's own types differ by version
-        return session.table(source.path) if source.format == "spark" else session.read.parquet(source.path)
+    def _as_opened(self, session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
+        """Say what tables were stored in when they were met first, which is when the lake is opened."""
+        new = {name: source for name, source in sources.items() if name not in self._opened}
+        for name, stored in _stored(session, new).items():
+            self._opened.setdefault(name, stored)
+        return {name: self._opened[name] for name in sources}
 
     @contextmanager
     def _within_time(self, session: SparkSession) -> Iterator[None]:
@@ -122,6 +144,17 @@ class SparkLake:
             session.removeTag(tag)
 
 
+class _Session(SparkSession):
+    """A session that shuts nothing when it is freed.
+
+    Spark's own shuts threads that all sessions of a process share. The collector may free it in the middle of another's
+    handing work to these, which then waits for itself.
+    """
+
+    def __del__(self) -> None:
+        """Leave it: `_let_go` has closed what is this session's."""
+
+
 @contextmanager
 def _constant_words() -> Iterator[None]:
     """Let no error of the client or of Spark come out, nor be the context of another: any of them may quote a value."""
@@ -135,7 +168,7 @@ def _connected(remote: str) -> SparkSession:
     address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
     # with connections of its own: shared ones to a driver that was lost stay shut for a while after it is back
     channel = DefaultChannelBuilder(address, channelOptions=[("grpc.use_local_subchannel_pool", 1)])
-    session = SparkSession.builder.channelBuilder(channel).create()
+    session = _Session(connection=channel)
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
     for name in [name for name in session.conf.getAll if name.startswith(LEGACY) and session.conf.isModifiable(name)]:
         session.conf.unset(name)
@@ -154,6 +187,40 @@ def _is_set(session: SparkSession) -> bool:
 def _let_go(session: SparkSession) -> None:
     with suppress(Exception):
         session.stop()
+
+
+def _frame(session: SparkSession, source: Source) -> Any:  # noqa: ANN401  Spark's own types differ by version
+    return session.table(source.path) if source.format == "spark" else session.read.parquet(source.path)
+
+
+def _kind(field: Any) -> str:  # noqa: ANN401  as above
+    """Name a column's type; Spark hands out texts of a fixed length, which it pads, as any others."""
+    told = str(field.metadata.get("__CHAR_VARCHAR_TYPE_STRING", ""))
+    return told if "char(" in told.replace("varchar(", "") else str(field.dataType.simpleString())
+
+
+def _is_table(session: SparkSession, path: str) -> bool:
+    """Tell a table from views of any kind."""
+    found = session.catalog.getTable(path)
+    return found.tableType in ("MANAGED", "EXTERNAL") and not found.isTemporary
+
+
+def _stored(session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
+    """Say what tables are stored in: the files of folders by name, size and time, those of Spark's tables by name."""
+    tables = {name: source.path for name, source in sources.items() if source.format == "spark"}
+    said: dict[str, object] = {
+        name: (_is_table(session, path), sorted(session.table(path).inputFiles())) for name, path in tables.items()
+    }
+    folders: dict[str, Any] = {name: _listed(session, sources[name].path) for name in sources if name not in tables}
+    if folders:
+        rows = session.sql(" UNION ALL ".join(FILES.replace("{0}", name) for name in folders), **folders).toArrow()
+        said |= {name: told for name, *told in zip(*rows.to_pydict().values(), strict=True)}
+    return said
+
+
+def _listed(session: SparkSession, path: str) -> Any:  # noqa: ANN401  as above
+    """List files, also those in folders below; their content is not read."""
+    return session.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
 
 
 def _handed(session: SparkSession, table: pa.Table) -> Any:  # noqa: ANN401  as above

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -51,6 +53,7 @@ from tests.support.lake import as_lake
 from tests.support.lifted import lifted_bounding, lifted_plan, witnessed
 from tests.support.on_lake import Both, cut_alike, same
 from tests.support.spark_cluster import Cluster
+from tests.support.unread_rows import UnreadRows
 from tests.support.window_questions import asked_of
 from tests.support.window_questions import questions as window_questions
 from tests.support.window_worlds import PRIVATE as WINDOWED
@@ -207,6 +210,13 @@ def test_an_order_that_is_no_function_of_a_persons_rows_is_seen(
             neighbours(CHOSEN, worlds)
 
 
+def test_planted_a_view_that_opens_lets_one_person_move_everybody(cluster: Cluster, tmp_path: Path) -> None:
+    with closing(UnreadRows(tmp_path, cluster.remote)) as stored:
+        assert stored.check(["steps IS NOT NULL"])
+        with closing(stored.through_views()) as viewed, pytest.raises(SensitivityExceeded):
+            viewed.check(["steps IS NOT NULL"])
+
+
 @needs_questions
 def test_a_killed_executor_changes_nothing_but_time(
     operator: tuple[ExactEngine, Catalog, LakeBackend], cluster: Cluster
@@ -246,6 +256,26 @@ def test_a_lost_driver_leaves_a_charge_that_is_answered_once(tmp_path: Path) -> 
         answered = asking.answer(sql, asked)
         again = asking.answer(sql, asked)
         assert answered.answer.table.equals(again.answer.table)
+        assert charges(engine.ledger) == spent
+        backend.close()
+
+
+def test_a_question_that_met_other_files_is_charged_once(tmp_path: Path, cluster: Cluster) -> None:
+    from tests.engine.town import make_town, opened
+
+    town, asked = make_town(tmp_path), ("SELECT COUNT(*) AS n FROM visit", Asked("ana", request_id="the same request"))
+    with opened(town, tmp_path / "cache") as engine:
+        files, addresses = {"town": str(tmp_path / "town.duckdb")}, {t.name: f"town.main.{t.name}" for t in town.tables}
+        lake = as_lake(town, tmp_path / "lake", cluster.remote, files, addresses)
+        backend = open_data(lake, tmp_path / "beside", lambda stage, part: None)
+        asking, first = Engine(lake, backend, engine.ledger, add_noise), tmp_path / "lake" / "visit" / "0.parquet"
+        shutil.copy(first, first.with_name("more.parquet"))
+        with pytest.raises(ExecutionFailed):
+            asking.answer(*asked)
+        spent = charges(engine.ledger)
+        assert len(spent) == 1
+        first.with_name("more.parquet").unlink()
+        assert asking.answer(*asked).answer.table.num_rows == 1
         assert charges(engine.ledger) == spent
         backend.close()
 

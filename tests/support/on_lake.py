@@ -15,6 +15,7 @@ import pytest
 from dialect import Target, read
 from dialect.catalog import Catalog
 from dialect.engine_words import WORDS
+from engine.backends.duckdb import DuckDBBackend
 from engine.backends.over_lake import LakeBackend
 from engine.backends.spark import SparkLake
 from engine.exact import NOBODY_OBJECTED, Exact
@@ -51,18 +52,28 @@ class Both:
 
     def run(self, sql: str, objected: pa.Table = NOBODY_OBJECTED) -> list[tuple[Exact, Exact]]:
         """Give the exact integers of both, the second passes over the same keys; raises Refusal."""
-        found = []
-        for plan in read(sql, self.catalog).plans:
-            ours, theirs = (prepare(plan, self.catalog, backend, RHO) for backend in (self.duck, self.lake))
-            keys = None if ours.choice is None else every_other(self.duck.run(ours.choice.sql, objected).keys)
-            pairs = zip(passes(ours, self.duck, objected, keys), passes(theirs, self.lake, objected, keys), strict=True)
-            found += [(one, other) for (_, one), (_, other) in pairs]
-        return found
+        return both(sql, (self.catalog, self.duck), (self.catalog, self.lake), objected)
 
     def in_lake(self, sql: str, keys: pa.Table | None = None, objected: pa.Table = NOBODY_OBJECTED) -> list[Ran]:
         """Give what the lake alone gives, the second passes over some keys."""
         prepared = [prepare(plan, self.catalog, self.lake, RHO) for plan in read(sql, self.catalog).plans]
         return [Ran(*each) for p in prepared for each in passes(p, self.lake, objected, keys)]
+
+
+def both(
+    sql: str,
+    here: tuple[Catalog, DuckDBBackend],
+    there: tuple[Catalog, LakeBackend],
+    objected: pa.Table = NOBODY_OBJECTED,
+) -> list[tuple[Exact, Exact]]:
+    """Run every pass of a question on both, the second passes over the same keys; raises Refusal."""
+    found = []
+    for plan in read(sql, here[0]).plans:
+        ours, theirs = (prepare(plan, catalog, backend, RHO) for catalog, backend in (here, there))
+        keys = None if ours.choice is None else every_other(here[1].run(ours.choice.sql, objected).keys)
+        pairs = zip(passes(ours, here[1], objected, keys), passes(theirs, there[1], objected, keys), strict=True)
+        found += [(one, other) for (_, one), (_, other) in pairs]
+    return found
 
 
 def same(one: Exact, other: Exact) -> bool:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
+from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableIterator as Released
+from pyspark.sql.connect.session import SparkSession
 
 from budgets import Ledger
 from dialect import Catalog, Refusal, engine_words, read, spark_stored
+from dialect.catalog import Source
 from dialect.engine_name import EngineName
 from engine.backends import spark
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.over_lake import LakeBackend
 from engine.errors import DataError, ExecutionFailed
-from engine.exact import NOBODY_OBJECTED, Exact
 from engine.noise import add_noise
 from engine.open_data import open_data
 from engine.pipeline import Engine
@@ -29,7 +32,7 @@ from engine.terms import Asked
 from tests.engine.town import make_town
 from tests.support.greybox import SensitivityExceeded
 from tests.support.lake import as_lake
-from tests.support.passes import every_other, passes
+from tests.support.on_lake import both, same
 from tests.support.spark_cluster import Cluster
 from tests.support.unread_rows import ASKED, UnreadRows
 
@@ -43,6 +46,12 @@ QUESTIONS = (
     "SELECT shop, COUNT(*) AS n, COUNT(DISTINCT zone) AS zones FROM visit GROUP BY shop",
     "SELECT p.gender, SUM(b.price) AS spent FROM purchase b JOIN person p USING (person_id) GROUP BY p.gender",
     "SELECT n, COUNT(*) AS people FROM (SELECT person_id, COUNT(*) AS n FROM visit GROUP BY 1) WHERE n BETWEEN 1 AND 30 GROUP BY n",
+)
+MADE = (
+    "CREATE VIEW person_view AS SELECT * FROM parquet.`{0}`",
+    "CREATE GLOBAL TEMPORARY VIEW person_now AS SELECT * FROM parquet.`{0}`",
+    "CREATE TABLE person_table USING parquet LOCATION '{0}'",
+    "CREATE TABLE person_padded (person_id BIGINT, gender CHAR(3)) USING parquet",
 )
 OBJECTED = pa.table({"person": ["3", "4", "17", "no number", "999999"]})
 
@@ -95,27 +104,9 @@ def alike(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(engine_words.WORDS, engine, replace(said, hashed="CAST(0 AS INT)", salted="CAST(0 AS INT)"))
 
 
-def both(
-    sql: str,
-    town: Catalog,
-    duck: DuckDBBackend,
-    lake: Catalog,
-    backend: LakeBackend,
-    objected: pa.Table = NOBODY_OBJECTED,
-) -> list[tuple[Exact, Exact]]:
-    """Run every pass of a question on both, the second passes over the same keys."""
-    found = []
-    for plan in read(sql, town).plans:
-        ours, theirs = prepare(plan, town, duck, RHO), prepare(plan, lake, backend, RHO)
-        keys = None if ours.choice is None else every_other(duck.run(ours.choice.sql, objected).keys)
-        pairs = zip(passes(ours, duck, objected, keys), passes(theirs, backend, objected, keys), strict=True)
-        found += [(one, other) for (_, one), (_, other) in pairs]
-    return found
-
-
-def same(one: Exact, other: Exact) -> bool:
-    vectors = zip(one.vectors, other.vectors, strict=True)
-    return one.keys.equals(other.keys) and all(np.array_equal(*pair) for pair in vectors)
+def alive(backend: LakeBackend) -> Any:
+    assert isinstance(backend.lake, spark.SparkLake)
+    return backend.lake._alive()
 
 
 @pytest.mark.usefixtures("alike")
@@ -123,7 +114,7 @@ def same(one: Exact, other: Exact) -> bool:
 def test_exact_integers_are_duckdbs(
     sql: str, town: Catalog, duck: DuckDBBackend, lake: Catalog, backend: LakeBackend
 ) -> None:
-    pairs = both(sql, town, duck, lake, backend, OBJECTED)
+    pairs = both(sql, (town, duck), (lake, backend), OBJECTED)
     assert pairs and all(same(*pair) for pair in pairs)
     assert any(vector.any() for one, _ in pairs for vector in one.vectors)
 
@@ -142,20 +133,18 @@ def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
 
 
 def test_the_session_is_set_whatever_the_cluster_is_set_to(backend: LakeBackend) -> None:
-    assert isinstance(backend.lake, spark.SparkLake)
-    session = backend.lake._alive()
+    session = alive(backend)
     assert {name: session.conf.get(name) for name in spark.SETTINGS} == dict(spark.SETTINGS)
     session.conf.set("spark.sql.ansi.enabled", "false")
-    assert backend.lake._alive().conf.get("spark.sql.ansi.enabled") == "true"
+    assert alive(backend).conf.get("spark.sql.ansi.enabled") == "true"
 
 
 def test_nothing_is_left_of_how_older_versions_computed(backend: LakeBackend) -> None:
-    assert isinstance(backend.lake, spark.SparkLake)
-    assert [name for name in backend.lake._alive().conf.getAll if name.startswith(spark.LEGACY)] == []
+    assert [name for name in alive(backend).conf.getAll if name.startswith(spark.LEGACY)] == []
 
 
 def test_no_row_goes_unread_for_what_statistics_say(unread: UnreadRows) -> None:
-    assert unread.check(ASKED) == [200, 200, 200, 201, 200]
+    assert unread.check(ASKED) == [200, 200, 201]
 
 
 @pytest.mark.parametrize(("pushed", "form"), [("false", PLAIN), ("true", DOUBLE), ("true", PLAIN)])
@@ -215,6 +204,50 @@ def test_a_lake_that_is_not_as_declared_does_not_open(lake: Catalog, backend: La
         tables = tuple(changed if t.name == "person" else t for t in lake.tables)
         with pytest.raises(DataError, match=why):
             open_data(replace(lake, tables=tables), tmp_path, QUIET)
+
+
+def test_a_view_does_not_open_and_a_table_does(lake: Catalog, backend: LakeBackend, tmp_path: Path) -> None:
+    person, session = next(t for t in lake.tables if t.name == "person"), alive(backend)
+    for made in MADE:
+        session.sql(made.replace("{0}", person.source.path))
+
+    def opened(name: str) -> None:
+        tables = (replace(person, source=Source("spark", name)),)
+        open_data(replace(lake, tables=tables), tmp_path, QUIET).close()
+
+    opened("person_table")
+    with pytest.raises(DataError, match="it is a view, and its rows may depend on other people's"):
+        opened("person_view")
+    assert not spark._is_table(session, "global_temp.person_now")
+    with pytest.raises(DataError, match=r"gender is stored as char\(3\)"):
+        opened("person_padded")
+
+
+def test_a_session_that_is_freed_shuts_nothing_of_the_others(lake: Catalog) -> None:
+    own = spark.SparkLake(lake.remote or "", {})
+    session = own._alive()
+    own.close()
+    shared = Released._get_or_create_release_thread_pool()
+    session.__del__()
+    assert not shared._shutdown
+    SparkSession.__del__(session)
+    assert shared._shutdown, "not seen"
+
+
+def test_files_that_changed_since_they_were_opened_are_nobodys_answer(
+    lake: Catalog, backend: LakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(backend.lake, spark.SparkLake)
+    first = Path(next(t for t in lake.tables if t.name == "person").source.path) / "0.parquet"
+    written, many, opened = first.stat(), "SELECT count(*) AS n FROM {table_person}", backend.lake._opened
+    os.utime(first, (1, 1))  # as if written over, by as many bytes
+    with pytest.raises(ExecutionFailed):
+        backend.lake.gather(many, {})
+    with monkeypatch.context() as patched:
+        patched.setattr(spark, "_stored", lambda session, sources: {name: opened[name] for name in sources})
+        assert backend.lake.gather(many, {}).num_rows == 1, "not seen"
+    os.utime(first, ns=(written.st_atime_ns, written.st_mtime_ns))
+    assert backend.lake.gather(many, {}).num_rows == 1
 
 
 def test_an_engine_is_named_once() -> None:
