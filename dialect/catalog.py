@@ -156,7 +156,7 @@ class Table:
     primary_key: tuple[str, ...] = ()
     person: PersonPath | None = None  # every private table has one
     time_column: str | None = None
-    date_column: str | None = None  # the date of time_column; rows in which it is another one are not admitted
+    date_column: str | None = None  # the date of time_column: rows on another are not read, or data do not open
     from_windows: tuple[str, ...] = ()  # windows, other than a row's own, that its rows were computed from
     sorted_by: tuple[str, ...] = ()
     norms: Norms | None = None  # every private table has them
