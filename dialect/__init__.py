@@ -32,7 +32,7 @@
     relations -> Question     plan  boundaries  one_release  private_plan  formulas  vectors  shared_vectors  roll_ups
                               complete_keys
     quantiles                 histograms  bins
-    which keys                domains  public_lists  union_lists  whole_numbers  private_keys  selection
+    which keys                domains  public_lists  union_lists  told_keys  whole_numbers  private_keys  selection
     the same question         canonical
     free from what is held    derivation  coarser  write_derived  shared_noise
     how long, how much        weights  work

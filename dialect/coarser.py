@@ -17,12 +17,12 @@ from dialect.functions_place import PARTS_OF_DAY
 from dialect.time_steps import truncated
 
 Cells = Mapping[Expr, Field]  # what a held key is of a row -> the field that holds it
-_FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")
-_WITHIN = {unit: frozenset(_FINER[i:]) for i, unit in enumerate(_FINER)} | {"week": frozenset({"week"})}
+FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")
+_WITHIN = {unit: frozenset(FINER[i:]) for i, unit in enumerate(FINER)} | {"week": frozenset({"week"})}
 _WITHIN |= {unit: _WITHIN[unit] | {"week"} for unit in ("second", "minute", "hour", "day")}
 _ON_DAYS = ("dayofyear", "dayofweek", "isodow", "is_weekend", "to_date")
-_UNITS = {unit: unit for unit in (*_FINER, "week")} | dict.fromkeys(_ON_DAYS, "day")
-_UNITS |= dict.fromkeys(("hour_of_week", "part_of_day"), "hour")
+_UNITS = {unit: unit for unit in (*FINER, "week")} | dict.fromkeys(_ON_DAYS, "day")
+_UNITS |= dict.fromkeys(("hour_of_week", "part_of_day"), "hour") | {"dayname": "day", "monthname": "month"}
 _MIRROR = {">=": "<=", "<": ">", "<=": ">=", ">": "<"}
 _IN = forms_of("in")[0].row
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP)

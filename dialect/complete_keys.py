@@ -7,12 +7,14 @@ from math import prod
 
 from dialect import facts as known_facts
 from dialect.catalog import SqlType
+from dialect.coarser import step_of
 from dialect.domains import lists_of
-from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of, substituted
+from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
 from dialect.inference import nullable
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
 from dialect.relations import PerPerson
+from dialect.told_keys import over_lists, tellers
 
 _COMPARISONS = {"<", "<=", ">", ">="}
 Lists = Mapping[Expr, PublicList]
@@ -24,10 +26,12 @@ def parts(kept: Iterable[Field], more: Iterable[Field], source: PerPerson, readi
     Claim: keys(kept + more) = keys(kept) x keys(more), and every row has one of keys(more). Symbols: keys = key sets.
     Needs: no row is kept of a public table. Source and proof: proofs.md#roll-ups. Raises: nothing.
     """
-    exprs = [expand(Ref(key)) for key in more]
-    coarse, added = lists_of([expand(Ref(key)) for key in kept], source, reading), lists_of(exprs, source, reading)
+    first, exprs = [expand(Ref(key)) for key in kept], [expand(Ref(key)) for key in more]
+    coarse, added = lists_of(first, source, reading), lists_of(exprs, source, reading)
     if coarse is None or added is None or set(coarse) & set(added):
         return None
+    if any((place < len(first)) != (by < len(first)) for place, by in tellers([*first, *exprs], source.facts).items()):
+        return None  # a key on one side chooses among those of the other
     closed = all(each.source.closed for each in added.values())
     far = any(nullable(expr) and not nullable(expr, far=False) for expr in exprs)
     if not closed or far or not _whole(coarse, added, source.facts):
@@ -39,15 +43,20 @@ def parts(kept: Iterable[Field], more: Iterable[Field], source: PerPerson, readi
 
 def _whole(coarse: Lists, added: Lists, facts: Sequence[Expr]) -> bool:
     """Tell whether no fact takes values out of the added lists: each says what its list was made from, and no more."""
-    replaced = {old: new for lists in (coarse, added) for each in lists.values() for old, new in each.stands_for}
-    listed = {f for new in replaced.values() for f in fields_of(new)}
+    said = [*over_lists(facts, [*coarse.values(), *added.values()])]
     for expr, each in added.items():
         own = {f for _, new in each.stands_for for f in fields_of(new)}
-        said = [(fact, set(fields_of(substituted(fact, replaced)))) for fact in facts]
-        about = [fact for fact, read in said if read & own and read <= listed]
-        if not _makes(about, expr, each):
+        about = [fact for fact, written in said if own.intersection(fields_of(written))]
+        if not (_makes_steps(about, expr, facts) or _makes(about, expr, each)):
             return False
     return True
+
+
+def _makes_steps(about: Sequence[Expr], expr: Expr, facts: Sequence[Expr]) -> bool:
+    """Tell whether all that is known of a time sets ends to it, between which its steps were listed."""
+    if not isinstance(expr, Call) or step_of(expr, expr.arguments[-1]) is None:
+        return False
+    return all(known_facts.is_end(fact, expr.arguments[-1], facts) for fact in about)
 
 
 def _makes(about: Sequence[Expr], expr: Expr, made: PublicList) -> bool:

@@ -26,7 +26,6 @@ from dialect.expressions import (
     children,
     conjunction,
     expand,
-    fields_of,
     substituted,
 )
 from dialect.function_row import constants
@@ -36,6 +35,7 @@ from dialect.private_plan import KeySet
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
 from dialect.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
+from dialect.told_keys import over_lists, with_told
 from dialect.union_lists import Listed, together
 from dialect.whole_numbers import whole_numbers
 
@@ -59,7 +59,7 @@ def key_set(keys: Sequence[Field], source: PerPerson, reading: Reading) -> KeySe
 
 def lists_of(exprs: Sequence[Expr], source: PerPerson, reading: Reading) -> dict[Expr, PublicList] | None:
     """Find the public lists of some keys, each once, by what they stand for; None if any key is private."""
-    found = [_lists(expr, source.facts, reading, True) for expr in exprs]
+    found = with_told(exprs, [_lists(expr, source.facts, reading, True) for expr in exprs], source.facts)
     lists: dict[Expr, PublicList] = {}
     for i, (expr, each) in enumerate(zip(exprs, found, strict=True)):
         if each is None:
@@ -107,8 +107,7 @@ def _multiplied(
         right = each.source.relation
         relation = Public(Join(relation, right, "cross", conjunction(())), relation.fields + right.fields)
     replaced = {old: new for each in lists for old, new in each.stands_for}
-    known = [substituted(fact, replaced) for fact in facts]
-    usable = tuple(dict.fromkeys(fact for fact in known if all(f in relation.fields for f in fields_of(fact))))
+    usable = tuple(dict.fromkeys(written for _, written in over_lists(facts, lists)))
     if usable:
         relation = Public(Filter(relation, conjunction(usable)), relation.fields)
     images = [substituted(expr, replaced) for expr in exprs]

@@ -80,6 +80,11 @@ def _ends(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
             yield from _of_step(sign, end, unit)
 
 
+def is_end(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
+    """Tell whether a fact does no more than set an end to a time, by itself or by a unit of it."""
+    return any(True for part in (time, *_steps_of(time, facts)) for _ in _compared(fact, part))
+
+
 def _steps_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
     """Find the units of a time that facts speak of, and what they say to be equal to one."""
     said = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_MIRROR, "in"}]

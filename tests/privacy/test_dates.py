@@ -13,7 +13,9 @@ from engine.errors import DataError
 from tests.support.oracle import Oracle
 from tests.support.worlds import write_world
 
+coarser: Any = import_module("dialect.coarser")
 facts: Any = import_module("dialect.facts")
+told_keys: Any = import_module("dialect.told_keys")
 snapshot_checks: Any = import_module("engine.snapshot_checks")
 ROWS = """
 CREATE TABLE visit AS SELECT i AS visit_id, i % 40 AS person_id, begun, begun::DATE + CAST({0} AS INTEGER) AS day, i % 3 AS place
@@ -74,6 +76,9 @@ QUESTIONS = (
     "SELECT day, COUNT(*) AS n FROM purchase GROUP BY day",
     "SELECT COUNT(*) AS n FROM visit WHERE person_id IN (SELECT person_id FROM purchase WHERE day = DATE '2026-10-02')",
     *(HOURS.format(said) for said in SAID),
+    f"SELECT day, dayname(begun) AS name, {HOURS.format(SAID[1])[7:]}, day, name",
+    f"SELECT begun::DATE AS d, date_trunc('week', begun) AS w, {HOURS.format(SAID[2])[7:]}, d, w",
+    f"SELECT day, {HOURS.format(SAID[1])[7:].replace('GROUP BY h', 'GROUP BY ROLLUP(day, h)')}",
 )
 
 
@@ -100,6 +105,13 @@ def test_data_with_another_date_that_open_are_found(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(snapshot_checks, "rests_on_date", lambda *_: False)
     with Oracle(catalog) as opened:
         assert len(found(opened)) > 2
+
+
+def test_a_key_that_is_taken_to_tell_another_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a week tells the day, and a day the hour."""
+    monkeypatch.setattr(coarser, "_has_one_value", lambda *_: True)
+    monkeypatch.setattr(told_keys, "FINER", coarser.FINER[::-1])
+    assert found(oracle)
 
 
 @pytest.mark.parametrize("name", ["later", "truncated"])

@@ -589,3 +589,22 @@ SELECT date_trunc('hour', dep_ts) AS slot, COUNT(*) AS n FROM trip WHERE date_tr
 
 # title: hours of days beside the days
 SELECT visit_date, date_trunc('hour', start_ts) AS slot, COUNT(*) AS n FROM visit WHERE visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-10-02' GROUP BY 1, 2;
+
+# title: names of days beside the days
+SELECT visit_date, dayname(start_ts) AS name, COUNT(*) AS n FROM visit WHERE visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-10-07' GROUP BY 1, 2;
+
+# title: months, weeks, days and hours of one time
+SELECT date_trunc('month', dep_ts) AS mo, date_trunc('week', dep_ts) AS w, dep_ts::DATE AS d, date_trunc('hour', dep_ts) AS h, COUNT(*) AS n
+FROM trip WHERE dep_ts >= TIMESTAMP '2026-10-30 12:00:00' AND dep_ts < TIMESTAMP '2026-11-01 06:00:00' GROUP BY ALL;
+
+# title: totals of days and hours of one time
+SELECT visit_date, date_trunc('hour', start_ts) AS h, COUNT(*) AS n FROM visit
+WHERE visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-10-02' GROUP BY ROLLUP(visit_date, h);
+
+# title: totals of days and parts of the day
+SELECT start_ts::DATE AS d, hour(start_ts) AS h, COUNT(*) AS n FROM visit
+WHERE visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-10-02' GROUP BY CUBE(d, h);
+
+# title: hours and quarters of an hour of one time
+SELECT date_trunc('hour', start_ts) AS h, time_bucket(INTERVAL 15 MINUTE, start_ts) AS q, COUNT(*) AS n FROM visit
+WHERE visit_date = DATE '2026-10-02' GROUP BY 1, 2;
