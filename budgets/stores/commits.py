@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+WHOLE = "whole_transaction"  # a savepoint that lives as long as the transaction in which the first part wrote
 MOST_TOGETHER = 64  # parts of one transaction: other processes wait no longer than these take
 TURN_SECONDS = 20.0
 
@@ -62,6 +63,7 @@ class SharedCommits:
     def _first_part(self, begin: Callable[[], Connection]) -> Iterator[Connection]:
         connection = begin()
         try:
+            connection.exec_driver_sql(f"SAVEPOINT {WHOLE}")
             yield connection
         except BaseException:
             _abandon(connection)
@@ -70,8 +72,15 @@ class SharedCommits:
 
     @contextmanager
     def _next_part(self, together: Together) -> Iterator[Connection]:
-        with together.connection.begin_nested():
+        """Work in a savepoint; one that can't be ended is gone, with all that was written before it."""
+        nested = together.connection.begin_nested()
+        try:
             yield together.connection
+        except BaseException:
+            _end(nested.rollback, together)
+            raise
+        if not _end(nested.commit, together):
+            raise SQLAlchemyError("the part was lost") from together.failure
         together.parts += 1
 
     def _take_turn(self) -> None:
@@ -93,7 +102,8 @@ class SharedCommits:
         """Commit if nobody waits who could, else let the next one write."""
         with self._turn:
             together = self._open
-            last = together is not None and (self._waiting == 0 or together.parts >= MOST_TOGETHER)
+            ends = self._waiting == 0 or (together is not None and together.parts >= MOST_TOGETHER)
+            last = together is not None and (ends or together.failure is not None)
             if not last:
                 self._busy = False
                 self._turn.notify()
@@ -101,8 +111,16 @@ class SharedCommits:
             self._commit(together)
 
     def _commit(self, together: Together) -> None:
+        """Commit what all wrote, if it is there: a store may undo a whole transaction by itself, and begin another.
+
+        SQLite does so where the disk is full or can't be read, and then a commit of nothing succeeds.
+        """
         try:
-            together.connection.commit()
+            if together.failure is None:
+                _is_there(together.connection)
+                together.connection.commit()
+            else:
+                together.connection.invalidate()
         except BaseException as failure:
             together.failure = failure
             together.connection.invalidate()  # what it holds open can't be told
@@ -128,6 +146,20 @@ class SharedCommits:
     def _forsaken(self) -> bool:
         """Tell whether everybody who could have committed gave up waiting for a turn."""
         return not self._busy and self._waiting == 0
+
+
+def _is_there(connection: Connection) -> None:
+    """Raise where the transaction is not the one that was begun."""
+    connection.exec_driver_sql(f"RELEASE SAVEPOINT {WHOLE}")
+
+
+def _end(how: Callable[[], None], together: Together) -> bool:
+    """End a savepoint; where it is not there, nobody's part is."""
+    try:
+        how()
+    except BaseException as failure:
+        together.failure = failure
+    return together.failure is None
 
 
 def _abandon(connection: Connection) -> None:

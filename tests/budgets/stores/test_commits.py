@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from sqlalchemy import event, text
@@ -79,7 +79,7 @@ def test_writers_at_once_share_one_commit(store: Store) -> None:
     check_books(ledger)
 
 
-def test_one_writer_alone_commits_at_once_and_needs_no_savepoint(store: Store) -> None:
+def test_one_writer_alone_commits_at_once_and_needs_no_savepoint_of_a_part(store: Store) -> None:
     ledger, said = Ledger(store), []
     event.listen(store.writer, "savepoint", lambda connection, name: said.append(name))
     with store.writing() as connection:
@@ -222,3 +222,60 @@ def test_who_is_interrupted_while_it_waits_leaves_nobody_behind(store: Store, mo
     monkeypatch.undo()
     assert store.commits._waiting == 0
     note(Ledger(store), 2)
+
+
+# ------------------------------------------------------------------ a store that undoes everything by itself
+
+
+def undone(store: Store, *, told: bool) -> None:
+    """Let the store undo the whole transaction, as SQLite does where the disk is full; whoever writes may not notice."""
+    with store.writing() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        if told:
+            raise OperationalError("INSERT", None, Exception("the disk is full"))
+
+
+def outcomes(store: Store, told: bool) -> list[type[BaseException] | None]:
+    """Say what became of two notes, of what was undone behind them, and of a note behind that."""
+    ledger = Ledger(store)
+    with ThreadPoolExecutor(5) as pool:
+        with gathered(store, pool, 4) as (first, waiting):
+            for number in (1, 2, None, 3):
+                behind = len(waiting)
+                until(lambda behind=behind: store.commits._waiting >= behind, 0.001)
+                made = (note, ledger, number) if number else (lambda: undone(store, told=told),)
+                waiting.append(pool.submit(*made))
+        return [None if (raised := each.exception(30)) is None else type(raised) for each in (first, *waiting)]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_a_store_undid_by_itself_is_told_to_all_who_wrote_in_it(told: bool, store: Store) -> None:
+    said = outcomes(store, told)
+    assert said[:4] == [LedgerUnavailable] * 4  # whoever holds the turn, both notes, and who met the full disk
+    ledger = Ledger(store)
+    assert noted(ledger) == ([3] if said[4] is None else [])
+    note(ledger, 9)
+    assert noted(ledger)[-1] == 9
+    check_books(ledger)
+
+
+def test_a_first_part_that_was_undone_is_not_taken_for_durable(store: Store) -> None:
+    with pytest.raises(LedgerUnavailable):
+        undone(store, told=False)
+    charge(Ledger(store), 1)
+    check_books(Ledger(store))
+
+
+def test_a_commit_of_nothing_that_is_taken_for_one_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a savepoint that can't be ended is passed over, and nobody looks for the transaction."""
+
+    def ended(how: Callable[[], None], _: object) -> bool:
+        with suppress(SQLAlchemyError):
+            how()
+        return True
+
+    monkeypatch.setattr(commits, "_end", ended)
+    monkeypatch.setattr(commits, "_is_there", lambda _: None)
+    said = outcomes(store, told=True)
+    lost = {number for number, each in ((1, said[1]), (2, said[2])) if each is None} - {*noted(Ledger(store))}
+    assert lost, "a note that was said to be durable is gone"
