@@ -7,6 +7,7 @@ stored releases (proofs.md#held) and what was read and priced (proofs.md#remembe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -22,7 +23,7 @@ from engine.answered import Answered
 from engine.answers import Answer
 from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Knowing
-from engine.errors import ExecutionFailed, uncharged
+from engine.errors import uncharged
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
 from engine.finding import Finder, day_of, meaning_of, notes_of, parts_that_share
 from engine.finishing import finish
@@ -165,17 +166,30 @@ class Engine:
         return self.ledger.charge(self.request(sql, prepared, asked)) if prepared else None
 
     def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
-        """Make the releases that are charged and not stored yet, and store them; the first one stored wins."""
+        """Make the releases that are charged and not stored yet, and store them; the first one stored wins.
+
+        Claim: nothing says that data were read, or that reading failed, before `reading` lets it. Raises
+        ExecutionFailed, and whatever else ends the making, each counted as a failure. Proof: proofs.md#paced
+        """
         if charge is None:
             return {}
+        made: dict[str, bytes] = {}
+        failure: Exception | None = None
         running = [p for p in bought if p.release_key in charge.to_run]
-        objected = self.objections(bought[0].plan.dataset) if running else NOBODY_OBJECTED  # one snapshot for all
-        try:
-            made = {p.release_key: to_bytes(self.release(p, objected, meaning_of(question, p))) for p in running}
-        except ExecutionFailed:
+        with self.reading(bought, charge):
+            try:
+                objected = self.objections(bought[0].plan.dataset) if running else NOBODY_OBJECTED  # a snapshot for all
+                made = {p.release_key: to_bytes(self.release(p, objected, meaning_of(question, p))) for p in running}
+            except Exception as error:
+                failure = error
+        if failure is not None:
             self.ledger.failed(charge)  # after some, the account is frozen until an admin looks
-            raise
+            raise failure
         return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
+
+    def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
+        """Stand around what reads data for a charge; a server's ends at a public time."""
+        return nullcontext()
 
     def release(
         self, prepared: Prepared, objected: pa.Table = NOBODY_OBJECTED, meaning: Meaning | None = None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 
 from budgets import Charge
-from dialect import Question
 from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.server.pace import Pace
@@ -24,18 +23,18 @@ class PacedEngine(Engine):
         kept = {each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"}
         return cls(**kept, pace=pace)
 
-    def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
-        """Make and store what is charged; what this client did not hold before comes at the end of its bucket.
+    def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
+        """Stand around the making of what is charged; what this client did not hold before ends with its bucket.
 
-        Claim: the time of an answer tells of the data no more than in which of the buckets b, 2b, 4b, ... the work
-        ended, b a function of plan and catalog. A first replay waits for the same bucket: that another client asked
-        before is told by the day of its numbers, never by the time. Own replays and refusals read no data and do not
-        wait. Source: proofs.md#paced. Raises ExecutionFailed, at the end of the bucket too, and Withdrawn.
+        Claim: when a release is stored, or a failure noted, and with it the time of an answer and all that a ledger
+        tells of either, tells of the data no more than in which of the buckets b, 2b, 4b, ... the work ended, b a
+        function of plan and catalog. A first replay waits for the same bucket: that another client asked before is told
+        by the day of its numbers, never by the time. Own replays and refusals read no data and do not wait. Source:
+        proofs.md#paced. Raises Withdrawn.
         """
-        if charge is None or not is_first(charge):
-            return super().settle(question, bought, charge)
-        with self.pace.turn(charge, self.pace.bucket_seconds(bought, self.catalog)):
-            return super().settle(question, bought, charge)
+        if not is_first(charge):
+            return nullcontext()
+        return self.pace.turn(charge, self.pace.bucket_seconds(bought, self.catalog))
 
 
 def is_first(charge: Charge) -> bool:

@@ -54,6 +54,25 @@ class Working:
         return getattr(self._backend, name)
 
 
+class Watched:
+    """A ledger, and at which moments it was told of a release, or of a failure."""
+
+    def __init__(self, ledger: Any, clock: Clock) -> None:
+        self._ledger, self._clock = ledger, clock
+        self.told: list[tuple[str, float]] = []
+
+    def settle(self, *given: Any) -> Any:
+        self.told.append(("stored", round(self._clock.now - 100, 9)))
+        return self._ledger.settle(*given)
+
+    def failed(self, *given: Any) -> Any:
+        self.told.append(("failed", round(self._clock.now - 100, 9)))
+        return self._ledger.failed(*given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
@@ -95,6 +114,53 @@ def test_what_takes_longer_leaves_at_the_end_of_a_later_one(
 
 def test_a_failure_leaves_at_the_end_of_the_bucket_too(working: Any, clock: Clock) -> None:
     assert taken(clock, working(0.2, fails=True)) == BUCKET
+
+
+@pytest.mark.parametrize(("work", "end"), [(0.1, BUCKET), (0.7, 1.0)])
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_ledger_tells_before_the_end_of_the_bucket_that_data_were_read(
+    work: float, end: float, fails: bool, working: Any, clock: Clock
+) -> None:
+    """Who asks again, reads the history or sees a number grow would learn when the work ended, to the millisecond."""
+    assert told_of(working(work, fails), clock) == [("failed" if fails else "stored", end)]
+
+
+def test_a_release_that_is_stored_inside_the_bucket_is_found(
+    working: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the release is stored as soon as it is made, and waits then."""
+
+    def settle(self: PacedEngine, question: Any, bought: Any, charge: Any) -> Any:
+        with self.reading(bought, charge):
+            return replace(self, pace=Pace(least_seconds=1e-9)).settled(question, bought, charge)
+
+    monkeypatch.setattr(PacedEngine, "settled", PacedEngine.settle, raising=False)
+    monkeypatch.setattr(PacedEngine, "settle", settle)
+    assert told_of(working(0.1), clock) != [("stored", BUCKET)]
+
+
+def told_of(desk: Desk, clock: Clock) -> list[tuple[str, float]]:
+    """Ask, and say when the ledger was told what."""
+    watched = Watched(desk.engine.ledger, clock)
+    watching: Any = watched
+    taken(clock, replace(desk, engine=replace(desk.engine, ledger=watching)))
+    return watched.told
+
+
+@pytest.mark.parametrize("raised", [MemoryError(), KeyError("k"), ExecutionFailed()])
+def test_whatever_ends_the_making_counts_as_a_failure(
+    raised: Exception, town_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("engine.pipeline.to_bytes", fail)
+    with blank_ledger() as ledger:
+        engine = replace(town_desk.engine, ledger=ledger)
+        for _ in range(3):
+            with contextlib.suppress(type(raised)):
+                engine.answer(COUNT, Asked("ann"))
+        assert ledger.freezes()
 
 
 def test_another_client_s_first_answer_waits_as_a_fresh_one(working: Any, clock: Clock) -> None:
