@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -48,6 +49,7 @@ class House:
     keys: Keys
     line: Line
     metrics: Metrics = field(default_factory=Metrics)
+    deaths: Counter[tuple[str, str]] = field(default_factory=Counter)  # of workers, under a client's question
     limits: Limits = field(init=False)
     tokens: Tokens | None = field(init=False)
 
@@ -76,7 +78,7 @@ class House:
 
     async def ask(self, arguments: Mapping[str, Any], bucket: Told | None = None) -> bytes:
         """Ask a question, again where the worker died under it: the ledger charges it once (proofs.md#asked-again)."""
-        deaths = 0
+        question = (str(arguments.get("client")), str(arguments.get("sql")))
         for _ in range(TRIES):
             begun: list[float] = []
 
@@ -86,12 +88,16 @@ class House:
                     bucket(seconds)
 
             try:
-                return (await self.line.call("query", arguments, told)).rows
+                answered = (await self.line.call("query", arguments, told)).rows
             except WorkerDied:
                 log.warning("worker died", reading=bool(begun))
-                deaths += bool(begun)
+                self.deaths.update([question] if begun else [])
                 await self._next_worker()
-            if deaths >= DEATHS:
+            else:
+                self.deaths.pop(question, None)
+                return answered
+            if self.deaths[question] >= DEATHS:
+                del self.deaths[question]
                 await self.do("give_up", **arguments)
         raise busy()
 

@@ -53,6 +53,21 @@ def test_a_question_under_which_workers_die_has_failed(dying: Inhabited, desk: D
     assert [row["kind"] for row in desk.ledger()].count("failed") == 1
 
 
+def test_deaths_of_two_requests_for_one_question_add_up(
+    dying: Inhabited, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a server that is long about its next worker would let a question kill one each time it is asked."""
+
+    async def late(_: object) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Dying, "ready", late)
+        assert dies(dying, 1).json()["code"] == "E_BUSY"
+    assert dies(dying, 1).json()["code"] == "E_EXEC"
+    assert [row["kind"] for row in desk.ledger()].count("failed") == 1
+
+
 def test_who_kills_workers_is_frozen(dying: Inhabited) -> None:
     for _ in range(FAILURES_OF_A_CLIENT):
         assert dies(dying, 2).json()["code"] == "E_EXEC"
