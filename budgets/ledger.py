@@ -148,8 +148,8 @@ class Ledger(Administration, Audit):
             return balances.read_under(connection, dataset, today)
 
     def check_caps(self, dataset: str, windows: Iterable[str], caps: Caps) -> None:
-        """Refuse a catalog that caps a dataset above a ceiling that is fixed; raises CeilingRaised."""
+        """Refuse a catalog that caps a window above its ceiling that is fixed (proofs.md#the-filter); CeilingRaised."""
         with self._store.reading() as connection:
             ceilings = balances.read_ceilings(connection, dataset, tuple(windows))
         for name, ceiling in ceilings.items():
-            check_ceiling(name, caps.dataset, ceiling)
+            check_ceiling(name, caps.everybody(name.window), ceiling)

@@ -9,6 +9,7 @@ import pytest
 
 from budgets import (
     LIFETIME,
+    STATIC,
     BudgetRefused,
     Caps,
     CeilingRaised,
@@ -189,6 +190,24 @@ def test_the_first_charge_fixes_the_ceiling_for_good(ledger: Ledger) -> None:
     assert spent(ledger) == ("0.012", "0", "0.012")
     assert ledger.account(SHARED, higher.dataset).cap == CAPS.dataset  # shown no higher than the ceiling
     assert [entry.kind for entry in ledger.entries()].count(EntryKind.CAP_CHANGED) == 2
+
+
+@pytest.mark.parametrize("raised", [("0.06", "1e-9"), ("0.05", "2e-9")], ids=["rho", "delta"])
+def test_opening_holds_the_static_window_to_its_own_ceiling(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, raised: tuple[str, str]
+) -> None:
+    def capped(*static: str) -> Caps:
+        return Caps(Loss.of("0.2", "3e-9"), CAPS.client, static=Loss.of(*static))
+
+    ledger.charge(ask(item(windows=["2026-10"]), caps=capped("0.05", "1e-9")))
+    ledger.charge(ask(item("bb", windows=[STATIC]), request="r2", caps=capped("0.05", "1e-9")))
+    for same_or_less in (("0.05", "1e-9"), ("0.04", "1e-10")):
+        ledger.check_caps("operator", ["2026-10", STATIC], capped(*same_or_less))
+    with pytest.raises(CeilingRaised, match="static"):
+        ledger.check_caps("operator", ["2026-10", STATIC], capped(*raised))
+    monkeypatch.setattr(Caps, "everybody", lambda caps, _: caps.dataset)  # planted: one ceiling for all windows
+    with pytest.raises(CeilingRaised):
+        ledger.check_caps("operator", ["2026-10", STATIC], capped("0.05", "1e-9"))  # never opens again
     check_books(ledger)
 
 

@@ -57,6 +57,19 @@ def test_what_is_forbidden_is_told_before_and_refused_after(asked: Path, name: s
     assert any(text.startswith(refused.value.problem["message"].split(": ", 2)[-1]) for text in told)
 
 
+def test_the_static_window_has_a_ceiling_of_its_own(tmp_path: Path) -> None:
+    capped = WINDOWED.replace("client_rho = 0.1", "client_rho = 0.1\nstatic_rho = 0.05")
+    catalog = make_town(tmp_path, declared=capped).path
+    with open_desk(catalog, ledger=str(tmp_path / "books")) as desk:
+        desk.query(STATIC, client="ann")
+    with open_desk(catalog, ledger=str(tmp_path / "books")) as desk:  # the same catalog opens again
+        assert desk.query(STATIC, client="ann")
+    told = diff(tmp_path, lambda _: capped.replace("static_rho = 0.05", "static_rho = 0.06"))
+    assert [text for effect, _, text in told if effect == "forbidden" and "fixed the ceiling" in text]
+    with pytest.raises(Refused):
+        open_desk(str(tmp_path / "new.toml"), ledger=str(tmp_path / "books"))
+
+
 def test_before_the_first_charge_everything_may_change(tmp_path: Path) -> None:
     with open_desk(make_town(tmp_path, declared=WINDOWED).path, ledger=str(tmp_path / "books")):
         pass
