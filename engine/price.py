@@ -75,7 +75,7 @@ def price(
 def about_threshold(selecting: Bounding, pico_rho: int, delta: Fraction) -> float:
     """Give the weight that a private key must reach at a price of the choice of keys, in persons, by a normal tail."""
     sigma = 1 / math.sqrt(2 * pico_rho / PICO)
-    return 1 + sigma * NormalDist().inv_cdf(1 - float(delta) / (selecting.max_groups or 1))
+    return 1 - sigma * NormalDist().inv_cdf(float(delta) / (selecting.max_groups or 1))  # 1 - 1e-17 would be 1
 
 
 @lru_cache(maxsize=4096)

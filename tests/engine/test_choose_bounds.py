@@ -138,3 +138,11 @@ def test_the_neighbours_of_the_choice_are_told(town: Engine) -> None:
     errors = [math.hypot(each.noise, each.off if each.off is not None else each.bias) for each in row]
     assert errors[1] == min(errors)
     assert foreseen(None, 4.0, 10**9) == ()
+
+
+def test_private_keys_are_bounded_at_the_least_delta_that_a_catalog_may_say(town: Engine) -> None:
+    (dataset,) = town.catalog.datasets
+    least = replace(dataset, defaults=replace(dataset.defaults, delta=Fraction(1, 10**18)))
+    strict = replace(town, catalog=replace(town.catalog, datasets=(least,)))
+    by_shop = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
+    assert made(strict, by_shop, made_up(town.catalog, ROWS)).cost.loss.atto_delta == 1

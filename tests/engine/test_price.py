@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from statistics import NormalDist, StatisticsError
 
 import pytest
 
@@ -12,7 +13,7 @@ from budgets import Loss
 from dialect import Catalog, Refusal, bound, read
 from dialect.selection import most_weight, over_released, selecting
 from engine.noise import measured_pico_rho
-from engine.price import Cost, price
+from engine.price import Cost, about_threshold, price
 from engine.thresholds import threshold_delta
 
 QUESTIONS = {
@@ -105,3 +106,18 @@ def test_nobody_weighs_more_than_is_reckoned_with(town: Catalog, groups: int) ->
     assert (most - 2) ** 2 * groups < one * one
     weighed = int((1.0 / math.sqrt(groups)) * (1 - 2**-48) * one) if groups > 1 else one  # as the SQL does
     assert weighed <= most and weighed**2 * groups <= one**2
+
+
+@pytest.mark.parametrize("groups", [1, 4, 10**6])
+@pytest.mark.parametrize("atto", [1, 55, 10**6, 10**12, 10**15])
+def test_about_what_a_private_key_must_weigh_is_known_at_every_delta(town: Catalog, groups: int, atto: int) -> None:
+    (plan,) = read(QUESTIONS["private"], town).plans
+    choosing = replace(bound(selecting(plan), town, None), max_groups=groups)
+    sigma = 10.0
+    deviations = (about_threshold(choosing, 5 * 10**9, Fraction(atto, 10**18)) - 1) / sigma
+    assert math.erfc(deviations / math.sqrt(2)) / 2 == pytest.approx(atto / 1e18 / groups, rel=1e-9)
+    if atto / 1e18 / groups > 1e-13:  # as by 1 - delta, where that is not 1
+        assert deviations == pytest.approx(NormalDist().inv_cdf(1 - atto / 1e18 / groups), rel=1e-4)
+    elif atto / 1e18 / groups < 5e-17:
+        with pytest.raises(StatisticsError):
+            NormalDist().inv_cdf(1 - atto / 1e18 / groups)
