@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from budgets import OWNER, PICO, Loss, ParamError, total
+from budgets import OWNER, PICO, Charge, Loss, ParamError, total
 from dialect import Refusal
 from dialect.catalog import Dataset
 from engine.calibration import Calibration, Kind
@@ -65,12 +65,8 @@ def plan_calibration(
     part = int((rho or dataset.calibration.rho) * PICO) // sum(_parts(each) for each in asked)
     if part == 0:
         raise ParamError(f"This rho is too little for {len(asked)} histograms.", "rho 0.02")
-    made = _priced(engine, asked, part)
-    taken = {each.release_key for each in engine.ledger.releases(OWNER)} - owner_keys(engine.ledger, dataset.name)
-    while any(each.release_key in taken for each in made):  # a client's: what it costs counts for that client alone
-        part -= 1
-        made = _priced(engine, asked, part)
-    return CalibrationPlan(dataset, named, asked, made, left_out)
+    made = [_priced(engine, each, _parts(each) * part) for each in asked]
+    return _not_bought(engine, CalibrationPlan(dataset, named, asked, tuple(made), left_out))
 
 
 def _parts(asked: CalibrationQuestion) -> int:
@@ -78,10 +74,29 @@ def _parts(asked: CalibrationQuestion) -> int:
     return 1 if asked.measured.kind is Kind.PERSONS else 2
 
 
-def _priced(engine: Engine, asked: Sequence[CalibrationQuestion], pico_rho: int) -> tuple[Prepared, ...]:
-    rhos = [Fraction(_parts(each) * pico_rho, PICO) for each in asked]
-    pairs = zip(asked, rhos, strict=True)
-    return tuple(prepare(each.question.plans[0], engine.catalog, engine.backend, rho) for each, rho in pairs)
+def _priced(engine: Engine, asked: CalibrationQuestion, pico_rho: int) -> Prepared:
+    return prepare(asked.question.plans[0], engine.catalog, engine.backend, Fraction(pico_rho, PICO))
+
+
+def _not_bought(engine: Engine, planned: CalibrationPlan) -> CalibrationPlan:
+    """Ask what a client has bought for less: what that costs counts for the client alone (proofs.md#calibration)."""
+    taken = {each.release_key for each in engine.ledger.releases(OWNER)}
+    taken -= owner_keys(engine.ledger, planned.dataset.name)
+    made = list(planned.prepared)
+    for i, each in enumerate(planned.asked):
+        while made[i].release_key in taken:
+            made[i] = _priced(engine, each, made[i].cost.loss.pico_rho - 1)
+    return replace(planned, prepared=tuple(made))
+
+
+def _charged(engine: Engine, planned: CalibrationPlan) -> tuple[CalibrationPlan, Charge | None]:
+    """Charge all histograms to everybody, none of which a client bought, not even just before the charge."""
+    planned = _not_bought(engine, planned)
+    while True:
+        charge = engine.charge(planned.sql, planned.prepared, Asked(OWNER))
+        paid, planned = planned, _not_bought(engine, planned)
+        if paid == planned:
+            return planned, charge
 
 
 def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, actor: str) -> Calibration:
@@ -91,7 +106,7 @@ def calibrate(engine: Engine, planned: CalibrationPlan, progress: Progress, acto
     one bin a person. Formula: the sum of the questions' prices. Source: proofs.md#calibration. Raises LedgerError,
     ExecutionFailed.
     """
-    charge = engine.charge(planned.sql, planned.prepared, Asked(OWNER))
+    planned, charge = _charged(engine, planned)
     for place, (made, each) in enumerate(zip(planned.prepared, planned.asked, strict=True)):
         progress(f"measuring {each.measured}", place / len(planned.asked))
         engine.settle(each.question, (made,), charge)

@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from budgets import EVERYBODY, AccountName, BudgetRefused, Ledger, Loss, ParamError, UnsafeStore
+from budgets import EVERYBODY, OWNER, PICO, AccountName, BudgetRefused, Charge, Ledger, Loss, ParamError, UnsafeStore
 from engine import wire_budget
 from engine.calibrate import calibrate, plan_calibration
 from engine.calibration import Calibration, Calibrations, Kind
 from engine.calibrations import calibrations_in, due_on
 from engine.errors import ExecutionFailed
-from engine.owner_loss import owner_loss
+from engine.owner_loss import owner_keys, owner_loss
 from engine.pipeline import Engine
+from engine.prepare import Prepared
 from engine.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.calibrated import made_up
@@ -100,10 +101,52 @@ def test_what_a_client_has_bought_is_no_histogram(town: Engine, monkeypatch: pyt
     charged, foretold = owed()
     assert charged == foretold
     monkeypatch.setattr(
-        "engine.calibrate.owner_keys", lambda ledger, _: {r.release_key for r in ledger.releases("eve")}
+        "engine.calibrate.owner_keys", lambda ledger, _: {r.release_key for r in ledger.releases(OWNER)}
     )
     charged, foretold = owed()  # planted: what anybody has bought counts as the owner's
     assert charged.rho < foretold.rho
+
+
+@pytest.mark.parametrize("moment", ["as a steward confirms", "just before the charge"])
+def test_what_a_client_buys_meanwhile_is_no_histogram_either(
+    town: Engine, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def owed() -> tuple[Loss, int]:
+        """Give what counts for the owner, and how many histograms are stored that the owner did not pay for."""
+        with Ledger.open(":memory:") as ledger:
+            own = replace(town, ledger=ledger)
+            planned = plan_calibration(own, own.catalog.datasets[0])
+
+            def bought() -> None:
+                for each, made in list(zip(planned.asked, planned.prepared, strict=True))[1:3]:
+                    own.answer(each.sql, Asked("eve", rho=made.cost.loss.rho))
+
+            def charge(asking: Engine, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
+                if asked.client == OWNER and not ledger.releases("eve"):
+                    bought()
+                return kept(asking, sql, prepared, asked)
+
+            with monkeypatch.context() as patched:
+                patched.setattr(Engine, "charge", charge)
+                if moment == "as a steward confirms":
+                    bought()
+                calibrate(own, planned, quiet, "steward")
+            told = ledger.entries(dataset="town")[-1].said["histograms"]
+            assert len(told) == len(planned.asked)
+            foreign = {each["key"] for each in told} - owner_keys(ledger, "town")
+            assert not list(ledger.verify())
+            return owner_loss(ledger, "town")["forever"], len(foreign)
+
+    kept = Engine.charge
+    planned = plan_calibration(town, town.catalog.datasets[0])
+    loss, foreign = owed()
+    assert foreign == 0 and loss.rho >= planned.loss.rho - Fraction(2, PICO)
+    monkeypatch.setattr(
+        "engine.calibrate._charged",
+        lambda own, planned: (planned, own.charge(planned.sql, planned.prepared, Asked(OWNER))),
+    )
+    loss, foreign = owed()  # planted: what was planned is charged, whatever was bought since
+    assert foreign == 2 and loss.rho < planned.loss.rho
 
 
 def test_it_counts_in_what_every_client_is_reported(town: Engine) -> None:
