@@ -175,10 +175,13 @@ def _worst(dataset: Dataset) -> Iterator[str]:
 
 def _spent(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
     whole = whole_person(ledger.entries(), dataset)
-    if whole.spent == Loss(0, 0):
+    if whole.pico_rho == 0:
         yield "Nothing was asked yet."
         return
     found = whole.epsilon_delta
+    if found is None:
+        yield "All that was asked so far, over your whole time here, may tell more of you than any number limits."
+        return
     yield (
         f"All that was asked so far, over your whole time here: epsilon {_up(found.epsilon)}, which is odds of"
         f" {_odds(found.epsilon)} at the worst, for somebody who found it as likely as not that you are in them."

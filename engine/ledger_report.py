@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from budgets import (
-    ATTO,
     EVERYBODY,
-    MAX_UNITS,
     NOTHING,
     AccountName,
     AccountView,
@@ -19,7 +17,6 @@ from budgets import (
     EntryKind,
     EpsilonDelta,
     Ledger,
-    Loss,
     chargeable,
 )
 from dialect.catalog import Catalog, Dataset
@@ -30,7 +27,7 @@ from engine.catalog_version import catalog_version
 from engine.prepare import MECHANISM
 from engine.terms import caps
 from engine.versions import code
-from engine.whole_person import whole_person
+from engine.whole_person import WholePerson, whole_person
 from engine.window_accounts import windows_of
 
 UNITS = {
@@ -43,10 +40,10 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Worst:
-    """What can be learned of one person at most: what was charged so far, and what the limits allow."""
+    """What can be learned of one person at most: what was charged so far, what the limits allow."""
 
-    spent: EpsilonDelta
-    limit: EpsilonDelta | None  # None: more than can be written
+    spent: EpsilonDelta | None  # None: more than can be written
+    limit: EpsilonDelta | None
     where: str
 
 
@@ -138,6 +135,5 @@ def _of_all(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...])
     whole, k = whole_person(ledger.entries(), dataset), len(accounts)
     most = [chargeable(view.cap) for view in accounts]
     rho, delta = k * sum(each.pico_rho for each in most), sum(each.atto_delta for each in most)
-    fits = rho <= MAX_UNITS and delta < ATTO
-    limit = EpsilonDelta.of(Loss(rho, delta), whole.cap) if fits else None
+    limit = WholePerson(rho, delta, whole.cap).epsilon_delta
     return Worst(whole.epsilon_delta, limit, f"over all {k} windows together" if k > 1 else "over the whole time")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from budgets import EVERYBODY, Entry, EntryKind, EpsilonDelta, Loss, total
+from budgets import ATTO, EVERYBODY, MAX_UNITS, Entry, EntryKind, EpsilonDelta, Loss
 from dialect.catalog import Dataset
 from engine.terms import caps
 
 
 @dataclass(frozen=True)
 class WholePerson:
-    """What a person lost over all windows together, at the dataset's own delta."""
+    """What a person lost over all windows together, at the dataset's own delta: more, maybe, than an account holds."""
 
-    spent: Loss
+    pico_rho: int
+    atto_delta: int
     cap: Loss
 
     @property
-    def epsilon_delta(self) -> EpsilonDelta:
-        """State it as people read it."""
-        return EpsilonDelta.of(self.spent, self.cap)
+    def epsilon_delta(self) -> EpsilonDelta | None:
+        """State it as people read it; None where it is more than can be written, and bounds nothing."""
+        if self.pico_rho > MAX_UNITS or self.atto_delta >= ATTO:
+            return None
+        return EpsilonDelta.of(Loss(self.pico_rho, self.atto_delta), self.cap)
 
 
 def whole_person(entries: tuple[Entry, ...], dataset: Dataset) -> WholePerson:
@@ -30,15 +33,11 @@ def whole_person(entries: tuple[Entry, ...], dataset: Dataset) -> WholePerson:
     arXiv 1605.02065, Proposition 1.9: k neighbours in a row multiply the distance by k. Proof: proofs.md#whole-person
     """
     charged = (e.said for e in entries if e.kind == EntryKind.CHARGED and e.dataset == dataset.name)
-    paid = (
-        _of_windows(Loss(*release["loss"]), len(said["windows"][release["windows"]]))
+    paid = [
+        (len(said["windows"][release["windows"]]), Loss(*release["loss"]))
         for said in charged
         for release in said["releases"]
         if EVERYBODY in release["payers"]  # whoever asks first pays for everybody, once
-    )
-    return WholePerson(total(paid), caps(dataset).dataset)
-
-
-def _of_windows(loss: Loss, windows: int) -> Loss:
-    """Take a release over some windows as so many neighbours in a row."""
-    return Loss(loss.pico_rho * windows**2, loss.atto_delta * windows)
+    ]
+    pico_rho, atto_delta = sum(k**2 * loss.pico_rho for k, loss in paid), sum(k * loss.atto_delta for k, loss in paid)
+    return WholePerson(pico_rho, atto_delta, caps(dataset).dataset)

@@ -93,8 +93,18 @@ def test_a_whole_person_costs_the_square_of_the_windows(town: Catalog, ledger: L
     (dataset,) = town.datasets
     charge(ledger, dataset, "a1", "0.005")
     charge(ledger, dataset, "a2", "0.001", "2026-10", "2026-11", "2026-12")
-    spent = whole_person(ledger.entries(), dataset).spent
-    assert spent == Loss.of(Fraction(5, 1000) + 9 * Fraction(1, 1000), Fraction(4, 10**12))
+    whole = whole_person(ledger.entries(), dataset)
+    assert Loss(whole.pico_rho, whole.atto_delta) == Loss.of(Fraction(14, 1000), Fraction(4, 10**12))
+
+
+def test_what_no_account_could_hold_is_no_number(town: Catalog, ledger: Ledger) -> None:
+    (dataset,) = town.datasets
+    wide = replace(dataset, budget=replace(dataset.budget, rho=Fraction(3), client_rho=Fraction(3)))
+    charge(ledger, wide, "a1", "2.56", *(f"window {i}" for i in range(1_900)))
+    whole = whole_person(ledger.entries(), wide)
+    assert (whole.pico_rho, whole.epsilon_delta) == (256 * 19**2 * 10**14, None)
+    text = " ".join(page_text(about(replace(town, datasets=(wide,)), ledger)).split())
+    assert "may tell more of you than any number limits" in text
 
 
 class Outside(HTMLParser):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -77,6 +78,17 @@ def test_the_page_says_what_the_report_says(ledger: Ledger, catalog: Catalog) ->
     assert drawn[0].height == pytest.approx(120 * 0.0615)
 
 
+def test_a_whole_person_s_loss_may_be_beyond_any_number(ledger: Ledger, catalog: Catalog) -> None:
+    (dataset,) = catalog.datasets
+    largest = replace(dataset.budget, rho=Fraction(10**6), client_rho=Fraction(10**6))
+    wide = replace(catalog, datasets=(replace(dataset, budget=largest),))
+    charge(ledger, wide, "ann", "one", "999999", *DAYS)
+    worst = ledger_report(wide, ledger).datasets[0].worst[1]
+    assert (worst.spent, worst.limit) == (None, None)
+    for page in (report_html(ledger_report(wide, ledger)), report_text(ledger_report(wide, ledger))):
+        assert page.count("beyond any number that says something") == 2
+
+
 def test_every_cap_of_who_may_ask_is_told(ledger: Ledger, tmp_path: Path) -> None:
     budget = "lifetime_rho = 0.37\nquery_rho = 0.083\n"
     catalog = make_town(
@@ -126,7 +138,7 @@ def test_a_ledger_that_was_changed_is_said_to_be(ledger: Ledger, catalog: Catalo
 def test_a_blank_ledger_has_a_report(ledger: Ledger, catalog: Catalog) -> None:
     (dataset,) = ledger_report(catalog, ledger).datasets
     assert (dataset.used, dataset.questions, dataset.clients) == ((), 0, ())
-    assert dataset.worst[0].spent.epsilon == 0
+    assert dataset.worst[0].spent is not None and dataset.worst[0].spent.epsilon == 0
     assert "Nobody has asked yet" in report_html(ledger_report(catalog, ledger))
     name = AccountName("town", DAYS[0])
     assert dataset.accounts[0].name == name
