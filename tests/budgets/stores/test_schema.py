@@ -74,7 +74,7 @@ def test_no_refund_no_new_name_no_new_ceiling(connection: Connection, change: st
     ],
 )
 def test_balances_are_whole_and_under_the_ceiling(connection: Connection, change: str, refusal: str) -> None:
-    with pytest.raises(DBAPIError, match=refusal):
+    with pytest.raises(DBAPIError, match=refusal), connection.begin_nested():
         connection.execute(text(f"UPDATE accounts SET {change}"))
 
 
