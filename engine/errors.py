@@ -33,7 +33,7 @@ class ExecutionFailed(EngineError):
 
 @contextmanager
 def uncharged(what: str, *, when: bool = True) -> Iterator[None]:
-    """Refuse what fails before anything is charged: public tables and made-up rows alone are read inside."""
+    """Refuse what fails before anything is charged: only what is public, made up or released is read in it."""
     try:
         yield
     except ExecutionFailed:

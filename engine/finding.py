@@ -16,6 +16,7 @@ from dialect.words import uncommented
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
 from engine.choose_bounds import bounds_said
+from engine.errors import uncharged
 from engine.held import Held, Known, Shelf, shelf_of
 from engine.made_of import Made, made_of
 from engine.prepare import Prepared, priced
@@ -39,12 +40,13 @@ class Finder:
     mixes: bool = True  # a release may be bought beside what is held; a share of held numbers would move with it
 
     def ways(self, prepared: tuple[Prepared, ...], client: str) -> tuple[Way, ...]:
-        """Find how each release of a question comes about for a client."""
+        """Find how each release of a question comes about for a client; raises Refusal where that is too much."""
         if not prepared:
             return ()
         shelf = shelf_of(self.ledger, client, prepared[0].plan.dataset, self.catalog, self.known)
         exact = shelf.keys()
-        return tuple(Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared)
+        with uncharged("What you hold can't be looked through for this answer"):
+            return tuple(Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared)
 
     def _way(self, wanted: Prepared, shelf: Shelf) -> Way:
         if wanted.plan.key_set is None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from budgets import PICO
 from dialect import Code, Question, Refusal
 from dialect.derivation import Told, derivation, told
+from engine.errors import uncharged
 from engine.expected import expected_error, noise_of
 from engine.facilities import chosen, prices
 from engine.finding import public_keys
@@ -77,14 +78,15 @@ def plan_of(engine: Engine, texts: Sequence[str], rho: Fraction, asked: Asked) -
     if not 0 < count <= len(texts) <= MOST_QUESTIONS:
         raise Refusal(Code.PARAM, f"A workload is 1 to {MOST_QUESTIONS} questions.", "questions with ; between them")
     each = Asked(asked.client, Fraction(int(rho / count * A_LITTLE_LESS * PICO), PICO), asked.confidence)
-    lines = [_line(engine, text, each) for text in texts]
-    wanted = [
-        _Wanted(i, *each_of)
-        for i, line in enumerate(lines)
-        if line.asked
-        for each_of in zip(line.prepared, line.told, line.keys, strict=True)
-    ]
-    needed = [_servers(engine, one, lines, each.rho or rho) for one in wanted]
+    with uncharged("The questions of this workload can't be compared"):
+        lines = [_line(engine, text, each) for text in texts]
+        wanted = [
+            _Wanted(i, *each_of)
+            for i, line in enumerate(lines)
+            if line.asked
+            for each_of in zip(line.prepared, line.told, line.keys, strict=True)
+        ]
+        needed = [_servers(engine, one, lines, each.rho or rho) for one in wanted]
     served = chosen(needed)
     bought = prices(served, needed)
     scale = float(rho) / sum(bought.values())

@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import pytest
 
 from budgets import Loss
+from dialect import Refusal
 from engine.answered import Answered
+from engine.errors import ExecutionFailed
 from engine.explain import explain
 from engine.pipeline import Engine
 from engine.terms import Asked
@@ -235,3 +238,20 @@ def test_shared_noise_is_reckoned_with(town: Engine) -> None:
     place = [v.kind for v in ask(own, FINE, "1").prepared[0].plan.vectors].index("rows")
     exact = 1.96 * fine.sigmas[place] * fine.grains[place] * math.sqrt(4 * 4 + 24)  # four cells count twice
     assert (upper - lower)[0] / 2 >= exact
+
+
+@pytest.mark.parametrize("what", ["engine.made_of.outer", "engine.finding.public_keys"])
+def test_what_is_held_and_too_much_to_add_up_is_refused_before_a_charge(
+    town: Engine, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def failing(*_: object) -> None:
+        raise ExecutionFailed
+
+    own = anew(town)
+    ask(own, FINE, "1")
+    rows = len(own.ledger.entries())
+    monkeypatch.setattr(what, failing)
+    for asking in (own.answer, partial(explain, own)):
+        with pytest.raises(Refusal, match="nothing was charged"):
+            asking(BY_ZONE, Asked("ann", rho=Fraction(1, 1000)))
+    assert len(own.ledger.entries()) == rows

@@ -10,6 +10,7 @@ import pytest
 from dialect.words import several
 from engine import Refused, plan_workload
 from engine.desk import Desk
+from engine.errors import ExecutionFailed
 from engine.pipeline import Engine
 from tests.engine.held_town import anew, ask, held_town, price
 
@@ -67,3 +68,12 @@ def test_statements_are_cut_at_semicolons_alone() -> None:
 def test_no_workload_is_refused(town: Engine, text: str) -> None:
     with pytest.raises(Refused):
         plan_workload(Desk(anew(town)), text, client="ann", rho="0.1")
+
+
+def test_a_workload_that_is_too_much_to_compare_is_refused(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise ExecutionFailed
+
+    monkeypatch.setattr("engine.made_of.outer", failing)
+    with pytest.raises(Refused, match="nothing was charged"):
+        plan_workload(Desk(anew(town)), WORKLOAD, client="ann", rho="0.9")
