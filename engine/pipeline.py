@@ -73,7 +73,8 @@ class Engine:
                 charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
             stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
         charged = Loss(0, 0) if charge is None or charge.repeated else charge.loss
-        releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
+        with uncharged("Releases that you hold can't be made to agree", when=charge is None):
+            releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
         with uncharged("The public tables of this question can't be read", when=not prepared):
             noisy = sharing_noise(question, parts_that_share(ways))
             shown = self.finish(noisy, prepared, releases, confidence)  # the rest of the question, over releases
