@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from budgets import Ledger
 from dialect.catalog import Catalog, Table
 from engine.errors import CatalogError
 
 BETWEEN = "; "  # tables in a note of versions
-AT = "@"  # between a table's name and its source
-SHORT = 16  # hex digits by which sources are told apart
-
-
-class Charged(NamedTuple):
-    """What a note says of one table."""
-
-    name: str
-    source: str  # empty in notes of before it was noted
-    unit: str
 
 
 def units_said(catalog: Catalog, dataset: str) -> str:
-    """Tell source, person key, time and time zone of every private table of a dataset."""
+    """Tell person key, time and time zone of every private table of a dataset."""
     tables = sorted(_private(catalog, dataset), key=lambda table: table.name)
-    return BETWEEN.join(f"{table.name}{AT}{_source(table)} {_unit(table)}" for table in tables)
+    return BETWEEN.join(f"{table.name} {unit}" for table in tables for unit in [_unit(table)])
 
 
 def check_units(ledger: Ledger, catalog: Catalog) -> None:
@@ -39,38 +27,17 @@ def changed_units(ledger: Ledger, catalog: Catalog) -> Iterator[CatalogError]:
     """Find the tables whose unit is not what it was when they were charged.
 
     Claim: what one person in one window is never changes for charged data, so that losses of one unit add up. Symbols:
-    person key, time and time zone of each private table. Formula: those of every earlier charge of its name equal
-    today's, and one of those of its source. Source: proofs.md#units. Raises nothing.
+    person key, time and time zone of each private table. Formula: those of every earlier charge equal today's.
+    Source: proofs.md#units. Raises nothing.
     """
     for dataset in catalog.datasets:
-        charged = [_read(part) for said in ledger.versions(dataset.name) for part in said.split(BETWEEN)[1:]]
+        before = [part for said in ledger.versions(dataset.name) for part in said.split(BETWEEN)[1:]]
+        charged = [tuple(part.split(" ", 1)) for part in before]
         for table in _private(catalog, dataset.name):
-            for unit in _other_units(table, charged):
+            for unit in dict.fromkeys(unit for name, unit in charged if name == table.name and unit != _unit(table)):
                 why = f"its rows are {_unit(table)} now, and were charged {unit}: spent budget would come back."
                 cure = "declare person, time_column and time_zone as they were; new data make a new dataset."
                 yield CatalogError(catalog.path, f"tables.{table.name}", why, cure)
-
-
-def _read(part: str) -> Charged:
-    """Read what a note says of one table."""
-    named, _, unit = part.partition(" ")
-    name, _, source = named.partition(AT)
-    return Charged(name, source, unit)
-
-
-def _other_units(table: Table, charged: Sequence[Charged]) -> Iterable[str]:
-    """Give the units, each once, that a table was charged with and has no more, also where it had another name."""
-    units = [each.unit for each in charged if each.name == table.name]
-    under_any_name = [each.unit for each in charged if each.source == _source(table)]
-    if _unit(table) not in under_any_name:  # of one source several may have been declared at once, each with its own
-        units += under_any_name
-    return dict.fromkeys(unit for unit in units if unit != _unit(table))
-
-
-def _source(table: Table) -> str:
-    """Name where a table's rows lie, without telling it."""
-    of = table.source
-    return hashlib.sha256("\n".join((of.format, of.path, of.table or "")).encode()).hexdigest()[:SHORT]
 
 
 def _private(catalog: Catalog, dataset: str) -> list[Table]:

@@ -57,35 +57,6 @@ def test_what_is_forbidden_is_told_before_and_refused_after(asked: Path, name: s
     assert any(text.startswith(refused.value.problem["message"].split(": ", 2)[-1]) for text in told)
 
 
-def renamed(text: str) -> str:
-    """Call the visits trips, of the same rows, and leave out what finds its person through them."""
-    kept = text.partition("[tables.purchase]")[0] + text[len(text.partition("[tables.zone]")[0]) :]
-    return kept.replace("[tables.visit", "[tables.trip")
-
-
-def test_a_table_keeps_its_unit_under_another_name(asked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not [row for row in diff(asked, renamed) if row[0] == "forbidden"]
-    timeless = FORBIDDEN["time column"][0]
-    (told,) = [row for row in diff(asked, lambda text: renamed(timeless(text))) if row[0] == "forbidden"]
-    assert told[1] == "tables.trip" and "were charged by person_id at day" in told[2]
-    with pytest.raises(Refused, match="were charged by person_id at day"):
-        open_desk(str(asked / "new.toml"), ledger=str(asked / "books"))
-    monkeypatch.setattr("engine.person_units._source", lambda table: table.name)  # planted: names alone are looked at
-    assert not [row for row in diff(asked, lambda text: renamed(timeless(text))) if row[0] == "forbidden"]
-
-
-def test_one_source_may_have_two_units_that_were_charged_side_by_side(tmp_path: Path) -> None:
-    visits = WINDOWED[WINDOWED.index("[tables.visit]") : WINDOWED.index("[tables.purchase]")]
-    timeless = FORBIDDEN["time column"][0](visits).replace("[tables.visit", "[tables.trip")
-    both = make_town(tmp_path, declared=f"{WINDOWED}\n{timeless}").path
-    for _ in range(2):
-        with open_desk(both, ledger=str(tmp_path / "books")) as desk:
-            desk.query(BY_ZONE, client="ann")
-    third = timeless.replace("[tables.trip", "[tables.tour").replace('person = "person_id"', 'person = "visit_id"')
-    told = [row for row in diff(tmp_path, lambda text: f"{text}\n{timeless}\n{third}") if row[0] == "forbidden"]
-    assert {key for _, key, _ in told} == {"tables.tour"}
-
-
 def test_the_static_window_has_a_ceiling_of_its_own(tmp_path: Path) -> None:
     capped = WINDOWED.replace("client_rho = 0.1", "client_rho = 0.1\nstatic_rho = 0.05")
     catalog = make_town(tmp_path, declared=capped).path
