@@ -14,7 +14,7 @@ from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, rebuild, 
 from dialect.function_row import constants
 from dialect.functions import forms_of, function
 from dialect.functions_place import PARTS_OF_DAY
-from dialect.time_steps import truncated
+from dialect.time_steps import step_of, truncated
 
 Cells = Mapping[Expr, Field]  # what a held key is of a row -> the field that holds it
 FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")
@@ -78,16 +78,6 @@ def _by_hour(expr: Expr, cells: Cells) -> Expr | None:
 
 def _whole(first: int, count: int) -> tuple[Literal, ...]:
     return tuple(Literal(first + i, SqlType.BIGINT) for i in range(count))
-
-
-def step_of(held: Expr, place: Expr) -> str | None:
-    """Name the unit to whose beginning a held key cuts a time; None if it is no such key."""
-    if not isinstance(held, Call) or held.arguments[-1] != place:
-        return None
-    if held.name == "to_date":
-        return "day"
-    unit = held.arguments[0]
-    return str(unit.value) if held.name == "date_trunc" and isinstance(unit, Literal) else None
 
 
 def _has_one_value(expr: Call, place: Expr, step: str) -> bool:

@@ -7,13 +7,13 @@ from math import prod
 
 from dialect import facts as known_facts
 from dialect.catalog import SqlType
-from dialect.coarser import step_of
 from dialect.domains import lists_of
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
 from dialect.inference import nullable
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
 from dialect.relations import PerPerson
+from dialect.time_steps import step_of
 from dialect.told_keys import over_lists, tellers
 
 _COMPARISONS = {"<", "<=", ">", ">="}

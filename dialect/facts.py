@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dialect.catalog import Bounds, SqlType
-from dialect.constants import MONTHS, SECONDS, later, moment, text_of
+from dialect.constants import later, moment, text_of
 from dialect.expressions import Call, Expr, Literal
-from dialect.time_steps import truncated
+from dialect.time_steps import step_of, truncated
 
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 _COMPARABLE = {
@@ -88,22 +88,12 @@ def is_end(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
 def _steps_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
     """Find the units of a time that facts speak of, and what they say to be equal to one."""
     said = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_MIRROR, "in"}]
-    found = {part: unit for fact in said for part in fact.arguments if (unit := _unit_of(part, time)) is not None}
+    found = {part: unit for fact in said for part in fact.arguments if (unit := step_of(part, time)) is not None}
     for fact in said:
         for one, other in (fact.arguments, fact.arguments[::-1]) if fact.name == "=" else ():
             if one in found and not isinstance(other, Literal):
                 found.setdefault(other, found[one])
     return found
-
-
-def _unit_of(part: Expr, time: Expr) -> str | None:
-    """Name the unit that an expression cuts a time to; None where it is none of it."""
-    if not isinstance(part, Call) or part.arguments[-1:] != (time,):
-        return None
-    if part.name == "to_date":
-        return "day"
-    unit = part.arguments[0].value if part.name == "date_trunc" and isinstance(part.arguments[0], Literal) else None
-    return str(unit) if unit in {*SECONDS, *MONTHS} else None
 
 
 def _said(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
@@ -117,18 +107,20 @@ def _said(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
 
 
 def _of_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str, Literal]]:
-    """Say of a time what is said of the unit in which it lies: before the end of a unit, or from the begin of one."""
+    """Say of a time just what is said of the beginning of the unit in which it lies."""
     if end.value is None or end.type not in _COMPARABLE[SqlType.DATE]:
         return
-    begin = moment(str(end.value))
+    at = moment(str(end.value))
     try:
-        behind, is_begin = later(begin, 1, unit), truncated(unit, begin) == begin
+        begin = truncated(unit, at)
+        behind = later(begin, 1, unit)
     except (ValueError, OverflowError):  # outside of the years that Python can say
         return
+    first = begin if begin == at else behind  # of the units that begin at the constant or later
     if sign in {">", ">=", "="}:
-        yield ">=", _time(behind if sign == ">" and is_begin else begin)
+        yield ">=", _time(behind if sign == ">" else first)
     if sign in {"<", "<=", "="}:
-        yield "<", _time(begin if sign == "<" and is_begin else behind)
+        yield "<", _time(first if sign == "<" else behind)
 
 
 def _time(at: datetime) -> Literal:

@@ -1,13 +1,24 @@
-"""Dates and times cut to units and buckets in Python, as the engine cuts them: the ends of lists of time keys."""
+"""Dates and times cut to units and buckets: by which expressions, and the same in Python, for the ends of lists."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from dialect.constants import MONTHS, SECONDS, later
+from dialect.expressions import Call, Expr, Literal
 
 _MONTH_ORIGIN = datetime(2000, 1, 1)
 _DAY_ORIGIN = datetime(2000, 1, 3)  # a Monday
+
+
+def step_of(expr: Expr, time: Expr) -> str | None:
+    """Name the unit to whose beginning an expression cuts a time; None if it is no such expression."""
+    if not isinstance(expr, Call) or expr.arguments[-1:] != (time,):
+        return None
+    if expr.name == "to_date":
+        return "day"
+    unit = expr.arguments[0].value if expr.name == "date_trunc" and isinstance(expr.arguments[0], Literal) else None
+    return str(unit) if unit in {*SECONDS, *MONTHS} else None
 
 
 def truncated(unit: str, moment: datetime) -> datetime:

@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from dialect.coarser import FINER, UntoldError, over_keys, step_of
+from dialect.coarser import FINER, UntoldError, over_keys
 from dialect.expressions import Call, Expr, Field, Ref, fields_of, substituted
 from dialect.public_lists import PublicList
+from dialect.time_steps import step_of
 
 
 def tellers(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
@@ -38,10 +39,12 @@ def with_told(
 ) -> list[tuple[PublicList, ...] | None]:
     """Let the list of a key stand for the keys that it tells, which need none of their own."""
     made, dates = list(found), _dates(facts)
+    written = [dates.get(expr, expr) for expr in exprs]
     for place, by in tellers(exprs, facts).items():
-        if (listed := _alone(exprs[by], made[by])) is not None:
-            held = {dates.get(exprs[by], exprs[by]): listed.stands_for[0][1]}
-            image = over_keys(dates.get(exprs[place], exprs[place]), {old: _field(new) for old, new in held.items()})
+        alone = _alone(exprs[by], made[by])
+        if alone is not None:
+            listed, field = alone
+            image = over_keys(written[place], {written[by]: field})
             made[by] = (replace(listed, stands_for=(*listed.stands_for, (exprs[place], image))),)
             made[place] = ()
     return made
@@ -92,13 +95,9 @@ def _told(expr: Expr, by: Expr) -> Expr | None:
         return None
 
 
-def _alone(expr: Expr, found: tuple[PublicList, ...] | None) -> PublicList | None:
-    """Give the one list of a key that stands for all of it, value by value."""
-    if found is None or len(found) != 1 or found[0].stands_for[0][0] != expr:
+def _alone(expr: Expr, found: tuple[PublicList, ...] | None) -> tuple[PublicList, Field] | None:
+    """Give the one list of a key that stands for all of it, value by value, and the field that holds these."""
+    if found is None or len(found) != 1:
         return None
-    return found[0] if isinstance(found[0].stands_for[0][1], Ref) else None
-
-
-def _field(ref: Expr) -> Field:
-    assert isinstance(ref, Ref)  # noqa: S101  as _alone has found
-    return ref.field
+    (old, new), *_ = found[0].stands_for
+    return (found[0], new.field) if old == expr and isinstance(new, Ref) else None

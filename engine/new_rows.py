@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from dialect.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table, ValueRange
+from dialect.retention import stored_time
 from dialect.stored_column import stored_column
 from dialect.time_windows import Stretch, begin_of, next_begin, window_name
 from dialect.write_expr import name, quote_text
@@ -97,7 +98,7 @@ class NewRows:
     def windows(self, taken: Path, stretch: Stretch) -> tuple[str, ...]:
         """Name the windows in which rows lie."""
         rows = self.connection.execute(
-            f"SELECT DISTINCT CAST({_wall(self.table)} AS DATE) AS day FROM ({_declared(self.table, str(taken))})"
+            f"SELECT DISTINCT CAST({stored_time(self.table)} AS DATE) AS day FROM ({_declared(self.table, str(taken))})"
             " WHERE day IS NOT NULL"
         ).fetchall()
         return tuple(window_name(stretch.window, day) for day in sorted({begin_of(stretch.window, d) for (d,) in rows}))
@@ -177,7 +178,7 @@ class NewRows:
             yield from self._times(self.table.time_column)
 
     def _times(self, column: str) -> Iterator[tuple[str, str]]:
-        day, stretch = f"CAST({_wall(self.table)} AS DATE)", self.catalog.dataset(self.table.dataset).stretch
+        day, stretch = f"CAST({stored_time(self.table)} AS DATE)", self.catalog.dataset(self.table.dataset).stretch
         domain, ranges = _column(self.table, column).domain, []
         if stretch is not None:
             ranges.append(
@@ -225,12 +226,3 @@ def _declared(table: Table, path: str) -> str:
     """Write the rows of stored files with their declared types."""
     columns = (f"TRY_CAST({name(c.name)} AS {source_type(c)}) AS {name(c.name)}" for c in stored_columns(table))
     return f"SELECT {', '.join(columns)} FROM {read_files(replace(table.source, path=path))}"
-
-
-def _wall(table: Table) -> str:
-    """Write a row's time on the clock of its own zone; NULL where it has none."""
-    column = _column(table, table.time_column or "")
-    stored = stored_column(column)
-    if column.type is not SqlType.TIMESTAMPTZ:
-        return stored
-    return f"TRY(timezone({quote_text(column.time_zone or 'UTC')}, {stored}))"

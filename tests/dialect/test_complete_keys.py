@@ -38,6 +38,11 @@ PARTS: list[tuple[str, str, int | None]] = [
     ("cell_id, date_trunc('hour', ts)", "events WHERE ts >= TIMESTAMP '2026-10-02' AND ts < TIMESTAMP '2026-10-04'", 48),
     ("cell_id, date_trunc('hour', ts)", "events WHERE ts::DATE BETWEEN '2026-10-02' AND '2026-10-03'", 48),
     ("cell_id, date_trunc('hour', ts)", "events WHERE ts > '2026-10-02 10:30:00' AND ts < '2026-10-02 13:10:00'", 4),
+    # no such constant begins a unit: the 15th, the 2nd at noon
+    ("cell_id, date_trunc('day', ts)", "events WHERE date_trunc('month', ts) >= '2026-10-15' AND ts < '2026-11-04'", 3),
+    ("cell_id, date_trunc('hour', ts)", "events WHERE date_trunc('day', ts) < '2026-10-02 12:00:00' AND ts >= '2026-10-02'", 24),
+    ("cell_id, date_trunc('hour', ts)", "events WHERE date_trunc('day', ts) <= '2026-10-02 12:00:00' AND ts >= '2026-10-02'", 24),
+    ("cell_id, date_trunc('hour', ts)", "events WHERE date_trunc('day', ts) > '2026-10-02 12:00:00' AND ts < '2026-10-04'", 24),
     ("cell_id, date_trunc('hour', ts)", "events WHERE ts::DATE IN ('2026-10-02', '2026-10-04')", None),
     ("cell_id, date_trunc('hour', ts)", "events WHERE ts::DATE = '2026-10-02' AND hour(ts) < 6", None),
     ("hour(ts), date_trunc('hour', ts)", "events WHERE ts::DATE BETWEEN '2026-10-02' AND '2026-10-03'", None),

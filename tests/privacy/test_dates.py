@@ -68,6 +68,7 @@ SAID = (
     "day > DATE '2026-10-02' AND begun::DATE <= DATE '2026-10-04'",
     "date_trunc('week', begun) = DATE '2026-09-28'",
     "date_trunc('day', begun) < TIMESTAMP '2026-10-02 07:00:00' AND day >= DATE '2026-10-01'",
+    "date_trunc('month', begun) >= DATE '2026-09-15' AND begun < TIMESTAMP '2026-10-02 05:00:00'",
     "date_trunc('month', begun) <= DATE '2026-10-01' AND date_trunc('hour', begun) > TIMESTAMP '2026-10-09 10:00:00'",
 )
 QUESTIONS = (
