@@ -1,5 +1,6 @@
 """Files of new rows -> one more file of a private table, in one step: `passersby ingest`.
 
+    objects   fetch      those of a store are copied beside the data first
     files     sha256     what is in already is left out
     rows      new_rows   those that the table takes, and those that it refuses, with the reason
     taken     rename     one finished file: it is the data, their version and the note of what is in, all in one step
@@ -25,13 +26,16 @@ import duckdb
 
 from dialect.catalog import Catalog, Table
 from engine.errors import DataError
+from engine.fetch import Fetched, fetch, sweep
 from engine.ingested import Place, added_to, place_of, version_of
 from engine.new_rows import NewRows, digests_in, working
 from engine.progress import Progress
+from engine.store_address import StoreAddress, is_stored, store_address
 
 STAGING = ".ingest"  # beside the data, for its owner alone; refused rows stay in it
 ENDINGS = (".parquet", ".csv")
 SHORT = 16
+COPYING = 0.5  # of the work, where objects of a store are copied first
 
 
 @dataclass(frozen=True)
@@ -54,33 +58,37 @@ def ingest(
     `charged` are the windows of which answers were given: rows in them are refused as a whole, unless they may be late.
     """
     table, place = _target(catalog, named)
-    files = _files(table, given)
+    here = _files(table, [text for text in given if not is_stored(text)])
+    addresses = [store_address(table.name, text) for text in given if is_stored(text)]
     with _alone(table, place) as staging, _work(staging) as work, working(work) as connection:
-        before = [_facts(path) for path in files]
-        unread = _unread(connection, place, files, progress)
-        if not unread:
-            return Ingested(0, 0, len(files), version=_version(catalog, table))
-        rows = NewRows(connection, catalog, table, list(unread.values()))
-        progress("judging rows", 0.2)
-        rows.judge()
-        progress("writing rows", 0.3)
-        taken, refused = work / "taken.parquet", work / "refused.parquet"
-        count = rows.write(taken, list(unread))
-        progress("writing what is refused", 0.7)
-        reasons = rows.write_refused(refused)
-        progress("checking", 0.8)
-        rows.check(taken)
-        _check_late(catalog, table, rows, taken, () if late or not count else charged)
-        if before != [_facts(path) for path in files]:
-            raise DataError(table.name, "the files changed while they were read.", "give them again")
-        progress("keeping what is refused", 0.9)
-        kept = _keep(refused, staging, unread) if reasons else None
-        progress("adding", 0.95)
-        if count:
-            _add(taken, table, place)
-        progress("added", 1.0)
-        already = len(files) - len(unread)
-        return Ingested(count, len(unread), already, reasons, kept, _version(catalog, table))
+        known = {digest for added in place.added().values() for digest in digests_in(connection, added)}
+        with _copies(table, addresses, staging, known, progress) as fetched:
+            progress, files = _rest(progress, bool(addresses)), [*here, *fetched.files]
+            before = [_facts(path) for path in files]
+            unread = _unread(known, files, progress)
+            already = len(files) - len(unread) + fetched.already
+            if not unread:
+                return Ingested(0, 0, already, version=_version(catalog, table))
+            rows = NewRows(connection, catalog, table, list(unread.values()))
+            progress("judging rows", 0.2)
+            rows.judge()
+            progress("writing rows", 0.3)
+            taken, refused = work / "taken.parquet", work / "refused.parquet"
+            count = rows.write(taken, [*unread, *fetched.marks])
+            progress("writing what is refused", 0.7)
+            reasons = rows.write_refused(refused)
+            progress("checking", 0.8)
+            rows.check(taken)
+            _check_late(catalog, table, rows, taken, () if late or not count else charged)
+            if before != [_facts(path) for path in files]:
+                raise DataError(table.name, "the files changed while they were read.", "give them again")
+            progress("keeping what is refused", 0.9)
+            kept = _keep(refused, staging, unread) if reasons else None
+            progress("adding", 0.95)
+            if count:
+                _add(taken, table, place)
+            progress("added", 1.0)
+            return Ingested(count, len(unread), already, reasons, kept, _version(catalog, table))
 
 
 def _target(catalog: Catalog, named: str) -> tuple[Table, Place]:
@@ -133,19 +141,32 @@ def _work(staging: Path) -> Iterator[Path]:
         yield Path(work)
 
 
-def _unread(
-    connection: duckdb.DuckDBPyConnection, place: Place, files: Sequence[Path], progress: Progress
-) -> dict[str, Path]:
+@contextmanager
+def _copies(
+    table: Table, addresses: Sequence[StoreAddress], staging: Path, known: Collection[str], progress: Progress
+) -> Iterator[Fetched]:
+    """Copy objects of stores into the staging folder; they stay only where copying them was cut off."""
+    fetched = fetch(table.name, addresses, staging, known, lambda stage, part: progress(stage, COPYING * part))
+    try:
+        yield fetched
+    finally:
+        sweep(staging)
+
+
+def _rest(progress: Progress, copied: bool) -> Progress:
+    """Tell of what comes after copying as of the rest of the work."""
+    begin = COPYING if copied else 0.0
+    return lambda stage, part: progress(stage, begin + (1 - begin) * part)
+
+
+def _unread(known: Collection[str], files: Sequence[Path], progress: Progress) -> dict[str, Path]:
     """Find the files whose contents are not in, by digest."""
     found: dict[str, Path] = {}
     for position, path in enumerate(files):
         progress(f"reading {path.name}", 0.2 * position / len(files))
         with path.open("rb") as file:
             found.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
-    for added in place.added().values():
-        for digest in digests_in(connection, added):
-            found.pop(digest, None)
-    return found
+    return {digest: path for digest, path in found.items() if digest not in known}
 
 
 def _facts(path: Path) -> tuple[int, int]:

@@ -27,7 +27,11 @@ To = Annotated[
 
 Table = Annotated[str, typer.Argument(metavar="TABLE", help="The private table that the rows are added to.")]
 Files = Annotated[
-    list[str], typer.Argument(metavar="FILE...", help="Parquet or CSV with a header: files, patterns or folders.")
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="Parquet or CSV with a header: files, patterns or folders, also of an object store: s3://, gs://, abfss://.",
+    ),
 ]
 Late = Annotated[bool, typer.Option("--late", help="Add rows also to windows of which answers were given.")]
 Optimize = Annotated[bool, typer.Option("--optimize", help="Run catalog optimize afterwards.")]

@@ -1,0 +1,120 @@
+"""An object store of the tests' own, from packages: it speaks S3 on a free port, and keeps its objects in memory."""
+
+from __future__ import annotations
+
+import logging
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moto.server import ThreadedMotoServer
+    from pyarrow.fs import S3FileSystem
+
+BUCKET = "city-lake"
+REGION = "us-east-1"
+KEY = "AKIAOFTHETESTS"
+CREDENTIALS = {  # of nobody, and nothing of this machine's user is looked at
+    "AWS_ACCESS_KEY_ID": KEY,
+    "AWS_SECRET_ACCESS_KEY": "of nobody",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
+
+
+class ObjectStore:
+    """One bucket of a store that can go away, and that notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._log = logging.getLogger("werkzeug")
+        self._handler = _Noting(self.asked)
+        self._log.addHandler(self._handler)
+        self._log.setLevel(logging.INFO)
+        self._log.propagate = False
+        self._server = _started(0)
+        self.host, self.port = self._server.get_host_and_port()
+
+    def empty(self) -> None:
+        """Forget everything but one bucket."""
+        self._call("POST", "moto-api/reset")
+        self._call("PUT", BUCKET)
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write an object."""
+        with self._files().open_output_stream(f"{BUCKET}/{path}") as out:
+            out.write(data)
+
+    def address(self, path: str, bucket: str = BUCKET) -> str:
+        """Give the address of objects, for this machine alone."""
+        return f"s3://{bucket}/{path}?region={REGION}&scheme=http&endpoint_override={self.host}:{self.port}"
+
+    def reads(self, name: str) -> int:
+        """Count how often contents of an object were asked for."""
+        return sum("GET " in line and f"{name} " in line for line in self.asked)  # of ranges, which are coloured
+
+    def trust_nobody(self) -> None:
+        """Ask for credentials from now on."""
+        self._call("POST", "moto-api/reset-auth", b"0")
+
+    def trust_anybody(self) -> None:
+        """Ask for none again."""
+        self._call("POST", "moto-api/reset-auth", b"inf")
+
+    def go(self) -> None:
+        """Go away."""
+        self._server.stop()
+        server = self._server._server
+        assert server is not None
+        server.server_close()  # or who comes would wait for an answer
+
+    def come_back(self) -> None:
+        """Be there again, with all objects."""
+        self._server = _started(self.port)
+
+    def close(self) -> None:
+        """Go for good."""
+        self.trust_anybody()
+        self.go()
+        self._log.removeHandler(self._handler)
+
+    def _files(self) -> S3FileSystem:
+        from pyarrow.fs import S3FileSystem  # late: no process that forks may have it
+
+        place = {"endpoint_override": f"{self.host}:{self.port}", "scheme": "http", "region": REGION}
+        return S3FileSystem(access_key=KEY, secret_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"], **place)
+
+    def _call(self, method: str, path: str, data: bytes = b"") -> None:
+        kind = {"Content-Type": "application/octet-stream"}  # or Python says that it is a form
+        request = urllib.request.Request(f"http://{self.host}:{self.port}/{path}", data, kind, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            answer.read()
+
+
+@contextmanager
+def object_store() -> Iterator[ObjectStore]:
+    """Run a store."""
+    store = ObjectStore()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+class _Noting(logging.Handler):
+    def __init__(self, asked: list[str]) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._asked.append(record.getMessage().partition('"')[2])
+
+
+def _started(port: int) -> ThreadedMotoServer:
+    from moto.server import ThreadedMotoServer  # late: half a second, for a few tests
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    return server
