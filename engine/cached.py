@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dialect import Catalog
 from engine.catalog_sharing import overlap, stored_files
@@ -20,7 +21,8 @@ from engine.errors import DataError
 from engine.scratch import remove_left
 
 NOTE = "of.json"  # in the folder of a copy
-COPIES = ("snapshot-*", "layout-*")
+LAYOUTS = "layout-*"
+COPIES = ("snapshot-*", LAYOUTS)
 UNFINISHED = (".copying-*", ".optimizing-*")
 STALE = 86_400.0  # seconds after which nobody works on an unfinished copy any more
 
@@ -33,18 +35,29 @@ class Forgotten:
     bytes: int
 
 
-def publish(unfinished: Path, target: Path, catalog: Catalog) -> None:
-    """Give a finished copy its place, for its owner alone, and remove the same catalog's copies of other data."""
+def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str, Any] | None = None) -> None:
+    """Give a finished copy its place, for its owner alone, and remove the same catalog's copies of other data.
+
+    `made` notes what it was made of, for whoever goes on from it.
+    """
     unfinished.chmod(0o600)
     target.parent.mkdir(exist_ok=True, mode=0o700)
     sources = sorted({table.source.path for table in catalog.tables if table.private})
     (note := target.parent / NOTE).touch(mode=0o600)
-    note.write_text(json.dumps({"catalog": _place(catalog), "sources": sources}), encoding="utf-8")
+    note.write_text(json.dumps({"catalog": _place(catalog), "sources": sources, "made": made}), encoding="utf-8")
     unfinished.replace(target)
     for folder in _copies(target.parent.parent):
         if folder != target.parent and _noted(folder).get("catalog") == _place(catalog):
             with suppress(OSError):  # one that can't be removed stops nobody from asking; `forget` says so
                 shutil.rmtree(folder)
+
+
+def layouts_of(catalog: Catalog, cache: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Find the layouts of a catalog, each with what it was made of."""
+    for folder in cache.glob(LAYOUTS):
+        noted = _noted(folder)
+        if noted.get("catalog") == _place(catalog) and isinstance(made := noted.get("made"), dict):
+            yield folder, made
 
 
 def forget(catalog: Catalog, cache: Path) -> Forgotten:
@@ -80,7 +93,7 @@ def _copies(cache: Path) -> Iterator[Path]:
     return (folder for pattern in COPIES for folder in cache.glob(pattern))
 
 
-def _noted(folder: Path) -> dict[str, list[str] | str]:
+def _noted(folder: Path) -> dict[str, Any]:
     """Read what a copy is noted to be of; nothing where there is no note."""
     try:
         noted = json.loads((folder / NOTE).read_text(encoding="utf-8"))

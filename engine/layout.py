@@ -1,17 +1,19 @@
 """Raw data -> a layout beside them: a copy sorted by person, and the rollups that the catalog declares.
 
 The same rows in another order: which integers a question has is a function of each person's rows, not of their order
-(proofs.md#layout). The layout is named by what decides it, so that changed data or declarations find none.
+(proofs.md#layout). The layout is named by what decides it, so that changed data or declarations find none. Where files
+were added, and nothing else is another, a copy of the layout of before is brought up to them (proofs.md#renewed).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from glob import glob
@@ -20,18 +22,21 @@ from pathlib import Path
 import duckdb
 
 from dialect import Catalog, PrivatePlan, Refusal, Target, bound, read
+from dialect.catalog import Table
 from dialect.person_rollups import Rollup, can_be_rolled, write_rollup
 from dialect.write_expr import name, quote_text
-from engine.cached import publish
+from engine.cached import layouts_of, publish
 from engine.errors import CatalogError, DataError
+from engine.ingested import place_of
 from engine.progress import Progress
-from engine.snapshot import Snapshot, checked, copy_table, fingerprint, snapshot
+from engine.renew import ROLLUP, StoredRollup, renew, roll_up
+from engine.snapshot import Made, Snapshot, checked, copy_table, fingerprint, made_of, snapshot
 from engine.snapshot_checks import check_sources
 from engine.stored_files import OFFLINE, offline
 
 ALIAS = "layout"
 MEMORY = "4GB"
-ROLLUP = "rollup "  # before a digest; no declared table can have such a name
+DATA = "data.duckdb"
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,20 @@ class Account:
     bytes_before: int  # of the raw files
     bytes_after: int
     rollups: int
+    renewed: bool = False  # a layout of before was brought up to new files
+
+
+@dataclass(frozen=True)
+class _Older:
+    """A layout of the data of before, and the files that came since."""
+
+    file: Path
+    added: Mapping[str, Sequence[str]]  # by table
 
 
 def layout_file(catalog: Catalog, cache: Path) -> Path:
     """Name the file of the layout of the data as they lie there now; raises DataError where there are none."""
-    return cache / f"layout-{fingerprint(catalog.tables)}" / "data.duckdb"
+    return cache / f"layout-{fingerprint(catalog.tables)}" / DATA
 
 
 def addresses(catalog: Catalog) -> Mapping[str, str]:
@@ -55,21 +69,51 @@ def addresses(catalog: Catalog) -> Mapping[str, str]:
     return {table.name: f"{ALIAS}.main.{name(table.name)}" for table in catalog.tables}
 
 
-def optimize(catalog: Catalog, cache: Path, progress: Progress) -> Account:
-    """Build the layout of a catalog's data beside them, in one step at the end; raises CatalogError, DataError."""
+def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = True) -> Account:
+    """Build the layout of a catalog's data beside them, in one step at the end; raises CatalogError, DataError.
+
+    Unless it is to be made anew, what a layout of before has of the same files is kept.
+    """
     check_sources(catalog)
-    start, target = time.perf_counter(), layout_file(catalog, cache)
+    start, target, made = time.perf_counter(), layout_file(catalog, cache), made_of(catalog.tables)
+    older = None if anew else _older(catalog, cache, made)
     rollups = _declared(catalog, Target(addresses(catalog)))
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
-        unfinished = Path(work) / "data.duckdb"
-        _build(catalog, unfinished, rollups, progress)
+        unfinished = Path(work) / DATA
+        if older is not None:
+            progress("copying the layout of before", 0.0)
+            shutil.copyfile(older.file, unfinished)
+        with _opened(unfinished) as connection:
+            if older is None:
+                _build(connection, catalog, rollups, progress)
+            else:
+                renew(connection, catalog, Target(addresses(catalog)), older.added, rollups, progress)
         if layout_file(catalog, cache) != target:
             raise DataError("layout", "the files changed while they were read.", "optimize again")
-        publish(unfinished, target, catalog)
+        publish(unfinished, target, catalog, made)
     progress("optimized", 1.0)
     seconds = time.perf_counter() - start
-    return Account(target, seconds, _bytes(catalog), target.stat().st_size, len(rollups))
+    return Account(target, seconds, _bytes(catalog), target.stat().st_size, len(rollups), older is not None)
+
+
+def _older(catalog: Catalog, cache: Path, made: Made) -> _Older | None:
+    """Find a layout of which all is kept: of the same declarations and files, but for those that ingest added."""
+    for folder, noted in layouts_of(catalog, cache):
+        added = {table.name: _more(table, noted, made) for table in catalog.tables}
+        if noted.keys() == made.keys() and None not in added.values() and (folder / DATA).exists():
+            return _Older(folder / DATA, {table: files for table, files in added.items() if files})
+    return None
+
+
+def _more(table: Table, noted: Made, made: Made) -> list[str] | None:
+    """List the files that ingest added to a table since; None where anything else is another."""
+    before, now = (each.get(table.name, {}) for each in (noted, made))
+    old, new = ({tuple(file) for file in each.get("files", ())} for each in (before, now))
+    place, more = place_of(table), sorted(str(path) for path, *_ in new - old)
+    by_ingest = set() if place is None else {str(path) for path in place.added().values()}
+    same = before.get("declared") == now.get("declared") and old <= new and set(more) <= by_ingest
+    return more if same else None
 
 
 def has_layout(catalog: Catalog, cache: Path) -> bool:
@@ -94,35 +138,39 @@ def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
     with duckdb.connect(str(file), read_only=True, config=OFFLINE) as connection:
         stored = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     known = _readable(catalog, Target(addresses(catalog)))
-    return tuple(rollup for table, _, rollup in known if table in stored)
+    return tuple(each.rollup for each in known if each.table in stored)
 
 
-def _build(catalog: Catalog, file: Path, rollups: Sequence[tuple[str, str, Rollup]], progress: Progress) -> None:
+@contextmanager
+def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an unfinished layout."""
     with offline(memory_limit=MEMORY, temp_directory=str(file.parent / "spill")) as connection:
         with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
             connection.execute("SET enable_progress_bar = false")
         connection.execute(f"ATTACH {quote_text(str(file))} AS {ALIAS}")
         connection.execute(f"USE {ALIAS}")
-        ordered = sorted(catalog.tables, key=lambda table: table.private)  # public ones first: joins look them up
-        steps = len(ordered) + len(rollups)
-        for place, table in enumerate(ordered):
-            within = partial(_within, progress, f"making columns of {table.name}", place, steps)
-            progress(f"copying {table.name}", place / steps)
-            copy_table(connection, catalog, table, within)
-        for place, (stored, sql, _) in enumerate(rollups, len(ordered)):
-            progress("rolling up", place / steps)
-            try:
-                connection.execute(f"CREATE TABLE {name(stored)} AS {sql}")
-            except duckdb.Error:
-                why = "a rollup of it can't be made."
-                raise DataError("rollups", why, "ask its question alone, and remove what fails") from None
+        yield connection
+
+
+def _build(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, rollups: Sequence[StoredRollup], progress: Progress
+) -> None:
+    ordered = sorted(catalog.tables, key=lambda table: table.private)  # public ones first: joins look them up
+    steps = len(ordered) + len(rollups)
+    for place, table in enumerate(ordered):
+        within = partial(_within, progress, f"making columns of {table.name}", place, steps)
+        progress(f"copying {table.name}", place / steps)
+        copy_table(connection, catalog, table, within)
+    for place, each in enumerate(rollups, len(ordered)):
+        progress("rolling up", place / steps)
+        roll_up(connection, each)
 
 
 def _within(progress: Progress, what: str, place: int, steps: int, part: float) -> None:
     progress(what, (place + part) / steps)
 
 
-def _declared(catalog: Catalog, target: Target) -> list[tuple[str, str, Rollup]]:
+def _declared(catalog: Catalog, target: Target) -> list[StoredRollup]:
     """Read the declared rollups; raise CatalogError for one that can't be."""
     made = []
     for dataset in catalog.datasets:
@@ -139,7 +187,7 @@ def _declared(catalog: Catalog, target: Target) -> list[tuple[str, str, Rollup]]
     return made
 
 
-def _readable(catalog: Catalog, target: Target) -> Iterator[tuple[str, str, Rollup]]:
+def _readable(catalog: Catalog, target: Target) -> Iterator[StoredRollup]:
     """Read the declared rollups that can be read: of others none is stored."""
     for dataset in catalog.datasets:
         for sql in dataset.rollups:
@@ -150,12 +198,12 @@ def _readable(catalog: Catalog, target: Target) -> Iterator[tuple[str, str, Roll
             yield from (_rollup(plan, catalog, target) for plan in plans[:1] if can_be_rolled(plan))
 
 
-def _rollup(plan: PrivatePlan, catalog: Catalog, target: Target) -> tuple[str, str, Rollup]:
+def _rollup(plan: PrivatePlan, catalog: Catalog, target: Target) -> StoredRollup:
     """Name a rollup by the digest of the SQL that makes it."""
     bounds = bound(plan, catalog, None)  # for its grains alone
     sql = write_rollup(plan, bounds, target)
     stored = ROLLUP + hashlib.sha256(sql.encode()).hexdigest()[:16]
-    return stored, sql, Rollup(plan, bounds, f"{ALIAS}.main.{name(stored)}")
+    return StoredRollup(stored, sql, Rollup(plan, bounds, f"{ALIAS}.main.{name(stored)}"))
 
 
 def _bytes(catalog: Catalog) -> int:

@@ -8,6 +8,7 @@ copy.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -28,6 +30,7 @@ from engine.progress import Progress
 from engine.snapshot_checks import CHECK, check_sources, check_stored
 from engine.stored_files import cast, offline, read_files
 
+Made = dict[str, dict[str, Any]]  # what a copy was made of, as JSON can hold it
 LOG = ".wal"  # behind the name of a DuckDB file: what was committed, and is not in it yet
 
 
@@ -143,19 +146,26 @@ def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
 
 
 def fingerprint(tables: Iterable[Table]) -> str:
-    """Name what decides a copy: declarations, files with size and time, DuckDB's minor version."""
-    digest = hashlib.sha256(duckdb.__version__.rsplit(".", 1)[0].encode())
-    for table in tables:
-        person = None if table.person is None else table.person.column
-        declared = [(c.name, c.stored_type) for c in table.columns]
-        digest.update(repr((table.name, table.source, person, table.primary_key, declared)).encode())
-        digest.update(identity(table).encode())
-        paths = sorted(glob(table.source.path, recursive=True))  # noqa: PTH207  a stored pattern, not a folder to walk
-        if not paths:
-            raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
-        for path in paths:
-            digest.update(repr((path, *_facts(path), *_facts(f"{path}{LOG}"))).encode())
-    return digest.hexdigest()[:16]
+    """Name what decides a copy; raises DataError where there is no file."""
+    return hashlib.sha256(json.dumps(made_of(tables)).encode()).hexdigest()[:16]
+
+
+def made_of(tables: Iterable[Table]) -> Made:
+    """Tell what decides a copy: DuckDB's minor version, and of each table its declarations, files with size and time.
+
+    Raises DataError where there is no file.
+    """
+    return {"": {"duckdb": duckdb.__version__.rsplit(".", 1)[0]}} | {table.name: _made_of(table) for table in tables}
+
+
+def _made_of(table: Table) -> dict[str, Any]:
+    person = None if table.person is None else table.person.column
+    columns = [(c.name, c.stored_type) for c in table.columns]
+    declared = repr((table.source, person, table.primary_key, columns)) + identity(table)
+    paths = sorted(glob(table.source.path, recursive=True))  # noqa: PTH207  a stored pattern, not a folder to walk
+    if not paths:
+        raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
+    return {"declared": declared, "files": [[path, *_facts(path), *_facts(f"{path}{LOG}")] for path in paths]}
 
 
 def _facts(path: str) -> tuple[int, ...]:

@@ -55,12 +55,17 @@ def new_catalog_text(folder: str) -> str:
         return new_catalog(Path(folder))
 
 
-def optimize_catalog(where: str, *, progress: Callable[[str, float], None] | None = None) -> dict[str, Any]:
-    """Build the layout and the rollups of a catalog's data, and say what they cost; raise Refused."""
+def optimize_catalog(
+    where: str, *, anew: bool = True, progress: Callable[[str, float], None] | None = None
+) -> dict[str, Any]:
+    """Build the layout and the rollups of a catalog's data, and say what they cost; raise Refused.
+
+    Unless it is to be made anew, a layout of before is brought up to what ingest added since, where that can be.
+    """
     from engine.layout import optimize  # late: few sessions do
 
     with refusals():
-        account = optimize(find_catalog(where, progress), cache_folder(), progress or ignore_progress)
+        account = optimize(find_catalog(where, progress), cache_folder(), progress or ignore_progress, anew=anew)
     return {**asdict(account), "file": str(account.file)}
 
 

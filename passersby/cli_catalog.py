@@ -34,7 +34,9 @@ Files = Annotated[
     ),
 ]
 Late = Annotated[bool, typer.Option("--late", help="Add rows also to windows of which answers were given.")]
-Optimize = Annotated[bool, typer.Option("--optimize", help="Run catalog optimize afterwards.")]
+Optimize = Annotated[
+    bool, typer.Option("--optimize", help="Make a layout afterwards; one that is there is brought up to date anyhow.")
+]
 
 
 def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Format.TABLE) -> None:
@@ -132,9 +134,10 @@ def ingest(
     with refusals(form), engine_face() as engine:
         with shown_making(ADDING, quiet=form is not Document.TABLE) as progress:
             done = engine.ingest_files(where, table, files, ledger=ledger, late=late, progress=progress)
-        if optimize:
+        if optimize or done["laid_out"]:
             with shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
-                done |= {"optimized": engine.optimize_catalog(where, progress=progress)["file"], "laid_out": False}
+                made = engine.optimize_catalog(where, anew=False, progress=progress)
+            done |= {"optimized": made["file"], "renewed": made["renewed"], "laid_out": False}
     if form is Document.JSON:
         write_json(done)
     else:
@@ -151,5 +154,5 @@ def _told(table: str, done: dict[str, Any]) -> Iterator[str]:
         yield from (f"  {rows:,}: {reason}" for reason, rows in done["refused"].items())
     if done["rows"]:
         yield "A server, or a session that is open, reads them when it is opened again."
-    if done["laid_out"]:
-        yield "The layout is of the data as they were: run passersby catalog optimize again."
+    if "optimized" in done:
+        yield f"The layout is of the data as they are now, {'brought up to date' if done['renewed'] else 'made anew'}."

@@ -15,6 +15,7 @@ from tests.bench import (
     dashboard,
     guard,
     hierarchy,
+    ingest,
     keys,
     latency,
     ledger,
@@ -42,6 +43,7 @@ PARTS = {
     "keys": keys.main,
     "calibration": calibration.main,
     "scale": scale.main,
+    "ingest": ingest.main,
 }
 # other systems are installed, or started: only where it is named
 APART = {"rivals": rivals.main, "own": rivals.own, "spark": spark.main}

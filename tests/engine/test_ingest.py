@@ -323,15 +323,16 @@ def test_rows_that_come_while_the_data_are_copied_make_no_copy(town: Town) -> No
 # ---------------------------------------------------------------- layouts
 
 
-def test_a_layout_is_made_again_when_asked(town: Town) -> None:
+def test_a_layout_is_made_when_asked_and_kept_up_to_date(town: Town) -> None:
     run, where = CliRunner().invoke, ["-c", str(town.where)]
-    assert run(app, ["catalog", "optimize", *where]).exit_code == 0
     files = [new_file(town.folder / "new" / f"{at}.csv", row) for at, row in enumerate(GOOD)]
-    told = run(app, ["ingest", "visit", files[0], *where])
-    assert told.exit_code == 0 and "run passersby catalog optimize again" in told.stdout
-    made = run(app, ["ingest", "visit", files[1], *where, "--optimize", "-f", "json"])
-    assert made.exit_code == 0 and Path(json.loads(made.stdout)["optimized"]).exists()
-    assert "optimize again" in run(app, ["ingest", "visit", files[2], *where]).stdout
+    assert "layout" not in run(app, ["ingest", "visit", files[0], *where]).stdout
+    made = run(app, ["ingest", "visit", files[1], *where, "--optimize"])
+    assert made.exit_code == 0 and "as they are now, made anew" in made.stdout
+    told = run(app, ["ingest", "visit", files[2], *where])
+    assert told.exit_code == 0 and "as they are now, brought up to date" in told.stdout
+    again = json.loads(run(app, ["ingest", "visit", files[2], *where, "--optimize", "-f", "json"]).stdout)
+    assert Path(again["optimized"]).exists() and again["renewed"]
 
 
 # ---------------------------------------------------------------- times
