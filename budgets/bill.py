@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from budgets.accounts import LIFETIME
-from budgets.holders import is_client, own_holder, payers
+from budgets.holders import EVERYBODY, is_client, own_holder, payers
 from budgets.loss import NOTHING, Loss, total
 from budgets.policy import Debit
 from budgets.records import ChargeRequest, Item
@@ -26,6 +26,12 @@ class Bill:
     def client_loss(self) -> Loss:
         """Give the loss of all releases that the client pays for; a window pays that of the releases touching it."""
         return total(item.loss for item in self.unpaid[own_holder(self.request.client)])
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Give the releases that were charged before, to anybody."""
+        new = {item.release_key for item in self.unpaid[EVERYBODY]}
+        return tuple(item.release_key for item in self.request.distinct_items if item.release_key not in new)
 
     @cached_property
     def debits(self) -> tuple[Debit, ...]:

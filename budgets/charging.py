@@ -91,8 +91,10 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
 def read_bills(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Bill]:
     """Make the bills of requests of one dataset, as if each had been charged before the next; raises ProtocolError."""
     dataset, bills = requests[0].dataset, list[Bill]()
-    paid = journal.read_paid(connection, dataset, requests)
-    meanings = journal.read_meanings(connection, dataset, paid[EVERYBODY]) if EVERYBODY in paid else {}
+    meanings = journal.read_meanings(
+        connection, dataset, {item.release_key for each in requests for item in each.items}
+    )
+    paid = journal.read_paid(connection, dataset, requests, meanings) if meanings else {}
     for request in requests:
         _check_meaning(request, meanings)
         bill = make_bill(request, paid)
@@ -130,7 +132,8 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, ar
     with sent_together(connection):
         entries.write(connection, rows)
         journal.write_charges(connection, charged)
-    stored = journal.read_releases(connection, dataset, {item.release_key for each in requests for item in each.items})
+    known = {key for bill in bills for key in bill.known}
+    stored = journal.read_releases(connection, dataset, known) if known else {}
     return [
         _charge(bill.request, charge_id, bill.client_loss, _keys(bill.request), stored)
         for charge_id, bill in charged.items()

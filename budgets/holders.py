@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from budgets.errors import ParamError
 
 EVERYBODY = ""  # every release of a dataset, the owner's own too: its cap is the ceiling
@@ -12,6 +14,7 @@ RESERVED = "*"  # what names of the ledger's own begin with, and no client's, no
 _MAX_NAME_CHARACTERS = 200
 
 
+@lru_cache(1024)
 def prefixes(client: str) -> tuple[str, ...]:
     """Give the path of a client from its outermost group down to itself: `a/b/c` has `a`, `a/b`, `a/b/c`."""
     parts = client.split("/")

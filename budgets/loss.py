@@ -22,6 +22,10 @@ _MAX_DIGITS_BELOW_ONE = 60
 _ONE_NUMBER = "write one positive decimal number, as in 0.005."
 
 
+def _is_whole(units: object) -> bool:
+    return type(units) is int and 0 <= units <= MAX_UNITS
+
+
 @dataclass(frozen=True)
 class Loss:
     """A privacy loss of approximate zCDP; both parts add up over releases."""
@@ -31,8 +35,10 @@ class Loss:
 
     def __post_init__(self) -> None:
         """Refuse what is no integer from 0 to 2^63 - 1."""
+        if _is_whole(self.pico_rho) and _is_whole(self.atto_delta):
+            return
         for name, units in (("pico_rho", self.pico_rho), ("atto_delta", self.atto_delta)):
-            if type(units) is not int or not 0 <= units <= MAX_UNITS:
+            if not _is_whole(units):
                 raise ParamError(f"{name} must be an integer from 0 to {MAX_UNITS}.", "spend less at once.")
 
     @classmethod

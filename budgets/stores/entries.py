@@ -14,6 +14,7 @@ from budgets.chain import GENESIS, Entry, canonical, linked
 from budgets.errors import ProtocolError
 from budgets.events import BODY_FORMAT, EntryKind, Event
 from budgets.stores.schema import FORMAT_VERSION, chain_head, entries
+from budgets.stores.store import insert_rows
 
 # Said once: what every charge asks is not built anew each time.
 _HEAD = select(chain_head)
@@ -22,7 +23,6 @@ _MOVED = (
     .where(chain_head.c.sequence == bindparam("from_sequence"), chain_head.c.row_hash == bindparam("from_hash"))
     .values(sequence=bindparam("to_sequence"), row_hash=bindparam("to_hash"))
 )
-_ROWS = insert(entries)
 
 
 def now_text() -> str:
@@ -66,7 +66,7 @@ def follow(connection: Connection, events: Sequence[Event], at: str | None = Non
 
 def write(connection: Connection, rows: Sequence[Entry]) -> None:
     """Write rows to which the head was moved."""
-    connection.execute(_ROWS, [vars(row) for row in rows])
+    insert_rows(connection, entries, [vars(row) for row in rows])
 
 
 def read_head(connection: Connection) -> Row[Any]:

@@ -1,11 +1,13 @@
 """What threads ask at the same time is done at the same time: one of them does it for all who wait.
 
 Whoever finds nobody at work begins. Those who come meanwhile wait; then one of them does what all of them have asked.
+Before it does so it waits a moment for those who were just served: they often ask again, and are then served together.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -13,6 +15,9 @@ from typing import Generic, TypeVar
 from budgets.errors import LedgerUnavailable, UnsafeStore
 
 MOST_AT_ONCE = 64  # of one transaction: other processes wait no longer than these take
+PATIENCE = 0.5  # of the time that the last took: as long those whom it served may take to ask again
+
+LONGEST_PATIENCE = 0.01  # seconds
 
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
@@ -35,6 +40,20 @@ class _Waiting(Generic[Asked, Given]):
         return came
 
 
+@dataclass(frozen=True)
+class _Last:
+    """What was done last; nothing at first."""
+
+    asked: int = 0  # who was served, and who came meanwhile: all who may ask again
+    patient_until: float = 0.0
+
+    @classmethod
+    def since(cls, began: float, asked: int) -> _Last:
+        """End what began at a moment of the clock that only goes forward."""
+        ended = time.perf_counter()
+        return cls(asked, ended + min(PATIENCE * (ended - began), LONGEST_PATIENCE))
+
+
 class Gathered(Generic[Asked, Given]):
     """The threads of one process that ask for the same kind of thing."""
 
@@ -43,6 +62,8 @@ class Gathered(Generic[Asked, Given]):
         self._mutex = threading.Lock()
         self._waiting: list[_Waiting[Asked, Given]] = []
         self._at_work = False
+        self._enough, self._enough_came = 0, threading.Condition(self._mutex)  # whom one that has its turn waits for
+        self._last = _Last()
 
     def ask(self, asked: Asked, do_all: DoAll[Asked, Given]) -> Given:
         """Give what came of one thing that was asked, done alone or together with what others ask.
@@ -55,28 +76,42 @@ class Gathered(Generic[Asked, Given]):
         with self._mutex:
             self._waiting.append(mine)
             waits, self._at_work = self._at_work, True
-        if waits:
-            self._wait(mine)
+            if len(self._waiting) == self._enough:
+                self._enough_came.notify()
+        self._wait(mine, waits)
         if not mine.outcomes:
             self._work(do_all)
         return mine.outcome()
 
-    def _wait(self, mine: _Waiting[Asked, Given]) -> None:
+    def _wait(self, mine: _Waiting[Asked, Given], waits: bool) -> None:
         """Wait for an outcome, or for a turn to work; who is interrupted leaves both to the others."""
         try:
-            mine.go_on.wait()
+            if waits:
+                mine.go_on.wait()
+            if not mine.outcomes:
+                self._await_those_served()
         except BaseException:
             with self._mutex:
                 self._waiting = [each for each in self._waiting if each is not mine]
-                passes_on = mine.go_on.is_set() and not mine.outcomes
-            if passes_on:
+                has_turn = (mine.go_on.is_set() or not waits) and not mine.outcomes
+            if has_turn:
                 self._give_way()
             raise
+
+    def _await_those_served(self) -> None:
+        """Give those who were served last a moment to ask again: the first one back would be served alone."""
+        with self._mutex:
+            moment = self._last.patient_until - time.perf_counter()
+            if moment > 0 and len(self._waiting) < self._last.asked:
+                self._enough = self._last.asked
+                self._enough_came.wait_for(lambda: len(self._waiting) >= self._enough, moment)
+                self._enough = 0
 
     def _work(self, do_all: DoAll[Asked, Given]) -> None:
         """Do what is asked, the one's own thing first, and let the next go on."""
         with self._mutex:
             together, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        began = time.perf_counter()
         try:
             outcomes = do_all([each.asked for each in together])
             for each, outcome in zip(together, outcomes, strict=True):
@@ -85,6 +120,8 @@ class Gathered(Generic[Asked, Given]):
             _fail(together, failure)
             raise
         finally:
+            with self._mutex:
+                self._last = _Last.since(began, min(len(together) + len(self._waiting), MOST_AT_ONCE))
             for each in together:
                 each.go_on.set()
             self._give_way()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, insert, select
+from sqlalchemy import Connection, Row, Table, and_, bindparam, select
 
 from budgets.bill import Bill
 from budgets.events import digest
@@ -17,7 +17,7 @@ from budgets.records import Charge, ChargeRequest, Made, PaidRelease, StoredRele
 from budgets.stores.entries import days_since
 from budgets.stores.listed import among, listed, of_pairs
 from budgets.stores.schema import charge_keys, charges, entries, purchases, questions, releases
-from budgets.stores.store import insert_new
+from budgets.stores.store import insert_new, insert_rows
 
 SALT_BYTES = 16
 
@@ -72,8 +72,6 @@ _PURCHASES = (
     .where(purchases.c.holder == bindparam("holder"))
     .order_by(purchases.c.charge_id, purchases.c.release_key)
 )
-_NEW_CHARGES, _NEW_KEYS = insert(charges), insert(charge_keys)
-_NEW_QUESTIONS, _NEW_PURCHASES = insert(questions), insert(purchases)
 
 
 def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any] | None:
@@ -101,9 +99,20 @@ def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
     return frozenset(window for windows in connection.execute(statement).scalars() for window in json.loads(windows))
 
 
-def read_paid(connection: Connection, dataset: str, requests: Iterable[ChargeRequest]) -> dict[str, set[str]]:
-    """Give those releases of some questions that each holder on their clients' paths has paid for."""
-    asked = ((holder, item.release_key) for each in requests for item in each.items for holder in payers(each.client))
+def read_paid(
+    connection: Connection, dataset: str, requests: Iterable[ChargeRequest], known: Container[str]
+) -> dict[str, set[str]]:
+    """Give those releases of some questions that each holder on their clients' paths has paid for.
+
+    Known are the keys that have a meaning, which the first charge of a key writes: nobody has paid for another.
+    """
+    asked = (
+        (holder, item.release_key)
+        for each in requests
+        for item in each.items
+        if item.release_key in known
+        for holder in payers(each.client)
+    )
     paid: dict[str, set[str]] = {}
     for row in connection.execute(_PAID, {"dataset": dataset, "asked": listed(asked)}):
         if row.holder is not None:
@@ -173,12 +182,10 @@ def read_meanings(connection: Connection, dataset: str, keys: Iterable[str]) -> 
 
 def write_charges(connection: Connection, bills: Mapping[int, Bill]) -> None:
     """Write down requests, their releases and who has paid for them now, by the sequence of the row that says so."""
-    connection.execute(_NEW_CHARGES, [_charge_row(*each) for each in bills.items()])
-    connection.execute(_NEW_KEYS, [row for each in bills.items() for row in _key_rows(*each)])
-    if meanings := [row for bill in bills.values() for row in _meaning_rows(bill)]:
-        connection.execute(_NEW_QUESTIONS, meanings)
-    if paid := [row for each in bills.items() for row in purchase_rows(*each)]:
-        connection.execute(_NEW_PURCHASES, paid)
+    insert_rows(connection, charges, [_charge_row(*each) for each in bills.items()])
+    insert_rows(connection, charge_keys, [row for each in bills.items() for row in _key_rows(*each)])
+    insert_rows(connection, questions, [row for bill in bills.values() for row in _meaning_rows(bill)])
+    insert_rows(connection, purchases, [row for each in bills.items() for row in purchase_rows(*each)])
 
 
 def write_release(connection: Connection, charge: Charge, release_key: str, payload: bytes, at: str) -> str | None:

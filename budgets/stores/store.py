@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -91,6 +92,35 @@ Ready = Callable[[Store], Store]  # makes what is not there, or closes the store
 def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
     return connection.execute(_unless_there(connection.dialect.name, table), row).one_or_none() is not None
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows, which name every column, in one go: PostgreSQL would take each as a statement of its own."""
+    if not rows:
+        return
+    names = table.columns.keys()
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_from_json(table), {"rows": json.dumps([*rows], default=_as_bytea)})
+    else:
+        connection.exec_driver_sql(_from_values(table), [tuple(row[name] for name in names) for row in rows])
+
+
+@cache
+def _from_json(table: Table) -> str:
+    columns, rows = ", ".join(table.columns.keys()), f"json_populate_recordset(NULL::{table.name}, %(rows)s::json)"
+    return f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {rows}"
+
+
+def _as_bytea(value: object) -> str:
+    if not isinstance(value, bytes):
+        raise TypeError(f"no column of the ledger holds a {type(value).__name__}")
+    return f"\\x{value.hex()}"
+
+
+@cache
+def _from_values(table: Table) -> str:
+    columns = table.columns.keys()
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -125,3 +126,72 @@ def test_who_is_interrupted_at_its_turn_hands_it_on(monkeypatch: pytest.MonkeyPa
         assert isinstance(cut.exception(30), KeyboardInterrupt)
         assert behind.result(30) == 6
     assert work.batches == [[1], [3]] and not work.gathered._at_work
+
+
+class Comers:
+    """Threads that ask again as soon as they are served, until each has been served so often."""
+
+    def __init__(self) -> None:
+        self.gathered: Gathered[int, int] = Gathered()
+        self.batches: list[int] = []
+        self.first = threading.Event()
+
+    def do(self, asked: Sequence[int]) -> list[int | Exception]:
+        if not self.batches:
+            until(lambda: len(self.gathered._waiting) == ASKERS - 1, 0.001)
+        self.batches.append(len(asked))
+        time.sleep(0.02)  # as long as they may take to come back
+        return [*asked]
+
+    def come(self, times: int) -> None:
+        def again(number: int) -> None:
+            for _ in range(times):
+                assert self.gathered.ask(number, self.do) == number
+
+        with ThreadPoolExecutor(ASKERS) as pool:
+            for done in [pool.submit(again, number) for number in range(ASKERS)]:
+                done.result(60)
+
+
+def test_those_who_come_back_at_once_are_served_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathered, "LONGEST_PATIENCE", 10.0)
+    monkeypatch.setattr(gathered, "PATIENCE", 500.0)
+    comers = Comers()
+    comers.come(4)
+    assert comers.batches == [1, *[ASKERS] * 3, ASKERS - 1]
+
+
+def test_who_is_impatient_serves_the_first_one_back_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was: each round costs one more commit, which all others wait for."""
+    monkeypatch.setattr(gathered, "PATIENCE", 0.0)
+    comers = Comers()
+    comers.come(4)
+    assert len(comers.batches) > 5
+
+
+def test_nobody_is_waited_for_longer_than_the_last_took() -> None:
+    work = Work()
+    work.go.set()
+    started = time.perf_counter()
+    work.gathered._last = gathered._Last(64, started + 0.05)
+    assert work.ask(4) == 8
+    assert time.perf_counter() - started >= 0.05
+    work.gathered._last = gathered._Last(64, time.perf_counter() - 0.01)
+    assert work.ask(5) == 10
+    assert gathered._Last.since(time.perf_counter() - 60, 2).patient_until <= time.perf_counter() + 0.01
+
+
+def test_who_is_interrupted_while_it_waits_for_others_hands_on_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work()
+    work.go.set()
+
+    def cut(_: Gathered[int, int]) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cutting:
+        cutting.setattr(Gathered, "_await_those_served", cut)
+        with pytest.raises(KeyboardInterrupt):
+            work.ask(1)
+    assert not work.gathered._at_work
+    assert work.ask(3) == 6
+    assert work.batches == [[3]]

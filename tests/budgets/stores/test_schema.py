@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from budgets import Ledger, UnsafeStore
 from budgets.stores.opening import open_store
-from budgets.stores.schema import APPEND_ONLY, CURRENT, metadata
+from budgets.stores.schema import APPEND_ONLY, CURRENT, entries, metadata
+from budgets.stores.store import insert_rows
 from budgets.stores.versions import ensure_schema
 from tests.budgets.books import answer, ask
 
@@ -111,3 +112,37 @@ def test_a_ledger_of_another_format_is_not_touched(connection: Connection) -> No
     connection.execute(text("UPDATE ledger_format SET version = 3"))
     with pytest.raises(UnsafeStore, match=r"This ledger has format 3, and this version reads format 2"):
         ensure_schema(connection)
+
+
+TEXTS = (
+    "plain",
+    "quoted \"twice\" and 'once'",
+    "back\\slash, \\x41 and \\u0041",
+    "é 漢 \U0001f6b6",
+    "{}",
+    "null",
+    "%s :a",
+    "",
+)
+
+
+def test_rows_are_kept_as_they_were_given(connection: Connection) -> None:
+    rows = [
+        {
+            **dict.fromkeys(("at", "kind", "dataset", "holder", "actor", "request_id"), text),
+            "sequence": 2**62 + number,
+            "body": text * 3,
+            "previous_hash": bytes([number]),
+            "row_hash": bytes(range(256))[number:],
+        }
+        for number, text in enumerate(TEXTS)
+    ]
+    insert_rows(connection, entries, rows)
+    found = connection.execute(select(entries).where(entries.c.sequence >= 2**62).order_by(entries.c.sequence))
+    assert [dict(row) for row in found.mappings()] == rows
+
+
+def test_no_row_is_no_statement(connection: Connection) -> None:
+    insert_rows(connection, entries, [])
+    with pytest.raises((TypeError, ProgrammingError), match="object"), connection.begin_nested():
+        insert_rows(connection, entries, [{**dict.fromkeys(entries.columns.keys(), ""), "sequence": object()}])
