@@ -34,7 +34,7 @@
     quantiles                 histograms  bins
     which keys                domains  public_lists  union_lists  told_keys  whole_numbers  private_keys  selection
     the same question         canonical
-    free from what is held    derivation  coarser  write_derived  shared_noise
+    free from what is held    derivation  held_parts  row_sets  simple_conditions  coarser  write_derived  shared_noise
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables

@@ -66,25 +66,41 @@ def derivation(one: Told, other: Told, catalog: Catalog) -> Derivation | None:
     wanted group has at least one and each pinned list has all its values. Symbols: `one` is wanted, `other` held.
     Raises: nothing. Proof: proofs.md#derivation
     """
-    wanted, held = one.plan, other.plan
-    vectors = _vectors(wanted, held) if one.structure == other.structure and _comparable(wanted, held) else None
-    if vectors is None:
+    vectors = vectors_of(one, other)
+    if vectors is None or not set(one.plan.touched.windows) <= set(other.plan.touched.windows):
         return None
+    return derived(one, other, vectors, catalog)
+
+
+def derived(one: Told, other: Told, vectors: tuple[int, ...], catalog: Catalog) -> Derivation | None:
+    """Find how groups are made of those of a release that has the `vectors`, whatever windows both look at."""
     known = tuple(one.conditions.values())
     if not all(implied(each, known) for text, each in other.conditions.items() if text not in one.conditions):
         return None  # rows that are wanted may be missing there
     pinned = _complete(one, other, catalog)
     if pinned is None:
         return None
-    cells = {expr: _cell(i, expr, key.field) for i, (expr, key) in enumerate(zip(other.keys, held.keys, strict=True))}
+    cells = cells_of(other)
     try:
         keys = tuple(over_keys(key, cells) for key in one.keys)
         more = [each for text, each in one.conditions.items() if text not in other.conditions]
         condition = conjunction(tuple(over_keys(each, cells) for each in more))
     except UntoldError:
         return None
-    alone = any(vector.kind not in ADD_UP for vector in wanted.vectors)
+    alone = any(vector.kind not in ADD_UP for vector in one.plan.vectors)
     return Derivation(keys, condition, vectors, pinned[0], pinned[1], alone)
+
+
+def cells_of(held: Told) -> dict[Expr, Field]:
+    """Give the fields of a held release's groups, by what they are of each row."""
+    pairs = zip(held.keys, held.plan.keys, strict=True)
+    return {expr: _cell(i, expr, key.field) for i, (expr, key) in enumerate(pairs)}
+
+
+def vectors_of(one: Told, other: Told) -> tuple[int, ...] | None:
+    """Find the vectors of one release in another of the same rows, conditions apart; None where one is missing."""
+    alike = one.structure == other.structure and _comparable(one.plan, other.plan)
+    return _vectors(one.plan, other.plan) if alike else None
 
 
 def _comparable(wanted: PrivatePlan, held: PrivatePlan) -> bool:
@@ -93,7 +109,7 @@ def _comparable(wanted: PrivatePlan, held: PrivatePlan) -> bool:
     free = all(each.limits.max_groups is None for each in (wanted, held)) and wanted.limits == held.limits
     crossing = wanted.touched.crossing or held.touched.crossing
     mine, theirs = set(wanted.touched.windows), set(held.touched.windows)
-    return wanted.dataset == held.dataset and listed_both and free and (mine == theirs if crossing else mine <= theirs)
+    return wanted.dataset == held.dataset and listed_both and free and (mine == theirs or not crossing)
 
 
 def _named(expr: Expr, names: Mapping[str, str]) -> Expr:

@@ -24,7 +24,8 @@ Where what stands:
     plan -> Prepared          prepare  norm_facts  mean_norms  choose_bounds  norm_origin  split  price  thresholds
     an error instead          aim  aiming  target
     exact -> noisy            exact  noise  keys  release
-    stored, repeated, free    repeats  held  finding  ways  made_of  versions  stored_releases  sharing
+    stored, repeated, free    repeats  held  finding  ways  made_of  combining  weighing  shared_sources  versions
+                              stored_releases  sharing
     releases -> answer        outer  finishing  answers  raw_noise  intervals  moments  quantiles  simultaneous
                               agreeing  least_squares  correction
     what to expect, and why   expected  biases  doubts  reliability  advice  explain  spoken

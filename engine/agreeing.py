@@ -18,13 +18,13 @@ from dialect.derivation import ADD_UP, Derivation, derivation, told
 from dialect.private_plan import VectorKind
 from dialect.write_derived import write_images
 from engine.exact import Int64Vector
-from engine.finding import parts_that_share
 from engine.least_squares import Level, nearest, never_negative, whole
 from engine.made_of import all_listed
 from engine.noise import NoisyVector
 from engine.outer import outer
 from engine.prepare import Prepared
 from engine.release import Release
+from engine.shared_sources import parts_that_share
 from engine.ways import Way
 
 T = TypeVar("T")

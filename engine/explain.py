@@ -11,10 +11,11 @@ from dialect import Question
 from dialect.shared_noise import sharing_noise
 from engine.advice import NO_ADVICE, Advice, advice
 from engine.expected import expected_error, noise_of
-from engine.finding import notes_of, parts_that_share
+from engine.finding import notes_of
 from engine.outlook import Ahead
 from engine.pipeline import Engine
 from engine.prepare import Prepared, scales_of
+from engine.shared_sources import parts_that_share
 from engine.target import aimed_notes
 from engine.terms import Asked
 from engine.ways import Way, bought_of

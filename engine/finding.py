@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -16,14 +17,16 @@ from dialect.words import uncommented
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
 from engine.choose_bounds import bounds_said
+from engine.combining import Combining
 from engine.errors import uncharged
 from engine.held import Held, Known, Shelf, shelf_of
 from engine.made_of import Made, made_of
 from engine.prepare import Prepared, priced
 from engine.release import Meaning
 from engine.repeats import current
+from engine.shared_sources import shares_otherwise
 from engine.spoken import which_release
-from engine.ways import Again, Way, way_of
+from engine.ways import Again, Combined, Way, way_of
 
 SHORT = 12  # characters by which people tell releases apart
 MOST_LOOKED_AT = 64  # held releases that can say a wanted one; the first bought come first
@@ -46,13 +49,18 @@ class Finder:
         shelf = shelf_of(self.ledger, client, prepared[0].plan.dataset, self.catalog, self.known)
         exact = shelf.keys()
         with uncharged("What you hold can't be looked through for this answer"):
-            return tuple(Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared)
+            ways = [Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared]
+            for i, way in enumerate(ways):  # intervals over both are proved where noise is shared with one sign
+                if any(shares_otherwise(way, other) for other in ways if other is not way):
+                    ways[i] = self._way(way.wanted, shelf, combines=False)
+            return tuple(ways)
 
-    def _way(self, wanted: Prepared, shelf: Shelf) -> Way:
+    def _way(self, wanted: Prepared, shelf: Shelf, combines: bool = True) -> Way:
         if wanted.plan.key_set is None:
             return Way(wanted, bought=wanted)
         again = self._again(wanted) if self.mixes else None
-        return way_of(wanted, self._candidates(wanted, shelf), again, shelf.keys())
+        finding = _Finding(self, wanted, shelf, combines)
+        return way_of(wanted, finding.candidates(), again, shelf.keys(), finding.beside)
 
     def _again(self, wanted: Prepared) -> Again:
         made = wanted.sized.bounded_as(wanted.bounds)  # numbers that are cut otherwise are not mixed
@@ -63,26 +71,46 @@ class Finder:
 
         return again
 
-    def _candidates(self, wanted: Prepared, shelf: Shelf) -> Iterator[Made]:
-        """Walk what the held releases say of a wanted one, in the order in which they were bought."""
-        keys: pa.Table | None = None
-        own = told(wanted.plan)
-        found = ((held, derivation(own, held.told, self.catalog)) for held in shelf.held)
-        some = [(held, each) for held, each in found if each is not None]
-        for held, each in some[:MOST_LOOKED_AT]:
-            keys = public_keys(wanted.plan, self.backend) if keys is None else keys
-            made = self._made(wanted, held, each, keys, shelf)
-            if made is not None:
-                yield made
 
-    def _made(self, wanted: Prepared, held: Held, derived: Derivation, keys: pa.Table, shelf: Shelf) -> Made | None:
-        release = shelf.release(held)
+class _Finding:
+    """What the releases that a client holds say of one that is wanted."""
+
+    def __init__(self, finder: Finder, wanted: Prepared, shelf: Shelf, combines: bool) -> None:
+        self.finder, self.wanted, self.shelf, self.combines = finder, wanted, shelf, combines
+        self.own = told(wanted.plan)
+        self.combining = Combining(wanted, self.own, shelf, finder.catalog, self._made)
+
+    @cached_property
+    def keys(self) -> pa.Table:
+        """The public list of the wanted keys."""
+        return public_keys(self.wanted.plan, self.finder.backend)
+
+    def candidates(self) -> Iterator[Made | Combined]:
+        """Walk what the held releases say, alone and with those before them, in the order in which they were bought."""
+        looked_at = 0
+        for place, held in enumerate(self.shelf.held):
+            found = derivation(self.own, held.told, self.finder.catalog) if looked_at < MOST_LOOKED_AT else None
+            if found is not None:
+                looked_at += 1
+                made = self._made(held, found)
+                if made is not None:
+                    yield made
+            together = self.combining.through(place) if self.combines else None
+            if together is not None:
+                yield together
+
+    def beside(self, bought: Prepared | None) -> Combined | None:
+        """Combine all that is held, with a release that is bought beside it."""
+        return self.combining.through(len(self.shelf.held), bought) if self.combines else None
+
+    def _made(self, held: Held, derived: Derivation) -> Made | None:
+        release = self.shelf.release(held)
         assert release.meaning is not None  # noqa: S101  else it has no plan
-        made = made_of(release, derived, keys)
+        made = made_of(release, derived, self.keys)
         if made is None:
             return None
-        bounds = tuple(_bounds(wanted, release.meaning, derived.vectors))
-        whole = len(held.told.plan.keys) == len(wanted.plan.keys)
+        bounds = tuple(_bounds(self.wanted, release.meaning, derived.vectors))
+        whole = len(held.told.plan.keys) == len(self.wanted.plan.keys)
         return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds)
 
 
@@ -122,9 +150,20 @@ def notes_of(ways: tuple[Way, ...]) -> tuple[str, ...]:
 
 
 def _note(way: Way, which: str) -> str:
-    made = (f"{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})" for each in way.sources)
+    times = [_times_told(each) for each in way.times] or [""] * len(way.sources)
+    made = (
+        f"{by}{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})"
+        for each, by in zip(way.sources, times, strict=False)
+    )
     bought = "" if way.bought is None else f", averaged with a new one for rho {float(way.bought.cost.loss.rho):.3g}"
     return f"{f'{which}: ' if which else ''}made of answers that you hold: {', '.join(made)}{bought}"
+
+
+def _times_told(times: Fraction) -> str:
+    """Say how often numbers are taken: once, off, or a part of them."""
+    if abs(times) == 1:
+        return "" if times > 0 else "less "
+    return f"{float(times):.3g} times "
 
 
 def day_of(ways: tuple[Way, ...], stored: Collection[str], ledger: Ledger) -> str | None:
@@ -134,23 +173,3 @@ def day_of(ways: tuple[Way, ...], stored: Collection[str], ledger: Ledger) -> st
         if bought is not None and bought.release_key in stored:
             moments += [each.settled_at for each in ledger.made(bought.plan.dataset, [bought.release_key]).values()]
     return min(moments, default="")[:10] or None
-
-
-def parts_that_share(ways: tuple[Way, ...]) -> Mapping[tuple[int, int], int]:
-    """Give one number to the vectors of different releases of a question that are made of one held release."""
-    sources: dict[str, set[int]] = {}
-    for i, way in enumerate(ways):
-        keys = [each.release_key for each in way.sources] + ([way.bought.release_key] if way.bought else [])
-        for key in keys:
-            sources.setdefault(key, set()).add(i)
-    joined = list(range(len(ways)))
-    for plans in sources.values():
-        least = min(joined[i] for i in plans)
-        joined = [least if part in {joined[i] for i in plans} else part for part in joined]
-    several = {part for part in joined if joined.count(part) > 1}
-    return {
-        (i, vector): joined[i]
-        for i, way in enumerate(ways)
-        if joined[i] in several
-        for vector in range(len(way.wanted.plan.vectors))
-    }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ from engine.release import Release
 
 PLACES = 10  # weights are whole multiples of 2^-10, so that weighted whole numbers are whole in finer grains
 LARGEST_MIXED = 2**63 // 2**PLACES - 1  # grains: weighted ones fit 64 bits
+LARGEST_ROUNDED = 2.0**62  # grains
 LEAST_SIGMA = 1.0  # grains: sums of narrower noise are not as good as normal
 
 Deviations = tuple[float, ...]  # of the noise of each vector, in its unit
@@ -116,6 +118,29 @@ def mixed(releases: Sequence[Release]) -> Release:
     grains = tuple(grain / 2**PLACES for grain in releases[0].grains)
     sigmas = tuple(variance**0.5 / grain for variance, grain in zip(spread, grains, strict=True))
     return Release(releases[0].keys, noisy, grains, sigmas)
+
+
+def weighed(releases: Sequence[Release], weights: Sequence[Fraction]) -> Release:
+    """Give a weighted sum of independent releases over the same keys, with weights of either sign.
+
+    Claim: each number is sum of c_i n_i, exactly where grains are equal and weights whole, else to half of a grain,
+    which is 2^-10 of the finest or 2^-20 of the noise. Symbols: n_i = noisy integers, of at most 2^53 grains, c_i =
+    weights. Formula: variance = sum c_i^2 v_i. Source and proof: proofs.md#weighed. Raises: nothing.
+    """
+    made: list[tuple[NoisyVector, float, float]] = []
+    for i in range(len(releases[0].noisy)):
+        pairs = list(zip(releases, weights, strict=True))
+        deviation = sum((float(weight) * each.deviations()[i]) ** 2 for each, weight in pairs) ** 0.5
+        finest = min(each.grains[i] for each in releases)
+        if all(each.grains[i] == finest for each in releases) and all(weight.denominator == 1 for weight in weights):
+            total, grain = np.sum([_small(each.noisy[i]) * weight.numerator for each, weight in pairs], axis=0), finest
+        else:
+            grain = max(finest / 2**PLACES, deviation / 2 ** (2 * PLACES))
+            exact = np.sum([float(weight) * each.grains[i] / grain * each.noisy[i] for each, weight in pairs], axis=0)
+            total = np.rint(exact).clip(-LARGEST_ROUNDED, LARGEST_ROUNDED).astype(np.int64)
+        made.append((NoisyVector(total), grain, deviation / grain))
+    noisy, grains, sigmas = zip(*made, strict=True)
+    return Release(releases[0].keys, tuple(noisy), tuple(grains), tuple(sigmas))
 
 
 def _small(noisy: NoisyVector) -> Int64Vector:

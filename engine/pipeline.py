@@ -25,7 +25,7 @@ from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Knowing
 from engine.errors import uncharged
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
-from engine.finding import Finder, day_of, meaning_of, notes_of, parts_that_share
+from engine.finding import Finder, day_of, meaning_of, notes_of
 from engine.finishing import finish
 from engine.held import Known
 from engine.keys import reached
@@ -36,6 +36,7 @@ from engine.release import Meaning, Release, to_bytes
 from engine.remembered import Remembered, Same
 from engine.repeats import current, replayed
 from engine.requests import body_digest, new_request_id, wording
+from engine.shared_sources import parts_that_share
 from engine.simultaneous import at_level_of_each
 from engine.target import aimed_notes
 from engine.terms import Asked, Terms, caps, terms

@@ -1,7 +1,7 @@
 """Releases that a question wants + what its asker holds -> how each comes about: made of what is held, bought, or both.
 
-Decided by text, catalog, prices and scales of noise, and by how many listed groups make one: never by a number, be it
-exact or noisy (proofs.md#ways).
+Decided by text, catalog, prices and scales of noise, and by how many listed groups make one; by released numbers of the
+asker's own where they are taken off each other, and never by an exact one (proofs.md#ways).
 """
 
 from __future__ import annotations
@@ -13,14 +13,25 @@ from fractions import Fraction
 
 from budgets import MINIMUM_RHO, PICO
 from dialect.private_plan import VectorBound
-from engine.made_of import Deviations, Made, mixed, variances
+from engine.made_of import Deviations, Made, mixed, variances, weighed
 from engine.prepare import Prepared
 from engine.release import Release, from_bytes
 
 Again = Callable[[Fraction], Prepared]  # the same release at another price
+Beside = Callable[["Prepared | None"], "Combined | None"]  # all that is held, with what is bought
 LARGEST_MORE_BIAS = 0.01  # a release that is cut by so much more of a total still stands for another one
 LEAST_SAVED = 0.05  # of a price: for less, nothing is mixed
 _TRIES = 8
+
+
+@dataclass(frozen=True)
+class Combined:
+    """What several held releases, each taken so many times, say of one that is wanted."""
+
+    sources: tuple[Made, ...]
+    weights: tuple[Fraction, ...]
+    bounds: tuple[VectorBound, ...]  # what bounding may leave the numbers off by
+    own: tuple[Fraction, ...] = ()  # of a release that is bought beside them
 
 
 @dataclass(frozen=True)
@@ -30,25 +41,43 @@ class Way:
     wanted: Prepared
     sources: tuple[Made, ...] = ()  # made of releases that are held
     bought: Prepared | None = None  # what is charged for, if it is not paid yet
+    combined: Combined | None = None  # of the sources and what is bought; None: their mean, by inverse variance
 
     def release(self, stored: Mapping[str, bytes]) -> Release:
-        """Give the release: as it was stored, or the weighted mean of what it is made of."""
+        """Give the release: as it was stored, or the weighted sum or mean of what it is made of."""
         own = None if self.bought is None else from_bytes(stored[self.bought.release_key])
         if own is not None and not self.sources:
             return own
-        return mixed([*(each.release for each in self.sources), *([] if own is None else [own])])
+        releases = [*(each.release for each in self.sources), *([] if own is None else [own])]
+        return mixed(releases) if self.combined is None else weighed(releases, self.times)
+
+    @property
+    def times(self) -> tuple[Fraction, ...]:
+        """Say how often each source, and what is bought, is taken; nothing where their mean is."""
+        return () if self.combined is None else self.combined.weights + self.combined.own
+
+    def variances(self) -> tuple[float, ...]:
+        """Give the variance of each vector, in squared units."""
+        noises = [*map(_noise, self.sources), *([] if self.bought is None else [asked_of(self.bought)])]
+        if self.combined is None:
+            return variances(noises)
+        spread = ([(float(w) * one) ** 2 for one in noise] for w, noise in zip(self.times, noises, strict=True))
+        return tuple(map(sum, zip(*spread, strict=True)))
 
     @property
     def told(self) -> Prepared:
         """Give the release as it is told of: with the bounds and the noise of what its numbers are made of."""
         if not self.sources:
             return self.wanted
-        spread = variances([*map(_noise, self.sources), *([] if self.bought is None else [_asked(self.bought)])])
         vectors = tuple(
             replace(price, sigma=variance**0.5 / bound.grain)
-            for price, variance, bound in zip(self.wanted.cost.vectors, spread, self.wanted.bounds.vectors, strict=True)
+            for price, variance, bound in zip(
+                self.wanted.cost.vectors, self.variances(), self.wanted.bounds.vectors, strict=True
+            )
         )
-        bounds = replace(self.wanted.bounds, vectors=self.sources[0].bounds)
+        bounds = replace(
+            self.wanted.bounds, vectors=self.sources[0].bounds if self.combined is None else self.combined.bounds
+        )
         return replace(self.wanted, bounds=bounds, cost=replace(self.wanted.cost, vectors=vectors))
 
 
@@ -57,30 +86,48 @@ def bought_of(ways: Sequence[Way]) -> tuple[Prepared, ...]:
     return tuple(way.bought for way in ways if way.bought is not None)
 
 
-def way_of(wanted: Prepared, candidates: Iterator[Made], again: Again | None, held: AbstractSet[str]) -> Way:
+def way_of(
+    wanted: Prepared, candidates: Iterator[Made | Combined], again: Again | None, held: AbstractSet[str], beside: Beside
+) -> Way:
     """Choose how a release comes about.
 
     Claim: what is made has at most the variance of what is wanted, and the choice is the same when the asker holds
     more, bought later; no noise is counted twice. Symbols: candidates in the order in which they were bought; `held`
-    = keys of all that the asker holds. Formula: the first that is enough
+    = keys of all that the asker holds; `beside` = what all that is held says together with a release that is bought.
+    Formula: the first that is enough
     alone, or together with those before it that are cut alike; else a release at the least price that is enough with
     these. Source and proof: proofs.md#ways. Raises: nothing.
     """
-    asked = _asked(wanted)
-    alike: dict[object, list[Made]] = {}
-    for each in candidates:
-        if not as_little_cut(each.bounds, wanted.bounds.vectors):
-            continue
-        together = alike.setdefault(_cut(each.bounds, each.release.grains), [])
-        together.append(each)
-        enough = next((some for some in ([each], together) if _enough(list(map(_noise, some)), asked)), None)
-        if enough is not None:
-            return Way(wanted, tuple(enough))
+    asked, alike = asked_of(wanted), dict[object, list[Made]]()
+    free = next((way for each in candidates if (way := _free(wanted, each, asked, alike)) is not None), None)
+    if free is not None or again is None:
+        return free or Way(wanted, bought=wanted)
     grains = tuple(bound.grain for bound in wanted.bounds.vectors)
     same = alike.get(_cut(wanted.bounds.vectors, grains), [])
-    if not same or again is None:
-        return Way(wanted, bought=wanted)
-    return _mixed_with_less(wanted, same, asked, _Anew(again, held))
+
+    def mean(bought: Prepared | None) -> Way | None:
+        return Way(wanted, tuple(same), bought) if same else None
+
+    def combined(bought: Prepared | None) -> Way | None:
+        made = beside(bought)
+        return None if made is None else Way(wanted, made.sources, bought, made)
+
+    anew = _Anew(again, held)
+    made = [_with_less(wanted, together, asked, anew) for together in (mean, combined)]
+    return min((way for way in made if way is not None), key=_price, default=Way(wanted, bought=wanted))
+
+
+def _free(wanted: Prepared, each: Made | Combined, asked: Deviations, alike: dict[object, list[Made]]) -> Way | None:
+    """Tell whether a candidate is enough, or is together with those before it that are `alike`."""
+    if isinstance(each, Combined):
+        way = Way(wanted, each.sources, None, each)
+        return way if _narrow(way.variances(), asked) else None
+    if not as_little_cut(each.bounds, wanted.bounds.vectors):
+        return None
+    together = alike.setdefault(_cut(each.bounds, each.release.grains), [])
+    together.append(each)
+    enough = next((some for some in ([each], together) if _enough(list(map(_noise, some)), asked)), None)
+    return None if enough is None else Way(wanted, tuple(enough))
 
 
 @dataclass(frozen=True)
@@ -117,25 +164,38 @@ def _cut(bounds: Sequence[VectorBound], grains: Sequence[float]) -> object:
 
 
 def _enough(noises: Sequence[Deviations], asked: Deviations) -> bool:
-    return all(variance <= most**2 for variance, most in zip(variances(noises), asked, strict=True))
+    return _narrow(variances(noises), asked)
 
 
-def _mixed_with_less(wanted: Prepared, same: list[Made], asked: Deviations, anew: _Anew) -> Way:
-    """Buy a release at the least price that is enough together with what is held; all of it where little is saved."""
-    held = list(map(_noise, same))
-    left = max(1 - most**2 / variance for variance, most in zip(variances(held), asked, strict=True))
+def _narrow(spread: Sequence[float], asked: Deviations) -> bool:
+    return all(variance <= most**2 for variance, most in zip(spread, asked, strict=True))
+
+
+def _price(way: Way) -> Fraction:
+    return way.bought.cost.loss.rho if way.bought is not None else Fraction(0)
+
+
+def _with_less(
+    wanted: Prepared, together: Callable[[Prepared | None], Way | None], asked: Deviations, anew: _Anew
+) -> Way | None:
+    """Buy a release at the least price that is enough together with what is held; none where little is saved."""
+    held = together(None)
+    if held is None:
+        return None
+    left = max(1 - most**2 / variance for variance, most in zip(held.variances(), asked, strict=True))
     rho = max(wanted.cost.loss.rho * Fraction(left), MINIMUM_RHO)
     for _ in range(_TRIES):
         if rho > wanted.cost.loss.rho * Fraction(1 - LEAST_SAVED):
             break
         bought = anew.release(rho)
-        if bought.bounds == wanted.bounds and _enough([*held, _asked(bought)], asked):
-            return Way(wanted, tuple(same), bought)
+        way = together(bought) if bought.bounds == wanted.bounds else None
+        if way is not None and _narrow(way.variances(), asked):
+            return way
         rho *= Fraction(1001, 1000)
-    return Way(wanted, bought=wanted)
+    return None
 
 
-def _asked(prepared: Prepared) -> Deviations:
+def asked_of(prepared: Prepared) -> Deviations:
     """Give the noise that a release has at its price."""
     pairs = zip(prepared.cost.vectors, prepared.bounds.vectors, strict=True)
     return tuple(cost.deviation(bound) for cost, bound in pairs)

@@ -92,10 +92,11 @@ def made_from(ways: tuple[Way, ...]) -> list[dict[str, Any]]:
             "release_id": each.release_key,
             "settled_at": each.settled_at,
             "groups": each.cells,
+            "times": None if times is None else float(times),
             "how": each.how,
         }
         for way in ways
-        for each in way.sources
+        for each, times in zip(way.sources, way.times or (None,) * len(way.sources), strict=False)
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,7 +12,7 @@ from dialect.catalog import SqlType
 from dialect.derivation import Derivation
 from dialect.expressions import TRUE, Field, Ref
 from engine.answers import half_widths
-from engine.made_of import made_of, mixed, variances
+from engine.made_of import made_of, mixed, variances, weighed
 from engine.noise import NoisyVector, add_noise, gaussian_scale
 from engine.release import Release
 
@@ -75,6 +77,28 @@ def test_noise_that_is_counted_twice_is_found() -> None:
     assert held(mixed([once[0], once[0]])) < LEAST_HELD
 
 
+def test_sums_of_either_sign_are_exact_and_their_intervals_hold() -> None:
+    one, other, third = (noised(40, rho, 1) for rho in (10**10, 4 * 10**9, 2 * 10**10))
+    made = weighed([one, other, third], [Fraction(1), Fraction(-1), Fraction(1)])
+    assert made.grains == (1.0,)
+    assert (made.noisy[0] == one.noisy[0] - other.noisy[0] + third.noisy[0]).all()
+    assert made.deviations()[0] == pytest.approx(np.sqrt(sum(each.sigmas[0] ** 2 for each in (one, other, third))))
+    assert held(made) >= LEAST_HELD
+    assert held(Release(made.keys, made.noisy, made.grains, one.sigmas)) < LEAST_HELD  # as if one noise were all
+    assert held(weighed([one, one], [Fraction(1), Fraction(1)])) < LEAST_HELD  # one noise, counted as two
+
+
+def test_parts_of_numbers_in_other_grains_are_exact_to_half_a_grain() -> None:
+    fine, coarse = noised(40, 10**10, 1), noised(40, 4 * 10**9, 1)
+    finer = Release(fine.keys, fine.noisy, (0.3,), fine.sigmas)
+    made = weighed([finer, coarse], [Fraction(3, 4), Fraction(-1)])
+    assert made.grains[0] == 0.3 / 2**10 or made.sigmas[0] == 2**20
+    exact = fine.noisy[0] * 0.3 * 0.75 - coarse.noisy[0]
+    assert np.abs(made.noisy[0] * made.grains[0] - exact).max() <= made.grains[0] * 0.5001
+    assert made.deviations()[0] == pytest.approx(np.hypot(0.75 * finer.deviations()[0], coarse.deviations()[0]))
+    assert held(made) >= LEAST_HELD
+
+
 def test_a_wanted_group_without_a_held_one_is_not_made() -> None:
     more = pa.table({"k0": np.arange(GROUPS + 1)})
     assert made_of(noised(40, 10**10, CELLS), BY_K0, more) is None
@@ -89,3 +113,5 @@ def test_numbers_that_weights_would_carry_beyond_64_bits_stay_within() -> None:
     keys = pa.table({"k0": [0]})
     far = Release(keys, (NoisyVector(np.array([2**62])),), (1.0,), (3.0,))
     assert mixed([far, far]).noisy[0][0] > 2**62
+    for weights in ([Fraction(1), Fraction(1)], [Fraction(1, 2), Fraction(3, 2)]):
+        assert weighed([far, far], weights).noisy[0][0] > 2**53

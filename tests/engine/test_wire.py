@@ -35,7 +35,7 @@ OUTLOOK = {
     "free_at_rho": float | None,
     "told": [str],
 }
-MADE_FROM = [{"release": str, "release_id": str, "settled_at": str, "groups": int, "how": str}]
+MADE_FROM = [{"release": str, "release_id": str, "settled_at": str, "groups": int, "times": float | None, "how": str}]
 CARD = {
     "intervals": dict,
     "predicted_bias": dict,

@@ -71,7 +71,9 @@ ANSWER = {
     "outlook": Maybe(OUTLOOK),
     "release_id": Maybe(str),
     "replayed": bool,
-    "made_from": [{"release": str, "release_id": str, "settled_at": str, "groups": int, "how": str}],
+    "made_from": [
+        {"release": str, "release_id": str, "settled_at": str, "groups": int, "times": Maybe(float), "how": str}
+    ],
     "numbers_of": Maybe(str),
     "windows": [str],
     "notes": [str],

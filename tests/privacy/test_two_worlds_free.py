@@ -9,6 +9,7 @@ from engine.pipeline import Engine
 from engine.terms import Asked
 from engine.wire import made_from
 from tests.engine.held_town import anew, ask, held_town
+from tests.engine.test_combining import SAID as COMBINED
 from tests.engine.test_finding import BY_ZONE, FINE, MEMBERS, PEOPLE, SAID, UNSAID
 from tests.engine.town import CATALOG, ROWS
 
@@ -16,6 +17,8 @@ VICTIM = "DELETE FROM visit WHERE person_id = 17; DELETE FROM person WHERE perso
 HEAVY = "INSERT INTO visit SELECT 17, 10000 + i, 'z1', 50.0, 'shop 1', 3, DATE '2026-10-02' FROM range(3000) AS t(i);"
 ASKED = [
     (FINE, "0.06"), (PEOPLE, "0.01"), (MEMBERS, "0.02"), (BY_ZONE, "0.01"), (BY_ZONE, "0.005"), (FINE, "0.05"),
+    *((held, "0.05") for some, _ in COMBINED[:3] for held in some),
+    *((asked, rho) for _, asked in COMBINED[:3] for rho in ("0.0005", "0.004", "0.2")),
     *((asked, rho) for _, asked in (*SAID[::2], *UNSAID[::2]) for rho in ("0.0005", "0.004")),
 ]  # fmt: skip
 
