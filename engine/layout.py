@@ -81,10 +81,7 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = 
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
         unfinished = Path(work) / DATA
-        if older is not None:
-            progress("copying the layout of before", 0.0)
-            shutil.copyfile(older.file, unfinished)
-        with _opened(unfinished) as connection:
+        with _opened(unfinished, older) as connection:
             if older is None:
                 _build(connection, catalog, rollups, progress)
             else:
@@ -142,14 +139,20 @@ def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an unfinished layout."""
-    with offline(memory_limit=MEMORY, temp_directory=str(file.parent / "spill")) as connection:
-        with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
-            connection.execute("SET enable_progress_bar = false")
-        connection.execute(f"ATTACH {quote_text(str(file))} AS {ALIAS}")
-        connection.execute(f"USE {ALIAS}")
-        yield connection
+def _opened(file: Path, older: _Older | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an unfinished layout, or the copy of one of before; none of DuckDB's own text is in an error."""
+    try:
+        if older is not None:
+            shutil.copyfile(older.file, file)
+        with offline(memory_limit=MEMORY, temp_directory=str(file.parent / "spill")) as connection:
+            with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
+                connection.execute("SET enable_progress_bar = false")
+            connection.execute(f"ATTACH {quote_text(str(file))} AS {ALIAS}")
+            connection.execute(f"USE {ALIAS}")
+            yield connection
+    except (duckdb.Error, OSError):
+        why = "it could not be written."
+        raise DataError("layout", why, "make room in the cache folder, and run passersby catalog optimize") from None
 
 
 def _build(

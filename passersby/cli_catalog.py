@@ -135,9 +135,13 @@ def ingest(
         with shown_making(ADDING, quiet=form is not Document.TABLE) as progress:
             done = engine.ingest_files(where, table, files, ledger=ledger, late=late, progress=progress)
         if optimize or done["laid_out"]:
-            with shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
-                made = engine.optimize_catalog(where, anew=False, progress=progress)
-            done |= {"optimized": made["file"], "renewed": made["renewed"], "laid_out": False}
+            try:
+                with shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
+                    made = engine.optimize_catalog(where, anew=False, progress=progress)
+                done |= {"optimized": made["file"], "renewed": made["renewed"], "laid_out": False}
+            except engine.Refused:
+                if optimize:
+                    raise  # it was asked for; else the rows are in, and that is said
     if form is Document.JSON:
         write_json(done)
     else:
@@ -154,5 +158,7 @@ def _told(table: str, done: dict[str, Any]) -> Iterator[str]:
         yield from (f"  {rows:,}: {reason}" for reason, rows in done["refused"].items())
     if done["rows"]:
         yield "A server, or a session that is open, reads them when it is opened again."
+    if done["laid_out"]:
+        yield "The layout is of the data as they were: run passersby catalog optimize, which says why it stayed so."
     if "optimized" in done:
         yield f"The layout is of the data as they are now, {'brought up to date' if done['renewed'] else 'made anew'}."

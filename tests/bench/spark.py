@@ -36,23 +36,26 @@ if TYPE_CHECKING:
 
 OTHER = "PASSERSBY_BENCH_SPARK"
 MEMORY = 1536  # MB of each of the two workers
+ROWS_OF_A_TASK = 2_000_000  # of more, both ways spill what they sort
 
 
 def main(events: int, runs: int) -> None:
     """Print a table, and what the guard found."""
-    guard, rows = Guard("spark"), []
+    guard = Guard("spark")
     print(f"{events:.0e} events in Parquet, two workers of one core each, warm, {runs} pairs\n")
     with (
         tempfile.TemporaryDirectory() as folder,
-        _remote(Path(folder)) as remote,
+        _remote(Path(folder), events) as remote,
         _opened(events, Path(folder), remote) as asked,
     ):
-        for name, sql in QUESTIONS.items():
-            found = asked.ask(sql, runs)
-            guard.ratio(name, found.ratio)
-            rows.append((name, *found.cells()))
-    table(("question", *HEAD), rows)
+        table(("question", *HEAD), (_row(asked, name, runs, guard) for name in QUESTIONS))
     print(f"\n{guard.said()}")
+
+
+def _row(asked: _Stage, name: str, runs: int, guard: Guard) -> tuple[object, ...]:
+    found = asked.ask(QUESTIONS[name], runs)
+    guard.ratio(name, found.ratio)
+    return name, *found.cells()
 
 
 class _Stage:
@@ -86,7 +89,7 @@ class _Stage:
 
 
 @contextmanager
-def _remote(folder: Path) -> Iterator[str]:
+def _remote(folder: Path, events: int) -> Iterator[str]:
     """Give the address of a cluster: the named one, or one that is started."""
     if OTHER in os.environ:
         yield os.environ[OTHER]
@@ -95,6 +98,7 @@ def _remote(folder: Path) -> Iterator[str]:
     settings = {
         "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
         "spark.executor.extraJavaOptions": "-XX:+UseSerialGC",
+        "spark.sql.shuffle.partitions": str(max(2, events // ROWS_OF_A_TASK)),
     }
     with Cluster(own, settings, memory=MEMORY) as started:
         yield started.remote

@@ -335,6 +335,23 @@ def test_a_layout_is_made_when_asked_and_kept_up_to_date(town: Town) -> None:
     assert Path(again["optimized"]).exists() and again["renewed"]
 
 
+def test_rows_that_are_in_are_told_though_the_layout_can_not_follow(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, where = CliRunner().invoke, ["-c", str(town.where)]
+    files = [new_file(town.folder / "new" / f"{at}.csv", row) for at, row in enumerate(GOOD)]
+    assert run(app, ["catalog", "optimize", str(town.where)]).exit_code == 0
+    monkeypatch.setattr("engine.layout.publish", lambda *_: _no_room())
+    told = run(app, ["ingest", "visit", files[0], *where])
+    assert told.exit_code == 0 and "1 rows of 1 files are in" in told.stdout
+    assert "as they were: run passersby catalog optimize" in told.stdout
+    assert run(app, ["ingest", "visit", files[1], *where, "--optimize"]).exit_code != 0
+
+
+def _no_room() -> None:
+    raise engine.errors.DataError("layout", "there is no room.", "make room")
+
+
 # ---------------------------------------------------------------- times
 
 
