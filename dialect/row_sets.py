@@ -29,7 +29,8 @@ from dialect.simple_conditions import (
     within,
 )
 
-MOST_KINDS = 4096
+MOST_KINDS = 512
+MOST_PATTERNS = 128
 Conditions = Mapping[str, Expr]  # by their canonical texts; all are met
 Pattern = tuple[bool, ...]  # of one kind of row: which sets it is in
 
@@ -58,7 +59,7 @@ class RowSets:
         return True
 
     def patterns(self) -> tuple[Pattern, ...]:
-        """Say in which sets a row may be together: one pattern for each kind of row that is in any."""
+        """Say in which sets a row may be together: one pattern for each kind in any; none of too many."""
         return tuple(self._kinds.patterns(self._sets, self._simple))
 
 
@@ -132,15 +133,19 @@ class _Kinds:
         Conditions that speak of what is not told apart are conditions of every set.
         """
         known = {text for text, parts in simple.items() if all(expr in self.subjects for expr, *_ in parts)}
-        classes: list[tuple[Pattern, int]] = [((), self.all)]
+        classes = [(0, self.all)]  # what is so far known of a kind: one bit for each set, the first one highest
         for some in sets:
             inside = self.all
             for text in known & some.keys():
                 inside &= self._truth(some[text])[0]
-            parted = [((*told, met), kind & part) for told, kind in classes
-                      for met, part in ((True, inside), (False, self.all & ~inside))]  # fmt: skip
-            classes = [(told, kind) for told, kind in parted if kind]
-        yield from (told for told, _ in classes if any(told))
+            parts = ((told, kind & inside, kind & ~inside) for told, kind in classes)
+            classes = [
+                each for told, met, not_met in parts for each in ((2 * told + 1, met), (2 * told, not_met)) if each[1]
+            ]
+            if len(classes) > MOST_PATTERNS:
+                return
+        told = (told for told, _ in classes if told)
+        yield from (tuple(bit == "1" for bit in f"{each:0{len(sets)}b}") for each in told)
 
     def _truth(self, expr: Expr) -> tuple[int, int]:
         """Find the kinds on which a condition is true, and those on which it is false."""

@@ -24,7 +24,7 @@ from engine.ways import LARGEST_MORE_BIAS, Combined, as_little_cut, asked_of
 from engine.weighing import Pattern, reachable, weights_of
 
 LEAST_PARTED = 2  # sets of other rows that make the wanted one
-MOST_PARTED = 16  # held releases that are parted; the first bought come first
+MOST_PARTED = 32  # held releases that are parted; the first bought come first
 UNSEEN = 0.1  # of a deviation of noise: what moves a number by less moves no interval that anybody sees
 SURE = 3.0  # deviations by which released totals may be off where they decide
 _NOT_BELOW_0 = (VectorKind.ROWS, VectorKind.VALID)

@@ -13,12 +13,11 @@ from engine.made_of import PLACES
 Pattern = tuple[bool, ...]  # of some rows: whether they are wanted, then in which sets they are
 Floats = npt.NDArray[np.float64]
 NEARLY_0 = 1e-9
-MOST_PATTERNS = 256
 
 
 def reachable(patterns: Sequence[Pattern]) -> bool:
     """Tell whether some weights may make the wanted set; what it says yes to is looked at exactly."""
-    if len(patterns) > MOST_PATTERNS or not any(pattern[0] for pattern in patterns):
+    if not any(pattern[0] for pattern in patterns):
         return False
     table = np.array(patterns, dtype=np.float64)
     found = np.linalg.lstsq(table[:, 1:], table[:, 0], rcond=None)[0]
