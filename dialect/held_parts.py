@@ -14,6 +14,7 @@ from dialect.coarser import UntoldError, over_keys
 from dialect.derivation import ADD_UP, Derivation, Told, cells_of, derived, vectors_of
 from dialect.expressions import Call, Expr, conjunction
 from dialect.functions import forms_of
+from dialect.row_sets import RowSets
 
 _NOT, _IS_TRUE = (forms_of(name)[0].row for name in ("not", "is true"))
 
@@ -51,6 +52,15 @@ def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
     others = _not_true(conjunction(tuple(told.values())))
     kept = ({**other.conditions, **told}, {**other.conditions, f"not true({' and '.join(sorted(told))})": others})
     return tuple(Part(replace(one, conditions=some), other, vectors) for some in kept)
+
+
+def same_rows(one: Told, other: Told, catalog: Catalog) -> Derivation | None:
+    """Find how the wanted groups are made of a part of a held release that has just their rows, in other words."""
+    for part in held_parts(one, other):
+        sets = RowSets()
+        if all(map(sets.add, (one.conditions, part.conditions))) and all(map(all, sets.patterns())):
+            return part.derivation(catalog)
+    return None
 
 
 def _told_by_keys(one: Told, other: Told) -> dict[str, Expr]:

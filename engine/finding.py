@@ -12,6 +12,7 @@ import pyarrow as pa
 from budgets import Ledger
 from dialect import Catalog, Question
 from dialect.derivation import Derivation, derivation, told
+from dialect.held_parts import same_rows
 from dialect.private_plan import PrivatePlan, VectorBound
 from dialect.words import uncommented
 from dialect.write_rows import write_rows
@@ -19,7 +20,7 @@ from engine.backends.protocol import Backend
 from engine.choose_bounds import bounds_said
 from engine.combining import Combining
 from engine.errors import uncharged
-from engine.held import Held, Known, Shelf, shelf_of
+from engine.held import Held, Known, Shelf, Showing, nothing_shown, shelf_of
 from engine.made_of import Made, made_of
 from engine.prepare import Prepared, priced
 from engine.release import Meaning
@@ -40,14 +41,16 @@ class Finder:
     backend: Backend
     ledger: Ledger
     known: Known  # plans of releases that were found before
+    showing: Showing = nothing_shown  # releases of standing questions that a client may see
     mixes: bool = True  # a release may be bought beside what is held; a share of held numbers would move with it
 
     def ways(self, prepared: tuple[Prepared, ...], client: str) -> tuple[Way, ...]:
         """Find how each release of a question comes about for a client; raises Refusal where that is too much."""
         if not prepared:
             return ()
-        shelf = shelf_of(self.ledger, client, prepared[0].plan.dataset, self.catalog, self.known)
-        exact = shelf.keys()
+        dataset = prepared[0].plan.dataset
+        shelf = shelf_of(self.ledger, client, dataset, self.catalog, self.known, self.showing(client, dataset))
+        exact = shelf.bought()
         with uncharged("What you hold can't be looked through for this answer"):
             ways = [Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared]
             for i, way in enumerate(ways):  # intervals over both are proved where noise is shared with one sign
@@ -89,7 +92,7 @@ class _Finding:
         """Walk what the held releases say, alone and with those before them, in the order in which they were bought."""
         looked_at = 0
         for place, held in enumerate(self.shelf.held):
-            found = derivation(self.own, held.told, self.finder.catalog) if looked_at < MOST_LOOKED_AT else None
+            found = self._derived(held) if looked_at < MOST_LOOKED_AT else None
             if found is not None:
                 looked_at += 1
                 made = self._made(held, found)
@@ -103,6 +106,10 @@ class _Finding:
         """Combine all that is held, with a release that is bought beside it."""
         return self.combining.through(len(self.shelf.held), bought) if self.combines else None
 
+    def _derived(self, held: Held) -> Derivation | None:
+        catalog = self.finder.catalog
+        return derivation(self.own, held.told, catalog) or same_rows(self.own, held.told, catalog)
+
     def _made(self, held: Held, derived: Derivation) -> Made | None:
         release = self.shelf.release(held)
         assert release.meaning is not None  # noqa: S101  else it has no plan
@@ -111,7 +118,7 @@ class _Finding:
             return None
         bounds = tuple(_bounds(self.wanted, release.meaning, derived.vectors))
         whole = len(held.told.plan.keys) == len(self.wanted.plan.keys)
-        return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds)
+        return Made(held.release_key, held.settled_at, made[0], made[1], whole, bounds, held.standing)
 
 
 def public_keys(plan: PrivatePlan, backend: Backend) -> pa.Table:
@@ -152,7 +159,7 @@ def notes_of(ways: tuple[Way, ...]) -> tuple[str, ...]:
 def _note(way: Way, which: str) -> str:
     times = [_times_told(each) for each in way.times] or [""] * len(way.sources)
     made = (
-        f"{by}{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})"
+        f"{by}{'standing ' if each.standing else ''}{each.release_key[:SHORT]} of {each.settled_at[:10]} ({each.how})"
         for each, by in zip(way.sources, times, strict=False)
     )
     bought = "" if way.bought is None else f", averaged with a new one for rho {float(way.bought.cost.loss.rho):.3g}"

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from budgets import Ledger, PaidRelease
+from budgets import OWNER, Ledger, PaidRelease
 from dialect import Catalog, Refusal, read
 from dialect.derivation import Told, told
 from engine.prepare import key_of
 from engine.release import Meaning, Release, from_bytes
 from engine.repeats import Repeats
 
+Showing = Callable[[str, str], AbstractSet[str]]  # client, dataset -> releases of standing questions that it may see
 Known = MutableMapping[str, Told | None]  # by release key: what was found; None: nothing can be made of it
+
+
+def nothing_shown(client: str, dataset: str) -> AbstractSet[str]:
+    """Show nothing."""
+    del client, dataset
+    return frozenset()
 
 
 @dataclass(frozen=True)
 class Held:
-    """One release that a client has paid for and that is stored."""
+    """One release that is stored, and that a client has paid for, or is shown for nothing."""
 
     release_key: str
     told: Told
-    settled_at: str  # UTC, for people only
+    settled_at: str  # UTC
+    standing: bool = False  # of a standing question, which everybody has paid for
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """All that one client holds of one dataset, in the order in which it was bought."""
+    """All that one client holds of one dataset, or is shown for nothing, in the order in which it was bought."""
 
     ledger: Ledger
     client: str
@@ -37,33 +46,56 @@ class Shelf:
         """Name all releases."""
         return frozenset(each.release_key for each in self.held)
 
+    def bought(self) -> frozenset[str]:
+        """Name those that the client has paid for itself."""
+        return frozenset(each.release_key for each in self.held if not each.standing)
+
     def release(self, held: Held) -> Release:
         """Read the noisy numbers of a release."""
-        return from_bytes(self.ledger.replay(self.client, self.dataset, [held.release_key])[held.release_key].payload)
+        payer = OWNER if held.standing else self.client
+        return from_bytes(self.ledger.replay(payer, self.dataset, [held.release_key])[held.release_key].payload)
 
 
-def shelf_of(ledger: Ledger, client: str, dataset: str, catalog: Catalog, known: Known) -> Shelf:
+def shelf_of(
+    ledger: Ledger, client: str, dataset: str, catalog: Catalog, known: Known, shown: AbstractSet[str] = frozenset()
+) -> Shelf:
     """Find what a client holds of a dataset: of these data, and declared to mean the same as today.
 
-    Claim: each plan given is the plan of the release that bears the key. Symbols: `known` remembers what was found.
-    Source and proof: proofs.md#held. Raises: Forbidden.
+    Claim: each plan given is the plan of the release that bears the key. Symbols: `known` remembers what was found;
+    `shown` = releases of standing questions that the client may see now. Source and proof: proofs.md#held. Raises:
+    Forbidden.
     """
-    paid = [each for each in ledger.releases(client) if each.dataset == dataset and each.settled_at is not None]
     repeats = Repeats(ledger, catalog.dataset(dataset))
+    own = _found(ledger, client, catalog, known, repeats)
+    if not shown:
+        return Shelf(ledger, client, dataset, tuple(own))
+    ledger.replay(client, dataset, ())  # whoever is stopped is shown nothing either
+    mine = {each.release_key for each in own}
+    others = [each for each in _found(ledger, OWNER, catalog, known, repeats, shown) if each.release_key not in mine]
+    return Shelf(ledger, client, dataset, tuple(sorted([*own, *others], key=lambda each: each.settled_at)))
+
+
+def _found(
+    ledger: Ledger, payer: str, catalog: Catalog, known: Known, repeats: Repeats, only: AbstractSet[str] | None = None
+) -> list[Held]:
+    """Find the releases that somebody has paid for and that are stored, or some of them, and their plans."""
+    dataset = repeats.dataset.name
+    paid = [each for each in ledger.releases(payer) if each.dataset == dataset and each.settled_at is not None]
+    paid = [each for each in paid if only is None or each.release_key in only]
     young = repeats.young([each.release_key for each in paid])
     paid = [each for each in paid if each.release_key in young]  # nothing is made of what is no more repeated
     unknown = [each.release_key for each in paid if each.release_key not in known]
     if unknown:
-        for key, stored in ledger.replay(client, dataset, unknown).items():
+        for key, stored in ledger.replay(payer, dataset, unknown).items():
             known[key] = plan_again(key, from_bytes(stored.payload).meaning, catalog, repeats)
-    return Shelf(ledger, client, dataset, tuple(_held(paid, known)))
+    return list(_held(paid, known, only is not None))
 
 
-def _held(paid: Iterable[PaidRelease], known: Known) -> Iterator[Held]:
+def _held(paid: Iterable[PaidRelease], known: Known, standing: bool) -> Iterator[Held]:
     for each in paid:
         plan = known.get(each.release_key)
         if plan is not None and each.settled_at is not None:
-            yield Held(each.release_key, plan, each.settled_at)
+            yield Held(each.release_key, plan, each.settled_at, standing)
 
 
 def plan_again(release_key: str, meaning: Meaning | None, catalog: Catalog, repeats: Repeats) -> Told | None:

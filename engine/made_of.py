@@ -38,6 +38,7 @@ class Made:
     cells: int  # how many held groups make one, at most
     same_keys: bool  # no key of the held one is left out
     bounds: tuple[VectorBound, ...]  # by which people were cut in the held one
+    standing: bool = False  # it is one of a standing question
 
     @property
     def how(self) -> str:

@@ -27,7 +27,7 @@ from engine.errors import uncharged
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
 from engine.finding import Finder, day_of, meaning_of, notes_of
 from engine.finishing import finish
-from engine.held import Known
+from engine.held import Known, Showing, nothing_shown
 from engine.keys import reached
 from engine.noise import NoiseSource
 from engine.outlook import Ahead, ahead, telling_what_fits
@@ -56,6 +56,7 @@ class Engine:
     add_noise: NoiseSource
     objections: Objecting = nobody_objects
     calibrations: Knowing = NOTHING_KNOWN
+    showing: Showing = nothing_shown
     known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
     remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
 
@@ -100,7 +101,7 @@ class Engine:
         if stored is not None:
             return tuple(Way(each, bought=each) for each in prepared)
         catalog, mixes = informed(self.catalog, self.calibrations), self.target(question, asked) is None
-        return Finder(catalog, self.backend, self.ledger, self.known, mixes).ways(prepared, asked.client)
+        return Finder(catalog, self.backend, self.ledger, self.known, self.showing, mixes).ways(prepared, asked.client)
 
     def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
         """Prepare every release of a question, at its part of the loss, or of what an error costs; raises Refusal."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -173,12 +174,33 @@ def _stored(
     return None
 
 
+def shown_to(client: str, dataset: str, path: str | Path, engine: Engine) -> frozenset[str]:
+    """Name the stored releases of standing questions that a client may see now; none where the file has a mistake.
+
+    Claim: each is charged to everybody's account, and of a question that the file, as it is now, lets the client see.
+    Proof: proofs.md#standing
+    """
+    try:
+        mine = {_template(each) for each in read_standing(path, engine) if each.entitled(client)}
+    except CatalogError:
+        return frozenset()
+    noted = [said for said in _notes(engine) if said["dataset"] == dataset and said.get("template") in mine]
+    charged = owner_keys(engine.ledger, dataset) if noted else frozenset()
+    return frozenset(key for said in noted if charged >= set(said["keys"]) for key in said["keys"])
+
+
+def _template(standing: Standing) -> str:
+    """Name a standing question by its text, whatever window it is asked of."""
+    return sha256(f"{standing.dataset}\n{standing.sql}".encode()).hexdigest()
+
+
 def _note(standing: Standing, window: str, prepared: tuple[Prepared, ...], engine: Engine) -> None:
     body: dict[str, Any] = {
         "dataset": standing.dataset,
         "window": window,
         "questions": [p.plan.canonical for p in prepared],
         "keys": [p.release_key for p in prepared],
+        "template": _template(standing),
     }
     if any(said == body for said in _notes(engine)):
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from engine import wire
 from engine.desk import ASKED_IN_VAIN, Desk
 from engine.errors import CatalogError
 from engine.problems import Refused, problem
-from engine.standing import Standing, due, read_standing, run, shown
+from engine.standing import Standing, due, read_standing, run, shown, shown_to
 from engine.window_accounts import least_left
 
 
@@ -52,6 +53,12 @@ def list_standing(desk: Desk, file: str | None, *, client: str) -> list[dict[str
         return [{"name": s.name, "dataset": s.dataset, "windows": list(due(s, desk.engine))} for s in mine]
     except CatalogError as error:
         raise Refused(problem(error, None)) from error
+
+
+def showing_standing(desk: Desk, file: str) -> Desk:
+    """Let releases of standing questions count as held by whom the file, read at each question, entitles."""
+    engine = replace(desk.engine, showing=lambda client, dataset: shown_to(client, dataset, file, desk.engine))
+    return replace(desk, engine=engine)
 
 
 def _named(name: str, standing: tuple[Standing, ...], client: str) -> Standing:

@@ -91,6 +91,7 @@ def made_from(ways: tuple[Way, ...]) -> list[dict[str, Any]]:
             "release": release_spoken(way.wanted.plan),
             "release_id": each.release_key,
             "settled_at": each.settled_at,
+            "standing": each.standing,
             "groups": each.cells,
             "times": None if times is None else float(times),
             "how": each.how,

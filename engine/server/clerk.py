@@ -27,7 +27,7 @@ from engine.progress import ignore_progress
 from engine.register import Register
 from engine.server.paced import PacedEngine
 from engine.server.turns import WITHDRAWN, Withdrawn
-from engine.standing_desk import list_standing, show_standing
+from engine.standing_desk import list_standing, show_standing, showing_standing
 from engine.stored_releases import stored_releases
 
 
@@ -51,7 +51,9 @@ class Clerk:
     admin: Admin = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open the books over the desk's own ledger."""
+        """Open the books over the desk's own ledger, and let what the entitled may see count as held."""
+        if self.standing is not None:
+            object.__setattr__(self, "desk", showing_standing(self.desk, self.standing))
         object.__setattr__(self, "admin", Admin(self.desk.engine.catalog, self.desk.engine.ledger))
 
     def do(self, verb: str, arguments: Arguments) -> Reply:

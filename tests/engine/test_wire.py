@@ -35,7 +35,17 @@ OUTLOOK = {
     "free_at_rho": float | None,
     "told": [str],
 }
-MADE_FROM = [{"release": str, "release_id": str, "settled_at": str, "groups": int, "times": float | None, "how": str}]
+MADE_FROM = [
+    {
+        "release": str,
+        "release_id": str,
+        "settled_at": str,
+        "standing": bool,
+        "groups": int,
+        "times": float | None,
+        "how": str,
+    }
+]
 CARD = {
     "intervals": dict,
     "predicted_bias": dict,

@@ -72,7 +72,15 @@ ANSWER = {
     "release_id": Maybe(str),
     "replayed": bool,
     "made_from": [
-        {"release": str, "release_id": str, "settled_at": str, "groups": int, "times": Maybe(float), "how": str}
+        {
+            "release": str,
+            "release_id": str,
+            "settled_at": str,
+            "standing": bool,
+            "groups": int,
+            "times": Maybe(float),
+            "how": str,
+        }
     ],
     "numbers_of": Maybe(str),
     "windows": [str],

@@ -67,3 +67,15 @@ def test_another_s_is_not_told_apart_from_none(standing: tuple[Inhabited, Desk, 
     others, none = (served.send("GET", f"/v1/standing/{name}") for name in ("others", "nobody"))
     assert others.status_code == none.status_code == 403
     assert json.loads(others.text.replace("others", "nobody")) == none.json()
+
+
+def test_what_is_shown_counts_as_held(standing: tuple[Inhabited, Desk, str]) -> None:
+    served, desk, _ = standing
+    asked = {"sql": f"SELECT COUNT(*) AS n FROM visit WHERE day >= '{DAYS[1]}'", "rho": "0.0005"}
+    told = served.send("POST", "/v1/explain", json=asked).json()
+    assert told["price"]["rho"] == 0 and len(told["made_from"]) == len(DAYS[1:])
+    given = served.send("POST", "/v1/queries", json=asked).json()
+    assert given["price"]["rho"] == 0 and all(each["standing"] for each in given["made_from"])
+    assert desk.engine.ledger.releases("analyst") == ()
+    others = served.send("POST", "/v1/explain", json={**asked, "sql": "SELECT COUNT(*) AS n FROM visit"}).json()
+    assert others["price"]["rho"] > 0  # the first window is in no standing question
