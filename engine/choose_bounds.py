@@ -15,7 +15,7 @@ from budgets import PICO
 from dialect import Bounding
 from dialect.chosen_norms import ChosenNorm
 from engine.calibration import Measured
-from engine.correction import DEVIATIONS, MISREAD, MOST_LOST, UNEVEN, USUALLY, off_by, usual_size
+from engine.correction import DEVIATIONS, MOST_LOST, UNEVEN, off_by, usual_size
 from engine.mean_norms import MeanFacts, Narrowed
 from engine.norm_spread import Spread
 
@@ -66,18 +66,18 @@ class NormFacts:
         """Give how much is cut away of a usual group."""
         return self.spread.lost(norm) * usual_size(self.spread, self.groups)
 
-    def off(self, norm: float, misread: float = MISREAD) -> float | None:
-        """Give how far a number may be off when what is cut was given back, as a share of a usual group."""
+    def off(self, norm: float, *, usually: bool = False) -> float | None:
+        """Give how far a number may be off, or is `usually`, after what is cut was given back: of a usual group."""
         if self.kept(norm) == 1:
             return None
-        return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons, misread=misread)
+        return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons, usually=usually)
 
     def error(self, norm: float, pico_rho: int) -> float:
         """Give the root of the expected squared error: of a large group by what is cut, of a mean one by a correction.
 
         What is cut away is cut away of all groups, and adds up; what a correction leaves wrong is as often too much.
         """
-        off = self.off(norm, USUALLY)
+        off = self.off(norm, usually=True)
         wrong = self.bias(norm) if off is None else off * self.spread.total / self.groups
         return math.hypot(self.noise(norm, pico_rho), wrong)
 

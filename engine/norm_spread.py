@@ -9,12 +9,13 @@ from functools import lru_cache
 import numpy as np
 
 from engine.calibration import Histogram, Kind
-from engine.pairing import paired
+from engine.pairing import by_rank, paired
 from engine.tails import CONTINUED, Floats, believed
 
 POINTS = 4  # of each bin of many norms: a quarter of a doubling of squared norms
 LATTICE = 6  # bins up to which whole squared norms are told apart: 64 to 127 of them
 STEEPEST = 3.0  # of ln(people) by bin
+PAIRED_WITHIN = 0.5  # of what pairing makes of ranks: how far it is wrong as a rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,7 @@ class Spread:
     people: Floats  # how many such people one window has
     told: str  # when it was measured, for people
     noise: float = 0.0  # standard deviation of how many people a bin is read to have
+    ranked: Floats | None = None  # totals as ranks alone would tell them; None: as `totals`
 
     @property
     def total(self) -> float:
@@ -43,17 +45,30 @@ class Spread:
 
     def times(self, factor: float, people: float = 1.0) -> Spread:
         """Let everybody contribute so many times as much, and so many times as many people contribute."""
+        ranked = None if self.ranked is None else self.ranked * factor
         noise = self.noise * people
-        return Spread(self.norms * factor, self.totals * factor, self.people * people, self.told, noise)
+        return Spread(self.norms * factor, self.totals * factor, self.people * people, self.told, noise, ranked)
 
     def misread(self, norm: float) -> float:
-        """Give how far the share that is kept may be wrong by the noise of histograms: a standard deviation of it."""
+        """Give how far the share that is kept may be wrong by the noise of histograms: a standard deviation of it.
+
+        Bins are wrong independently of each other; of those that noise hides, which are read as one tail, all alike.
+        """
         shares = self.kept(norm) / (1 - self.lost(norm)) - 1
         _, places = np.unique(np.floor(2 * np.log2(self.norms) + 1e-9), return_inverse=True)  # of a bin or so
         people = np.bincount(places, self.people)
         each = np.bincount(places, self.people * self.totals * shares) / people
-        unsure = np.minimum(self.noise, CONTINUED * people)
-        return math.sqrt(float(unsure**2 @ each**2)) / self.total
+        hidden = CONTINUED * people < self.noise
+        seen = self.noise * float(np.linalg.norm(each[~hidden]))
+        return math.hypot(seen, CONTINUED * float(people[hidden] @ each[hidden])) / self.total
+
+    def mispaired(self, norm: float) -> float:
+        """Give how far the share that is kept is wrong, as a rule, by which totals are taken to go with which norms."""
+        if self.ranked is None:
+            return 0.0
+        weights = self.people * self.ranked
+        by_rank = float(weights @ self.kept(norm)) / float(weights.sum())
+        return PAIRED_WITHIN * abs(by_rank / (1 - self.lost(norm)) - 1)
 
 
 @lru_cache(maxsize=256)
@@ -67,17 +82,16 @@ def norm_spread(by_keys: Histogram, in_all: Histogram | None, groups: int | None
     if people.sum() <= 0:
         return None
     norms = np.sqrt(squared) * by_keys.measured.unit
-    if of_groups:  # in g groups: a norm of the root of g, and a total of g
-        totals = squared
-    elif by_keys is in_all or in_all is None:
-        totals = norms
-    else:
-        others, squared_totals = _points(in_all)
-        in_unit = np.sqrt(squared_totals) * in_all.measured.unit
-        totals = paired(people, norms, others, in_unit, groups) if others.sum() > 0 else norms
     told = f"the calibration of {by_keys.made_on:%Y-%m-%d}"
-    both = math.hypot(by_keys.sigma, 0.0 if of_groups or in_all is None else in_all.sigma)
-    return Spread(norms, totals, people, told, both)
+    if of_groups:  # in g groups: a norm of the root of g, and a total of g
+        return Spread(norms, squared, people, told, by_keys.sigma)
+    others, squared_totals = _points(in_all) if in_all is not None else (np.zeros(0), np.zeros(0))
+    if by_keys is in_all or in_all is None or others.sum() <= 0:
+        return Spread(norms, norms, people, told, by_keys.sigma)
+    measured = people, norms, others, np.sqrt(squared_totals) * in_all.measured.unit, groups
+    totals = paired(*measured, rows=by_keys.measured.kind is Kind.ROWS)
+    noise = math.hypot(by_keys.sigma, in_all.sigma) / 2  # what is heavy is read from both, each tells half of it
+    return Spread(norms, totals, people, told, noise, by_rank(*measured))
 
 
 def _points(histogram: Histogram, most: int | None = None) -> tuple[Floats, Floats]:

@@ -7,24 +7,50 @@ Who is heavy by norm is heavy in all, but for how people differ in the number of
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
 from engine.tails import Floats
 
-DISPERSED = 0.24  # standard deviation of ln(total / norm) of people with one norm, who are far from being everywhere
-NEARLY = 2.0  # by which power it falls as they come to be in every group alike
+DISPERSED = 0.24  # standard deviation of ln(total / norm) of people with one norm, where all of it is what they prefer
+KINDS = 7  # of people with one norm, as many of each: how many times their mean total they have
+TIMES = 2  # that mean totals are held against those that were measured; a third time moves them by hardly anything
 
 
-def paired(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None) -> Floats:
-    """Give each norm the mean total of its people, of `others` who have `totals`; both rise.
+def by_rank(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None) -> Floats:
+    """Give each norm the mean total of those who are as rare, of `others` who have `totals`; both rise.
 
     `groups` is how many there are at most: nobody's total is above the norm times their root, nor below the norm.
     """
-    most = math.inf if groups is None else math.sqrt(groups)
-    as_heavy = np.clip(_as_heavy(people, others, totals), norms, norms * most)
-    regressed = np.clip(as_heavy * _regression(people, norms, as_heavy, most), norms, norms * most)
-    return np.clip(regressed * float(people @ as_heavy) / float(people @ regressed), norms, norms * most)
+    return np.clip(_as_heavy(people, others, totals), norms, norms * _most(groups))
+
+
+def paired(people: Floats, norms: Floats, others: Floats, totals: Floats, groups: int | None, *, rows: bool) -> Floats:
+    """Give each norm the mean total of its people: such that they, who differ about it, have the totals measured.
+
+    What is given is as `by_rank` takes it; `rows`: rows are counted, which fall into groups by chance as well.
+    """
+    ranked, most = by_rank(people, norms, others, totals, groups), _most(groups)
+    factors = np.exp(np.outer(_differing(norms, ranked, groups, rows=rows), _standard()))
+    factors /= factors.mean(axis=1, keepdims=True)
+    means = ranked
+    for _ in range(TIMES):
+        each = np.clip(means[:, None] * factors, norms[:, None], (norms * most)[:, None])
+        measured = _measured(each, people, others, totals)
+        means = np.clip(means * measured / each.mean(axis=1), norms, norms * most)
+    return np.clip(means * float(people @ ranked) / float(people @ means), norms, norms * most)
+
+
+def _most(groups: int | None) -> float:
+    return math.inf if groups is None else math.sqrt(groups)
+
+
+def _standard() -> Floats:
+    """Stand for a normal law by as many of each kind."""
+    places = np.array([NormalDist().inv_cdf((kind + 0.5) / KINDS) for kind in range(KINDS)])
+    standard: Floats = places / places.std()
+    return standard
 
 
 def _as_heavy(people: Floats, others: Floats, totals: Floats) -> Floats:
@@ -37,19 +63,23 @@ def _as_heavy(people: Floats, others: Floats, totals: Floats) -> Floats:
     return means
 
 
-def _regression(people: Floats, norms: Floats, totals: Floats, most: float) -> Floats:
-    """Say how many times as much the people of a norm have on average as those who are as heavy in all.
+def _differing(norms: Floats, totals: Floats, groups: int | None, *, rows: bool) -> Floats:
+    """Say how far ln(total) varies of people with one norm: by how concentrated they are beyond being everywhere.
 
-    Of totals that vary by s about what goes with a norm, and norms that vary by v, all as logarithms, ranks make the
-    root of 1 + (s/v)^2 out of a slope of 1: what they add is taken off.
+    Of rows that fall by chance t add t to the squared norm, and people who are in every group alike t^2 over groups.
+    Nor does it vary by more than total and norm differ by: of people who are in one group each there is no difference.
     """
-    logs = np.log(norms)
-    mean = float(people @ logs) / float(people.sum())
-    variance = float(people @ (logs - mean) ** 2) / float(people.sum())
-    if variance <= 0:
-        return np.ones_like(norms)
-    alike = (totals / (norms * most)) ** 2  # 1 where people are in every group alike
-    differing = np.where(totals > norms, DISPERSED * np.maximum(0.0, 1 - alike) ** NEARLY, 0.0)
-    added = differing**2 / variance / 2
-    factors: Floats = np.exp(-np.concatenate([[0.0], np.cumsum((added[1:] + added[:-1]) / 2 * np.diff(logs))]))
-    return factors
+    concentrated = norms**2 - (totals if rows else 0.0)
+    everywhere = 0.0 if groups is None else totals**2 / groups
+    alike = np.minimum(1.0, everywhere / np.maximum(concentrated, 1e-300))
+    differing: Floats = np.minimum(DISPERSED * (1 - alike), np.log(totals / norms))
+    return differing
+
+
+def _measured(each: Floats, people: Floats, others: Floats, totals: Floats) -> Floats:
+    """Give each point the mean of what those have who are as rare as its people, of `each` kind, are reckoned to be."""
+    order = np.argsort(each, axis=None, kind="stable")
+    found = np.empty(each.size)
+    found[order] = _as_heavy(np.repeat(people / KINDS, KINDS)[order], others, totals)
+    means: Floats = found.reshape(each.shape).mean(axis=1)
+    return means

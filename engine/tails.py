@@ -18,6 +18,7 @@ SURE = 3.5  # times the noise: a bin that holds no more people may hold nobody
 CERTAIN = 6.0  # times the noise: such a bin is believed wherever it lies
 GAP = 2  # bins from one clear bin to the next: what is no more than sure farther off may be noise
 FITTED = 8  # clear bins at most
+FITS = 3.0  # squared errors of a bin, on average: what is farther off is fitted to fewer, as people may be of two kinds
 LOOKED_AT = 12  # bins above these, of noise or not
 MISFIT = 0.15  # of a bin's people: no people are quite log-normal
 SPREAD_GUESS = 0.25  # how far the standard deviation of ln(norm) may well be from the usual one
@@ -62,7 +63,17 @@ def _weighed(tail: Floats, counts: Floats, sigma: float) -> Floats:
 
 
 def _tail(counts: Floats, sigma: float, first: int, last: int, root: float) -> Floats:
-    """Give the people above the last clear bin, by the log-normal that fits the bins from the first one on best."""
+    """Give the people above the last clear bin, by the log-normal that fits the most bins up to it, of those it may."""
+    for begin in range(first, last + 1):
+        above, missed = _fitted(counts, sigma, begin, last, root)
+        if missed <= FITS or root < 1:  # a number of groups has an end, to which no law fits
+            break
+    beyond = np.cumsum(above[::-1])[::-1]
+    return np.where(beyond < LEAST_PEOPLE, 0.0, above)
+
+
+def _fitted(counts: Floats, sigma: float, first: int, last: int, root: float) -> tuple[Floats, float]:
+    """Fit a log-normal to bins: the people above the last one, and how far it is from the others, in squared errors."""
     seen = counts[first : last + 1 + LOOKED_AT]
     middles = (np.arange(first, len(counts)) + 0.5) * OF_A_BIN
     weights = 1 / (sigma**2 + (MISFIT * np.maximum(seen, 0.0)) ** 2)
@@ -71,8 +82,6 @@ def _tail(counts: Floats, sigma: float, first: int, last: int, root: float) -> F
     shapes = np.exp(-(((middles[None, :] - centres) / spreads) ** 2) / 2)
     fitted = shapes[:, : len(seen)]
     sizes = np.maximum(0.0, (fitted * weights) @ seen / np.maximum((fitted**2) @ weights, 1e-300))
-    misses = (seen - sizes[:, None] * fitted) ** 2 @ weights + ((spreads[:, 0] / root - SPREAD) / SPREAD_GUESS) ** 2
-    best = int(np.argmin(misses))
-    above: Floats = (sizes[best] * shapes[best])[last + 1 - first :]
-    beyond = np.cumsum(above[::-1])[::-1]
-    return np.where(beyond < LEAST_PEOPLE, 0.0, above)
+    misses = (seen - sizes[:, None] * fitted) ** 2 * weights
+    best = int(np.argmin(misses.sum(axis=1) + ((spreads[:, 0] / root - SPREAD) / SPREAD_GUESS) ** 2))
+    return (sizes[best] * shapes[best])[last + 1 - first :], float(misses[best, : last + 1 - first].mean())

@@ -100,8 +100,8 @@ def test_a_proven_norm_is_not_widened(town: Engine) -> None:
 def test_the_finest_calibrated_keys_are_used(town: Engine) -> None:
     by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), (500, 400, 100))
     known = Calibration((*made_up(town.catalog, ROWS).histograms, by_zone))
-    assert made(town, BY_ZONE, known).bounds.vectors[0].norm <= 3
-    assert made(town, "SELECT COUNT(*) AS n FROM visit", known).bounds.vectors[0].norm > 3
+    assert made(town, BY_ZONE, known, "0.1").bounds.vectors[0].norm <= 3
+    assert made(town, "SELECT COUNT(*) AS n FROM visit", known, "0.1").bounds.vectors[0].norm > 3
 
 
 def test_a_condition_on_keys_makes_no_group_larger(town: Engine) -> None:

@@ -68,7 +68,7 @@ def test_corrected_numbers_are_as_right_as_is_told(sort: str, pico_rho: int) -> 
 
 
 def test_a_group_of_heavy_people_alone_is_told_to_be_in_doubt() -> None:
-    """A planted reading that takes all groups for alike tells too little where people prefer the same ones."""
+    """It is off by up to twice what is told; a planted reading that takes all groups for alike tells half of that."""
     rows = np.zeros((2_000, 2))
     rows[:1_800], rows[1_800:] = (3.6, 0.4), (6, 54)  # light people are mostly in one group, heavy ones in the other
     norms, totals = np.sqrt((rows**2).sum(axis=1)), rows.sum(axis=1)
@@ -80,10 +80,10 @@ def test_a_group_of_heavy_people_alone_is_told_to_be_in_doubt() -> None:
     off = ((rows * kept[:, None]).sum(axis=0) / share - rows.sum(axis=0)) / usual_size(spread, 2)
     told = facts.off(36)
     assert told is not None
-    assert np.sqrt(np.mean(off**2)) <= DEVIATIONS * told
+    assert np.sqrt(np.mean(off**2)) <= 2 * DEVIATIONS * told
     alike = replace(facts, spread=replace(spread, totals=spread.norms * math.sqrt(2)))
     planted = alike.off(36)
-    assert planted is not None and np.sqrt(np.mean(off**2)) > 1.3 * DEVIATIONS * planted
+    assert planted is not None and np.sqrt(np.mean(off**2)) > 3 * DEVIATIONS * planted
 
 
 def test_nothing_is_given_back_but_what_was_measured(town: Engine) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.calibration import Histogram, Kind, Measured
-from engine.norm_spread import norm_spread
+from engine.norm_spread import Spread, norm_spread
+from engine.tails import CONTINUED
 
 MADE, UNTIL = date(2026, 11, 1), date(2027, 11, 1)
 SIGMA = 10.0
@@ -70,3 +71,40 @@ def test_nobody_is_in_more_groups_than_there_are() -> None:
 def test_nothing_clear_of_the_noise_gives_no_spread() -> None:
     nothing = Histogram(Measured("visit", (), Kind.ROWS), (20,) * 41, SIGMA, "forever", MADE, UNTIL)
     assert norm_spread(nothing, None) is None
+
+
+@pytest.mark.parametrize("norm", [4.0, 16.0])
+def test_how_far_the_kept_share_is_misread_is_told(people: tuple[np.ndarray, np.ndarray], norm: float) -> None:
+    """Over 25 histograms the root of the mean square is what is told, within the 30% that so few leave open."""
+    squared, totals = people
+    kept = float(totals @ np.minimum(1, norm / np.sqrt(squared))) / totals.sum()
+    wrong, told = [], []
+    for noise in range(1, 26):
+        by_group = histogram(squared, keys=("zone",), noise=noise)
+        spread = norm_spread(by_group, histogram(totals.astype(float) ** 2, noise=noise + 100), 50)
+        assert spread is not None
+        wrong.append((1 - spread.lost(norm)) / kept - 1)
+        told.append(spread.misread(norm))
+    assert np.sqrt(np.mean(np.square(wrong))) == pytest.approx(np.mean(told), rel=0.3)
+
+
+def test_bins_that_noise_hides_are_all_wrong_alike() -> None:
+    """A planted reading that takes them for independent tells half as much of four that weigh the same."""
+    norms = 8.0 * np.sqrt(2.0) ** np.arange(5)
+    people = np.array([1e6, 8, 4, 2, 1])
+    hidden = Spread(norms, norms, people, "", noise=10.0)
+    shares = hidden.kept(8.0) / (1 - hidden.lost(8.0)) - 1
+    heavy = (people * norms * shares)[1:]
+    assert hidden.misread(8.0) == pytest.approx(CONTINUED * abs(heavy.sum()) / hidden.total, rel=0.01)
+    assert hidden.misread(8.0) > 1.5 * CONTINUED * float(np.linalg.norm(heavy)) / hidden.total
+
+
+def test_what_ranks_alone_would_tell_is_kept_for_the_doubt(people: tuple[np.ndarray, np.ndarray]) -> None:
+    squared, totals = people
+    by_group, in_all = histogram(squared, keys=("zone",)), histogram(totals.astype(float) ** 2)
+    everywhere, somewhere = norm_spread(by_group, in_all, 50), norm_spread(by_group, in_all, 5_000)
+    assert everywhere is not None and somewhere is not None
+    assert everywhere.mispaired(8.0) < 0.001 < somewhere.mispaired(8.0)
+    assert somewhere.times(3.0).mispaired(24.0) == pytest.approx(somewhere.mispaired(8.0))
+    alone = norm_spread(in_all, in_all)
+    assert alone is not None and alone.mispaired(8.0) == 0 and alone.noise == SIGMA

@@ -78,3 +78,29 @@ def test_the_tail_of_persons_falls_off_as_that_of_a_root() -> None:
     last = int(np.flatnonzero(counts > SURE * 60)[-1])
     true = counts[last + 1 :].sum()
     assert abs(persons[last + 1 :].sum() - true) < abs(rows[last + 1 :].sum() - true)
+
+
+def test_of_two_kinds_of_people_the_heavier_have_a_tail_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted reading that fits one law to both kinds continues it from the lighter ones, and finds nobody."""
+    held = np.zeros(41, dtype=int)
+    held[:15] = (
+        45,
+        1783,
+        6106,
+        6907,
+        3376,
+        978,
+        191,
+        30,
+        8,
+        20,
+        93,
+        219,
+        164,
+        69,
+        11,
+    )  # the last two are hidden by noise
+    read = Histogram(Measured("visit", (), Kind.ROWS), tuple(map(int, held)), 25.0, "forever", MADE, UNTIL)
+    assert believed(read)[13:].sum() == pytest.approx(80, rel=0.5)
+    monkeypatch.setattr(tails, "FITS", np.inf)
+    assert believed(read)[13:].sum() < 20
