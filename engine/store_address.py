@@ -20,7 +20,7 @@ OPTIONS = {
 }
 PATIENCE = {"retry_limit_seconds": "60"}  # of Google's library, which otherwise tries for a quarter of an hour
 HERE = ("localhost", "127.0.0.1", "[::1]")
-USUAL = "credentials stand where the store's own library looks for them: docs/ingest.md names the places"
+USUAL = "put credentials where the store's own library looks for them, which docs/ingest.md names"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _check(table: str, parts: SplitResult, options: dict[str, str], shown: str) 
         raise DataError(table, f"the address {shown} carries credentials: others can see them there.", USUAL)
     if not options.keys() <= set(OPTIONS[parts.scheme]):
         known = ", ".join(OPTIONS[parts.scheme])
-        raise DataError(table, f"the address {shown} has options that are not read here.", f"{known} are; {USUAL}")
+        raise DataError(table, f"the address {shown} has options that are not read here.", f"{known} are read; {USUAL}")
     host = re.sub(r":\d+$", "", options.get("endpoint_override", ""))
     if options.get("scheme", "https") != "https" and host not in HERE:
         raise DataError(table, f"{shown} would be read over the net in the clear.", "leave scheme=http out")
