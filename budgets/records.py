@@ -123,6 +123,7 @@ class PaidRelease:
     loss: Loss  # in each window
     settled_at: str | None  # None: charged and not yet stored; asking again is free
     wording: str = ""  # how the client put it when it paid; empty in rows from before wordings were kept
+    charge_id: int = 0  # sequence of the row that says so: what was paid for together has one
 
 
 @dataclass(frozen=True)

@@ -79,9 +79,10 @@ class _Finding:
     """What the releases that a client holds say of one that is wanted."""
 
     def __init__(self, finder: Finder, wanted: Prepared, shelf: Shelf, combines: bool) -> None:
-        self.finder, self.wanted, self.shelf, self.combines = finder, wanted, shelf, combines
+        self.finder, self.wanted, self.combines = finder, wanted, combines
+        self.shelf = shelf.own_first(wanted.plan.canonical)  # else a repeat would find what was bought beside it
         self.own = told(wanted.plan)
-        self.combining = Combining(wanted, self.own, shelf, finder.catalog, self._made)
+        self.combining = Combining(wanted, self.own, self.shelf, finder.catalog, self._made)
 
     @cached_property
     def keys(self) -> pa.Table:

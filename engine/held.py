@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from budgets import OWNER, Ledger, PaidRelease
 from dialect import Catalog, Refusal, read
@@ -30,6 +30,7 @@ class Held:
     release_key: str
     told: Told
     settled_at: str  # UTC
+    charge_id: int  # of its charge in the ledger
     standing: bool = False  # of a standing question, which everybody has paid for
 
 
@@ -41,6 +42,11 @@ class Shelf:
     client: str
     dataset: str
     held: tuple[Held, ...]
+
+    def own_first(self, canonical: str) -> Shelf:
+        """Give the same, of what was bought together a release of the same rows and numbers first."""
+        order = sorted(self.held, key=lambda each: (each.charge_id, each.told.plan.canonical != canonical))
+        return replace(self, held=tuple(order))
 
     def keys(self) -> frozenset[str]:
         """Name all releases."""
@@ -72,7 +78,7 @@ def shelf_of(
     ledger.replay(client, dataset, ())  # whoever is stopped is shown nothing either
     mine = {each.release_key for each in own}
     others = [each for each in _found(ledger, OWNER, catalog, known, repeats, shown) if each.release_key not in mine]
-    return Shelf(ledger, client, dataset, tuple(sorted([*own, *others], key=lambda each: each.settled_at)))
+    return Shelf(ledger, client, dataset, tuple(sorted([*own, *others], key=lambda each: each.charge_id)))
 
 
 def _found(
@@ -95,7 +101,7 @@ def _held(paid: Iterable[PaidRelease], known: Known, standing: bool) -> Iterator
     for each in paid:
         plan = known.get(each.release_key)
         if plan is not None and each.settled_at is not None:
-            yield Held(each.release_key, plan, each.settled_at, standing)
+            yield Held(each.release_key, plan, each.settled_at, each.charge_id, standing)
 
 
 def plan_again(release_key: str, meaning: Meaning | None, catalog: Catalog, repeats: Repeats) -> Told | None:

@@ -59,7 +59,7 @@ _MADE = (
     .where(releases.c.dataset == bindparam("dataset"), among(releases.c.release_key, "keys"))
 )
 _PURCHASES = (
-    select(questions, releases.c.settled_at, entries.c.body)
+    select(questions, releases.c.settled_at, entries.c.body, purchases.c.charge_id)
     .select_from(purchases)
     .join(
         questions,
@@ -164,6 +164,7 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
             _loss(row),
             row.settled_at,
             json.loads(row.body).get("wording", ""),
+            row.charge_id,
         )
         for row in connection.execute(_PURCHASES, {"holder": own_holder(client)})
     )
