@@ -23,7 +23,7 @@ from tests.bench.rivals.worlds import World
 
 DELTA_THRESHOLDS = DELTA / 10  # of private keys; the rest is the conversion's
 RHO_ALL = rho_for(EPSILON, DELTA - DELTA_THRESHOLDS)
-RHO_CALIBRATION = Fraction(2, 1000)  # a twelfth of it
+RHO_CALIBRATION = Fraction(int(RHO_ALL * 10**5), 10**6)  # a tenth of it, as where a catalog says nothing
 PRIVATE = "WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private')"
 GUESSED_GROUPS = 40  # of a person, where keys are private
 GUESSED_ROWS = 100  # of a person, if all fall into one group: what a steward says who knows nothing better
