@@ -28,6 +28,7 @@ class Words:
     emitter: Emitter  # constants and functions
     name: Callable[[str], str]  # a stored name
     kept: str  # of a subquery that is made once
+    looked_up: str  # joins rows to persons of whom there is one row each; DuckDB finds whole numbers in an array so
     wide: str  # integers of 128 bits, or of 38 digits
     total: str  # a sum of integers that never leaves its type
     truncated: str  # a double cut towards zero, as BIGINT
@@ -46,6 +47,7 @@ WORDS = {
         emitter=DUCKDB,
         name=name,
         kept="MATERIALIZED ",
+        looked_up="JOIN",
         wide="HUGEINT",
         total="sum({0})",
         truncated="CAST(trunc({0}) AS BIGINT)",
@@ -62,6 +64,7 @@ WORDS = {
         emitter=SPARK,
         name=quoted_name,
         kept="",
+        looked_up="SEMI JOIN",
         wide="DECIMAL(38, 0)",
         total="sum(CAST({0} AS DECIMAL(38, 0)))",
         truncated="CAST({0} AS BIGINT)",

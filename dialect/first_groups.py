@@ -6,25 +6,22 @@ chosen    the groups of all others, and of these the first L0
 
 from __future__ import annotations
 
-from dialect.admission import Admission
 from dialect.engine_words import Words, in_order
 from dialect.private_plan import PrivatePlan
-from dialect.write_admission import of_admitted
 
 Part = tuple[str, bool, str]  # a subquery: its name, whether it is made once, its text
 
 
-def first_groups(plan: PrivatePlan, max_groups: int, admission: Admission | None, said: Words) -> list[Part]:
+def first_groups(plan: PrivatePlan, max_groups: int, said: Words) -> list[Part]:
     """Write what keeps L0 rows of (unit, group): who has no more keeps all, without being sorted."""
     if not said.kept:  # an engine that keeps no subquery would make the partials four times
-        placed = _placed(plan, max_groups, of_admitted("partials", admission), said)
-        return [("chosen", True, f"SELECT * FROM {placed}")]
+        return [("chosen", True, f"SELECT * FROM {_placed(plan, max_groups, 'partials', said)}")]
     unit = ", ".join(plan.unit)
     named = ", ".join(f"{name} AS u{i}" for i, name in enumerate(plan.unit))
     beyond = f"SELECT {named} FROM partials GROUP BY {unit} HAVING count(*) > {max_groups}"
     same = " AND ".join(f"{name} IS NOT DISTINCT FROM u{i}" for i, name in enumerate(plan.unit))
-    few = of_admitted(f"SELECT * FROM partials ANTI JOIN beyond ON {same}", admission)
-    more = of_admitted(f"(SELECT * FROM partials SEMI JOIN beyond ON {same}) AS b", admission)
+    few = f"SELECT * FROM partials ANTI JOIN beyond ON {same}"
+    more = f"(SELECT * FROM partials SEMI JOIN beyond ON {same}) AS b"
     chosen = f"{few} UNION ALL SELECT * EXCLUDE (place) FROM {_placed(plan, max_groups, more, said)}"
     return [("beyond", True, beyond), ("chosen", True, chosen)]
 

@@ -75,8 +75,7 @@ class Vector:
     @property
     def of_person(self) -> bool:
         """Whether each person has one value alone, by an enforced primary key."""
-        held = () if self.value is None else (self.value, *self.others)
-        return bool(held) and all(f.of_person or (f.is_person and not f.nullable) for f in held)
+        return all(f and (f.of_person or (f.is_person and not f.nullable)) for f in (self.value, *self.others))
 
     @property
     def decides_keys(self) -> bool:
@@ -247,3 +246,4 @@ class BoundedSql:
     vectors: int  # then w0, w1, ...
     handed: Mapping[str, str] = field(default_factory=dict)  # public rows that a lake is handed: address -> DuckDB SQL
     in_order: str = ""  # of a lake: DuckDB SQL over its groups, which gives the answer's rows
+    eligible: str = ""  # of DuckDB: the subquery of who meets every state, with which the text begins

@@ -34,7 +34,7 @@ from dialect.private_plan import (
 )
 from dialect.public_order import codes_of, in_public_order, keys_of, listed_among
 from dialect.public_side import Coded, coded_keys, grained_values
-from dialect.write_admission import admission_parts, objections, of_admitted
+from dialect.write_admission import admission_parts, eligible, objections, of_admitted
 from dialect.write_rows import write_rows
 
 SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm
@@ -46,7 +46,7 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     if target.lake is not None:
         return _of_lake(plan, bounds, target, target.lake, admission)
     numbers = None if plan.key_set is None else read_rolled(plan, bounds, target.rollups)
-    codes, numbered, parts = NO_CODES, False, list[Part]()
+    codes, numbered, parts = NO_CODES, False, admission_parts(admission, target)
     if numbers is None:
         plan, codes = coded_keys(plan)
         plan, grained = grained_values(plan, bounds)
@@ -58,7 +58,8 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
         parts += [(f"codes{i}", False, codes_of(coded, target)) for i, coded in codes.items()]
         parts.append(("keys", True, keys_of(plan.key_set, codes, target, numbered)))
     parts += _groups(by_number(plan) if numbered else plan, bounds, target, admission, codes, numbers)
-    return BoundedSql(_with(parts, in_public_order(plan, codes, numbered)), len(plan.keys), len(plan.vectors))
+    text = _with(parts, in_public_order(plan, codes, numbered))
+    return BoundedSql(text, len(plan.keys), len(plan.vectors), eligible=eligible(admission, target))
 
 
 def _by_number(
@@ -83,7 +84,7 @@ def _of_lake(
     """Write a lake's part, which is handed public rows and gives groups, and DuckDB's, which has the public order."""
     check_written(plan, lake)
     source, read, rows = handed_over(plan.source, lake)
-    parts = [("source", False, _source(replace(plan, source=source), read))]
+    parts = [*admission_parts(admission, read), ("source", False, _source(replace(plan, source=source), read))]
     listed = listed_among("p", plan, NO_CODES) != ""
     keys = [] if plan.key_set is None or not plan.keys else [("keys", True, keys_of(plan.key_set, NO_CODES, target))]
     parts += [("keys", False, f"SELECT * FROM {place(LISTED)}")] if listed else []
@@ -114,17 +115,14 @@ def _groups(
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
     # else DuckDB looks for each row's person among the admitted; what is stored is read again for less than it is kept
     once = (scaled or admission is not None or bounds.max_groups is not None) and not numbers.as_stored
-    parts = [("partials", once, _capped(plan, bounds, codes, numbers.text)), *admission_parts(admission, target)]
-    first = admission  # whoever reads the partials first leaves out who is not admitted
+    parts = [("partials", once, _capped(plan, bounds, codes, numbers.text))]
     if bounds.max_groups is not None:
-        parts += first_groups(plan, bounds.max_groups, first, said)
-        first = None
-    if scaled:
-        parts.append(("factors", False, _factors(plan, bounds, first, said)))
-        first = None
-    parts.append(("sums", False, _sums(plan, bounds, first, scaled, said)))
+        parts += first_groups(plan, bounds.max_groups, said)
+    if scaled:  # one row a person: there it costs least to ask; made once, or rows would meet the admitted first
+        parts.append(("factors", admission is not None, _factors(plan, bounds, admission, said)))
+    parts.append(("sums", False, _sums(plan, bounds, None if scaled else admission, scaled, said)))
     for i, vector, bound in _of_values(plan, bounds):
-        parts.append((f"values{i}", False, values(plan, vector, _among(plan, bounds, codes, admission))))
+        parts.append((f"values{i}", False, values(plan, vector, _among(plan, bounds, codes, admission, said))))
         parts.append((f"kept{i}", False, kept(f"values{i}", plan, vector, bound, said)))
         parts.append((f"counts{i}", False, counts(f"kept{i}", plan, vector, bound, f"w{i}")))
     return parts
@@ -136,9 +134,11 @@ def _of_values(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, V
     return [(i, vector, bound) for i, (vector, bound) in pairs if vector.kind is VectorKind.DISTINCT]
 
 
-def _among(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], admission: Admission | None) -> str:
+def _among(
+    plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], admission: Admission | None, said: Words
+) -> str:
     """Limit rows of (person, group) to admitted persons and to groups that are left."""
-    admitted = of_admitted("", admission)
+    admitted = of_admitted("", admission, said)
     if bounds.max_groups is not None:
         same = [f"chosen.{name} = v.{name}" for name in plan.unit]
         same += [f"chosen.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
@@ -202,7 +202,7 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, s
             columns.append(f"{said.truncated.format(factor) if is_unit(plan.vectors[i]) else factor} AS f{i}")
     unit = ", ".join(plan.unit)
     factors = f"SELECT {unit}, {', '.join(columns)} FROM {_from(bounds)} GROUP BY {unit}"
-    return factors if admission is None else f"SELECT * FROM {of_admitted(f'({factors}) AS f', admission)}"
+    return factors if admission is None else f"SELECT * FROM {of_admitted(f'({factors}) AS f', admission, said)}"
 
 
 def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
@@ -226,7 +226,7 @@ def _sums(
     """One row per group: the person is gone."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
-    source = of_admitted(_from(bounds), admission)
+    source = of_admitted(_from(bounds), admission, said)
     source += f" JOIN factors USING ({', '.join(plan.unit)})" if scaled else ""
     weighted = {i: _weighted(i, plan, bounds, said) for i in summed}
     if plan.touched.window is not None and any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed):

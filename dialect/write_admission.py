@@ -8,30 +8,54 @@ from __future__ import annotations
 from dialect.admission import OBJECTED, Admission, Among, Between, Country, State
 from dialect.catalog import SqlType, Table
 from dialect.engine_name import EngineName
-from dialect.engine_words import Words, words
+from dialect.engine_words import OF_DUCKDB, Words, words
 from dialect.expressions import Literal
-from dialect.private_plan import Target
+from dialect.private_plan import BoundedSql, Target
 from dialect.stored_column import stored_column
 
+ELIGIBLE = "eligible"  # the subquery that bounded SQL begins with, where any state is asked for
 TEXT = "VARCHAR"
 UNSIGNED = ("UBIGINT", "HUGEINT")  # integers that 64 bits with a sign do not hold
 A, Z = ord("A"), ord("Z")
 
 
 def admission_parts(admission: Admission | None, target: Target) -> list[tuple[str, bool, str]]:
-    """Write the subquery of a bounded SQL that lists persons: who is admitted, or who has objected."""
+    """Write the subqueries that bounded SQL begins with: who meets every state and has not objected, or who has."""
     if admission is None:
         return []
     if admission.table is None:
         return [("objectors", False, _objectors(admission, target))]
-    return [("admitted", False, _admitted(admission, admission.table, target))]
+    return [(ELIGIBLE, False, eligible(admission, target)), ("admitted", False, _admitted(admission, target))]
 
 
-def of_admitted(rows: str, admission: Admission | None) -> str:
+def eligible(admission: Admission | None, target: Target) -> str:
+    """List the persons who meet every state: a function of the stored rows, whoever objects; "" where none is asked."""
+    if admission is None or admission.table is None:
+        return ""
+    table = admission.table
+    conditions = " AND ".join(_condition(state, table, target) for state in admission.states)
+    assert table.person is not None  # noqa: S101  the catalog reader finds the table of persons
+    person = words(target).name(table.person.column)
+    return f"SELECT {person} AS person FROM {target.addresses[table.name]} WHERE {conditions}"
+
+
+def over_kept(bounded: BoundedSql, kept: str) -> str:
+    """Let bounded SQL read who meets every state from a table of them, which was made by its own subquery."""
+    begins = _begins(bounded.eligible)
+    if not bounded.eligible or not bounded.text.startswith(begins):
+        return bounded.text
+    return _begins(f"SELECT person FROM {kept}") + bounded.text.removeprefix(begins)
+
+
+def _begins(text: str) -> str:
+    return f"WITH {ELIGIBLE} AS ({text}),"
+
+
+def of_admitted(rows: str, admission: Admission | None, said: Words = OF_DUCKDB) -> str:
     """Leave out of rows with a column `person` those of persons who are not admitted."""
     if admission is None:
         return rows
-    among = "ANTI JOIN objectors" if admission.table is None else "SEMI JOIN admitted"
+    among = "ANTI JOIN objectors" if admission.table is None else f"{said.looked_up} admitted"
     return f"{rows} {among} USING (person)"
 
 
@@ -63,12 +87,8 @@ def _in_type(kind: str) -> str:
     return f"SELECT {person} AS person FROM {OBJECTED}"
 
 
-def _admitted(admission: Admission, table: Table, target: Target) -> str:
-    conditions = " AND ".join(_condition(state, table, target) for state in admission.states)
-    assert table.person is not None  # noqa: S101  the catalog reader finds the table of persons
-    person = words(target).name(table.person.column)
-    rows = f"SELECT {person} AS person FROM {target.addresses[table.name]} WHERE {conditions}"
-    return f"SELECT a.person FROM ({rows}) AS a ANTI JOIN ({_objectors(admission, target)}) AS o USING (person)"
+def _admitted(admission: Admission, target: Target) -> str:
+    return f"SELECT a.person FROM {ELIGIBLE} AS a ANTI JOIN ({_objectors(admission, target)}) AS o USING (person)"
 
 
 def _condition(state: State, table: Table, target: Target) -> str:

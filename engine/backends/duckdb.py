@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dialect import BoundedSql, Target
 from dialect.admission import OBJECTED
 from dialect.person_rollups import Rollup
 from dialect.selection import RELEASED_KEYS
+from dialect.write_admission import over_kept
 from engine.errors import ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Exact
 from engine.scratch import Scratch
@@ -58,6 +60,8 @@ class DuckDBBackend:
     _spilled: Scratch
     _counts: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _kept: dict[str, str] = field(default_factory=dict)  # SQL of who meets every state -> the table of them
+    _keeping: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def open(
@@ -97,7 +101,24 @@ class DuckDBBackend:
 
         `released_keys` are what the first pass of a release of private keys has released: columns k0, k1, ...
         """
-        return Exact.of(self._table(bounded.text, objected, released_keys), bounded.keys, bounded.vectors)
+        text = over_kept(bounded, self.kept(bounded.eligible)) if bounded.eligible else bounded.text
+        return Exact.of(self._table(text, objected, released_keys), bounded.keys, bounded.vectors)
+
+    def kept(self, eligible: str) -> str:
+        """Give the table of who meets every state, made once for the data that are open; raises ExecutionFailed.
+
+        Claim: it holds the rows of its SQL whenever it is read. Symbols: SQL over stored rows alone. Formula: none.
+        Source: proofs.md#kept-persons.
+        """
+        with self._keeping:
+            if eligible not in self._kept:
+                own = f"kept{len(self._kept)}"  # a database of its own: no other question keeps it from being packed
+                self.over(f"ATTACH IF NOT EXISTS ':memory:' AS {own} (COMPRESS)", {})
+                self.over(f"CREATE OR REPLACE TABLE {own}.main.persons AS {eligible}", {})
+                with suppress(ExecutionFailed):
+                    self.over(f"CHECKPOINT {own}", {})
+                self._kept[eligible] = f"{own}.main.persons"
+            return self._kept[eligible]
 
     def public(self, sql: str) -> pa.Table:
         """Read public rows; the SQL is generated over public tables only."""

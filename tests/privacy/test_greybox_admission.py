@@ -115,8 +115,8 @@ def objections_of_the_admitted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = write_admission.of_admitted
     render = import_module("dialect.render")
 
-    def forgetful(rows: str, admission: Any) -> str:
-        return rows if admission is None or admission.table is None else parts(rows, admission)
+    def forgetful(rows: str, admission: Any, *said: Any) -> str:
+        return rows if admission is None or admission.table is None else parts(rows, admission, *said)
 
     monkeypatch.setattr(render, "of_admitted", forgetful)
 

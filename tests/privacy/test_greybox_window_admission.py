@@ -89,9 +89,9 @@ def of_who_was_seen_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read consent as if it were given by being there in a later window: rows of one window decide of another."""
     admitted = write_admission._admitted
 
-    def seen(admission: Any, table: Any, target: Any) -> str:
+    def seen(admission: Any, target: Any) -> str:
         late = f"(SELECT person_id FROM {target.addresses['visit']} WHERE began >= TIMESTAMP '2026-02-01')"
-        return f"{admitted(admission, table, target)} WHERE a.person IN {late}"
+        return f"{admitted(admission, target)} WHERE a.person IN {late}"
 
     monkeypatch.setattr(write_admission, "_admitted", seen)
 

@@ -59,11 +59,10 @@ def always_of_the_person(left: Any, right: Any, *given: Any) -> Any:
     return replace(relation, fields=tuple(replace(field, of_person=True) for field in relation.fields))
 
 
-def popular_first(plan: Any, max_groups: int, admission: Any, *_: Any) -> list[tuple[str, bool, str]]:
-    """Keep each person's groups that most people are in."""
+def popular_first(plan: Any, max_groups: int, *_: Any) -> list[tuple[str, bool, str]]:
+    """Keep each person's groups that most people are in who are admitted."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
-    joined = " SEMI JOIN admitted USING (person)" if admission is not None else ""
-    sized = f"SELECT *, count(*) OVER (PARTITION BY {keys}) AS size FROM partials{joined}"
+    sized = f"SELECT *, count(*) OVER (PARTITION BY {keys}) AS size FROM partials SEMI JOIN admitted USING (person)"
     placed = (
         f"SELECT *, row_number() OVER (PARTITION BY person ORDER BY size DESC, {keys}) AS place FROM ({sized}) AS s"
     )

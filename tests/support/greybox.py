@@ -85,6 +85,11 @@ class InMemory(DuckDBBackend):
         except (duckdb.Error, MemoryError, pa.ArrowException):
             raise ExecutionFailed from None
 
+    def kept(self, eligible: str) -> str:
+        """Make the table of who meets every state anew: the worlds change under this backend."""
+        self._connection.execute(f"CREATE OR REPLACE TABLE memory.main.eligible AS {eligible}")
+        return "memory.main.eligible"
+
     def count(self, sql: str) -> int:
         """Count rows, those of public tables alone once for all databases and worlds."""
         if any(address in sql for address in self._private):

@@ -127,7 +127,7 @@ def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
     bounded = prepare(plan, lake, backend, RHO).sql
     assert same(backend.run(bounded, OBJECTED), admitted)
     assert not same(backend.run(bounded), admitted)
-    monkeypatch.setattr(render, "of_admitted", lambda rows, admission: rows)
+    monkeypatch.setattr(render, "of_admitted", lambda rows, *_: rows)
     forgetful = prepare(plan, lake, backend, RHO).sql
     assert not same(backend.run(forgetful, OBJECTED), admitted), "not seen"
 
