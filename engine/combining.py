@@ -100,7 +100,7 @@ class Combining:
         direct = [all(each[i + 1] == each[0] for each in tried) for i in used]
         held = Combined(tuple(made[i] for i in used), tuple(weights[i] for i in used), ())
         own = () if bought is None else (weights[-1],)
-        bounds = _carried(self.wanted, held, direct)
+        bounds = _carried(self.wanted, held, direct, bought)
         return None if bounds is None else replace(held, bounds=bounds, own=own)
 
 
@@ -117,16 +117,19 @@ def _only(patterns: Sequence[Pattern], columns: Sequence[int]) -> Iterator[Patte
     yield from dict.fromkeys(each for each in found if any(each))
 
 
-def _carried(wanted: Prepared, held: Combined, direct: Sequence[bool]) -> tuple[VectorBound, ...] | None:
+def _carried(
+    wanted: Prepared, held: Combined, direct: Sequence[bool], bought: Prepared | None
+) -> tuple[VectorBound, ...] | None:
     """Say what bounding may leave combined numbers off by; None where that is not known, or is too much.
 
     Claim: if each release is off by at most the share of its total that it tells, then the wanted total is by at most
     what is told here; where something is taken off, as far as released totals are within three deviations. Symbols:
-    `direct` = those that say the wanted rows alone; of the others c_i = weights, b = largest share, N_i = totals.
-    Formula: b sum |c_i| N_i / sum c_i N_i. Proof: proofs.md#combining. Raises: nothing.
+    `direct` = those that say the wanted rows alone, as what is bought does; of the others c_i = weights, b = largest
+    share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Proof: proofs.md#combining. Raises: nothing.
     """
     whole = [each.bounds for each, alone in zip(held.sources, direct, strict=True) if alone]
-    if not all(as_little_cut(bounds, wanted.bounds.vectors) for bounds in whole):
+    whole += [] if bought is None else [bought.bounds.vectors]
+    if all(direct) or not all(as_little_cut(bounds, wanted.bounds.vectors) for bounds in whole):
         return None
     pairs = zip(held.sources, held.weights, direct, strict=True)
     others = [(source, weight) for source, weight, alone in pairs if not alone]
@@ -163,8 +166,9 @@ def _share(bound: VectorBound) -> float:
 
 def _worst(bounds: Sequence[VectorBound]) -> VectorBound:
     withins = [bound.bias_within for bound in bounds if bound.bias_within is not None]
-    biases = [bound.predicted_bias or 0.0 for bound in bounds]
-    return replace(bounds[0], predicted_bias=min(biases), bias_within=max(withins) if withins else None)
+    biases = [bound.predicted_bias for bound in bounds if bound.predicted_bias is not None]
+    worst = min(biases) if len(biases) == len(bounds) else None
+    return replace(bounds[0], predicted_bias=worst, bias_within=max(withins) if withins else None)
 
 
 def _of_difference(

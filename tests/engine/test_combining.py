@@ -149,6 +149,8 @@ def test_what_is_too_wide_is_mixed_with_a_cheaper_release_and_is_free_from_then_
     ask(own, one(TOTAL, "zone = 'z2'"), "1")
     again = ask(own, asked, "0.005")
     assert (price(again), rows(again)) == (0.0, rows(first))
+    biases = [[bound.predicted_bias for bound in each.told[0].bounds.vectors] for each in (first, again)]
+    assert biases[0] == biases[1] == [first.prepared[0].bounds.vectors[0].predicted_bias]
     width = first.answer.intervals["n"][1] - first.answer.intervals["n"][0]
     assert (width <= alone[1] - alone[0] + 2).all()
 
@@ -238,6 +240,13 @@ def test_what_was_cut_of_each_is_told_or_nothing_is_taken_off(town: Engine, cove
         assert price(given) == 0.0 and within is not None and -bias < within < -bias + 0.01
         return
     assert price(given) == pytest.approx(0.001)
+
+
+def test_what_is_of_no_weight_beside_a_direct_answer_is_left_out(town: Engine) -> None:
+    own = holding(town, where(TOTAL, "", "zone = 'z1'"), "0.0001")
+    ask(own, one(TOTAL, "zone <> 'z1'"), "1")
+    given = ask(own, one(TOTAL, "zone <> 'z1'"), "2")
+    assert price(given) == pytest.approx(1, rel=0.01) and len(given.ways[0].sources) == 1
 
 
 def test_what_says_nothing_more_is_not_added_up(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
