@@ -44,6 +44,12 @@ def test_there_is_something_to_run() -> None:
     assert len([line for line in LINES if line.startswith("passersby ")]) >= 5
 
 
+def test_the_environment_is_entered_before_a_command_is_told() -> None:
+    (made,) = re.findall(r"^VENV \?= (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    first = next(at for at, line in enumerate(LINES) if line.startswith("passersby "))
+    assert f"source {made}/bin/activate" in LINES[:first]
+
+
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("passersby ")])
 def test_the_readme_s_commands_run(line: str, reader: dict[str, str]) -> None:
     ran = subprocess.run(["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
