@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
 from budgets import OWNER, PICO, Charge, Loss, ParamError, total
 from dialect import Refusal
 from dialect.catalog import Dataset
+from dialect.time_windows import next_begin, window_name
 from engine.calibration import Calibration, Kind
 from engine.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions
 from engine.calibrations import FORMAT, TOPIC, calibrations_in, measured_said
@@ -31,6 +32,7 @@ class CalibrationPlan:
 
     dataset: Dataset
     window: str
+    why_window: str  # why that one is measured: it was named, or how it follows from the calendar
     asked: tuple[CalibrationQuestion, ...]
     prepared: tuple[Prepared, ...]
     left_out: tuple[Uncalibrated, ...]
@@ -53,8 +55,11 @@ def plan_calibration(
     rho: Fraction | None = None,
     more_keys: Sequence[tuple[str, ...]] = (),
 ) -> CalibrationPlan:
-    """Price a calibration of one window, the last declared one unless named: no data, no charge. Raises ParamError."""
-    named = window or dataset.windows[-1]
+    """Price a calibration of one window, the last one that has ended unless named: no data, no charge.
+
+    Raises ParamError.
+    """
+    named, why = (window, "as named") if window else usual_window(dataset, datetime.now(UTC).date())
     if named not in dataset.windows:
         raise ParamError(
             f"{dataset.name} has no window {named}.", f"one from {dataset.windows[0]} to {dataset.windows[-1]}"
@@ -66,7 +71,18 @@ def plan_calibration(
     if part == 0:
         raise ParamError(f"This rho is too little for {len(asked)} histograms.", "rho 0.02")
     made = [_priced(engine, each, _parts(each) * part) for each in asked]
-    return _not_bought(engine, CalibrationPlan(dataset, named, asked, tuple(made), left_out))
+    return _not_bought(engine, CalibrationPlan(dataset, named, why, asked, tuple(made), left_out))
+
+
+def usual_window(dataset: Dataset, today: date) -> tuple[str, str]:
+    """Choose the window that is measured where none is named, and say why: by the calendar alone, never by the data."""
+    stretch = dataset.stretch
+    if stretch is None:
+        return dataset.windows[-1], "a whole history is one window"
+    ended = [begin for begin in stretch.begins() if next_begin(stretch.window, begin) <= today]
+    if not ended:
+        return dataset.windows[0], f"the first declared one: none has ended by {today}"
+    return window_name(stretch.window, ended[-1]), f"the last declared one that has ended by {today}"
 
 
 def _parts(asked: CalibrationQuestion) -> int:

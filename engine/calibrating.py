@@ -86,6 +86,7 @@ def _told(planned: CalibrationPlan, due: date | None) -> dict[str, Any]:
     return {
         "dataset": planned.dataset.name,
         "window": planned.window,
+        "why_window": planned.why_window,
         "windows": windows,
         "price": price(planned.loss),
         "share_of_ceiling": float(planned.loss.rho / planned.dataset.budget.rho),

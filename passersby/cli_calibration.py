@@ -16,7 +16,13 @@ from passersby.output import Document, Format, console, write_json, write_rows
 HISTOGRAM = ("table", "keys", "kind", "column", "window", "made_on", "expires_on", "sigma", "bins", "usual")
 MEASURING = "Measuring how much people contribute"
 Window = Annotated[
-    str | None, typer.Option("--window", metavar="NAME", help="Which window is measured.", show_default="the last one")
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="NAME",
+        help="Which window is measured.",
+        show_default="the last declared one that has ended by today",
+    ),
 ]
 Rho = Annotated[
     str | None,
@@ -97,6 +103,7 @@ def _show(histograms: list[dict[str, Any]]) -> None:
 def _price(told: dict[str, Any]) -> Text:
     loss = told["price"]
     lines = [
+        f"Measured is {told['dataset']} in {told['window']}, {told['why_window']}; --window names another.",
         f"{told['asked']} histograms of {told['dataset']} in {', '.join(told['windows'])} cost rho {loss['rho']:.4g}:",
         f"{told['share_of_ceiling']:.1%} of the whole budget of that window, charged to everybody and for good.",
         *(f"  left out: {each['table']} by {', '.join(each['keys'])}: {each['why']}" for each in told["left_out"]),

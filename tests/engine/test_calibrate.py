@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from budgets import EVERYBODY, OWNER, PICO, AccountName, BudgetRefused, Charge, Ledger, Loss, ParamError, UnsafeStore
+from dialect.time_windows import Stretch, Window
 from engine import wire_budget
-from engine.calibrate import calibrate, plan_calibration
+from engine.calibrate import calibrate, plan_calibration, usual_window
 from engine.calibration import Calibration, Calibrations, Kind
 from engine.calibrations import calibrations_in, due_on
 from engine.errors import ExecutionFailed
@@ -233,6 +234,31 @@ def test_a_ceiling_that_is_spent_allows_none(town: Engine) -> None:
     with pytest.raises(BudgetRefused):
         calibrated(town, "0.3")
     assert not town.ledger.accounts("town")
+
+
+@pytest.mark.parametrize(
+    ("today", "window", "why"),
+    [
+        ("2026-09-30", "2026-W40", "the first declared one: none has ended by 2026-09-30"),
+        ("2026-10-04", "2026-W40", "the first declared one: none has ended by 2026-10-04"),
+        ("2026-10-05", "2026-W40", "the last declared one that has ended by 2026-10-05"),
+        ("2026-10-20", "2026-W42", "the last declared one that has ended by 2026-10-20"),
+        ("2027-12-31", "2026-W53", "the last declared one that has ended by 2027-12-31"),
+    ],
+)
+def test_the_last_window_that_has_ended_is_measured_where_none_is_named(
+    town: Engine, today: str, window: str, why: str
+) -> None:
+    stretch = Stretch(Window.WEEK, date(2026, 9, 28), date(2026, 12, 28))
+    weeks = replace(town.catalog.datasets[0], window=Window.WEEK, stretch=stretch)
+    assert usual_window(weeks, date.fromisoformat(today)) == (window, why)
+
+
+def test_a_named_window_is_measured_and_a_whole_history_is_one(town: Engine) -> None:
+    of = town.catalog.datasets[0]
+    for given, why in ((None, "a whole history is one window"), ("forever", "as named")):
+        planned = plan_calibration(town, of, given)
+        assert (planned.window, planned.why_window) == ("forever", why)
 
 
 @pytest.mark.parametrize("given", [{"window": "2026-10"}, {"rho": Fraction(1, 10**12)}], ids=["window", "rho"])

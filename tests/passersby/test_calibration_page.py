@@ -26,6 +26,7 @@ def test_the_pages_commands_run_in_order(run: Run, city: Path) -> None:
     assert all(city.name in line for line in (dry, made, shown))
     asked = run(*dry)
     assert "Nothing was charged: this was a dry run." in asked.stdout
+    assert "in forever, a whole history is one window; --window names another." in " ".join(asked.stdout.split())
     assert "10.0% of the whole budget" in asked.stdout
     assert not json.loads(run("catalog", "calibration", "--format", "json").stdout)
     charged = run(*made)
