@@ -5,36 +5,22 @@ Nothing is read from data: the page is the same for everybody, and for whoever i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 from budgets import (
     EVERYBODY,
     LIFETIME,
     AccountView,
-    EpsilonDelta,
     Ledger,
     Loss,
-    chargeable,
-    conversion_delta,
-    epsilon_at,
 )
 from dialect.catalog import Catalog, Dataset, Table
 from dialect.declared_admission import AgeBy, Minors
-from dialect.time_windows import Window
 from engine.catalog_admitted import kept_from, of_age_on
-from engine.ledger_words import delta_text
-from engine.terms import caps
 from engine.whole_person import whole_person
+from engine.worst_words import UNITS, odds, up, worst_told
 
-UNITS = {
-    Window.FOREVER: "everything about you, over the whole time",
-    Window.MONTH: "everything about you in one calendar month",
-    Window.WEEK: "everything about you in one week",
-    Window.DAY: "everything about you on one day",
-}
 CHANGED = (
     "Each number is changed at random before anybody sees it, by so much that it would look much the same with you or"
     " without you."
@@ -43,7 +29,6 @@ GIVEN = (
     "Answers that were given before you object stay with those who have them, and whoever asked the same question"
     " before is shown the same answer again. They were changed at random, as is said above."
 )
-LARGEST_ODDS = 1e6  # beyond it a number says no more than a word
 
 
 @dataclass(frozen=True)
@@ -87,7 +72,7 @@ def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Se
     yield Section(
         "What is protected", (f"What is protected as one is {UNITS[dataset.window]}, over all tables together.",)
     )
-    yield Section("The worst that can happen", tuple(_worst(dataset)))
+    yield Section("The worst that can happen", tuple(worst_told(catalog, ledger, dataset)))
     yield Section("What was used so far", tuple(_spent(ledger, dataset)), tuple(_windows(ledger, dataset)))
     yield Section("Who may ask", tuple(_askers(ledger, dataset)))
     yield Section("How to object", tuple(_objecting(dataset)))
@@ -152,27 +137,6 @@ def _of_age(catalog: Catalog, dataset: Dataset, minors: Minors) -> str:
     return f"you were at least {minors.minimum} years old{on}"
 
 
-def _worst(dataset: Dataset) -> Iterator[str]:
-    cap = caps(dataset).dataset
-    limit = EpsilonDelta.of(chargeable(cap), cap)
-    yield (
-        "There is a limit that all askers together can never pass, whatever they ask, also if they put their answers"
-        f" together and know everything about everybody else. Experts call it epsilon {_up(limit.epsilon)} at delta"
-        f" {delta_text(limit.delta)}."
-    )
-    yield (
-        "In plain words: somebody wonders whether you are in these data, with all that you did, or not at all, and"
-        f" finds it as likely as not. After all answers their odds are at worst {_odds(limit.epsilon)}: they are"
-        f" {_sure(limit.epsilon)}. Chances of {_one_in(cap.delta)} are left out of this."
-    )
-    pair = epsilon_at(4 * cap.rho, conversion_delta(cap))
-    yield (
-        "Whoever knows that you are in them, and wonders which of two things you did, may come to odds"
-        f" of {_odds(pair)}."
-    )
-    yield "That is a bound that can be proven, and not what is expected: with less knowledge, far less is learned."
-
-
 def _spent(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
     whole = whole_person(ledger.entries(), dataset)
     if whole.pico_rho == 0:
@@ -183,15 +147,15 @@ def _spent(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
         yield "All that was asked so far, over your whole time here, may tell more of you than any number limits."
         return
     yield (
-        f"All that was asked so far, over your whole time here: epsilon {_up(found.epsilon)}, which is odds of"
-        f" {_odds(found.epsilon)} at the worst, for somebody who found it as likely as not that you are in them."
+        f"All that was asked so far, over your whole time here: epsilon {up(found.epsilon)}, which is odds of"
+        f" {odds(found.epsilon)} at the worst, for somebody who found it as likely as not that you are in them."
     )
 
 
 def _windows(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
     for view in sorted(_of_everybody(ledger, dataset), key=lambda view: view.name.window):
         spent = view.spent_epsilon_delta
-        yield f"{view.name.window}: epsilon {_up(spent.epsilon)} of {_up(view.cap_epsilon_delta.epsilon)}"
+        yield f"{view.name.window}: epsilon {up(spent.epsilon)} of {up(view.cap_epsilon_delta.epsilon)}"
 
 
 def _of_everybody(ledger: Ledger, dataset: Dataset) -> list[AccountView]:
@@ -213,24 +177,3 @@ def _objecting(dataset: Dataset) -> Iterator[str]:
         " nor how many did. You may take your objection back at any time."
     )
     yield "The owner records it with: passersby object YOUR-NUMBER --catalog CATALOG --reason TEXT"
-
-
-def _odds(epsilon: float) -> str:
-    """Say how far even odds can move."""
-    ratio = math.exp(min(epsilon, 50.0))
-    if ratio > LARGEST_ODDS:
-        return "more than a million to 1"
-    return f"{math.ceil(ratio * 100) / 100:.2f} to 1" if ratio < 10 else f"{math.ceil(ratio):,} to 1"
-
-
-def _sure(epsilon: float) -> str:
-    share = math.ceil(1000 / (1 + math.exp(-min(epsilon, 50.0)))) / 10
-    return "as good as certain" if share > 99.9 else f"at most {share:.1f}% sure"
-
-
-def _up(epsilon: float) -> str:
-    return f"{math.ceil(epsilon * 100) / 100:.2f}"
-
-
-def _one_in(chance: Fraction) -> str:
-    return f"at most one in {int(1 / chance):,}" if chance else "nil"

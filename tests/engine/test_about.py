@@ -11,14 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from budgets import AccountName, ChargeRequest, Item, Ledger, Loss
+from budgets import AccountName, ChargeRequest, EpsilonDelta, Item, Ledger, Loss, chargeable
 from dialect import Catalog
 from dialect.catalog import Dataset
 from dialect.declared_admission import AdmissionRules, AgeBy, Jurisdiction, Minors, Retention
-from engine.about import about
+from dialect.time_windows import Window
+from engine.about import Page, about
 from engine.about_page import page_html, page_text
+from engine.ledger_report import ledger_report
 from engine.terms import caps
-from engine.whole_person import whole_person
+from engine.whole_person import WholePerson, whole_person
+from engine.worst_words import up
+from tests.engine.town import make_town
+from tests.engine.windowed_town import DAYS, WINDOWED
 
 RULES = AdmissionRules(
     jurisdiction=Jurisdiction("gender", None, ("FR",), True, (("DE", "You <signed> & sealed it."),)),
@@ -134,3 +139,57 @@ def test_the_html_needs_no_other_host_and_lets_no_text_be_markup(town: Catalog, 
 def test_the_page_is_the_same_whatever_the_data(town: Catalog, ledger: Ledger, tmp_path: Path) -> None:
     gone = replace(town, tables=tuple(replace(t, source=replace(t.source, path=str(tmp_path))) for t in town.tables))
     assert about(gone, ledger) == about(town, ledger)
+
+
+def town_in_days(folder: Path, static: str = "") -> Catalog:
+    return make_town(folder, declared=WINDOWED.replace("client_rho = 0.1", f"client_rho = 0.1\n{static}"))
+
+
+def told(pages: tuple[Page, ...]) -> str:
+    return " ".join(page_text(pages).split())
+
+
+def test_of_windows_the_limit_is_of_one_and_all_together_have_theirs(ledger: Ledger, tmp_path: Path) -> None:
+    catalog = town_in_days(tmp_path)
+    (dataset,) = catalog.datasets
+    charge(ledger, dataset, "a1", "0.1", *DAYS)
+    pages = about(catalog, ledger)
+    _, over_all = ledger_report(catalog, ledger).datasets[0].worst
+    assert over_all.limit is not None and over_all.spent is not None
+    assert over_all.spent.epsilon > 3.95, "more than one day's limit is spent over all of them"
+    for page in (told(pages), " ".join(page_html(pages).split())):
+        assert "There is a limit on what can be learned of all that you did on one day, that all askers" in page
+        assert "Experts call it epsilon 3.95 at delta 1e-9." in page
+        assert f"over all 5 windows together, the limit is epsilon {up(over_all.limit.epsilon)} at delta" in page
+        assert "with all that you did on one day, or with nothing of it" in page
+        assert "which of two things you did on one day" in page
+        assert f"over your whole time here: epsilon {up(over_all.spent.epsilon)}" in page
+        assert "or not at all, and" not in page and "without a time" in page
+
+
+def test_what_has_no_time_has_its_own_limit_and_every_dataset_its_windows(ledger: Ledger, tmp_path: Path) -> None:
+    catalog = town_in_days(tmp_path, "static_rho = 0.3")
+    (dataset,) = catalog.datasets
+    other = replace(dataset, name="village", window=Window.FOREVER, stretch=None)
+    both = (*catalog.tables, *(replace(t, name=f"v_{t.name}", dataset="village") for t in catalog.tables))
+    town, village = about(replace(catalog, datasets=(dataset, other), tables=both), ledger)
+    static, cap = caps(dataset).static, caps(dataset).dataset
+    assert static is not None
+    alone = EpsilonDelta.of(chargeable(static), static).epsilon
+    assert f"without a time has a limit of its own: epsilon {up(alone)} at" in told((town,))
+    all_windows = WholePerson(
+        5 * (4 * chargeable(cap).pico_rho + chargeable(static).pico_rho),
+        4 * chargeable(cap).atto_delta + chargeable(static).atto_delta,
+        cap,
+    ).epsilon_delta
+    assert all_windows is not None and f"the limit is epsilon {up(all_windows.epsilon)} at" in told((town,))
+    assert "There is a limit that all askers together can never pass" in told((village,))
+    assert "together, the limit is" not in told((village,)) and "without a time" not in told((village,))
+
+
+def test_a_limit_over_all_windows_that_says_nothing_is_no_number(ledger: Ledger, tmp_path: Path) -> None:
+    catalog = town_in_days(tmp_path)
+    (dataset,) = catalog.datasets
+    wide = replace(dataset, budget=replace(dataset.budget, rho=Fraction(10**6), client_rho=Fraction(10**6)))
+    page = told(about(replace(catalog, datasets=(wide,)), ledger))
+    assert "over all 5 windows together, is limited by no number that says something" in page
