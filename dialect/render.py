@@ -161,11 +161,11 @@ def _numbers(
     plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said: Words = OF_DUCKDB, rows: str = "source"
 ) -> Rolled:
     """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
-    read = "any_value({})" if plan.one_group_per_person else "{}"
+    told = plan.one_group_per_person and said is OF_DUCKDB  # Spark would sort all rows to keep one text of each
+    read = "any_value({})" if told else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
     unit = ", ".join(f"{field.id} AS {name}" for name, field in plan.unit.items())
-    apart = len(plan.unit) + (0 if plan.one_group_per_person else len(plan.keys))
-    by = ", ".join(str(position + 1) for position in range(apart))
+    by = ", ".join(str(position + 1) for position in range(len(plan.unit) + (0 if told else len(plan.keys))))
     pairs = _with_part(plan, bounds)
     totals = "".join(f", {part(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
     return Rolled(f"SELECT {unit}{keys}{totals} FROM {rows} GROUP BY {by}", as_stored=False)

@@ -119,6 +119,14 @@ def test_exact_integers_are_duckdbs(
     assert any(vector.any() for one, _ in pairs for vector in one.vectors)
 
 
+def test_no_row_is_sorted_to_keep_a_text_of_its_person(lake: Catalog, backend: LakeBackend) -> None:
+    by_person = next(sql for sql in QUESTIONS if "p.gender" in sql)
+    plan = read(by_person, lake).plans[0]
+    assert plan.one_group_per_person and "any_value" not in prepare(plan, lake, backend, RHO).sql.text
+    shown = alive(backend).sql("EXPLAIN SELECT id, any_value(CAST(id AS STRING)) FROM range(9) GROUP BY id").collect()
+    assert "SortAggregate" in shown[0][0], "Spark has come to keep texts without sorting: any_value would do"
+
+
 def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
     town: Catalog, duck: DuckDBBackend, lake: Catalog, backend: LakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
