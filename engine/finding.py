@@ -25,7 +25,7 @@ from engine.made_of import Made, made_of
 from engine.prepare import Prepared, priced
 from engine.release import Meaning
 from engine.repeats import current
-from engine.shared_sources import shares_otherwise
+from engine.shared_sources import clashing
 from engine.spoken import which_release
 from engine.ways import Again, Combined, Way, way_of
 
@@ -53,9 +53,8 @@ class Finder:
         exact = shelf.bought()
         with uncharged("What you hold can't be looked through for this answer"):
             ways = [Way(p, bought=p) if p.release_key in exact else self._way(p, shelf) for p in prepared]
-            for i, way in enumerate(ways):  # intervals over both are proved where noise is shared with one sign
-                if any(shares_otherwise(way, other) for other in ways if other is not way):
-                    ways[i] = self._way(way.wanted, shelf, combines=False)
+            while places := clashing(ways):  # what takes the place of one may clash with another in its turn
+                ways[places[0]] = self._way(ways[places[0]].wanted, shelf, combines=False)
             return tuple(ways)
 
     def _way(self, wanted: Prepared, shelf: Shelf, combines: bool = True) -> Way:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from fractions import Fraction
 
 from engine.ways import Way
 
@@ -27,14 +29,28 @@ def parts_that_share(ways: tuple[Way, ...]) -> Mapping[tuple[int, int], int]:
     }
 
 
-def shares_otherwise(one: Way, other: Way) -> bool:
-    """Tell whether two ways may hold the same noise with opposite signs (dialect/proofs.md#shared-noise)."""
-    mine, theirs = _signs(one), _signs(other)
+def clashing(ways: Sequence[Way]) -> list[int]:
+    """List the combined ways that may hold the noise of another one with the opposite sign.
+
+    Claim: without any, whatever two ways share is taken with weights of one sign in both. Raises: nothing. Proof:
+    dialect/proofs.md#shared-noise
+    """
+    found = [_signs(way) for way in ways]
+    others = [[theirs for j, theirs in enumerate(found) if j != i] for i in range(len(ways))]
+    return [i for i, way in enumerate(ways) if way.combined and any(_differ(found[i], each) for each in others[i])]
+
+
+Signs = Mapping[str, AbstractSet[bool]]  # by stored release: whether it is added, or taken off
+
+
+def _differ(mine: Signs, theirs: Signs) -> bool:
     return any(len(mine[key] | theirs[key]) > 1 for key in mine.keys() & theirs.keys())
 
 
-def _signs(way: Way) -> Mapping[str, set[bool]]:
+def _signs(way: Way) -> Signs:
+    """Say how a way takes each release that it is made of: what is held, and what it is or will be itself."""
+    keys = [each.release_key for each in way.sources] + ([way.bought.release_key] if way.bought else [])
     found: dict[str, set[bool]] = {}
-    for i, each in enumerate(way.sources):
-        found.setdefault(each.release_key, set()).add(not way.times or way.times[i] > 0)
+    for key, times in zip(keys, way.times or [Fraction(1)] * len(keys), strict=True):
+        found.setdefault(key, set()).add(times > 0)
     return found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from budgets import Loss
 from dialect import row_sets
-from engine import combining, finding, held
+from engine import combining, finding, held, shared_sources
 from engine.pipeline import Engine
+from engine.ways import Way, asked_of
 from tests.engine.held_town import anew, ask, held_town, price
 from tests.engine.test_combining import TOTAL, WITH_NULLS, holding, one, where
 from tests.engine.test_finding import rows
@@ -45,24 +47,84 @@ def test_conditions_that_are_forgotten_are_found(town: Engine, monkeypatch: pyte
     assert differs(town, held_ones, asked)
 
 
+OF = "(SELECT COUNT(*) AS {} FROM visit WHERE {})"
+LESS_OTHER = " ".join(
+    ("SELECT a - b AS d FROM", OF.format("a", "zone <> 'z1'"), "CROSS JOIN", OF.format("b", "zone = 'z1'"))
+)
+
+
+def told_and_true(engine: Engine, bought: Mapping[str, str], asked: str, rho: str, times: Sequence[int]) -> list[float]:
+    """Give the deviation that is told of numbers taken so many times, and the one that their noise has."""
+    own = anew(engine)
+    for each, price_of in bought.items():
+        ask(own, each, price_of)
+    given, taken, noise = ask(own, asked, rho), defaultdict[str, float](float), dict[str, float]()
+    for often, way, release in zip(times, given.ways, given.releases, strict=True):
+        for source, weight in zip(way.sources, way.times or [1] * len(way.sources), strict=False):
+            taken[source.release_key] += often * float(weight)
+            noise[source.release_key] = source.release.deviations()[0]
+        if way.bought is not None:
+            taken[way.bought.release_key] += often * float(way.times[-1] if way.times else 1)
+            own_noise = asked_of(way.bought)[0] if way.sources else release.deviations()[0]
+            noise[way.bought.release_key] = own_noise
+    lower, upper = given.answer.intervals["d"]
+    return [float((upper - lower)[0]) / 2, 1.959 * sum((taken[key] * noise[key]) ** 2 for key in taken) ** 0.5]
+
+
 def test_noise_that_is_shared_with_the_other_sign_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    both = (
-        "SELECT a - b AS d FROM (SELECT COUNT(*) AS a FROM visit WHERE zone <> 'z1')"
-        " CROSS JOIN (SELECT COUNT(*) AS b FROM visit WHERE zone = 'z1')"
-    )
+    of = dict.fromkeys(LESS[0], "1"), LESS_OTHER, "0.002", (1, -1)
+    told, true = told_and_true(town, *of)
+    assert told >= true
+    monkeypatch.setattr(finding, "clashing", lambda ways: [])
+    told, true = told_and_true(town, *of)
+    assert told < 0.8 * true  # all - 2 P, one noise taken twice
 
-    def told() -> tuple[float, float]:
-        """Give the width that is told and the one that noise has: all - 2 P, one noise taken twice."""
-        own = holding(town, LESS[0])
-        whole, part = (ask(own, each, "1").releases[0].deviations()[0] for each in LESS[0])
-        lower, upper = ask(own, both, "0.002").answer.intervals["d"]
-        return float((upper - lower)[0]) / 2, 1.96 * (whole**2 + 4 * part**2) ** 0.5
 
-    width, least = told()
-    assert width >= least
-    monkeypatch.setattr(finding, "shares_otherwise", lambda one, other: False)
-    width, least = told()
-    assert width < least
+def test_noise_of_what_the_other_number_is_itself_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = {LESS[0][0]: "5", LESS[0][1]: "0.005"}, LESS_OTHER, "0.01", (1, -1)
+    told, true = told_and_true(town, *of)
+    assert told >= true
+    signs = shared_sources._signs
+    monkeypatch.setattr(shared_sources, "_signs", lambda way: signs(way) if way.sources else {})
+    told, true = told_and_true(town, *of)
+    assert told < 0.8 * true  # 0.98 (all - P) + 0.02 N less P, which is held as it is
+
+
+FOUR = {
+    one(TOTAL, "zone IN ('z1', 'z2')"): "0.51",
+    one(TOTAL, "zone = 'z2'"): "0.52",
+    one(TOTAL, ""): "0.54",
+    one("SELECT zone, COUNT(*) AS n FROM visit{} GROUP BY zone", "zone IN ('z1', 'z3')"): "0.53",
+}
+THREE = "SELECT a - 2 * b AS d, c FROM {} CROSS JOIN {} CROSS JOIN {}".format(
+    OF.format("a", "zone NOT IN ('z1', 'z3')"), OF.format("b", "zone = 'z1'"), OF.format("c", "zone = 'z2'")
+)
+
+
+def test_a_way_that_clashes_with_what_took_the_place_of_another_is_found(
+    town: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told_and_three() -> list[float]:
+        """Give the width that is told of a - 2 b, and that of all - z1 - z3 - 2 z1, if a was made of these."""
+        own = anew(town)
+        *_, whole, zones = (ask(own, each, price_of).releases[0].deviations()[0] for each, price_of in FOUR.items())
+        given = ask(own, THREE, "0.003")
+        lower, upper = given.answer.intervals["d"]
+        made = given.ways[0].combined is not None
+        return [float((upper - lower)[0]) / 2, 1.959 * (whole**2 + 10 * zones**2) ** 0.5 if made else 0.0]
+
+    told, true = told_and_three()
+    assert told >= true
+    honest, after = shared_sources.clashing, [-1]
+
+    def once(ways: Sequence[Way]) -> list[int]:
+        found = [i for i in honest(ways) if i > after[0]][:1]
+        after[:] = found or [-1]  # of the next question
+        return found
+
+    monkeypatch.setattr(finding, "clashing", once)
+    told, true = told_and_three()
+    assert told < 0.9 * true
 
 
 def test_another_version_of_the_data_taken_for_this_one_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
