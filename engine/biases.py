@@ -5,10 +5,11 @@ The run measures nothing for it: the same prediction stands in `explain` before 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dialect import Question
 from dialect.linear import ZERO, Linear
+from dialect.multiplied import pairs_rows
 from dialect.uncertainty import Form, noisy, uncertainty
 from engine.doubts import NO_DOUBT, raw_doubts
 from engine.prepare import Prepared
@@ -34,6 +35,31 @@ def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str,
         for shown, form, made in facts
         if made or form is not None
     }
+
+
+def of_pairs(question: Question, prepared: Sequence[Prepared]) -> frozenset[str]:
+    """Name the columns that rest on pairs of a person's own rows, of which nobody knows how many are cut away.
+
+    Who has k rows makes k^2 pairs of them, so that the share that a norm leaves may be any.
+    """
+    paired = [unmeasured_pairs(each) for each in prepared]
+    if not any(paired):
+        return frozenset()
+    raw = {f.id for columns in question.releases if paired[columns.plan] for f in columns.raw}
+    raw |= {total.id for made in question.sums for total, _, one in made.terms if one.id in raw}
+    raw |= {term.total.id for made in question.gathered for term in made.every_term if term.raw.id in raw}
+    facts = zip(question.columns, uncertainty(question), noisy(question), strict=True)
+    return frozenset(shown.name for shown, form, made in facts if (made if form is None else _rests_on(form, raw)))
+
+
+def unmeasured_pairs(made: Prepared) -> bool:
+    """Tell whether a release counts pairs of a person's own rows, and no calibration tells what is cut of them."""
+    return pairs_rows(made.plan.source) and any(bound.predicted_bias is None for bound in made.bounds.vectors)
+
+
+def _rests_on(form: Form, raw: Collection[str]) -> bool:
+    parts = (form.numerator,) if form.denominator is None else (form.numerator, form.denominator)
+    return any(field.id in raw for part in parts for field, _ in part.terms)
 
 
 def _of_raw_numbers(question: Question, prepared: Sequence[Prepared]) -> dict[str, Bias]:

@@ -2,12 +2,13 @@
 
 A number is off by at most its half-width and what is expected to be cut away, as a share of itself: within a tenth it
 is good, within a quarter fair, else poor; where its interval holds 0 it can't be told from nothing. A number whose bias
-is not known is fair at best (docs/reading.md#how-reliable-a-number-is).
+is not known is fair at best, by what is known of it; of pairs of people's own rows it is poor, as any share of them
+may be gone (docs/reading.md#how-reliable-a-number-is).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 import numpy as np
@@ -29,14 +30,18 @@ class Reliability(StrEnum):
 
 
 def reliability(
-    answer: Answer, biases: Mapping[str, float | None], doubts: Mapping[str, Mapping[str, float]] | None = None
+    answer: Answer,
+    biases: Mapping[str, float | None],
+    doubts: Mapping[str, Mapping[str, float]] | None = None,
+    of_pairs: Collection[str] = (),
 ) -> dict[str, list[Reliability | None]]:
     """Give the word of every number that has an interval; None where it has none. Post-processing of what is shown."""
     told = doubts or {}
-    return {
+    found = {
         name: _words(_numbers(answer.table.column(name)), lower, upper, biases.get(name), told.get(name, {}))
         for name, (lower, upper) in answer.intervals.items()
     }
+    return {name: list(map(_at_most_poor, words)) if name in of_pairs else words for name, words in found.items()}
 
 
 def lost(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.float64]:
@@ -44,6 +49,10 @@ def lost(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.
     share = 0.0 if bias is None else -bias / (1 + bias) if bias > -1 else np.inf
     with np.errstate(invalid="ignore"):
         return np.where(values > 0, values * share, 0.0) if share else np.zeros(values.shape)
+
+
+def _at_most_poor(word: Reliability | None) -> Reliability | None:
+    return Reliability.POOR if word in (Reliability.GOOD, Reliability.FAIR) else word
 
 
 def is_weak(words: Mapping[str, list[Reliability | None]]) -> bool:

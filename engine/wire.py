@@ -15,7 +15,7 @@ from budgets import Loss, epsilon_at
 from dialect.private_plan import Vector, VectorBound, VectorKind
 from engine.advice import MOST_CHARACTERS, NO_ADVICE, Advice
 from engine.answered import Answered
-from engine.biases import column_biases
+from engine.biases import column_biases, of_pairs, unmeasured_pairs
 from engine.doubts import column_doubts
 from engine.explain import Explained
 from engine.intervals import Floats
@@ -36,6 +36,10 @@ NO_GROUP = (
     "No group is left: none of the private keys has enough people to be shown, or what stands above them leaves none;"
     " coarser keys, a longer time or more rho may show some."
 )
+OF_PAIRS = (
+    "A person's rows are joined with rows of the same person: who has many makes so many pairs that most of them may be"
+    " cut away. Ask with EXISTS, which makes no pairs, or first group one side to one row a person."
+)
 TOLD = 0.001  # the least share that is told as a number
 
 
@@ -50,7 +54,7 @@ def answered(
     """Give the shown columns, with the card in the schema's metadata; advice where a column is mostly weak."""
     biases = column_biases(given.question, given.told)
     doubts = column_doubts(given.question, given.told)
-    words = reliability(given.answer, biases, doubts)
+    words = reliability(given.answer, biases, doubts, of_pairs(given.question, given.told))
     card = {
         "intervals": {
             name: _pairs(*ends, whole=pa.types.is_integer(given.answer.table.column(name).type))
@@ -175,6 +179,8 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
         for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
             if bound.predicted_bias != 0 or bound.bias_within:
                 notes.append(f"{vector_spoken(vector)}{which}: {bound.why}; {_cut(vector, bound)}.")
+        if unmeasured_pairs(prepared):
+            notes.append(OF_PAIRS)
         if prepared.cost.threshold is not None:
             least = prepared.cost.threshold_persons
             notes.append(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from dialect import read
 from engine.answers import Answer
-from engine.biases import column_biases
+from engine.biases import column_biases, of_pairs
 from engine.desk import Desk
 from engine.pipeline import Engine
 from engine.reliability import Reliability, is_weak, lost, reliability
 from engine.terms import Asked
+from tests.engine.town import CATALOG, make_town, opened
 
 GOOD, FAIR, POOR, NOISE = Reliability
 ANN = Asked("ann")
@@ -104,9 +108,50 @@ def test_nothing_is_lost_where_no_bound_binds(engine: Engine) -> None:
 
 
 def test_card_and_explanation_say_the_same_bias(engine: Engine) -> None:
-    import json
-
     desk = Desk(engine)
     card = json.loads(desk.query(ROWS, client="ann").schema.metadata[b"passersby"])
     assert card["predicted_bias"] == desk.explain(ROWS, client="ann")["predicted_bias"]
     assert len(card["reliability"]["n"]) == 7 and set(card["reliability"]["n"]) <= {str(word) for word in Reliability}
+
+
+PAIRED = "FROM visit AS a JOIN visit AS b ON a.person_id = b.person_id AND a.visit_id < b.visit_id"
+OTHER = "SELECT 1 FROM visit AS b WHERE a.person_id = b.person_id AND b.shop = 'shop 1'"
+JOINED = "SELECT a.zone, COUNT(*) AS n, AVG(a.minutes) AS m, COUNT(*) + 7 AS o {} GROUP BY 1"
+
+
+@pytest.fixture(scope="module")
+def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Open the town where so few rows of a person are kept that they may meet each other."""
+    declared = CATALOG.replace("\nperson = { t", "\nmax_rows_per_person = 60\nperson = { t")
+    declared = declared.replace("\nmax_groups_per_person", "\nmax_rows_per_person = 60\nmax_groups_per_person")
+    with opened(make_town(tmp_path_factory.mktemp("few"), declared=declared), tmp_path_factory.mktemp("cache")) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        (JOINED.format(PAIRED), {"n", "m", "o"}),
+        ("SELECT a.zone, COUNT(*) AS n FROM visit AS a JOIN visit AS b USING (person_id) GROUP BY 1", {"n"}),
+        ("SELECT shop, COUNT(*) AS n FROM purchase JOIN visit USING (person_id, visit_id) GROUP BY 1", set()),
+        (ROWS, set()),
+        ("SELECT gender, COUNT(*) AS n FROM visit JOIN person USING (person_id) GROUP BY 1", set()),
+        (f"SELECT zone, COUNT(*) AS n FROM visit AS a WHERE EXISTS ({OTHER}) GROUP BY 1", set()),
+        (f"SELECT n, m FROM (SELECT COUNT(*) AS n {PAIRED}), (SELECT COUNT(*) AS m FROM visit)", {"n"}),
+    ],
+)
+def test_what_rests_on_pairs_of_a_persons_rows_is_known(few_rows: Engine, sql: str, columns: set[str]) -> None:
+    question = read(sql, few_rows.catalog)
+    assert of_pairs(question, few_rows.prepare(question, ANN)) == columns
+
+
+def test_pairs_of_a_persons_rows_are_poor_however_narrow_their_interval(few_rows: Engine) -> None:
+    sql = f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.09) COUNT(*) AS n {PAIRED}"
+    answered = Desk(few_rows).query(sql, client="ann")
+    card = json.loads(answered.schema.metadata[b"passersby"])
+    ((low, high),) = card["intervals"]["n"]
+    n = answered.column("n")[0].as_py()
+    assert (high - low) / 2 < 0.25 * n, "by its interval alone it would be fair"
+    assert card["reliability"]["n"] == ["poor"]
+    note = next(note for note in card["notes"] if "joined with rows of the same person" in note)
+    assert "EXISTS" in note and note in Desk(few_rows).explain(sql, client="ann")["notes"]
