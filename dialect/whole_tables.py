@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dialect.relations import Filter, Project, Relation, Scan
+from dialect.relation_parts import holders
+from dialect.relations import Distinct, Filter, Group, Project, Relation, Scan
 
 
 def every_row(relation: Relation) -> bool:
@@ -17,3 +18,10 @@ def every_row(relation: Relation) -> bool:
         below = operator.source.operator
         return isinstance(below, Scan) and below.windowed
     return isinstance(operator, Scan)
+
+
+def as_many_rows(relation: Relation) -> bool:
+    """Tell whether rows are those of stored tables, but for those that are left out: none are put together."""
+    if isinstance(relation.operator, Group | Distinct):
+        return False
+    return all(map(as_many_rows, holders(relation)))

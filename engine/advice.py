@@ -11,10 +11,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from budgets import Loss, total
+from budgets import PICO, Loss, total
 from dialect import Question, Refusal
 from dialect.private_plan import VectorKind
 from dialect.rewrites import Change, Rewrite, rewrites
+from dialect.whole_tables import as_many_rows
 from engine.expected import expected_error, noise_of
 from engine.pipeline import Engine
 from engine.prepare import Prepared, scales_of
@@ -81,6 +82,7 @@ class _Judged:
     """What is known of a question beforehand."""
 
     widths: Widths
+    noises: tuple[float, ...]  # standard deviation of every vector, in its unit
     groups: int | None
     windows: int
     adds: bool  # what two groups hold is what they hold together: people in both would count twice
@@ -92,6 +94,7 @@ class _Judged:
         counts = [each.key_count for each in prepared]
         return _Judged(
             expected_error(question, noise_of(question, scales_of(prepared)), confidence),
+            tuple(grain * sigma for scales in scales_of(prepared) for grain, sigma in scales),
             None if None in counts else sum(count or 0 for count in counts),
             max(len(each.plan.touched.windows) for each in prepared),
             all(vector.kind in _ADDED for each in prepared for vector in each.plan.vectors),
@@ -109,7 +112,7 @@ def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Inste
         return None
     narrower, relative = _narrower(now, then), _relative(made.change, now, then)
     if min(narrower, narrower if relative is None else relative) > WORTH:
-        return None
+        return None  # of what is held the numbers may be narrower than at four times the price
     loss = total(each.cost.loss for each in prepared)
     return Instead(made.change, made.told, made.sql, loss, then.widths, then.groups, relative)
 
@@ -121,11 +124,16 @@ def _narrower(now: _Judged, then: _Judged) -> float:
     return max(shares, default=1.0)
 
 
+def _quieter(now: _Judged, then: _Judged) -> float:
+    """Give the noise of the same numbers at another price, as a share of what it is: of ratios nearly their widths'."""
+    return max((after / before for before, after in zip(now.noises, then.noises, strict=False) if before), default=1.0)
+
+
 def _relative(change: Change, now: _Judged, then: _Judged) -> float | None:
     """Compare half-widths with what an average group holds: the same rows, in fewer groups or in more windows."""
     narrower = _narrower(now, then)
     if change is Change.MORE:
-        return narrower if narrower < 1 else 1 / math.sqrt(FOUR)  # of ratios too, nearly
+        return _quieter(now, then) if all(width is None for width in now.widths.values()) else narrower
     if not (now.adds and then.adds) or not now.groups or then.groups is None:
         return None  # how many people a group has is not known beforehand, or there is no group
     if change is Change.LONGER and then.windows:
@@ -157,19 +165,36 @@ def _why(engine: Engine, prepared: tuple[Prepared, ...], now: _Judged) -> Iterat
         shared = len(each.plan.vectors)
         rho = f"rho {float(each.cost.loss.rho):g}"
         price = rho if shared == 1 else f"{rho}, shared by {shared} numbers"
-        counts = f"{vector_spoken(vector)}: one person may count for {bound.norm:g}"
-        yield f"{counts}; at {price}, that takes noise of {sigma:,.3g}."
+        takes = f"at {price}, that takes noise of {_figure(sigma)}"
+        if _is_quieter(each, each.plan.vectors.index(vector), sigma):
+            takes = f"made of what is held, its noise is {_figure(sigma)}"
+        yield f"{vector_spoken(vector)}: one person may count for {_figure(bound.norm)}; {takes}."
         yield from _held(engine, each, sigma)
     if now.windows > 1:
         yield f"{now.windows} windows are charged, each in full."
+
+
+def _is_quieter(each: Prepared, place: int, deviation: float) -> bool:
+    """Tell whether a number has less noise than its price buys, as what is held was bought at another one."""
+    rho = each.cost.loss.rho
+    bought = each.sized.cost(rho).vectors[place].deviation(each.sized.bounds(math.ceil(rho * PICO)).vectors[place])
+    return deviation < 0.99 * bought
 
 
 def _held(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
     """Compare the noise with the rows of an average group, where their number is declared."""
     sizes = [table.size_class for name in each.plan.tables if (table := engine.catalog.table(name)) is not None]
     rows = max((float(size) for size in sizes if size), default=None)
-    if rows is None or not each.key_count or all(vector.kind is not VectorKind.ROWS for vector in each.plan.vectors):
+    counted = any(vector.kind is VectorKind.ROWS for vector in each.plan.vectors)
+    if rows is None or not each.key_count or not counted or not as_many_rows(each.plan.source):
         return
     average = rows / each.key_count
-    groups = "" if each.key_count == 1 else f" in {each.key_count:,} groups, {average:,.3g} in each"
-    yield f"There are about {rows:,.0f} rows{groups}: the noise is {sigma / average:.0%} of that."
+    groups = "" if each.key_count == 1 else f" in {each.key_count:,} groups, {_figure(average)} in each"
+    times = sigma / average
+    share = f"{times:.0%} of that" if times < 2 else f"{_figure(times)} times that"
+    yield f"There are about {rows:,.0f} rows{groups}: the noise is {share}."
+
+
+def _figure(number: float) -> str:
+    """Write three digits, and of larger numbers what stands before the point: 1,840 and not 1.84e+03."""
+    return f"{number:,.0f}" if number >= 1000 or number == round(number) else f"{number:.3g}"

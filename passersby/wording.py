@@ -161,7 +161,7 @@ def instead_text(instead: Mapping[str, Any]) -> str:
     ]
     relative = instead["relative_width"]
     more = [f"{relative:.0%} of the error, as a share of a group"] if relative is not None else []
-    groups = [f"{instead['groups']:,} groups"] if instead["groups"] else []
+    groups = [f"{n:,} group{'' if n == 1 else 's'}"] if (n := instead["groups"]) else []
     return "; ".join([printable(instead["told"]), *widths, *more, *groups, loss_text(instead["price"])])
 
 

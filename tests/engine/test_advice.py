@@ -23,6 +23,7 @@ from engine.prepare import Prepared
 from engine.terms import Asked
 from tests.engine.town import ROWS, make_town, opened
 
+module = import_module("engine.advice")
 ANN = Asked("ann")
 FINE = "SELECT zone, day, COUNT(*) AS n FROM visit GROUP BY 1, 2"
 ASKED = (
@@ -72,6 +73,40 @@ def test_who_aims_at_an_error_gets_no_advice(engine: Engine) -> None:
     assert advised(engine, FINE, target) == NO_ADVICE
 
 
+BY_PERSON = "(SELECT person_id, COUNT(*) AS n FROM visit GROUP BY 1)"
+
+
+@pytest.mark.parametrize(
+    "sql", [f"SELECT AVG(n) AS a, COUNT(*) AS m FROM {BY_PERSON}", f"SELECT COUNT(*) FROM {BY_PERSON}"]
+)
+def test_rows_that_a_question_makes_are_not_those_of_the_table(engine: Engine, sql: str) -> None:
+    assert "There are about" not in " ".join(advised(engine, sql).why)
+
+
+def test_numbers_are_written_as_people_write_them(engine: Engine) -> None:
+    assert [module._figure(x) for x in (2.23607, 5.0, 7.0710678, 50, 1838.4, 5000.0, 1e6)] == [
+        "2.24", "5", "7.07", "50", "1,838", "5,000", "1,000,000",
+    ]  # fmt: skip
+    told = " ".join(advised(engine, FINE, replace(ANN, rho=Fraction(1, 10_000))).why)
+    assert "takes noise of 1,414." in told and "the noise is 39.6 times that" in told
+
+
+HELD = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = {}) zone, COUNT(*) AS n{} FROM visit GROUP BY zone"
+RATIO = ", AVG(minutes) AS m"
+
+
+@pytest.mark.parametrize("more", ["", RATIO])
+def test_of_what_is_held_its_own_noise_is_told_and_no_more_is_paid_for_less(engine: Engine, more: str) -> None:
+    desk = Desk(engine)
+    desk.query(HELD.format("0.05", more), client="ann")
+    held = desk.explain(HELD.format("0.005", more), client="ann")
+    assert held["replayed"]
+    assert "made of what is held, its noise is" in held["advice"]["why"][0] and "rho" not in held["advice"]["why"][0]
+    assert [each for each in held["advice"]["instead"] if each["change"] == "more"] == []
+    anew = desk.explain(HELD.format("0.005", more), client="ben")
+    assert "at rho 0.005" in anew["advice"]["why"][0] and not anew["replayed"]
+
+
 # ------------------------------------------------------------------ two worlds
 
 
@@ -93,8 +128,6 @@ def test_two_worlds_get_the_same_advice(engine: Engine, other: Engine) -> None:
 
 
 def test_an_advisor_that_counts_rows_is_found(engine: Engine, other: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = import_module("engine.advice")
-
     def counted(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
         visits = engine.backend.target.addresses["visit"]
         yield f"{engine.backend.count(f'SELECT * FROM {visits}') / sigma:.3g}"

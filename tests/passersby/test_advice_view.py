@@ -74,3 +74,8 @@ def test_what_a_proposal_says_is_no_markup() -> None:
 def test_older_answers_have_no_such_keys() -> None:
     assert trust_text({}) == [] and result({"n": [1]}).advice == {} and result({"n": [1]}).reliability == {}
     assert "m" not in instead_text({**ADVICE["instead"][0], "told": "x"}).split(";")[1]
+
+
+def test_one_group_is_one() -> None:
+    (instead,) = ADVICE["instead"]
+    assert "1 group;" in instead_text({**instead, "groups": 1}) and "2,544 groups;" in instead_text(instead)
