@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from dialect.errors import Code, Refusal
 from dialect.reading import refusal
@@ -12,6 +12,8 @@ from dialect.spans import called, question_with
 
 _LISTED = "GROUP BY the column, and COUNT(*) of each value"
 _COUNTED = ("COUNT(DISTINCT {0})", "COUNT({0})")
+_BIN = "FLOOR({0} / 10) * 10"
+OF_INTERVALS = ("EPOCH({0}) / 60",)  # what is a number of them
 _QUANTILE = (
     "is a sketch, whose noise is not known",
     "QUANTILE_CONT(x, 0.5)",
@@ -33,7 +35,7 @@ _TAUGHT: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "list": ("would return everybody's values", _LISTED, _COUNTED),
     "list_distinct": ("would return everybody's values", _LISTED, _COUNTED),
     "string_agg": ("would return everybody's values", _LISTED, _COUNTED),
-    "histogram": ("would return everybody's values", _LISTED, _COUNTED),
+    "histogram": ("would return everybody's values", f"GROUP BY {_BIN.format('x')}, and COUNT(*) of each bin", ()),
     "approxtopk": ("would return the values of persons", _LISTED, _COUNTED),
     "approx_top_k": ("would return the values of persons", _LISTED, _COUNTED),
     "bool_or": ("would tell whether any one person is so", "COUNT_IF(x)", ("COUNT_IF({0})",)),
@@ -66,34 +68,60 @@ def unknown(name: str, node: exp.Expr) -> Refusal:
     shown = called(_call(node))
     why, hint, instead = _TAUGHT.get(name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _UNKNOWN))
     said = f"The aggregate {shown} is not in the dialect." if not why else f"{shown} {why}."
-    return refusal(Code.AGG, said, hint, node, *_filled(instead, node))
+    refused = refusal(Code.AGG, said, hint, node, *_filled(instead, node))
+    return replace(refused, rewrites=(*_as_key(node), *_as_key(node, _BIN))) if name == "histogram" else refused
 
 
 def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
     """Refuse an argument of another type; `instead`: what could be it, of which the first is shown where none fits."""
     call = node.this if isinstance(node, exp.Filter) else node
     name, value, form = _form(call)
-    counted = () if isinstance(call, exp.WithinGroup) else _filled(_COUNTED, call)
+    if isinstance(call.this, exp.Sub) and instead == OF_INTERVALS:  # the time between two
+        between = f"DATE_DIFF('MINUTE', {', '.join(_written(each) for each in (call.this.expression, call.this.this))})"
+        made = form.format(between), form.format(_written(with_ends(_parsed(between), 1440)))
+        why = f"{name} takes {takes}: minutes between two times are such, within ends of your own."
+        return refusal(Code.AGG, why, made[1], call, *made)
+    uncounted = isinstance(call, exp.WithinGroup) or instead == OF_INTERVALS
+    counted = () if uncounted else _filled(_COUNTED, call)
     written = [form.format(text.format(value)) for text in instead if value]
     return refusal(Code.AGG, f"{name} takes {takes}.", f"{name}({instead[0].format('x')})", call, *written, *counted)
 
 
-def _as_key(node: exp.Expr) -> tuple[str, ...]:
-    """Group by the column too, and count where nothing else is asked."""
-    column = _call(node).this
+def with_ends(value: exp.Expr, most: float = 100) -> exp.Expr:
+    """Write ends around a value: 0 and `most` for those that the asker has not said."""
+    said = next((end for part in (value.this, *value.expressions) if (end := _end(part)) is not None), None)
+    if isinstance(value, exp.Least) and said is not None:
+        return _parsed(f"GREATEST({_written(value)}, {0 if said > 0 else f'{said - most:g}'})")
+    if isinstance(value, exp.Greatest) and said is not None:
+        return _parsed(f"LEAST({_written(value)}, {f'{said + most:g}' if said >= most else f'{most:g}'})")
+    return _parsed(f"LEAST(GREATEST({_written(value)}, 0), {most:g})")
+
+
+def _end(node: exp.Expr) -> float | None:
+    number = node.this if isinstance(node, exp.Neg) else node
+    if not isinstance(number, exp.Literal) or number.is_string:
+        return None
+    return -float(number.this) if isinstance(node, exp.Neg) else float(number.this)
+
+
+def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[str, ...]:
+    """Group by the column too, or by what a form makes of it, and count where nothing else is asked."""
+    call = _call(node)
+    column = next(iter(call.expressions), None) if isinstance(call, exp.Anonymous) else call.this
     if isinstance(node, exp.Filter) or not isinstance(column, exp.Column):
         return ()
+    key = _parsed(form.format(_written(column)))
 
     def grouped(copied: exp.Expr) -> None:
         select = copied.find_ancestor(exp.Select)
         if select is None:
             return
-        copied.replace(column.copy())
+        copied.replace(key.copy())
         group = select.args.get("group")
         if group is None:
-            select.set("group", exp.Group(expressions=[column.copy()]))
+            select.set("group", exp.Group(expressions=[key.copy()]))
         elif not group.args.get("all"):
-            group.append("expressions", column.copy())
+            group.append("expressions", key.copy())
         if select.find(exp.AggFunc) is None:
             select.append("expressions", exp.Count(this=exp.Star(), big_int=True))
 
@@ -118,6 +146,14 @@ def _call(node: exp.Expr) -> exp.Expr:
     while isinstance(call, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         call = call.this
     return call
+
+
+def _written(node: exp.Expr) -> str:
+    return node.sql("duckdb", comments=False)
+
+
+def _parsed(text: str) -> exp.Expr:
+    return parse_one(text, dialect="duckdb")
 
 
 def _filled(instead: tuple[str, ...], node: exp.Expr) -> list[str]:

@@ -18,7 +18,7 @@ from dialect.names import Column, Scope
 from dialect.reading import Reading, only, refusal
 from dialect.relations import How, Public, Relation, Values
 from dialect.rules import joined_in
-from dialect.scans import find_table, scan
+from dialect.scans import find_table, scan, with_schema
 from dialect.semi_joins import semi_join
 from dialect.table_calls import TableCall, table_call
 
@@ -121,7 +121,7 @@ def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:
         return _derived(node, reading, queries)
     name = node.name.lower()
     if node.args.get("db") or node.args.get("catalog"):
-        raise refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, name)
+        raise with_schema(node, name)
     if node.args.get("joins"):
         raise refusal(Code.JOIN, "This JOIN stands inside another one.", "write each ON behind its JOIN", node)
     only(node, "this", "alias", code=Code.TABLE)

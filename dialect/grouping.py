@@ -62,8 +62,9 @@ class GroupNames:
         why = f"{node.name} is neither a group key nor in an aggregate."
         if node.find_ancestor(exp.Window) is not None:
             raise _of_rows(node)
-        refused = refusal(Code.KEY, why, f"GROUP BY {node.name}", node, f"AVG({node.name})")
-        raise replace(refused, rewrites=(*_with_key(node), *refused.rewrites))
+        keys, rewrites = _with_items(node)
+        refused = refusal(Code.KEY, why, f"GROUP BY {keys or node.name}", node, f"AVG({node.name})")
+        raise replace(refused, rewrites=(*rewrites, *_with_key(node), *refused.rewrites))
 
     def special(self, node: exp.Expr) -> Expr | None:
         """Answer for aggregates, for windows over the groups, and for expressions that are group keys."""
@@ -143,6 +144,28 @@ def _of_rows(node: exp.Column) -> Refusal:
     chooses = node.find_ancestor(exp.Qualify) is not None
     hint = f"FROM (SELECT *{'' if chooses else ', ... OVER (...) AS x'} FROM ...{' QUALIFY ...' * chooses})"
     return replace(refusal(Code.WINDOW, why, hint, node), rewrites=(*qualify_of_rows(node), *_with_key(node)))
+
+
+def _with_items(node: exp.Column) -> tuple[str, tuple[str, ...]]:
+    """Add what is shown, and is computed of a column, to the question's GROUP BY: the keys, and whole questions."""
+    select = node.find_ancestor(exp.Select)
+    clause = select.args.get("group") if select is not None else None
+    keys = clause.expressions if clause is not None else ()
+    if select is None or not keys:
+        return "", ()
+    there = set(map(_text, keys)) | {_text(select.selects[int(k.name) - 1]) for k in keys if _is_place(k, select)}
+    items = [item for item in select.expressions if not (has_aggregate(item) or has_window(item))]
+    items = [item for item in items if item.find(exp.Column) is not None]
+    missing = [item for item in items if there.isdisjoint({_text(item), _text(item.unalias()), item.alias})]
+    if all(isinstance(item.unalias(), exp.Column) for item in missing):
+        return "", ()
+    named = [item.alias or _text(item) for item in missing], [_text(item.unalias()) for item in missing]
+    made = (in_place(keys[-1], ", ".join((_text(keys[-1]), *more))) for more in named)
+    return ", ".join((*map(_text, keys), *named[0])), tuple(text for text in made if text is not None)
+
+
+def _is_place(key: exp.Expr, select: exp.Select) -> bool:
+    return isinstance(key, exp.Literal) and key.name.isdigit() and 1 <= int(key.name) <= len(select.selects)
 
 
 def _with_key(node: exp.Column) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from dialect.aggregate_calls import aggregate_call, both_exist
 from dialect.aggregate_order import check_order
-from dialect.aggregate_refusals import across_people, unknown, wrong_type
+from dialect.aggregate_refusals import OF_INTERVALS, across_people, unknown, with_ends, wrong_type
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
 from dialect.canonical import plain_text
@@ -44,6 +44,7 @@ _KEEPS_ARGUMENT = {
     "last",
     "quantile_disc",
 }  # their value is one of the argument's values
+_ONE_ROW = {"first", "last"}
 _COUNTS = {"count_star", "count", "count_distinct"}
 _QUANTILES = {"median", *_LEVELS, "min", "max"}  # across people; of one person's rows MIN and MAX are their own
 _BOUNDED = {"sum", "avg", *_QUANTILES}
@@ -58,7 +59,7 @@ _NO_NUMBER = ("LENGTH({0})",)
 # type -> what is a number of it
 _NUMBER_OF = {
     SqlType.BOOLEAN: ("CASE WHEN {0} THEN 1 ELSE 0 END",),
-    SqlType.INTERVAL: ("EPOCH({0}) / 60",),
+    SqlType.INTERVAL: OF_INTERVALS,
     **dict.fromkeys((SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), ("HOUR({0})", "DAYOFWEEK({0})")),
     SqlType.TIME: ("HOUR({0})",),
 }
@@ -78,6 +79,8 @@ def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, 
         only(node, "this", "expression", code=Code.AGG)
         call, test = node.this, condition(node.expression.this, names)
     call, name = _allowed(call, node)
+    if name in _ONE_ROW and releasing and isinstance(source, PerPerson):
+        raise across_people(name, node, source.person.name or "the person")
     read = aggregate_call(name, call, test, names, node)
     name, arguments, test = read.name, read.arguments, read.test
     aggregate = AGGREGATES[name]
@@ -182,17 +185,13 @@ def _cut_to_range(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  read as a constant
-        return f"QUANTILE_CONT(LEAST(GREATEST({_written(value)}, 0), 100), {level.value})"
+        return f"QUANTILE_CONT({_written(with_ends(value))}, {level.value})"
     cut = call.copy()
     inner = cut.this.expressions[0] if isinstance(cut.this, exp.Distinct) else cut.this
-    cut.set("this", _within(inner))
+    cut.set("this", with_ends(inner))
     if len(arguments) > 1 and cut.args.get("expression") is not None:
-        cut.set("expression", _within(cut.expression))
+        cut.set("expression", with_ends(cut.expression))
     return _written(cut)
-
-
-def _within(value: exp.Expr) -> exp.Expr:
-    return parse_one(f"LEAST(GREATEST({_written(value)}, 0), 100)", dialect="duckdb")
 
 
 def _call(node: exp.Expr) -> exp.Expr:

@@ -42,7 +42,7 @@ def one_release(boundary: Boundary, reading: Reading) -> tuple[PrivatePlan, tupl
     check_kept_below(source)
     listed = _listed(keys, source, reading)
     if listed is None:
-        check_private_keys(keys, reading.sql)
+        check_private_keys(keys, reading)
     collected = Vectors(reading.catalog, dict(zip(asked, fields, strict=True)), canon, source.facts)
     outputs = [
         Output(measure.field, collected.formula(measure), _own_ends(measure, reading)) for measure in boundary.measures

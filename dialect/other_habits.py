@@ -12,6 +12,7 @@ from dialect.words import at_commas, closing, words_of
 
 Form = Callable[[list[str]], str | None]  # arguments as they are written -> the call in DuckDB's words; None: it is
 
+AMPERSANDS = "&& compares two lists; conditions are joined by AND."
 _MOST = 20  # calls of one question
 _PARTS = ("year", "quarter", "month", "week", "isoweek", "day", "hour", "minute", "second")
 _WEEK = {"isoweek": "week"}
@@ -62,6 +63,17 @@ def _extracted(given: list[str]) -> str | None:
     return f"week({found[1]})" if found else None
 
 
+def _or_null(given: list[str]) -> str | None:
+    """SQL Server: what stands for NULL; elsewhere a test."""
+    forms = {1: "({0} IS NULL)", 2: "coalesce({0}, {1})"}
+    return forms[len(given)].format(*given) if len(given) in forms else None
+
+
+def _parted(given: list[str]) -> str | None:
+    part = _part(given[0]) if len(given) == 2 else None
+    return None if part is None else f"date_part('{part}', {given[1]})"
+
+
 def _sliced(given: list[str]) -> str | None:
     unit = given[2].strip("'").upper() if len(given) >= 3 else ""
     return f"time_bucket(INTERVAL {given[1]} {unit}, {given[0]})" if unit.lower() in _PARTS else None
@@ -82,6 +94,9 @@ _FORMS: dict[str, Form] = {
     "zeroifnull": _text("coalesce({0}, 0)"),
     "nullifzero": _text("nullif({0}, 0)"),
     "ratio_to_report": _text("1.0 * ({0}) / SUM({0})"),
+    "isnull": _or_null,
+    "to_date": lambda given: f"CAST({given[0]} AS DATE)" if len(given) == 1 else None,
+    **dict.fromkeys(("datepart", "date_part"), _parted),
     "to_char": _formatted,
     **dict.fromkeys(("format_date", "format_timestamp", "format_datetime"), _text("strftime({1}, {0})")),
     **dict.fromkeys(("timestamp_diff", "datetime_diff", "date_diff", "datediff", "timestampdiff"), _difference),
@@ -110,6 +125,14 @@ def in_duckdbs_words(sql: str) -> str:
             sql = sql[: place.start] + made + sql[place.end :]
     except Refusal:  # too long by now, or not to be cut into words
         pass
+    return sql
+
+
+def with_and(sql: str) -> str:
+    """Write AND in the place of every &&."""
+    for word in reversed(words_of(sql)):
+        if word.token_type is TokenType.DAMP:
+            sql = f"{sql[: word.start]}AND{sql[word.end + 1 :]}"
     return sql
 
 

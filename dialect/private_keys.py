@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dialect.canonical import plain_text
-from dialect.catalog import SqlType
+from dialect.catalog import SqlType, ValueRange
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Ref, expand
+from dialect.reading import Reading
 from dialect.tries import coarser
 from dialect.whole_numbers import is_whole
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
+_DAY = ("2026-10-14 00:00:00", "2026-10-15 00:00:00")  # where nothing is declared
 _COARSER = ("date_trunc", "time_bucket")
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 
-def check_private_keys(keys: Sequence[Field], sql: str) -> None:
+def check_private_keys(keys: Sequence[Field], reading: Reading) -> None:
     """Refuse private keys that are different for almost every row: none would reach a threshold."""
+    sql = reading.sql
     for key in keys:
         expr = expand(Ref(key))
         text = plain_text(expr)
         why = f"{text} has a value of its own in almost every row."
         if key.type in _FINE_TIMES:
-            time = _time_of(expr)
-            coarse = f"date_trunc('hour', {text})" if time is expr else text
-            moment = plain_text(time)
-            ends = f"{moment} >= TIMESTAMP '2026-10-14 00:00:00' AND {moment} < TIMESTAMP '2026-10-15 00:00:00'"
-            rewrites = coarser(sql, text, coarse, ends)
-            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, rewrites)
+            raise _fine_time(expr, text, reading)
         if key.type is SqlType.DOUBLE and is_whole(expr):
             why = f"{text} may be any number: neither bounds nor the question say where it ends."
             ends = f"{text} BETWEEN 0 AND 100"
@@ -38,6 +36,32 @@ def check_private_keys(keys: Sequence[Field], sql: str) -> None:
             raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, coarser(sql, text, coarse, ends))
         if key.type in _LISTS:
             raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
+
+
+def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:
+    """Refuse a time, or steps of one of which nobody says where it ends: the declared dates of its rows do."""
+    time = _time_of(expr)
+    moment, date = plain_text(time), _date_of(time, reading)
+    why, coarse = f"{text} has a value of its own in almost every row.", f"date_trunc('hour', {text})"
+    if time is not expr:
+        why, coarse = f"{moment} has no declared range, so nothing says where {text} begins and ends.", text
+    ends = f"{moment} >= TIMESTAMP '{_DAY[0]}' AND {moment} < TIMESTAMP '{_DAY[1]}'"
+    instead: tuple[str, ...] = ()
+    if date is not None:
+        ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
+        instead = coarser(reading.sql, text, date[0], ends)[:1] if text == f"date_trunc('day', {moment})" else ()
+    rewrites = (*instead, *coarser(reading.sql, text, coarse, ends))
+    return Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, rewrites)
+
+
+def _date_of(time: Expr, reading: Reading) -> tuple[str, ValueRange] | None:
+    """Find the column of a time's date, and the range that is declared of it."""
+    origin = time.field.origin if isinstance(time, Ref) else None
+    table = None if origin is None else reading.catalog.table(origin.table)
+    if table is None or origin is None or origin.column != table.time_column or table.date_column is None:
+        return None
+    column = table.column(table.date_column)
+    return (column.name, column.domain) if column is not None and isinstance(column.domain, ValueRange) else None
 
 
 def _time_of(expr: Expr) -> Expr:

@@ -9,13 +9,14 @@ from sqlglot import exp
 
 from dialect.calls import call
 from dialect.catalog import Catalog, Column, Table
-from dialect.errors import Code
+from dialect.errors import Code, Refusal
 from dialect.expressions import Expr, Field, Origin, Ref, conjuncts
 from dialect.own_time import clock_of, during, on_date
 from dialect.possible_days import Clock
 from dialect.reading import Reading, refusal
 from dialect.relations import Filter, Join, PerPerson, Public, Relation, Scan
 
+_OF_TABLES = ("information_schema", "pg_catalog")
 _MOST_ROWS = 10_000  # R where a table declares none
 
 
@@ -26,6 +27,14 @@ def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
         known = ", ".join(t.name for t in catalog.tables[:12])
         raise refusal(Code.TABLE, f"There is no table {node.name[:40]}.", f"one of {known}", node)
     return table
+
+
+def with_schema(node: exp.Table, name: str) -> Refusal:
+    """Refuse a schema in front of a table; what lists tables elsewhere is a statement here."""
+    if node.text("db").lower() in _OF_TABLES:
+        why = f"{node.text('db')[:40]} is not there: statements tell what is declared, free of charge."
+        return refusal(Code.TABLE, why, "DESCRIBE and a table's name" if name == "columns" else "SHOW TABLES", node)
+    return refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, name)
 
 
 def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:

@@ -11,6 +11,7 @@ from dialect.calls import call
 from dialect.catalog import SqlType
 from dialect.errors import Code
 from dialect.expressions import Expr, Literal
+from dialect.other_habits import AMPERSANDS
 from dialect.reading import refusal
 
 Maker = Callable[[exp.Expr, Sequence[Expr]], Expr]
@@ -24,6 +25,8 @@ _SIDES = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim", "": "trim"}
 
 def members(how: str, stored: Expr, wanted: exp.Expr, node: exp.Expr) -> Expr:
     """Ask whether a list has all constants of another one, or any: `how` is and, or or."""
+    if isinstance(node, exp.ArrayOverlaps) and not isinstance(wanted, exp.Array):
+        raise refusal(Code.FUNC, AMPERSANDS, "AND in place of &&", node)
     constants = [literals.constant(part) for part in wanted.expressions] if isinstance(wanted, exp.Array) else []
     given = [member for member in constants if member is not None and member.value is not None]
     if not given or len(given) < len(constants):

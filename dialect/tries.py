@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from dialect.catalog import Catalog, Table
 from dialect.errors import Code, Refusal, Span
-from dialect.other_habits import call_at, in_duckdbs_words
+from dialect.other_habits import AMPERSANDS, call_at, in_duckdbs_words, with_and
 
 MOST_NAMES = 12
 _FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
@@ -23,6 +23,8 @@ def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
         return refused
     if refused.code in _IN_OTHER_WORDS and (made := _in_duckdbs_words(refused, refused.span, sql)) is not None:
         return made
+    if refused.why == AMPERSANDS:
+        return replace(refused, rewrites=(with_and(sql),))
     word = sql[refused.span.start : refused.span.end]
     if refused.code is Code.COLUMN and word.startswith('"'):
         return _quoted(refused, sql)
@@ -43,7 +45,7 @@ def _in_duckdbs_words(refused: Refusal, span: Span, sql: str) -> Refusal | None:
 
 def coarser(sql: str, name: str, coarse: str, condition: str) -> tuple[str, ...]:
     """Write a question with a coarser key: as it is, and where a condition must say the ends."""
-    made = re.sub(rf"\b{re.escape(name)}\b", lambda _: coarse, sql, flags=re.IGNORECASE)
+    made = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
     with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", made, count=1, flags=re.IGNORECASE)
     if not found:
         with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", made, count=1, flags=re.IGNORECASE)
@@ -65,21 +67,23 @@ def _elsewhere(refused: Refusal, column: str, sql: str, catalog: Catalog) -> Ref
     source = catalog.table(first[1].lower()) if first else None
     if not having or source is None or source in having:
         return refused
-    shared = {table.name: _shared(source, table) for table in having}
-    joins = [f" JOIN {name} USING ({', '.join(on)})" for name, on in shared.items() if on]
+    shared = [(table.name, _shared(source, table)) for table in sorted(having, key=lambda t: t.private)]
+    joins = [f" JOIN {name} USING ({', '.join(on)})" for name, on in shared if on]
     rewrites = tuple(sql[: first.end()] + join + sql[first.end() :] for join in joins if first)
     why = f"{refused.why[:-1]}: it is in {', '.join(t.name for t in having[:MOST_NAMES])}."
     return replace(refused, why=why, hint=joins[0].strip() if joins else f"FROM {having[0].name}", rewrites=rewrites)
 
 
 def _shared(one: Table, other: Table) -> list[str]:
-    """Name the columns by which two tables belong together: the person, else a primary key."""
+    """Name the columns by which each row of a table meets one row of the other at most, or a public list's."""
     names = {column.name for column in one.columns if column.visible}
-    if one.private and other.private and one.person is not None and other.person is not None:
-        return [one.person.column] if one.person.column == other.person.column and one.person.column in names else []
+    if other.private:  # by the person alone, all rows of a person would meet all others of theirs
+        person = None if other.person is None else other.person.column
+        alone = person in names and one.person is not None and one.person.column == person
+        return list(other.primary_key) if alone and other.primary_key == (person,) else []
     if other.primary_key and set(other.primary_key) <= names:
         return list(other.primary_key)
-    return [other.columns[0].name] if not other.private and other.columns[0].name in names else []
+    return [other.columns[0].name] if other.columns[0].name in names else []
 
 
 def _near_table(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:

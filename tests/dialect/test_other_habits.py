@@ -28,6 +28,13 @@ SHOWN = {
     "time_slice(t, 15, 'MINUTE')": "time_bucket(INTERVAL 15 MINUTE, t)",
     "extract(ISOWEEK FROM d)": "week(d)",
     "extract(hour FROM d)": "extract(hour FROM d)",
+    "isnull(a, 0)": "coalesce(a, 0)",
+    "isnull(a)": "(a IS NULL)",
+    "isnull()": "isnull()",
+    "to_date(t)": "CAST(t AS DATE)",
+    "to_date(a, b)": "to_date(a, b)",
+    "datepart(hour, t)": "date_part('hour', t)",
+    "date_part('hour', t)": "date_part('hour', t)",
     "safe_divide(a)": "safe_divide(a)",  # too few
     "'safe_divide(a, b)'": "'safe_divide(a, b)'",  # text
     "safe_divide(a, 'it''s, so')": "((a) / nullif('it''s, so', 0))",

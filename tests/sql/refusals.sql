@@ -1506,12 +1506,12 @@ SELECT COUNT_IF(cell_id IN (SELECT cell_id FROM cells c WHERE c.cell_id = e.cell
 # Try: EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)
 
 # title: any of a list
-SELECT COUNT(*) FROM events WHERE 7 = ANY(string_split('a,b', ','));
+SELECT COUNT(*) FROM events WHERE 'a' = ANY(string_split('a,b', ','));
 # E_FUNC
-# SELECT COUNT(*) FROM events WHERE 7 = ANY(string_split('a,b', ','))
-#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# SELECT COUNT(*) FROM events WHERE 'a' = ANY(string_split('a,b', ','))
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # = ANY of a list is not in the dialect.
-# Try: list_contains(STR_SPLIT('a,b', ','), 7)
+# Try: SELECT COUNT(*) FROM events WHERE list_contains(STR_SPLIT('a,b', ','), 'a')
 
 # title: what time it is
 SELECT COUNT(*) FROM events WHERE ts > now() - INTERVAL 7 DAY;
@@ -1536,3 +1536,35 @@ SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id ORDER BY TRUE) AS m FR
 #                                             ^^^^^^^^^^^^^
 # FIRST puts rows in order, and a constant is the same in every row.
 # Try: FIRST of a column, in the order of columns
+
+# title: the first row of many people
+SELECT FIRST(home_zone) FROM subscribers;
+# E_AGG
+# SELECT FIRST(home_zone) FROM subscribers
+#        ^^^^^^^^^^^^^^^
+# FIRST across people would return the value of one person.
+# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone
+
+# title: the list of tables as elsewhere
+SELECT table_name FROM information_schema.tables;
+# E_TABLE
+# SELECT table_name FROM information_schema.tables
+#                        ^^^^^^^^^^^^^^^^^^^^^^^^^
+# information_schema is not there: statements tell what is declared, free of charge.
+# Try: SHOW TABLES
+
+# title: conditions joined as in C
+SELECT COUNT(*) FROM subscribers WHERE gender == 'f' && age > 30;
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE gender == 'f' && age > 30
+#                                                  ^^^^^^^^^^
+# && compares two lists; conditions are joined by AND.
+# Try: SELECT COUNT(*) FROM subscribers WHERE gender == 'f' AND age > 30
+
+# title: the time between two, added up
+SELECT SUM(ts - CAST(CAST(ts AS DATE) AS TIMESTAMP)) FROM events;
+# E_AGG
+# SELECT SUM(ts - CAST(CAST(ts AS DATE) AS TIMESTAMP)) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^
+# SUM takes numbers: minutes between two times are such, within ends of your own.
+# Try: SELECT SUM(LEAST(GREATEST(DATE_DIFF('MINUTE', CAST(CAST(ts AS DATE) AS TIMESTAMP), ts), 0), 1440)) FROM events

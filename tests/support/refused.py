@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import dialect
 from dialect.catalog import Catalog
 from dialect.errors import Refusal
@@ -26,3 +28,37 @@ def shown(sql: str, catalog: Catalog) -> str:
         start, end = refusal.span.start, refusal.span.end
         lines += [sql, " " * start + "^" * max(1, end - start)]
     return "\n".join([*lines, refusal.why, f"Try: {refusal.hint}"])
+
+
+def followed(sql: str, refusal: Refusal) -> str | None:
+    """Write what an analyst sends who follows a Try; None where it is prose, or its names stand for others."""
+    if _WHOLE.match(refusal.hint):
+        return refusal.hint
+    names = set(_NAME.findall(re.sub(r"'[^']*'", "", refusal.hint.lower()))) - _OF_SQL
+    span, known = refusal.span, set(_NAME.findall(sql.lower()))
+    if span is None or not _ONE_CALL.fullmatch(refusal.hint) or not names <= known:
+        return None
+    pointed, rest = sql[span.start : span.end], sql[span.end :]
+    opened = pointed.count("(") - pointed.count(")")  # carets leave closing brackets out
+    return sql[: span.start] + refusal.hint + (rest.split(")", opened)[-1] if opened > 0 else rest)
+
+
+_WHOLE = re.compile(r"(?:(?:SELECT|WITH) .*\bFROM\b|SHOW \w+$|DESCRIBE \w+$)(?!.*\.\.\.)", re.IGNORECASE | re.DOTALL)
+_ONE_CALL = re.compile(r"[A-Za-z_]+\([^.]*\)")
+_NAME = re.compile(r"\b[a-z_]\w*(?!\w*\()")
+_OF_SQL = {
+    "distinct",
+    "order",
+    "by",
+    "desc",
+    "and",
+    "or",
+    "not",
+    "case",
+    "when",
+    "then",
+    "else",
+    "end",
+    "as",
+    "interval",
+}

@@ -1,0 +1,66 @@
+"""What a refusal tries is accepted, and answers what was asked: of the bundled operator, as newcomers ask it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dialect.catalog import Catalog
+from engine.catalog_file import load_catalog
+from tests.support.refused import followed, refusal_of
+
+DAYS = "visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-11-01'"
+MINUTES = "DATE_DIFF('MINUTE', start_ts, end_ts)"
+TRIED = {
+    # a public table by its key, before a private one by its person
+    "select zone_id, count(distinct subscriber_id) from event group by 1": "select zone_id, count(distinct subscriber_id) from event JOIN cell USING (cell_id) group by 1",
+    "select h3_9, count(*) from event group by 1": "select h3_9, count(*) from event JOIN cell USING (cell_id) group by 1",
+    # of a person's rows each meets the one row of that person
+    "select gender, count(*) from visit group by 1": "select gender, count(*) from visit JOIN subscriber USING (subscriber_id) group by 1",
+    # and never all of them all others
+    "select count(*) from trip where place_id = 'P1'": "FROM visit",
+    "select count(distinct dist_km) from visit": "FROM trip",
+    "select isnull(mode,'x') m, count(*) from trip group by 1": "select coalesce(mode, 'x') m, count(*) from trip group by 1",
+    "select count(*) from trip where mode == 'car' && dist_km > 5": "select count(*) from trip where mode == 'car' AND dist_km > 5",
+    "select to_date(dep_ts) d, count(*) from trip group by 1": "select CAST(dep_ts AS DATE) d, count(*) from trip group by 1",
+    "select datepart(hour, dep_ts) h, count(*) from trip group by 1": "select date_part('hour', dep_ts) h, count(*) from trip group by 1",
+    "select first(place_id) from visit": "SELECT place_id, COUNT(*) FROM visit GROUP BY place_id",
+    "select * from information_schema.tables": "SHOW TABLES",
+    "select avg(end_ts - start_ts) from visit": f"select avg(LEAST(GREATEST({MINUTES}, 0), 1440)) from visit",
+    "select histogram(dwell_min) from visit": "SELECT FLOOR(dwell_min / 10) * 10, COUNT(*) FROM visit GROUP BY FLOOR(dwell_min / 10) * 10",
+    "select zone_id, hour(start_ts) h, count(*) from visit group by zone_id": "select zone_id, hour(start_ts) h, count(*) from visit group by zone_id, h",
+    "select zone_id, hour(start_ts), count(*) from visit group by 1": "select zone_id, hour(start_ts), count(*) from visit group by 1, HOUR(start_ts)",
+    # every day that is declared, not one
+    "select date_trunc('day', start_ts) d, count(*) from visit group by 1": "select visit_date d, count(*) from visit group by 1",
+    "select date_trunc('hour', start_ts) d, count(*) from visit where zone_id = 'Z1' group by 1": f"select date_trunc('hour', start_ts) d, count(*) from visit WHERE {DAYS} AND zone_id = 'Z1' group by 1",
+    # the asker's own end, and one more
+    "select avg(least(date_diff('minute', start_ts, end_ts), 240)) from visit": f"select AVG(GREATEST(LEAST({MINUTES}, 240), 0)) from visit",
+    "select avg(greatest(date_diff('minute', start_ts, end_ts), 5)) from visit": f"select AVG(LEAST(GREATEST({MINUTES}, 5), 100)) from visit",
+    "select avg(greatest(date_diff('minute', start_ts, end_ts), 200)) from visit": f"select AVG(LEAST(GREATEST({MINUTES}, 200), 300)) from visit",
+    "select avg(least(date_diff('minute', start_ts, end_ts), -5)) from visit": f"select AVG(GREATEST(LEAST({MINUTES}, -5), -105)) from visit",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def operator() -> Catalog:
+    return load_catalog(Path("engine/operator/catalog.toml"))
+
+
+@pytest.mark.parametrize(("sql", "tried"), TRIED.items())
+def test_what_is_tried_is_what_was_meant(sql: str, tried: str, operator: Catalog) -> None:
+    refusal = refusal_of(sql, operator)
+    assert refusal is not None and refusal.hint == tried
+
+
+@pytest.mark.parametrize("sql", TRIED)
+def test_what_is_tried_is_accepted(sql: str, operator: Catalog) -> None:
+    refusal = refusal_of(sql, operator)
+    sent = None if refusal is None else followed(sql, refusal)
+    assert sent is None or refusal_of(sent, operator) is None
+
+
+def test_a_step_of_a_time_without_a_range_says_so(operator: Catalog) -> None:
+    refusal = refusal_of("select date_trunc('day', start_ts), count(*) from visit group by 1", operator)
+    assert refusal is not None
+    assert refusal.why.startswith("start_ts has no declared range")
