@@ -5,6 +5,7 @@ Which releases are combined is decided by conditions, lists, scales and released
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -24,7 +25,7 @@ from engine.ways import LARGEST_MORE_BIAS, Combined, as_little_cut, asked_of
 from engine.weighing import Pattern, reachable, weights_of
 
 LEAST_PARTED = 2  # sets of other rows that make the wanted one
-MOST_PARTED = 32  # held releases that are parted; the first bought come first
+MOST_PARTED = 32  # held releases that are parted, of W's own words, and of others; the first bought come first
 UNSEEN = 0.1  # of a deviation of noise: what moves a number by less moves no interval that anybody sees
 SURE = 3.0  # deviations by which released totals may be off where they decide
 _NOT_BELOW_0 = (VectorKind.ROWS, VectorKind.VALID)
@@ -71,11 +72,12 @@ class Combining:
     @cached_property
     def _parted(self) -> list[_Column]:
         """The parts of the first held releases that are of the same rows, conditions apart."""
-        found: list[_Column] = []
+        found, parted = list[_Column](), Counter[bool]()
         for place, held in enumerate(self.shelf.held):
-            found += [_Column(place, held, part) for part in held_parts(self.own, held.told)]
-            if len({each.place for each in found}) >= MOST_PARTED:
-                break
+            own = held.says(self.wanted.plan)
+            parts = held_parts(self.own, held.told) if parted[own] < MOST_PARTED else ()
+            parted[own] += bool(parts)
+            found += [_Column(place, held, part) for part in parts]
         return found
 
     def _of(self, column: int) -> Made | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -18,7 +19,7 @@ from dialect.words import uncommented
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
 from engine.choose_bounds import bounds_said
-from engine.combining import Combining
+from engine.combining import MOST_PARTED, Combining
 from engine.errors import uncharged
 from engine.held import Held, Known, Shelf, Showing, nothing_shown, shelf_of
 from engine.made_of import Made, made_of
@@ -30,7 +31,7 @@ from engine.spoken import which_release
 from engine.ways import Again, Combined, Way, way_of
 
 SHORT = 12  # characters by which people tell releases apart
-MOST_LOOKED_AT = 64  # held releases that can say a wanted one; the first bought come first
+MOST_LOOKED_AT = 64  # held releases that say a wanted one, in its own words, and in others; the first bought come first
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Finder:
     def _way(self, wanted: Prepared, shelf: Shelf, combines: bool = True) -> Way:
         if wanted.plan.key_set is None:
             return Way(wanted, bought=wanted)
-        again = self._again(wanted) if self.mixes else None
         finding = _Finding(self, wanted, shelf, combines)
+        again = self._again(wanted) if self.mixes and not finding.is_full else None
         return way_of(wanted, finding.candidates(), again, shelf.keys(), finding.beside)
 
     def _again(self, wanted: Prepared) -> Again:
@@ -79,9 +80,14 @@ class _Finding:
 
     def __init__(self, finder: Finder, wanted: Prepared, shelf: Shelf, combines: bool) -> None:
         self.finder, self.wanted, self.combines = finder, wanted, combines
-        self.shelf = shelf.own_first(wanted.plan.canonical)  # else a repeat would find what was bought beside it
+        self.shelf = shelf.own_first(wanted.plan)  # else a repeat would find what was bought beside it
         self.own = told(wanted.plan)
         self.combining = Combining(wanted, self.own, self.shelf, finder.catalog, self._made)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether one more release of the wanted plan would not be looked at when the question is repeated."""
+        return sum(held.says(self.wanted.plan) for held in self.shelf.held) >= MOST_PARTED
 
     @cached_property
     def keys(self) -> pa.Table:
@@ -90,11 +96,12 @@ class _Finding:
 
     def candidates(self) -> Iterator[Made | Combined]:
         """Walk what the held releases say, alone and with those before them, in the order in which they were bought."""
-        looked_at = 0
+        looked_at = Counter[bool]()  # in W's own words, and in others
         for place, held in enumerate(self.shelf.held):
-            found = self._derived(held) if looked_at < MOST_LOOKED_AT else None
+            own = held.says(self.wanted.plan)
+            found = self._derived(held) if looked_at[own] < MOST_LOOKED_AT else None
             if found is not None:
-                looked_at += 1
+                looked_at[own] += 1
                 made = self._made(held, found)
                 if made is not None:
                     yield made

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from budgets import OWNER, Ledger, PaidRelease
 from dialect import Catalog, Refusal, read
 from dialect.derivation import Told, told
+from dialect.private_plan import PrivatePlan
 from engine.prepare import key_of
 from engine.release import Meaning, Release, from_bytes
 from engine.repeats import Repeats
@@ -33,6 +34,10 @@ class Held:
     charge_id: int  # of its charge in the ledger
     standing: bool = False  # of a standing question, which everybody has paid for
 
+    def says(self, plan: PrivatePlan) -> bool:
+        """Tell whether it is of a plan in the plan's own words."""
+        return self.told.plan.canonical == plan.canonical
+
 
 @dataclass(frozen=True)
 class Shelf:
@@ -43,9 +48,9 @@ class Shelf:
     dataset: str
     held: tuple[Held, ...]
 
-    def own_first(self, canonical: str) -> Shelf:
+    def own_first(self, plan: PrivatePlan) -> Shelf:
         """Give the same, of what was bought together a release of the same rows and numbers first."""
-        order = sorted(self.held, key=lambda each: (each.charge_id, each.told.plan.canonical != canonical))
+        order = sorted(self.held, key=lambda each: (each.charge_id, not each.says(plan)))
         return replace(self, held=tuple(order))
 
     def keys(self) -> frozenset[str]:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from budgets import Loss
-from engine import made_of, ways
+from engine import combining, finding, made_of, ways
 from engine.combining import Combining
 from engine.explain import explain
-from engine.held import Shelf
+from engine.held import Held, Shelf
 from engine.pipeline import Engine
 from engine.terms import Asked
 from engine.wire import made_from
@@ -182,8 +182,40 @@ def repeats_differ(engine: Engine) -> bool:
 
 def test_what_was_bought_beside_it_moves_no_repeat(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not repeats_differ(town)
-    monkeypatch.setattr(Shelf, "own_first", lambda self, canonical: self)
+    monkeypatch.setattr(Shelf, "own_first", lambda self, plan: self)
     assert repeats_differ(town)
+
+
+BESIDE: list[Case] = [
+    ((*where(TOTAL, "", "zone = 'z1'"), one(TOTAL, "coins = 1")), one(TOTAL, "zone <> 'z1'")),
+    (where(TOTAL, "day >= '2026-10-02' AND day < '2026-10-03'"), one(TOTAL, "day = '2026-10-02'")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("held", "asked"), BESIDE)
+def test_what_is_bought_beside_is_found_again_behind_the_limits(
+    town: Engine, monkeypatch: pytest.MonkeyPatch, held: tuple[str, ...], asked: str
+) -> None:
+    monkeypatch.setattr(combining, "MOST_PARTED", 2)
+    monkeypatch.setattr(finding, "MOST_PARTED", 2)
+    monkeypatch.setattr(finding, "MOST_LOOKED_AT", 1)
+
+    def paid_for_and_repeated() -> tuple[float, bool]:
+        own = holding(town, held, "0.005")
+        first, again = ask(own, asked, "0.008"), ask(own, asked, "0.008")
+        assert 0 < price(first) < 0.0076
+        return price(again), rows(first) == rows(again)
+
+    assert paid_for_and_repeated() == (0.0, True)
+    monkeypatch.setattr(Held, "says", lambda self, plan: False)
+    assert paid_for_and_repeated() != (0.0, True)
+
+
+def test_nothing_is_mixed_in_by_whoever_holds_very_many_of_it(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "MOST_PARTED", 1)
+    own = holding(town, where(TOTAL, "", "zone = 'z1'", "zone <> 'z1'"), "0.005")
+    paid = [price(ask(own, one(TOTAL, "zone <> 'z1'"), "0.02")) for _ in range(2)]
+    assert paid == [pytest.approx(0.02), 0.0]
 
 
 def test_noise_that_is_shared_with_the_other_sign_is_not(town: Engine) -> None:
