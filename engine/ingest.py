@@ -16,15 +16,17 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from glob import glob
 from pathlib import Path
 
 import duckdb
 
 from dialect.catalog import Catalog, Table
+from engine.deliveries import deliveries
 from engine.errors import DataError
 from engine.fetch import Fetched, fetch, sweep
 from engine.ingested import Place, added_to, place_of, version_of
@@ -61,7 +63,8 @@ def ingest(
     here = _files(table, [text for text in given if not is_stored(text)])
     addresses = [store_address(table.name, text) for text in given if is_stored(text)]
     with _alone(table, place) as staging, _work(staging) as work, working(work) as connection:
-        known = {digest for added in place.added().values() for digest in digests_in(connection, added)}
+        note = partial(deliveries, place, staging, partial(digests_in, connection))
+        known = note()
         with _copies(table, addresses, staging, known, progress) as fetched:
             progress, files = _rest(progress, bool(addresses)), [*here, *fetched.files]
             before = [_facts(path) for path in files]
@@ -87,6 +90,8 @@ def ingest(
             progress("adding", 0.95)
             if count:
                 _add(taken, table, place)
+                with suppress(OSError):  # the file bears them too, and the next run notes them
+                    note()
             progress("added", 1.0)
             return Ingested(count, len(unread), already, reasons, kept, _version(catalog, table))
 

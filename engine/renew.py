@@ -99,7 +99,11 @@ def _roll_on(layout: _Layout, each: StoredRollup) -> None:
     if not changed:
         return
     only = changed[0]
-    if any(map(_may_be_timed, (table for table in private if table != only))) or not _stands_apart(each, only):
+    if (
+        len(changed) > 1
+        or any(map(_may_be_timed, (table for table in private if table != only)))
+        or not _stands_apart(each, only)
+    ):
         roll_up(layout.connection, each)
         return
     begins = layout.touched[only.name]

@@ -20,6 +20,7 @@ OPTIONS = {
 }
 PATIENCE = {"retry_limit_seconds": "60"}  # of Google's library, which otherwise tries for a quarter of an hour
 HERE = ("localhost", "127.0.0.1", "[::1]")
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d+)?", re.ASCII)
 USUAL = "put credentials where the store's own library looks for them, which docs/ingest.md names"
 
 
@@ -48,6 +49,7 @@ def store_address(table: str, given: str) -> StoreAddress:
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
         raise DataError(table, f"an address that begins with {scheme}:// can't be read.", _form(scheme)) from None
+    _check_secrets(table, parts, options)
     shown = f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     _check(table, parts, options, shown)
     folder, _, last = parts.path.rpartition("/")
@@ -60,15 +62,26 @@ def store_address(table: str, given: str) -> StoreAddress:
     return StoreAddress(shown, urlunsplit((scheme, parts.netloc, path, urlencode(options), "")), pattern)
 
 
+def _check_secrets(table: str, parts: SplitResult, options: dict[str, str]) -> None:
+    """Refuse what could be a login wherever it stands: a key may hold a slash, behind which it looks like a path."""
+    accounts = parts.netloc if parts.scheme in AZURE else parts.netloc.replace("@", ":")
+    elsewhere = (parts.path, *options.values())
+    if ":" in accounts or parts.fragment or any("@" in part for part in elsewhere):
+        what = f"an address that begins with {parts.scheme}:// carries credentials, or what looks like them"
+        raise DataError(table, f"{what}: others can see them there.", f"{USUAL}; an @ in a path is written %40")
+
+
 def _check(table: str, parts: SplitResult, options: dict[str, str], shown: str) -> None:
-    """Refuse what could be a secret, and what would send rows in the clear."""
-    login = parts.netloc.rpartition("@")[0]
-    if ":" in login or (login and parts.scheme in S3) or parts.fragment:
-        raise DataError(table, f"the address {shown} carries credentials: others can see them there.", USUAL)
+    """Refuse options that could be secrets, and what would send rows in the clear."""
     if not options.keys() <= set(OPTIONS[parts.scheme]):
         known = ", ".join(OPTIONS[parts.scheme])
         raise DataError(table, f"the address {shown} has options that are not read here.", f"{known} are read; {USUAL}")
-    host = re.sub(r":\d+$", "", options.get("endpoint_override", ""))
+    override = _HOST.fullmatch(options.get("endpoint_override", ""))
+    if "endpoint_override" in options and override is None:
+        raise DataError(
+            table, f"the address {shown} has an endpoint that is no host.", "write host:port, and no scheme"
+        )
+    host = "" if override is None else override[1]
     if options.get("scheme", "https") != "https" and host not in HERE:
         raise DataError(table, f"{shown} would be read over the net in the clear.", "leave scheme=http out")
 

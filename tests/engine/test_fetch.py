@@ -71,7 +71,11 @@ def rows(town: Path) -> int:
 
 
 def left(town: Path) -> list[str]:
-    return sorted(path.name for path in (town.parent / "visits" / ".ingest").iterdir() if path.name != "lock")
+    return sorted(
+        path.name
+        for path in (town.parent / "visits" / ".ingest").iterdir()
+        if path.name not in ("lock", "deliveries.json")
+    )
 
 
 def at_copying(name: str, do: Callable[[], None]) -> Callable[[str, float], None]:
@@ -220,6 +224,14 @@ def test_without_credentials_nothing_is_read(store: ObjectStore, town: Path) -> 
         (f"s3://lake/new/?{SECRET}", "can't be read"),
         (f"s3://[{SECRET}/new/", "can't be read"),
         (f"s3://lake/new/#{SECRET}", "carries credentials"),
+        (f"s3://AKIA:abc/{SECRET}@lake/new/", "carries credentials"),
+        (f"s3://AKIA/{SECRET}@lake/new/", "carries credentials"),
+        (f"gs://me@{SECRET}/new/", "carries credentials"),
+        (f"abfss://box:ab/{SECRET}@one.dfs.core.windows.net/new/", "carries credentials"),
+        (f"abfss://box/{SECRET}@one.dfs.core.windows.net/new/", "carries credentials"),
+        (f"s3://lake/new/?endpoint_override=KEY:{SECRET}@store.example", "carries credentials"),
+        ("s3://lake/new/?endpoint_override=http://store.example:9000", "no host"),
+        ("s3://lake/new/?endpoint_override=http://127.0.0.1:9000", "no host"),
         (f"ftp://me:{SECRET}@there/new/", "no object store"),
         ("s3://lake/*/new/", "before its last part"),
         ("s3://lake/new/?scheme=http&endpoint_override=store.example:9000", "in the clear"),

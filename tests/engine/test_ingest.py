@@ -53,7 +53,7 @@ class Town:
     def left(self) -> list[str]:
         """List what is in the folder that is worked in."""
         staging = self.folder / "visits" / ".ingest"
-        return sorted(path.name for path in staging.iterdir() if path.name != "lock")
+        return sorted(path.name for path in staging.iterdir() if path.name not in ("lock", "deliveries.json"))
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_a_killed_ingest_is_before_or_after_and_running_again_finishes(
             assert done["already"] == (1 if again or step in DONE else 0), step
             assert stored(killed / step) == AFTER, step
         left = [path.name for path in (killed / step / "visits" / ".ingest").iterdir()]
-        assert len(left) == 2, step  # the lock, and what is refused, once
+        assert len(left) == 3, step  # the lock, the note of deliveries, and what is refused, once
         assert not any(name.startswith("work-") for name in left), step
     assert stored(killed / BUG) not in (BEFORE, AFTER), "rows that go in before the version are not caught"
 
@@ -298,6 +298,20 @@ def test_a_file_that_is_taken_away_and_added_again_has_another_version(town: Tow
     (added,) = (town.folder / "visits").glob("ingested-*")
     added.rename(added.with_name(added.name.replace("ingested-20", "ingested-19")))
     assert town.state()[1] != first
+
+
+def test_who_was_erased_does_not_come_back_with_the_same_delivery(town: Town) -> None:
+    """Its owner writes the added file anew, as docs/admission.md says, and the note in the file is gone."""
+    file = new_file(town.folder / "new" / "a.csv", *GOOD)
+    town.ingest(file)
+    (added,) = (town.folder / "visits").glob("ingested-*")
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT * FROM '{added}' WHERE person_id <> 1) TO '{added}.new' (FORMAT parquet)")
+    Path(f"{added}.new").replace(added)
+    again = town.ingest(file)
+    assert (again["rows"], again["already"]) == (0, 1)
+    added.unlink()
+    assert town.ingest(file)["rows"] == 3, "what was taken away whole is in no more"
 
 
 def test_rows_that_come_while_the_data_are_opened_are_no_rows_of_the_old_version(town: Town) -> None:

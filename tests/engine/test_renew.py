@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ FOREVER = DECLARED.replace(
 class Town:
     """A town whose visits lie in files, with a layout."""
 
-    def __init__(self, folder: Path, declared: str) -> None:
+    def __init__(self, folder: Path, declared: str, prepare: Callable[[], object] = lambda: None) -> None:
         self.where, self.cache = make(folder), folder / "cache"
+        prepare()
         text = declared.replace("[datasets.town.budget]", f"{ALL}\n[datasets.town.budget]")
         self.where.write_text(text, encoding="utf-8")
         with duckdb.connect(str(folder / "town.duckdb")) as connection:
@@ -173,6 +175,54 @@ def test_a_layout_that_goes_on_from_replaced_rows_is_found(by_day: Town, monkeyp
     assert by_day.add("new", *NEW).renewed
     with by_day.both() as opened:
         assert any(opened.differ(sql) for sql in ROLLED)
+
+
+PERSONS = 'source = { duckdb = "town.duckdb", table = "person" }'
+
+
+def with_persons_in_files(declared: str) -> str:
+    """Declare persons as files, behind their visits."""
+    at = declared.index("[tables.person]")
+    end = declared.index("[tables.", at + 1)
+    persons = declared[at:end].replace(PERSONS, 'source = { parquet = "persons/*.parquet" }')
+    return f"{declared[:at]}{declared[end:]}\n{persons}"
+
+
+def write_persons(folder: Path, where: str) -> str:
+    folder.mkdir(exist_ok=True)
+    with duckdb.connect(str(folder.parent / "town.duckdb")) as connection:
+        connection.execute(
+            f"COPY (SELECT * FROM person WHERE {where}) TO '{folder}/{len(where)}.parquet' (FORMAT parquet)"
+        )
+    return f"{folder}/{len(where)}.parquet"
+
+
+@pytest.fixture
+def growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
+    """Give a town that gets visits, and persons with visits of before, and has a layout without both."""
+    monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
+    town = Town(
+        tmp_path, with_persons_in_files(DECLARED), lambda: write_persons(tmp_path / "persons", "person_id > 50")
+    )
+    late = write_persons(tmp_path / "new", "person_id <= 50")
+    assert ingest_files(str(town.where), "person", [late], late=True)["rows"] == 50
+    return town
+
+
+def test_new_rows_of_two_tables_make_a_rollup_of_both_anew(growing: Town) -> None:
+    assert growing.add("new", *NEW).renewed and not growing.differs()
+
+
+def test_a_rollup_that_looks_at_one_of_two_tables_is_found(growing: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: persons who came too are left out of the windows in which no visit came."""
+    kept = renew._Layout
+
+    def forgetting(*given: Any) -> Any:
+        made = kept(*given)
+        return replace(made, touched={name: days for name, days in made.touched.items() if name == "visit"})
+
+    monkeypatch.setattr(renew, "_Layout", forgetting)
+    assert growing.add("new", *NEW).renewed and growing.differs()
 
 
 def test_declared_rollups_come_and_go(by_day: Town) -> None:
