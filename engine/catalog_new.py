@@ -24,7 +24,7 @@ TABLE = """
 # dataset = "$dataset"
 # kind = ""                    # "private" where rows are about persons, "public" where nobody is in them
 # source = $source
-# primary_key = []             # columns that together name one row; [] where there are none
+$grows# primary_key = []             # columns that together name one row; [] where there are none
 ## only where kind is "private":
 # person = ""                  # column that names the person a row is about
 # size_class = ""              # order of magnitude of the number of rows: "1e6"
@@ -35,6 +35,9 @@ TABLE = """
 # persons = 0                  # square root of the number of groups that one person may be in
 ## in every case: the columns that analysts may use, each with what can be said of it
 # [tables.$name.columns]"""
+CSV_GROWS = (
+    "## passersby ingest adds rows to Parquet alone: docs/ingest.md, A table of CSV, tells how to make it such\n"
+)
 
 
 def new_catalog(folder: Path) -> str:
@@ -120,7 +123,8 @@ def _table(name: str, dataset: str, source: Source, folder: Path) -> str:
     path = str(Path(source.path).relative_to(folder))
     inside = f", table = {_quoted(source.table)}" if source.table else ""
     stored = f"{{ {source.format} = {_quoted(path)}{inside} }}"
-    return Template(TABLE).substitute(name=name, dataset=dataset, source=stored)
+    grows = CSV_GROWS if source.format == "csv" else ""
+    return Template(TABLE).substitute(name=name, dataset=dataset, source=stored, grows=grows)
 
 
 def _quoted(text: str) -> str:

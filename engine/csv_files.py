@@ -48,7 +48,7 @@ def _grammar(pattern: str, delimiter: str) -> str:
 
 def _line_of_names(pattern: str) -> tuple[str, Sequence[str]]:
     """Read the delimiter and the names, which all files share."""
-    found = {_first_line(path) for path in glob(pattern, recursive=True)}  # noqa: PTH207  a stored pattern
+    found = {first_line(path) for path in glob(pattern, recursive=True)}  # noqa: PTH207  a stored pattern
     if len(found) != 1:
         raise UnreadableError
     ((delimiter, *given),) = found
@@ -67,14 +67,15 @@ def _other(name: str, names: Sequence[str]) -> str:
     return other
 
 
-def _first_line(path: str) -> tuple[str, ...]:
+def first_line(path: str) -> tuple[str, ...]:
     """Read the delimiter that the first line has most of, and its names."""
     try:
         with (
             pa.input_stream(path, compression="detect") as file,
-            io.TextIOWrapper(file, "utf-8-sig", newline="") as text,
+            io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text,
         ):
             line = text.readline()
+            line.encode("utf-8")  # what was no UTF-8 raises; DuckDB refuses it further down
     except (OSError, UnicodeError):
         raise UnreadableError from None
     outside = "".join(line.split(QUOTED)[::2])

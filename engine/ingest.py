@@ -103,9 +103,16 @@ def _target(catalog: Catalog, named: str) -> tuple[Table, Place]:
         raise DataError(named, f"{what}, and ingest adds to private tables.", "change public files by hand")
     place = None if catalog.remote else place_of(table)
     if place is None:
-        why = "ingest adds files to a folder of Parquet files on this machine, and its source is none."
-        raise DataError(named, why, 'write source = { parquet = "visits/*.parquet" }, with one * in the last part')
+        raise DataError(named, *_no_place(table))
     return table, place
+
+
+def _no_place(table: Table) -> tuple[str, str]:
+    """Say why a table takes no files, and what helps."""
+    what, cure = "none", 'write source = { parquet = "visits/*.parquet" }, with one * in the last part'
+    if table.source.format == "csv":
+        what, cure = "CSV", f"write its rows to Parquet once (docs/ingest.md, A table of CSV), then {cure}"
+    return f"ingest adds files to a folder of Parquet files on this machine, and its source is {what}.", cure
 
 
 def _files(table: Table, given: Sequence[str]) -> list[Path]:

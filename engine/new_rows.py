@@ -22,6 +22,7 @@ from dialect.time_windows import Stretch, begin_of, next_begin, window_name
 from dialect.write_expr import name, quote_text
 from engine.catalog_columns import sql_type
 from engine.complete_lists import is_outside, rows_outside
+from engine.csv_faults import csv_fault
 from engine.csv_files import UnreadableError
 from engine.declared_dates import is_on_other_date, rests_on_date
 from engine.derived import source_type, stored_columns
@@ -33,7 +34,7 @@ from engine.stored_files import OFFLINE, cast, fits, read_files
 MEMORY = "4GB"
 DIGESTS = "passersby_files"  # in a file's metadata: the digests of the files that it was made of
 GIVEN, FILE, WHY, KEY = "given ", "of file", "why refused", "key "  # no declared column has a space in its name
-NOT_READ = "a file of new rows can't be read to its end."
+WHOLE = "give whole Parquet files, or CSV with a header"
 
 
 @contextmanager
@@ -79,7 +80,7 @@ class NewRows:
             )
             self.connection.execute(f"CREATE TEMP VIEW judged AS {sql}")
         except (duckdb.Error, UnreadableError):
-            raise DataError(self.table.name, NOT_READ, "give whole Parquet files, or CSV with a header") from None
+            raise DataError(self.table.name, *self._unread()) from None
 
     def write(self, taken: Path, digests: Sequence[str]) -> int:
         """Write the rows that are taken, and tell how many there are."""
@@ -123,9 +124,25 @@ class NewRows:
             done = self.connection.execute(f"COPY ({select}) TO {quote_text(str(to))} (FORMAT parquet, {options})")
             return int(done.fetchall()[0][0])
         except duckdb.Error:
-            raise DataError(
-                self.table.name, NOT_READ, "give whole files, and room on the disk beside the data"
-            ) from None
+            raise DataError(self.table.name, *self._unread()) from None
+
+    def _unread(self) -> tuple[str, str]:
+        """Say why files can't be read, and what helps: the file, its line and the reason, and no value."""
+        for path in self.paths:
+            found = csv_fault(path) if path.suffix == ".csv" else None
+            if found is not None:
+                line, why = found
+                return f"{path.name} can't be read to its end: line {line:,}: {why}.", "correct it, and give it again"
+            if not self._is_whole(path):
+                return f"{path.name} can't be read to its end.", WHOLE
+        return "new rows can't be read and kept.", "give whole files, and room on the disk beside the data"
+
+    def _is_whole(self, path: Path) -> bool:
+        try:
+            self.connection.execute(f"SELECT count(COLUMNS(*)) FROM {read_files(_source(path))}").fetchall()
+        except (duckdb.Error, UnreadableError):
+            return False
+        return True
 
     def _lists(self) -> list[Table]:
         """Find the public tables that hold a complete list of this table's columns."""
@@ -149,7 +166,7 @@ class NewRows:
 
     def _file(self, path: Path, kinds: dict[str, str]) -> str:
         """Write the rows of one file: each column as stored and as given."""
-        source = Source("csv" if path.suffix == ".csv" else "parquet", str(path))
+        source = _source(path)
         found, parts = self._described(source), [f"{quote_text(path.name)} AS {name(FILE)}"]
         for column in stored_columns(self.table):
             own = found.get(column.name)
@@ -214,6 +231,10 @@ class NewRows:
                 f" ({sql}) ANTI JOIN ({known}) USING ({columns}))"
             )
         self.connection.execute(f"CREATE TEMP TABLE taken AS {sql}")
+
+
+def _source(path: Path) -> Source:
+    return Source("csv" if path.suffix == ".csv" else "parquet", str(path))
 
 
 def _column(table: Table, column: str) -> Column:

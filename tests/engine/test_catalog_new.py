@@ -69,6 +69,12 @@ def _filled(part: str, public: bool) -> str:
     return part.replace("rows = 0", "rows = 10").replace("persons = 0", "persons = 2")
 
 
+def test_tables_of_csv_say_how_they_could_grow(folder: Path) -> None:
+    tables = new_catalog(folder).split("## ----")[1:]
+    assert {"A table of CSV" in table for table in tables if "source = { csv" in table} == {True}
+    assert not [table for table in tables if "A table of CSV" in table and "source = { csv" not in table]
+
+
 def test_nothing_is_queryable_until_it_is_declared(folder: Path, tmp_path: Path) -> None:
     path = folder / "catalog.toml"
     path.write_text(new_catalog(folder), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -141,8 +142,17 @@ def test_nothing_but_bad_rows_changes_nothing(town: Town) -> None:
     [
         ("b.csv", "visit_id,person_id\n1,1\n", "has no column zone"),
         ("b.csv", f"# of {SECRET}\n{HEADER}\n{GOOD[0]}\n", "has no column"),
-        ("b.csv", f"{HEADER}\n{GOOD[0]}\n{SECRET},1\n", "can't be read to its end"),
-        ("b.parquet", f"PAR1{SECRET}PAR1", "can't be read to its end"),
+        (
+            "b.csv",
+            f"{HEADER}\n{GOOD[0]}\n{SECRET},1\n",
+            "b.csv can't be read to its end: line 3: 2 fields instead of 7.",
+        ),
+        (
+            "b.csv",
+            f"{HEADER}\n{GOOD[0]}\n{GOOD[1]}\r\n{SECRET}",
+            "b.csv can't be read to its end: line 3: line ends are mixed",
+        ),
+        ("b.parquet", f"PAR1{SECRET}PAR1", "b.parquet can't be read to its end."),
     ],
 )
 def test_a_file_that_is_none_is_refused_as_a_whole(town: Town, named: str, text: str, why: str) -> None:
@@ -179,6 +189,22 @@ def test_other_tables_are_refused(town: Town, table: str, why: str) -> None:
     with pytest.raises(Refused) as refused:
         ingest_files(str(town.where), table, [new_file(town.folder / "new" / "a.csv", *GOOD)])
     assert why in json.dumps(refused.value.problem)
+
+
+def test_a_table_of_csv_is_made_one_of_parquet_as_the_page_says(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.where.write_text(town.where.read_text("utf-8").replace('parquet = "visits/*.parquet"', 'csv = "visits.csv"'))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refused, match="its source is CSV") as refused:
+        town.ingest(new_file(town.folder / "new" / "a.csv", *GOOD))
+    assert "docs/ingest.md, A table of CSV" in json.dumps(refused.value.problem)
+    page = (ROOT / "docs" / "ingest.md").read_text(encoding="utf-8")
+    (copy,) = re.findall(r"^## A table of CSV\n.*?^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "visits.csv").write_text("visit_id,person_id,zone\n1,2,z1\n2,,\n", encoding="utf-8")
+    with duckdb.connect() as connection:
+        connection.execute(copy)
+        assert connection.execute("FROM 'visits/visits.parquet'").fetchall() == [(1, 2, "z1"), (2, None, None)]
 
 
 def test_no_file_is_refused(town: Town) -> None:
