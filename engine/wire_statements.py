@@ -18,7 +18,7 @@ from dialect.table_functions import TABLE_FUNCTIONS, TableFunction
 from engine.admission_notes import admission_notes
 from engine.wire import CARD
 
-TABLES = ("name", "kind", "dataset", "person", "size_class")
+TABLES = ("name", "kind", "dataset", "person", "size_class", "window", "first_window", "last_window")
 COLUMNS = ("name", "type", "nullable", "declared")
 ACCOUNTS = (
     *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
@@ -59,9 +59,17 @@ def _column(values: list[Any]) -> pa.Array:
 
 
 def described(table: Mapping[str, Any], catalog: Catalog, remaining: Mapping[str, Any]) -> pa.Table:
-    """Give one row per column of a table, and say whose rows it has."""
-    notes = admission_notes(catalog.table(table["name"]), catalog)
+    """Give one row per column of a table, and say of which time and whose its rows are."""
+    notes = (*_time_notes(table), *admission_notes(catalog.table(table["name"]), catalog))
     return listed(columns_of(table), COLUMNS, remaining, notes)
+
+
+def _time_notes(table: Mapping[str, Any]) -> Iterator[str]:
+    if table["first_window"] is not None:
+        days, named = (f"{table[f'first_{each}']} to {table[f'last_{each}']}" for each in ("day", "window"))
+        yield f"Declared are the days {days}, in windows of one {table['window']}: {named}."
+    elif table["window"] is not None:
+        yield "A person's whole history is one window."
 
 
 def columns_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:

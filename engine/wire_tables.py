@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Any
 
 from dialect.catalog import Catalog, Column, ColumnOf, Domain, Norms, Table, ValueList, ValueRange
 from dialect.declared_movement import Movement
+from dialect.time_windows import next_begin
 
 ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")
 
@@ -23,12 +25,26 @@ def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
         "size_class": declared.size_class,
         "primary_key": list(declared.primary_key),
         "time_column": declared.time_column,
+        **_windows(declared, catalog),
         "norms": None if declared.norms is None else _norms(declared.norms),
         "max_rows_per_person": declared.max_rows_per_person,
         "max_groups_per_person": declared.max_groups_per_person,
         "movement": None if declared.movement is None else _movement(declared.movement),
         "columns": [_column(column) for column in (*declared.columns, *more) if column.visible],
     }
+
+
+def _windows(declared: Table, catalog: Catalog) -> dict[str, str | None]:
+    """Say which windows a private table's dataset declares, and of which days they are; a whole history has no ends."""
+    found = dict.fromkeys(("window", "first_window", "last_window", "first_day", "last_day"), None)
+    if not declared.private:
+        return found
+    dataset = catalog.dataset(declared.dataset)
+    if (stretch := dataset.stretch) is None:
+        return {**found, "window": str(dataset.window)}
+    last_day = next_begin(stretch.window, stretch.last) - timedelta(days=1)
+    days = (stretch.first.isoformat(), last_day.isoformat())
+    return dict(zip(found, (str(dataset.window), dataset.windows[0], dataset.windows[-1], *days), strict=True))
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from passersby.bars import budget_bar
 from passersby.display import empty_table, table_of
-from passersby.display_table import show_table
+from passersby.display_table import show_table, windows_text
 from passersby.listing import Budget
 from passersby.losses import LOSSES
 from passersby.wording import amount, declared_text, epsilon_text, questions_text, shown_moment, tiny
@@ -145,7 +145,8 @@ def _table(table: dict[str, Any]) -> list[RenderableType]:
     look = "magenta" if table["kind"] == "private" else "green"
     person = table.get("person")
     about = f"  one person is one {person}" if person else ""
-    return [Text.assemble((table["name"], "bold"), "  ", (table["kind"], look), about), shown, Text()]
+    head = Text.assemble((table["name"], "bold"), "  ", (table["kind"], look), about)
+    return [head, *(Text(line, "dim") for line in [windows_text(table)] if line), shown, Text()]
 
 
 def _rho(rho: float) -> str:

@@ -27,6 +27,15 @@ def show_table(table: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
+def windows_text(table: dict[str, Any]) -> str:
+    """Say which time may be asked about, and in which windows it is charged; nothing of a public table."""
+    window = table.get("window")  # an older server says none
+    if table.get("first_window") is None:
+        return "A person's whole history is one window." if window else ""
+    days, named = (f"{table[f'first_{each}']} to {table[f'last_{each}']}" for each in ("day", "window"))
+    return f"Declared are the days {days}, in windows of one {window}: {named}."
+
+
 def _about(table: dict[str, Any]) -> list[str]:
     """Say whose rows these are, how many, and what names one."""
     private = table["kind"] == "private"
@@ -39,6 +48,7 @@ def _about(table: dict[str, Any]) -> list[str]:
         told.append(f"{', '.join(table['primary_key'])} names one row.")
     if table["time_column"]:
         told.append(f"{table['time_column']} says when a row happened.")
+    told += [line for line in [windows_text(table)] if line]
     if table["movement"]:
         where = ", ".join(table["movement"].values())
         told.append(f"{where} say where its person was then: ask stays({table['name']}), trips({table['name']}).")

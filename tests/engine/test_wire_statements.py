@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from dialect.time_windows import Stretch, Window
+from engine import wire_tables
 from engine.desk import Desk
 from engine.pipeline import Engine
 from engine.problems import Refused
+from engine.wire_statements import described
 
 COUNT = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 
@@ -72,6 +77,39 @@ def test_what_is_declared_of_a_column_is_told_in_words(engine: Engine) -> None:
     declared = {row["name"]: row["declared"] for row in rows}
     assert not any("{" in told for told in declared.values())
     assert any(told.startswith("clamped to") and "a person counts up to" in told for told in declared.values())
+
+
+WEEKS = Stretch(Window.WEEK, date(2026, 9, 28), date(2026, 10, 19))
+
+
+@pytest.mark.parametrize(
+    ("stretch", "windows", "days", "note"),
+    [
+        (None, ("forever", None, None), (None, None), "A person's whole history is one window."),
+        (
+            *(WEEKS, ("week", "2026-W40", "2026-W43"), ("2026-09-28", "2026-10-25")),
+            "Declared are the days 2026-09-28 to 2026-10-25, in windows of one week: 2026-W40 to 2026-W43.",
+        ),
+    ],
+)
+def test_which_time_may_be_asked_about_is_told(
+    engine: Engine,
+    stretch: Stretch | None,
+    windows: tuple[str | None, ...],
+    days: tuple[str | None, ...],
+    note: str,
+) -> None:
+    dataset = replace(engine.catalog.datasets[0], stretch=stretch, window=stretch.window if stretch else Window.FOREVER)
+    catalog = replace(engine.catalog, datasets=(dataset,))
+    visit, zone = (wire_tables.table(each, catalog) for each in map(catalog.table, ("visit", "zone")) if each)
+    assert tuple(visit[name] for name in ("window", "first_window", "last_window")) == windows
+    assert (visit["first_day"], visit["last_day"]) == days
+    assert {zone[name] for name in ("window", "first_window", "last_window", "first_day", "last_day")} == {None}
+    card = described(visit, catalog, {}).schema.metadata[b"passersby"]
+    assert json.loads(card)["notes"][0] == note
+    assert "window" not in str(json.loads(described(zone, catalog, {}).schema.metadata[b"passersby"])["notes"])
+    shown = Desk(replace(engine, catalog=catalog)).query("SHOW TABLES LIKE 'visit'", client="ann").to_pylist()
+    assert tuple(shown[0][name] for name in ("window", "first_window", "last_window")) == windows
 
 
 def test_what_is_told_of_several_sets_says_of_which(engine: Engine) -> None:

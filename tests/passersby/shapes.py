@@ -159,6 +159,25 @@ LEDGER = [
         "row_hash": str,
     }
 ]
+TABLE = {
+    "name": str,
+    "kind": str,
+    "dataset": str,
+    "person": Maybe(str),
+    "size_class": Maybe(str),
+    "primary_key": [str],
+    "time_column": Maybe(str),
+    "window": Maybe(str),
+    "first_window": Maybe(str),
+    "last_window": Maybe(str),
+    "first_day": Maybe(str),
+    "last_day": Maybe(str),
+    "norms": ANYTHING,
+    "max_rows_per_person": Maybe(int),
+    "max_groups_per_person": Maybe(int),
+    "movement": ANYTHING,
+    "columns": ANYTHING,
+}
 
 
 def misfits(value: Any, shape: Any, where: str = "$") -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from passersby.listing import History, LedgerRows
 from tests.passersby.conftest import Run
-from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, REFUSAL, SHORT, misfits
+from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, REFUSAL, SHORT, TABLE, misfits
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone ORDER BY zone"
 
@@ -214,7 +214,9 @@ def test_accounts_and_lists_in_json(run: Run) -> None:
 
 
 def test_one_table_is_shown_in_full_and_an_unknown_one_is_refused(run: Run) -> None:
-    assert "How much one person counts" in run("tables", "visit").stdout
+    assert not misfits(json.loads(run("tables", "-f", "json").stdout), [TABLE])
+    alone = run("tables", "visit").stdout
+    assert "How much one person counts" in alone and "A person's whole history is one window." in alone
     assert [table["name"] for table in json.loads(run("tables", "VISIT", "-f", "json").stdout)] == ["visit"]
     refused = run("tables", "visits")
     assert (refused.exit_code, refused.stdout) == (1, "")

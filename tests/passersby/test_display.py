@@ -11,6 +11,7 @@ from passersby.bars import CELLS, budget_bar, interval_bar
 from passersby.connection import Connection
 from passersby.display import as_text, show_error, show_explanation, show_result
 from passersby.display_lists import show_history, show_ledger, show_tables
+from passersby.display_table import windows_text
 from passersby.errors import error_of
 from passersby.listing import Budget
 from passersby.wording import declared_text
@@ -147,6 +148,31 @@ def test_a_table_is_told_in_full() -> None:
         "Where keys are private, at most 40 groups of a person are kept.",
     ):
         assert line in shown
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"window": "forever", "first_window": None}, "A person's whole history is one window."),
+        ({"window": None, "first_window": None}, ""),
+        ({}, ""),
+        (
+            {
+                "window": "week",
+                "first_window": "2026-W40",
+                "last_window": "2026-W43",
+                "first_day": "2026-09-28",
+                "last_day": "2026-10-25",
+            },
+            "Declared are the days 2026-09-28 to 2026-10-25, in windows of one week: 2026-W40 to 2026-W43.",
+        ),
+    ],
+)
+def test_a_table_tells_which_time_may_be_asked_about(declared: dict[str, object], told: str) -> None:
+    assert windows_text(declared) == told
+    each = {"name": "visit", "kind": "private", "person": "person_id", "columns": [], **declared}
+    shown = " ".join(as_text(show_tables, [each, {**each, "name": "trip"}]).split())
+    assert shown.count(told) == 2 if told else "window" not in shown
 
 
 def test_a_table_that_is_too_wide_is_shown_on_its_side() -> None:
