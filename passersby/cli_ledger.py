@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -82,7 +83,8 @@ def verify(
     if form is Document.JSON:
         write_json(told)
     else:
-        good = f"{told['sequence']} rows, each as it was written; the last has the hash {told['row_hash']}."
+        beside = "" if text is None else f", and it holds the anchor of row {json.loads(text)['sequence']}"
+        good = f"{told['sequence']} rows, each as it was written{beside}; the last has the hash {told['row_hash']}."
         console().print(Text("\n".join(told["found"]), "red") if told["found"] else Text(good, "green"))
     raise typer.Exit(1 if told["found"] else 0)
 

@@ -18,6 +18,10 @@ def test_an_auditor_verifies_anchors_and_exports(run: Run, tmp_path: Path) -> No
     anchor.write_text(run("ledger", "anchor").stdout)
     told = run("ledger", "verify", "--anchor", str(anchor))
     assert (told.exit_code, told.stdout.split(" rows")[0]) == (0, str(json.loads(anchor.read_text())["sequence"]))
+    held = f"and it holds the anchor of row {json.loads(anchor.read_text())['sequence']};"
+    run("query", f"{COUNT} WHERE zone = 'z1'")
+    assert held in " ".join(run("ledger", "verify", "--anchor", str(anchor)).stdout.split())
+    assert "anchor" not in run("ledger", "verify").stdout
     assert json.loads(run("ledger", "verify", "-f", "json").stdout)["found"] == []
     rows = tmp_path / "rows.json"
     assert run("ledger", "export", str(rows)).exit_code == 0
