@@ -150,15 +150,25 @@ def ingest(
 
 def _told(table: str, done: dict[str, Any]) -> Iterator[str]:
     """Say what became of files; no value of a row is in it."""
-    yield f"{table}: {done['rows']:,} rows of {done['files']} files are in; the data's version is {done['version']}."
+    many, files = _many(done["rows"], "row"), _many(done["files"], "file")
+    verb = "is" if done["rows"] == 1 else "are"
+    yield f"{table}: {many} of {files} {verb} in; the data's version is {done['version']}."
     if done["already"]:
-        yield f"{done['already']} files were in already, or were given twice: nothing of them was added."
+        were = "was" if done["already"] == 1 else "were"
+        yield f"{_many(done['already'], 'file')} {were} in already, or given twice: nothing of that was added."
     if done["refused"]:
-        yield f"{sum(done['refused'].values()):,} rows were refused, and lie in {done['quarantine']}"
+        refused = sum(done["refused"].values())
+        were, lie = ("was", "lies") if refused == 1 else ("were", "lie")
+        yield f"{_many(refused, 'row')} {were} refused, and {lie} in {done['quarantine']}"
         yield from (f"  {rows:,}: {reason}" for reason, rows in done["refused"].items())
     if done["rows"]:
         yield "A server, or a session that is open, reads them when it is opened again."
+        yield "Questions of this version are new ones: who asks again what was answered before is charged again."
     if done["laid_out"]:
         yield "The layout is of the data as they were: run passersby catalog optimize, which says why it stayed so."
     if "optimized" in done:
         yield f"The layout is of the data as they are now, {'brought up to date' if done['renewed'] else 'made anew'}."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"

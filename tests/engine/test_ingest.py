@@ -383,7 +383,8 @@ def test_rows_that_are_in_are_told_though_the_layout_can_not_follow(
     assert run(app, ["catalog", "optimize", str(town.where)]).exit_code == 0
     monkeypatch.setattr("engine.layout.publish", lambda *_: _no_room())
     told = run(app, ["ingest", "visit", files[0], *where])
-    assert told.exit_code == 0 and "1 rows of 1 files are in" in told.stdout
+    assert told.exit_code == 0 and "1 row of 1 file is in" in told.stdout
+    assert "Questions of this version are new ones: who asks again" in " ".join(told.stdout.split())
     assert "as they were: run passersby catalog optimize" in told.stdout
     assert run(app, ["ingest", "visit", files[1], *where, "--optimize"]).exit_code != 0
 
