@@ -24,6 +24,7 @@ from budgets import (
     parse_amount,
 )
 from dialect.catalog import Catalog, Dataset
+from dialect.time_windows import STATIC
 from engine.catalog_section import nearest
 from engine.catalogs import named_dataset
 from engine.ledgers import opened, opened_to_read
@@ -67,6 +68,13 @@ class Admin:
         named, cap = self._scope(of, scope), _cap(of, scope, rho)
         self.ledger.cap_client(self._known(client), of.name, cap, actor=by, reason=reason, scope=named)
         return {"client": client, "dataset": of.name, "scope": scope, "cap_rho": float(cap.rho)}
+
+    def allowed(self, dataset: str | None, scope: str) -> Fraction | None:
+        """Give the rho that the dataset allows in a window, or one question: a client's cap above it is idle."""
+        today = caps(named_dataset(self.catalog, dataset))
+        return (
+            None if scope == "lifetime" else today.everybody(scope if scope == STATIC else "").beyond(today.reserve).rho
+        )
 
     def freeze(
         self, *, by: str, reason: str, client: str | None = None, dataset: str | None = None, window: str | None = None
@@ -170,8 +178,10 @@ class Admin:
     def _window(self, dataset: Dataset, window: str) -> str:
         windows = windows_of(self.catalog, dataset)
         if window not in windows:
-            few = f"{windows[0]} to {windows[-1]}" if len(windows) > 3 else ", ".join(windows)
-            raise ParamError(f"Dataset {dataset.name!r} has no window {window!r}.", f"one of {few}.")
+            timed = [each for each in windows if each != STATIC]
+            few = [f"{timed[0]} to {timed[-1]}"] if len(timed) > 3 else timed
+            known = ", or ".join([", ".join(few), *([STATIC] if STATIC in windows else [])])
+            raise ParamError(f"Dataset {dataset.name!r} has no window {window!r}.", f"one of {known}.")
         return window
 
     def _place(self, client: str | None, dataset: str | None, window: str | None) -> dict[str, str]:

@@ -21,7 +21,7 @@ def admission_notes(declared: Table | None, catalog: Catalog) -> tuple[str, ...]
 def _asked(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
     for table in catalog.tables:
         if table.dataset == dataset.name and table.consent is not None:
-            yield f"whose consent is {_one_of(map(str, table.consent.admitted))}"
+            yield f"whose consent is {_one_of(map(_spoken, table.consent.admitted))}"
     rules = dataset.admission
     if rules.jurisdiction is not None:
         yield _law(rules.jurisdiction)
@@ -40,6 +40,11 @@ def _of_age(catalog: Catalog, dataset: Dataset, minors: Minors) -> str:
         return f"whose age is {_one_of(minors.bands)}"
     on = "" if minors.by is AgeBy.AGE else f" on {of_age_on(catalog, dataset, minors)}"
     return f"who was at least {minors.minimum} years old{on}"
+
+
+def _spoken(state: object) -> str:
+    """Say a state of consent as who is in the data is told it."""
+    return ("yes" if state else "no") if isinstance(state, bool) else str(state)
 
 
 def _one_of(values: Iterator[str] | tuple[str, ...]) -> str:

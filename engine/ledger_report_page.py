@@ -118,7 +118,8 @@ def _dataset(dataset: DatasetReport) -> Iterator[str]:
     first = account_row(dataset.accounts[0])
     yield f"Ceiling of a window: rho {first['ceiling']}, {first['limit']}"
     for worst in dataset.worst:
-        yield f"Worst case for one person, {worst.where}: {told(worst.spent)}; the limit is {told(worst.limit)}"
+        words = f"Worst case for one person, {worst.where}: {told(worst.spent)}; the limit is {told(worst.limit)}"
+        yield textwrap.fill(words, WIDTH, subsequent_indent="  ")
     yield "Who may ask:"
     yield from (f"  {row['client']} ({row['state']}): {caps_told(row)}" for row in dataset.clients)
     who = "others, by the catalog" if dataset.clients else "whoever opens the catalog"

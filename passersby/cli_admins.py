@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated
 
 import typer
@@ -35,6 +36,7 @@ Name = Annotated[
 ]
 Whose = Annotated[str | None, typer.Argument(metavar="[CLIENT]", help="A client, or a group with all in it.")]
 SPOKEN = {"each": "in each window", "lifetime": "over all windows together", "query": "for one question"}
+SameWhose = Annotated[str | None, typer.Option("--client", metavar="CLIENT", help="The same as the argument.")]
 Of = Annotated[
     str | None, typer.Option("--dataset", metavar="NAME", help="Only of this dataset; or the dataset itself.")
 ]
@@ -71,8 +73,12 @@ def cap(
     """
     scope = scope_of(window, lifetime, one_question)
     given = {"by": by or user_name(), "reason": reason, "dataset": dataset, "scope": scope}
-    changed(catalog, ledger, lambda admin: admin.cap_client(client, rho, **given))
+    allowed: Fraction | None = changed(
+        catalog, ledger, lambda admin: admin.cap_client(client, rho, **given) and admin.allowed(dataset, scope)
+    )
     said(f"Client {client} is capped at rho {rho} {SPOKEN.get(scope, f'in window {window}')}.")
+    if allowed is not None and allowed < Fraction(rho):
+        said(f"The dataset allows all clients together rho {float(allowed):g} in a window: the cap is never reached.")
 
 
 def clients(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Form = Format.TABLE) -> None:
@@ -87,6 +93,7 @@ def clients(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: F
 def freeze(
     reason: Reason,
     client: Whose = None,
+    same_client: SameWhose = None,
     dataset: Of = None,
     window: Window = None,
     by: By = None,
@@ -94,7 +101,7 @@ def freeze(
     ledger: Ledger = None,
 ) -> None:
     """Let nothing be charged until it is thawed: to a client, a group, a dataset, a window, or to one in the other."""
-    place = _place(client, dataset, window)
+    place = _place(_whose(client, same_client), dataset, window)
     changed(catalog, ledger, lambda admin: admin.freeze(by=by or user_name(), reason=reason, **place))
     said(f"Frozen: {_named(place)}.")
 
@@ -102,6 +109,7 @@ def freeze(
 def thaw(
     reason: Reason,
     client: Whose = None,
+    same_client: SameWhose = None,
     dataset: Of = None,
     window: Window = None,
     by: By = None,
@@ -109,7 +117,7 @@ def thaw(
     ledger: Ledger = None,
 ) -> None:
     """Undo a freeze, named as it was frozen; executions that failed before are counted anew."""
-    place = _place(client, dataset, window)
+    place = _place(_whose(client, same_client), dataset, window)
     changed(catalog, ledger, lambda admin: admin.thaw(by=by or user_name(), reason=reason, **place))
     said(f"Thawed: {_named(place)}.")
 
@@ -121,6 +129,12 @@ def frozen(catalog: OwnCatalog = "operator", ledger: KeptLedger = None, form: Fo
     with refusals(form), engine_face() as engine, engine.open_admin(catalog, ledger=ledger, to_read=True) as admin:
         rows = admin.frozen()
         write_rows(rows, show_frozen, rows, form, FROZEN)
+
+
+def _whose(client: str | None, same_client: str | None) -> str | None:
+    if client is not None and same_client not in (None, client):
+        raise typer.BadParameter("Name one client.", param_hint="--client")
+    return client or same_client
 
 
 def _place(client: str | None, dataset: str | None, window: str | None) -> dict[str, str | None]:

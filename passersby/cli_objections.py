@@ -76,6 +76,7 @@ def _told(act: dict[str, Any]) -> str:
     done = "Recorded" if act["kind"] == "object" else "Withdrawn"
     told = [f"{done} as act {act['act']} of dataset {act['dataset']}: it holds from the next question on."]
     if "persons" in act:
-        twice = f"; {act['repeated']:,} more lines repeat one of them" if act["repeated"] else ""
+        more = "1 more line repeats" if act["repeated"] == 1 else f"{act['repeated']:,} more lines repeat"
+        twice = f"; {more} one of them" if act["repeated"] else ""
         told.append(f"The file names {act['persons']:,} different persons{twice}.")
     return " ".join(told)

@@ -73,11 +73,11 @@ def chosen(*named: str | None) -> str:
     return found
 
 
-def changed(catalog: str | None, ledger: str | None, change: Callable[[Any], object]) -> None:
-    """Make one change of the books."""
+def changed(catalog: str | None, ledger: str | None, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401  of the engine's own
+    """Make one change of the books, and give what it gives."""
     where = chosen(catalog)
     with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
-        change(admin)
+        return change(admin)
 
 
 def said(text: str) -> None:

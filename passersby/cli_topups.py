@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -48,7 +49,9 @@ def request(
     with refusals(Format.TABLE), engine_face() as engine, engine.open_admin(where, ledger=ledger) as admin:
         asked = admin.request_top_up(client or user_name(), rho, **given)
     number = asked["request"]
-    said(f"Request {number}: an admin decides, with `passersby topup approve {number} --catalog {where}`.")
+    kept = f" --ledger {shlex.quote(ledger)}" if ledger and "://" not in ledger else ""  # a URL may hold a password
+    command = f'passersby topup approve {number} --reason "as agreed" --catalog {shlex.quote(where)}{kept}'
+    said(f"Request {number}: an admin decides, with `{command}`, or decline in the place of approve.")
 
 
 def approve(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog = None, ledger: Ledger = None) -> None:

@@ -41,4 +41,4 @@ def test_what_is_not_there_is_refused_with_what_is(where: str, tmp_path: Path) -
         open_admin(where, ledger=str(tmp_path / "books")) as admin,
     ):
         admin.freeze(window="2031-01-01", **WHY)
-    assert refused.value.problem["hint"] == f"one of {DAYS[0]} to static."
+    assert refused.value.problem["hint"] == f"one of {DAYS[0]} to {DAYS[-1]}, or static."

@@ -38,5 +38,5 @@ def test_a_description_bears_it(tmp_path: Path) -> None:
     with opened(make_town(tmp_path), tmp_path / "cache") as engine:
         table = Desk(engine).query("DESCRIBE VISIT", client="ann")
         assert (
-            "who has not objected; whose consent is yes" in json.loads(table.schema.metadata[b"passersby"])["notes"][0]
+            "who has not objected; whose consent is yes" in json.loads(table.schema.metadata[b"passersby"])["notes"][1]
         )

@@ -86,7 +86,7 @@ def test_a_whole_person_s_loss_may_be_beyond_any_number(ledger: Ledger, catalog:
     worst = ledger_report(wide, ledger).datasets[0].worst[1]
     assert (worst.spent, worst.limit) == (None, None)
     for page in (report_html(ledger_report(wide, ledger)), report_text(ledger_report(wide, ledger))):
-        assert page.count("beyond any number that says something") == 2
+        assert " ".join(page.split()).count("beyond any number that says something") == 2
 
 
 def test_every_cap_of_who_may_ask_is_told(ledger: Ledger, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,22 @@ def test_a_group_is_frozen_with_all_in_it_and_thawed(run: Run) -> None:
     assert "Nothing is frozen." in run("frozen").stdout
 
 
+def test_a_cap_that_is_never_reached_is_remarked(run: Run) -> None:
+    run("client", "add", "ana", *WHY)
+    above = " ".join(run("client", "cap", "ana", "5", *WHY).stdout.split())
+    assert "The dataset allows all clients together rho" in above and "never reached" in above
+    assert "never reached" not in run("client", "cap", "ana", "0.004", *WHY).stdout
+    assert "never reached" not in run("client", "cap", "ana", "5", "--lifetime", *WHY).stdout
+
+
+def test_a_client_is_frozen_by_option_too(run: Run) -> None:
+    run("client", "add", "ana", *WHY)
+    assert "Frozen: client ana." in run("freeze", "--client", "ana", *WHY).stdout
+    assert [row["client"] for row in told(run, "frozen")] == ["ana"]
+    assert run("freeze", "ana", "--client", "bob", *WHY).exit_code == 2
+    assert "Thawed: client ana." in run("thaw", "--client", "ana", *WHY).stdout
+
+
 def test_a_dataset_is_frozen_and_thawed(run: Run) -> None:
     assert run("freeze", "--dataset", "town", *WHY).exit_code == 0
     assert "The dataset 'town' is frozen." in run("query", COUNT).stderr
@@ -77,12 +95,14 @@ def test_a_dataset_is_frozen_and_thawed(run: Run) -> None:
 def test_a_request_is_approved_or_declined_with_its_trace(run: Run) -> None:
     run("client", "add", "ana", *WHY)
     run("client", "cap", "ana", "0.004", *WHY)
-    assert run("topup", "request", "0.05", "--reason", "the spring report").exit_code == 0
+    requested = run("topup", "request", "0.05", "--reason", "the spring report")
+    told_command = re.search(r"`passersby (topup approve .*?)`", " ".join(requested.stdout.split()))
+    assert requested.exit_code == 0 and told_command is not None
     run("topup", "request", "0.09", "--one-question", "--reason", "more")
     first, second = told(run, "topup", "list")
     assert (first["client"], first["cap_rho"], first["scope"], first["state"]) == ("ana", 0.05, "each", "open")
     assert first["reason"] == "the spring report"
-    assert run("topup", "approve", str(first["request"]), *WHY).exit_code == 0
+    assert run(*shlex.split(told_command[1])).exit_code == 0
     assert run("topup", "decline", str(second["request"]), *WHY).exit_code == 0
     assert [row["state"] for row in told(run, "topup", "list")] == ["approved", "declined"]
     assert told(run, "topup", "list", "--open") == []
