@@ -62,7 +62,7 @@ def answered(
         },
         "predicted_bias": biases,
         "bias_within": doubts,
-        "reliability": words,
+        "reliability": {} if rehearsal else words,
         "advice": shortened(advice_told(advised())) if is_weak(words) else None,
         "confidence": given.confidence,
         "simultaneous": _simultaneous(given),

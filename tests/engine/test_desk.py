@@ -209,6 +209,7 @@ def test_rehearsal_is_free_and_says_what_it_is(desk: Desk) -> None:
     shown = card(table)
     assert (shown["rehearsal"], shown["release_id"], shown["replayed"]) == (True, None, False)
     assert "Made-up rows" in shown["notes"][0]
+    assert shown["reliability"] == {} and list(shown["intervals"]) == ["n"], "made-up rows say nothing of reliability"
     assert shown["remaining"]["client"]["rho"] == 0.1
     assert (desk.budget("ann"), desk.ledger(), desk.history("ann")) == (before, [], [])
     assert table.num_rows == 7
