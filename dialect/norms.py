@@ -26,7 +26,7 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
 
 def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
-    usual = _usual(table.norms, plan)
+    usual = _usual(table, table.norms, plan)
     if vector.kind is VectorKind.PERSONS:
         return usual.persons if usual and usual.persons is not None else table.norms.persons
     rows = usual.rows if usual and usual.rows is not None else table.norms.rows
@@ -80,6 +80,24 @@ def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
     return tables[0] if len(tables) == 1 and plan.source.derived is None else None
 
 
+def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
+    """Name the plan's keys, and the columns of its widest table that its conditions set equal to one constant.
+
+    Rows of one value of a column are one group of all by it: a person has no larger norm in them than over all groups.
+    """
+    fixed = (field.origin for fact in plan.source.facts if (field := _fixed(fact)) is not None)
+    columns = {origin.column for origin in fixed if origin is not None and origin.table == table}
+    return frozenset({key.text for key in plan.keys} | columns)
+
+
+def _fixed(fact: Expr) -> Field | None:
+    """Find the field that a fact sets equal to a constant."""
+    if not isinstance(fact, Call) or fact.name != "=":
+        return None
+    fields = [part.field for part in fact.arguments if isinstance(part, Ref)]
+    return fields[0] if len(fields) == 1 and any(isinstance(part, Literal) for part in fact.arguments) else None
+
+
 def declared_cover(plan: PrivatePlan, catalog: Catalog) -> float:
     """Find which share of people the steward expects to stay within the plan's norms."""
     return min(_covered(plan, table) for table in _widest(plan, catalog))
@@ -87,7 +105,7 @@ def declared_cover(plan: PrivatePlan, catalog: Catalog) -> float:
 
 def _covered(plan: PrivatePlan, table: Table) -> float:
     assert table.norms is not None  # noqa: S101
-    usual = _usual(table.norms, plan)
+    usual = _usual(table, table.norms, plan)
     return table.norms.covers if usual is None else usual.covers
 
 
@@ -119,9 +137,9 @@ def _counted(table: Table | None, derived: Table | None) -> Table | None:
     return replace(table, norms=table.movement.norms or table.norms)
 
 
-def _usual(norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
+def _usual(table: Table, norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
     """Pick the declared usual keys that cover most of the plan's: a finer partition only has a smaller norm."""
-    texts = {key.text for key in plan.keys}
+    texts = parted_by(plan, table.name)
     fitting = [usual for usual in norms.by_keys if set(usual.keys) <= texts]
     return max(fitting, key=lambda usual: len(usual.keys), default=None)
 

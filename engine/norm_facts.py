@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dialect import Catalog, PrivatePlan, Question
 from dialect.formulas import CountOf, SumOf
 from dialect.multiplied import multiplies
-from dialect.norms import counted_table, multiple_of
+from dialect.norms import counted_table, multiple_of, parted_by
 from dialect.private_plan import Vector, VectorKind
 from dialect.whole_tables import every_row
 from engine.calibration import Calibration, Histogram, Kind, Measured
@@ -185,7 +185,7 @@ class _Known:
 
     def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> _Found | None:
         texts = [key.text for key in self.plan.keys]
-        by_keys = self.calibration.find(self.table, texts, kind, column)
+        by_keys = self.calibration.find(self.table, parted_by(self.plan, self.table), kind, column)
         if by_keys is None:
             return None
         groups = None if self.key_count is None else max(self.key_count, by_keys.groups or 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.multiplied import multiplies
-from dialect.norms import counted_table
+from dialect.norms import counted_table, parted_by
 from dialect.private_plan import Rule, Vector, VectorBound
 from dialect.whole_tables import every_row
 from engine.choose_bounds import NormFacts
@@ -38,7 +38,7 @@ def _unlike(sized: Sized, vector: Vector, facts: NormFacts) -> Iterator[str]:
     assert measured is not None  # noqa: S101  the caller asks
     if vector.condition is not None or not every_row(plan.source):
         yield "it was measured of all rows: of those that are left here people have as much or less"
-    if set(measured.keys) != {key.text for key in plan.keys}:
+    if set(measured.keys) != parted_by(plan, measured.table):
         yield "by more keys people have as much or less"
     if vector.summed and measured.column is None:
         yield "each row is reckoned to have the largest value"

@@ -14,6 +14,8 @@ from dialect.private_plan import PrivatePlan
 BY_KEYS = (
     NormsByKeys(("hour(ts)",), rows=11.0, persons=2.0, sums={"dwell_s": 7000.0}),
     NormsByKeys(("zone", "hour(ts)"), rows=9.0),
+    NormsByKeys(("cell_id",), rows=7.0, sums={"dwell_s": 5000.0}),
+    NormsByKeys(("cell_id", "hour(ts)"), rows=5.0),
 )
 
 
@@ -44,6 +46,16 @@ NORMS = {
     "SELECT SUM(dwell_s * dwell_s), SUM(LEAST(dwell_s, 3600)) FROM events": [20000.0 * 7200, 20000.0],
     "SELECT SUM(dwell_s + lat) FROM events": [20 * 7290.0],
     "SELECT SUM(age) FROM subscribers": [100.0],
+    # all of one value of a column are one group of those by it
+    "SELECT COUNT(*), SUM(dwell_s) FROM events WHERE cell_id = 1": [7.0, 5000.0],
+    "SELECT cell_id, COUNT(*), SUM(dwell_s) FROM events WHERE cell_id = 1 GROUP BY 1": [7.0, 5000.0],
+    "SELECT COUNT(*) FROM events WHERE 1 = cell_id AND lat > 3": [7.0],
+    "SELECT hour(ts), COUNT(*) FROM events WHERE cell_id = 1 GROUP BY 1": [5.0],
+    "SELECT COUNT(*) FROM events WHERE cell_id = 1 OR cell_id = 2": [20.0],
+    "SELECT COUNT(*) FROM events WHERE cell_id <> 1": [20.0],
+    "SELECT COUNT(*) FROM events WHERE cell_id > 1": [20.0],
+    "SELECT COUNT(*) FILTER (WHERE cell_id = 1) FROM events": [20.0],
+    "SELECT COUNT(*) FROM cells JOIN events ON events.lat = cells.lat WHERE cells.cell_id = 1": [20.0],
     "SELECT SUM(lat) FROM events": [1800.0],
     "SELECT COUNT(*) FROM (SELECT lat FROM events UNION ALL SELECT age FROM subscribers)": [21.0],
     "SELECT COUNT(*), SUM(dwell_s) FROM (SELECT dwell_s FROM events UNION ALL SELECT dwell_s FROM events)": [

@@ -36,6 +36,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         ("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", f"{FROM} by zone"),
         ("SELECT COUNT(*) AS n FROM visit", f"{FROM} in all"),
         ("SELECT zone, COUNT(*) AS n FROM visit WHERE minutes > 5 GROUP BY zone", f"{FROM} by zone; {LEFT}"),
+        ("SELECT COUNT(*) AS n FROM visit WHERE zone = 'z1'", f"{FROM} by zone; {LEFT}"),
         ("SELECT zone, COUNT(*) FILTER (WHERE minutes > 5) AS n FROM visit GROUP BY zone", f"{FROM} by zone; {LEFT}"),
         ("SELECT zone, shop, COUNT(*) AS n FROM visit GROUP BY zone, shop", f"{FROM} by zone; {FINER}"),
         (
@@ -67,3 +68,17 @@ def test_without_a_calibration_it_is_said_that_none_holds(town: Engine) -> None:
     nobody = Calibration((histogram(Measured("visit", (), Kind.ROWS), (1, 1)),))
     told = "declared: in the calibration of visit nothing of this is clear of the noise"
     assert norm_origins(made(town, by_zone, nobody)) == (told,)
+
+
+def test_one_group_alone_has_the_norms_that_it_has_among_all(town: Engine) -> None:
+    by_zone = histogram(Measured("visit", ("zone",), Kind.ROWS), ROWS)
+    known = Calibration((*made_up(town.catalog, (0, 0, 0, 0, *ROWS)).histograms, by_zone))
+    alone, among, everywhere = (
+        made(town, sql, known).bounds.vectors[-1]
+        for sql in (
+            "SELECT COUNT(*) AS n FROM visit WHERE zone = 'z1'",
+            "SELECT zone, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY zone",
+            "SELECT COUNT(*) AS n FROM visit WHERE minutes = 1",
+        )
+    )
+    assert (alone.norm, alone.predicted_bias) == (among.norm, among.predicted_bias) and alone.norm < everywhere.norm
