@@ -64,7 +64,7 @@ def _extracted(given: list[str]) -> str | None:
 
 
 def _or_null(given: list[str]) -> str | None:
-    """SQL Server: what stands for NULL; elsewhere a test."""
+    """Read SQL Server's, which says what stands for NULL, and the test for NULL of others."""
     forms = {1: "({0} IS NULL)", 2: "coalesce({0}, {1})"}
     return forms[len(given)].format(*given) if len(given) in forms else None
 

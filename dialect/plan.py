@@ -11,6 +11,7 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Field
 from dialect.interval_ends import check_ends
 from dialect.kinds import Selected
+from dialect.never_true import never_true_notes
 from dialect.private_plan import Question, Shown
 from dialect.reading import Reading
 from dialect.relations import (
@@ -58,10 +59,14 @@ def plan(selected: Selected, reading: Reading) -> Question:
     columns = tuple(Shown(reading.written.get(name, name), f) for name, f in _unique(selected.columns))
     question = Question(
         reading.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, reading.options,
-        (*unlisted_notes(selected.relation), *planning.notes), tuple(planning.sums), tuple(planning.gathered),
+        _notes(selected.relation, planning), tuple(planning.sums), tuple(planning.gathered),
     )  # fmt: skip
     check_ends(question)
     return question
+
+
+def _notes(relation: Relation, planning: Planning) -> tuple[str, ...]:
+    return *unlisted_notes(relation), *never_true_notes(relation), *planning.notes
 
 
 def _counted(sql: str) -> tuple[str, ...]:

@@ -111,12 +111,18 @@ def _column(field: Field) -> str:
 
 
 def _column_of(expr: Ref, domain: ColumnOf, reading: Reading, closed: bool) -> PublicList:
+    relation = column_values(domain, reading)
+    source = KeySource(relation, f"{domain.table}.{domain.column}", closed)
+    return PublicList(((expr, Ref(relation.fields[0])),), source)
+
+
+def column_values(domain: ColumnOf, reading: Reading) -> Public:
+    """List the values of a public column, each once."""
     table = reading.catalog.table(domain.table)
     column = table.column(domain.column) if table is not None else None
     assert table is not None and column is not None  # noqa: S101  the catalog reader checks both
     wanted = Field(reading.fresh(), None, column.type, column.nullable, origin=Origin(table.name, column.name))
-    relation = Public(Distinct(Public(Scan(table, (wanted,)), (wanted,)), (wanted,)), (wanted,))
-    return PublicList(((expr, Ref(wanted)),), KeySource(relation, f"{domain.table}.{domain.column}", closed))
+    return Public(Distinct(Public(Scan(table, (wanted,)), (wanted,)), (wanted,)), (wanted,))
 
 
 def padded(found: PublicList, with_null: bool) -> PublicList:

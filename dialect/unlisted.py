@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from datetime import datetime
 
-from dialect.catalog import SqlType, Table, ValueList, ValueRange
+from dialect.catalog import ColumnOf, SqlType, Table, ValueList, ValueRange
 from dialect.constants import moment
 from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, children
 from dialect.relations import Relation
@@ -29,18 +29,18 @@ _MOST_TOLD = 8  # values of a list
 
 def unlisted_notes(relation: Relation) -> tuple[str, ...]:
     """Tell which constants are compared with columns that do not declare them; decided by text and catalog alone."""
-    return tuple(dict.fromkeys(note for expr in _exprs(relation) for note in _found(expr)))
+    return tuple(dict.fromkeys(note for expr in expressions_of(relation) for note in _found(expr)))
 
 
-def _exprs(part: object) -> Iterator[Expr]:
+def expressions_of(part: object) -> Iterator[Expr]:
     """Walk the expressions of all operators."""
     if isinstance(part, Ref | Call | Case | Literal):
         yield part
     elif isinstance(part, tuple):
         for each in part:
-            yield from _exprs(each)
+            yield from expressions_of(each)
     elif is_dataclass(part) and not isinstance(part, Field | Table):
-        yield from _exprs(tuple(vars(part).values()))
+        yield from expressions_of(tuple(vars(part).values()))
 
 
 def _found(expr: Expr) -> Iterator[str]:
@@ -59,6 +59,22 @@ def _found(expr: Expr) -> Iterator[str]:
     elif isinstance(listed, ValueList) and expr.name in _COMPARE:
         odd = [part for part in constants if part.value is not None and part.value not in listed.values]
         yield from (_note(columns[0].name or "a column", part, listed) for part in odd)
+
+
+def looked_up(part: object) -> Iterator[tuple[Field, Literal]]:
+    """Walk the constants that are compared with columns whose values are those of a public table."""
+    for expr in expressions_of(part):
+        yield from _looked_up(expr)
+
+
+def _looked_up(expr: Expr) -> Iterator[tuple[Field, Literal]]:
+    for part in children(expr):
+        yield from _looked_up(part)
+    columns = [part.field for part in children(expr) if isinstance(part, Ref)]
+    compared = isinstance(expr, Call) and expr.name in _COMPARE and len(columns) == 1
+    if compared and isinstance(columns[0].domain, ColumnOf):
+        constants = (part for part in children(expr) if isinstance(part, Literal))
+        yield from ((columns[0], part) for part in constants if part.value is not None)
 
 
 def _note(name: str, constant: Literal, listed: ValueList) -> str:

@@ -28,7 +28,7 @@ Where what stands:
                               stored_releases  sharing
     releases -> answer        outer  finishing  answers  raw_noise  intervals  moments  quantiles  simultaneous
                               agreeing  least_squares  correction
-    what to expect, and why   expected  biases  doubts  reliability  advice  explain  spoken
+    what to expect, and why   expected  biases  doubts  reliability  advice  value_notes  explain  spoken
     several questions         workload  facilities  planning  standing  standing_desk
     what is left              ledgers  outlook  window_accounts  window_notes  whole_person  owner_loss  alert_levels
                               worst_case

@@ -18,6 +18,7 @@ from engine.prepare import Prepared, scales_of
 from engine.shared_sources import parts_that_share
 from engine.target import aimed_notes
 from engine.terms import Asked
+from engine.value_notes import value_notes
 from engine.ways import Way, bought_of
 from engine.window_notes import window_notes
 
@@ -64,6 +65,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         ";\n\n".join(sql.text for p in bought for sql in p.written),
         advice(engine, sql, question, told, asked),
         question.notes
+        + value_notes(question, engine.catalog, engine.backend)
         + window_notes(prepared)
         + notes_of(ways)
         + aimed_notes(question, bought, engine.target(question, asked), confidence),

@@ -1,0 +1,61 @@
+"""A value that the public table of a column's values has not is told of before it is paid for, from public rows alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.explain import explain
+from engine.pipeline import Engine
+from engine.terms import Asked
+from engine.value_notes import _near
+
+
+class Noted:
+    """A backend of which everything but public rows fails."""
+
+    def __init__(self, inner: Any) -> None:
+        self.target, self.count, self.public = inner.target, inner.count, inner.public
+
+
+def notes(engine: Engine, condition: str) -> list[str]:
+    apart = replace(engine, backend=Noted(engine.backend))  # type: ignore[arg-type]
+    told = explain(apart, f"SELECT COUNT(*) AS n FROM visit WHERE {condition}", Asked("ann")).notes
+    return [note for note in told if "no row should hold it" in note]
+
+
+@pytest.mark.parametrize(
+    ("condition", "odd"),
+    [
+        ("zone = 'nowhere'", ["nowhere"]),
+        ("zone IN ('nowhere', 'nothing') AND minutes > 3", ["nowhere", "nothing"]),
+        ("zone <> 'nowhere'", ["nowhere"]),
+        ("zone IS NOT NULL", []),
+        ("upper(zone) = 'nowhere'", []),
+    ],
+)
+def test_a_value_of_no_public_row_is_told(engine: Engine, condition: str, odd: list[str]) -> None:
+    found = notes(engine, condition)
+    assert [note.split("'")[1] for note in found] == odd
+    assert all(note.startswith("zone: ") and "is no zone of zone" in note for note in found)
+
+
+def test_a_value_that_is_there_is_not_told(engine: Engine) -> None:
+    assert notes(engine, "zone = 'z0'") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "values", "told"),
+    [
+        ("p1", ["P1", "P2"], ", which has 'P1'"),
+        ("18-25", ["18-24", "25-34"], ", which has '18-24', '25-34'"),
+        ("Hamburgg", [f"Town {i}" for i in range(20)] + ["Hamburg"], ", which has 'Hamburg'"),
+        ("p77 ", [f"P{i}" for i in range(5_000)], ", which has 'P77'"),
+        ("x", [f"P{i}" for i in range(5_000)], ""),
+        (9, [1, 2, 3], ""),
+    ],
+)
+def test_what_may_have_been_meant_is_told(value: object, values: list[object], told: str) -> None:
+    assert _near(value, values) == told
