@@ -139,9 +139,9 @@ def _counted(table: Table | None, derived: Table | None) -> Table | None:
 
 def _usual(table: Table, norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
     """Pick the declared usual keys that cover most of the plan's: a finer partition only has a smaller norm."""
-    texts = parted_by(plan, table.name)
+    texts, own = parted_by(plan, table.name), {key.text for key in plan.keys}
     fitting = [usual for usual in norms.by_keys if set(usual.keys) <= texts]
-    return max(fitting, key=lambda usual: len(usual.keys), default=None)
+    return max(fitting, key=lambda usual: (len(usual.keys), len(own.intersection(usual.keys))), default=None)
 
 
 def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> float | None:

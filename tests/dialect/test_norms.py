@@ -12,6 +12,7 @@ from dialect.norms import declared_max_groups, declared_norm
 from dialect.private_plan import PrivatePlan
 
 BY_KEYS = (
+    NormsByKeys(("lat",), rows=13.0),
     NormsByKeys(("hour(ts)",), rows=11.0, persons=2.0, sums={"dwell_s": 7000.0}),
     NormsByKeys(("zone", "hour(ts)"), rows=9.0),
     NormsByKeys(("cell_id",), rows=7.0, sums={"dwell_s": 5000.0}),
@@ -51,6 +52,9 @@ NORMS = {
     "SELECT cell_id, COUNT(*), SUM(dwell_s) FROM events WHERE cell_id = 1 GROUP BY 1": [7.0, 5000.0],
     "SELECT COUNT(*) FROM events WHERE 1 = cell_id AND lat > 3": [7.0],
     "SELECT hour(ts), COUNT(*) FROM events WHERE cell_id = 1 GROUP BY 1": [5.0],
+    # of as many keys, those by which it groups
+    "SELECT hour(ts), COUNT(*) FROM events WHERE lat = 3 GROUP BY 1": [11.0],
+    "SELECT COUNT(*) FROM events WHERE lat = 3": [13.0],
     "SELECT COUNT(*) FROM events WHERE cell_id = 1 OR cell_id = 2": [20.0],
     "SELECT COUNT(*) FROM events WHERE cell_id <> 1": [20.0],
     "SELECT COUNT(*) FROM events WHERE cell_id > 1": [20.0],

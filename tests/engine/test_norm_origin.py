@@ -82,3 +82,10 @@ def test_one_group_alone_has_the_norms_that_it_has_among_all(town: Engine) -> No
         )
     )
     assert (alone.norm, alone.predicted_bias) == (among.norm, among.predicted_bias) and alone.norm < everywhere.norm
+
+
+def test_a_condition_stands_for_a_key_only_where_that_makes_more_of_them(town: Engine) -> None:
+    kinds = [histogram(Measured("visit", (keys,), Kind.ROWS), ROWS) for keys in ("day", "zone")]
+    known = Calibration((*made_up(town.catalog, ROWS).histograms, *kinds))
+    sql = "SELECT day, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY day"
+    assert norm_origins(made(town, sql, known))[-1].startswith(f"{FROM} by day")
