@@ -38,8 +38,9 @@ def reliability(
     """Give the word of every number that has an interval; None where it has none. Post-processing of what is shown."""
     told = doubts or {}
     found = {
-        name: _words(_numbers(answer.table.column(name)), lower, upper, biases.get(name), told.get(name, {}))
-        for name, (lower, upper) in answer.intervals.items()
+        name: _words(_numbers(answer.table.column(name)), *answer.intervals[name], biases.get(name), told.get(name, {}))
+        for name in answer.table.column_names  # in the order in which they are shown
+        if name in answer.intervals
     }
     return {name: list(map(_at_most_poor, words)) if name in of_pairs else words for name, words in found.items()}
 

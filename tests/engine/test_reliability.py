@@ -30,6 +30,12 @@ def words(value: float | None, half: float, bias: float | None = 0.0, upper: flo
     return reliability(answer, {"n": bias})["n"][0]
 
 
+def test_columns_are_told_in_the_order_in_which_they_are_shown() -> None:
+    ends = np.array([90.0]), np.array([110.0])
+    shown = pa.table({"b": [100.0], "key": ["x"], "a": [100.0]})
+    assert list(reliability(Answer(shown, {"a": ends, "b": ends}, {}), {})) == ["b", "a"]
+
+
 @pytest.mark.parametrize(
     ("value", "half", "bias", "word"),
     [
