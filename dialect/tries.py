@@ -94,7 +94,7 @@ def _near_table(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
     near = get_close_matches(word, known, n=3, cutoff=0.5)
     rest = [name for name in known if name not in near]
     rewrites = tuple(sql[:start] + name + sql[start + len(word) :] for name in near)
-    return replace(refused, hint=f"one of {', '.join((near + rest)[:MOST_NAMES])}", rewrites=rewrites)
+    return replace(refused, hint=f"one of {_few(near + rest)}", rewrites=rewrites)
 
 
 def _described(refused: Refusal, word: str, sql: str, catalog: Catalog) -> Refusal:
@@ -107,8 +107,14 @@ def _described(refused: Refusal, word: str, sql: str, catalog: Catalog) -> Refus
         if named
         else ("there are", _names(catalog.tables))
     )
-    why = f"{refused.why[:-1]}; {what} {', '.join(names[:MOST_NAMES])}."
+    why = f"{refused.why[:-1]}; {what} {_few(names)}."
     return replace(refused, why=why, hint=f"SELECT COUNT(*) FROM {table.name}")
+
+
+def _few(names: Sequence[str]) -> str:
+    """Write the first names, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more}"
 
 
 def _names(tables: Sequence[Table]) -> list[str]:

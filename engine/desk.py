@@ -102,6 +102,8 @@ class Desk:
         """Say what a question would cost and give, without data and without charge; raises Refused."""
         asked = self.asked(sql, client, rho, confidence, None, target_error)
         try:
+            if statement(sql) is not None:
+                raise Refusal(Code.STMT, "This costs nothing: a query answers it for free.", "ask it, as it is")
             with self.engine.ledger.one_moment():
                 explained = explain(self.engine, sql, asked)
                 return wire.explained(explained, self._remaining(asked, explained.prepared))

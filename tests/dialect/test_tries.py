@@ -64,3 +64,10 @@ def test_a_step_of_a_time_without_a_range_says_so(operator: Catalog) -> None:
     refusal = refusal_of("select date_trunc('day', start_ts), count(*) from visit group by 1", operator)
     assert refusal is not None
     assert refusal.why.startswith("start_ts has no declared range")
+
+
+def test_lists_of_names_say_what_they_leave_out(operator: Catalog) -> None:
+    unknown, shown = (refusal_of(sql, operator) for sql in ("select count(*) from zzz", "summarize zzz"))
+    assert unknown is not None and shown is not None
+    assert len(operator.tables) == 13
+    assert unknown.hint.endswith(" and 1 more") and shown.why.endswith(" and 1 more.")

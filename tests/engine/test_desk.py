@@ -57,6 +57,13 @@ def test_nobody_asks_as_the_ledger_s_owner(desk: Desk, client: str) -> None:
         desk.history(client)
 
 
+@pytest.mark.parametrize("sql", ["describe visit", "show tables", f"EXPLAIN PRIVACY {BY_ZONE}"])
+def test_what_costs_nothing_is_explained_so(desk: Desk, sql: str) -> None:
+    problem = refused(partial(desk.explain, sql, client="ann"))
+    assert problem["code"] == "E_STMT" and "costs nothing" in str(problem["message"])
+    assert desk.query(sql, client="ann").num_rows
+
+
 def test_a_ledger_is_kept_where_none_is_named(where: str, tmp_path: Path) -> None:
     for replayed in (False, True):
         with open_desk(where) as desk:
