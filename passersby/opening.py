@@ -60,6 +60,7 @@ def open_far(
     where: str, *, client: str | None, api_key: str | None, ledger: str | os.PathLike[str] | None
 ) -> Connection:
     """Open a line to a server; no engine is loaded."""
+    _check_name(client)
     if ledger is not None:
         raise RefusedError("E_PARAM", "A server keeps its own ledger.", "leave ledger out")
     from passersby.remote import reach
@@ -72,9 +73,16 @@ def open_in_process(
     where: str, *, client: str | None, ledger: str | os.PathLike[str] | None, progress: Progress
 ) -> Connection:
     """Open a catalog here, and tell how far the making of its data is, where they have to be made first."""
+    _check_name(client)
     with engine_face() as engine:
         desk = engine.open_desk(where, ledger=None if ledger is None else os.fspath(ledger), progress=progress)
     return Connection(client or user_name(), near=desk)
+
+
+def _check_name(client: str | None) -> None:
+    """Refuse a name that is empty: it would be charged to somebody that nobody named."""
+    if client is not None and not client.strip():
+        raise RefusedError("E_PARAM", "The client's name is empty.", "client='ana', or leave it out")
 
 
 def user_name() -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from passersby.address import is_loopback
+from passersby.address import KEY, is_loopback
 from passersby.errors import PassersbyError, RefusedError, ServerError, error_of
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ def _said_no(url: str, response: Response, request_id: str) -> PassersbyError:
             if response.status_code in AGAIN
             else ServerError("E_NETWORK", why, "its address")
         )
+    if error.code == "E_AUTH":
+        error.hint = f"give api_key=..., or set {KEY}: a key that an admin made"
     return _with_id(error, request_id) if error.code in LATER else error
 
 

@@ -31,6 +31,8 @@ from engine.server.surround import Surround
 
 Life = Callable[[House], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")
+NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's words
+HINTS = {"string_type": 'a text, in double quotes: "1020"'}
 CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 
@@ -131,4 +133,7 @@ def _unread(error: RequestValidationError) -> dict[str, Any]:
     """Say where a request is not as declared, without repeating what it holds."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
-    return Problem("E_PARAM", f"{where}: {first['msg']}.", "GET /openapi.json says what is read here").told
+    if first["type"] in NO_OBJECT and where == "body":
+        return Problem("E_PARAM", "body: no object of JSON.", "send one, with Content-Type: application/json").told
+    hint = HINTS.get(first["type"], "GET /openapi.json says what is read here")
+    return Problem("E_PARAM", f"{where}: {first['msg']}.", hint).told

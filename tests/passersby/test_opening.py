@@ -28,6 +28,13 @@ def test_a_key_is_for_servers(town: Path) -> None:
         passersby.connect(town, api_key="k")
 
 
+@pytest.mark.parametrize("client", ["", "  "])
+def test_an_empty_name_is_nobody_s(town: Path, client: str) -> None:
+    for where in (str(town), "https://passersby.example.org"):
+        with pytest.raises(passersby.RefusedError, match="name is empty"):
+            passersby.connect(where, client=client)
+
+
 @pytest.mark.parametrize("where", ["nowhere", "nowhere.toml", "opperator"])
 def test_no_such_catalog(where: str) -> None:
     with pytest.raises(passersby.CatalogError) as refused:

@@ -203,6 +203,7 @@ def test_a_key_is_shown_nowhere(server: Running) -> None:
     for wrong in (key[:-1], f"{key}\nmore", f"{key}ä"):
         with pytest.raises(passersby.AccessError) as denied:
             passersby.connect(server.url, api_key=wrong)
+        assert "PASSERSBY_API_KEY" in denied.value.hint or "copy it again" in denied.value.hint
         shown += [str(denied.value), repr(denied.value), repr(denied.value.__context__)]
     assert not [text for text in shown if key[4:-1] in text]
 

@@ -155,6 +155,20 @@ def test_what_is_no_question_is_refused_with_the_place(served: Inhabited, body: 
     assert why in answer.json()["message"] + answer.json()["hint"]
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "hint"),
+    [
+        (b'{"sql": "SELECT 1"}', None, "send one, with Content-Type: application/json"),
+        (b'["SELECT 1"]', "application/json", "send one, with Content-Type: application/json"),
+        (b'{"sql": 1}', "application/json", 'a text, in double quotes: "1020"'),
+    ],
+)
+def test_what_is_to_be_sent_is_told(served: Inhabited, body: bytes, kind: str | None, hint: str) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    told = served.send("POST", "/v1/queries", content=body, headers=headers).json()
+    assert (told["code"], told["hint"]) == ("E_PARAM", hint)
+
+
 def test_limits_of_body_sql_rate_and_queue(desk: Desk) -> None:
     with inhabited(desk, max_body_bytes=2000, max_sql_chars=100, rate="8/minute", queue=1) as served:
         assert served.ask("SELECT " + "1" * 200).json()["code"] == "E_SIZE"
