@@ -136,7 +136,8 @@ def implied(condition: Expr, facts: Sequence[Expr]) -> bool:
     if condition.name in ("and", "or"):
         parts = [implied(part, facts) for part in condition.arguments]
         return all(parts) if condition.name == "and" else any(parts)
-    return _among(condition, facts) or any(_beyond(condition, part, facts) for part in condition.arguments)
+    compared = condition.arguments if len(condition.arguments) == 2 else ()
+    return _among(condition, facts) or any(_beyond(condition, part, facts) for part in compared)
 
 
 def _among(condition: Call, facts: Sequence[Expr]) -> bool:

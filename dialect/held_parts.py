@@ -6,7 +6,7 @@ Which coefficients make the wanted numbers of such parts is found elsewhere, fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dialect.catalog import Catalog, SqlType
@@ -14,7 +14,7 @@ from dialect.coarser import UntoldError, over_keys
 from dialect.derivation import ADD_UP, Derivation, Told, cells_of, derived, vectors_of
 from dialect.expressions import Call, Expr, conjunction
 from dialect.functions import forms_of
-from dialect.row_sets import RowSets
+from dialect.row_sets import Read, RowSets
 
 _NOT, _IS_TRUE = (forms_of(name)[0].row for name in ("not", "is true"))
 
@@ -54,10 +54,10 @@ def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
     return tuple(Part(replace(one, conditions=some), other, vectors) for some in kept)
 
 
-def same_rows(one: Told, other: Told, catalog: Catalog) -> Derivation | None:
+def same_rows(one: Told, parts: Iterable[Part], catalog: Catalog, read: Read | None = None) -> Derivation | None:
     """Find how the wanted groups are made of a part of a held release that has just their rows, in other words."""
-    for part in held_parts(one, other):
-        sets = RowSets()
+    for part in parts:
+        sets = RowSets(read)
         if all(map(sets.add, (one.conditions, part.conditions))) and all(map(all, sets.patterns())):
             return part.derivation(catalog)
     return None

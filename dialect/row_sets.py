@@ -6,10 +6,13 @@ them, NULL. Rows that are alike in all of these meet the same conditions, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cached_property, reduce
 from itertools import pairwise
 from math import prod
+from operator import or_
 
 from dialect.catalog import ValueRange
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, fields_of
@@ -24,7 +27,6 @@ from dialect.simple_conditions import (
     allowed,
     is_of_truths,
     neighbours,
-    said,
     signs,
     within,
 )
@@ -33,6 +35,7 @@ MOST_KINDS = 512
 MOST_PATTERNS = 128
 Conditions = Mapping[str, Expr]  # by their canonical texts; all are met
 Pattern = tuple[bool, ...]  # of one kind of row: which sets it is in
+Read = dict[str, tuple[Said, ...]]  # by canonical texts: what was read of conditions, in the order of the text
 
 
 class RowSets:
@@ -42,25 +45,24 @@ class RowSets:
     Proof: proofs.md#row-sets
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: Read | None = None) -> None:
         self._sets: list[Conditions] = []
-        self._simple: dict[str, tuple[Said, ...]] = {}
+        self._read: Read = {} if read is None else read  # by whoever looks at several sets of the same rows
         self._kinds = _Kinds({})
 
     def add(self, conditions: Conditions) -> bool:
         """Add a set, unless it would make too many kinds; tell whether it was added."""
-        new = {text: tuple(all_said(each)) for text, each in conditions.items() if text not in self._simple}
-        simple = self._simple | new
-        kinds = _Kinds.of([*self._sets, conditions], simple)
+        self._read |= {text: tuple(all_said(each)) for text, each in conditions.items() if text not in self._read}
+        kinds = _Kinds.of([*self._sets, conditions], self._read)
         if kinds is None:
             return False
         self._sets.append(conditions)
-        self._simple, self._kinds = simple, kinds
+        self._kinds = self._kinds if kinds.told_apart == self._kinds.told_apart else kinds
         return True
 
     def patterns(self) -> tuple[Pattern, ...]:
         """Say in which sets a row may be together: one pattern for each kind in any; none of too many."""
-        return tuple(self._kinds.patterns(self._sets, self._simple))
+        return tuple(self._kinds.patterns(self._sets, self._read))
 
 
 class _Subject:
@@ -78,20 +80,20 @@ class _Subject:
         told = allowed(self.expr)
         if told is not None:
             return sorted({self.place(each) for each in told}) + nulls
-        behind = [2 * i for i, pair in enumerate(pairwise(self.ordered()), 1) if not neighbours(self.expr, *pair)]
+        behind = [2 * i for i, pair in enumerate(pairwise(self.ordered), 1) if not neighbours(self.expr, *pair)]
         most = 2 * len(self.constants)
         ends = within(self.expr)
         first, last = (0, most) if ends is None else map(self.place, ends)
         return [atom for atom in sorted({0, most, *behind, *range(1, most, 2)}) if first <= atom <= last] + nulls
 
+    @cached_property
     def ordered(self) -> list[Constant]:
-        """List the constants in their order."""
+        """List the constants in their order, when all are known."""
         return sorted(self.constants)  # all are of one type
 
     def place(self, value: Constant) -> int:
         """Find the atom that a value belongs to."""
-        below = sum(each < value for each in self.constants)  # type: ignore[operator]
-        return 2 * below + (value in self.constants)
+        return 2 * bisect_left(self.ordered, value) + (value in self.constants)
 
 
 class _Kinds:
@@ -99,6 +101,8 @@ class _Kinds:
 
     def __init__(self, subjects: Mapping[Expr, _Subject]) -> None:
         self.subjects = subjects
+        self.told_apart = [(expr, each.compared, each.nullable, each.ordered) for expr, each in subjects.items()]
+        self._found: dict[str, int] = {}
         atoms = {expr: subject.atoms() for expr, subject in subjects.items()}
         self.all = (1 << prod(len(each) for each in atoms.values())) - 1
         self.bits: dict[Expr, dict[int | None, int]] = {}
@@ -127,17 +131,20 @@ class _Kinds:
                 return None
         return cls(subjects)
 
-    def patterns(self, sets: Sequence[Conditions], simple: Mapping[str, Iterable[Said]]) -> Iterator[Pattern]:
+    def patterns(self, sets: Sequence[Conditions], simple: Mapping[str, Sequence[Said]]) -> Iterator[Pattern]:
         """Walk the patterns of the kinds that are in any set.
 
         Conditions that speak of what is not told apart are conditions of every set.
         """
-        known = {text for text, parts in simple.items() if all(expr in self.subjects for expr, *_ in parts)}
+        every = dict.fromkeys(text for some in sets for text in some)
+        known = {text for text in every if all(expr in self.subjects for expr, *_ in simple[text])}
         classes = [(0, self.all)]  # what is so far known of a kind: one bit for each set, the first one highest
         for some in sets:
             inside = self.all
             for text in known & some.keys():
-                inside &= self._truth(some[text])[0]
+                if text not in self._found:
+                    self._found[text] = self._truth(some[text], iter(simple[text]))[0]
+                inside &= self._found[text]
             parts = ((told, kind & inside, kind & ~inside) for told, kind in classes)
             classes = [
                 each for told, met, not_met in parts for each in ((2 * told + 1, met), (2 * told, not_met)) if each[1]
@@ -147,16 +154,16 @@ class _Kinds:
         told = (told for told, _ in classes if told)
         yield from (tuple(bit == "1" for bit in f"{each:0{len(sets)}b}") for each in told)
 
-    def _truth(self, expr: Expr) -> tuple[int, int]:
-        """Find the kinds on which a condition is true, and those on which it is false."""
+    def _truth(self, expr: Expr, simple: Iterator[Said]) -> tuple[int, int]:
+        """Find the kinds on which a condition is true, and those on which it is false; `simple` is read of it."""
         if isinstance(expr, Literal):
             return (self.all if expr.value is True else 0), (self.all if expr.value is False else 0)
         if is_of_truths(expr):
-            return self._of_parts(expr.name, [self._truth(part) for part in expr.arguments])
-        subject, compared, _ = said(expr)
+            return self._of_parts(expr.name, [self._truth(part, simple) for part in expr.arguments])
+        subject, compared, constants = next(simple)
         if not compared:
             return self.bits[expr].get(1, 0), self.bits[expr].get(0, 0)
-        return self._compared(expr, subject)
+        return self._compared(expr, subject, constants)
 
     def _of_parts(self, name: str, parts: list[tuple[int, int]]) -> tuple[int, int]:
         true, false = parts[0]
@@ -169,15 +176,16 @@ class _Kinds:
             true, false = (true & more, false | less) if name == "and" else (true | more, false & less)
         return true, false
 
-    def _compared(self, expr: Expr, subject: Expr) -> tuple[int, int]:
+    def _compared(self, expr: Expr, subject: Expr, constants: Sequence[Constant]) -> tuple[int, int]:
         assert isinstance(expr, Call)  # noqa: S101  a comparison, IN or IS NULL
-        bits, true = self.bits[subject], 0
+        bits, true, place = self.bits[subject], 0, self.subjects[subject].place
         nulls = bits.get(None, 0)
         if expr.name == "is null":
             return nulls, self.all & ~nulls
-        for sign, constant in signs(expr, subject):
-            at = self.subjects[subject].place(constant)
-            sides = SIGNS[sign]
+        if expr.name == "in":
+            true = reduce(or_, (bits.get(place(each), 0) for each in constants), 0)
+        for sign, constant in signs(expr, subject) if expr.name != "in" else ():
+            at, sides = place(constant), SIGNS[sign]
             true |= sum(mask for atom, mask in bits.items() if atom is not None and (atom > at) - (atom < at) in sides)
         if expr.name in EQUAL:
             true |= nulls if expr.name == "is distinct from" else 0

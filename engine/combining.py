@@ -17,7 +17,7 @@ from dialect import Catalog
 from dialect.derivation import Derivation, Told
 from dialect.held_parts import Part, held_parts
 from dialect.private_plan import Vector, VectorBound, VectorKind
-from dialect.row_sets import RowSets
+from dialect.row_sets import Read, RowSets
 from engine.held import Held, Shelf
 from engine.made_of import LEAST_SIGMA, Made
 from engine.prepare import Prepared
@@ -44,10 +44,12 @@ class _Column:
 class Combining:
     """What the releases that a client holds say together of a wanted one."""
 
-    def __init__(self, wanted: Prepared, own: Told, shelf: Shelf, catalog: Catalog, making: Making) -> None:
+    def __init__(
+        self, wanted: Prepared, own: Told, shelf: Shelf, catalog: Catalog, making: Making, read: Read | None = None
+    ) -> None:
         self.wanted, self.own, self.shelf, self.catalog, self.making = wanted, own, shelf, catalog, making
         self._made: dict[int, Made | None] = {}
-        self._sets, self._seen, self._fitting = RowSets(), 0, list[int]()
+        self._sets, self._seen, self._fitting = RowSets(read), 0, list[int]()
         self._sets.add(own.conditions)
 
     def through(self, place: int, bought: Prepared | None = None) -> Combined | None:

@@ -13,8 +13,9 @@ import pyarrow as pa
 from budgets import Ledger
 from dialect import Catalog, Question
 from dialect.derivation import Derivation, derivation, told
-from dialect.held_parts import same_rows
+from dialect.held_parts import held_parts, same_rows
 from dialect.private_plan import PrivatePlan, VectorBound
+from dialect.row_sets import Read
 from dialect.words import uncommented
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
@@ -81,8 +82,8 @@ class _Finding:
     def __init__(self, finder: Finder, wanted: Prepared, shelf: Shelf, combines: bool) -> None:
         self.finder, self.wanted, self.combines = finder, wanted, combines
         self.shelf = shelf.own_first(wanted.plan)  # else a repeat would find what was bought beside it
-        self.own = told(wanted.plan)
-        self.combining = Combining(wanted, self.own, self.shelf, finder.catalog, self._made)
+        self.own, self.read, self.compared = told(wanted.plan), Read(), 0
+        self.combining = Combining(wanted, self.own, self.shelf, finder.catalog, self._made, self.read)
 
     @property
     def is_full(self) -> bool:
@@ -114,8 +115,10 @@ class _Finding:
         return self.combining.through(len(self.shelf.held), bought) if self.combines else None
 
     def _derived(self, held: Held) -> Derivation | None:
-        catalog = self.finder.catalog
-        return derivation(self.own, held.told, catalog) or same_rows(self.own, held.told, catalog)
+        found = derivation(self.own, held.told, self.finder.catalog)
+        parts = held_parts(self.own, held.told) if found is None and self.compared < MOST_LOOKED_AT else ()
+        self.compared += bool(parts)
+        return found or same_rows(self.own, parts, self.finder.catalog, self.read)
 
     def _made(self, held: Held, derived: Derivation) -> Made | None:
         release = self.shelf.release(held)

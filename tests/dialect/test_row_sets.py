@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from itertools import product
+from time import process_time
 
 import duckdb
 import pytest
@@ -138,3 +139,20 @@ def test_too_many_kinds_leave_out_what_comes_last(catalog: Catalog) -> None:
     ]
     fitting, patterns = found(["coins = 2", *many, "coins <> 2"], catalog)
     assert fitting == (0, 1, 3) and patterns
+
+
+def test_long_lists_are_read_once_and_compared_by_what_they_name(catalog: Catalog) -> None:
+    conditions = []
+    for left_out in range(32):
+        constants = ", ".join(str(i) for i in range(250) if i != left_out)
+        sql = f"SELECT COUNT(*) AS n FROM visit WHERE visit_id IN ({constants})"
+        conditions.append(told(read(sql, catalog).plans[0]).conditions)
+    begun, known, made = process_time(), row_sets.Read(), RowSets()
+    for each in conditions:
+        assert made.add(each) and made.patterns()
+    for each in conditions[1:]:
+        two = RowSets(known)
+        assert two.add(conditions[0]) and two.add(each)
+        assert set(two.patterns()) == {(True, True), (True, False), (False, True)}
+    assert len(made.patterns()) == 33  # all but one, for each that is left out, and all
+    assert process_time() - begun < 1  # every constant held against all others took 12 seconds
