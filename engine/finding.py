@@ -34,6 +34,11 @@ from engine.ways import Again, Combined, Way, way_of
 SHORT = 12  # characters by which people tell releases apart
 MOST_LOOKED_AT = 64  # held releases that say a wanted one, in its own words, and in others; the first bought come first
 
+OF_DIFFERENT_TIMES = (
+    "answers of different times are taken off each other: who objected, or withdrew that, in between still counts in "
+    "what is left, and no interval covers it"
+)
+
 
 @dataclass(frozen=True)
 class Finder:
@@ -163,7 +168,14 @@ def meaning_of(question: Question, prepared: Prepared) -> Meaning:
 def notes_of(ways: tuple[Way, ...]) -> tuple[str, ...]:
     """Say which numbers are made of releases that the client holds, and that these cost nothing."""
     plans = [each.wanted.plan for each in ways]
-    return tuple(_note(way, which_release(way.wanted.plan, plans).strip()) for way in ways if way.sources)
+    made = tuple(_note(way, which_release(way.wanted.plan, plans).strip()) for way in ways if way.sources)
+    return (*made, OF_DIFFERENT_TIMES) if any(map(_is_of_different_times, ways)) else made
+
+
+def _is_of_different_times(way: Way) -> bool:
+    """Tell whether answers are taken off each other that may not have left out the same people; by moments alone."""
+    moments = {each.settled_at for each in way.sources} | ({""} if way.bought is not None else set())
+    return any(times < 0 for times in way.times) and len(moments) > 1
 
 
 def _note(way: Way, which: str) -> str:

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from budgets import Loss
 from dialect import row_sets
 from engine import combining, finding, held, shared_sources
+from engine.answered import Answered
 from engine.pipeline import Engine
 from engine.ways import Way, asked_of
 from tests.engine.held_town import anew, ask, held_town, price
@@ -157,3 +159,25 @@ def test_what_is_cut_of_each_and_not_told_is_found(town: Engine, monkeypatch: py
     assert bias_told()
     monkeypatch.setattr(combining, "_share", lambda bound: 0.0)
     assert not bias_told()
+
+
+def test_people_who_object_between_what_is_taken_off_move_no_price_and_a_note_speaks_of_them(
+    town: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def given(persons: Sequence[int], held_ones: tuple[str, ...] = LESS[0]) -> Answered:
+        """Ask when so many have objected since the first of what is held was made."""
+        first = anew(town, exact=True)
+        ask(first, held_ones[0], "1")
+        objecting = pa.table({"person": pa.array(map(str, persons), pa.string())})
+        later = replace(first, objections=lambda dataset: objecting)
+        for each in held_ones[1:]:
+            ask(later, each, "1")
+        return ask(later, LESS[1], "0.001")
+
+    nobody, some = given(()), given(range(1, 61))
+    spoken = [[note.split(": ")[0] for note in each.notes] for each in (nobody, some)]
+    assert spoken[0] == spoken[1] and finding.OF_DIFFERENT_TIMES in some.notes and price(nobody) == price(some) == 0
+    assert rows(some)[0]["n"] > rows(nobody)[0]["n"]  # of those who object, what is in the part is in what is left
+    assert finding.OF_DIFFERENT_TIMES not in given((), where(TOTAL, "zone <> 'z1'")).notes
+    monkeypatch.setattr(finding, "_is_of_different_times", lambda way: False)
+    assert finding.OF_DIFFERENT_TIMES not in given(range(1, 61)).notes
