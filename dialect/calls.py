@@ -18,6 +18,7 @@ from dialect.functions import forms_of, names
 from dialect.functions_interval import is_end
 from dialect.reading import refusal
 from dialect.spans import called, span_of
+from dialect.unlike_types import instead
 
 MAX_SIZE = 4_000  # parts of one typed expression: BETWEEN and CASE x WHEN repeat what they compare
 MAX_DEPTH = 150
@@ -41,7 +42,12 @@ def not_allowed(node: exp.Expr) -> Refusal:
     """Refuse what the parser knows and the allow-list does not."""
     if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
         return _of_now(node)
-    return refusal(Code.FUNC, f"{called(node)} is not in the dialect.", _SEE_DOCS, node)
+    hint = _SEE_DOCS
+    if isinstance(node, exp.Array) and any(isinstance(part, exp.Column) for part in node.expressions):
+        hint = "a column without brackets, or in double quotes"
+    if isinstance(node, exp.Explode | exp.Unnest):
+        hint = "list_contains(x, 'a'), or a list of constants in FROM: a row of a person does not become several here"
+    return refusal(Code.FUNC, f"{called(node)} is not in the dialect.", hint, node)
 
 
 def _of_now(node: exp.Expr) -> Refusal:
@@ -63,7 +69,9 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
             return _limited(folded(_made(form, aligned, node)), node)
     given = ", ".join(argument.type for argument in aligned)
     shown = _shown(name, node)
-    raise refusal(Code.FUNC, f"{shown} does not take ({given}).", _kinds_hint(name, shown), node)
+    meant = instead(aligned, node) if name in _COMPARED or isinstance(node, exp.Like) else None
+    made = () if meant is None else (meant,)
+    raise refusal(Code.FUNC, f"{shown} does not take ({given}).", meant or _kinds_hint(name, shown), node, *made)
 
 
 def unknown(name: str, node: exp.Expr) -> Refusal:

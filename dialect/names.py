@@ -15,6 +15,7 @@ from dialect.cell_calls import cell_call, is_cell_call
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
 from dialect.functions_interval import HIGH, LOW
+from dialect.meant_names import meant
 from dialect.reading import refusal
 from dialect.windows_below import where_as_qualify
 
@@ -36,7 +37,7 @@ class Scope:
             if table is None or alias == table:
                 seen = {name for name, _ in shown}
                 shown += [c for c in columns if table is not None or c[0] not in self.merged or c[0] not in seen]
-        standing = {} if table is not None else dict(self.instead)
+        standing = dict(self.instead) if table is None else {}
         return [(name, standing.get(name, f)) for name, f in shown]
 
     def with_instead(self, columns: tuple[Column, ...]) -> Scope:
@@ -57,8 +58,8 @@ class Scope:
             both = [f"{alias}.{name}" for alias, columns in self.tables if name in {n for n, _ in columns}]
             raise refusal(Code.COLUMN, f"{name} is in more than one table.", " or ".join(both[:2]), node, *both[:2])
         if not found:
-            why, hint = f"There is no column {_written(node, name, 'this')} here.", self._nearest(name)
-            raise refusal(Code.COLUMN, why, hint, node, f"{table}.{hint}" if table else hint)
+            why, near = f"There is no column {_written(node, name, 'this')} here.", self._nearest(name)
+            raise meant(refusal(Code.COLUMN, why, near, node, f"{table}.{near}" if table else near), node)
         return found[0]
 
     def written(self, field: Field) -> str:
@@ -80,7 +81,6 @@ class Windows(Protocol):
 
     def value(self, node: exp.Window) -> Expr:
         """Read a window function with its OVER."""
-        ...
 
 
 class Values(Protocol):

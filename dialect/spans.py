@@ -30,7 +30,7 @@ _SIGNS = {  # what the analyst wrote, where the parser has a word of its own
     "jsonextract": "->",
     "jsonextractscalar": "->>",
 }
-PIVOTED = "a column for each value: COUNT(*) FILTER (WHERE direction = 'N') AS n, with GROUP BY"
+PIVOTED = "a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, with GROUP BY"
 _CALLED = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
 

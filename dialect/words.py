@@ -39,6 +39,7 @@ def words_of(sql: str) -> list[Token]:
     words = _tokens(sql)
     if not words:
         raise Refusal(Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ...")
+    _check_quotes(sql, words)
     _check_single(sql, words)
     _check_numbers(words)
     _check_intervals(words)
@@ -137,6 +138,14 @@ def _check_single(sql: str, words: list[Token]) -> None:
         after = words[ends[0] + 1]
         why, first = "Only one statement at a time is answered.", sql[: words[ends[0]].start].strip()
         raise Refusal(Code.STMT, why, "send them one by one", place_of(after), (first,))
+
+
+def _check_quotes(sql: str, words: list[Token]) -> None:
+    places = [word.start for word in words if word.token_type is TokenType.UNKNOWN and word.text == "`"]
+    if places:
+        made = "".join('"' if place in places else sign for place, sign in enumerate(sql))
+        why = "Names stand in double quotes, or in none."
+        raise Refusal(Code.PARSE, why, '"a name"', Span(places[0], places[0] + 1), (made,))
 
 
 def _check_numbers(words: list[Token]) -> None:

@@ -39,6 +39,16 @@ TRIED = {
     "select avg(greatest(date_diff('minute', start_ts, end_ts), 5)) from visit": f"select AVG(LEAST(GREATEST({MINUTES}, 5), 100)) from visit",
     "select avg(greatest(date_diff('minute', start_ts, end_ts), 200)) from visit": f"select AVG(LEAST(GREATEST({MINUTES}, 200), 300)) from visit",
     "select avg(least(date_diff('minute', start_ts, end_ts), -5)) from visit": f"select AVG(GREATEST(LEAST({MINUTES}, -5), -105)) from visit",
+    # a clause that reads what is computed
+    "select mode, count(*) as n from trip where n > 100 and dist_km > 3 group by 1": "SELECT mode, COUNT(*) AS n FROM trip WHERE dist_km > 3 GROUP BY 1 HAVING n > 100",
+    "select mode, rank() over (order by count(*) desc) r from trip where r <= 2 group by 1": "SELECT mode, RANK() OVER (ORDER BY COUNT(*) DESC) AS r FROM trip GROUP BY 1 QUALIFY r <= 2",
+    # quotes and types
+    "select count(*) from visit where place_id = P1": "select count(*) from visit where place_id = 'P1'",
+    "select count(*) from trip where dist_km > '10'": "select count(*) from trip where dist_km > 10",
+    "select count(*) from trip where 3 = mode": "select count(*) from trip where '3' = mode",
+    "select count(*) from trip where dep_ts like '2026-10-05%'": "select count(*) from trip where CAST(dep_ts AS DATE) = DATE '2026-10-05'",
+    "select `zone_id`, count(*) from visit group by 1": 'select "zone_id", count(*) from visit group by 1',
+    "select [mode], count(*) from trip group by 1": "a column without brackets, or in double quotes",
 }  # fmt: skip
 
 

@@ -606,7 +606,7 @@ SELECT * FROM subscribers PIVOT (COUNT(*) FOR home_zone IN ('a'));
 # SELECT * FROM subscribers PIVOT (COUNT(*) FOR home_zone IN ('a'))
 #               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # PIVOT or UNPIVOT is not part of the dialect here.
-# Try: a column for each value: COUNT(*) FILTER (WHERE direction = 'N') AS n, with GROUP BY
+# Try: a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, with GROUP BY
 
 # title: broken SQL
 SELECT COUNT( FROM events;

@@ -951,7 +951,7 @@ SELECT COUNT(list_has_any([home_zone], [gender])) FROM subscribers;
 # SELECT COUNT(list_has_any([home_zone], [gender])) FROM subscribers
 #                            ^^^^^^^^^
 # A list [...] is not in the dialect.
-# Try: see docs/functions.md
+# Try: a column without brackets, or in double quotes
 
 # title: two things without brackets around them
 SELECT COUNT(DISTINCT cell_id, dwell_s) FROM events;
@@ -1568,3 +1568,35 @@ SELECT SUM(ts - CAST(CAST(ts AS DATE) AS TIMESTAMP)) FROM events;
 #        ^^^^^^^^^^^^^^^^^^^^^
 # SUM takes numbers: minutes between two times are such, within ends of your own.
 # Try: SELECT SUM(LEAST(GREATEST(DATE_DIFF('MINUTE', CAST(CAST(ts AS DATE) AS TIMESTAMP), ts), 0), 1440)) FROM events
+
+# title: names in backticks
+SELECT `gender`, COUNT(*) FROM subscribers GROUP BY 1;
+# E_PARSE
+# SELECT `gender`, COUNT(*) FROM subscribers GROUP BY 1
+#        ^
+# Names stand in double quotes, or in none.
+# Try: SELECT "gender", COUNT(*) FROM subscribers GROUP BY 1
+
+# title: an aggregate in WHERE by its alias
+SELECT gender, COUNT(*) AS n FROM subscribers WHERE n > 100 GROUP BY 1;
+# E_COLUMN
+# SELECT gender, COUNT(*) AS n FROM subscribers WHERE n > 100 GROUP BY 1
+#                                                     ^
+# n is an aggregate, and WHERE looks at rows, before there is one: HAVING looks at it.
+# Try: SELECT gender, COUNT(*) AS n FROM subscribers GROUP BY 1 HAVING n > 100
+
+# title: text without quotes
+SELECT COUNT(*) FROM subscribers WHERE gender = F;
+# E_COLUMN
+# SELECT COUNT(*) FROM subscribers WHERE gender = F
+#                                                 ^
+# There is no column F here. Text stands in single quotes.
+# Try: SELECT COUNT(*) FROM subscribers WHERE gender = 'F'
+
+# title: a number in quotes
+SELECT COUNT(*) FROM subscribers WHERE age > '30';
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE age > '30'
+#                                        ^^^^^^^^^^
+# > does not take (BIGINT, VARCHAR).
+# Try: SELECT COUNT(*) FROM subscribers WHERE age > 30
