@@ -177,14 +177,15 @@ def _stored(
 def shown_to(client: str, dataset: str, path: str | Path, engine: Engine) -> frozenset[str]:
     """Name the stored releases of standing questions that a client may see now; none where the file has a mistake.
 
-    Claim: each is charged to everybody's account, and of a question that the file, as it is now, lets the client see.
-    Proof: proofs.md#standing
+    Claim: each is charged to everybody's account, and of a text and a window that the file, as it is now, lets the
+    client see. Proof: proofs.md#standing
     """
     try:
-        mine = {_template(each) for each in read_standing(path, engine) if each.entitled(client)}
+        seen = [each for each in read_standing(path, engine) if each.entitled(client)]
     except CatalogError:
         return frozenset()
-    noted = [said for said in _notes(engine) if said["dataset"] == dataset and said.get("template") in mine]
+    mine = {(_template(each), window) for each in seen if each.dataset == dataset for window in due(each, engine)}
+    noted = [said for said in _notes(engine) if (said.get("template"), said["window"]) in mine]
     charged = owner_keys(engine.ledger, dataset) if noted else frozenset()
     return frozenset(key for said in noted if charged >= set(said["keys"]) for key in said["keys"])
 

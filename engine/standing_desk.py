@@ -73,6 +73,7 @@ def _named(name: str, standing: tuple[Standing, ...], client: str) -> Standing:
 
 
 def _check_window(window: str, standing: Standing, desk: Desk) -> None:
-    known = desk.engine.catalog.dataset(standing.dataset).windows
+    known = list(due(standing, desk.engine))
     if window not in known:
-        raise Refusal(Code.WINDOW, f"{window} is no declared window.", f"one of {known[0]} to {known[-1]}")
+        why = f"{standing.name} is not asked of {window}, or that is no declared window."
+        raise Refusal(Code.WINDOW, why, f"one of {known[0]} to {known[-1]}")

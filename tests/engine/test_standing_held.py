@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from budgets import EVERYBODY, Forbidden, Loss
-from engine import run_standing
+from engine import run_standing, standing
 from engine.desk import Desk
 from engine.explain import explain
 from engine.owner_loss import owner_loss
 from engine.pipeline import Engine
+from engine.problems import Refused
 from engine.standing import Standing
-from engine.standing_desk import showing_standing
+from engine.standing_desk import show_standing, showing_standing
 from engine.terms import Asked
 from engine.wire import made_from
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
@@ -122,6 +123,36 @@ def test_what_is_shown_to_who_is_not_entitled_is_found(
     assert price(ask(own, ASKED[0], "0.0005", client="ben")) == pytest.approx(0.0005)
     monkeypatch.setattr(Standing, "entitled", lambda self, client: True)
     assert price(ask(own, ASKED[0], "0.0005", client="cat")) == 0.0
+
+
+TWO = f"""
+[standing.late]
+sql = "{BY_ZONE}"
+share = 0.001
+clients = ["ann"]
+from = "2026-10-04"
+[standing.all]
+sql = "{BY_ZONE}"
+share = 0.05
+clients = ["ben"]
+"""
+
+
+def test_windows_before_the_first_one_are_held_by_who_is_entitled_to_them(
+    daily: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "two.toml").write_text(TWO, encoding="utf-8")
+    path = str(tmp_path / "two.toml")
+    own = showing(daily, path)
+    late, early = ASKED[0].replace("10-02", "10-04"), ASKED[0]
+    assert [price(ask(own, late, "0.0005", client=each)) for each in ("ann", "ben")] == [0.0, 0.0]
+    assert price(ask(own, early, "0.0005", client="ben")) == 0.0
+    assert price(ask(own, early, "0.0005")) == pytest.approx(0.0005)
+    assert show_standing(Desk(own), path, "late", client="ann", window="2026-10-04").num_rows
+    with pytest.raises(Refused, match="late is not asked of 2026-10-02"):
+        show_standing(Desk(own), path, "late", client="ann", window="2026-10-02")
+    monkeypatch.setattr(standing, "due", lambda each, engine: iter(DAYS))
+    assert price(ask(own, early.replace("10-02", "10-03"), "0.0005")) == 0.0
 
 
 def test_another_version_of_the_data_is_not_said_by_it(daily: Engine, file: str) -> None:
