@@ -26,7 +26,7 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
 
 def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
-    usual = _usual(table, table.norms, plan)
+    usual = _of_persons(table.norms, plan) if vector.kind is VectorKind.PERSONS else _usual(table, table.norms, plan)
     if vector.kind is VectorKind.PERSONS:
         return usual.persons if usual and usual.persons is not None else table.norms.persons
     rows = usual.rows if usual and usual.rows is not None else table.norms.rows
@@ -138,10 +138,23 @@ def _counted(table: Table | None, derived: Table | None) -> Table | None:
 
 
 def _usual(table: Table, norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
-    """Pick the declared usual keys that cover most of the plan's: a finer partition only has a smaller norm."""
-    texts, own = parted_by(plan, table.name), {key.text for key in plan.keys}
-    fitting = [usual for usual in norms.by_keys if set(usual.keys) <= texts]
-    return max(fitting, key=lambda usual: (len(usual.keys), len(own.intersection(usual.keys))), default=None)
+    """Pick the declared usual keys that cover most of the plan's: a finer partition only has a smaller norm.
+
+    A condition stands for a key beside all of the plan's own.
+    """
+    own = {key.text for key in plan.keys}
+    wide = [each for each in norms.by_keys if own <= set(each.keys) <= parted_by(plan, table.name)]
+    return max(wide, key=_keys, default=None) or _of_persons(norms, plan)
+
+
+def _of_persons(norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
+    """Pick them by the plan's own keys alone: at one place nobody is in more hours than in all."""
+    own = {key.text for key in plan.keys}
+    return max((each for each in norms.by_keys if set(each.keys) <= own), key=_keys, default=None)
+
+
+def _keys(usual: NormsByKeys) -> int:
+    return len(usual.keys)
 
 
 def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> float | None:

@@ -187,10 +187,10 @@ class _Known:
         texts = [key.text for key in self.plan.keys]
         own = self.calibration.find(self.table, texts, kind, column)
         by_keys = self.calibration.find(self.table, parted_by(self.plan, self.table), kind, column)
+        if kind is Kind.PERSONS or (by_keys is not None and not set(texts) <= set(by_keys.measured.keys)):
+            by_keys = own  # a condition stands for a key beside all of the plan's own, and for none where persons count
         if by_keys is None:
             return None
-        if own is not None and len(own.measured.keys) == len(by_keys.measured.keys):
-            by_keys = own  # a condition stands for a key only where that makes more of them
         groups = None if self.key_count is None else max(self.key_count, by_keys.groups or 0)
         spread = norm_spread(by_keys, self._in_all(by_keys), groups)
         if spread is None:

@@ -16,7 +16,7 @@ BY_KEYS = (
     NormsByKeys(("hour(ts)",), rows=11.0, persons=2.0, sums={"dwell_s": 7000.0}),
     NormsByKeys(("zone", "hour(ts)"), rows=9.0),
     NormsByKeys(("cell_id",), rows=7.0, sums={"dwell_s": 5000.0}),
-    NormsByKeys(("cell_id", "hour(ts)"), rows=5.0),
+    NormsByKeys(("cell_id", "hour(ts)"), rows=5.0, persons=4.0),
 )
 
 
@@ -52,6 +52,8 @@ NORMS = {
     "SELECT cell_id, COUNT(*), SUM(dwell_s) FROM events WHERE cell_id = 1 GROUP BY 1": [7.0, 5000.0],
     "SELECT COUNT(*) FROM events WHERE 1 = cell_id AND lat > 3": [7.0],
     "SELECT hour(ts), COUNT(*) FROM events WHERE cell_id = 1 GROUP BY 1": [5.0],
+    # who is at one place is in as many hours at most; by place and hour together people are in more groups
+    "SELECT hour(ts), COUNT(DISTINCT subscriber_id) FROM events WHERE cell_id = 1 GROUP BY 1": [2.0],
     # of as many keys, those by which it groups
     "SELECT hour(ts), COUNT(*) FROM events WHERE lat = 3 GROUP BY 1": [11.0],
     "SELECT COUNT(*) FROM events WHERE lat = 3": [13.0],
