@@ -26,9 +26,10 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
 
 def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
-    usual = _of_persons(table.norms, plan) if vector.kind is VectorKind.PERSONS else _usual(table, table.norms, plan)
     if vector.kind is VectorKind.PERSONS:
+        usual = _of_persons(table.norms, plan)
         return usual.persons if usual and usual.persons is not None else table.norms.persons
+    usual = _usual(table, table.norms, plan)
     rows = usual.rows if usual and usual.rows is not None else table.norms.rows
     if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
         return rows
