@@ -79,16 +79,24 @@ def test_an_amount_is_reached(rich: Engine, name: str) -> None:
 
 
 def test_a_median_is_as_narrow_as_its_bins_allow(rich: Engine) -> None:
-    """One in forty is not narrower by a fifth, as bins are wide: of fifteen, eight are not less than once in 10^8."""
+    """One in forty is not narrower by a fifth, as bins are wide: of fifteen, eight are not less than once in 10^8.
+
+    Where the first interval is as narrow as its bins already, half of it is refused; that counts among these.
+    """
     sql = "SELECT MEDIAN(minutes) AS m FROM visit"
     shares = []
     for _ in range(15):
         with Ledger.open(":memory:") as ledger:
             asking = replace(rich, ledger=ledger)
             first: Any = half_width(asking.answer(sql, Asked("ann", Fraction(2))))
-            bought = asking.answer(sql, Asked("ann", target_error=target_error(f"{first / 2:.6f}")))
-        assert bought.charged.rho > 2
-        shares.append(half_width(bought) / first)
+            try:
+                bought = asking.answer(sql, Asked("ann", target_error=target_error(f"{first / 2:.6f}")))
+            except Refusal as refusal:
+                assert "does not reach this error" in str(refusal)
+                shares.append(1.0)
+            else:
+                assert bought.charged.rho > 2
+                shares.append(half_width(bought) / first)
     assert np.median(shares) <= 0.8
 
 
