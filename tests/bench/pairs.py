@@ -98,17 +98,17 @@ class Stage:
             yield lambda: asking.answer(sql, next(waiting)).answer.table.num_rows
 
 
-def paired(plain: Callable[[], object], ours: Callable[[], object], runs: int) -> Paired:
-    """Time two ways in turn, on the clock and of this process on its processors; the first pair only warms up."""
+def paired(plain: Callable[[], object], ours: Callable[[], object], runs: int, warming: int = 1) -> Paired:
+    """Time two ways in turn, on the clock and of this process on its processors; the first pairs only warm up."""
     walls, processors = [], []
-    for _ in range(runs + 1):
+    for _ in range(runs + warming):
         times = [_taken(plain), _taken(ours)]
         walls.append([wall for wall, _ in times])
         processors.append([own for _, own in times])
-    ratios = [after / before for before, after in walls[1:]]
-    first, second = (statistics.median(column) for column in zip(*walls[1:], strict=True))
-    extra = statistics.median(after - before for before, after in walls[1:])
-    processor = statistics.median(after / max(before, LEAST) for before, after in processors[1:])
+    ratios = [after / before for before, after in walls[warming:]]
+    first, second = (statistics.median(column) for column in zip(*walls[warming:], strict=True))
+    extra = statistics.median(after - before for before, after in walls[warming:])
+    processor = statistics.median(after / max(before, LEAST) for before, after in processors[warming:])
     return Paired(0, first, second, statistics.median(ratios), min(ratios), max(ratios), processor, extra)
 
 
