@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from dialect.admission import OBJECTED
 from dialect.person_rollups import Rollup
 from dialect.selection import RELEASED_KEYS
 from dialect.write_admission import over_kept
-from engine.errors import ExecutionFailed, uncharged
+from engine.errors import DataError, ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Exact
 from engine.scratch import Scratch
 
@@ -30,6 +30,8 @@ LOCKED: Mapping[str, str] = {
     "python_enable_replacements": "false",
     "disabled_optimizers": "top_n_window_elimination",  # two to four times slower for bounds by rank otherwise
 }
+
+MOST_COUNTS = 1_000  # that are kept: a server asks for months, and each question may bring another text
 
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")  # it takes no longer, with a million rows neither
 
@@ -75,23 +77,27 @@ class DuckDBBackend:
         """Attach files read-only under their names, then forbid everything that is not reading them.
 
         What does not fit in memory is spilled into a folder of its own under `scratch`, which goes when this is closed,
-        or when the next is opened after this process was killed.
+        or when the next is opened after this process was killed. Raises DataError for a file that can't be attached.
         """
         limits = limits or Limits()
-        spilled = Scratch(scratch)
-        connection = duckdb.connect(
-            config={
-                **LOCKED,
-                "memory_limit": limits.memory,
-                "threads": limits.threads,
-                "max_execution_time": limits.seconds * 1000,
-                "temp_directory": str(spilled.path),
-                "max_temp_directory_size": limits.temporary,
-            }
-        )
-        for alias, path in files.items():
-            connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
-        lock(connection)
+        with ExitStack() as opened:
+            spilled = opened.enter_context(closing(Scratch(scratch)))
+            connection = opened.enter_context(
+                duckdb.connect(
+                    config={
+                        **LOCKED,
+                        "memory_limit": limits.memory,
+                        "threads": limits.threads,
+                        "max_execution_time": limits.seconds * 1000,
+                        "temp_directory": str(spilled.path),
+                        "max_temp_directory_size": limits.temporary,
+                    }
+                )
+            )
+            for alias, path in files.items():
+                _attach(connection, alias, path)
+            lock(connection)
+            opened.pop_all()  # from here on the backend closes them
         return cls(Target(dict(addresses), rollups=rollups), connection, spilled)
 
     def run(
@@ -149,6 +155,8 @@ class DuckDBBackend:
                 known = int(self._table(f"SELECT count(*) AS n FROM ({sql}) AS t").column("n")[0].as_py())
             with self._lock:
                 self._counts[sql] = known
+                if len(self._counts) > MOST_COUNTS:
+                    del self._counts[next(iter(self._counts))]  # the oldest
         return known
 
     def close(self) -> None:
@@ -159,6 +167,14 @@ class DuckDBBackend:
     def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:
         given = {OBJECTED: objected, RELEASED_KEYS: released_keys}
         return self.over(sql, {name: table for name, table in given.items() if table is not None})
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, alias: str, path: str) -> None:
+    try:
+        connection.execute(f"ATTACH ? AS {alias} (READ_ONLY)", [path])
+    except duckdb.Error:
+        cure = "see that it is there, readable and of this machine's DuckDB; what was copied is copied anew without it"
+        raise DataError(path, "DuckDB can't open this file.", cure) from None
 
 
 def table_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:

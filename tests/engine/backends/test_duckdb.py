@@ -14,7 +14,7 @@ import pytest
 
 from dialect import BoundedSql, Catalog, Refusal, read
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.errors import ExecutionFailed
+from engine.errors import DataError, ExecutionFailed
 from engine.pipeline import Engine
 from engine.snapshot import snapshot
 from engine.terms import Asked
@@ -180,6 +180,27 @@ def test_public_rows_are_counted_once(backend: DuckDBBackend, monkeypatch: pytes
     assert backend.count(sql) == 6
     monkeypatch.setattr(type(backend), "_table", lambda *_: pytest.fail("asked again"))
     assert backend.count(sql) == 6
+
+
+def test_as_many_counts_are_kept_as_memory_is_meant_for(
+    backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.backends.duckdb.MOST_COUNTS", 3)
+    for i in range(9):
+        assert backend.count(f"SELECT {i} AS n") == 1
+    assert list(backend._counts) == [f"SELECT {i} AS n" for i in (6, 7, 8)]
+
+
+def test_a_file_that_is_gone_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = []
+    real = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda **given: connections.append(real(**given)) or connections[-1])
+    with pytest.raises(DataError, match="open this file") as failed:
+        DuckDBBackend.open({"stored0": str(tmp_path / "gone.duckdb")}, {}, tmp_path / "scratch")
+    assert failed.value.__cause__ is None
+    assert list((tmp_path / "scratch").iterdir()) == []
+    with pytest.raises(duckdb.ConnectionException, match="closed"):
+        connections[0].execute("SELECT 1")
 
 
 def test_questions_at_the_same_time_do_not_disturb_each_other(engine: Engine) -> None:
