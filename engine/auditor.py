@@ -12,6 +12,7 @@ from budgets import Anchor, Entry, Ledger, ParamError, shown_address
 from dialect.catalog import Catalog
 from engine.audit_log import audit_log
 from engine.catalogs import find_catalog
+from engine.csv_cells import write_cells
 from engine.folders import marks_folder
 from engine.ledgers import ledger_place, opened_if_there
 from engine.marks import marked_anchors
@@ -104,9 +105,8 @@ def write_export(rows: pa.Table, path: str) -> None:
 
         parquet.write_table(rows, path)
     elif ending == ".csv":
-        import pyarrow.csv as csv
-
-        csv.write_csv(rows, path)
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            write_cells(file, rows.column_names, ([row[name] for name in COLUMNS] for row in rows.to_pylist()))
     elif ending == ".json":
         Path(path).write_text(json.dumps(rows.to_pylist(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     else:

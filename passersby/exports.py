@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from passersby.result import Result
 
 MOST_ROWS = 1_048_575  # of a sheet, below its head
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # as engine/csv_cells.py has it, which the door does not load
 WIDEST = 60  # characters of a column
 SAFE = {  # a value is what it is: no formula, no link
     "strings_to_formulas": False,
@@ -39,7 +40,7 @@ def write_csv(result: Result, path: str | os.PathLike[str]) -> None:
 
 
 def write_rows(file: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV; lists and truth values as JSON does."""
+    """Write rows as CSV that no spreadsheet runs; lists and truth values as JSON does."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(names)
     for row in rows:
@@ -52,7 +53,9 @@ def rows_of(table: pyarrow.Table) -> Iterator[tuple[Any, ...]]:
 
 
 def _csv_cell(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
+    """Give a value as a cell shows it: ' stands before text that a spreadsheet would run."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text
 
 
 def write_excel(result: Result, path: str | os.PathLike[str]) -> None:

@@ -69,6 +69,15 @@ def test_every_row_is_exported_and_its_hash_can_be_computed(place: str, ending: 
         assert row["row_hash"] == head.hex()
 
 
+def test_no_spreadsheet_runs_a_name_that_a_client_chose(tmp_path: Path) -> None:
+    place, path = str(tmp_path / "some.ledger"), tmp_path / "rows.csv"
+    with Ledger.open(place) as ledger:
+        ledger.charge(ask(request="=1+1"))
+    write_export(export_ledger("operator", ledger=place), str(path))
+    ids = {row["request_id"] for row in csv.DictReader(path.open(encoding="utf-8", newline=""))}
+    assert ids >= {"'=1+1"} and "=1+1" not in ids
+
+
 def test_what_is_refused(place: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="E_LEDGER: There is no ledger"):
         verify_ledger("operator", ledger=str(tmp_path / "none"))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import passersby
+from engine import csv_cells
 from passersby import exports
 from passersby.connection import Connection
 from passersby.result import Result
@@ -30,6 +31,15 @@ def test_csv_has_the_ends_of_intervals(ana: Connection, tmp_path: Path) -> None:
     rows = list(csv.DictReader((tmp_path / "a.csv").open(encoding="utf-8", newline="")))
     assert list(rows[0]) == ["zone", "visits", "visits_low", "visits_high"]
     assert [int(row["visits"]) for row in rows] == [row[1] for row in answer.rows]
+
+
+def test_no_spreadsheet_runs_a_value_of_csv(tmp_path: Path) -> None:
+    texts = ["=1+1", "@x", "-a", "a-", "\tx", None]
+    told(zone=texts, n=[-1, 2, 3, 4, 5, 6]).to_csv(tmp_path / "a.csv")
+    shown = list(csv.reader((tmp_path / "a.csv").open(encoding="utf-8", newline="")))[1:]
+    assert [row[0] for row in shown] == ["'=1+1", "'@x", "'-a", "a-", "'\tx", ""]
+    assert [row[1] for row in shown] == ["-1", "2", "3", "4", "5", "6"], "a number is a number"
+    assert exports.FORMULA == csv_cells.FORMULA
 
 
 def test_a_spreadsheet_has_rows_ends_and_how_to_read_them(ana: Connection, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -12,10 +11,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from engine.server.frames import Json
+from engine.csv_cells import write_cells
 from engine.server.problems import Problem
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 NUMBERS = {"sequence": pa.int64(), "rho": pa.float64(), "delta": pa.float64()}
 LISTS = ("windows", "questions")
 Rows = list[dict[str, Any]]
@@ -41,18 +39,10 @@ def exported(rows: Rows, wanted: str) -> Exported:
 
 
 def _csv(rows: Rows) -> bytes:
-    """Write rows so that no spreadsheet runs what a name holds."""
     out = io.StringIO()
-    written = csv.writer(out)
     names = list(rows[0]) if rows else []
-    written.writerow(names)
-    written.writerows([_cell(row[name]) for name in names] for row in rows)
+    write_cells(out, names, ([row[name] for name in names] for row in rows))
     return out.getvalue().encode()
-
-
-def _cell(value: Json) -> Json:
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text
 
 
 def _json(rows: Rows) -> bytes:
