@@ -10,7 +10,7 @@ import typer
 from passersby.cli_options import refusals
 from passersby.cli_owner_options import KeptLedger, OwnCatalog
 from passersby.opening import engine_face
-from passersby.output import Format
+from passersby.output import Format, write_page
 
 Html = Annotated[
     Path | None,
@@ -22,8 +22,4 @@ def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: KeptLe
     """Tell people what is computed about them, what the worst case is, and how to object; no data are opened."""
     with refusals(Format.TABLE), engine_face() as engine:
         page = engine.about_me(catalog, ledger=ledger, html=html is not None)
-    if html is None:
-        typer.echo(page, nl=False)
-    else:
-        html.write_text(page, encoding="utf-8")
-        typer.echo(f"Written: {html}")
+        write_page(page, html)

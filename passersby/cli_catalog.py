@@ -72,11 +72,11 @@ def new(folder: Folder, to: To = None) -> None:
     target = to or folder / "catalog.toml"
     with refusals(Format.TABLE), engine_face() as engine:
         text = engine.new_catalog_text(str(folder))
-    try:
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise typer.BadParameter(f"{target} is there already; it is not overwritten.", param_hint="--to") from None
+        try:
+            with target.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise typer.BadParameter(f"{target} is there already; it is not overwritten.", param_hint="--to") from None
     console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
 
 

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from passersby.cli_options import WHERE, Catalog, Form, Ledger, Written, opened, refusals
+from passersby.cli_options import WHERE, Catalog, Form, Ledger, Written, opened, refusals, text_of
 from passersby.cli_owner_options import KeptLedger, OwnCatalog
 from passersby.opening import engine_face
-from passersby.output import Document, Format, console, write_json, write_rows
+from passersby.output import Document, Format, console, write_json, write_page, write_rows
 
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the last so many rows.")]
 Anchor = Annotated[
@@ -78,7 +78,7 @@ def verify(
 ) -> None:
     """Compute every hash and table of the ledger anew, and compare; exit code 1 where something is not as it was."""
     with refusals(form), engine_face() as engine:
-        text = None if anchor is None else anchor.read_text(encoding="utf-8")
+        text = None if anchor is None else text_of(anchor)
         told = engine.verify_ledger(catalog, ledger=ledger, anchor=text)
     if form is Document.JSON:
         write_json(told)
@@ -109,11 +109,7 @@ def report(html: Html = None, catalog: OwnCatalog = "operator", ledger: KeptLedg
     """Write one page for a regulator: units, limits, what was spent, the worst case, who asks; no data are opened."""
     with refusals(Format.TABLE), engine_face() as engine:
         page = engine.report_ledger(catalog, ledger=ledger, html=html is not None)
-    if html is None:
-        typer.echo(page, nl=False)
-    else:
-        html.write_text(page, encoding="utf-8")
-        typer.echo(f"Written: {html}")
+        write_page(page, html)
 
 
 def anchor(catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
@@ -140,6 +136,6 @@ def backup(to: Place, catalog: OwnCatalog = "operator", ledger: KeptLedger = Non
 def restore(backup: Backup, anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
     """Write a backup to where no ledger is; refused where it is known that more was spent since."""
     with refusals(Format.TABLE), engine_face() as engine:
-        text = None if anchor is None else anchor.read_text(encoding="utf-8")
+        text = None if anchor is None else text_of(anchor)
         place = engine.restore_ledger(catalog, backup, ledger=ledger, anchor=text)
     console().print(Text(f"Restored: {place}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import typer
 
 from passersby.address import is_address
 from passersby.connection import Connection
-from passersby.errors import PassersbyError
+from passersby.errors import PassersbyError, RefusedError
 from passersby.making import shown_making
 from passersby.opening import open_far, open_in_process
 from passersby.output import Document, Format, TerminalError, refuse_terminal, write_error
@@ -121,15 +122,36 @@ def _connected(catalog: str, client: str | None, ledger: str | None, form: Forma
 
 @contextmanager
 def refusals(form: Format | Document) -> Iterator[None]:
-    """Write a refusal to standard error, and end with exit code 1."""
+    """Write a refusal, or why a file can't be read or written, to standard error, and end with exit code 1."""
     try:
         refuse_terminal(form)
-        yield
+        with _told_of_files():
+            yield
     except PassersbyError as error:
         write_error(error, form)
         raise typer.Exit(1) from None
     except TerminalError as error:
         raise typer.BadParameter(str(error), param_hint="--format") from None
+
+
+@contextmanager
+def _told_of_files() -> Iterator[None]:
+    """Tell of a file what the system says of it; raises RefusedError, and what is no file's, such as a closed pipe."""
+    try:
+        yield
+    except OSError as failed:
+        if failed.errno in (None, errno.EPIPE):
+            raise
+        name = f"{failed.filename}: " if failed.filename is not None else ""
+        raise RefusedError("E_PARAM", f"{name}{failed.strerror}.", "another file, or folder") from None
+
+
+def text_of(file: Path) -> str:
+    """Read a file of text; raises BadParameter where it is none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeError:
+        raise typer.BadParameter("It is not written in UTF-8.", param_hint=str(file)) from None
 
 
 def question(sql: str | None, file: Path | None) -> str:
@@ -139,7 +161,7 @@ def question(sql: str | None, file: Path | None) -> str:
     if file is None and sql in (None, "-") and sys.stdin.isatty():
         raise typer.BadParameter("Ask something: 'SELECT ...', or a file of it behind --file.", param_hint="SQL")
     try:
-        text = file.read_text(encoding="utf-8") if file else sys.stdin.read() if sql in (None, "-") else str(sql)
+        text = text_of(file) if file else sys.stdin.read() if sql in (None, "-") else str(sql)
         text.encode()
     except UnicodeError:
         raise typer.BadParameter("The question is not written in UTF-8.", param_hint="SQL") from None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from passersby.cli_options import Catalog, Client, Confidence, Ledger, Written, opened
+from passersby.cli_options import Catalog, Client, Confidence, Ledger, Written, opened, text_of
 from passersby.output import Document, console, write_json
 from passersby.waiting import shown_waiting
 from passersby.wording import printable
@@ -36,7 +36,7 @@ def plan(
 
     A question behind a line `-- candidate` may be bought, though nobody asks it: finer groups often serve many.
     """
-    text = file.read_text(encoding="utf-8")
+    text = text_of(file)
     with opened(catalog, client, ledger, form) as connection:
         with shown_waiting("Planning: what each question costs, and which answers say others"):
             told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)

@@ -15,6 +15,8 @@ from passersby.wire import plain
 from passersby.wording import merged, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow
 
     from passersby.errors import PassersbyError
@@ -89,6 +91,15 @@ def write_rows(
 def write_json(shape: object) -> None:
     """Write one JSON document."""
     sys.stdout.write(json.dumps(plain(shape), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_page(page: str, file: Path | None) -> None:
+    """Write a page to a file, and say so, or text to standard output; raises OSError."""
+    if file is None:
+        sys.stdout.write(page)
+    else:
+        file.write_text(page, encoding="utf-8")
+        sys.stdout.write(f"Written: {file}\n")
 
 
 def write_error(error: PassersbyError, form: Format | Document) -> None:

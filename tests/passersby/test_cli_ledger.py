@@ -84,3 +84,27 @@ def test_a_regulator_is_shown_one_page(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("ledger", "anchor").stdout)["row_hash"] in page.read_text()
     nowhere = run("ledger", "report", "--ledger", str(tmp_path / "nowhere"))
     assert nowhere.exit_code == 1 and "There is no ledger" in nowhere.stderr
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("ledger", "export", "{nowhere}.csv"),
+        ("ledger", "export", "{nowhere}.parquet"),
+        ("ledger", "report", "--html", "{nowhere}"),
+        ("about-me", "--html", "{nowhere}"),
+        ("ledger", "verify", "--anchor", "{bytes}"),
+        ("plan", "{bytes}", "--rho", "0.1"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_said_of_a_file_that_is_none(run: Run, tmp_path: Path, asked: tuple[str, ...]) -> None:
+    run("query", COUNT)
+    (tmp_path / "bytes").write_bytes(b"\xe0\x01\xff")
+    told = run(*(each.format(nowhere=tmp_path / "none" / "x", bytes=tmp_path / "bytes") for each in asked))
+    assert isinstance(told.exception, SystemExit), "words, and no trace of ours"
+    words = " ".join(told.stderr.replace("│", " ").split())
+    assert (told.exit_code, "No such file or directory. Try: another" in words) == (1, True) or (
+        told.exit_code,
+        "not written in UTF-8" in words,
+    ) == (2, True)
