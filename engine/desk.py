@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from budgets import LedgerError, check_asker, parse_amount
+from budgets import LedgerError, ParamError, check_asker, parse_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, read, statement
 from engine import wire, wire_budget, wire_ledger, wire_tables
 from engine import wire_statements as told
@@ -38,6 +38,8 @@ from engine.ways import bought_of
 from engine.window_accounts import check_lengths, least_left, windows_of
 
 ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)
+
+MOST_LISTED = 2**31 - 1  # rows
 
 
 def open_desk(where: str, *, ledger: str | None = None, progress: Progress | None = None) -> Desk:
@@ -110,20 +112,22 @@ class Desk:
         except ASKED_IN_VAIN as error:
             raise Refused(problem(error, sql)) from error
 
+    @refusals()
     def budget(self, client: str | None = None) -> dict[str, Any]:
-        """Show every dataset's accounts, of all clients together and of this client's path, and what is ahead."""
+        """Show every dataset's accounts, of all clients together and of this client's path; raises Refused."""
         return wire_budget.budget(self.engine.ledger, self.engine.catalog, client, datetime.now(UTC))
 
+    @refusals()
     def history(self, client: str) -> list[dict[str, Any]]:
-        """List the releases that a client has paid for; raises Refused for a name that no client has."""
-        try:
-            check_asker(client)
-        except LedgerError as error:
-            raise Refused(problem(error, None)) from error
+        """List the releases that a client has paid for; raises Refused, as for a name that no client has."""
+        check_asker(client)
         return [wire_ledger.paid(release) for release in self.engine.ledger.releases(client)]
 
+    @refusals()
     def ledger(self, client: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-        """List ledger rows, oldest first."""
+        """List ledger rows, oldest first: all, or the last so many; raises Refused."""
+        if limit is not None and not 0 < limit <= MOST_LISTED:
+            raise ParamError(f"limit is {limit}.", f"a whole number from 1 to {MOST_LISTED}, or none.")
         return [wire_ledger.entry(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
 
     def tables(self, name: str | None = None) -> list[dict[str, Any]]:

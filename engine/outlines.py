@@ -9,6 +9,7 @@ from typing import Any
 from dialect import Code, Refusal
 from dialect.catalog import SqlType, Table
 from engine.desk import Desk
+from engine.errors import uncharged
 from engine.outer import public_table
 from engine.polygons import Shape
 from engine.problems import Refused, problem
@@ -28,7 +29,11 @@ def outlines(desk: Desk, table_name: str) -> dict[str, Any]:
     if table is None or table.private or shape is None:
         why = f"{told['name']} has no polygons."
         raise Refused(problem(Refusal(Code.TABLE, why, "a public table with a column of type POLYGON"), None))
-    rows = public_table(table.name, desk.engine.catalog, desk.engine.backend).to_pylist()
+    try:
+        with uncharged("The polygons can't be read"):
+            rows = public_table(table.name, desk.engine.catalog, desk.engine.backend).to_pylist()
+    except Refusal as error:
+        raise Refused(problem(error, None)) from error
     return {"type": "FeatureCollection", "features": [_feature(table, row, shape) for row in rows]}
 
 

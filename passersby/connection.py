@@ -52,7 +52,7 @@ class Connection:
         with as_errors():
             return Result(
                 self._open().query(
-                    sql,
+                    _text(sql),
                     client=self.client,
                     rho=_decimal(rho),
                     confidence=confidence,
@@ -75,7 +75,7 @@ class Connection:
         """
         with as_errors():
             given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
-            return Explanation(self._open().explain(sql, client=self.client, confidence=confidence, **given))
+            return Explanation(self._open().explain(_text(sql), client=self.client, confidence=confidence, **given))
 
     def rehearse(
         self,
@@ -91,14 +91,16 @@ class Connection:
         """
         with as_errors():
             given = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
-            return Result(self._open().rehearse(sql, client=self.client, confidence=confidence, **given))
+            return Result(self._open().rehearse(_text(sql), client=self.client, confidence=confidence, **given))
 
     def plan(self, text: str, *, rho: Amount, confidence: float | None = None, apply: bool = False) -> dict[str, Any]:
         """Plan questions, with ; between them, for a total price; with `apply`, buy what was planned.
 
         Give `ask_at_rho`, at which each is free, and of each question its price and half-widths alone and as planned.
-        Raise RefusedError, or BudgetError, which cost nothing, or ExecutionError, after which charges stay.
+        Raise RefusedError, BudgetError or ExecutionError. With `apply` their `details["charged_rho"]` is what questions
+        cost that were bought before: these are free from then on, and the same plan goes on behind them.
         """
+        text = _text(text)
         with as_errors():
             if self._far is not None:
                 return self._far.plan(text, client=self.client, rho=str(rho), confidence=confidence, apply=apply)
@@ -110,7 +112,10 @@ class Connection:
             )
 
     def run_standing(self, file: str | os.PathLike[str]) -> list[dict[str, Any]]:
-        """Release each standing question of a file in each window in which it is not yet; raise RefusedError."""
+        """Release each standing question of a file in each window in which it is not yet.
+
+        Raise RefusedError or ExecutionError, whose `details["outcomes"]` are those that there were before.
+        """
         import engine
 
         with as_errors():
@@ -232,6 +237,12 @@ def as_errors() -> Iterator[None]:
 def _decimal(amount: Amount | None) -> str | None:
     """Give an amount as its decimal text, so that 0.1 is a tenth; the engine reads it exactly."""
     return None if amount is None else str(amount)
+
+
+def _text(sql: object) -> str:
+    if not isinstance(sql, str):
+        raise RefusedError("E_PARAM", f"A question is text, and no {type(sql).__name__}.", "'SELECT ...'")
+    return sql
 
 
 def _path(file: str | os.PathLike[str] | None) -> str | None:

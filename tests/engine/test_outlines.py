@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine import outlines
 from engine.desk import Desk, open_desk
+from engine.errors import ExecutionFailed
 from engine.outlines import _geometry
 from engine.polygons import polygon
 from engine.problems import Refused
@@ -52,6 +53,15 @@ def test_the_operator_s_zones_are_told_with_their_names(operator: Desk, tmp_path
     for feature in told["features"]:
         place = shapely.Point(feature["properties"]["lon"], feature["properties"]["lat"])
         assert shapely.geometry.shape(feature["geometry"]).covers(place)
+
+
+def test_outlines_that_cannot_be_read_are_refused(operator: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise ExecutionFailed
+
+    monkeypatch.setitem(outlines.__globals__, "public_table", failing)  # the face has the module's name
+    with pytest.raises(Refused, match="nothing was charged"):
+        outlines(operator, "zone")
 
 
 @pytest.mark.parametrize("table", ["event", "calendar", "nothing"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import passersby
+from budgets import LedgerUnavailable
 from engine.desk import Desk
 from passersby.connection import Connection
 from tests.engine.held_town import DAILY, anew, held_town
@@ -92,6 +94,30 @@ def test_an_amount_that_is_none_is_refused(ana: Connection, rho: str | float) ->
     with pytest.raises(passersby.RefusedError) as refused:
         ana.query(COUNT, rho=rho)
     assert refused.value.code == "E_PARAM"
+
+
+@pytest.mark.parametrize("given", [None, 3, b"SELECT 1"])
+def test_a_question_that_is_no_text_is_refused(ana: Connection, given: object) -> None:
+    for ask in (ana.query, ana.explain, ana.rehearse, lambda given: ana.plan(given, rho=0.1)):
+        with pytest.raises(passersby.RefusedError, match="E_PARAM: A question is text"):
+            ask(given)
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 10**30])
+def test_a_number_of_rows_that_is_none_is_refused(ana: Connection, limit: int) -> None:
+    with pytest.raises(passersby.PassersbyError, match=f"limit is {limit}"):
+        ana.ledger(limit=limit)
+
+
+def test_a_ledger_that_cannot_be_read_is_an_error_of_the_door(ana: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise LedgerUnavailable("It is away.", "again")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("budgets.stores.store.Store.reading", away)
+        for ask in (ana.budget, ana.history, ana.ledger, partial(ana.query, "SHOW BUDGET"), partial(ana.query, COUNT)):
+            with pytest.raises(passersby.LedgerError, match="E_LEDGER"):
+                ask()
 
 
 def test_more_confidence_means_wider_intervals(ana: Connection) -> None:
