@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from budgets import parse_amount
@@ -17,23 +19,35 @@ def plan_workload(
 ) -> dict[str, Any]:
     """Plan the questions of a file for a total price; with `apply`, buy what was planned. Raises Refused.
 
-    Afterwards each question is free for this client at the price that it has alone (`ask_at_rho`), or less.
+    Afterwards each question is free for this client at the price that it has alone (`ask_at_rho`), or less. Where
+    one can't be bought, others may have been: `charged_rho` of the refusal is what they cost, and planning the same
+    again goes on behind them.
     """
     try:
         amount = parse_amount(rho, "rho")
         planned = plan_of(desk.engine, several(text), amount, Asked(client, confidence=confidence))
-        bought = [each for each in planned if each.price] if apply else []
-        charged = [desk.engine.answer(each.sql, Asked(client, rho=each.price)).charged for each in bought]
     except ASKED_IN_VAIN as error:
         raise Refused(problem(error, None)) from error
+    charged = _buy(desk, [each for each in planned if each.price], client) if apply else Fraction(0)
     alone = next(each.alone for each in planned if each.asked)
     return {
         "rho": float(amount),
         "ask_at_rho": float(alone),
         "applied": apply,
-        "charged_rho": float(sum(loss.rho for loss in charged)),
+        "charged_rho": float(charged),
         "questions": [_told(each) for each in planned],
     }
+
+
+def _buy(desk: Desk, planned: Sequence[Planned], client: str) -> Fraction:
+    """Buy questions one after another, and give what they cost together, in rho; raises Refused, with what did."""
+    charged = Fraction(0)
+    for each in planned:
+        try:
+            charged += desk.engine.answer(each.sql, Asked(client, rho=each.price)).charged.rho
+        except ASKED_IN_VAIN as error:
+            raise Refused(problem(error, each.sql) | {"charged_rho": float(charged)}) from error
+    return charged
 
 
 def _told(planned: Planned) -> dict[str, Any]:

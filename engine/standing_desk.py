@@ -13,17 +13,21 @@ from engine import wire
 from engine.desk import ASKED_IN_VAIN, Desk
 from engine.errors import CatalogError
 from engine.problems import Refused, problem
-from engine.standing import Standing, due, read_standing, run, shown, shown_to
+from engine.standing import Outcome, Standing, due, read_standing, run, shown, shown_to
 from engine.window_accounts import least_left
 
 
 def run_standing(desk: Desk, file: str) -> list[dict[str, Any]]:
-    """Release every standing question in every window in which it is not released yet; raises Refused."""
+    """Release every standing question in every window in which it is not released yet.
+
+    Raises Refused, with the `outcomes` that there were before.
+    """
+    outcomes: list[dict[str, Any]] = []
     try:
-        outcomes = list(run(read_standing(file, desk.engine), desk.engine))
+        outcomes.extend(map(_outcome, run(read_standing(file, desk.engine), desk.engine)))  # each as it comes about
     except (*ASKED_IN_VAIN, CatalogError) as error:
-        raise Refused(problem(error, None)) from error
-    return [{"name": o.name, "window": o.window, "rho": float(o.rho), "state": o.state} for o in outcomes]
+        raise Refused(problem(error, None) | {"outcomes": outcomes}) from error
+    return outcomes
 
 
 def show_standing(desk: Desk, file: str | None, name: str, *, client: str, window: str | None = None) -> pa.Table:
@@ -59,6 +63,10 @@ def showing_standing(desk: Desk, file: str) -> Desk:
     """Let releases of standing questions count as held by whom the file, read at each question, entitles."""
     engine = replace(desk.engine, showing=lambda client, dataset: shown_to(client, dataset, file, desk.engine))
     return replace(desk, engine=engine)
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {"name": outcome.name, "window": outcome.window, "rho": float(outcome.rho), "state": outcome.state}
 
 
 def _named(name: str, standing: tuple[Standing, ...], client: str) -> Standing:

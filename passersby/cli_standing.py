@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from passersby.cli_options import Catalog, Client, Form, Ledger, Written, opened
 from passersby.cli_owner_options import NamedCatalog, chosen
+from passersby.errors import PassersbyError
 from passersby.output import Document, Format, console, write_json, write_result
 from passersby.waiting import shown_waiting
 
@@ -29,15 +31,23 @@ def run(file: File, catalog: NamedCatalog = None, ledger: Ledger = None, form: W
     It is charged to the whole dataset's budget, once a window, and counts in what every client is reported.
     """
     with opened(chosen(catalog), "owner", ledger, form) as connection:
-        with shown_waiting("Releasing what is due"):
-            outcomes = connection.run_standing(str(file))
-        if form is Document.JSON:
-            write_json(outcomes)
-            return
-        table = Table("question", "window", "rho", "")
-        for each in outcomes:
-            table.add_row(each["name"], each["window"], f"{each['rho']:.4g}", each["state"])
-        console().print(table)
+        try:
+            with shown_waiting("Releasing what is due"):
+                outcomes = connection.run_standing(str(file))
+        except PassersbyError as refused:
+            _show(refused.details.get("outcomes", []), form)
+            raise
+        _show(outcomes, form)
+
+
+def _show(outcomes: Sequence[Mapping[str, Any]], form: Document) -> None:
+    if form is Document.JSON:
+        write_json(outcomes)
+        return
+    table = Table("question", "window", "rho", "")
+    for each in outcomes:
+        table.add_row(each["name"], each["window"], f"{each['rho']:.4g}", each["state"])
+    console().print(table)
 
 
 def listed(

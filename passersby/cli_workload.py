@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 from rich.table import Table
 
 from passersby.cli_options import Catalog, Client, Confidence, Ledger, Written, opened, text_of
+from passersby.errors import PassersbyError
 from passersby.output import Document, console, write_json
 from passersby.waiting import shown_waiting
 from passersby.wording import printable
@@ -38,8 +40,13 @@ def plan(
     """
     text = text_of(file)
     with opened(catalog, client, ledger, form) as connection:
-        with shown_waiting("Planning: what each question costs, and which answers say others"):
-            told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
+        try:
+            with shown_waiting("Planning: what each question costs, and which answers say others"):
+                told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
+        except PassersbyError as refused:
+            if charged := refused.details.get("charged_rho"):
+                sys.stderr.write(f"note: rho {charged:.4g} of the plan is bought; the same command goes on there\n")
+            raise
         if form is Document.JSON:
             write_json(told)
         else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from passersby.address import api_key_of, server_url
-from passersby.errors import AccessError, RefusedError, ServerError
+from passersby.errors import AccessError, PassersbyError, RefusedError, ServerError
 from passersby.sending import ARROW, Line
 from passersby.waiting import Tell, shown_waiting
 
@@ -62,11 +62,15 @@ class Remote:
         with shown_waiting("Planning: what each question costs, and which answers say others"):
             asked = {"questions": text, "rho": rho, **({} if confidence is None else {"confidence": confidence})}
             told: Row = self.line.send("POST", "/v1/plan", json=asked).json()
-        for each in told["questions"] if apply else ():
-            if each["rho"]:
-                exact = f"{each['rho']:.12f}"  # the ledger's units
-                bought = self.query(each["sql"], client=client, rho=exact, confidence=confidence)
-                told["charged_rho"] += json.loads(bought.schema.metadata[b"passersby"])["price"]["rho"]
+        try:
+            for each in told["questions"] if apply else ():
+                if each["rho"]:
+                    exact = f"{each['rho']:.12f}"  # the ledger's units
+                    bought = self.query(each["sql"], client=client, rho=exact, confidence=confidence)
+                    told["charged_rho"] += json.loads(bought.schema.metadata[b"passersby"])["price"]["rho"]
+        except PassersbyError as refused:
+            refused.details["charged_rho"] = told["charged_rho"]
+            raise
         return {**told, "applied": apply}
 
     def standing(self, name: str, window: str | None) -> pyarrow.Table:

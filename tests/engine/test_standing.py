@@ -12,6 +12,7 @@ import pytest
 from budgets import EVERYBODY, AccountName
 from engine import Refused, run_standing, show_standing
 from engine.desk import Desk
+from engine.errors import ExecutionFailed
 from engine.owner_loss import owner_loss
 from engine.pipeline import Engine
 from engine.wire import CARD
@@ -88,6 +89,23 @@ def test_a_crash_before_the_release_is_charged_once(daily: Engine, file: str, mo
             run_standing(desk, file)
     assert [each["state"] for each in run_standing(desk, file)] == ["released"] * 3
     assert spent(desk, EVERYBODY)[DAYS[1]] == pytest.approx(0.2)
+
+
+def test_a_run_that_is_cut_off_says_what_was_released(
+    daily: Engine, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, real, run = Desk(anew(daily)), Engine.settle, list[object]()
+
+    def failing(engine: Engine, *given: object) -> object:
+        run.append(given)
+        if len(run) == 2:
+            raise ExecutionFailed
+        return real(engine, *given)
+
+    monkeypatch.setattr(Engine, "settle", failing)
+    with pytest.raises(Refused, match="E_EXEC") as cut:
+        run_standing(desk, file)
+    assert [(each["window"], each["state"]) for each in cut.value.problem["outcomes"]] == [(DAYS[1], "released")]
 
 
 def test_what_a_client_buys_between_note_and_charge_is_no_standing_release(

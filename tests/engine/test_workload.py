@@ -47,6 +47,25 @@ def test_what_is_planned_is_bought_and_makes_the_rest_free(town: Engine) -> None
             assert width < each["alone_error"][name] / 1.9  # two releases of nine
 
 
+def test_a_plan_that_is_cut_off_says_what_it_has_bought(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, real, asked = Desk(anew(town)), Engine.answer, list[str]()
+
+    def failing(engine: Engine, sql: str, *given: object) -> object:
+        asked.append(sql)
+        if len(asked) == 2:
+            raise ExecutionFailed
+        return real(engine, sql, *given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Engine, "answer", failing)
+        with pytest.raises(Refused, match="E_EXEC") as cut:
+            plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)
+    first = cut.value.problem["charged_rho"]
+    assert 0 < first < 0.9 and len(desk.engine.ledger.releases("ann")) == 1
+    rest = plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)["charged_rho"]
+    assert first + rest == pytest.approx(0.9, rel=1e-5), "it goes on behind what is bought"
+
+
 def test_no_data_are_read_for_a_plan(town: Engine) -> None:
     class Unread(type(town.backend)):  # type: ignore[misc]
         def run(self, *given: object) -> object:

@@ -286,6 +286,21 @@ def test_a_plan_is_that_of_the_engine_and_is_bought_question_by_question(far: Co
     assert spent(far) == pytest.approx(planned)
 
 
+def test_a_plan_that_is_cut_off_says_what_it_has_bought(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, real, asked = "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit", remote.Remote.query, []
+
+    def failing(*given: object, **terms: object) -> object:
+        asked.append(given)
+        if len(asked) == 2:
+            raise passersby.BudgetError("E_BUDGET", "Too dear.")
+        return real(*given, **terms)
+
+    monkeypatch.setattr(remote.Remote, "query", failing)
+    with pytest.raises(passersby.BudgetError) as cut:
+        far.plan(text, rho="0.02", apply=True)
+    assert 0 < cut.value.details["charged_rho"] < 0.02
+
+
 def test_who_is_entitled_to_no_standing_question_is_told_so(far: Connection) -> None:
     with pytest.raises(passersby.PassersbyError, match="entitled to no standing question footfall"):
         far.standing("footfall")
