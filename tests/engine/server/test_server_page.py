@@ -47,3 +47,11 @@ def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PASSERSBY_SERVER_SLOTS", "6")
     settings = read_settings(file, key_days=7, queue=None)
     assert (settings.queue, settings.slots, settings.key_days) == (5, 6, 7)
+
+
+def test_the_container_keeps_no_copy_of_people_s_rows_among_what_is_backed_up() -> None:
+    text = (ROOT / "operations" / "Containerfile").read_text(encoding="utf-8")
+    cache, data = (re.findall(rf"{name}=(\S+)", text)[0] for name in ("PASSERSBY_CACHE", "PASSERSBY_DATA"))
+    assert not Path(cache).is_relative_to(data)
+    runs = re.findall(r"podman run(?:.*\\\n)*.*", RUNBOOK)
+    assert len(runs) == 2 and all(f":{place}" in run for run in runs for place in (cache, data))
