@@ -26,6 +26,11 @@ class ExecutionFailed(EngineError):
     why = "The question could not be answered within the limits of this machine; the charge stays."
     hint = "ask again with the same request id, or for fewer groups or a shorter time"
 
+    def __init__(self, kind: str = "") -> None:
+        """Keep the name of the class of what failed, for the log of whoever runs the engine: no text tells it."""
+        super().__init__()
+        self.kind = kind
+
     def __str__(self) -> str:
         """Give the constant text."""
         return f"{self.code}: {self.why} Try: {self.hint}"

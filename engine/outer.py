@@ -35,12 +35,13 @@ def outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
     database = _take()
     try:
         found = _asked(database, sql, tables)
-    except (duckdb.Error, MemoryError, pa.ArrowException):
+    except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
+        kind = type(failure).__name__
         threading.Thread(target=database.close).start()  # what failed may have left something behind
     else:
         _give_back(database)
         return found
-    raise ExecutionFailed  # here, where no other error's text is its context
+    raise ExecutionFailed(kind)  # here, where no other error's text is its context
 
 
 def _asked(database: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:

@@ -137,11 +137,11 @@ class DuckDBBackend:
             for name, table in tables.items():
                 cursor.register(name, table)  # this cursor's alone: no other question sees it change
             return table_of(cursor, sql)
-        except (duckdb.Error, MemoryError, pa.ArrowException):
-            pass  # raised below, where no other error's text is its context
+        except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
+            kind = type(failure).__name__
         finally:
             cursor.close()
-        raise ExecutionFailed
+        raise ExecutionFailed(kind)  # here, where no other error's text is its context
 
     def count(self, sql: str) -> int:
         """Count public rows, once for each SQL: public tables do not change under an open snapshot.

@@ -78,7 +78,7 @@ class SparkLake:
         sizes and times. Formula: the same after as when they were opened. Source: proofs.md#same-files. Raises
         ExecutionFailed.
         """
-        with _constant_words():
+        with _constant_words() as kinds:
             session = self._alive()
             read = {name: source for name, source in self._sources.items() if f"{{{name}}}" in text}
             opened = self._as_opened(session, read)
@@ -88,22 +88,22 @@ class SparkLake:
                 gathered = session.sql(text, **named).toArrow()
                 if _stored(session, read) == opened:
                     return gathered
-        raise ExecutionFailed
+        raise ExecutionFailed(*kinds)
 
     def types(self, table: str) -> Mapping[str, str]:
         """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
-        with _constant_words():
+        with _constant_words() as kinds:
             session, source = self._alive(), self._sources[table]
             self._as_opened(session, {table: source})
             return {field.name.lower(): _kind(field) for field in _frame(session, source).schema.fields}
-        raise ExecutionFailed
+        raise ExecutionFailed(*kinds)
 
     def is_stored(self, table: str) -> bool:
         """Tell whether a table's rows lie in files, and are not made when they are read; raises ExecutionFailed."""
-        with _constant_words():
+        with _constant_words() as kinds:
             source = self._sources[table]
             return source.format != "spark" or _is_table(self._alive(), source.path)
-        raise ExecutionFailed
+        raise ExecutionFailed(*kinds)
 
     def close(self) -> None:
         """Let go of the session."""
@@ -156,10 +156,16 @@ class _Session(SparkSession):
 
 
 @contextmanager
-def _constant_words() -> Iterator[None]:
-    """Let no error of the client or of Spark come out, nor be the context of another: any of them may quote a value."""
-    with suppress(Exception):
-        yield
+def _constant_words() -> Iterator[list[str]]:
+    """Let no error of the client or of Spark come out, nor be the context of another: any of them may quote a value.
+
+    The name of its class is given, for the log.
+    """
+    kinds = list[str]()
+    try:
+        yield kinds
+    except Exception as failure:
+        kinds.append(type(failure).__name__)
 
 
 def _connected(remote: str) -> SparkSession:

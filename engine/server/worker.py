@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from engine.desk import open_desk
+from engine.errors import ExecutionFailed
 from engine.problems import Refused
 from engine.server.clerk import Clerk
 from engine.server.frames import Frame, Json, packed, read_frame
@@ -60,11 +61,11 @@ class Worker:
             reply = clerk.do(said["verb"], said["arguments"])
             self._send({"id": number, "told": reply.told}, reply.rows)
         except Refused as refused:
+            if isinstance(cause := refused.__cause__, ExecutionFailed):
+                _log(said["verb"], cause.kind)
             self._send({"id": number, "problem": refused.problem})
         except Exception as failure:
-            sys.stderr.write(
-                json.dumps({"event": "failed", "verb": said["verb"], "kind": type(failure).__name__}) + "\n"
-            )
+            _log(said["verb"], type(failure).__name__)
             self._send({"id": number, "problem": BROKEN})
 
     def _making(self, stage: str, fraction: float) -> None:
@@ -74,6 +75,11 @@ class Worker:
         with self._writing:
             self._sink.write(packed(Frame(said, rows)))
             self._sink.flush()
+
+
+def _log(verb: Json, kind: str) -> None:
+    """Note of which class a failure was: its text may hold a value."""
+    sys.stderr.write(json.dumps({"event": "failed", "verb": verb, "kind": kind}) + "\n")
 
 
 def main() -> None:

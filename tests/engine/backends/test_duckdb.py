@@ -14,8 +14,9 @@ import pytest
 
 from dialect import BoundedSql, Catalog, Refusal, read
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.errors import DataError, ExecutionFailed
+from engine.errors import ExecutionFailed
 from engine.pipeline import Engine
+from engine.problems import problem
 from engine.snapshot import snapshot
 from engine.terms import Asked
 from tests.engine.town import make_town
@@ -153,6 +154,14 @@ def test_a_value_in_an_error_of_duckdb_does_not_come_out(backend: DuckDBBackend)
         backend.count("SELECT nothing")
 
 
+def test_of_which_class_a_failure_was_is_kept_for_the_log(backend: DuckDBBackend) -> None:
+    for sql, kind in (("SELECT nothing", "BinderException"), ("SELECT 'x'::INT", "ConversionException")):
+        with pytest.raises(ExecutionFailed) as failed:
+            backend.public(sql)
+        assert failed.value.kind == kind
+        assert kind not in str(problem(failed.value, sql))
+
+
 def test_it_goes_on_after_a_failure(backend: DuckDBBackend) -> None:
     for _ in range(5):
         fails(backend, "SELECT oops")
@@ -189,18 +198,6 @@ def test_as_many_counts_are_kept_as_memory_is_meant_for(
     for i in range(9):
         assert backend.count(f"SELECT {i} AS n") == 1
     assert list(backend._counts) == [f"SELECT {i} AS n" for i in (6, 7, 8)]
-
-
-def test_a_file_that_is_gone_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    connections = []
-    real = duckdb.connect
-    monkeypatch.setattr(duckdb, "connect", lambda **given: connections.append(real(**given)) or connections[-1])
-    with pytest.raises(DataError, match="open this file") as failed:
-        DuckDBBackend.open({"stored0": str(tmp_path / "gone.duckdb")}, {}, tmp_path / "scratch")
-    assert failed.value.__cause__ is None
-    assert list((tmp_path / "scratch").iterdir()) == []
-    with pytest.raises(duckdb.ConnectionException, match="closed"):
-        connections[0].execute("SELECT 1")
 
 
 def test_questions_at_the_same_time_do_not_disturb_each_other(engine: Engine) -> None:
