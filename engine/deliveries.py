@@ -7,11 +7,11 @@ anew, as who is erased must not come back with the delivery.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from engine.durable import write_durably
 from engine.ingested import Place
 
 NOTES = "deliveries.json"
@@ -26,7 +26,7 @@ def deliveries(place: Place, staging: Path, borne: Callable[[Path], Iterable[str
     for file in place.added().values():
         found[file.name] = sorted({*borne(file), *noted.get(file.name, ())})
     if found != noted:
-        _note(staging / NOTES, found)
+        write_durably(staging / NOTES, json.dumps(found, indent=1))
     return frozenset(digest for digests in found.values() for digest in digests)
 
 
@@ -36,13 +36,3 @@ def _noted(notes: Path) -> dict[str, list[str]]:
         read = json.loads(notes.read_text(encoding="utf-8"))
         return {str(name): [str(digest) for digest in digests] for name, digests in read.items()}
     return {}
-
-
-def _note(notes: Path, found: dict[str, list[str]]) -> None:
-    unfinished = notes.with_suffix(".new")
-    with unfinished.open("w", encoding="utf-8") as file:
-        json.dump(found, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.chmod(0o600)
-    unfinished.replace(notes)

@@ -12,7 +12,6 @@ Until the rename nothing has changed; what was cut off before is swept away, and
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ import duckdb
 
 from dialect.catalog import Catalog, Table
 from engine.deliveries import deliveries
+from engine.durable import move_durably
 from engine.errors import DataError
 from engine.fetch import Fetched, fetch, sweep
 from engine.ingested import Place, added_to, place_of, version_of
@@ -204,7 +204,9 @@ def _check_late(catalog: Catalog, table: Table, rows: NewRows, taken: Path, char
 def _keep(refused: Path, staging: Path, unread: Mapping[str, Path]) -> Path:
     """Keep the refused rows beside the data; the same files given again replace them."""
     digest = hashlib.sha256("\n".join(sorted(unread)).encode()).hexdigest()[:SHORT]
-    return _moved(refused, staging / f"refused-{digest}.parquet", 0o600)
+    kept = staging / f"refused-{digest}.parquet"
+    move_durably(refused, kept, 0o600)
+    return kept
 
 
 def _add(taken: Path, table: Table, place: Place) -> Path:
@@ -212,24 +214,9 @@ def _add(taken: Path, table: Table, place: Place) -> Path:
     others = glob(table.source.path)  # noqa: PTH207  a stored pattern, not a folder to walk
     mode = Path(others[0]).stat().st_mode & 0o777 if others else 0o600
     now = int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
-    return _moved(taken, place.file(max((now, *(number + 1 for number in place.added())))), mode)
-
-
-def _moved(file: Path, to: Path, mode: int) -> Path:
-    """Give a file its place, once it is on the disk as a whole; durable when this returns."""
-    file.chmod(mode)
-    _sync(file)
-    file.rename(to)
-    _sync(to.parent)
-    return to
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    added = place.file(max((now, *(number + 1 for number in place.added()))))
+    move_durably(taken, added, mode)
+    return added
 
 
 def _version(catalog: Catalog, table: Table) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from budgets import Anchor, Charge, ChargeRequest, Ledger, LedgerError, UnsafeStore, shown_address
 from dialect.catalog import Catalog
 from engine.catalog_sharing import Files, overlap, stored_files
+from engine.durable import make_folder_durably, write_durably
 
 MARK_FORMAT = 1
 IN_MEMORY = ":memory:"
@@ -37,13 +38,7 @@ class Mark:
     def write(self) -> None:
         """Put the mark in its place, durable when this returns."""
         told = {"mark_format": MARK_FORMAT, "dataset": self.dataset, "sources": list(self.sources)}
-        text = json.dumps({**told, "address": self.address, "anchor": self.anchor.to_json()})
-        aside = self.file.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        aside.replace(self.file)
+        write_durably(self.file, json.dumps({**told, "address": self.address, "anchor": self.anchor.to_json()}))
 
     @classmethod
     def read(cls, file: Path) -> Mark:
@@ -178,7 +173,7 @@ class Marks:
 
     def _mark(self, ledger: Ledger, dataset: str) -> None:
         anchor = ledger.anchor()
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder_durably(self.folder)
         file = self.folder / f"{anchor.ledger_id}-{dataset}.json"
         earlier = self.made[dataset].sources if dataset in self.made else ()
         sources = tuple(dict.fromkeys((*earlier, *(files.pattern for files in self._private(dataset)))))
