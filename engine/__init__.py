@@ -17,7 +17,7 @@ Where what stands:
     what is declared          catalogs  catalog_*  operator  person_units  inherited_windows  folders
     files -> tables           open_data  snapshot  stored_files  csv_files  complete_lists  derived  polygons  layout
                               declared_dates  snapshot_checks  lake_checks  cached  backends  scratch  marks  progress
-    new files -> more rows    ingest  ingested  new_rows  csv_faults  deliveries  fetch  store_address  renew
+    new files -> more rows    ingest  ingested  new_rows  csv_faults  deliveries  fetch  store_address  renew  durable
     who is read at all        admission  admission_notes  objections  register  persons
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  pairing
                               tails  usual_values
@@ -34,7 +34,7 @@ Where what stands:
                               worst_case
     rehearsed on made-up rows rehearsal  made_up  made_up_values
     faces for doors           desk  wire  wire_*  outlines  host  server
-    faces for who runs it     admins  stewards  calibrating  auditor  audit_log  key_acts  objection_figure
+    faces for who runs it     admins  stewards  calibrating  auditor  audit_log  csv_cells  key_acts  objection_figure
     pages                     about  about_page  worst_words  ledger_words  ledger_report  ledger_report_page
 """
 
