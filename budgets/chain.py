@@ -20,6 +20,9 @@ from budgets.errors import ParamError
 CHAIN_FORMAT = 1  # of the canonical row; a body names its own
 GENESIS = bytes(32)
 _WHOLE = frozenset({str, int, type(None)})
+_TEXT = frozenset({str})
+
+Told = tuple[int, str, str, str, str, str, str, str]  # what a row says: all of it but its hashes, in order
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
@@ -57,8 +60,13 @@ def canonical(value: object) -> str:
     return _encode(value)
 
 
-def canonical_row(entry: Entry) -> bytes:
-    """Write everything of a row but its hashes, as bytes."""
+def canonical_row(told: Told) -> bytes:
+    """Write what a row says, as bytes."""
+    return canonical([CHAIN_FORMAT, *told]).encode()
+
+
+def row_hash(entry: Entry) -> bytes:
+    """Give the hash that a row must bear."""
     told = (
         entry.sequence,
         entry.at,
@@ -69,17 +77,12 @@ def canonical_row(entry: Entry) -> bytes:
         entry.request_id,
         entry.body,
     )
-    return canonical([CHAIN_FORMAT, *told]).encode()
+    return _hash(entry.previous_hash, told)
 
 
-def row_hash(entry: Entry) -> bytes:
-    """Give the hash that a row must bear."""
-    return hashlib.sha256(entry.previous_hash + canonical_row(entry)).digest()
-
-
-def linked(entry: Entry) -> Entry:
-    """Give the row with its hash."""
-    return Entry(**{**vars(entry), "row_hash": row_hash(entry)})
+def linked(told: Told, previous_hash: bytes) -> Entry:
+    """Give the row that says this behind the row with that hash."""
+    return Entry(*told, previous_hash, _hash(previous_hash, told))
 
 
 def broken_links(rows: Iterable[Entry]) -> Iterator[str]:
@@ -95,17 +98,22 @@ def broken_links(rows: Iterable[Entry]) -> Iterator[str]:
         sequence, head = row.sequence, row.row_hash
 
 
+def _hash(previous_hash: bytes, told: Told) -> bytes:
+    return hashlib.sha256(previous_hash + canonical_row(told)).digest()
+
+
 def _check_exact(value: object) -> None:
-    if type(value) in _WHOLE:  # nearly all of a body: asked first, as every charge passes here
+    if type(value) in _WHOLE:
         return
     if isinstance(value, dict):
-        if not all(type(key) is str for key in value):
+        if not _TEXT.issuperset(map(type, value)):
             raise ParamError("A ledger row's names are text.", "text.")
         inner: Iterable[object] = value.values()
     elif isinstance(value, (list, tuple)):
         inner = value
     else:
         raise ParamError("A ledger row holds text and integers alone.", "amounts in whole units.")
-    for each in inner:
-        if type(each) not in _WHOLE:
-            _check_exact(each)
+    if not _WHOLE.issuperset(map(type, inner)):  # asked of all at once: every charge passes here
+        for each in inner:
+            if type(each) not in _WHOLE:
+                _check_exact(each)

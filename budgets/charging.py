@@ -20,7 +20,7 @@ from budgets.events import EntryKind, Event, caps_said, charge_said
 from budgets.holders import EVERYBODY, payers
 from budgets.loss import Loss
 from budgets.outlook import Room, would_fit
-from budgets.policy import Grant, check_query, query_limits, refusal, todays_caps
+from budgets.policy import PER_QUERY, Grant, check_query, query_limits, refusal, todays_caps
 from budgets.records import Charge, ChargeRequest
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.store import sent_together
@@ -73,17 +73,17 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
     dataset = requests[0].dataset
     found = standing.read_standing(connection, {request.client for request in requests}, dataset)
     for request in requests:
-        found.check(request.client, dataset, request.windows)
+        found.check(request.client, dataset, request.windows if found.frozen else ())
+    unknown = [request.client for request in requests if not found.knows(request.client)]
     if len(requests) > 1:
-        _check_apart(requests, found)
+        _check_apart(requests, unknown)
     earlier = journal.find_charges(connection, requests)
     again, new = list[ChargeRequest](), list[ChargeRequest]()
     for request in requests:
         (again if _name(request) in earlier else new).append(request)
     charged = {_name(request): _repeat(connection, request, earlier[_name(request)]) for request in again}
-    unknown = [request.client for request in new if not found.knows(request.client)]
     charged |= zip(map(_name, new), _charge_new(connection, new, are_known=not unknown) if new else (), strict=True)
-    for client in unknown:
+    for client in unknown if new else ():
         standing.add_client(connection, client)
     return [charged[_name(request)] for request in requests]
 
@@ -115,10 +115,9 @@ def read_room(connection: Connection, request: ChargeRequest, more_windows: Iter
     return Room(request.client, {view.name: view for view in views}, query_limits(request.caps, grants))
 
 
-def _check_apart(requests: Sequence[ChargeRequest], found: standing.Standing) -> None:
+def _check_apart(requests: Sequence[ChargeRequest], unknown: Sequence[str]) -> None:
     """Leave who was never charged, and who asks twice under one request id, to be charged one after another."""
-    once = len({_name(request) for request in requests}) == len(requests)
-    if not once or not all(found.knows(request.client) for request in requests):
+    if unknown or len(set(map(_name, requests))) < len(requests):
         raise _NotTogether
 
 
@@ -129,15 +128,15 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, ar
     rows = entries.follow(connection, [event for events in said for event in events])
     ends = accumulate(map(len, said), initial=len(rows) - sum(map(len, said)))  # the first row of all may be another
     charged = {rows[end - 1].sequence: bill for end, bill in zip(islice(ends, 1, None), bills, strict=True)}
+    known = {key for bill in bills for key in bill.known}
+    stored = journal.read_releases(connection, dataset, known) if known else {}
     with sent_together(connection):
         entries.write(connection, rows)
         journal.write_charges(connection, charged)
-    known = {key for bill in bills for key in bill.known}
-    stored = journal.read_releases(connection, dataset, known) if known else {}
-    return [
-        _charge(bill.request, charge_id, bill.client_loss, _keys(bill.request), stored)
-        for charge_id, bill in charged.items()
-    ]
+        return [
+            _charge(bill.request, charge_id, bill.client_loss, _keys(bill.request), stored)
+            for charge_id, bill in charged.items()
+        ]
 
 
 def _debited(connection: Connection, bills: Sequence[Bill], *, are_known: bool) -> list[tuple[Bill, balances.Opened]]:
@@ -145,8 +144,9 @@ def _debited(connection: Connection, bills: Sequence[Bill], *, are_known: bool) 
     grants = standing.read_grants(
         connection, bills[0].request.dataset, {holder for bill in bills for holder in bill.unpaid}
     )
+    of_query = [grant for grant in grants if grant.scope == PER_QUERY]
     for bill in bills:
-        _check_query(connection, bill, grants)
+        _check_query(connection, bill, of_query)
     opened = balances.Opened()
     if not are_known or not balances.debit_all(connection, bills, grants):
         if len(bills) > 1:

@@ -22,10 +22,6 @@ _MAX_DIGITS_BELOW_ONE = 60
 _ONE_NUMBER = "write one positive decimal number, as in 0.005."
 
 
-def _is_whole(units: object) -> bool:
-    return type(units) is int and 0 <= units <= MAX_UNITS
-
-
 @dataclass(frozen=True)
 class Loss:
     """A privacy loss of approximate zCDP; both parts add up over releases."""
@@ -35,10 +31,8 @@ class Loss:
 
     def __post_init__(self) -> None:
         """Refuse what is no integer from 0 to 2^63 - 1."""
-        if _is_whole(self.pico_rho) and _is_whole(self.atto_delta):
-            return
         for name, units in (("pico_rho", self.pico_rho), ("atto_delta", self.atto_delta)):
-            if not _is_whole(units):
+            if type(units) is not int or not 0 <= units <= MAX_UNITS:
                 raise ParamError(f"{name} must be an integer from 0 to {MAX_UNITS}.", "spend less at once.")
 
     @classmethod
@@ -106,7 +100,11 @@ NOTHING = Loss(0, 0)
 
 def total(losses: Iterable[Loss]) -> Loss:
     """Add up losses."""
-    return sum(losses, NOTHING)
+    pico_rho = atto_delta = 0
+    for loss in losses:
+        pico_rho += loss.pico_rho
+        atto_delta += loss.atto_delta
+    return Loss(pico_rho, atto_delta)
 
 
 def parse_amount(given: object, name: str, *, floor: Fraction | None = None) -> Fraction:

@@ -167,11 +167,15 @@ def _todays(
 
 def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) -> Iterator[dict[str, object]]:
     """Give the parameters of a debit: holders and windows of one cap together."""
-    first, clients = bills[0].request, {bill.request.client: bill for bill in bills}
-    alike: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
+    first, asking = bills[0].request, {bill.request.client: bill for bill in bills}
+    usual = asking.keys() - {grant.holder for grant in grants}  # who has a client's cap in the catalog, and no other
+    by_cap: dict[str | None, list[str]] = {}
     for holder in debit.holders:
-        for windows_and_cap in _todays(clients.get(holder, bills[0]), grants, holder, debit.windows):
-            alike.setdefault(windows_and_cap, []).append(holder)
+        by_cap.setdefault(None if holder in usual else holder, []).append(holder)
+    alike: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
+    for holders in by_cap.values():
+        for windows_and_cap in _todays(asking.get(holders[0], bills[0]), grants, holders[0], debit.windows):
+            alike.setdefault(windows_and_cap, []).extend(holders)
     for (windows, cap), holders in alike.items():
         row = _of_debit(first.dataset, Debit(tuple(holders), windows, debit.loss))
         row |= {"todays_pico_rho": cap.pico_rho, "todays_atto_delta": cap.atto_delta}

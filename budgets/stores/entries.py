@@ -122,7 +122,7 @@ def _linked(head: Row[Any], events: Iterable[Event], at: str) -> Iterator[Entry]
         sequence += 1
         said = canonical({"format": BODY_FORMAT, **event.said})
         about = (str(event.kind), event.dataset, event.holder, event.actor, event.request_id, said)
-        row = linked(Entry(sequence, at, *about, previous_hash=previous, row_hash=b""))
+        row = linked((sequence, at, *about), previous)
         previous = row.row_hash
         yield row
 

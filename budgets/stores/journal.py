@@ -82,8 +82,8 @@ def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any
 def find_charges(connection: Connection, requests: Iterable[ChargeRequest]) -> dict[tuple[str, str], Row[Any]]:
     """Give the charges that were made for some requests before, by client and request id."""
     asked = {"requests": listed((request.client, request.request_id) for request in requests)}
-    found = connection.execute(_CHARGES, asked)
-    return {(row.client, row.request_id): row for row in found if row.client is not None}
+    found = connection.execute(_CHARGES, asked).all()
+    return {(row.client, row.request_id): row for row in found if row[0] is not None}
 
 
 def read_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
@@ -114,9 +114,9 @@ def read_paid(
         for holder in payers(each.client)
     )
     paid: dict[str, set[str]] = {}
-    for row in connection.execute(_PAID, {"dataset": dataset, "asked": listed(asked)}):
-        if row.holder is not None:
-            paid.setdefault(row.holder, set()).add(row.release_key)
+    for holder, release_key in connection.execute(_PAID, {"dataset": dataset, "asked": listed(asked)}).all():
+        if holder is not None:
+            paid.setdefault(holder, set()).add(release_key)
     return paid
 
 
@@ -199,9 +199,16 @@ def write_release(connection: Connection, charge: Charge, release_key: str, payl
 
 def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
     request, loss = bill.request, bill.client_loss
-    row: dict[str, object] = {"id": charge_id, "client": request.client, "request_id": request.request_id}
-    row |= {"body_digest": request.body_digest, "dataset": request.dataset, "versions": request.versions}
-    return row | {"pico_rho": loss.pico_rho, "atto_delta": loss.atto_delta}
+    return {
+        "id": charge_id,
+        "client": request.client,
+        "request_id": request.request_id,
+        "body_digest": request.body_digest,
+        "dataset": request.dataset,
+        "versions": request.versions,
+        "pico_rho": loss.pico_rho,
+        "atto_delta": loss.atto_delta,
+    }
 
 
 def _key_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
@@ -211,21 +218,22 @@ def _key_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
 
 def _meaning_rows(bill: Bill) -> Iterator[dict[str, object]]:
     for item in bill.unpaid[EVERYBODY]:
-        row: dict[str, object] = {
+        yield {
             "dataset": bill.request.dataset,
             "release_key": item.release_key,
             "question": item.question,
+            "pico_rho": item.loss.pico_rho,
+            "atto_delta": item.loss.atto_delta,
+            "windows": json.dumps(item.windows),
         }
-        row |= {"pico_rho": item.loss.pico_rho, "atto_delta": item.loss.atto_delta}
-        yield row | {"windows": json.dumps(item.windows)}
 
 
 def purchase_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
     """Say which holder has paid for which release with a charge."""
-    row: dict[str, object] = {"dataset": bill.request.dataset, "charge_id": charge_id}
+    dataset = bill.request.dataset
     for holder, items in bill.unpaid.items():
         for item in items:
-            yield row | {"holder": holder, "release_key": item.release_key}
+            yield {"dataset": dataset, "holder": holder, "release_key": item.release_key, "charge_id": charge_id}
 
 
 def _loss(row: Row[Any]) -> Loss:

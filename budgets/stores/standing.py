@@ -23,7 +23,7 @@ LET_AN_ADMIN_LOOK = "an admin, who sees why in the ledger and can thaw it."
 
 
 # Said once: what every charge asks is not built anew each time.
-_KNOWN = select(clients).where(among(clients.c.holder, "holders"))
+_KNOWN = select(clients.c.holder, clients.c.state, clients.c.is_group).where(among(clients.c.holder, "holders"))
 _GRANTS = select(caps).where(caps.c.dataset == bindparam("dataset"), among(caps.c.holder, "holders"))
 
 _FROZEN = select(freezes).where(
@@ -37,7 +37,7 @@ _FROZEN = select(freezes).where(
 class Standing:
     """What is known of some clients, of the groups they are in, and what is frozen of a dataset."""
 
-    known: Mapping[str, Row[Any]]  # by client or group
+    known: Mapping[str, tuple[str, int]]  # state, and whether it is a group, by client or group
     frozen: tuple[Row[Any], ...]
 
     def check(self, client: str, dataset: str | None = None, windows: Iterable[str] = ()) -> None:
@@ -46,9 +46,9 @@ class Standing:
         With a dataset, what is frozen of it and of the windows is refused too.
         """
         path = _path(client)
-        if any(self.known[holder].state == REMOVED for holder in path if holder in self.known):
+        if any(self.known[holder][0] == REMOVED for holder in path if holder in self.known):
             raise Forbidden(f"The client {client!r} was removed.", "an admin, who can add it again.")
-        if path and client in self.known and self.known[client].is_group:
+        if path and client in self.known and self.known[client][1]:
             hint = f"{client}/ and a client's name."
             raise Forbidden(f"{client!r} is a group of clients, and no client itself.", hint)
         for row in self.frozen:
@@ -57,16 +57,15 @@ class Standing:
 
     def knows(self, client: str) -> bool:
         """Tell whether a client, and each group it is in, is known as what it is; the owner is."""
-        return all(
-            holder in self.known and self.known[holder].is_group == (holder != client) for holder in _path(client)
-        )
+        return all(holder in self.known and self.known[holder][1] == (holder != client) for holder in _path(client))
 
 
 def read_standing(connection: Connection, clients: Iterable[str], dataset: str | None = None) -> Standing:
     """Read what decides whether some clients may ask of a dataset, or at all."""
     holders = {holder for client in clients for holder in _path(client)}
     datasets = {"", dataset or ""}
-    known = {row.holder: row for row in connection.execute(_KNOWN, {"holders": listed(holders)})}
+    rows = connection.execute(_KNOWN, {"holders": listed(holders)}).all()
+    known = {holder: (state, is_group) for holder, state, is_group in rows}
     asked = {"holders": listed({EVERYBODY, *holders}), "datasets": listed(datasets)}
     return Standing(known, tuple(connection.execute(_FROZEN, asked)))
 

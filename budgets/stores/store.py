@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -98,11 +100,10 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     """Insert rows, which name every column, in one go: PostgreSQL would take each as a statement of its own."""
     if not rows:
         return
-    names = table.columns.keys()
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(_from_json(table), {"rows": json.dumps([*rows], default=_as_bytea)})
     else:
-        connection.exec_driver_sql(_from_values(table), [tuple(row[name] for name in names) for row in rows])
+        connection.exec_driver_sql(_from_values(table), [*map(_in_order(table), rows)])
 
 
 @cache
@@ -115,6 +116,12 @@ def _as_bytea(value: object) -> str:
     if not isinstance(value, bytes):
         raise TypeError(f"no column of the ledger holds a {type(value).__name__}")
     return f"\\x{value.hex()}"
+
+
+@cache
+def _in_order(table: Table) -> Callable[[Mapping[str, object]], Any]:
+    """Give what takes a row's values in the order of the columns, as a tuple: of one alone it would be the value."""
+    return itemgetter(*table.columns.keys())
 
 
 @cache
