@@ -103,31 +103,6 @@ def test_one_alone_is_served_at_once() -> None:
     assert work.batches == [[4], [7]] and not work.gathered._at_work
 
 
-def test_who_is_interrupted_at_its_turn_hands_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a notebook: its thread stops where it waits, and those behind it would wait for ever."""
-
-    class Cut(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            super().wait(timeout)
-            raise KeyboardInterrupt
-
-    work, waiting = Work(), gathered._Waiting
-    with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(work.ask, 1)
-        assert work.began.wait(30)
-        monkeypatch.setattr(gathered, "_Waiting", lambda asked: waiting(asked, Cut()))
-        cut = pool.submit(work.ask, 2)
-        until(lambda: len(work.gathered._waiting) >= 1, 0.001)
-        monkeypatch.setattr(gathered, "_Waiting", waiting)
-        behind = pool.submit(work.ask, 3)
-        until(lambda: len(work.gathered._waiting) >= 2, 0.001)
-        work.go.set()
-        assert first.result(30) == 2
-        assert isinstance(cut.exception(30), KeyboardInterrupt)
-        assert behind.result(30) == 6
-    assert work.batches == [[1], [3]] and not work.gathered._at_work
-
-
 TOGETHER = [1, *[ASKERS] * 3, ASKERS - 1]  # four times each: the first alone, and one less at the end
 
 
@@ -182,19 +157,3 @@ def test_nobody_is_waited_for_longer_than_the_last_took() -> None:
     work.gathered._last = gathered._Last(64, time.perf_counter() - 0.01)
     assert work.ask(5) == 10
     assert gathered._Last.since(time.perf_counter() - 60, 2).patient_until <= time.perf_counter() + 0.01
-
-
-def test_who_is_interrupted_while_it_waits_for_others_hands_on_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    work = Work()
-    work.go.set()
-
-    def cut(_: Gathered[int, int]) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as cutting:
-        cutting.setattr(Gathered, "_await_those_served", cut)
-        with pytest.raises(KeyboardInterrupt):
-            work.ask(1)
-    assert not work.gathered._at_work
-    assert work.ask(3) == 6
-    assert work.batches == [[3]]
