@@ -73,7 +73,6 @@ class Connected:
     def __init__(self, path: str, disk: Disk) -> None:
         self.apsw = apsw.Connection(path, vfs=disk.vfs_name)
         self.execute(ALONE)
-        self.execute(f"PRAGMA wal_autocheckpoint = {disk.pages_of_log}")
 
     def cursor(self) -> Cursor:
         return Cursor(self.apsw)
@@ -105,6 +104,7 @@ def ledger_on(disk: Disk) -> Iterator[Ledger]:
         create = partial(sqlalchemy.create_engine, module=Driver, creator=lambda: Connected("/ledger", disk))
         patch.setattr(product, "create_engine", create)
         patch.setattr(product, "_ensure_owner_only", lambda path: None)
+        patch.setattr(product, "PAGES_OF_LOG", disk.pages_of_log)
         store = open_store("/ledger")
         ledger = Ledger(replace(store, reader=store.writer))
     try:

@@ -26,6 +26,15 @@ def test_every_connection_is_durable(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_charge_is_written_to_the_log_alone(tmp_path: Path) -> None:
+    """What a savepoint may take back is in memory, and the log is copied once in a while."""
+    store = open_store(tmp_path / "ledger.sqlite")
+    with store.writing() as connection:
+        kept = [connection.exec_driver_sql(f"PRAGMA {of}").scalar_one() for of in ("temp_store", "wal_autocheckpoint")]
+    assert kept == [2, sqlite.PAGES_OF_LOG]
+    store.close()
+
+
 @pytest.mark.parametrize("level", ["OFF", "NORMAL"])
 def test_a_ledger_that_a_power_cut_takes_back_is_not_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
