@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
@@ -35,10 +36,12 @@ SAFE = {
 }
 
 _LIMITS = {
-    "lock_timeout": BUSY_SECONDS,
-    "statement_timeout": STATEMENT_SECONDS,
-    "idle_in_transaction_session_timeout": IDLE_SECONDS,
+    "lock_timeout": f"{BUSY_SECONDS}s",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
 }
+# Whoever charges looks up by keys: among 10,000 charges a planner reads all of them rather than look for 64.
+_BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 # One lock for each ledger, which is a schema: it is asked for first, held until the commit, and no other is waited for.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('passersby ledger'), hashtext(current_schema()::text))"
 # What was read is pinned: a server that rereads its settings now can't change this transaction's.
@@ -66,8 +69,9 @@ def open_postgres(address: str, ready: Ready = prepared) -> Store:
     """Open a ledger in a database, made when absent; raises UnsafeStore, LedgerUnavailable."""
     url = _checked(address)
     # The pool hands one writer's connection to one thread at a time: inside a process nobody waits at the server.
-    writer = _engine(url, connections=1, ping=False, isolation_level="READ COMMITTED")
-    reader = _engine(url, connections=READERS, ping=True, isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    writer = _engine(url, _LIMITS | _BY_INDEX, connections=1, ping=False, isolation_level="READ COMMITTED")
+    only_reads: dict[str, str | bool] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    reader = _engine(url, _LIMITS, connections=READERS, ping=True, **only_reads)
     event.listen(writer, "begin", _take_the_lock)
     store = Store(reader, writer, assert_durable)
     try:
@@ -157,13 +161,15 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _engine(url: URL, *, connections: int, ping: bool, **execution_options: str | bool) -> Engine:
+def _engine(
+    url: URL, settings: Mapping[str, str], *, connections: int, ping: bool, **execution_options: str | bool
+) -> Engine:
     if find_spec("psycopg") is None:
         raise LedgerUnavailable(
             "A ledger in PostgreSQL needs psycopg.", "pip install '.[engine,postgres]', in the clone of passersby"
         )
-    limits = " ".join(f"-c {name}={seconds}s" for name, seconds in _LIMITS.items())
-    options = f"{url.query.get('options', '')} {limits}".strip()
+    set_to = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    options = f"{url.query.get('options', '')} {set_to}".strip()
     engine = create_engine(
         url.difference_update_query(["options"]),
         poolclass=QueuePool,

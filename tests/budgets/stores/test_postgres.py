@@ -9,10 +9,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from budgets import Ledger, LedgerUnavailable, UnsafeStore
+from budgets.stores import journal
 from budgets.stores import postgres as store_of_postgres
+from budgets.stores.listed import listed
 from budgets.stores.opening import open_store
 from budgets.stores.postgres import assert_durable
 from tests.budgets.books import ask, check_books, item
@@ -135,7 +138,7 @@ def test_a_server_that_is_too_old_is_refused(
 
 
 def test_a_writer_waits_for_another_process_and_then_gives_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(store_of_postgres._LIMITS, "lock_timeout", 1)
+    monkeypatch.setitem(store_of_postgres._LIMITS, "lock_timeout", "1s")
     with Ledger.open(address) as ledger, psycopg.connect(address) as other:
         other.execute(store_of_postgres._LOCK)
         with pytest.raises(LedgerUnavailable, match="so nothing is answered"):
@@ -144,6 +147,23 @@ def test_a_writer_waits_for_another_process_and_then_gives_up(address: str, monk
         threading.Timer(0.2, other.rollback).start()
         ledger.charge(ask())
         check_books(ledger)
+
+
+def test_whoever_charges_looks_up_by_keys(address: str) -> None:
+    """The control is a session with the server's own settings, which reads all charges to find a few."""
+    asked = str(journal._CHARGES.compile(dialect=psycopg_dialect()))
+    named = {"requests": listed([("ann", f"r{number}") for number in range(3)])}
+
+    def plan(connection: Connection) -> str:
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {asked}", named).scalars())
+
+    store = open_store(address)
+    with Ledger(store) as ledger:
+        ledger.charge(ask())
+        with store.writing() as connection:
+            assert "Index Scan using charges_client_request_id_key" in plan(connection)
+        with store.reading() as connection:
+            assert "Seq Scan on charges" in plan(connection)
 
 
 def test_two_ledgers_of_one_database_do_not_wait_for_each_other() -> None:
