@@ -16,18 +16,35 @@ from dialect.window import Window
 Dependency = tuple[frozenset[Field], frozenset[Field]]  # rows that agree in the first agree in the second
 
 
-def told_by_fewest(relation: Relation, known: Collection[Field] = ()) -> list[Field]:
+def told_by_fewest(
+    relation: Relation, known: Collection[Field] = (), read: Collection[Field] | None = None
+) -> list[Field]:
     """List the fields by which rows that agree in `known` are told apart, without what earlier ones tell.
 
-    An order by them is the order by all: a field that is left out is equal wherever all before it are.
+    An order by them is the order by all: a field that is left out is equal wherever all before it are. Where only some
+    fields are read, the list ends when these are told: rows that it leaves equal are the same to whoever reads.
     """
-    rules, kept = list(_dependencies(relation)), list[Field]()
+    rules, kept, apart = list(_dependencies(relation)), list[Field](), told_apart_by(relation.fields)
     told = _closed(set(known), rules)
-    for each in told_apart_by(relation.fields):
+    wanted = None if read is None else _first_fields(read, apart)
+    for each in apart:
+        if wanted is not None and wanted <= told:
+            break
         if each not in told:
             kept.append(each)
             told = _closed({*told, each}, rules)
     return kept
+
+
+def _first_fields(read: Collection[Field], apart: Collection[Field]) -> set[Field]:
+    """Put for fields that are computed from others of the row what they are computed from."""
+    return {f for each in read for f in ((each,) if each in apart else _made_of(each, apart))}
+
+
+def _made_of(field: Field, apart: Collection[Field]) -> Iterator[Field]:
+    assert field.definition is not None  # noqa: S101  what is computed from others alone is left out of them
+    for each in fields_of(field.definition):
+        yield from (each,) if each in apart else _made_of(each, apart)
 
 
 def _closed(told: set[Field], rules: list[Dependency]) -> set[Field]:

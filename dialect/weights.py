@@ -79,7 +79,7 @@ def _written(relation: Relation) -> Iterator[Expr]:
         yield from (key.expr for key in operator.order)
     elif isinstance(operator, Window):
         yield from (expr for call in operator.calls for expr in read_by(call) * 3)  # as ordered aggregates
-        yield from (Ref(call.field) for call in operator.calls for _ in range(10))  # OVER, its words and its frame
+        yield from (Ref(call.field) for call in operator.calls for _ in range(13))  # OVER, frame, end of the order
         yield from map(Ref, operator.source.fields)  # what tells rows apart
     elif isinstance(operator, Group):
         yield from (expr for measure in operator.measures for expr in _aggregated(measure))

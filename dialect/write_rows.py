@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from dialect.dependencies import told_by_fewest
-from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import TRUE, Expr, Field, Literal, Ref, fields_of
 from dialect.private_plan import Target
@@ -21,7 +19,6 @@ from dialect.relations import (
     Join,
     Operator,
     Padded,
-    PerPerson,
     Project,
     Ranked,
     Relation,
@@ -34,15 +31,14 @@ from dialect.relations import (
 )
 from dialect.retention import retained
 from dialect.set_operation import SetOperation
-from dialect.spark_window import window_in_spark
 from dialect.stored_column import stored_column
-from dialect.window import Window, read_by
+from dialect.window import Window
 from dialect.write_cut import write_cut
 from dialect.write_expr import write_expr, write_term
 from dialect.write_listed import select_list, series_rows, values_rows
 from dialect.write_measure import write_measure
 from dialect.write_met import met
-from dialect.write_window import place_of, tells_apart, write_call
+from dialect.write_windows import write_windows
 
 Needed = frozenset[Field]
 
@@ -192,23 +188,7 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
 
 
 def _window(operator: Window, needed: Needed, target: Target) -> str:
-    """Write windows over rows that have a place of their own, where an order may leave rows equal."""
-    calls = [call for call in operator.calls if call.field in needed]
-    read = needed | _read(*(expr for call in calls for expr in read_by(call)))
-    row = _row(operator.source) if any(map(tells_apart, calls)) else []
-    source = write_rows(operator.source, (read | set(row)) & set(operator.source.fields), target)
-    if row:
-        source = f"SELECT *, {place_of(operator.source, row, words(target).nulls)} AS place FROM ({source}) AS w"
-    columns = [f.id for f in _kept(operator.source.fields, needed)]
-    write = window_in_spark if target.engine is EngineName.SPARK else write_call
-    columns += [f"{write(call, operator.source)} AS {call.field.id}" for call in calls]
-    return f"SELECT {select_list(columns)} FROM ({source}) AS w"
-
-
-def _row(source: Relation) -> list[Field]:
-    """List the fields by which rows are placed, of a person's those of that person."""
-    known = (source.person,) if isinstance(source, PerPerson) else ()
-    return told_by_fewest(source, known) or list(source.fields[:1])
+    return write_windows(operator, needed, target, write_rows)
 
 
 def _release(operator: ReleaseScan, needed: Needed, target: Target) -> str:

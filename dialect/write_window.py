@@ -14,6 +14,8 @@ from dialect.window import Frame, FrameEnd, Unit, WindowCall
 from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
 from dialect.write_expr import quote, write_expr, write_term
 
+PLACE = "place"  # of a row: what ends an order in which no two rows may be equal
+
 # what an order by distance is written over: no distance from a value leaves its type
 _DISTANT = {
     SqlType.BIGINT: "CAST({} AS HUGEINT)",
@@ -28,6 +30,12 @@ def tells_apart(call: WindowCall) -> bool:
     return _by_rows(call)
 
 
+def ends_in_place(call: WindowCall) -> bool:
+    """Tell whether the place, where it is looked at, is the end of the window's own order."""
+    made_of_peers = call.function in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[call.function].rests_on is RestsOn.FRAME
+    return not made_of_peers or _by_rows(call)
+
+
 def place_of(source: Relation, row: Sequence[Field], nulls: str = "") -> str:
     """Write a row's place among its person's, or among all, by all its columns: equal rows are interchangeable.
 
@@ -37,15 +45,15 @@ def place_of(source: Relation, row: Sequence[Field], nulls: str = "") -> str:
     return f"row_number() OVER ({by}ORDER BY {', '.join(f.id + nulls for f in row)})"
 
 
-def write_call(call: WindowCall, source: Relation) -> str:
-    """Write a call with its window over rows that have a place where it needs one."""
+def write_call(call: WindowCall, source: Relation, ties: Sequence[str] = (PLACE,)) -> str:
+    """Write a call with its window over rows that have a place where it needs one, or other ends of its order."""
     arguments = [write_expr(argument) for argument in call.arguments]
     condition = None if call.condition is None else write_expr(call.condition)
     terms = [_term(key, call.frame) for key in call.order]
     if call.function in WINDOW_FUNCTIONS:
-        return _own(call, arguments, terms)
+        return _own(call, arguments, terms, ties)
     aggregate, types = AGGREGATES[call.function], [argument.type for argument in call.arguments]
-    over = " " + _over(call, [*terms, "place"] if _by_rows(call) else terms)
+    over = " " + _over(call, [*terms, *ties] if _by_rows(call) else terms)
     if isinstance(source, Released):
         return over_sql(aggregate, arguments, types, condition, over)
     grain = fixed_point_grain(call.arguments[0]) if arguments else 1
@@ -56,14 +64,14 @@ def _by_rows(call: WindowCall) -> bool:
     return call.frame is not None and call.frame.unit is Unit.ROWS
 
 
-def _own(call: WindowCall, arguments: Sequence[str], terms: list[str]) -> str:
+def _own(call: WindowCall, arguments: Sequence[str], terms: list[str], ties: Sequence[str]) -> str:
     """Write a window function proper; among equal rows of a frame the place decides, while they stay equal."""
     rests_on = WINDOW_FUNCTIONS[call.function].rests_on
     nulls = " IGNORE NULLS" if call.ignore_nulls else ""
     if rests_on is RestsOn.FRAME and not _by_rows(call):
-        within = f"{', '.join(arguments)} ORDER BY {', '.join([*terms, 'place'])}{nulls}"
+        within = f"{', '.join(arguments)} ORDER BY {', '.join([*terms, *ties])}{nulls}"
         return f"{call.function}({within}) {_over(call, terms)}"
-    placed = terms if rests_on is RestsOn.PEERS else [*terms, "place"]
+    placed = terms if rests_on is RestsOn.PEERS else [*terms, *ties]
     return f"{call.function}({', '.join(arguments)}{nulls}) {_over(call, placed)}"
 
 

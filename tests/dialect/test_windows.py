@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import duckdb
 import pytest
 
 from dialect import read, weights
@@ -138,11 +139,46 @@ def test_work_counts_what_the_cut_leaves(rows_of: Rows) -> None:
     assert most_rows(relation, lambda *_: 1) == relation.max_rows
 
 
-def test_only_windows_that_rest_on_places_number_rows(rows_of: Rows, target: Target) -> None:
-    for call, numbered in ((VARIANTS[1], True), (VARIANTS[5], False), (VARIANTS[12], False), (VARIANTS[15], True)):
-        selected = rows_of(f"SELECT subscriber_id, {call} AS w FROM events")
-        written = write_rows(selected.relation, [f for _, f in selected.columns], target)
-        assert (written.count("AS place") == 2) is numbered  # one of the cut
+def _windows(rows_of: Rows, target: Target, calls: str) -> str:
+    """Write the windows alone, without the numbers that the cut below them gives."""
+    selected = rows_of(f"SELECT subscriber_id, {calls} FROM events")
+    text = write_rows(selected.relation, [f for _, f in selected.columns], target)
+    return text[: text.index("beyond")]
+
+
+ENDS = "row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) AS v, row_number() OVER ({} ORDER BY {}) AS w"
+
+
+def test_only_windows_of_several_orders_number_rows(rows_of: Rows, target: Target) -> None:
+    calls = {VARIANTS[1]: False, VARIANTS[5]: False, VARIANTS[15]: False, VARIANTS[11]: True}
+    calls |= {ENDS.format(BY, "ts"): False, ENDS.format(BY, "ts DESC"): True, ENDS.format(f"{BY}, lat", "ts"): True}
+    for written, numbered in calls.items():
+        assert (
+            " AS place" in _windows(rows_of, target, f"{written} AS x" if " AS " not in written else written)
+        ) is numbered
+
+
+def test_an_order_ends_where_what_is_read_is_told(rows_of: Rows, target: Target) -> None:
+    """Of a row's other columns none is read: two rows that agree in these may change their places."""
+    text = _windows(rows_of, target, f"lag(ts) OVER ({BY} ORDER BY ts) AS w, cell_id")
+    assert "ORDER BY c1 ASC NULLS LAST, c2)" in text and "c3" not in text
+
+
+ONE_ORDER = f"lag(cell_id) OVER ({BY} ORDER BY hour(ts)) AS a, lead(ts) OVER ({BY} ORDER BY hour(ts)) AS b"
+
+
+def test_calls_of_one_order_are_sorted_once(rows_of: Rows, target: Target, database: duckdb.DuckDBPyConnection) -> None:
+    """Else each call could meet rows that are alike in another order, and pair values of different ones."""
+    selected = rows_of(
+        f"SELECT subscriber_id, {ONE_ORDER}, count(*) OVER ({BY} ORDER BY cell_id ROWS 1 PRECEDING) AS n FROM events"
+    )
+    assert " AS place" in write_rows(selected.relation, [f for _, f in selected.columns], target)
+    selected = rows_of(f"SELECT subscriber_id, {ONE_ORDER} FROM events")
+    text = write_rows(selected.relation, [f for _, f in selected.columns], target)
+    (_, found), *_ = database.execute(
+        f"EXPLAIN (FORMAT JSON) SELECT * FROM ({text[: text.index('FROM (WITH')]} FROM (SELECT 1 AS c0, TIMESTAMP '2026-01-01' AS c1, 1 AS c2)) AS t"
+    ).fetchall()
+    assert found.count('"WINDOW"') == 1
 
 
 @pytest.mark.parametrize("call", VARIANTS)

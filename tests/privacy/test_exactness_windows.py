@@ -93,8 +93,8 @@ def nulls_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _changed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
-    original, writers = write_window.write_call, import_module("dialect.write_rows")
-    monkeypatch.setattr(writers, "write_call", lambda call, source: original(change(call), source))
+    original, writers = write_window.write_call, import_module("dialect.write_windows")
+    monkeypatch.setattr(writers, "write_call", lambda call, *given: original(change(call), *given))
 
 
 PLANTED = (

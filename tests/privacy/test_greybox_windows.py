@@ -19,8 +19,9 @@ from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscrib
 from tests.support.greybox_windows import windowed_questions
 from tests.support.planted import Plant, instead, written
 
-aggregates, dependencies, windows, write_rows, write_window = (
-    import_module(f"dialect.{name}") for name in ("aggregates", "dependencies", "windows", "write_rows", "write_window")
+aggregates, dependencies, windows, write_window, write_windows = (
+    import_module(f"dialect.{name}")
+    for name in ("aggregates", "dependencies", "windows", "write_window", "write_windows")
 )
 EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 70
 
@@ -59,6 +60,11 @@ NTH = (
     "SELECT w, COUNT(*) FROM (SELECT *, row_number() OVER (PARTITION BY subscriber_id ORDER BY cell_id) AS w FROM events)"
     " WHERE cell_id = 1 AND steps = 7 AND w <= 9 GROUP BY 1"
 )
+BOTH_ENDS = (
+    "SELECT w, COUNT(*) FROM (SELECT *, row_number() OVER (PARTITION BY subscriber_id ORDER BY cell_id) AS w,"
+    " row_number() OVER (PARTITION BY subscriber_id ORDER BY cell_id DESC) AS v FROM events)"
+    " WHERE cell_id = 1 AND steps = 7 AND w <= 9 AND v > 0 GROUP BY 1"
+)
 LAGGED = (
     "SELECT COUNT(*) FROM (SELECT steps, lag(steps) OVER (PARTITION BY subscriber_id ORDER BY ts) AS w FROM events)"
     " WHERE w < steps"
@@ -81,6 +87,7 @@ SUMMED = (
 
 UNCUT = instead(windows, "cut", lambda relation: relation)
 UNPLACED = written(Window, lambda sql: sql.replace(", place", "").replace("ORDER BY place", ""))
+UNTIED = instead(write_windows, "_row", lambda source, *_: [source.person])
 
 
 @dataclass(frozen=True)
@@ -94,10 +101,12 @@ class Planted:
 
 
 PLANTED = (
-    Planted("the tie breaker missing", UNPLACED, NTH, TIED),
-    Planted("the tie breaker missing where a row looks back", UNPLACED, LAGGED, TIED),
-    Planted("a place that is no function of the rows", instead(write_rows, "place_of", lambda *_: "row_number() OVER ()"), NTH, TIED),
-    Planted("a place by what is taken to tell the whole row", instead(write_rows, "_row", lambda source: list(source.fields[:1])), NTH, TIED),
+    Planted("the tie breaker missing", UNTIED, NTH, TIED),
+    Planted("the tie breaker missing where a row looks back", UNTIED, LAGGED, TIED),
+    Planted("an order that ends before what is read is told", instead(dependencies, "_first_fields", lambda *_: set()), NTH, TIED),
+    Planted("the place missing", UNPLACED, BOTH_ENDS, TIED),
+    Planted("a place that is no function of the rows", instead(write_windows, "place_of", lambda *_: "row_number() OVER ()"), BOTH_ENDS, TIED),
+    Planted("a place by what is taken to tell the whole row", UNTIED, BOTH_ENDS, TIED),
     Planted("the last peer that comes", written(Window, lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* place\)", r"\1)", sql)), LAST, TIED),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, _, over, *__: f"{name}({value}){over}"), SUMMED, CANCELLING),
     Planted("a distance that leaves its type", written(Window, lambda sql: re.sub(r"CAST\((\w+) AS HUGEINT\)", r"\1", sql)), FAR, ENDLESS),

@@ -1,0 +1,77 @@
+"""Window -> SELECT: rows in a total order, where calls may tell rows apart that their own order leaves equal.
+
+Of a person's rows no column ends the order that nothing reads, nor one that earlier ones tell (`proofs.md#windows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from dialect.dependencies import told_by_fewest
+from dialect.engine_name import EngineName
+from dialect.engine_words import words
+from dialect.expressions import Field, Ref, fields_of
+from dialect.one_row import EXACT_TYPES
+from dialect.private_plan import Target
+from dialect.relations import PerPerson, Relation
+from dialect.spark_window import window_in_spark
+from dialect.window import Window, WindowCall, read_by
+from dialect.write_listed import select_list
+from dialect.write_window import PLACE, ends_in_place, place_of, tells_apart, write_call
+
+_Write = Callable[[Relation, Iterable[Field], Target], str]
+_FEW = 3  # columns that each call may repeat
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The columns that tell rows apart, and whether calls end in them or in a place that is made of them first."""
+
+    row: Sequence[Field]
+    placed: bool
+
+
+def write_windows(window: Window, needed: frozenset[Field], target: Target, write: _Write) -> str:
+    """Write windows over rows that have a place of their own, or whose calls' one order tells them apart."""
+    calls, held = [call for call in window.calls if call.field in needed], set(window.source.fields)
+    read = (needed | {f for call in calls for expr in read_by(call) for f in fields_of(expr)}) & held
+    order = _order(window.source, [call for call in calls if tells_apart(call)], read, target)
+    source = write(window.source, read | set(order.row), target)
+    if order.placed:
+        source = f"SELECT *, {place_of(window.source, order.row, words(target).nulls)} AS {PLACE} FROM ({source}) AS w"
+    columns = [f.id for f in window.source.fields if f in needed]
+    ties = (PLACE,) if order.placed else tuple(f.id for f in order.row)
+    columns += [f"{_written(call, window.source, target, ties)} AS {call.field.id}" for call in calls]
+    return f"SELECT {select_list(columns)} FROM ({source}) AS w"
+
+
+def _written(call: WindowCall, source: Relation, target: Target, ties: Sequence[str]) -> str:
+    if target.engine is EngineName.SPARK:
+        return window_in_spark(call, source)
+    return write_call(call, source, ties)
+
+
+def _order(source: Relation, telling: Sequence[WindowCall], read: frozenset[Field], target: Target) -> _Order:
+    """Find what tells rows apart for some calls, who may all have one order, which is then sorted once."""
+    if not telling:
+        return _Order((), placed=False)
+    one = {(call.partition, call.order) for call in telling}
+    if target.engine is EngineName.DUCKDB and len(one) == 1 and all(map(ends_in_place, telling)):
+        row = _row(source, read, _equal(telling[0]))
+        if len(row) <= _FEW:
+            return _Order(row, placed=False)
+    return _Order(_row(source, read), placed=True)
+
+
+def _equal(call: WindowCall) -> list[Field]:
+    """List fields that have one value in all rows that a call's own order leaves equal."""
+    exprs = (*call.partition, *(key.expr for key in call.order))
+    return [expr.field for expr in exprs if isinstance(expr, Ref) and expr.field.type in EXACT_TYPES]
+
+
+def _row(source: Relation, read: frozenset[Field], known: Sequence[Field] = ()) -> list[Field]:
+    """List the fields by which rows are placed: of a person's, those that tell what is read of them."""
+    if not isinstance(source, PerPerson):
+        return told_by_fewest(source) or list(source.fields[:1])
+    return told_by_fewest(source, (source.person, *known), read) or [source.person]
