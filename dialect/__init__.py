@@ -25,7 +25,7 @@
     table functions           table_functions  table_calls  movement  sightings  derived_columns
     window functions          windows  window  window_functions  window_clause  window_fields  frames
     whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  semi_joins  full_joins
-                              joined  one_row  dependencies  cuts  kept_rows  grouping  grouping_sets
+                              joined  one_row  dependencies  either_equality  cuts  kept_rows  grouping  grouping_sets
     who is read at all        admission  retention  write_admission
     windows of time           time_windows  possible_days  own_time  timed_scans  person_windows  charged_windows
                               touched
@@ -40,7 +40,7 @@
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
     both -> SQL               render  public_order  numbered  partials  first_groups  different_values  public_side
-                              person_rollups  eager  stored_column  write_rows  write_cut  write_listed
+                              person_rollups  eager  stored_column  write_rows  write_cut  write_join  write_listed
                               write_expr  write_measure  write_met  write_window  write_windows
     an engine's own words     engine_name  engine_words  handed
     over releases             write_outer  over_releases  released_sums  released_windows  released_unions  linear

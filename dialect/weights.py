@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dialect.either_equality import times_read
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Case, Expr, Literal, Ref, children
 from dialect.functions import function
@@ -49,7 +50,7 @@ def _relation(relation: Relation, engine: Emitter) -> int:
         now = waiting.pop()
         total += 60 + _PER_FIELD * len(now.fields) + sum(weight(expr, engine) + _PER_FIELD for expr in _written(now))
         total += _listed(now)
-        waiting += sources(now)
+        waiting += sources(now) * (times_read(now.operator) if isinstance(now.operator, Join) else 1)
     return total
 
 

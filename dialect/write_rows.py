@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from dialect.engine_words import words
-from dialect.expressions import TRUE, Expr, Field, Literal, Ref, fields_of
+from dialect.expressions import Expr, Field, Literal, Ref, fields_of
 from dialect.private_plan import Target
 from dialect.relations import (
     Cut,
@@ -35,6 +35,7 @@ from dialect.stored_column import stored_column
 from dialect.window import Window
 from dialect.write_cut import write_cut
 from dialect.write_expr import write_expr, write_term
+from dialect.write_join import write_join
 from dialect.write_listed import select_list, series_rows, values_rows
 from dialect.write_measure import write_measure
 from dialect.write_met import met
@@ -95,14 +96,7 @@ def _project(operator: Project, needed: Needed, target: Target) -> str:
 
 
 def _join(operator: Join, needed: Needed, target: Target) -> str:
-    below = needed | _read(operator.condition)
-    left = write_rows(operator.left, below & set(operator.left.fields), target)
-    right = write_rows(operator.right, below & set(operator.right.fields), target)
-    columns = select_list([f.id for f in (*operator.left.fields, *operator.right.fields) if f in needed])
-    if operator.condition == TRUE and operator.how not in ("left", "full"):
-        return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
-    on = _expr(operator.condition, target)
-    return f"SELECT {columns} FROM ({left}) AS l {operator.how.upper()} JOIN ({right}) AS r ON {on}"
+    return write_join(operator, needed, target, write_rows)
 
 
 def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> str:
