@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, settings
 if "PASSERSBY_DATA" not in os.environ:  # tests leave nothing among the user's data
     os.environ["PASSERSBY_DATA"] = (data := tempfile.TemporaryDirectory(prefix="passersby-data-")).name
 
-pytest_plugins = ["tests.support.no_skips", "tests.support.slowest_first", "tests.support.told"]
+pytest_plugins = [
+    "tests.support.no_skips",
+    "tests.support.kept_heap",
+    "tests.support.slowest_first",
+    "tests.support.told",
+]
 
 settings.register_profile(
     "short",

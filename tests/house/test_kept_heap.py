@@ -1,0 +1,20 @@
+"""What tests are made of is no garbage, and what they leave behind is collected."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+
+class Circle:
+    """Something that holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_collection_made_is_looked_at_no_more_and_the_rest_is() -> None:
+    assert gc.get_freeze_count() > 10_000 and gc.isenabled()
+    left = weakref.ref(Circle())
+    gc.collect()
+    assert left() is None
