@@ -18,6 +18,7 @@ from engine.errors import DataError
 from engine.store_address import store_address
 from tests.engine.ingest_town import BAD, GOOD, HEADER, SECRET, VISITS, make
 from tests.support.object_store import CREDENTIALS, KEY, ObjectStore, object_store
+from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 
 PIECE = 20  # bytes
@@ -151,7 +152,7 @@ def test_refused_rows_of_objects_are_kept_and_their_copies_are_not(store: Object
 def test_a_killed_copy_is_gone_on_with(store: ObjectStore, town: Path) -> None:
     pieces = -(-len(csv(GOOD[1])) // PIECE)
     command = [sys.executable, "-m", "tests.support.dying_fetch", str(town), store.address("new/"), str(PIECE)]
-    done = subprocess.run([*command, "copying 2.csv", str(pieces)], cwd=ROOT, capture_output=True, timeout=60)
+    done = subprocess.run([*command, "copying 2.csv", str(pieces)], cwd=ROOT, capture_output=True, timeout=LONGEST)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert rows(town) == VISITS and len(left(town)) == 3  # two copies, and a folder to work in
     assert store.reads("1.csv") and store.reads("2.csv") and not store.reads("3.csv")

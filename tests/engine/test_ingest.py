@@ -27,7 +27,7 @@ from engine.snapshot import snapshot
 from passersby.cli import app
 from tests.engine.ingest_town import BAD, DECLARED, GOOD, HEADER, SECRET, VISITS, make, new_file, state
 from tests.support.dying_ingest import BUG, DONE, STEPS
-from tests.support.patience import not_for_ever
+from tests.support.patience import LONGEST, not_for_ever
 from tests.support.tree import ROOT
 
 ADMITTED = 2  # of the good rows: the first one's person has not consented
@@ -237,7 +237,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = new_file(folder / "new" / "a.csv", *GOOD, *BAD.values())
     command = [sys.executable, "-m", "tests.support.dying_ingest", *map(str, (folder / "made", folder, file))]
     own = {**os.environ, "PASSERSBY_DATA": str(folder / "data"), "PASSERSBY_CACHE": str(folder / "cache")}
-    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=LONGEST)
     assert done.returncode == 0, done.stderr
     ends = {step: 0 if step == "never" else -signal.SIGKILL for step in (*STEPS, *DONE, BUG)}
     assert done.stdout.splitlines() == [f"{step}: {end}" for step, end in ends.items()]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 import time
 
 import pytest
 
 from passersby import waiting
 from passersby.waiting import ANSWERING, shown_waiting
+from tests.support.patience import LONGEST
 
 
 class Terminal(io.StringIO):
@@ -29,7 +31,7 @@ def _at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 def _wait_until_shown(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PATIENCE", 0.01)
     with shown_waiting():
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LONGEST
         while ANSWERING not in terminal.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
 
@@ -50,10 +52,14 @@ def test_a_quick_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_appears_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = _at_a_terminal(monkeypatch)
-    monkeypatch.setattr(waiting, "PATIENCE", 0.2)
+    monkeypatch.setattr(waiting, "PATIENCE", 60.0)
+    before = threading.enumerate()
     with pytest.raises(RuntimeError), shown_waiting():
+        (timer,) = (each for each in threading.enumerate() if each not in before)
         raise RuntimeError
-    time.sleep(0.4)
+    timer.join(LONGEST)
+    assert isinstance(timer, threading.Timer) and not timer.is_alive(), "it waits for its time no more"
+    timer.function()  # and where it came at that very moment, it is too late
     assert terminal.getvalue() == ""
 
 

@@ -22,6 +22,7 @@ from tests.support.attack_catalog import attack_catalog
 from tests.support.blank_ledger import blank_ledger
 from tests.support.dying import STEPS, charges
 from tests.support.noised import ReadOnce, engine_over
+from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 from tests.support.two_worlds import ANSWERED, attacks
 
@@ -30,7 +31,7 @@ CHARGES = 1
 
 def ask(folder: Path, step: str, kind: str = "right") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.support.dying", str(folder), step, kind]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
 
 
 def charged_when_read(folder: Path) -> int:

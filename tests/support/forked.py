@@ -12,6 +12,7 @@ import sys
 import numpy as np
 
 from engine.noise import add_noise
+from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 
 DRAWN = 1_000
@@ -20,8 +21,8 @@ DRAWN = 1_000
 def drawn_in_forks() -> tuple[bytes, bytes]:
     """Give the noise that each of two forks of one process added to zeros: 1,000 int64 of scale 50."""
     command = [sys.executable, "-m", "tests.support.forked"]
-    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout.split()
-    first, second = map(bytes.fromhex, lines)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=LONGEST)
+    first, second = map(bytes.fromhex, run.stdout.split())
     return first, second
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from aiosmtpd.controller import Controller
+
+from tests.support.patience import LONGEST
+from tests.support.ports import free_port
 
 PATIENCE = 10.0
 
@@ -78,11 +80,9 @@ class Mailbox:
 def mailbox(secure: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
     """Open a mail server; with a context it takes mail after STARTTLS alone."""
     box = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     more: dict[str, Any] = {} if secure is None else {"tls_context": secure, "require_starttls": True}
-    controller = Controller(box, hostname="127.0.0.1", port=port, **more)
+    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=LONGEST, **more)
     controller.start()
     box.address = f"localhost:{port}"
     try:

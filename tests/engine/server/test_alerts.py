@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from engine.server.books import alerts
 from engine.server.delivery import Mail, message
 from engine.server.roles import Role
 from engine.server.settings import Settings
+from tests.support.patience import until
 from tests.support.serving import Inhabited, inhabited
 from tests.support.sinks import certificate, hook, mailbox
 
@@ -43,16 +43,9 @@ def due_now(served: Inhabited) -> None:
         connection.execute(alerts.update().values(due_at="2020-01-01T00:00:00.000+00:00"))
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    until = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
 def test_each_mark_is_told_once_and_nothing_but_client_window_and_share(desk: Desk) -> None:
     with hook() as sink, inhabited(desk, alert_webhook=sink.url, **NEVER) as served:
-        wait_for(lambda: "marks" in served.house.line.called)  # type: ignore[attr-defined]
+        until(lambda: "marks" in served.house.line.called)  # type: ignore[attr-defined]
         look(served)
         assert sink.taken == []
         for place, (rho, share) in enumerate((("0.05", 0.5), ("0.03", 0.8), ("0.02", 1.0))):
@@ -70,21 +63,21 @@ def test_what_is_not_taken_is_sent_again_and_no_answer_waits(desk: Desk) -> None
     with hook(500, 302) as sink, inhabited(desk, alert_webhook=sink.url, alert_seconds=0.05) as served:
         sink.open.clear()
         served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
-        wait_for(lambda: any(row["tries"] for row in served.house.books.all_alerts()))  # it hangs in the web hook now
+        until(lambda: any(row["tries"] for row in served.house.books.all_alerts()))  # it hangs in the web hook now
         begun = time.monotonic()
         assert served.ask(BY_COIN.format(1)).status_code == 200
         assert served.send("GET", "/healthz").status_code == 200
         assert not sink.open.is_set() and sink.taken == [] and time.monotonic() - begun < 8
         sink.open.set()
         for problem in (1, 2):
-            wait_for(lambda: served.house.books.all_alerts()[0]["problem"] is not None)
+            until(lambda: served.house.books.all_alerts()[0]["problem"] is not None)
             (row,) = served.send("GET", "/v1/admin/alerts", Role.AUDITOR).json()
             assert (row["sent_at"], row["problem"], row["tries"]) == (None, "HTTPStatusError", problem)
-            wait_for(lambda: not any(row["problem"] is None for row in served.house.books.all_alerts()))
+            until(lambda: not any(row["problem"] is None for row in served.house.books.all_alerts()))
             with served.house.books._store.writing() as connection:
                 connection.execute(alerts.update().values(due_at="2020", problem=None))
-        wait_for(lambda: sink.taken)
-        wait_for(lambda: served.house.books.all_alerts()[0]["sent_at"])
+        until(lambda: sink.taken)
+        until(lambda: served.house.books.all_alerts()[0]["sent_at"])
         assert sink.taken == [{"client": "analyst", "window": "forever", "share": 0.5}]
 
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -24,6 +23,7 @@ from engine.server.keys import Keys, read_pepper
 from engine.server.roles import Role
 from passersby.cli import app
 from tests.conftest import NIGHTLY
+from tests.support.dying import charges
 from tests.support.in_flight import Asked, send_again, under_requests
 from tests.support.patience import LONGEST, until
 from tests.support.serving import PATIENCE, Running, bearer, running
@@ -65,9 +65,10 @@ def test_kills_and_a_stop_lose_nothing_and_charge_once(town_catalog: str, ledger
 
 def _stop_while_asked(server: Running, key: str) -> None:
     """Tell a server to stop while a question runs: it is answered."""
+    before = charges(server.ledger)
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(post, server, "/v1/queries", key, {"sql": f"{COUNT} AND coins > 1"})
-        time.sleep(0.2)
+        until(lambda: charges(server.ledger) > before or answer.done(), 0.01)  # it answers 0.3 s later at the earliest
         assert server.stop() == 0
         assert answer.result().status_code == 200
 

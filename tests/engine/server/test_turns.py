@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ from engine.server import turns
 from engine.server.pace import Pace
 from engine.server.paced import PacedEngine
 from engine.server.turns import Place, Turns, Withdrawn
-from tests.support.patience import until
+from tests.support.patience import LONGEST, until
 from tests.support.serving import inhabited
 
 SHORT, LONG = 1.0, 4.0
@@ -54,13 +53,13 @@ class Line:
         for ending in self._ends.values():
             ending.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(LONGEST)
 
     def _asks(self, client: str, name: str, seconds: float) -> None:
         try:
             with self.turns.turn(client, name, seconds):
                 self.begun.append(name)
-                self._ends[name].wait(10)
+                self._ends[name].wait(LONGEST)
         except Withdrawn:
             self.begun.append(f"not {name}")
 
@@ -79,10 +78,7 @@ class Line:
             return self.turns._next() is not None
 
     def _until(self, there: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
-        while not there():
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        until(there, 0.001)
 
 
 @contextmanager

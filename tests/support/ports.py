@@ -1,0 +1,18 @@
+"""A port for who must be told one before it listens."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+
+BELOW = 32_768  # from here on systems hand them out, to any connection
+
+
+def free_port() -> int:
+    """Find a port that nobody has, and that no connection is given until it is listened at, seconds later."""
+    while True:
+        port = random.SystemRandom().randrange(15_000, BELOW)
+        with contextlib.suppress(OSError), socket.socket() as found:
+            found.bind(("127.0.0.1", port))
+            return port
