@@ -192,6 +192,16 @@ BESIDE: list[Case] = [
 ]  # fmt: skip
 
 
+def uncut(engine: Engine) -> Engine:
+    """Let norms cut so little that no draw of noise makes it seem much: once in hundreds it did, and nothing was mixed in."""
+    catalog = engine.catalog
+    tables = tuple(
+        replace(each, norms=replace(each.norms, covers=1 - 1e-6)) if each.name == "visit" else each
+        for each in catalog.tables
+    )
+    return replace(engine, catalog=replace(catalog, tables=tables))
+
+
 @pytest.mark.parametrize(("held", "asked"), BESIDE)
 def test_what_is_bought_beside_is_found_again_behind_the_limits(
     town: Engine, monkeypatch: pytest.MonkeyPatch, held: tuple[str, ...], asked: str
@@ -201,7 +211,7 @@ def test_what_is_bought_beside_is_found_again_behind_the_limits(
     monkeypatch.setattr(finding, "MOST_LOOKED_AT", 1)
 
     def paid_for_and_repeated() -> tuple[float, bool]:
-        own = holding(town, held, "0.005")
+        own = holding(uncut(town), held, "0.005")
         first, again = ask(own, asked, "0.008"), ask(own, asked, "0.008")
         assert 0 < price(first) < 0.0076
         return price(again), rows(first) == rows(again)
@@ -288,7 +298,7 @@ def test_what_says_nothing_more_is_not_added_up(town: Engine, monkeypatch: pytes
 
 
 FINE = "SELECT zone, day, COUNT(*) AS n FROM visit{} GROUP BY zone, day"
-LEAST_HELD = 0.89  # of 504 intervals at a level of 0.95, fewer hold in less than 1 of 10^6 runs of an honest one
+LEAST_HELD = 0.89  # of 504 intervals at a level of 0.95, fewer hold in 3 of 10^8 runs of an honest one
 
 
 def share_held(town: Engine, asked: str, exact: dict[object, object]) -> float:
