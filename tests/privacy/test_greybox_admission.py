@@ -60,7 +60,7 @@ def test_who_is_not_admitted_is_as_good_as_deleted(connection: duckdb.DuckDBPyCo
     seen: Counter[str] = Counter()
 
     @settings(
-        max_examples=EXAMPLES // len(KINDS) * (3 if kind == "movement" else 1), deadline=None,
+        max_examples=EXAMPLES // len(KINDS) * (2 if kind == "movement" else 1), deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
     @given(asked(), KINDS[kind])

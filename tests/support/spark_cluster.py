@@ -19,9 +19,13 @@ from typing import Self
 
 import pytest
 
+from tests.support.ports import free_port
+
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 EXECUTOR = "CoarseGrainedExecutorBackend"
-SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # nothing runs for long
+SMALL_JVM = (  # nothing runs for long, and a fifth of the start went into verifying classes that packages bring
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+)
 SETTINGS: Mapping[str, str] = {
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -52,7 +56,7 @@ class Cluster:
     ) -> None:
         self.folder, self.settings = folder, {**SETTINGS, **(settings or {})}
         self.workers, self.memory = workers, memory  # MB of each
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -141,12 +145,6 @@ def has_java() -> bool:
         return False
     told = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
     return re.search(r'version "(17|21)\b', told) is not None
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _group(entry: Path) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -66,6 +67,7 @@ def begins(window: Window) -> tuple[date, ...]:
     return tuple(found)
 
 
+@cache
 def declare(window: Window, folder: Path | None = None) -> Catalog:
     """Load the catalog with windows of one length, its data in a folder if they are to be read from files."""
     text = catalog_text(window)
@@ -103,6 +105,7 @@ class Worlds:
         self.window, self.catalog = window, declare(window)
         self.names = [window_name(window, begin) for begin in begins(window)]
         self._connection = connection
+        self._keys: dict[int, tuple[PrivatePlan, pa.Table | None]] = {}  # of everybody, for a plan that is held
         self.worlds = ("everybody", "mixed", "static", "timeless", "nobody", *(f"without_{i}" for i in range(MANY)))
         self._make(data)
 
@@ -127,7 +130,12 @@ class Worlds:
         )
 
     def handed(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
-        """Take some keys of everybody, the same for all worlds."""
+        """Take some keys of everybody, the same for all worlds, once for a plan."""
+        if id(plan) not in self._keys:
+            self._keys[id(plan)] = (plan, self._handed(plan, catalog))
+        return self._keys[id(plan)][1]
+
+    def _handed(self, plan: PrivatePlan, catalog: Catalog) -> pa.Table | None:
         target = Target({table.name: f"everybody.{table.name}" for table in catalog.tables})
         backend = InMemory(target, self._connection, PRIVATE)
         return handed_by(prepare(plan, catalog, backend, RHO), backend)
