@@ -9,7 +9,7 @@ from engine.least_squares import Level, nearest, never_negative, whole
 from engine.noise import add_noise, gaussian_scale
 
 RANDOM = np.random.default_rng(7)  # of test data, not of noise
-LEAST_HELD = 0.93  # of 3,000 independent intervals at 0.95, fewer hold in 1 of a million honest runs
+LEAST_HELD = 0.925  # of 3,000 independent intervals at 0.95, fewer hold in 2 of 10^9 honest runs
 
 
 def levels(groups: list[np.ndarray], sigmas: list[float]) -> list[Level]:
@@ -68,6 +68,6 @@ def test_totals_and_differences_have_no_more_noise_than_they_are_told_to_have() 
     summed = both[1].sums(found)
     narrow = (1 / coarse**2 + 1 / (zones * fine**2)) ** -0.5
     assert float((np.abs(summed) <= 1.96 * narrow).mean()) >= LEAST_HELD
-    assert float((np.abs(summed) <= 1.96 * narrow * 0.85).mean()) < LEAST_HELD  # power
+    assert float((np.abs(summed) <= 1.96 * narrow * 0.8).mean()) < LEAST_HELD  # power
     pairs = found.reshape(cities, zones)
     assert float((np.abs(pairs[:, 0] - pairs[:, 1]) <= 1.96 * fine * 2**0.5).mean()) >= LEAST_HELD

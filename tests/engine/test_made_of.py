@@ -18,8 +18,8 @@ from engine.release import Release
 
 LEVEL, GROUPS, CELLS = 0.95, 3_000, 4
 BY_K0 = Derivation((Ref(Field("k0", None, SqlType.BIGINT)),), TRUE, (0,), (), False, False)
-# of 3,000 independent intervals at a level of 0.95, fewer hold than this in 1 of a million runs of an honest one
-LEAST_HELD = 0.93
+# of 3,000 independent intervals at a level of 0.95, fewer hold than this in 2 of 10^9 runs of an honest one
+LEAST_HELD = 0.925
 
 
 def noised(sensitivity: int, pico_rho: int, cells: int) -> Release:

@@ -1,7 +1,7 @@
 """Ratios whose denominator may be 0: what is NULL and what misses together stay within what the level allows.
 
 Of all ratios, shown or not, at most 1 - level may be shown with an interval that misses, wherever the exact denominator
-lies: held to a binomial test at 1e-6. The usual shortcut, the ratio and its first derivatives, is found to miss more.
+lies: held to a binomial test at 1e-7. The usual shortcut, the ratio and its first derivatives, is found to miss more.
 """
 
 from __future__ import annotations

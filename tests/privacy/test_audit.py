@@ -2,7 +2,7 @@
 
 A release of rho-zCDP by Gaussian noise lets nobody do better than telling N(0, 1) from N(mu, 1), mu = sqrt(2 rho). The
 best test there is guesses D above the middle. From how often it is right in each world follows a lower end of mu that is
-too high once in a million (Clopper and Pearson, both worlds); it must not exceed what was charged. The victim has more
+too high once in ten million times (Clopper and Pearson, both worlds); it must not exceed what was charged. The victim has more
 rows than count, so that mu is reached: an audit that sees nothing would prove nothing.
 """
 

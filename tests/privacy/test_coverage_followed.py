@@ -1,6 +1,6 @@
 """Intervals of what is computed over released rows cover as often as they say: sums, means, shares, a release read twice.
 
-Held as in `test_coverage`: each number and each column to tests at 1e-6 against their level of 95%. They may be wider than
+Held as in `test_coverage`: each number and each column to tests at 1e-7 against their level of 95%. They may be wider than
 they need where two numbers may or may not hold one noise, so no upper limit is set there.
 """
 
@@ -16,11 +16,11 @@ import pytest
 
 from dialect import linear, read, released_sums, released_windows, uncertainty
 from engine.pipeline import Engine
-from tests.privacy.test_coverage import WITHIN, Flags, cover, covered, generous, no_wider
+from tests.privacy.test_coverage import TIMES, WITHIN, Flags, cover, covered, generous, no_wider
 from tests.support.attack_catalog import attack_catalog
 from tests.support.noised import engine_over
 
-TIMES_OF_SUMS = 250  # finds intervals twice as wide in columns of three rows
+TIMES_OF_SUMS = 320  # intervals twice as wide are missed in columns of three rows in one of 10^9 runs
 RICH = Fraction(2)  # of several releases, so that every denominator is far from 0
 CELLS = f"(SELECT cell_id, COUNT(*) AS n, COUNT(DISTINCT subscriber_id) AS p, SUM(dwell_s) AS s FROM events WHERE {WITHIN} GROUP BY 1)"
 HOURS = f"(SELECT hour(ts) AS k, COUNT(*) AS n FROM events WHERE {WITHIN} GROUP BY 1)"
@@ -72,9 +72,9 @@ def rich(engine: Engine) -> Callable[[str], dict[str, Flags]]:
     return cache(lambda sql: covered(engine, sql, RICH))
 
 
-def found(engine: Engine, sql: str, classes: int | None = None) -> bool:
+def found(engine: Engine, sql: str, classes: int | None = None, times: int = TIMES) -> bool:
     """Tell whether some column of a question covers less often than it says."""
-    return not all(cover(flags, classes) for flags in covered(engine, sql).values())
+    return not all(cover(flags, classes) for flags in covered(engine, sql, times=times).values())
 
 
 # a question -> into how many classes its rows fall, so that those of one class hold no noise in common
@@ -147,7 +147,7 @@ def test_a_frame_with_the_noise_of_one_number_is_found(engine: Engine, monkeypat
 def test_one_row_that_is_taken_for_two_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linear, "_of_two_rows", lambda *_: True)
     doubled = f"SELECT k, SUM(n) OVER (ORDER BY k ROWS 1 PRECEDING) + n AS more FROM {THERE}"
-    assert found(engine, doubled, 2)  # a row meets its neighbours only
+    assert found(engine, doubled, 2, 3 * TIMES)  # a row meets its neighbours only; 87% are covered
 
 
 def test_a_rolled_up_total_rests_on_no_release_of_its_own(engine: Engine) -> None:

@@ -1,6 +1,6 @@
 """Simultaneous intervals of whole questions hold all together as often as they say, whatever is picked out of them.
 
-The exact vector is read once and noised many times. Whole answers are held to a binomial test at 1e-6 against their
+The exact vector is read once and noised many times. Whole answers are held to a binomial test at 1e-7 against their
 level of 90%; intervals that hold each by itself do so for 8% of answers with 24 numbers, and are found.
 """
 

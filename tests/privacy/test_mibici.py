@@ -30,8 +30,8 @@ def test_pooled_coverage_is_what_intervals_say(made: list[Outcome]) -> None:
 
 
 @needs_mibici
-def test_every_single_number_covers_by_a_binomial_test_at_1e_6(made: list[Outcome]) -> None:
-    """No number hides behind the others; all together raise one false alarm in a million."""
+def test_every_single_number_covers_by_a_binomial_test_at_1e_7(made: list[Outcome]) -> None:
+    """No number hides behind the others; all together raise one false alarm in ten million."""
     numbers = sum(len(o.covered) for o in made)
     for o in made:
         for n in o.covered:

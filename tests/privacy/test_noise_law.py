@@ -1,8 +1,8 @@
 """The released numbers of whole questions follow the law that was priced; a scale that is 10% off is found.
 
 Every noise here is a released number, as the ledger stored it, less the exact one behind it. A vector gives about 15,000
-values: a scale 10% off then moves the chi-square of 40 bins to about 300, six deviations above the threshold of 100,
-which stands for a false alarm of 1e-6; the planted bugs show it at the same size.
+values: a scale 10% off then moves the chi-square of 40 bins to about 300, six deviations above the threshold of 103,
+which stands for a false alarm of 1e-7; the planted bugs show it at the same size.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PUBLIC = (
     " FROM events GROUP BY 1, 2"
 )
 PRIVATE = "SELECT home_zone, COUNT(*) AS n FROM subscribers GROUP BY 1"
-STANDARD_ERRORS = 5.8  # of a correlation: a false alarm of 7e-9, and of all pairs of a test rarer than 1e-6
+STANDARD_ERRORS = 6.2  # of a correlation: a false alarm of 6e-10, and of all pairs of a test rarer than 1e-8
 
 
 @pytest.fixture(scope="module")
