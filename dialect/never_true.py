@@ -14,8 +14,8 @@ from dialect.constants import moment
 from dialect.expressions import Call, Expr, Literal, Ref, children
 from dialect.inference import range_of
 from dialect.ranges import known
+from dialect.relation_parts import expressions_of
 from dialect.relations import Relation
-from dialect.unlisted import expressions_of
 
 _MIRROR: Mapping[str, str] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 _FROM, _UP_TO = (">", ">=", "="), ("<", "<=", "=")

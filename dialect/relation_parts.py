@@ -1,10 +1,12 @@
-"""What a relation is made from: the relations below it, and the stored tables at the bottom."""
+"""What a relation is made from: the relations below it, the stored tables at the bottom, the expressions in all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
 
-from dialect.expressions import Field, fields_of
+from dialect.catalog import Table
+from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, fields_of
 from dialect.relations import (
     Public,
     Relation,
@@ -58,3 +60,14 @@ def told_apart_by(fields: Sequence[Field]) -> list[Field]:
 def sources(relation: Relation) -> tuple[Relation, ...]:
     """List the relations that a relation is made from, the left one first."""
     return tuple(part for part in vars(relation.operator).values() if isinstance(part, Relation))
+
+
+def expressions_of(part: object) -> Iterator[Expr]:
+    """Walk the expressions of all operators."""
+    if isinstance(part, Ref | Call | Case | Literal):
+        yield part
+    elif isinstance(part, tuple):
+        for each in part:
+            yield from expressions_of(each)
+    elif is_dataclass(part) and not isinstance(part, Field | Table):
+        yield from expressions_of(tuple(vars(part).values()))

@@ -87,15 +87,9 @@ def _over(call: WindowCall, terms: Sequence[str], frame: str) -> str:
     return f"OVER ({' '.join([*parts, frame]).strip()})"
 
 
-def _is_distant(frame: Frame | None) -> bool:
-    """Tell whether a frame ends at a distance from the value that orders the rows."""
-    ends = () if frame is None or frame.unit is not Unit.RANGE else (frame.start, frame.end)
-    return any(end.offset is not None for end in ends)
-
-
 def _term(key: OrderKey, frame: Frame | None) -> str:
     term = write_term(key.expr, key.descending, key.nulls_first, SPARK)
-    if not _is_distant(frame):
+    if frame is None or not frame.is_distant:
         return term
     written = write_expr(key.expr, SPARK)
     return _DISTANT.get(key.expr.type, "{}").format(written) + term[len(written) :]
@@ -106,7 +100,7 @@ def _frame(frame: Frame | None, order: Sequence[OrderKey]) -> str:
         return ""
     if frame.unit is Unit.GROUPS:
         raise NoForm("a frame of GROUPS has no form there")
-    kind = order[0].expr.type if _is_distant(frame) else None
+    kind = order[0].expr.type if frame.is_distant else None
     return f"{frame.unit} BETWEEN {_end(frame.start, kind)} AND {_end(frame.end, kind)}"
 
 

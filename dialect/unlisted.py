@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import is_dataclass
 from datetime import datetime
 
-from dialect.catalog import ColumnOf, SqlType, Table, ValueList, ValueRange
+from dialect.catalog import ColumnOf, SqlType, ValueList, ValueRange
 from dialect.constants import moment
-from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, children
+from dialect.expressions import Call, Expr, Field, Literal, Ref, children
+from dialect.relation_parts import expressions_of
 from dialect.relations import Relation
 
 _COMPARE = {"=", "<>", "in", "is not distinct from", "is distinct from"}
@@ -30,17 +30,6 @@ _MOST_TOLD = 8  # values of a list
 def unlisted_notes(relation: Relation) -> tuple[str, ...]:
     """Tell which constants are compared with columns that do not declare them; decided by text and catalog alone."""
     return tuple(dict.fromkeys(note for expr in expressions_of(relation) for note in _found(expr)))
-
-
-def expressions_of(part: object) -> Iterator[Expr]:
-    """Walk the expressions of all operators."""
-    if isinstance(part, Ref | Call | Case | Literal):
-        yield part
-    elif isinstance(part, tuple):
-        for each in part:
-            yield from expressions_of(each)
-    elif is_dataclass(part) and not isinstance(part, Field | Table):
-        yield from expressions_of(tuple(vars(part).values()))
 
 
 def _found(expr: Expr) -> Iterator[str]:
@@ -78,9 +67,9 @@ def _looked_up(expr: Expr) -> Iterator[tuple[Field, Literal]]:
 
 
 def _note(name: str, constant: Literal, listed: ValueList) -> str:
-    told = [_shown(value) for value in listed.values[:_MOST_TOLD]]
+    told = [shown_value(value) for value in listed.values[:_MOST_TOLD]]
     more = f" and {len(listed.values) - _MOST_TOLD} more" if len(listed.values) > _MOST_TOLD else ""
-    odd = f"{_shown(constant.value)} is none of its declared values"
+    odd = f"{shown_value(constant.value)} is none of its declared values"
     return f"{name}: {odd}, {', '.join(told)}{more}: no row should hold it"
 
 
@@ -106,5 +95,6 @@ def _place(value: object, kind: SqlType) -> float | datetime:
     return value
 
 
-def _shown(value: object) -> str:
+def shown_value(value: object) -> str:
+    """Show a declared value in a note: text in quotes, and not endless."""
     return f"'{value[:40]}'" if isinstance(value, str) else str(value)

@@ -38,6 +38,11 @@ class Frame:
     start: FrameEnd
     end: FrameEnd
 
+    @property
+    def is_distant(self) -> bool:
+        """Tell whether it ends at a distance from the value that orders the rows."""
+        return self.unit is Unit.RANGE and any(end.offset is not None for end in (self.start, self.end))
+
 
 @dataclass(frozen=True)
 class WindowCall:

@@ -82,14 +82,8 @@ def _over(call: WindowCall, terms: Sequence[str]) -> str:
     return f"OVER ({' '.join(parts)})"
 
 
-def _is_distant(frame: Frame | None) -> bool:
-    """Tell whether a frame ends at a distance from the value that orders the rows."""
-    ends = () if frame is None or frame.unit is not Unit.RANGE else (frame.start, frame.end)
-    return any(end.offset is not None for end in ends)
-
-
 def _term(key: OrderKey, frame: Frame | None) -> str:
-    if not _is_distant(frame):
+    if frame is None or not frame.is_distant:
         return write_term(key.expr, key.descending, key.nulls_first)
     written = write_expr(key.expr)
     term = write_term(key.expr, key.descending, key.nulls_first)
@@ -97,7 +91,7 @@ def _term(key: OrderKey, frame: Frame | None) -> str:
 
 
 def _frame(frame: Frame, order: Sequence[OrderKey]) -> str:
-    wide = _is_distant(frame) and order[0].expr.type is SqlType.BIGINT
+    wide = frame.is_distant and order[0].expr.type is SqlType.BIGINT
     return f"{frame.unit} BETWEEN {_end(frame.start, wide)} AND {_end(frame.end, wide)}"
 
 

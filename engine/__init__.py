@@ -14,7 +14,7 @@ Why it keeps its promise: proofs.md#answers
 Where what stands:
 
     the whole flow            pipeline  terms  requests  remembered  answered  errors  problems
-    what is declared          catalogs  catalog_*  operator  person_units  inherited_windows  folders
+    what is declared          catalogs  catalog_*  meant  operator  person_units  inherited_windows  folders
     files -> tables           open_data  snapshot  stored_files  csv_files  complete_lists  derived  polygons  layout
                               declared_dates  snapshot_checks  lake_checks  cached  backends  scratch  marks  progress
     new files -> more rows    ingest  ingested  new_rows  csv_faults  deliveries  fetch  store_address  renew  durable

@@ -25,9 +25,9 @@ from budgets import (
 )
 from dialect.catalog import Catalog, Dataset
 from dialect.time_windows import STATIC
-from engine.catalog_section import nearest
 from engine.catalogs import named_dataset
 from engine.ledgers import opened, opened_to_read
+from engine.meant import nearest
 from engine.terms import ANY_DELTA, caps
 from engine.window_accounts import windows_of
 

@@ -14,9 +14,9 @@ from dialect.catalog import Catalog, Dataset, SqlType, Table, ValueRange
 from dialect.declared_admission import AgeBy, Jurisdiction, Minors, Retention
 from dialect.time_windows import next_begin
 from engine.catalog_mistakes import Mistakes
-from engine.catalog_section import meant
 from engine.errors import CatalogError
 from engine.inherited_windows import windows_behind
+from engine.meant import meant
 
 AGE_TYPES = {
     AgeBy.BIRTH_DATE: SqlType.DATE,

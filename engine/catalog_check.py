@@ -9,11 +9,11 @@ from pathlib import Path
 
 from dialect.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table
 from dialect.write_expr import name as quoted
-from engine.catalog_section import meant
 from engine.complete_lists import is_outside
 from engine.csv_files import UnreadableError
 from engine.declared_dates import CURE, WHY, rests_on_date, rows_on_other_dates
 from engine.derived import source_type, stored_columns
+from engine.meant import meant
 from engine.polygons import is_polygon
 from engine.stored_files import StoredFiles, cast, fits, holds
 

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from dialect.catalog import Bounds, Column, ColumnOf, Domain, SqlType, Value, ValueList, ValueRange
 from engine.catalog_places import read_cell
-from engine.catalog_section import Section, nearest
+from engine.catalog_section import Section
+from engine.meant import nearest
 
 NORMED = ("sum_norm", "centred_norm", "centre")
 KNOWN = (

@@ -9,7 +9,8 @@ from dialect.declared_movement import Movement
 from dialect.table_functions import TABLE_FUNCTIONS
 from engine.catalog_names import TableNames
 from engine.catalog_norms import read_norms
-from engine.catalog_section import HOP, Section, meant
+from engine.catalog_section import HOP, Section
+from engine.meant import meant
 
 WHERE = 'write e.g. movement = { through = "cell_id -> cell", zone = "zone_id", lon = "lon", lat = "lat" }.'
 ZONES = (SqlType.BIGINT, SqlType.VARCHAR)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dialect.catalog import Catalog, Column, Table
-from engine.catalog_section import meant
 from engine.errors import CatalogError
+from engine.meant import meant
 
 
 class TableNames:

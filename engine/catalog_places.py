@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dialect.catalog import Catalog, Column, SqlType, Table
 from dialect.declared_cells import CellOf
-from engine.catalog_section import Section, meant
+from engine.catalog_section import Section
 from engine.errors import CatalogError
+from engine.meant import meant
 
 CELL_TYPES = ("VARCHAR", "TEXT", "STRING", "BIGINT", "UBIGINT")
 PARTS = ("lon", "lat", "resolution")

@@ -12,9 +12,10 @@ from engine.catalog_mistakes import Mistakes
 from engine.catalog_movement import MovementNames
 from engine.catalog_names import TableNames
 from engine.catalog_places import check_places
-from engine.catalog_section import IDENTIFIER, meant
+from engine.catalog_section import IDENTIFIER
 from engine.catalog_windows import check_windows
 from engine.errors import CatalogError
+from engine.meant import meant
 
 PERSON_TYPES = (SqlType.BIGINT, SqlType.VARCHAR)
 ABOUT_PERSONS = ("bounds", "domain", "sum_norm", "centred_norm", "centre")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from engine.catalog_mistakes import Mistakes
 from engine.errors import CatalogError
+from engine.meant import meant
 
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")  # from a column to the table whose key it names
@@ -29,18 +29,6 @@ def read_toml(path: Path) -> Section:
         raise CatalogError(file, "catalog", f"{why}.", "give the path of a catalog file that you may read.") from error
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise CatalogError(file, "catalog", f"this is not TOML: {error}.", "correct the line that is named.") from error
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Find the known word that was probably meant."""
-    return next(iter(difflib.get_close_matches(word.lower(), sorted(known), n=1)), None)
-
-
-def meant(word: str, known: Collection[str], nothing: str) -> str:
-    """Say which known word was probably meant, or which there are."""
-    if close := nearest(word, known):
-        return f"write {close}."
-    return f"use one of {', '.join(sorted(known))}." if known else nothing
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dialect.catalog import Catalog, Dataset, SqlType, Table
 from dialect.time_windows import MOST_WINDOWS, Stretch, Window, begin_named, example_of
 from engine.catalog_mistakes import Mistakes
 from engine.catalog_names import TableNames
-from engine.catalog_section import Section, meant
+from engine.catalog_section import Section
 from engine.inherited_windows import windows_behind
+from engine.meant import meant
 
 
 def read_window(section: Section) -> tuple[Window, Stretch | None]:

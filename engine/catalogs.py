@@ -9,8 +9,8 @@ from pathlib import Path
 from budgets import ParamError
 from dialect.catalog import Catalog, Dataset
 from engine.catalog_file import load_catalog
-from engine.catalog_section import nearest
 from engine.errors import CatalogError
+from engine.meant import nearest
 from engine.progress import Progress, ignore_progress
 
 PROJECT = Path(__file__).resolve().parents[1]

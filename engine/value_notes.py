@@ -13,7 +13,7 @@ from dialect import Catalog, Question, Refusal
 from dialect.catalog import ColumnOf
 from dialect.public_lists import column_values
 from dialect.reading import Reading
-from dialect.unlisted import looked_up
+from dialect.unlisted import looked_up, shown_value
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
 from engine.errors import ExecutionFailed
@@ -39,7 +39,7 @@ def _missing(name: str, domain: ColumnOf, asked: list[object], catalog: Catalog,
     held = set(values)
     for value in asked:
         if values and value not in held:
-            where = f"{_shown(value)} is no {domain.column} of {domain.table}"
+            where = f"{shown_value(value)} is no {domain.column} of {domain.table}"
             yield f"{name}: {where}{_near(value, values)}: no row should hold it"
 
 
@@ -62,9 +62,5 @@ def _near(value: object, values: list[object]) -> str:
         if same or len(texts) <= MOST_COMPARED:
             found = same or get_close_matches(value, texts, n=1, cutoff=0.7)
             if (found and len(texts) > MOST_TOLD) or same:
-                return f", which has {_shown(found[0])}"
-    return f", which has {', '.join(map(_shown, texts))}" if 0 < len(texts) <= MOST_TOLD else ""
-
-
-def _shown(value: object) -> str:
-    return f"'{value[:40]}'" if isinstance(value, str) else str(value)
+                return f", which has {shown_value(found[0])}"
+    return f", which has {', '.join(map(shown_value, texts))}" if 0 < len(texts) <= MOST_TOLD else ""
