@@ -63,17 +63,17 @@ class NormFacts:
         return 1 - lost if self.corrected and lost <= MOST_LOST else 1.0
 
     def bias(self, norm: float) -> float:
-        """Give how much is cut away of a usual group."""
+        """Give how much is cut away of a usual group, in the vector's unit."""
         return self.spread.lost(norm) * usual_size(self.spread, self.groups)
 
     def off(self, norm: float, *, usually: bool = False) -> float | None:
-        """Give how far a number may be off, or is `usually`, after what is cut was given back: of a usual group."""
+        """Give how far a number may, or does `usually`, stay off by what is cut, as a share of a usual group."""
         if self.kept(norm) == 1:
             return None
         return off_by(self.spread, norm, self.groups, rows=self.rows, persons=self.persons, usually=usually)
 
     def error(self, norm: float, pico_rho: int) -> float:
-        """Give the root of the expected squared error: of a large group by what is cut, of a mean one by a correction.
+        """Give the root of the expected squared error, in its unit; a large group's by what is cut, else a mean one's.
 
         What is cut away is cut away of all groups, and adds up; what a correction leaves wrong is as often too much.
         """

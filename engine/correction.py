@@ -25,7 +25,7 @@ DEVIATIONS = 3.0  # that are told: nineteen of twenty groups lie within them, as
 
 
 def usual_size(spread: Spread, groups: float) -> float:
-    """Give the size of a usual group: the root of the mean squared size."""
+    """Give the size of a usual group, in the vector's unit: the root of the mean squared size."""
     return math.sqrt(1 + UNEVEN * (1 - 1 / groups)) * spread.total / groups
 
 

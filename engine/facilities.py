@@ -55,7 +55,7 @@ def _opened(served: list[int], needed: Needed, facility: int, price: float) -> l
 
 
 def prices(served: Sequence[int], needed: Needed) -> dict[int, float]:
-    """Give what each opened facility costs."""
+    """Give what each opened facility costs, in the unit of the prices that are needed: rho."""
     found: dict[int, float] = {}
     for facility, each in zip(served, needed, strict=True):
         found[facility] = max(found.get(facility, 0.0), each[facility])
@@ -63,5 +63,5 @@ def prices(served: Sequence[int], needed: Needed) -> dict[int, float]:
 
 
 def total(served: Sequence[int], needed: Needed) -> float:
-    """Add up what is opened."""
+    """Add up what is opened, in rho."""
     return sum(prices(served, needed).values())

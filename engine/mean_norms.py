@@ -41,7 +41,7 @@ class Deviations:
 
     @property
     def off(self) -> float:
-        """Give how far means are from the centre: the root of the mean square."""
+        """Give how far means are from the centre, in largest magnitudes of a value: the root of the mean square."""
         return math.sqrt(float(self.people @ self.means**2))
 
 

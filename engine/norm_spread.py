@@ -31,7 +31,7 @@ class Spread:
 
     @property
     def total(self) -> float:
-        """Give everybody's contributions together."""
+        """Give everybody's contributions together, in the vector's unit."""
         return float(self.totals @ self.people)
 
     def kept(self, norm: float) -> Floats:

@@ -1,4 +1,8 @@
-"""What a steward asks, in wire shapes: is a catalog so, how would one begin, who has objected."""
+"""What a steward asks, in wire shapes: of people, of a catalog, of data.
+
+The page about a person, and who has objected; whether a catalog is so, what another one would change, how to begin
+one; data that are laid out, that are forgotten, that come in.
+"""
 
 from __future__ import annotations
 
