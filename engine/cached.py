@@ -24,7 +24,7 @@ NOTE = "of.json"  # in the folder of a copy
 LAYOUTS = "layout-*"
 COPIES = ("snapshot-*", LAYOUTS)
 UNFINISHED = (".copying-*", ".optimizing-*")
-STALE = 86_400.0  # seconds after which nobody works on an unfinished copy any more
+STALE = 86_400.0  # seconds after which nobody works on an unfinished copy any more, or misses one of no catalog
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Forgotten:
 def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str, Any] | None = None) -> None:
     """Give a finished copy its place, for its owner alone, and remove the same catalog's copies of other data.
 
+    With them go copies of catalogs whose file is gone: nobody would ask that they be forgotten.
+
     `made` notes what it was made of, for whoever goes on from it.
     """
     unfinished.chmod(0o600)
@@ -47,7 +49,7 @@ def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str,
     note.write_text(json.dumps({"catalog": _place(catalog), "sources": sources, "made": made}), encoding="utf-8")
     unfinished.replace(target)
     for folder in _copies(target.parent.parent):
-        if folder != target.parent and _noted(folder).get("catalog") == _place(catalog):
+        if folder != target.parent and (_noted(folder).get("catalog") == _place(catalog) or _is_left(folder)):
             with suppress(OSError):  # one that can't be removed stops nobody from asking; `forget` says so
                 shutil.rmtree(folder)
 
@@ -83,10 +85,23 @@ def _of(catalog: Catalog, cache: Path) -> Iterator[Path]:
     mine = [stored_files(table.source.path) for table in catalog.tables if table.private]
     for folder in _copies(cache):
         theirs = _noted(folder).get("sources")
-        if theirs is None or any(overlap(one, stored_files(path)) for one in mine for path in theirs):
+        met = theirs is None or any(overlap(one, stored_files(path)) for one in mine for path in theirs)
+        if met or _is_left(folder):
             yield folder
     for pattern in UNFINISHED:
-        yield from (folder for folder in cache.glob(pattern) if time.time() - folder.stat().st_mtime > STALE)
+        yield from filter(_is_stale, cache.glob(pattern))
+
+
+def _is_left(folder: Path) -> bool:
+    """Tell whether a copy's catalog file is gone; a day is left for one that is moved, or not mounted at the moment."""
+    catalog = _noted(folder).get("catalog")
+    with suppress(OSError):  # another process removes it, or it can't be told
+        return isinstance(catalog, str) and _is_stale(folder) and not Path(catalog).exists()
+    return False
+
+
+def _is_stale(folder: Path) -> bool:
+    return time.time() - folder.stat().st_mtime > STALE
 
 
 def _copies(cache: Path) -> Iterator[Path]:

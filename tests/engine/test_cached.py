@@ -97,6 +97,23 @@ def test_all_copies_of_the_same_files_are_forgotten_whoever_made_them(tmp_path: 
     assert (forgotten.copies, list(cache.iterdir())) == (3, []) and forgotten.bytes > 100_000
 
 
+def test_copies_of_catalogs_that_are_gone_go_with_the_next_copy(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    for name in ("gone", "moved", "town"):
+        copy(made(tmp_path / name), cache)
+    for name in ("gone", "moved"):
+        (tmp_path / name / "catalog.toml").unlink()
+    of = {Path(json.loads((each / cached.NOTE).read_text())["catalog"]).parent.name: each for each in cache.iterdir()}
+    for name in ("gone", "town"):
+        os.utime(of[name], (time.time() - 90_000,) * 2)
+    laid(load_catalog(tmp_path / "town" / "catalog.toml"), cache)
+    assert not of["gone"].exists()
+    assert of["moved"].exists(), "for a day"
+    os.utime(of["moved"], (time.time() - 90_000,) * 2)
+    cached.forget(load_catalog(tmp_path / "town" / "catalog.toml"), cache)
+    assert not of["moved"].exists()
+
+
 def test_what_is_left_unfinished_is_forgotten_and_what_is_being_made_is_not(tmp_path: Path) -> None:
     catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
     for name in (".copying-a", ".optimizing-b", ".copying-c"):
