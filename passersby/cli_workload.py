@@ -44,7 +44,8 @@ def plan(
             with shown_waiting("Planning: what each question costs, and which answers say others"):
                 told = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
         except PassersbyError as refused:
-            if charged := refused.details.get("charged_rho"):
+            charged = refused.details.get("charged_rho")
+            if charged and form is not Document.JSON:  # which has it itself
                 sys.stderr.write(f"note: rho {charged:.4g} of the plan is bought; the same command goes on there\n")
             raise
         if form is Document.JSON:
