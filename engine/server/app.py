@@ -24,6 +24,7 @@ from engine.server.frames import Json
 from engine.server.health import Checks
 from engine.server.house import House
 from engine.server.jobs import Jobs
+from engine.server.logs import log
 from engine.server.openapi import completed
 from engine.server.problems import Problem, problem_response
 from engine.server.shapes import Health
@@ -64,12 +65,21 @@ def create_app(house: House, life: Life | None = None) -> FastAPI:
 async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Let something go on beside the requests."""
     tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(_note_end)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _note_end(task: asyncio.Task[None]) -> None:
+    """Say that something ended which was to go on: nothing else would."""
+    failure = None if task.cancelled() else task.exception()
+    if failure is not None:
+        log.error("background work ended", kind=type(failure).__name__)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

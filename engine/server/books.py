@@ -6,6 +6,7 @@ servers share. Neither holds data: jobs keep questions, and answers that were re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -178,10 +179,18 @@ class Books:
         with self._store.writing() as connection:
             connection.execute(delete(shares).where(shares.c.id == share_id))
 
-    def add_alert(self, row: Row) -> None:
-        """Write an alert's row, unless there is one of that mark and channel."""
-        with self._store.writing() as connection:
-            insert_new(connection, alerts, dict(row))
+    def add_alerts(self, rows: Sequence[Row]) -> None:
+        """Write rows of alerts, but for those of a mark and channel that is there: none is told twice."""
+        if rows:
+            with self._store.writing() as connection:
+                for row in rows:
+                    insert_new(connection, alerts, dict(row))
+
+    def due_alerts(self, now: str, tries: int) -> list[Row]:
+        """List alerts that are to be sent now and were tried less often than so."""
+        open_, due = alerts.c.sent_at.is_(None), alerts.c.due_at <= now
+        with self._store.reading() as connection:
+            return list[Row](connection.execute(select(alerts).where(open_, due, alerts.c.tries < tries)).mappings())
 
     def all_alerts(self) -> list[Row]:
         """List every alert, the newest first."""

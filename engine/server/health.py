@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from engine.problems import Refused
 from engine.server.alerts import Alerts, is_open
 from engine.server.books import later_text, now_text
@@ -46,7 +48,8 @@ class Checks:
                 await self.house.line.ready()
                 await self.verify()
                 await asyncio.sleep(self.house.settings.verify_hours * 3600)
-            except (Refused, Problem):
+            except Exception as failure:  # whatever it is, the ledger is looked at again
+                log.warning("checks wait", kind=type(failure).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def verify(self) -> None:
@@ -58,7 +61,8 @@ class Checks:
 
     async def told(self) -> list[dict[str, str]]:
         """Say what each check finds now."""
-        found = [self._transport(), self._worker(), self._ledger(), self._keys(), self._jobs(), self._alerts()]
+        found = [self._transport(), self._worker(), self._ledger()]
+        found += await run_in_threadpool(lambda: [self._keys(), self._jobs(), self._alerts()])
         try:
             found += [each async for each in self._of_worker()]
         except (Refused, Problem):
@@ -75,7 +79,7 @@ class Checks:
         return _told("transport", state, f"without TLS, at {settings.host} alone")
 
     def _worker(self) -> dict[str, str]:
-        again = getattr(self.house.line, "restarts", 0)
+        again = self.house.line.restarts
         if not self.house.line.is_ready:
             return _told("worker", State.FAILED, "it is starting, or can not be started")
         return _told("worker", State.LOOK if again else State.PASSED, f"ready; started again {again} times")
@@ -103,6 +107,8 @@ class Checks:
     def _alerts(self) -> dict[str, str]:
         if not self.alerts.channels:
             return _told("alerts", State.LOOK, "nobody is told: there is neither alert_webhook nor alert_mail_to")
+        if self.alerts.trouble is not None:
+            return _told("alerts", State.FAILED, f"they wait: {self.alerts.trouble}")
         rows = self.house.books.all_alerts()
         waiting = [row for row in rows if row["sent_at"] is None]
         lost = [row for row in waiting if not is_open(row)]

@@ -33,6 +33,10 @@ class Line(Protocol):
     def is_ready(self) -> bool:
         """Tell whether anything can be asked now."""
 
+    @property
+    def restarts(self) -> int:
+        """Say how often whoever does it was started again."""
+
     async def ready(self) -> None:
         """Wait until it can."""
 

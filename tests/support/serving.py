@@ -44,6 +44,7 @@ class Inside:
 
     clerk: Clerk
     is_ready: bool = True
+    restarts: int = 0
     called: list[str] = field(default_factory=list)  # verbs
 
     async def ready(self) -> None:

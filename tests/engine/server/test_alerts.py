@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from budgets import LedgerUnavailable
 from engine import Desk
-from engine.server.alerts import Alerts
-from engine.server.books import alerts
+from engine.server.alerts import MOST_TRIES, Alerts
+from engine.server.books import Books, alerts
 from engine.server.delivery import Mail, message
 from engine.server.roles import Role
 from engine.server.settings import Settings
@@ -79,6 +81,39 @@ def test_what_is_not_taken_is_sent_again_and_no_answer_waits(desk: Desk) -> None
         until(lambda: sink.taken)
         until(lambda: served.house.books.all_alerts()[0]["sent_at"])
         assert sink.taken == [{"client": "analyst", "window": "forever", "share": 0.5}]
+
+
+def test_books_that_fail_for_a_moment_end_no_alerts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One failure ended them for the life of the server, and its health said that they were well."""
+    due, fails = Books.due_alerts, threading.Event()
+
+    def due_alerts(books: Books, now: str, tries: int) -> Any:
+        if fails.is_set():
+            raise LedgerUnavailable("The database is being restarted.", "the same in a moment")
+        return due(books, now, tries)
+
+    fails.set()
+    monkeypatch.setattr(Books, "due_alerts", due_alerts)
+    with hook() as sink, inhabited(desk, alert_webhook=sink.url, alert_seconds=0.01) as served:
+        served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
+        until(lambda: alerts_said(served) == ("failed", "they wait: LedgerUnavailable"))
+        fails.clear()
+        until(lambda: sink.taken)
+        until(lambda: alerts_said(served) == ("passed", "1 sent, 0 not yet, 0 given up"))
+
+
+def alerts_said(served: Inhabited) -> tuple[str, str]:
+    checks = served.send("GET", "/v1/admin/health", Role.AUDITOR).json()
+    (found,) = (each for each in checks if each["check"] == "alerts")
+    return found["state"], found["said"]
+
+
+def test_what_was_told_is_not_read_again(desk: Desk) -> None:
+    with hook() as sink, inhabited(desk, alert_webhook=sink.url, **NEVER) as served:
+        served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
+        look(served)
+        assert len(sink.taken) == 1 and served.house.books.all_alerts()
+        assert served.house.books.due_alerts("2999", MOST_TRIES) == []
 
 
 def test_mail_goes_out_over_tls_with_a_password(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

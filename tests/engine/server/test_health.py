@@ -67,16 +67,16 @@ def test_what_wants_a_look_is_found(served: Inhabited, monkeypatch: pytest.Monke
 def test_an_alert_that_nobody_takes_is_found(desk: Desk) -> None:
     with inhabited(desk, alert_webhook="https://hooks.example.org/x", alert_seconds=3600) as served:
         row = {"about": "{}", "channel": "webhook", "said": "{}", "made_at": "2020", "due_at": "2999", "sent_at": None}
-        served.house.books.add_alert({**row, "tries": 1, "problem": "ConnectError"})
+        served.house.books.add_alerts([{**row, "tries": 1, "problem": "ConnectError"}])
         assert checked(served)["alerts"][0] == "look"
-        served.house.books.add_alert({**row, "about": "x", "tries": MOST_TRIES, "problem": "ConnectError"})
+        served.house.books.add_alerts([{**row, "about": "x", "tries": MOST_TRIES, "problem": "ConnectError"}])
         assert checked(served)["alerts"] == ("failed", "0 sent, 2 not yet, 1 given up")
 
 
 def test_the_page_shows_checks_and_alerts(served: Inhabited) -> None:
     said = '{"client": "ana", "window": "2026-10", "share": 0.8}'
     row = {"about": "{}", "channel": "mail", "said": said, "made_at": "2026-11-26T10:00", "due_at": "2999"}
-    served.house.books.add_alert({**row, "tries": 2, "problem": "ConnectError"})
+    served.house.books.add_alerts([{**row, "tries": 2, "problem": "ConnectError"}])
     auditor = visitors(served, Role.AUDITOR)[Role.AUDITOR]
     shown = auditor.get("/console/health").text
     assert 'class="state look">look<' in shown and "not yet: ConnectError" in shown and ">80%<" in shown
