@@ -32,12 +32,13 @@ def packed(frame: Frame) -> bytes:
 
 
 def read_frame(source: BinaryIO) -> Frame | None:
-    """Read the next frame; None where the other side has closed the pipe."""
+    """Read the next frame; None where the other side has closed the pipe, also in the midst of one."""
     lengths = source.read(LENGTHS.size)
     if len(lengths) < LENGTHS.size:
         return None
     head, rows = _checked(lengths)
-    return _frame(source.read(head), source.read(rows))
+    said, sent = source.read(head), source.read(rows)
+    return _frame(said, sent) if len(said) == head and len(sent) == rows else None
 
 
 async def next_frame(source: asyncio.StreamReader) -> Frame | None:

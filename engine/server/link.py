@@ -12,6 +12,7 @@ from typing import Any
 from engine.problems import Refused
 from engine.server.clerk import Reply
 from engine.server.frames import Frame, next_frame, packed
+from engine.server.logs import log
 
 AGAIN_AFTER = 0.2  # seconds before a worker that could not be started is tried again; doubled up to MOST
 MOST = 10.0
@@ -102,22 +103,38 @@ class Link:
             await asyncio.sleep(seconds)
 
     async def _one_life(self) -> bool:
-        """Run one worker to its end; tell whether it ever was ready."""
+        """Run one worker to its end, whatever ends it; tell whether it ever was ready."""
+        self._process, was_ready = None, False
+        try:
+            stream = await self._started()
+            while (frame := await next_frame(stream)) is not None:
+                was_ready |= "ready" in frame.said
+                self._heard(frame)
+        except Exception as failure:  # the machine has no process left, or what was written is no frame: the next one
+            log.error("the worker is lost", kind=type(failure).__name__)
+        finally:
+            self._ready.clear()
+            await self._buried()
+        return was_ready
+
+    async def _started(self) -> asyncio.StreamReader:
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-P", "-m", "engine.server.worker")
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, start_new_session=True)
         assert process.stdin is not None and process.stdout is not None  # noqa: S101  both are pipes
-        self._process, self.pid, was_ready = process, process.pid, False
+        self._process, self.pid = process, process.pid
         process.stdin.write(packed(Frame(self.opening)))
-        while (frame := await next_frame(process.stdout)) is not None:
-            was_ready |= "ready" in frame.said
-            self._heard(frame)
-        self._ready.clear()
-        await process.wait()
+        return process.stdout
+
+    async def _buried(self) -> None:
+        """See that a worker is gone which is not heard any more, and tell who waits for it."""
+        if self._process is not None:
+            if self._process.returncode is None and self._process.stdout and not self._process.stdout.at_eof():
+                self._process.kill()
+            await self._process.wait()
         for waiting in list(self._waiting.values()):
             if not waiting.answer.done():
                 waiting.answer.set_exception(WorkerDied())
-        return was_ready
 
     def _heard(self, frame: Frame) -> None:
         said = frame.said
