@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
+from starlette.concurrency import run_in_threadpool
 
 from engine.key_acts import KeyAct
 from engine.server.access import Asker
@@ -88,14 +89,14 @@ async def thaw(asker: Asker, reason: Why, client: One = None, dataset: One = Non
 @router.get("/keys", response_model=list[KeyTold], operation_id="keys")
 async def keys(asker: Asker) -> Json:
     """List keys: whose, since when, until when."""
-    return asker.house.keys.listed()
+    return await run_in_threadpool(asker.house.keys.listed)
 
 
 @router.post("/keys", status_code=201, response_model=NewKey, operation_id="make_key")
 async def make_key(asked: KeyAsked, asker: Asker) -> Json:
     """Make a key; it is shown here and never again."""
     days = asked.days or asker.house.settings.key_days
-    made = asker.house.keys.make(asked.name, asked.role, by=asker.name, days=days)
+    made = await run_in_threadpool(asker.house.keys.make, asked.name, asked.role, by=asker.name, days=days)
     await asker.house.note_key(KeyAct.MADE, made, asker.name)  # where this fails, nobody ever sees the key
     return made
 
@@ -103,11 +104,12 @@ async def make_key(asked: KeyAsked, asker: Asker) -> Json:
 @router.post("/keys/{key_id}/rotate", status_code=201, response_model=NewKey, operation_id="rotate_key")
 async def rotate(key_id: str, asked: RotateAsked, asker: Asker) -> Json:
     """Make the key that follows another; the old one goes on for the overlap."""
-    _check_own(asker, key_id)
-    days = asked.days or asker.house.settings.key_days
+    await _check_own(asker, key_id)
+    house, days = asker.house, asked.days or asker.house.settings.key_days
     if asker.reach is not Reach.ANY:  # nobody gives themselves more time than an admin gave
-        days = min(days, asker.house.keys.span_days(key_id))
-    made = asker.house.keys.rotate(key_id, by=asker.name, days=days, overlap_hours=asked.overlap_hours)
+        days = min(days, await run_in_threadpool(house.keys.span_days, key_id))
+    overlap = asked.overlap_hours
+    made = await run_in_threadpool(house.keys.rotate, key_id, by=asker.name, days=days, overlap_hours=overlap)
     await asker.house.note_key(KeyAct.ROTATED, made, asker.name)
     return made
 
@@ -115,8 +117,10 @@ async def rotate(key_id: str, asked: RotateAsked, asker: Asker) -> Json:
 @router.delete("/keys/{key_id}", response_model=KeyTold, operation_id="revoke_key")
 async def revoke(key_id: str, asker: Asker) -> Json:
     """Take a key back, at once."""
-    _check_own(asker, key_id)
-    gone = asker.house.keys.revoke(key_id)  # first: it opens nothing from here on, whatever comes of the note
+    await _check_own(asker, key_id)
+    gone = await run_in_threadpool(
+        asker.house.keys.revoke, key_id
+    )  # first: it opens nothing from here on, whatever comes of the note
     await asker.house.note_key(KeyAct.REVOKED, gone, asker.name)
     return gone
 
@@ -217,9 +221,9 @@ async def object_many(asked: ObjectionsAsked, asker: Asker) -> Json:
     return await asker.house.do("object_many", by=asker.name, **asked.model_dump())
 
 
-def _check_own(asker: Asker, key_id: str) -> None:
+async def _check_own(asker: Asker, key_id: str) -> None:
     """Let a key of less than any reach change itself alone; raises Problem with E_NOT_FOUND for any other."""
-    found = asker.house.books.key(id=key_id)
+    found = await run_in_threadpool(asker.house.books.key, id=key_id)
     if found is None or (asker.reach is not Reach.ANY and key_id != asker.principal.key_id):
         raise Problem(
             "E_NOT_FOUND", "There is no key of this id, or it is another's.", "GET /v1/me says which is yours"

@@ -44,7 +44,7 @@ def create_app(house: House, life: Life | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with nullcontext() if life is None else life(house), _beside(alerts.run(), app.state.checks.run()):
-            app.state.jobs.resume()
+            await app.state.jobs.resume()
             yield
 
     app = FastAPI(title="passersby", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)

@@ -70,14 +70,14 @@ async def answer_or_job(
     arguments = {**arguments_of(asked, asker), "request_id": request_id}
     asker.house.metrics.questions.labels("waiting" if deadline else "job").inc()
     if not deadline:
-        return jobs.hand_in(asker.name, request_id, arguments)
+        return await jobs.hand_in(asker.name, request_id, arguments)
     clock: Clock = []
     with asker.house.limits.question():
         task = asyncio.create_task(asker.house.ask(arguments, ticking(clock)))
         done, _ = await asyncio.wait({task}, timeout=deadline)
     if not done:  # whoever waited that long gets a job, which goes on with what was begun
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        return jobs.hand_in(asker.name, request_id, arguments, (task, clock))
+        return await jobs.hand_in(asker.name, request_id, arguments, (task, clock))
     return task.result()
 
 
@@ -85,22 +85,21 @@ async def answer_or_job(
 async def listed(asker: Asker, request: Request) -> list[dict[str, Any]]:
     """List your jobs, the oldest first."""
     jobs: Jobs = request.app.state.jobs
-    every = ("queued", "running", "done", "refused", "cancelled")
-    return [jobs.told(row) for row in asker.house.books.jobs_in(*every, client=asker.name)]
+    return await jobs.listed(asker.name)
 
 
 @router.get("/jobs/{job_id}", response_model=JobTold, operation_id="job")
 async def job(job_id: str, asker: Asker, request: Request) -> dict[str, Any]:
     """Say how far a job is, of the public time that its question takes."""
     jobs: Jobs = request.app.state.jobs
-    return jobs.told(jobs.find(asker.name, job_id))
+    return jobs.told(await jobs.find(asker.name, job_id))
 
 
 @router.get("/jobs/{job_id}/result", responses=ANSWERED, response_model=None, operation_id="result")
 async def result(job_id: str, asker: Asker, request: Request) -> Response:
     """Give a job's answer; refused as the question was, or while there is none."""
     jobs: Jobs = request.app.state.jobs
-    media_type, row = accepted(request), jobs.find(asker.name, job_id)
+    media_type, row = accepted(request), await jobs.find(asker.name, job_id)
     if row["state"] == "done":
         return _answer(bytes(row["rows"]), media_type)
     if row["state"] == "refused":

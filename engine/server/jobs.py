@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from engine.problems import Refused
 from engine.server.books import Row, later_text, now_text
 from engine.server.house import House
@@ -18,6 +20,7 @@ from engine.server.logs import log
 from engine.server.problems import STATUSES, Problem, shape
 
 UNFINISHED = ("queued", "running")
+STATES = (*UNFINISHED, "done", "refused", "cancelled")
 RESUMED_AFTER = 0.5  # seconds between two looks whether the worker is there
 
 
@@ -35,30 +38,17 @@ class Jobs:
     """The jobs of one server."""
 
     house: House
+    _handing_in: asyncio.Lock = field(default_factory=asyncio.Lock)  # or two at once would pass as few
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _clocks: dict[str, Clock] = field(default_factory=dict)
 
-    def hand_in(
+    async def hand_in(
         self, client: str, request_id: str | None, arguments: dict[str, Any], begun: Begun | None = None
     ) -> Row:
         """Write a job down, and begin it or go on with it; the same request id gives the same job. Raises Problem."""
-        books, name = self.house.books, new_id()
         body = json.dumps({key: value for key, value in arguments.items() if key != "request_id"}, sort_keys=True)
-        known = None if request_id is None else books.job(client=client, request_id=request_id)
-        if known is None:
-            self._check_few(client)
-            row = {
-                "id": name,
-                "client": client,
-                "request_id": request_id or f"job-{name}",
-                "body": body,
-                "state": "queued",
-                "made_at": now_text(),
-            }
-            self._forget()
-            books.add_job(row)
-            known = books.job(client=client, request_id=row["request_id"])
-            assert known is not None  # noqa: S101  it, or another's of the same id, was just written
+        async with self._handing_in:
+            known = await run_in_threadpool(self._known_or_new, client, request_id, body)
         if known["body"] != body:
             why = f"Request id {known['request_id']!r} was used for another question."
             raise Problem("E_IDEMPOTENCY", why, "a new Idempotency-Key for a new question")
@@ -66,15 +56,39 @@ class Jobs:
             self._begin(known, begun)
         return known
 
-    def resume(self) -> None:
-        """Begin again what was not finished when the server ended; forget what ended long ago."""
+    def _known_or_new(self, client: str, request_id: str | None, body: str) -> Row:
+        books, name = self.house.books, new_id()
+        known = None if request_id is None else books.job(client=client, request_id=request_id)
+        if known is not None:
+            return known
+        self._check_few(client)
         self._forget()
-        for row in self.house.books.jobs_in(*UNFINISHED):
+        row = {
+            "id": name,
+            "client": client,
+            "request_id": request_id or f"job-{name}",
+            "body": body,
+            "state": "queued",
+            "made_at": now_text(),
+        }
+        books.add_job(row)
+        made = books.job(client=client, request_id=row["request_id"])
+        assert made is not None  # noqa: S101  it, or another server's of the same id, was just written
+        return made
+
+    async def resume(self) -> None:
+        """Begin again what was not finished when the server ended; forget what ended long ago."""
+        await run_in_threadpool(self._forget)
+        for row in await run_in_threadpool(self.house.books.jobs_in, *UNFINISHED):
             self._begin(row)
 
-    def find(self, client: str, job_id: str) -> Row:
+    async def listed(self, client: str) -> list[dict[str, Any]]:
+        """Give the wire shapes of a client's jobs, the oldest first."""
+        return [self.told(row) for row in await run_in_threadpool(self.house.books.jobs_in, *STATES, client=client)]
+
+    async def find(self, client: str, job_id: str) -> Row:
         """Find a client's own job; another's is not there. Raises Problem with E_NOT_FOUND."""
-        row = self.house.books.job(id=job_id)
+        row = await run_in_threadpool(self.house.books.job, id=job_id)
         if row is None or row["client"] != client:
             raise Problem("E_NOT_FOUND", "You have no job of this id.", "an id that POST /v1/queries gave you")
         return row
@@ -84,12 +98,13 @@ class Jobs:
 
         What reads data already goes on to the end of its bucket, and is stored: when it ended is nobody's to see.
         """
-        known = self.find(client, job_id)
-        self.house.books.change_job(job_id, only_in=UNFINISHED, state="cancelled", ended_at=now_text())
+        known = await self.find(client, job_id)
+        let_go = {"state": "cancelled", "ended_at": now_text()}
+        await run_in_threadpool(self.house.books.change_job, job_id, only_in=UNFINISHED, **let_go)
         if known["state"] in UNFINISHED:
             with contextlib.suppress(Problem):  # no worker, no line
                 await self.house.do("withdraw", client=client, request_id=known["request_id"])
-        return self.find(client, job_id)
+        return await self.find(client, job_id)
 
     def told(self, row: Row) -> dict[str, Any]:
         """Give a job's wire shape; its progress is that of a public clock."""
@@ -117,31 +132,28 @@ class Jobs:
             )
 
     def _begin(self, row: Row, begun: Begun | None = None) -> None:
-        task = asyncio.create_task(self._run(row["id"], row["request_id"], json.loads(row["body"]), begun))
-        self._tasks[row["id"]] = task
+        self._tasks[row["id"]] = task = asyncio.create_task(self._run(row, begun))
         task.add_done_callback(lambda _: self._tasks.pop(row["id"], None))
 
-    async def _run(self, job_id: str, request_id: str, asked: dict[str, Any], begun: Begun | None) -> None:
+    async def _run(self, row: Row, begun: Begun | None) -> None:
         while not self.house.line.is_ready and begun is None:
             await asyncio.sleep(RESUMED_AFTER)
-        books = self.house.books
-        clock = self._clocks[job_id] = begun[1] if begun else []
-        books.change_job(job_id, only_in=("queued",), state="running")
+        clock = self._clocks[row["id"]] = begun[1] if begun else []
+        await self._change(row["id"], only_in=("queued",), state="running")
         try:
-            asking = begun[0] if begun else self.house.ask({**asked, "request_id": request_id}, ticking(clock))
-            rows = await asking
-            books.change_job(job_id, only_in=UNFINISHED, state="done", ended_at=now_text(), rows=rows)
+            asked = {**json.loads(row["body"]), "request_id": row["request_id"]}
+            rows = await (begun[0] if begun else self.house.ask(asked, ticking(clock)))
+            await self._change(row["id"], state="done", ended_at=now_text(), rows=rows)
         except (Refused, Problem) as refused:
             told = refused.problem if isinstance(refused, Refused) else refused.told
             if told["code"] == "E_BUSY":
                 return  # it stays unfinished, and is begun again with the server
-            self._refuse(job_id, told)
+            self.house.metrics.refused(told["code"])
+            problem = json.dumps(shape(told, STATUSES.get(told["code"], 500)))
+            await self._change(row["id"], state="refused", ended_at=now_text(), problem=problem)
         finally:
-            self._clocks.pop(job_id, None)
-        log.info("job ended", job=job_id)
+            self._clocks.pop(row["id"], None)
+        log.info("job ended", job=row["id"])
 
-    def _refuse(self, job_id: str, told: dict[str, Any]) -> None:
-        self.house.metrics.refused(told["code"])
-        problem = json.dumps(shape(told, STATUSES.get(told["code"], 500)))
-        ended = {"state": "refused", "ended_at": now_text(), "problem": problem}
-        self.house.books.change_job(job_id, only_in=UNFINISHED, **ended)
+    async def _change(self, job_id: str, only_in: tuple[str, ...] = UNFINISHED, **changes: str | bytes) -> bool:
+        return await run_in_threadpool(self.house.books.change_job, job_id, only_in=only_in, **changes)

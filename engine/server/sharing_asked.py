@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from engine.server.access import Admitted, Asker
 from engine.server.answers import body_of
@@ -38,20 +39,21 @@ async def share(asked: ShareAsked, asker: Asker) -> Json:
         "made_at": now_text(),
         "expires_at": later_text(days=asked.days or DAYS),
     }
-    asker.house.books.add_share(row, now_text())
+    await run_in_threadpool(asker.house.books.add_share, row, now_text())
     return _told(row)
 
 
 @router.get("", response_model=list[Share], operation_id="shares")
 async def shares(asker: Asker) -> Json:
     """List what you share, the oldest first."""
-    return [_told(row) for row in asker.house.books.shares_of(now_text(), client=asker.name)]
+    mine = await run_in_threadpool(asker.house.books.shares_of, now_text(), client=asker.name)
+    return [_told(row) for row in mine]
 
 
 @router.get("/{share_id}", response_model=Offer, operation_id="offer")
 async def offer(share_id: str, asker: Asker) -> Json:
     """Say what is shared, by whom, and what it costs you: no numbers, no charge."""
-    row = _found(asker, share_id)
+    row = await _found(asker, share_id)
     return {**_told(row), **await asker.house.do("offer", **_asked(row, asker))}
 
 
@@ -64,7 +66,7 @@ async def take(share_id: str, asker: Asker, request: Request) -> Response:
 
 async def taken(share_id: str, asker: Admitted) -> bytes:
     """Give the shared numbers as an Arrow stream; raises Refused, Problem."""
-    row = _found(asker, share_id)
+    row = await _found(asker, share_id)
     with asker.house.limits.question():
         return await asker.house.rows("take", {**_asked(row, asker), "request_id": f"share-{share_id}"})
 
@@ -72,15 +74,15 @@ async def taken(share_id: str, asker: Admitted) -> bytes:
 @router.delete("/{share_id}", response_model=Share, operation_id="end_share")
 async def end(share_id: str, asker: Asker) -> Json:
     """Share no more; who has paid for the numbers keeps them."""
-    row = _found(asker, share_id)
+    row = await _found(asker, share_id)
     if row["client"] != asker.name:
         raise _unknown()
-    asker.house.books.end_share(share_id)
+    await run_in_threadpool(asker.house.books.end_share, share_id)
     return _told(row)
 
 
-def _found(asker: Admitted, share_id: str) -> Row:
-    found = asker.house.books.shares_of(now_text(), id=share_id)
+async def _found(asker: Admitted, share_id: str) -> Row:
+    found = await run_in_threadpool(asker.house.books.shares_of, now_text(), id=share_id)
     if not found:
         raise _unknown()
     return found[0]

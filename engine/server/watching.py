@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 
 from engine.server.access import Asker
 from engine.server.admin_shapes import AlertTold, Checked, StoredTold
@@ -24,7 +25,7 @@ async def health(asker: Asker, request: Request) -> Json:
 async def alerts(asker: Asker) -> Json:
     """List alerts of budgets and what became of them, the newest first."""
     names = ("channel", "made_at", "sent_at", "tries", "problem")
-    rows = asker.house.books.all_alerts()
+    rows = await run_in_threadpool(asker.house.books.all_alerts)
     return [{**json.loads(row["said"]), **{name: row[name] for name in names}} for row in rows]
 
 

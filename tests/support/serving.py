@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
@@ -105,7 +106,37 @@ def listening(inside: Inhabited) -> Iterator[str]:
         thread.join(PATIENCE)
 
 
-blank_books = Blanks(lambda: Books.beside(":memory:")).one
+class OffTheLoop:
+    """A store that the event loop never waits for: whatever is asked of it there fails."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def reading(self) -> Any:
+        """Read, in a thread."""
+        return self._off_the_loop().reading()
+
+    def writing(self) -> Any:
+        """Write, in a thread."""
+        return self._off_the_loop().writing()
+
+    def _off_the_loop(self) -> Any:
+        with suppress(RuntimeError):  # raised where no loop runs
+            asyncio.get_running_loop()
+            pytest.fail("the event loop, and with it every request, waits for the books")
+        return self._store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def _books() -> Books:
+    books = Books.beside(":memory:")
+    books._store = OffTheLoop(books._store)  # type: ignore[assignment]
+    return books
+
+
+blank_books = Blanks(_books).one
 _settings = cache(Settings)  # looking for each in the environment takes as long as a request
 
 

@@ -24,7 +24,7 @@ async def job(visit: Visit) -> Response:
     """Show how far a job is, and its answer where there is one."""
     job_id = visit.request.path_params["job_id"]
     told = await asking.job(job_id, visit.asker("GET", "/v1/jobs/{job_id}"), visit.request)
-    row = visit.request.app.state.jobs.find(visit.asker("GET", "/v1/jobs/{job_id}/result").name, job_id)
+    row = await visit.request.app.state.jobs.find(visit.asker("GET", "/v1/jobs/{job_id}/result").name, job_id)
     asked = json.loads(row["body"])
     shown = {"job": told, "sql": asked["sql"], "rho": asked.get("rho") or "", "answer": None}
     if told["state"] != "done":

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 
 from engine.server.console import (
     asking_pages,
@@ -79,14 +80,15 @@ async def enter(request: Request) -> Response:
         door = request.cookies.get(DOOR, "")
         if not door or not sessions_of(house).is_form_token(door, form.get("token", "")) or is_from_elsewhere(request):
             raise Problem("E_FORBIDDEN", "This form was open too long, or is another's.", "the form below")
-        principal = house.keys.principal(form.get("key", "").strip())
+        principal = await run_in_threadpool(house.keys.principal, form.get("key", "").strip())
         if principal is None:
             house.limits.count_failure(request.client.host if request.client else "")
             raise Problem("E_AUTH", "This key is not known, or has ended.", "a key that an admin made for you")
     except Problem as error:
         return _door(house, error)
     answer = RedirectResponse("/console", 303, HEADERS)
-    _set_cookie(house, answer, COOKIE, sessions_of(house).begin(principal.key_id), seconds=round(HOURS * 3600))
+    session = await run_in_threadpool(sessions_of(house).begin, principal.key_id)
+    _set_cookie(house, answer, COOKIE, session, seconds=round(HOURS * 3600))
     answer.delete_cookie(DOOR, path="/console")
     return answer
 
@@ -108,7 +110,7 @@ def _set_cookie(house: House, answer: Response, name: str, value: str, *, second
 
 
 async def _leave(visit: Visit) -> Response:
-    sessions_of(visit.house).end(visit.session)
+    await run_in_threadpool(sessions_of(visit.house).end, visit.session)
     answer = RedirectResponse("/console/login", 303, HEADERS)
     answer.delete_cookie(COOKIE, path="/console")
     return answer

@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
 from engine.problems import Refused, problem
@@ -110,7 +111,7 @@ def visited(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def route(request: Request) -> Response:
         house: House = request.app.state.house
         session = request.cookies.get(COOKIE, "")
-        principal = sessions_of(house).principal(session) if session else None
+        principal = await run_in_threadpool(sessions_of(house).principal, session) if session else None
         if principal is None:
             return RedirectResponse("/console/login", 303, HEADERS)
         request.state.principal = principal
