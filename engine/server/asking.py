@@ -14,6 +14,7 @@ from engine.server.bodies import Question, Workload
 from engine.server.books import Row
 from engine.server.frames import Json
 from engine.server.jobs import Clock, Jobs, ticking
+from engine.server.keys import new_id
 from engine.server.problems import Problem
 from engine.server.shapes import (
     Answer,
@@ -73,11 +74,12 @@ async def answer_or_job(
         return await jobs.hand_in(asker.name, request_id, arguments)
     clock: Clock = []
     with asker.house.limits.question():
-        task = asyncio.create_task(asker.house.ask(arguments, ticking(clock)))
+        name = request_id or f"job-{new_id()}"  # of the job that it may become, and of its place in the line
+        task = asyncio.create_task(asker.house.ask(arguments, ticking(clock), name))
         done, _ = await asyncio.wait({task}, timeout=deadline)
     if not done:  # whoever waited that long gets a job, which goes on with what was begun
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        return await jobs.hand_in(asker.name, request_id, arguments, (task, clock))
+        return await jobs.go_on(asker.name, name, arguments, (task, clock))
     return task.result()
 
 

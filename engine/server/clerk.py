@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from engine.desk import Desk
 from engine.key_acts import note_key
 from engine.objection_figure import figures, release_figure
 from engine.outlines import outlines
+from engine.pipeline import Engine
 from engine.planning import plan_workload
 from engine.problems import Refused, refusals
 from engine.progress import ignore_progress
@@ -72,7 +74,12 @@ class Clerk:
 
 
 def _query(clerk: Clerk, asked: Arguments) -> Reply:
-    return Reply(rows=stream(clerk.desk.query(**asked)))
+    with _place(clerk.desk.engine, asked["client"], asked.get("place")):
+        return Reply(rows=stream(clerk.desk.query(**{name: asked[name] for name in asked if name != "place"})))
+
+
+def _place(engine: Engine, client: str, name: str | None) -> AbstractContextManager[None]:
+    return engine.pace.place(client, name) if isinstance(engine, PacedEngine) else nullcontext()
 
 
 def _rehearse(clerk: Clerk, asked: Arguments) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,8 +81,11 @@ class House:
         except WorkerDied:
             raise busy() from None
 
-    async def ask(self, arguments: Mapping[str, Any], bucket: Told | None = None) -> bytes:
-        """Ask a question, again where the worker died under it: the ledger charges it once (proofs.md#asked-again)."""
+    async def ask(self, arguments: Mapping[str, Any], bucket: Told | None = None, place: str | None = None) -> bytes:
+        """Ask a question, again where the worker died under it: the ledger charges it once (proofs.md#asked-again).
+
+        It waits for its turn under the name `place`, or else under its request id (withdraw).
+        """
         question = (str(arguments.get("client")), str(arguments.get("sql")))
         for _ in range(TRIES):
             begun: list[float] = []
@@ -92,7 +96,7 @@ class House:
                     bucket(seconds)
 
             try:
-                answered = (await self.line.call("query", arguments, told)).rows
+                answered = (await self.line.call("query", {**arguments, "place": place}, told)).rows
             except WorkerDied:
                 log.warning("worker died", reading=bool(begun))
                 self.deaths.update([question] if begun else [])
@@ -104,6 +108,11 @@ class House:
                 del self.deaths[question]
                 await self.do("give_up", **arguments)
         raise busy()
+
+    async def withdraw(self, client: str, name: str) -> None:
+        """Take a client's question out of the line, where it stands in one."""
+        with contextlib.suppress(Problem):  # no worker, no line
+            await self.do("withdraw", client=client, name=name)
 
     async def _next_worker(self) -> None:
         try:

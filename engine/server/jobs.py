@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -76,6 +75,21 @@ class Jobs:
         assert made is not None  # noqa: S101  it, or another server's of the same id, was just written
         return made
 
+    async def go_on(self, client: str, name: str, arguments: dict[str, Any], begun: Begun) -> Row:
+        """Let a question that was begun under a name go on as a job; one too many gives up its place. Raises Problem.
+
+        It may be charged by now, and may run: neither is told, and asking again costs nothing more.
+        """
+        try:
+            return await self.hand_in(client, name, arguments, begun)
+        except Problem as no:
+            if no.told["code"] != "E_RATE":
+                raise
+            await self.house.withdraw(client, name)
+            why = f"{no.told['message'][:-1]}, and this question took longer than you waited."
+            cure = "the same when one has ended; what was charged for it is not charged again"
+            raise Problem("E_RATE", why, cure, headers=no.headers) from None
+
     async def resume(self) -> None:
         """Begin again what was not finished when the server ended; forget what ended long ago."""
         await run_in_threadpool(self._forget)
@@ -102,8 +116,7 @@ class Jobs:
         let_go = {"state": "cancelled", "ended_at": now_text()}
         await run_in_threadpool(self.house.books.change_job, job_id, only_in=UNFINISHED, **let_go)
         if known["state"] in UNFINISHED:
-            with contextlib.suppress(Problem):  # no worker, no line
-                await self.house.do("withdraw", client=client, request_id=known["request_id"])
+            await self.house.withdraw(client, known["request_id"])
         return await self.find(client, job_id)
 
     def told(self, row: Row) -> dict[str, Any]:
@@ -142,7 +155,7 @@ class Jobs:
         await self._change(row["id"], only_in=("queued",), state="running")
         try:
             asked = {**json.loads(row["body"]), "request_id": row["request_id"]}
-            rows = await (begun[0] if begun else self.house.ask(asked, ticking(clock)))
+            rows = await (begun[0] if begun else self.house.ask(asked, ticking(clock), row["request_id"]))
             await self._change(row["id"], state="done", ended_at=now_text(), rows=rows)
         except (Refused, Problem) as refused:
             told = refused.problem if isinstance(refused, Refused) else refused.told

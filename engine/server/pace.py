@@ -13,13 +13,14 @@ from budgets import Charge
 from dialect import Catalog
 from dialect.relation_parts import tables_of
 from engine.prepare import Prepared
-from engine.server.turns import LONG, Turns
+from engine.server.turns import LONG, Place, Turns
 
 UNDECLARED = 1e7  # rows of a private table whose size class the catalog does not say
 NOISE_PER_SECOND = 50_000  # numbers that are noised in a second, far below what a slow machine does
 
 Told = Callable[[float], None]
 announced: ContextVar[Told | None] = ContextVar("announced", default=None)  # who is told in which bucket an answer is
+placed: ContextVar[Place | None] = ContextVar("placed", default=None)  # the place of the question that is read now
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,19 @@ class Pace:
         return rows / self.rows_per_second + numbers / NOISE_PER_SECOND
 
     @contextmanager
+    def place(self, client: str, name: str | None) -> Iterator[None]:
+        """Let the question that is asked meanwhile be withdrawn by a name; without one, by its request id."""
+        if name is None:
+            yield
+            return
+        with self.turns.coming(client, name) as place:
+            before = placed.set(place)
+            try:
+                yield
+            finally:
+                placed.reset(before)
+
+    @contextmanager
     def turn(self, charge: Charge, seconds: float) -> Iterator[None]:
         """Wait for a slot, and hold it to the end of the bucket, or of the next one where the work was not done.
 
@@ -54,7 +68,7 @@ class Pace:
         end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source: proofs.md#paced.
         Raises Withdrawn where the question was cancelled before it had a slot.
         """
-        with self.turns.turn(charge.client, charge.request_id, seconds):
+        with self.turns.turn(placed.get() or Place(charge.client, charge.request_id), seconds):
             begun = time.monotonic()
             tell = announced.get()
             if tell is not None:

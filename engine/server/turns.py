@@ -28,11 +28,11 @@ class Withdrawn(EngineError):
 
 @dataclass(eq=False)
 class Place:
-    """A charged question that waits for its turn, or has it."""
+    """A question that is read and charged, waits for its turn, or has it."""
 
     client: str
-    request_id: str
-    seconds: float  # its bucket
+    name: str  # by which its client takes it out of the line
+    seconds: float = 0.0  # its bucket, once it waits
     withdrawn: bool = False
 
 
@@ -43,19 +43,32 @@ class Turns:
     slots: int
     long_seconds: float
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
+    _coming: list[Place] = field(default_factory=list, init=False)  # from before they are read on
     _waiting: list[Place] = field(default_factory=list, init=False)  # in the order of arrival
     _running: list[Place] = field(default_factory=list, init=False)
     _latest: dict[str, int] = field(default_factory=dict, init=False)  # the number of each client's latest turn
     _numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)
 
     @contextmanager
-    def turn(self, client: str, request_id: str, seconds: float) -> Iterator[None]:
+    def coming(self, client: str, name: str) -> Iterator[Place]:
+        """Let a question be withdrawn before it stands in the line, too."""
+        place = Place(client, name)
+        with self._changed:
+            self._coming.append(place)
+        try:
+            yield place
+        finally:
+            with self._changed:
+                self._coming.remove(place)
+
+    @contextmanager
+    def turn(self, place: Place, seconds: float) -> Iterator[None]:
         """Wait for one's turn and hold it; raises Withdrawn where the question was cancelled before.
 
         Claim: when a turn begins follows from who came when, whose they are, their buckets, when those that run ended,
         and who was cancelled; the data say no more than these ends do. Source: proofs.md#turns.
         """
-        place = Place(client, request_id, seconds)
+        place.seconds = seconds
         self._stand_in_line(place)
         try:
             yield
@@ -64,10 +77,11 @@ class Turns:
                 self._running.remove(place)
                 self._changed.notify_all()
 
-    def withdraw(self, client: str, request_id: str) -> bool:
-        """Take a client's question out of the line, and tell whether it stood there; what runs goes on."""
+    def withdraw(self, client: str, name: str) -> bool:
+        """Take a client's question out of the line, and tell whether it was to run; what runs goes on."""
         with self._changed:
-            found = [each for each in self._waiting if (each.client, each.request_id) == (client, request_id)]
+            named = (each for each in (*self._coming, *self._waiting) if (each.client, each.name) == (client, name))
+            found = [each for each in named if each not in self._running]
             for each in found:
                 each.withdrawn = True
             self._changed.notify_all()

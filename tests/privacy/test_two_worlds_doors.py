@@ -99,8 +99,8 @@ def a_log_with_a_number_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     ask = House.ask
 
-    async def telling(self: House, arguments: Any, bucket: Any = None) -> bytes:
-        rows = await ask(self, arguments, bucket)
+    async def telling(self: House, arguments: Any, *more: Any) -> bytes:
+        rows = await ask(self, arguments, *more)
         log.info("answered", sum=sum(rows))
         return rows
 

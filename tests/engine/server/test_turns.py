@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,10 @@ import pytest
 
 from engine import Desk
 from engine.server import turns
+from engine.server.house import House
 from engine.server.pace import Pace
 from engine.server.paced import PacedEngine
+from engine.server.settings import Settings
 from engine.server.turns import Place, Turns, Withdrawn
 from tests.support.patience import LONGEST, until
 from tests.support.serving import inhabited
@@ -57,14 +60,14 @@ class Line:
 
     def _asks(self, client: str, name: str, seconds: float) -> None:
         try:
-            with self.turns.turn(client, name, seconds):
+            with self.turns.turn(Place(client, name), seconds):
                 self.begun.append(name)
                 self._ends[name].wait(LONGEST)
         except Withdrawn:
             self.begun.append(f"not {name}")
 
     def _running(self) -> list[str]:
-        return [place.request_id for place in self.turns._running]
+        return [place.name for place in self.turns._running]
 
     def _present(self) -> int:
         return len(self.turns._waiting) + len(self.turns._running) + sum(n.startswith("not") for n in self.begun)
@@ -149,19 +152,68 @@ def test_a_line_in_the_order_of_arrival_is_found(held: Callable[[], None], monke
         held()
 
 
-def test_a_cancelled_job_that_waited_was_charged_and_costs_nothing_more(town_desk: Desk, desk: Desk) -> None:
-    """The first question holds the only slot for half a second; the second is charged, and cancelled in the line."""
-    engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), Pace(least_seconds=0.5, slots=1))
-    slow = replace(town_desk, engine=engine)
-    with inhabited(slow) as served:
-        later = {"Prefer": "respond-async"}
-        served.ask("SELECT count(*) AS shops FROM purchase", headers=later)
-        waiting = served.ask(COUNT, headers=later).json()
-        until(lambda: sum(row["kind"] == "charged" for row in slow.ledger()) == 2)
-        assert served.send("DELETE", f"/v1/jobs/{waiting['id']}").json()["state"] == "cancelled"
-        until(lambda: any(row["kind"] == "released" for row in slow.ledger()))
-        spent = [row["kind"] for row in slow.ledger() if row["kind"] in ("charged", "released", "failed")]
-        assert spent == ["charged", "charged", "released"]
+@pytest.fixture
+def one_slot(town_desk: Desk, desk: Desk) -> tuple[Desk, Turns]:
+    """Give a desk at which one question reads at once, and its line; who holds the slot decides when others read."""
+    pace = Pace(least_seconds=0.001, slots=1)
+    engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), pace)
+    return replace(town_desk, engine=engine), pace.turns
+
+
+def charges(desk: Desk) -> list[str]:
+    return [row["kind"] for row in desk.ledger() if row["kind"] in ("charged", "released", "failed")]
+
+
+AT_ONCE, SOON = {"Prefer": "respond-async"}, 0.01  # seconds until a question goes on as a job
+
+
+@pytest.mark.parametrize("headers", [AT_ONCE, {}, {"Idempotency-Key": "mine"}])
+def test_a_cancelled_job_that_waited_was_charged_and_costs_nothing_more(
+    one_slot: tuple[Desk, Turns], headers: dict[str, str]
+) -> None:
+    desk, turns_ = one_slot
+    with inhabited(desk, deadline_seconds=SOON) as served:
+        with turns_.turn(Place("dan", "holds it"), SHORT):
+            waiting = served.ask(COUNT, headers=headers).json()
+            until(lambda: turns_._waiting)
+            assert served.send("DELETE", f"/v1/jobs/{waiting['id']}").json()["state"] == "cancelled"
+            until(lambda: not turns_._waiting)
+        assert charges(desk) == ["charged"]
         left = served.send("GET", "/v1/budget").json()["accounts"]
-        answer = served.ask(COUNT).json()
-        assert answer["rows"] and served.send("GET", "/v1/budget").json()["accounts"] == left
+        served.house.settings = Settings(deadline_seconds=LONGEST)  # who asks now waits
+        assert served.ask(COUNT).json()["rows"] and served.send("GET", "/v1/budget").json()["accounts"] == left
+
+
+def test_a_question_that_is_one_job_too_many_says_no_untruth_and_gives_up_its_place(
+    one_slot: tuple[Desk, Turns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said that nothing was charged while it was charged, waited on and was run for nobody."""
+    desk, turns_ = one_slot
+    withdraw = House.withdraw
+
+    async def once_it_waits(house: House, client: str, name: str) -> None:
+        while len(turns_._waiting) < 2:
+            await asyncio.sleep(0.005)
+        await withdraw(house, client, name)
+
+    monkeypatch.setattr(House, "withdraw", once_it_waits)
+    with inhabited(desk, deadline_seconds=SOON, jobs_per_client=1) as served:
+        with turns_.turn(Place("dan", "holds it"), SHORT):
+            served.ask("SELECT count(*) AS shops FROM purchase", headers=AT_ONCE)
+            told = served.ask(COUNT).json()
+            assert told["code"] == "E_RATE" and "longer than you waited" in told["message"]
+            assert told["hint"].endswith("is not charged again")
+            assert served.ask(COUNT, headers=AT_ONCE).json()["hint"].endswith("nothing was charged")
+            until(lambda: len(turns_._waiting) == 1)
+        until(lambda: "released" in charges(desk) and not turns_._running)
+        assert charges(desk) == ["charged", "charged", "released"]
+
+
+def test_who_is_cancelled_on_the_way_to_the_line_is_never_run() -> None:
+    turns_ = Turns(1, LONG)
+    with turns_.coming("ann", "one") as place:
+        assert turns_.withdraw("ann", "one") and not turns_.withdraw("bob", "one")
+        with pytest.raises(Withdrawn), turns_.turn(place, SHORT):
+            pass
+    assert not turns_.withdraw("ann", "one")
+    assert not (turns_._waiting or turns_._running)
