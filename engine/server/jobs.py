@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from budgets import LedgerError
 from engine.problems import Refused
 from engine.server.books import Row, later_text, now_text
 from engine.server.house import House
@@ -20,7 +21,9 @@ from engine.server.problems import STATUSES, Problem, shape
 
 UNFINISHED = ("queued", "running")
 STATES = (*UNFINISHED, "done", "refused", "cancelled")
-RESUMED_AFTER = 0.5  # seconds between two looks whether the worker is there
+LOOKED_AFTER = 0.5  # seconds between two looks whether the worker is there, or the books can be written
+ROUNDS = 3  # in which workers may die under a job that reads no data yet: then it is refused
+ANEW = "the same question under a new Idempotency-Key; what was charged is not charged again"
 
 
 Clock = list[tuple[float, float]]  # when a bucket was begun, and its seconds
@@ -149,24 +152,53 @@ class Jobs:
         task.add_done_callback(lambda _: self._tasks.pop(row["id"], None))
 
     async def _run(self, row: Row, begun: Begun | None) -> None:
-        while not self.house.line.is_ready and begun is None:
-            await asyncio.sleep(RESUMED_AFTER)
         clock = self._clocks[row["id"]] = begun[1] if begun else []
-        await self._change(row["id"], only_in=("queued",), state="running")
         try:
-            asked = {**json.loads(row["body"]), "request_id": row["request_id"]}
-            rows = await (begun[0] if begun else self.house.ask(asked, ticking(clock), row["request_id"]))
-            await self._change(row["id"], state="done", ended_at=now_text(), rows=rows)
-        except (Refused, Problem) as refused:
-            told = refused.problem if isinstance(refused, Refused) else refused.told
-            if told["code"] == "E_BUSY":
-                return  # it stays unfinished, and is begun again with the server
-            self.house.metrics.refused(told["code"])
-            problem = json.dumps(shape(told, STATUSES.get(told["code"], 500)))
-            await self._change(row["id"], state="refused", ended_at=now_text(), problem=problem)
+            ended = await self._outcome(row, begun, clock)
+            if ended is not None:
+                await self._change(row["id"], **ended, ended_at=now_text())
         finally:
             self._clocks.pop(row["id"], None)
         log.info("job ended", job=row["id"])
 
-    async def _change(self, job_id: str, only_in: tuple[str, ...] = UNFINISHED, **changes: str | bytes) -> bool:
-        return await run_in_threadpool(self.house.books.change_job, job_id, only_in=only_in, **changes)
+    async def _outcome(self, row: Row, begun: Begun | None, clock: Clock) -> dict[str, Any] | None:
+        """Give what is written of a job at its end, which always comes; None where it was cancelled before it began."""
+        for _ in range(ROUNDS):
+            try:
+                rows = await (self._ask(row, clock) if begun is None else self._follow(row, begun))
+                return None if rows is None else {"state": "done", "rows": rows}
+            except (Refused, Problem) as refused:
+                told = refused.problem if isinstance(refused, Refused) else refused.told
+                if told["code"] != "E_BUSY":
+                    return self._refused(told)
+                begun = None
+            except Exception as failure:
+                log.error("job failed", job=row["id"], kind=type(failure).__name__)
+                break
+        return self._refused(Problem("E_SERVER", "The server could not do this.", ANEW).told)
+
+    async def _ask(self, row: Row, clock: Clock) -> bytes | None:
+        """Ask when a worker is there; None where the job was cancelled meanwhile."""
+        while not self.house.line.is_ready:
+            await asyncio.sleep(LOOKED_AFTER)
+        if not await self._change(row["id"], state="running"):
+            return None
+        asked = {**json.loads(row["body"]), "request_id": row["request_id"]}
+        return await self.house.ask(asked, ticking(clock), row["request_id"])
+
+    async def _follow(self, row: Row, begun: Begun) -> bytes:
+        await self._change(row["id"], state="running")
+        return await begun[0]
+
+    async def _change(self, job_id: str, **changes: str | bytes) -> bool:
+        """Change an unfinished job, as soon as the books can be written; tell whether it was unfinished."""
+        while True:
+            try:
+                return await run_in_threadpool(self.house.books.change_job, job_id, only_in=UNFINISHED, **changes)
+            except LedgerError:
+                log.warning("a job waits for the books", job=job_id)
+                await asyncio.sleep(LOOKED_AFTER)
+
+    def _refused(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        self.house.metrics.refused(told["code"])
+        return {"state": "refused", "problem": json.dumps(shape(told, STATUSES.get(told["code"], 500)))}
