@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from budgets import LedgerError
 from engine.problems import Refused
 from engine.server.books import Row, later_text, now_text
+from engine.server.gate import Gate
 from engine.server.house import House
 from engine.server.keys import new_id
 from engine.server.logs import log
@@ -40,6 +41,7 @@ class Jobs:
     """The jobs of one server."""
 
     house: House
+    gate: Gate = field(default_factory=Gate)
     _handing_in: asyncio.Lock = field(default_factory=asyncio.Lock)  # or two at once would pass as few
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _clocks: dict[str, Clock] = field(default_factory=dict)
@@ -178,13 +180,14 @@ class Jobs:
         return self._refused(Problem("E_SERVER", "The server could not do this.", ANEW).told)
 
     async def _ask(self, row: Row, clock: Clock) -> bytes | None:
-        """Ask when a worker is there; None where the job was cancelled meanwhile."""
+        """Ask when a worker is there and it is this client's turn; None where the job was cancelled meanwhile."""
         while not self.house.line.is_ready:
             await asyncio.sleep(LOOKED_AFTER)
-        if not await self._change(row["id"], state="running"):
-            return None
-        asked = {**json.loads(row["body"]), "request_id": row["request_id"]}
-        return await self.house.ask(asked, ticking(clock), row["request_id"])
+        async with self.gate.passing(row["client"]):
+            if not await self._change(row["id"], state="running"):
+                return None
+            asked = {**json.loads(row["body"]), "request_id": row["request_id"]}
+            return await self.house.ask(asked, ticking(clock), row["request_id"])
 
     async def _follow(self, row: Row, begun: Begun) -> bytes:
         await self._change(row["id"], state="running")

@@ -34,6 +34,17 @@ class Place:
     name: str  # by which its client takes it out of the line
     seconds: float = 0.0  # its bucket, once it waits
     withdrawn: bool = False
+    _called: threading.Event = field(default_factory=threading.Event, repr=False)  # to begin, or to go
+
+    def wait(self) -> None:
+        """Wait for one's turn; raises Withdrawn."""
+        self._called.wait()
+        if self.withdrawn:
+            raise Withdrawn
+
+    def call(self) -> None:
+        """End the wait."""
+        self._called.set()
 
 
 @dataclass
@@ -42,7 +53,7 @@ class Turns:
 
     slots: int
     long_seconds: float
-    _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
+    _changing: threading.Lock = field(default_factory=threading.Lock, init=False)
     _coming: list[Place] = field(default_factory=list, init=False)  # from before they are read on
     _waiting: list[Place] = field(default_factory=list, init=False)  # in the order of arrival
     _running: list[Place] = field(default_factory=list, init=False)
@@ -53,12 +64,12 @@ class Turns:
     def coming(self, client: str, name: str) -> Iterator[Place]:
         """Let a question be withdrawn before it stands in the line, too."""
         place = Place(client, name)
-        with self._changed:
+        with self._changing:
             self._coming.append(place)
         try:
             yield place
         finally:
-            with self._changed:
+            with self._changing:
                 self._coming.remove(place)
 
     @contextmanager
@@ -69,36 +80,35 @@ class Turns:
         and who was cancelled; the data say no more than these ends do. Source: proofs.md#turns.
         """
         place.seconds = seconds
-        self._stand_in_line(place)
+        with self._changing:
+            self._waiting += [] if place.withdrawn else [place]
+            self._begin()
+        place.wait()
         try:
             yield
         finally:
-            with self._changed:
+            with self._changing:
                 self._running.remove(place)
-                self._changed.notify_all()
+                self._begin()
 
     def withdraw(self, client: str, name: str) -> bool:
         """Take a client's question out of the line, and tell whether it was to run; what runs goes on."""
-        with self._changed:
+        with self._changing:
             named = (each for each in (*self._coming, *self._waiting) if (each.client, each.name) == (client, name))
             found = [each for each in named if each not in self._running]
             for each in found:
                 each.withdrawn = True
-            self._changed.notify_all()
+                each.call()
+            self._waiting[:] = [each for each in self._waiting if not each.withdrawn]
             return bool(found)
 
-    def _stand_in_line(self, place: Place) -> None:
-        with self._changed:
-            self._waiting.append(place)
-            try:
-                self._changed.wait_for(lambda: place.withdrawn or self._next() is place)
-            finally:
-                self._waiting.remove(place)
-                self._changed.notify_all()
-            if place.withdrawn:
-                raise Withdrawn
+    def _begin(self) -> None:
+        """Give free slots away, once for each change: if all in a long line looked, reading would wait for them."""
+        while (place := self._next()) is not None:
+            self._waiting.remove(place)
             self._running.append(place)
             self._latest[place.client] = next(self._numbers)
+            place.call()
 
     def _next(self) -> Place | None:
         if len(self._running) >= self.slots:

@@ -20,7 +20,9 @@ from engine.server.hardening import forbid_dumps, silence_tracebacks
 from engine.server.pace import Pace, announced
 from engine.server.paced import PacedEngine
 
-THREADS = 80  # more than the queue of questions is long: what is quick is not held up by what waits for a slot
+WAITING = frozenset({"query", "rehearse", "plan", "take"})  # what may wait for a slot, or be long
+QUESTIONS = 512  # threads for these: more than the queue, the gate of jobs and those that went on as jobs are together
+OTHERS = 16  # for what is quick, which is held up by none of these
 BROKEN = {
     "code": "E_SERVER",
     "message": "The server could not do this.",
@@ -48,10 +50,16 @@ class Worker:
             self._send({"refused": refused.problem})
             return
         engine = PacedEngine.of(desk.engine, Pace(**first.said["pace"]))
-        with replace(desk, engine=engine) as paced, ThreadPoolExecutor(THREADS) as threads:
+        with replace(desk, engine=engine) as paced:
             clerk = Clerk(paced, first.said.get("standing"))
             self._send({"ready": os.getpid()})
+            self.serve(clerk)
+
+    def serve(self, clerk: Clerk) -> None:
+        """Answer until the pipe is closed; what waits for a slot holds up nothing that is quick."""
+        with ThreadPoolExecutor(QUESTIONS) as questions, ThreadPoolExecutor(OTHERS) as others:
             while (frame := read_frame(self._source)) is not None:
+                threads = questions if frame.said["verb"] in WAITING else others
                 threads.submit(self._answer, clerk, frame.said)
 
     def _answer(self, clerk: Clerk, said: Mapping[str, Json]) -> None:

@@ -12,6 +12,7 @@ from budgets import LedgerUnavailable
 from engine.server import jobs as jobs_module
 from engine.server.books import Books
 from engine.server.clerk import Reply
+from engine.server.gate import Gate
 from engine.server.house import TRIES, House
 from engine.server.jobs import ROUNDS, Jobs
 from engine.server.keys import Keys
@@ -29,6 +30,7 @@ class Scripted:
     def __init__(self, *ends: Exception | bytes) -> None:
         self.is_ready, self.restarts, self._ends = True, 0, list(ends)
         self.asked: list[Mapping[str, Any]] = []
+        self.at_once = self.most_at_once = 0
 
     async def ready(self) -> None:
         """Be ready."""
@@ -37,6 +39,10 @@ class Scripted:
         if verb != "query":
             return Reply(told=False)
         self.asked.append(arguments)
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
         end = self._ends.pop(0)
         if isinstance(end, Exception):
             raise end
@@ -56,7 +62,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(books: Books, line: Scripted, use: Callable[[Jobs], Coroutine[Any, Any, None]], **settings: Any) -> None:
     """Use the jobs of a server that has such a line."""
-    asyncio.run(use(Jobs(House(Settings(**settings), books, Keys(books, PEPPER), line))))
+    asyncio.run(use(Jobs(House(Settings(**settings), books, Keys(books, PEPPER), line), Gate(2))))
 
 
 async def ended(jobs: Jobs) -> None:
@@ -122,6 +128,26 @@ def test_a_job_that_was_cancelled_before_a_worker_was_there_is_never_asked(books
 
     run(books, line, use)
     assert not line.asked
+
+
+def test_jobs_that_are_resumed_do_not_all_come_to_the_worker_at_once(books: Books) -> None:
+    many = 8
+    line = Scripted(*[b"rows"] * many)
+    line.is_ready = False
+
+    async def use(jobs: Jobs) -> None:
+        for _ in range(many):
+            await jobs.hand_in("ana", None, QUESTION)
+        for task in list(jobs._tasks.values()):
+            task.cancel()
+        await asyncio.sleep(0.01)
+        line.is_ready = True
+        await jobs.resume()
+        await ended(jobs)
+        assert {told["state"] for told in await jobs.listed("ana")} == {"done"}
+
+    run(books, line, use)
+    assert (len(line.asked), line.most_at_once) == (many, 2)
 
 
 def test_few_jobs_of_one_client_also_where_many_are_handed_in_at_once(books: Books) -> None:

@@ -77,7 +77,7 @@ class Line:
         self._until(lambda: self._running() == [n for n in self.begun if n in self._running()] and not self._may())
 
     def _may(self) -> bool:
-        with self.turns._changed:
+        with self.turns._changing:
             return self.turns._next() is not None
 
     def _until(self, there: Callable[[], bool]) -> None:

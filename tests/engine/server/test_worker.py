@@ -1,16 +1,23 @@
-"""What a worker notes of a failure: its class, and nothing that a value could be in."""
+"""What a worker notes of a failure, its class and nothing that a value could be in; and what holds up what in it."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any, cast
 
 import pytest
 
 from engine.errors import ExecutionFailed
 from engine.problems import Refused, problem
-from engine.server.frames import read_frame
+from engine.server.clerk import Clerk, Reply
+from engine.server.frames import Frame, packed, read_frame
 from engine.server.worker import Worker
+
+WAITING = 100  # more questions than the queue is long: jobs are no part of it
 
 
 class Failing:
@@ -32,3 +39,44 @@ def test_the_log_has_the_kind_of_a_failure(capsys: pytest.CaptureFixture[str], v
     frame = read_frame(sink)
     assert frame is not None and frame.said["problem"]["code"] == code
     assert kind not in json.dumps(frame.said) and "Z-SECRET" not in json.dumps(frame.said)
+
+
+class Slow:
+    """A clerk whose questions wait until they are let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def do(self, verb: str, arguments: Mapping[str, Any]) -> Reply:
+        del arguments
+        if verb == "query":
+            assert self.let_go.wait(60)
+        return Reply(verb)
+
+
+def test_questions_that_wait_hold_up_nothing_else() -> None:
+    """Jobs of thirteen clients once held every thread, and an admin's freeze waited for their turns."""
+    (asked_out, asked_in), (told_out, told_in) = os.pipe(), os.pipe()
+    clerk = Slow()
+    with (
+        os.fdopen(asked_out, "rb") as source,
+        os.fdopen(told_in, "wb") as sink,
+        os.fdopen(told_out, "rb") as told,
+        os.fdopen(asked_in, "wb") as asked,
+    ):
+        worker = threading.Thread(target=Worker(source, sink).serve, args=(cast("Clerk", clerk),), daemon=True)
+        worker.start()
+        for number, verb in enumerate(["query"] * WAITING + ["freeze"]):
+            asked.write(packed(Frame({"id": number, "verb": verb, "arguments": {}})))
+        asked.close()
+        late = threading.Timer(20, clerk.let_go.set)  # or a worker that fails would wait for ever
+        late.start()
+        answered = []
+        for _ in range(WAITING + 1):
+            frame = read_frame(told)
+            assert frame is not None
+            answered.append(frame.said["told"])
+            clerk.let_go.set()
+        late.cancel()
+        worker.join(60)
+    assert answered == ["freeze"] + ["query"] * WAITING
