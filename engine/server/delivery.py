@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from engine.server.settings import Settings
+from engine.server.settings import Settings, host_and_port
 
 PATIENCE = 10.0  # seconds
 SUBMISSION = 587  # the port of mail that is handed in: RFC 6409
@@ -36,12 +36,12 @@ class Mail:
         """Read where mail goes; None where no mail is sent."""
         if settings.alert_smtp is None or settings.alert_mail_to is None or settings.alert_mail_from is None:
             return None
-        host, _, port = settings.alert_smtp.partition(":")
+        host, port = host_and_port(settings.alert_smtp)
         login = None
         if settings.alert_smtp_user is not None and settings.alert_smtp_password_file is not None:
             login = (settings.alert_smtp_user, settings.alert_smtp_password_file.read_text(encoding="utf-8").strip())
         ends = (settings.alert_mail_from, settings.alert_mail_to)
-        return cls(host, int(port or SUBMISSION), settings.alert_smtp_security, *ends, login)
+        return cls(host, port or SUBMISSION, settings.alert_smtp_security, *ends, login)
 
 
 def channels_of(settings: Settings) -> Mapping[str, Callable[[Said], Awaitable[None]]]:

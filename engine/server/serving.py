@@ -27,6 +27,7 @@ from engine.server.listening import check_listening, in_url
 from engine.server.logs import begin_logs, log
 from engine.server.roles import Role
 from engine.server.settings import Settings
+from engine.server.starting import check_starting
 
 DEMO_DAYS = 1.0
 DEMO_CLIENT = "demo"
@@ -48,6 +49,7 @@ def run_server(settings: Settings, told: Callable[[Running], None], *, demo: boo
     silence_tracebacks()
     begin_logs()
     check_listening(settings)
+    check_starting(settings)
     place = ledger_place(settings.catalog, settings.ledger)
     with closing(Books.beside(place)) as books:
         house = House(settings, books, Keys(books, read_pepper(secret_file(settings, place))), _link(settings, place))

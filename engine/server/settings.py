@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from dialect.words import MAX_CHARACTERS
@@ -69,6 +69,20 @@ class Settings(BaseSettings):
     verify_hours: float = Field(24.0, gt=0, description="how often the server verifies its ledger")
     rows_per_second: float = Field(2e6, gt=0, description="rows that one question works through in a second, at least")
 
+    @field_validator("rate")
+    @classmethod
+    def _is_a_rate(cls, rate: str) -> str:
+        """Take one rate, as the limits will read it."""
+        from limits import parse_many  # late: the extra [server] brings it
+
+        try:
+            (read,) = parse_many(rate)
+        except ValueError:
+            raise ValueError("rate is a number of requests in a time: 1200/minute") from None
+        if read.amount < 1:
+            raise ValueError("rate lets nobody ask anything: 1200/minute")
+        return rate
+
     @model_validator(mode="after")
     def _speaks_tls(self) -> Self:
         """Refuse to send keys and answers over an open line."""
@@ -103,7 +117,7 @@ class Settings(BaseSettings):
         hook = urlsplit(self.alert_webhook or "https://none")
         if hook.scheme != "https" and not (hook.scheme == "http" and is_loopback(hook.hostname or "")):
             raise ValueError("alert_webhook begins with https://, or is on this machine")
-        host = (self.alert_smtp or "localhost").partition(":")[0]
+        host, _ = host_and_port(self.alert_smtp or "localhost")
         if self.alert_smtp_security == "none" and not is_loopback(host):
             raise ValueError("alert_smtp_security is none for a mail server of this machine alone: starttls, or tls")
         return self
@@ -118,22 +132,33 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources."""
-        file = TomlConfigSettingsSource(settings_cls, _config_file.get("file"))
-        return init_settings, env_settings, file
-
-
-_config_file: dict[str, Path] = {}
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
 def read_settings(file: Path | None, **given: Json) -> Settings:
     """Read the settings; what is None was not given. Raises pydantic's ValidationError, OSError, TOMLDecodeError."""
-    if file is not None:
-        file.read_bytes()  # one that is named and absent is a mistake
-        _config_file["file"] = file
+    told = {name: value for name, value in given.items() if value is not None}
+    if file is None:
+        return Settings(**told)
+    file.read_bytes()  # one that is named and absent is a mistake
+
+    class OfFile(Settings):
+        """Settings that lie in that file, where nothing before it has them."""
+
+        model_config = SettingsConfigDict(toml_file=file)
+
+    return OfFile(**told)
+
+
+def host_and_port(text: str) -> tuple[str, int | None]:
+    """Read a place of the form host or host:port; raises ValueError."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    finally:
-        _config_file.clear()
+        place = urlsplit(f"//{text}")
+        if place.netloc != text or place.username is not None or not place.hostname or place.port == 0:
+            raise ValueError
+        return place.hostname, place.port
+    except ValueError:
+        raise ValueError("alert_smtp is a host, or host:port: mail.example.org:587") from None
 
 
 def is_loopback(host: str) -> bool:

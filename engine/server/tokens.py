@@ -6,6 +6,8 @@ for that host can't make keys. A file that is changed is read again.
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from budgets import ParamError, check_asker
 from engine.server.keys import Principal
+from engine.server.logs import log
 from engine.server.roles import Role
 from engine.server.settings import Settings
 
@@ -33,7 +36,9 @@ class Tokens:
     algorithms: tuple[str, ...]  # nothing else is accepted, whatever a token says of itself
     name_claim: str
     role_claim: str
-    _read: tuple[int, Mapping[str, jwt.PyJWK]] = field(default=(-1, {}), repr=False)  # when it was changed, what it had
+    _keys: Mapping[str, jwt.PyJWK] = field(default_factory=dict, repr=False)  # those that the file had
+    _read_at: int | None = field(default=None, repr=False)  # when it was changed that had them
+    _broken_at: int | None = field(default=None, repr=False)  # and that could not be read
 
     @classmethod
     def of(cls, settings: Settings) -> Tokens | None:
@@ -49,7 +54,7 @@ class Tokens:
         import jwt  # late: the extra [oidc] brings it
 
         try:
-            key = self._keys()[str(jwt.get_unverified_header(token).get("kid"))]
+            key = self._known()[str(jwt.get_unverified_header(token).get("kid"))]
             options: Any = {"require": [*REQUIRED, self.name_claim, self.role_claim]}
             claims = jwt.decode(
                 token,
@@ -66,11 +71,42 @@ class Tokens:
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, ParamError):
             return None
 
-    def _keys(self) -> Mapping[str, jwt.PyJWK]:
-        import jwt
+    def _known(self) -> Mapping[str, jwt.PyJWK]:
+        """Give the provider's keys: none where the file is gone, the last ones while it is no key set."""
+        changed = self._changed()
+        if changed is None or changed == self._read_at:
+            return {} if changed is None else self._keys
+        try:
+            self._keys, self._read_at = read_key_set(self.keys_file), changed
+        except (OSError, ValueError) as failure:
+            self._note(changed, type(failure).__name__)
+        return self._keys
 
-        changed = self.keys_file.stat().st_mtime_ns
-        if changed != self._read[0]:
-            found = jwt.PyJWKSet.from_json(self.keys_file.read_text(encoding="utf-8"))
-            self._read = (changed, {str(key.key_id): key for key in found.keys})
-        return self._read[1]
+    def _changed(self) -> int | None:
+        try:
+            return self.keys_file.stat().st_mtime_ns
+        except OSError as failure:
+            self._note(0, type(failure).__name__)
+            return None
+
+    def _note(self, broken_at: int, kind: str) -> None:
+        """Say once of each broken file that it is one."""
+        if broken_at != self._broken_at:
+            self._broken_at = broken_at
+            log.error("the provider's keys can't be read", kind=kind)
+
+
+def read_key_set(file: Path) -> Mapping[str, jwt.PyJWK]:
+    """Read a JWKS, by the keys' ids; what is no key that can be used is left out. Raises OSError, ValueError."""
+    import jwt
+
+    try:
+        keys = list(json.loads(file.read_text(encoding="utf-8"))["keys"])
+    except (KeyError, TypeError):
+        raise ValueError("no key set") from None
+    found: dict[str, jwt.PyJWK] = {}
+    for key in keys:
+        with contextlib.suppress(jwt.PyJWTError, AttributeError, TypeError):
+            read = jwt.PyJWK(key)
+            found[str(read.key_id)] = read
+    return found

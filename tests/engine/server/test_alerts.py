@@ -145,6 +145,15 @@ def test_a_hook_and_mail_are_told_alike(desk: Desk) -> None:
             assert shown == {"webhook", "mail"}
 
 
+@pytest.mark.parametrize(
+    ("given", "host", "port"),
+    [("mail.example.org", "mail.example.org", 587), ("localhost:25", "localhost", 25), ("[::1]:2525", "::1", 2525)],
+)
+def test_where_mail_is_handed_in_is_read(given: str, host: str, port: int) -> None:
+    mail = Mail.of(Settings(**ENDS, alert_smtp=given))
+    assert mail is not None and (mail.host, mail.port) == (host, port)
+
+
 def test_a_name_adds_no_line_to_a_mail() -> None:
     mail = Mail("localhost", 25, "none", "a@example.org", "b@example.org", None)
     made = message(mail, {"client": "ann\nBcc: c@example.org", "window": "w", "share": 0.5})
@@ -159,8 +168,12 @@ def test_a_name_adds_no_line_to_a_mail() -> None:
         {"alert_smtp": "localhost:25"},
         {**ENDS, "alert_smtp": "mail.example.org:25", "alert_smtp_security": "none"},
         {**ENDS, "alert_smtp": "mail.example.org", "alert_smtp_user": "x"},
+        {**ENDS, "alert_smtp": "mail.example.org:smtp"},
+        {**ENDS, "alert_smtp": "mail.example.org:99999"},
+        {**ENDS, "alert_smtp": "smtp://mail.example.org"},
+        {**ENDS, "alert_smtp": "ana@mail.example.org"},
     ],
 )
-def test_alerts_go_over_no_open_line(wrong: dict[str, Any]) -> None:
+def test_alerts_go_over_no_open_line_and_to_no_place_that_is_none(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)

@@ -140,6 +140,16 @@ def test_settings_that_do_not_hold_are_refused(
     assert why in " ".join(ran.stderr.split())
 
 
+@pytest.mark.parametrize("rate", ["often", "0/minute", "1/second; 20/minute", ""])
+def test_a_rate_that_is_none_is_refused_with_words(
+    town_catalog: str, ledger_file: Path, rate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ended with the kind of a failure, in its log."""
+    monkeypatch.setenv("PASSERSBY_SERVER_RATE", rate)
+    ran = CliRunner().invoke(app, ["serve", town_catalog, "--ledger", str(ledger_file)])
+    assert (ran.exit_code, "1200/minute" in ran.stderr) == (1, True)
+
+
 def test_a_bootstrap_works_once(town_catalog: str, ledger_file: Path) -> None:
     command = ["bootstrap", town_catalog, "--ledger", str(ledger_file), "--name", "root"]
     first, again = CliRunner().invoke(app, command), CliRunner().invoke(app, command)

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -97,6 +98,40 @@ def test_keys_that_were_changed_are_read_again(tokens: Tokens, keys_file: Path) 
     os.utime(keys_file, ns=(1, 1))
     assert tokens.principal(token()) is None
     assert tokens.principal(token(STRANGER, "two")) is not None
+
+
+def test_a_file_that_is_half_written_keeps_the_keys_and_is_told_of_once(
+    tokens: Tokens, keys_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    log = SimpleNamespace(error=lambda text, kind: told.append(kind))
+    monkeypatch.setattr("engine.server.tokens.log", log)
+    assert tokens.principal(token()) is not None
+    whole = keys_file.read_text(encoding="utf-8")
+    keys_file.write_text(whole[:40], encoding="utf-8")
+    os.utime(keys_file, ns=(1, 1))
+    assert tokens.principal(token()) is not None and tokens.principal(token()) is not None
+    assert told == ["JSONDecodeError"]
+    keys_file.write_text(whole.replace('"one"', '"two"'), encoding="utf-8")
+    os.utime(keys_file, ns=(1, 1))  # in the same tick of the clock
+    assert tokens.principal(token()) is None and tokens.principal(token(kid="two")) is not None
+
+
+def test_a_provider_is_shut_out_by_its_file(tokens: Tokens, keys_file: Path) -> None:
+    """Who takes the file away, or leaves no key in it, means it."""
+    for shut in (lambda: keys_file.write_text('{"keys": []}', encoding="utf-8"), keys_file.unlink):
+        whole = keys_file.read_text(encoding="utf-8")
+        assert tokens.principal(token()) is not None
+        shut()
+        assert tokens.principal(token()) is None
+        keys_file.write_text(whole, encoding="utf-8")
+        os.utime(keys_file, ns=(2, 2))
+
+
+def test_a_key_that_can_t_be_used_hides_no_other(tokens: Tokens, keys_file: Path) -> None:
+    told = json.loads(keys_file.read_text(encoding="utf-8"))
+    keys_file.write_text(json.dumps({"keys": [{"kty": "new"}, "x", {}, *told["keys"]]}), encoding="utf-8")
+    assert tokens.principal(token()) is not None
 
 
 def test_tokens_over_http(desk: Desk, tokens: Tokens) -> None:

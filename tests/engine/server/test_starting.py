@@ -1,0 +1,65 @@
+"""What `serve` says where a file or an extra is missing that it would need for the first alert, or for every token."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from engine.problems import Refused
+from engine.server import serving
+from engine.server.settings import Settings
+from engine.server.starting import check_starting
+
+KEY = '{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "one"}'
+MAIL = {"alert_mail_to": "b@example.org", "alert_mail_from": "a@example.org", "alert_smtp": "mail.example.org"}
+
+
+def provider(file: Path) -> Settings:
+    return Settings(oidc_issuer="https://id.example", oidc_audience="passersby", oidc_keys=file)
+
+
+def mail(file: Path) -> Settings:
+    return Settings(**MAIL, alert_smtp_user="u", alert_smtp_password_file=file)
+
+
+def refusal(settings: Settings) -> str:
+    with pytest.raises(Refused) as refused:
+        check_starting(settings)
+    return "{message} Try: {hint}".format(**refused.value.problem)
+
+
+@pytest.mark.parametrize("text", [None, "", '{"keys": [', "[]", '{"keys": []}', '{"keys": [{"kty": "new"}]}'])
+def test_a_provider_whose_keys_can_t_be_read_is_named(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "jwks.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    assert str(file) in refusal(provider(file)) and "oidc_keys" in refusal(provider(file))
+
+
+def test_a_provider_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(f'{{"keys": [{KEY}]}}', encoding="utf-8")
+    check_starting(provider(file))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "[oidc]" in refusal(provider(file))
+    check_starting(Settings())
+
+
+def test_it_is_looked_at_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("forbid_dumps", "silence_tracebacks", "begin_logs"):  # of a process of its own
+        monkeypatch.setattr(serving, name, lambda: None)
+    missing = provider(tmp_path / "jwks.json").model_copy(update={"port": 0, "ledger": str(tmp_path / "ledger")})
+    with pytest.raises(Refused, match=r"jwks\.json"):
+        serving.run_server(missing, lambda _: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_password_that_can_t_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    assert str(file) in refusal(mail(file))
+    file.write_text("\n", encoding="utf-8")
+    assert "alert_smtp_password_file" in refusal(mail(file))
+    file.write_text("word\n", encoding="utf-8")
+    check_starting(mail(file))
