@@ -28,12 +28,13 @@ from engine.server.logs import log
 from engine.server.openapi import completed
 from engine.server.problems import Problem, problem_response
 from engine.server.shapes import Health
-from engine.server.surround import Surround
+from engine.server.surround import SHORTER, Surround
 
 Life = Callable[[House], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")
 NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's words
 HINTS = {"string_type": 'a text, in double quotes: "1020"'}
+CURES = {"E_SIZE": SHORTER}
 CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 
@@ -135,7 +136,7 @@ def _refusals(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def elsewhere(request: Request, error: HTTPException) -> Response:
         code = CODES.get(error.status_code, "E_PARAM")
-        told = Problem(code, f"{error.detail}.", "GET /openapi.json lists what there is").told
+        told = Problem(code, f"{error.detail}.", CURES.get(code, "GET /openapi.json lists what there is")).told
         return refuse(request, told, dict(error.headers or {}))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from http import HTTPStatus
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.server.house import House
@@ -16,10 +18,15 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+SHORTER = "a shorter one"
 
 
-class _TooLong(Exception):
-    """A body beyond the limit."""
+class _TooLong(HTTPException):
+    """A body beyond the limit; whoever reads it in the application lets such an exception through."""
+
+    def __init__(self, most: int) -> None:
+        """Say how long one may be, in bytes."""
+        super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes")
 
 
 class Surround:
@@ -46,8 +53,8 @@ class Surround:
         try:
             _check_declared(scope, most)
             await self._app(scope, _counting(receive, most), sending)
-        except _TooLong:
-            told = Problem("E_SIZE", f"A body has at most {most:,} bytes.", "a shorter one").told
+        except _TooLong as no:
+            told = Problem("E_SIZE", f"{no.detail}.", SHORTER).told
             await problem_response(told)(scope, receive, sending)
         except Exception as failure:
             log.error("failed", kind=type(failure).__name__)
@@ -76,7 +83,7 @@ class Surround:
 def _check_declared(scope: Scope, most: int) -> None:
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value) > most):
-            raise _TooLong
+            raise _TooLong(most)
 
 
 def _counting(receive: Receive, most: int) -> Receive:
@@ -87,7 +94,7 @@ def _counting(receive: Receive, most: int) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > most:
-            raise _TooLong
+            raise _TooLong(most)
         return message
 
     return counted

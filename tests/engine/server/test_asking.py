@@ -185,6 +185,16 @@ def test_limits_of_body_sql_rate_and_queue(desk: Desk) -> None:
         assert served.send("GET", "/v1/me", Role.AUDITOR).status_code == 200
 
 
+def test_a_body_whose_length_is_not_declared_is_as_long_as_another(desk: Desk) -> None:
+    with inhabited(desk, max_body_bytes=2000) as served:
+        told = [
+            served.send("POST", "/v1/queries", content=body, headers={"Content-Type": "application/json"})
+            for body in (b"1" * 2001, (b"1" * 500 for _ in range(5)))
+        ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in told] == [(413, "E_SIZE")] * 2
+    assert told[0].json() == told[1].json()
+
+
 def test_another_form_is_not_given(served: Inhabited) -> None:
     assert served.ask(COUNT, headers={"Accept": "text/csv"}).json()["code"] == "E_ACCEPT"
 
