@@ -95,7 +95,7 @@ async def keys(asker: Asker) -> Json:
 @router.post("/keys", status_code=201, response_model=NewKey, operation_id="make_key")
 async def make_key(asked: KeyAsked, asker: Asker) -> Json:
     """Make a key; it is shown here and never again."""
-    days = asked.days or asker.house.settings.key_days
+    days = asker.house.settings.key_days if asked.days is None else asked.days
     made = await run_in_threadpool(asker.house.keys.make, asked.name, asked.role, by=asker.name, days=days)
     await asker.house.note_key(KeyAct.MADE, made, asker.name)  # where this fails, nobody ever sees the key
     return made
@@ -105,7 +105,7 @@ async def make_key(asked: KeyAsked, asker: Asker) -> Json:
 async def rotate(key_id: str, asked: RotateAsked, asker: Asker) -> Json:
     """Make the key that follows another; the old one goes on for the overlap."""
     await _check_own(asker, key_id)
-    house, days = asker.house, asked.days or asker.house.settings.key_days
+    house, days = asker.house, asker.house.settings.key_days if asked.days is None else asked.days
     if asker.reach is not Reach.ANY:  # nobody gives themselves more time than an admin gave
         days = min(days, await run_in_threadpool(house.keys.span_days, key_id))
     overlap = asked.overlap_hours

@@ -99,14 +99,14 @@ class KeyAsked(Asked):
 
     name: Name = Field(description="Of a client, for analysts; of the person, for others.")
     role: Annotated[Role, Field(strict=False)]
-    days: float | None = Field(None, description="How long it lives; the server's setting where absent.")
+    days: float | None = Field(None, gt=0, le=3650, description="How long it lives; the server's setting where absent.")
 
 
 class RotateAsked(Asked):
     """A key that follows another."""
 
-    days: float | None = None
-    overlap_hours: float = Field(24.0, description="How long the old key goes on.")
+    days: float | None = Field(None, gt=0, le=3650)
+    overlap_hours: float = Field(24.0, ge=0, le=24 * 31, description="How long the old key goes on.")
 
 
 class ObjectionAsked(Asked):

@@ -37,7 +37,7 @@ async def share(asked: ShareAsked, asker: Asker) -> Json:
         "keys": json.dumps(held["keys"]),
         "dataset": held["dataset"],
         "made_at": now_text(),
-        "expires_at": later_text(days=asked.days or DAYS),
+        "expires_at": later_text(days=DAYS if asked.days is None else asked.days),
     }
     await run_in_threadpool(asker.house.books.add_share, row, now_text())
     return _told(row)

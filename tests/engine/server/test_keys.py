@@ -112,6 +112,15 @@ def test_nobody_gives_themselves_more_time_or_another_s_key(served: Inhabited) -
     assert longer["expires_at"] > later_text(days=3000)
 
 
+@pytest.mark.parametrize("days", [0, -1, 3651])
+def test_a_life_of_no_days_is_not_one_of_ninety(served: Inhabited, days: float) -> None:
+    key = {"name": "org/ana", "role": "analyst", "days": days}
+    key_id = made_over_http(served, days=1)["id"]
+    for path, body in (("/v1/admin/keys", key), (f"/v1/admin/keys/{key_id}/rotate", {"days": days})):
+        answer = served.send("POST", path, Role.ADMIN, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "E_PARAM")
+
+
 def made_over_http(served: Inhabited, days: float) -> dict[str, str]:
     asked = {"name": "org/ana", "role": "analyst", "days": days}
     told: dict[str, str] = served.send("POST", "/v1/admin/keys", Role.ADMIN, json=asked).json()
