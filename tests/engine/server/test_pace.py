@@ -206,24 +206,31 @@ def charge_of(client: str) -> Charge:
     return Charge(1, client, "town", f"of {client}", Loss(1, 0), (), (), {})
 
 
-def test_a_slot_is_held_to_the_end_of_the_bucket() -> None:
+def test_a_slot_is_held_to_the_end_of_the_bucket(clock: Clock) -> None:
     pace = Pace(least_seconds=0.05, slots=1)
-    order: list[str] = []
+    began = threading.Event()
 
     def first() -> None:
         with pace.turn(charge_of("ann"), 0.2):
             began.set()
-            order.append("first")
 
-    began = threading.Event()
     thread = threading.Thread(target=first)
     thread.start()
     assert began.wait(30)
     with pace.turn(charge_of("bob"), 0.05):
-        order.append("second")
-        assert not thread.is_alive() or order == ["first", "second"]
+        assert round(clock.now - 100, 9) == 0.2
     thread.join(30)
-    assert order == ["first", "second"]
+
+
+@contextlib.contextmanager
+def _no_turn(pace: Pace, charge: Charge, seconds: float) -> Iterator[None]:
+    yield
+
+
+def test_a_slot_that_nobody_holds_is_found(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pace, "turn", _no_turn)
+    with pytest.raises(AssertionError):
+        test_a_slot_is_held_to_the_end_of_the_bucket(clock)
 
 
 def _as_soon_as_it_is_there(begun: float, seconds: float) -> float:
