@@ -1,9 +1,11 @@
 """The engine behind HTTP: one process that speaks to the network, and one that holds the data.
 
-    request          app.py, asking.py, sharing_asked.py, administering.py   endpoints; bodies.py, ...shapes.py
-      -> who         access.py, keys.py, tokens.py   bearer -> Principal; books.py keeps hashes of keys, and jobs
+    request          app.py, asking.py, sharing_asked.py, administering.py   endpoints;
+                     bodies.py, shapes.py, admin_shapes.py   what they read and give
+      -> who         access.py, keys.py, tokens.py   bearer -> Principal; books.py keeps hashes of keys
       -> may         roles.py                     endpoint x role x own or another's, one table
       -> how often   limits.py                    body, SQL, rate, queue
+      -> wait or not jobs.py, gate.py             what goes on without its asker: durable, few at the worker at once
       -> frame       link.py, frames.py           JSON and Arrow over a pipe: wire shapes and nothing else
     worker           worker.py                    a process of its own: the only one that opens data
       -> verb        clerk.py                     what may be asked of the desk, the books and the register
@@ -12,9 +14,10 @@
     beside           alerts.py, delivery.py, health.py, watching.py   budgets that are nearly spent; own checks
     around all       surround.py, logs.py, metrics.py   headers, a line, a count; openapi.py the document
     shared           house.py, settings.py, hardening.py   what every request needs; what the owner set; no core dumps
+    before           listening.py, starting.py    ports, files and extras, before anything is started
     response         answers.py, sizes.py, problems.py   JSON or Arrow, padded; one shape for every no
 
-`console/` is the same for a browser: pages that call the endpoints' functions.
-`serving.py` starts it all, where listening.py finds that it can. Why it tells no more than the engine:
+`console/` is the same for a browser: pages that call the endpoints' functions; `flight/` is it for BI tools.
+`serving.py` starts it all. Why it tells no more than the engine:
 engine/proofs.md#server.
 """

@@ -33,6 +33,7 @@ PLANTED = {
     "inside-budgets": ("budgets/loss.py", "import budgets.accounts"),
     "inside-dialect": ("dialect/catalog.py", "import dialect.plan"),
     "inside-engine": ("engine/noise.py", "import engine.pipeline"),
+    "inside-server": ("engine/server/keys.py", "import engine.server.house"),
     "inside-passersby": ("passersby/errors.py", "import passersby.connection"),
     "ledger": ("engine/pipeline.py", "import sqlalchemy"),
 }

@@ -1,13 +1,15 @@
-"""The maps on the front of `dialect` and `engine` show every module once, and none that is not there."""
+"""The maps on the front of `dialect`, `engine` and `engine.server` show every module once, and none that is not there."""
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatch
 
 import pytest
 
 import dialect
 import engine
+import engine.server
 from tests.support.tree import modules
 
 WIDTH = 30  # of the column that says what stands in a row
@@ -25,6 +27,13 @@ def on_the_map(package: str) -> list[str]:
     text = FRONTS[package].__doc__ or ""
     rows = text[text.index("Where what stands") :].splitlines()[2:]
     return [name for row in rows for name in row[WIDTH:].split()]
+
+
+def test_the_way_of_a_request_names_every_module_once() -> None:
+    text = engine.server.__doc__ or ""
+    named = re.findall(r"\b(\w+)(?:\.py\b|/)", text.replace("engine/proofs", ""))
+    there = {module.name.split(".")[2] for module in modules() if module.name.startswith("engine.server.")}
+    assert sorted(named) == sorted(there), "name it in engine/server/__init__.py"
 
 
 @pytest.mark.parametrize("package", FRONTS)
