@@ -14,7 +14,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from engine.server.problems import Problem
 
-OTHERS = 16  # failed tries of one address in a minute
+FAILURES = 16  # failed tries of one address in a minute
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Read the rate."""
-        self._item, self._tries = parse(self.rate), parse(f"{OTHERS}/minute")
+        self._item, self._tries = parse(self.rate), parse(f"{FAILURES}/minute")
 
     def count_request(self, name: str) -> None:
         """Count a request of somebody; raises Problem with E_RATE where it is one too many."""

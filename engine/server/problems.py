@@ -37,7 +37,6 @@ STATUSES: Mapping[str, int] = {
     "E_NOISE": 500,
     "E_CATALOG": 503,
     "E_DATA": 503,
-    "E_INSTALL": 503,
     "E_LEDGER": 503,  # the same request with the same key is charged once at most: it may be repeated
     "E_BUSY": 503,
 }
