@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,6 +22,8 @@ MOST_CHARGES = 30_000  # made for one measurement
 ASKERS = (1, 8, 64)
 LEDGERS, CHARGES = 5, 12  # of questions over a year of days
 ROUNDS = 3  # the disk and each store in turn, since a shared disk changes from minute to minute
+FLUSHES = {"fsync": os.fsync, "fdatasync": os.fdatasync}  # of all of a file, and of its content alone
+WANTED = 0.5  # charges for each flush
 ROOMY = Caps(dataset=Loss.within("1000", "1e-9"), client=Loss.within("1000", "1e-9"))
 
 
@@ -36,27 +38,22 @@ def main(events: int, runs: int) -> None:
 def throughput(folder: Path) -> None:
     """Measure the disk and the stores in turn, and print what a store makes of the disk's rate."""
     rates: dict[tuple[str, int], list[float]] = {}
-    flushes: dict[str, list[float]] = {}
+    flushes: dict[tuple[str, str], list[float]] = {}  # by store and by kind of flush: beside which it was measured
     for number in range(ROUNDS):
         places = {"sqlite": str(folder / f"ledger {number}"), "postgres": postgres.server().new_ledger()}
         for store, address in places.items():
             for askers in ASKERS:
                 before = flushes_a_second(folder / "flushed")
                 rates.setdefault((store, askers), []).append(charges_a_second(address, askers))
-                flushes.setdefault(store, []).append((before + flushes_a_second(folder / "flushed")) / 2)
+                after = flushes_a_second(folder / "flushed")
+                for kind in FLUSHES:
+                    flushes.setdefault((store, kind), []).append((before[kind] + after[kind]) / 2)
     rows = [
-        (
-            store,
-            askers,
-            f"{statistics.median(found):.0f}",
-            f"{statistics.median(flushes[store]):.0f}",
-            _share(found, flushes[store]),
-        )
+        (store, askers, f"{statistics.median(found):.0f}", *_beside(found, [flushes[store, kind] for kind in FLUSHES]))
         for (store, askers), found in rates.items()
     ]
-    table(
-        ("store", "askers at once", "charges a second", "flushes of the disk", "charges for a flush; wanted 0.5"), rows
-    )
+    told = [part for kind in FLUSHES for part in (f"{kind} a second", f"charges for each; wanted {WANTED}")]
+    table(("store", "askers at once", "charges a second", *told), rows)
 
 
 def a_year_of_days(folder: Path) -> None:
@@ -88,23 +85,32 @@ def _milliseconds(work: Callable[[], object]) -> tuple[float, float]:
     return 1_000 * (time.perf_counter() - clock), 1_000 * (time.process_time() - worked)
 
 
-def _share(charges: list[float], flushes: list[float]) -> str:
-    return f"{statistics.median(charges) / statistics.median(flushes):.2f}"
+def _beside(charges: list[float], flushes: list[list[float]]) -> Iterator[str]:
+    """Give the rate of each kind of flush, and how many charges were made for each of them."""
+    for each in flushes:
+        yield f"{statistics.median(each):.0f}"
+        yield f"{statistics.median(charges) / statistics.median(each):.2f}"
 
 
-def flushes_a_second(path: Path) -> float:
-    """Write a page and flush it, again and again: the most that one commit after the other can reach."""
+def flushes_a_second(path: Path) -> dict[str, float]:
+    """Write a page that is there and flush it, again and again: the most that one commit after the other can reach.
+
+    `fsync` writes when the file was changed beside its content; `fdatasync`, as both stores use it, the content alone.
+    """
     file = os.open(path, os.O_RDWR | os.O_CREAT)
-    os.truncate(path, 1 << 20)
+    os.pwrite(file, bytes(1 << 20), 0)
     os.fsync(file)
 
-    def flush(number: int) -> None:
-        os.pwrite(file, number.to_bytes(8, "big") * 512, number % 256 * 4096)
-        os.fdatasync(file)
+    def flushing(flush: Callable[[int], None]) -> Callable[[int], None]:
+        def write(number: int) -> None:
+            os.pwrite(file, number.to_bytes(8, "big") * 512, number % 256 * 4096)
+            flush(file)
 
-    rate = _a_second(flush, SECONDS / 4)
+        return write
+
+    rates = {kind: _a_second(flushing(flush), SECONDS / 4) for kind, flush in FLUSHES.items()}
     os.close(file)
-    return rate
+    return rates
 
 
 def charges_a_second(address: str, askers: int) -> float:
