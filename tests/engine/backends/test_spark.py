@@ -173,6 +173,7 @@ def test_a_failure_says_nothing(backend: LakeBackend) -> None:
     with pytest.raises(ExecutionFailed) as failed:
         backend.lake.gather("SELECT CAST(shop AS INT) AS n FROM {table_visit}", {})  # raises with a value in the text
     assert str(failed.value) == str(ExecutionFailed())
+    assert failed.value.kind.endswith("Exception"), "the log has its class"
     assert (failed.value.__cause__, failed.value.__context__) == (None, None)
     assert backend.lake.gather("SELECT count(*) AS n FROM {table_visit}", {}).to_pylist() == [{"n": 3000}]
 
