@@ -38,13 +38,15 @@ def told_by_fewest(
 
 def _first_fields(read: Collection[Field], apart: Collection[Field]) -> set[Field]:
     """Put for fields that are computed from others of the row what they are computed from."""
-    return {f for each in read for f in ((each,) if each in apart else _made_of(each, apart))}
+    return {f for each in read for f in _made_of(each, apart)}
 
 
 def _made_of(field: Field, apart: Collection[Field]) -> Iterator[Field]:
-    assert field.definition is not None  # noqa: S101  what is computed from others alone is left out of them
+    if field in apart or field.definition is None:
+        yield field
+        return
     for each in fields_of(field.definition):
-        yield from (each,) if each in apart else _made_of(each, apart)
+        yield from _made_of(each, apart)
 
 
 def _closed(told: set[Field], rules: list[Dependency]) -> set[Field]:
