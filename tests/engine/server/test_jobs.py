@@ -31,6 +31,8 @@ class Scripted:
         self.is_ready, self.restarts, self._ends = True, 0, list(ends)
         self.asked: list[Mapping[str, Any]] = []
         self.at_once = self.most_at_once = 0
+        self.let_go = asyncio.Event()
+        self.let_go.set()
 
     async def ready(self) -> None:
         """Be ready."""
@@ -41,7 +43,7 @@ class Scripted:
         self.asked.append(arguments)
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
-        await asyncio.sleep(0)
+        await self.let_go.wait()
         self.at_once -= 1
         end = self._ends.pop(0)
         if isinstance(end, Exception):
@@ -140,9 +142,14 @@ def test_jobs_that_are_resumed_do_not_all_come_to_the_worker_at_once(books: Book
             await jobs.hand_in("ana", None, QUESTION)
         for task in list(jobs._tasks.values()):
             task.cancel()
-        await asyncio.sleep(0.01)
+        await asyncio.gather(*jobs._tasks.values(), return_exceptions=True)
         line.is_ready = True
+        line.let_go.clear()
         await jobs.resume()
+        while line.at_once < 2:
+            await asyncio.sleep(0.001)
+        assert sorted(told["state"] for told in await jobs.listed("ana")) == ["queued"] * 6 + ["running"] * 2
+        line.let_go.set()
         await ended(jobs)
         assert {told["state"] for told in await jobs.listed("ana")} == {"done"}
 
