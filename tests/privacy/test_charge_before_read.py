@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pytest
@@ -22,16 +24,38 @@ from tests.support.attack_catalog import attack_catalog
 from tests.support.blank_ledger import blank_ledger
 from tests.support.dying import STEPS, charges
 from tests.support.noised import ReadOnce, engine_over
-from tests.support.patience import LONGEST
+from tests.support.patience import not_for_ever
 from tests.support.tree import ROOT
 from tests.support.two_worlds import ANSWERED, attacks
 
 CHARGES = 1
 
 
-def ask(folder: Path, step: str, kind: str = "right") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.support.dying", str(folder), step, kind]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
+class Died(NamedTuple):
+    """How a process that asked has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Ask = Callable[..., Died]
+
+
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Ask]:
+    """Give what asks in a process of its own, forked where all is imported already."""
+    command = [sys.executable, "-m", "tests.support.dying"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+
+        def asked(folder: Path, step: str, kind: str = "right") -> Died:
+            assert parent.stdin is not None and parent.stdout is not None
+            with not_for_ever(parent):
+                parent.stdin.write(json.dumps([str(folder), step, kind]) + "\n")
+                parent.stdin.flush()
+                return Died(*json.loads(parent.stdout.readline()))
+
+        yield asked
 
 
 def charged_when_read(folder: Path) -> int:
@@ -40,7 +64,7 @@ def charged_when_read(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_killed_question_is_charged_once_and_answered_once(step: str, tmp_path: Path) -> None:
+def test_a_killed_question_is_charged_once_and_answered_once(step: str, ask: Ask, tmp_path: Path) -> None:
     died = ask(tmp_path, step)
     assert died.returncode == (0 if step == "never" else -signal.SIGKILL), died.stderr
     assert charged_when_read(tmp_path) == CHARGES
@@ -55,7 +79,7 @@ def test_a_killed_question_is_charged_once_and_answered_once(step: str, tmp_path
         assert sum(entry.kind == "released" for entry in ledger.entries()) == 1
 
 
-def test_an_engine_that_charges_after_reading_is_caught(tmp_path: Path) -> None:
+def test_an_engine_that_charges_after_reading_is_caught(ask: Ask, tmp_path: Path) -> None:
     assert ask(tmp_path, "before reading", "late").returncode == -signal.SIGKILL
     assert charged_when_read(tmp_path) == 0
 

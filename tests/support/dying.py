@@ -1,11 +1,16 @@
-"""A process that asks one question and dies at a named step: run by tests as `python -m tests.support.dying`."""
+"""Processes that ask one question and die at a named step: run by tests as `python -m tests.support.dying`.
+
+Each is forked from an interpreter that has no threads yet, for a line of its standard input: folder, step and kind.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +69,7 @@ class ChargesLate(Engine):
         return super().charge(sql, prepared, asked)
 
 
-def main(folder: Path, step: str, kind: str) -> None:
+def live(folder: Path, step: str, kind: str) -> None:
     """Ask the question with one fixed request id."""
     catalog = attack_catalog(folder)
     made = snapshot(catalog, folder / "cache", lambda *_: None)
@@ -93,5 +98,34 @@ def _dies_when_finishing(engine: Engine) -> Engine:
     return Stored(engine.catalog, engine.backend, engine.ledger, engine.add_noise)
 
 
+def main() -> None:
+    """Say of each line how its process ended, and what that wrote to standard output and error."""
+    for line in sys.stdin:
+        folder, step, kind = json.loads(line)
+        told = [Path(folder) / name for name in ("told", "told wrong")]
+        child = os.fork()
+        if not child:
+            _lived(told, Path(folder), step, kind)
+        _, status = os.waitpid(child, 0)
+        ended = [os.waitstatus_to_exitcode(status), *(file.read_text(encoding="utf-8") for file in told)]
+        sys.stdout.write(json.dumps(ended) + "\n")
+        sys.stdout.flush()
+
+
+def _lived(told: list[Path], folder: Path, step: str, kind: str) -> None:
+    """Live in this process, its output going to two files, and end it."""
+    for descriptor, file in enumerate(told, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    try:
+        live(folder, step, kind)
+        sys.stdout.flush()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main()
