@@ -155,4 +155,4 @@ def test_long_lists_are_read_once_and_compared_by_what_they_name(catalog: Catalo
         assert two.add(conditions[0]) and two.add(each)
         assert set(two.patterns()) == {(True, True), (True, False), (False, True)}
     assert len(made.patterns()) == 33  # all but one, for each that is left out, and all
-    assert process_time() - begun < 1  # every constant held against all others took 12 seconds
+    assert process_time() - begun < 3  # every constant held against all others took 12 seconds

@@ -19,6 +19,7 @@ from budgets.stores.listed import listed
 from budgets.stores.opening import open_store
 from budgets.stores.postgres import assert_durable
 from tests.budgets.books import ask, check_books, item
+from tests.support.patience import until
 from tests.support.postgres import Server, new_server, server
 
 
@@ -95,13 +96,19 @@ def _eventually(charge: Any) -> str:
     raise AssertionError("an unsafe server was never refused")
 
 
+def _shown(address: str, setting: str) -> object:
+    """Say what a session that begins now has: the server has reread its settings once that is the new one."""
+    with psycopg.connect(address) as fresh:
+        return fresh.execute("SELECT current_setting(%s)", [setting]).fetchone()[0]  # type: ignore[index]
+
+
 def test_a_level_lowered_between_the_check_and_the_commit_is_not_taken_over(address: str) -> None:
     own, store = server(), open_store(address)
     try:
         with store.writing() as connection:
             own.run("ALTER SYSTEM SET synchronous_commit = off")
             own.run("SELECT pg_reload_conf()")
-            time.sleep(0.2)
+            until(lambda: _shown(address, "synchronous_commit") == "off")
             assert (
                 connection.exec_driver_sql("SELECT 1").scalar_one() == 1
             )  # a command, before which settings are reread
