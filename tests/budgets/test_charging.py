@@ -152,7 +152,28 @@ def test_as_many_of_a_batch_as_fit_are_accepted(ledger: Ledger) -> None:
     check_books(ledger)
 
 
+def twice_in_one_batch() -> list[ChargeRequest]:
+    """Ask twice under one request id, and once beside it."""
+    twice = ask(item("one"), client="client 0", request="r")
+    return [twice, twice, ask(item("other"), client="client 1", request="r")]
+
+
+def test_who_asks_twice_in_one_batch_pays_once_and_hurts_nobody(ledger: Ledger) -> None:
+    warmed(ledger, 2)
+    first, again, beside = ledger._charge_all(twice_in_one_batch())
+    assert isinstance(first, Charge) and isinstance(again, Charge) and isinstance(beside, Charge)
+    assert (first.id, first.repeated, again.repeated, beside.repeated) == (again.id, False, True, False)
+    check_books(ledger)
+
+
 # ---------------------------------------------------------------- planted bugs
+
+
+def test_one_request_id_taken_for_two_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed(ledger, 2)
+    monkeypatch.setattr(charging, "_check_apart", lambda *_: None)
+    with pytest.raises(LedgerError):
+        ledger._charge_all(twice_in_one_batch())
 
 
 def test_a_release_paid_twice_in_one_batch_is_stopped(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

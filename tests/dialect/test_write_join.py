@@ -17,6 +17,7 @@ from dialect.private_plan import Target
 from dialect.relations import PerPerson, Relation
 from dialect.write_rows import write_rows
 
+either_equality: ModuleType = import_module("dialect.either_equality")
 write_join: ModuleType = import_module("dialect.write_join")
 Rows = Callable[[str], Selected]
 EITHER = {
@@ -33,7 +34,11 @@ EITHER = {
 
 
 def _joined(condition: str, rows_of: Rows) -> Relation:
-    relation = rows_of(f"SELECT e.*, h.h FROM events e JOIN hours h ON {condition}").relation
+    return _of(f"SELECT e.*, h.h FROM events e JOIN hours h ON {condition}", rows_of)
+
+
+def _of(sql: str, rows_of: Rows) -> Relation:
+    relation = rows_of(sql).relation
     assert isinstance(relation, PerPerson)
     return relation
 
@@ -70,6 +75,19 @@ def test_pairs_that_meet_both_are_found_where_they_stand_twice(
     )
     twice = _pairs(relation, target, database)
     assert twice > once
+
+
+def test_a_left_join_keeps_whom_nothing_meets_once(
+    rows_of: Rows, target: Target, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gathered, who meets one of two equalities would also stand there as who meets nothing."""
+    sql = "SELECT e.*, h.h FROM events e LEFT JOIN hours h ON h.h = hour(e.ts) OR h.h = e.cell_id"
+    relation = _of(sql, rows_of)
+    found = _pairs(relation, target, database)
+    assert found and found == _on_or(relation, target, database)
+    asked = either_equality._asked
+    monkeypatch.setattr(either_equality, "_asked", lambda join: asked(replace(join, how="inner")))
+    assert _pairs(relation, target, database) > found
 
 
 def test_what_costs_much_to_read_and_other_engines_have_one_join(rows_of: Rows, target: Target) -> None:

@@ -51,6 +51,10 @@ class Line:
         self._until(lambda: name not in self._running())
         self._settle()
 
+    def sees(self, told: str) -> None:
+        """Wait until a question's own thread has said what became of it."""
+        self._until(lambda: told in self.begun)
+
     def end(self) -> None:
         """End everything."""
         for ending in self._ends.values():
@@ -133,6 +137,7 @@ def test_who_is_cancelled_gives_up_a_place_and_is_never_run() -> None:
     with line(1) as asked:
         first, second, third = (asked.comes(client) for client in ("ann", "bob", "cem"))
         assert asked.turns.withdraw("bob", second)
+        asked.sees(f"not {second}")
         assert not asked.turns.withdraw("ann", first), "what reads data goes on"
         assert not asked.turns.withdraw("cem", second), "another's is not there"
         asked.ends(first)
