@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,27 @@ def follow(history: list[tuple[Any, ...]]) -> None:
             spent = tree.spent(view.name.holder, view.name.window)
             assert view.spent.pico_rho == spent * UNIT, f"{view.name} has spent {view.spent}, and should have {spent}"
         assert ledger.verify() == ()
+
+
+# what ann and zoe pay together for jan, 44 units, leaves zoe no 11 below the reserve, and the owner no 23 below the ceiling
+FULL: list[tuple[Any, ...]] = [
+    ("charge", "acme/maps/ann", ["k50", "k110", "k230"]),
+    ("charge", "zoe", ["k51"]),
+    ("charge", "zoe", ["k111"]),
+    ("charge", "*owner", ["k111"]),
+    ("charge", "*owner", ["k231"]),
+]
+
+
+@pytest.mark.parametrize("holder", ["*", ""])
+def test_a_limit_that_is_not_held_is_found(holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clients' limit without its reserve, or no ceiling over all: the tree believes what the ledger refuses."""
+    follow(FULL)
+    kept = Tree.cap
+    limits = {holder: CEILING if holder else 2 * CEILING}
+    monkeypatch.setattr(Tree, "cap", lambda tree, who, *rest: limits.get(who) or kept(tree, who, *rest))
+    with pytest.raises(AssertionError, match="over"):
+        follow(FULL)
 
 
 @settings(max_examples=SEQUENCES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-CEILING, RESERVE, OWN = 100, 20, 40  # units of 0.0001 rho
+CEILING, RESERVE, OWN = 60, 12, 40  # units of 0.0001 rho; all releases of one window cost 78: each limit is met
 LIFETIME, EACH, QUERY = "*lifetime", "*each", "*query"
 Release = tuple[int, tuple[str, ...]]  # price and windows
 
