@@ -118,9 +118,8 @@ async def rotate(key_id: str, asked: RotateAsked, asker: Asker) -> Json:
 async def revoke(key_id: str, asker: Asker) -> Json:
     """Take a key back, at once."""
     await _check_own(asker, key_id)
-    gone = await run_in_threadpool(
-        asker.house.keys.revoke, key_id
-    )  # first: it opens nothing from here on, whatever comes of the note
+    # first: it opens nothing from here on, whatever comes of the note
+    gone = await run_in_threadpool(asker.house.keys.revoke, key_id)
     await asker.house.note_key(KeyAct.REVOKED, gone, asker.name)
     return gone
 

@@ -19,7 +19,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
     delete,
+    func,
     insert,
     select,
     update,
@@ -114,10 +116,23 @@ class Books:
         with self._store.reading() as connection:
             return list[Row](connection.execute(select(keys).order_by(keys.c.made_at, keys.c.id)).mappings())
 
-    def change_key(self, key_id: str, **changes: str | bytes | None) -> None:
-        """Change when a key ends."""
+    def follow_key(self, row: Row, ends: str) -> bool:
+        """Write the row of a key that follows another, which ends then at the latest; tell whether that one lived."""
+        sooner = case((keys.c.expires_at < ends, keys.c.expires_at), else_=ends)
+        lives = keys.c.id == row["follows"], keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
+        with self._store.writing() as connection:  # one writer at a time: it is not taken back between the two
+            if not connection.execute(update(keys).where(*lives).values(expires_at=sooner)).rowcount:
+                return False
+            connection.execute(insert(keys), [dict(row)])
+            return True
+
+    def revoke_key(self, key_id: str, now: str) -> None:
+        """Take back a key and all that follow it, at once."""
+        gone = select(keys.c.id).where(keys.c.id == key_id).cte("gone", recursive=True)
+        gone = gone.union(select(keys.c.id).where(keys.c.follows == gone.c.id))
+        since = func.coalesce(keys.c.revoked_at, now)
         with self._store.writing() as connection:
-            connection.execute(update(keys).where(keys.c.id == key_id).values(**changes))
+            connection.execute(update(keys).where(keys.c.id.in_(select(gone.c.id))).values(revoked_at=since))
 
     def add_session(self, digest: bytes, key_id: str, expires_at: str, now: str) -> None:
         """Write a session down, and forget those that have ended."""

@@ -40,23 +40,9 @@ class Keys:
     books: Books
     pepper: bytes  # a secret of the server's: who copies the books alone can't try keys out
 
-    def make(self, name: str, role: Role, *, by: str, days: float, follows: str | None = None) -> dict[str, Any]:
+    def make(self, name: str, role: Role, *, by: str, days: float) -> dict[str, Any]:
         """Make a key and show it, once; raises ParamError."""
-        check_asker(name)  # of every role: the ledger's own names are nobody's who comes through a door
-        if not 0 < days <= 3650:
-            raise ParamError("A key lives for more than 0 and at most 3650 days.", "days = 90.")
-        key, key_id = f"{PREFIX}{secrets.token_urlsafe(BITS // 8)}", secrets.token_hex(6)
-        row = {
-            "id": key_id,
-            "hash": self._digest(key),
-            "name": name,
-            "role": str(role),
-            "made_at": now_text(),
-            "made_by": by,
-            "expires_at": later_text(days=days),
-            "revoked_at": None,
-            "follows": follows,
-        }
+        key, row = self._new(name, role, by, days)
         self.books.add_key(row)
         return {"key": key, **_shown(row)}
 
@@ -78,13 +64,12 @@ class Keys:
     def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float) -> dict[str, Any]:
         """Make the key that follows another; the old one goes on for the overlap. Raises ParamError."""
         old = self.find(key_id)
-        if not _lives(old):
-            raise ParamError(f"The key {key_id} has ended.", "a new key.")
         if not 0 <= overlap_hours <= 24 * 31:
             raise ParamError("Two keys overlap for 0 to 744 hours.", "overlap_hours = 24.")
-        new = self.make(old["name"], Role(old["role"]), by=by, days=days, follows=key_id)
-        self.books.change_key(key_id, expires_at=min(old["expires_at"], later_text(hours=overlap_hours)))
-        return new
+        key, row = self._new(old["name"], Role(old["role"]), by, days, follows=key_id)
+        if not self.books.follow_key(row, ends=later_text(hours=overlap_hours)):
+            raise ParamError(f"The key {key_id} has ended.", "a new key.")
+        return {"key": key, **_shown(row)}
 
     def span_days(self, key_id: str) -> float:
         """Say for how long a key was made; raises ParamError."""
@@ -94,11 +79,7 @@ class Keys:
 
     def revoke(self, key_id: str) -> dict[str, Any]:
         """Take a key back, at once, with those that were made in its place; raises ParamError."""
-        old = self.find(key_id)
-        self.books.change_key(key_id, revoked_at=old["revoked_at"] or now_text())
-        for row in self.books.all_keys():
-            if row["follows"] == key_id:
-                self.revoke(row["id"])
+        self.books.revoke_key(key_id, now_text())
         return _shown(self.find(key_id))
 
     def find(self, key_id: str) -> Row:
@@ -117,6 +98,26 @@ class Keys:
         if any(row["role"] == Role.ADMIN and _lives(row) for row in self.books.all_keys()):
             raise ParamError("There is an admin already.", "ask that admin for a key, or for yours to be made anew.")
         return self.make(name, Role.ADMIN, by="bootstrap", days=days)
+
+    def _new(
+        self, name: str, role: Role, by: str, days: float, follows: str | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Draw a key, and give it with its row, which is not written yet; raises ParamError."""
+        check_asker(name)  # of every role: the ledger's own names are nobody's who comes through a door
+        if not 0 < days <= 3650:
+            raise ParamError("A key lives for more than 0 and at most 3650 days.", "days = 90.")
+        key = f"{PREFIX}{secrets.token_urlsafe(BITS // 8)}"
+        return key, {
+            "id": secrets.token_hex(6),
+            "hash": self._digest(key),
+            "name": name,
+            "role": str(role),
+            "made_at": now_text(),
+            "made_by": by,
+            "expires_at": later_text(days=days),
+            "revoked_at": None,
+            "follows": follows,
+        }
 
     def _digest(self, key: str) -> bytes:
         return hmac.digest(self.pepper, key.encode(), hashlib.sha256)

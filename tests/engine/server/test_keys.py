@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from budgets import OWNER, ParamError
 from engine.server import keys as keys_module
-from engine.server.books import Books, later_text
+from engine.server.books import MEMORY, Books, later_text
 from engine.server.keys import PREFIX, Keys, Principal, read_pepper
 from engine.server.roles import Role
+from tests.support import postgres
 from tests.support.serving import PEPPER, Inhabited, bearer
 
 
@@ -91,6 +96,86 @@ def test_what_a_key_was_changed_into_is_taken_back_with_it(keys: Keys) -> None:
     last = keys.rotate(next_one["id"], by="ana", days=2, overlap_hours=3)
     keys.revoke(key_id)
     assert keys.principal(next_one["key"]) is None and keys.principal(last["key"]) is None
+
+
+def test_however_often_a_key_was_changed_its_last_one_is_taken_back() -> None:
+    """One call a change went too deep after some nine hundred, and the last keys lived on."""
+    keys = Keys(Books.beside(MEMORY), PEPPER)
+    first = last = keys.make("ana", Role.ANALYST, by="root", days=1)
+    for _ in range(1000):
+        last = keys.rotate(last["id"], by="ana", days=1, overlap_hours=0.5)
+    keys.revoke(first["id"])
+    assert keys.principal(last["key"]) is None and not any(row["lives"] for row in keys.listed())
+    keys.books.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Keys, Keys]]:
+    """Give the keys of two servers that share their books."""
+    address = str(tmp_path / "books") if request.param == "sqlite" else postgres.server().new_ledger()
+    one, other = (Keys(Books.beside(address), PEPPER) for _ in range(2))
+    yield one, other
+    one.books.close()
+    other.books.close()
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let something happen once, when the next key that is made is drawn."""
+    drawn = secrets.token_hex
+
+    def later(size: int) -> str:
+        monkeypatch.setattr(secrets, "token_hex", drawn)
+        act()
+        return drawn(size)
+
+    monkeypatch.setattr(secrets, "token_hex", later)
+
+
+def test_a_key_that_is_taken_back_while_it_is_changed_has_no_next_one(
+    two_servers: tuple[Keys, Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = two_servers
+    _, key_id = made(one)
+    meanwhile(monkeypatch, lambda: other.revoke(key_id))
+    with pytest.raises(ParamError):
+        one.rotate(key_id, by="ana", days=2, overlap_hours=3)
+    assert [row["lives"] for row in one.listed()] == [False]
+
+
+def test_of_two_changes_at_once_the_shorter_overlap_holds(
+    two_servers: tuple[Keys, Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later one wrote the end that it had read before, and a key that had ended opened again."""
+    one, other = two_servers
+    old, key_id = made(one, days=2)
+    meanwhile(monkeypatch, lambda: other.rotate(key_id, by="ana", days=2, overlap_hours=3))
+    one.rotate(key_id, by="ana", days=2, overlap_hours=24)
+    assert one.find(key_id)["expires_at"] < later_text(hours=4)
+    meanwhile(monkeypatch, lambda: other.rotate(key_id, by="ana", days=2, overlap_hours=0))
+    with pytest.raises(ParamError):
+        one.rotate(key_id, by="ana", days=2, overlap_hours=24)
+    assert one.principal(old) is None
+
+
+def test_in_no_order_does_a_next_key_outlive_the_one_that_is_taken_back(two_servers: tuple[Keys, Keys]) -> None:
+    one, other = two_servers
+
+    def change(key_id: str, together: Barrier) -> None:
+        together.wait()
+        with suppress(ParamError):
+            one.rotate(key_id, by="ana", days=2, overlap_hours=3)
+
+    def take_back(key_id: str, together: Barrier) -> None:
+        together.wait()
+        other.revoke(key_id)
+
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(30):
+            (_, key_id), together = made(one), Barrier(3)
+            acts = [threads.submit(act, key_id, together) for act in (change, change, take_back)]
+            for act in acts:
+                act.result()
+            assert not any(row["lives"] for row in one.listed())
 
 
 @pytest.mark.parametrize("name", [OWNER, "*", "*x", "a/*b", "a//b", ""])
