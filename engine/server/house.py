@@ -25,6 +25,7 @@ from engine.server.tokens import Tokens
 
 DEATHS = 2  # of workers in which one and the same question was reading data: then it counts as failed
 TRIES = 4
+RECORDED = "E_EXEC"  # with which a failure is refused that was recorded
 
 
 class Line(Protocol):
@@ -105,14 +106,23 @@ class House:
                 self.deaths.pop(question, None)
                 return answered
             if self.deaths[question] >= DEATHS:
-                del self.deaths[question]
-                await self.do("give_up", **arguments)
+                await self._give_up(question, arguments)
         raise busy()
 
     async def withdraw(self, client: str, name: str) -> None:
         """Take a client's question out of the line, where it stands in one."""
         with contextlib.suppress(Problem):  # no worker, no line
             await self.do("withdraw", client=client, name=name)
+
+    async def _give_up(self, question: tuple[str, str], arguments: Mapping[str, Any]) -> None:
+        """Have a failure recorded, once for the deaths that are known; raises Refused, Problem."""
+        deaths = self.deaths.pop(question)  # another request for the same question counts anew meanwhile
+        try:
+            await self.do("give_up", **arguments)
+        except (Problem, Refused) as no:
+            if (no.told if isinstance(no, Problem) else no.problem)["code"] != RECORDED:
+                self.deaths[question] += deaths
+            raise
 
     async def _next_worker(self) -> None:
         try:

@@ -9,6 +9,7 @@ import pytest
 
 from budgets.administration import FAILURES_OF_A_CLIENT
 from engine import Desk
+from engine.problems import Refused
 from engine.server.clerk import Clerk, Reply
 from engine.server.link import WorkerDied
 from tests.support.serving import Inhabited, Inside, inhabited
@@ -66,6 +67,27 @@ def test_deaths_of_two_requests_for_one_question_add_up(
         assert dies(dying, 1).json()["code"] == "E_BUSY"
     assert dies(dying, 1).json()["code"] == "E_EXEC"
     assert [row["kind"] for row in desk.ledger()].count("failed") == 1
+
+
+@pytest.mark.parametrize("unheard", [WorkerDied(), Refused({"code": "E_LEDGER", "message": "", "hint": ""})])
+def test_deaths_are_not_forgotten_before_the_failure_is_recorded(
+    dying: Inhabited, desk: Desk, unheard: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a question whose third worker dies, too, would kill three each time that it is asked, and never have failed."""
+    call = Dying.call
+
+    async def not_heard(line: Dying, verb: str, *asked: Any) -> Reply:
+        if verb == "give_up":
+            raise unheard
+        return await call(line, verb, *asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Dying, "call", not_heard)
+        assert dies(dying, 2).status_code == 503
+    assert "failed" not in [row["kind"] for row in desk.ledger()]
+    assert dies(dying, 1).json()["code"] == "E_EXEC"
+    assert [row["kind"] for row in desk.ledger()].count("failed") == 1
+    assert not dying.house.deaths
 
 
 def test_who_kills_workers_is_frozen(dying: Inhabited) -> None:
