@@ -46,6 +46,10 @@ class Place:
         """End the wait."""
         self._called.set()
 
+    def leave(self) -> None:
+        """Have had one's turn: another one is waited for."""
+        self._called.clear()
+
 
 @dataclass
 class Turns:
@@ -89,6 +93,7 @@ class Turns:
         finally:
             with self._changing:
                 self._running.remove(place)
+                place.leave()
                 self._begin()
 
     def withdraw(self, client: str, name: str) -> bool:

@@ -140,6 +140,7 @@ def test_who_is_cancelled_gives_up_a_place_and_is_never_run() -> None:
         asked.sees(f"not {second}")
         assert not asked.turns.withdraw("ann", first), "what reads data goes on"
         assert not asked.turns.withdraw("cem", second), "another's is not there"
+        until(lambda: f"not {second}" in asked.begun)
         asked.ends(first)
         assert asked.begun == [first, f"not {second}", third]
 
@@ -222,3 +223,28 @@ def test_who_is_cancelled_on_the_way_to_the_line_is_never_run() -> None:
             pass
     assert not turns_.withdraw("ann", "one")
     assert not (turns_._waiting or turns_._running)
+
+
+def test_who_has_had_a_turn_waits_for_the_next_one() -> None:
+    """Once called, a place was called for ever: its second turn had no slot, and stood in the line when it was over."""
+    turns_, place, begun = Turns(1, LONG), Place("ann", "one"), threading.Event()
+    with turns_.turn(place, SHORT):
+        pass
+
+    def again() -> None:
+        with turns_.turn(place, SHORT):
+            begun.set()
+
+    second = threading.Thread(target=again, daemon=True)
+    with turns_.turn(Place("bob", "other"), SHORT):
+        second.start()
+        until(lambda: turns_._waiting)
+        assert not begun.wait(0.1)
+    second.join(LONGEST)
+    assert begun.is_set() and not (turns_._waiting or turns_._running)
+    with turns_.coming("ann", "two") as place:
+        with turns_.turn(place, SHORT):
+            pass
+        assert turns_.withdraw("ann", "two")
+        with pytest.raises(Withdrawn), turns_.turn(place, SHORT):
+            pass
