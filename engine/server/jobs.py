@@ -119,8 +119,7 @@ class Jobs:
         """
         known = await self.find(client, job_id)
         let_go = {"state": "cancelled", "ended_at": now_text()}
-        await run_in_threadpool(self.house.books.change_job, job_id, only_in=UNFINISHED, **let_go)
-        if known["state"] in UNFINISHED:
+        if await run_in_threadpool(self.house.books.change_job, job_id, only_in=UNFINISHED, **let_go):
             await self.house.withdraw(client, known["request_id"])
         return await self.find(client, job_id)
 

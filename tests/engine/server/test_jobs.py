@@ -132,6 +132,35 @@ def test_a_job_that_was_cancelled_before_a_worker_was_there_is_never_asked(books
     assert not line.asked
 
 
+def test_a_job_that_ends_while_it_is_cancelled_takes_nothing_out_of_the_line(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in the line under its name by then is the same client's next request, of the same Idempotency-Key."""
+    change, withdrawn = Books.change_job, list[str]()
+
+    def done_before(kept: Books, job_id: str, **changes: Any) -> bool:
+        if changes["state"] == "cancelled":
+            change(kept, job_id, only_in=("queued", "running"), state="done")
+        return change(kept, job_id, **changes)
+
+    async def withdraw(_: House, client: str, name: str) -> None:
+        withdrawn.append(name)
+
+    monkeypatch.setattr(House, "withdraw", withdraw)
+    line = Scripted()
+    line.is_ready = False
+
+    async def use(jobs: Jobs) -> None:
+        row, other = [await jobs.hand_in("ana", name, QUESTION) for name in ("one", "other")]
+        await jobs.cancel("ana", other["id"])
+        assert withdrawn == ["other"]
+        monkeypatch.setattr(Books, "change_job", done_before)
+        assert (await jobs.cancel("ana", row["id"]))["state"] == "done"
+        assert withdrawn == ["other"]
+
+    run(books, line, use)
+
+
 def test_jobs_that_are_resumed_do_not_all_come_to_the_worker_at_once(books: Books) -> None:
     many = 8
     line = Scripted(*[b"rows"] * many)
