@@ -24,7 +24,7 @@ from engine.errors import DataError, ExecutionFailed, uncharged
 from engine.explain import explain
 from engine.folders import cache_folder
 from engine.ledgers import held, ledger_place
-from engine.noise import NoiseRefused, add_noise
+from engine.noise import add_noise
 from engine.open_data import open_data
 from engine.person_units import check_units
 from engine.pipeline import Engine
@@ -37,7 +37,7 @@ from engine.terms import Asked, caps
 from engine.ways import bought_of
 from engine.window_accounts import check_lengths, least_left, windows_of
 
-ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed, NoiseRefused)
+ASKED_IN_VAIN = (Refusal, LedgerError, ExecutionFailed)
 
 MOST_LISTED = 2**31 - 1  # rows
 
@@ -157,7 +157,7 @@ class Desk:
             with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog) as stage:
                 answered = stage.answer(sql, asked)
                 return wire.answered(answered, self._remaining(asked, answered.prepared), None, rehearsal=True)
-        except (Refusal, LedgerError, NoiseRefused, DataError) as error:
+        except (Refusal, LedgerError, DataError) as error:
             raise Refused(problem(error, sql)) from error
 
     def give_up(self, sql: str, asked: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from budgets import LedgerError
 from dialect import Code, Refusal
 
 
@@ -34,6 +35,16 @@ class ExecutionFailed(EngineError):
     def __str__(self) -> str:
         """Give the constant text."""
         return f"{self.code}: {self.why} Try: {self.hint}"
+
+
+def untold(error: Exception) -> LedgerError | ExecutionFailed:
+    """Give what is told of whatever ended the making of a release, once rows may have been read.
+
+    Claim: code and text tell of the rows that the making failed, and nothing of how. Symbols: `error`, what was raised.
+    Formula: a LedgerError, which hangs on no row, as it is; of all else, one constant text, and its class for the log.
+    Source: proofs.md#answer. Raises nothing.
+    """
+    return error if isinstance(error, LedgerError | ExecutionFailed) else ExecutionFailed(type(error).__name__)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from engine.answered import Answered
 from engine.answers import Answer
 from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Knowing
-from engine.errors import uncharged
+from engine.errors import uncharged, untold
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
 from engine.finding import Finder, day_of, meaning_of, notes_of
 from engine.finishing import finish
@@ -171,8 +171,9 @@ class Engine:
     def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
         """Make the releases that are charged and not stored yet, and store them; the first one stored wins.
 
-        Claim: nothing says that data were read, or that reading failed, before `reading` lets it. Raises
-        ExecutionFailed, and whatever else ends the making, each counted as a failure. Proof: proofs.md#paced
+        Claim: nothing says that data were read, or that reading failed, before `reading` lets it, nor ever of which
+        class the failure was. Raises ExecutionFailed, LedgerError; whatever ends the making is counted as a failure.
+        Proofs: proofs.md#paced, proofs.md#answer
         """
         if charge is None:
             return {}
@@ -184,7 +185,7 @@ class Engine:
                 objected = self.objections(bought[0].plan.dataset) if running else NOBODY_OBJECTED  # a snapshot for all
                 made = {p.release_key: to_bytes(self.release(p, objected, meaning_of(question, p))) for p in running}
             except Exception as error:
-                failure = error
+                failure = untold(error)  # raised where no other error's text is its context
         if failure is not None:
             self.ledger.failed(charge)  # after some, the account is frozen until an admin looks
             raise failure

@@ -9,10 +9,8 @@ from typing import Any
 from budgets import BudgetRefused, LedgerError
 from dialect import Refusal
 from engine.errors import CatalogError, DataError, ExecutionFailed
-from engine.noise import NoiseRefused
 
-Problem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed | NoiseRefused
-DEFECT = "report this with the question: it is a defect of passersby, and no property of the data"
+Problem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed
 
 
 class Refused(Exception):
@@ -45,9 +43,6 @@ def problem(error: Problem, sql: str | None) -> dict[str, Any]:
         return _shape("E_DATA", f"{error.table}: {error.why}", error.cure, sql)
     if isinstance(error, ExecutionFailed):
         return _shape(error.code, error.why, error.hint, sql)
-    if isinstance(error, NoiseRefused):
-        why = "The noise would have cost more than was charged, so nothing was released; the charge stays."
-        return _shape("E_NOISE", why, DEFECT, sql)
     assert isinstance(error, LedgerError)  # noqa: S101  the dialect raises nothing else
     shape = _shape(str(error.code or "E_LEDGER"), error.why, error.hint, sql)
     return shape | _amounts(error) if isinstance(error, BudgetRefused) else shape

@@ -147,7 +147,6 @@ KINDS: Mapping[str, type[PassersbyError]] = {
     "E_INSTALL": InstallError,
     "E_LEDGER": LedgerError,
     "E_NETWORK": ServerError,
-    "E_NOISE": ExecutionError,
     "E_RATE": ServerError,
     "E_SERVER": ServerError,
     "E_STATE": ServerError,

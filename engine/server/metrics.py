@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
 
-UNTOLD = frozenset({"E_EXEC", "E_NOISE", "E_SERVER"})  # may depend on the data: the asker and the ledger know of them
+UNTOLD = frozenset({"E_EXEC", "E_SERVER"})  # may depend on the data: the asker and the ledger know of them
 
 
 @dataclass(frozen=True)

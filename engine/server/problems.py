@@ -34,7 +34,6 @@ STATUSES: Mapping[str, int] = {
     "E_EXEC": 422,  # no 5xx: clients and proxies repeat those by themselves, and three failures freeze the account
     "E_RATE": 429,
     "E_SERVER": 500,
-    "E_NOISE": 500,
     "E_CATALOG": 503,
     "E_DATA": 503,
     "E_LEDGER": 503,  # the same request with the same key is charged once at most: it may be repeated

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from engine import Desk, Refused, open_desk
-from engine.noise import NoiseRefused
 from tests.engine.town import CATALOG, make_town
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
@@ -167,16 +165,6 @@ def test_a_rehearsal_that_fails_says_that_it_was_free(desk: Desk, monkeypatch: p
 
     monkeypatch.setattr(type(desk.engine.backend), "run", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
     assert "nothing was charged" in refused(lambda: desk.rehearse(BY_ZONE, client="ann"))["message"]
-
-
-def test_noise_that_costs_too_much_is_a_problem_with_a_code(desk: Desk) -> None:
-    def dear(*_: object) -> NoReturn:
-        raise NoiseRefused(1.0, 1)
-
-    dearer = Desk(replace(desk.engine, add_noise=dear))
-    problem = refused(lambda: dearer.query(BY_ZONE, client="ann"))
-    assert (problem["code"], problem["sql"]) == ("E_NOISE", BY_ZONE)
-    assert "the charge stays" in problem["message"] and problem["hint"]
 
 
 def test_what_is_left_is_told_after_every_answer(desk: Desk) -> None:

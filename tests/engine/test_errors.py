@@ -1,0 +1,94 @@
+"""What ends the making of a release: whatever its class, an asker is told the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from budgets import LedgerError, UnsafeStore
+from dialect import Code, Refusal
+from engine.desk import Desk
+from engine.errors import CatalogError, DataError, ExecutionFailed, untold
+from engine.noise import NoiseRefused
+from engine.pipeline import Engine
+from engine.problems import Refused
+from tests.support.blank_ledger import blank_ledger
+
+SQL = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+STAGES = ("read", "noise", "store")
+FAILURES: tuple[Callable[[], Exception], ...] = (
+    ExecutionFailed,
+    lambda: ExecutionFailed("OutOfMemoryException"),
+    lambda: OverflowError("Z-SECRET"),
+    MemoryError,
+    lambda: pa.ArrowInvalid("Z-SECRET"),
+    lambda: NoiseRefused(1.0, 1),
+    lambda: Refusal(Code.FUNC, "Z-SECRET", "Z-SECRET"),
+    lambda: DataError("visit", "Z-SECRET", "Z-SECRET"),
+    lambda: CatalogError("Z-SECRET", "", "", ""),
+)
+
+
+def failing(engine: Engine, stage: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Give a desk whose engine fails at a stage of the making."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    if stage == "read":
+        monkeypatch.setattr(type(engine.backend), "run", fail)
+    if stage == "store":
+        monkeypatch.setattr("engine.pipeline.to_bytes", fail)
+    return Desk(replace(engine, add_noise=fail) if stage == "noise" else engine)
+
+
+def told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """Plant every failure at every stage, and list what askers are told, beside the class that the log has."""
+    found = list[tuple[str, object]]()
+    for stage in STAGES:
+        for make in FAILURES:
+            with blank_ledger() as ledger, monkeypatch.context() as broken:
+                desk = failing(replace(engine, ledger=ledger), stage, make(), broken)
+                try:
+                    desk.query(SQL, client="ann")
+                except Refused as refused:
+                    assert [entry.kind for entry in ledger.audit(kind="failed")] == ["failed"]
+                    assert isinstance(refused.__cause__, ExecutionFailed)
+                    assert refused.__cause__.__context__ is None, "where the values are"
+                    found.append((refused.__cause__.kind, refused.problem))
+    return found
+
+
+def test_no_class_of_a_failure_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = told(engine, monkeypatch)
+    assert len(found) == len(STAGES) * len(FAILURES)
+    assert {str(problem) for _, problem in found} == {str(found[0][1])}, "one text, to the byte"
+    kinds = ["", "OutOfMemoryException", "OverflowError", "MemoryError", "ArrowInvalid", "NoiseRefused"]
+    assert [kind for kind, _ in found] == [*kinds, "Refusal", "DataError", "CatalogError"] * len(STAGES)
+
+
+def test_classes_that_are_let_out_are_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: whatever ended the making is raised as it is."""
+    monkeypatch.setattr("engine.pipeline.untold", lambda error: error)
+    with pytest.raises((AssertionError, OverflowError)):
+        test_no_class_of_a_failure_is_told(engine, monkeypatch)
+
+
+def test_what_the_ledger_raises_is_told_as_it_is() -> None:
+    unsafe: LedgerError = UnsafeStore("The register is not whole.", "the right one")
+    assert untold(unsafe) is unsafe
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(1)])
+@pytest.mark.parametrize("stage", STAGES)
+def test_whoever_stops_the_process_is_no_failure(
+    stage: str, stop: BaseException, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with blank_ledger() as ledger, monkeypatch.context() as broken:
+        desk = failing(replace(engine, ledger=ledger), stage, stop, broken)
+        with pytest.raises(type(stop)):
+            desk.query(SQL, client="ann")
+        assert ledger.audit(kind="failed") == ()
