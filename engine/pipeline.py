@@ -6,7 +6,7 @@ stored releases (proofs.md#held) and what was read and priced (proofs.md#remembe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -46,6 +46,10 @@ from engine.ways import Way, bought_of
 from engine.window_notes import window_notes
 
 
+def _nobody_hears(charge: Charge) -> None:
+    """Keep no count of charges."""
+
+
 @dataclass(frozen=True)
 class Engine:
     """Catalog, data, ledger and noise, put together once."""
@@ -57,6 +61,7 @@ class Engine:
     objections: Objecting = nobody_objects
     calibrations: Knowing = NOTHING_KNOWN
     showing: Showing = nothing_shown
+    heard: Callable[[Charge], None] = _nobody_hears  # told of each charge when it is durable, whatever comes after
     known: Known = field(default_factory=dict, init=False, compare=False, repr=False)  # plans of stored releases
     remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
 
@@ -166,7 +171,11 @@ class Engine:
 
     def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
         """Charge what is not paid yet; a question that only looks at public tables owes nothing."""
-        return self.ledger.charge(self.request(sql, prepared, asked)) if prepared else None
+        if not prepared:
+            return None
+        charge = self.ledger.charge(self.request(sql, prepared, asked))
+        self.heard(charge)
+        return charge
 
     def settle(self, question: Question, bought: tuple[Prepared, ...], charge: Charge | None) -> Mapping[str, bytes]:
         """Make the releases that are charged and not stored yet, and store them; the first one stored wins.

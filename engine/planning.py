@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from budgets import parse_amount
+from budgets import Charge, parse_amount
 from dialect.words import several
 from engine.desk import ASKED_IN_VAIN, Desk
+from engine.errors import untold
 from engine.problems import Refused, problem
 from engine.terms import Asked
 from engine.workload import Planned, plan_of
@@ -20,8 +22,8 @@ def plan_workload(
     """Plan the questions of a file for a total price; with `apply`, buy what was planned. Raises Refused.
 
     Afterwards each question is free for this client at the price that it has alone (`ask_at_rho`), or less. Where
-    one can't be bought, others may have been: `charged_rho` of the refusal is what they cost, and planning the same
-    again goes on behind them.
+    one can't be bought or answered, `charged_rho` of the refusal is what was charged until then, for this one too, and
+    planning the same again goes on there.
     """
     try:
         amount = parse_amount(rho, "rho")
@@ -40,14 +42,22 @@ def plan_workload(
 
 
 def _buy(desk: Desk, planned: Sequence[Planned], client: str) -> Fraction:
-    """Buy questions one after another, and give what they cost together, in rho; raises Refused, with what did."""
-    charged = Fraction(0)
+    """Buy questions one after another, and give what was charged together, in rho; raises Refused, with what was."""
+    charges = list[Charge]()
+    engine = replace(desk.engine, heard=charges.append)
     for each in planned:
         try:
-            charged += desk.engine.answer(each.sql, Asked(client, rho=each.price)).charged.rho
-        except ASKED_IN_VAIN as error:
-            raise Refused(problem(error, each.sql) | {"charged_rho": float(charged)}) from error
-    return charged
+            engine.answer(each.sql, Asked(client, rho=each.price))
+        except Exception as error:
+            if not (charges or isinstance(error, ASKED_IN_VAIN)):
+                raise  # a defect, and nothing to tell beside it
+            told = error if isinstance(error, ASKED_IN_VAIN) else untold(error)
+            raise Refused(problem(told, each.sql) | {"charged_rho": float(_rho(charges))}) from told
+    return _rho(charges)
+
+
+def _rho(charges: Sequence[Charge]) -> Fraction:
+    return sum((charge.loss.rho for charge in charges if not charge.repeated), Fraction(0))
 
 
 def _told(planned: Planned) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from engine.ways import Way
 from engine.window_notes import window_notes
 
 TOPIC = "standing"
+CHARGED = "charged, not released"  # what comes of a window whose making failed
 FIRST, BEHIND = "{first}", "{behind}"  # days in the question: the first of the window, and the first behind it
 KEYS = ("sql", "dataset", "share", "clients", "from")
 
@@ -103,20 +104,28 @@ def run(standing: Sequence[Standing], engine: Engine) -> Iterator[Outcome]:
     for each, window in asked:
         _prepared(each, window, engine)
     for each, window in asked:
-        yield _released(each, window, engine)
+        yield from _released(each, window, engine)
 
 
-def _released(standing: Standing, window: str, engine: Engine) -> Outcome:
+def _released(standing: Standing, window: str, engine: Engine) -> Iterator[Outcome]:
+    """Release one window, and give what came of it; also of one that is charged and then fails, before it raises."""
     question, prepared = _prepared(standing, window, engine)
     if _stored(standing, window, prepared, engine) is not None:
-        return Outcome(standing.name, window, Fraction(0), "held")
+        yield Outcome(standing.name, window, Fraction(0), "held")
+        return
     _note(standing, window, prepared, engine)  # first: a crash behind it leaves the same release to be charged
     try:
         charge = engine.charge(question.sql, prepared, Asked(OWNER))
     except BudgetRefused as refused:
-        return Outcome(standing.name, window, Fraction(0), str(refused))
-    engine.settle(question, prepared, charge)
-    return Outcome(standing.name, window, charge.loss.rho if charge else Fraction(0), "released")
+        yield Outcome(standing.name, window, Fraction(0), str(refused))
+        return
+    rho = charge.loss.rho if charge else Fraction(0)
+    try:
+        engine.settle(question, prepared, charge)
+    except Exception:
+        yield Outcome(standing.name, window, rho, CHARGED)
+        raise
+    yield Outcome(standing.name, window, rho, "released")
 
 
 def shown(standing: Standing, window: str, engine: Engine) -> Answered | None:

@@ -11,7 +11,7 @@ from budgets import Forbidden
 from dialect import Code, Refusal
 from engine import wire
 from engine.desk import ASKED_IN_VAIN, Desk
-from engine.errors import CatalogError
+from engine.errors import CatalogError, untold
 from engine.problems import Refused, problem
 from engine.standing import Outcome, Standing, due, read_standing, run, shown, shown_to
 from engine.window_accounts import least_left
@@ -20,13 +20,17 @@ from engine.window_accounts import least_left
 def run_standing(desk: Desk, file: str) -> list[dict[str, Any]]:
     """Release every standing question in every window in which it is not released yet.
 
-    Raises Refused, with the `outcomes` that there were before.
+    Raises Refused, with the `outcomes` that there were before, and that of a window which was charged and then failed.
     """
     outcomes: list[dict[str, Any]] = []
     try:
         outcomes.extend(map(_outcome, run(read_standing(file, desk.engine), desk.engine)))  # each as it comes about
     except (*ASKED_IN_VAIN, CatalogError) as error:
         raise Refused(problem(error, None) | {"outcomes": outcomes}) from error
+    except Exception as error:
+        if not outcomes:
+            raise  # a defect, and nothing to tell beside it
+        raise Refused(problem(told := untold(error), None) | {"outcomes": outcomes}) from told
     return outcomes
 
 

@@ -97,8 +97,8 @@ class Connection:
         """Plan questions, with ; between them, for a total price; with `apply`, buy what was planned.
 
         Give `ask_at_rho`, at which each is free, and of each question its price and half-widths alone and as planned.
-        Raise RefusedError, BudgetError or ExecutionError. With `apply` their `details["charged_rho"]` is what questions
-        cost that were bought before: these are free from then on, and the same plan goes on behind them.
+        Raise RefusedError, BudgetError or ExecutionError. With `apply` their `details["charged_rho"]` is what was
+        charged until then, also for a question that was not answered: it is paid, and the same plan goes on there.
         """
         text = _text(text)
         with as_errors():
@@ -114,7 +114,7 @@ class Connection:
     def run_standing(self, file: str | os.PathLike[str]) -> list[dict[str, Any]]:
         """Release each standing question of a file in each window in which it is not yet.
 
-        Raise RefusedError or ExecutionError, whose `details["outcomes"]` are those that there were before.
+        Raise RefusedError or ExecutionError, whose `details["outcomes"]` are those until then.
         """
         import engine
 

@@ -15,6 +15,7 @@ from engine.desk import Desk
 from engine.errors import ExecutionFailed
 from engine.owner_loss import owner_loss
 from engine.pipeline import Engine
+from engine.standing import CHARGED
 from engine.wire import CARD
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.windowed_town import DAYS
@@ -91,21 +92,27 @@ def test_a_crash_before_the_release_is_charged_once(daily: Engine, file: str, mo
     assert spent(desk, EVERYBODY)[DAYS[1]] == pytest.approx(0.2)
 
 
-def test_a_run_that_is_cut_off_says_what_was_released(
-    daily: Engine, file: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failure", [ExecutionFailed, OverflowError])
+def test_a_run_that_is_cut_off_says_what_was_charged_and_released(
+    failure: type[Exception], daily: Engine, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, real, run = Desk(anew(daily)), Engine.settle, list[object]()
 
     def failing(engine: Engine, *given: object) -> object:
         run.append(given)
         if len(run) == 2:
-            raise ExecutionFailed
+            raise failure
         return real(engine, *given)
 
     monkeypatch.setattr(Engine, "settle", failing)
     with pytest.raises(Refused, match="E_EXEC") as cut:
         run_standing(desk, file)
-    assert [(each["window"], each["state"]) for each in cut.value.problem["outcomes"]] == [(DAYS[1], "released")]
+    monkeypatch.undo()
+    outcomes = cut.value.problem["outcomes"]
+    assert [(each["window"], each["state"]) for each in outcomes] == [(DAYS[1], "released"), (DAYS[2], CHARGED)]
+    assert {each["window"]: each["rho"] for each in outcomes} == {d: r for d, r in spent(desk, EVERYBODY).items() if r}
+    rest = run_standing(desk, file)
+    assert [(each["state"], each["rho"]) for each in rest] == [("held", 0), ("released", 0), ("released", 0.2)]
 
 
 def test_what_a_client_buys_between_note_and_charge_is_no_standing_release(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dialect.words import several
-from engine import Refused, plan_workload
+from engine import Refused, pipeline, plan_workload
 from engine.desk import Desk
 from engine.errors import ExecutionFailed
 from engine.pipeline import Engine
@@ -64,6 +64,42 @@ def test_a_plan_that_is_cut_off_says_what_it_has_bought(town: Engine, monkeypatc
     assert 0 < first < 0.9 and len(desk.engine.ledger.releases("ann")) == 1
     rest = plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)["charged_rho"]
     assert first + rest == pytest.approx(0.9, rel=1e-5), "it goes on behind what is bought"
+
+
+def charged(desk: Desk) -> float:
+    """Give what the ledger has debited a client for, released or not."""
+    return float(sum(each.loss.rho for each in desk.engine.ledger.releases("ann")))
+
+
+@pytest.mark.parametrize("failure", [ExecutionFailed, OverflowError])
+@pytest.mark.parametrize("stage", ["to_bytes", "finish"])  # in the making, and behind it
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_plan_that_is_cut_off_behind_a_charge_counts_it(
+    nth: int, stage: str, failure: type[Exception], town: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, real, made = Desk(anew(town)), getattr(pipeline, stage), list[object]()
+
+    def failing(*given: object) -> object:
+        made.append(given)
+        if len(made) == nth:
+            raise failure
+        return real(*given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pipeline, stage, failing)
+        with pytest.raises(Refused, match="E_EXEC") as cut:
+            plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)
+    first = cut.value.problem["charged_rho"]
+    assert 0 < first == pytest.approx(charged(desk))
+    rest = plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)["charged_rho"]
+    assert first + rest == pytest.approx(0.9, rel=1e-5) == charged(desk)
+
+
+def test_a_defect_before_any_charge_is_raised_as_it_is(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(anew(town))
+    monkeypatch.setattr(Engine, "ways", lambda *_: (_ for _ in ()).throw(OverflowError))
+    with pytest.raises(OverflowError):
+        plan_workload(desk, WORKLOAD, client="ann", rho="0.9", apply=True)
 
 
 def test_no_data_are_read_for_a_plan(town: Engine) -> None:
