@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -62,6 +63,7 @@ class Remote:
         with shown_waiting("Planning: what each question costs, and which answers say others"):
             asked = {"questions": text, "rho": rho, **({} if confidence is None else {"confidence": confidence})}
             told: Row = self.line.send("POST", "/v1/plan", json=asked).json()
+        before = self._paid(client) if apply else {}
         try:
             for each in told["questions"] if apply else ():
                 if each["rho"]:
@@ -69,9 +71,15 @@ class Remote:
                     bought = self.query(each["sql"], client=client, rho=exact, confidence=confidence)
                     told["charged_rho"] += json.loads(bought.schema.metadata[b"passersby"])["price"]["rho"]
         except PassersbyError as refused:
+            with suppress(PassersbyError):  # where the server can't say, what it said before is the least
+                told["charged_rho"] = sum(rho for key, rho in self._paid(client).items() if key not in before)
             refused.details["charged_rho"] = told["charged_rho"]
             raise
         return {**told, "applied": apply}
+
+    def _paid(self, client: str) -> dict[str, float]:
+        """Give what each release cost that a client has paid for, answered or not."""
+        return {each["release_id"]: each["rho"] for each in self.history(client)}
 
     def standing(self, name: str, window: str | None) -> pyarrow.Table:
         """See a standing question."""

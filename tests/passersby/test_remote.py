@@ -301,6 +301,26 @@ def test_a_plan_that_is_cut_off_says_what_it_has_bought(far: Connection, monkeyp
     assert 0 < cut.value.details["charged_rho"] < 0.02
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+def test_what_fails_behind_its_charge_counts_in_a_plan(
+    nth: int, far: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever plans at a server is told what the ledger has of it, not what was answered."""
+    text, real, asked = "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit", remote.Remote.query, []
+
+    def failing(*given: object, **terms: object) -> object:
+        asked.append(given)
+        answer = real(*given, **terms)
+        if len(asked) == nth:
+            raise passersby.ExecutionError("E_EXEC", "It could not be answered.")
+        return answer
+
+    monkeypatch.setattr(remote.Remote, "query", failing)
+    with pytest.raises(passersby.ExecutionError) as cut:
+        far.plan(text, rho="0.02", apply=True)
+    assert 0 < cut.value.details["charged_rho"] == pytest.approx(spent(far)) == pytest.approx(0.01 * nth)
+
+
 def test_who_is_entitled_to_no_standing_question_is_told_so(far: Connection) -> None:
     with pytest.raises(passersby.PassersbyError, match="entitled to no standing question footfall"):
         far.standing("footfall")
