@@ -43,7 +43,7 @@ class Paired:
     ratio: float  # median of the pairs' ratios
     least: float
     most: float
-    processor: float  # median ratio of what this process took itself: of a busy machine it tells more than the clock
+    processor: float  # median ratio of what was taken of the processors: of a busy machine it tells more than the clock
     extra: float  # seconds, median of the pairs' differences
 
     @property
@@ -98,24 +98,33 @@ class Stage:
             yield lambda: asking.answer(sql, next(waiting)).answer.table.num_rows
 
 
-def paired(plain: Callable[[], object], ours: Callable[[], object], runs: int, warming: int = 1) -> Paired:
-    """Time two ways in turn, on the clock and of this process on its processors; the first pairs only warm up."""
+def paired(
+    plain: Callable[[], object],
+    ours: Callable[[], object],
+    runs: int,
+    warming: int = 1,
+    processor: Callable[[], float] = time.process_time,
+) -> Paired:
+    """Time two ways in turn, on the clock and on the processors; the first pairs only warm up.
+
+    `processor` tells the seconds that were taken of them until now: by default of this process alone.
+    """
     walls, processors = [], []
     for _ in range(runs + warming):
-        times = [_taken(plain), _taken(ours)]
+        times = [_taken(plain, processor), _taken(ours, processor)]
         walls.append([wall for wall, _ in times])
         processors.append([own for _, own in times])
     ratios = [after / before for before, after in walls[warming:]]
     first, second = (statistics.median(column) for column in zip(*walls[warming:], strict=True))
     extra = statistics.median(after - before for before, after in walls[warming:])
-    processor = statistics.median(after / max(before, LEAST) for before, after in processors[warming:])
-    return Paired(0, first, second, statistics.median(ratios), min(ratios), max(ratios), processor, extra)
+    own = statistics.median(after / max(before, LEAST) for before, after in processors[warming:])
+    return Paired(0, first, second, statistics.median(ratios), min(ratios), max(ratios), own, extra)
 
 
-def _taken(run: Callable[[], object]) -> tuple[float, float]:
-    wall, own = time.perf_counter(), time.process_time()
+def _taken(run: Callable[[], object], processor: Callable[[], float] = time.process_time) -> tuple[float, float]:
+    wall, own = time.perf_counter(), processor()
     run()
-    return time.perf_counter() - wall, time.process_time() - own
+    return time.perf_counter() - wall, processor() - own
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -46,8 +47,8 @@ def main(events: int, runs: int) -> None:
     print(f"{events:.0e} events in Parquet, two workers of one core each, warm, {runs} pairs\n")
     with (
         tempfile.TemporaryDirectory() as folder,
-        _remote(Path(folder), events) as remote,
-        _opened(events, Path(folder), remote) as asked,
+        _remote(Path(folder), events) as (remote, processor),
+        _opened(events, Path(folder), remote, processor) as asked,
     ):
         if events >= LONG:
             asked.ask(FIXED["mean by place"], 1, warming=0)
@@ -64,10 +65,11 @@ def _row(asked: _Stage, name: str, runs: int, guard: Guard, warming: int) -> tup
 class _Stage:
     """Plain Spark and the engine, over the same files."""
 
-    def __init__(self, remote: str, engine: Engine) -> None:
+    def __init__(self, remote: str, engine: Engine, processor: Callable[[], float]) -> None:
         from pyspark.sql.connect.session import SparkSession  # late: only this part needs it
 
         self.plain, self.engine = SparkSession.builder.remote(remote).create(), engine
+        self.processor = processor
         for each in engine.catalog.tables:
             self._rows(each).createOrReplaceTempView(each.name)
 
@@ -88,14 +90,18 @@ class _Stage:
         def ours() -> None:
             rows[0] = self.engine.answer(sql, next(terms)).answer.table.num_rows
 
-        return replace(paired(lambda: self.plain.sql(sql).toArrow(), ours, runs, warming), keys=rows[0])
+        found = paired(lambda: self.plain.sql(sql).toArrow(), ours, runs, warming, self.processor)
+        return replace(found, keys=rows[0])
 
 
 @contextmanager
-def _remote(folder: Path, events: int) -> Iterator[str]:
-    """Give the address of a cluster: the named one, or one that is started."""
+def _remote(folder: Path, events: int) -> Iterator[tuple[str, Callable[[], float]]]:
+    """Give the address of a cluster, the named one or one that is started, and what is taken of the processors.
+
+    What a named one takes is not seen here: then it is that of this process alone.
+    """
     if OTHER in os.environ:
-        yield os.environ[OTHER]
+        yield os.environ[OTHER], time.process_time
         return
     (own := folder / "cluster").mkdir()
     settings = {
@@ -104,11 +110,11 @@ def _remote(folder: Path, events: int) -> Iterator[str]:
         "spark.sql.shuffle.partitions": str(max(2, events // ROWS_OF_A_TASK)),
     }
     with Cluster(own, settings, memory=MEMORY) as started:
-        yield started.remote
+        yield started.remote, lambda: time.process_time() + started.processor_seconds()
 
 
 @contextmanager
-def _opened(events: int, folder: Path, remote: str) -> Iterator[_Stage]:
+def _opened(events: int, folder: Path, remote: str, processor: Callable[[], float]) -> Iterator[_Stage]:
     """Write the operator's tables into a lake, and open it."""
     catalog = load_catalog(operator_path(events, order="time"))
     files = snapshot(catalog, folder, lambda *_: None)
@@ -118,4 +124,4 @@ def _opened(events: int, folder: Path, remote: str) -> Iterator[_Stage]:
         assert isinstance(backend, LakeBackend)
         opened.callback(backend.close)
         ledger = opened.enter_context(Ledger.open(folder / "bench.ledger"))
-        yield _Stage(remote, Engine(lake, backend, ledger, add_noise))
+        yield _Stage(remote, Engine(lake, backend, ledger, add_noise), processor)

@@ -98,6 +98,13 @@ class Cluster:
         numbers = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
         return sorted(int(e.name) for e in numbers if _group(e) == group and EXECUTOR in _command(e))
 
+    def processor_seconds(self) -> float:
+        """Sum what the driver, its workers and executors have taken of the processors until now."""
+        assert self._process is not None
+        group = self._process.pid
+        numbers = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return sum(_ticks(e) for e in numbers if _group(e) == group) / os.sysconf("SC_CLK_TCK")
+
     def kill_executor(self) -> int:
         """Kill one executor without a word."""
         victim = self.executors()[0]
@@ -152,6 +159,15 @@ def _group(entry: Path) -> int:
         return os.getpgid(int(entry.name))
     except ProcessLookupError:
         return -1
+
+
+def _ticks(entry: Path) -> int:
+    """Give what a process has taken of the processors; https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
+    try:
+        said = (entry / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(said[11]) + int(said[12])
 
 
 def _command(entry: Path) -> str:
