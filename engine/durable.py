@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,6 +14,20 @@ def write_durably(file: Path, text: str) -> None:
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
         out.write(text)
     move_durably(aside, file, 0o600)
+
+
+def make_durably(file: Path, content: bytes) -> None:
+    """Make a file for its owner alone, whole or not at all, where there is none; durable when this returns.
+
+    Of several that make it at once one does. Raises OSError.
+    """
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.") as aside:  # its owner's alone
+        aside.write(content)
+        aside.flush()
+        os.fsync(aside.fileno())
+        with suppress(FileExistsError):
+            os.link(aside.name, file)
+    _sync(file.parent)
 
 
 def move_durably(file: Path, to: Path, mode: int) -> None:

@@ -152,9 +152,19 @@ class Books:
         with self._store.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.hash == digest))
 
-    def add_job(self, row: Row) -> bool:
-        """Write a job's row; tell whether its client had none of that request id."""
+    def add_job(self, row: Row, *, beside: Sequence[str] = (), most: int | None = None) -> bool:
+        """Write a job's row, if its client has none of that request id; tell whether it was written or is there.
+
+        It is neither where `most` of its client's are in the states `beside`: counted and written in one step, since
+        several servers may do so at once.
+        """
+        same = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
+        others = select(func.count()).where(jobs.c.client == row["client"], jobs.c.state.in_(beside))
         with self._store.writing() as connection:
+            if connection.execute(select(jobs.c.id).where(*same)).first() is not None:
+                return True
+            if most is not None and connection.execute(others).scalar_one() >= most:
+                return False
             return insert_new(connection, jobs, dict(row))
 
     def job(self, **by: str) -> Row | None:

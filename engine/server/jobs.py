@@ -42,7 +42,6 @@ class Jobs:
 
     house: House
     gate: Gate = field(default_factory=Gate)
-    _handing_in: asyncio.Lock = field(default_factory=asyncio.Lock)  # or two at once would pass as few
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _clocks: dict[str, Clock] = field(default_factory=dict)
 
@@ -51,8 +50,7 @@ class Jobs:
     ) -> Row:
         """Write a job down, and begin it or go on with it; the same request id gives the same job. Raises Problem."""
         body = json.dumps({key: value for key, value in arguments.items() if key != "request_id"}, sort_keys=True)
-        async with self._handing_in:
-            known = await run_in_threadpool(self._known_or_new, client, request_id, body)
+        known = await run_in_threadpool(self._known_or_new, client, request_id, body)
         if known["body"] != body:
             why = f"Request id {known['request_id']!r} was used for another question."
             raise Problem("E_IDEMPOTENCY", why, "a new Idempotency-Key for a new question")
@@ -65,7 +63,6 @@ class Jobs:
         known = None if request_id is None else books.job(client=client, request_id=request_id)
         if known is not None:
             return known
-        self._check_few(client)
         self._forget()
         row = {
             "id": name,
@@ -75,7 +72,10 @@ class Jobs:
             "state": "queued",
             "made_at": now_text(),
         }
-        books.add_job(row)
+        most = self.house.settings.jobs_per_client
+        if not books.add_job(row, beside=UNFINISHED, most=most):
+            why, cure = f"{most} of your jobs are not finished yet.", "the same when one has ended; nothing was charged"
+            raise Problem("E_RATE", why, cure, headers={"Retry-After": "2"})
         made = books.job(client=client, request_id=row["request_id"])
         assert made is not None  # noqa: S101  it, or another server's of the same id, was just written
         return made
@@ -139,14 +139,6 @@ class Jobs:
         for begun, seconds in self._clocks.get(row["id"], [])[-1:]:
             return round(min(0.99, (time.monotonic() - begun) / seconds), 2)
         return 0.0
-
-    def _check_few(self, client: str) -> None:
-        most = self.house.settings.jobs_per_client
-        if len(self.house.books.jobs_in(*UNFINISHED, client=client)) >= most:
-            why = f"{most} of your jobs are not finished yet."
-            raise Problem(
-                "E_RATE", why, "the same when one has ended; nothing was charged", headers={"Retry-After": "2"}
-            )
 
     def _begin(self, row: Row, begun: Begun | None = None) -> None:
         self._tasks[row["id"]] = task = asyncio.create_task(self._run(row, begun))

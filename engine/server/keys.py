@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from budgets import ParamError, check_asker
+from engine.durable import make_durably
 from engine.server.books import Books, Row, later_text, now_text
 from engine.server.roles import Role
 
@@ -135,15 +135,8 @@ def new_session() -> str:
 
 def read_pepper(file: Path) -> bytes:
     """Read the server's secret, made where there is none, for its owner alone; raises ParamError where others read."""
-    try:
-        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(made, "wb") as out:
-            out.write(secrets.token_bytes(BITS // 8))
-            out.flush()
-            os.fsync(out.fileno())
+    if not file.exists():
+        make_durably(file, secrets.token_bytes(BITS // 8))
     pepper = file.read_bytes()
     if file.stat().st_mode & 0o077:
         raise ParamError(f"The server's secret {file} is open to others.", f"chmod 600 {file}")

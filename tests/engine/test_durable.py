@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from engine.durable import make_folder_durably, write_durably
+from engine.durable import make_durably, make_folder_durably, write_durably
 from engine.marks import Mark
 
 
@@ -46,3 +47,21 @@ def test_what_is_written_is_the_owner_s_alone_and_replaces_what_was_there(tmp_pa
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
     assert (tmp_path / "a.json").read_text() == "after"
     assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o600
+
+
+def test_of_several_that_make_a_file_one_does_and_all_read_it_whole(tmp_path: Path, done: list[str]) -> None:
+    for content in (b"first", b"second"):
+        make_durably(tmp_path / "secret", content)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("secret", b"first")]
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+    assert [each.split(".")[0] for each in done] == ["flushed secret", f"flushed {tmp_path.name}"] * 2
+
+
+def test_a_file_that_can_t_be_written_whole_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        make_durably(tmp_path / "secret", b"first")
+    assert list(tmp_path.iterdir()) == []

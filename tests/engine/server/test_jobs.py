@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
@@ -14,9 +15,10 @@ from engine.server.books import Books
 from engine.server.clerk import Reply
 from engine.server.gate import Gate
 from engine.server.house import TRIES, House
-from engine.server.jobs import ROUNDS, Jobs
+from engine.server.jobs import ROUNDS, UNFINISHED, Jobs
 from engine.server.keys import Keys
 from engine.server.link import WorkerDied
+from engine.server.problems import Problem
 from engine.server.settings import Settings
 from tests.support.serving import PEPPER, blank_books
 
@@ -197,3 +199,28 @@ def test_few_jobs_of_one_client_also_where_many_are_handed_in_at_once(books: Boo
     line = Scripted()
     line.is_ready = False
     run(books, line, use, jobs_per_client=2)
+
+
+def test_servers_of_one_ledger_count_a_client_s_jobs_together(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each counted, forgot old jobs, and wrote: what another wrote in between was not counted."""
+    forget = Books.forget_jobs
+
+    def slowly(kept: Books, before: str) -> None:
+        forget(kept, before)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(Books, "forget_jobs", slowly)
+
+    async def use(jobs: Jobs) -> None:
+        other = Jobs(jobs.house, Gate(2))
+        handed = [each.hand_in("ana", None, QUESTION) for each in (jobs, other) for _ in range(5)]
+        told = await asyncio.gather(*handed, return_exceptions=True)
+        refused = [each for each in told if isinstance(each, Problem)]
+        assert (len(refused), {each.told["code"] for each in refused}) == (7, {"E_RATE"})
+        assert len(await asyncio.to_thread(books.jobs_in, *UNFINISHED, client="ana")) == 3
+        for task in (*jobs._tasks.values(), *other._tasks.values()):
+            task.cancel()
+
+    line = Scripted()
+    line.is_ready = False
+    run(books, line, use, jobs_per_client=3)
