@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator
 
 from dialect.catalog import SqlType
-from dialect.expressions import Call, Expr, Field, Ref, conjuncts, fields_of
+from dialect.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.relation_parts import sources
 from dialect.relations import (
     Boundary,
+    Cut,
     Distinct,
     Filter,
     Group,
@@ -18,11 +20,13 @@ from dialect.relations import (
     Public,
     Relation,
     Scan,
+    SemiJoin,
     Sort,
     Values,
 )
 from dialect.window import Window
 
+_TURNED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
 
 
@@ -61,6 +65,40 @@ def meets_one_row(relation: Relation, condition: Expr) -> bool:
         return False
     equal = (part.arguments for part in conjuncts(condition) if isinstance(part, Call) and part.name == "=")
     return any(Ref(relation.person) in values for values in equal)
+
+
+def keeps_one_place(rows: Relation, condition: Expr, fixed: Callable[[Field], bool]) -> bool:
+    """Tell whether a condition keeps one place at most of each person's rows, which are numbered in some order.
+
+    Claim: at most one row of a person meets it. Needs rows of persons; `fixed` tells which fields have one value for
+    all rows of a person. Proof: proofs.md#relation-kinds. Raises: nothing.
+    """
+    places = set(_places(rows, fixed))
+    return bool(places) and any(_is_one_place(part, places) for part in conjuncts(condition))
+
+
+def _places(relation: Relation, fixed: Callable[[Field], bool]) -> Iterator[Field]:
+    """Walk the fields that number all rows of a person from 1, no two of them alike."""
+    operator = relation.operator
+    if isinstance(operator, Window):
+        numbered = (each for each in operator.calls if each.function == "row_number")
+        yield from (n.field for n in numbered if all(isinstance(p, Ref) and fixed(p.field) for p in n.partition))
+    if isinstance(operator, Window | Filter | Project | Cut):
+        yield from _places(operator.source, fixed)
+    elif isinstance(operator, SemiJoin):
+        yield from _places(operator.left, fixed)
+
+
+def _is_one_place(part: Expr, places: Collection[Field]) -> bool:
+    if not (isinstance(part, Call) and part.name in _TURNED):
+        return False
+    (one, other), sign = part.arguments, part.name
+    if isinstance(one, Literal):
+        one, other, sign = other, one, _TURNED[sign]
+    if not (isinstance(one, Ref) and one.field in places and isinstance(other, Literal)):
+        return False
+    most = other.value if isinstance(other.value, int | float) else math.inf
+    return sign == "=" or (sign == "<=" and most < 2) or (sign == "<" and most <= 2)
 
 
 def at_most_one_row(relation: Relation) -> bool:

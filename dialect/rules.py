@@ -18,6 +18,7 @@ from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref, conjuncts
 from dialect.inference import computed_field, definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys, kept_computed, kept_where
+from dialect.one_row import keeps_one_place
 from dialect.reading import Reading, refusal
 from dialect.relations import Boundary, Distinct, Filter, PerPerson, Project, Public, Relation, Released
 from dialect.spans import span_of
@@ -37,9 +38,17 @@ def _stands_for(field: Field, relation: Public) -> bool:
 def keep(relation: Relation, condition: Expr, node: exp.Expr | None = None) -> Relation:
     """Keep the rows for which a condition is true; the kind stays."""
     kept = replace(relation, operator=Filter(relation, condition), facts=relation.facts + facts_of(condition))
-    if not isinstance(kept, PerPerson) or kept.kept is None:
+    if not isinstance(kept, PerPerson):
         return kept
-    return replace(kept, kept=kept_where(kept.kept, condition, node))
+    if kept.kept is not None:
+        return replace(kept, kept=kept_where(kept.kept, condition, node))
+    return with_one_row(kept) if keeps_one_place(relation, condition, fixed_by_person) else kept
+
+
+def with_one_row(relation: PerPerson) -> PerPerson:
+    """Say of rows that a person has one of them at most, so that each of its values is of the person."""
+    fields = tuple(replace(f, of_person=True) for f in relation.fields)
+    return replace(relation, fields=fields, one_row_per_person=True, max_rows=1, timed=0)
 
 
 def facts_of(condition: Expr) -> tuple[Expr, ...]:

@@ -45,6 +45,8 @@ SIDES = (
     " WHERE age < 60) AS s ON e.subscriber_id = s.subscriber_id"),
     ("{how} (SELECT e.subscriber_id, MAX(e.cell_id) AS age, MIN(c.zone) AS gender FROM events e JOIN cells c"
     " USING (cell_id) WHERE e.dwell_s > 1000 GROUP BY e.subscriber_id) AS s ON e.subscriber_id = s.subscriber_id"),
+    ("{how} (SELECT subscriber_id, cell_id AS age, CASE WHEN lat > 20.7 THEN 'north' END AS gender FROM (SELECT *, row_number()"
+    " OVER (PARTITION BY subscriber_id ORDER BY ts DESC) AS n FROM events) WHERE n = 1) AS s ON e.subscriber_id = s.subscriber_id"),
     ("{how} (SELECT e.subscriber_id, hour(e.ts) AS age, upper(c.zone) AS gender FROM events e LEFT JOIN cells c"
     " ON c.cell_id = e.cell_id AND c.zone <> 'C1' WHERE e.dwell_s > 3000) AS s ON e.subscriber_id = s.subscriber_id"),
     ("{how} (SELECT f.subscriber_id, s.age, s.gender FROM events g LEFT JOIN events f ON f.subscriber_id = g.subscriber_id"

@@ -132,6 +132,14 @@ def test_what_has_no_rule_is_refused(code: Code, sql: str, refused: Callable[[st
     assert refused(sql).code is code
 
 
+NUMBERED = (
+    "SELECT e.subscriber_id, e.cell_id, e.ts, row_number() OVER (PARTITION BY e.subscriber_id{} ORDER BY e.ts) AS n"
+    " FROM events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"
+)
+ONE_PLACE = {
+    **dict.fromkeys(("n = 1", "1 = n", "n <= 1", "n < 2", "2 > n", "1 >= n", "n BETWEEN 1 AND 1", "n = 3", "n < 1.5"), True),
+    **dict.fromkeys(("n <= 2", "n > 1", "n <> 1", "n = 1 OR cell_id = 3", "n >= 1", "n < 3", "n IN (1, 2)", "n = cell_id"), False),
+}  # fmt: skip
 ONE_ROW = {
     "SELECT COUNT(*) FROM subscribers": True,
     "SELECT COUNT(*) FROM events": False,
@@ -151,6 +159,18 @@ ONE_ROW = {
     "SELECT COUNT(*) FROM subscribers a JOIN subscribers b USING (subscriber_id)": True,
     f"SELECT COUNT(*) FROM subscribers a LEFT JOIN {PERSONS} b USING (subscriber_id)": True,
     "SELECT COUNT(*) FROM subscribers a LEFT JOIN events b USING (subscriber_id)": False,
+    **{f"SELECT COUNT(*) FROM ({NUMBERED.format('')}) WHERE {condition}": one for condition, one in ONE_PLACE.items()},
+    f"SELECT COUNT(*) FROM ({NUMBERED.format(', cell_id')}) WHERE n = 1": False,
+    f"SELECT COUNT(*) FROM ({NUMBERED.format(', gender')}) WHERE n = 1": True,
+    f"SELECT COUNT(*) FROM ({NUMBERED.format('').replace('row_number', 'rank')}) WHERE n = 1": False,
+    f"SELECT COUNT(*) FROM ({NUMBERED.format('')}) x JOIN events e USING (subscriber_id) WHERE n = 1": False,
+    f"SELECT COUNT(*) FROM ({NUMBERED.format('')}) x JOIN hours h ON h.h > x.cell_id WHERE n = 1": False,
+    f"SELECT COUNT(*) FROM (SELECT * FROM ({NUMBERED.format('')}) WHERE n = 1) x JOIN subscribers s USING (subscriber_id)": True,
+    f"SELECT COUNT(*) FROM ({NUMBERED.format('')} UNION ALL {NUMBERED.format('')}) WHERE n = 1": False,
+    f"SELECT COUNT(*) FROM (SELECT *, lag(cell_id) OVER (PARTITION BY subscriber_id ORDER BY n) AS b FROM ({NUMBERED.format('')}) WHERE n > 0) WHERE b > 1 AND n = 1": True,
+    "SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1)": True,
+    "SELECT COUNT(*) FROM (SELECT subscriber_id, cell_id FROM events GROUP BY ALL"
+    " QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY COUNT(*) DESC) = 1)": True,
 }
 ONE_GROUP = {
     "SELECT COUNT(*) FROM events": True,

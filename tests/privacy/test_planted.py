@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from dialect.catalog import Catalog
 from dialect.errors import Refusal
 from dialect.private_plan import VectorBound
-from dialect.relations import Cut, Filter, PerPerson, Scan, SemiJoin
+from dialect.relations import Cut, Filter, Join, PerPerson, Scan, SemiJoin
 from dialect.set_operation import SetOperation
 from engine.backends.duckdb import DuckDBBackend
 from tests.support.greybox import DependsOnData, GreyBox, OthersMoved, SensitivityExceeded, check_on
@@ -38,7 +38,9 @@ aggregates, bound, from_clause, functions, joins, measures, one_release, partial
         "render",
     )
 )
-eager, first_groups, histograms = (import_module(f"dialect.{name}") for name in ("eager", "first_groups", "histograms"))
+eager, first_groups, histograms, one_row, rules = (
+    import_module(f"dialect.{name}") for name in ("eager", "first_groups", "histograms", "one_row", "rules")
+)
 prepare = import_module("engine.prepare")
 
 
@@ -57,6 +59,12 @@ def nobody_followed(*given: Any) -> Any:
 def always_of_the_person(left: Any, right: Any, *given: Any) -> Any:
     relation = join_persons(left, right, *given)
     return replace(relation, fields=tuple(replace(field, of_person=True) for field in relation.fields))
+
+
+def places_of_pairs(relation: Any, fixed: Any) -> Any:
+    """Take the rows of a join for those that were numbered below it."""
+    joined = isinstance(relation.operator, Join)
+    yield from places_of_pairs(relation.operator.left, fixed) if joined else places(relation, fixed)
 
 
 def popular_first(plan: Any, max_groups: int, *_: Any) -> list[tuple[str, bool, str]]:
@@ -119,7 +127,7 @@ def without_anybodys(sql: str) -> str:
 
 
 scan, join_persons, count_keys = from_clause.scan, joins._of_persons, prepare.count_keys
-choose_groups = first_groups.first_groups
+choose_groups, places = first_groups.first_groups, one_row._places
 weighed, join_to_public = bound._weighed, joins._public_on_the_left
 
 ME = str(VICTIM)
@@ -168,6 +176,11 @@ UNITED = (
     "SELECT cell_id, COUNT(*) FROM (SELECT subscriber_id, cell_id FROM events WHERE cell_id > 1"
     " UNION SELECT subscriber_id, cell_id FROM events WHERE dwell_s > 9000) AS u GROUP BY 1"
 )
+FIRST = (
+    "SELECT COUNT(*) FROM (SELECT * FROM events"
+    " QUALIFY row_number() OVER (PARTITION BY subscriber_id{} ORDER BY ts) = 1) AS first"
+)
+NUMBERED = "SELECT subscriber_id, row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) AS n FROM events"
 PAIRS = "SELECT COUNT(*) FROM events e JOIN events f ON e.subscriber_id = f.subscriber_id AND e.cell_id <> f.cell_id"
 UNMATCHED = (
     "SELECT s.subscriber_id IS NULL, COUNT(*) FROM events e LEFT JOIN subscribers s"
@@ -194,6 +207,8 @@ class Planted:
 
 PLANTED = (
     Planted("rounding up instead of towards zero", rewritten(render, "_weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("one place in each cell taken for one of the person", instead(rules, "fixed_by_person", lambda _: True), FIRST.format(", cell_id"), SPREAD, SensitivityExceeded),
+    Planted("a place that two pairs have", instead(one_row, "_places", places_of_pairs), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
     Planted("bounded before a join with duplicate rows", instead(joins, "meets_one_row", lambda *_: True), "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.home_cell GROUP BY 1", FANNED, SensitivityExceeded),
     Planted("a norm of different numbers only", rewritten(render, "_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one row a person where there are many", instead(from_clause, "scan", one_row_each), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),

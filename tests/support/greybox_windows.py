@@ -56,6 +56,7 @@ def _framed() -> st.SearchStrategy[tuple[str, bool]]:
 PLACES = (
     "({} FROM events e) e",
     "({} FROM events e QUALIFY row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.lon) <= 2) e",
+    "({} FROM events e QUALIFY row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.steps) = 1) e",
     "({} FROM events e JOIN cells c USING (cell_id) WHERE c.x > 0 OR e.dwell_s > 1) e",
     "({} FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.home_cell = e.cell_id) e",
     "(SELECT *, lag(w) OVER (PARTITION BY subscriber_id ORDER BY v) AS w2 FROM ({} FROM events e) q) e",
