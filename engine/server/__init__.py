@@ -2,7 +2,7 @@
 
     request          app.py, asking.py, sharing_asked.py, administering.py   endpoints;
                      bodies.py, shapes.py, admin_shapes.py   what they read and give
-      -> who         access.py, keys.py, tokens.py   bearer -> Principal; books.py keeps hashes of keys
+      -> who         access.py, keys.py, tokens.py   bearer -> Principal; hashes in books.py, book_tables.py
       -> may         roles.py                     endpoint x role x own or another's, one table
       -> how often   limits.py                    body, SQL, rate, queue
       -> wait or not jobs.py, gate.py             what goes on without its asker: durable, few at the worker at once

@@ -10,76 +10,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Integer,
-    LargeBinary,
-    MetaData,
-    RowMapping,
-    Table,
-    Text,
-    UniqueConstraint,
-    case,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import RowMapping, case, delete, func, insert, select, update
 
 from budgets.stores import open_store
 from budgets.stores.store import Store, insert_new
+from engine.server.book_tables import alerts, jobs, keys, metadata, sessions, shares
 
 MEMORY = ":memory:"
-metadata = MetaData()
-
-keys = Table(
-    "server_keys",
-    metadata,
-    Column("id", Text, primary_key=True),  # shown in lists; no secret
-    Column("hash", LargeBinary, nullable=False, unique=True),  # HMAC-SHA-256 of the key
-    *(Column(name, Text, nullable=False) for name in ("name", "role", "made_at", "made_by", "expires_at")),
-    Column("revoked_at", Text),
-    Column("follows", Text),  # the key in whose place it was made
-)
-jobs = Table(
-    "server_jobs",
-    metadata,
-    Column("id", Text, primary_key=True),
-    *(Column(name, Text, nullable=False) for name in ("client", "request_id", "body", "state", "made_at")),
-    Column("ended_at", Text),
-    Column("problem", Text),  # JSON, where it was refused
-    Column("rows", LargeBinary),  # the answer as an Arrow IPC stream
-    UniqueConstraint("client", "request_id"),
-)
-sessions = Table(
-    "server_sessions",
-    metadata,
-    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 of the cookie
-    Column("key_id", Text, nullable=False),
-    Column("expires_at", Text, nullable=False),
-)
-
-shares = Table(
-    "server_shares",
-    metadata,
-    Column("id", Text, primary_key=True),  # who has it may see what was asked, and pay for the numbers
-    *(
-        Column(name, Text, nullable=False)
-        for name in ("client", "question", "keys", "dataset", "made_at", "expires_at")
-    ),
-)
-alerts = Table(
-    "server_alerts",
-    metadata,
-    Column("about", Text, primary_key=True),  # which mark of which account under which cap
-    Column("channel", Text, primary_key=True),
-    *(Column(name, Text, nullable=False) for name in ("said", "made_at", "due_at")),
-    Column("tries", Integer, nullable=False),
-    Column("sent_at", Text),
-    Column("problem", Text),  # the kind of the last failure
-)
-
 Row = RowMapping | dict[str, Any]
 
 
@@ -153,19 +90,16 @@ class Books:
             connection.execute(delete(sessions).where(sessions.c.hash == digest))
 
     def add_job(self, row: Row, *, beside: Sequence[str] = (), most: int | None = None) -> bool:
-        """Write a job's row, if its client has none of that request id; tell whether it was written or is there.
+        """Write a job's row where none of its request id is there; tell whether one is there now.
 
-        It is neither where `most` of its client's are in the states `beside`: counted and written in one step, since
-        several servers may do so at once.
+        None is where `most` of the client's are in the states `beside`, counted in the same step: others write.
         """
-        same = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
-        others = select(func.count()).where(jobs.c.client == row["client"], jobs.c.state.in_(beside))
+        own, same = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
         with self._store.writing() as connection:
-            if connection.execute(select(jobs.c.id).where(*same)).first() is not None:
-                return True
-            if most is not None and connection.execute(others).scalar_one() >= most:
-                return False
-            return insert_new(connection, jobs, dict(row))
+            among = connection.execute(select(func.count()).where(own, jobs.c.state.in_(beside))).scalar_one()
+            if most is None or among < most:
+                insert_new(connection, jobs, dict(row))
+            return connection.execute(select(jobs.c.id).where(own, same)).first() is not None
 
     def job(self, **by: str) -> Row | None:
         """Find the job of some id, or of a client's request id."""

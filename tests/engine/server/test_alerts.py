@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from budgets import LedgerUnavailable
 from engine import Desk
 from engine.server.alerts import MOST_TRIES, Alerts
-from engine.server.books import Books, alerts
+from engine.server.book_tables import alerts
+from engine.server.books import Books
 from engine.server.delivery import Mail, message
 from engine.server.roles import Role
 from engine.server.settings import Settings

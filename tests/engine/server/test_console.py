@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from engine.server.books import sessions
+from engine.server.book_tables import sessions
 from engine.server.console import answer_pages
 from engine.server.console.visits import COOKIE, page
 from engine.server.roles import PAGES, Role

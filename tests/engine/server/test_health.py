@@ -10,7 +10,7 @@ import pytest
 from budgets import Ledger
 from engine import Desk
 from engine.server.alerts import MOST_TRIES, Alerts
-from engine.server.books import keys
+from engine.server.book_tables import keys
 from engine.server.health import Checks
 from engine.server.roles import Role
 from tests.support.serving import Inhabited, inhabited

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.server.books import shares
+from engine.server.book_tables import shares
 from engine.server.roles import Role
 from tests.support.serving import Inhabited, bearer
 from tests.support.visiting import Browser, visitors
