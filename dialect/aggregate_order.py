@@ -39,6 +39,22 @@ def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
     return (*arguments, *keys), directions
 
 
+def in_its_own_order(call: exp.Expr) -> exp.Expr:
+    """Read MODE(x ORDER BY x) and MODE() WITHIN GROUP (ORDER BY x) as MODE(x), which is the least of several."""
+    within = isinstance(call, exp.WithinGroup) and isinstance(call.this, exp.Mode) and call.this.this is None
+    order = call.expression if within else call.this if isinstance(call, exp.Mode) else None
+    if not isinstance(order, exp.Order):
+        return call
+    first = order.expressions[0]
+    value = first.this if within else order.this
+    plain = exp.Mode(this=value.copy())
+    if len(order.expressions) > 1 or first.this != value or first.args.get("desc"):
+        why = "Of values that are equally frequent MODE gives the least, and takes no other order."
+        raise refusal(Code.AGG, why, plain.sql("duckdb"), call, plain.sql("duckdb", comments=False))
+    plain.parent = call.parent
+    return plain
+
+
 def check_order(name: str, arguments: tuple[Expr, ...], directions: tuple[Direction, ...], call: exp.Expr) -> None:
     """Refuse a constant where rows are put in order: DuckDB binds none there, whatever the rows are."""
     if name not in _IN_ORDER:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from dialect.catalog import SqlType
 from dialect.constants import MONTHS, SECONDS
-from dialect.errors import Code
+from dialect.errors import Code, Refusal
 from dialect.expressions import NULL, Literal
 from dialect.reading import refusal
 
@@ -71,12 +71,15 @@ def interval(node: exp.Interval) -> Literal:
     sign = "-" if isinstance(inner, exp.Neg) else ""
     inner = inner.this if isinstance(inner, exp.Neg) else inner
     written = str(inner.this) if isinstance(inner, exp.Literal) else ""
-    text = f"{sign}{written} {node.args.get('unit') or ''}".strip()
+    return _length(f"{sign}{written} {node.args.get('unit') or ''}".strip(), node)
+
+
+def _length(text: str, node: exp.Expr) -> Literal:
     parts = [(int(amount), unit.lower()) for amount, unit in _SPAN.findall(text)]
     clock = _CLOCK.fullmatch(text)
     if clock:
         parts = [(int(amount or 0), unit) for amount, unit in zip(clock.groups(), _CLOCK_UNITS, strict=True)]
-    elif not parts or _SPAN.sub("", text).strip() or (sign and len(parts) > 1):
+    elif not parts or _SPAN.sub("", text).strip() or (text.startswith("-") and len(parts) > 1):
         parts = [(0, "")]
     return span(*_one_unit(parts), node)
 
@@ -91,11 +94,16 @@ def _one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
     return 0, ""
 
 
+def no_interval(node: exp.Expr) -> Refusal:
+    """Refuse what is no constant interval."""
+    return refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
+
+
 def span(amount: int, unit: str, node: exp.Expr) -> Literal:
     """Make a constant interval; raises Refusal with E_FUNC where it is none, or too long."""
     times, plain = _OF_OTHERS.get(unit, (1, unit))
     if plain not in MOST_OF:
-        raise refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
+        raise no_interval(node)
     if too_long(f"{amount * times} {plain}"):
         raise refusal(Code.FUNC, "The interval is longer than 1,000 years.", "INTERVAL 1 DAY", node)
     return Literal(f"{amount * times} {plain}", SqlType.INTERVAL)
@@ -109,6 +117,8 @@ def too_long(text: str) -> bool:
 
 def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
     """Read constant text as another type; raises Refusal with E_PARSE where it is not one."""
+    if target is SqlType.INTERVAL:
+        return _length(text.strip(), node)
     try:
         return Literal(_READERS[target](text.strip()), target)
     except (ValueError, KeyError):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from dialect.aggregate_calls import aggregate_call, both_exist
-from dialect.aggregate_order import check_order
+from dialect.aggregate_order import check_order, in_its_own_order
 from dialect.aggregate_refusals import OF_INTERVALS, across_people, unknown, with_ends, wrong_type
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
@@ -109,6 +109,7 @@ def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, 
 
 def _allowed(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
     """Give a call and its name in the allow-list; raises Refusal where it has none."""
+    call = in_its_own_order(call)
     name = aggregate_name(call) or ""
     if isinstance(call, exp.IgnoreNulls) and isinstance(call.this, exp.AnyValue):
         call = call.this  # as the parser reads every ANY_VALUE

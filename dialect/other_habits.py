@@ -1,4 +1,4 @@
-"""What BigQuery and Snowflake write in other words -> the same in DuckDB's, for refusals to try."""
+"""What BigQuery, Snowflake, Spark and MySQL write in other words -> the same in DuckDB's, for refusals to try."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ _SIGNS = {  # of a Snowflake format, the longest first
     "YYYY": "%Y", "HH24": "%H", "MON": "%b", "DAY": "%A", "MM": "%m", "DD": "%d", "DY": "%a", "MI": "%M", "SS": "%S",
     "IW": "%V", "YY": "%y",
 }  # fmt: skip
+_MYSQL = {"%i": "%M", "%M": "%B", "%s": "%S", "%W": "%A", "%T": "%H:%M:%S", "%k": "%-H", "%D": "%-d", "%e": "%-d"}
+_JAVA = {  # signs of a Spark format, the longest first
+    "yyyy": "%Y", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "dd": "%d", "EEEE": "%A", "EEE": "%a", "E": "%a",
+    "HH": "%H", "mm": "%M", "ss": "%S",
+}  # fmt: skip
+_ISO = re.compile(r"'\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d(\.\d{1,6})?)?)?'")
 _TOP = re.compile(r"^(\s*select)\s+top\s+(\d+)\b(.*?)[\s;]*$", re.IGNORECASE | re.DOTALL)
 
 
@@ -86,6 +92,37 @@ def _formatted(given: list[str]) -> str | None:
     return f"strftime({given[0]}, {written})"
 
 
+def _date_formatted(given: list[str]) -> str | None:
+    """Read the formats of MySQL, whose signs have a %, and of Spark."""
+    if len(given) != 2:
+        return None
+    signs = _MYSQL if "%" in given[1] else _JAVA
+    return f"strftime({given[0]}, {re.sub('|'.join(signs), lambda found: signs[found[0]], given[1])})"
+
+
+def _shifted(sign: str) -> Form:
+    """Write DATE_ADD(d, INTERVAL 7 DAY) of BigQuery and MySQL, and Spark's of a number of days."""
+
+    def shifted(given: list[str]) -> str | None:
+        if len(given) != 2:  # DuckDB's own DATE_SUB has three
+            return None
+        start = f"DATE {given[0]}" if _ISO.fullmatch(given[0]) else given[0]
+        return f"({start} {sign} {given[1]})"
+
+    return shifted
+
+
+def _constant(kind: str) -> Form:
+    """Write text of a known form, with or without its format, as the constant that it is."""
+
+    def constant(given: list[str]) -> str | None:
+        if given and _ISO.fullmatch(given[0]) and len(given) <= 2:
+            return f"{kind} {given[0]}"
+        return f"CAST({given[0]} AS {kind})" if len(given) == 1 and kind == "DATE" else None
+
+    return constant
+
+
 _RATIO, _ADDED = "(({0}) / nullif({1}, 0))", "({0} + {1})"
 _FORMS: dict[str, Form] = {
     "safe_divide": _text(_RATIO),
@@ -95,7 +132,13 @@ _FORMS: dict[str, Form] = {
     "nullifzero": _text("nullif({0}, 0)"),
     "ratio_to_report": _text("1.0 * ({0}) / SUM({0})"),
     "isnull": _or_null,
-    "to_date": lambda given: f"CAST({given[0]} AS DATE)" if len(given) == 1 else None,
+    "to_date": _constant("DATE"),
+    "to_timestamp": _constant("TIMESTAMP"),
+    "date_format": _date_formatted,
+    "date_add": _shifted("+"),
+    "date_sub": _shifted("-"),
+    "unix_timestamp": lambda given: f"epoch({given[0]})" if len(given) == 1 else None,
+    **dict.fromkeys(("percentile", "percentile_approx", "approx_percentile"), _text("quantile_cont({0}, {1})")),
     **dict.fromkeys(("datepart", "date_part"), _parted),
     "to_char": _formatted,
     **dict.fromkeys(("format_date", "format_timestamp", "format_datetime"), _text("strftime({1}, {0})")),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType, ValueRange
 from dialect.errors import Code, Refusal
-from dialect.expressions import Call, Expr, Field, Ref, expand
+from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand
 from dialect.reading import Reading
 from dialect.tries import coarser
 from dialect.whole_numbers import is_whole
@@ -27,15 +27,24 @@ def check_private_keys(keys: Sequence[Field], reading: Reading) -> None:
         why = f"{text} has a value of its own in almost every row."
         if key.type in _FINE_TIMES:
             raise _fine_time(expr, text, reading)
-        if key.type is SqlType.DOUBLE and is_whole(expr):
-            why = f"{text} may be any number: neither bounds nor the question say where it ends."
-            ends = f"{text} BETWEEN 0 AND 100"
-            raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, coarser(sql, text, text, ends))
+        whole = _whole_part(expr) if key.type is SqlType.DOUBLE else None
+        if whole is not None:
+            part = plain_text(whole)
+            why = f"{part} may be any number: neither bounds nor the question say where it ends."
+            ends = f"{part} BETWEEN 0 AND 100"
+            raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, coarser(sql, part, part, ends))
         if key.type is SqlType.DOUBLE:
             coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN 0 AND 100"
             raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, coarser(sql, text, coarse, ends))
         if key.type in _LISTS:
             raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
+
+
+def _whole_part(expr: Expr) -> Expr | None:
+    """Find the innermost whole number that all else in a key is computed of; None where there is none."""
+    parts = [part for part in children(expr) if not isinstance(part, Literal)]
+    inner = _whole_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
+    return expr if inner is None and is_whole(expr) else inner
 
 
 def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:

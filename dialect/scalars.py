@@ -37,6 +37,9 @@ class Names(Protocol):
         ...
 
 
+_USUAL_DIGITS = [Literal(18, SqlType.BIGINT), Literal(3, SqlType.BIGINT)]
+
+
 def scalar(node: exp.Expr, names: Names) -> Expr:
     """Type one expression; raises Refusal where it is not in the allow-list."""
     special = names.special(node)
@@ -201,6 +204,8 @@ def _cast(node: exp.Expr, names: Names) -> Expr:
     elif value.type is SqlType.VARCHAR and target is not SqlType.VARCHAR:
         hint = "declare the column with that type"
         raise refusal(Code.FUNC, "Stored text can't be cast to another type.", hint, node)
+    elif target is SqlType.INTERVAL is not value.type:
+        raise literals.no_interval(node)
     if cast == "to_decimal":
         return _decimal(value, node)
     narrow = NARROW.get(cast.removeprefix("to_").upper())
@@ -215,9 +220,6 @@ def _decimal(value: Expr, node: exp.Expr) -> Expr:
     """Round to a decimal's digits: decimals are doubles, and NULL where they would not fit."""
     given = [literals.number(part.this) for part in node.args["to"].expressions] or _USUAL_DIGITS
     return call("to_decimal", [value, *(*given, Literal(0, SqlType.BIGINT))[:2]], node)
-
-
-_USUAL_DIGITS = [Literal(18, SqlType.BIGINT), Literal(3, SqlType.BIGINT)]
 
 
 def _target(node: exp.Expr) -> tuple[SqlType, str]:

@@ -184,4 +184,5 @@ TYPES: dict[str, tuple[SqlType, str]] = {
     "TIMESTAMP": (SqlType.TIMESTAMP, "to_timestamp"),
     "TIMESTAMPNTZ": (SqlType.TIMESTAMP, "to_timestamp"),
     "DATETIME": (SqlType.TIMESTAMP, "to_timestamp"),
+    "INTERVAL": (SqlType.INTERVAL, "to_interval"),  # of constant text alone
 }

@@ -77,6 +77,11 @@ def _matches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     return call("regexp_matches", [arguments[0], pattern], node)
 
 
+def _matches_any_case(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Read x ~* 'a'."""
+    return call("regexp_matches", [arguments[0], _flagged(node, arguments[1], "i")], node)
+
+
 def _full_match(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     pattern = _flagged(node, arguments[1], _option(node, "options"))
     return call("regexp_full_match", [arguments[0], pattern], node)
@@ -137,6 +142,7 @@ TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], Maker]]
     exp.Trim: ((*_TWO, "position"), _TWO, _trim),
     exp.Pad: (("this", "expression", "fill_pattern", "is_left"), ("this", "expression", "fill_pattern"), _pad),
     exp.RegexpLike: ((*_TWO, "flag"), _TWO, _matches),
+    exp.RegexpILike: (_TWO, _TWO, _matches_any_case),
     exp.RegexpFullMatch: ((*_TWO, "options"), _TWO, _full_match),
     exp.SimilarTo: (_TWO, _TWO, _full_match),
     exp.RegexpExtract: (

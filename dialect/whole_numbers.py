@@ -40,9 +40,9 @@ def is_whole(expr: Expr) -> bool:
 
 def whole_numbers(expr: Expr, facts: Sequence[Expr], reading: Reading) -> tuple[PublicList, ...] | None:
     """Find lists of every whole number that a call gives for values within their ends; None if it may give too many."""
-    if not is_whole(expr) or not any(f.type in _NUMBERS for f in fields_of(expr)):
+    narrow = narrowed(expr, facts) if is_whole(expr) else None
+    if narrow is None or not any(f.type in _NUMBERS for f in fields_of(narrow)):
         return None
-    narrow = narrowed(expr, facts)
     ends = range_of(narrow)
     few = _exact(ends) and (expr.type is SqlType.DOUBLE or _between(ends) <= MOST_OPTIONAL)
     combined = _combined(narrow)

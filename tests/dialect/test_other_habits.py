@@ -33,6 +33,19 @@ SHOWN = {
     "isnull()": "isnull()",
     "to_date(t)": "CAST(t AS DATE)",
     "to_date(a, b)": "to_date(a, b)",
+    "to_date('2026-10-14', 'YYYY-MM-DD')": "DATE '2026-10-14'",
+    "to_timestamp('2026-10-14 08:00:00.5', 'YYYY-MM-DD HH24:MI:SS.US')": "TIMESTAMP '2026-10-14 08:00:00.5'",
+    "to_timestamp(n)": "to_timestamp(n)",
+    "date_format(t, 'yyyy-MM-dd HH:mm')": "strftime(t, '%Y-%m-%d %H:%M')",
+    "date_format(t, 'EEEE')": "strftime(t, '%A')",
+    "DATE_FORMAT(t, '%Y-%m-%d %H:%i %M')": "strftime(t, '%Y-%m-%d %H:%M %B')",
+    "date_format(t)": "date_format(t)",
+    "date_sub('2026-10-14', INTERVAL 7 DAY)": "(DATE '2026-10-14' - INTERVAL 7 DAY)",
+    "date_add(d, 3)": "(d + 3)",
+    "date_sub('day', a, b)": "date_sub('day', a, b)",  # as DuckDB writes it
+    "unix_timestamp(b) - unix_timestamp(a)": "epoch(b) - epoch(a)",
+    "unix_timestamp()": "unix_timestamp()",
+    "percentile_approx(n, 0.9)": "quantile_cont(n, 0.9)",
     "datepart(hour, t)": "date_part('hour', t)",
     "date_part('hour', t)": "date_part('hour', t)",
     "safe_divide(a)": "safe_divide(a)",  # too few
@@ -44,6 +57,9 @@ TAUGHT = {
     "SELECT cell_id, SAFE_DIVIDE(COUNT(*), COUNT(DISTINCT subscriber_id)) AS x FROM events GROUP BY 1": Code.FUNC,
     "SELECT DATE_TRUNC(ts, ISOWEEK) AS w, COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-19' GROUP BY 1": Code.COLUMN,
     "SELECT cell_id, RATIO_TO_REPORT(COUNT(*)) OVER () AS share FROM events GROUP BY 1": Code.WINDOW,
+    "SELECT DATE_FORMAT(ts, 'yyyy-MM-dd') AS d, COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-19' GROUP BY 1": Code.FUNC,
+    "SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY)": Code.FUNC,
+    "SELECT PERCENTILE_APPROX(dwell_s, 0.5) FROM events": Code.FUNC,
     "SELECT TOP 3 cell_id, COUNT(*) AS n FROM events GROUP BY 1 ORDER BY n DESC;": Code.PARSE,
 }
 

@@ -566,3 +566,20 @@ SELECT n, people, 100 * people / sum(people) OVER () AS pct FROM (SELECT n, coun
 
 # title: people by the entropy of their zones
 SELECT CASE WHEN h < 0.5 THEN 'low' WHEN h < 1.5 THEN 'mid' ELSE 'high' END AS band, count(*) AS n FROM (SELECT subscriber_id, -sum(p * ln(p)) AS h FROM (SELECT subscriber_id, n / sum(n) OVER (PARTITION BY subscriber_id) AS p FROM (SELECT subscriber_id, zone_id, count(*) AS n FROM visit GROUP BY ALL)) GROUP BY subscriber_id) GROUP BY 1 ORDER BY 1;
+
+# title: homes as PostgreSQL names the most frequent
+SELECT home, count(*) AS people FROM (SELECT subscriber_id, mode() WITHIN GROUP (ORDER BY zone_id) AS home FROM visit GROUP BY subscriber_id) GROUP BY home;
+
+# title: the last zone before three in the morning, by a number
+SELECT zone_id, count(*) AS n FROM (
+  SELECT e.subscriber_id, c.zone_id, row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts DESC, e.cell_id) AS rn FROM event e JOIN cell c USING (cell_id)
+  WHERE e.ts BETWEEN TIMESTAMP '2026-10-14 00:00' AND '2026-10-14'::date + '3 hours'::interval
+) WHERE rn = 1 GROUP BY zone_id ORDER BY zone_id;
+
+# title: lengths in steps of five minutes, of computed seconds
+SELECT least(floor(date_diff('second', start_ts, end_ts) / 300.0) * 5, 60) AS minutes_from, count(*) AS n
+FROM visit WHERE floor(date_diff('second', start_ts, end_ts) / 300.0) BETWEEN 0 AND 288 GROUP BY 1 ORDER BY 1;
+
+# title: quarters of an hour by seconds since 1970
+SELECT floor(epoch(ts) / 900) * 900 AS quarter, count(*) AS n FROM event
+WHERE floor(epoch(ts) / 900) BETWEEN 1991076 AND 1991084 GROUP BY 1 ORDER BY 1;

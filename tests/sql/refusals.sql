@@ -1600,3 +1600,35 @@ SELECT COUNT(*) FROM subscribers WHERE age > '30';
 #                                        ^^^^^^^^^^
 # > does not take (BIGINT, VARCHAR).
 # Try: SELECT COUNT(*) FROM subscribers WHERE age > 30
+
+# title: the greatest of the most frequent
+SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id ORDER BY cell_id DESC) AS c FROM events GROUP BY 1) GROUP BY 1;
+# E_AGG
+# SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id ORDER BY cell_id DESC) AS c FROM events GROUP BY 1) GROUP BY 1
+#                                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Of values that are equally frequent MODE gives the least, and takes no other order.
+# Try: SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id) AS c FROM events GROUP BY 1) GROUP BY 1
+
+# title: a number as an interval
+SELECT COUNT(*) FROM events WHERE ts > DATE '2026-10-01' + CAST(5 AS INTERVAL);
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE ts > DATE '2026-10-01' + CAST(5 AS INTERVAL)
+#                                                                 ^
+# An interval is one constant and one unit.
+# Try: INTERVAL 15 MINUTE
+
+# title: steps of a time without ends
+SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events GROUP BY 1;
+# E_KEY
+# SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events GROUP BY 1
+#                                                                               ^
+# floor((epoch(ts) / 900)) may be any number: neither bounds nor the question say where it ends.
+# Try: SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events WHERE floor((epoch(ts) / 900)) BETWEEN 0 AND 100 GROUP BY 1
+
+# title: a day some days before another as others write it
+SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY);
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY)
+#                                         ^^^^^^^^^^^^^^^^^^^^^
+# There is no unit of this kind.
+# Try: SELECT COUNT(*) FROM events WHERE ts >= (DATE '2026-10-20' - INTERVAL 7 DAY)
