@@ -69,8 +69,7 @@ class Vector:
     @property
     def fields(self) -> frozenset[Field]:
         """The fields of the source that are read."""
-        held = (self.value, self.condition, self.factor and self.factor.value, *self.others)
-        return frozenset(f for f in held if isinstance(f, Field))
+        return frozenset(f for f in (self.value, self.condition, self.factor and self.factor.value, *self.others) if f)
 
     @property
     def of_person(self) -> bool:
@@ -235,6 +234,7 @@ class Target:
     engine: EngineName = EngineName.DUCKDB
     lake: Target | None = None  # where people's rows lie, if not beside the public ones
     rollups: tuple[Rollup, ...] = ()  # made of the very rows that lie there
+    same_bits: frozenset[str] = frozenset()  # datasets whose persons are read as the BIGINT of the same 64 bits
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from dialect.engine_words import OF_DUCKDB, Words, words
 from dialect.first_groups import Part, first_groups
 from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
 from dialect.numbered import by_number, is_numbered, numbered_rows, without_told
-from dialect.partials import capped, clamped, is_unit, of_persons, part
+from dialect.partials import capped, clamped, is_unit, of_persons, part, total
 from dialect.person_rollups import Rolled, read_rolled
 from dialect.private_plan import (
     BoundedSql,
@@ -91,8 +91,8 @@ def _of_lake(
     numbers = _numbers(plan, bounds, frozenset(), words(read))
     parts += _groups(plan, bounds, read, admission, NO_CODES, numbers)
     text = _with(parts, in_public_order(replace(plan, key_set=None), NO_CODES, ordered=False), words(lake))
-    handed = {name: rows_handed(public, text, target) for name, public in rows.items()} | objections(admission)
-    handed |= {LISTED: keys[0][2]} if listed else {}
+    handed = objections(admission, plan.dataset in lake.same_bits) | ({LISTED: keys[0][2]} if listed else {})
+    handed |= {name: rows_handed(public, text, target) for name, public in rows.items()}
     last = in_public_order(plan, NO_CODES, tables=("sums",))
     in_order = _with([*keys, ("sums", False, f"SELECT * FROM {GATHERED}")], last)
     return BoundedSql(text, len(plan.keys), len(plan.vectors), handed, in_order)
@@ -215,7 +215,7 @@ def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
 
 def _ratio(i: int, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
     """Write C / norm, a little less, where the exact sum of squares exceeds C^2; else 1."""
-    squares = "count(*)" if is_unit(vector) else said.total.format(f"v{i} * v{i}")
+    squares = "count(*)" if is_unit(vector) else said.squares.format(f"v{i}")
     shrunk = f"CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) * {SHRINK}"
     return f"CASE WHEN {squares} > {bound.norm_grains**2} THEN {shrunk} ELSE CAST(1 AS DOUBLE) END"
 
@@ -231,7 +231,7 @@ def _sums(
     weighted = {i: _weighted(i, plan, bounds, said) for i in summed}
     if plan.touched.window is not None and any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed):
         source, weighted = f"({of_persons(plan, source, weighted, said)}) AS o", {i: f"w{i}" for i in summed}
-    totals = [f"{said.total.format(own)} AS w{i}" for i, own in weighted.items()]
+    totals = [f"{total(plan, bounds.vectors[i], said).format(own)} AS w{i}" for i, own in weighted.items()]
     columns = ", ".join([*keys, *totals]) or "count(*) AS nothing"
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"

@@ -6,18 +6,25 @@ from dialect.catalog import Column, SqlType, Table
 from dialect.engine_name import EngineName
 from dialect.expressions import Literal
 from dialect.functions_time import EARLIEST, LATEST
-from dialect.spark_stored import stored_in_spark
+from dialect.spark_stored import own_person, stored_in_spark
 from dialect.write_expr import name, quote
 
 
-def stored_column(column: Column, table: Table | None = None, engine: EngineName = EngineName.DUCKDB) -> str:
+def stored_column(
+    column: Column,
+    table: Table | None = None,
+    engine: EngineName = EngineName.DUCKDB,
+    same_bits: frozenset[str] = frozenset(),
+) -> str:
     """Write a stored column as its declared type, whatever it is stored as: UTC as the place's own time.
 
     An engine leaves a cast out where the type is that already; elsewhere forms for the declared type might raise.
-    Spark's unsigned integers are decimals: of a table's own keys they stay it.
+    Spark's unsigned integers are decimals: of a table's own keys they stay it, less the persons of datasets whose
+    persons are read as the BIGINT of the same bits.
     """
     if engine is EngineName.SPARK:
-        return stored_in_spark(column, is_key=table is not None and column.name in _keys(table))
+        of_bits = table is not None and table.dataset in same_bits and column.name == own_person(table)
+        return stored_in_spark(column, table is not None and column.name in _keys(table), of_bits)
     written = name(column.name)
     if column.type is SqlType.DOUBLE:
         return f"CAST({written} AS DOUBLE)"

@@ -17,6 +17,7 @@ ELIGIBLE = "eligible"  # the subquery that bounded SQL begins with, where any st
 TEXT = "VARCHAR"
 UNSIGNED = ("UBIGINT", "HUGEINT")  # integers that 64 bits with a sign do not hold
 A, Z = ord("A"), ord("Z")
+_OF_BITS = "CASE WHEN person > 9223372036854775807 THEN CAST(person AS HUGEINT) - 18446744073709551616 ELSE person END"
 
 
 def admission_parts(admission: Admission | None, target: Target) -> list[tuple[str, bool, str]]:
@@ -59,18 +60,22 @@ def of_admitted(rows: str, admission: Admission | None, said: Words = OF_DUCKDB)
     return f"{rows} {among} USING (person)"
 
 
-def objections(admission: Admission | None) -> dict[str, str]:
-    """Write who has objected as a lake is handed it: compared with its persons in their own type, by DuckDB's rule."""
+def objections(admission: Admission | None, same_bits: bool = False) -> dict[str, str]:
+    """Write who has objected as a lake is handed it: compared with its persons in their own type, by DuckDB's rule.
+
+    `same_bits`: its persons are read as the BIGINT of the same 64 bits.
+    """
     if admission is None:
         return {}
     kind = admission.person_type
-    person = "person" if kind == TEXT else f"CAST(person AS {lake_type(kind)})"
+    number = f"CAST({_OF_BITS} AS BIGINT)" if same_bits else f"CAST(person AS {_in_lake(kind)})"
+    person = "person" if kind == TEXT else number
     # persons are read there with 64 bits, however narrow the declared type
     compared = kind if kind in (TEXT, *UNSIGNED) else "BIGINT"
     return {OBJECTED: f"SELECT {person} AS person FROM ({_in_type(compared)}) AS o WHERE person IS NOT NULL"}
 
 
-def lake_type(stored: str) -> str:
+def _in_lake(stored: str) -> str:
     """Give the type in which a lake holds persons of an integer type."""
     return "DECIMAL(20, 0)" if stored in UNSIGNED else "BIGINT"
 

@@ -77,7 +77,7 @@ def _scan(scan: Scan, needed: Needed, target: Target) -> str:
 def _stored(scan: Scan, field: Field, target: Target) -> str:
     column = scan.table.column(field.origin.column) if field.origin else None
     assert column is not None  # noqa: S101  scan fields stand for declared columns
-    return stored_column(column, scan.table, target.engine)
+    return stored_column(column, scan.table, target.engine, target.same_bits)
 
 
 def _filter(operator: Filter, needed: Needed, target: Target) -> str:

@@ -13,6 +13,7 @@ from dialect.catalog import Catalog, ColumnOf, SqlType, Table
 from dialect.engine_name import EngineName
 from dialect.handed import LISTED, place
 from dialect.private_plan import Target
+from dialect.spark_stored import own_person, same_bits
 from dialect.stored_column import stored_column
 from dialect.write_expr import name
 from engine.backends.over_lake import LakeBackend
@@ -61,7 +62,14 @@ def table_place(table: Table) -> str:
 def lake_target(catalog: Catalog, addresses: Mapping[str, str]) -> Target:
     """Say where tables lie: public ones by their addresses in DuckDB, people's in the lake."""
     of_people = {table.name: place(table_place(table)) for table in catalog.tables if table.private}
-    return Target(dict(addresses), lake=Target(of_people, EngineName.SPARK))
+    return Target(dict(addresses), lake=Target(of_people, EngineName.SPARK, same_bits=same_bits(catalog)))
+
+
+def persons_of_bits(catalog: Catalog) -> Mapping[str, str]:
+    """Say which column of which place a lake reads as the BIGINT of the same bits."""
+    datasets = same_bits(catalog)
+    own = {table_place(t): own_person(t) for t in catalog.tables if t.private and t.dataset in datasets}
+    return {place: column for place, column in own.items() if column is not None}
 
 
 def _check_rows(table: Table, backend: LakeBackend) -> None:

@@ -12,7 +12,7 @@ from engine.backends.over_lake import LakeBackend
 from engine.backends.protocol import Backend
 from engine.errors import DataError
 from engine.ingested import with_ingested
-from engine.lake_checks import check_lake, lake_target, table_place
+from engine.lake_checks import check_lake, lake_target, persons_of_bits, table_place
 from engine.layout import laid_out
 from engine.progress import Progress
 from engine.snapshot import snapshot
@@ -39,7 +39,7 @@ def _lake(catalog: Catalog, remote: str, cache: Path, progress: Progress) -> Bac
     sources = {table_place(table): table.source for table in catalog.tables if table.private}
     with ExitStack() as opened:
         beside = opened.enter_context(closing(DuckDBBackend.open(made.files, made.addresses, cache)))
-        lake = opened.enter_context(closing(SparkLake(remote, sources)))
+        lake = opened.enter_context(closing(SparkLake(remote, sources, persons_of_bits(catalog))))
         backend = LakeBackend(lake_target(catalog, made.addresses), beside, lake)
         progress("checking the lake", 0.0)
         check_lake(catalog, backend)

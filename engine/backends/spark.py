@@ -21,6 +21,7 @@ from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from dialect.catalog import Source
+from engine.backends.spark_frames import ReadAs, frame, kind, read_as
 from engine.errors import ExecutionFailed
 
 TOKEN = "PASSERSBY_SPARK_TOKEN"  # noqa: S105  the environment variable's name
@@ -64,8 +65,12 @@ logging.getLogger("SQLQueryContextLogger").disabled = True  # it would write Spa
 class SparkLake:
     """The tables of one lake, and a session that is made anew when it was lost."""
 
-    def __init__(self, remote: str, sources: Mapping[str, Source], seconds: float = 600) -> None:
-        self._remote, self._sources, self._seconds = remote, sources, seconds
+    def __init__(
+        self, remote: str, sources: Mapping[str, Source], persons: Mapping[str, str], seconds: float = 600
+    ) -> None:
+        """Name the places of tables, and the columns of some that are read as the BIGINT of the same bits."""
+        self._remote, self._sources, self._persons, self._seconds = remote, sources, persons, seconds
+        self._read_as: dict[str, ReadAs] = {}  # of these, when they are met first
         self._session: SparkSession | None = None
         self._opened: dict[str, object] = {}  # what each table was stored in
         self._lock = threading.Lock()
@@ -83,7 +88,7 @@ class SparkLake:
             read = {name: source for name, source in self._sources.items() if f"{{{name}}}" in text}
             opened = self._as_opened(session, read)
             named: dict[str, Any] = {n: _handed(session, table) for n, table in rows.items() if f"{{{n}}}" in text}
-            named |= {name: _frame(session, source) for name, source in read.items()}
+            named |= {name: self._rows(session, name) for name in read}
             with self._within_time(session):
                 gathered = session.sql(text, **named).toArrow()
                 if _stored(session, read) == opened:
@@ -95,7 +100,7 @@ class SparkLake:
         with _constant_words() as kinds:
             session, source = self._alive(), self._sources[table]
             self._as_opened(session, {table: source})
-            return {field.name.lower(): _kind(field) for field in _frame(session, source).schema.fields}
+            return {field.name.lower(): kind(field) for field in frame(session, source).schema.fields}
         raise ExecutionFailed(*kinds)
 
     def is_stored(self, table: str) -> bool:
@@ -128,6 +133,14 @@ class SparkLake:
         for name, stored in _stored(session, new).items():
             self._opened.setdefault(name, stored)
         return {name: self._opened[name] for name in sources}
+
+    def _rows(self, session: SparkSession, name: str) -> Any:  # noqa: ANN401  Spark's own types differ by version
+        source = self._sources[name]
+        if name not in self._persons:
+            return frame(session, source)
+        if name not in self._read_as:
+            self._read_as[name] = read_as(session, source, self._persons[name])
+        return self._read_as[name].frame(session, source)
 
     @contextmanager
     def _within_time(self, session: SparkSession) -> Iterator[None]:
@@ -193,16 +206,6 @@ def _is_set(session: SparkSession) -> bool:
 def _let_go(session: SparkSession) -> None:
     with suppress(Exception):
         session.stop()
-
-
-def _frame(session: SparkSession, source: Source) -> Any:  # noqa: ANN401  Spark's own types differ by version
-    return session.table(source.path) if source.format == "spark" else session.read.parquet(source.path)
-
-
-def _kind(field: Any) -> str:  # noqa: ANN401  as above
-    """Name a column's type; Spark hands out texts of a fixed length, which it pads, as any others."""
-    told = str(field.metadata.get("__CHAR_VARCHAR_TYPE_STRING", ""))
-    return told if "char(" in told.replace("varchar(", "") else str(field.dataType.simpleString())
 
 
 def _is_table(session: SparkSession, path: str) -> bool:

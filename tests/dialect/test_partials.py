@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from dialect.bound import value_bits
 from dialect.catalog import SqlType
+from dialect.engine_name import EngineName
+from dialect.engine_words import LARGEST_SMALL, WORDS
 from dialect.expressions import Field
-from dialect.partials import capped, part
+from dialect.partials import capped, part, total
 from dialect.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
 
 REAL = Field("v", None, SqlType.DOUBLE)
@@ -164,3 +167,17 @@ def test_a_large_number_is_capped_where_it_is_squared(database: duckdb.DuckDBPyC
     within = replace(bound, rule=Rule.WITHIN)
     (free,) = database.execute(f"SELECT {capped('v0', vector, within)} FROM ({rows})").fetchall()
     assert free == (round(100 * 2.0**bound.value_bits) * 1000,)
+
+
+def test_spark_adds_in_64_bits_what_is_small_alone() -> None:
+    spark = WORDS[EngineName.SPARK]
+    vector = _vector(VectorKind.SUM, REAL, 0, 1000, 0)
+    bound = _bound(vector, 50)
+    most = vector.magnitude * 2.0**bound.value_bits
+    finer = replace(bound, value_bits=bound.value_bits + math.ceil(math.log2(LARGEST_SMALL / most)) + 1)
+    assert "DECIMAL" not in part(vector, bound, said=spark)
+    assert "DECIMAL" in part(vector, finer, said=spark)
+    plan, windows = (SimpleNamespace(touched=SimpleNamespace(window=window)) for window in (None, REAL))
+    sums = [total(plan, replace(bound, sensitivity=most), spark) for most in (LARGEST_SMALL, LARGEST_SMALL + 1)]
+    assert sums == [spark.small_total, spark.total]
+    assert total(windows, bound, spark) == spark.total, "several windows of one person are added up first"

@@ -19,7 +19,7 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.backends.over_lake import LakeBackend
 from engine.backends.spark import SparkLake
 from engine.exact import NOBODY_OBJECTED, Exact
-from engine.lake_checks import lake_target, table_place
+from engine.lake_checks import lake_target, persons_of_bits, table_place
 from engine.prepare import prepare
 from tests.support.greybox import InMemory, Ran
 from tests.support.lake import of_connection
@@ -48,7 +48,8 @@ class Both:
         sources = {table_place(table): table.source for table in lake.tables if table.private}
         public = {table.name: addresses[table.name] for table in catalog.tables if not table.private}
         beside = InMemory(Target(public), connection, private)
-        self.lake = LakeBackend(lake_target(catalog, public), beside, SparkLake(remote, sources))
+        spark = SparkLake(remote, sources, persons_of_bits(catalog))
+        self.lake = LakeBackend(lake_target(catalog, public), beside, spark)
 
     def run(self, sql: str, objected: pa.Table = NOBODY_OBJECTED) -> list[tuple[Exact, Exact]]:
         """Give the exact integers of both, the second passes over the same keys; raises Refusal."""

@@ -62,7 +62,7 @@ class UnreadRows:
         whole = f"(SELECT count(*) FROM {rows}) = {len(RUNS)}"
         lake._alive().sql(f"CREATE VIEW {name} AS SELECT * FROM {rows} WHERE {whole}")
         sources = {**lake._sources, "table_events": Source("spark", name)}
-        viewed.lake = replace(world.lake, lake=SparkLake(lake._remote, sources))
+        viewed.lake = replace(world.lake, lake=SparkLake(lake._remote, sources, lake._persons))
         return viewed
 
     def close(self) -> None:

@@ -179,7 +179,7 @@ def test_a_failure_says_nothing(backend: LakeBackend) -> None:
 
 
 def test_what_takes_too_long_is_interrupted(lake: Catalog, backend: LakeBackend) -> None:
-    slow = spark.SparkLake(lake.remote or "", {}, seconds=0.5)
+    slow = spark.SparkLake(lake.remote or "", {}, {}, seconds=0.5)
     with pytest.raises(ExecutionFailed):
         slow.gather(
             "SELECT count(*) AS n FROM range(100000000) a CROSS JOIN range(1000000) b WHERE a.id % 7 = b.id", {}
@@ -233,7 +233,7 @@ def test_a_view_does_not_open_and_a_table_does(lake: Catalog, backend: LakeBacke
 
 
 def test_a_session_that_is_freed_shuts_nothing_of_the_others(lake: Catalog) -> None:
-    own = spark.SparkLake(lake.remote or "", {})
+    own = spark.SparkLake(lake.remote or "", {}, {})
     session = own._alive()
     own.close()
     shared = Released._get_or_create_release_thread_pool()

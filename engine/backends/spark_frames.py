@@ -1,0 +1,60 @@
+"""A lake's table -> a frame of its rows in Spark, persons without a sign as the BIGINT of the same bits."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql.connect.functions import expr
+from pyspark.sql.connect.session import SparkSession
+from pyspark.sql.types import LongType, StructField, StructType
+
+from dialect.catalog import Source
+from dialect.spark_quote import quoted_name
+from dialect.spark_stored import SAME_BITS, UNSIGNED_IN_SPARK
+
+
+@dataclass(frozen=True)
+class ReadAs:
+    """How the persons of one table are read: by a schema, or by a form; by neither where they are no whole numbers."""
+
+    person: str
+    schema: StructType | None = None
+    form: str | None = None
+
+    def frame(self, session: SparkSession, source: Source) -> Any:  # noqa: ANN401  Spark's own types differ by version
+        """Read the table so."""
+        if self.schema is not None:
+            return session.read.schema(self.schema).parquet(source.path)
+        rows = frame(session, source)
+        return rows if self.form is None else rows.withColumn(self.person, expr(self.form))
+
+
+def frame(session: SparkSession, source: Source) -> Any:  # noqa: ANN401  as above
+    """Read a table as it is stored."""
+    return session.table(source.path) if source.format == "spark" else session.read.parquet(source.path)
+
+
+def read_as(session: SparkSession, source: Source, person: str) -> ReadAs:
+    """Find how persons are read as the BIGINT of the same bits (dialect/proofs.md#same-bits).
+
+    Parquet stores a number without a sign as these bits, which is what Spark reads where it is asked for a BIGINT. It
+    does not read decimals that are stored as such so: of these, and of tables of Spark, the number is computed.
+    """
+    schema = frame(session, source).schema
+    kinds = {field.name: kind(field) for field in schema.fields if field.name.lower() == person}
+    if source.format != "spark" and UNSIGNED_IN_SPARK in kinds.values():
+        fields = [StructField(f.name, LongType() if f.name in kinds else f.dataType, f.nullable) for f in schema.fields]
+        as_bits = ReadAs(person, StructType(fields))
+        with suppress(Exception):
+            as_bits.frame(session, source).select(*kinds).limit(1).toArrow()
+            return as_bits
+    form = next((SAME_BITS.get(each) for each in kinds.values()), None)
+    return ReadAs(person, form=None if form is None else form.replace("{0}", quoted_name(person)))
+
+
+def kind(field: Any) -> str:  # noqa: ANN401  as above
+    """Name a column's type; Spark hands out texts of a fixed length, which it pads, as any others."""
+    told = str(field.metadata.get("__CHAR_VARCHAR_TYPE_STRING", ""))
+    return told if "char(" in told.replace("varchar(", "") else str(field.dataType.simpleString())
