@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -57,7 +58,7 @@ class Outcome:
     name: str
     window: str
     rho: Fraction  # charged now
-    state: str  # released, held, or why not
+    state: str  # released, held, not over, or why the ceiling does not cover it
 
 
 def read_standing(path: str | Path, engine: Engine) -> tuple[Standing, ...]:
@@ -94,24 +95,34 @@ def due(standing: Standing, engine: Engine) -> Iterator[str]:
     yield from (window for window in windows if standing.since is None or window >= standing.since)
 
 
-def run(standing: Sequence[Standing], engine: Engine) -> Iterator[Outcome]:
+def over_on(dataset: Dataset, window: str) -> date:
+    """Say from which day on, by UTC's calendar, a window is over wherever its clock stands."""
+    return _days(dataset, window)[1] + timedelta(days=1)
+
+
+def run(standing: Sequence[Standing], engine: Engine, today: date | None) -> Iterator[Outcome]:
     """Release every standing question in every window in which it is not released yet, after all were read.
 
-    Claim: each is charged once in each window, at its share, whatever versions of data come later. Raises: Refusal,
-    CatalogError, ExecutionFailed; what the ceiling does not cover is an outcome. Proof: proofs.md#standing
+    Claim: each is charged once in each window, at its share, whatever versions of data come later; of windows that are
+    not over on a day, where one is given, nothing is released. Raises: Refusal, CatalogError, ExecutionFailed; what the
+    ceiling does not cover is an outcome. Proof: proofs.md#standing
     """
     asked = [(each, window) for each in standing for window in due(each, engine)]
     for each, window in asked:
         _prepared(each, window, engine)
     for each, window in asked:
-        yield from _released(each, window, engine)
+        yield from _released(each, window, engine, today)
 
 
-def _released(standing: Standing, window: str, engine: Engine) -> Iterator[Outcome]:
+def _released(standing: Standing, window: str, engine: Engine, today: date | None) -> Iterator[Outcome]:
     """Release one window, and give what came of it; also of one that is charged and then fails, before it raises."""
     question, prepared = _prepared(standing, window, engine)
     if _stored(standing, window, prepared, engine) is not None:
         yield Outcome(standing.name, window, Fraction(0), "held")
+        return
+    over = over_on(engine.catalog.dataset(standing.dataset), window)
+    if today is not None and today < over:  # what is released is never made anew: rows of this window may be to come
+        yield Outcome(standing.name, window, Fraction(0), f"not over: due on {over}")
         return
     _note(standing, window, prepared, engine)  # first: a crash behind it leaves the same release to be charged
     try:
@@ -164,9 +175,15 @@ def _prepared(standing: Standing, window: str, engine: Engine) -> tuple[Question
 
 
 def _of_window(sql: str, window: str, dataset: Dataset) -> str:
+    first, behind = _days(dataset, window)
+    return sql.replace(FIRST, f"DATE '{first}'").replace(BEHIND, f"DATE '{behind}'")
+
+
+def _days(dataset: Dataset, window: str) -> tuple[date, date]:
+    """Give the first day of a window, and the first behind it."""
     begin = begin_named(dataset.window, window)
     assert begin is not None  # noqa: S101  a declared window has a name of its length
-    return sql.replace(FIRST, f"DATE '{begin}'").replace(BEHIND, f"DATE '{next_begin(dataset.window, begin)}'")
+    return begin, next_begin(dataset.window, begin)
 
 
 def _stored(

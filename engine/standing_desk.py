@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -17,14 +18,16 @@ from engine.standing import Outcome, Standing, due, read_standing, run, shown, s
 from engine.window_accounts import least_left
 
 
-def run_standing(desk: Desk, file: str) -> list[dict[str, Any]]:
-    """Release every standing question in every window in which it is not released yet.
+def run_standing(desk: Desk, file: str, *, early: bool = False) -> list[dict[str, Any]]:
+    """Release every standing question in every window that is over and in which it is not yet; `early`, in all windows.
 
     Raises Refused, with the `outcomes` that there were before, and that of a window which was charged and then failed.
     """
     outcomes: list[dict[str, Any]] = []
+    today = None if early else datetime.now(UTC).date()
     try:
-        outcomes.extend(map(_outcome, run(read_standing(file, desk.engine), desk.engine)))  # each as it comes about
+        found = read_standing(file, desk.engine)
+        outcomes.extend(map(_outcome, run(found, desk.engine, today)))  # each as it comes about
     except (*ASKED_IN_VAIN, CatalogError) as error:
         raise Refused(problem(error, None) | {"outcomes": outcomes}) from error
     except Exception as error:

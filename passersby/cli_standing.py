@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from passersby.cli_options import Catalog, Client, Form, Ledger, Written, opened
 from passersby.cli_owner_options import NamedCatalog, chosen
+from passersby.display import table_of
 from passersby.errors import PassersbyError
 from passersby.output import Document, Format, console, write_json, write_result
 from passersby.waiting import shown_waiting
+from passersby.wording import amount
 
 File = Annotated[
     Path,
@@ -23,17 +24,24 @@ Named = Annotated[str, typer.Argument(metavar="NAME", help="Which question.")]
 Window = Annotated[
     str | None, typer.Option("--window", metavar="NAME", help="Of which window.", show_default="the last released one")
 ]
+Early = Annotated[bool, typer.Option("--early", help="Also windows that are not over: later rows will be in none.")]
 
 
-def run(file: File, catalog: NamedCatalog = None, ledger: Ledger = None, form: Written = Document.TABLE) -> None:
-    """Release each standing question in each window in which it is not released yet; made for a timetable (cron).
+def run(
+    file: File,
+    early: Early = False,
+    catalog: NamedCatalog = None,
+    ledger: Ledger = None,
+    form: Written = Document.TABLE,
+) -> None:
+    """Release each standing question in each window that is over and has none yet; made for a timetable (cron).
 
     It is charged to the whole dataset's budget, once a window, and counts in what every client is reported.
     """
     with opened(chosen(catalog), "owner", ledger, form) as connection:
         try:
             with shown_waiting("Releasing what is due"):
-                outcomes = connection.run_standing(str(file))
+                outcomes = connection.run_standing(str(file), early=early)
         except PassersbyError as refused:
             _show(refused.details.get("outcomes", []), form)
             raise
@@ -44,10 +52,8 @@ def _show(outcomes: Sequence[Mapping[str, Any]], form: Document) -> None:
     if form is Document.JSON:
         write_json(outcomes)
         return
-    table = Table("question", "window", "rho", "")
-    for each in outcomes:
-        table.add_row(each["name"], each["window"], f"{each['rho']:.4g}", each["state"])
-    console().print(table)
+    rows = [{**each, "question": each["name"], "rho": amount(each["rho"])} for each in outcomes]
+    console().print(table_of(rows, ("question", "window", "rho", "state")) if rows else "Nothing was done.")
 
 
 def listed(
@@ -63,10 +69,8 @@ def listed(
         if form is Document.JSON:
             write_json(found)
             return
-        table = Table("question", "dataset", "windows")
-        for each in found:
-            table.add_row(each["name"], each["dataset"], ", ".join(each["windows"]))
-        console().print(table if found else "None is meant for you.")
+        rows = [{**each, "question": each["name"], "windows": ", ".join(each["windows"])} for each in found]
+        console().print(table_of(rows, ("question", "dataset", "windows")) if rows else "None is meant for you.")
 
 
 def show(

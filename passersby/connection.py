@@ -111,15 +111,15 @@ class Connection:
                 here, text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
             )
 
-    def run_standing(self, file: str | os.PathLike[str]) -> list[dict[str, Any]]:
-        """Release each standing question of a file in each window in which it is not yet.
+    def run_standing(self, file: str | os.PathLike[str], *, early: bool = False) -> list[dict[str, Any]]:
+        """Release each standing question of a file in each window that is over and in which it is not; `early`, in all.
 
         Raise RefusedError or ExecutionError, whose `details["outcomes"]` are those until then.
         """
         import engine
 
         with as_errors():
-            return engine.run_standing(self._here("standing questions"), os.fspath(file))
+            return engine.run_standing(self._here("standing questions"), os.fspath(file), early=early)
 
     def standing(self, name: str, *, file: str | os.PathLike[str] | None = None, window: str | None = None) -> Result:
         """See a standing question that this client is entitled to: of a window, or of the last one released.

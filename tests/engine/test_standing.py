@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from budgets import EVERYBODY, AccountName
-from engine import Refused, run_standing, show_standing
+from engine import Refused, run_standing, show_standing, standing_desk
 from engine.desk import Desk
 from engine.errors import ExecutionFailed
 from engine.owner_loss import owner_loss
 from engine.pipeline import Engine
-from engine.standing import CHARGED
+from engine.standing import CHARGED, read_standing, run
 from engine.wire import CARD
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.windowed_town import DAYS
@@ -49,27 +51,51 @@ def spent(desk: Desk, holder: str) -> dict[str, float]:
 
 def test_each_window_is_released_once(daily: Engine, file: str) -> None:
     desk = Desk(anew(daily))
-    first, again = run_standing(desk, file), run_standing(desk, file)
+    first, again = run_standing(desk, file, early=True), run_standing(desk, file, early=True)
     assert [(each["window"], each["state"]) for each in first] == [(day, "released") for day in DAYS[1:]]
     assert {each["state"] for each in again} == {"held"} and not any(each["rho"] for each in again)
     assert spent(desk, EVERYBODY) == {DAYS[0]: 0.0} | dict.fromkeys(DAYS[1:], pytest.approx(0.2))
     assert set(spent(desk, "ann").values()) == {0.0}
 
 
+def test_what_is_not_over_is_left_for_a_later_run(daily: Engine, file: str) -> None:
+    desk = Desk(anew(daily))
+    found = read_standing(file, desk.engine)
+
+    def states(today: date) -> list[str]:
+        return [each.state for each in run(found, desk.engine, today)]
+
+    third, fourth = "not over: due on 2026-10-05", "not over: due on 2026-10-06"
+    assert states(date(2026, 10, 3)) == ["not over: due on 2026-10-04", third, fourth]
+    assert not any(spent(desk, EVERYBODY).values())
+    assert states(date(2026, 10, 4)) == ["released", third, fourth]
+    assert states(date(2026, 10, 6)) == ["held", "released", "released"]
+
+
+def test_what_is_over_is_said_by_the_clock(daily: Engine, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(anew(daily))
+    for said, state in (
+        (datetime(2026, 10, 1, tzinfo=UTC), "not over"),
+        (datetime(2027, 1, 1, tzinfo=UTC), "released"),
+    ):
+        monkeypatch.setattr(standing_desk, "datetime", SimpleNamespace(now=lambda _, said=said: said))
+        assert all(each["state"].startswith(state) for each in run_standing(desk, file))
+
+
 def test_a_new_version_of_the_data_releases_nothing_anew(daily: Engine, file: str) -> None:
     desk = Desk(anew(daily))
-    run_standing(desk, file)
+    run_standing(desk, file, early=True)
     before = show_standing(desk, file, "footfall", client="ann")
     (dataset,) = daily.catalog.datasets
     newer = replace(desk.engine, catalog=replace(daily.catalog, datasets=(replace(dataset, data_version=2),)))
-    assert {each["state"] for each in run_standing(Desk(newer), file)} == {"held"}
+    assert {each["state"] for each in run_standing(Desk(newer), file, early=True)} == {"held"}
     assert show_standing(Desk(newer), file, "footfall", client="ann").to_pylist() == before.to_pylist()
 
 
 @pytest.mark.parametrize(("client", "sees"), [("ann", True), ("shops/ben", True), ("ben", False), ("shopsmith", False)])
 def test_who_is_entitled_sees_it_for_nothing(daily: Engine, file: str, client: str, sees: bool) -> None:
     desk = Desk(anew(daily))
-    run_standing(desk, file)
+    run_standing(desk, file, early=True)
     if not sees:
         with pytest.raises(Refused, match="E_FORBIDDEN"):
             show_standing(desk, file, "footfall", client=client)
@@ -87,8 +113,8 @@ def test_a_crash_before_the_release_is_charged_once(daily: Engine, file: str, mo
     with monkeypatch.context() as broken:
         broken.setattr(Engine, "settle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            run_standing(desk, file)
-    assert [each["state"] for each in run_standing(desk, file)] == ["released"] * 3
+            run_standing(desk, file, early=True)
+    assert [each["state"] for each in run_standing(desk, file, early=True)] == ["released"] * 3
     assert spent(desk, EVERYBODY)[DAYS[1]] == pytest.approx(0.2)
 
 
@@ -106,12 +132,12 @@ def test_a_run_that_is_cut_off_says_what_was_charged_and_released(
 
     monkeypatch.setattr(Engine, "settle", failing)
     with pytest.raises(Refused, match="E_EXEC") as cut:
-        run_standing(desk, file)
+        run_standing(desk, file, early=True)
     monkeypatch.undo()
     outcomes = cut.value.problem["outcomes"]
     assert [(each["window"], each["state"]) for each in outcomes] == [(DAYS[1], "released"), (DAYS[2], CHARGED)]
     assert {each["window"]: each["rho"] for each in outcomes} == {d: r for d, r in spent(desk, EVERYBODY).items() if r}
-    rest = run_standing(desk, file)
+    rest = run_standing(desk, file, early=True)
     assert [(each["state"], each["rho"]) for each in rest] == [("held", 0), ("released", 0), ("released", 0.2)]
 
 
@@ -122,14 +148,14 @@ def test_what_a_client_buys_between_note_and_charge_is_no_standing_release(
     with monkeypatch.context() as broken:
         broken.setattr(Engine, "charge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            run_standing(desk, file)
+            run_standing(desk, file, early=True)
     own = SQL.replace("{first}", f"DATE '{DAYS[1]}'").replace("{behind}", f"DATE '{DAYS[2]}'")
     assert price(ask(desk.engine, own, "0.2", client="cat")) == pytest.approx(0.2)
 
     def told() -> list[str]:
         with pytest.raises(Refused, match="not released"):
             show_standing(desk, file, "footfall", client="ann", window=DAYS[1])
-        return [each["state"] for each in run_standing(desk, file)]
+        return [each["state"] for each in run_standing(desk, file, early=True)]
 
     assert told() == ["released"] * 3
     losses = owner_loss(desk.engine.ledger, "town")
@@ -140,7 +166,7 @@ def test_what_a_client_has_bought_is_no_standing_release(daily: Engine, file: st
     desk = Desk(anew(daily))
     own = SQL.replace("{first}", f"DATE '{DAYS[1]}'").replace("{behind}", f"DATE '{DAYS[2]}'")
     assert price(ask(desk.engine, own, "0.2")) == pytest.approx(0.2)
-    run_standing(desk, file)
+    run_standing(desk, file, early=True)
     assert spent(desk, EVERYBODY)[DAYS[1]] == pytest.approx(0.4)
     assert price(ask(desk.engine, own, "0.2", client="ben")) == pytest.approx(0.2)
 
@@ -149,7 +175,7 @@ def test_what_the_ceiling_does_not_cover_is_told_and_left_alone(daily: Engine, f
     more = FILE.replace("footfall", "more").replace("COUNT(*)", "SUM(coins)")
     Path(file).write_text((FILE + more).replace("0.01", "0.8"), encoding="utf-8")
     desk = Desk(anew(daily))
-    states = [each["state"] for each in run_standing(desk, file)]
+    states = [each["state"] for each in run_standing(desk, file, early=True)]
     assert states[:3] == ["released"] * 3 and all("E_BUDGET" in state for state in states[3:])
 
 
@@ -169,5 +195,5 @@ def test_a_file_with_a_mistake_charges_nothing(daily: Engine, file: str, old: st
     Path(file).write_text(FILE + mistaken, encoding="utf-8")  # all are read before any is charged
     desk = Desk(anew(daily))
     with pytest.raises(Refused, match=why):
-        run_standing(desk, file)
+        run_standing(desk, file, early=True)
     assert not any(spent(desk, EVERYBODY).values())

@@ -57,7 +57,7 @@ def file(tmp_path: Path) -> str:
 def showing(engine: Engine, file: str, exact: bool = False) -> Engine:
     """Release what is due, and give an engine that lets it count as held."""
     own = anew(engine, exact=exact)
-    run_standing(Desk(own), file)
+    run_standing(Desk(own), file, early=True)
     return showing_standing(Desk(own), file).engine
 
 

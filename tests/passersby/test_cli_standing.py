@@ -26,7 +26,7 @@ def test_it_is_run_once_a_window_and_shown_to_the_entitled(tmp_path: Path, monke
     def ran(*said: str) -> Result:
         return CliRunner().invoke(app, ["standing", *said, *where, "--format", "json"])
 
-    first, again = (json.loads(ran("run", str(file)).stdout) for _ in range(2))
+    first, again = (json.loads(ran("run", str(file), "--early").stdout) for _ in range(2))
     assert [each["window"] for each in first] == list(DAYS[1:])
     assert [{each["state"] for each in some} for some in (first, again)] == [{"released"}, {"held"}]
     shown = ran("show", str(file), "footfall", "--client", "ann", "--window", DAYS[1])

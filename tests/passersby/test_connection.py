@@ -201,7 +201,7 @@ def test_standing_questions_are_listed_and_shown_by_name(daily: Desk, tmp_path: 
     file = tmp_path / "standing.toml"
     file.write_text(STANDING, encoding="utf-8")
     ann, ben = (Connection(name, near=daily) for name in ("ann", "ben"))
-    ann.run_standing(file)
+    ann.run_standing(file, early=True)
     assert ann.standings(file=file) == [{"name": "footfall", "dataset": "town", "windows": list(DAYS[1:])}]
     assert ben.standings(file=file) == []
     assert ann.standing("footfall", file=file).card["windows"] == [DAYS[-1]]

@@ -36,7 +36,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inhabit
     file.write_text(FILE, encoding="utf-8")
     with held_town(folder / "town", DAILY) as engine:
         desk = Desk(anew(engine))
-        run_standing(desk, str(file))
+        run_standing(desk, str(file), early=True)
         with inhabited(desk) as served:
             line = served.house.line
             line.clerk = replace(line.clerk, standing=str(file))  # type: ignore[attr-defined]
