@@ -7,6 +7,8 @@ from typing import Any
 from budgets import OWNER, EntryKind, Ledger
 from dialect import Catalog
 from dialect.catalog import Dataset
+from engine.ingested import version_of
+from engine.versions import data_of
 
 
 def stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
@@ -19,8 +21,11 @@ def stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
 
 def _stored(ledger: Ledger, of: Dataset) -> list[dict[str, Any]]:
     asked: dict[str, dict[str, Any]] = {}
+    before: set[str] = set()  # made of data of another version: clients are not given these again
     for entry in ledger.audit(kind=EntryKind.CHARGED):
+        older = data_of(entry.said.get("versions", "")) not in ("", version_of(of)) and entry.holder != OWNER
         for release in entry.said["releases"] if entry.dataset == of.name else ():
+            before |= {release["key"]} if older else set()
             told = asked.setdefault(release["key"], {"question": None, "by_owner": entry.holder == OWNER})
             told["question"] = release.get("question", told["question"])
     made = sorted(ledger.made(of.name, asked).values(), key=lambda each: (each.settled_at, each.release_key))
@@ -29,7 +34,7 @@ def _stored(ledger: Ledger, of: Dataset) -> list[dict[str, Any]]:
             "release_id": each.release_key,
             "made_at": each.settled_at,
             "age_days": each.age_days,
-            "repeated": of.replay_days is None or each.age_days < of.replay_days,
+            "repeated": each.release_key not in before and (of.replay_days is None or each.age_days < of.replay_days),
             **asked[each.release_key],
         }
         for each in made

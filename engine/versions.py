@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import metadata
 
@@ -18,6 +19,12 @@ def versions(catalog: Catalog, dataset: Dataset) -> str:
     told = {"data": version_of(dataset), "catalog": catalog_version(catalog), "mechanism": MECHANISM, "code": code()}
     noted = ", ".join(f"{what} {version}" for what, version in told.items())
     return BETWEEN.join((noted, units_said(catalog, dataset.name)))
+
+
+def data_of(noted: str) -> str:
+    """Read the version of the data out of what was told; '' where nothing was, as in rows of old."""
+    found = re.match(r"data ([^,]+), ", noted)
+    return found[1] if found else ""
 
 
 @cache

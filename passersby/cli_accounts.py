@@ -35,7 +35,7 @@ def history(
     ledger: Ledger = None,
     form: Form = Format.TABLE,
 ) -> None:
-    """List the releases you have paid for; asking them again is free."""
+    """List the releases you have paid for; asking again is free, as long as the data are of the same version."""
     from passersby.display_lists import show_history
 
     with opened(catalog, client, ledger, form) as connection:

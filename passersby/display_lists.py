@@ -18,7 +18,7 @@ from passersby.wording import amount, declared_text, epsilon_text, questions_tex
 
 Rows = Sequence[dict[str, Any]]
 SPENT = "Privacy loss: what is spent, for good, and what is left"
-PAID = "Releases paid for, oldest first: asking them again is free"
+PAID = "Releases paid for, oldest first: asking again is free, of data of the same version"
 ROWS = "Rows of the ledger, oldest first: none is ever changed"
 FEW = 3  # windows that are told by name
 SHORT = 12  # characters of a release's name that tell it apart on a screen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from budgets.stores import entries
 from engine import open_desk
+from engine.catalog_file import load_catalog
+from engine.desk import Desk
 from engine.objection_figure import release_figure
 from engine.stored_releases import stored_releases
 from tests.engine.aged_town import AGED, Clock
@@ -32,3 +35,17 @@ def test_old_releases_are_told_from_those_that_are_repeated(tmp_path: Path, monk
     assert found == [(31, False, False), (29, True, False), (0, True, True)]
     assert "visit" in town["releases"][0]["question"]
     assert set(town["releases"][0]) == {"release_id", "made_at", "age_days", "repeated", "question", "by_owner"}
+
+
+def test_what_was_made_of_data_of_another_version_is_not_called_repeated(tmp_path: Path) -> None:
+    catalog = load_catalog(make_town(tmp_path).path)
+    (dataset,) = catalog.datasets
+    with open_desk(catalog.path, ledger=":memory:") as desk:
+        desk.query(COUNT, client="ann")
+        newer = replace(desk.engine, catalog=replace(catalog, datasets=(replace(dataset, data_version=2),)))
+        Desk(newer).query(f"{COUNT} WHERE coins = 1", client="ann")
+        (town,) = stored_releases(newer.ledger, newer.catalog)
+        Desk(newer).query(COUNT, client="ann")
+        (after,) = stored_releases(newer.ledger, newer.catalog)
+    assert [each["repeated"] for each in town["releases"]] == [False, True]
+    assert [each["repeated"] for each in after["releases"]] == [False, True, True]  # and so it was made anew

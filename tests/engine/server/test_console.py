@@ -40,6 +40,7 @@ def test_a_page_is_laid_out_for_who_listens_and_for_a_keyboard(browsers: dict[Ro
 def test_the_catalog_says_what_a_column_holds_in_numbers_as_people_write_them(browsers: dict[Role, Browser]) -> None:
     text = browsers[Role.ANALYST].get("/console/catalog").text
     assert "clamped to 0 to 60" in text and "at most 10,000 rows of one person" in text
+    assert "whole history is one window" in text
 
 
 def answered(numbers: list[float | int | None], ends: list[list[float] | None], notes: list[str]) -> dict[str, Any]:
@@ -65,9 +66,9 @@ def sizes() -> set[int]:
     around = {"request_id": "r", "history": [], "explained": None, "job": None, "problem": None, "sql": "", "rho": ""}
 
     def written(answer: dict[str, Any], least: int = 0) -> bytes:
-        return page("ask", 200, least, **around, token="", answer=answer_pages.drawn(answer)).body
+        return page("ask", 200, least, **around, token="", answer=answer).body
 
-    return {len(written(each, len(written(answer_pages.widened(answer_pages.drawn(each)))))) for each in ANSWERS}
+    return {len(written(each, len(written(answer_pages.widened(each))))) for each in map(answer_pages.drawn, ANSWERS)}
 
 
 def test_pages_of_answers_that_differ_in_numbers_have_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
