@@ -66,7 +66,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         advice(engine, sql, question, told, asked),
         question.notes
         + value_notes(question, engine.catalog, engine.backend)
-        + window_notes(prepared)
+        + window_notes(prepared, free=loss == Loss(0, 0))
         + notes_of(ways)
         + aimed_notes(question, bought, engine.target(question, asked), confidence),
         engine.ahead(sql, question, prepared, asked, datetime.now(UTC)),

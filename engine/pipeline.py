@@ -86,7 +86,8 @@ class Engine:
             noisy = sharing_noise(question, parts_that_share(ways))
             shown = self.finish(noisy, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None
-        notes = question.notes + window_notes(prepared) + notes_of(ways) + agreed_notes(releases)
+        told = window_notes(prepared, free=charged == Loss(0, 0))
+        notes = question.notes + told + notes_of(ways) + agreed_notes(releases)
         notes += aimed_notes(question, bought, self.target(question, asked), confidence)
         day = day_of(ways, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
         return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways, day)

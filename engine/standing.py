@@ -150,7 +150,7 @@ def shown(standing: Standing, window: str, engine: Engine) -> Answered | None:
     releases = tuple(from_bytes(stored[key].payload) for key in keys)
     confidence = engine.confidence(question, Asked(OWNER))
     answer = engine.finish(question, named, releases, confidence)
-    notes = question.notes + window_notes(named)
+    notes = question.notes + window_notes(named, free=True)
     ways = tuple(Way(p, bought=p) for p in named)
     return Answered(question, answer, named, releases, confidence, Loss(0, 0), standing.dataset, notes, ways)
 

@@ -20,20 +20,20 @@ def windows_told(prepared: Sequence[Prepared]) -> list[str]:
     return [f"{names[0]} to {names[-1]}, {len(names)} windows"]
 
 
-def window_notes(prepared: Sequence[Prepared]) -> tuple[str, ...]:
-    """Say which windows are charged, why so many, and what that is for a person's whole history."""
-    return tuple(dict.fromkeys(note for each in prepared for note in _notes(each)))
+def window_notes(prepared: Sequence[Prepared], *, free: bool = False) -> tuple[str, ...]:
+    """Say which windows are charged, or were, why so many, and what that is for a person's whole history."""
+    return tuple(dict.fromkeys(note for each in prepared for note in _notes(each, free)))
 
 
-def _notes(prepared: Prepared) -> Iterator[str]:
+def _notes(prepared: Prepared, free: bool) -> Iterator[str]:
     touched = prepared.plan.touched
     if touched.windows == (str(Window.FOREVER),):
         return
-    yield f"Charged in full: {_listed(touched.windows)}"
-    if touched.every:
+    yield f"{'Paid for already' if free else 'Charged in full'}: {_listed(touched.windows)}"
+    if touched.every and not free:
         yield "No condition on time names fewer windows, so all declared ones are charged"
     if touched.derived:
-        yield f"Something here was computed from {_listed(touched.derived)}, charged too"
+        yield f"Something here was computed from {_listed(touched.derived)}{'' if free else ', charged too'}"
     if touched.crossing:
         yield (
             "Windows cross: rows of one window may decide what counts of another, so a person is bounded over all of"

@@ -157,7 +157,7 @@ def _integers(ends: Floats) -> npt.NDArray[np.int64]:
 
 
 def _notes(given: Answered, rehearsal: bool) -> list[str]:
-    notes = ["Made-up rows: nothing here says anything about the data."] if rehearsal else []
+    notes = ["Made-up rows: nothing here says anything about the data, and nothing is charged."] if rehearsal else []
     if given.day is not None:
         notes.append(f"Numbers of {given.day}, from store: who objected since then still counts in them.")
     notes += [

@@ -197,7 +197,7 @@ def _card(result: Result) -> list[RenderableType]:
     if result.remaining and not result.rehearsal:
         parts.append(Text(f"left: {left_text(result.remaining)}"))
         parts += [Text(line, "dim") for line in ahead_text(result.outlook)[:1]]
-    if result.price.get("rho"):
+    if result.price.get("rho") and not result.rehearsal:
         parts.append(Text(LOSSES, "dim"))
     return parts
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from dialect import read
 from dialect.touched import Touched
+from engine.explain import explain
 from engine.prepare import prepare
+from engine.terms import Asked
 from engine.window_notes import window_notes, windows_told
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
@@ -24,3 +26,13 @@ def test_many_windows_are_told_as_the_first_and_the_last(tmp_path: Path) -> None
     assert windows_told([many]) == ["2025-01 to 2026-12, 24 windows"]
     assert "computed from 2025-01" in " ".join(window_notes([many]))
     assert window_notes([replace(made, plan=replace(plan, touched=Touched(("forever",))))]) == ()
+
+
+def test_of_a_free_answer_no_window_is_said_to_be_charged(tmp_path: Path) -> None:
+    asked = ("SELECT COUNT(*) AS n FROM visit", Asked("ann"))
+    with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as engine:
+        first, told, again = engine.answer(*asked), explain(engine, *asked), engine.answer(*asked)
+    assert "Charged in full: 2026-10-01, 2026-10-02, 2026-10-03, 2026-10-04" in first.notes
+    for each in (told, again):
+        assert "Paid for already: 2026-10-01, 2026-10-02, 2026-10-03, 2026-10-04" in each.notes
+        assert not any("harged" in note for note in each.notes)
