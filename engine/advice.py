@@ -188,11 +188,19 @@ def _held(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
     counted = any(vector.kind is VectorKind.ROWS for vector in each.plan.vectors)
     if rows is None or not each.key_count or not counted or not as_many_rows(each.plan.source):
         return
+    touched, declared = each.plan.touched.windows, engine.catalog.dataset(each.plan.dataset).windows
+    part = len({*touched} & {*declared}) or len(declared)  # of a table without time all rows count
+    rows *= part / len(declared)
     average = rows / each.key_count
-    groups = "" if each.key_count == 1 else f" in {each.key_count:,} groups, {_figure(average)} in each"
+    among = "" if part == len(declared) else f" in {part} of {len(declared)} windows"
+    groups = (
+        ""
+        if each.key_count == 1
+        else f"{',' if among else ''} in {each.key_count:,} groups, {_figure(average)} in each"
+    )
     times = sigma / average
     share = f"{times:.0%} of that" if times < 2 else f"{_figure(times)} times that"
-    yield f"There are about {rows:,.0f} rows{groups}: the noise is {share}."
+    yield f"There are about {_figure(rows)} rows{among}{groups}: the noise is {share}."
 
 
 def _figure(number: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from engine.pipeline import Engine
 from engine.prepare import Prepared
 from engine.terms import Asked
 from tests.engine.town import ROWS, make_town, opened
+from tests.engine.windowed_town import WINDOWED
 
 module = import_module("engine.advice")
 ANN = Asked("ann")
@@ -66,6 +68,14 @@ def test_the_declared_size_is_what_noise_is_compared_with(engine: Engine) -> Non
     assert (
         "There are about 1,000 rows in 28 groups, 35.7 in each: the noise is" in told and "one person may count" in told
     )
+
+
+def test_of_the_declared_size_a_question_of_few_windows_has_their_share(tmp_path: Path) -> None:
+    few = "SELECT zone, COUNT(*) AS n FROM visit WHERE day = DATE '2026-10-02' GROUP BY 1"
+    with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as windowed:
+        told = [" ".join(advised(windowed, sql).why) for sql in (few, FINE)]
+    assert "There are about 250 rows in 1 of 4 windows, in 7 groups, 35.7 in each: the noise" in told[0]
+    assert "There are about 1,000 rows in 28 groups, 35.7 in each: the noise" in told[1]
 
 
 def test_who_aims_at_an_error_gets_no_advice(engine: Engine) -> None:
