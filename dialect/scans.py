@@ -59,11 +59,18 @@ def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
 
 
 def _stored(table: Table, column: Column, reading: Reading, of_person: bool = False) -> Field:
+    nullable = column.nullable and not _is_timed(table, column, reading)
     return Field(
-        reading.fresh(), column.name if column.visible else None, column.type, column.nullable, column.bounds,
+        reading.fresh(), column.name if column.visible else None, column.type, nullable, column.bounds,
         domain=column.domain if table.private else None, origin=Origin(table.name, column.name),
         of_person=of_person, time_zone=column.time_zone, complete=table.private and column.complete,
     )  # fmt: skip
+
+
+def _is_timed(table: Table, column: Column, reading: Reading) -> bool:
+    """Tell whether rows without this column are in no window, and so never read (`proofs.md#touched-windows`)."""
+    times = (table.time_column, table.date_column) if table.private else ()
+    return column.name in times and reading.catalog.dataset(table.dataset).stretch is not None
 
 
 def _fields_with(

@@ -12,6 +12,9 @@ from engine.catalog_check import check_catalog
 from engine.catalog_file import load_catalog
 from engine.errors import DataError
 from engine.snapshot import snapshot
+from engine.terms import Asked
+from tests.engine.held_town import no_noise
+from tests.engine.town import opened
 
 DECLARED = """
 format = 1
@@ -80,3 +83,15 @@ def test_an_instant_is_on_the_date_of_its_zone(tmp_path: Path) -> None:
     for day, good in ((3, True), (2, False)):
         (folder := tmp_path / str(day)).mkdir()
         assert opens(made(folder, late.format(day), kind="TIMESTAMPTZ"), folder / "copies") is good
+
+
+@pytest.mark.parametrize(("window", "keys"), [(FOREVER, 25), (DAYS, 24)], ids=["forever", "days"])
+def test_a_time_is_never_null_where_rows_without_one_are_in_no_window(window: str, keys: int, tmp_path: Path) -> None:
+    rows = GOOD if window == FOREVER else ", ".join((GOOD, *OTHER.values()))
+    catalog = made(tmp_path, rows, window)
+    with opened(catalog, tmp_path, no_noise) as engine:
+        by_hour = engine.answer("SELECT hour(begun) AS h, COUNT(*) AS n FROM visit GROUP BY h", Asked("ann"))
+        told = engine.answer("SELECT COUNT(*) AS n, COUNT(begun) AS timed FROM visit", Asked("ann"))
+    assert by_hour.prepared[0].key_count == by_hour.answer.table.num_rows == keys
+    assert {row["h"]: row["n"] for row in by_hour.answer.table.to_pylist() if row["n"]} == {23: 1}
+    assert told.answer.table.to_pylist() == [{"n": 1, "timed": 1}]
