@@ -10,6 +10,7 @@ from pathlib import Path
 from dialect.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table
 from dialect.write_expr import name as quoted
 from engine.complete_lists import is_outside
+from engine.csv_faults import csv_fault
 from engine.csv_files import UnreadableError
 from engine.declared_dates import CURE, WHY, rests_on_date, rows_on_other_dates
 from engine.derived import source_type, stored_columns
@@ -88,8 +89,7 @@ def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: 
         try:
             failed = files.any_row(question.select)
         except UnreadableError:
-            why, cure = "the rows cannot be read to the end.", "check that the files are whole."
-            yield Finding(catalog.path, f"tables.{table.name}.source", why, cure)
+            yield Finding(catalog.path, f"tables.{table.name}.source", *_unread(table))
             return
         if failed:
             yield Finding(catalog.path, f"tables.{table.name}.{question.key}", question.why, question.cure)
@@ -98,6 +98,16 @@ def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: 
             why = f"a text in {column.name} is no polygon, or crosses itself."
             cure = "correct it: POLYGON or MULTIPOLYGON text in degrees, longitude first."
             yield Finding(catalog.path, f"tables.{table.name}.columns.{column.name}.type", why, cure)
+
+
+def _unread(table: Table) -> tuple[str, str]:
+    """Say why rows can't be read, and what helps: of CSV the line and the reason, and no value."""
+    path = Path(table.source.path)
+    fault = csv_fault(path) if table.source.format == "csv" and path.is_file() else None
+    if fault is None:
+        return "the rows cannot be read to the end.", "check that the files are whole."
+    line, why = fault
+    return f"the rows cannot be read to the end: line {line:,}: {why}.", "correct the file."
 
 
 @dataclass(frozen=True)

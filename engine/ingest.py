@@ -30,6 +30,7 @@ from engine.durable import move_durably
 from engine.errors import DataError
 from engine.fetch import Fetched, fetch, sweep
 from engine.ingested import Place, added_to, place_of, version_of
+from engine.meant import meant
 from engine.new_rows import NewRows, digests_in, working
 from engine.progress import Progress
 from engine.store_address import StoreAddress, is_stored, store_address
@@ -98,9 +99,12 @@ def ingest(
 
 def _target(catalog: Catalog, named: str) -> tuple[Table, Place]:
     table = catalog.table(named)
-    if table is None or not table.private:
-        what = "it is public: its rows are about nobody" if table is not None else "there is no such table"
-        raise DataError(named, f"{what}, and ingest adds to private tables.", "change public files by hand")
+    if table is None:
+        cure = meant(named, [each.name for each in catalog.tables if each.private], "declare one in the catalog")
+        raise DataError(named, "there is no such table, and ingest adds to private tables.", cure.rstrip("."))
+    if not table.private:
+        why = "it is public: its rows are about nobody, and ingest adds to private tables."
+        raise DataError(named, why, "change public files by hand")
     place = None if catalog.remote else place_of(table)
     if place is None:
         raise DataError(named, *_no_place(table))

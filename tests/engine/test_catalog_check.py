@@ -138,3 +138,15 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(whole[:4] + b"\xff" * (len(whole) // 3) + whole[4 + len(whole) // 3 :])  # the footer stays whole
     found = {finding.key: finding.why for finding in _read(tmp_path)}
     assert found["tables.trips.source"] == "the rows cannot be read to the end."
+
+
+def test_of_a_damaged_csv_file_the_line_and_the_reason_are_told_and_no_value(tmp_path: Path) -> None:
+    assert _check(tmp_path) == ()
+    for text, why in (
+        ("person_id,age\n4217,113\r\n4218,112\n", "line 2: line ends are mixed"),
+        ("person_id,age\n4217,113\n4218\n", "line 3: 1 field instead of 2"),
+    ):
+        (tmp_path / "people.csv").write_bytes(text.encode())
+        found = {finding.key: finding.why for finding in _read(tmp_path)}
+        assert found["tables.people.source"].startswith(f"the rows cannot be read to the end: {why}")
+        assert "421" not in str(found)

@@ -183,7 +183,12 @@ def test_a_parquet_column_of_another_type_is_refused(town: Town) -> None:
 
 @pytest.mark.parametrize(
     ("table", "why"),
-    [("zone", "it is public"), ("nothing", "no such table"), ("person", "a folder of Parquet files")],
+    [
+        ("zone", "it is public"),
+        ("nothing", "no such table"),
+        ("vist", "write visit"),
+        ("person", "a folder of Parquet files"),
+    ],
 )
 def test_other_tables_are_refused(town: Town, table: str, why: str) -> None:
     with pytest.raises(Refused) as refused:
