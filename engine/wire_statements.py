@@ -24,6 +24,7 @@ ACCOUNTS = (
     *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
     *("epsilon", "delta", "cap_epsilon", "questions", "calibration_rho"),
 )
+TIMELESS = "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
 RELEASES = ("release_id", "dataset", "sql", "question", "rho", "delta", "settled_at")
 FUNCTIONS = ("name", "arguments", "gives", "meaning")
 _COUNTED = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT x")}
@@ -68,6 +69,8 @@ def _time_notes(table: Mapping[str, Any]) -> Iterator[str]:
     if table["first_window"] is not None:
         days, named = (f"{table[f'first_{each}']} to {table[f'last_{each}']}" for each in ("day", "window"))
         yield f"Declared are the days {days}, in windows of one {table['window']}: {named}."
+        if table["time_column"] is None:
+            yield TIMELESS
     elif table["window"] is not None:
         yield "A person's whole history is one window."
 

@@ -13,6 +13,7 @@ from passersby.wording import declared_text, percent, printable, value_text
 NORMS = ("grouped by", "rows", "people", "sums")
 MOST_VALUES = 40  # written out of a list
 OTHERWISE = "anything else"
+TIMELESS = "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
 
 
 def show_table(table: dict[str, Any]) -> RenderableType:
@@ -33,7 +34,8 @@ def windows_text(table: dict[str, Any]) -> str:
     if table.get("first_window") is None:
         return "A person's whole history is one window." if window else ""
     days, named = (f"{table[f'first_{each}']} to {table[f'last_{each}']}" for each in ("day", "window"))
-    return f"Declared are the days {days}, in windows of one {window}: {named}."
+    told = f"Declared are the days {days}, in windows of one {window}: {named}."
+    return told if table.get("time_column", "") is not None else f"{told} {TIMELESS}"
 
 
 def _about(table: dict[str, Any]) -> list[str]:

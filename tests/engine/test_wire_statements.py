@@ -13,7 +13,7 @@ from engine import wire_tables
 from engine.desk import Desk
 from engine.pipeline import Engine
 from engine.problems import Refused
-from engine.wire_statements import described
+from engine.wire_statements import TIMELESS, described
 
 COUNT = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 
@@ -106,7 +106,8 @@ def test_which_time_may_be_asked_about_is_told(
     assert (visit["first_day"], visit["last_day"]) == days
     assert {zone[name] for name in ("window", "first_window", "last_window", "first_day", "last_day")} == {None}
     card = described(visit, catalog, {}).schema.metadata[b"passersby"]
-    assert json.loads(card)["notes"][0] == note
+    notes = json.loads(card)["notes"]
+    assert notes[0] == note and (TIMELESS in notes) is (stretch is not None)
     assert "window" not in str(json.loads(described(zone, catalog, {}).schema.metadata[b"passersby"])["notes"])
     shown = Desk(replace(engine, catalog=catalog)).query("SHOW TABLES LIKE 'visit'", client="ann").to_pylist()
     assert tuple(shown[0][name] for name in ("window", "first_window", "last_window")) == windows

@@ -175,6 +175,13 @@ def test_a_table_tells_which_time_may_be_asked_about(declared: dict[str, object]
     assert shown.count(told) == 2 if told else "window" not in shown
 
 
+def test_a_table_without_time_says_where_it_is_charged() -> None:
+    days = {"first_day": "2026-09-28", "last_day": "2026-10-11"}
+    weeks = {"window": "week", "first_window": "2026-W40", "last_window": "2026-W41", **days}
+    told = [windows_text({**weeks, "time_column": column}) for column in (None, "ts")]
+    assert [text.endswith("joined with, or to static.") for text in told] == [True, False]
+
+
 def test_a_table_that_is_too_wide_is_shown_on_its_side() -> None:
     wide = {f"a_rather_long_name_{i}": [f"value{i}", "other"] for i in range(9)}
     lines = as_text(show_result, result(wide)).splitlines()

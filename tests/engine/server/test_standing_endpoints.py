@@ -10,10 +10,12 @@ import pytest
 
 from engine import run_standing, show_standing
 from engine.desk import Desk
+from engine.server.roles import Role
 from engine.server.sizes import size_class
 from tests.engine.held_town import DAILY, anew, held_town
 from tests.engine.windowed_town import DAYS
 from tests.support.serving import Inhabited, inhabited
+from tests.support.visiting import Browser
 
 FILE = f"""
 [standing.footfall]
@@ -79,3 +81,12 @@ def test_what_is_shown_counts_as_held(standing: tuple[Inhabited, Desk, str]) -> 
     assert desk.engine.ledger.releases("analyst") == ()
     others = served.send("POST", "/v1/explain", json={**asked, "sql": "SELECT COUNT(*) AS n FROM visit"}).json()
     assert others["price"]["rho"] > 0  # the first window is in no standing question
+
+
+def test_the_page_of_the_catalog_says_which_days_may_be_asked_about(standing: tuple[Inhabited, Desk, str]) -> None:
+    served, _, _ = standing
+    browser = Browser(served)
+    browser.enter(served.keys[Role.ANALYST])
+    text = " ".join(browser.get("/console/catalog").text.split())
+    assert f"Declared are the days {DAYS[0]} to {DAYS[-1]}, in windows of one day" in text
+    assert "A question is charged to each window that it touches" in text and "Its rows have no time" in text
