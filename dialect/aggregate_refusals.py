@@ -19,6 +19,8 @@ _QUANTILE = (
     "QUANTILE_CONT(x, 0.5)",
     ("QUANTILE_CONT({0}, {1})", "MEDIAN({0})"),
 )
+_PAIRS = "FILTER (WHERE {0} IS NOT NULL AND {1} IS NOT NULL)"
+_NOT_HERE = "is not in the dialect"
 _VALUE = "would return the value of one person"
 # aggregate -> what it would do across people, what to do instead in words, and what may stand in its place
 _TAUGHT: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -49,6 +51,11 @@ _TAUGHT: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "approxdistinct": ("is a sketch, whose noise is not known", "COUNT(DISTINCT x)", _COUNTED),
     "approxquantile": _QUANTILE,
     "reservoir_quantile": _QUANTILE,
+    "approxquantiles": (_QUANTILE[0], f"{_QUANTILE[1]}, one call for each level", ("QUANTILE_CONT({0}, 0.5)",)),
+    "regrr2": (_NOT_HERE, "CORR(y, x) * CORR(y, x)", ("CORR({0}, {1}) * CORR({0}, {1})",)),
+    "regrcount": (_NOT_HERE, f"COUNT(*) {_PAIRS.format('y', 'x')}", (f"COUNT(*) {_PAIRS}",)),
+    "regravgx": (_NOT_HERE, f"AVG(x) {_PAIRS.format('y', 'x')}", (f"AVG({{1}}) {_PAIRS}",)),
+    "regravgy": (_NOT_HERE, f"AVG(y) {_PAIRS.format('y', 'x')}", (f"AVG({{0}}) {_PAIRS}",)),
 }  # fmt: skip
 _UNKNOWN = ("AVG({0})", *_COUNTED)
 
@@ -108,7 +115,7 @@ def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[str, ...]:
     """Group by the column too, or by what a form makes of it, and count where nothing else is asked."""
     call = _call(node)
     column = next(iter(call.expressions), None) if isinstance(call, exp.Anonymous) else call.this
-    if isinstance(node, exp.Filter) or not isinstance(column, exp.Column):
+    if isinstance(node, exp.Filter) or not isinstance(column, exp.Column | exp.Func | exp.Binary):
         return ()
     key = _parsed(form.format(_written(column)))
 

@@ -113,7 +113,11 @@ def _table(node: exp.Expr, reading: Reading, queries: Queries) -> _Part:
         selected = queries.subquery(node.this, reading)
         alias = node.alias.lower() or f"subquery_{reading.fresh()}"
         return _prepared(selected.relation, alias, renamed(selected.columns, node))
-    raise refusal(Code.TABLE, "Only tables, subqueries and VALUES can stand in FROM.", "FROM a declared table", node)
+    per_row = (
+        "a subquery that groups by what it is joined on; QUALIFY ROW_NUMBER() OVER (...) = 1 keeps the first of each"
+    )
+    hint = per_row if isinstance(node, exp.Lateral) else "FROM a declared table"
+    raise refusal(Code.TABLE, "Only tables, subqueries and VALUES can stand in FROM.", hint, node)
 
 
 def _named(node: exp.Table, reading: Reading, queries: Queries) -> _Part:

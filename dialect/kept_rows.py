@@ -213,6 +213,10 @@ def check_ignored(
     if arguments and all(kept.outcomes(argument) <= allowed for argument in arguments):
         return
     why = "Rows that a LEFT JOIN adds where nobody's row matched belong to nobody, and would move this."
+    read = {f for argument in arguments for f in fields_of(argument)}
+    if read and read <= set(kept.rows.fields):
+        hint = "a subquery that groups the public table alone, joined by the keys: its numbers need no noise"
+        raise refusal(Code.AGG, why, hint, node)
     raise refusal(Code.AGG, why, f"COUNT({person})", node, f"COUNT({person})")
 
 

@@ -137,6 +137,7 @@ _FORMS: dict[str, Form] = {
     "date_format": _date_formatted,
     "date_add": _shifted("+"),
     "date_sub": _shifted("-"),
+    "count_big": _text("count({0})"),
     "unix_timestamp": lambda given: f"epoch({given[0]})" if len(given) == 1 else None,
     **dict.fromkeys(("percentile", "percentile_approx", "approx_percentile"), _text("quantile_cont({0}, {1})")),
     **dict.fromkeys(("datepart", "date_part"), _parted),

@@ -104,7 +104,8 @@ def distinct(relation: Relation, keys: Sequence[Field], last: bool, node: exp.Ex
     refuse_persons(unique, relation, node)
     if not last:
         why = "DISTINCT over private rows needs the person key in the select list."
-        raise refusal(Code.ROWS, why, f"SELECT DISTINCT {relation.person.name or 'person'}, ...", node)
+        own = f"SELECT DISTINCT {relation.person.name or 'person'}, ..."
+        raise refusal(Code.ROWS, why, f"{own}; or GROUP BY in its place, for the groups of a release", node)
     return Released(Boundary(relation, unique, (), span_of(node)), bare(unique))
 
 

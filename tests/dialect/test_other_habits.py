@@ -45,6 +45,7 @@ SHOWN = {
     "date_sub('day', a, b)": "date_sub('day', a, b)",  # as DuckDB writes it
     "unix_timestamp(b) - unix_timestamp(a)": "epoch(b) - epoch(a)",
     "unix_timestamp()": "unix_timestamp()",
+    "COUNT_BIG(*)": "count(*)",
     "percentile_approx(n, 0.9)": "quantile_cont(n, 0.9)",
     "datepart(hour, t)": "date_part('hour', t)",
     "date_part('hour', t)": "date_part('hour', t)",

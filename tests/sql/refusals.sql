@@ -527,7 +527,7 @@ SELECT COUNT(*) FROM (SELECT DISTINCT cell_id, lat FROM events);
 # SELECT COUNT(*) FROM (SELECT DISTINCT cell_id, lat FROM events)
 #                                       ^^^^^^^^^^^^^^^^^^^^^^^^
 # DISTINCT over private rows needs the person key in the select list.
-# Try: SELECT DISTINCT subscriber_id, ...
+# Try: SELECT DISTINCT subscriber_id, ...; or GROUP BY in its place, for the groups of a release
 
 # title: nobody's group
 SELECT COUNT(*) FROM (SELECT e.subscriber_id, COUNT(*) AS n FROM subscribers s LEFT JOIN events e ON s.subscriber_id = e.subscriber_id GROUP BY 1);
@@ -1383,7 +1383,7 @@ SELECT COUNT(*) FROM LATERAL (SELECT 1);
 # SELECT COUNT(*) FROM LATERAL (SELECT 1)
 #                                      ^
 # Only tables, subqueries and VALUES can stand in FROM.
-# Try: FROM a declared table
+# Try: a subquery that groups by what it is joined on; QUALIFY ROW_NUMBER() OVER (...) = 1 keeps the first of each
 
 # title: a full join of people's rows with public ones
 SELECT COUNT(*) FROM events FULL JOIN cells USING (cell_id);
@@ -1632,3 +1632,43 @@ SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY);
 #                                         ^^^^^^^^^^^^^^^^^^^^^
 # There is no unit of this kind.
 # Try: SELECT COUNT(*) FROM events WHERE ts >= (DATE '2026-10-20' - INTERVAL 7 DAY)
+
+# title: the most frequent of something computed
+SELECT cell_id, MODE(hour(ts)) AS peak FROM events GROUP BY cell_id;
+# E_AGG
+# SELECT cell_id, MODE(hour(ts)) AS peak FROM events GROUP BY cell_id
+#                 ^^^^^^^^^^^^
+# MODE across people would return the value of one person.
+# Try: SELECT cell_id, HOUR(ts) AS peak, COUNT(*) FROM events GROUP BY cell_id, HOUR(ts)
+
+# title: how much of a number another one tells
+SELECT REGR_R2(n, c) AS r2 FROM (SELECT cell_id AS c, COUNT(*) AS n FROM events GROUP BY 1);
+# E_AGG
+# SELECT REGR_R2(n, c) AS r2 FROM (SELECT cell_id AS c, COUNT(*) AS n FROM events GROUP BY 1)
+#        ^^^^^^^^^^^^
+# REGR_R2 is not in the dialect.
+# Try: SELECT CORR(n, c) * CORR(n, c) AS r2 FROM (SELECT cell_id AS c, COUNT(*) AS n FROM events GROUP BY 1)
+
+# title: levels of a sketch
+SELECT APPROX_QUANTILES(dwell_s, 4) FROM events;
+# E_AGG
+# SELECT APPROX_QUANTILES(dwell_s, 4) FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# APPROX_QUANTILES is a sketch, whose noise is not known.
+# Try: SELECT QUANTILE_CONT(dwell_s, 0.5) FROM events
+
+# title: public rows counted beside a left join of people
+SELECT h.h // 6 AS part, COUNT(e.subscriber_id) / COUNT(DISTINCT h.h) AS n FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1;
+# E_AGG
+# SELECT h.h // 6 AS part, COUNT(e.subscriber_id) / COUNT(DISTINCT h.h) AS n FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1
+#                                                   ^^^^^^^^^^^^^^^^^^
+# Rows that a LEFT JOIN adds where nobody's row matched belong to nobody, and would move this.
+# Try: a subquery that groups the public table alone, joined by the keys: its numbers need no noise
+
+# title: a subquery of each row in FROM
+SELECT COUNT(*) FROM subscribers s CROSS JOIN LATERAL (SELECT MAX(dwell_s) AS m FROM events e WHERE e.subscriber_id = s.subscriber_id) x WHERE m > 5;
+# E_TABLE
+# SELECT COUNT(*) FROM subscribers s CROSS JOIN LATERAL (SELECT MAX(dwell_s) AS m FROM events e WHERE e.subscriber_id = s.subscriber_id) x WHERE m > 5
+#                                                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only tables, subqueries and VALUES can stand in FROM.
+# Try: a subquery that groups by what it is joined on; QUALIFY ROW_NUMBER() OVER (...) = 1 keeps the first of each
