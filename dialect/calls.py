@@ -69,7 +69,7 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
             return _limited(folded(_made(form, aligned, node)), node)
     given = ", ".join(argument.type for argument in aligned)
     shown = _shown(name, node)
-    meant = instead(aligned, node) if name in _COMPARED or isinstance(node, exp.Like) else None
+    meant = instead(aligned, node) if name in _COMPARED or isinstance(node, exp.Like | exp.Add | exp.Sub) else None
     made = () if meant is None else (meant,)
     raise refusal(Code.FUNC, f"{shown} does not take ({given}).", meant or _kinds_hint(name, shown), node, *made)
 

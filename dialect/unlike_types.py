@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Literal
@@ -17,10 +17,13 @@ _TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE)
 
 
 def instead(arguments: Sequence[Expr], node: exp.Expr) -> str | None:
-    """Write a comparison of a column with a constant, or a LIKE of a day, so that types agree; None where none fits."""
+    """Write a comparison with a constant, a LIKE of a day, or a day and a number so that types agree, or None."""
     sides = [node.this, node.expression] if isinstance(node, exp.Binary) else []
     if len(arguments) != len(sides):
         return None
+    if isinstance(node, exp.Add | exp.Sub):
+        days = tuple(each.type for each in arguments) == (SqlType.DATE, SqlType.BIGINT)
+        return _numbered_days(node) if days else None
     if isinstance(node, exp.Like):
         day = _DAY.fullmatch(sides[1].name) if arguments[0].type in _TIMES else None
         return None if day is None else f"CAST({_written(sides[0])} AS DATE) = DATE '{day[1]}'"
@@ -34,6 +37,13 @@ def instead(arguments: Sequence[Expr], node: exp.Expr) -> str | None:
             made.set("expression" if place else "this", new)
             return _written(made)
     return None
+
+
+def _numbered_days(node: exp.Add | exp.Sub) -> str:
+    """Count days from one day on: a date that moves by what a row says is not in the dialect, a number is."""
+    made = node.copy()
+    made.set("this", parse_one(f"DATE_DIFF('day', DATE '1970-01-01', {_written(node.this)})", dialect="duckdb"))
+    return _written(made)
 
 
 def _written(node: exp.Expr) -> str:
