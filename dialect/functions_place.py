@@ -57,7 +57,7 @@ _GRID = f"{_ON_EARTH}CAST({_ROW} AS BIGINT) * 100000000 + CAST({_COLUMN} AS BIGI
 
 PLACES: tuple[Function, ...] = (
     Function(
-        "haversine_m", _FROM_TO, _DOUBLE, _DISTANCE, ranges.constant(0, EARTH_RADIUS_M * math.pi),
+        "haversine_m", _FROM_TO, _DOUBLE, _DISTANCE, ranges.over_sphere(EARTH_RADIUS_M),
         meaning="metres of the shortest way over the sphere from one place to the other",
     ),
     Function(

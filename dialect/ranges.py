@@ -13,6 +13,7 @@ from dialect.catalog import Bounds
 
 UNKNOWN = Bounds(-math.inf, math.inf)
 Rule = Callable[..., Bounds]
+_FAR_DEGREES = 170.0  # beyond it rounding moves an arc sine by more than a part in 2^40
 
 
 def known(bounds: Bounds | None) -> bool:
@@ -195,6 +196,17 @@ def near(rule: Rule) -> Rule:
         return Bounds(found.lower - abs(found.lower) * 2.0**-50, found.upper + abs(found.upper) * 2.0**-50)
 
     return widened
+
+
+def over_sphere(radius: float) -> Rule:
+    """Range of the shortest way between two places in degrees: no longer than one to the north and one to the east."""
+
+    def way(lon1: Bounds, lat1: Bounds, lon2: Bounds, lat2: Bounds) -> Bounds:
+        sides = ((lon1, lon2), (lat1, lat2))
+        degrees = sum(max(a.upper - b.lower, b.upper - a.lower, 0.0) for a, b in sides)
+        return Bounds(0, radius * (math.pi if degrees > _FAR_DEGREES else math.radians(degrees) * (1 + 2.0**-40)))
+
+    return way
 
 
 def rounded(a: Bounds, digits: Bounds) -> Bounds:

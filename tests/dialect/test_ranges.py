@@ -129,3 +129,34 @@ def test_an_unknown_end_stays_unknown() -> None:
     assert ranges.hull([Bounds(0, 1), Bounds(-1, math.inf)]) == Bounds(-1, math.inf)
     assert ranges.power(Bounds(-2, 3), Bounds(2, 2)) == Bounds(0, 9)
     assert Field("x", None, TYPES["int"]).bounds is None
+
+
+PLACES = st.tuples(st.floats(-180, 180), st.floats(-90, 90))
+SIZES = st.sampled_from([0.0, 1e-9, 0.001, 0.5, 3.0, 40.0, 90.0, 179.0])
+
+
+@settings(max_examples=max(60, settings.default.max_examples))
+@given(
+    start=PLACES,
+    sizes=st.tuples(SIZES, SIZES),
+    at=st.lists(st.floats(0, 1) | st.sampled_from([0.0, 1.0]), min_size=4, max_size=4),
+)
+def test_a_distance_lies_within_what_the_bounds_of_places_leave(
+    start: tuple[float, float], sizes: tuple[float, float], at: list[float], database: duckdb.DuckDBPyConnection
+) -> None:
+    ends = [(low, low + size) for low, size in zip(start, sizes, strict=True)] * 2
+    points = [min(low + share * (high - low), high) for (low, high), share in zip(ends, at, strict=True)]
+    sample = next(iter(samples(forms_of("haversine_m")[0])))  # of doubles alone
+    inferred = _range(sample, [Bounds(low, high) for low, high in ends])
+    cells = ", ".join(
+        f"CAST({value!r} AS DOUBLE) AS {name}" for value, (name, _) in zip(points, sample.columns(), strict=True)
+    )
+    (found,) = database.execute(f"SELECT {write_expr(sample.call())} FROM (SELECT {cells})").fetchall()[0]
+    assert found is None or 0 <= found <= inferred.upper
+
+
+def test_a_town_is_not_as_wide_as_the_earth() -> None:
+    lon, lat = Bounds(-104, -103), Bounds(20, 21)
+    (way,) = (form.range for form in forms_of("haversine_m"))
+    assert way is not None and way(lon, lat, lon, lat).upper == pytest.approx(222_390, rel=1e-3)
+    assert way(lon, Bounds(-math.inf, 21), lon, lat) == way(*[Bounds(-180, 180)] * 4) == Bounds(0, 6_371_000 * math.pi)

@@ -175,7 +175,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
     "tables.NAME.columns.NAME": (
         Key("type", "see below", NEEDED, "as the source stores it"),
         Key("nullable", "`true`, `false`", lambda c: c.tables[0].columns[0].nullable, "whether it may hold NULL; `false` saves a group of NULL; `passersby catalog check` looks whether it is so"),
-        Key("bounds", "`[0, 120]`, numbers", "it can't be added up", "values are clamped to it. Wider is noisier; take it from what the column means, never from the data"),
+        Key("bounds", "`[0, 120]`, numbers", "it can't be added up", "values are clamped to it. Wider is noisier; take it from what the column means, never from the data. Those of longitudes and latitudes say how far apart two places can be: with a town's, a mean distance has a hundredth of the noise that the whole earth's make"),
         Key("sum_norm", LENGTH, "the largest value times `rows`", "of one person's sums over groups"),
         Key("centred_norm", LENGTH, "the largest distance times `rows`", OF_CENTRED),
         Key("centre", "a number inside `bounds`", "the middle of `bounds`", "a typical value: averages lose least near it"),
