@@ -20,6 +20,7 @@ from tests.bench import (
     latency,
     ledger,
     machine,
+    memory,
     noise,
     place,
     rivals,
@@ -43,6 +44,7 @@ PARTS = {
     "keys": keys.main,
     "calibration": calibration.main,
     "scale": scale.main,
+    "memory": memory.main,
     "ingest": ingest.main,
 }
 # other systems are installed, or started: only where it is named

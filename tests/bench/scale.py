@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import numpy as np
 
 from budgets import Caps, Ledger, Loss
-from dialect import Refusal
-from engine.errors import ExecutionFailed
 from tests.bench.machine import table
-from tests.bench.pairs import HEAD, Stage, opened
+from tests.bench.pairs import Stage, opened
 from tests.bench.speed import QUESTIONS
 from tests.budgets.books import ask, item
-from tests.support.analysts import questions
 
 STEPS = (10, 3, 1)  # the asked size over these: the model is fitted to all but the last
 BEYOND = (1e8, 1e9, 1e10, 1e11)
 CORES = 1_000  # of a cluster
-BYTES = 40  # of memory for each event: 4 GB for 1e8
-LEAST_MEMORY = 200  # MB
 CHARGES = (500, 5_000)
 ROOMY = Caps(dataset=Loss.within("1000", "1e-9"), client=Loss.within("1000", "1e-9"))
 TEN_YEARS = 10_000 * 120 * 10  # clients, months, new questions of each in a month
@@ -57,8 +50,6 @@ def main(events: int, runs: int) -> None:
     ]
     table(("question", *(f"{n:.0e} rows" for n in BEYOND)), rows)
     print()
-    _memory(events, runs)
-    print()
     with tempfile.TemporaryDirectory() as folder:
         _ledger(Path(folder))
 
@@ -80,28 +71,6 @@ def _time(events: int, runs: int) -> dict[str, Line]:
     ]  # fmt: skip
     table(("question", "fixed ms", "ns a row", "foretold s", "measured s", "measured / foretold"), rows)
     return found
-
-
-def _memory(events: int, runs: int) -> None:
-    """Ask what analysts ask in as little memory as 4 GB are for 1e8 events, both ways, and say what does not finish."""
-    memory, rows, ratios, failed = max(LEAST_MEMORY, BYTES * events // 10**6), [], [], []
-    with opened(events, "person", f"{memory}MB") as stage:
-        for number, sql in questions().items():
-            try:
-                found = Stage(*stage).ask(sql, runs)
-            except Refusal:  # a larger town has longer lists
-                continue
-            except (ExecutionFailed, duckdb.Error):
-                failed.append(number)
-                continue
-            rows.append((number, *found.cells()))
-            ratios += [] if found.is_fast else [found.ratio]
-    print(f"what analysts ask of {events:.0e} events in {memory} MB; not finished: {', '.join(failed) or 'none'}\n")
-    table(("question", *HEAD), rows)
-    if ratios:
-        print(
-            f"\nmedian of the {len(ratios)} that plain DuckDB needs more than 50 ms for: {statistics.median(ratios):.2f}"
-        )
 
 
 def _ledger(folder: Path) -> None:
