@@ -13,7 +13,7 @@ from dialect.bias import predicted_bias
 from dialect.catalog import Catalog
 from dialect.chosen_norms import ChosenNorm
 from dialect.multiplied import multiplies
-from dialect.norms import declared_cover, declared_max_groups, limited_norm
+from dialect.norms import declared_cover, declared_max_groups, is_single, limited_norm
 from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 
 LARGEST_NORM_BITS = 27  # C in grains stays below 2^27, so that squares of capped sums fit 64 bits
@@ -36,12 +36,11 @@ def bound(
 
 def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> int | None:
     """Choose L0, the asked or declared number of groups, unless a person is in no more by construction."""
-    single = plan.one_group_per_person or plan.one_row_per_person
     asked = min((n for n in (plan.limits.max_groups, plan.limits.max_rows) if n is not None), default=None)
     if plan.key_set is None:
-        return 1 if single else declared_max_groups(plan, catalog) if asked is None else asked
+        return 1 if is_single(plan) else declared_max_groups(plan, catalog) if asked is None else asked
     asked = plan.limits.max_groups
-    return None if single or asked is None or key_count is None or asked >= key_count else asked
+    return None if is_single(plan) or asked is None or key_count is None or asked >= key_count else asked
 
 
 def _one(
@@ -83,7 +82,7 @@ def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, cho
     """Clamp or scale to a norm that nothing proves."""
     source = "" if chosen is None else f", {chosen.why}"
     rule, why = Rule.SCALE, f"each person's numbers over all groups are scaled to a norm of {norm:g}{source}"
-    if plan.one_group_per_person or plan.one_row_per_person:
+    if is_single(plan):
         rule, why = Rule.CLAMP, f"one group per person: the number is clamped to {norm:g}{source}"
     return _given_back(replace(_limited(rule, vector, norm, why), predicted_bias=bias), chosen)
 
@@ -125,11 +124,10 @@ def _never_negative(vector: Vector) -> bool:
 
 def _proved(plan: PrivatePlan, vector: Vector, groups: int | None) -> tuple[float | int | None, str]:
     """Prove a limit of one person's norm without any clipping: the norm, or whole groups of one unit each, or None."""
-    single = plan.one_group_per_person or plan.one_row_per_person
     if groups is not None and plan.limits.max_rows is not None:
         groups = min(groups, plan.limits.max_rows)  # a row is in one group
     if vector.kind is VectorKind.PERSONS:
-        if single:
+        if is_single(plan):
             return 1, "a person counts once, in one group"
         return groups, f"a person counts once in each of {groups} groups"
     if plan.limits.max_rows is not None and not plan.one_row_per_person:
@@ -160,8 +158,7 @@ def _within(vector: Vector, rows: int, why: str) -> VectorBound:
 def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None) -> VectorBound:
     """Bound numbers that are kept between ends in every group, by the number of groups or by scaling."""
     assert vector.part is not None  # noqa: S101  the caller asks
-    single = plan.one_group_per_person or plan.one_row_per_person
-    groups = 1 if single else groups
+    groups = 1 if is_single(plan) else groups
     most = max(abs(vector.part.lower), abs(vector.part.upper))
     why = f"one person's number in a group is kept in [{vector.part.lower:g}, {vector.part.upper:g}]"
     if groups is None or most * math.sqrt(groups) > norm:
@@ -194,7 +191,7 @@ def _of_values(
 def _groups_of_values(
     plan: PrivatePlan, vector: Vector, catalog: Catalog, key_count: int | None, max_groups: int | None
 ) -> int:
-    if plan.one_group_per_person or plan.one_row_per_person:
+    if is_single(plan):
         return 1
     if max_groups is not None:
         return max_groups

@@ -54,6 +54,11 @@ def _of_product(
     return max(min(limits), 2.0**-40)
 
 
+def is_single(plan: PrivatePlan) -> bool:
+    """Tell whether every unit is in one group at most, by enforced keys, whatever the data."""
+    return plan.one_group_per_person or plan.one_row_per_person
+
+
 def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
     """Find C where the question may say how many rows or groups of a person count.
 

@@ -19,6 +19,7 @@ from dialect.eager import counting, joined, sides
 from dialect.engine_words import OF_DUCKDB, Words, words
 from dialect.first_groups import Part, first_groups
 from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
+from dialect.norms import is_single
 from dialect.numbered import by_number, is_numbered, numbered_rows, without_told
 from dialect.partials import capped, clamped, is_unit, of_persons, part, total
 from dialect.person_rollups import Rolled, read_rolled
@@ -119,7 +120,8 @@ def _groups(
     if bounds.max_groups is not None:
         parts += first_groups(plan, bounds.max_groups, said)
     if scaled:  # one row a person: there it costs least to ask; made once, or rows would meet the admitted first
-        parts.append(("factors", admission is not None, _factors(plan, bounds, admission, said)))
+        made_once = admission is not None and not _is_alone(plan, bounds)
+        parts.append(("factors", made_once, _factors(plan, bounds, admission, said)))
     parts.append(("sums", False, _sums(plan, bounds, None if scaled else admission, scaled, said)))
     for i, vector, bound in _of_values(plan, bounds):
         parts.append((f"values{i}", False, values(plan, vector, _among(plan, bounds, codes, admission, said))))
@@ -191,17 +193,26 @@ def _from(bounds: Bounding) -> str:
     return "partials" if bounds.max_groups is None else "chosen"
 
 
+def _is_alone(plan: PrivatePlan, bounds: Bounding) -> bool:
+    """Tell whether a unit's numbers are one row already, which says how long they are."""
+    return is_single(plan) and bounds.max_groups is None
+
+
 def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, said: Words = OF_DUCKDB) -> str:
-    """One row per unit: what turns its numbers into released grains, smaller where a vector's norm exceeds C."""
-    columns = []
+    """One row per unit: what turns its numbers into released grains, smaller where a vector's norm exceeds C.
+
+    Where a unit has one row of numbers, these stand beside it.
+    """
+    alone, columns = _is_alone(plan, bounds), []
     for members in _scale_groups(plan, bounds):
-        ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i], said) for i in members]
+        ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i], said, alone) for i in members]
         least = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
         for i in members:
             factor = f"{least} * {2 ** bounds.vectors[i].fraction_bits}"
             columns.append(f"{said.truncated.format(factor) if is_unit(plan.vectors[i]) else factor} AS f{i}")
     unit = ", ".join(plan.unit)
-    factors = f"SELECT {unit}, {', '.join(columns)} FROM {_from(bounds)} GROUP BY {unit}"
+    of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {_from(bounds)} GROUP BY {unit}"
+    factors = f"SELECT *, {', '.join(columns)} FROM partials" if alone else of_unit
     return factors if admission is None else f"SELECT * FROM {of_admitted(f'({factors}) AS f', admission, said)}"
 
 
@@ -213,9 +224,11 @@ def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
     return [members for _, members in sorted(groups.items())]
 
 
-def _ratio(i: int, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
+def _ratio(i: int, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB, alone: bool = False) -> str:
     """Write C / norm, a little less, where the exact sum of squares exceeds C^2; else 1."""
     squares = "count(*)" if is_unit(vector) else said.squares.format(f"v{i}")
+    if alone:
+        squares = "1" if is_unit(vector) else f"v{i} * v{i}"  # below 2^62
     shrunk = f"CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) * {SHRINK}"
     return f"CASE WHEN {squares} > {bound.norm_grains**2} THEN {shrunk} ELSE CAST(1 AS DOUBLE) END"
 
@@ -227,7 +240,9 @@ def _sums(
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
     source = of_admitted(_from(bounds), admission, said)
-    source += f" JOIN factors USING ({', '.join(plan.unit)})" if scaled else ""
+    if scaled:
+        joined = f"{source} JOIN factors USING ({', '.join(plan.unit)})"
+        source = "factors" if _is_alone(plan, bounds) else joined
     weighted = {i: _weighted(i, plan, bounds, said) for i in summed}
     if plan.touched.window is not None and any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed):
         source, weighted = f"({of_persons(plan, source, weighted, said)}) AS o", {i: f"w{i}" for i in summed}

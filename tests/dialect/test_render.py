@@ -106,6 +106,53 @@ def test_both_parts_of_a_mean_keep_their_norms_and_shrink_alike(
     assert all((row[0] is None) == (given[0] is None) for row, given in zip(weights, rows, strict=True))
 
 
+def _summed(
+    plan: PrivatePlan, bounds: Bounding, rows: list[tuple[int | None, ...]], database: duckdb.DuckDBPyConnection
+) -> list[tuple[int | None, ...]]:
+    """Run the generated factors and sums over rows of person, one key, and its numbers."""
+    cells = [", ".join("CAST(NULL AS BIGINT)" if v is None else f"CAST({v} AS BIGINT)" for v in row) for row in rows]
+    partials = f"SELECT * FROM (VALUES {', '.join(f'({row})' for row in cells)}) AS p(person, k0, v0, v1)"
+    return database.execute(
+        f"WITH partials AS ({partials}), factors AS ({render._factors(plan, bounds, None)}),"
+        f" sums AS ({render._sums(plan, bounds, None, scaled=True)}) SELECT * FROM sums ORDER BY k0 NULLS LAST"
+    ).fetchall()
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(1, 3), PARTS | st.none(), st.integers(0, LARGEST_PART)), min_size=1, max_size=9
+    ),
+    total=NORMS,
+    count=NORMS,
+)
+@example(rows=[(1, LARGEST_PART, LARGEST_PART)] * 2, total=2**27, count=1)
+def test_units_with_one_row_each_are_scaled_as_by_the_sums_over_their_rows(
+    rows: list[tuple[int, int | None, int]], total: int, count: int, plan_of: Plans, database: duckdb.DuckDBPyConnection
+) -> None:
+    many = plan_of("SELECT hour(ts), AVG(dwell_s) FROM events GROUP BY 1")
+    bounds = Bounding((_bound(total, 10), _bound(count, 10)))
+    own = [(person, *row) for person, row in enumerate(rows)]
+    alone = replace(many, one_group_per_person=True)
+    assert "GROUP BY" not in render._factors(alone, bounds, None)
+    assert _summed(alone, bounds, own, database) == _summed(many, bounds, own, database)
+
+
+def test_a_unit_of_several_rows_that_is_taken_for_one_is_too_long(
+    plan_of: Plans, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plant the bug that the test above would see: each group scaled by its own length, and not by that of all."""
+    plan = plan_of("SELECT hour(ts), AVG(dwell_s) FROM events GROUP BY 1")
+    bounds = Bounding((_bound(50, 10), _bound(50, 10)))
+    rows: list[tuple[int | None, ...]] = [(1, key, 40, 1) for key in range(9)]
+
+    def squared() -> int:
+        return sum((w or 0) ** 2 for _, w, _ in _summed(plan, bounds, rows, database))
+
+    assert squared() <= (50 << 10) ** 2
+    monkeypatch.setattr(render, "_is_alone", lambda *_: True)
+    assert squared() > 5 * (50 << 10) ** 2
+
+
 def _answer(
     sql: str, plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection,
     admission: Admission | None = None, keys: int | None = 25,
