@@ -21,7 +21,7 @@ from dialect.first_groups import Part, first_groups
 from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
 from dialect.norms import is_single
 from dialect.numbered import by_number, is_numbered, numbered_rows, without_told
-from dialect.partials import capped, clamped, is_unit, of_persons, part, total
+from dialect.partials import clamped, is_unit, of_persons, total
 from dialect.person_rollups import Rolled, read_rolled
 from dialect.private_plan import (
     BoundedSql,
@@ -35,6 +35,7 @@ from dialect.private_plan import (
 )
 from dialect.public_order import codes_of, in_public_order, keys_of, listed_among
 from dialect.public_side import Coded, coded_keys, grained_values
+from dialect.unit_groups import capped_of, numbers_of
 from dialect.write_admission import admission_parts, eligible, objections, of_admitted
 from dialect.write_rows import write_rows
 
@@ -68,14 +69,14 @@ def _by_number(
 ) -> tuple[str, Rolled]:
     """Write the source, and one row per (unit, number of a listed key)."""
     source = _source(without_told(plan), target)
-    return source, _numbers(by_number(plan), bounds, grained, rows=numbered_rows(plan, codes))
+    return source, numbers_of(by_number(plan), bounds, grained, rows=numbered_rows(plan, codes))
 
 
 def _by_keys(plan: PrivatePlan, bounds: Bounding, target: Target, grained: frozenset[int]) -> tuple[str, Rolled]:
     """Write the source, and one row per (unit, group) of it."""
     parted = sides(plan)
     counted = plan if parted is None else counting(plan, parted)
-    numbers = _numbers(counted, bounds, grained)
+    numbers = numbers_of(counted, bounds, grained)
     return _source(counted, target), numbers if parted is None else joined(plan, parted, numbers, target)
 
 
@@ -89,7 +90,7 @@ def _of_lake(
     listed = listed_among("p", plan, NO_CODES) != ""
     keys = [] if plan.key_set is None or not plan.keys else [("keys", True, keys_of(plan.key_set, NO_CODES, target))]
     parts += [("keys", False, f"SELECT * FROM {place(LISTED)}")] if listed else []
-    numbers = _numbers(plan, bounds, frozenset(), words(read))
+    numbers = numbers_of(plan, bounds, frozenset(), words(read))
     parts += _groups(plan, bounds, read, admission, NO_CODES, numbers)
     text = _with(parts, in_public_order(replace(plan, key_set=None), NO_CODES, ordered=False), words(lake))
     handed = objections(admission, plan.dataset in lake.same_bits) | ({LISTED: keys[0][2]} if listed else {})
@@ -116,7 +117,7 @@ def _groups(
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
     # else DuckDB looks for each row's person among the admitted; what is stored is read again for less than it is kept
     once = (scaled or admission is not None or bounds.max_groups is not None) and not numbers.as_stored
-    parts = [("partials", once, _capped(plan, bounds, codes, numbers.text))]
+    parts = [("partials", once, capped_of(plan, bounds, codes, numbers.text))]
     if bounds.max_groups is not None:
         parts += first_groups(plan, bounds.max_groups, said)
     if scaled:  # one row a person: there it costs least to ask; made once, or rows would meet the admitted first
@@ -153,40 +154,6 @@ def _source(plan: PrivatePlan, target: Target) -> str:
     for vector in plan.vectors:
         needed |= vector.fields
     return write_rows(plan.source, needed, target)
-
-
-def _key_columns(plan: PrivatePlan) -> str:
-    return "".join(f", k{position}" for position in range(len(plan.keys)))
-
-
-def _numbers(
-    plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said: Words = OF_DUCKDB, rows: str = "source"
-) -> Rolled:
-    """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
-    told = plan.one_group_per_person and said is OF_DUCKDB  # Spark would sort all rows to keep one text of each
-    read = "any_value({})" if told else "{}"
-    keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
-    unit = ", ".join(f"{field.id} AS {name}" for name, field in plan.unit.items())
-    by = ", ".join(str(position + 1) for position in range(len(plan.unit) + (0 if told else len(plan.keys))))
-    pairs = _with_part(plan, bounds)
-    totals = "".join(f", {part(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
-    return Rolled(f"SELECT {unit}{keys}{totals} FROM {rows} GROUP BY {by}", as_stored=False)
-
-
-def _capped(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: str) -> str:
-    """Cap the numbers of each (unit, group), and leave out groups that no public list holds."""
-    bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in _with_part(plan, bounds))
-    text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({numbers}) AS p"
-    return text + listed_among("p", plan, codes)
-
-
-def _with_part(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
-    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    return [(i, vector, bound) for i, (vector, bound) in pairs if _has_part(vector)]
-
-
-def _has_part(vector: Vector) -> bool:
-    return not is_unit(vector) and vector.kind is not VectorKind.DISTINCT
 
 
 def _from(bounds: Bounding) -> str:

@@ -24,7 +24,7 @@ from tests.support.norms_pressed import pressing_vectors, scaled
 from tests.support.planted import Plant, instead, rewritten, written
 
 # modules by their names: the package's face hides some of them behind a function
-aggregates, bound, from_clause, functions, joins, measures, one_release, partials, render = (
+aggregates, bound, from_clause, functions, joins, measures, one_release, partials, render, unit_groups = (
     import_module(f"dialect.{name}")
     for name in (
         "aggregates",
@@ -36,6 +36,7 @@ aggregates, bound, from_clause, functions, joins, measures, one_release, partial
         "one_release",
         "partials",
         "render",
+        "unit_groups",
     )
 )
 eager, first_groups, histograms, one_row, rules = (
@@ -230,7 +231,7 @@ PLANTED = (
     Planted("rows of a full join hidden by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), FULL, CHOSEN, SensitivityExceeded),
     Planted("a union that forgets whose rows are equal", written(SetOperation, one_for_all), UNITED, MANY, OthersMoved),
     Planted("a difference with the rows of everybody", written(SetOperation, without_anybodys), UNITED.replace("UNION", "EXCEPT ALL"), SUBTRACTED, SensitivityExceeded),
-    Planted("persons counted by their rows", lambda m: (instead(render, "is_unit", lambda _: False)(m), instead(render, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
+    Planted("persons counted by their rows", lambda m: (instead(unit_groups, "is_unit", lambda _: False)(m), instead(render, "is_unit", lambda _: False)(m), instead(unit_groups, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
     Planted("a cap whose square overflows", instead(partials, "LARGEST_PART", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, OthersMoved),
     Planted("a clamp that is no clamp", instead(render, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, OthersMoved),

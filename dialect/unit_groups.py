@@ -1,0 +1,46 @@
+"""Rows -> one row per (unit, group), exact, then capped; units are persons or their windows (`proofs.md#render`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dialect.engine_words import OF_DUCKDB, Words
+from dialect.partials import capped, is_unit, part
+from dialect.person_rollups import Rolled
+from dialect.private_plan import Bounding, PrivatePlan, Vector, VectorBound, VectorKind
+from dialect.public_order import listed_among
+from dialect.public_side import Coded
+
+
+def _key_columns(plan: PrivatePlan) -> str:
+    return "".join(f", k{position}" for position in range(len(plan.keys)))
+
+
+def numbers_of(
+    plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said: Words = OF_DUCKDB, rows: str = "source"
+) -> Rolled:
+    """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
+    told = plan.one_group_per_person and said is OF_DUCKDB  # Spark would sort all rows to keep one text of each
+    read = "any_value({})" if told else "{}"
+    keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
+    unit = ", ".join(f"{field.id} AS {name}" for name, field in plan.unit.items())
+    by = ", ".join(str(position + 1) for position in range(len(plan.unit) + (0 if told else len(plan.keys))))
+    pairs = _with_part(plan, bounds)
+    totals = "".join(f", {part(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
+    return Rolled(f"SELECT {unit}{keys}{totals} FROM {rows} GROUP BY {by}", as_stored=False)
+
+
+def capped_of(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: str) -> str:
+    """Cap the numbers of each (unit, group), and leave out groups that no public list holds."""
+    bounded = "".join(f", {capped(f'v{i}', vector, bound)}" for i, vector, bound in _with_part(plan, bounds))
+    text = f"SELECT {', '.join(plan.unit)}{_key_columns(plan)}{bounded} FROM ({numbers}) AS p"
+    return text + listed_among("p", plan, codes)
+
+
+def _with_part(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
+    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+    return [(i, vector, bound) for i, (vector, bound) in pairs if _has_part(vector)]
+
+
+def _has_part(vector: Vector) -> bool:
+    return not is_unit(vector) and vector.kind is not VectorKind.DISTINCT
