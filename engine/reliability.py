@@ -1,7 +1,8 @@
 """numbers, their intervals and predicted biases -> how far each may be trusted, in one word by a public rule.
 
 A number is off by at most its half-width and what is expected to be cut away, as a share of itself: within a tenth it
-is good, within a quarter fair, else poor; where its interval holds 0 it can't be told from nothing. A number whose bias
+is good, within a quarter fair, else poor; where its interval holds 0, or lies below it and the number itself
+can't, it can't be told from nothing. A number whose bias
 is not known is fair at best, by what is known of it; of pairs of people's own rows it is poor, as any share of them
 may be gone (docs/reading.md#how-reliable-a-number-is).
 """
@@ -15,8 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dialect import Question
+from dialect.uncertainty import never_negative, uncertainty
 from engine.answers import Answer
 
+Ends = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 GOOD_WITHIN, FAIR_WITHIN = 0.10, 0.25
 
 
@@ -34,15 +38,34 @@ def reliability(
     biases: Mapping[str, float | None],
     doubts: Mapping[str, Mapping[str, float]] | None = None,
     of_pairs: Collection[str] = (),
+    not_negative: Collection[str] = (),
 ) -> dict[str, list[Reliability | None]]:
     """Give the word of every number that has an interval; None where it has none. Post-processing of what is shown."""
     told = doubts or {}
     found = {
-        name: _words(_numbers(answer.table.column(name)), *answer.intervals[name], biases.get(name), told.get(name, {}))
+        name: _words(
+            _numbers(answer.table.column(name)),
+            *_ends(answer, name, not_negative),
+            biases.get(name),
+            told.get(name, {}),
+        )
         for name in answer.table.column_names  # in the order in which they are shown
         if name in answer.intervals
     }
     return {name: list(map(_at_most_poor, words)) if name in of_pairs else words for name, words in found.items()}
+
+
+def not_negative(question: Question) -> frozenset[str]:
+    """Name the columns that are below 0 by their noise alone, such as counts."""
+    positive, shown = never_negative(question), zip(question.columns, uncertainty(question), strict=True)
+    sums = {each.name: form.whole() for each, form in shown if form is not None and form.denominator is None}
+    return frozenset(name for name, whole in sums.items() if not whole.may_be_negative(positive))
+
+
+def _ends(answer: Answer, name: str, not_negative: Collection[str]) -> Ends:
+    """Give the ends of a column's intervals, of which one below 0 reaches up to it where the number can't be there."""
+    lower, upper = answer.intervals[name]
+    return lower, np.maximum(upper, 0.0) if name in not_negative else upper
 
 
 def lost(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.float64]:

@@ -20,7 +20,7 @@ from engine.doubts import column_doubts
 from engine.explain import Explained
 from engine.intervals import Floats
 from engine.outlook import Ahead, outlook
-from engine.reliability import is_weak, reliability
+from engine.reliability import is_weak, not_negative, reliability
 from engine.simultaneous import held_together
 from engine.spoken import release_spoken, vector_spoken, which_release
 from engine.ways import Way
@@ -54,7 +54,8 @@ def answered(
     """Give the shown columns, with the card in the schema's metadata; advice where a column is mostly weak."""
     biases = column_biases(given.question, given.told)
     doubts = column_doubts(given.question, given.told)
-    words = reliability(given.answer, biases, doubts, of_pairs(given.question, given.told))
+    paired, counts = of_pairs(given.question, given.told), not_negative(given.question)
+    words = reliability(given.answer, biases, doubts, paired, counts)
     card = {
         "intervals": {
             name: _pairs(*ends, whole=pa.types.is_integer(given.answer.table.column(name).type))

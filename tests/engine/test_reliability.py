@@ -14,7 +14,7 @@ from engine.answers import Answer
 from engine.biases import column_biases, of_pairs
 from engine.desk import Desk
 from engine.pipeline import Engine
-from engine.reliability import Reliability, is_weak, lost, reliability
+from engine.reliability import Reliability, is_weak, lost, not_negative, reliability
 from engine.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
 
@@ -28,6 +28,14 @@ def words(value: float | None, half: float, bias: float | None = 0.0, upper: flo
     high = np.array([np.nan if value is None else value + (half if upper is None else upper)])
     answer = Answer(pa.table({"n": pa.array([value], pa.float64())}), {"n": (low, high)}, {})
     return reliability(answer, {"n": bias})["n"][0]
+
+
+def test_a_count_below_nothing_may_be_nothing(engine: Engine) -> None:
+    asked = "SELECT zone, COUNT(*) AS n, SUM(coins) AS c, COUNT(*) - COUNT(DISTINCT person_id) AS d, AVG(minutes) AS m"
+    assert not_negative(read(f"{asked} FROM visit GROUP BY 1", engine.catalog)) == {"n", "c"}
+    ends = np.array([-134.0]), np.array([-14.0])
+    answer = Answer(pa.table({"n": [-74.0], "d": [-74.0]}), {"n": ends, "d": ends}, {})
+    assert reliability(answer, {"n": 0.0, "d": 0.0}, not_negative={"n"}) == {"n": [NOISE], "d": [POOR]}
 
 
 def test_columns_are_told_in_the_order_in_which_they_are_shown() -> None:
