@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from engine.server.house import House
 from engine.server.keys import Principal
 from engine.server.problems import Problem
-from engine.server.roles import RULES, Reach
+from engine.server.roles import RULES, Reach, Role
 
 HEADER = "Authorization: Bearer KEY"
 
@@ -49,10 +49,12 @@ def admitted(request: Request) -> Admitted:
 
 def reaching(house: House, principal: Principal, method: str, route: str) -> Admitted:
     """Look up how far somebody reaches at an endpoint; raises Problem with E_FORBIDDEN."""
-    reach = RULES[method, route].reach(principal.role)
+    rule = RULES[method, route]
+    reach = rule.reach(principal.role)
     if reach is Reach.NONE:
         why = f"A key of role {principal.role} does not reach {method} {route}."
-        raise Problem("E_FORBIDDEN", why, "a key of another role; GET /v1/me says whose key this is")
+        others = " or ".join(role for role in Role if rule.reach(role) is not Reach.NONE)
+        raise Problem("E_FORBIDDEN", why, f"a key of role {others}; this one is {principal.name}'s")
     return Admitted(house, principal, reach)
 
 

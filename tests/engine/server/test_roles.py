@@ -97,6 +97,8 @@ def test_a_role_reaches_what_the_table_says(served: Inhabited, method: str, path
     answer = served.send(method, path.format(**places(served, role)), role, json=sent.json, params=more)
     if reach is Reach.NONE:
         assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN")
+        told = answer.json()["hint"].partition(";")[0]
+        assert [each for each in Role if each in told] == [e for e in Role if RULES[method, path].reach(e) is not reach]
     elif path == "/v1/tables/{name}/outlines":  # reached: the town has no polygons
         assert answer.json()["code"] == "E_TABLE"
     elif path == "/v1/standing/{name}":  # reached: the town has no standing questions
