@@ -28,6 +28,7 @@ class Cell:
     bar: ErrorBar | None
 
 
+NUMBERS = frozenset({"INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"})  # NULL stands among them as they do
 LONGEST_CELL = Cell("9" * LONGEST, "9" * (2 * LONGEST + 4), max(WORDS.values(), key=len), True, LONGEST_BAR)
 
 
@@ -56,19 +57,20 @@ def _widest(cell: Cell, of_noise: bool) -> Cell:
 def drawn(answer: dict[str, Any]) -> dict[str, Any]:
     """Put beside each number of an answer its interval, its word, and where that stands in a drawing."""
     columns = [
-        _column([row[place] for row in answer["rows"]], column["name"], answer)
+        _column([row[place] for row in answer["rows"]], column, answer)
         for place, column in enumerate(answer["columns"])
     ]
     return {**answer, "cells": list(zip(*columns, strict=True))}
 
 
-def _column(values: list[Any], name: str, answer: dict[str, Any]) -> list[Cell]:
-    nothing = [None] * len(values)
+def _column(values: list[Any], column: dict[str, Any], answer: dict[str, Any]) -> list[Cell]:
+    name, nothing = column["name"], [None] * len(values)
     pairs = answer["intervals"].get(name, nothing)
     words = answer["reliability"].get(name, nothing)
     bars = error_bars(values, pairs)
+    number = name in answer["intervals"] or column["type"] in NUMBERS or any(map(_is_number, values))
     return [
-        Cell(*noisy_text(value, pair), WORDS.get(word, ""), name in answer["intervals"] or _is_number(value), bar)
+        Cell(*noisy_text(value, pair), WORDS.get(word, ""), number, bar)
         for value, pair, word, bar in zip(values, pairs, words, bars, strict=True)
     ]
 

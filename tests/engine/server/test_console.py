@@ -61,6 +61,12 @@ ANSWERS = (
 )
 
 
+def test_null_stands_among_numbers_as_they_do() -> None:
+    key = answered([0, 1], [[0, 0], [1, 2]], [])
+    key["columns"][0]["type"], key["rows"] = "BIGINT", [[None, 0], [7, 1]]
+    assert [[cell.number for cell in row] for row in answer_pages.drawn(key)["cells"]] == [[True, True]] * 2
+
+
 def sizes() -> set[int]:
     """Give the lengths of the pages of answers that differ in numbers alone."""
     around = {"request_id": "r", "history": [], "explained": None, "job": None, "problem": None, "sql": "", "rho": ""}
