@@ -114,7 +114,8 @@ def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Inste
     if min(narrower, narrower if relative is None else relative) > WORTH:
         return None  # of what is held the numbers may be narrower than at four times the price
     loss = total(each.cost.loss for each in prepared)
-    return Instead(made.change, made.told, made.sql, loss, then.widths, then.groups, relative)
+    told = made.told if then.windows <= now.windows else f"{made.told}, charged to {then.windows} windows"
+    return Instead(made.change, told, made.sql, loss, then.widths, then.groups, relative)
 
 
 def _narrower(now: _Judged, then: _Judged) -> float:

@@ -74,6 +74,8 @@ def test_of_the_declared_size_a_question_of_few_windows_has_their_share(tmp_path
     few = "SELECT zone, COUNT(*) AS n FROM visit WHERE day = DATE '2026-10-02' GROUP BY 1"
     with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as windowed:
         told = [" ".join(advised(windowed, sql).why) for sql in (few, FINE)]
+        longer = [each.told for each in advised(windowed, few).instead if each.change is Change.LONGER]
+    assert longer == ["take all of the declared time, charged to 4 windows"]
     assert "There are about 250 rows in 1 of 4 windows, in 7 groups, 35.7 in each: the noise" in told[0]
     assert "There are about 1,000 rows in 28 groups, 35.7 in each: the noise" in told[1]
 
