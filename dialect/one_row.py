@@ -80,6 +80,8 @@ def keeps_one_place(rows: Relation, condition: Expr, fixed: Callable[[Field], bo
 def _places(relation: Relation, fixed: Callable[[Field], bool]) -> Iterator[Field]:
     """Walk the fields that number all rows of a person from 1, no two of them alike."""
     operator = relation.operator
+    if not isinstance(relation, PerPerson):
+        return
     if isinstance(operator, Window):
         numbered = (each for each in operator.calls if each.function == "row_number")
         yield from (n.field for n in numbered if all(isinstance(p, Ref) and fixed(p.field) for p in n.partition))
@@ -87,6 +89,11 @@ def _places(relation: Relation, fixed: Callable[[Field], bool]) -> Iterator[Fiel
         yield from _places(operator.source, fixed)
     elif isinstance(operator, SemiJoin):
         yield from _places(operator.left, fixed)
+    elif isinstance(operator, Join) and operator.how != "full":
+        if meets_one_row(operator.right, operator.condition):
+            yield from _places(operator.left, fixed)
+        if operator.how == "inner" and meets_one_row(operator.left, operator.condition):
+            yield from _places(operator.right, fixed)
 
 
 def _is_one_place(part: Expr, places: Collection[Field]) -> bool:

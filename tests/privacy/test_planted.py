@@ -209,6 +209,7 @@ class Planted:
 PLANTED = (
     Planted("rounding up instead of towards zero", rewritten(render, "_weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one place in each cell taken for one of the person", instead(rules, "fixed_by_person", lambda _: True), FIRST.format(", cell_id"), SPREAD, SensitivityExceeded),
+    Planted("a partner taken for the only one of a place", instead(one_row, "meets_one_row", lambda *_: True), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
     Planted("a place that two pairs have", instead(one_row, "_places", places_of_pairs), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
     Planted("bounded before a join with duplicate rows", instead(joins, "meets_one_row", lambda *_: True), "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.home_cell GROUP BY 1", FANNED, SensitivityExceeded),
     Planted("a norm of different numbers only", rewritten(render, "_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),

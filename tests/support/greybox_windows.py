@@ -57,6 +57,10 @@ PLACES = (
     "({} FROM events e) e",
     "({} FROM events e QUALIFY row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.lon) <= 2) e",
     "({} FROM events e QUALIFY row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.steps) = 1) e",
+    (
+        "(SELECT q.* FROM (SELECT *, row_number() OVER (PARTITION BY subscriber_id ORDER BY v) AS n FROM ({} FROM events e) r) q"
+        " JOIN subscribers s ON s.subscriber_id = q.subscriber_id WHERE q.n = 1) e"
+    ),
     "({} FROM events e JOIN cells c USING (cell_id) WHERE c.x > 0 OR e.dwell_s > 1) e",
     "({} FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.home_cell = e.cell_id) e",
     "(SELECT *, lag(w) OVER (PARTITION BY subscriber_id ORDER BY v) AS w2 FROM ({} FROM events e) q) e",
