@@ -117,12 +117,15 @@ def _groups(
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
     # else DuckDB looks for each row's person among the admitted; what is stored is read again for less than it is kept
     once = (scaled or admission is not None or bounds.max_groups is not None) and not numbers.as_stored
-    parts = [("partials", once, capped_of(plan, bounds, codes, numbers.text))]
+    text, after = capped_of(plan, bounds, codes, numbers.text), admission
+    if scaled and not said.kept:  # Spark makes once what is read twice if nothing is moved into one of both alone
+        text, after = f"SELECT * FROM {of_admitted(f'({text}) AS c', admission, said)}", None
+    parts = [("partials", once, text)]
     if bounds.max_groups is not None:
         parts += first_groups(plan, bounds.max_groups, said)
     if scaled:  # one row a person: there it costs least to ask; made once, or rows would meet the admitted first
         made_once = admission is not None and not _is_alone(plan, bounds)
-        parts.append(("factors", made_once, _factors(plan, bounds, admission, said)))
+        parts.append(("factors", made_once, _factors(plan, bounds, after, said)))
     parts.append(("sums", False, _sums(plan, bounds, None if scaled else admission, scaled, said)))
     for i, vector, bound in _of_values(plan, bounds):
         parts.append((f"values{i}", False, values(plan, vector, _among(plan, bounds, codes, admission, said))))

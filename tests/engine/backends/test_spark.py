@@ -127,6 +127,23 @@ def test_no_row_is_sorted_to_keep_a_text_of_its_person(lake: Catalog, backend: L
     assert "SortAggregate" in shown[0][0], "Spark has come to keep texts without sorting: any_value would do"
 
 
+def test_rows_are_read_once_for_the_factors_and_for_what_they_multiply(lake: Catalog, backend: LakeBackend) -> None:
+    bounded = prepare(read(QUESTIONS[0], lake).plans[0], lake, backend, RHO).sql
+    assert "factors AS" in bounded.text and "admitted AS" in bounded.text
+    session = alive(backend)
+    session.conf.set("spark.sql.adaptive.enabled", "false")  # which would show what is reused once it has run
+    handed = {name: backend.beside.over(sql, {"objected": OBJECTED}) for name, sql in bounded.handed.items()}
+    named = {name: spark._handed(session, rows) for name, rows in handed.items() if f"{{{name}}}" in bounded.text}
+    named |= {name: backend.lake._rows(session, name) for name in ("table_visit", "table_person")}  # type: ignore[attr-defined]
+    shown = session.sql(f"EXPLAIN {bounded.text}", **named).collect()[0][0]
+    session.conf.unset("spark.sql.adaptive.enabled")
+    assert shown.count("ReusedExchange") >= 1
+    assert (
+        shown.count("minutes")
+        and len([line for line in shown.splitlines() if "FileScan" in line and "zone" in line]) == 1
+    )
+
+
 def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
     town: Catalog, duck: DuckDBBackend, lake: Catalog, backend: LakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
