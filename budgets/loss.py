@@ -139,7 +139,9 @@ def read_amount(given: object, name: str) -> Fraction:
 def _from_text(text: str, name: str) -> Fraction:
     """Read ASCII decimal text; the exponent is judged before any power of ten is built."""
     if not _DECIMAL.fullmatch(text):
-        raise ParamError(f"{name} must be a plain decimal number of at least 0.", _ONE_NUMBER)
+        comma = _DECIMAL.fullmatch(text.replace(",", "."))  # as many countries write it
+        cure = f"write it with a point: {text.replace(',', '.')}" if comma else _ONE_NUMBER
+        raise ParamError(f"{name} must be a plain decimal number of at least 0.", cure)
     number = Decimal(text)
     if number and number.adjusted() > _MAX_DIGITS_ABOVE_ONE:
         raise ParamError(f"{name} is larger than the ledger can hold.", _ONE_NUMBER)

@@ -40,6 +40,7 @@ OF_PAIRS = (
     "A person's rows are joined with rows of the same person: who has many makes so many pairs that most of them may be"
     " cut away. Ask with EXISTS, which makes no pairs, or first group one side to one row a person."
 )
+REHEARSED = "Made-up rows: nothing here says anything about the data, nor is charged; other notes are of the question."
 TOLD = 0.001  # the least share that is told as a number
 
 
@@ -158,7 +159,7 @@ def _integers(ends: Floats) -> npt.NDArray[np.int64]:
 
 
 def _notes(given: Answered, rehearsal: bool) -> list[str]:
-    notes = ["Made-up rows: nothing here says anything about the data, and nothing is charged."] if rehearsal else []
+    notes = [REHEARSED] if rehearsal else []
     if given.day is not None:
         notes.append(f"Numbers of {given.day}, from store: who objected since then still counts in them.")
     notes += [

@@ -104,7 +104,7 @@ def _price(told: dict[str, Any]) -> Text:
     loss = told["price"]
     lines = [
         f"Measured is {told['dataset']} in {told['window']}, {told['why_window']}; --window names another.",
-        f"{told['asked']} histograms of {told['dataset']} in {', '.join(told['windows'])} cost rho {loss['rho']:.4g}:",
+        f"Histograms of {told['dataset']} in {', '.join(told['windows'])}: {told['asked']}, for rho {loss['rho']:.4g},",
         f"{told['share_of_ceiling']:.1%} of the whole budget of that window, charged to everybody and for good.",
         *(f"  left out: {each['table']} by {', '.join(each['keys'])}: {each['why']}" for each in told["left_out"]),
     ]

@@ -97,6 +97,13 @@ def test_below_the_floor(given_amount: object) -> None:
         parse_amount(given_amount, "rho", floor=Fraction(1, 10_000))
 
 
+def test_a_comma_is_refused_with_the_number_as_it_is_written_here() -> None:
+    with pytest.raises(ParamError, match=r"Try: write it with a point: 0\.05$"):
+        parse_amount("0,05", "rho")
+    with pytest.raises(ParamError, match=r"as in 0\.005"):
+        parse_amount("1,000,000", "rho")
+
+
 @given(st.decimals(min_value="0.000000001", max_value=1000, places=12))
 def test_decimal_text_is_read_exactly(number: Decimal) -> None:
     assert parse_amount(str(number), "rho") == parse_amount(number, "rho") == Fraction(number)
