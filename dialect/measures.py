@@ -132,10 +132,9 @@ def _of_many(aggregate: Aggregate, arguments: tuple[Expr, ...], reading: Reading
 
 def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
     """Refuse arguments that an aggregate does not take; raises Refusal with E_AGG or E_PERSON_KEY."""
-    name = _name(node)
     if len(arguments) != aggregate.arguments and not (aggregate.name == "count_distinct" and arguments):
-        raise refusal(Code.AGG, f"{name} takes {aggregate.arguments} argument(s).", "add or remove some", node)
-    _check_types(aggregate.name, arguments, name, node)
+        raise refusal(Code.AGG, f"{_name(node)} takes {aggregate.arguments} argument(s).", "add or remove some", node)
+    _check_types(aggregate.name, arguments, node)
     if any(argument.type is SqlType.POLYGON for argument in arguments):
         raise polygon_refused(node)
     persons = [a for a in arguments if is_person(a)]
@@ -144,12 +143,13 @@ def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp
         raise refusal(Code.PERSON_KEY, "The person key can only be counted.", f"COUNT(DISTINCT {shown})", node)
 
 
-def _check_types(function: str, arguments: tuple[Expr, ...], name: str, node: exp.Expr) -> None:
+def _check_types(function: str, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
     types = [argument.type for argument in arguments]
     strange = next((kind for kind in types if kind not in (*_NUMBERS, SqlType.NULL)), None)
     if function in _NUMERIC and strange is not None:
         raise wrong_type("numbers", _NUMBER_OF.get(strange, _NO_NUMBER), node)
     if function in _KEEPS_ARGUMENT and any(kind in _LISTS for kind in types):
+        name = _name(node)
         raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
     taken, what, instead = _TAKING.get(function, (tuple(SqlType), "", ""))
     if types and types[0] not in taken:
@@ -159,7 +159,7 @@ def _check_types(function: str, arguments: tuple[Expr, ...], name: str, node: ex
 def _check_release(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
     """Refuse what would be one person's value; of what is no condition, say that first."""
     if _TAKING.get(aggregate.name) is _CONDITION:
-        _check_types(aggregate.name, arguments, _name(node), node)
+        _check_types(aggregate.name, arguments, node)
     stored = aggregate.name in {"min", "max", "quantile_disc"} and arguments and arguments[0].type not in _NUMBERS
     if not aggregate.at_boundary or stored:
         raise across_people(aggregate.name, node, source.person.name or "the person")

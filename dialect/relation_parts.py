@@ -62,12 +62,22 @@ def sources(relation: Relation) -> tuple[Relation, ...]:
     return tuple(part for part in vars(relation.operator).values() if isinstance(part, Relation))
 
 
+_NOTHING = frozenset(
+    {type(None), bool, int, float, str, dict, frozenset}
+)  # types in which no expression is: most parts
+
+
 def expressions_of(part: object) -> Iterator[Expr]:
-    """Walk the expressions of all operators."""
-    if isinstance(part, Ref | Call | Case | Literal):
-        yield part
-    elif isinstance(part, tuple):
-        for each in part:
-            yield from expressions_of(each)
-    elif is_dataclass(part) and not isinstance(part, Field | Table):
-        yield from expressions_of(tuple(vars(part).values()))
+    """Walk the expressions of all operators, each object once: relations share conditions and what is below them."""
+    waiting, seen = [part], set[int]()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, Ref | Call | Case | Literal):
+            yield part
+        elif isinstance(part, tuple):
+            waiting.extend(reversed(part))
+        elif type(part) not in _NOTHING and is_dataclass(part) and not isinstance(part, Field | Table):
+            waiting.extend(reversed(vars(part).values()))

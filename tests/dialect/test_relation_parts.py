@@ -1,0 +1,38 @@
+"""What a relation is made from, walked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
+
+import pytest
+
+from dialect.catalog import Table
+from dialect.expressions import Call, Case, Expr, Field, Literal, Ref
+from dialect.kinds import Selected
+from dialect.relation_parts import expressions_of
+
+SHARED = (
+    "SELECT hour(ts) AS h, dwell_s FROM events WHERE dwell_s BETWEEN 10 AND 60 AND hour(ts) < 12",
+    "SELECT a.dwell_s FROM events a JOIN events b USING (subscriber_id) WHERE a.dwell_s > 5 AND hour(a.ts) = hour(b.ts)",
+    "WITH q AS (SELECT * FROM events WHERE dwell_s > 5) SELECT q.dwell_s FROM q WHERE hour(q.ts) IN (1, 2) AND q.dwell_s < 60",
+)
+
+
+def every(part: object) -> Iterator[Expr]:
+    """Walk them as often as they are met."""
+    if isinstance(part, Ref | Call | Case | Literal):
+        yield part
+    elif isinstance(part, tuple):
+        for each in part:
+            yield from every(each)
+    elif is_dataclass(part) and not isinstance(part, Field | Table):
+        yield from every(tuple(vars(part).values()))
+
+
+@pytest.mark.parametrize("sql", SHARED)
+def test_an_expression_that_operators_share_is_met_once(sql: str, rows_of: Callable[[str], Selected]) -> None:
+    relation = rows_of(sql).relation
+    met = [id(expr) for expr in every(relation)]
+    assert len(met) > len(set(met)), "some are shared"
+    assert [id(expr) for expr in expressions_of(relation)] == list(dict.fromkeys(met))
