@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 from pathlib import Path
@@ -94,3 +95,14 @@ def test_a_module_made_in_memory_is_not_taken_for_ours(monkeypatch: pytest.Monke
 
 def test_our_own_packages_are_accepted() -> None:
     siblings.check_siblings()
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_looked_for_after_the_engine_is_loaded_as_before(collecting: bool) -> None:
+    was = gc.isenabled()
+    (gc.enable if collecting else gc.disable)()
+    try:
+        with opening.engine_face():
+            assert gc.isenabled() is collecting
+    finally:
+        (gc.enable if was else gc.disable)()
