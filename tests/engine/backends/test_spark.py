@@ -46,6 +46,7 @@ QUESTIONS = (
     "SELECT shop, COUNT(*) AS n, COUNT(DISTINCT zone) AS zones FROM visit GROUP BY shop",
     "SELECT p.gender, SUM(b.price) AS spent FROM purchase b JOIN person p USING (person_id) GROUP BY p.gender",
     "SELECT n, COUNT(*) AS people FROM (SELECT person_id, COUNT(*) AS n FROM visit GROUP BY 1) WHERE n BETWEEN 1 AND 30 GROUP BY n",
+    "SELECT p.gender, AVG(b.price) AS mean FROM purchase b JOIN person p USING (person_id) GROUP BY p.gender",
 )
 MADE = (
     "CREATE VIEW person_view AS SELECT * FROM parquet.`{0}`",
