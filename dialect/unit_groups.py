@@ -10,6 +10,7 @@ from dialect.person_rollups import Rolled
 from dialect.private_plan import Bounding, PrivatePlan, Vector, VectorBound, VectorKind
 from dialect.public_order import listed_among
 from dialect.public_side import Coded
+from dialect.stored_once import is_stored_once, part_of_row
 
 
 def _key_columns(plan: PrivatePlan) -> str:
@@ -20,14 +21,18 @@ def numbers_of(
     plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said: Words = OF_DUCKDB, rows: str = "source"
 ) -> Rolled:
     """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
-    told = plan.one_group_per_person and said is OF_DUCKDB  # Spark would sort all rows to keep one text of each
+    once = is_stored_once(plan)
+    told = (
+        not once and plan.one_group_per_person and said is OF_DUCKDB
+    )  # Spark would sort all rows to keep one text of each
     read = "any_value({})" if told else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
     unit = ", ".join(f"{field.id} AS {name}" for name, field in plan.unit.items())
     by = ", ".join(str(position + 1) for position in range(len(plan.unit) + (0 if told else len(plan.keys))))
+    write, grouped = (part_of_row, "") if once else (part, f" GROUP BY {by}")
     pairs = _with_part(plan, bounds)
-    totals = "".join(f", {part(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
-    return Rolled(f"SELECT {unit}{keys}{totals} FROM {rows} GROUP BY {by}", as_stored=False)
+    totals = "".join(f", {write(vector, bound, i in grained, said)} AS v{i}" for i, vector, bound in pairs)
+    return Rolled(f"SELECT {unit}{keys}{totals} FROM {rows}{grouped}", as_stored=False)
 
 
 def capped_of(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: str) -> str:

@@ -1,0 +1,39 @@
+"""Rows of which a table holds one a person -> one row per person and group, not grouped (`proofs.md#render`)."""
+
+from __future__ import annotations
+
+from dialect.catalog import SqlType
+from dialect.engine_words import OF_DUCKDB, Words
+from dialect.partials import grains
+from dialect.private_plan import PrivatePlan, Vector, VectorBound, VectorKind
+from dialect.relations import Filter, PerPerson, Project, Relation, Scan
+
+
+def is_stored_once(plan: PrivatePlan) -> bool:
+    """Tell whether rows are those of one table whose primary key is the person, each read once at most.
+
+    Claim: no person has a second row. Proof: proofs.md#render. Raises: nothing.
+    """
+    relation: Relation = plan.source
+    while isinstance(relation.operator, Filter | Project):
+        relation = relation.operator.source
+    return isinstance(relation, PerPerson) and isinstance(relation.operator, Scan) and relation.one_row_per_person
+
+
+def part_of_row(vector: Vector, bound: VectorBound, grained: bool = False, said: Words = OF_DUCKDB) -> str:
+    """Write what one row is to its person's exact number, in grains: what adding up this row alone gives."""
+    met = [vector.condition.id] if vector.condition is not None else []
+    if vector.summed:
+        assert vector.value is not None  # noqa: S101  sums have a value
+        own = vector.value.id if grained else grains(vector, bound, said)
+        return _where(met, own) if met else own
+    if vector.value is not None:
+        double = vector.kind is VectorKind.VALID and vector.value.type is SqlType.DOUBLE
+        met.append(f"{vector.value.id} IS NOT NULL")
+        met += [said.is_finite.format(vector.value.id)] if double else []
+    nothing = "" if vector.kind is VectorKind.PERSONS else " ELSE CAST(0 AS BIGINT)"
+    return _where(met, "CAST(1 AS BIGINT)", nothing) if met else "CAST(1 AS BIGINT)"
+
+
+def _where(met: list[str], then: str, otherwise: str = "") -> str:
+    return f"CASE WHEN {' AND '.join(met)} THEN {then}{otherwise} END"

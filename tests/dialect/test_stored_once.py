@@ -1,0 +1,87 @@
+"""Tables of one row a person are not grouped, and give the integers that grouping gives; others are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+import dialect
+from dialect import unit_groups
+from dialect.catalog import Catalog
+from dialect.private_plan import PrivatePlan, Target
+from dialect.stored_once import is_stored_once
+
+Plans = Callable[[str], PrivatePlan]
+STORED_ONCE = (
+    "SELECT count(*), count(DISTINCT subscriber_id), sum(age), avg(age), count(age) FROM subscribers",
+    "SELECT gender, count(*), avg(age) FROM subscribers GROUP BY 1",
+    "SELECT home_zone, count(*), sum(age) FILTER (WHERE gender = 'F') FROM subscribers WHERE age > 20 GROUP BY 1",
+    (
+        "SELECT gender, count(*) FILTER (WHERE age > 40), count(DISTINCT subscriber_id) FILTER (WHERE age > 90)"
+        " FROM subscribers GROUP BY 1"
+    ),
+    (
+        "SELECT gender, avg(least(greatest(ln(age - 30), 0), 9)), count(ln(age - 30)) FROM (SELECT subscriber_id, gender,"
+        " CAST(age AS DOUBLE) AS age FROM subscribers) GROUP BY 1"
+    ),
+    "SELECT age // 10, stddev_pop(age) FROM subscribers GROUP BY 1",
+)
+GROUPED = (
+    "SELECT count(*) FROM events",
+    "SELECT gender, count(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1",
+    "SELECT gender, count(*) FROM subscribers LEFT JOIN events USING (subscriber_id) GROUP BY 1",
+    "SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n FROM events GROUP BY 1) GROUP BY 1",
+)
+
+
+def _answer(
+    plan: PrivatePlan, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection
+) -> tuple[str, list[tuple[Any, ...]]]:
+    bounds = dialect.bound(plan, catalog, 25 if plan.key_set is not None else None)
+    cursor = database.cursor()
+    cursor.register("objected", pa.table({"person": pa.array([], pa.string())}))
+    text = dialect.write(plan, bounds, target, None).text
+    return text, cursor.execute(text).fetchall()
+
+
+@pytest.mark.parametrize("sql", STORED_ONCE)
+def test_a_row_alone_gives_what_grouping_gives(
+    sql: str, plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    plan = plan_of(sql)
+    text, answer = _answer(plan, catalog, target, database)
+    monkeypatch.setattr(unit_groups, "is_stored_once", lambda _: False)
+    grouped, same = _answer(plan, catalog, target, database)
+    assert answer == same
+    assert any(any(row[len(plan.keys) :]) for row in answer)
+    assert text.count("GROUP BY") == grouped.count("GROUP BY") - 1
+
+
+@pytest.mark.parametrize("sql", GROUPED)
+def test_other_rows_are_grouped(sql: str, plan_of: Plans) -> None:
+    assert not is_stored_once(plan_of(sql))
+
+
+def test_a_person_of_many_rows_that_is_taken_for_one_passes_the_norm(
+    plan_of: Plans,
+    catalog: Catalog,
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Plant the bug: without grouping, each row is bounded for itself."""
+    plan = plan_of(GROUPED[0])
+    bounds = dialect.bound(plan, catalog, None)
+    (bound,) = bounds.vectors
+    person = "(SELECT events.* FROM events, range(1000) WHERE subscriber_id = (SELECT min(subscriber_id) FROM events))"
+    alone = Target({**target.addresses, "events": person})  # the sightings of one, a thousand times each
+    _, ((kept,),) = _answer(plan, catalog, alone, database)
+    assert abs(kept) <= bound.sensitivity
+    monkeypatch.setattr(unit_groups, "is_stored_once", lambda _: True)
+    _, ((passed,),) = _answer(plan, catalog, alone, database)
+    assert abs(passed) > bound.sensitivity
