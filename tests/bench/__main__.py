@@ -48,7 +48,7 @@ PARTS = {
     "ingest": ingest.main,
 }
 # other systems are installed, or started: only where it is named
-APART = {"rivals": rivals.main, "own": rivals.own, "spark": spark.main}
+APART = {"rivals": rivals.main, "own": rivals.own, "race": rivals.race, "spark": spark.main}
 
 _ALL = PARTS | APART
 

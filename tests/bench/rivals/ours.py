@@ -86,7 +86,7 @@ def ask(asked: Asked, world: World, runs: int) -> list[Given]:
 def _once(asked: Asked, world: World) -> Given:
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, PASSERSBY_DATA=folder):  # marks of its own
         place, ledger = Path(folder) / "catalog.toml", str(Path(folder) / "ledger")
-        place.write_text(_catalog(asked, world))
+        place.write_text(catalog(asked, world))
         rho = RHO_ALL
         if calibrates():
             engine.calibrate_catalog(str(place), by="bench", ledger=ledger, confirm=lambda told: True)
@@ -99,7 +99,8 @@ def _once(asked: Asked, world: World) -> Given:
     return _given(asked, explained, table)
 
 
-def _catalog(asked: Asked, world: World) -> str:
+def catalog(asked: Asked, world: World) -> str:
+    """Declare the table as a steward would who knows nothing better."""
     groups = math.prod(len(world.keys[key]) for key in asked.keys)
     persons = math.sqrt(min(groups, GUESSED_ROWS) / 2)
     usual = GUESSED_ROWS / math.sqrt(min(groups, GUESSED_ROWS) / 2)

@@ -81,7 +81,7 @@ def _of_rival(rival: Rival, asked: Asked, where: World, truth: Truth, column: st
     setting = as_it_comes(rival.name, asked) if column == "default" else by_hand(rival.name, asked, where, truth)
     name = re.sub(r"\W+", "-", f"{name_of(asked)}-{where.rows}-{rival.name}-{column}".lower())
     _say(f"asking {name}: {dict(setting)}")
-    found = asked_of(rival, _job(asked, where, setting, rival.runs), name)
+    found = asked_of(rival, job_of(asked, where, setting, rival.runs), name)
     if "error" in found:
         _say(f"  {found['error'][:200]}")
         return Cell(failed=found["error"], version=found.get("version", ""))
@@ -90,7 +90,8 @@ def _of_rival(rival: Rival, asked: Asked, where: World, truth: Truth, column: st
     return dataclasses.replace(cell, setting=found["setting"], version=found["version"], seconds=found["seconds"])
 
 
-def _job(asked: Asked, where: World, setting: Mapping[str, Any], runs: int) -> dict[str, Any]:
+def job_of(asked: Asked, where: World, setting: Mapping[str, Any], runs: int) -> dict[str, Any]:
+    """Write down what an adapter is asked: the file, the question, what anybody may know, and how bounds are set."""
     return {
         "data": str(where.path), "rows": where.rows, "people": where.people, "keys": list(asked.keys),
         "listed": {key: list(values) for key, values in where.keys.items() if key in asked.keys},

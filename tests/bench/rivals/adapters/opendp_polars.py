@@ -20,7 +20,7 @@ def answer(asked: job.Job) -> job.Answers:
     rows = pl.scan_parquet(asked["data"]).select("person", *keys, *([asked["value"]] if asked["value"] else []))
     rows = rows.collect().lazy()  # read once, as the other systems do
     answers = []
-    for _ in range(asked["runs"]):
+    for _ in job.each_run(asked):
         context = dp.Context.compositor(
             data=rows,
             privacy_unit=dp.unit_of(contributions=1, identifier=pl.col("person")),

@@ -41,7 +41,7 @@ def answer(asked: job.Job) -> job.Answers:
     )
     with duckdb.connect(config={"threads": 2}) as running:
         running.execute(f"CREATE TABLE flat AS SELECT {', '.join(_columns(asked))} FROM '{asked['data']}'")
-        for _ in range(asked["runs"]):
+        for _ in job.each_run(asked):
             found = running.execute(f"SELECT {', '.join(keys)}, n FROM ({sql}) AS made").fetchall()
             answers.append({job.text_key(*row[:-1]): float(row[-1]) for row in found if row[-1] is not None})
     told = ", ".join(f"{name} = {chosen:g}" for name, chosen in setting.items()) or "its own defaults"

@@ -26,7 +26,7 @@ def answer(asked: job.Job) -> job.Answers:
     connection = _opened(Path(asked["data"]), [*asked["keys"], *([value] if value else [])])
     epsilon, delta = _share(connection, metadata, sql, asked)
     answers = []
-    for _ in range(asked["runs"]):
+    for _ in job.each_run(asked):
         reader = _reader(connection, metadata, epsilon, delta)
         _, *rows = reader.execute(sql)
         answers.append({job.text_key(*row[:-1]): float(row[-1]) for row in rows if row[-1] is not None})

@@ -36,7 +36,7 @@ def answer(asked: job.Job) -> job.Answers:
     budget = RhoZCDPBudget(rho) if rho else ApproxDPBudget(asked["epsilon"], asked["delta"])
     rows = spark.read.parquet(asked["data"]).select("person", *keys, *([asked["value"]] if asked["value"] else []))
     answers = []
-    for _ in range(asked["runs"]):
+    for _ in job.each_run(asked):
         session = Session.from_dataframe(budget, "flat", rows, protected_change=AddRowsWithID("person"))
         listed, left = _keys(asked, session, budget)
         found = session.evaluate(_query(asked, listed), left).collect()
