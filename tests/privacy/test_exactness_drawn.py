@@ -1,6 +1,6 @@
 """Questions drawn at random over databases drawn at random: what is accepted is answered as plain DuckDB answers it.
 
-A round is one database and 25 questions, read at 1 and at 4 threads. The short form has 15 rounds, always the same; the
+A round is one database and 25 questions, read at 1 and at 4 threads. The short form has 12 rounds, always the same; the
 long form, PASSERSBY_NIGHTLY=1, has 1,000 new ones. What was found stays as SQL: tests/sql/exact_*.sql.
 """
 
@@ -24,7 +24,7 @@ from tests.support.told import QUESTIONS
 from tests.support.worlds import write_world
 
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
-ROUNDS = 800 if NIGHTLY else 12
+ROUNDS = 800 if NIGHTLY else 9
 SET_ROUNDS = 200 if NIGHTLY else 3  # of set operations of people's rows
 LEAST_ACCEPTED = 0.6
 THREADS = (1, 4)

@@ -1,6 +1,6 @@
 """Neighbours that differ in one person's rows of one window: what is not charged moves nothing, what is moves little.
 
-The short form draws 24 databases for each length of windows, always the same ones; the long form 20,000 new ones. Bugs that
+The short form draws 18 databases for each length of windows, always the same ones; the long form 20,000 new ones. Bugs that
 were planted are caught by databases of their own, in test_person_windows_planted.py.
 """
 
@@ -20,7 +20,7 @@ from tests.support.greybox import connect
 from tests.support.window_questions import asked_of, data, questions
 from tests.support.window_worlds import Data, Worlds
 
-EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 24
+EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 18
 LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
 
 
