@@ -39,9 +39,10 @@
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
-    both -> SQL               render  public_order  numbered  partials  unit_groups  stored_once  first_groups  different_values
-                              public_side  person_rollups  eager  stored_column  write_rows  write_cut  write_join
-                              write_listed  write_expr  write_measure  write_met  write_window  write_windows
+    both -> SQL               render  public_order  numbered  partials  unit_groups  stored_once  light_units
+                              first_groups  different_values  public_side  person_rollups  eager  stored_column
+                              write_rows  write_cut  write_join  write_listed  write_expr  write_measure  write_met
+                              write_window  write_windows
     an engine's own words     engine_name  engine_words  handed
     over releases             write_outer  over_releases  released_sums  released_windows  released_unions  linear
                               uncertainty  rounding  weak_ratios  interval_ends  changed_exprs

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dialect.catalog import SqlType
 from dialect.engine_words import LARGEST_SMALL, OF_DUCKDB, Words
 from dialect.expressions import Field, Literal
-from dialect.private_plan import LARGEST_PART, Factor, PrivatePlan, Rule, Vector, VectorBound, VectorKind
+from dialect.private_plan import LARGEST_PART, Bounding, Factor, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 from dialect.write_expr import quote
 
 LARGEST_WITHIN = 2**63 - 1  # where nothing is squared
@@ -145,6 +145,15 @@ def _kept_in(part: str, vector: Vector, bound: VectorBound) -> str:
 def clamped(part: str, largest: int) -> str:
     """Write a number cut at both ends; NULL stays NULL."""
     return f"CASE WHEN {part} > {largest} THEN {largest} WHEN {part} < -{largest} THEN -{largest} ELSE {part} END"
+
+
+def scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
+    """List the places of scaled vectors, those that share one factor together."""
+    groups: dict[int, list[int]] = {}
+    for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
+        if bound.rule is Rule.SCALE:
+            groups.setdefault(vector.scale_group, []).append(i)
+    return [members for _, members in sorted(groups.items())]
 
 
 def of_persons(plan: PrivatePlan, source: str, weighted: Mapping[int, str], said: Words = OF_DUCKDB) -> str:

@@ -45,6 +45,7 @@ class Rolled:
 
     text: str  # SQL: the unit, k0, ..., v0, ... not capped yet
     as_stored: bool  # its groups are the stored ones: nothing is added up
+    weighed: bool = False  # light units are one, which has no name (light_units)
 
 
 def can_be_rolled(plan: PrivatePlan) -> bool:

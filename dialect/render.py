@@ -6,6 +6,8 @@ chosen    the same, at most L0 groups per person (where these are bounded)
 factors   one row per admitted person: what each number is multiplied by (where anything is scaled)
 sums      one row per group: the person is gone
 answer    one row per public key, zeros included, in public order
+
+Where what persons add is only scaled, who is never scaled needs no row of their own (`light_units`).
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from dialect.eager import counting, joined, sides
 from dialect.engine_words import OF_DUCKDB, Words, words
 from dialect.first_groups import Part, first_groups
 from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
+from dialect.light_units import HEAVY, both_sums, is_kept, light_sums, weighing
 from dialect.norms import is_single
 from dialect.numbered import by_number, is_numbered, numbered_rows, without_told
-from dialect.partials import clamped, is_unit, of_persons, total
+from dialect.partials import clamped, is_unit, of_persons, scale_groups, total
 from dialect.person_rollups import Rolled, read_rolled
 from dialect.private_plan import (
     BoundedSql,
@@ -35,7 +38,7 @@ from dialect.private_plan import (
 )
 from dialect.public_order import codes_of, in_public_order, keys_of, listed_among
 from dialect.public_side import Coded, coded_keys, grained_values
-from dialect.unit_groups import capped_of, numbers_of
+from dialect.unit_groups import capped_of, groups_of, numbers_of
 from dialect.write_admission import admission_parts, eligible, objections, of_admitted
 from dialect.write_rows import write_rows
 
@@ -50,12 +53,14 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     numbers = None if plan.key_set is None else read_rolled(plan, bounds, target.rollups)
     codes, numbered, parts = NO_CODES, False, admission_parts(admission, target)
     if numbers is None:
+        asked = plan
         plan, codes = coded_keys(plan)
         plan, grained = grained_values(plan, bounds)
         numbered = is_numbered(plan, bounds, codes)
-        asked = (plan, bounds, target, grained)
-        source, numbers = _by_number(*asked, codes) if numbered else _by_keys(*asked)
-        parts.append(("source", False, source))
+        given = (plan, bounds, target, grained)
+        source, numbers = _by_number(*given, codes) if numbered else _by_keys(*given)
+        parts.append(("source", numbers.weighed and is_kept(asked), source))
+        parts += [("weighed", True, weighing(asked, *given, admission))] if numbers.weighed else []
     if plan.key_set is not None and plan.keys:
         parts += [(f"codes{i}", False, codes_of(coded, target)) for i, coded in codes.items()]
         parts.append(("keys", True, keys_of(plan.key_set, codes, target, numbered)))
@@ -69,14 +74,14 @@ def _by_number(
 ) -> tuple[str, Rolled]:
     """Write the source, and one row per (unit, number of a listed key)."""
     source = _source(without_told(plan), target)
-    return source, numbers_of(by_number(plan), bounds, grained, rows=numbered_rows(plan, codes))
+    return source, groups_of(by_number(plan), bounds, grained, numbered_rows(plan, codes))
 
 
 def _by_keys(plan: PrivatePlan, bounds: Bounding, target: Target, grained: frozenset[int]) -> tuple[str, Rolled]:
     """Write the source, and one row per (unit, group) of it."""
     parted = sides(plan)
     counted = plan if parted is None else counting(plan, parted)
-    numbers = numbers_of(counted, bounds, grained)
+    numbers = groups_of(counted, bounds, grained, "source")
     return _source(counted, target), numbers if parted is None else joined(plan, parted, numbers, target)
 
 
@@ -114,6 +119,8 @@ def _groups(
     numbers: Rolled,
 ) -> list[Part]:
     """List what comes between rows and groups: the one way in which persons leave."""
+    if numbers.weighed:
+        return _of_weighed(plan, bounds, codes, numbers)
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
     # else DuckDB looks for each row's person among the admitted; what is stored is read again for less than it is kept
     once = (scaled or admission is not None or bounds.max_groups is not None) and not numbers.as_stored
@@ -132,6 +139,18 @@ def _groups(
         parts.append((f"kept{i}", False, kept(f"values{i}", plan, vector, bound, said)))
         parts.append((f"counts{i}", False, counts(f"kept{i}", plan, vector, bound, f"w{i}")))
     return parts
+
+
+def _of_weighed(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: Rolled) -> list[Part]:
+    """List what comes between weighed units' rows and groups: light units are one, heavy ones are scaled."""
+    return [
+        ("together", True, numbers.text),
+        ("partials", False, capped_of(plan, bounds, codes, HEAVY)),
+        ("factors", False, _factors(plan, bounds, None)),
+        ("heavy", False, _sums(plan, bounds, None, scaled=True)),
+        ("light", False, light_sums(plan, bounds)),
+        ("sums", False, both_sums(plan)),
+    ]
 
 
 def _of_values(plan: PrivatePlan, bounds: Bounding) -> list[tuple[int, Vector, VectorBound]]:
@@ -174,7 +193,7 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, s
     Where a unit has one row of numbers, these stand beside it.
     """
     alone, columns = _is_alone(plan, bounds), []
-    for members in _scale_groups(plan, bounds):
+    for members in scale_groups(plan, bounds):
         ratios = [_ratio(i, plan.vectors[i], bounds.vectors[i], said, alone) for i in members]
         least = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
         for i in members:
@@ -184,14 +203,6 @@ def _factors(plan: PrivatePlan, bounds: Bounding, admission: Admission | None, s
     of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {_from(bounds)} GROUP BY {unit}"
     factors = f"SELECT *, {', '.join(columns)} FROM partials" if alone else of_unit
     return factors if admission is None else f"SELECT * FROM {of_admitted(f'({factors}) AS f', admission, said)}"
-
-
-def _scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
-    groups: dict[int, list[int]] = {}
-    for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
-        if bound.rule is Rule.SCALE:
-            groups.setdefault(vector.scale_group, []).append(i)
-    return [members for _, members in sorted(groups.items())]
 
 
 def _ratio(i: int, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB, alone: bool = False) -> str:

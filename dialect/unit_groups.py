@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dialect.engine_words import OF_DUCKDB, Words
+from dialect.light_units import has_light_units, of_heavy
 from dialect.partials import capped, is_unit, part
 from dialect.person_rollups import Rolled
 from dialect.private_plan import Bounding, PrivatePlan, Vector, VectorBound, VectorKind
@@ -17,17 +19,30 @@ def _key_columns(plan: PrivatePlan) -> str:
     return "".join(f", k{position}" for position in range(len(plan.keys)))
 
 
+def groups_of(plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], rows: str) -> Rolled:
+    """One row per (unit, group); of light units, where they are told apart, one per group."""
+    if not has_light_units(plan, bounds):
+        return numbers_of(plan, bounds, grained, rows=rows)
+    joined, columns = of_heavy(plan, rows)
+    return replace(numbers_of(plan, bounds, grained, rows=joined, named=columns), weighed=True)
+
+
 def numbers_of(
-    plan: PrivatePlan, bounds: Bounding, grained: frozenset[int], said: Words = OF_DUCKDB, rows: str = "source"
+    plan: PrivatePlan,
+    bounds: Bounding,
+    grained: frozenset[int],
+    said: Words = OF_DUCKDB,
+    rows: str = "source",
+    named: Mapping[str, str] | None = None,
 ) -> Rolled:
     """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
     once = is_stored_once(plan)
-    told = (
-        not once and plan.one_group_per_person and said is OF_DUCKDB
-    )  # Spark would sort all rows to keep one text of each
+    # Spark would sort all rows to keep one text of each
+    told = not once and plan.one_group_per_person and said is OF_DUCKDB
     read = "any_value({})" if told else "{}"
     keys = "".join(f", {read.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
-    unit = ", ".join(f"{field.id} AS {name}" for name, field in plan.unit.items())
+    columns = {name: field.id for name, field in plan.unit.items()} if named is None else named
+    unit = ", ".join(f"{column} AS {name}" for name, column in columns.items())
     by = ", ".join(str(position + 1) for position in range(len(plan.unit) + (0 if told else len(plan.keys))))
     write, grouped = (part_of_row, "") if once else (part, f" GROUP BY {by}")
     pairs = _with_part(plan, bounds)

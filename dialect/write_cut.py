@@ -51,11 +51,12 @@ def _read(
     source: Relation, wanted: tuple[Iterable[Field], ...], target: Target, write: _Write
 ) -> tuple[str, tuple[str, ...]]:
     """Read some columns of a relation several times: over and over where that is cheap, else of what is kept."""
-    if _is_cheap(source):
+    if is_read_again(source):
         return "", tuple(write(source, frozenset(each), target) for each in wanted)
     kept = f"uncut AS MATERIALIZED ({write(source, source.fields, target)}), "
     return kept, ("SELECT * FROM uncut",) * len(wanted)
 
 
-def _is_cheap(relation: Relation) -> bool:
-    return isinstance(relation.operator, _READ_AGAIN) and all(map(_is_cheap, sources(relation)))
+def is_read_again(relation: Relation) -> bool:
+    """Tell whether a relation costs less to read again than to keep: no row of it waits for others."""
+    return isinstance(relation.operator, _READ_AGAIN) and all(map(is_read_again, sources(relation)))

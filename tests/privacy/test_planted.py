@@ -39,8 +39,9 @@ aggregates, bound, from_clause, functions, joins, measures, one_release, partial
         "unit_groups",
     )
 )
-eager, first_groups, histograms, one_row, rules = (
-    import_module(f"dialect.{name}") for name in ("eager", "first_groups", "histograms", "one_row", "rules")
+eager, first_groups, histograms, light_units, one_row, rules = (
+    import_module(f"dialect.{name}")
+    for name in ("eager", "first_groups", "histograms", "light_units", "one_row", "rules")
 )
 prepare = import_module("engine.prepare")
 
@@ -207,6 +208,8 @@ class Planted:
 
 
 PLANTED = (
+    Planted("light units of a hundred times the norm", rewritten(light_units, "_length", lambda sql: f"({sql}) / 100"), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("sums that weigh nothing", rewritten(light_units, "_length", lambda sql: sql.replace("abs(", "0 * (")), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, SensitivityExceeded),
     Planted("rounding up instead of towards zero", rewritten(render, "_weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one place in each cell taken for one of the person", instead(rules, "fixed_by_person", lambda _: True), FIRST.format(", cell_id"), SPREAD, SensitivityExceeded),
     Planted("a partner taken for the only one of a place", instead(one_row, "meets_one_row", lambda *_: True), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
