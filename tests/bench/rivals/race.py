@@ -2,7 +2,7 @@
 
 Every system has read the rows before its clock starts, answers some times in one process, and is told with its median:
 bounds as it comes, two threads where it can be told so. What this engine takes is all of an answer, ledger on the disk
-included, each for another client at another price.
+included, each for another client at another price: over the rows as they lie, and from a rollup by cell.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from tests.bench.rivals.run import job_of
 from tests.bench.rivals.settings import as_it_comes
 from tests.bench.rivals.worlds import World, world
 
-HEAD = ("system", "answers", "seconds of one", "passersby, before and after", "times as long")
+HEAD = ("system", "answers", "seconds of one", "passersby", "times as long", "from a rollup", "times as long")
+ROLLUP = f'[datasets.flat]\nrollups = ["{HEADLINE.sql}"]'
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,14 @@ class Lap:
     told: str  # its own error, or how its bounds were set
     seconds: tuple[float, ...] = ()
     own: tuple[float, ...] = ()
+    rolled: tuple[float, ...] = ()
 
     def cells(self) -> tuple[object, ...]:
         """Give what HEAD names."""
         if not self.seconds:
-            return self.rival, 0, self.told, "", ""
-        one, own = statistics.median(self.seconds), statistics.median(self.own)
-        return self.rival, len(self.seconds), one, own, one / own
+            return self.rival, 0, self.told, "", "", "", ""
+        one, own, rolled = (statistics.median(each) for each in (self.seconds, self.own, self.rolled))
+        return self.rival, len(self.seconds), one, own, one / own, rolled, one / rolled
 
 
 def main(events: int, runs: int) -> None:
@@ -51,31 +53,36 @@ def main(events: int, runs: int) -> None:
     del events  # the headline has ten million rows
     where = world(HEADLINE.world, folder(), 0)
     print(f"{where.rows:,} rows of {where.people:,} people, {HEADLINE.sql}\n", flush=True)
-    with _opened(where) as ask:
-        ask()
-        table(HEAD, (_lap(rival, where, ask, runs).cells() for rival in RIVALS))
+    with _opened(where, rolled=False) as ask, _opened(where, rolled=True) as ask_rolled:
+        own = ask, ask_rolled
+        ask(), ask_rolled()
+        table(HEAD, (_lap(rival, where, own, runs).cells() for rival in RIVALS))
 
 
-def _lap(rival: Rival, where: World, ask: Callable[[], float], runs: int) -> Lap:
+def _lap(rival: Rival, where: World, own: tuple[Callable[[], float], ...], runs: int) -> Lap:
     failing = installed(rival)
     if failing is not None:
         return Lap(rival.name, failing)
     name = f"race-{rival.adapter.removesuffix('.py')}"
     (folder() / "asked" / f"{name}.json").unlink(missing_ok=True)  # or what it answered before would be taken
-    before = [ask() for _ in range(runs)]
+    before = [[ask() for _ in range(runs)] for ask in own]
     found = asked_of(rival, job_of(HEADLINE, where, as_it_comes(rival.name, HEADLINE), rival.runs), name)
-    after = [ask() for _ in range(runs)]
+    after = [[ask() for _ in range(runs)] for ask in own]
     if "error" in found:
         return Lap(rival.name, found["error"])
-    return Lap(rival.name, found["setting"], tuple(found["each"]), (*before, *after))
+    beside = [(*one, *other) for one, other in zip(before, after, strict=True)]
+    return Lap(rival.name, found["setting"], tuple(found["each"]), *beside)
 
 
 @contextmanager
-def _opened(where: World) -> Iterator[Callable[[], float]]:
+def _opened(where: World, *, rolled: bool) -> Iterator[Callable[[], float]]:
     """Give what asks this engine once more, of another client at another price, and tells the seconds."""
-    with tempfile.TemporaryDirectory() as made, patch.dict(os.environ, PASSERSBY_DATA=made):
+    with tempfile.TemporaryDirectory() as made, patch.dict(os.environ, PASSERSBY_DATA=made, PASSERSBY_CACHE=made):
         place = Path(made) / "catalog.toml"
-        place.write_text(ours.catalog(HEADLINE, where))
+        declared = ours.catalog(HEADLINE, where)
+        place.write_text(declared.replace("[datasets.flat]", ROLLUP, 1) if rolled else declared)
+        if rolled:
+            engine.optimize_catalog(str(place))
         with engine.open_desk(str(place), ledger=str(Path(made) / "ledger")) as desk:
             asked = iter(range(1_000_000))
 
