@@ -19,7 +19,7 @@ def write_durably(file: Path, text: str) -> None:
 def make_durably(file: Path, content: bytes) -> None:
     """Make a file for its owner alone, whole or not at all, where there is none; durable when this returns.
 
-    Of several that make it at once one does. Raises OSError.
+    Of several that make it at once one does. Raises OSError, also where files can't have a second name.
     """
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.") as aside:  # its owner's alone
         aside.write(content)

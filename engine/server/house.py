@@ -117,12 +117,16 @@ class House:
     async def _give_up(self, question: tuple[str, str], arguments: Mapping[str, Any]) -> None:
         """Have a failure recorded, once for the deaths that are known; raises Refused, Problem."""
         deaths = self.deaths.pop(question)  # another request for the same question counts anew meanwhile
+        recorded = False
         try:
             await self.do("give_up", **arguments)
+            recorded = True
         except (Problem, Refused) as no:
-            if (no.told if isinstance(no, Problem) else no.problem)["code"] != RECORDED:
-                self.deaths[question] += deaths
+            recorded = (no.told if isinstance(no, Problem) else no.problem)["code"] == RECORDED
             raise
+        finally:  # whatever else ends the wait records nothing
+            if not recorded:
+                self.deaths[question] += deaths
 
     async def _next_worker(self) -> None:
         try:

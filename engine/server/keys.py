@@ -135,9 +135,15 @@ def new_session() -> str:
 
 def read_pepper(file: Path) -> bytes:
     """Read the server's secret, made where there is none, for its owner alone; raises ParamError where others read."""
-    if not file.exists():
-        make_durably(file, secrets.token_bytes(BITS // 8))
-    pepper = file.read_bytes()
+    try:
+        if not file.exists():
+            make_durably(file, secrets.token_bytes(BITS // 8))
+        pepper = file.read_bytes()
+    except OSError as failure:
+        why = f"The server's secret {file} can't be made or read ({failure.strerror})."
+        own = f"head -c {BITS // 8} /dev/urandom > {file}; chmod 600 {file}"
+        cure = f"a folder on a file system with hard links, or a secret of your own: {own}"
+        raise ParamError(why, cure) from None
     if file.stat().st_mode & 0o077:
         raise ParamError(f"The server's secret {file} is open to others.", f"chmod 600 {file}")
     if len(pepper) != BITS // 8:

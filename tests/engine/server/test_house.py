@@ -69,9 +69,12 @@ def test_deaths_of_two_requests_for_one_question_add_up(
     assert [row["kind"] for row in desk.ledger()].count("failed") == 1
 
 
-@pytest.mark.parametrize("unheard", [WorkerDied(), Refused({"code": "E_LEDGER", "message": "", "hint": ""})])
+@pytest.mark.parametrize(
+    ("unheard", "status"),
+    [(WorkerDied(), 503), (Refused({"code": "E_LEDGER", "message": "", "hint": ""}), 503), (OSError("no pipe"), 500)],
+)
 def test_deaths_are_not_forgotten_before_the_failure_is_recorded(
-    dying: Inhabited, desk: Desk, unheard: Exception, monkeypatch: pytest.MonkeyPatch
+    dying: Inhabited, desk: Desk, unheard: Exception, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a question whose third worker dies, too, would kill three each time that it is asked, and never have failed."""
     call = Dying.call
@@ -83,7 +86,7 @@ def test_deaths_are_not_forgotten_before_the_failure_is_recorded(
 
     with monkeypatch.context() as patched:
         patched.setattr(Dying, "call", not_heard)
-        assert dies(dying, 2).status_code == 503
+        assert dies(dying, 2).status_code == status
     assert "failed" not in [row["kind"] for row in desk.ledger()]
     assert dies(dying, 1).json()["code"] == "E_EXEC"
     assert [row["kind"] for row in desk.ledger()].count("failed") == 1

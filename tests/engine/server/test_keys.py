@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import secrets
 import stat
@@ -234,6 +236,19 @@ def test_the_server_s_secret_is_its_owner_s_alone(tmp_path: Path) -> None:
     file.chmod(0o644)
     with pytest.raises(ParamError):
         read_pepper(file)
+
+
+def test_a_secret_that_can_t_be_made_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("secret", "dangling"):
+        with pytest.raises(ParamError, match="can't be made or read") as told:
+            read_pepper(tmp_path / name)
+        assert "chmod 600" in told.value.hint
+    assert [file.name for file in tmp_path.iterdir()] == ["dangling"]
 
 
 def test_keys_over_http(served: Inhabited) -> None:
