@@ -39,7 +39,7 @@
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
-    both -> SQL               render  public_order  numbered  partials  unit_groups  stored_once  light_units
+    both -> SQL               render  public_order  numbered  partials  unit_groups  one_row_each  light_units
                               first_groups  different_values  public_side  person_rollups  eager  stored_column
                               write_rows  write_cut  write_join  write_listed  write_expr  write_measure  write_met
                               write_window  write_windows

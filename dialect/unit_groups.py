@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from dialect.engine_words import OF_DUCKDB, Words
 from dialect.light_units import has_light_units, of_heavy
+from dialect.one_row_each import has_one_row_each, part_of_row
 from dialect.partials import capped, is_unit, part
 from dialect.person_rollups import Rolled
 from dialect.private_plan import Bounding, PrivatePlan, Vector, VectorBound, VectorKind
 from dialect.public_order import listed_among
 from dialect.public_side import Coded
-from dialect.stored_once import is_stored_once, part_of_row
 
 
 def _key_columns(plan: PrivatePlan) -> str:
@@ -36,7 +36,7 @@ def numbers_of(
     named: Mapping[str, str] | None = None,
 ) -> Rolled:
     """One row per (unit, group), the unit a person or a person in a window; without group if the person tells it."""
-    once = is_stored_once(plan)
+    once = has_one_row_each(plan)
     # Spark would sort all rows to keep one text of each
     told = not once and plan.one_group_per_person and said is OF_DUCKDB
     read = "any_value({})" if told else "{}"

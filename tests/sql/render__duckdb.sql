@@ -51,7 +51,7 @@ SELECT home_zone, COUNT(*) AS n FROM subscribers GROUP BY home_zone;
 SELECT CASE WHEN n > 9 THEN 'many' ELSE 'few' END AS how, COUNT(*) AS people FROM (SELECT subscriber_id, COUNT(*) AS n FROM events GROUP BY 1) GROUP BY 1;
 # WITH source AS (SELECT c0, CASE WHEN (c6 > 9) THEN 'many' ELSE 'few' END AS c8 FROM (SELECT c0, count(*) AS c6 FROM (SELECT "subscriber_id" AS c0 FROM events WHERE "subscriber_id" IS NOT NULL) AS g GROUP BY c0) AS p),
 # keys AS MATERIALIZED (SELECT c11 AS k0 FROM (SELECT DISTINCT c11 FROM (SELECT c10 AS c11 FROM (SELECT c10 FROM (SELECT 1 AS nothing) AS l CROSS JOIN (SELECT c10 FROM (VALUES ('many'), ('few')) AS v(c10)) AS r) AS p) AS d) AS k),
-# partials AS (SELECT person, k0, least(v0, 9223372036854775807) AS v0 FROM (SELECT c0 AS person, any_value(c8) AS k0, count(*) AS v0 FROM source GROUP BY 1) AS p),
+# partials AS (SELECT person, k0, least(v0, 9223372036854775807) AS v0 FROM (SELECT c0 AS person, c8 AS k0, CAST(1 AS BIGINT) AS v0 FROM source) AS p),
 # sums AS (SELECT k0, sum(v0) AS w0 FROM partials GROUP BY k0)
 # SELECT keys.k0 AS k0, CAST(greatest(-9223372036854775807, least(9223372036854775807, coalesce(w0, 0))) AS BIGINT) AS w0 FROM keys LEFT JOIN sums ON keys.k0 = sums.k0 ORDER BY k0 NULLS LAST
 

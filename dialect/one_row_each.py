@@ -1,4 +1,4 @@
-"""Rows of which a table holds one a person -> one row per person and group, not grouped (`proofs.md#render`)."""
+"""Rows of which each person has one -> one row per person and group, without grouping (`proofs.md#render`)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from dialect.catalog import SqlType
 from dialect.engine_words import OF_DUCKDB, Words
 from dialect.partials import grains
 from dialect.private_plan import PrivatePlan, Vector, VectorBound, VectorKind
-from dialect.relations import Filter, PerPerson, Project, Relation, Scan
+from dialect.relations import Distinct, Filter, Group, PerPerson, Project, Relation, Scan
 
 
-def is_stored_once(plan: PrivatePlan) -> bool:
-    """Tell whether rows are those of one table whose primary key is the person, each read once at most.
+def has_one_row_each(plan: PrivatePlan) -> bool:
+    """Tell whether no person has a second row, by what is written last: a table's primary key, or GROUP BY the person.
 
-    Claim: no person has a second row. Proof: proofs.md#render. Raises: nothing.
+    Claim: so it is for all data, and whatever stands below. Proof: proofs.md#render. Raises: nothing.
     """
     relation: Relation = plan.source
     while isinstance(relation.operator, Filter | Project):
         relation = relation.operator.source
-    return isinstance(relation, PerPerson) and isinstance(relation.operator, Scan) and relation.one_row_per_person
+    if not isinstance(relation, PerPerson):
+        return False
+    operator = relation.operator
+    if isinstance(operator, Group | Distinct):
+        return plan.touched.window is None and set(operator.keys) == {relation.person}
+    return isinstance(operator, Scan) and relation.one_row_per_person
 
 
 def part_of_row(vector: Vector, bound: VectorBound, grained: bool = False, said: Words = OF_DUCKDB) -> str:

@@ -1,4 +1,4 @@
-"""Tables of one row a person are not grouped, and give the integers that grouping gives; others are."""
+"""Rows of which each person has one are not grouped, and give the integers that grouping gives; others are."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 import dialect
 from dialect import unit_groups
 from dialect.catalog import Catalog
+from dialect.one_row_each import has_one_row_each
 from dialect.private_plan import PrivatePlan, Target
-from dialect.stored_once import is_stored_once
 
 Plans = Callable[[str], PrivatePlan]
-STORED_ONCE = (
+ONE_EACH = (
     "SELECT count(*), count(DISTINCT subscriber_id), sum(age), avg(age), count(age) FROM subscribers",
     "SELECT gender, count(*), avg(age) FROM subscribers GROUP BY 1",
     "SELECT home_zone, count(*), sum(age) FILTER (WHERE gender = 'F') FROM subscribers WHERE age > 20 GROUP BY 1",
@@ -29,12 +29,19 @@ STORED_ONCE = (
         " CAST(age AS DOUBLE) AS age FROM subscribers) GROUP BY 1"
     ),
     "SELECT age // 10, stddev_pop(age) FROM subscribers GROUP BY 1",
+    "SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n FROM events GROUP BY 1) GROUP BY 1",
+    ("SELECT avg(n), sum(n) FILTER (WHERE n > 1), count(m) FROM (SELECT subscriber_id, count(*) AS n, max(dwell_s) AS m FROM events"
+    " GROUP BY 1 HAVING count(*) < 99)"),
+    "SELECT count(*), count(DISTINCT subscriber_id) FROM (SELECT DISTINCT subscriber_id FROM events WHERE dwell_s > 60)",
 )
 GROUPED = (
     "SELECT count(*) FROM events",
     "SELECT gender, count(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY 1",
     "SELECT gender, count(*) FROM subscribers LEFT JOIN events USING (subscriber_id) GROUP BY 1",
-    "SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n FROM events GROUP BY 1) GROUP BY 1",
+    "SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n, hour(ts) AS h FROM events GROUP BY 1, 3) GROUP BY 1",
+    "SELECT count(*) FROM (SELECT DISTINCT subscriber_id, cell_id FROM events)",
+    ("SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n FROM events GROUP BY 1)"
+    " JOIN events USING (subscriber_id) GROUP BY 1"),
 )
 
 
@@ -48,14 +55,14 @@ def _answer(
     return text, cursor.execute(text).fetchall()
 
 
-@pytest.mark.parametrize("sql", STORED_ONCE)
+@pytest.mark.parametrize("sql", ONE_EACH)
 def test_a_row_alone_gives_what_grouping_gives(
     sql: str, plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     plan = plan_of(sql)
     text, answer = _answer(plan, catalog, target, database)
-    monkeypatch.setattr(unit_groups, "is_stored_once", lambda _: False)
+    monkeypatch.setattr(unit_groups, "has_one_row_each", lambda _: False)
     grouped, same = _answer(plan, catalog, target, database)
     assert answer == same
     assert any(any(row[len(plan.keys) :]) for row in answer)
@@ -64,7 +71,7 @@ def test_a_row_alone_gives_what_grouping_gives(
 
 @pytest.mark.parametrize("sql", GROUPED)
 def test_other_rows_are_grouped(sql: str, plan_of: Plans) -> None:
-    assert not is_stored_once(plan_of(sql))
+    assert not has_one_row_each(plan_of(sql))
 
 
 def test_a_person_of_many_rows_that_is_taken_for_one_passes_the_norm(
@@ -82,6 +89,6 @@ def test_a_person_of_many_rows_that_is_taken_for_one_passes_the_norm(
     alone = Target({**target.addresses, "events": person})  # the sightings of one, a thousand times each
     _, ((kept,),) = _answer(plan, catalog, alone, database)
     assert abs(kept) <= bound.sensitivity
-    monkeypatch.setattr(unit_groups, "is_stored_once", lambda _: True)
+    monkeypatch.setattr(unit_groups, "has_one_row_each", lambda _: True)
     _, ((passed,),) = _answer(plan, catalog, alone, database)
     assert abs(passed) > bound.sensitivity
