@@ -30,8 +30,10 @@ ONE_EACH = (
     ),
     "SELECT age // 10, stddev_pop(age) FROM subscribers GROUP BY 1",
     "SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n FROM events GROUP BY 1) GROUP BY 1",
-    ("SELECT avg(n), sum(n) FILTER (WHERE n > 1), count(m) FROM (SELECT subscriber_id, count(*) AS n, max(dwell_s) AS m FROM events"
-    " GROUP BY 1 HAVING count(*) < 99)"),
+    (
+        "SELECT avg(n), sum(n) FILTER (WHERE n > 1), count(m) FROM (SELECT subscriber_id, count(*) AS n, max(dwell_s) AS m FROM events"
+        " GROUP BY 1 HAVING count(*) < 99)"
+    ),
     "SELECT count(*), count(DISTINCT subscriber_id) FROM (SELECT DISTINCT subscriber_id FROM events WHERE dwell_s > 60)",
 )
 GROUPED = (
@@ -40,8 +42,10 @@ GROUPED = (
     "SELECT gender, count(*) FROM subscribers LEFT JOIN events USING (subscriber_id) GROUP BY 1",
     "SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n, hour(ts) AS h FROM events GROUP BY 1, 3) GROUP BY 1",
     "SELECT count(*) FROM (SELECT DISTINCT subscriber_id, cell_id FROM events)",
-    ("SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n FROM events GROUP BY 1)"
-    " JOIN events USING (subscriber_id) GROUP BY 1"),
+    (
+        "SELECT n, count(*) FROM (SELECT subscriber_id, least(count(*), 9) AS n FROM events GROUP BY 1)"
+        " JOIN events USING (subscriber_id) GROUP BY 1"
+    ),
 )
 
 

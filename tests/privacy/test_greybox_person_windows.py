@@ -53,5 +53,5 @@ def test_one_person_in_one_window_moves_no_vector_further_than_declared(
 
     holds()
     accepted = met["crossing"] + met["several"] + met["one"]
-    assert min(met["crossing"], met["several"], met["one"]) >= EXAMPLES // 20, met
+    assert min(met["crossing"], met["several"], met["one"]) >= max(1, EXAMPLES // 20), met
     assert accepted >= EXAMPLES // 2, met

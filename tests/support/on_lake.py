@@ -55,6 +55,10 @@ class Both:
         """Give the exact integers of both, the second passes over the same keys; raises Refusal."""
         return both(sql, (self.catalog, self.duck), (self.catalog, self.lake), objected)
 
+    def close(self) -> None:
+        """Leave the cluster, which would be asked for a minute otherwise when it is gone."""
+        self.lake.lake.close()
+
     def in_lake(self, sql: str, keys: pa.Table | None = None, objected: pa.Table = NOBODY_OBJECTED) -> list[Ran]:
         """Give what the lake alone gives, the second passes over some keys."""
         prepared = [prepare(plan, self.catalog, self.lake, RHO) for plan in read(sql, self.catalog).plans]
