@@ -20,6 +20,7 @@ from dialect.write_expr import DUCKDB, SPARK, Emitter, name
 
 SALT = 7046029254386353131  # spreads the order of groups over persons; needs no secrecy
 LARGEST_SMALL = 2**28  # of 2^35 rows, more than of people there are, the sum fits 64 bits
+SMALL_TOTAL = "sum({0})"  # of integers of at most that, in every engine
 # the upper and lower halves of squares are added as BIGINT, row by row; decimals are made once a sum
 _SQUARES = (
     "CAST(sum(shiftright({0} * {0}, 31)) AS DECIMAL(38, 0)) * 2147483648"
@@ -37,7 +38,6 @@ class Words:
     looked_up: str  # joins rows to persons of whom there is one row each; DuckDB finds whole numbers in an array so
     wide: str  # integers of 128 bits, or of 38 digits
     total: str  # a sum of integers that never leaves its type
-    small_total: str  # the same of integers of at most LARGEST_SMALL
     squares: str  # the sum of squares of integers below 2^31, as exact
     truncated: str  # a double cut towards zero, as BIGINT
     nearest: str  # the nearest integer to a double, halves to the even one, as BIGINT
@@ -58,7 +58,6 @@ WORDS = {
         looked_up="JOIN",
         wide="HUGEINT",
         total="sum({0})",
-        small_total="sum({0})",
         squares="sum({0} * {0})",
         truncated="CAST(trunc({0}) AS BIGINT)",
         nearest="CAST({0} AS BIGINT)",
@@ -77,7 +76,6 @@ WORDS = {
         looked_up="SEMI JOIN",
         wide="DECIMAL(38, 0)",
         total="sum(CAST({0} AS DECIMAL(38, 0)))",
-        small_total="sum({0})",
         squares=_SQUARES,
         truncated="CAST({0} AS BIGINT)",
         nearest="CAST(rint({0}) AS BIGINT)",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from dialect.catalog import SqlType
-from dialect.engine_words import LARGEST_SMALL, OF_DUCKDB, Words
+from dialect.engine_words import LARGEST_SMALL, OF_DUCKDB, SMALL_TOTAL, Words
 from dialect.expressions import Field, Literal
 from dialect.private_plan import LARGEST_PART, Bounding, Factor, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 from dialect.write_expr import quote
@@ -32,14 +32,14 @@ def part(vector: Vector, bound: VectorBound, grained: bool = False, said: Words 
         double = vector.value is not None and vector.value.type is SqlType.DOUBLE
         counted = f"CASE WHEN {said.is_finite.format(value)} THEN 1 END" if double else str(value)
         return f"count({counted}){where}"
-    words = said.small_total if vector.magnitude * 2.0**bound.value_bits <= LARGEST_SMALL else said.total
-    return words.format(value if grained else grains(vector, bound, said)) + where
+    form = SMALL_TOTAL if vector.magnitude * 2.0**bound.value_bits <= LARGEST_SMALL else said.total
+    return form.format(value if grained else grains(vector, bound, said)) + where
 
 
 def total(plan: PrivatePlan, bound: VectorBound, said: Words) -> str:
     """Choose the words of a sum over people: no number of one unit is above the norm, windows of a person may be."""
     small = bound.sensitivity <= LARGEST_SMALL and plan.touched.window is None
-    return said.small_total if small else said.total
+    return SMALL_TOTAL if small else said.total
 
 
 def grains(vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:

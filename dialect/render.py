@@ -221,9 +221,10 @@ def _sums(
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
     source = of_admitted(_from(bounds), admission, said)
-    if scaled:
-        joined = f"{source} JOIN factors USING ({', '.join(plan.unit)})"
-        source = "factors" if _is_alone(plan, bounds) else joined
+    if scaled and _is_alone(plan, bounds):
+        source = "factors"  # which have the numbers beside them
+    elif scaled:
+        source += f" JOIN factors USING ({', '.join(plan.unit)})"
     weighted = {i: _weighted(i, plan, bounds, said) for i in summed}
     if plan.touched.window is not None and any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed):
         source, weighted = f"({of_persons(plan, source, weighted, said)}) AS o", {i: f"w{i}" for i in summed}

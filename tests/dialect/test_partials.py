@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dialect.bound import value_bits
 from dialect.catalog import SqlType
 from dialect.engine_name import EngineName
-from dialect.engine_words import LARGEST_SMALL, WORDS
+from dialect.engine_words import LARGEST_SMALL, SMALL_TOTAL, WORDS
 from dialect.expressions import Field
 from dialect.partials import capped, part, total
 from dialect.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
@@ -179,5 +179,5 @@ def test_spark_adds_in_64_bits_what_is_small_alone() -> None:
     assert "DECIMAL" in part(vector, finer, said=spark)
     plan, windows = (SimpleNamespace(touched=SimpleNamespace(window=window)) for window in (None, REAL))
     sums = [total(plan, replace(bound, sensitivity=most), spark) for most in (LARGEST_SMALL, LARGEST_SMALL + 1)]
-    assert sums == [spark.small_total, spark.total]
+    assert sums == [SMALL_TOTAL, spark.total]
     assert total(windows, bound, spark) == spark.total, "several windows of one person are added up first"
