@@ -225,12 +225,12 @@ class Desk:
     def _listed(self, shown: Show, client: str, left: dict[str, Any]) -> pa.Table:
         listing = shown.listing
         if listing is Listing.TABLES:
-            return told.listed(told.like(self.tables(), shown.like), told.TABLES, left)
+            return told.listed(told.named_like(self.tables(), shown.like), told.TABLES, left)
         if listing is Listing.BUDGET:
             return told.listed(self.budget(client)["accounts"], told.ACCOUNTS, left)
         if listing is Listing.RELEASES:
             return told.listed(self.history(client), told.RELEASES, left)
-        return told.listed(told.like(told.functions_told(), shown.like), told.FUNCTIONS, left)
+        return told.listed(told.named_like(told.functions_told(), shown.like), told.FUNCTIONS, left)
 
     def _remaining(self, asked: Asked, prepared: tuple[Prepared, ...]) -> dict[str, Any]:
         name = prepared[0].plan.dataset if prepared else self.engine.catalog.datasets[0].name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from dialect.function_row import Function, in_words
 from dialect.functions import forms_of
 from dialect.table_functions import TABLE_FUNCTIONS, TableFunction
 from engine.admission_notes import admission_notes
+from engine.like import like
 from engine.wire import CARD
 
 TABLES = ("name", "kind", "dataset", "person", "size_class", "window", "first_window", "last_window")
@@ -31,12 +31,9 @@ _COUNTED = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT 
 EXPLAINED = ("part", "name", "value", "told")
 
 
-def like(rows: Iterable[Mapping[str, Any]], pattern: str | None) -> list[Mapping[str, Any]]:
-    """Keep rows whose name is like a pattern, in any case: % stands for any text, _ for one sign."""
-    if pattern is None:
-        return list(rows)
-    written = "".join({"%": ".*", "_": "."}.get(sign, re.escape(sign)) for sign in pattern)
-    return [row for row in rows if re.fullmatch(written, row["name"], re.IGNORECASE | re.DOTALL)]
+def named_like(rows: Iterable[Mapping[str, Any]], pattern: str | None) -> list[Mapping[str, Any]]:
+    """Keep rows whose name is like a pattern, in any case."""
+    return [row for row in rows if pattern is None or like(row["name"].lower(), pattern.lower())]
 
 
 def listed(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 
@@ -130,6 +132,20 @@ def test_functions_say_what_they_take_and_mean(engine: Engine) -> None:
     assert forms["haversine_m", "longitude, latitude, longitude, latitude"][1] != "as in DuckDB"
     assert forms["home_zone", "rows, min_nights => 1, from_hour => 22, to_hour => 7"][0] == "rows of zone_id, nights"
     assert forms["count", "*"] == ("BIGINT", "aggregate over people, one person's rows, releases")
+
+
+@pytest.mark.parametrize(("pattern", "found"), [("%DATE_T%", "date_trunc"), ("ab_", "abs"), ("_at_", None), ("", None)])
+def test_names_are_like_a_pattern_in_any_case(engine: Engine, pattern: str, found: str | None) -> None:
+    rows = Desk(engine).query(f"SHOW FUNCTIONS LIKE '{pattern}'", client="ann").to_pylist()
+    assert {row["name"] for row in rows} == ({found} if found else set())
+
+
+def test_no_pattern_holds_the_engine_up() -> None:
+    """In a process of its own: a matcher that tries every way of dividing a name among 30 % would not come back."""
+    told = "from engine.wire_statements import functions_told, named_like"
+    asked = f"{told}; print(named_like(functions_told(), '%' * 30 + '!'))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_releases_are_those_that_were_paid_for(engine: Engine) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.like import like
 from engine.server.flight.commands import Command
 
 Told = list[dict[str, Any]]  # the tables' wire shape
@@ -112,24 +113,6 @@ def _fits(command: Command, name: str) -> bool:
 def _named(said: Mapping[str, Any], name: str) -> bool:
     pattern = said.get("table_name_filter_pattern")
     return pattern is None or like(name, pattern)
-
-
-def like(text: str, pattern: str) -> bool:
-    """Match SQL's LIKE: % for anything, _ for one character; no other character means anything."""
-    at = place = star = 0
-    begun: int | None = None  # where in the pattern the last % stood; `star` is where in the text it ends for now
-    while at < len(text):
-        sign = pattern[place : place + 1]
-        if sign == "%":
-            begun, star, place = place, at, place + 1
-        elif sign and sign in ("_", text[at]):
-            at, place = at + 1, place + 1
-        elif begun is not None:
-            star, place = star + 1, begun + 1
-            at = star
-        else:
-            return False
-    return not pattern[place:].strip("%")
 
 
 def _keys(command: Command, told: Told) -> list[dict[str, Any]]:

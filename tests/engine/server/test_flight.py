@@ -21,7 +21,7 @@ from engine.server.clerk import Clerk, stream
 from engine.server.flight import padded as module
 from engine.server.flight.commands import Command, UnreadCommand, packed, read_command
 from engine.server.flight.door import FlightDoor
-from engine.server.flight.lists import like, listed
+from engine.server.flight.lists import listed
 from engine.server.flight.padded import padded
 from engine.server.house import House
 from engine.server.keys import Keys
@@ -235,23 +235,6 @@ def test_messages_are_read_as_they_are_written() -> None:
     )
     with pytest.raises(UnreadCommand):
         read_command(b"\x0a\x03abc")
-
-
-@pytest.mark.parametrize(
-    ("text", "pattern", "fits"),
-    [
-        ("trip", "%", True),
-        ("trip", "t_ip", True),
-        ("trip", "t.ip", False),
-        ("trip", "tri", False),
-        ("", "", True),
-        ("subscribers", "%s%ri_e%", True),
-        ("a%b", "a%%b", True),
-        ("subscribers", "%" * 4_000 + "!", False),
-    ],
-)
-def test_patterns_are_those_of_like(text: str, pattern: str, fits: bool) -> None:
-    assert like(text, pattern) is fits
 
 
 def test_primary_keys_are_told() -> None:

@@ -1,0 +1,27 @@
+"""Patterns of names are matched as SQL does, and fast whatever is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.like import like
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "fits"),
+    [
+        ("trip", "%", True),
+        ("trip", "t_ip", True),
+        ("trip", "t.ip", False),
+        ("trip", "tri", False),
+        ("", "", True),
+        ("subscribers", "%s%ri_e%", True),
+        ("a%b", "a%%b", True),
+        ("TRIP", "trip", False),
+        ("trip\n", "trip_", True),
+        ("subscribers", "%" * 4_000 + "!", False),
+        ("a" * 1_000, "%a" * 400 + "!", False),
+    ],
+)
+def test_patterns_are_those_of_like(text: str, pattern: str, fits: bool) -> None:
+    assert like(text, pattern) is fits
