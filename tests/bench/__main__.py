@@ -1,6 +1,7 @@
-"""Every figure that the project quotes, printed by one command: `make bench`, or `python -m tests.bench speed latency`.
+"""Figures that the project quotes, a part each: `make bench` prints all parts but those of other systems and of Spark.
 
-Ratios are medians of pairs: plain DuckDB and this engine in turn, same query, same data, same process, warm.
+`python -m tests.bench speed latency` prints these two. Ratios are medians of pairs: plain DuckDB and
+this engine in turn, same query, same data, same process, warm.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A guard of speed: what is measured is held against limits.toml, and what is beyond is named; `--guard` exits with 1.
 
-A limit is about a half above what was measured when it was set: a machine that is busy moves ratios by a third.
+A limit is what is aimed at, or a third more where one question's ratio on a busy machine's clock is held against it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Guard:
     def __init__(self, part: str, limits: Path = LIMITS) -> None:
         read = tomllib.loads(limits.read_text(encoding="utf-8")).get(part, {})
         self._limits: dict[str, dict[str, float]] = {"ratio": {}, "ms": {}, **read}
-        self._part, self._held, self._found = part, 0, list[str]()
+        self._part, self._held, self._found = part, set[tuple[str, str]](), list[str]()
 
     def ratio(self, name: str, found: float) -> None:
         """Hold a ratio against its limit, if it has one."""
@@ -28,16 +28,22 @@ class Guard:
         """Hold a time that no ratio tells against its limit, if it has one."""
         self._hold("ms", name, found)
 
+    def unheld(self) -> list[str]:
+        """Name the limits that no figure was held against."""
+        limits = [(kind, name) for kind, some in self._limits.items() for name in some]
+        return [name for kind, name in limits if (kind, name) not in self._held]
+
     def said(self) -> str:
-        """Say what was beyond its limit."""
-        found = "; ".join(self._found) or "nothing is beyond its limit"
-        return f"guard of {self._part}: {self._held} figures have a limit; {found}"
+        """Say what was beyond its limit, and what nothing was held against; no verdict where nothing was held at all."""
+        found = self._found or (["nothing is beyond its limit"] if self._held else [])
+        missing = [f"no figure for {name}" for name in self.unheld()]
+        return "; ".join([f"guard of {self._part}: {len(self._held)} figures have a limit", *found, *missing])
 
     def _hold(self, kind: str, name: str, found: float) -> None:
         limit = self._limits[kind].get(name)
         if limit is None:
             return
-        self._held += 1
+        self._held.add((kind, name))
         if not found <= limit:  # what is no number is beyond every limit
             self._found.append(f"{name}: {kind} {found:.3g}, limit {limit:g}")
             beyond.append(self._found[-1])

@@ -9,6 +9,7 @@ import duckdb
 
 from dialect import Refusal
 from engine.errors import ExecutionFailed
+from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import HEAD, Paired, Stage, opened
 from tests.support.analysts import questions
@@ -18,8 +19,8 @@ LEAST = 200  # MB
 
 
 def main(events: int, runs: int) -> None:
-    """Print a table for each layout, row by row, what did not finish, and the median."""
-    memory = max(LEAST, BYTES * events // 10**6)
+    """Print a table, row by row, of what finished and what did not, the median, and what the guard found."""
+    guard, memory = Guard("memory"), max(LEAST, BYTES * events // 10**6)
     print(f"what analysts ask of {events:.0e} events by time in {memory} MB, {runs} pairs\n", flush=True)
     found: list[Paired] = []
     with opened(events, "time", f"{memory}MB") as stage:
@@ -28,6 +29,8 @@ def main(events: int, runs: int) -> None:
     if slow:
         clock, own = (statistics.median(column) for column in zip(*((e.ratio, e.processor) for e in slow), strict=True))
         print(f"\nmedian of {len(slow)} that take plain DuckDB more than 50 ms: {clock:.2f} (processor {own:.2f})")
+        guard.ratio("median of what analysts ask", clock)
+    print(f"\n{guard.said()}")
 
 
 def _rows(stage: Stage, runs: int, found: list[Paired]) -> Iterator[tuple[object, ...]]:

@@ -1,4 +1,4 @@
-"""What is to be expected beyond this machine: models of time and memory, held against measurements; a ledger that grows."""
+"""What is to be expected beyond this machine: a model of time, held against measurements; a ledger that grows."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ def main(events: int, runs: int) -> None:
 
 def _row(asked: _Stage, name: str, runs: int, guard: Guard, warming: int) -> tuple[object, ...]:
     found = asked.ask(QUESTIONS[name], runs, warming)
-    guard.ratio(name, found.ratio)
+    if OTHER not in os.environ:  # of the processors of another cluster nothing is known
+        guard.ratio(name, found.processor)
     return name, *found.cells()
 
 

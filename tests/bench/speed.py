@@ -77,14 +77,10 @@ def _analysts(events: int, runs: int, guard: Guard) -> None:
         return
     print(f"\nwhat analysts ask: {len(found)} questions; refused at this size: {refused or 'none'}")
     table(("question", *HEAD), [(number, *each.cells()) for number, each in found.items()])
-    for number, each in found.items():
-        if each.is_fast:
-            guard.milliseconds(f"{number} more", 1000 * each.extra)
-        else:
-            guard.ratio(number, each.ratio)
     if slow:
         middle, most = statistics.median(slow.values()), max(slow, key=lambda number: slow[number])
         guard.ratio("median of what analysts ask", middle)
+        guard.ratio("largest of what analysts ask", slow[most])
         print(f"\nmedian of {len(slow)} ratios {middle:.2f}, the largest {slow[most]:.2f} ({most})")
     extras = [1000 * each.extra for each in found.values() if each.is_fast]
     if extras:

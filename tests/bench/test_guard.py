@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from tests.bench import guard
+from tests.bench import guard, memory, spark, speed
 from tests.bench.guard import LIMITS, Guard
-from tests.bench.pairs import paired
+from tests.bench.pairs import FAST, Paired, paired
 
 ASKED = "[part.ratio]\nquick = 1.5\n[part.ms]\nfixed = 25\n"
+GUARDED = {"speed": speed.main, "memory": memory.main, "spark": spark.main}
 
 
 @pytest.fixture
@@ -44,5 +47,52 @@ def test_a_planted_delay_is_found(limits: Path) -> None:
     assert len(guard.beyond) == 1
 
 
-def test_every_limit_is_one_of_a_part() -> None:
-    assert Guard("speed", LIMITS).said().startswith("guard of speed: 0 figures")
+def test_without_a_figure_there_is_no_verdict(limits: Path) -> None:
+    assert Guard("nobody's", limits).said() == "guard of nobody's: 0 figures have a limit"
+    assert Guard("part", limits).said().endswith("0 figures have a limit; no figure for quick; no figure for fixed")
+
+
+class _Told:
+    """A stage whose every question takes the same, and which asks nobody."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def ask(self, *_: object, **__: object) -> Paired:
+        return Paired(1, 2 * FAST, 2 * FAST, 1.0, 1.0, 1.0, 1.0, 0.0)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every part that the guard holds ask nobody."""
+    monkeypatch.setattr(guard, "beyond", [])
+    monkeypatch.delenv(spark.OTHER, raising=False)
+    for part in (speed, memory):
+        monkeypatch.setattr(part, "opened", lambda *_: nullcontext(()))
+        monkeypatch.setattr(part, "Stage", _Told)
+        monkeypatch.setattr(part, "questions", lambda: {"Q1": "SELECT 1"})
+    monkeypatch.setattr(spark, "_remote", lambda *_: nullcontext(("", time.process_time)))
+    monkeypatch.setattr(spark, "_opened", lambda *_: nullcontext(_Told()))
+
+
+def test_every_limit_is_of_a_part_that_can_be_asked() -> None:
+    assert GUARDED.keys() == tomllib.loads(LIMITS.read_text(encoding="utf-8")).keys()
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("part", GUARDED)
+def test_every_limit_has_a_figure(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    limits = tomllib.loads(LIMITS.read_text(encoding="utf-8"))[part]
+    GUARDED[part](events=1000, runs=1)
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith(f"guard of {part}: {sum(map(len, limits.values()))} figures have a limit")
+    assert "no figure for" not in said
+
+
+@pytest.mark.usefixtures("told")
+def test_a_limit_whose_figure_is_called_otherwise_is_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(speed, "QUESTIONS", {"rows by zone and hour of the day": speed.ZONE_HOUR_ROWS})
+    speed.main(events=1000, runs=1)
+    assert "no figure for rows by zone and hour, by rollups" in capsys.readouterr().out

@@ -78,7 +78,7 @@ def test_the_readme_s_python_runs(program: str, reader: dict[str, str]) -> None:
     assert "True" in ran.stdout
 
 
-def test_the_table_of_accuracy_is_the_one_that_is_printed() -> None:
+def test_the_table_of_accuracy_has_the_columns_and_questions_that_are_printed() -> None:
     head, _, *rows = [line for line in README.partition("## Accuracy")[2].splitlines() if line.startswith("|")]
     assert tuple(cell.strip() for cell in head.strip("|").split("|")) == accuracy.COLUMNS
     assert [row.split("|")[1].strip() for row in rows] == list(accuracy.QUESTIONS)
