@@ -7,59 +7,22 @@ left in the session, so that a new one answers as the old one did (`proofs.md#ba
 from __future__ import annotations
 
 import itertools
-import logging
-import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql.connect.client.core import DefaultChannelBuilder
-from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from dialect.catalog import Source
 from engine.backends.spark_frames import ReadAs, frame, kind, read_as
+from engine.backends.spark_session import Sessions
 from engine.errors import ExecutionFailed
 
-TOKEN = "PASSERSBY_SPARK_TOKEN"  # noqa: S105  the environment variable's name
-# what total forms rest on: https://spark.apache.org/docs/latest/configuration.html#runtime-sql-configuration
-SETTINGS: Mapping[str, str] = {
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.decimalOperations.allowPrecisionLoss": "true",
-    "spark.sql.groupByOrdinal": "true",
-    "spark.sql.variable.substitute": "false",
-    "spark.sql.parser.escapedStringLiterals": "false",  # constants would mean other texts
-    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
-    "spark.sql.files.ignoreCorruptFiles": "false",  # rows would be missing, and nobody told
-    "spark.sql.files.ignoreMissingFiles": "false",
-    "spark.sql.execution.arrow.useLargeVarTypes": "false",
-    # nothing is passed over by statistics of many people's rows (proofs.md#unread-rows)
-    "spark.sql.parquet.filterPushdown": "false",
-    "spark.sql.orc.filterPushdown": "false",
-    "spark.sql.inMemoryColumnarStorage.partitionPruning": "false",  # of what a cluster keeps in memory
-    "spark.sql.parquet.aggregatePushdown": "false",
-    "spark.sql.orc.aggregatePushdown": "false",
-    "spark.sql.optimizer.metadataOnly": "false",  # folders without rows would be groups
-    # a file's days are as they stand there, or by what the file says of itself; else one person's day of 1500 raises
-    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
-    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
-    "spark.sql.avro.datetimeRebaseModeInRead": "CORRECTED",
-    "spark.sql.parquet.mergeSchema": "false",
-    "spark.sql.caseSensitive": "false",  # as the catalog names columns
-    "spark.sql.ansi.doubleQuotedIdentifiers": "false",
-    "spark.sql.timestampType": "TIMESTAMP_LTZ",  # else TIMESTAMP in a form were another type
-    "spark.sql.icu.caseMappings.enabled": "true",  # what capitals are
-}
-LEGACY = "spark.sql.legacy."  # how older versions computed: no form rests on it
 FILES = "SELECT '{0}' AS n, count(*) AS files, bit_xor(xxhash64(path, length, modificationTime)) AS said FROM {{0}}"
-RETRIES = 5  # of one message, within half a minute: what is lost for longer is asked anew
 _WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0)}
-
-logging.getLogger("SQLQueryContextLogger").disabled = True  # it would write Spark's errors, which quote values
 
 
 class SparkLake:
@@ -69,11 +32,10 @@ class SparkLake:
         self, remote: str, sources: Mapping[str, Source], persons: Mapping[str, str], seconds: float = 600
     ) -> None:
         """Name the places of tables, and the columns of some that are read as the BIGINT of the same bits."""
-        self._remote, self._sources, self._persons, self._seconds = remote, sources, persons, seconds
+        self.sessions = Sessions(remote)
+        self._sources, self._persons, self._seconds = sources, persons, seconds
         self._read_as: dict[str, ReadAs] = {}  # of these, when they are met first
-        self._session: SparkSession | None = None
         self._opened: dict[str, object] = {}  # what each table was stored in
-        self._lock = threading.Lock()
         self._numbers = itertools.count()
 
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
@@ -84,48 +46,39 @@ class SparkLake:
         ExecutionFailed.
         """
         with _constant_words() as kinds:
-            session = self._alive()
             read = {name: source for name, source in self._sources.items() if f"{{{name}}}" in text}
-            opened = self._as_opened(session, read)
-            named: dict[str, Any] = {n: _handed(session, table) for n, table in rows.items() if f"{{{n}}}" in text}
-            named |= {name: self._rows(session, name) for name in read}
-            with self._within_time(session):
-                gathered = session.sql(text, **named).toArrow()
-                if _stored(session, read) == opened:
-                    return gathered
+            with self.sessions.entered() as session:
+                opened = self._as_opened(session, read)
+                named: dict[str, Any] = {n: _handed(session, table) for n, table in rows.items() if f"{{{n}}}" in text}
+                named |= {name: self._rows(session, name) for name in read}
+                with self._within_time(session):
+                    gathered = session.sql(text, **named).toArrow()
+                    if _stored(session, read) == opened:
+                        return gathered
         raise ExecutionFailed(*kinds)
 
     def types(self, table: str) -> Mapping[str, str]:
         """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
         with _constant_words() as kinds:
-            session, source = self._alive(), self._sources[table]
-            self._as_opened(session, {table: source})
-            return {field.name.lower(): kind(field) for field in frame(session, source).schema.fields}
+            source = self._sources[table]
+            with self.sessions.entered() as session:
+                self._as_opened(session, {table: source})
+                return {field.name.lower(): kind(field) for field in frame(session, source).schema.fields}
         raise ExecutionFailed(*kinds)
 
     def is_stored(self, table: str) -> bool:
         """Tell whether a table's rows lie in files, and are not made when they are read; raises ExecutionFailed."""
         with _constant_words() as kinds:
             source = self._sources[table]
-            return source.format != "spark" or _is_table(self._alive(), source.path)
+            if source.format != "spark":
+                return True
+            with self.sessions.entered() as session:
+                return _is_table(session, source.path)
         raise ExecutionFailed(*kinds)
 
     def close(self) -> None:
-        """Let go of the session."""
-        with self._lock:
-            session, self._session = self._session, None
-        if session is not None:
-            _let_go(session)
-
-    def _alive(self) -> SparkSession:
-        """Find the session as it was set, or make one; raises whatever Spark's client does."""
-        with self._lock:
-            if self._session is not None and not _is_set(self._session):
-                _let_go(self._session)
-                self._session = None
-            if self._session is None:
-                self._session = _connected(self._remote)
-            return self._session
+        """Let go of its sessions."""
+        self.sessions.close()
 
     def _as_opened(self, session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:
         """Say what tables were stored in when they were met first, which is when the lake is opened."""
@@ -157,17 +110,6 @@ class SparkLake:
             session.removeTag(tag)
 
 
-class _Session(SparkSession):
-    """A session that shuts nothing when it is freed.
-
-    Spark's own shuts threads that all sessions of a process share. The collector may free it in the middle of another's
-    handing work to these, which then waits for itself.
-    """
-
-    def __del__(self) -> None:
-        """Leave it: `_let_go` has closed what is this session's."""
-
-
 @contextmanager
 def _constant_words() -> Iterator[list[str]]:
     """Let no error of the client or of Spark come out, nor be the context of another: any of them may quote a value.
@@ -179,33 +121,6 @@ def _constant_words() -> Iterator[list[str]]:
         yield kinds
     except Exception as failure:
         kinds.append(type(failure).__name__)
-
-
-def _connected(remote: str) -> SparkSession:
-    """Make a session and set what forms rest on; a session that can't be set so is none (`proofs.md#unread-rows`)."""
-    token = os.environ.get(TOKEN)
-    address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
-    # with connections of its own: shared ones to a driver that was lost stay shut for a while after it is back
-    channel = DefaultChannelBuilder(address, channelOptions=[("grpc.use_local_subchannel_pool", 1)])
-    session = _Session(connection=channel)
-    session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
-    for name in [name for name in session.conf.getAll if name.startswith(LEGACY) and session.conf.isModifiable(name)]:
-        session.conf.unset(name)
-    for name, value in SETTINGS.items():
-        session.conf.set(name, value)
-    return session
-
-
-def _is_set(session: SparkSession) -> bool:
-    """Tell whether a session is there, and set as it was."""
-    with suppress(Exception):
-        return session.client.get_config_dict(*SETTINGS) == SETTINGS  # in one message
-    return False
-
-
-def _let_go(session: SparkSession) -> None:
-    with suppress(Exception):
-        session.stop()
 
 
 def _is_table(session: SparkSession, path: str) -> bool:

@@ -11,12 +11,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyspark.sql.connect.session import SparkSession
 
 from dialect import Target, read
 from dialect.catalog import Catalog
 from dialect.engine_words import WORDS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.over_lake import LakeBackend
+from engine.backends.protocol import Lake
 from engine.backends.spark import SparkLake
 from engine.exact import NOBODY_OBJECTED, Exact
 from engine.lake_checks import lake_target, persons_of_bits, table_place
@@ -33,6 +35,13 @@ def cut_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the hashes out, in which alone the engines are declared to differ."""
     for engine, said in WORDS.items():
         monkeypatch.setitem(WORDS, engine, replace(said, hashed=SAME, salted=SAME))
+
+
+def session_of(lake: Lake) -> SparkSession:
+    """Give the session that the next question runs in."""
+    assert isinstance(lake, SparkLake)
+    with lake.sessions.entered() as session:
+        return session
 
 
 class Both:

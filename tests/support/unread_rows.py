@@ -19,7 +19,7 @@ from dialect.catalog import Catalog, Source
 from engine.backends.spark import SparkLake
 from tests.support.greybox import check_neighbours
 from tests.support.greybox_data import PRIVATE, VICTIM, Database, Declared, Run, declare, declared_as, make_worlds
-from tests.support.on_lake import Both
+from tests.support.on_lake import Both, session_of
 
 OTHERS = 200
 RUNS = (
@@ -60,9 +60,9 @@ class UnreadRows:
         assert isinstance(lake, SparkLake)
         rows = f"parquet.`{lake._sources['table_events'].path}`"
         whole = f"(SELECT count(*) FROM {rows}) = {len(RUNS)}"
-        lake._alive().sql(f"CREATE VIEW {name} AS SELECT * FROM {rows} WHERE {whole}")
+        session_of(lake).sql(f"CREATE VIEW {name} AS SELECT * FROM {rows} WHERE {whole}")
         sources = {**lake._sources, "table_events": Source("spark", name)}
-        viewed.lake = replace(world.lake, lake=SparkLake(lake._remote, sources, lake._persons))
+        viewed.lake = replace(world.lake, lake=SparkLake(lake.sessions._remote, sources, lake._persons))
         return viewed
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,7 +18,7 @@ from budgets import Ledger
 from dialect import Catalog, Refusal, engine_words, read, spark_stored
 from dialect.catalog import Source
 from dialect.engine_name import EngineName
-from engine.backends import spark
+from engine.backends import spark, spark_session
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.over_lake import LakeBackend
 from engine.errors import DataError, ExecutionFailed
@@ -32,7 +31,7 @@ from engine.terms import Asked
 from tests.engine.town import make_town
 from tests.support.greybox import SensitivityExceeded
 from tests.support.lake import as_lake
-from tests.support.on_lake import both, same
+from tests.support.on_lake import both, cut_alike, same, session_of
 from tests.support.spark_cluster import Cluster
 from tests.support.unread_rows import ASKED, UnreadRows
 
@@ -100,14 +99,7 @@ def unread(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let both engines cut in the order of the values themselves: only their hashes are declared to differ."""
-    for engine, said in engine_words.WORDS.items():
-        monkeypatch.setitem(engine_words.WORDS, engine, replace(said, hashed="CAST(0 AS INT)", salted="CAST(0 AS INT)"))
-
-
-def alive(backend: LakeBackend) -> Any:
-    assert isinstance(backend.lake, spark.SparkLake)
-    return backend.lake._alive()
+    cut_alike(monkeypatch)
 
 
 @pytest.mark.usefixtures("alike")
@@ -124,14 +116,18 @@ def test_no_row_is_sorted_to_keep_a_text_of_its_person(lake: Catalog, backend: L
     by_person = next(sql for sql in QUESTIONS if "p.gender" in sql)
     plan = read(by_person, lake).plans[0]
     assert plan.one_group_per_person and "any_value" not in prepare(plan, lake, backend, RHO).sql.text
-    shown = alive(backend).sql("EXPLAIN SELECT id, any_value(CAST(id AS STRING)) FROM range(9) GROUP BY id").collect()
+    shown = (
+        session_of(backend.lake)
+        .sql("EXPLAIN SELECT id, any_value(CAST(id AS STRING)) FROM range(9) GROUP BY id")
+        .collect()
+    )
     assert "SortAggregate" in shown[0][0], "Spark has come to keep texts without sorting: any_value would do"
 
 
 def test_rows_are_read_once_for_the_factors_and_for_what_they_multiply(lake: Catalog, backend: LakeBackend) -> None:
     bounded = prepare(read(QUESTIONS[0], lake).plans[0], lake, backend, RHO).sql
     assert "factors AS" in bounded.text and "admitted AS" in bounded.text
-    session = alive(backend)
+    session = session_of(backend.lake)
     session.conf.set("spark.sql.adaptive.enabled", "false")  # which would show what is reused once it has run
     handed = {name: backend.beside.over(sql, {"objected": OBJECTED}) for name, sql in bounded.handed.items()}
     named = {name: spark._handed(session, rows) for name, rows in handed.items() if f"{{{name}}}" in bounded.text}
@@ -159,14 +155,14 @@ def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
 
 
 def test_the_session_is_set_whatever_the_cluster_is_set_to(backend: LakeBackend) -> None:
-    session = alive(backend)
-    assert {name: session.conf.get(name) for name in spark.SETTINGS} == dict(spark.SETTINGS)
+    session = session_of(backend.lake)
+    assert {name: session.conf.get(name) for name in spark_session.SETTINGS} == dict(spark_session.SETTINGS)
     session.conf.set("spark.sql.ansi.enabled", "false")
-    assert alive(backend).conf.get("spark.sql.ansi.enabled") == "true"
+    assert session_of(backend.lake).conf.get("spark.sql.ansi.enabled") == "true"
 
 
 def test_nothing_is_left_of_how_older_versions_computed(backend: LakeBackend) -> None:
-    assert [name for name in alive(backend).conf.getAll if name.startswith(spark.LEGACY)] == []
+    assert [name for name in session_of(backend.lake).conf.getAll if name.startswith(spark_session.LEGACY)] == []
 
 
 def test_no_row_goes_unread_for_what_statistics_say(unread: UnreadRows) -> None:
@@ -177,7 +173,9 @@ def test_no_row_goes_unread_for_what_statistics_say(unread: UnreadRows) -> None:
 def test_settings_and_form_each_suffice_and_without_both_it_is_seen(
     pushed: str, form: str, unread: UnreadRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spark, "SETTINGS", {**spark.SETTINGS, "spark.sql.parquet.filterPushdown": pushed})
+    monkeypatch.setattr(
+        spark_session, "SETTINGS", {**spark_session.SETTINGS, "spark.sql.parquet.filterPushdown": pushed}
+    )
     monkeypatch.setattr(spark_stored, "DOUBLE", form)
     for condition in ("lon = 0", "lon > 5"):
         if (pushed, form) == ("true", PLAIN):
@@ -234,7 +232,7 @@ def test_a_lake_that_is_not_as_declared_does_not_open(lake: Catalog, backend: La
 
 
 def test_a_view_does_not_open_and_a_table_does(lake: Catalog, backend: LakeBackend, tmp_path: Path) -> None:
-    person, session = next(t for t in lake.tables if t.name == "person"), alive(backend)
+    person, session = next(t for t in lake.tables if t.name == "person"), session_of(backend.lake)
     for made in MADE:
         session.sql(made.replace("{0}", person.source.path))
 
@@ -250,15 +248,31 @@ def test_a_view_does_not_open_and_a_table_does(lake: Catalog, backend: LakeBacke
         opened("person_padded")
 
 
-def test_a_session_that_is_freed_shuts_nothing_of_the_others(lake: Catalog) -> None:
+def test_a_session_that_ends_or_is_freed_shuts_nothing_of_the_others(lake: Catalog) -> None:
     own = spark.SparkLake(lake.remote or "", {}, {})
-    session = own._alive()
+    session, shared = session_of(own), Released._get_or_create_release_thread_pool()
     own.close()
-    shared = Released._get_or_create_release_thread_pool()
     session.__del__()
     assert not shared._shutdown
-    SparkSession.__del__(session)
-    assert shared._shutdown, "not seen"
+    for shuts in (SparkSession.stop, SparkSession.__del__):
+        shared = Released._get_or_create_release_thread_pool()
+        shuts(session)
+        assert shared._shutdown, "not seen"
+
+
+def test_a_question_goes_on_in_a_session_that_another_found_lost(
+    lake: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, one = spark.SparkLake(lake.remote or "", {}, {}), "SELECT 1 AS n"
+    with own.sessions.entered() as session:
+        with monkeypatch.context() as patched:
+            patched.setattr(spark_session, "_is_set", lambda session: False)
+            assert own.gather(one, {}).num_rows == 1
+        assert session_of(own) is not session
+        assert session.sql(one).toArrow().num_rows == 1
+    with pytest.raises(ValueError, match="Channel closed|closed channel"):
+        session.sql(one).toArrow()
+    own.close()
 
 
 def test_files_that_changed_since_they_were_opened_are_nobodys_answer(

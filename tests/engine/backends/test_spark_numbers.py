@@ -26,7 +26,7 @@ from engine import lake_checks
 from engine.backends.spark import SparkLake
 from engine.catalog_file import load_catalog
 from engine.errors import ExecutionFailed
-from tests.support.on_lake import Both, cut_alike, same
+from tests.support.on_lake import Both, cut_alike, same, session_of
 from tests.support.spark_cluster import Cluster
 
 render = import_module("dialect.render")  # the face of the package has a function of this name
@@ -142,7 +142,7 @@ def test_a_person_is_one_bigint(kind: str, of_spark: bool, cluster: Cluster, tmp
         connection.execute(f"COPY t TO '{tmp_path / 't.parquet'}'")
     source, name = Source("parquet", str(tmp_path)), f"stored_{abs(hash(kind))}"
     lake = SparkLake(cluster.remote, {"t": Source("spark", name) if of_spark else source}, {"t": "pid"})
-    lake._alive().sql(f"CREATE TABLE IF NOT EXISTS {name} USING parquet LOCATION '{tmp_path}'")
+    session_of(lake).sql(f"CREATE TABLE IF NOT EXISTS {name} USING parquet LOCATION '{tmp_path}'")
     given = lake.gather("SELECT pid FROM {t}", {})
     lake.close()
     wanted = [None if p is None or p < 0 else int(p) if p < 2**63 else int(p) - 2**64 for p in held]

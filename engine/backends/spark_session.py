@@ -1,0 +1,165 @@
+"""The sessions of a lake: made and set anew when one was lost, and let go when the last question has left it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pyspark.sql.connect.client.core import DefaultChannelBuilder
+from pyspark.sql.connect.client.retries import DefaultPolicy
+from pyspark.sql.connect.session import SparkSession
+
+TOKEN = "PASSERSBY_SPARK_TOKEN"  # noqa: S105  the environment variable's name
+# what total forms rest on: https://spark.apache.org/docs/latest/configuration.html#runtime-sql-configuration
+SETTINGS: Mapping[str, str] = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.decimalOperations.allowPrecisionLoss": "true",
+    "spark.sql.groupByOrdinal": "true",
+    "spark.sql.variable.substitute": "false",
+    "spark.sql.parser.escapedStringLiterals": "false",  # constants would mean other texts
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.files.ignoreCorruptFiles": "false",  # rows would be missing, and nobody told
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.execution.arrow.useLargeVarTypes": "false",
+    # nothing is passed over by statistics of many people's rows (proofs.md#unread-rows)
+    "spark.sql.parquet.filterPushdown": "false",
+    "spark.sql.orc.filterPushdown": "false",
+    "spark.sql.inMemoryColumnarStorage.partitionPruning": "false",  # of what a cluster keeps in memory
+    "spark.sql.parquet.aggregatePushdown": "false",
+    "spark.sql.orc.aggregatePushdown": "false",
+    "spark.sql.optimizer.metadataOnly": "false",  # folders without rows would be groups
+    # a file's days are as they stand there, or by what the file says of itself; else one person's day of 1500 raises
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.avro.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.mergeSchema": "false",
+    "spark.sql.caseSensitive": "false",  # as the catalog names columns
+    "spark.sql.ansi.doubleQuotedIdentifiers": "false",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",  # else TIMESTAMP in a form were another type
+    "spark.sql.icu.caseMappings.enabled": "true",  # what capitals are
+}
+LEGACY = "spark.sql.legacy."  # how older versions computed: no form rests on it
+RETRIES = 5  # of one message, within half a minute: what is lost for longer is asked anew
+
+logging.getLogger("SQLQueryContextLogger").disabled = True  # it would write Spark's errors, which quote values
+
+
+class Sessions:
+    """One session for whoever asks next, and those that it replaced, each until its last question has left it."""
+
+    def __init__(self, remote: str) -> None:
+        """Name where Spark Connect listens; the first question connects."""
+        self._remote = remote
+        self._current: SparkSession | None = None
+        self._holds = Counter[SparkSession]()  # questions that run in each, and one for being the current
+        self._making = threading.Lock()  # held while the cluster is asked, half a minute where it is lost
+        self._counting = threading.Lock()  # never held for long: who leaves waits for no cluster
+
+    @contextmanager
+    def entered(self) -> Iterator[SparkSession]:
+        """Give a session that is set, and stays while this question is in it; raises whatever Spark's client does."""
+        session = self._enter()
+        try:
+            yield session
+        finally:
+            self._leave(session)
+
+    def close(self) -> None:
+        """Let go of all, whatever still runs in them."""
+        with self._making, self._counting:
+            left, self._current = [*self._holds], None
+            self._holds.clear()
+        for session in left:
+            _let_go(session)
+
+    def _enter(self) -> SparkSession:
+        lost = None
+        with self._making:
+            session = self._current
+            if session is None or not _is_set(session):
+                lost, session = session, _connected(self._remote)
+                self._hold(session)
+                self._current = session
+            self._hold(session)
+        if lost is not None:
+            self._leave(lost)
+        return session
+
+    def _hold(self, session: SparkSession) -> None:
+        with self._counting:
+            self._holds[session] += 1
+
+    def _leave(self, session: SparkSession) -> None:
+        with self._counting:
+            self._holds[session] -= 1
+            last = self._holds[session] == 0
+            if self._holds[session] <= 0:  # below: all was closed
+                del self._holds[session]
+        if last:
+            _let_go(session)
+
+
+class _Connection(DefaultChannelBuilder):
+    """What makes a session's channel, and remembers it."""
+
+    made: Any = None
+
+    def toChannel(self) -> Any:  # noqa: N802, ANN401  Spark's client calls it so, and gRPC has no types
+        """Make it."""
+        self.made = super().toChannel()
+        return self.made
+
+
+class _Session(SparkSession):
+    """A session that shuts nothing of another's, when it ends or is freed.
+
+    Spark's own shuts threads that all sessions of a process share. The collector may free it in the middle of another's
+    handing work to these, which then waits for itself.
+    """
+
+    def __init__(self, connection: _Connection) -> None:
+        super().__init__(connection=connection)
+        self._connection = connection
+
+    def stop(self) -> None:
+        """End it on the cluster, and close its own channel."""
+        try:
+            self.client.release_session()
+        finally:
+            self._connection.made.close()
+
+    def __del__(self) -> None:
+        """Leave it: `stop` has closed what is this session's."""
+
+
+def _connected(remote: str) -> SparkSession:
+    """Make a session and set what forms rest on; a session that can't be set so is none (`proofs.md#unread-rows`)."""
+    token = os.environ.get(TOKEN)
+    address = f"{remote.rstrip('/;')}{'/;' if '/;' not in remote else ';'}token={token}" if token else remote
+    # with connections of its own: shared ones to a driver that was lost stay shut for a while after it is back
+    session = _Session(_Connection(address, channelOptions=[("grpc.use_local_subchannel_pool", 1)]))
+    session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
+    for name in [name for name in session.conf.getAll if name.startswith(LEGACY) and session.conf.isModifiable(name)]:
+        session.conf.unset(name)
+    for name, value in SETTINGS.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _is_set(session: SparkSession) -> bool:
+    """Tell whether a session is there, and set as it was."""
+    with suppress(Exception):
+        return session.client.get_config_dict(*SETTINGS) == SETTINGS  # in one message
+    return False
+
+
+def _let_go(session: SparkSession) -> None:
+    """End a session; one that is not there any more has ended."""
+    with suppress(Exception):
+        session.stop()
