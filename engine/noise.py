@@ -30,7 +30,6 @@ __all__ = [
     "NoisyVector",
     "add_noise",
     "gaussian_scale",
-    "measured_pico_rho",
 ]
 
 NoisyVector = NewType("NoisyVector", Int64Vector)  # one noisy int64 per group; an exact vector is none
@@ -92,14 +91,6 @@ def gaussian_scale(sensitivity: int, pico_rho: int) -> float:
     while not _exceeds(_measured_rho(_mechanism(math.nextafter(scale, 0.0)), sensitivity), pico_rho):
         scale = math.nextafter(scale, 0.0)
     return scale
-
-
-def measured_pico_rho(sensitivity: int, scale: float) -> int:
-    """Give what the built mechanism says it costs, in pico-rho rounded up.
-
-    Raises ValueError as `add_noise` does, OverflowError where the cost is infinite.
-    """
-    return math.ceil(Fraction(_measured_rho(_mechanism(scale), sensitivity)) * PICO)
 
 
 def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:

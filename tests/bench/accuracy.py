@@ -88,7 +88,7 @@ def outcome(plain: duckdb.DuckDBPyConnection, engine: Engine, name: str, sql: st
     held = replace(engine, backend=_Held(engine.backend, exact))
     bounded = _numbers(replace(held, add_noise=_no_noise), question, prepared)[0]
     keyed = {tuple(row[:-1]): float(row[-1]) for row in plain.sql(sql).fetchall() if row[-1] is not None}
-    truth = np.array([keyed.get(key, 0.0) for key in _keys(engine, question, held, prepared)])
+    truth = np.array([keyed.get(key, 0.0) for key in _keys(held, question, prepared)])
     errors, inside, inside_truth = [], np.zeros(len(truth), dtype=int), np.zeros(len(truth), dtype=int)
     large = truth > 0
     for _ in range(noisings):
@@ -142,8 +142,7 @@ def _numbers(
     return values, *answer.intervals["n"]
 
 
-def _keys(engine: Engine, question: Question, held: Engine, prepared: tuple[Prepared, ...]) -> list[tuple]:
-    del engine
+def _keys(held: Engine, question: Question, prepared: tuple[Prepared, ...]) -> list[tuple]:
     answer = _answer(replace(held, add_noise=_no_noise), question, prepared)
     return [tuple(list(row.values())[:-1]) for row in answer.table.to_pylist()]
 

@@ -6,8 +6,7 @@ took itself: on a machine that does other things at the same time, the clock tel
 
 from __future__ import annotations
 
-import statistics
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from unittest import mock
 
@@ -18,11 +17,12 @@ from dialect.declared_admission import NO_RULES
 from engine.exact import NOBODY_OBJECTED
 from engine.pipeline import Engine
 from engine.prepare import priced, sized
-from tests.bench import speed
 from tests.bench.machine import table
+from tests.bench.pairs import RHO, opened, paired
+from tests.bench.speed import QUESTIONS as KINDS
 
 OBJECTING = 100  # one person in so many
-QUESTIONS = speed.QUESTIONS | {
+QUESTIONS = KINDS | {
     "rows by cell and hour": "SELECT cell_id, hour(ts) AS h, count(*) AS n FROM event GROUP BY 1, 2",
     "rows in all": "SELECT count(*) AS n FROM event",
     "rows by private keys": "SELECT tac, count(*) AS n FROM event GROUP BY tac",
@@ -33,38 +33,34 @@ def main(events: int, runs: int) -> None:
     """Print a row per question and order of the table."""
     rows = []
     for order in ("person", "time"):
-        with speed.opened(events, order) as (plain, engine, _):
+        with opened(events, order) as (plain, engine, _):
             ((persons,),) = plain.execute("SELECT count(*) FROM subscriber").fetchall()
             objecting = pa.array([str(i) for i in range(OBJECTING, persons + 1, OBJECTING)], pa.string())
             for name, sql in QUESTIONS.items():
-                rows.append((order, name, *_pairs(engine, sql, pa.table({"person": objecting}), runs)))
+                rows.append((order, name, *_cells(engine, sql, pa.table({"person": objecting}), runs)))
     print(f"{events:.0e} events, {persons:,} people, {len(objecting):,} objecting; two threads, warm, {runs} pairs")
     table(("sorted by", "question", "without s", "with s", "ratio on the clock", "ratio of processor time"), rows)
 
 
-def _pairs(engine: Engine, sql: str, objected: pa.Table, runs: int) -> tuple[float, float, float, float]:
-    forms = ((_unfiltered(engine, sql), NOBODY_OBJECTED), (_written(engine, engine.catalog, sql), objected))
-    seconds, processor = [], []  # of both forms, a pair each
-    for _ in range(runs + 1):
-        took = [_taken(engine, *form) for form in forms]
-        seconds.append([wall for wall, _ in took])
-        processor.append([own for _, own in took])
-    ratios = [[after / before for before, after in pairs[1:]] for pairs in (seconds, processor)]  # the first warms up
-    medians = [statistics.median(column) for column in zip(*seconds[1:], strict=True)]
-    return *medians, *map(statistics.median, ratios)
+def _cells(engine: Engine, sql: str, objected: pa.Table, runs: int) -> tuple[float, ...]:
+    without = _runs(engine, _unfiltered(engine, sql), NOBODY_OBJECTED)
+    found = paired(without, _runs(engine, _written(engine, engine.catalog, sql), objected), runs)
+    return found.plain, found.ours, found.ratio, found.processor
 
 
-def _taken(engine: Engine, bounded: list[BoundedSql], objecting: pa.Table) -> tuple[float, float]:
-    """Run one form; seconds on the clock, and of this process on its processors."""
-    wall, own = time.perf_counter(), time.process_time()
-    for each in bounded:
-        engine.backend.run(each, objecting)
-    return time.perf_counter() - wall, time.process_time() - own
+def _runs(engine: Engine, bounded: list[BoundedSql], objected: pa.Table) -> Callable[[], None]:
+    """Give what runs one form once more."""
+
+    def once() -> None:
+        for each in bounded:
+            engine.backend.run(each, objected)
+
+    return once
 
 
 def _written(engine: Engine, catalog: Catalog, sql: str) -> list[BoundedSql]:
     backend = engine.backend
-    made = [priced(sized(plan, catalog, backend), backend, speed.RHO) for plan in read(sql, catalog).plans]
+    made = [priced(sized(plan, catalog, backend), backend, RHO) for plan in read(sql, catalog).plans]
     return [each.written[0] for each in made]  # of private keys the first pass, which chooses them
 
 

@@ -16,7 +16,6 @@ from dialect.words import MAX_CHARACTERS
 
 CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) {}"
 COUNT = "COUNT(*) FROM events"
-BY_STEP = "dwell_s // 600, COUNT(*) FROM events GROUP BY 1"
 
 
 def _with(options: str, rest: str = COUNT) -> str:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from engine import noise
 from engine.exact import Int64Vector
-from engine.noise import NoiseRefused, NoiseSource, NoisyVector, add_noise, gaussian_scale, measured_pico_rho
-from tests.support.samples import gaussian_samples
+from engine.noise import NoiseRefused, NoiseSource, NoisyVector, add_noise, gaussian_scale
+from tests.support.samples import gaussian_samples, measured_pico_rho
 from tests.support.statistics import discrete_gaussian_fits
 
 PICO = 10**12

@@ -12,9 +12,9 @@ import pytest
 from budgets import Loss
 from dialect import Catalog, Refusal, bound, read
 from dialect.selection import most_weight, over_released, selecting
-from engine.noise import measured_pico_rho
 from engine.price import Cost, about_threshold, price
 from engine.thresholds import threshold_delta
+from tests.support.samples import measured_pico_rho
 
 QUESTIONS = {
     "one": "SELECT COUNT(*) AS n FROM visit",

@@ -12,8 +12,9 @@ import numpy as np
 import opendp.prelude as dp
 import pytest
 
-from engine.noise import add_noise, measured_pico_rho
+from engine.noise import add_noise
 from engine.thresholds import threshold, threshold_delta
+from tests.support.samples import measured_pico_rho
 from tests.support.statistics import (
     any_of,
     binomial_at_least,

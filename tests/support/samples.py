@@ -1,10 +1,23 @@
-"""The engine's own noise, drawn on its own."""
+"""The engine's own noise, drawn on its own, and what it says it costs."""
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
-from engine.noise import NoisyVector, add_noise, measured_pico_rho
+from budgets import PICO
+from engine import noise
+from engine.noise import NoisyVector, add_noise
+
+
+def measured_pico_rho(sensitivity: int, scale: float) -> int:
+    """Ask the mechanism that is built for a scale, in grains, what it costs: pico-rho rounded up.
+
+    Raises ValueError as `add_noise` does, OverflowError where the cost is infinite.
+    """
+    return math.ceil(Fraction(noise._measured_rho(noise._mechanism(scale), sensitivity)) * PICO)
 
 
 def gaussian_samples(count: int, scale: float) -> NoisyVector:

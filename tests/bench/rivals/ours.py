@@ -1,8 +1,8 @@
 """This engine on the same file: a catalog with guessed norms, a calibration paid from the same epsilon, one question.
 
 What a steward would declare is declared from what anybody knows: at most how many groups there are, and that a person
-has some tens of rows. Where `catalog calibrate` is there, the rest is measured with noise, and its price is taken off
-the question's: epsilon and delta of the table are those of both together.
+has some tens of rows. The rest is measured with noise, and the price of that is taken off the question's: epsilon and
+delta of the table are those of both together.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ confidence = 0.95
 [datasets.flat.budget]
 rho = 1
 delta = 1e-5
-{calibration}
+[datasets.flat.calibration]
+rho = {calibration}
 [tables.flat]
 dataset = "flat"
 kind = "private"
@@ -73,11 +74,6 @@ class Given:
     setting: str
 
 
-def calibrates() -> bool:
-    """Tell whether this engine measures bounds."""
-    return hasattr(engine, "calibrate_catalog")
-
-
 def ask(asked: Asked, world: World, runs: int) -> list[Given]:
     """Ask one question several times, each with its own ledger and its own calibration."""
     return [_once(asked, world) for _ in range(runs)]
@@ -87,10 +83,8 @@ def _once(asked: Asked, world: World) -> Given:
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, PASSERSBY_DATA=folder):  # marks of its own
         place, ledger = Path(folder) / "catalog.toml", str(Path(folder) / "ledger")
         place.write_text(catalog(asked, world))
-        rho = RHO_ALL
-        if calibrates():
-            engine.calibrate_catalog(str(place), by="bench", ledger=ledger, confirm=lambda told: True)
-            rho -= RHO_CALIBRATION
+        engine.calibrate_catalog(str(place), by="bench", ledger=ledger, confirm=lambda told: True)
+        rho = RHO_ALL - RHO_CALIBRATION
         sql = asked.sql.replace("SELECT", f"SELECT {PRIVATE}", 1) if asked.private else asked.sql
         told = f"{int(rho * 10**12) / 10**12:.12f}"
         with engine.open_desk(str(place), ledger=ledger) as desk:
@@ -113,10 +107,9 @@ def catalog(asked: Asked, world: World) -> str:
             f"centred_norm = {high * usual / 4:.4g}" if asked.kind == "mean" else f"sum_norm = {high * usual / 2:.4g}"
         )
         columns.append(f'{asked.value} = {{ type = "DOUBLE", nullable = false, bounds = [{low}, {high}], {sums} }}')
-    calibration = f"[datasets.flat.calibration]\nrho = {float(RHO_CALIBRATION)}" if calibrates() else ""
     return CATALOG.format(
         path=world.path, groups=min(groups, GUESSED_GROUPS), size=round(math.log10(world.rows)), rows=GUESSED_ROWS,
-        persons=persons, usual=usual, columns="\n".join(columns), calibration=calibration,
+        persons=persons, usual=usual, columns="\n".join(columns), calibration=float(RHO_CALIBRATION),
         keys=", ".join(f'"{key}"' for key in asked.keys),
     )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from tests.bench.machine import described
 from tests.bench.rivals import plots
@@ -73,8 +72,3 @@ def _settings(cells: Told) -> Iterator[str]:
         version = f" {cell.version}" if cell.version else ""
         told = f"its own error: `{cell.failed[:200]}`" if cell.failed else f"{cell.setting} ({cell.seconds:.0f} s)"
         yield f"- {question}, {system}{version}, {column}: {told if system != OURS else cell.setting}"
-
-
-def page_place() -> Path:
-    """Name the folder of the page."""
-    return folder() / "page"

@@ -7,7 +7,6 @@ fails is in the table with its own error.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -122,10 +121,3 @@ def _coverage(given: list[ours.Given], true: Mapping[str, float]) -> Coverage:
                 widths.append((upper - lower) / 2 / each.noise[key])
     width = float(np.median(widths)) if widths else float("nan")
     return Coverage(float(np.mean(alone)), float(np.mean(told)), width, any(each.bias or each.within for each in given))
-
-
-def kept(cells: Told) -> str:
-    """Write every figure as JSON, for whoever wants to look closer."""
-    return json.dumps(
-        [{"question": q, "system": s, "column": c, **dataclasses.asdict(cell)} for (q, s, c), cell in cells.items()]
-    )
