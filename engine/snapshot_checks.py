@@ -11,14 +11,12 @@ from collections.abc import Mapping
 
 import duckdb
 
-from dialect.catalog import Catalog, Column, SqlType, Table
-from dialect.stored_column import stored_column
+from dialect.catalog import Catalog, SqlType, Table
 from dialect.write_expr import name, quote_text
-from engine.complete_lists import rows_outside
-from engine.declared_dates import CURE, WHY, rests_on_date, rows_on_other_dates
 from engine.derived import copied_type
 from engine.errors import DataError
 from engine.stored_files import fits, holds, offline
+from engine.unfit import IS_VIEW, stored_otherwise, unfit_rows
 
 CHECK = "run passersby catalog check, which says what is wrong"
 
@@ -48,7 +46,6 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table:
 
 def check_stored(catalog: Catalog, files: Mapping[str, str], addresses: Mapping[str, str]) -> None:
     """Enforce what privacy rests on of tables in attached files, by alias and address; raises DataError."""
-    targets = {target for table in catalog.tables if table.person for _, target in table.person.through}
     with offline() as connection:
         for alias, path in files.items():
             table = next(t for t in catalog.tables if addresses[t.name].startswith(f"{alias}."))
@@ -56,13 +53,9 @@ def check_stored(catalog: Catalog, files: Mapping[str, str], addresses: Mapping[
         for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
             _check_types(connection, table, addresses[table.name])
             _check_collations(connection, table, addresses[table.name])
-            of_person = table.person is not None and table.primary_key == (table.person.column,)
-            if table.primary_key and (of_person or table.name in targets or not table.private):
-                _check_unique(connection, table, addresses[table.name])
-            for column in (column for column in table.columns if column.complete):
-                _check_complete(connection, table, column, addresses)
-            if rests_on_date(table, catalog):
-                _check_dates(connection, table, addresses[table.name])
+            for unfit in unfit_rows(table, catalog, addresses):
+                if connection.execute(unfit.sql).fetchall():
+                    raise unfit.error
 
 
 def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
@@ -74,8 +67,7 @@ def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: st
     named = f"WHERE database_name = {quote_text(alias)} AND schema_name = 'main' AND lower({{0}}) = lower(?)"
     stored = table.source.table or table.name
     if connection.execute(f"SELECT 1 FROM duckdb_views() {named.format('view_name')}", [stored]).fetchall():
-        why = "it is a view, and its rows may depend on other people's."
-        raise DataError(table.name, why, "store its rows: CREATE TABLE ... AS FROM the view")
+        raise DataError(table.name, IS_VIEW, "store its rows: CREATE TABLE ... AS FROM the view")
     made = connection.execute(f"SELECT sql FROM duckdb_tables() {named.format('table_name')}", [stored]).fetchall()
     if any("GENERATED ALWAYS AS" in _unquoted(sql) for (sql,) in made):
         why = "a column of it is generated, and may say something else each time it is read."
@@ -97,8 +89,7 @@ def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: s
     for column, (_, stored, *_) in zip(table.columns, described, strict=True):
         made = column.type is SqlType.POLYGON and str(stored) == copied_type(column)
         if not made and not (fits(str(stored), column.type) and holds(column.stored_type, str(stored))):
-            why = f"{column.name} is stored as {str(stored).partition('(')[0]} and declared as {column.stored_type}."
-            raise DataError(table.name, why, "declare the stored type, or store the declared one")
+            raise stored_otherwise(table, column, str(stored).partition("(")[0])
 
 
 def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
@@ -113,26 +104,3 @@ def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, addre
     if "COLLATE" in _unquoted(told[0][0]).split():
         why = "a text of it is stored with a collation, by which different texts are one."
         raise DataError(table.name, why, "store it as VARCHAR, without COLLATE")
-
-
-def _check_unique(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
-    columns = [column for column in table.columns if column.name in table.primary_key]
-    read = [stored_column(column) for column in columns]  # as questions read them: two stored values may be one there
-    keys, nulls = ", ".join(read), " OR ".join(f"{text} IS NULL" for text in read)
-    twice = f"SELECT 1 FROM {address} GROUP BY {keys} HAVING count(*) > 1"
-    if connection.execute(f"SELECT 1 FROM {address} WHERE {nulls} UNION ALL ({twice}) LIMIT 1").fetchall():
-        why = f"its primary key ({', '.join(table.primary_key)}) is not unique or has NULLs."
-        raise DataError(table.name, why, "keep one row per key, or drop primary_key")
-
-
-def _check_complete(
-    connection: duckdb.DuckDBPyConnection, table: Table, column: Column, addresses: Mapping[str, str]
-) -> None:
-    if connection.execute(rows_outside(table, column, addresses)).fetchall():
-        why = f"{column.name} is declared to be complete, and a row holds something that is not in its list."
-        raise DataError(table.name, why, "correct the list or the rows, or remove complete = true")
-
-
-def _check_dates(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
-    if connection.execute(rows_on_other_dates(table, address)).fetchall():
-        raise DataError(table.name, WHY.format(table.time_column), CURE)

@@ -16,7 +16,7 @@ from tests.support.worlds import write_world
 coarser: Any = import_module("dialect.coarser")
 facts: Any = import_module("dialect.facts")
 told_keys: Any = import_module("dialect.told_keys")
-snapshot_checks: Any = import_module("engine.snapshot_checks")
+unfit: Any = import_module("engine.unfit")
 ROWS = """
 CREATE TABLE visit AS SELECT i AS visit_id, i % 40 AS person_id, begun, begun::DATE + CAST({0} AS INTEGER) AS day, i % 3 AS place
 FROM (SELECT i, TIMESTAMP '2026-10-01' + to_minutes(37 * i) AS begun FROM range(400) r(i));
@@ -103,7 +103,7 @@ def test_data_with_another_date_that_open_are_found(tmp_path: Path, monkeypatch:
     catalog = write_world(tmp_path, ROWS.format("i % 7 = 0"), DECLARED)
     with pytest.raises(DataError, match="not on the date of its begun"):
         Oracle(catalog)
-    monkeypatch.setattr(snapshot_checks, "rests_on_date", lambda *_: False)
+    monkeypatch.setattr(unfit, "rests_on_date", lambda *_: False)
     with Oracle(catalog) as opened:
         assert len(found(opened)) > 2
 
