@@ -39,10 +39,10 @@
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
-    both -> SQL               render  public_order  numbered  partials  unit_groups  one_row_each  light_units
-                              first_groups  different_values  public_side  person_rollups  eager  stored_column
-                              write_rows  write_cut  write_join  write_listed  write_expr  write_measure  write_met
-                              write_window  write_windows
+    both -> SQL               render  bounded_sql  public_order  numbered  partials  unit_groups  one_row_each
+                              light_units  first_groups  different_values  public_side  person_rollups  eager
+                              stored_column  write_rows  write_cut  write_join  write_listed  write_expr  write_measure
+                              write_met  write_window  write_windows
     an engine's own words     engine_name  engine_words  handed
     over releases             write_outer  over_releases  released_sums  released_windows  released_unions  linear
                               uncertainty  rounding  weak_ratios  interval_ends  changed_exprs
@@ -55,6 +55,7 @@ from itertools import count as _count
 
 from dialect.admission import Admission
 from dialect.bound import bound
+from dialect.bounded_sql import BoundedSql, Target
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal, Span
 from dialect.functions import names as functions
@@ -65,7 +66,7 @@ from dialect.parse import bounds_of as _bounds_of
 from dialect.parse import options_of as _options_of
 from dialect.parse import parse
 from dialect.plan import plan
-from dialect.private_plan import BoundedSql, Bounding, PrivatePlan, Question, Target
+from dialect.private_plan import Bounding, PrivatePlan, Question
 from dialect.reading import Reading as _Reading
 from dialect.render import render
 from dialect.spans import first_word as _first_word

@@ -15,12 +15,11 @@ from dialect.domains import lists_of
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, conjunction, expand, fields_of, rebuild
 from dialect.facts import between, implied, listed
 from dialect.inference import nullable
-from dialect.private_plan import PrivatePlan, VectorKind
+from dialect.private_plan import SUMS_OVER_GROUPS, PrivatePlan, VectorKind
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
 
-ADD_UP = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED)
-_TAKEN = (*ADD_UP, VectorKind.PERSONS)  # what a group holds alone may be taken as it is
+_TAKEN = (*SUMS_OVER_GROUPS, VectorKind.PERSONS)  # what a group holds alone may be taken as it is
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def derived(one: Told, other: Told, vectors: tuple[int, ...], catalog: Catalog) 
         condition = conjunction(tuple(over_keys(each, cells) for each in more))
     except UntoldError:
         return None
-    alone = any(vector.kind not in ADD_UP for vector in one.plan.vectors)
+    alone = any(vector.kind not in SUMS_OVER_GROUPS for vector in one.plan.vectors)
     return Derivation(keys, condition, vectors, pinned[0], pinned[1], alone)
 
 

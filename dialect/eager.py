@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from dialect.bounded_sql import Rolled, Target
 from dialect.expressions import Call, Expr, Field, Ref, conjunction, conjuncts, fields_of
-from dialect.person_rollups import Rolled
-from dialect.private_plan import PrivatePlan, Target, VectorKind
+from dialect.private_plan import PrivatePlan, VectorKind
 from dialect.relations import Filter, Join, Operator, PerPerson, Project, Public, Relation
 from dialect.write_rows import write_rows
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 
+from dialect.bounded_sql import Target
 from dialect.engine_name import EngineName
 from dialect.functions_time import WALL
-from dialect.private_plan import Target
 from dialect.spark_quote import quoted_name
 from dialect.spark_text import TEXT
 from dialect.spark_time import TIMES

@@ -6,13 +6,12 @@ chosen    the groups of all others, and of these the first L0
 
 from __future__ import annotations
 
+from dialect.bounded_sql import Subquery
 from dialect.engine_words import Words, in_order
 from dialect.private_plan import PrivatePlan
 
-Part = tuple[str, bool, str]  # a subquery: its name, whether it is made once, its text
 
-
-def first_groups(plan: PrivatePlan, max_groups: int, said: Words) -> list[Part]:
+def first_groups(plan: PrivatePlan, max_groups: int, said: Words) -> list[Subquery]:
     """Write what keeps L0 rows of (unit, group): who has no more keeps all, without being sorted."""
     if not said.kept:  # an engine that keeps no subquery would make the partials four times
         return [("chosen", True, f"SELECT * FROM {_placed(plan, max_groups, 'partials', said)}")]

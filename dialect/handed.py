@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from dialect.bounded_sql import Target
 from dialect.catalog import SqlType
 from dialect.engine_words import words
 from dialect.expressions import Field
 from dialect.functions_time import MICROSECONDS_OF_SPAN
-from dialect.private_plan import PrivatePlan, Target
+from dialect.private_plan import PrivatePlan
 from dialect.relations import PerPerson, Public, Relation, ReleaseScan
 from dialect.weights import check_weight
 from dialect.write_expr import NoForm

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 from dialect.catalog import Catalog, SqlType
 from dialect.coarser import UntoldError, over_keys
-from dialect.derivation import ADD_UP, Derivation, Told, cells_of, derived, vectors_of
+from dialect.derivation import Derivation, Told, cells_of, derived, vectors_of
 from dialect.expressions import Call, Expr, conjunction
 from dialect.functions import forms_of
+from dialect.private_plan import SUMS_OVER_GROUPS
 from dialect.row_sets import Read, RowSets
 
 _NOT, _IS_TRUE = (forms_of(name)[0].row for name in ("not", "is true"))
@@ -43,7 +44,7 @@ def held_parts(one: Told, other: Told) -> tuple[Part, ...]:
     Claim: each has the wanted numbers of the rows that meet its conditions, as far as `derived` finds them; no group
     is in two of them. Symbols: `one` is wanted, `other` held. Raises: nothing. Proof: proofs.md#held-parts
     """
-    vectors = vectors_of(one, other) if all(v.kind in ADD_UP for v in one.plan.vectors) else None
+    vectors = vectors_of(one, other) if all(v.kind in SUMS_OVER_GROUPS for v in one.plan.vectors) else None
     if vectors is None:
         return ()
     told = _told_by_keys(one, other)

@@ -12,18 +12,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dialect.admission import Admission
+from dialect.bounded_sql import Target
 from dialect.expressions import Field, fields_of
-from dialect.norms import is_single, set_equal
+from dialect.norms import fixed_field, is_single
 from dialect.one_row import meets_one_row
 from dialect.partials import grains, part
-from dialect.private_plan import Bounding, PrivatePlan, Rule, Target, Vector, VectorBound, VectorKind
+from dialect.private_plan import SUMS_OVER_ROWS, Bounding, PrivatePlan, Rule, Vector, VectorBound
 from dialect.relations import Filter, Join, Project, Public, Relation
 from dialect.write_admission import of_admitted
 from dialect.write_cut import is_read_again
 from dialect.write_rows import write_rows
 
 HEAVY = "SELECT * FROM together WHERE person IS NOT NULL"
-_ADDED = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
 
 
 def has_light_units(plan: PrivatePlan, bounds: Bounding) -> bool:
@@ -35,12 +35,12 @@ def has_light_units(plan: PrivatePlan, bounds: Bounding) -> bool:
     if not plan.keys or is_single(plan) or bounds.max_groups is not None:
         return False
     pairs = zip(plan.vectors, bounds.vectors, strict=True)
-    return all(v.kind in _ADDED and v.part is None and bound.rule is Rule.SCALE for v, bound in pairs)
+    return all(v.kind in SUMS_OVER_ROWS and v.part is None and bound.rule is Rule.SCALE for v, bound in pairs)
 
 
 def is_kept(plan: PrivatePlan) -> bool:
     """Tell whether rows are kept to be read twice: where they are few, or where they cost more to read again."""
-    return not is_read_again(plan.source) or any(set_equal(fact) is not None for fact in plan.source.facts)
+    return not is_read_again(plan.source) or any(fixed_field(fact) is not None for fact in plan.source.facts)
 
 
 def weighing(

@@ -91,12 +91,12 @@ def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
 
     Rows of one value of a column are one group of all by it: a person has no larger norm in them than over all groups.
     """
-    fixed = (field.origin for fact in plan.source.facts if (field := set_equal(fact)) is not None)
+    fixed = (field.origin for fact in plan.source.facts if (field := fixed_field(fact)) is not None)
     columns = {origin.column for origin in fixed if origin is not None and origin.table == table}
     return frozenset({key.text for key in plan.keys} | columns)
 
 
-def set_equal(fact: Expr) -> Field | None:
+def fixed_field(fact: Expr) -> Field | None:
     """Find the field that a fact sets equal to a constant."""
     if not isinstance(fact, Call) or fact.name != "=":
         return None

@@ -8,15 +8,15 @@ of groups that no public list has. Whoever reads it bounds, leaves out who is no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from dialect.bounded_sql import Rolled, Rollup, Target
 from dialect.catalog import SqlType
 from dialect.coarser import UntoldError, over_keys
-from dialect.derivation import ADD_UP, Told, told
+from dialect.derivation import Told, told
 from dialect.expressions import Expr, Field, Ref, conjunction
 from dialect.facts import implied
 from dialect.partials import LARGEST_WITHIN, is_unit, part
-from dialect.private_plan import Bounding, PrivatePlan, Target, Vector, VectorBound, VectorKind
+from dialect.private_plan import SUMS_OVER_GROUPS, Bounding, PrivatePlan, Vector, VectorBound, VectorKind
 from dialect.write_expr import write_expr
 from dialect.write_rows import write_rows
 
@@ -30,24 +30,6 @@ _ONE_VALUE = (  # equal values of these types are one value: no expression tells
 )
 
 
-@dataclass(frozen=True)
-class Rollup:
-    """One row per person and group, stored before it is asked for."""
-
-    plan: PrivatePlan  # of the question that declares it
-    bounds: Bounding  # whose grains its numbers are counted in
-    address: str  # quoted
-
-
-@dataclass(frozen=True)
-class Rolled:
-    """The exact numbers of each unit in each group, read from rows or from a rollup."""
-
-    text: str  # SQL: the unit, k0, ..., v0, ... not capped yet
-    as_stored: bool  # its groups are the stored ones: nothing is added up
-    weighed: bool = False  # light units are one, which has no name (light_units)
-
-
 def can_be_rolled(plan: PrivatePlan) -> bool:
     """Tell whether a question's numbers add up from group to group, over keys whose equal values are the same."""
     adds_up = all(_adds_up(vector) for vector in plan.vectors)
@@ -58,7 +40,7 @@ def can_be_rolled(plan: PrivatePlan) -> bool:
 
 
 def _adds_up(vector: Vector) -> bool:
-    return vector.kind in (*ADD_UP, VectorKind.PERSONS)
+    return vector.kind in (*SUMS_OVER_GROUPS, VectorKind.PERSONS)
 
 
 def write_rollup(plan: PrivatePlan, bounds: Bounding, target: Target) -> str:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from dialect.catalog import Bounds
 from dialect.cuts import Limits
-from dialect.engine_name import EngineName
 from dialect.expressions import Field
 from dialect.formulas import Gathered, Histogram, Output, ReleasedSum
 from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
 from dialect.touched import Touched
-
-if TYPE_CHECKING:
-    from dialect.person_rollups import Rollup
 
 LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
 
@@ -32,6 +26,14 @@ class VectorKind(StrEnum):
     SUM = "sum"  # the sum of the values
     CENTRED = "centred"  # the sum of the values less a public centre
     PRODUCT = "product"  # the sum of the products of two such differences: of a value with itself, or with another
+
+
+# one person's number of a group is a sum over their rows: some of the rows may be added up apart
+SUMS_OVER_ROWS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
+# of these also what is held or stored is added up, group by group: no products, since that compares one value's ends
+SUMS_OVER_GROUPS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED)
+# an answer shows these as they are: a centred sum is a part of a mean, and shown means do not add up
+SHOWN_SUMS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM)
 
 
 @dataclass(frozen=True)
@@ -224,26 +226,3 @@ class Bounding:
 
     vectors: tuple[VectorBound, ...]
     max_groups: int | None = None  # L0 per person; None where no count of groups is needed
-
-
-@dataclass(frozen=True)
-class Target:
-    """A backend to write for: where each declared table lies in it."""
-
-    addresses: Mapping[str, str]  # table name -> quoted address
-    engine: EngineName = EngineName.DUCKDB
-    lake: Target | None = None  # where people's rows lie, if not beside the public ones
-    rollups: tuple[Rollup, ...] = ()  # made of the very rows that lie there
-    same_bits: frozenset[str] = frozenset()  # datasets whose persons are read as the BIGINT of the same 64 bits
-
-
-@dataclass(frozen=True)
-class BoundedSql:
-    """SQL for a backend: rows of keys, then one BIGINT per vector, in public order."""
-
-    text: str
-    keys: int  # columns k0, k1, ... come first
-    vectors: int  # then w0, w1, ...
-    handed: Mapping[str, str] = field(default_factory=dict)  # public rows that a lake is handed: address -> DuckDB SQL
-    in_order: str = ""  # of a lake: DuckDB SQL over its groups, which gives the answer's rows
-    eligible: str = ""  # of DuckDB: the subquery of who meets every state, with which the text begins

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dialect.private_plan import KeySet, PrivatePlan, Target, VectorKind
+from dialect.bounded_sql import Target
+from dialect.private_plan import KeySet, PrivatePlan, VectorKind
 from dialect.public_side import Coded
 from dialect.write_rows import write_rows
 

@@ -16,26 +16,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dialect.admission import Admission
+from dialect.bounded_sql import BoundedSql, Rolled, Subquery, Target
 from dialect.different_values import counts, kept, values
 from dialect.eager import counting, joined, sides
 from dialect.engine_words import OF_DUCKDB, Words, words
-from dialect.first_groups import Part, first_groups
+from dialect.first_groups import first_groups
 from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, rows_handed
 from dialect.light_units import HEAVY, both_sums, is_kept, light_sums, weighing
 from dialect.norms import is_single
 from dialect.numbered import by_number, is_numbered, numbered_rows, without_told
 from dialect.partials import clamped, is_unit, of_persons, scale_groups, total
-from dialect.person_rollups import Rolled, read_rolled
-from dialect.private_plan import (
-    BoundedSql,
-    Bounding,
-    PrivatePlan,
-    Rule,
-    Target,
-    Vector,
-    VectorBound,
-    VectorKind,
-)
+from dialect.person_rollups import read_rolled
+from dialect.private_plan import Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 from dialect.public_order import codes_of, in_public_order, keys_of, listed_among
 from dialect.public_side import Coded, coded_keys, grained_values
 from dialect.unit_groups import capped_of, groups_of, numbers_of
@@ -105,7 +97,7 @@ def _of_lake(
     return BoundedSql(text, len(plan.keys), len(plan.vectors), handed, in_order)
 
 
-def _with(parts: Iterable[Part], answer: str, said: Words = OF_DUCKDB) -> str:
+def _with(parts: Iterable[Subquery], answer: str, said: Words = OF_DUCKDB) -> str:
     ctes = ",\n".join(f"{cte} AS {said.kept if once else ''}({text})" for cte, once, text in parts)
     return f"WITH {ctes}\n{answer}"
 
@@ -117,7 +109,7 @@ def _groups(
     admission: Admission | None,
     codes: Mapping[int, Coded],
     numbers: Rolled,
-) -> list[Part]:
+) -> list[Subquery]:
     """List what comes between rows and groups: the one way in which persons leave."""
     if numbers.weighed:
         return _of_weighed(plan, bounds, codes, numbers)
@@ -141,7 +133,7 @@ def _groups(
     return parts
 
 
-def _of_weighed(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: Rolled) -> list[Part]:
+def _of_weighed(plan: PrivatePlan, bounds: Bounding, codes: Mapping[int, Coded], numbers: Rolled) -> list[Subquery]:
     """List what comes between weighed units' rows and groups: light units are one, heavy ones are scaled."""
     return [
         ("together", True, numbers.text),

@@ -15,13 +15,12 @@ from dialect.expressions import Field, Ref, expand
 from dialect.formulas import CountOf, Output, SumOf
 from dialect.histograms import is_quantile
 from dialect.one_release import one_release
-from dialect.private_plan import PrivatePlan, VectorKind
+from dialect.private_plan import SHOWN_SUMS, PrivatePlan
 from dialect.reading import Reading
 from dialect.relations import Boundary, Group, Measure, Released
 from dialect.released_sums import with_sums
 
 MOST_SETS = 16  # of which roll-ups are looked for
-_ADD_UP = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM)
 _CLEARLY = 1e-9  # logarithms that differ by less are equal
 
 Errors = Mapping[Set, Mapping[Set, float]]  # released set -> set -> log of a cell's variance, at the same price
@@ -99,7 +98,7 @@ def _adds_up(plan: PrivatePlan, outputs: Sequence[Output]) -> bool:
     if plan.key_set is None or plan.source.kept is not None or plan.limits.max_groups is not None:
         return False
     return all(
-        isinstance(each.formula, CountOf | SumOf) and plan.vectors[each.formula.vector].kind in _ADD_UP
+        isinstance(each.formula, CountOf | SumOf) and plan.vectors[each.formula.vector].kind in SHOWN_SUMS
         for each in outputs
     )
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from dialect.private_plan import Bounding, KeySet, KeySource, PrivatePlan, Target
+from dialect.bounded_sql import Target
+from dialect.private_plan import Bounding, KeySet, KeySource, PrivatePlan
 from dialect.relations import Public, ReleaseScan
 from dialect.write_rows import release_name
 

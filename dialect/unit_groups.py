@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dialect.bounded_sql import Rolled
 from dialect.engine_words import OF_DUCKDB, Words
 from dialect.light_units import has_light_units, of_heavy
 from dialect.one_row_each import has_one_row_each, part_of_row
 from dialect.partials import capped, is_unit, part
-from dialect.person_rollups import Rolled
 from dialect.private_plan import Bounding, PrivatePlan, Vector, VectorBound, VectorKind
 from dialect.public_order import listed_among
 from dialect.public_side import Coded

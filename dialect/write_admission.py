@@ -6,11 +6,11 @@ Every condition is true of a row or it is not admitted: NULL, infinities and wha
 from __future__ import annotations
 
 from dialect.admission import OBJECTED, Admission, Among, Between, Country, State
+from dialect.bounded_sql import BoundedSql, Target
 from dialect.catalog import SqlType, Table
 from dialect.engine_name import EngineName
 from dialect.engine_words import OF_DUCKDB, Words, words
 from dialect.expressions import Literal
-from dialect.private_plan import BoundedSql, Target
 from dialect.stored_column import stored_column
 
 ELIGIBLE = "eligible"  # the subquery that bounded SQL begins with, where any state is asked for

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from dialect.bounded_sql import Target
 from dialect.dependencies import told_by_fewest
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import Field
-from dialect.private_plan import Target
 from dialect.relation_parts import sources, told_apart_by
 from dialect.relations import Cut, Filter, Join, Project, Relation, Scan
 from dialect.write_listed import select_list

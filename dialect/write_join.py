@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from dialect.bounded_sql import Target
 from dialect.either_equality import branches, equalities
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import TRUE, Field, conjuncts, fields_of
-from dialect.private_plan import Target
 from dialect.relations import Join, Relation
 from dialect.write_expr import write_expr
 from dialect.write_listed import select_list

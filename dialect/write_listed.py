@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dialect.bounded_sql import Target
 from dialect.catalog import SqlType
 from dialect.expressions import Field, Literal
-from dialect.private_plan import Target
 from dialect.relations import Series, Values
 from dialect.write_expr import quote
 

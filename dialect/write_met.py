@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dialect.bounded_sql import Target
 from dialect.catalog import SqlType
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import Call, Expr, children, conjuncts
-from dialect.private_plan import Target
 from dialect.write_expr import write_expr
 
 _HASHED = ("=", "is not distinct from")  # found by hash, for every type

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
+from dialect.bounded_sql import Target
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.interval_ends import Reaches, with_ends
 from dialect.linear import ZERO, Variances
-from dialect.private_plan import Question, Target
+from dialect.private_plan import Question
 from dialect.relation_parts import tables_of
 from dialect.relations import Project, Public, Relation, Released, ReleaseScan, Sort
 from dialect.rounding import Rounding, rounding

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from dialect.bounded_sql import Target
 from dialect.engine_words import words
 from dialect.expressions import Expr, Field, Literal, Ref, fields_of
-from dialect.private_plan import Target
 from dialect.relations import (
     Cut,
     Distinct,

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from dialect.bounded_sql import Target
 from dialect.dependencies import told_by_fewest
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import Field, Ref, fields_of
 from dialect.one_row import EXACT_TYPES
-from dialect.private_plan import Target
 from dialect.relations import PerPerson, Relation
 from dialect.spark_window import window_in_spark
 from dialect.window import Window, WindowCall, read_by

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from budgets import PICO, Loss, total
 from dialect import Question, Refusal
-from dialect.private_plan import VectorKind
+from dialect.private_plan import SUMS_OVER_ROWS, VectorKind
 from dialect.rewrites import Change, Rewrite, rewrites
 from dialect.whole_tables import as_many_rows
 from engine.expected import expected_error, noise_of
@@ -50,7 +50,6 @@ class Advice:
     instead: tuple[Instead, ...]
 
 
-_ADDED = {VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT}
 NO_ADVICE = Advice((), ())
 MOST_CHARACTERS = (
     6_000  # of advice in an answer, as JSON: noise decides whether it is there, so answers keep its room free
@@ -97,7 +96,7 @@ class _Judged:
             tuple(grain * sigma for scales in scales_of(prepared) for grain, sigma in scales),
             None if None in counts else sum(count or 0 for count in counts),
             max(len(each.plan.touched.windows) for each in prepared),
-            all(vector.kind in _ADDED for each in prepared for vector in each.plan.vectors),
+            all(vector.kind in SUMS_OVER_ROWS for each in prepared for vector in each.plan.vectors),
         )
 
 

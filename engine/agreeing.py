@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import Catalog, Question
-from dialect.derivation import ADD_UP, Derivation, derivation, told
-from dialect.private_plan import VectorKind
+from dialect.derivation import Derivation, derivation, told
+from dialect.private_plan import SUMS_OVER_GROUPS, VectorKind
 from dialect.write_derived import write_images
 from engine.exact import Int64Vector
 from engine.least_squares import Level, nearest, never_negative, whole
@@ -110,7 +110,7 @@ def _agreed(
         some = [branch for branch in branches if text in prepared[branch.place].plan.texts]
         places = {branch.place: prepared[branch.place].plan.texts.index(text) for branch in some}
         kind = prepared[branches[0].place].plan.vectors[places[branches[0].place]].kind
-        if len(some) > 1 and kind in ADD_UP and _cut_alike(prepared, places):
+        if len(some) > 1 and kind in SUMS_OVER_GROUPS and _cut_alike(prepared, places):
             _settle(some, places, kind in _COUNTS, releases, made)
     return tuple(made[i].release if i in made else each for i, each in enumerate(releases))
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog, ColumnOf, SqlType, Table
 from dialect.engine_name import EngineName
 from dialect.handed import LISTED, place
-from dialect.private_plan import Target
 from dialect.spark_stored import own_person, same_bits
 from dialect.write_expr import name
 from engine.backends.over_lake import LakeBackend

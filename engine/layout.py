@@ -22,15 +22,16 @@ from pathlib import Path
 import duckdb
 
 from dialect import Catalog, PrivatePlan, Refusal, Target, bound, read
+from dialect.bounded_sql import Rollup
 from dialect.catalog import Table
-from dialect.person_rollups import Rollup, can_be_rolled, write_rollup
+from dialect.person_rollups import can_be_rolled, write_rollup
 from dialect.write_expr import name, quote_text
 from engine.cached import layouts_of, publish
 from engine.errors import CatalogError, DataError
 from engine.ingested import place_of
 from engine.progress import Progress
 from engine.renew import ROLLUP, StoredRollup, renew, roll_up
-from engine.snapshot import Made, Snapshot, checked, copy_table, fingerprint, made_of, snapshot
+from engine.snapshot import CopiedFrom, Snapshot, checked, copied_from, copy_table, fingerprint, snapshot
 from engine.snapshot_checks import check_sources
 from engine.stored_files import OFFLINE, offline
 
@@ -75,7 +76,7 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = 
     Unless it is to be made anew, what a layout of before has of the same files is kept.
     """
     check_sources(catalog)
-    start, target, made = time.perf_counter(), layout_file(catalog, cache), made_of(catalog.tables)
+    start, target, made = time.perf_counter(), layout_file(catalog, cache), copied_from(catalog.tables)
     older = None if anew else _older(catalog, cache, made)
     rollups = _declared(catalog, Target(addresses(catalog)))
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,7 +95,7 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = 
     return Account(target, seconds, _bytes(catalog), target.stat().st_size, len(rollups), older is not None)
 
 
-def _older(catalog: Catalog, cache: Path, made: Made) -> _Older | None:
+def _older(catalog: Catalog, cache: Path, made: CopiedFrom) -> _Older | None:
     """Find a layout of which all is kept: of the same declarations and files, but for those that ingest added."""
     for folder, noted in layouts_of(catalog, cache):
         added = {table.name: _more(table, noted, made) for table in catalog.tables}
@@ -103,7 +104,7 @@ def _older(catalog: Catalog, cache: Path, made: Made) -> _Older | None:
     return None
 
 
-def _more(table: Table, noted: Made, made: Made) -> list[str] | None:
+def _more(table: Table, noted: CopiedFrom, made: CopiedFrom) -> list[str] | None:
     """List the files that ingest added to a table since; None where anything else is another."""
     before, now = (each.get(table.name, {}) for each in (noted, made))
     old, new = ({tuple(file) for file in each.get("files", ())} for each in (before, now))

@@ -16,8 +16,9 @@ from datetime import date
 import duckdb
 
 from dialect import Catalog, Target
+from dialect.bounded_sql import Rollup
 from dialect.catalog import Table
-from dialect.person_rollups import Rollup, write_rollup
+from dialect.person_rollups import write_rollup
 from dialect.retention import stored_time
 from dialect.time_windows import begin_of, next_begin
 from dialect.write_expr import name

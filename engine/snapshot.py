@@ -30,7 +30,7 @@ from engine.progress import Progress
 from engine.snapshot_checks import CHECK, check_sources, check_stored
 from engine.stored_files import cast, offline, read_files
 
-Made = dict[str, dict[str, Any]]  # what a copy was made of, as JSON can hold it
+CopiedFrom = dict[str, dict[str, Any]]  # what a copy was made of, as JSON can hold it
 LOG = ".wal"  # behind the name of a DuckDB file: what was committed, and is not in it yet
 
 
@@ -147,18 +147,20 @@ def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
 
 def fingerprint(tables: Iterable[Table]) -> str:
     """Name what decides a copy; raises DataError where there is no file."""
-    return hashlib.sha256(json.dumps(made_of(tables)).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(copied_from(tables)).encode()).hexdigest()[:16]
 
 
-def made_of(tables: Iterable[Table]) -> Made:
+def copied_from(tables: Iterable[Table]) -> CopiedFrom:
     """Tell what decides a copy: DuckDB's minor version, and of each table its declarations, files with size and time.
 
     Raises DataError where there is no file.
     """
-    return {"": {"duckdb": duckdb.__version__.rsplit(".", 1)[0]}} | {table.name: _made_of(table) for table in tables}
+    return {"": {"duckdb": duckdb.__version__.rsplit(".", 1)[0]}} | {
+        table.name: _copied_from(table) for table in tables
+    }
 
 
-def _made_of(table: Table) -> dict[str, Any]:
+def _copied_from(table: Table) -> dict[str, Any]:
     person = None if table.person is None else table.person.column
     columns = [(c.name, c.stored_type) for c in table.columns]
     declared = repr((table.source, person, table.primary_key, columns)) + identity(table)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from engine.made_of import PLACES
 
-Pattern = tuple[bool, ...]  # of some rows: whether they are wanted, then in which sets they are
+Pattern = tuple[bool, ...]  # of one kind of row: first whether it is wanted, then in which of the weighed sets it is
 Floats = npt.NDArray[np.float64]
 NEARLY_0 = 1e-9
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Target
 from dialect.admission import OBJECTED
-from dialect.person_rollups import Rollup
+from dialect.bounded_sql import Rollup
 from dialect.selection import RELEASED_KEYS
 from dialect.write_admission import over_kept
 from engine.errors import DataError, ExecutionFailed, uncharged

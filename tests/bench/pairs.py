@@ -16,7 +16,7 @@ import duckdb
 
 from budgets import Ledger
 from dialect import Catalog, read
-from dialect.person_rollups import Rollup
+from dialect.bounded_sql import Rollup
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog_file import load_catalog
 from engine.folders import cache_folder

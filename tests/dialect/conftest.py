@@ -9,11 +9,12 @@ import duckdb
 import pytest
 
 import dialect
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.errors import Refusal
 from dialect.kinds import Selected, kinds
 from dialect.parse import parse
-from dialect.private_plan import PrivatePlan, Question, Target
+from dialect.private_plan import PrivatePlan, Question
 from dialect.reading import Reading
 from tests.support.attack_catalog import attack_catalog
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.aggregates import AGGREGATES, inside_sql, public_sql
+from dialect.bounded_sql import Target
 from dialect.catalog import SqlType
 from dialect.kinds import Selected
-from dialect.private_plan import Target
 from dialect.write_rows import write_rows
 
 DOUBLES = st.lists(st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf, 1e300, None]), max_size=30)

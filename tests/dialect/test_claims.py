@@ -15,13 +15,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.domains import key_set
 from dialect.errors import Refusal
 from dialect.expressions import Expr, Field, fields_of
 from dialect.inference import fixed_by_person
 from dialect.kinds import Selected
-from dialect.private_plan import Target
 from dialect.ranges import known
 from dialect.reading import Reading
 from dialect.relations import PerPerson, Public

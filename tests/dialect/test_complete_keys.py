@@ -9,9 +9,10 @@ from itertools import count
 import duckdb
 import pytest
 
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.complete_keys import parts
-from dialect.private_plan import PrivatePlan, Target
+from dialect.private_plan import PrivatePlan
 from dialect.reading import Reading
 from dialect.write_rows import write_rows
 

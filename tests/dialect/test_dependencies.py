@@ -8,9 +8,9 @@ from importlib import import_module
 import duckdb
 import pytest
 
+from dialect.bounded_sql import Target
 from dialect.dependencies import told_by_fewest
 from dialect.kinds import Selected
-from dialect.private_plan import Target
 from dialect.relations import PerPerson, Relation
 from dialect.write_rows import write_rows
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
+from dialect.bounded_sql import Target
 from dialect.errors import Code, Refusal
-from dialect.private_plan import KeySet, PrivatePlan, Target
+from dialect.private_plan import KeySet, PrivatePlan
 from dialect.write_rows import write_rows
 
 EVENTS = "FROM events e JOIN cells c ON c.cell_id = e.cell_id"

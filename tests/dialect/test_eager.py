@@ -10,8 +10,9 @@ import duckdb
 import pytest
 
 from dialect import bound, write
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
-from dialect.private_plan import PrivatePlan, Target
+from dialect.private_plan import PrivatePlan
 
 eager, render = (import_module(f"dialect.{name}") for name in ("eager", "render"))
 JOINED = "FROM events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"

@@ -10,8 +10,9 @@ from statistics import median
 import pytest
 
 import dialect
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
-from dialect.private_plan import Question, Target
+from dialect.private_plan import Question
 
 QUESTIONS = {
     "a count by zone and hour": "SELECT c.zone, hour(e.ts) AS h, COUNT(*), COUNT(DISTINCT e.subscriber_id), SUM(e.dwell_s)"

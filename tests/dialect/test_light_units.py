@@ -14,8 +14,9 @@ import pytest
 
 from dialect import bound, write
 from dialect.admission import Admission, Among
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
-from dialect.private_plan import PrivatePlan, Target
+from dialect.private_plan import PrivatePlan
 
 light_units, unit_groups, render = (
     import_module(f"dialect.{name}") for name in ("light_units", "unit_groups", "render")

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
+from dialect.bounded_sql import Target
 from dialect.errors import Code, Refusal
 from dialect.kinds import Selected
-from dialect.private_plan import Question, Target
+from dialect.private_plan import Question
 from dialect.write_rows import write_rows
 
 READ = (

@@ -11,9 +11,10 @@ import pytest
 
 import dialect
 from dialect import unit_groups
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.one_row_each import has_one_row_each
-from dialect.private_plan import PrivatePlan, Target
+from dialect.private_plan import PrivatePlan
 
 Plans = Callable[[str], PrivatePlan]
 ONE_EACH = (

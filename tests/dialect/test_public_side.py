@@ -10,9 +10,10 @@ import duckdb
 import pytest
 
 import dialect
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.partials import grains
-from dialect.private_plan import PrivatePlan, Target
+from dialect.private_plan import PrivatePlan
 from dialect.public_side import Coded, coded_keys, grained_values
 
 public_side, render = (

@@ -8,9 +8,9 @@ import time
 import pytest
 
 import dialect
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.private_plan import Target
 from tests.support.attack_catalog import attack_catalog
 from tests.support.sql_snapshots import Snapshot, snapshots, update
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import dialect
 from dialect.admission import Admission, Among
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
-from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Target, VectorBound
+from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, VectorBound
 
 render = import_module("dialect.render")  # the face shows the function of this name
 Plans = Callable[[str], PrivatePlan]

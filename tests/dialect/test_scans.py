@@ -8,11 +8,11 @@ import duckdb
 import pytest
 
 import dialect
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog, SqlType
 from dialect.errors import Code, Refusal
 from dialect.kinds import kinds
 from dialect.parse import parse
-from dialect.private_plan import Target
 from dialect.reading import Reading
 from dialect.relations import PerPerson
 from dialect.write_rows import write_rows

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
+from dialect.bounded_sql import Target
 from dialect.errors import Code, Refusal
-from dialect.private_plan import Question, Target
+from dialect.private_plan import Question
 from dialect.write_outer import write_outer
 from tests.support.sql_cases import SqlCase, sql_cases
 

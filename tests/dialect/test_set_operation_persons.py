@@ -10,11 +10,12 @@ import duckdb
 import pytest
 
 from dialect import set_operation_rules
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
 from dialect.kinds import Selected, kinds
 from dialect.parse import parse
-from dialect.private_plan import PrivatePlan, Target
+from dialect.private_plan import PrivatePlan
 from dialect.reading import Reading
 from dialect.relations import PerPerson
 from dialect.set_operation_persons import of_persons

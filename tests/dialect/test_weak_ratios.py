@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from dialect.private_plan import Question, Target
+from dialect.bounded_sql import Target
+from dialect.private_plan import Question
 from dialect.write_outer import write_outer
 from dialect.write_rows import release_name
 

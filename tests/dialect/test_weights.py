@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 import dialect
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.private_plan import Question, Target
+from dialect.private_plan import Question
 from dialect.relations import Public
 from dialect.weights import MAX_TEXT, weight
 from dialect.write_expr import write_expr

@@ -8,10 +8,10 @@ import duckdb
 import pytest
 
 from dialect import read, weights
+from dialect.bounded_sql import Target
 from dialect.catalog import Bounds, Catalog, ValueList
 from dialect.expressions import Field
 from dialect.kinds import Selected
-from dialect.private_plan import Target
 from dialect.relation_parts import sources
 from dialect.relations import Cut, PerPerson, Relation
 from dialect.window import Window

@@ -11,9 +11,9 @@ from types import ModuleType
 import duckdb
 import pytest
 
+from dialect.bounded_sql import Target
 from dialect.engine_name import EngineName
 from dialect.kinds import Selected
-from dialect.private_plan import Target
 from dialect.relations import PerPerson, Relation
 from dialect.write_rows import write_rows
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
+from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.kinds import Selected
-from dialect.private_plan import Target
 from dialect.write_rows import write_rows
 
 SELECTS = (

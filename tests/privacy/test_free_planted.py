@@ -44,7 +44,7 @@ def differs(engine: Engine, first: str, asked: str) -> bool:
 def test_persons_that_are_added_up_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = "SELECT COUNT(DISTINCT person_id) AS p FROM visit"
     assert not differs(town, PEOPLE, asked)
-    monkeypatch.setattr(derivation, "ADD_UP", tuple(VectorKind))
+    monkeypatch.setattr(derivation, "SUMS_OVER_GROUPS", tuple(VectorKind))
     assert differs(town, PEOPLE, asked)
 
 
