@@ -127,11 +127,14 @@ class DuckDBBackend:
             return self._kept[eligible]
 
     def public(self, sql: str) -> pa.Table:
-        """Read public rows; the SQL is generated over public tables only."""
+        """Read public rows; the SQL is generated over public tables only. Raises ExecutionFailed."""
         return self._table(sql)
 
     def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Run generated SQL over public tables and over some more that are this call's alone."""
+        """Run generated SQL over open tables, people's too, and over some more that are this call's alone.
+
+        Gives what the SQL gives: of people bounded SQL alone is run here. Raises ExecutionFailed, with constant text.
+        """
         cursor = self._connection.cursor()
         try:
             for name, table in tables.items():

@@ -34,7 +34,7 @@ class LakeBackend:
         return Exact.of(ordered, bounded.keys, bounded.vectors)
 
     def public(self, sql: str) -> pa.Table:
-        """Read public rows."""
+        """Read public rows; raises ExecutionFailed."""
         return self.beside.public(sql)
 
     def count(self, sql: str) -> int:

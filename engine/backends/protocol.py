@@ -43,7 +43,7 @@ class Backend(Protocol):
         """
 
     def public(self, sql: str) -> pa.Table:
-        """Read public rows; the SQL is generated over public tables only."""
+        """Read public rows; the SQL is generated over public tables only. Raises ExecutionFailed."""
 
     def count(self, sql: str) -> int:
         """Count public rows; raises Refusal where that is too much: nothing is charged yet where it is counted."""
