@@ -39,10 +39,11 @@ def check_there(catalog: str, progress: Callable[[str, float], None]) -> None:
         find_catalog(catalog, progress)
 
 
-def bootstrap(name: str, *, config: str | None = None, **given: Setting) -> dict[str, Any]:
+def bootstrap(name: str, *, config: str | None = None, again: bool = False, **given: Setting) -> dict[str, Any]:
     """Make the key of a server's first admin, on its own machine, once; raises Refused where there is an admin.
 
-    The catalog is said, here or in the settings: a key for the made-up operator opens nobody's own data.
+    `again` takes every admin's key back first, and `taken_back` has whose they were. The catalog is said, here or
+    in the settings: a key for the made-up operator opens nobody's own data.
     """
     from engine.server.serving import make_first_admin
 
@@ -51,7 +52,7 @@ def bootstrap(name: str, *, config: str | None = None, **given: Setting) -> dict
         if "catalog" not in settings.model_fields_set:
             why = "It is not said whose catalog the key is for."
             raise ParamError(why, "CATALOG (the demo's is operator), --config FILE, or PASSERSBY_SERVER_CATALOG")
-        return make_first_admin(settings, name)
+        return make_first_admin(settings, name, again=again)
 
 
 def _settings(config: str | None, given: dict[str, Setting]) -> Settings:

@@ -103,6 +103,9 @@ def bootstrap(
     catalog: CatalogOfKeys = None,
     *,
     name: Annotated[str, typer.Option("--name", help="The admin's name, as the ledger will have it.")],
+    again: Annotated[
+        bool, typer.Option("--again", help="Where there is an admin: take every admin's key back, at once.")
+    ] = False,
     config: Config = None,
     ledger: LedgerOf = None,
     secret_file: Secret = None,
@@ -110,7 +113,9 @@ def bootstrap(
     """Make the first admin's key, once, on the server's machine; it is shown here and never again."""
     with refusals(Format.TABLE), engine_face() as engine:
         given = {"catalog": catalog, "ledger": ledger, "secret_file": secret_file}
-        made = engine.bootstrap(name, config=config, **given)
+        made = engine.bootstrap(name, config=config, again=again, **given)
+    for old in made["taken_back"]:
+        typer.echo(f"Taken back: a key of admin {old}.", err=True)
     typer.echo(f"Key of admin {made['name']}, until {made['expires_at'][:10]}; it is not shown again:", err=True)
     typer.echo(made["key"])
 

@@ -42,6 +42,20 @@ class Books:
         with self._store.writing() as connection:
             connection.execute(insert(keys), [dict(row)])
 
+    def add_first(self, row: Row, *, again: bool) -> list[Row] | None:
+        """Write the row of a role's first key; where one lives, only `again`. Give those taken back; None: not written.
+
+        One writer at a time: no key of the role is made between the two, and a crash leaves both or neither.
+        """
+        living = keys.c.role == row["role"], keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
+        with self._store.writing() as connection:
+            found = list[Row](connection.execute(select(keys).where(*living).order_by(keys.c.made_at)).mappings())
+            if found and not again:
+                return None
+            connection.execute(update(keys).where(*living).values(revoked_at=row["made_at"]))
+            connection.execute(insert(keys), [dict(row)])
+            return found
+
     def key(self, **by: str | bytes) -> Row | None:
         """Find the key of some id, or of a hash."""
         wanted = select(keys).where(*(keys.c[name] == value for name, value in by.items()))

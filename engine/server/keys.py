@@ -93,11 +93,18 @@ class Keys:
         """List keys: whose, since when, until when; nothing that opens anything."""
         return [_shown(row) for row in self.books.all_keys()]
 
-    def bootstrap(self, name: str, *, days: float) -> dict[str, Any]:
-        """Make the first admin's key; raises ParamError where a living key of an admin is there already."""
-        if any(row["role"] == Role.ADMIN and _lives(row) for row in self.books.all_keys()):
-            raise ParamError("There is an admin already.", "ask that admin for a key, or for yours to be made anew.")
-        return self.make(name, Role.ADMIN, by="bootstrap", days=days)
+    def bootstrap(self, name: str, *, days: float, again: bool = False) -> dict[str, Any]:
+        """Make the first admin's key; raises ParamError where a living key of an admin is there already.
+
+        `again` takes those back in the same step, whatever secret they were hashed with: `taken_back` has their names.
+        """
+        key, row = self._new(name, Role.ADMIN, "bootstrap", days)
+        taken_back = self.books.add_first(row, again=again)
+        if taken_back is None:
+            why = "There is an admin already."
+            cure = "ask that admin for a key, or for yours to be made anew"
+            raise ParamError(why, f"{cure}; where all of theirs are lost or void, bootstrap --again takes them back.")
+        return {"key": key, **_shown(row), "taken_back": [old["name"] for old in taken_back]}
 
     def _new(
         self, name: str, role: Role, by: str, days: float, follows: str | None = None

@@ -150,15 +150,17 @@ def _demo_keys(house: House) -> _Made:
     return tuple((str(role), house.keys.make(DEMO_CLIENT, role, by=DEMO_CLIENT, days=DEMO_DAYS)) for role in Role)
 
 
-def make_first_admin(settings: Settings, name: str) -> dict[str, Any]:
-    """Make the key of the first admin, on the server's machine; raises Refused where there is one."""
+def make_first_admin(settings: Settings, name: str, *, again: bool = False) -> dict[str, Any]:
+    """Make the key of the first admin, on the server's machine; raises Refused where there is one, and not `again`."""
     place = ledger_place(settings.catalog, settings.ledger)
     if place == MEMORY:
         raise Refused(problem(ParamError("A ledger in memory keeps no keys.", "--ledger FILE"), None))
     with opened(settings.catalog, place) as kept, closing(Books.beside(place)) as books:
         keys = Keys(books, read_pepper(secret_file(settings, place)))
-        made = keys.bootstrap(name, days=settings.key_days)
-        note_key(kept.ledger, act=KeyAct.MADE, name=name, role=made["role"], by=made["made_by"])
+        made = keys.bootstrap(name, days=settings.key_days, again=again)
+        noted = *((KeyAct.REVOKED, old) for old in made["taken_back"]), (KeyAct.MADE, name)
+        for act, whose in noted:
+            note_key(kept.ledger, act=act, name=whose, role=made["role"], by=made["made_by"])
         return made
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from budgets import Ledger
 from engine.auditor import audit_ledger, export_ledger, verify_ledger
 from engine.key_acts import KeyAct
+from engine.server.books import Books
 from engine.server.house import House
+from engine.server.keys import Keys, read_pepper
 from engine.server.link import WorkerDied
 from engine.server.roles import Role
 from passersby.cli import app
 from tests.support.serving import Inhabited
+from tests.support.tree import ROOT
 
 ANA = {"name": "ana", "role": "analyst"}
 
@@ -98,3 +102,46 @@ def test_the_first_admin_s_key_is_noted_and_exported(town_catalog: str, ledger_f
     assert [json.loads(row["body"])["role"] for row in rows if row["kind"] == "note_key"] == ["admin"]
     with Ledger.open(ledger_file) as ledger:
         assert made.stdout.strip() not in str(ledger.entries())
+
+
+def first_admin(where: str, ledger: Path, *more: str) -> Result:
+    return CliRunner().invoke(app, ["bootstrap", where, "--ledger", str(ledger), "--name", "root", *more])
+
+
+def opens(ledger: Path, key: str) -> bool:
+    with closing(Books.beside(str(ledger))) as books:
+        return Keys(books, read_pepper(Path(f"{ledger}.secret"))).principal(key.strip()) is not None
+
+
+def test_all_keys_at_once_as_the_runbook_says(town_catalog: str, ledger_file: Path) -> None:
+    """The secret moves away: the admin's key is void, and its row, which lives, locked everybody out."""
+    first = first_admin(town_catalog, ledger_file)
+    secret = Path(f"{ledger_file}.secret")
+    secret.rename(f"{secret}.old")
+    locked = first_admin(town_catalog, ledger_file)
+    assert locked.exit_code == 1 and "bootstrap --again" in locked.stderr
+    again = first_admin(town_catalog, ledger_file, "--again")
+    assert again.exit_code == 0 and "Taken back: a key of admin root." in again.stderr
+    assert opens(ledger_file, again.stdout) and not opens(ledger_file, first.stdout)
+    rows = audit_ledger(town_catalog, ledger=str(ledger_file), kind="note_key")
+    assert [(row["by"], row["decision"], row["client"]) for row in rows] == [
+        ("bootstrap", "made", "root"),
+        ("bootstrap", "revoked", "root"),
+        ("bootstrap", "made", "root"),
+    ]
+    Path(f"{secret}.old").replace(secret)
+    assert not opens(ledger_file, first.stdout), "with the old secret back, the old key stays taken back"
+    sentence = "stop the server, move `LEDGER.secret` away, start it, and make an admin's key with `bootstrap --again`"
+    assert sentence in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def test_a_key_that_nobody_saw_locks_nobody_out(
+    town_catalog: str, ledger_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power goes when the key's row is written and the ledger's is not."""
+    with monkeypatch.context() as broken:
+        broken.setattr("engine.server.serving.note_key", lambda *_, **__: 1 / 0)
+        assert isinstance(first_admin(town_catalog, ledger_file).exception, ZeroDivisionError)
+    assert first_admin(town_catalog, ledger_file).exit_code == 1
+    again = first_admin(town_catalog, ledger_file, "--again")
+    assert again.exit_code == 0 and opens(ledger_file, again.stdout)

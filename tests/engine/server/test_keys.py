@@ -15,7 +15,7 @@ from threading import Barrier
 
 import pytest
 
-from budgets import OWNER, ParamError
+from budgets import OWNER, LedgerUnavailable, ParamError
 from engine.server import keys as keys_module
 from engine.server.books import MEMORY, Books, later_text
 from engine.server.keys import PREFIX, Keys, Principal, read_pepper
@@ -220,6 +220,37 @@ def test_the_first_admin_is_made_once(keys: Keys) -> None:
         keys.bootstrap("mallory", days=1)
     keys.revoke(first["id"])
     assert keys.bootstrap("root", days=1)["role"] == "admin"  # whoever is on the machine may begin again
+
+
+def test_of_two_first_admins_at_once_there_is_one(
+    two_servers: tuple[Keys, Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = two_servers
+    meanwhile(monkeypatch, lambda: other.bootstrap("root", days=1))
+    with pytest.raises(ParamError):
+        one.bootstrap("mallory", days=1)
+    assert [row["name"] for row in one.listed()] == ["root"]
+
+
+def test_a_beginning_anew_takes_every_admin_s_key_back_and_no_other(two_servers: tuple[Keys, Keys]) -> None:
+    keys, _ = two_servers
+    first, (ana, _) = keys.bootstrap("root", days=1), made(keys)
+    next_one = keys.rotate(first["id"], by="root", days=1, overlap_hours=3)
+    keys.revoke(keys.make("gone", Role.ADMIN, by="root", days=1)["id"])
+    with pytest.raises(ParamError, match="bootstrap --again"):
+        keys.bootstrap("eve", days=1)
+    again = keys.bootstrap("eve", days=1, again=True)
+    assert again["taken_back"] == ["root", "root"] and first["taken_back"] == []
+    assert keys.principal(first["key"]) is None and keys.principal(next_one["key"]) is None
+    assert keys.principal(again["key"]) is not None and keys.principal(ana) is not None
+
+
+def test_no_key_is_taken_back_where_none_is_made(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = keys.bootstrap("root", days=1)
+    monkeypatch.setattr(secrets, "token_hex", lambda _: first["id"])  # the row that can't be written
+    with pytest.raises(LedgerUnavailable):
+        keys.bootstrap("eve", days=1, again=True)
+    assert keys.principal(first["key"]) is not None
 
 
 @pytest.mark.parametrize("days", [0, -1, 5000, float("nan")])
