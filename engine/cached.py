@@ -22,8 +22,9 @@ from engine.scratch import remove_left
 
 NOTE = "of.json"  # in the folder of a copy
 LAYOUTS = "layout-*"
-COPIES = ("snapshot-*", LAYOUTS)
-UNFINISHED = (".copying-*", ".optimizing-*")
+REHEARSALS = "rehearsal-*"  # made-up people, and copies of public tables
+COPIES = ("snapshot-*", LAYOUTS, REHEARSALS)
+UNFINISHED = (".copying-*", ".optimizing-*", ".rehearsing-*")
 STALE = 86_400.0  # seconds after which nobody works on an unfinished copy any more, or misses one of no catalog
 
 
@@ -31,6 +32,7 @@ STALE = 86_400.0  # seconds after which nobody works on an unfinished copy any m
 class Forgotten:
     """What was removed from the cache."""
 
+    folder: str  # of the cache: another user's, or a service's, is another one
     copies: int
     bytes: int
 
@@ -38,7 +40,8 @@ class Forgotten:
 def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str, Any] | None = None) -> None:
     """Give a finished copy its place, for its owner alone, and remove the same catalog's copies of other data.
 
-    With them go copies of catalogs whose file is gone: nobody would ask that they be forgotten.
+    What is made up and what is copied do not remove each other. With older ones go copies of catalogs whose file is
+    gone: nobody would ask that they be forgotten.
 
     `made` notes what it was made of, for whoever goes on from it.
     """
@@ -49,7 +52,8 @@ def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str,
     note.write_text(json.dumps({"catalog": _place(catalog), "sources": sources, "made": made}), encoding="utf-8")
     unfinished.replace(target)
     for folder in _copies(target.parent.parent):
-        if folder != target.parent and (_noted(folder).get("catalog") == _place(catalog) or _is_left(folder)):
+        older = folder.match(REHEARSALS) is target.parent.match(REHEARSALS) and _is_of(folder, catalog)
+        if folder != target.parent and (older or _is_left(folder)):
             with suppress(OSError):  # one that can't be removed stops nobody from asking; `forget` says so
                 shutil.rmtree(folder)
 
@@ -57,8 +61,7 @@ def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str,
 def layouts_of(catalog: Catalog, cache: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Find the layouts of a catalog, each with what it was made of."""
     for folder in cache.glob(LAYOUTS):
-        noted = _noted(folder)
-        if noted.get("catalog") == _place(catalog) and isinstance(made := noted.get("made"), dict):
+        if _is_of(folder, catalog) and isinstance(made := _noted(folder).get("made"), dict):
             yield folder, made
 
 
@@ -77,7 +80,7 @@ def forget(catalog: Catalog, cache: Path) -> Forgotten:
             shutil.rmtree(folder)
         except OSError:
             raise DataError(str(folder), "this copy of data can't be removed.", "remove the folder by hand") from None
-    return Forgotten(len(found), freed)
+    return Forgotten(str(cache), len(found), freed)
 
 
 def _of(catalog: Catalog, cache: Path) -> Iterator[Path]:
@@ -90,6 +93,10 @@ def _of(catalog: Catalog, cache: Path) -> Iterator[Path]:
             yield folder
     for pattern in UNFINISHED:
         yield from filter(_is_stale, cache.glob(pattern))
+
+
+def _is_of(folder: Path, catalog: Catalog) -> bool:
+    return bool(_noted(folder).get("catalog") == _place(catalog))
 
 
 def _is_left(folder: Path) -> bool:

@@ -18,6 +18,7 @@ from dialect.catalog import Catalog
 from dialect.declared_admission import NO_RULES
 from dialect.write_expr import name
 from engine.backends.duckdb import DuckDBBackend, Limits
+from engine.cached import publish
 from engine.folders import cache_folder
 from engine.made_up import made_up
 from engine.noise import add_noise
@@ -37,7 +38,7 @@ def rehearsal(catalog: Catalog) -> Iterator[Engine]:
     """
     made = _made(catalog, cache_folder())
     addresses = {table.name: f"stage.main.{name(table.name)}" for table in catalog.tables}
-    backend = DuckDBBackend.open({"stage": str(made)}, addresses, made.parent, LIMITS)
+    backend = DuckDBBackend.open({"stage": str(made)}, addresses, cache_folder(), LIMITS)
     try:
         with Ledger.open(":memory:") as ledger:
             yield Engine(_of_nobody(catalog), backend, ledger, add_noise)
@@ -55,16 +56,16 @@ def _made(catalog: Catalog, cache: Path) -> Path:
     public = [table for table in catalog.tables if not table.private]
     statements = tuple(made_up(catalog))
     digest = hashlib.sha256(repr((fingerprint(public), statements)).encode()).hexdigest()
-    folder = cache / f"rehearsal-{digest[:16]}"
-    if not (folder / FILE).exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            unfinished = Path(work) / FILE
-            with offline(str(unfinished)) as connection:
-                for table in public:
-                    copy_table(connection, catalog, table)
-                for statement in statements:
-                    connection.execute(statement)
-            unfinished.chmod(0o600)
-            unfinished.replace(folder / FILE)
-    return folder / FILE
+    target = cache / f"rehearsal-{digest[:16]}" / FILE
+    if target.exists():
+        return target
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix=".rehearsing-", dir=cache) as work:  # its owner's alone
+        unfinished = Path(work) / FILE
+        with offline(str(unfinished)) as connection:
+            for table in public:
+                copy_table(connection, catalog, table)
+            for statement in statements:
+                connection.execute(statement)
+        publish(unfinished, target, catalog)
+    return target

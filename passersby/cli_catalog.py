@@ -112,8 +112,12 @@ def forget(named: Named = None, catalog: NamedCatalog = None, form: Written = Do
         removed = engine.forget_copies(where)
     if form is Document.JSON:
         write_json(removed)
-    else:
-        console().print(Text(f"{where}: {removed['copies']} copies are removed, {removed['bytes'] / 1e6:,.1f} MB."))
+        return
+    size = f"{removed['bytes'] / 1e6:,.1f} MB"
+    told = [f"{where}: {removed['copies']} copies are removed, {size}, from {removed['folder']}"]
+    if not removed["copies"]:
+        told.append("A service's copies lie where its PASSERSBY_CACHE says: run this with the same, as its user.")
+    console().print(Text("\n".join(told)))
 
 
 def ingest(

@@ -18,6 +18,7 @@ from engine import cached
 from engine.catalog_file import load_catalog
 from engine.errors import DataError
 from engine.layout import optimize
+from engine.rehearsal import rehearsal
 from engine.snapshot import snapshot
 from passersby.cli import app
 from tests.engine.town import CATALOG, make_town
@@ -72,6 +73,37 @@ def test_a_copy_of_changed_data_removes_the_older_ones(tmp_path: Path, anew: Any
     assert holding(cache) == ["snapshot"], "the last one that was made"
     anew(erase(tmp_path / "town"), cache)
     assert holding(cache) == [] and len(list(cache.iterdir())) == 1
+
+
+def staged(catalog: Catalog, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERSBY_CACHE", str(cache))
+    monkeypatch.setattr("engine.made_up.PERSONS", 300)
+    with rehearsal(catalog):
+        pass
+
+
+def kinds(cache: Path) -> list[str]:
+    return sorted(folder.name.partition("-")[0] for folder in cache.iterdir())
+
+
+def test_a_rehearsal_removes_older_ones_and_is_forgotten_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of each state of a catalog stayed for ever, of which no command knew."""
+    catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
+    staged(catalog, cache, monkeypatch)
+    laid(catalog, cache)
+    assert kinds(cache) == ["layout", "rehearsal"], "neither takes the other's place"
+    (first,) = cache.glob("rehearsal-*")
+    declared = Path(catalog.path).read_text().replace("[0, 9]", "[0, 90]")
+    Path(catalog.path).write_text(declared)
+    staged(load_catalog(catalog.path), cache, monkeypatch)
+    assert kinds(cache) == ["layout", "rehearsal"] and not first.exists()
+    assert cached.forget(load_catalog(catalog.path), cache).copies == 2 and kinds(cache) == []
+
+
+def test_a_rehearsal_that_an_older_version_left_is_forgotten(tmp_path: Path) -> None:
+    catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
+    (cache / "rehearsal-0123456789abcdef").mkdir(parents=True)
+    assert cached.forget(catalog, cache).copies == 1 and kinds(cache) == []
 
 
 def test_copies_of_other_catalogs_are_left(tmp_path: Path) -> None:
@@ -162,5 +194,6 @@ def test_a_steward_forgets_by_command(tmp_path: Path, monkeypatch: pytest.Monkey
     assert told.exit_code == 0 and json.loads(told.stdout)["copies"] == 1, told.output
     again = CliRunner().invoke(app, ["catalog", "forget", where])
     assert "0 copies are removed" in " ".join(again.stdout.split()), again.output
+    assert "PASSERSBY_CACHE" in again.stdout and str(tmp_path) in "".join(again.stdout.split())
     refused = CliRunner().invoke(app, ["catalog", "forget", f"{where}.toml", "--format", "json"])
     assert refused.exit_code == 1 and "no file" in refused.output
