@@ -82,7 +82,7 @@ class Engine:
         charged = Loss(0, 0) if charge is None or charge.repeated else charge.loss
         with uncharged("Releases that you hold can't be made to agree", when=charge is None):
             releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
-        with uncharged("The public tables of this question can't be read", when=not prepared):
+        with uncharged("The public tables of this question can't be read", when=charge is None):
             noisy = sharing_noise(question, parts_that_share(ways))
             shown = self.finish(noisy, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None

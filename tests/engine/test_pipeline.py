@@ -134,6 +134,16 @@ def test_a_release_is_stored_before_the_rest_of_the_question_runs(
     assert told(pages) == ["ledger.replay", "ledger.made"]
 
 
+def test_a_free_repeat_that_cannot_be_finished_says_that_nothing_was_charged(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.answer(BY_ZONE, Asked("ann"))
+    monkeypatch.setattr(finishing, "outer", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
+    with pytest.raises(Refusal, match="nothing was charged"):
+        engine.answer(f"{BY_ZONE} ORDER BY n", Asked("ann"))
+    assert spent(engine, ANN) == PRICE
+
+
 def test_the_same_question_again_costs_nothing_and_says_the_same(kept: Engine, pages: list[str]) -> None:
     first = kept.answer(BY_ZONE, Asked("ann"))
     pages.clear()
