@@ -11,8 +11,10 @@ from budgets.administration import FAILURES_OF_A_CLIENT
 from engine import Desk
 from engine.problems import Refused
 from engine.server.clerk import Clerk, Reply
+from engine.server.house import DEATHS
 from engine.server.link import WorkerDied
 from tests.support.serving import Inhabited, Inside, inhabited
+from tests.support.tree import ROOT
 
 COUNT = "SELECT count(*) AS visits FROM visit"
 
@@ -93,6 +95,11 @@ def test_deaths_are_not_forgotten_before_the_failure_is_recorded(
     assert not dying.house.deaths
 
 
+def test_the_page_of_limits_tells_of_deaths() -> None:
+    told = "At a server two workers that die while they read data for one client's question count as one failure"
+    assert DEATHS == 2 and told in (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+
+
 def test_who_kills_workers_is_frozen(dying: Inhabited) -> None:
     for _ in range(FAILURES_OF_A_CLIENT):
         assert dies(dying, 2).json()["code"] == "E_EXEC"
@@ -114,3 +121,4 @@ def test_nothing_is_asked_of_a_worker_that_is_not_there(served: Inhabited) -> No
     for answer in (served.send("GET", "/v1/budget"), served.send("GET", "/readyz", None), served.ask(COUNT)):
         assert (answer.status_code, answer.json()["code"]) == (503, "E_BUSY")
         assert "retry-after" in answer.headers
+    assert served.send("GET", "/healthz", None).status_code == 200, "it lives"
