@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 import passersby
 from engine.server.settings import Settings
+from tests.engine.server.test_alive import alive
 from tests.support.serving import Running, running
 from tests.support.sinks import certificate
 
@@ -64,6 +65,11 @@ def secured(town_catalog: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with running(town_catalog, ledger, least_seconds=0.01, flight_port=0, tls_cert=chain, tls_key=key) as server:
         assert server.url.startswith("https://")
         yield Secured(server, server.key("ana"), chain, another)
+
+
+def test_the_container_s_health_check_asks_over_tls_too(secured: Secured) -> None:
+    """The certificate is of another name than the one by which the container asks itself."""
+    assert alive(secured.port)
 
 
 # ------------------------------------------------------------------ Flight SQL
