@@ -24,7 +24,6 @@ ACCOUNTS = (
     *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
     *("epsilon", "delta", "cap_epsilon", "questions", "calibration_rho"),
 )
-TIMELESS = "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
 RELEASES = ("release_id", "dataset", "sql", "question", "rho", "delta", "settled_at")
 FUNCTIONS = ("name", "arguments", "gives", "meaning")
 _COUNTED = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT x")}
@@ -58,18 +57,8 @@ def _column(values: list[Any]) -> pa.Array:
 
 def described(table: Mapping[str, Any], catalog: Catalog, remaining: Mapping[str, Any]) -> pa.Table:
     """Give one row per column of a table, and say of which time and whose its rows are."""
-    notes = (*_time_notes(table), *admission_notes(catalog.table(table["name"]), catalog))
+    notes = (*table["windows_told"], *admission_notes(catalog.table(table["name"]), catalog))
     return listed(columns_of(table), COLUMNS, remaining, notes)
-
-
-def _time_notes(table: Mapping[str, Any]) -> Iterator[str]:
-    if table["first_window"] is not None:
-        days, named = (f"{table[f'first_{each}']} to {table[f'last_{each}']}" for each in ("day", "window"))
-        yield f"Declared are the days {days}, in windows of one {table['window']}: {named}."
-        if table["time_column"] is None:
-            yield TIMELESS
-    elif table["window"] is not None:
-        yield "A person's whole history is one window."
 
 
 def columns_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
@@ -11,11 +12,15 @@ from dialect.declared_movement import Movement
 from dialect.time_windows import next_begin
 
 ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")
+WHOLE = "A person's whole history is one window."
+CHARGED = "A question is charged to each window that it touches; without a condition on the time, to all."
+TIMELESS = "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
 
 
 def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
     """Show what may be asked of a table, and how much one person counts in it."""
     borrowed = catalog.borrowed_person(declared)
+    windows = _windows(declared, catalog)
     more = () if borrowed is None else (replace(borrowed, nullable=False),)  # rows of nobody are not read
     return {
         "name": declared.name,
@@ -25,7 +30,8 @@ def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
         "size_class": declared.size_class,
         "primary_key": list(declared.primary_key),
         "time_column": declared.time_column,
-        **_windows(declared, catalog),
+        **windows,
+        "windows_told": list(_windows_told(windows, declared.time_column)),
         "norms": None if declared.norms is None else _norms(declared.norms),
         "max_rows_per_person": declared.max_rows_per_person,
         "max_groups_per_person": declared.max_groups_per_person,
@@ -45,6 +51,17 @@ def _windows(declared: Table, catalog: Catalog) -> dict[str, str | None]:
     last_day = next_begin(stretch.window, stretch.last) - timedelta(days=1)
     days = (stretch.first.isoformat(), last_day.isoformat())
     return dict(zip(found, (str(dataset.window), dataset.windows[0], dataset.windows[-1], *days), strict=True))
+
+
+def _windows_told(windows: Mapping[str, str | None], time_column: str | None) -> Iterator[str]:
+    """Say which time may be asked about and in which windows it is charged, as every door shows it."""
+    window, *names, first_day, last_day = windows.values()
+    if first_day is not None:
+        first, last = names
+        yield f"Declared are the days {first_day} to {last_day}, in windows of one {window}: {first} to {last}."
+        yield CHARGED if time_column else TIMELESS
+    elif window is not None:
+        yield WHOLE
 
 
 def _column(column: Column) -> dict[str, Any]:

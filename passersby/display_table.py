@@ -13,7 +13,6 @@ from passersby.wording import declared_text, percent, printable, value_text
 NORMS = ("grouped by", "rows", "people", "sums")
 MOST_VALUES = 40  # written out of a list
 OTHERWISE = "anything else"
-TIMELESS = "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
 
 
 def show_table(table: dict[str, Any]) -> RenderableType:
@@ -30,12 +29,7 @@ def show_table(table: dict[str, Any]) -> RenderableType:
 
 def windows_text(table: dict[str, Any]) -> str:
     """Say which time may be asked about, and in which windows it is charged; nothing of a public table."""
-    window = table.get("window")  # an older server says none
-    if table.get("first_window") is None:
-        return "A person's whole history is one window." if window else ""
-    days, named = (f"{table[f'first_{each}']} to {table[f'last_{each}']}" for each in ("day", "window"))
-    told = f"Declared are the days {days}, in windows of one {window}: {named}."
-    return told if table.get("time_column", "") is not None else f"{told} {TIMELESS}"
+    return " ".join(table.get("windows_told", ()))  # an older server says none
 
 
 def _about(table: dict[str, Any]) -> list[str]:

@@ -15,7 +15,8 @@ from engine import wire_tables
 from engine.desk import Desk
 from engine.pipeline import Engine
 from engine.problems import Refused
-from engine.wire_statements import TIMELESS, described
+from engine.wire_statements import described
+from engine.wire_tables import CHARGED, TIMELESS
 
 COUNT = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 
@@ -109,7 +110,11 @@ def test_which_time_may_be_asked_about_is_told(
     assert {zone[name] for name in ("window", "first_window", "last_window", "first_day", "last_day")} == {None}
     card = described(visit, catalog, {}).schema.metadata[b"passersby"]
     notes = json.loads(card)["notes"]
-    assert notes[0] == note and (TIMELESS in notes) is (stretch is not None)
+    assert notes[0] == note and (TIMELESS in notes) is (stretch is not None) and CHARGED not in notes
+    timed = next(
+        wire_tables.table(replace(each, time_column="day"), catalog) for each in catalog.tables if each.private
+    )
+    assert timed["windows_told"] == [note, *([CHARGED] if stretch else [])] and zone["windows_told"] == []
     assert "window" not in str(json.loads(described(zone, catalog, {}).schema.metadata[b"passersby"])["notes"])
     shown = Desk(replace(engine, catalog=catalog)).query("SHOW TABLES LIKE 'visit'", client="ann").to_pylist()
     assert tuple(shown[0][name] for name in ("window", "first_window", "last_window")) == windows

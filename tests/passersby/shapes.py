@@ -172,6 +172,7 @@ TABLE = {
     "last_window": Maybe(str),
     "first_day": Maybe(str),
     "last_day": Maybe(str),
+    "windows_told": [str],
     "norms": ANYTHING,
     "max_rows_per_person": Maybe(int),
     "max_groups_per_person": Maybe(int),

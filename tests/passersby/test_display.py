@@ -153,19 +153,12 @@ def test_a_table_is_told_in_full() -> None:
 @pytest.mark.parametrize(
     ("declared", "told"),
     [
-        ({"window": "forever", "first_window": None}, "A person's whole history is one window."),
-        ({"window": None, "first_window": None}, ""),
-        ({}, ""),
         (
-            {
-                "window": "week",
-                "first_window": "2026-W40",
-                "last_window": "2026-W43",
-                "first_day": "2026-09-28",
-                "last_day": "2026-10-25",
-            },
-            "Declared are the days 2026-09-28 to 2026-10-25, in windows of one week: 2026-W40 to 2026-W43.",
+            {"windows_told": ["Declared are two windows.", "Rows have no time."]},
+            "Declared are two windows. Rows have no time.",
         ),
+        ({"windows_told": []}, ""),
+        ({"window": "forever"}, ""),  # by an older server
     ],
 )
 def test_a_table_tells_which_time_may_be_asked_about(declared: dict[str, object], told: str) -> None:
@@ -173,13 +166,6 @@ def test_a_table_tells_which_time_may_be_asked_about(declared: dict[str, object]
     each = {"name": "visit", "kind": "private", "person": "person_id", "columns": [], **declared}
     shown = " ".join(as_text(show_tables, [each, {**each, "name": "trip"}]).split())
     assert shown.count(told) == 2 if told else "window" not in shown
-
-
-def test_a_table_without_time_says_where_it_is_charged() -> None:
-    days = {"first_day": "2026-09-28", "last_day": "2026-10-11"}
-    weeks = {"window": "week", "first_window": "2026-W40", "last_window": "2026-W41", **days}
-    told = [windows_text({**weeks, "time_column": column}) for column in (None, "ts")]
-    assert [text.endswith("joined with, or to static.") for text in told] == [True, False]
 
 
 def test_a_table_that_is_too_wide_is_shown_on_its_side() -> None:
