@@ -30,7 +30,7 @@ class VectorKind(StrEnum):
 
 # one person's number of a group is a sum over their rows: some of the rows may be added up apart
 SUMS_OVER_ROWS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
-# of these also what is held or stored is added up, group by group: no products, since that compares one value's ends
+# held or stored groups are added up too: no products, of which whoever compares them would have to compare both values
 SUMS_OVER_GROUPS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.CENTRED)
 # an answer shows these as they are: a centred sum is a part of a mean, and shown means do not add up
 SHOWN_SUMS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM)
