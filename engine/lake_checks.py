@@ -41,6 +41,7 @@ def check_lake(catalog: Catalog, backend: LakeBackend) -> None:
         try:
             _check_rows(table, backend)
             _check_types(table, backend.lake.types(table_place(table)))
+            backend.lake.try_persons(table_place(table))
             _check_fit(table, catalog, backend)
         except ExecutionFailed:
             why = "the lake does not answer, or the table is not there."

@@ -23,8 +23,11 @@ class Lake(Protocol):
     def is_stored(self, table: str) -> bool:
         """Tell whether a table's rows lie in files, and are not made when they are read; raises ExecutionFailed."""
 
+    def try_persons(self, table: str) -> None:
+        """Find how the persons of a table are read, before anybody asks; raises ExecutionFailed."""
+
     def close(self) -> None:
-        """Let go of the session."""
+        """Let go of its sessions."""
 
 
 class Backend(Protocol):

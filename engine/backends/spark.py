@@ -34,7 +34,7 @@ class SparkLake:
         """Name the places of tables, and the columns of some that are read as the BIGINT of the same bits."""
         self.sessions = Sessions(remote)
         self._sources, self._persons, self._seconds = sources, persons, seconds
-        self._read_as: dict[str, ReadAs] = {}  # of these, when they are met first
+        self._read_as: dict[str, ReadAs] = {}  # of these, since they were tried
         self._opened: dict[str, object] = {}  # what each table was stored in
         self._numbers = itertools.count()
 
@@ -76,6 +76,15 @@ class SparkLake:
                 return _is_table(session, source.path)
         raise ExecutionFailed(*kinds)
 
+    def try_persons(self, table: str) -> None:
+        """Find how the persons of a table are read, by reading them; raises ExecutionFailed."""
+        with _constant_words() as kinds:
+            if table in self._persons:
+                with self.sessions.entered() as session, self._within_time(session):
+                    self._read_as[table] = read_as(session, self._sources[table], self._persons[table])
+            return
+        raise ExecutionFailed(*kinds)
+
     def close(self) -> None:
         """Let go of its sessions."""
         self.sessions.close()
@@ -89,11 +98,7 @@ class SparkLake:
 
     def _rows(self, session: SparkSession, name: str) -> Any:  # noqa: ANN401  Spark's own types differ by version
         source = self._sources[name]
-        if name not in self._persons:
-            return frame(session, source)
-        if name not in self._read_as:
-            self._read_as[name] = read_as(session, source, self._persons[name])
-        return self._read_as[name].frame(session, source)
+        return self._read_as[name].frame(session, source) if name in self._persons else frame(session, source)
 
     @contextmanager
     def _within_time(self, session: SparkSession) -> Iterator[None]:

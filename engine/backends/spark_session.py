@@ -39,6 +39,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.avro.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.mergeSchema": "false",
+    "spark.sql.parquet.enableVectorizedReader": "true",  # tells what is stored otherwise from a failure
     "spark.sql.caseSensitive": "false",  # as the catalog names columns
     "spark.sql.ansi.doubleQuotedIdentifiers": "false",
     "spark.sql.timestampType": "TIMESTAMP_LTZ",  # else TIMESTAMP in a form were another type

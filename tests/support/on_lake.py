@@ -57,7 +57,10 @@ class Both:
         sources = {table_place(table): table.source for table in lake.tables if table.private}
         public = {table.name: addresses[table.name] for table in catalog.tables if not table.private}
         beside = InMemory(Target(public), connection, private)
-        spark = SparkLake(remote, sources, persons_of_bits(catalog))
+        persons = persons_of_bits(catalog)
+        spark = SparkLake(remote, sources, persons)
+        for place in persons:
+            spark.try_persons(place)
         self.lake = LakeBackend(lake_target(catalog, public), beside, spark)
 
     def run(self, sql: str, objected: pa.Table = NOBODY_OBJECTED) -> list[tuple[Exact, Exact]]:

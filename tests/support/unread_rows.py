@@ -62,7 +62,10 @@ class UnreadRows:
         whole = f"(SELECT count(*) FROM {rows}) = {len(RUNS)}"
         session_of(lake).sql(f"CREATE VIEW {name} AS SELECT * FROM {rows} WHERE {whole}")
         sources = {**lake._sources, "table_events": Source("spark", name)}
-        viewed.lake = replace(world.lake, lake=SparkLake(lake.sessions._remote, sources, lake._persons))
+        through = SparkLake(lake.sessions._remote, sources, lake._persons)
+        for place in lake._persons:
+            through.try_persons(place)
+        viewed.lake = replace(world.lake, lake=through)
         return viewed
 
     def close(self) -> None:

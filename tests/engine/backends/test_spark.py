@@ -270,7 +270,7 @@ def test_a_question_goes_on_in_a_session_that_another_found_lost(
             assert own.gather(one, {}).num_rows == 1
         assert session_of(own) is not session
         assert session.sql(one).toArrow().num_rows == 1
-    with pytest.raises(ValueError, match="Channel closed|closed channel"):
+    with pytest.raises(ValueError, match=r"Channel closed|closed channel"):
         session.sql(one).toArrow()
     own.close()
 
