@@ -131,7 +131,8 @@ def test_all_keys_at_once_as_the_runbook_says(town_catalog: str, ledger_file: Pa
     ]
     Path(f"{secret}.old").replace(secret)
     assert not opens(ledger_file, first.stdout), "with the old secret back, the old key stays taken back"
-    sentence = "stop the server, move `LEDGER.secret` away, start it, and make an admin's key with `bootstrap --again`"
+    made = "make an admin's key with `pby bootstrap --again --name ana`"
+    sentence = f"stop the server, move `LEDGER.secret` away, start it, and {made}"
     assert sentence in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
