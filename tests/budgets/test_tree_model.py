@@ -14,7 +14,7 @@ from tests.budgets.books import answer, ask, item
 from tests.budgets.tree_model import CEILING, EACH, LIFETIME, OWN, QUERY, RESERVE, Tree, path
 from tests.support.blank_ledger import blank_ledger
 
-SEQUENCES = int(os.environ.get("PASSERSBY_SEQUENCES", "800"))
+SEQUENCES = int(os.environ.get("PASSERSBY_SEQUENCES", "300"))
 UNIT = Loss.of("0.0001").pico_rho
 CLIENTS = ["acme/maps/ann", "acme/maps/ben", "acme/eve", "zoe"]
 WINDOWS = [("jan",), ("jan", "feb"), ("feb", "mar", "static")]

@@ -22,7 +22,7 @@ partials, person_windows, timed_scans = (
     import_module(f"dialect.{name}") for name in ("partials", "person_windows", "timed_scans")
 )
 render: Any = import_module("dialect.render")
-EXAMPLES = 5_000 if os.environ.get("PASSERSBY_NIGHTLY") else 50
+EXAMPLES = 5_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
 ZONE = "Europe/Berlin"
 PERSONS = 12
 COUNTED = "SELECT place, COUNT(DISTINCT person_id) FROM visit GROUP BY place"

@@ -22,7 +22,7 @@ from tests.support.sql_windows import windowed_questions
 from tests.support.worlds import make_world
 
 write_window: Any = import_module("dialect.write_window")
-EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 75
+EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 40
 GRAINS = 2.0**-13  # thousands of rows, each beside its number by half a grain at most
 FEWEST = 40  # planted bugs are looked for in so many questions by hand
 

@@ -26,7 +26,7 @@ from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, quest
 from tests.support.greybox_sets import SETS
 from tests.support.greybox_windows import windowed_questions
 
-EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 45
+EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
 KINDS = {
     "events": questions(EVENTS),
     "others": st.one_of(questions(OTHERS), questions(MARKS)),

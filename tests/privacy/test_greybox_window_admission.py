@@ -24,7 +24,7 @@ from tests.support.window_admission import Ruled, RuledWorlds, Rules, States, ru
 from tests.support.window_questions import asked_of, questions
 from tests.support.window_worlds import VICTIM, Data, Row
 
-EXAMPLES = 6_000 if os.environ.get("PASSERSBY_NIGHTLY") else 24
+EXAMPLES = 6_000 if os.environ.get("PASSERSBY_NIGHTLY") else 14
 LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
 charged_windows, prepare, write_admission, write_rows = (
     import_module(name)

@@ -25,7 +25,7 @@ from tests.engine.server.test_roles import SENT
 from tests.support.blank_ledger import blank_ledger
 from tests.support.serving import Inhabited, bearer, inhabited
 
-EXAMPLES = 300 if NIGHTLY else 6
+EXAMPLES = 300 if NIGHTLY else 4
 CHECKS = [checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ENDPOINTS = [*RULES, *sorted(OPEN - {("GET", "/openapi.json")})]
 
