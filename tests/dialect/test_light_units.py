@@ -112,9 +112,14 @@ def drawn(folder: Path) -> Iterator[Callable[[int], duckdb.DuckDBPyConnection]]:
             connection.execute(f"CREATE TABLE {table} AS FROM d.{table}")
         connection.register("objected", pa.table({"person": pa.array(["101", "2"], pa.string())}))
 
+        known = set[int]()
+
         def made(seed: int) -> duckdb.DuckDBPyConnection:
-            connection.execute("CREATE OR REPLACE TABLE events AS FROM d.events LIMIT 0")
-            connection.execute(f"INSERT INTO events VALUES {', '.join(_drawn(seed))}")
+            if seed not in known:
+                connection.execute(f"CREATE TABLE drawn{seed} AS FROM d.events LIMIT 0")
+                connection.execute(f"INSERT INTO drawn{seed} VALUES {', '.join(_drawn(seed))}")
+                known.add(seed)
+            connection.execute(f"CREATE OR REPLACE TABLE events AS FROM drawn{seed}")
             return connection
 
         yield made

@@ -171,10 +171,13 @@ def _listening() -> Iterator[io.StringIO]:
         root.setLevel(level)
 
 
-def hold(
-    attack: Attack, worlds: dict[str, Desk], others: tuple[str, ...] = ("D", "heavy", "refused"), **asked: Any
-) -> None:
-    """Ask in every world; raises AssertionError where anything but noise differs."""
+def hold(attack: Attack, worlds: dict[str, Desk], others: tuple[str, ...] | None = None, **asked: Any) -> None:
+    """Ask in every world; raises AssertionError where anything but noise differs.
+
+    What is refused in reading, before data, is asked in two worlds only.
+    """
+    if others is None:
+        others = ("D", "heavy", "refused") if attack.outcome in (ANSWERED, "E_EXEC") else ("D",)
     without = seen(worlds["D'"], attack, **asked)
     assert without.outcome == attack.outcome, without.static["first"]
     priced = attack.outcome == ANSWERED and without.static["first"]["card"]["price"]["rho"] > 0  # not public rows alone
