@@ -195,7 +195,7 @@ def check_drawn(
 
     refused: list[str] = []
     holds()
-    assert len(refused) <= examples / 20, refused
+    assert len(refused) <= max(examples / 20, 3), refused  # of few, chance may refuse one more
 
 
 def connect() -> duckdb.DuckDBPyConnection:

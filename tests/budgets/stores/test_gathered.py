@@ -132,7 +132,7 @@ class Comers:
 
 
 def test_those_who_come_back_at_once_are_served_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathered, "LONGEST_PATIENCE", 10.0)
+    monkeypatch.setattr(gathered, "LONGEST_PATIENCE", 4.0)
     monkeypatch.setattr(gathered, "PATIENCE", 500.0)
     comers = Comers()
     comers.come(4)
