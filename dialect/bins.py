@@ -13,7 +13,7 @@ from itertools import accumulate
 from dialect.catalog import Bounds, SqlType
 from dialect.expressions import AND, Call, Case, Expr, Literal
 from dialect.formulas import Histogram
-from dialect.own_calls import compared, double, integer, to_bigint
+from dialect.own_calls import compared, double, integer, is_there, to_bigint
 
 # Noise of a cumulative count grows with the root of the bins below it, half a bin shrinks with their number: at 128
 # bins the noise at the median is that of 6 bins. A tree of counts needs more than that until there are thousands.
@@ -120,6 +120,11 @@ def bin_number(value: Expr, bins: Bins) -> Expr:
     branches.append((_compared(value, ">=", last, "<=", _LARGEST), _number(before - 1)))
     branches.append((_compared(value, ">=", -_LARGEST, "<", bins.stretches[0].lower), _number(0)))
     return Case(tuple(branches), Literal(None, SqlType.BIGINT), SqlType.BIGINT)
+
+
+def has_bin(value: Expr) -> Expr:
+    """Tell whether a value has a bin, being no NULL, no NaN and no infinity; the number says so too, and costs more."""
+    return is_there(value) if value.type is SqlType.BIGINT else _compared(value, ">=", -_LARGEST, "<=", _LARGEST)
 
 
 def _place(value: Expr, stretch: Stretch, whole: bool) -> Expr:

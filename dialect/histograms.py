@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dialect.bins import Bins, bin_number, bins_of
+from dialect.bins import Bins, bin_number, bins_of, has_bin
 from dialect.canonical import plain_text
 from dialect.catalog import SqlType, ValueRange
-from dialect.expressions import Expr, Field, Literal, Ref, conjunction, conjuncts
+from dialect.expressions import Expr, Field, Literal, conjunction, conjuncts
 from dialect.formulas import Output, QuantileOf
 from dialect.inference import definition, of_person
 from dialect.known_ranges import known_range
-from dialect.own_calls import is_there
 from dialect.reading import Reading
 from dialect.relations import Boundary, Filter, Join, Measure, PerPerson, Public, Series
 from dialect.rules import compute
@@ -54,8 +53,8 @@ def _binned(
     bins = bins_of(value, known_range(value, facts))
     number = bin_number(value, bins)
     source, (held,) = compute(boundary.source, [number], reading)
-    present = is_there(Ref(held))
-    kept = replace(source, operator=Filter(source, conjunction((present, *((test,) if test is not None else ())))))
+    told = (has_bin(value), *((test,) if test is not None else ()))
+    kept = replace(source, operator=Filter(source, conjunction(told)))
     assert isinstance(kept, PerPerson)  # noqa: S101  computing and filtering keep the kind
     text = plain_text(value)
     key = replace(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.bins import MOST_BINS, MOST_GROWING, Bins, bin_number, bins_of
+from dialect.bins import MOST_BINS, MOST_GROWING, Bins, bin_number, bins_of, has_bin
 from dialect.catalog import Bounds, SqlType
 from dialect.expressions import Field, Ref
 from dialect.write_expr import write_expr
@@ -19,11 +19,14 @@ def _value(kind: SqlType, lower: float, upper: float) -> Ref:
     return Ref(Field("x", None, kind, bounds=Bounds(lower, upper)))
 
 
-def _numbers(value: Ref, bins: Bins, values: list[float]) -> list[int | None]:
-    """Ask the engine for the bins of some values."""
-    rows = ", ".join(f"('{each!r}')" for each in values)
-    sql = f"SELECT {write_expr(bin_number(value, bins))} FROM (SELECT CAST(t AS {value.type}) AS x FROM (VALUES {rows}) v(t))"
-    return [row[0] for row in duckdb.sql(sql).fetchall()]
+def _numbers(value: Ref, bins: Bins, values: list[float | None]) -> list[int | None]:
+    """Ask the engine for the bins of some values; who has one is told by itself, too."""
+    rows = ", ".join("(NULL)" if each is None else f"('{each!r}')" for each in values)
+    number, has = write_expr(bin_number(value, bins)), write_expr(has_bin(value))
+    sql = f"SELECT {number}, {has} FROM (SELECT CAST(t AS {value.type}) AS x FROM (VALUES {rows}) v(t))"
+    found = duckdb.sql(sql).fetchall()
+    assert [bool(has) for _, has in found] == [number is not None for number, _ in found]
+    return [number for number, _ in found]
 
 
 @given(upper=st.integers(0, 2**45), share=st.floats(0, 1))
@@ -34,7 +37,7 @@ def test_a_whole_number_from_0_on_is_in_the_bin_that_holds_it(upper: int, share:
     value = min(upper, int(upper * share))
     (place,) = [i for i in range(made.bins) if made.starts[i] <= value <= made.starts[i] + made.spreads[i]]
     asked = [value, int(made.starts[place]), int(made.starts[place] + made.spreads[place])]
-    assert _numbers(_value(SqlType.BIGINT, 0, upper), bins, asked) == [place] * 3  # type: ignore[arg-type]
+    assert _numbers(_value(SqlType.BIGINT, 0, upper), bins, [*asked, None]) == [place] * 3 + [None]
 
 
 @given(upper=st.floats(1e-3, 1e9), share=st.floats(0, 0.999999))
@@ -70,6 +73,6 @@ def test_bins_are_told(kind: SqlType, lower: float, upper: float, told: str) -> 
 def test_what_lies_beyond_is_in_the_outer_bins_and_what_is_no_number_in_none(lower: float, upper: float) -> None:
     value = _value(SqlType.DOUBLE, lower, upper)
     bins = bins_of(value, Bounds(lower, upper))
-    asked = [-1e308, lower - 1, upper, upper + 1, 1e308, math.nan, math.inf, -math.inf]
+    asked = [-1e308, lower - 1, upper, upper + 1, 1e308, math.nan, math.inf, -math.inf, None]
     last = bins.count - 1
-    assert _numbers(value, bins, asked) == [0, 0, last, last, last, None, None, None]
+    assert _numbers(value, bins, asked) == [0, 0, last, last, last, None, None, None, None]
