@@ -14,6 +14,7 @@ if "PASSERSBY_DATA" not in os.environ:  # tests leave nothing among the user's d
 pytest_plugins = [
     "tests.support.no_skips",
     "tests.support.kept_heap",
+    "tests.support.one_worker",
     "tests.support.slowest_first",
     "tests.support.told",
 ]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support.one_worker import TOGETHER
 from tests.support.slowest_first import measured, pytest_collection_modifyitems, written
 from tests.support.tree import ROOT
 
@@ -19,11 +20,19 @@ def test_each_file_of_the_list_is_there() -> None:
 
 
 def test_slow_files_begin_and_tests_of_a_file_stay_together() -> None:
-    slow, slower = sorted(measured(), key=measured().__getitem__)[-2:]
+    slow, slower = sorted(measured().keys() - TOGETHER, key=measured().__getitem__)[-2:]
     nodes = ["tests/a.py::b", f"{slow}::z", f"{slow}::a", "tests/a.py::a", f"{slower}::x[1::2]"]
     items = [SimpleNamespace(nodeid=node) for node in nodes]
     pytest_collection_modifyitems(items)  # type: ignore[arg-type]
     assert [item.nodeid for item in items] == [nodes[4], nodes[1], nodes[2], nodes[0], nodes[3]]
+
+
+def test_files_that_belong_together_follow_each_other() -> None:
+    one, other = TOGETHER
+    slow = next(file for file, seconds in measured().items() if measured()[other] < seconds < measured()[one])
+    items = [SimpleNamespace(nodeid=f"{file}::x") for file in (one, slow, other)]
+    pytest_collection_modifyitems(items)  # type: ignore[arg-type]
+    assert [item.nodeid for item in items] == [f"{file}::x" for file in (one, other, slow)]
 
 
 def test_what_ran_is_written_and_the_rest_is_kept() -> None:

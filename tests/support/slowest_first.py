@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from tests.support.one_worker import part
 from tests.support.tree import ROOT
 
 FILE = ROOT / "tests" / "seconds.txt"
@@ -25,9 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put whole files in order; within a file tests stay as they are."""
-    seconds = measured()
-    items.sort(key=lambda item: -seconds.get(_file(item.nodeid), 0.0))
+    """Put whole files in order, those that belong together beside each other; within a file tests stay as they are."""
+    seconds = Counter[str]()
+    for file, taken in measured().items():
+        seconds[part(file)] += taken
+    items.sort(key=lambda item: -seconds[part(_file(item.nodeid))])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

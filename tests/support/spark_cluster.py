@@ -46,10 +46,11 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.legacy.statisticalAggregate": "true",
 }
 SECONDS_TO_START = 240.0
+TASKS = 2
 
 
 class Cluster:
-    """A driver and its workers; it can lose either."""
+    """A driver and its workers, either of which it can lose; without workers the driver does all, in one process."""
 
     def __init__(
         self, folder: Path, settings: Mapping[str, str] | None = None, workers: int = 2, memory: int = 1024
@@ -58,6 +59,11 @@ class Cluster:
         self.workers, self.memory = workers, memory  # MB of each
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it was started and not killed since."""
+        return self._process is not None
 
     @property
     def remote(self) -> str:
@@ -69,7 +75,8 @@ class Cluster:
         home = self._home()
         given = {**self.settings, "spark.connect.grpc.binding.port": str(self.port)}
         command = [str(home / "bin" / "spark-submit"), "--class", SERVER]
-        command += ["--master", f"local-cluster[{self.workers},1,{self.memory}]"]
+        alone = f"local[{TASKS}]"  # tasks at once
+        command += ["--master", f"local-cluster[{self.workers},1,{self.memory}]" if self.workers else alone]
         for name, value in given.items():
             command += ["--conf", f"{name}={value}"]
         environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}

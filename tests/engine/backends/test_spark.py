@@ -43,9 +43,8 @@ QUESTIONS = (
     "SELECT zone, day, COUNT(*) AS n, AVG(minutes) AS mean, SUM(coins) AS coins FROM visit GROUP BY zone, day",
     "SELECT z.name, COUNT(DISTINCT v.person_id) AS people FROM visit v JOIN zone z USING (zone) GROUP BY z.name",
     "SELECT shop, COUNT(*) AS n, COUNT(DISTINCT zone) AS zones FROM visit GROUP BY shop",
-    "SELECT p.gender, SUM(b.price) AS spent FROM purchase b JOIN person p USING (person_id) GROUP BY p.gender",
+    "SELECT p.gender, SUM(b.price) AS spent, AVG(b.price) AS mean FROM purchase b JOIN person p USING (person_id) GROUP BY p.gender",
     "SELECT n, COUNT(*) AS people FROM (SELECT person_id, COUNT(*) AS n FROM visit GROUP BY 1) WHERE n BETWEEN 1 AND 30 GROUP BY n",
-    "SELECT p.gender, AVG(b.price) AS mean FROM purchase b JOIN person p USING (person_id) GROUP BY p.gender",
 )
 MADE = (
     "CREATE VIEW person_view AS SELECT * FROM parquet.`{0}`",
@@ -54,12 +53,6 @@ MADE = (
     "CREATE TABLE person_padded (person_id BIGINT, gender CHAR(3)) USING parquet",
 )
 OBJECTED = pa.table({"person": ["3", "4", "17", "no number", "999999"]})
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("spark")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +137,7 @@ def test_rows_are_read_once_for_the_factors_and_for_what_they_multiply(lake: Cat
 def test_whoever_objects_is_gone_and_a_planted_bug_is_seen(
     town: Catalog, duck: DuckDBBackend, lake: Catalog, backend: LakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = read(QUESTIONS[0], town).plans[0]
+    plan = read("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", town).plans[0]
     admitted = duck.run(prepare(plan, town, duck, RHO).sql, OBJECTED)
     bounded = prepare(plan, lake, backend, RHO).sql
     assert same(backend.run(bounded, OBJECTED), admitted)
