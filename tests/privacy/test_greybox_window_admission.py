@@ -61,7 +61,7 @@ def test_who_is_not_admitted_is_as_good_as_deleted_in_every_window(connection: d
         met.update(hold(connection, window, one, asked))
 
     holds()
-    assert min(met["lost something"], met["crossing"], met["kept apart"]) >= EXAMPLES // 20, met
+    assert min(met["lost something"], met["crossing"], met["kept apart"]) >= max(1, EXAMPLES // 20), met
     assert met["refused"] < EXAMPLES // 2, met
 
 

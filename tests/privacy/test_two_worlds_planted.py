@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partialmethod
 from importlib import import_module
 from typing import Any
 
@@ -46,12 +47,13 @@ def only_where_somebody_was(engine: Engine, prepared: Any, *read: Any) -> Releas
     return replace(made, keys=made.keys.filter(there), noisy=tuple(vector[there] for vector in made.noisy))
 
 
-def telling_how_many_rows_there_are(engine: Engine, sql: str, asked: Asked, *paid: Any) -> Answered:
+def telling_how_many_rows_there_are(engine: Engine, sql: str, asked: Asked, *paid: Any, least: int = 0) -> Answered:
     try:
         return answer(engine, sql, asked, *paid)
     except Refusal as refused:
         rows = engine.backend.count(f"SELECT * FROM {engine.backend.target.addresses['events']}")
-        raise Refusal(refused.code, refused.why, f"{refused.hint} ({rows} rows)", refused.span) from None
+        told = f" ({rows} rows)" if rows > least else ""
+        raise Refusal(refused.code, refused.why, f"{refused.hint}{told}", refused.span) from None
 
 
 def keys_counted_in_the_data(plan: Any, backend: DuckDBBackend) -> int | None:
@@ -87,6 +89,10 @@ PLANTED = {
     "a refusal that knows how many rows there are": (
         instead(Engine, "answer", telling_how_many_rows_there_are),
         next(attack for attack in ATTACKS if attack.number == "35"),
+    ),
+    "a refusal that knows of very many rows": (
+        instead(Engine, "answer", partialmethod(telling_how_many_rows_there_are, least=15_000)),
+        next(attack for attack in ATTACKS if attack.outcome == "E_FUNC"),
     ),
     "a remainder that raises": (form("%#0", "({0} % {1})"), DIVIDED),
     "a price that knows how many people there are": (

@@ -195,7 +195,7 @@ def check_drawn(
 
     refused: list[str] = []
     holds()
-    assert len(refused) <= max(examples / 20, 3), refused  # of few, chance may refuse one more
+    assert len(refused) <= max(examples / 10, 1), refused
 
 
 def connect() -> duckdb.DuckDBPyConnection:
