@@ -96,7 +96,8 @@ async def keys(asker: Asker) -> Json:
 async def make_key(asked: KeyAsked, asker: Asker) -> Json:
     """Make a key; it is shown here and never again."""
     days = asker.house.settings.key_days if asked.days is None else asked.days
-    made = await run_in_threadpool(asker.house.keys.make, asked.name, asked.role, by=asker.name, days=days)
+    by = {"by": asker.name, "maker": asker.principal.key_id}
+    made = await run_in_threadpool(asker.house.keys.make, asked.name, asked.role, days=days, **by)
     await asker.house.note_key(KeyAct.MADE, made, asker.name)  # where this fails, nobody ever sees the key
     return made
 
@@ -108,8 +109,8 @@ async def rotate(key_id: str, asked: RotateAsked, asker: Asker) -> Json:
     house, days = asker.house, asker.house.settings.key_days if asked.days is None else asked.days
     if asker.reach is not Reach.ANY:  # nobody gives themselves more time than an admin gave
         days = min(days, await run_in_threadpool(house.keys.span_days, key_id))
-    overlap = asked.overlap_hours
-    made = await run_in_threadpool(house.keys.rotate, key_id, by=asker.name, days=days, overlap_hours=overlap)
+    by = {"by": asker.name, "maker": asker.principal.key_id}
+    made = await run_in_threadpool(house.keys.rotate, key_id, days=days, overlap_hours=asked.overlap_hours, **by)
     await asker.house.note_key(KeyAct.ROTATED, made, asker.name)
     return made
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, func, insert, select, update
 
 from budgets.stores import open_store
 from budgets.stores.store import Store, insert_new
@@ -37,10 +37,13 @@ class Books:
         """Close the connections."""
         self._store.close()
 
-    def add_key(self, row: Row) -> None:
-        """Write a key's row."""
-        with self._store.writing() as connection:
+    def add_key(self, row: Row, maker: str) -> bool:
+        """Write a key's row where the key with which it is made lives still; tell whether it does. "" is none."""
+        with self._store.writing() as connection:  # one writer at a time: the maker's is not taken back between the two
+            if not _may_make(connection, maker, row):
+                return False
             connection.execute(insert(keys), [dict(row)])
+            return True
 
     def add_first(self, row: Row, *, again: bool) -> list[Row] | None:
         """Write the row of a role's first key; where one lives, only `again`. Give those taken back; None: not written.
@@ -67,11 +70,16 @@ class Books:
         with self._store.reading() as connection:
             return list[Row](connection.execute(select(keys).order_by(keys.c.made_at, keys.c.id)).mappings())
 
-    def follow_key(self, row: Row, ends: str) -> bool:
-        """Write the row of a key that follows another, which ends then at the latest; tell whether that one lived."""
+    def follow_key(self, row: Row, ends: str, maker: str) -> bool:
+        """Write the row of a key that follows another, which ends then at the latest; tell whether both lived.
+
+        Both are that other and the key with which it is made; "" is none.
+        """
         sooner = case((keys.c.expires_at < ends, keys.c.expires_at), else_=ends)
-        lives = keys.c.id == row["follows"], keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
+        lives = _lived(row["follows"], row)
         with self._store.writing() as connection:  # one writer at a time: it is not taken back between the two
+            if not _may_make(connection, maker, row):
+                return False
             if not connection.execute(update(keys).where(*lives).values(expires_at=sooner)).rowcount:
                 return False
             connection.execute(insert(keys), [dict(row)])
@@ -191,6 +199,16 @@ def now_text() -> str:
 def later_text(**span: float) -> str:
     """Give a moment so much later."""
     return (datetime.now(UTC) + timedelta(**span)).isoformat(timespec="milliseconds")
+
+
+def _lived(key_id: str, row: Row) -> tuple[ColumnElement[bool], ...]:
+    """Say that the key of an id lived when the key of a row was made."""
+    return keys.c.id == key_id, keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
+
+
+def _may_make(connection: Connection, maker: str, row: Row) -> bool:
+    """Tell whether the key lives with which another is made; who has none is known by other means."""
+    return not maker or connection.execute(select(keys.c.id).where(*_lived(maker, row))).first() is not None
 
 
 def _prepared(store: Store) -> Store:

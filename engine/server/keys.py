@@ -40,10 +40,11 @@ class Keys:
     books: Books
     pepper: bytes  # a secret of the server's: who copies the books alone can't try keys out
 
-    def make(self, name: str, role: Role, *, by: str, days: float) -> dict[str, Any]:
-        """Make a key and show it, once; raises ParamError."""
+    def make(self, name: str, role: Role, *, by: str, days: float, maker: str = "") -> dict[str, Any]:
+        """Make a key and show it, once; raises ParamError, also where the maker's own key, of that id, has ended."""
         key, row = self._new(name, role, by, days)
-        self.books.add_key(row)
+        if not self.books.add_key(row, maker):
+            raise ParamError("The key with which this one was to be made has ended.", "a key that lives.")
         return {"key": key, **_shown(row)}
 
     def principal(self, key: str) -> Principal | None:
@@ -61,14 +62,14 @@ class Keys:
         row = self.books.key(id=key_id)
         return None if row is None or not _lives(row) else Principal(row["name"], Role(row["role"]), row["id"])
 
-    def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float) -> dict[str, Any]:
-        """Make the key that follows another; the old one goes on for the overlap. Raises ParamError."""
+    def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float, maker: str = "") -> dict[str, Any]:
+        """Make the key that follows another; the old one goes on for the overlap. Raises ParamError, as `make` does."""
         old = self.find(key_id)
         if not 0 <= overlap_hours <= 24 * 31:
             raise ParamError("Two keys overlap for 0 to 744 hours.", "overlap_hours = 24.")
         key, row = self._new(old["name"], Role(old["role"]), by, days, follows=key_id)
-        if not self.books.follow_key(row, ends=later_text(hours=overlap_hours)):
-            raise ParamError(f"The key {key_id} has ended.", "a new key.")
+        if not self.books.follow_key(row, later_text(hours=overlap_hours), maker):
+            raise ParamError(f"The key {key_id}, or the one with which it was to be changed, has ended.", "a new key.")
         return {"key": key, **_shown(row)}
 
     def span_days(self, key_id: str) -> float:

@@ -180,6 +180,43 @@ def test_in_no_order_does_a_next_key_outlive_the_one_that_is_taken_back(two_serv
             assert not any(row["lives"] for row in one.listed())
 
 
+@pytest.mark.parametrize("taken_back", ["again", "revoked"])
+def test_nobody_makes_a_key_with_one_that_was_just_taken_back(
+    two_servers: tuple[Keys, Keys], taken_back: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lived on: whoever held the admin's key kept a key of their own."""
+    one, other = two_servers
+    (_, ana), first = made(one), one.bootstrap("root", days=1)
+    admitted = one.principal(first["key"])
+    assert admitted is not None
+    take_back = {
+        "again": lambda: other.bootstrap("eve", days=1, again=True),
+        "revoked": lambda: other.revoke(first["id"]),
+    }
+    for act in (
+        lambda: one.make("mallory", Role.ADMIN, by="root", days=1, maker=admitted.key_id),
+        lambda: one.rotate(ana, by="root", days=1, overlap_hours=0, maker=admitted.key_id),
+    ):
+        meanwhile(monkeypatch, take_back[taken_back])
+        with pytest.raises(ParamError, match="has ended"):
+            act()
+    assert one.principal_of(ana) is not None and not [row for row in one.listed() if row["name"] == "mallory"]
+
+
+def test_an_admin_s_request_makes_no_key_after_theirs_was_taken_back(
+    served: Inhabited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, ana = served.house.keys, made_over_http(served, days=1)["id"]
+    for name, path in (("root", "/v1/admin/keys"), ("boss", f"/v1/admin/keys/{ana}/rotate")):
+        admin = keys.make(name, Role.ADMIN, by="test", days=1)
+        meanwhile(monkeypatch, lambda gone=admin["id"]: keys.revoke(gone))
+        asked = {"name": "mallory", "role": "admin"} if name == "root" else {}
+        answer = served.client.post(path, headers=bearer(admin["key"]), json=asked)
+        assert (answer.status_code, answer.json()["code"]) == (400, "E_PARAM"), answer.text
+    assert "mallory" not in {row["name"] for row in keys.listed()}
+    assert keys.principal_of(ana) is not None
+
+
 @pytest.mark.parametrize("name", [OWNER, "*", "*x", "a/*b", "a//b", ""])
 def test_no_key_bears_a_name_of_the_ledger_s_own(keys: Keys, name: str) -> None:
     for role in Role:
