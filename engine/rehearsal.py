@@ -19,6 +19,7 @@ from dialect.declared_admission import NO_RULES
 from dialect.write_expr import name
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.cached import publish
+from engine.errors import DataError
 from engine.folders import cache_folder
 from engine.made_up import made_up
 from engine.noise import add_noise
@@ -36,14 +37,24 @@ def rehearsal(catalog: Catalog) -> Iterator[Engine]:
 
     Raises DataError where a public table's files are not as declared.
     """
-    made = _made(catalog, cache_folder())
-    addresses = {table.name: f"stage.main.{name(table.name)}" for table in catalog.tables}
-    backend = DuckDBBackend.open({"stage": str(made)}, addresses, cache_folder(), LIMITS)
+    backend = _opened(catalog, cache_folder())
     try:
         with Ledger.open(":memory:") as ledger:
             yield Engine(_of_nobody(catalog), backend, ledger, add_noise)
     finally:
         backend.close()
+
+
+def _opened(catalog: Catalog, cache: Path, *, again: bool = True) -> DuckDBBackend:
+    """Open the stage, made once more where whoever rehearses another state of the catalog removed it meanwhile."""
+    made = _made(catalog, cache)
+    addresses = {table.name: f"stage.main.{name(table.name)}" for table in catalog.tables}
+    try:
+        return DuckDBBackend.open({"stage": str(made)}, addresses, cache, LIMITS)
+    except DataError:
+        if made.exists() or not again:
+            raise
+    return _opened(catalog, cache, again=False)
 
 
 def _of_nobody(catalog: Catalog) -> Catalog:

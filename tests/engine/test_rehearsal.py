@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from engine import rehearsal as module
 from engine.catalog_file import load_catalog
 from engine.catalogs import find_catalog
 from engine.errors import DataError
+from engine.folders import cache_folder
 from engine.operator import make_operator
 from engine.pipeline import Engine
 from engine.rehearsal import rehearsal
@@ -191,6 +193,39 @@ def test_the_copy_is_its_owners_alone_and_nothing_else_stays(town: Catalog, cach
     assert folder.stat().st_mode & 0o777 == 0o700
     kept = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
     assert kept == {"made-up.duckdb": 0o600, "of.json": 0o600}
+
+
+def meddled(monkeypatch: pytest.MonkeyPatch, acts: list[Callable[[Path], object]]) -> None:
+    """Let something happen to the stage each time between its making and its opening."""
+    made = module._made
+
+    def meanwhile(catalog: Catalog, cache: Path) -> Path:
+        target = made(catalog, cache)
+        acts.pop(0)(target)
+        return target
+
+    monkeypatch.setattr(module, "_made", meanwhile)
+
+
+def test_a_stage_that_another_state_of_the_catalog_removes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = make_town(tmp_path)
+    (tmp_path / "catalog.toml").write_text(CATALOG.replace("[0, 9]", "[0, 90]"))
+    other = load_catalog(tmp_path / "catalog.toml")
+    made, cache = module._made, cache_folder()
+    meddled(monkeypatch, [lambda _: made(other, cache), lambda _: None])
+    assert len(rehearsed(catalog, "SELECT SUM(price) AS s FROM purchase")) == 1
+
+
+def test_a_stage_is_made_again_once_and_only_where_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog, gone = make_town(tmp_path), lambda file: shutil.rmtree(file.parent)
+    for acts, left in (([gone, gone, gone], 1), ([lambda file: file.write_text("x"), gone], 1)):
+        with monkeypatch.context() as patched:
+            meddled(patched, acts)
+            with pytest.raises(DataError), rehearsal(catalog):
+                pass
+        assert len(acts) == left
 
 
 def test_public_files_that_are_missing_are_named(tmp_path: Path) -> None:
