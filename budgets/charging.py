@@ -202,7 +202,7 @@ def _repeat(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -
     if not {item.release_key for item in request.items} <= set(keys):  # fewer: what was stored since says the rest
         raise IdempotencyError(
             f"Request id {request.request_id!r} was charged for what is not given any more: the data have a new"
-            " version, or it is too old.",
+            " version, or the engine has, or it is too old.",
             "a new request id.",
         )
     stored = journal.read_releases(connection, request.dataset, keys)

@@ -15,10 +15,12 @@ from dialect import Refusal
 from engine import finishing
 from engine.answered import Answered
 from engine.catalog_file import load_catalog
+from engine.catalog_version import resting_on
 from engine.errors import ExecutionFailed
 from engine.pipeline import Engine
 from engine.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
+from tests.support.tree import ROOT
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 OTHER = """
@@ -207,6 +209,20 @@ def test_a_new_version_of_the_data_is_asked_anew(engine: Engine) -> None:
     (dataset,) = engine.catalog.datasets
     newer = replace(engine.catalog, datasets=(replace(dataset, data_version=2),))
     assert replace(engine, catalog=newer).answer(BY_ZONE, Asked("ann")).charged == PRICE
+
+
+def test_a_version_of_the_engine_that_names_releases_anew_asks_anew(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the runbook says of an upgrade: what is held under the old name is not found."""
+    engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+    monkeypatch.setattr("engine.prepare.resting_on", lambda *of: f"named anew {resting_on(*of)}")
+    newer = replace(engine)
+    assert newer.answer(BY_ZONE, Asked("ann")).charged == PRICE
+    with pytest.raises(IdempotencyError, match="or the engine has"):
+        newer.answer(BY_ZONE, Asked("ann", request_id="r-1"))
+    runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert "A version may name a question's releases anew" in runbook
 
 
 def test_a_request_that_is_sent_twice_is_charged_once(kept: Engine, pages: list[str]) -> None:
