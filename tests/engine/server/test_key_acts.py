@@ -146,3 +146,23 @@ def test_a_key_that_nobody_saw_locks_nobody_out(
     assert first_admin(town_catalog, ledger_file).exit_code == 1
     again = first_admin(town_catalog, ledger_file, "--again")
     assert again.exit_code == 0 and opens(ledger_file, again.stdout)
+
+
+def test_a_death_between_the_keys_and_the_ledger_is_as_the_runbook_says(
+    town_catalog: str, ledger_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = first_admin(town_catalog, ledger_file)
+    with monkeypatch.context() as broken:
+        broken.setattr("engine.server.serving.note_key", lambda *_, **__: 1 / 0)
+        assert isinstance(first_admin(town_catalog, ledger_file, "--again").exception, ZeroDivisionError)
+    assert not opens(ledger_file, first.stdout), "taken back, and the ledger does not say so"
+    again = first_admin(town_catalog, ledger_file, "--again")
+    assert again.exit_code == 0 and opens(ledger_file, again.stdout)
+    rows = audit_ledger(town_catalog, ledger=str(ledger_file), kind="note_key")
+    assert [row["decision"] for row in rows] == ["made", "revoked", "made"], (
+        "the first one's, the unseen one's, the new"
+    )
+    with closing(Books.beside(str(ledger_file))) as books:
+        assert [row["revoked_at"] is None for row in books.all_keys()] == [False, False, True]
+    sentence = "If the machine dies in between, the ledger lacks these rows for good"
+    assert sentence in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
