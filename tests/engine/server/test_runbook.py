@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from engine import Refused, open_admin, open_desk, restore_ledger
+from engine import Refused, open_admin, open_desk
 from engine.desk import Desk
+from engine.server.books import Books
+from engine.server.keys import Keys, read_pepper
+from engine.server.roles import Role
 from passersby.cli import app
 from tests.engine.town import make_town
 from tests.support.tree import ROOT
 
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-DATE = "2026-11-26"
 SHIMS = {  # this machine has neither the user nor the service
     "sudo": '#!/bin/sh\n[ "$1" = -u ] && shift 2\nexec "$@"\n',
     "systemctl": "#!/bin/sh\n",
@@ -102,6 +106,16 @@ class Machine:
     def desk(self) -> Desk:
         return open_desk(self.catalog, ledger=str(self.ledger))
 
+    @contextmanager
+    def keys(self) -> Iterator[Keys]:
+        """Open the server's keys, as it does."""
+        with closing(Books.beside(str(self.ledger))) as books:
+            yield Keys(books, read_pepper(Path(f"{self.ledger}.secret")))
+
+    def opens(self, key: str) -> bool:
+        with self.keys() as keys:
+            return keys.principal(key) is not None
+
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
@@ -123,7 +137,16 @@ def questions() -> Iterator[str]:
         yield f"SELECT COUNT(*) AS n FROM visit WHERE minutes > {number}"
 
 
-def test_a_backup_during_charges_is_restored_when_everything_is_lost(machine: Machine) -> None:
+def lose(machine: Machine, marks: str) -> None:
+    """Lose the disk, with the marks or without."""
+    for file in machine.ledger.parent.glob("city.ledger*"):
+        file.unlink()
+    if marks == "gone":
+        shutil.rmtree(machine.ledger.parent / "marks")
+
+
+@pytest.mark.parametrize("marks", ["kept", "gone"])
+def test_a_backup_during_charges_is_restored_when_everything_is_lost(machine: Machine, marks: str) -> None:
     assert machine.shell("pby bootstrap --name ana")[0] == 0
     asked = questions()
     with machine.desk() as desk:
@@ -131,22 +154,74 @@ def test_a_backup_during_charges_is_restored_when_everything_is_lost(machine: Ma
         desk.register.object("7", reason="a letter", by="ana")
         machine.done(blocks("Back up")[0], lambda: desk.query(next(asked), client="ann", rho="0.001"))
         paid = len(desk.history("ann"))
-    for file in machine.ledger.parent.glob("city.ledger*"):
-        file.unlink()
-    aside, restore, unmark, others, verify = blocks("Restore")
-    machine.done(aside)
+    lose(machine, marks)
+    aside, register, restore, loss, verify, start = blocks("Restore")
+    machine.done(aside + register)
     code, complaint = machine.run(restore.strip())
-    assert code == 1 and "older copy" in complaint, "the mark remembers"
-    machine.done(unmark.splitlines()[0])
-    living = (machine.root / "elsewhere" / "city.anchor.json").read_text()
-    with pytest.raises(Refused, match="older copy"):  # the one anchor that was taken, at the end
-        backup = machine.here(f"/backup/city-{DATE}.ledger")
-        restore_ledger(machine.catalog, backup, ledger=str(machine.ledger), anchor=living)
-    machine.done(unmark.splitlines()[1])
-    machine.done(others + verify)
+    assert code == 1 and "older copy" in complaint, "the mark remembers, or the newest anchor alone"
+    assert not machine.ledger.exists()
+    machine.done(loss + verify + start)
     for name in ("", ".objections", ".server", ".secret"):
         assert stat.S_IMODE(Path(f"{machine.ledger}{name}").stat().st_mode) == 0o600
     check_frozen_until_thawed(machine, paid)
+
+
+def test_what_was_spent_after_the_newest_anchor_is_a_loss_where_the_marks_are_gone(machine: Machine) -> None:
+    """Nothing remembers it: the restore goes through, and the page freezes all the same."""
+    asked = questions()
+    with machine.desk() as desk:
+        desk.query(next(asked), client="ann", rho="0.001")
+        assert desk.register is not None
+        desk.register.object("7", reason="a letter", by="ana")
+        machine.done(blocks("Back up")[0])
+        desk.query(next(asked), client="ann", rho="0.001")
+        paid = len(desk.history("ann"))
+    lose(machine, "gone")
+    aside, register, restore, loss, verify, start = blocks("Restore")
+    machine.done(aside + register + restore)
+    assert "**Where the marks are gone too it is always a loss**" in RUNBOOK and "the last command alone" in RUNBOOK
+    machine.done(loss.splitlines()[-1])
+    machine.done(verify + start)
+    check_frozen_until_thawed(machine, paid)
+
+
+def test_from_the_restore_to_the_freeze_nothing_starts_the_server() -> None:
+    commands = [line for block in blocks("Restore") for line in block.splitlines()]
+    assert commands[0] == "sudo systemctl disable --now passersby"
+    assert [line for line in commands if "systemctl" in line] == [commands[0], commands[-1]]
+    assert commands[-1] == "sudo systemctl enable --now passersby"
+    own = next(i for i, line in enumerate(commands) if "restore" in line and "city-2026-11-26.anchor" in line)
+    assert commands[own + 1].startswith("pby freeze ")
+
+
+def test_a_key_that_was_taken_back_after_the_backup_opens_nothing_after_the_restore(machine: Machine) -> None:
+    asked = questions()
+    with machine.desk() as desk:
+        assert desk.register is not None
+        desk.register.object("7", reason="a letter", by="ana")
+        with machine.keys() as keys:
+            eve, ana = (keys.make(name, Role.ADMIN, by="test", days=9) for name in ("eve", "ana"))
+        machine.done(blocks("Back up")[0], lambda: desk.query(next(asked), client="ann", rho="0.001"))
+        with machine.keys() as keys:
+            keys.revoke(eve["id"])
+    assert machine.opens(ana["key"]) and not machine.opens(eve["key"])
+    lose(machine, "kept")
+    aside, register, _, loss, verify, start = blocks("Restore")
+    machine.done(aside + register + loss + verify + start)
+    assert not machine.opens(eve["key"]) and not machine.opens(ana["key"])
+    with machine.keys() as keys:
+        assert [(row["name"], row["lives"]) for row in keys.listed()] == [("ana", True)]
+
+
+@pytest.mark.parametrize("book", ["objections", "server"])
+@pytest.mark.parametrize("main", ["kept", "gone"])
+def test_what_a_lost_file_has_left_is_not_replayed_over_another(machine: Machine, book: str, main: str) -> None:
+    file, lib = f"city.ledger.{book}", machine.ledger.parent
+    left = {f"{file}-wal", f"{file}-shm"} | ({file} if main == "kept" else set[str]())
+    for name in left:
+        (lib / name).write_text("left")
+    machine.done(blocks("Restore")[0])
+    assert {path.name for path in (lib if main == "kept" else lib / "lost").glob("city*")} == left
 
 
 def check_frozen_until_thawed(machine: Machine, paid: int) -> None:
