@@ -196,11 +196,22 @@ class Marks:
 
 
 def _refuse_other(mark: Mark, dataset: str) -> None:
+    named = f"--ledger {mark.address} on the command line, ledger={mark.address!r} in Python"
+    if not is_there(mark.address):
+        _refuse_missing(mark, dataset, named)
     raise UnsafeStore(
         f"The files of dataset {dataset} are charged in another ledger, {mark.address}: a second one would give their "
         "people's privacy away twice.",
-        f"--ledger {mark.address} on the command line, ledger={mark.address!r} in Python; if that ledger is gone for "
-        f"good, remove {mark.file}, and know that what it spent is then spent on top.",
+        f"{named}; if that ledger is gone for good, remove {mark.file}, and know that what it spent is then spent on "
+        "top.",
+    )
+
+
+def _refuse_missing(mark: Mark, dataset: str, named: str) -> None:
+    raise UnsafeStore(
+        f"The files of dataset {dataset} are charged in the ledger {mark.address}, and that is not there: a new one "
+        "would have forgotten what was spent.",
+        f"restore it from a backup, as docs/operations.md#restore says; where it was moved, move it back: {named}.",
     )
 
 

@@ -57,6 +57,20 @@ def test_a_second_ledger_is_refused_and_the_first_is_named(where: str, tmp_path:
     charge(where, first, BY_ZONE)
 
 
+@pytest.mark.parametrize("other", ["first.ledger", "second.ledger"])
+def test_a_ledger_that_is_gone_is_to_be_restored_and_its_mark_is_kept(where: str, tmp_path: Path, other: str) -> None:
+    first, moved = tmp_path / "first.ledger", tmp_path / "moved.ledger"
+    charge(where, str(first))
+    first.rename(moved)
+    told = refused(where, str(tmp_path / other))
+    assert told.startswith(f"The files of dataset town are charged in the ledger {first}, and that is not there:")
+    assert "restore it from a backup, as docs/operations.md#restore says" in told
+    assert "another" not in told and "remove" not in told
+    assert not first.exists()
+    moved.rename(first)
+    charge(where, str(first), BY_ZONE)
+
+
 def test_nothing_is_marked_before_the_first_charge(where: str, tmp_path: Path) -> None:
     with open_desk(where, ledger=str(tmp_path / "first.ledger")) as desk:
         desk.explain(COUNT, client="ann")
