@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from passersby.opening import open_far, open_in_process
 from passersby.output import Document, Format, TerminalError, refuse_terminal, write_error
 
 WHERE, QUESTION = "Where", "Question"
+LEDGER = "PASSERSBY_LEDGER"
 
 Catalog = Annotated[
     str,
@@ -47,7 +49,7 @@ Ledger = Annotated[
     typer.Option(
         "--ledger",
         metavar="FILE|URL",
-        envvar="PASSERSBY_LEDGER",
+        envvar=LEDGER,
         help="The ledger, made where it is absent: a file, or postgresql://HOST/DATABASE.",
         show_default="one per catalog, in your data folder",
         rich_help_panel=WHERE,
@@ -115,7 +117,10 @@ def opened(catalog: str, client: str | None, ledger: str | None, form: Format | 
 
 def _connected(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
     if is_address(catalog):
-        return open_far(catalog, client=client, api_key=None, ledger=ledger)
+        typed = (
+            None if ledger == os.environ.get(LEDGER) else ledger
+        )  # the variable is for catalogs that are opened here
+        return open_far(catalog, client=client, api_key=None, ledger=typed)
     with shown_making(quiet=form != Format.TABLE) as progress:
         return open_in_process(catalog, client=client, ledger=ledger, progress=progress)
 

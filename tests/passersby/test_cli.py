@@ -42,6 +42,15 @@ def test_a_command_that_needs_the_catalog_offers_no_server(run: Run, command: st
         assert refused.exit_code == 1 and "server's address" in refused.stderr
 
 
+def test_the_variable_s_ledger_is_not_a_server_s_and_a_typed_one_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PASSERSBY_API_KEY", raising=False)
+    far = ("query", COUNT, "--catalog", "https://passersby.example.org")
+    assert "A server wants a key" in run(*far).stderr
+    assert "A server keeps its own ledger" in run(*far, "--ledger", "other.ledger").stderr
+
+
 ASKED = {"object": ("7", "--reason", "a letter"), "freeze": ("ana", "--reason", "a test")}
 
 
