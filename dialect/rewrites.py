@@ -112,9 +112,10 @@ def _coarser(asked: _Asked) -> Iterator[Rewrite]:
     for place in asked.keys:
         for coarser in coarser_keys(asked.tree.selects[place].unalias(), asked.private, asked.catalog):
             tree = asked.tree.copy()
-            column = tree.selects[place]
-            column.unalias().replace(coarser.key)
-            _ordered_by_names(tree)
+            key = tree.selects[place].unalias()
+            _put_into_order(tree, key, coarser.key)
+            key.replace(coarser.key)
+            _by_what_stands(tree)
             yield Rewrite(Change.COARSER, f"group {coarser.told}", asked.written(joined(tree, coarser)))
 
 
@@ -125,8 +126,8 @@ def _fewer_keys(asked: _Asked) -> Iterator[Rewrite]:
         tree = asked.tree.copy()
         dropped = tree.selects[place]
         tree.set("expressions", [column for i, column in enumerate(tree.expressions) if i != place])
-        tree.set("group", exp.Group(all=True))
-        tree.set("order", None)
+        _renumber_order(tree, place)
+        _by_what_stands(tree)
         yield Rewrite(Change.FEWER_KEYS, f"leave out {dropped.alias_or_name or spelled(dropped)}", asked.written(tree))
 
 
@@ -165,15 +166,45 @@ def _is_about(conjunct: exp.Expr, columns: set[str | None]) -> bool:
     return bool(read) and read <= columns
 
 
-def _ordered_by_names(tree: exp.Select) -> None:
-    """Group by whatever is no aggregate, and keep an order only where it names columns of the answer."""
+def _by_what_stands(tree: exp.Select) -> None:
+    """Group by whatever is no aggregate, and order by what is still shown; without an order the first are any rows."""
     tree.set("group", exp.Group(all=True))
     order = tree.args.get("order")
-    names = {column.alias_or_name.lower() for column in tree.selects}
-    terms = [term.this for term in order.expressions] if order is not None else []
-    named = (exp.Literal, exp.Column)
-    if any(not isinstance(t, named) or (isinstance(t, exp.Column) and t.name.lower() not in names) for t in terms):
-        tree.set("order", None)
+    if order is None:
+        return
+    order.set("expressions", [term for term in order.expressions if _stands(term.this, tree)])
+    if not order.expressions:
+        for clause in ("order", "limit", "offset"):
+            tree.set(clause, None)
+
+
+def _stands(term: exp.Expr, tree: exp.Select) -> bool:
+    """Tell whether a term of ORDER BY reads nothing but shown columns and aggregates."""
+    if term in [column.unalias() for column in tree.selects] or isinstance(term, exp.AggFunc):
+        return True
+    if isinstance(term, exp.Column):
+        return not term.table and term.name.lower() in {"all", *(c.alias_or_name.lower() for c in tree.selects)}
+    return all(_stands(part, tree) for part in term.iter_expressions())
+
+
+def _renumber_order(tree: exp.Select, dropped: int) -> None:
+    """Let the places in ORDER BY name the same columns without one of them."""
+    order = tree.args.get("order")
+    for term in () if order is None else tuple(order.expressions):
+        if isinstance(term.this, exp.Literal) and term.this.is_int:
+            at = int(term.this.name) - 1
+            if at == dropped:
+                term.pop()
+            elif at > dropped:
+                term.set("this", exp.Literal.number(at))
+
+
+def _put_into_order(tree: exp.Select, key: exp.Expr, coarser: exp.Expr) -> None:
+    """Order by the coarser key where the key itself stands in ORDER BY."""
+    order = tree.args.get("order")
+    for term in () if order is None else order.expressions:
+        if term.this == key:
+            term.set("this", coarser.copy())
 
 
 def _options(options: Options, sql: str, rho: Fraction | None) -> list[str]:

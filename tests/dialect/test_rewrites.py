@@ -56,12 +56,38 @@ def test_a_place_becomes_what_it_lies_in(told: Callable[[str], Told]) -> None:
     )
 
 
-def test_a_key_is_left_out_with_the_order_that_may_name_it(told: Callable[[str], Told]) -> None:
-    found = told("SELECT zone_id, visit_date AS d, count(*) AS n FROM visit GROUP BY zone_id, d ORDER BY d, n DESC")
-    assert found[Change.FEWER_KEYS] == [
-        "SELECT visit_date AS d, count(*) AS n FROM visit GROUP BY ALL",
-        "SELECT zone_id, count(*) AS n FROM visit GROUP BY ALL",
-    ]
+DAYS_AND_ZONES = "SELECT visit_date AS d, zone_id, count(*) AS n FROM visit GROUP BY d, zone_id"
+ALONE = ["SELECT zone_id, count(*) AS n FROM visit GROUP BY ALL", "SELECT visit_date AS d, count(*) AS n FROM visit GROUP BY ALL"]  # fmt: skip
+ORDERED = {  # order of a question -> orders without its day, and without its zone
+    "ORDER BY n DESC LIMIT 3": ("ORDER BY n DESC LIMIT 3", "ORDER BY n DESC LIMIT 3"),
+    "ORDER BY d, n DESC": ("ORDER BY n DESC", "ORDER BY d, n DESC"),
+    "ORDER BY 3 DESC, 1 LIMIT 3": ("ORDER BY 2 DESC LIMIT 3", "ORDER BY 2 DESC, 1 LIMIT 3"),
+    "ORDER BY count(*) / 2, zone_id": ("ORDER BY count(*) / 2, zone_id", "ORDER BY count(*) / 2"),
+    "ORDER BY visit_date LIMIT 3 OFFSET 2": ("", "ORDER BY visit_date LIMIT 3 OFFSET 2"),
+    "ORDER BY ALL LIMIT 3": ("ORDER BY ALL LIMIT 3", "ORDER BY ALL LIMIT 3"),
+    "LIMIT 3": ("LIMIT 3", "LIMIT 3"),
+}
+
+
+@pytest.mark.parametrize("order", ORDERED)
+def test_a_key_is_left_out_and_what_stands_of_the_order_is_kept(told: Callable[[str], Told], order: str) -> None:
+    found = told(f"{DAYS_AND_ZONES} {order}")[Change.FEWER_KEYS]
+    assert found == [f"{alone} {kept}".strip() for alone, kept in zip(ALONE, ORDERED[order], strict=True)]
+
+
+COARSER_ORDERS = {
+    "ORDER BY n DESC, visit_date LIMIT 3": " ORDER BY n DESC, date_trunc('WEEK', visit_date) LIMIT 3",
+    "ORDER BY 2 DESC LIMIT 3": " ORDER BY 2 DESC LIMIT 3",
+    "ORDER BY year(visit_date) LIMIT 3": "",
+}
+
+
+@pytest.mark.parametrize("order", COARSER_ORDERS)
+def test_an_order_goes_on_over_a_coarser_key(catalog: Catalog, told: Callable[[str], Told], order: str) -> None:
+    sql = f"SELECT visit_date, count(*) AS n FROM visit GROUP BY visit_date {order}"
+    (week,) = [each for each in told(sql)[Change.COARSER] if "'WEEK'" in each]
+    assert week.partition("GROUP BY ALL")[2] == COARSER_ORDERS[order]
+    assert read(week, catalog)
 
 
 def test_people_are_counted_instead_of_rows(told: Callable[[str], Told]) -> None:
