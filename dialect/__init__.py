@@ -34,11 +34,11 @@
                               complete_keys
     quantiles                 histograms  bins
     which keys                domains  public_lists  union_lists  told_keys  whole_numbers  private_keys  selection
-    the same question         canonical
+    the same question         canonical  plain_text
     free from what is held    derivation  held_parts  row_sets  simple_conditions  coarser  write_derived  shared_noise
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
-    plan -> Bounding          bound  norms  chosen_norms  multiplied  whole_tables
+    plan -> Bounding          bound  norms  parted  chosen_norms  multiplied  whole_tables
     both -> SQL               render  bounded_sql  public_order  numbered  partials  unit_groups  one_row_each
                               light_units  first_groups  different_values  public_side  person_rollups  eager
                               stored_column  write_rows  write_cut  write_join  write_listed  write_expr  write_measure

@@ -63,7 +63,9 @@ def _one(
         return _in_groups(Rule.WITHIN, proved, reason)
     if isinstance(proved, float) and proved <= norm:
         return _within(vector, 1 if plan.one_row_per_person else plan.limits.max_rows or 1, reason)
-    return _cut(plan, vector, norm, _declared_bias(plan, catalog) if chosen is None else chosen.predicted_bias, chosen)
+    return _cut(
+        plan, vector, norm, _declared_bias(plan, vector, catalog) if chosen is None else chosen.predicted_bias, chosen
+    )
 
 
 def _weighed(max_groups: int) -> VectorBound:
@@ -74,8 +76,8 @@ def _weighed(max_groups: int) -> VectorBound:
     return VectorBound(Rule.SCALE, 1.0, 0, 1, SCALED_BITS, 1 << SCALED_BITS, why, None)
 
 
-def _declared_bias(plan: PrivatePlan, catalog: Catalog) -> float | None:
-    return None if multiplies(plan.source) else predicted_bias(declared_cover(plan, catalog))
+def _declared_bias(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
+    return None if multiplies(plan.source) else predicted_bias(declared_cover(plan, vector, catalog))
 
 
 def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, chosen: ChosenNorm | None) -> VectorBound:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Origin, Ref, conjunction, expand
@@ -15,6 +14,7 @@ from dialect.histograms import Binned, histograms, is_quantile, notes_of, quanti
 from dialect.one_release import one_release
 from dialect.over_releases import SoFar
 from dialect.own_calls import same
+from dialect.plain_text import plain_text
 from dialect.private_plan import PrivatePlan, ReleaseColumns
 from dialect.reading import Reading
 from dialect.relations import Boundary, GroupSets, Join, Public, Released, ReleaseScan

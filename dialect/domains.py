@@ -12,7 +12,6 @@ from math import prod
 
 from dialect import facts as known_facts
 from dialect import public_lists
-from dialect.canonical import plain_text
 from dialect.catalog import SqlType
 from dialect.errors import Code, Refusal
 from dialect.expressions import (
@@ -31,6 +30,7 @@ from dialect.expressions import (
 from dialect.function_row import constants
 from dialect.functions import function
 from dialect.inference import computed_field, nullable
+from dialect.plain_text import plain_text
 from dialect.private_plan import KeySet
 from dialect.public_lists import PublicList
 from dialect.reading import Reading

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dialect.bins import Bins, bin_number, bins_of, has_bin
-from dialect.canonical import plain_text
 from dialect.catalog import SqlType, ValueRange
 from dialect.expressions import Expr, Field, Literal, conjunction, conjuncts
 from dialect.formulas import Output, QuantileOf
 from dialect.inference import definition, of_person
 from dialect.known_ranges import known_range
+from dialect.plain_text import plain_text
 from dialect.reading import Reading
 from dialect.relations import Boundary, Filter, Join, Measure, PerPerson, Public, Series
 from dialect.rules import compute

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dialect.canonical import plain_text
 from dialect.catalog import Bounds, SqlType
 from dialect.expressions import Expr, Field, Literal, Ref, rebuild
 from dialect.facts import limits
 from dialect.inference import definition, range_of
+from dialect.plain_text import plain_text
 
 
 def known_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:

@@ -14,8 +14,9 @@ from dataclasses import replace
 from dialect.admission import Admission
 from dialect.bounded_sql import Target
 from dialect.expressions import Field, fields_of
-from dialect.norms import fixed_field, is_single
+from dialect.norms import is_single
 from dialect.one_row import meets_one_row
+from dialect.parted import fixed_field
 from dialect.partials import grains, part
 from dialect.private_plan import SUMS_OVER_ROWS, Bounding, PrivatePlan, Rule, Vector, VectorBound
 from dialect.relations import Filter, Join, Project, Public, Relation

@@ -12,7 +12,6 @@ from dialect.aggregate_order import check_order, in_its_own_order
 from dialect.aggregate_refusals import OF_INTERVALS, across_people, unknown, with_ends, wrong_type
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
-from dialect.canonical import plain_text
 from dialect.catalog import Bounds, SqlType
 from dialect.cuts import rows_in
 from dialect.errors import Code
@@ -24,6 +23,7 @@ from dialect.known_ranges import known_range
 from dialect.moments import MOMENTS, can_be_multiplied
 from dialect.named_bounds import check_named
 from dialect.names import RowNames, aggregate_name
+from dialect.plain_text import plain_text
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
 from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import product
 
-from dialect.canonical import plain_text
 from dialect.constants import moment
 from dialect.expressions import Call, Expr, Literal, Ref, children
 from dialect.inference import range_of
+from dialect.plain_text import plain_text
 from dialect.ranges import known
 from dialect.relation_parts import expressions_of
 from dialect.relations import Relation

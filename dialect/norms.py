@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dialect.catalog import Catalog, Column, Norms, NormsByKeys, SqlType, Table
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
+from dialect.parted import parted_by
 from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
 from dialect.ranges import known
 from dialect.relation_parts import branches
@@ -29,14 +30,13 @@ def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog)
     if vector.kind is VectorKind.PERSONS:
         usual = _of_persons(table.norms, plan)
         return usual.persons if usual and usual.persons is not None else table.norms.persons
-    usual = _usual(table, table.norms, plan)
-    rows = usual.rows if usual and usual.rows is not None else table.norms.rows
+    rows = _of_rows(plan, table)[0]
     if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
         return rows
     if vector.factor is not None:
         return _of_product(plan, vector, vector.factor, table, catalog, rows)
     largest = max(vector.magnitude, 2.0**-20)
-    declared = _of_column(vector, usual, catalog)
+    declared = _of_column(plan, vector, table, catalog)
     return rows * largest if declared is None else min(declared, rows * largest)
 
 
@@ -86,33 +86,19 @@ def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
     return tables[0] if len(tables) == 1 and plan.source.derived is None else None
 
 
-def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
-    """Name the plan's keys, and the columns of its widest table that its conditions set equal to one constant.
-
-    Rows of one value of a column are one group of all by it: a person has no larger norm in them than over all groups.
-    """
-    fixed = (field.origin for fact in plan.source.facts if (field := fixed_field(fact)) is not None)
-    columns = {origin.column for origin in fixed if origin is not None and origin.table == table}
-    return frozenset({key.text for key in plan.keys} | columns)
+def declared_cover(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
+    """Find which share of people the steward expects to stay within a vector's norm."""
+    return min(_covered(plan, vector, table, catalog) for table in _widest(plan, catalog))
 
 
-def fixed_field(fact: Expr) -> Field | None:
-    """Find the field that a fact sets equal to a constant."""
-    if not isinstance(fact, Call) or fact.name != "=":
-        return None
-    fields = [part.field for part in fact.arguments if isinstance(part, Ref)]
-    return fields[0] if len(fields) == 1 and any(isinstance(part, Literal) for part in fact.arguments) else None
-
-
-def declared_cover(plan: PrivatePlan, catalog: Catalog) -> float:
-    """Find which share of people the steward expects to stay within the plan's norms."""
-    return min(_covered(plan, table) for table in _widest(plan, catalog))
-
-
-def _covered(plan: PrivatePlan, table: Table) -> float:
+def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101
-    usual = _usual(table, table.norms, plan)
-    return table.norms.covers if usual is None else usual.covers
+    if vector.kind is VectorKind.PERSONS:
+        usual = _of_persons(table.norms, plan)
+        return table.norms.covers if usual is None else usual.covers
+    found = multiple_of(vector, catalog) if vector.kind is VectorKind.SUM else None
+    summed = None if found is None else _sum_norm(plan, vector, found[0], table)
+    return (summed or _of_rows(plan, table))[1]
 
 
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
@@ -143,14 +129,23 @@ def _counted(table: Table | None, derived: Table | None) -> Table | None:
     return replace(table, norms=table.movement.norms or table.norms)
 
 
-def _usual(table: Table, norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
-    """Pick the declared usual keys that cover most of the plan's: a finer partition only has a smaller norm.
+def _usual(table: Table, plan: PrivatePlan) -> list[NormsByKeys]:
+    """List the declared norms that are also of this plan: of all rows, and by keys by which its rows are parted.
 
-    A condition stands for a key beside all of the plan's own.
+    Claim: each of them is true of the plan's own groups if it is of those that it is declared for, where what a
+    person adds to groups has one sign. Proof: proofs.md#usual-keys. Raises: nothing.
     """
-    own = {key.text for key in plan.keys}
-    wide = [each for each in norms.by_keys if own <= set(each.keys) <= parted_by(plan, table.name)]
-    return max(wide, key=_keys, default=None) or _of_persons(norms, plan)
+    norms, parts = table.norms, parted_by(plan, table.name)
+    assert norms is not None  # noqa: S101
+    in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
+    return [in_all, *(each for each in norms.by_keys if parts.issuperset(each.keys))]
+
+
+def _of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
+    """Find the smallest norm of rows, and the largest share of people of whom it is declared."""
+    declared = ((each.rows, -each.covers) for each in _usual(table, plan) if each.rows is not None)
+    rows, uncovered = min(declared)
+    return rows, -uncovered
 
 
 def _of_persons(norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
@@ -163,15 +158,15 @@ def _keys(usual: NormsByKeys) -> int:
     return len(usual.keys)
 
 
-def _of_column(vector: Vector, usual: NormsByKeys | None, catalog: Catalog) -> float | None:
+def _of_column(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float | None:
     """Scale a column's declared norm to an expression over that one column: a multiple as it is multiplied.
 
     Other expressions keep the column's norm where they only make values smaller, as LEAST does: people who stay
     below the cut are not changed by it.
     """
     found = multiple_of(vector, catalog)
-    norm = None if found is None else _sum_norm(vector, found[0], usual)
-    return None if found is None or norm is None else norm * found[1]
+    norm = None if found is None else _sum_norm(plan, vector, found[0], table)
+    return None if found is None or norm is None else norm[0] * found[1]
 
 
 def multiple_of(vector: Vector, catalog: Catalog) -> tuple[Column, float] | None:
@@ -213,9 +208,20 @@ def _is_multiple(expr: Expr) -> bool:
     return divided or expr.name in {"*", "negative", "to_double"}
 
 
-def _sum_norm(vector: Vector, column: Column, usual: NormsByKeys | None) -> float | None:
+def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -> tuple[float, float] | None:
+    """Find the norm of a column's sums, and the share of people of whom it is declared.
+
+    Of values of one sign it is the smallest; where signs cancel, parts may add up to more than all: that of most keys.
+    """
+    in_all, *by_keys = _usual(table, plan)
     if vector.kind is VectorKind.CENTRED:
-        return column.centred_norm
-    if usual is not None and column.name in usual.sums:
-        return usual.sums[column.name]
-    return column.sum_norm
+        return None if column.centred_norm is None else (column.centred_norm, in_all.covers)
+    known = [(each.keys, each.sums[column.name], each.covers) for each in by_keys if column.name in each.sums]
+    if column.sum_norm is not None:
+        known.append(((), column.sum_norm, in_all.covers))
+    if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
+        own = {key.text for key in plan.keys}
+        found = max(known, key=lambda each: (own.issubset(each[0]), len(each[0])), default=None)
+    else:
+        found = min(known, key=lambda each: (each[1], -each[2]), default=None)
+    return None if found is None else found[1:]

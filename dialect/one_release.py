@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dialect.canonical import Canon, plain_text
+from dialect.canonical import Canon
 from dialect.catalog import SqlType
 from dialect.charged_windows import charged_windows
 from dialect.cuts import Limits, cut_to
@@ -17,6 +17,7 @@ from dialect.interval_ends import refuse_ends
 from dialect.kept_rows import Kept, check_kept_below, key_rows
 from dialect.moments import MOMENTS
 from dialect.options import KeysAre
+from dialect.plain_text import plain_text
 from dialect.private_keys import check_private_keys
 from dialect.private_plan import Key, KeySet, KeySource, PrivatePlan, VectorKind
 from dialect.reading import Reading

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dialect.canonical import plain_text
 from dialect.catalog import SqlType, ValueRange
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand
+from dialect.plain_text import plain_text
 from dialect.reading import Reading
 from dialect.tries import coarser
 from dialect.whole_numbers import is_whole

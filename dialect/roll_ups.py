@@ -9,12 +9,12 @@ from itertools import count
 
 from dialect.bound import bound
 from dialect.boundaries import Planning, Set, released
-from dialect.canonical import plain_text
 from dialect.complete_keys import parts
 from dialect.expressions import Field, Ref, expand
 from dialect.formulas import CountOf, Output, SumOf
 from dialect.histograms import is_quantile
 from dialect.one_release import one_release
+from dialect.plain_text import plain_text
 from dialect.private_plan import SHOWN_SUMS, PrivatePlan
 from dialect.reading import Reading
 from dialect.relations import Boundary, Group, Measure, Released

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialect.calls import is_person
-from dialect.canonical import Canon, plain_text
+from dialect.canonical import Canon
 from dialect.catalog import Bounds, Catalog, SqlType
 from dialect.expressions import Expr, Field, Ref, conjuncts
 from dialect.formulas import CountOf, Formula, MeanOf, MomentsOf, Output, QuantileOf, SumOf
 from dialect.inference import definition, nullable
 from dialect.known_ranges import known_range
 from dialect.moments import MOMENTS, wholly
+from dialect.plain_text import plain_text
 from dialect.private_plan import Factor, Vector, VectorKind
 from dialect.relations import Measure
 

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 
 from dialect import public_lists
-from dialect.canonical import plain_text
 from dialect.catalog import Bounds, SqlType
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values, children, fields_of
 from dialect.function_row import Partial
@@ -18,6 +17,7 @@ from dialect.functions import function
 from dialect.functions_cast import NARROW
 from dialect.inference import FIRST_THAT_IS, range_of
 from dialect.known_ranges import narrowed
+from dialect.plain_text import plain_text
 from dialect.public_lists import PublicList
 from dialect.ranges import UNKNOWN, known
 from dialect.reading import Reading

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from dialect import ranges
 from dialect.aggregates import AGGREGATES, measure_bounds
-from dialect.canonical import plain_text
 from dialect.catalog import Bounds, Domain, ValueList
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.inference import alternatives_or_null, nullable, of_person, range_of
 from dialect.measures import with_list
+from dialect.plain_text import plain_text
 from dialect.reading import Reading
 from dialect.window import WindowCall, holds_own_row, is_whole
 from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from dialect import Catalog, PrivatePlan, Question
 from dialect.formulas import CountOf, SumOf
 from dialect.multiplied import multiplies
-from dialect.norms import counted_table, multiple_of, parted_by
+from dialect.norms import counted_table, multiple_of
+from dialect.parted import parted_by
 from dialect.private_plan import Vector, VectorKind
 from dialect.whole_tables import every_row
 from engine.calibration import Calibration, Histogram, Kind, Measured

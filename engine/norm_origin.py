@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.multiplied import multiplies
-from dialect.norms import counted_table, parted_by
+from dialect.norms import counted_table
+from dialect.parted import parted_by
 from dialect.private_plan import Rule, Vector, VectorBound
 from dialect.whole_tables import every_row
 from engine.choose_bounds import NormFacts

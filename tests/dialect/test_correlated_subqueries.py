@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.canonical import plain_text
 from dialect.errors import Refusal
 from dialect.expressions import conjuncts
 from dialect.kinds import Selected
+from dialect.plain_text import plain_text
 from dialect.relation_parts import sources
 from dialect.relations import Group, Join, Relation
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from operator import itemgetter
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -22,9 +27,12 @@ BY_KEYS = (
 
 @pytest.fixture(scope="module")
 def usual(catalog: Catalog) -> Catalog:
+    return _with(catalog, by_keys=BY_KEYS)
+
+
+def _with(catalog: Catalog, **norms: Any) -> Catalog:
     tables = tuple(
-        replace(t, norms=replace(t.norms, by_keys=BY_KEYS)) if t.name == "events" and t.norms else t
-        for t in catalog.tables
+        replace(t, norms=replace(t.norms, **norms)) if t.name == "events" and t.norms else t for t in catalog.tables
     )
     return replace(catalog, tables=tables)
 
@@ -57,6 +65,18 @@ NORMS = {
     # of as many keys, those by which it groups
     "SELECT hour(ts), COUNT(*) FROM events WHERE lat = 3 GROUP BY 1": [11.0],
     "SELECT COUNT(*) FROM events WHERE lat = 3": [13.0],
+    # finer groups have no larger norm: the smallest is taken of those by whose keys the rows are parted
+    "SELECT gender, COUNT(*), SUM(dwell_s) FROM events JOIN subscribers USING (subscriber_id) WHERE cell_id = 1 GROUP BY 1": [
+        7.0,
+        5000.0,
+    ],
+    "SELECT CASE WHEN dwell_s > 60 THEN 1 ELSE 2 END, COUNT(lat) FROM events WHERE cell_id = 1 GROUP BY 1": [7.0],
+    "SELECT dwell_s > 60, lon > 3, COUNT(*) FROM events WHERE hour(ts) = 8 AND 1 = cell_id GROUP BY ALL": [5.0],
+    "SELECT COUNT(*), SUM(dwell_s) FROM events WHERE hour(ts) = 8": [11.0, 7000.0],
+    "SELECT COUNT(*) FROM events WHERE hour(ts) = 8 AND lat = 3": [11.0],
+    "SELECT lat > 3, COUNT(DISTINCT subscriber_id) FROM events WHERE cell_id = 1 AND hour(ts) = 8 GROUP BY 1": [3.0],
+    "SELECT COUNT(*) FROM events WHERE hour(ts) > 8": [20.0],
+    "SELECT COUNT(*) FROM events WHERE hour(ts) + 0 = 8": [20.0],
     "SELECT COUNT(*) FROM events WHERE cell_id = 1 OR cell_id = 2": [20.0],
     "SELECT COUNT(*) FROM events WHERE cell_id <> 1": [20.0],
     "SELECT COUNT(*) FROM events WHERE cell_id > 1": [20.0],
@@ -84,6 +104,89 @@ def test_the_norm_of_a_vector(sql: str, usual: Catalog, plan_of: Callable[[str],
     plan = plan_of(sql)
     found = [declared_norm(plan, vector, usual) for vector in plan.vectors]
     assert sorted(found) == pytest.approx(sorted(NORMS[sql]))
+
+
+def test_where_signs_cancel_the_norm_of_most_keys_is_taken(
+    catalog: Catalog, plan_of: Callable[[str], PrivatePlan]
+) -> None:
+    by_keys = (NormsByKeys(("hour(ts)",), sums={"lat": 5.0}), NormsByKeys(("cell_id", "hour(ts)"), sums={"lat": 7.0}))
+    declared = _with(catalog, by_keys=by_keys)
+    for sql, norm in {
+        "SELECT hour(ts), SUM(lat) FROM events GROUP BY 1": 5.0,
+        "SELECT hour(ts), SUM(lat) FROM events WHERE cell_id = 1 GROUP BY 1": 7.0,
+    }.items():
+        plan = plan_of(sql)
+        assert [declared_norm(plan, vector, declared) for vector in plan.vectors] == [norm]
+
+
+def test_people_are_within_the_norm_of_their_groups(catalog: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:
+    """Proof: dialect/proofs.md#usual-keys. What is declared is what a drawn person has, by cells, by hours, by both."""
+    plans = {sql: plan_of(sql) for sql in QUESTIONS}
+    for seed in range(60):
+        rows = _drawn(Random(seed))
+        for sql, (parts, counts) in QUESTIONS.items():
+            _is_within(plans[sql], _declared_of(catalog, rows), _norms(rows, parts, counts))
+
+
+def test_keys_that_part_nothing_are_found(
+    catalog: Catalog, plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dialect.norms.parted_by", lambda *_: frozenset({"cell_id", "hour(ts)"}))
+    with pytest.raises(AssertionError):
+        test_people_are_within_the_norm_of_their_groups(catalog, plan_of)
+
+
+Row = tuple[int, int, float]  # cell, hour, seconds
+SHOWN = "COUNT(*), COUNT(dwell_s), SUM(dwell_s)"
+# a question, what its groups are by, and which rows count
+QUESTIONS: dict[str, tuple[Callable[[Row], object], Callable[[Row], bool]]] = {
+    f"SELECT {SHOWN} FROM events WHERE cell_id = 1": (lambda _: 0, lambda row: row[0] == 1),
+    f"SELECT {SHOWN} FROM events WHERE hour(ts) = 2": (lambda _: 0, lambda row: row[1] == 2),
+    f"SELECT dwell_s > 60, {SHOWN} FROM events WHERE cell_id = 1 GROUP BY 1": (
+        lambda row: row[2] > 60, lambda row: row[0] == 1
+    ),
+    f"SELECT dwell_s > 60, {SHOWN} FROM events WHERE cell_id = 1 AND hour(ts) = 2 GROUP BY 1": (
+        lambda row: row[2] > 60, lambda row: row[:2] == (1, 2)
+    ),
+    f"SELECT hour(ts), dwell_s > 60, {SHOWN} FROM events GROUP BY ALL": (
+        lambda row: (row[1], row[2] > 60), lambda _: True
+    ),
+    f"SELECT hour(ts), {SHOWN} FROM events WHERE cell_id = 1 GROUP BY ALL": (
+        lambda row: row[1], lambda row: row[0] == 1
+    ),
+    f"SELECT dwell_s > 60, {SHOWN} FROM events WHERE cell_id <> 1 GROUP BY ALL": (
+        lambda row: row[2] > 60, lambda row: row[0] != 1
+    ),
+}  # fmt: skip
+
+
+def _drawn(random: Random) -> list[Row]:
+    cells, hours = random.randint(1, 4), random.randint(1, 4)
+    rows = random.randint(1, 30)
+    return [
+        (random.randint(1, cells), random.randint(1, hours), random.choice((0.0, 30.0, 900.0))) for _ in range(rows)
+    ]
+
+
+def _norms(rows: list[Row], parts: Callable[[Row], object], counts: Callable[[Row], bool]) -> tuple[float, float]:
+    """Find the norms of a person's rows and seconds over their groups."""
+    numbers, seconds = Counter[object](), Counter[object]()
+    for row in filter(counts, rows):
+        numbers[parts(row)] += 1
+        seconds[parts(row)] += int(row[2])
+    return math.hypot(*numbers.values()), math.hypot(*seconds.values())
+
+
+def _declared_of(catalog: Catalog, rows: list[Row]) -> Catalog:
+    parts = {("cell_id",): itemgetter(0), ("hour(ts)",): itemgetter(1), ("cell_id", "hour(ts)"): itemgetter(0, 1)}
+    found = {keys: _norms(rows, part, lambda _: True) for keys, part in parts.items()}
+    usual = [NormsByKeys(keys, n, sums={"dwell_s": max(s, 1.0)}) for keys, (n, s) in found.items()]
+    return _with(catalog, rows=float(len(rows)), by_keys=tuple(usual))
+
+
+def _is_within(plan: PrivatePlan, catalog: Catalog, norms: tuple[float, float]) -> None:
+    for vector in plan.vectors:
+        assert declared_norm(plan, vector, catalog) >= norms[vector.summed] * (1 - 1e-12)
 
 
 def test_the_number_of_groups(catalog: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:

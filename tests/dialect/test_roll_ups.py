@@ -77,16 +77,15 @@ def test_a_smaller_norm_of_the_finer_groups_lets_more_of_them_be_added_up(catalo
 
 
 def test_a_larger_norm_of_the_finer_groups_lets_totals_be_released(catalog: Catalog) -> None:
-    sql = "SELECT COUNT(*) FROM events GROUP BY ROLLUP ((dwell_s > 60))"
-    wider = _with_norm(catalog, NormsByKeys(("(dwell_s > 60)",), rows=25.0))
+    sql = "SELECT SUM(lat) FROM events GROUP BY ROLLUP ((dwell_s > 60))"  # north and south of the equator cancel
+    in_all = NormsByKeys((), sums={"lat": 1000.0})
+    wider = _with_norm(catalog, in_all, NormsByKeys(("(dwell_s > 60)",), sums={"lat": 1250.0}))
     assert len(read(sql, catalog).plans) == 1 and len(read(sql, wider).plans) == 2
 
 
-def _with_norm(catalog: Catalog, usual: NormsByKeys) -> Catalog:
+def _with_norm(catalog: Catalog, *usual: NormsByKeys) -> Catalog:
     tables = tuple(
-        replace(table, norms=replace(table.norms, by_keys=(usual,)))
-        if table.name == "events" and table.norms
-        else table
+        replace(table, norms=replace(table.norms, by_keys=usual)) if table.name == "events" and table.norms else table
         for table in catalog.tables
     )
     return replace(catalog, tables=tables)

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from dialect.bounded_sql import Target
-from dialect.canonical import plain_text
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field, Literal, Ref, expand, fields_of
+from dialect.plain_text import plain_text
 from dialect.private_plan import KeySet, PrivatePlan
 from dialect.write_expr import quote, write_expr
 from dialect.write_rows import write_rows
