@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from dialect.catalog import Bounds, SqlType
 from dialect.constants import later, moment, text_of
-from dialect.expressions import Call, Expr, Literal
+from dialect.expressions import Call, Expr, Field, Literal, Ref
 from dialect.time_steps import step_of, truncated
 
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
@@ -94,6 +94,14 @@ def _steps_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
             if one in found and not isinstance(other, Literal):
                 found.setdefault(other, found[one])
     return found
+
+
+def dates_of(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
+    """Walk the columns that are said to be the dates of times, each with its time on its own clock."""
+    for fact in facts:
+        for day, of in (fact.arguments, fact.arguments[::-1]) if isinstance(fact, Call) and fact.name == "=" else ():
+            if isinstance(day, Ref) and isinstance(of, Call) and of.name == "to_date":
+                yield day.field, of.arguments[-1]
 
 
 def _said(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dialect.catalog import Catalog, Column, Norms, NormsByKeys, SqlType, Table
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
-from dialect.parted import parted_by
+from dialect.parted import own_keys, parted_by
 from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
 from dialect.ranges import known
 from dialect.relation_parts import branches
@@ -150,8 +150,8 @@ def _of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
 
 def _of_persons(norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
     """Pick them by the plan's own keys alone: at one place nobody is in more hours than in all."""
-    own = {key.text for key in plan.keys}
-    return max((each for each in norms.by_keys if set(each.keys) <= own), key=_keys, default=None)
+    own = own_keys(plan)
+    return max((each for each in norms.by_keys if own.issuperset(each.keys)), key=_keys, default=None)
 
 
 def _keys(usual: NormsByKeys) -> int:

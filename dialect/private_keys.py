@@ -55,12 +55,9 @@ def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:
     if time is not expr:
         why, coarse = f"{moment} has no declared range, so nothing says where {text} begins and ends.", text
     ends = f"{moment} >= TIMESTAMP '{_DAY[0]}' AND {moment} < TIMESTAMP '{_DAY[1]}'"
-    instead: tuple[str, ...] = ()
     if date is not None:
         ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
-        instead = coarser(reading.sql, text, date[0], ends)[:1] if text == f"date_trunc('day', {moment})" else ()
-    rewrites = (*instead, *coarser(reading.sql, text, coarse, ends))
-    return Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, rewrites)
+    return Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, coarser(reading.sql, text, coarse, ends))
 
 
 def _date_of(time: Expr, reading: Reading) -> tuple[str, ValueRange] | None:

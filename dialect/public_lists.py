@@ -9,7 +9,7 @@ from datetime import datetime
 from dialect.catalog import ColumnOf, SqlType, ValueList, ValueRange
 from dialect.constants import moment, text_of
 from dialect.expressions import Call, Expr, Field, Literal, Origin, Ref
-from dialect.facts import between
+from dialect.facts import between, dates_of
 from dialect.literals import stored_literal
 from dialect.private_plan import KeySource
 from dialect.reading import Reading
@@ -139,7 +139,7 @@ def padded(found: PublicList, with_null: bool) -> PublicList:
 def of_time_steps(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
     """Use all units of time between ends that the question or the catalog says."""
     place = expr.arguments[-1]
-    ends = between(place, facts) or _declared_days(place)
+    ends = between(place, facts) or _declared_days(place, facts)
     if ends is None:
         return None
     closed = between(place, facts) is not None
@@ -156,7 +156,7 @@ def of_images(expr: Call, unit: str, facts: Sequence[Expr], reading: Reading) ->
     place = expr.arguments[0]
     ends, closed = between(place, facts), True
     if ends is None:
-        ends, closed = _declared_days(place), False
+        ends, closed = _declared_days(place, facts), False
     if ends is None:
         return None
     unit = "day" if place.type is SqlType.DATE else unit
@@ -190,9 +190,10 @@ def _between_times(expr: Call, first: datetime, last: datetime, closed: bool, re
     return of_times(expr, truncated(step, first), truncated(step, last), f"1 {step}", what, reading, closed)
 
 
-def _declared_days(place: Expr) -> tuple[Literal, Literal] | None:
-    """Find the first and last moment of the days that a column's declared range names, in its own time zone."""
-    own = _own(place)
+def _declared_days(place: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
+    """Find the first and last moment of the days that a declared range names: of a column, or of its date."""
+    dates = (day for day, time in dates_of(facts) if time == place)
+    own = next((f for f in (_own(place), *dates) if f is not None and isinstance(f.domain, ValueRange)), None)
     if own is None or not isinstance(own.domain, ValueRange) or own.type is SqlType.BIGINT:
         return None
     days = own.domain

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from operator import itemgetter
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from dialect import read
 from dialect.catalog import Catalog, NormsByKeys
 from dialect.norms import declared_max_groups, declared_norm
-from dialect.private_plan import PrivatePlan
+from dialect.private_plan import PrivatePlan, VectorKind
+from engine.catalog_file import load_catalog
 
 BY_KEYS = (
     NormsByKeys(("lat",), rows=13.0),
@@ -134,6 +137,34 @@ def test_keys_that_part_nothing_are_found(
     monkeypatch.setattr("dialect.norms.parted_by", lambda *_: frozenset({"cell_id", "hour(ts)"}))
     with pytest.raises(AssertionError):
         test_people_are_within_the_norm_of_their_groups(catalog, plan_of)
+
+
+DAYS = {  # norms of rows and of people, of trips of one day and by days: none are declared of half a day, or of two
+    "WHERE trip_date = '2026-10-10'": (12.0, 6.0),
+    "WHERE dep_ts::DATE = '2026-10-10'": (12.0, 6.0),
+    "WHERE date_trunc('day', dep_ts) = '2026-10-10'": (12.0, 6.0),
+    "WHERE dep_ts >= '2026-10-10' AND dep_ts < '2026-10-11'": (12.0, 6.0),
+    "WHERE dep_ts BETWEEN '2026-10-10 07:00:00' AND '2026-10-10 09:30:00'": (12.0, 6.0),
+    "WHERE trip_date >= '2026-10-10' AND dep_ts < '2026-10-11'": (12.0, 6.0),
+    "WHERE dep_ts >= '2026-10-10' AND dep_ts <= '2026-10-11'": (45.0, 6.0),
+    "WHERE dep_ts >= '2026-10-10 12:00:00' AND dep_ts < '2026-10-11 12:00:00'": (45.0, 6.0),
+    "WHERE arr_ts::DATE = '2026-10-10'": (45.0, 6.0),
+    "WHERE dep_ts::DATE = '2026-10-10' OR mode = 'car'": (45.0, 6.0),
+    "GROUP BY trip_date": (12.0, 4.9),
+    "GROUP BY dep_ts::DATE": (12.0, 4.9),
+    "GROUP BY date_trunc('day', dep_ts)": (12.0, 4.9),
+    "GROUP BY date_trunc('hour', dep_ts)": (12.0, 6.0),
+    "GROUP BY date_trunc('week', dep_ts)": (45.0, 6.0),
+}
+
+
+@pytest.mark.parametrize("said", DAYS)
+def test_a_day_in_other_words_is_its_date(said: str) -> None:
+    """Proof: dialect/proofs.md#usual-keys."""
+    operator = load_catalog(Path("engine/operator/catalog.toml"))
+    (plan,) = read(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
+    found = {vector.kind: declared_norm(plan, vector, operator) for vector in plan.vectors}
+    assert (found[VectorKind.ROWS], found[VectorKind.PERSONS]) == DAYS[said]
 
 
 Row = tuple[int, int, float]  # cell, hour, seconds

@@ -117,7 +117,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("consent", "a table", "nobody is asked", "on the table with one row a person: whose rows may be read, in all tables of the dataset"),
         Key("movement", "a table", "none", "where a row says that its person was at `time_column` ([movement.md](movement.md))"),
         Key("joins", "a list of tables", "none", "public columns that are looked up when data are opened, and are declared like the table's own"),
-        Key("date_column", "a DATE column", "none", "holds the date of `time_column`, so that a day in `WHERE` bounds the time as well; rows where it is another are not read, and where there are no windows, such data do not open"),
+        Key("date_column", "a DATE column", "none", "holds the date of `time_column`, so that a day in `WHERE` bounds the time as well, its range is that of the time, and its norms are those of the time's days; rows where it is another are not read, and where there are no windows, such data do not open"),
         Key("from_windows", "a list of windows", "none", "other windows that its rows were computed from: who looks at it is charged for these too"),
     ),
     "tables.NAME.source": (

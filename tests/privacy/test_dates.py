@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from dialect.catalog import SqlType
+from dialect.expressions import Literal
 from engine.errors import DataError
 from tests.support.oracle import Oracle
 from tests.support.worlds import write_world
 
 coarser: Any = import_module("dialect.coarser")
 facts: Any = import_module("dialect.facts")
+public_lists: Any = import_module("dialect.public_lists")
 told_keys: Any = import_module("dialect.told_keys")
 unfit: Any = import_module("engine.unfit")
 ROWS = """
@@ -42,7 +45,7 @@ norms = { rows = 30, persons = 30 }
 visit_id = { type = "BIGINT", nullable = false }
 person_id = { type = "BIGINT" }
 begun = { type = "TIMESTAMP" }
-day = { type = "DATE" }
+day = { type = "DATE", range = ["2026-10-01", "2026-10-12"] }
 place = { type = "BIGINT", values = [0, 1, 2] }
 [tables.purchase]
 dataset = "d"
@@ -71,7 +74,15 @@ SAID = (
     "date_trunc('month', begun) >= DATE '2026-09-15' AND begun < TIMESTAMP '2026-10-02 05:00:00'",
     "date_trunc('month', begun) <= DATE '2026-10-01' AND date_trunc('hour', begun) > TIMESTAMP '2026-10-09 10:00:00'",
 )
+BY_DAYS = (  # nothing in the question says when they begin and end
+    "SELECT begun::DATE AS d, COUNT(*) AS n FROM visit GROUP BY d",
+    "SELECT date_trunc('day', begun) AS d, place, COUNT(*) AS n FROM visit GROUP BY d, place",
+    "SELECT date_trunc('week', begun) AS w, begun::DATE AS d, day, COUNT(*) AS n FROM visit GROUP BY w, d, day",
+    "SELECT date_trunc('hour', begun) AS h, COUNT(*) AS n FROM visit WHERE place = 1 GROUP BY h",
+    "SELECT strftime(begun, '%d.%m.') AS t, COUNT(*) AS n FROM visit GROUP BY t",
+)
 QUESTIONS = (
+    *BY_DAYS,
     "SELECT COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM visit",
     "SELECT COUNT(*) AS n FROM visit WHERE day IS NULL",
     "SELECT day, COUNT(*) AS n FROM purchase GROUP BY day",
@@ -113,6 +124,13 @@ def test_a_key_that_is_taken_to_tell_another_is_found(oracle: Oracle, monkeypatc
     monkeypatch.setattr(coarser, "_has_one_value", lambda *_: True)
     monkeypatch.setattr(told_keys, "FINER", coarser.FINER[::-1])
     assert found(oracle)
+
+
+def test_a_range_of_another_date_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the range of the date is said of a time two days later."""
+    ends = Literal("2026-10-03 00:00:00", SqlType.TIMESTAMP), Literal("2026-10-14 00:00:00", SqlType.TIMESTAMP)
+    monkeypatch.setattr(public_lists, "_declared_days", lambda *_: ends)
+    assert set(BY_DAYS) <= set(found(oracle))
 
 
 @pytest.mark.parametrize("name", ["later", "truncated"])
