@@ -18,7 +18,6 @@ from engine.prepare import Prepared, scales_of
 from engine.shared_sources import parts_that_share
 from engine.target import aimed_notes
 from engine.terms import Asked
-from engine.value_notes import value_notes
 from engine.ways import Way, bought_of
 from engine.window_notes import window_notes
 
@@ -65,7 +64,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         ";\n\n".join(sql.text for p in bought for sql in p.written),
         advice(engine, sql, question, told, asked),
         question.notes
-        + value_notes(question, engine.catalog, engine.backend)
+        + engine.odd_values(question, asked)
         + window_notes(prepared, free=loss == Loss(0, 0))
         + notes_of(ways)
         + aimed_notes(question, bought, engine.target(question, asked), confidence),

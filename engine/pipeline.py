@@ -41,6 +41,7 @@ from engine.simultaneous import at_level_of_each
 from engine.target import aimed_notes
 from engine.terms import Asked, Terms, caps, terms
 from engine.usual_values import informed
+from engine.value_notes import value_notes
 from engine.versions import versions
 from engine.ways import Way, bought_of
 from engine.window_notes import window_notes
@@ -86,7 +87,7 @@ class Engine:
             noisy = sharing_noise(question, parts_that_share(ways))
             shown = self.finish(noisy, prepared, releases, confidence)  # the rest of the question, over releases
         dataset = prepared[0].plan.dataset if prepared else None
-        told = window_notes(prepared, free=charged == Loss(0, 0))
+        told = self.odd_values(question, asked) + window_notes(prepared, free=charged == Loss(0, 0))
         notes = question.notes + told + notes_of(ways) + agreed_notes(releases)
         notes += aimed_notes(question, bought, self.target(question, asked), confidence)
         day = day_of(ways, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
@@ -95,6 +96,11 @@ class Engine:
     def read(self, sql: str, client: str) -> Question:
         """Read a question; raises Refusal."""
         return self.remembered.read(sql, client, informed(self.catalog, self.calibrations))
+
+    def odd_values(self, question: Question, asked: Asked) -> tuple[str, ...]:
+        """Tell which constants no public table holds that a column takes its values from; looked up once."""
+        about = (Same(question), value_notes)
+        return self.remembered.give(asked.client, about, lambda: value_notes(question, self.catalog, self.backend))
 
     def ways(
         self,

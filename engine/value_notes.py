@@ -37,10 +37,12 @@ def value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple
 def _missing(name: str, domain: ColumnOf, asked: list[object], catalog: Catalog, backend: Backend) -> Iterator[str]:
     values = _values(domain, catalog, backend)
     held = set(values)
-    for value in asked:
-        if values and value not in held:
-            where = f"{shown_value(value)} is no {domain.column} of {domain.table}"
-            yield f"{name}: {where}{_near(value, values)}: no row should hold it"
+    odd = [value for value in asked if values and value not in held]
+    for value in odd[:MOST_TOLD]:
+        where = f"{shown_value(value)} is no {domain.column} of {domain.table}"
+        yield f"{name}: {where}{_near(value, values)}: no row should hold it"
+    if len(odd) > MOST_TOLD:
+        yield f"{name}: {len(odd) - MOST_TOLD} more are no {domain.column} of {domain.table} either"
 
 
 def _values(domain: ColumnOf, catalog: Catalog, backend: Backend) -> list[object]:

@@ -46,6 +46,29 @@ def test_a_value_that_is_there_is_not_told(engine: Engine) -> None:
     assert notes(engine, "zone = 'z0'") == []
 
 
+def test_of_very_many_a_few_are_told(engine: Engine) -> None:
+    listed = ", ".join(f"'nowhere {place}'" for place in range(50))
+    told = explain(engine, f"SELECT COUNT(*) AS n FROM visit WHERE zone IN ({listed})", Asked("ann")).notes
+    assert len([note for note in told if "no row should hold it" in note]) == 8
+    assert "zone: 42 more are no zone of zone either" in told
+
+
+@pytest.mark.parametrize("charged", [True, False])
+def test_an_answer_tells_what_explain_tells_also_when_it_is_free(engine: Engine, charged: bool) -> None:
+    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Asked("ann")
+    before = notes(engine, "zone = 'nowhere'")
+    answered = engine.answer(sql, asked) if charged else (engine.answer(sql, asked), engine.answer(sql, asked))[1]
+    assert (answered.charged.pico_rho > 0) is charged
+    assert before and set(before) <= set(answered.notes)
+
+
+def test_a_question_that_is_asked_again_looks_nothing_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Asked("ann")
+    told = explain(engine, sql, asked).notes
+    monkeypatch.setattr("engine.value_notes.column_values", None)
+    assert explain(engine, sql, asked).notes == told
+
+
 @pytest.mark.parametrize(
     ("value", "values", "told"),
     [
