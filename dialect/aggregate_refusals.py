@@ -67,7 +67,8 @@ def across_people(name: str, node: exp.Expr, inside: str | None) -> Refusal:
     if inside is not None:
         hint = f"{hint}; or {shown} per person, in a subquery that groups by {inside}"
     refused = refusal(Code.AGG, f"{shown} across people {why}.", hint, node, *_filled(instead, node))
-    return replace(refused, rewrites=(*(_as_key(node) if _LISTED in hint or name == "mode" else ()), *refused.rewrites))
+    keys = (*_as_key(node), *_as_key(node, _BIN)) if _LISTED in hint or name == "mode" else ()
+    return replace(refused, rewrites=(*keys, *refused.rewrites))
 
 
 def unknown(name: str, node: exp.Expr) -> Refusal:
@@ -76,11 +77,18 @@ def unknown(name: str, node: exp.Expr) -> Refusal:
     why, hint, instead = _TAUGHT.get(name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _UNKNOWN))
     said = f"The aggregate {shown} is not in the dialect." if not why else f"{shown} {why}."
     refused = refusal(Code.AGG, said, hint, node, *_filled(instead, node))
-    return replace(refused, rewrites=(*_as_key(node), *_as_key(node, _BIN))) if name == "histogram" else refused
+    keys = (*_as_key(node), *_as_key(node, _BIN)) if name == "histogram" or _LISTED in hint else ()
+    if instead is _UNKNOWN:  # of what is no number
+        average = refusal(Code.AGG, said, hint, node, *_filled(_UNKNOWN[:1], node)).rewrites
+        keys = (*average, *_as_key(node))
+    return replace(refused, rewrites=(*keys, *refused.rewrites))
 
 
 def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
-    """Refuse an argument of another type; `instead`: what could be it, of which the first is shown where none fits."""
+    """Refuse an argument of another type; `instead`: what could be it, of which the first is shown where none fits.
+
+    Where nothing could be, as of text, each of its values is counted.
+    """
     call = node.this if isinstance(node, exp.Filter) else node
     name, value, form = _form(call)
     if isinstance(call.this, exp.Sub) and instead == OF_INTERVALS:  # the time between two
@@ -91,7 +99,9 @@ def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
     uncounted = isinstance(call, exp.WithinGroup) or instead == OF_INTERVALS
     counted = () if uncounted else _filled(_COUNTED, call)
     written = [form.format(text.format(value)) for text in instead if value]
-    return refusal(Code.AGG, f"{name} takes {takes}.", f"{name}({instead[0].format('x')})", call, *written, *counted)
+    hint = f"{name}({instead[0].format('x')})" if instead else _LISTED
+    refused = refusal(Code.AGG, f"{name} takes {takes}.", hint, call, *written, *counted)
+    return refused if instead else replace(refused, rewrites=(*_as_key(node), *refused.rewrites))
 
 
 def with_ends(value: exp.Expr, most: float = 100) -> exp.Expr:
@@ -113,8 +123,7 @@ def _end(node: exp.Expr) -> float | None:
 
 def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[str, ...]:
     """Group by the column too, or by what a form makes of it, and count where nothing else is asked."""
-    call = _call(node)
-    column = next(iter(call.expressions), None) if isinstance(call, exp.Anonymous) else call.this
+    column = _first(node)
     if isinstance(node, exp.Filter) or not isinstance(column, exp.Column | exp.Func | exp.Binary):
         return ()
     key = _parsed(form.format(_written(column)))
@@ -134,6 +143,16 @@ def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[str, ...]:
 
     written = question_with(node, grouped)
     return () if written is None else (written,)
+
+
+def _first(node: exp.Expr) -> exp.Expr | None:
+    """Give what an aggregate is asked of."""
+    call = node.expression.expressions[0] if isinstance(node, exp.WithinGroup) else _call(node)
+    untyped = isinstance(call, exp.Anonymous | exp.AnonymousAggFunc)
+    first: exp.Expr | None = next(iter(call.expressions), None) if untyped else call.this
+    if isinstance(first, exp.Order):
+        first = first.this
+    return first.expressions[0] if isinstance(first, exp.Distinct) and len(first.expressions) == 1 else first
 
 
 def _form(call: exp.Expr) -> tuple[str, str, str]:

@@ -55,12 +55,13 @@ _LIST_OF = {SqlType.VARCHAR: SqlType.VARCHAR_LIST, SqlType.BIGINT: SqlType.BIGIN
 _CONDITION = ((SqlType.BOOLEAN,), "a condition", "{0} <> 0")
 _LISTED = (tuple(_LIST_OF), "text or integers", "CAST({0} AS VARCHAR)")
 _BITS = ((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
-_NO_NUMBER = ("LENGTH({0})",)
 # type -> what is a number of it
 _NUMBER_OF = {
     SqlType.BOOLEAN: ("CASE WHEN {0} THEN 1 ELSE 0 END",),
     SqlType.INTERVAL: OF_INTERVALS,
-    **dict.fromkeys((SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), ("HOUR({0})", "DAYOFWEEK({0})")),
+    SqlType.DATE: ("DAYOFWEEK({0})",),
+    **dict.fromkeys((SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), ("HOUR({0})", "DAYOFWEEK({0})")),
+    **dict.fromkeys(_LISTS, ("LENGTH({0})",)),
     SqlType.TIME: ("HOUR({0})",),
 }
 # what the first argument must be, in words too, and what would be it
@@ -147,7 +148,7 @@ def _check_types(function: str, arguments: tuple[Expr, ...], node: exp.Expr) -> 
     types = [argument.type for argument in arguments]
     strange = next((kind for kind in types if kind not in (*_NUMBERS, SqlType.NULL)), None)
     if function in _NUMERIC and strange is not None:
-        raise wrong_type("numbers", _NUMBER_OF.get(strange, _NO_NUMBER), node)
+        raise wrong_type("numbers", _NUMBER_OF.get(strange, ()), node)
     if function in _KEEPS_ARGUMENT and any(kind in _LISTS for kind in types):
         name = _name(node)
         raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)

@@ -1071,7 +1071,7 @@ SELECT SUM(gender) FROM subscribers;
 # SELECT SUM(gender) FROM subscribers
 #        ^^^^^^^^^^
 # SUM takes numbers.
-# Try: SELECT SUM(LENGTH(gender)) FROM subscribers
+# Try: SELECT gender, COUNT(*) FROM subscribers GROUP BY gender
 
 # title: a mean of times
 SELECT AVG(ts) FROM events;
