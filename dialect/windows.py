@@ -15,6 +15,7 @@ from dialect.relations import Cut, Distinct, Filter, Group, PerPerson, Project, 
 from dialect.rules import person_among
 from dialect.spans import question_with
 from dialect.window import Window, WindowCall
+from dialect.windows_as_groups import grouped_in_words, windows_as_groups
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def _check(relation: PerPerson, asked: Asked) -> None:
 def _across_people(asked: Asked) -> Refusal:
     why = "A window over rows of many people would let one of them move everybody's numbers."
     hint = f"OVER (PARTITION BY {asked.person} ...), within each person's own rows"
+    if _is_asked(asked.node):  # there rows would leave, each person's own too
+        hint = grouped_in_words(asked.node)
 
     def with_person(select: exp.Expr) -> None:
         for window in select.find_all(exp.Window):
@@ -64,7 +67,14 @@ def _across_people(asked: Asked) -> Refusal:
 
     select = asked.node.find_ancestor(exp.Select)
     written = None if select is None else question_with(select, with_person)
-    return replace(refusal(Code.WINDOW, why, hint, asked.node), rewrites=() if written is None else (written,))
+    rewrites = (*(() if written is None else (written,)), *windows_as_groups(asked.node))
+    return replace(refusal(Code.WINDOW, why, hint, asked.node), rewrites=rewrites)
+
+
+def _is_asked(node: exp.Expr) -> bool:
+    """Tell whether the SELECT around a window is the question itself."""
+    select = node.find_ancestor(exp.Select)
+    return select is not None and select.parent is None
 
 
 def _is_cut(relation: Relation, max_rows: int) -> bool:
