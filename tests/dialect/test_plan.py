@@ -111,3 +111,23 @@ def test_public_tables_alone_need_no_release(sql: str, ask: Callable[[str], Ques
 
 def test_a_condition_that_is_never_true_needs_one_all_the_same(plan_of: Callable[[str], PrivatePlan]) -> None:
     assert plan_of("SELECT COUNT(*) FROM events WHERE 1 = 0").vectors
+
+
+PEOPLE = {
+    "SELECT DISTINCT subscriber_id FROM events WHERE lat > 1": (
+        "SELECT COUNT(DISTINCT subscriber_id) FROM events WHERE lat > 1"
+    ),
+    "SELECT DISTINCT e.subscriber_id FROM events e ORDER BY 1": "SELECT COUNT(DISTINCT e.subscriber_id) FROM events e",
+    "SELECT DISTINCT cell_id, subscriber_id FROM events": (
+        "SELECT cell_id, COUNT(DISTINCT subscriber_id) FROM events GROUP BY cell_id"
+    ),
+    "SELECT DISTINCT subscriber_id, ts FROM events": "SELECT COUNT(DISTINCT subscriber_id) FROM events",
+    "SELECT subscriber_id FROM events": "SELECT COUNT(*) FROM events",
+}
+
+
+@pytest.mark.parametrize("sql", PEOPLE)
+def test_a_list_of_people_is_told_how_many_they_are(sql: str, ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask(sql)
+    assert (refused.value.code, refused.value.hint) == ("E_ROWS", PEOPLE[sql])
