@@ -13,6 +13,7 @@ from dialect.catalog import SqlType
 from dialect.constants import MONTHS, SECONDS
 from dialect.errors import Code, Refusal
 from dialect.expressions import NULL, Literal
+from dialect.meant_times import form_of, meant_time
 from dialect.reading import refusal
 
 _NUMBER = re.compile(r"\d+", re.ASCII)
@@ -122,8 +123,11 @@ def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
     try:
         return Literal(_READERS[target](text.strip()), target)
     except (ValueError, KeyError):
-        example = {"DATE": "DATE '2026-10-14'", "TIMESTAMP": "TIMESTAMP '2026-10-14 03:00:00'"}.get(target, "1")
-        raise refusal(Code.PARSE, f"'{text[:40]}' is not a {target}.", example, node) from None
+        meant = meant_time(text.strip(), target)
+        instead = () if meant is None else (meant, f"{target} {meant}")
+        why = f"'{text[:40]}' is not a {target}."
+        at = next((part for part in node.find_all(exp.Literal) if part.this == text), node)  # of a comparison
+        raise refusal(Code.PARSE, why, (instead or (form_of(target),))[-1], at, *instead) from None
 
 
 def _moment(text: str) -> datetime:

@@ -14,7 +14,7 @@ from dialect.named_bounds import Named
 from dialect.options import NO_OPTIONS, Options
 from dialect.spans import PIVOTED, in_place, span_of
 
-_SPOKEN = {"pivots": "PIVOT or UNPIVOT", "when": "AT"}  # what the parser calls otherwise
+_SPOKEN = {"pivots": "PIVOT or UNPIVOT", "when": "AT", "locks": "FOR UPDATE"}  # what the parser calls otherwise
 MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
 MAX_STEPS = 1_000_000  # of finding days: parts of conditions, each looked at for each day; a second or two
 

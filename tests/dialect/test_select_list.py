@@ -116,3 +116,8 @@ def test_what_duckdb_means_otherwise_is_refused(code: Code, sql: str, refused: C
 def test_shown_columns_have_names_of_their_own(ask: Callable[[str], Question]) -> None:
     question = ask("SELECT h, h, h AS h_1, COUNT(*), 1 + 1 FROM hours GROUP BY h")
     assert [shown.name for shown in question.columns] == ["h", "h_1", "h_1_1", "count_star()", "1 + 1"]
+
+
+def test_a_lock_is_named_as_it_is_written(ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal, match=r"FOR UPDATE is not part of the dialect here\. Try: leave FOR UPDATE out"):
+        ask("SELECT COUNT(*) FROM events FOR UPDATE")

@@ -140,9 +140,9 @@ SELECT COUNT(*) FROM events WHERE random() < 0.5;
 SELECT COUNT(*) FROM events WHERE ts = '2026-13-45';
 # E_PARSE
 # SELECT COUNT(*) FROM events WHERE ts = '2026-13-45'
-#                                   ^^^^^^^^^^^^^^^^^
+#                                        ^^^^^^^^^^^^
 # '2026-13-45' is not a TIMESTAMP.
-# Try: TIMESTAMP '2026-10-14 03:00:00'
+# Try: TIMESTAMP 'YYYY-MM-DD HH:MM:SS'
 
 # title: a key of every moment
 SELECT ts, COUNT(*) FROM events GROUP BY ts;

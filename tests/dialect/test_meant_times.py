@@ -1,0 +1,55 @@
+"""A day in another form is tried as the day that it is, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect import Question
+from dialect.errors import Code, Refusal
+from dialect.meant_times import form_of, meant_time
+
+MEANT = {
+    ("10.11.2026", "DATE"): "'2026-11-10'",
+    ("1.2.2026 7:05", "TIMESTAMP"): "'2026-02-01 07:05:00'",
+    ("1.2.2026 7:05", "DATE"): "'2026-02-01'",
+    ("2026/10/9", "DATE"): "'2026-10-09'",
+    ("20261010", "TIMESTAMP"): "'2026-10-10'",
+    ("13/10/2026", "DATE"): "'2026-10-13'",
+    ("10/13/2026", "DATE"): "'2026-10-13'",
+    ("10-10-2026", "DATE"): "'2026-10-10'",
+    ("10/11/2026", "DATE"): None,  # either of two days
+    ("10.11.26", "DATE"): None,
+    ("31.2.2026", "DATE"): None,
+    ("2026-13-45", "DATE"): None,
+    ("10.10.2026 25:00", "TIMESTAMP"): None,
+    ("today", "DATE"): None,
+    ("10.10.2026", "TIME"): None,
+}
+
+
+@pytest.mark.parametrize(("text", "kind"), MEANT)
+def test_a_day_is_read_where_only_one_can_be_meant(text: str, kind: str) -> None:
+    assert meant_time(text, kind) == MEANT[text, kind]
+
+
+@pytest.mark.parametrize(
+    ("condition", "instead"),
+    [
+        ("ts > '10.10.2026'", "SELECT COUNT(*) FROM events WHERE ts > '2026-10-10'"),
+        ("ts > DATE '10.10.2026'", "SELECT COUNT(*) FROM events WHERE ts > DATE '2026-10-10'"),
+        ("ts > CAST('2026/10/10 03:00' AS TIMESTAMP)",
+         "SELECT COUNT(*) FROM events WHERE ts > CAST('2026-10-10 03:00:00' AS TIMESTAMP)"),
+        ("ts > '10/11/2026'", "TIMESTAMP 'YYYY-MM-DD HH:MM:SS'"),
+        ("ts > DATE 'today'", "DATE 'YYYY-MM-DD'"),
+    ],
+)  # fmt: skip
+def test_what_is_tried_is_the_day_that_was_meant(condition: str, instead: str, ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask(f"SELECT COUNT(*) FROM events WHERE {condition}")
+    assert (refused.value.code, refused.value.hint) == (Code.PARSE, instead)
+
+
+def test_other_types_show_a_number() -> None:
+    assert form_of("BIGINT") == "1"
