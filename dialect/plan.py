@@ -11,6 +11,7 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Field
 from dialect.interval_ends import check_ends
 from dialect.kinds import Selected
+from dialect.midnights import midnight_notes
 from dialect.never_true import never_true_notes
 from dialect.private_plan import Question, Shown
 from dialect.reading import Reading
@@ -69,7 +70,8 @@ def plan(selected: Selected, reading: Reading) -> Question:
 
 
 def _notes(relation: Relation, planning: Planning) -> tuple[str, ...]:
-    return *unlisted_notes(relation), *never_true_notes(relation), *planning.notes
+    beside = (*never_true_notes(relation), *midnight_notes(relation, planning.reading.sql))
+    return *unlisted_notes(relation), *beside, *planning.notes
 
 
 def _counted(sql: str) -> tuple[str, ...]:

@@ -1,0 +1,38 @@
+"""A day that closes a range of moments is noted to end as it begins; a moment that was written is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect import Question
+
+ENDS = "ts <= '2026-10-31' ends at that day's midnight, as it begins: ts < '2026-11-01' takes all of it"
+MET = "ts = '2026-10-10' is met at that day's midnight alone: ts >= '2026-10-10' AND ts < '2026-10-11' takes all of it"
+TOLD = {
+    "ts BETWEEN '2026-10-01' AND '2026-10-31'": [ENDS],
+    "ts <= '2026-10-31'": [ENDS],
+    "DATE '2026-10-31' >= ts": [ENDS],
+    "ts = '2026-10-10'": [MET],
+    "ts = DATE '2026-10-10'": [MET],
+    "ts IN ('2026-10-10', '2026-10-11 03:00:00')": [MET],
+    "ts >= '2026-10-01' AND ts < '2026-11-01'": [],
+    "ts <= '2026-10-31 23:59:59'": [],
+    "ts <= '2026-10-31 00:00:00'": [],
+    "ts > '2026-10-10'": [],
+    "CAST(ts AS DATE) = '2026-10-10'": [],
+    "CAST(ts AS DATE) BETWEEN '2026-10-01' AND '2026-10-31'": [],
+    "date_trunc('day', ts) = '2026-10-10'": [],
+}
+
+
+@pytest.mark.parametrize("condition", TOLD)
+def test_a_day_that_stands_for_its_midnight_is_noted(condition: str, ask: Callable[[str], Question]) -> None:
+    found = ask(f"SELECT COUNT(*) FROM events WHERE {condition}").notes
+    assert [note for note in found if "midnight" in note] == TOLD[condition]
+
+
+def test_a_day_of_a_subquery_s_own_column_is_not(ask: Callable[[str], Question]) -> None:
+    inner = "SELECT date_trunc('day', ts) AS d FROM events"
+    assert not ask(f"SELECT COUNT(*) FROM ({inner}) WHERE d = '2026-10-10'").notes
