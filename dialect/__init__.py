@@ -24,7 +24,7 @@
     subqueries                inner_rows  subquery_tests  scalar_subqueries  correlated_subqueries
     table functions           table_functions  table_calls  movement  sightings  derived_columns
     window functions          windows  window  window_functions  window_clause  window_fields  frames
-    whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  semi_joins  full_joins
+    whose rows (the algebra)  relations  relation_parts  directions  rules  scans  joins  semi_joins  full_joins  unmet
                               joined  one_row  dependencies  either_equality  cuts  kept_rows  grouping  grouping_sets
     who is read at all        admission  retention  write_admission
     windows of time           time_windows  possible_days  own_time  timed_scans  person_windows  charged_windows

@@ -13,6 +13,7 @@ from dialect.rules import keep
 from dialect.scalar_subqueries import ScalarSubqueries
 from dialect.scalars import condition
 from dialect.subquery_tests import Outer, as_test, chosen
+from dialect.unmet import unmet
 
 
 def where_clause(tree: exp.Select, outer: Outer) -> Relation:
@@ -36,4 +37,4 @@ def _kept(relation: Relation, parts: Sequence[exp.Expr], outer: Outer, clause: e
     values = ScalarSubqueries(outer.reading, outer.queries, outer.scope)
     typed = [condition(part, RowNames(outer.scope, dict(outer.aliases), values)) for part in parts]
     test = typed[0] if len(typed) == 1 else call("and", typed, clause)
-    return keep(values.joined(relation), test, clause)
+    return keep(values.joined(unmet(relation, test, clause)), test, clause)

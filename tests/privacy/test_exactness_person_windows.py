@@ -58,6 +58,22 @@ def oracle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield opened
 
 
+UNMET = (  # read as anti-joins: what WHERE says of the side that is not there reads no fewer windows than matter
+    "SELECT COUNT(*) AS n FROM visit v LEFT JOIN seen s ON v.person_id = s.person_id AND CAST(s.ts AS DATE) = v.day WHERE s.person_id IS NULL",
+    "SELECT COUNT(*) AS n FROM person p LEFT JOIN visit v ON v.person_id = p.person_id AND v.day < '2026-01-03' WHERE v.day IS NULL",
+    "SELECT COUNT(*) AS n FROM person p LEFT JOIN visit v ON v.person_id = p.person_id AND v.place = 9 WHERE v.day IS NULL OR v.day < DATE '2026-01-02'",
+    "SELECT COUNT(*) AS n FROM person p LEFT JOIN visit v ON v.person_id = p.person_id AND v.place = 2 WHERE v.day IS NULL AND v.day < DATE '2026-01-02'",
+    "SELECT v.place, COUNT(*) AS n FROM visit v LEFT JOIN visit w ON v.person_id = w.person_id AND v.day = w.day AND w.place > v.place WHERE w.day IS NULL GROUP BY v.place",
+    "SELECT v.place, COUNT(*) AS n FROM visit v LEFT JOIN visit w ON v.person_id = w.person_id AND w.place > v.place WHERE w.person_id IS NULL GROUP BY v.place",
+)
+
+
+@pytest.mark.parametrize("sql", UNMET)
+def test_rows_that_met_none_are_plain_duckdbs(sql: str, oracle: Oracle) -> None:
+    verdict = oracle.ask(sql, time_zone=ZONE)
+    assert verdict.difference is None and not verdict.plain_raised
+
+
 def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
     window, met = oracle.catalog.datasets[0].window, Counter[str]()
 

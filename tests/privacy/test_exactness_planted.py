@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -99,6 +100,13 @@ def test_a_planted_bug_is_found(bug: str, oracles: dict[str, Oracle], monkeypatc
     world, about, spoiling = PLANTED[bug]
     monkeypatch.setattr(exact, "write", spoiling.write)
     assert _found(oracles, world, about) is not None
+
+
+def test_a_column_that_may_be_null_is_found(oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: where it is NULL behind LEFT JOIN, no row was met."""
+    unmet = import_module("dialect.unmet")
+    monkeypatch.setattr(unmet, "_never_null", lambda right: {field.id for field in right.fields})
+    assert _found(oracles, "sets", "IS NULL") == "people behind LEFT JOIN where a column is NULL that may be"
 
 
 def test_a_bound_that_binds_is_found(oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch) -> None:

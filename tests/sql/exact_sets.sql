@@ -79,3 +79,29 @@ WITH stopped AS (SELECT DISTINCT subscriber_id, visit_date FROM visit WHERE plac
      seen AS (SELECT subscriber_id, visit_date FROM visit WHERE place_id = 'P2' UNION SELECT subscriber_id, visit_date FROM passby WHERE place_id = 'P2')
 SELECT seen.visit_date, COUNT(*) AS seen, COUNT(stopped.subscriber_id) AS stopped, COUNT(stopped.subscriber_id) * 1.0 / COUNT(*) AS rate
 FROM seen LEFT JOIN stopped USING (subscriber_id, visit_date) GROUP BY 1 ORDER BY 1;
+
+# title: people without rows, behind LEFT JOIN
+SELECT COUNT(*) AS n, COUNT(v.place_id) AS none FROM subscriber s LEFT JOIN visit v USING (subscriber_id) WHERE v.visit_id IS NULL;
+
+# title: people without rows of one place, by the person that is not there
+SELECT s.gender, COUNT(*) AS n FROM subscriber s LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id AND v.place_id = 'P1' WHERE v.subscriber_id IS NULL GROUP BY 1;
+
+# title: trips on days without a visit, behind LEFT JOIN
+SELECT t.o_zone, COUNT(*) AS n, SUM(t.dist_km) AS km, SUM(coalesce(v.dwell_min, 2)) AS twice FROM trip t LEFT JOIN visit v ON v.subscriber_id = t.subscriber_id AND v.visit_date = t.trip_date
+WHERE t.mode = 'car' AND v.visit_date IS NULL GROUP BY t.o_zone;
+
+# title: trips on days without a visit, of the right side
+SELECT COUNT(*) AS n FROM visit v RIGHT JOIN trip t ON v.subscriber_id = t.subscriber_id AND v.visit_date = t.trip_date WHERE v.visit_id IS NULL;
+
+# title: people behind LEFT JOIN where a column is NULL that may be
+SELECT COUNT(*) AS n FROM subscriber s LEFT JOIN visit v USING (subscriber_id) WHERE v.approach_dir IS NULL;
+
+# title: people without a group of their own rows
+SELECT s.age_band, coalesce(q.n, 0) > 0 AS came, COUNT(*) AS n FROM subscriber s LEFT JOIN (SELECT subscriber_id, COUNT(*) AS n FROM visit WHERE zone_id = 'Z1' GROUP BY subscriber_id) q USING (subscriber_id)
+WHERE q.n IS NULL GROUP BY ALL;
+
+# title: people without rows, or with long ones
+SELECT COUNT(*) AS n FROM subscriber s LEFT JOIN visit v USING (subscriber_id) WHERE v.visit_id IS NULL OR v.dwell_min > 60;
+
+# title: people without rows, a level higher
+SELECT gender, place_id IS NULL AS nowhere, COUNT(*) AS n FROM (SELECT s.gender, v.place_id FROM subscriber s LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id AND v.dwell_min > 30 WHERE v.place_id IS NULL) GROUP BY ALL;

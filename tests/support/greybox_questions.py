@@ -50,7 +50,7 @@ SOURCES = (
     Source("events e JOIN hours h ON h.h >= hour(e.ts)", "e.subscriber_id", ("h.h", "h.h % 3"), EVENT_VALUES, ("h.h < 20",)),
     Source("events e JOIN subscribers s USING (subscriber_id)", "e.subscriber_id", ("s.gender", "s.home_zone", "s.born", *EVENT_KEYS), ("s.age", *EVENT_VALUES), ("s.age > 30", "s.home_zone LIKE 'Z%'", "s.born < DATE '1990-01-04'")),
     Source("events e LEFT JOIN subscribers s ON e.subscriber_id = s.subscriber_id AND e.cell_id < 3", "e.subscriber_id", ("s.gender", "s.subscriber_id IS NULL", "s.age > 40"), ("s.age",), ("s.age IS NULL",)),
-    Source("subscribers s LEFT JOIN events e ON s.subscriber_id = e.subscriber_id AND e.steps > 0", "s.subscriber_id", ("s.gender", "e.cell_id", "e.subscriber_id IS NULL"), ("e.dwell_s", "s.age"), ("s.age > 1",)),
+    Source("subscribers s LEFT JOIN events e ON s.subscriber_id = e.subscriber_id AND e.steps > 0", "s.subscriber_id", ("s.gender", "e.cell_id", "e.subscriber_id IS NULL"), ("e.dwell_s", "s.age"), ("s.age > 1", "e.subscriber_id IS NULL")),
     Source("subscribers s", "s.subscriber_id", ("s.gender", "s.home_zone", "s.born", "s.age > 40", "s.age"), ("s.age", "s.age * s.age", "s.age - 50"), ("s.gender = 'f'", "s.age // 7 = 4")),
     Source("subscribers s JOIN cells c ON c.cell_id = s.home_cell", "s.subscriber_id", ("c.zone", "s.gender", "c.x"), ("s.age",), ("c.x > 0",)),
     Source("subscribers s LEFT JOIN zones z ON z.zone = s.home_zone", "s.subscriber_id", ("z.level", "z.zone", "s.gender"), ("s.age",), ("z.level = 1",)),

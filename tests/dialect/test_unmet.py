@@ -1,0 +1,57 @@
+"""LEFT JOIN and WHERE right IS NULL, read as an anti-join where the right column is never NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dialect import read
+from dialect.bound import bound
+from dialect.catalog import Catalog
+from dialect.private_plan import Rule
+from dialect.relation_parts import holders
+from dialect.relations import Relation, SemiJoin
+from engine.catalog_file import load_catalog
+
+NONE = "FROM subscriber s LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id"
+# what follows SELECT COUNT(*) -> whether rows are kept that met none
+ASKED = {
+    f"{NONE} WHERE v.visit_id IS NULL": True,
+    f"{NONE} WHERE v.subscriber_id IS NULL AND s.gender = 'f'": True,
+    f"{NONE} AND v.place_id = 'P1' WHERE v.place_id IS NULL": True,
+    "FROM visit v RIGHT JOIN subscriber s USING (subscriber_id) WHERE v.visit_id IS NULL": True,
+    f"{NONE} WHERE v.approach_dir IS NULL": False,
+    f"{NONE} WHERE v.visit_id IS NULL OR s.gender = 'f'": False,
+    f"{NONE} WHERE coalesce(v.dwell_min, 0) = 0": False,
+    f"{NONE} WHERE s.subscriber_id IS NULL": False,
+    f"{NONE} WHERE v.visit_id IS NOT NULL": False,
+    "FROM subscriber s JOIN visit v USING (subscriber_id) WHERE v.visit_id IS NULL": False,
+    "FROM visit v LEFT JOIN place p USING (place_id) WHERE p.name IS NULL": False,
+    "FROM zone z LEFT JOIN visit v USING (zone_id) WHERE z.zone_id IS NULL": False,
+    "FROM subscriber s LEFT JOIN visit v USING (subscriber_id) LEFT JOIN trip t USING (subscriber_id) WHERE v.visit_id IS NULL": False,
+}
+
+
+@pytest.fixture(scope="module")
+def operator() -> Catalog:
+    return load_catalog(Path("engine/operator/catalog.toml"))
+
+
+@pytest.mark.parametrize("sql", ASKED)
+def test_rows_that_met_none(sql: str, operator: Catalog) -> None:
+    (plan,) = read(f"SELECT COUNT(v.visit_id) {sql}", operator).plans
+    assert any(isinstance(each.operator, SemiJoin) for each in _below(plan.source)) == ASKED[sql]
+
+
+def test_people_without_rows_count_once(operator: Catalog) -> None:
+    (plan,) = read(f"SELECT COUNT(*) {NONE} WHERE v.visit_id IS NULL", operator).plans
+    (found,) = bound(plan, operator, None).vectors
+    assert plan.one_row_per_person and (found.rule, found.norm) == (Rule.WITHIN, 1.0)
+
+
+def _below(relation: Relation) -> Iterator[Relation]:
+    yield relation
+    for each in holders(relation):
+        yield from _below(each)
