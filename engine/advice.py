@@ -15,7 +15,7 @@ from budgets import PICO, Loss, total
 from dialect import Question, Refusal
 from dialect.private_plan import SUMS_OVER_ROWS, VectorKind
 from dialect.rewrites import Change, Rewrite, rewrites
-from dialect.whole_tables import as_many_rows
+from dialect.whole_tables import as_many_rows, chosen_by_time
 from engine.expected import expected_error, noise_of
 from engine.pipeline import Engine
 from engine.prepare import Prepared, scales_of
@@ -186,7 +186,8 @@ def _held(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
     sizes = [table.size_class for name in each.plan.tables if (table := engine.catalog.table(name)) is not None]
     rows = max((float(size) for size in sizes if size), default=None)
     counted = any(vector.kind is VectorKind.ROWS for vector in each.plan.vectors)
-    if rows is None or not each.key_count or not counted or not as_many_rows(each.plan.source):
+    told = counted and as_many_rows(each.plan.source) and chosen_by_time(each.plan.source)
+    if rows is None or not each.key_count or not told:  # of what other conditions leave nothing is declared
         return
     touched, declared = each.plan.touched.windows, engine.catalog.dataset(each.plan.dataset).windows
     part = len({*touched} & {*declared}) or len(declared)  # of a table without time all rows count

@@ -6,7 +6,7 @@ import pytest
 
 from dialect import read
 from dialect.time_windows import Window
-from dialect.whole_tables import every_row
+from dialect.whole_tables import chosen_by_time, every_row
 from tests.dialect.windowed import CATALOGS
 
 WHOLE = {
@@ -22,3 +22,19 @@ WHOLE = {
 def test_a_source_is_whole_where_nothing_is_left_out(sql: str) -> None:
     (plan,) = read(sql, CATALOGS[Window.MONTH]).plans
     assert every_row(plan.source) is WHOLE[sql]
+
+
+BY_TIME = {
+    "SELECT COUNT(*) FROM visit": True,
+    "SELECT COUNT(*) FROM visit WHERE began < TIMESTAMP '2026-02-15' AND began >= '2026-02-01'": True,
+    "SELECT COUNT(*) FROM visit WHERE hour(began) = 3": False,
+    "SELECT COUNT(*) FROM visit WHERE place > 3 AND began < TIMESTAMP '2026-02-15'": False,
+    "SELECT COUNT(*) FROM (SELECT * FROM visit WHERE place > 3) WHERE began < TIMESTAMP '2026-02-15'": False,
+    "SELECT COUNT(*) FROM visit WHERE person_id IN (SELECT person_id FROM visit WHERE place = 3)": False,
+}
+
+
+@pytest.mark.parametrize("sql", BY_TIME)
+def test_other_conditions_than_of_time_are_found(sql: str) -> None:
+    (plan,) = read(sql, CATALOGS[Window.MONTH]).plans
+    assert chosen_by_time(plan.source) is BY_TIME[sql]

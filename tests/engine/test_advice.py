@@ -80,6 +80,12 @@ def test_of_the_declared_size_a_question_of_few_windows_has_their_share(tmp_path
     assert "There are about 1,000 rows in 28 groups, 35.7 in each: the noise" in told[1]
 
 
+def test_the_declared_size_is_not_that_of_what_a_condition_leaves(engine: Engine) -> None:
+    few = "SELECT zone, day, COUNT(*) AS n FROM visit WHERE minutes > 55 GROUP BY 1, 2"
+    told = " ".join(advised(engine, few).why)
+    assert "one person may count" in told and "There are about" not in told
+
+
 def test_who_aims_at_an_error_gets_no_advice(engine: Engine) -> None:
     target = replace(ANN, target_error=TargetError(Fraction(50)))
     assert advised(engine, FINE, target) == NO_ADVICE
