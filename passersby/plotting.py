@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from passersby.errors import RefusedError
@@ -34,17 +35,18 @@ class Series:
 
 
 def plot(result: Result, *, value: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw one noisy column over the keys: a line where the first key is time or counts up, else bars.
+    """Draw one noisy column over the keys: a line where one of them is time or counts up, else bars over the first.
 
-    A second key makes one line, or one bar, for each of its values. Raise RefusedError where nothing can be drawn.
+    The other keys make one line, or one bar, for each of their values together. Raise RefusedError where nothing can be
+    drawn.
     """
     value = value_column(result, value)
-    keys = [name for name in result.columns if name not in result.intervals and name != value]
-    series = _series(result, value, keys[:2])
+    keys = _along_first(result, [name for name in result.columns if name not in result.intervals and name != value])
+    series = _series(result, value, keys)
     if not any(each.values for each in series):
         raise RefusedError("E_PARAM", f"{value} has no number to draw.", "a question with coarser groups")
     ax = ax or new_axes(_height(series))
-    if all(map(_in_order, series)) and keys:
+    if _are_lines(series) and keys:
         _lines(ax, series)
         ax.set_xlabel(keys[0])
         ax.set_ylabel(value)
@@ -52,7 +54,7 @@ def plot(result: Result, *, value: str | None = None, ax: Axes | None = None) ->
         _bars(ax, series)
         ax.set_xlabel(value)
     if len(series) > 1:
-        ax.legend(title=keys[1], frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        ax.legend(title=", ".join(keys[1:]), frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return signed(ax, result, "whiskers: ")
 
 
@@ -88,6 +90,16 @@ def signed(ax: Axes, result: Result, shown_as: str = "") -> Axes:
     return ax
 
 
+def _along_first(result: Result, keys: list[str]) -> list[str]:
+    """Put the key first that a line can run along: time, else what counts up; none is moved where there is no such."""
+    for kind in (datetime.date, int):
+        for name in keys:
+            place = result.columns.index(name)
+            if _in_order([row[place] for row in result.rows], kind):
+                return [name, *(key for key in keys if key != name)]
+    return keys
+
+
 def _series(result: Result, value: str, keys: Sequence[str]) -> list[Series]:
     at = [result.columns.index(name) for name in (*keys, value)]
     ends = result.intervals.get(value) or [None] * len(result)
@@ -95,7 +107,7 @@ def _series(result: Result, value: str, keys: Sequence[str]) -> list[Series]:
     for row, pair in zip(result.rows, ends, strict=True):
         *key, number = [row[place] for place in at]
         if isinstance(number, int | float) and not isinstance(number, bool):
-            name = value_text(key[1]) if len(key) > 1 else value
+            name = ", ".join(map(value_text, key[1:])) or value
             found.setdefault(name, []).append((key[0] if key else value, float(number), pair))
     return [_one(name, points) for name, points in found.items()]
 
@@ -106,11 +118,14 @@ def _one(name: str, points: Sequence[tuple[Any, float, Interval | None]]) -> Ser
     return Series(name, [key for key, _, _ in points], [number for _, number, _ in points], below, above)
 
 
-def _in_order(series: Series) -> bool:
+def _in_order(keys: Sequence[Any], kind: type | UnionType = datetime.date | int) -> bool:
     """Tell whether keys are moments or whole numbers, of which a line makes sense."""
-    return len(series.keys) > 1 and all(
-        isinstance(key, datetime.date | int) and not isinstance(key, bool) for key in series.keys
-    )
+    return bool(keys) and all(isinstance(key, kind) and not isinstance(key, bool) for key in keys)
+
+
+def _are_lines(series: Sequence[Series]) -> bool:
+    """Tell whether there is a line to draw: of one point alone there is none."""
+    return all(_in_order(each.keys) for each in series) and any(len(each.keys) > 1 for each in series)
 
 
 def _lines(ax: Axes, series: Sequence[Series]) -> None:
@@ -149,7 +164,7 @@ def _bars(ax: Axes, series: Sequence[Series]) -> None:
 
 
 def _height(series: Sequence[Series]) -> float:
-    if all(map(_in_order, series)):
+    if _are_lines(series):
         return LEAST_INCHES
     bars = min(MOST_BARS, len({value_text(key) for each in series for key in each.keys})) * len(series)
     return max(LEAST_INCHES * 0.6, 1.2 + ROW_INCHES * bars * (1 if len(series) == 1 else 0.6))

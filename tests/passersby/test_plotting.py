@@ -71,6 +71,33 @@ def test_a_second_key_makes_a_series_each(keys: dict[str, list[Any]]) -> None:
     assert len(whiskers(ax)) == 4
 
 
+def test_further_keys_stand_in_the_series_name() -> None:
+    ax = answer([1, 2, 3, 4], place=["a"] * 4, who=["f", "m", "f", "m"], old=["x", "x", "y", "y"]).plot()
+    legend = ax.get_legend()
+    assert legend is not None and legend.get_title().get_text() == "who, old"
+    assert [text.get_text() for text in legend.get_texts()] == ["f, x", "m, x", "f, y", "m, y"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "along"),
+    [
+        ({"place": ["a", "b", "a", "b"], "day": [DAYS[0]] * 2 + [DAYS[1]] * 2}, "day"),
+        ({"place": ["a", "b", "a", "b"], "hour": [1, 1, 2, 2]}, "hour"),
+        ({"hour": [1, 1, 2, 2], "day": [DAYS[0], DAYS[1]] * 2}, "day"),
+        ({"place": ["a", "b", "a", "b"], "open": [True, True, False, False]}, None),
+    ],
+)
+def test_a_line_runs_along_time_wherever_it_stands(keys: dict[str, list[Any]], along: str | None) -> None:
+    ax = answer([1, 2, 3, 4], **keys).plot()
+    assert ax.get_xlabel() == (along or "n")
+    assert len(ax.get_legend_handles_labels()[1]) == 2
+
+
+def test_a_series_of_one_point_stands_among_lines() -> None:
+    ax = answer([1, 2, 3], day=[DAYS[0], DAYS[1], DAYS[1]], who=["f", "f", "m"]).plot()
+    assert ax.get_xlabel() == "day"
+
+
 def test_a_single_number_is_a_bar() -> None:
     assert whiskers(answer([20]).plot()) == [(15, 25)]
 
