@@ -58,9 +58,18 @@ def sliced(tree: exp.Query, relation: Relation, order: tuple[OrderKey, ...]) -> 
         if limit is None and not offset:
             return relation  # an order among rows that are aggregated later says nothing
         why = "Rows of people never leave, and can't be cut by LIMIT."
-        counted = f"SELECT COUNT(*) {_from(tree)}"
-        raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=(counted,))
+        counted = tuple(f"SELECT {each} {_from(tree)}" for each in (*_people(tree, relation), "COUNT(*)"))
+        raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=counted)
     return replace(relation, operator=Sort(relation, order, limit, offset or 0))
+
+
+def _people(tree: exp.Query, relation: PerPerson) -> tuple[str, ...]:
+    """Count the people whose keys are listed with DISTINCT."""
+    columns = [column.unalias() for column in tree.selects] if tree.args.get("distinct") else []
+    listed = (
+        c for c in columns if isinstance(c, exp.Column) and c.name.lower() == (relation.person.name or "").lower()
+    )
+    return tuple(f"COUNT(DISTINCT {column.sql('duckdb', comments=False)})" for column in listed)
 
 
 def _from(tree: exp.Query) -> str:
