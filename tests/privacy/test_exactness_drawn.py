@@ -24,7 +24,7 @@ from tests.support.told import QUESTIONS
 from tests.support.worlds import write_world
 
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
-ROUNDS = 800 if NIGHTLY else 5
+ROUNDS = 800 if NIGHTLY else 3
 SET_ROUNDS = 200 if NIGHTLY else 2  # of set operations of people's rows
 LEAST_ACCEPTED = 0.6
 THREADS = (1, 4)

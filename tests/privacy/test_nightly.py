@@ -41,7 +41,7 @@ def test_admission_under_windows() -> None:
 
 
 def test_the_soak_of_a_server() -> None:
-    counted = soak.chunk(1, seconds=10, analysts=50)
+    counted = soak.chunk(1, seconds=6, analysts=50)
     assert counted["fresh: answered"] > 5
     assert counted["repeat: answered"] > 20
 
@@ -65,7 +65,7 @@ def test_canonical_texts_that_tell_no_numbers_are_found(monkeypatch: pytest.Monk
 
 
 def test_two_worlds() -> None:
-    counted = worlds.chunk(1, 5, 1, 3)
+    counted = worlds.chunk(1, 4, 1, 2)
     assert counted[EXAMPLES] > 20
     assert counted["with all rows public"] > 5
 

@@ -15,7 +15,7 @@ from tests.conftest import NIGHTLY
 from tests.support.http_worlds import seen_over_http
 from tests.support.two_worlds import ANSWERED, BY_HOUR, BY_ZONE, COUNT, attacks, open_worlds
 
-EVERY = 1 if NIGHTLY else 20  # of the adversarial cases: in process all of them are held
+EVERY = 1 if NIGHTLY else 40  # of the adversarial cases: in process all of them are held
 ASKED = [COUNT, BY_HOUR, BY_ZONE, *attacks()[::EVERY]]
 
 
