@@ -19,7 +19,7 @@ from tests.conftest import NIGHTLY
 from tests.support.door_worlds import DOORS, through
 from tests.support.two_worlds import ANSWERED, BY_HOUR, BY_ZONE, COUNT, attacks, open_worlds
 
-EVERY = 1 if NIGHTLY else 100  # of the adversarial cases: in process all of them are held
+EVERY = 1 if NIGHTLY else 60  # of the adversarial cases: in process all of them are held
 ASKED = [COUNT, BY_HOUR, BY_ZONE, *attacks()[::EVERY]]
 
 
