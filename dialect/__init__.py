@@ -12,7 +12,8 @@
                               declared_movement  bias
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
     refusals                  errors  spans  tries  other_habits  aggregate_refusals  windows_below  unlisted
-                              windows_as_groups  never_true  meant_names  meant_times  unlike_types  midnights
+                              windows_as_groups  counted_instead  never_true  meant_names  meant_times  unlike_types
+                              midnights
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
                               polygon_calls  in_calls  spelling  reading
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls

@@ -67,7 +67,7 @@ def across_people(name: str, node: exp.Expr, inside: str | None) -> Refusal:
     if inside is not None:
         hint = f"{hint}; or {shown} per person, in a subquery that groups by {inside}"
     refused = refusal(Code.AGG, f"{shown} across people {why}.", hint, node, *_filled(instead, node))
-    keys = (*_as_key(node), *_as_key(node, _BIN)) if _LISTED in hint or name == "mode" else ()
+    keys = _as_keys(node) if _LISTED in hint or name == "mode" else ()
     return replace(refused, rewrites=(*keys, *refused.rewrites))
 
 
@@ -77,7 +77,7 @@ def unknown(name: str, node: exp.Expr) -> Refusal:
     why, hint, instead = _TAUGHT.get(name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _UNKNOWN))
     said = f"The aggregate {shown} is not in the dialect." if not why else f"{shown} {why}."
     refused = refusal(Code.AGG, said, hint, node, *_filled(instead, node))
-    keys = (*_as_key(node), *_as_key(node, _BIN)) if name == "histogram" or _LISTED in hint else ()
+    keys = _as_keys(node) if name == "histogram" or _LISTED in hint else ()
     if instead is _UNKNOWN:  # of what is no number
         average = refusal(Code.AGG, said, hint, node, *_filled(_UNKNOWN[:1], node)).rewrites
         keys = (*average, *_as_key(node))
@@ -143,6 +143,11 @@ def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[str, ...]:
 
     written = question_with(node, grouped)
     return () if written is None else (written,)
+
+
+def _as_keys(node: exp.Expr) -> tuple[str, ...]:
+    """Group by the column, and by bins of it."""
+    return (*_as_key(node), *_as_key(node, _BIN))
 
 
 def _first(node: exp.Expr) -> exp.Expr | None:

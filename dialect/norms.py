@@ -216,12 +216,12 @@ def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -
     in_all, *by_keys = _usual(table, plan)
     if vector.kind is VectorKind.CENTRED:
         return None if column.centred_norm is None else (column.centred_norm, in_all.covers)
-    known = [(each.keys, each.sums[column.name], each.covers) for each in by_keys if column.name in each.sums]
+    declared = [(each.keys, each.sums[column.name], each.covers) for each in by_keys if column.name in each.sums]
     if column.sum_norm is not None:
-        known.append(((), column.sum_norm, in_all.covers))
+        declared.append(((), column.sum_norm, in_all.covers))
     if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
         own = {key.text for key in plan.keys}
-        found = max(known, key=lambda each: (own.issubset(each[0]), len(each[0])), default=None)
+        found = max(declared, key=lambda each: (own.issubset(each[0]), len(each[0])), default=None)
     else:
-        found = min(known, key=lambda each: (each[1], -each[2]), default=None)
+        found = min(declared, key=lambda each: (each[1], -each[2]), default=None)
     return None if found is None else found[1:]

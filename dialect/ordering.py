@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from dialect.counted_instead import counted_instead
 from dialect.directions import OrderKey
 from dialect.errors import Code
 from dialect.expressions import Expr
@@ -58,23 +59,12 @@ def sliced(tree: exp.Query, relation: Relation, order: tuple[OrderKey, ...]) -> 
         if limit is None and not offset:
             return relation  # an order among rows that are aggregated later says nothing
         why = "Rows of people never leave, and can't be cut by LIMIT."
-        counted = tuple(f"SELECT {each} {_from(tree)}" for each in (*_people(tree, relation), "COUNT(*)"))
+        whole = tree.copy()
+        for clause in ("order", "limit", "offset"):
+            whole.set(clause, None)
+        counted = counted_instead(whole.sql("duckdb", comments=False), relation)
         raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=counted)
     return replace(relation, operator=Sort(relation, order, limit, offset or 0))
-
-
-def _people(tree: exp.Query, relation: PerPerson) -> tuple[str, ...]:
-    """Count the people whose keys are listed with DISTINCT."""
-    columns = [column.unalias() for column in tree.selects] if tree.args.get("distinct") else []
-    listed = (
-        c for c in columns if isinstance(c, exp.Column) and c.name.lower() == (relation.person.name or "").lower()
-    )
-    return tuple(f"COUNT(DISTINCT {column.sql('duckdb', comments=False)})" for column in listed)
-
-
-def _from(tree: exp.Query) -> str:
-    parts = (tree.args.get("from_"), *(tree.args.get("joins") or ()), tree.args.get("where"))
-    return " ".join(part.sql("duckdb", comments=False).strip() for part in parts if part is not None)
 
 
 def _count(tree: exp.Query, clause: str) -> int | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from dialect.boundaries import Planning, released
+from dialect.counted_instead import counted_instead
 from dialect.errors import Code, Refusal
 from dialect.expressions import Field
 from dialect.interval_ends import check_ends
@@ -41,9 +41,6 @@ from dialect.unlisted import unlisted_notes
 from dialect.weights import check_weight
 from dialect.window import Window
 
-_FROM = re.compile(r"\bfrom\b.*?(?=\border by\b|\blimit\b|\boffset\b|;|$)", re.IGNORECASE | re.DOTALL)
-_LISTED = re.compile(r"\s*select\s+distinct\s+([\w.]+(?:\s*,\s*[\w.]+)*)\s+from\b", re.IGNORECASE)
-
 
 def plan(selected: Selected, reading: Reading) -> Question:
     """Split a typed question at its release boundaries; raises Refusal with E_ROWS where rows would leave."""
@@ -53,7 +50,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
             "Rows of people never leave; only aggregates over many of them do.",
             "SELECT COUNT(*) FROM ... or an aggregate with GROUP BY",
             first_word(reading.sql),
-            (*_people_counted(reading.sql, selected.relation), *_counted(reading.sql)),
+            counted_instead(reading.sql, selected.relation),
         )
     refuse_polygons(f for _, f in selected.columns)
     planning = Planning(reading, unions(selected.relation, reading))
@@ -72,26 +69,6 @@ def plan(selected: Selected, reading: Reading) -> Question:
 def _notes(relation: Relation, planning: Planning) -> tuple[str, ...]:
     beside = (*never_true_notes(relation), *midnight_notes(relation, planning.reading.sql))
     return *unlisted_notes(relation), *beside, *planning.notes
-
-
-def _counted(sql: str) -> tuple[str, ...]:
-    """Ask how many rows there are instead."""
-    source = _FROM.search(sql)
-    of_groups = f"SELECT COUNT(*) FROM ({sql.strip().rstrip('; ')})"
-    plain = f"SELECT COUNT(*) {source[0].strip()}" if source else of_groups
-    return (of_groups,) if re.search(r"\bgroup by\b", sql, re.IGNORECASE) else (plain, of_groups)
-
-
-def _people_counted(sql: str, relation: PerPerson) -> tuple[str, ...]:
-    """Ask how many people there are instead of a list of them, by what else was to be listed."""
-    listed, source = _LISTED.match(sql), _FROM.search(sql)
-    columns = [] if listed is None else [column.strip() for column in listed[1].split(",")]
-    person = next((c for c in columns if c.rpartition(".")[2].lower() == (relation.person.name or "").lower()), None)
-    if person is None or source is None:
-        return ()
-    keys, people = ", ".join(column for column in columns if column != person), f"COUNT(DISTINCT {person})"
-    alone = f"SELECT {people} {source[0].strip()}"
-    return (f"SELECT {keys}, {people} {source[0].strip()} GROUP BY {keys}", alone) if keys else (alone,)
 
 
 def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:

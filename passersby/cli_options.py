@@ -117,9 +117,7 @@ def opened(catalog: str, client: str | None, ledger: str | None, form: Format | 
 
 def _connected(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
     if is_address(catalog):
-        typed = (
-            None if ledger == os.environ.get(LEDGER) else ledger
-        )  # the variable is for catalogs that are opened here
+        typed = None if ledger == os.environ.get(LEDGER) else ledger  # the variable is of catalogs opened here
         return open_far(catalog, client=client, api_key=None, ledger=typed)
     with shown_making(quiet=form != Format.TABLE) as progress:
         return open_in_process(catalog, client=client, ledger=ledger, progress=progress)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dialect.bins import MOST_BINS, MOST_GROWING, Bins, bin_number, bins_of, has_bin
 from dialect.catalog import Bounds, SqlType
 from dialect.expressions import Field, Ref
+from dialect.own_calls import is_there
 from dialect.write_expr import write_expr
 
 
@@ -76,3 +77,10 @@ def test_what_lies_beyond_is_in_the_outer_bins_and_what_is_no_number_in_none(low
     asked = [-1e308, lower - 1, upper, upper + 1, 1e308, math.nan, math.inf, -math.inf, None]
     last = bins.count - 1
     assert _numbers(value, bins, asked) == [0, 0, last, last, last, None, None, None, None]
+
+
+def test_a_planted_bin_for_what_is_no_number_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = _value(SqlType.DOUBLE, 0.0, 1440.0)
+    monkeypatch.setitem(globals(), "has_bin", is_there)
+    with pytest.raises(AssertionError):
+        _numbers(value, bins_of(value, Bounds(0.0, 1440.0)), [math.nan])

@@ -136,4 +136,5 @@ def test_a_list_of_people_is_told_how_many_they_are(sql: str, ask: Callable[[str
 def test_so_is_a_list_that_limit_cuts(ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask("SELECT DISTINCT cell_id, subscriber_id FROM events WHERE lat > 1 LIMIT 10")
-    assert refused.value.hint == "SELECT COUNT(DISTINCT subscriber_id) FROM events WHERE lat > 1"
+    by_cell = "SELECT cell_id, COUNT(DISTINCT subscriber_id) FROM events WHERE lat > 1 GROUP BY cell_id"
+    assert refused.value.hint == by_cell
