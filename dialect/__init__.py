@@ -11,9 +11,9 @@
     what stewards declared    catalog  declared_admission  declared_calibration  declared_cells
                               declared_movement  bias
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
-    refusals                  errors  spans  tries  other_habits  aggregate_refusals  windows_below  unlisted
-                              windows_as_groups  counted_instead  never_true  meant_names  meant_times  unlike_types
-                              midnights
+    refusals                  errors  spans  tries  other_habits  other_calls  aggregate_refusals  windows_below
+                              unlisted  windows_as_groups  counted_instead  never_true  meant_names  meant_times
+                              unlike_types  midnights
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
                               polygon_calls  in_calls  spelling  reading
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
@@ -62,6 +62,7 @@ from dialect.errors import Code, Refusal, Span
 from dialect.functions import names as functions
 from dialect.kinds import kinds
 from dialect.options import Options
+from dialect.other_habits import in_duckdbs_words as _in_duckdbs_words
 from dialect.parse import as_written as _as_written
 from dialect.parse import bounds_of as _bounds_of
 from dialect.parse import options_of as _options_of
@@ -136,18 +137,31 @@ def _question(sql: str, catalog: Catalog) -> Question:
 
 def _shown(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
     """Let a refusal point at something, and try what it suggests before an analyst does."""
-    pointed = _taught(_replace(refused, span=refused.span or _first_word(sql)), sql, catalog)
-    accepted = (
-        each for each in pointed.rewrites[:_MOST_TRIED] if len(each) <= _LONGEST_TRY and _accepted(each, catalog)
-    )
-    return _replace(pointed, hint=next(accepted, pointed.hint), rewrites=())
+    pointed = _pointed(refused, sql, catalog)
+    return _replace(pointed, hint=_accepted(pointed, sql, catalog, 2) or pointed.hint, rewrites=())
 
 
-def _accepted(sql: str, catalog: Catalog) -> bool:
-    try:
-        return _question(sql, catalog) is not None
-    except (Refusal, RecursionError):
-        return False
+def _pointed(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
+    return _taught(_replace(refused, span=refused.span or _first_word(sql)), sql, catalog)
+
+
+def _accepted(pointed: Refusal, sql: str, catalog: Catalog, steps: int) -> str | None:
+    """Find the first rewrite that is accepted; of one in DuckDB's words, a rewrite of its own may be."""
+    for each in pointed.rewrites[:_MOST_TRIED]:
+        if len(each) > _LONGEST_TRY:
+            continue
+        try:
+            _question(each, catalog)
+        except Refusal as again:
+            said = steps > 1 and each == _in_duckdbs_words(sql)
+            found = _accepted(_pointed(again, each, catalog), each, catalog, steps - 1) if said else None
+            if found is not None:
+                return found
+        except RecursionError:
+            continue
+        else:
+            return each
+    return None
 
 
 def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:

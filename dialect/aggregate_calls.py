@@ -59,8 +59,7 @@ def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, n
 
 def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr, ...]]:
     inner = call.this
-    if isinstance(inner, exp.Star) and name == "count":
-        only(inner, code=Code.AGG)
+    if name == "count" and _of_rows(call):
         return "count_star", ()
     if isinstance(inner, exp.Distinct):
         only(inner, "expressions", code=Code.AGG)
@@ -81,6 +80,13 @@ def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr
     if isinstance(call, exp.Anonymous | exp.AnonymousAggFunc):
         parts = list(call.expressions)
     return name, tuple(_counted(part, names) if name == "count" else scalar(part, names) for part in parts)
+
+
+def _of_rows(call: exp.Expr) -> bool:
+    """Tell whether a count is of rows: count(*), or DuckDB's count()."""
+    if isinstance(call.this, exp.Star):
+        only(call.this, code=Code.AGG)
+    return isinstance(call.this, exp.Star) or (isinstance(call, exp.Count) and call.this is None)
 
 
 def _counted(node: exp.Expr, names: Names) -> Expr:

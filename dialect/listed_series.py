@@ -75,7 +75,7 @@ def _values(call: exp.Expr) -> Iterator[Literal]:
         raise _unread(call)
     only(call, "start", "end", "step", "is_end_exclusive", code=Code.TABLE)
     start, end = constant(call.args["start"]), constant(call.args["end"])
-    step = constant(call.args["step"]) if call.args.get("step") else Literal(1, SqlType.BIGINT)
+    step = constant(_step(call.args["step"])) if call.args.get("step") else Literal(1, SqlType.BIGINT)
     kinds = {start.type, end.type}
     if kinds | {step.type} == {SqlType.BIGINT} and step.value:
         return _integers(start, end, int(step.value), call)
@@ -83,6 +83,13 @@ def _values(call: exp.Expr) -> Iterator[Literal]:
     if kinds <= _TIMES and step.type is SqlType.INTERVAL and int(amount):
         return _times(start, end, int(amount), unit, call)
     raise _unread(call)
+
+
+def _step(written: exp.Expr) -> exp.Expr:
+    """Read a step that stands in quotes alone as the interval that it is."""
+    amount, _, unit = written.name.partition(" ")
+    named = isinstance(written, exp.Literal) and written.is_string and amount.isdecimal() and unit.isalpha()
+    return exp.Interval(this=exp.Literal.string(amount), unit=exp.var(unit.upper())) if named else written
 
 
 def _integers(start: Literal, end: Literal, step: int, call: exp.Expr) -> Iterator[Literal]:

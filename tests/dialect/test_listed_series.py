@@ -35,6 +35,7 @@ def _rows(sql: str, catalog: Catalog) -> list[object]:
         "unnest(generate_series(1, 3))",
         "generate_series(DATE '2026-01-29', DATE '2026-06-29', INTERVAL 1 MONTH)",
         "generate_series(DATE '2026-01-31', DATE '2025-06-29', INTERVAL (-1) MONTH)",
+        "generate_series(DATE '2026-10-01', DATE '2026-10-09', '2 days')",
         "range(DATE '2026-10-01', TIMESTAMP '2026-10-02 12:00:00', INTERVAL 6 HOUR)",
     ],
 )

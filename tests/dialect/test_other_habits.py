@@ -49,6 +49,27 @@ SHOWN = {
     "percentile_approx(n, 0.9)": "quantile_cont(n, 0.9)",
     "datepart(hour, t)": "date_part('hour', t)",
     "date_part('hour', t)": "date_part('hour', t)",
+    "datepart(weekday, t)": "(dayofweek(t) + 1)",
+    "datename(weekday, t)": "dayname(t)",
+    "datename(month, t)": "monthname(t)",
+    "datename(year, t)": "CAST(date_part('year', t) AS VARCHAR)",
+    "datename(t)": "datename(t)",
+    "date_trunc(d, WEEK(MONDAY))": "date_trunc('week', d)",
+    "trunc(d, 'MM')": "date_trunc('month', d)",
+    "trunc(n, 2)": "trunc(n, 2)",  # as DuckDB writes it
+    "window(t, '15 minutes')": "time_bucket(INTERVAL 15 MINUTE, t)",
+    "window(t, d)": "window(t, d)",
+    "range_bucket(n, [5, 15])": "CASE WHEN n < 5 THEN 0 WHEN n < 15 THEN 1 ELSE 2 END",
+    "range_bucket(n, ends)": "range_bucket(n, ends)",
+    "convert(date, t)": "CAST(t AS date)",
+    "convert(t USING utf8)": "convert(t USING utf8)",
+    "size(a)": "len(a)",
+    "dayofweekiso(t)": "isodow(t)",
+    "format(t, 'yyyy-MM')": "strftime(t, '%Y-%m')",
+    "format('{}', n)": "format('{}', n)",  # as DuckDB writes it
+    "[Order Count].[a]": "[Order Count].a",
+    "t.[a] + [b]": "t.a + b",
+    "list[a] + '[b]' + unnest([1])": "list[a] + '[b]' + unnest([1])",
     "safe_divide(a)": "safe_divide(a)",  # too few
     "'safe_divide(a, b)'": "'safe_divide(a, b)'",  # text
     "safe_divide(a, 'it''s, so')": "((a) / nullif('it''s, so', 0))",
@@ -61,6 +82,8 @@ TAUGHT = {
     "SELECT DATE_FORMAT(ts, 'yyyy-MM-dd') AS d, COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-19' GROUP BY 1": Code.FUNC,
     "SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY)": Code.FUNC,
     "SELECT PERCENTILE_APPROX(dwell_s, 0.5) FROM events": Code.FUNC,
+    "SELECT [cell_id], COUNT(*) AS n FROM [events] GROUP BY [cell_id]": Code.PARSE,
+    "SELECT DAYOFWEEKISO(ts) AS d, COUNT(*) FROM events GROUP BY 1": Code.FUNC,
     "SELECT TOP 3 cell_id, COUNT(*) AS n FROM events GROUP BY 1 ORDER BY n DESC;": Code.PARSE,
 }
 
@@ -85,6 +108,13 @@ def test_what_is_shown_is_answered(sql: str, ask: Callable[[str], Question]) -> 
     with pytest.raises(Refusal) as refused:
         ask(sql)
     assert (refused.value.code, refused.value.hint) == (TAUGHT[sql], in_duckdbs_words(sql))
+    assert ask(refused.value.hint).plans
+
+
+def test_what_another_engine_s_words_need_further_is_shown_at_once(ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask("SELECT AVG(TIMESTAMP_DIFF(ts, TIMESTAMP '2026-10-05', MINUTE)) AS m FROM events")
+    assert "LEAST(GREATEST(DATE_DIFF('MINUTE'" in refused.value.hint
     assert ask(refused.value.hint).plans
 
 

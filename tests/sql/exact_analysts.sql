@@ -583,3 +583,10 @@ FROM visit WHERE floor(date_diff('second', start_ts, end_ts) / 300.0) BETWEEN 0 
 # title: quarters of an hour by seconds since 1970
 SELECT floor(epoch(ts) / 900) * 900 AS quarter, count(*) AS n FROM event
 WHERE floor(epoch(ts) / 900) BETWEEN 1991076 AND 1991084 GROUP BY 1 ORDER BY 1;
+
+# title: counts without an asterisk, FROM first
+FROM visit SELECT place_id, count() AS n, count() FILTER (WHERE dwell_min > 30) AS long GROUP BY place_id ORDER BY place_id;
+
+# title: each day of a list whose step stands in quotes
+SELECT t.day, COUNT(v.subscriber_id) AS n FROM generate_series('2026-10-01'::date, '2026-10-07'::date, '1 day') AS t(day)
+LEFT JOIN visit v ON v.visit_date = t.day GROUP BY 1 ORDER BY 1;
