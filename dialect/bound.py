@@ -160,7 +160,7 @@ def _within(vector: Vector, rows: int, why: str) -> VectorBound:
 def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None) -> VectorBound:
     """Bound numbers that are kept between ends in every group, by the number of groups or by scaling."""
     assert vector.part is not None  # noqa: S101  the caller asks
-    groups = 1 if is_single(plan) else groups
+    groups = 1 if is_single(plan) or groups == 0 else groups
     most = max(abs(vector.part.lower), abs(vector.part.upper))
     why = f"one person's number in a group is kept in [{vector.part.lower:g}, {vector.part.upper:g}]"
     if groups is None or most * math.sqrt(groups) > norm:

@@ -91,3 +91,13 @@ def test_parts_of_a_mean_share_one_factor(plan_of: Plans, catalog: Catalog) -> N
     assert groups["centred(dwell_s)"] == groups["valid(dwell_s)"] != groups["centred(lat)"] == groups["valid(lat)"]
     assert groups["rows"] not in {groups["valid(dwell_s)"], groups["valid(lat)"]}
     assert all(each.rule is Rule.SCALE for each in bound(plan, catalog, 25).vectors)
+
+
+@pytest.mark.parametrize("numbers", ["COUNT(*{})", "SUM(dwell_s{})", "AVG(dwell_s{}), COUNT(DISTINCT cell_id{})"])
+def test_a_list_without_any_key_is_bounded_as_one_of_one_key(numbers: str, plan_of: Plans, catalog: Catalog) -> None:
+    for named in ("", ", contribution_bounds_per_group => (0, 3)"):
+        plan = plan_of(
+            f"SELECT hour(ts), {numbers.format(named, named)}, COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1"
+        )
+        none, one = (bound(plan, catalog, keys).vectors for keys in (0, 1))
+        assert [(b.rule, b.sensitivity) for b in none] == [(b.rule, b.sensitivity) for b in one]
