@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.private_plan import Question
-from dialect.uncertainty import uncertainty
+from dialect.uncertainty import noisy, uncertainty
 
 R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s, AVG(lat) AS m FROM events GROUP BY cell_id)"
 
@@ -95,3 +95,24 @@ def test_noise_is_followed(sql: str, ask: Callable[[str], Question]) -> None:
 @pytest.mark.parametrize("sql", NOT_FOLLOWED)
 def test_where_noise_is_not_followed_no_interval_is_said(sql: str, ask: Callable[[str], Question]) -> None:
     assert _raw(sql, ask) == [0] * NOT_FOLLOWED[sql]
+
+
+NOISY = {  # which shown columns rest on released numbers
+    f"SELECT cell_id, n, n + 1, 1 FROM {R}": [False, True, True, False],
+    f"SELECT c.zone, MAX(r.n) FROM {R} r JOIN cells c USING (cell_id) GROUP BY 1": [False, True],
+    f"SELECT cell_id % 2 AS odd, SUM(n) FROM {R} GROUP BY 1": [False, True],
+    f"SELECT upper(z), COUNT(*) FROM (SELECT c.zone AS z, SUM(r.n) FROM {R} r JOIN cells c USING (cell_id) GROUP BY 1) GROUP BY 1": [
+        False, True
+    ],
+    f"SELECT n > 5, COUNT(*) FROM {R} GROUP BY 1": [True, True],
+    f"SELECT big, COUNT(*) FROM (SELECT cell_id + n > 5 AS big FROM {R} GROUP BY 1) GROUP BY 1": [True, True],
+    f"SELECT n, COUNT(*) FROM (SELECT n, cell_id FROM {R} GROUP BY n, cell_id) GROUP BY n": [True, True],
+    "SELECT zone, MAX(lon) FROM cells GROUP BY 1": [False, False],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", NOISY)
+def test_keys_of_groups_of_released_numbers_are_as_exact_as_what_they_are_made_of(
+    sql: str, ask: Callable[[str], Question]
+) -> None:
+    assert list(noisy(ask(sql))) == NOISY[sql]
