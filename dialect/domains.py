@@ -42,6 +42,8 @@ from dialect.whole_numbers import whole_numbers
 MAX_KEYS = 1_000_000  # values in one list, before anything is generated
 MAX_PRODUCT = 2 * MAX_KEYS  # combinations of lists whose lengths are known; conditions may leave fewer keys
 
+_OF_A_DAY = {"quarter", "month", "week", "day", "dayofyear", "dayofweek", "isodow", "dayname", "monthname"}
+_YEAR, _CENTURY = 366, 36_525  # days: on as many as a year has, parts of a date have all their values
 _TIME_STEPS = {"date_trunc", "time_bucket", "to_date", "year"}
 
 
@@ -192,6 +194,14 @@ def _branches(expr: Case, reading: Reading) -> PublicList | None:
     return public_lists.of_values(expr, constants, "the constants of a CASE", reading)
 
 
+def _on_few_days(expr: Call, facts: Sequence[Expr], reading: Reading) -> PublicList | None:
+    """Use the values that a part of a date has on known days: of declared ones where these are less than a year."""
+    found = public_lists.of_images(expr, "day", facts, reading)
+    if found is None or found.size is None or found.size >= (_CENTURY if found.source.closed else _YEAR):
+        return None
+    return replace(found, size=min(found.size, len(function(expr.function).values) + 1))
+
+
 def _intrinsic(expr: Call, facts: Sequence[Expr], reading: Reading, booleans: bool) -> PublicList | None:
     """Use the values that a function can give whatever it is applied to."""
     row = function(expr.function)
@@ -202,6 +212,9 @@ def _intrinsic(expr: Call, facts: Sequence[Expr], reading: Reading, booleans: bo
     if unit:
         return public_lists.of_images(expr, unit, facts, reading)
     if row.values:
+        days = _on_few_days(expr, facts, reading) if row.name in _OF_A_DAY else None
+        if days is not None:
+            return days
         values = public_lists.literals((*row.values, *nulls), expr.type)
         return public_lists.of_values(expr, values, f"the values of {row.name}", reading)
     if expr.type is SqlType.BOOLEAN and booleans:
