@@ -36,6 +36,11 @@ def told_by_fewest(
     return kept
 
 
+def told_from(relation: Relation, known: Collection[Field]) -> set[Field]:
+    """Find the fields in which rows agree that agree in `known`."""
+    return _closed(set(known), list(_dependencies(relation)))
+
+
 def _first_fields(read: Collection[Field], apart: Collection[Field]) -> set[Field]:
     """Put for fields that are computed from others of the row what they are computed from."""
     return {f for each in read for f in _made_of(each, apart)}

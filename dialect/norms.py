@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from dialect.catalog import Catalog, Column, Norms, NormsByKeys, SqlType, Table
+from dialect.catalog import Catalog, Column, SqlType, Table
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
-from dialect.parted import own_keys, parted_by
 from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
 from dialect.ranges import known
 from dialect.relation_parts import branches
+from dialect.usual_norms import norm_of_persons, norm_of_rows, usual_norms
 
 
 def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
@@ -28,9 +28,9 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
 def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
     if vector.kind is VectorKind.PERSONS:
-        usual = _of_persons(table.norms, plan)
+        usual = norm_of_persons(table, plan)
         return usual.persons if usual and usual.persons is not None else table.norms.persons
-    rows = _of_rows(plan, table)[0]
+    rows = norm_of_rows(plan, table)[0]
     if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
         return rows
     if vector.factor is not None:
@@ -94,11 +94,11 @@ def declared_cover(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float
 def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101
     if vector.kind is VectorKind.PERSONS:
-        usual = _of_persons(table.norms, plan)
+        usual = norm_of_persons(table, plan)
         return table.norms.covers if usual is None else usual.covers
     found = multiple_of(vector, catalog) if vector.kind is VectorKind.SUM else None
     summed = None if found is None else _sum_norm(plan, vector, found[0], table)
-    return (summed or _of_rows(plan, table))[1]
+    return (summed or norm_of_rows(plan, table))[1]
 
 
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
@@ -127,35 +127,6 @@ def _counted(table: Table | None, derived: Table | None) -> Table | None:
     if table is None or derived is None or table.name != derived.name or table.movement is None:
         return table
     return replace(table, norms=table.movement.norms or table.norms)
-
-
-def _usual(table: Table, plan: PrivatePlan) -> list[NormsByKeys]:
-    """List the declared norms that are also of this plan: of all rows, and by keys by which its rows are parted.
-
-    Claim: each of them is true of the plan's own groups if it is of those that it is declared for, where what a
-    person adds to groups has one sign. Proof: proofs.md#usual-keys. Raises: nothing.
-    """
-    norms, parts = table.norms, parted_by(plan, table.name)
-    assert norms is not None  # noqa: S101
-    in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
-    return [in_all, *(each for each in norms.by_keys if parts.issuperset(each.keys))]
-
-
-def _of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
-    """Find the smallest norm of rows, and the largest share of people of whom it is declared."""
-    declared = ((each.rows, -each.covers) for each in _usual(table, plan) if each.rows is not None)
-    rows, uncovered = min(declared)
-    return rows, -uncovered
-
-
-def _of_persons(norms: Norms, plan: PrivatePlan) -> NormsByKeys | None:
-    """Pick them by the plan's own keys alone: at one place nobody is in more hours than in all."""
-    own = own_keys(plan)
-    return max((each for each in norms.by_keys if own.issuperset(each.keys)), key=_keys, default=None)
-
-
-def _keys(usual: NormsByKeys) -> int:
-    return len(usual.keys)
 
 
 def _of_column(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float | None:
@@ -213,14 +184,16 @@ def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -
 
     Of values of one sign it is the smallest; where signs cancel, parts may add up to more than all: that of most keys.
     """
-    in_all, *by_keys = _usual(table, plan)
+    assert table.norms is not None  # noqa: S101
+    in_all, *by_keys = usual_norms(table, plan)
     if vector.kind is VectorKind.CENTRED:
         return None if column.centred_norm is None else (column.centred_norm, in_all.covers)
     declared = [(each.keys, each.sums[column.name], each.covers) for each in by_keys if column.name in each.sums]
     if column.sum_norm is not None:
         declared.append(((), column.sum_norm, in_all.covers))
     if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
-        own = {key.text for key in plan.keys}
+        own, whole = {key.text for key in plan.keys}, [each.keys for each in by_keys if each in table.norms.by_keys]
+        declared = [each for each in declared if not each[0] or each[0] in whole]
         found = max(declared, key=lambda each: (own.issubset(each[0]), len(each[0])), default=None)
     else:
         found = min(declared, key=lambda each: (each[1], -each[2]), default=None)

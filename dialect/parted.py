@@ -1,16 +1,22 @@
-"""By what the rows of a plan are parted: its keys, and whatever its conditions leave one value of."""
+"""By what the rows of a plan are parted: its keys, and whatever its conditions leave one value of, or a few."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from dialect.constants import SECONDS, moment
-from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
-from dialect.facts import between, dates_of
+from dialect.catalog import SqlType
+from dialect.constants import MONTHS, SECONDS, moment
+from dialect.dependencies import told_from
+from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
+from dialect.facts import between, dates_of, limits
+from dialect.one_row import EXACT_TYPES
 from dialect.plain_text import plain_text
 from dialect.private_plan import PrivatePlan
 from dialect.time_steps import step_of
+from dialect.told_parts import told_parts
 
+Values = frozenset[object]
+_OF_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)
 _WITHIN_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
 
 
@@ -20,19 +26,54 @@ def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
     Rows of one value of a column are one group of all by it: a person has no larger norm in them than over all groups.
     A date that is declared to be that of a time is set where the time is of one day, and parts where its steps do.
     """
-    facts = plan.source.facts
-    fixed = (part for fact in facts for part in _fixed(fact) if _is_of(part, table))
-    keys = [expand(Ref(key.field)) for key in plan.keys]
-    dates = (Ref(day) for day, time in dates_of(facts) if _on_one_day(time, facts) or _by_day(keys, time, _WITHIN_DAYS))
+    facts, keys = plan.source.facts, _same_as_keys(plan)
+    fixed = (part for part in spoken_of(facts, table) if how_many(part, facts) == 1)
+    parts = (part for key in keys for part in told_parts(key))
+    dates = (Ref(day) for day, time in dates_of(facts) if _on_one_day(time, facts) or _by_day(keys, time))
     dated = (day for day in dates if _is_of(day, table))
-    return frozenset({*(key.text for key in plan.keys), *map(plain_text, (*fixed, *dated))})
+    alone = (text for text, most in plan.held if most == 1)
+    return frozenset({*(key.text for key in plan.keys), *alone, *map(plain_text, (*fixed, *parts, *dated))})
 
 
 def own_keys(plan: PrivatePlan) -> frozenset[str]:
-    """Name the plan's keys, and the columns that are declared to be the dates of the days by which it groups."""
-    keys = [expand(Ref(key.field)) for key in plan.keys]
-    dates = (Ref(day) for day, time in dates_of(plan.source.facts) if _by_day(keys, time, ("day",)))
-    return frozenset({*(key.text for key in plan.keys), *map(plain_text, dates)})
+    """Name the plan's keys, what equals one in every row, and the dates of the days by which it groups."""
+    keys = _same_as_keys(plan)
+    dates = (Ref(day) for day, time in dates_of(plan.source.facts) if any(step_of(key, time) == "day" for key in keys))
+    return frozenset({*(key.text for key in plan.keys), *map(plain_text, (*keys, *dates))})
+
+
+def is_told(plan: PrivatePlan, table: str, texts: Collection[str]) -> bool:
+    """Tell whether keys of a table, by their names, tell each of the plan's: no group of theirs lies in two of its."""
+    facts, keys = plan.source.facts, [expand(Ref(key.field)) for key in plan.keys]
+    read = (field for expr in (*facts, *keys) for field in fields_of(expr))
+    known = [field for field in read if _is_of(Ref(field), table) and plain_text(Ref(field)) in texts]
+    fields = told_from(plan.source, known)
+    days = [time for day, time in dates_of(facts) if day in fields]
+
+    def told(expr: Expr) -> bool:
+        if isinstance(expr, Ref):
+            return expr.field in fields or expr.field.of_person
+        if isinstance(expr, Literal) or (plain_text(expr) in texts and _is_of(expr, table)):
+            return True
+        return all(map(told, children(expr))) or any(step_of(expr, time) in _OF_DAYS for time in days)
+
+    return all(told(key) for key in keys)
+
+
+def _same_as_keys(plan: PrivatePlan) -> list[Expr]:
+    """List the keys, and what every row that counts has equal to one: a column, and the public one that it meets."""
+    found = [expand(Ref(key.field)) for key in plan.keys]
+    for same in found:  # goes on over what is appended
+        found += [other for fact in plan.source.facts for other in _equals(fact, same) if other not in found]
+    return found
+
+
+def _equals(fact: Expr, expr: Expr) -> Iterator[Expr]:
+    if not isinstance(fact, Call) or fact.name != "=":
+        return
+    for one, other in (fact.arguments, fact.arguments[::-1]):
+        if one == expr and one.type is other.type and one.type in EXACT_TYPES and not isinstance(other, Literal):
+            yield other
 
 
 def _on_one_day(time: Expr, facts: Sequence[Expr]) -> bool:
@@ -40,21 +81,62 @@ def _on_one_day(time: Expr, facts: Sequence[Expr]) -> bool:
     return ends is not None and len({moment(str(end.value)).date() for end in ends}) == 1
 
 
-def _by_day(keys: Sequence[Expr], time: Expr, units: Collection[str]) -> bool:
-    return any(step_of(key, time) in units for key in keys)
+def _by_day(keys: Sequence[Expr], time: Expr) -> bool:
+    return any(step_of(part, time) in _WITHIN_DAYS for key in keys for part in told_parts(key))
 
 
 def fixed_field(fact: Expr) -> Field | None:
     """Find the field that a fact sets equal to a constant."""
-    return next((part.field for part in _fixed(fact) if isinstance(part, Ref)), None)
+    return next((part.field for part in _compared(fact) if isinstance(part, Ref) and how_many(part, [fact]) == 1), None)
 
 
-def _fixed(fact: Expr) -> Iterator[Expr]:
-    """Find what a fact sets equal to a constant: a column, or an expression such as the hour of a time."""
-    if isinstance(fact, Call) and fact.name == "=":
-        for one, other in (fact.arguments, fact.arguments[::-1]):
-            if isinstance(other, Literal) and not isinstance(one, Literal):
-                yield one
+def spoken_of(facts: Sequence[Expr], table: str) -> Iterator[Expr]:
+    """Walk what facts compare with constants: columns of a table, and parts of them such as the hour of a time."""
+    return (part for fact in facts for part in dict.fromkeys(_compared(fact)) if _is_of(part, table))
+
+
+def _compared(fact: Expr) -> Iterator[Expr]:
+    if not isinstance(fact, Call):
+        return
+    if fact.name in ("and", "or"):
+        for part in fact.arguments:
+            yield from _compared(part)
+    elif any(isinstance(argument, Literal) for argument in fact.arguments):
+        yield from (argument for argument in fact.arguments if not isinstance(argument, Literal))
+
+
+def how_many(expr: Expr, facts: Sequence[Expr]) -> int | None:
+    """Count the values that an expression may have where facts are true; None where they leave any number."""
+    listed = [values for fact in facts if (values := _values(expr, fact)) is not None]
+    ends = limits(expr, facts)
+    found = [len(frozenset.intersection(*listed))] if listed else []
+    if ends is not None and ends.lower == ends.upper:
+        found.append(1)
+    elif ends is not None and expr.type is SqlType.BIGINT and ends.upper - ends.lower < _MOST:
+        found.append(int(ends.upper // 1 - -(-ends.lower // 1)) + 1)
+    return max(1, min(found)) if found else None
+
+
+_MOST = 10_000  # values that are counted
+
+
+def _values(expr: Expr, fact: Expr) -> Values | None:
+    """List the constants that an expression may equal where a fact is true; None where it may be any other."""
+    if not isinstance(fact, Call):
+        return None
+    if fact.name in ("and", "or"):
+        parts = [_values(expr, part) for part in fact.arguments]
+        known = [part for part in parts if part is not None]
+        if fact.name == "or":
+            return frozenset[object]().union(*known) if len(known) == len(parts) else None
+        return frozenset.intersection(*known) if known else None
+    one, *others = fact.arguments
+    if fact.name == "=" and others[0] == expr:
+        one, others = others[0], [one]
+    if fact.name not in ("=", "in") or one != expr:
+        return None
+    constants = [other.value for other in others if isinstance(other, Literal) and other.type is expr.type]
+    return frozenset(constants) if len(constants) == len(others) else None
 
 
 def _is_of(expr: Expr, table: str) -> bool:

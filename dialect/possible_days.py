@@ -30,6 +30,9 @@ _PARTS: Mapping[str, Callable[[datetime], int]] = {
 }
 
 
+_NAMES = {"dayname": "isodow", "monthname": "month"}  # a name tells what its number does
+
+
 @dataclass(frozen=True)
 class Clock:
     """The columns by which rows of a table say when they happened."""
@@ -58,6 +61,15 @@ class Known:
     def possible(self, day: date) -> bool:
         """Tell whether a row of a day can meet all conditions."""
         return all(self._truth(fact, day)[0] for fact in self.facts)
+
+    def value(self, expr: Expr, day: date) -> Value | None:
+        """Give the one value that an expression has in all rows of a day; None where it may have several."""
+        if isinstance(expr, Call) and expr.name in _NAMES:
+            given = self._span(expr.arguments[-1], day)
+            span = None if given is None else _part(_NAMES[expr.name], given)
+        else:
+            span = self._span(expr, day)
+        return span[0] if span is not None and span[0] == span[1] else None
 
     def _truth(self, fact: Expr, day: date) -> Truth:
         if not isinstance(fact, Call):
@@ -149,8 +161,15 @@ def _computed(expr: Call, given: Span) -> Span | None:
         unit = "day" if expr.name == "to_date" else str(getattr(expr.arguments[0], "value", ""))
         ends = _floor(low, unit), _floor(high, unit)
         return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
-    part = _PARTS.get(expr.name)
-    return (part(low), part(high)) if part is not None and low.date() == high.date() else None
+    return _part(expr.name, given)
+
+
+def _part(name: str, given: Span) -> Span | None:
+    """Compute a part of a date, which times of one day have in common."""
+    (low, high), part = given, _PARTS.get(name)
+    if part is None or not isinstance(low, datetime) or not isinstance(high, datetime) or low.date() != high.date():
+        return None
+    return part(low), part(high)
 
 
 def _floor(at: datetime, unit: str) -> datetime | None:

@@ -142,6 +142,9 @@ class PrivatePlan:
     texts: tuple[str, ...]  # canonical, one per vector
     limits: Limits
     touched: Touched
+    held: tuple[
+        tuple[str, int], ...
+    ] = ()  # column of people's rows -> most values in a group, counted in public tables
 
     @property
     def unit(self) -> dict[str, Field]:

@@ -22,7 +22,8 @@ Where what stands:
     who is read at all        admission  admission_notes  objections  register  persons
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  pairing
                               tails  usual_values
-    plan -> Prepared          prepare  norm_facts  mean_norms  choose_bounds  norm_origin  split  price  thresholds
+    plan -> Prepared          prepare  public_counts  norm_facts  mean_norms  choose_bounds  norm_origin  split
+                              price  thresholds
     an error instead          aim  aiming  target
     exact -> noisy            exact  noise  keys  release
     stored, repeated, free    repeats  held  finding  ways  made_of  combining  weighing  shared_sources  versions

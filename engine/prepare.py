@@ -10,11 +10,8 @@ from fractions import Fraction
 
 from budgets import PICO
 from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, Target, bound, write
-from dialect.expressions import Field
 from dialect.private_plan import Rule
-from dialect.relations import Public
 from dialect.selection import over_released, selecting, with_released
-from dialect.work import most_rows
 from dialect.write_expr import NoForm
 from dialect.write_rows import write_rows
 from engine.admission import admission
@@ -27,9 +24,9 @@ from engine.ingested import version_of
 from engine.keys import MOST_COUNTED, check_key_count
 from engine.norm_facts import norm_facts, over_threshold, shown_alone
 from engine.price import Cost, VectorPrice, about_threshold, price
+from engine.public_counts import check_work, count_rows, held_values
 from engine.split import Parts, evenly, shares, split
 
-MOST_ROWS_OF_A_PERSON = 10**7
 MECHANISM = "1"  # moves when the same plan and price would mean another release
 
 
@@ -138,6 +135,7 @@ def sized(
     check_work(plan, backend)
     keys = count_keys(plan, backend)
     private = plan.key_set is None
+    plan = replace(plan, held=tuple(held_values(plan, catalog, backend)))
     first, numbers = (selecting(plan), over_released(plan)) if private else (None, plan)
     choosing = None if first is None else (first, bound(first, catalog, None))
     facts, declared = norm_facts(numbers, catalog, calibration, keys, alone), bound(numbers, catalog, keys)
@@ -187,46 +185,19 @@ def scales_of(prepared: tuple[Prepared, ...]) -> Scales:
     )
 
 
-def check_work(plan: PrivatePlan, backend: Backend) -> None:
-    """Refuse a plan in which one person's rows may grow beyond ten million (dialect/proofs.md#most-rows)."""
-
-    def fan(public: Public, equal: tuple[Field, ...]) -> int:
-        rows = _count(public, backend)
-        if not equal or rows > MOST_COUNTED:
-            return rows
-        place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equal)}) AS place"
-        numbered = f"SELECT {place} FROM ({write_rows(public, public.fields, backend.target)}) AS p"
-        return backend.count(f"SELECT place FROM ({numbered}) AS n GROUP BY place")
-
-    most = most_rows(plan.source, fan)
-    if most > MOST_ROWS_OF_A_PERSON:
-        windows = len(plan.touched.windows)
-        over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
-        raise Refusal(
-            Code.COMPLEX,
-            f"The rows of one person may grow to {most:,}{over} here, by joins that meet many rows each.",
-            f"join public tables by equality with their primary key, or aggregate per person before joining{fewer}",
-        )
-
-
 def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
     """Count the public keys of a plan, list by list first, so that no product is made that could not be answered."""
     if plan.key_set is None:
         return None
     if not plan.keys:
         return 1
-    lists = tuple(_count(source.relation, backend) for source in plan.key_set.sources)
+    lists = tuple(count_rows(source.relation, backend) for source in plan.key_set.sources)
     if math.prod(lists) > MOST_COUNTED:
         check_key_count(plan, None, lists)
     sql = write_rows(plan.key_set.relation, plan.key_set.keys, backend.target)
     keys = backend.count(sql)
     check_key_count(plan, keys, lists)
     return keys
-
-
-def _count(relation: Public, backend: Backend) -> int:
-    rows = write_rows(relation, relation.fields, backend.target)
-    return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
 
 
 def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:

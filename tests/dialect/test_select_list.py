@@ -60,7 +60,6 @@ def test_a_public_answer_is_duckdbs(
         (Code.AGG, "SELECT h FROM hours WHERE COUNT(*) > 1"),
         (Code.AGG, "SELECT SUM(COUNT(*)) FROM hours"),
         (Code.AGG, "SELECT h FROM hours ORDER BY COUNT(*)"),
-        (Code.AGG, "SELECT COUNT() FROM hours"),
         (Code.AGG, "SELECT MAX(h, 2) FROM hours"),
         (Code.COLUMN, "SELECT h + 1 AS x, COUNT(*) AS n FROM hours WHERE n > 1 GROUP BY x"),
         (Code.COLUMN, "SELECT h FROM hours ORDER BY 2"),

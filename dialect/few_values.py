@@ -1,0 +1,64 @@
+"""How many values of a declared key one group of a plan may hold: few dates in a week, few hours in the morning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+from dialect.catalog import SqlType, ValueRange
+from dialect.constants import moment
+from dialect.expressions import Expr, Field, Ref, expand, fields_of
+from dialect.facts import between, dates_of
+from dialect.parted import how_many, spoken_of
+from dialect.plain_text import plain_text
+from dialect.possible_days import Clock, known
+from dialect.private_plan import PrivatePlan
+
+_MOST_DAYS = 1_100  # that are looked at
+
+
+def most_values(plan: PrivatePlan, table: str, text: str) -> int | None:
+    """Bound the values that a column of a table, or an expression over it, has in one group; None for any number.
+
+    Days are those of a stretch that the question or the catalog says; what public tables leave was counted there.
+    Proof: proofs.md#usual-keys
+    """
+    facts = plan.source.facts
+    counted = [how_many(part, facts) for part in spoken_of(facts, table) if plain_text(part) == text]
+    days = [_most_days(plan, day, time) for day, time in _dates(plan, table) if plain_text(Ref(day)) == text]
+    met = [most for column, most in plan.held if column == text]
+    return min((n for n in (*counted, *days, *met) if n is not None), default=None)
+
+
+def _dates(plan: PrivatePlan, table: str) -> Iterator[tuple[Field, Expr | None]]:
+    """Walk the dates of a table's rows, each with the time of which it is the date, if it is of one."""
+    facts = plan.source.facts
+    timed = dict(dates_of(facts))
+    keys = [expand(Ref(key.field)) for key in plan.keys]
+    read = {*timed, *(field for expr in (*facts, *keys) for field in fields_of(expr))}
+    for field in sorted(read, key=lambda each: each.id):
+        if field.type is SqlType.DATE and field.origin is not None and field.origin.table == table:
+            yield field, timed.get(field)
+
+
+def _most_days(plan: PrivatePlan, day: Field, time: Expr | None) -> int | None:
+    """Count the days of each group by what each key is on a day, where it is one thing; of other keys any."""
+    stretch = _stretch(day, time, plan.source.facts)
+    if stretch is None:
+        return None
+    clock = Clock(day) if time is None else Clock(next(fields_of(time)), day)
+    told, keys = known(clock, plan.source.facts), [expand(Ref(key.field)) for key in plan.keys]
+    days = (stretch[0] + timedelta(days=i) for i in range((stretch[1] - stretch[0]).days + 1))
+    groups = Counter(tuple(told.value(key, each) for key in keys) for each in days if told.possible(each))
+    return max(groups.values(), default=1)
+
+
+def _stretch(day: Field, time: Expr | None, facts: Sequence[Expr]) -> tuple[date, date] | None:
+    """Find the first and last day that conditions leave, else that the catalog declares."""
+    ends = between(Ref(day), facts) or (None if time is None else between(time, facts))
+    values = [end.value for end in ends or ()]
+    if not values and isinstance(day.domain, ValueRange):
+        values = [day.domain.lower, day.domain.upper]
+    first, last = (moment(str(value)).date() for value in values) if values else (date.max, date.min)
+    return (first, last) if 0 <= (last - first).days < _MOST_DAYS else None

@@ -1,0 +1,61 @@
+"""Which of the norms that are declared by keys are also true of a plan's own groups (`proofs.md#usual-keys`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from dialect.catalog import NormsByKeys, Table
+from dialect.few_values import most_values
+from dialect.parted import is_told, own_keys, parted_by
+from dialect.private_plan import PrivatePlan
+
+
+def usual_norms(table: Table, plan: PrivatePlan) -> list[NormsByKeys]:
+    """List the declared norms that are also of this plan: of all rows, and by keys by which its rows are parted.
+
+    Claim: each of them is true of the plan's own groups if it is of those that it is declared for, where what a
+    person adds to groups has one sign. Proof: proofs.md#usual-keys. Raises: nothing.
+    """
+    norms, parts = table.norms, parted_by(plan, table.name)
+    assert norms is not None  # noqa: S101
+    in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
+    held = ((each, _held(plan, table.name, frozenset(each.keys) - parts)) for each in norms.by_keys)
+    return [in_all, *(_times(each, math.sqrt(values)) for each, values in held if values is not None)]
+
+
+def _held(plan: PrivatePlan, table: str, others: frozenset[str]) -> int | None:
+    """Bound how many groups by further keys lie in one group of a plan; None for any number."""
+    counts = [most_values(plan, table, text) for text in others]
+    return None if None in counts else math.prod(n for n in counts if n is not None)
+
+
+def _times(usual: NormsByKeys, factor: float) -> NormsByKeys:
+    if factor == 1:
+        return usual
+    rows, sums = usual.rows and usual.rows * factor, {name: norm * factor for name, norm in usual.sums.items()}
+    return replace(usual, rows=rows, sums=sums)
+
+
+def norm_of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
+    """Find the smallest norm of rows, and the largest share of people of whom it is declared."""
+    declared = ((each.rows, -each.covers) for each in usual_norms(table, plan) if each.rows is not None)
+    rows, uncovered = min(declared)
+    return rows, -uncovered
+
+
+def norm_of_persons(table: Table, plan: PrivatePlan) -> NormsByKeys | None:
+    """Pick the smallest of keys that tell the plan's own, which has no more groups then; else that of most of its keys.
+
+    Conditions count for nothing here: at one place nobody is in more hours than in all.
+    """
+    assert table.norms is not None  # noqa: S101
+    own, declared = own_keys(plan), table.norms.by_keys
+    telling = [each for each in declared if each.persons is not None and is_told(plan, table.name, each.keys)]
+    if plan.keys and telling:
+        return min(telling, key=lambda each: each.persons or math.inf)
+    return max((each for each in declared if own.issuperset(each.keys)), key=_keys, default=None)
+
+
+def _keys(usual: NormsByKeys) -> int:
+    return len(usual.keys)

@@ -1,0 +1,59 @@
+"""Public relations -> counts of their rows: how long they are, and how many alike; no row of a person is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialect import Catalog, Code, PrivatePlan, Refusal
+from dialect.expressions import Field
+from dialect.public_values import values_by_group
+from dialect.relations import Public
+from dialect.work import most_rows
+from dialect.write_rows import write_rows
+from engine.backends.protocol import Backend
+from engine.keys import MOST_COUNTED
+
+MOST_ROWS_OF_A_PERSON = 10**7
+MOST_HELD = 10**6  # rows of a public list that is looked through for a smaller norm
+
+
+def check_work(plan: PrivatePlan, backend: Backend) -> None:
+    """Refuse a plan in which one person's rows may grow beyond ten million (dialect/proofs.md#most-rows)."""
+
+    def fan(public: Public, equal: tuple[Field, ...]) -> int:
+        rows = count_rows(public, backend)
+        if not equal or rows > MOST_COUNTED:
+            return rows
+        return _most_alike(public, equal, backend)
+
+    most = most_rows(plan.source, fan)
+    if most > MOST_ROWS_OF_A_PERSON:
+        windows = len(plan.touched.windows)
+        over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
+        raise Refusal(
+            Code.COMPLEX,
+            f"The rows of one person may grow to {most:,}{over} here, by joins that meet many rows each.",
+            f"join public tables by equality with their primary key, or aggregate per person before joining{fewer}",
+        )
+
+
+def held_values(plan: PrivatePlan, catalog: Catalog, backend: Backend) -> Iterator[tuple[str, int]]:
+    """Count the values of people's columns that lie in one group, where public tables tell (usual-keys)."""
+    for each in values_by_group(plan, catalog):
+        if 0 < count_rows(each.relation, backend) <= MOST_HELD:
+            yield each.text, _most_alike(each.relation, each.groups, backend)
+
+
+def _most_alike(public: Public, equal: tuple[Field, ...], backend: Backend) -> int:
+    """Count the most rows that agree in some fields; all of them where there are none."""
+    rows = write_rows(public, public.fields, backend.target)
+    if not equal:
+        return count_rows(public, backend)
+    place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equal)}) AS place"
+    return backend.count(f"SELECT place FROM (SELECT {place} FROM ({rows}) AS p) AS n GROUP BY place")
+
+
+def count_rows(public: Public, backend: Backend) -> int:
+    """Count the rows of a public relation, up to one more than may be answered."""
+    rows = write_rows(public, public.fields, backend.target)
+    return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
