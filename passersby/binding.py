@@ -74,7 +74,10 @@ def _moment(value: datetime.date) -> str:
 def _number(value: float | Decimal) -> str:
     if not math.isfinite(value):
         raise BindingError(f"{value} is no number.")
-    written = format(value, "f") if isinstance(value, Decimal) else repr(value)
+    if isinstance(value, Decimal):
+        written = format(value, "f")
+    else:  # a kind of number of its own, such as NumPy's, may have any repr
+        written = int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
     return f"({written})" if written.startswith("-") else written  # a minus before it would begin a comment
 
 

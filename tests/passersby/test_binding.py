@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from enum import IntEnum
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,15 @@ VALUES = st.one_of(
     st.dates(datetime.date(1, 1, 1), datetime.date(9999, 12, 31)),
     st.datetimes(datetime.datetime(1, 1, 1), datetime.datetime(9999, 12, 31)),
 )
+
+
+class Odd(IntEnum):
+    """A number that does not show itself as one."""
+
+    ONE = 1
+
+    def __repr__(self) -> str:
+        return "2"
 
 
 def fetched(sql: str) -> tuple[Any, ...]:
@@ -57,6 +68,8 @@ def test_a_mark_in_a_text_a_name_or_a_comment_is_no_place(sql: str) -> None:
     ("value", "written"),
     [
         (-1, "(-1)"),
+        (np.float64(-1.5), "(-1.5)"),
+        (Odd.ONE, "1"),
         (Decimal("0.10"), "0.10"),
         ("it's", "'it''s'"),
         (["a", 2], "('a', 2)"),
