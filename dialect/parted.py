@@ -9,6 +9,7 @@ from dialect.constants import MONTHS, SECONDS, moment
 from dialect.dependencies import told_from
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
 from dialect.facts import between, dates_of, limits
+from dialect.functions import forms_of
 from dialect.one_row import EXACT_TYPES
 from dialect.plain_text import plain_text
 from dialect.private_plan import PrivatePlan
@@ -16,6 +17,7 @@ from dialect.time_steps import step_of
 from dialect.told_parts import told_parts
 
 Values = frozenset[object]
+_DATE = forms_of("to_date")[0].row
 _OF_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)
 _WITHIN_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
 
@@ -29,10 +31,26 @@ def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
     facts, keys = plan.source.facts, _same_as_keys(plan)
     fixed = (part for part in spoken_of(facts, table) if how_many(part, facts) == 1)
     parts = (part for key in keys for part in told_parts(key))
-    dates = (Ref(day) for day, time in dates_of(facts) if _on_one_day(time, facts) or _by_day(keys, time))
-    dated = (day for day in dates if _is_of(day, table))
+    dated = (day for day, time in days_of(plan, table) if _on_one_day(time, facts) or _by_day(keys, time))
     alone = (text for text, most in plan.held if most == 1)
     return frozenset({*(key.text for key in plan.keys), *alone, *map(plain_text, (*fixed, *parts, *dated))})
+
+
+def days_of(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
+    """Walk the days on which rows of a table happened, each with its time: declared dates of times, and times' own."""
+    facts, keys = plan.source.facts, [expand(Ref(key.field)) for key in plan.keys]
+    yield from ((Ref(day), time) for day, time in dates_of(facts) if _is_of(Ref(day), table))
+    times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if _is_of(time, table))
+    yield from ((Call(_DATE, (time,), SqlType.DATE), time) for time in times)
+
+
+def _times_in(expr: Expr) -> Iterator[Expr]:
+    """Walk the times on a clock of their own that an expression reads."""
+    if isinstance(expr, Ref) or (isinstance(expr, Call) and expr.name == "wall"):
+        yield from (expr,) if expr.type is SqlType.TIMESTAMP else ()
+    else:
+        for part in children(expr):
+            yield from _times_in(part)
 
 
 def own_keys(plan: PrivatePlan) -> frozenset[str]:
@@ -48,7 +66,7 @@ def is_told(plan: PrivatePlan, table: str, texts: Collection[str]) -> bool:
     read = (field for expr in (*facts, *keys) for field in fields_of(expr))
     known = [field for field in read if _is_of(Ref(field), table) and plain_text(Ref(field)) in texts]
     fields = told_from(plan.source, known)
-    days = [time for day, time in dates_of(facts) if day in fields]
+    days = [time for day, time in days_of(plan, table) if plain_text(day) in texts or fields.issuperset(fields_of(day))]
 
     def told(expr: Expr) -> bool:
         if isinstance(expr, Ref):

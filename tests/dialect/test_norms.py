@@ -22,6 +22,7 @@ BY_KEYS = (
     NormsByKeys(("zone", "hour(ts)"), rows=9.0),
     NormsByKeys(("cell_id",), rows=7.0, sums={"dwell_s": 5000.0}),
     NormsByKeys(("cell_id", "hour(ts)"), rows=5.0, persons=4.0),
+    NormsByKeys(("cast(ts as date)",), rows=9.5, persons=1.5),
 )
 
 
@@ -66,6 +67,16 @@ NORMS = {
     "SELECT cell_id, COUNT(*) FROM events WHERE hour(ts) < 9 AND hour(ts) >= 8 GROUP BY 1": [5.0],
     "SELECT COUNT(*) FROM events WHERE cell_id IN (1, 2) AND hour(ts) IN (8, 9)": [7.0 * 2**0.5],
     "SELECT COUNT(*) FROM events WHERE cell_id IN (1, 2, 3, 4, 5, 6, 7, 8, 9)": [20.0],
+    # days of a time that no column is the date of
+    "SELECT COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-06'": [9.5],
+    "SELECT COUNT(*) FROM events WHERE ts::DATE BETWEEN '2026-10-05' AND '2026-10-07'": [9.5 * 3**0.5],
+    "SELECT date_trunc('hour', ts), COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-20' GROUP BY 1": [
+        9.5
+    ],
+    "SELECT date_trunc('week', ts), COUNT(*), COUNT(DISTINCT subscriber_id) FROM events WHERE ts >= '2026-10-03' AND ts < '2026-10-08' GROUP BY 1": [
+        1.5,
+        9.5 * 3**0.5,
+    ],
     "SELECT SUM(dwell_s / 2), SUM(LEAST(dwell_s, 60)) FROM events": [10000.0, 1200.0],
     "SELECT SUM(100 * dwell_s), SUM(-dwell_s * 2) FROM events": [2e6, 40000.0],
     "SELECT SUM(dwell_s * dwell_s), SUM(LEAST(dwell_s, 3600)) FROM events": [20000.0 * 7200, 20000.0],
