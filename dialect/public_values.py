@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from dialect.catalog import Catalog
@@ -23,8 +23,10 @@ class ValuesByGroup:
     groups: tuple[Field, ...]  # none: all values are in one group
 
 
-def values_by_group(plan: PrivatePlan, catalog: Catalog) -> Iterator[ValuesByGroup]:
-    """List the values that a public table's columns, as keys or in conditions, leave of keys of declared norms.
+def values_by_group(plan: PrivatePlan, catalog: Catalog, measured: Collection[str] = ()) -> Iterator[ValuesByGroup]:
+    """List the values that a public table's columns, as keys or in conditions, leave of keys by which norms are known.
+
+    These are the keys of declared norms, and those that are `measured`, as plans call them.
 
     Claim: no group of the plan has rows with more values of `text` than the list has in a group. Proof:
     proofs.md#usual-keys. Raises: nothing.
@@ -32,11 +34,11 @@ def values_by_group(plan: PrivatePlan, catalog: Catalog) -> Iterator[ValuesByGro
     table = counted_table(plan, catalog)
     if table is None or table.norms is None:
         return
-    declared = {text for usual in table.norms.by_keys for text in usual.keys} - parted_by(plan, table.name)
+    known = {*measured, *(text for usual in table.norms.by_keys for text in usual.keys)} - parted_by(plan, table.name)
     for fact in plan.source.facts:
-        for own, met in _equal(fact) if declared else ():
+        for own, met in _equal(fact) if known else ():
             origins = {field.origin and field.origin.table for field in fields_of(own)}
-            if origins == {table.name} and plain_text(own) in declared and met.public is not None:
+            if origins == {table.name} and plain_text(own) in known and met.public is not None:
                 yield from _listed(plan, plain_text(own), met, met.public)
 
 

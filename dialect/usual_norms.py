@@ -20,11 +20,11 @@ def usual_norms(table: Table, plan: PrivatePlan) -> list[NormsByKeys]:
     norms, parts = table.norms, parted_by(plan, table.name)
     assert norms is not None  # noqa: S101
     in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
-    held = ((each, _held(plan, table.name, frozenset(each.keys) - parts)) for each in norms.by_keys)
+    held = ((each, values_held(plan, table.name, frozenset(each.keys) - parts)) for each in norms.by_keys)
     return [in_all, *(_times(each, math.sqrt(values)) for each, values in held if values is not None)]
 
 
-def _held(plan: PrivatePlan, table: str, others: frozenset[str]) -> int | None:
+def values_held(plan: PrivatePlan, table: str, others: frozenset[str]) -> int | None:
     """Bound how many groups by further keys lie in one group of a plan; None for any number."""
     counts = [most_values(plan, table, text) for text in others]
     return None if None in counts else math.prod(n for n in counts if n is not None)

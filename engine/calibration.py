@@ -83,13 +83,13 @@ class Calibration:
     def find(self, table: str, texts: Iterable[str], kind: Kind, column: str | None = None) -> Histogram | None:
         """Find the histogram of the keys that cover most of a plan's: a finer partition only has smaller norms."""
         there = set(texts)
-        fitting = [
-            h
-            for h in self.histograms
-            if (h.measured.table, h.measured.kind, h.measured.column) == (table, kind, column)
-            and set(h.measured.keys) <= there
-        ]
+        fitting = (h for h in self.all_of(table, kind, column) if set(h.measured.keys) <= there)
         return max(fitting, key=lambda h: (len(h.measured.keys), h.measured.keys), default=None)
+
+    def all_of(self, table: str, kind: Kind, column: str | None = None) -> list[Histogram]:
+        """List the histograms of one kind, by whatever keys."""
+        asked = (table, kind, column)
+        return [h for h in self.histograms if (h.measured.table, h.measured.kind, h.measured.column) == asked]
 
 
 NO_CALIBRATION = Calibration()

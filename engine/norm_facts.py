@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
 from dialect.formulas import CountOf, SumOf
 from dialect.multiplied import multiplies
 from dialect.norms import counted_table, multiple_of
-from dialect.parted import parted_by
+from dialect.parted import own_keys, parted_by
 from dialect.private_plan import Vector, VectorKind
+from dialect.usual_norms import values_held
 from dialect.whole_tables import every_row
 from engine.calibration import Calibration, Histogram, Kind, Measured
 from engine.choose_bounds import NormFacts
@@ -120,6 +122,10 @@ class _Known:
     table: str
     key_count: int | None
 
+    @cached_property
+    def _parts(self) -> frozenset[str]:
+        return parted_by(self.plan, self.table)
+
     def facts(self, vector: Vector) -> NormFacts | None:
         """Find what decides the norm of one vector."""
         found = None if vector.part is not None else self._spread(vector)
@@ -185,19 +191,44 @@ class _Known:
         return None if rows is None else rows.times(max(vector.magnitude, 2.0**-20), itself=False)
 
     def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> _Found | None:
-        texts = [key.text for key in self.plan.keys]
-        own = self.calibration.find(self.table, texts, kind, column)
-        by_keys = self.calibration.find(self.table, parted_by(self.plan, self.table), kind, column)
-        if kind is Kind.PERSONS or (by_keys is not None and not set(texts) <= set(by_keys.measured.keys)):
-            by_keys = own  # a condition stands for a key beside all of the plan's own, and for none where persons count
-        if by_keys is None:
-            return None
+        """Find the measured keys that fit best: those of all the plan's, else those by which people have least."""
+        texts = {key.text for key in self.plan.keys}
+        by_keys = None if kind is Kind.PERSONS else self.calibration.find(self.table, self._parts, kind, column)
+        if by_keys is not None and texts and texts <= set(by_keys.measured.keys):
+            return self._of(by_keys, 1, vector)
+        if (
+            kind is Kind.PERSONS
+        ):  # a condition stands for no key there: at one place nobody is in more hours than in all
+            own = self.calibration.find(self.table, own_keys(self.plan), kind, column)
+            return None if own is None else self._of(own, 1, vector)
+        there = self.calibration.all_of(self.table, kind, column)
+        held = [(each, values) for each in there if (values := self._held(each.measured.keys)) is not None]
+        finer = [set(each.measured.keys) for each, values in held if values == 1]  # by more keys people have less
+        apart = (pair for pair in held if not any(set(pair[0].measured.keys) < keys for keys in finer))
+        found = (self._of(each, values, vector) for each, values in apart)
+
+        def fitting(each: _Found) -> tuple[float, int]:
+            return each.spread.length, -len(texts.intersection(each.measured.keys))
+
+        return min((each for each in found if each is not None), key=fitting, default=None)
+
+    def _held(self, keys: Collection[str]) -> int | None:
+        """Bound the groups by some keys that lie in one group of the plan (dialect/proofs.md#usual-keys)."""
+        return values_held(self.plan, self.table, frozenset(keys) - self._parts)
+
+    def _of(self, by_keys: Histogram, values: int, vector: Vector | None) -> _Found | None:
+        """Read the spread by some keys, of which so many values lie in a group: their sum is the root of it at most."""
+        measured, texts = by_keys.measured, {key.text for key in self.plan.keys}
         groups = None if self.key_count is None else max(self.key_count, by_keys.groups or 0)
         spread = norm_spread(by_keys, self._in_all(by_keys), groups)
         if spread is None:
             return None
-        same = set(by_keys.measured.keys) == set(texts) and self.key_count is not None
-        return _Found(spread, by_keys.measured, same and vector is not None and self._every(vector), groups)
+        if groups is not None and by_keys.groups is not None and self.key_count is not None:
+            beside = self.key_count if texts.isdisjoint(measured.keys) else 1
+            groups = max(self.key_count, beside * by_keys.groups // values)
+        same = set(measured.keys) == texts and self.key_count is not None
+        itself = same and vector is not None and self._every(vector)
+        return _Found(spread.held(math.sqrt(values)), measured, itself, groups)
 
     def _every(self, vector: Vector) -> bool:
         valued = vector.kind in (VectorKind.PERSONS, VectorKind.VALID) and vector.value is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dialect.multiplied import multiplies
 from dialect.norms import counted_table
 from dialect.parted import parted_by
-from dialect.private_plan import Rule, Vector, VectorBound
+from dialect.private_plan import Rule, Vector, VectorBound, VectorKind
 from dialect.whole_tables import every_row
 from engine.choose_bounds import NormFacts
 from engine.prepare import Prepared, Sized
@@ -39,7 +39,10 @@ def _unlike(sized: Sized, vector: Vector, facts: NormFacts) -> Iterator[str]:
     assert measured is not None  # noqa: S101  the caller asks
     if vector.condition is not None or not every_row(plan.source):
         yield "it was measured of all rows: of those that are left here people have as much or less"
-    if set(measured.keys) != parted_by(plan, measured.table):
+    parts = parted_by(plan, measured.table)
+    if not parts.issuperset(measured.keys) and vector.kind is not VectorKind.PERSONS:
+        yield "several of its groups lie in one of these, which holds at most the root of their number times as much"
+    elif parts != set(measured.keys):
         yield "by more keys people have as much or less"
     if vector.summed and measured.column is None:
         yield "each row is reckoned to have the largest value"

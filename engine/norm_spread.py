@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -33,6 +33,15 @@ class Spread:
     def total(self) -> float:
         """Give everybody's contributions together, in the vector's unit."""
         return float(self.totals @ self.people)
+
+    @property
+    def length(self) -> float:
+        """Give the mean of people's norms."""
+        return float(self.norms @ self.people) / float(self.people.sum())
+
+    def held(self, factor: float) -> Spread:
+        """Let everybody's norm be so many times as large, of the same contributions: these fall into fewer groups."""
+        return self if factor == 1 else replace(self, norms=self.norms * factor)
 
     def kept(self, norm: float) -> Floats:
         """Give what is left of each person where norms are scaled down to `norm`, as a share."""

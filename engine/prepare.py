@@ -135,7 +135,7 @@ def sized(
     check_work(plan, backend)
     keys = count_keys(plan, backend)
     private = plan.key_set is None
-    plan = replace(plan, held=tuple(held_values(plan, catalog, backend)))
+    plan = replace(plan, held=tuple(held_values(plan, catalog, backend, calibration)))
     first, numbers = (selecting(plan), over_released(plan)) if private else (None, plan)
     choosing = None if first is None else (first, bound(first, catalog, None))
     facts, declared = norm_facts(numbers, catalog, calibration, keys, alone), bound(numbers, catalog, keys)

@@ -11,6 +11,7 @@ from dialect.relations import Public
 from dialect.work import most_rows
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
+from engine.calibration import NO_CALIBRATION, Calibration
 from engine.keys import MOST_COUNTED
 
 MOST_ROWS_OF_A_PERSON = 10**7
@@ -37,9 +38,12 @@ def check_work(plan: PrivatePlan, backend: Backend) -> None:
         )
 
 
-def held_values(plan: PrivatePlan, catalog: Catalog, backend: Backend) -> Iterator[tuple[str, int]]:
+def held_values(
+    plan: PrivatePlan, catalog: Catalog, backend: Backend, calibration: Calibration = NO_CALIBRATION
+) -> Iterator[tuple[str, int]]:
     """Count the values of people's columns that lie in one group, where public tables tell (usual-keys)."""
-    for each in values_by_group(plan, catalog):
+    measured = {key for each in calibration.histograms for key in each.measured.keys}
+    for each in values_by_group(plan, catalog, measured):
         if 0 < count_rows(each.relation, backend) <= MOST_HELD:
             yield each.text, _most_alike(each.relation, each.groups, backend)
 

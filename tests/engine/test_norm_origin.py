@@ -89,3 +89,33 @@ def test_a_condition_stands_for_a_key_only_where_that_makes_more_of_them(town: E
     known = Calibration((*made_up(town.catalog, ROWS).histograms, *kinds))
     sql = "SELECT day, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY day"
     assert norm_origins(made(town, sql, known))[-1].startswith(f"{FROM} by day")
+
+
+@pytest.mark.parametrize(
+    ("sql", "by"),
+    [
+        ("SELECT day, COUNT(*) AS n FROM visit WHERE zone = 'z1' GROUP BY day", "zone"),  # at one place by another key
+        ("SELECT day, COUNT(*) AS n FROM visit GROUP BY day", "day"),
+        ("SELECT n.name, COUNT(*) AS n FROM visit JOIN zone n USING (zone) GROUP BY 1", "zone"),
+        ("SELECT z.zone, COUNT(v.visit_id) AS n FROM zone z LEFT JOIN visit v ON v.zone = z.zone GROUP BY 1", "zone"),
+        ("SELECT COUNT(*) AS n FROM visit WHERE zone IN ('z1', 'z2')", "zone"),
+        ("SELECT COUNT(*) AS n FROM visit WHERE zone <> 'z1'", "all"),
+    ],
+)
+def test_of_all_that_fits_the_smallest_is_taken(town: Engine, sql: str, by: str) -> None:
+    small, large = (500, 100), (0, 0, 0, 0, 300, 300)
+    shapes = {(): (*large, 30, 5), ("day",): large, ("zone",): small}
+    known = Calibration(tuple(histogram(Measured("visit", keys, Kind.ROWS), rows) for keys, rows in shapes.items()))
+    assert f" {by}" in norm_origins(made(town, sql, known))[-1].split(";")[0]
+
+
+def test_several_values_in_a_group_make_a_norm_larger_and_that_is_said(town: Engine) -> None:
+    by_zone = replace(histogram(Measured("visit", ("zone",), Kind.ROWS), (0, 0, 500, 100)), groups=7)
+    in_all = histogram(Measured("visit", (), Kind.ROWS), (0, 0, 0, 0, 0, 0, 0, 500, 100))
+    known = Calibration((by_zone, in_all))
+    one, two = (
+        made(town, f"SELECT COUNT(*) AS n FROM visit WHERE zone IN ({zones})", known)
+        for zones in ("'z1'", "'z1', 'z2'")
+    )
+    assert one.bounds.vectors[0].norm < two.bounds.vectors[0].norm
+    assert "the root of their number" in norm_origins(two)[-1] and "the root" not in norm_origins(one)[-1]

@@ -142,7 +142,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("by_keys", "a list of tables", "none", "the same for usual groupings, which may be smaller"),
     ),
     "tables.NAME.norms.by_keys[]": (
-        Key("keys", '`["zone", "hour(start_ts)"]`', NEEDED, "the grouping, as questions write it, and every finer one: of rows and sums the smallest norm counts that is declared. `WHERE zone = 'a'` counts as grouping by `zone`, `hour(start_ts) = 8` by the hour"),
+        Key("keys", '`["zone", "hour(start_ts)"]`', NEEDED, "the grouping, as questions write it, and every finer one: of rows and sums the smallest norm counts that is declared. `WHERE zone = 'a'` counts as grouping by `zone`, `hour(start_ts) = 8` by the hour, a public table's column that equals one as it; k of its values in one group, as two zones or seven days, count the root of k times as much"),
         Key("rows", "a number above 0", "that of `norms`", "as above, for this grouping"),
         Key("persons", "a number above 0", "that of `norms`", "as above, for this grouping"),
         Key("sums", "`{ minutes = 300 }`", "`sum_norm` of the column", "of sums of columns"),
