@@ -59,7 +59,6 @@ _BITS = ((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
 _NUMBER_OF = {
     SqlType.BOOLEAN: ("CASE WHEN {0} THEN 1 ELSE 0 END",),
     SqlType.INTERVAL: OF_INTERVALS,
-    SqlType.DATE: ("DAYOFWEEK({0})",),
     **dict.fromkeys((SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), ("HOUR({0})", "DAYOFWEEK({0})")),
     **dict.fromkeys(_LISTS, ("LENGTH({0})",)),
     SqlType.TIME: ("HOUR({0})",),

@@ -9,8 +9,11 @@ from sqlglot import exp, parse_one
 
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Literal
+from dialect.meant_times import meant_time
 
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)[ T]?%")
+_MONTH, _CLOCK = re.compile(r"\d{4}-\d\d-?%"), re.compile(r"\d\d:\d\d(:00)?")
+_SIZES = (("HOUR", 0, 23), ("YEAR", 1900, 2100), ("EPOCH", 10**9, 10**10))  # least and greatest numbers that mean it
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 _TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE)
@@ -25,8 +28,7 @@ def instead(arguments: Sequence[Expr], node: exp.Expr) -> str | None:
         days = tuple(each.type for each in arguments) == (SqlType.DATE, SqlType.BIGINT)
         return _numbered_days(node) if days else None
     if isinstance(node, exp.Like):
-        day = _DAY.fullmatch(sides[1].name) if arguments[0].type in _TIMES else None
-        return None if day is None else f"CAST({_written(sides[0])} AS DATE) = DATE '{day[1]}'"
+        return _like(sides[0], sides[1].name) if arguments[0].type in _TIMES else None
     made = node.copy()
     for place, (one, other) in enumerate(zip(arguments, reversed(arguments), strict=True)):
         text = str(one.value) if isinstance(one, Literal) else ""
@@ -36,15 +38,49 @@ def instead(arguments: Sequence[Expr], node: exp.Expr) -> str | None:
         if unquoted or quoted:
             made.set("expression" if place else "this", new)
             return _written(made)
+        told = _of_time(sides[1 - place], other, one, sides[place])
+        if told is not None:
+            made.set("this" if place else "expression", told[0])
+            made.set("expression" if place else "this", told[1])
+            return _written(made)
+    return None
+
+
+def _like(time: exp.Expr, pattern: str) -> str | None:
+    day = _DAY.fullmatch(pattern)
+    if day is not None:
+        return f"CAST({_written(time)} AS DATE) = DATE '{day[1]}'"
+    return f"STRFTIME({_written(time)}, '%Y-%m-%d') LIKE '{pattern}'" if _MONTH.fullmatch(pattern) else None
+
+
+def _of_time(side: exp.Expr, typed: Expr, constant: Expr, written: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
+    """Find what of a time is compared with a constant of another type: its day, year, hour or seconds, or itself."""
+    if not isinstance(constant, Literal):
+        return None
+    value = constant.value
+    if typed.type in _TIMES and isinstance(value, int) and not isinstance(value, bool):
+        day = meant_time(str(value), "DATE") if len(str(value)) == len("20261001") else None
+        if day is not None:
+            return side.copy(), _parsed(f"DATE {day}")
+        part = next((part for part, least, most in _SIZES if least <= value <= most), None)
+        return None if part is None else (_parsed(f"{part}({_written(side)})"), written.copy())
+    if isinstance(side, exp.TimeToUnix) and constant.type in (SqlType.VARCHAR, *_TIMES):
+        return side.this.copy(), written.copy()
+    if isinstance(side, exp.Hour) and _CLOCK.fullmatch(str(value)):
+        return _parsed(f"CAST({_written(side.this)} AS TIME)"), _parsed(f"TIME '{str(value)[:5]}:00'")
     return None
 
 
 def _numbered_days(node: exp.Add | exp.Sub) -> str:
     """Count days from one day on: a date that moves by what a row says is not in the dialect, a number is."""
     made = node.copy()
-    made.set("this", parse_one(f"DATE_DIFF('day', DATE '1970-01-01', {_written(node.this)})", dialect="duckdb"))
+    made.set("this", _parsed(f"DATE_DIFF('day', DATE '1970-01-01', {_written(node.this)})"))
     return _written(made)
 
 
 def _written(node: exp.Expr) -> str:
     return node.sql("duckdb", comments=False)
+
+
+def _parsed(text: str) -> exp.Expr:
+    return parse_one(text, dialect="duckdb")
