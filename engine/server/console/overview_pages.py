@@ -35,7 +35,7 @@ async def _tiles(visit: Visit, accounts: list[dict[str, Any]]) -> list[dict[str,
         most = max(accounts, key=lambda each: each["share"])
         state = "full" if most["share"] >= 0.8 else "half" if most["share"] >= 0.5 else "low"
         whose = f"{most['dataset']}, {most['window']}, {most['client'] or 'all clients'}"
-        tiles.append(_tile("Most spent", f"{most['share']:.0%}", whose, state))
+        tiles.append(_tile("Most spent", f"{100 * most['share']:.3g}%", whose, state))
     if visit.may("GET", "/v1/admin/clients"):
         asked = await administering.top_ups(visit.asker("GET", "/v1/admin/topups"), open_only=True)
         frozen = await administering.frozen(visit.asker("GET", "/v1/admin/freezes"))
