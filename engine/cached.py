@@ -43,19 +43,30 @@ def publish(unfinished: Path, target: Path, catalog: Catalog, made: Mapping[str,
     What is made up and what is copied do not remove each other. With older ones go copies of catalogs whose file is
     gone: nobody would ask that they be forgotten.
 
-    `made` notes what it was made of, for whoever goes on from it.
+    `made` notes what it was made of, for whoever goes on from it. Raises DataError where another process forgets copies
+    meanwhile.
     """
-    unfinished.chmod(0o600)
-    target.parent.mkdir(exist_ok=True, mode=0o700)
     sources = sorted({table.source.path for table in catalog.tables if table.private})
-    (note := target.parent / NOTE).touch(mode=0o600)
-    note.write_text(json.dumps({"catalog": _place(catalog), "sources": sources, "made": made}), encoding="utf-8")
-    unfinished.replace(target)
+    noted = {"catalog": _place(catalog), "sources": sources, "made": made}
+    try:
+        _put(unfinished, target, json.dumps(noted))
+    except FileNotFoundError:
+        why = "copies of data were removed while this one was made."
+        raise DataError(target.parent.name, why, "open the data again") from None
     for folder in _copies(target.parent.parent):
         older = folder.match(REHEARSALS) is target.parent.match(REHEARSALS) and _is_of(folder, catalog)
         if folder != target.parent and (older or _is_left(folder)):
             with suppress(OSError):  # one that can't be removed stops nobody from asking; `forget` says so
                 shutil.rmtree(folder)
+
+
+def _put(unfinished: Path, target: Path, noted: str) -> None:
+    """Note what a copy is of, then move it there: a copy that is not noted is never seen whole."""
+    unfinished.chmod(0o600)
+    target.parent.mkdir(exist_ok=True, mode=0o700)
+    (note := target.parent / NOTE).touch(mode=0o600)
+    note.write_text(noted, encoding="utf-8")
+    unfinished.replace(target)
 
 
 def layouts_of(catalog: Catalog, cache: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -102,13 +113,16 @@ def _is_of(folder: Path, catalog: Catalog) -> bool:
 def _is_left(folder: Path) -> bool:
     """Tell whether a copy's catalog file is gone; a day is left for one that is moved, or not mounted at the moment."""
     catalog = _noted(folder).get("catalog")
-    with suppress(OSError):  # another process removes it, or it can't be told
+    with suppress(OSError):  # it can't be told
         return isinstance(catalog, str) and _is_stale(folder) and not Path(catalog).exists()
     return False
 
 
 def _is_stale(folder: Path) -> bool:
-    return time.time() - folder.stat().st_mtime > STALE
+    """Tell whether a folder is so old; one that another process removed meanwhile is not."""
+    with suppress(FileNotFoundError):
+        return time.time() - folder.stat().st_mtime > STALE
+    return False
 
 
 def _copies(cache: Path) -> Iterator[Path]:

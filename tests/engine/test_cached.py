@@ -197,3 +197,23 @@ def test_a_steward_forgets_by_command(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "PASSERSBY_CACHE" in again.stdout and str(tmp_path) in "".join(again.stdout.split())
     refused = CliRunner().invoke(app, ["catalog", "forget", f"{where}.toml", "--format", "json"])
     assert refused.exit_code == 1 and "no file" in refused.output
+
+
+def test_copies_that_are_forgotten_while_one_is_made_are_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
+    replaced = Path.replace
+
+    def forgetting(path: Path, target: Path) -> Path:
+        if target.name == "data.duckdb":
+            shutil.rmtree(target.parent)  # as another process would
+        return replaced(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", forgetting)
+        with pytest.raises(DataError, match="removed while this one was made"):
+            copy(catalog, cache)
+    assert list(cache.glob("*")) == []
+    copy(catalog, cache)
+    assert len(list(cache.glob("snapshot-*"))) == 1
