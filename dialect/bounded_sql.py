@@ -9,6 +9,7 @@ from dialect.engine_name import EngineName
 from dialect.private_plan import Bounding, PrivatePlan
 
 Subquery = tuple[str, bool, str]  # its name, whether it is made once, its text
+StoredRows = tuple[str, int]  # a private table, and how many rows of each person are kept of it
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Target:
     lake: Target | None = None  # where people's rows lie, if not beside the public ones
     rollups: tuple[Rollup, ...] = ()  # made of the very rows that lie there
     same_bits: frozenset[str] = frozenset()  # datasets whose persons are read as the BIGINT of the same 64 bits
+    uncut: frozenset[StoredRows] = frozenset()  # what nobody has more of: these cuts leave nothing out
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,5 @@ class BoundedSql:
     handed: Mapping[str, str] = field(default_factory=dict)  # public rows that a lake is handed: address -> DuckDB SQL
     in_order: str = ""  # of a lake: DuckDB SQL over its groups, which gives the answer's rows
     eligible: str = ""  # of DuckDB: the subquery of who meets every state, with which the text begins
+    uncut: str = ""  # of DuckDB: the same where nobody has more rows than these; empty where no stored rows are cut
+    kept_rows: tuple[tuple[str, int], ...] = ()  # SQL of the most stored rows that a person has -> how many are kept

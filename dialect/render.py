@@ -32,6 +32,7 @@ from dialect.public_order import codes_of, in_public_order, keys_of, listed_amon
 from dialect.public_side import Coded, coded_keys, grained_values
 from dialect.unit_groups import capped_of, groups_of, numbers_of
 from dialect.write_admission import admission_parts, eligible, objections, of_admitted
+from dialect.write_cut import cuts_of_stored
 from dialect.write_rows import write_rows
 
 SHRINK = "(1 - 1 / 281474976710656)"  # 1 - 2^-48: no rounding of the factor can lift a vector above its norm
@@ -42,6 +43,15 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     """Write the bounded SQL of a plan for DuckDB, or for the lake where people's rows lie."""
     if target.lake is not None:
         return _of_lake(plan, bounds, target, target.lake, admission)
+    bounded, cuts = _beside(plan, bounds, target, admission), cuts_of_stored(plan.source, target, write_rows)
+    if not cuts:
+        return bounded
+    uncut = _beside(plan, bounds, replace(target, uncut=frozenset(cuts)), admission).text
+    return replace(bounded, uncut=uncut, kept_rows=tuple((most, kept) for (_, kept), most in cuts.items()))
+
+
+def _beside(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
+    """Write the bounded SQL of a plan for DuckDB, where people's rows lie beside the public ones."""
     numbers = None if plan.key_set is None else read_rolled(plan, bounds, target.rollups)
     codes, numbered, parts = NO_CODES, False, admission_parts(admission, target)
     if numbers is None:

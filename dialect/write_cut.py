@@ -1,13 +1,15 @@
 """Cut -> SELECT: rows of a person in an order only where there are more of them than are kept.
 
-The rows are those that one order over everybody's would leave (`proofs.md#render`), without sorting what stays anyway.
+The rows are those that one order over everybody's would leave (`proofs.md#render`), without sorting what stays anyway;
+nor looking for who has more, where it is known that nobody has (`proofs.md#uncut`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from dialect.bounded_sql import Target
+from dialect.bounded_sql import StoredRows, Target
 from dialect.dependencies import told_by_fewest
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
@@ -22,6 +24,8 @@ _READ_AGAIN = (Scan, Filter, Project, Join)  # what costs less to read again tha
 
 def write_cut(cut: Cut, needed: frozenset[Field], target: Target, write: _Write) -> str:
     """Keep R rows of each person, or person and window, by a hash of all columns, which themselves break ties."""
+    if stored_rows(cut) in target.uncut:
+        return write(cut.source, needed, target)
     unit = [f for f in (cut.person, cut.window) if f is not None]
     columns = [f for f in cut.source.fields if f in needed]
     if target.engine is not EngineName.DUCKDB:  # which would read the rows three times
@@ -33,6 +37,28 @@ def write_cut(cut: Cut, needed: frozenset[Field], target: Target, write: _Write)
     few = f"SELECT {select_list([f.id for f in columns])} FROM ({wanted}) AS c ANTI JOIN beyond ON {same}"
     many = _first(f"SELECT * FROM ({every}) AS c SEMI JOIN beyond ON {same}", cut, unit, columns, target)
     return f"WITH {kept}beyond AS MATERIALIZED ({beyond}) {few} UNION ALL {many}"
+
+
+def cuts_of_stored(relation: Relation, target: Target, write: _Write) -> dict[StoredRows, str]:
+    """Find the cuts of rows as they are stored, each with the SQL of how many of them one person has at most.
+
+    Its text is of the table alone, so that all questions share what it gives.
+    """
+    found = {each: text for part in sources(relation) for each, text in cuts_of_stored(part, target, write).items()}
+    cut = relation.operator
+    stored = stored_rows(cut) if isinstance(cut, Cut) else None
+    if isinstance(cut, Cut) and isinstance(cut.source.operator, Scan) and stored is not None:
+        person = replace(cut.person, id="person")
+        rows = write(replace(cut.source, operator=replace(cut.source.operator, fields=(person,))), {person}, target)
+        found[stored] = f"SELECT max(n) AS n FROM (SELECT count(*) AS n FROM ({rows}) AS c GROUP BY person) AS p"
+    return found
+
+
+def stored_rows(cut: Cut) -> StoredRows | None:
+    """Tell what is cut where this is a table as it is stored; None of anything else, and of windows apart."""
+    if not isinstance(cut.source.operator, Scan) or cut.window is not None:
+        return None
+    return cut.source.operator.table.name, cut.max_rows
 
 
 def _first(rows: str, cut: Cut, unit: list[Field], columns: list[Field], target: Target) -> str:

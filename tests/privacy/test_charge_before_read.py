@@ -86,6 +86,7 @@ def test_an_engine_that_charges_after_reading_is_caught(ask: Ask, tmp_path: Path
 
 # ---------------------------------------------------------------- in one process, every statement that reaches the data
 
+COUNTED = "SELECT max(n) AS n FROM"  # how many rows a person has at most, counted once before the first pairs are made
 ANSWERABLE = [attack.sql for attack in attacks() if attack.outcome == ANSWERED]
 
 
@@ -101,7 +102,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def watched(engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> tuple[Engine, list[str]]:
-    """Let every statement that names a private table be held against the ledger, and be listed."""
+    """Let every statement that names a private table be held against the ledger, and be listed but for COUNTED."""
     addresses = engine.backend.target.addresses
     private = [addresses[table.name] for table in engine.catalog.tables if table.private]
     statements: list[str] = []
@@ -109,7 +110,8 @@ def watched(engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> 
 
     def held(backend: DuckDBBackend, sql: str, *objected: pa.Table) -> pa.Table:
         if any(address in sql for address in private):
-            statements.append(sql)
+            if not sql.startswith(COUNTED):
+                statements.append(sql)
             if not any(entry.kind == "charged" for entry in ledger.entries()):
                 raise ReadTooEarly(sql)
         return table(backend, sql, *objected)
