@@ -31,8 +31,8 @@ from engine.errors import CatalogError, DataError
 from engine.ingested import place_of
 from engine.progress import Progress
 from engine.renew import ROLLUP, StoredRollup, renew, roll_up
-from engine.snapshot import CopiedFrom, Snapshot, checked, copied_from, copy_table, fingerprint, snapshot
-from engine.snapshot_checks import check_sources
+from engine.snapshot import CopiedFrom, Snapshot, copied_from, copy_table, fingerprint, snapshot
+from engine.snapshot_checks import check_sources, check_stored
 from engine.stored_files import OFFLINE, offline
 
 ALIAS = "layout"
@@ -75,7 +75,8 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = 
 
     Unless it is to be made anew, what a layout of before has of the same files is kept.
     """
-    check_sources(catalog)
+    with offline() as connection:
+        check_sources(connection, catalog)
     start, target, made = time.perf_counter(), layout_file(catalog, cache), copied_from(catalog.tables)
     older = None if anew else _older(catalog, cache, made)
     rollups = _declared(catalog, Target(addresses(catalog)))
@@ -127,8 +128,11 @@ def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapsho
     if not has_layout(catalog, cache):
         return snapshot(catalog, cache, progress), ()
     file = layout_file(catalog, cache)
-    check_sources(catalog)
-    return checked(catalog, Snapshot({ALIAS: str(file)}, dict(addresses(catalog)))), found_rollups(catalog, file)
+    made = Snapshot({ALIAS: str(file)}, dict(addresses(catalog)))
+    with offline() as connection:
+        check_sources(connection, catalog)
+        check_stored(connection, catalog, made.files, made.addresses)
+    return made, found_rollups(catalog, file)
 
 
 def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:

@@ -44,7 +44,14 @@ class Snapshot:
 
 def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     """Make or find the snapshot of a catalog; raises DataError where files are not what it says."""
-    check_sources(catalog)
+    with offline() as connection:  # one for all checks: to start a DuckDB takes as long as they
+        check_sources(connection, catalog)
+        made = _made(catalog, cache, progress)
+        check_stored(connection, catalog, made.files, made.addresses)
+    return made
+
+
+def _made(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     copied = [table for table in catalog.tables if table.source.format != "duckdb" or _is_changed(table)]
     files: dict[str, str] = {}
     addresses: dict[str, str] = {}
@@ -55,13 +62,7 @@ def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
     if copied:
         files["copied"] = str(_copy(catalog, copied, cache, progress))
         addresses |= {table.name: f"copied.main.{name(table.name)}" for table in copied}
-    return checked(catalog, Snapshot(files, addresses))
-
-
-def checked(catalog: Catalog, made: Snapshot) -> Snapshot:
-    """Give a snapshot whose files are what the catalog says; raises DataError otherwise."""
-    check_stored(catalog, made.files, made.addresses)
-    return made
+    return Snapshot(files, addresses)
 
 
 def _is_changed(table: Table) -> bool:

@@ -15,25 +15,26 @@ from dialect.catalog import Catalog, SqlType, Table
 from dialect.write_expr import name, quote_text
 from engine.derived import copied_type
 from engine.errors import DataError
-from engine.stored_files import fits, holds, offline
+from engine.stored_files import fits, holds
 from engine.unfit import IS_VIEW, stored_otherwise, unfit_rows
 
 CHECK = "run passersby catalog check, which says what is wrong"
 
 
-def check_sources(catalog: Catalog) -> None:
+def check_sources(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Refuse DuckDB files that are being written or are broken, and tables whose rows are made when they are read.
 
-    Also where a copy of them is read: it was made of what they were. Raises DataError.
+    Also where a copy of them is read: it was made of what they were. Nothing stays attached. Raises DataError.
     """
-    with offline() as connection:
-        aliases: dict[str, str] = {}
-        for table in (table for table in catalog.tables if table.source.format == "duckdb"):
-            path = table.source.path
-            if path not in aliases:
-                aliases[path] = f"stored{len(aliases)}"
-                _attach(connection, path, aliases[path], table.name)
-            _check_source(connection, table, aliases[path])
+    aliases: dict[str, str] = {}
+    for table in (table for table in catalog.tables if table.source.format == "duckdb"):
+        path = table.source.path
+        if path not in aliases:
+            aliases[path] = f"stored{len(aliases)}"
+            _attach(connection, path, aliases[path], table.name)
+        _check_source(connection, table, aliases[path])
+    for alias in aliases.values():
+        connection.execute(f"DETACH {alias}")
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table: str) -> None:
@@ -44,18 +45,19 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table:
         raise DataError(table, why, "make the data, or correct source in the catalog") from None
 
 
-def check_stored(catalog: Catalog, files: Mapping[str, str], addresses: Mapping[str, str]) -> None:
-    """Enforce what privacy rests on of tables in attached files, by alias and address; raises DataError."""
-    with offline() as connection:
-        for alias, path in files.items():
-            table = next(t for t in catalog.tables if addresses[t.name].startswith(f"{alias}."))
-            _attach(connection, path, alias, table.name)
-        for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
-            _check_types(connection, table, addresses[table.name])
-            _check_collations(connection, table, addresses[table.name])
-            for unfit in unfit_rows(table, catalog, addresses):
-                if connection.execute(unfit.sql).fetchall():
-                    raise unfit.error
+def check_stored(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, files: Mapping[str, str], addresses: Mapping[str, str]
+) -> None:
+    """Enforce what privacy rests on of tables in files, which it attaches, by alias and address; raises DataError."""
+    for alias, path in files.items():
+        table = next(t for t in catalog.tables if addresses[t.name].startswith(f"{alias}."))
+        _attach(connection, path, alias, table.name)
+    for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
+        _check_types(connection, table, addresses[table.name])
+        _check_collations(connection, table, addresses[table.name])
+        for unfit in unfit_rows(table, catalog, addresses):
+            if connection.execute(unfit.sql).fetchall():
+                raise unfit.error
 
 
 def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
