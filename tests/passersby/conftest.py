@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import passersby
 from passersby.cli import app
 from passersby.connection import Connection
 from tests.engine.town import CATALOG, make_town
+from tests.support.cached_in import cached_in
 from tests.support.serving import Running, running
 
 Run = Callable[..., Result]
@@ -64,11 +66,11 @@ def run(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture(scope="session")
 def server(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Serve the town, in processes of its own; each test asks under a name of its own."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PASSERSBY_CACHE", str(made / "cache"))
-        ledger = tmp_path_factory.mktemp("served") / "town.ledger"
-        with running(str(made / "catalog.toml"), ledger, least_seconds=0.05) as started:
-            yield started
+    ledger = tmp_path_factory.mktemp("served") / "town.ledger"
+    with ExitStack() as opened:
+        with cached_in(made / "cache"):
+            started = opened.enter_context(running(str(made / "catalog.toml"), ledger, least_seconds=0.05))
+        yield started
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
-
 from dialect import Catalog, Refusal, read
 from engine import Desk, open_desk
+from tests.support.cached_in import cached_in
 from tests.support.greybox_questions import Source
 from tests.support.sql_data import Database
 from tests.support.two_worlds import Attack, Seen, seen
@@ -58,14 +57,14 @@ SOURCES = (
 @contextmanager
 def open_drawn(folder: Path, database: Database) -> Iterator[dict[str, Desk]]:
     """Open a generated database with its victim, without, and with a heavy victim."""
-    with pytest.MonkeyPatch.context() as environment, ExitStack() as opened:
-        environment.setenv("PASSERSBY_CACHE", str(folder / "cache"))
+    with ExitStack() as opened:
         worlds = {}
         for place, (world, change) in enumerate(CHANGED.items()):
             home = folder / str(place)
             home.mkdir()
             write_world(home, database.statements + change, database.catalog)
-            worlds[world] = opened.enter_context(open_desk(str(home / "catalog.toml"), ledger=":memory:"))
+            with cached_in(folder / "cache"):
+                worlds[world] = opened.enter_context(open_desk(str(home / "catalog.toml"), ledger=":memory:"))
         yield worlds
 
 

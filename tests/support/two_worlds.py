@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pytest
 
 from engine import Desk, Refused, open_desk
 from tests.support.attack_catalog import CANARIES, WORLDS, attack_catalog
 from tests.support.blank_ledger import blank_ledger
+from tests.support.cached_in import cached_in
 from tests.support.tree import ROOT
 
 CLIENT = "mallory"
@@ -85,10 +85,11 @@ BY_ZONE = replace(COUNT, sql="SELECT zone, COUNT(*) FROM events JOIN cells USING
 @contextmanager
 def open_worlds(folder: Path, names: tuple[str, ...] = WORLDS) -> Iterator[dict[str, Desk]]:
     """Open the desk over each world's data; every request gets a ledger of its own."""
-    with pytest.MonkeyPatch.context() as environment, ExitStack() as opened:
-        environment.setenv("PASSERSBY_CACHE", str(folder / "cache"))
+    with ExitStack() as opened:
         paths = {world: attack_catalog(folder, world).path for world in names}
-        yield {world: opened.enter_context(open_desk(path, ledger=":memory:")) for world, path in paths.items()}
+        with cached_in(folder / "cache"):
+            worlds = {world: opened.enter_context(open_desk(path, ledger=":memory:")) for world, path in paths.items()}
+        yield worlds
 
 
 @contextmanager

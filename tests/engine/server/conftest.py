@@ -13,6 +13,7 @@ from engine.server.pace import Pace
 from engine.server.paced import PacedEngine
 from tests.engine.town import make_town
 from tests.support.blank_ledger import blank_ledger
+from tests.support.cached_in import cached_in
 from tests.support.serving import Inhabited, inhabited
 
 
@@ -23,12 +24,25 @@ def town_catalog(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def town_desk(town_catalog: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def town_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder for copies."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _cached(town_cache: Path) -> Iterator[None]:
+    """Keep there what a test copies or makes up."""
+    with cached_in(town_cache):
+        yield
+
+
+@pytest.fixture(scope="session")
+def town_desk(town_catalog: str, town_cache: Path) -> Iterator[Desk]:
     """Open the town's data once."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PASSERSBY_CACHE", str(tmp_path_factory.mktemp("cache")))
-        with open_desk(town_catalog, ledger=":memory:") as desk:
-            yield desk
+    with cached_in(town_cache):
+        desk = open_desk(town_catalog, ledger=":memory:")
+    with desk:
+        yield desk
 
 
 @pytest.fixture
