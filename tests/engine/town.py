@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -92,10 +94,25 @@ inhabitants = { type = "BIGINT" }
 """
 
 
-def make_town(folder: Path, rows: str = ROWS, declared: str = CATALOG) -> Catalog:
-    """Write the town's database and catalog into a folder."""
+def _make(folder: Path, rows: str) -> None:
     with duckdb.connect(str(folder / "town.duckdb")) as connection:
         connection.execute(rows)
+
+
+@cache
+def _usual_rows() -> bytes:
+    """Make the database of most tests once: a DuckDB takes longer to start and to write it than to be copied."""
+    with tempfile.TemporaryDirectory() as folder:
+        _make(Path(folder), ROWS)
+        return (Path(folder) / "town.duckdb").read_bytes()
+
+
+def make_town(folder: Path, rows: str = ROWS, declared: str = CATALOG) -> Catalog:
+    """Write the town's database and catalog into a folder."""
+    if rows == ROWS and not (folder / "town.duckdb").exists():
+        (folder / "town.duckdb").write_bytes(_usual_rows())
+    else:
+        _make(folder, rows)
     (folder / "catalog.toml").write_text(declared, encoding="utf-8")
     return load_catalog(folder / "catalog.toml")
 
