@@ -12,36 +12,26 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from budgets import Loss, epsilon_at
-from dialect.private_plan import Vector, VectorBound, VectorKind
 from engine.advice import MOST_CHARACTERS, NO_ADVICE, Advice
 from engine.answered import Answered
-from engine.biases import column_biases, of_pairs, unmeasured_pairs
+from engine.biases import column_biases, of_pairs
 from engine.doubts import column_doubts
 from engine.explain import Explained
 from engine.intervals import Floats
 from engine.outlook import Ahead, outlook
 from engine.reliability import is_weak, not_negative, reliability
 from engine.simultaneous import held_together
-from engine.spoken import release_spoken, vector_spoken, which_release
+from engine.spoken import release_spoken
 from engine.ways import Way
 from engine.window_notes import windows_told
 from engine.wire_explained import bounds_told, columns_told, keys_told, thresholds_told
+from engine.wire_notes import answer_notes, bounding_notes
 
 CARD = b"passersby"
 CONVERSION_DELTA = Fraction(1, 10**9)  # at which the price of one question is also given as epsilon
 
 LARGEST = 2**63 - 1
 LARGEST_FLOAT = 2.0**63 - 1024  # of those that are no more
-NO_GROUP = (
-    "No group is left: none of the private keys has enough people to be shown, or what stands above them leaves none;"
-    " coarser keys, a longer time or more rho may show some."
-)
-OF_PAIRS = (
-    "A person's rows are joined with rows of the same person: who has many makes so many pairs that most of them may be"
-    " cut away. Ask with EXISTS, which makes no pairs, or first group one side to one row a person."
-)
-REHEARSED = "Made-up rows: nothing here says anything about the data, nor is charged; other notes are of the question."
-TOLD = 0.001  # the least share that is told as a number
 
 
 def answered(
@@ -76,7 +66,7 @@ def answered(
         "replayed": bool(given.prepared) and given.charged == Loss(0, 0),
         "numbers_of": given.day,
         "windows": windows_told(given.prepared),
-        "notes": _notes(given, rehearsal),
+        "notes": answer_notes(given, rehearsal=rehearsal),
     }
     if rehearsal:
         card["rehearsal"] = True
@@ -160,53 +150,6 @@ def _integers(ends: Floats) -> npt.NDArray[np.int64]:
     kept = np.clip(ends, -(2.0**63), LARGEST_FLOAT).astype(np.int64)
     kept[ends > LARGEST_FLOAT] = LARGEST
     return kept
-
-
-def _notes(given: Answered, rehearsal: bool) -> list[str]:
-    notes = [REHEARSED] if rehearsal else []
-    if given.day is not None:
-        notes.append(f"Numbers of {given.day}, from store: who objected since then still counts in them.")
-    notes += [
-        f"{column}: {count} value(s) are NULL because their denominator may be 0 within its noise."
-        for column, count in given.answer.unstable.items()
-    ]
-    notes += [f"{column}: made from noisy numbers; no interval is known for it." for column in given.answer.unknown]
-    if given.answer.table.num_rows == 0 and any(each.cost.threshold is not None for each in given.prepared):
-        notes.append(NO_GROUP)
-    return notes + bounding_notes(given)
-
-
-def bounding_notes(given: Answered | Explained) -> list[str]:
-    """Tell where one person's influence is cut, and that intervals do not cover what is lost by it."""
-    notes = [f"{note.removesuffix('.')}." for note in given.notes]
-    plans = [prepared.plan for prepared in given.prepared]
-    for prepared in given.told:
-        which = which_release(prepared.plan, plans)
-        for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
-            if bound.predicted_bias != 0 or bound.bias_within:
-                notes.append(f"{vector_spoken(vector)}{which}: {bound.why}; {_cut(vector, bound)}.")
-        if unmeasured_pairs(prepared):
-            notes.append(OF_PAIRS)
-        if prepared.cost.threshold is not None:
-            least = prepared.cost.threshold_persons
-            notes.append(
-                f"Keys{which} are private: shown where the noisy weight of persons (1/sqrt(k) in k) reaches {least}."
-            )
-    return notes
-
-
-def _cut(vector: Vector, bound: VectorBound) -> str:
-    """Say how much of a total is expected to be lost by bounding, or to be wrong where that is given back."""
-    bias, within = bound.predicted_bias, bound.bias_within
-    if within is not None and vector.kind is VectorKind.CENTRED:
-        return f"an average may be off by some {within:.2g} by this, which intervals do not cover"
-    if within is not None:
-        off = max(within, TOLD)
-        return f"most numbers are expected to be off by less than {off:.1%} by this, which intervals do not cover"
-    if bias is None:
-        return "how much this cuts away is not known, and intervals do not cover it"
-    told = f"about {-bias:.1%}" if -bias >= TOLD else f"less than {TOLD:.1%}"
-    return f"{told} of the total is expected to be cut away, which intervals do not cover"
 
 
 def price(loss: Loss) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from engine import wire, wire_tables
+from engine import wire, wire_notes, wire_tables
 from engine.answered import Answered
 from engine.answers import Answer
 from engine.desk import Desk
@@ -174,9 +174,21 @@ def test_private_keys_come_with_their_threshold(engine: Engine) -> None:
 
 def test_an_answer_without_a_group_says_why(engine: Engine) -> None:
     sql = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
-    assert wire.NO_GROUP in card_of(engine, f"{sql} HAVING COUNT(*) > 1e9")["notes"]
-    assert wire.NO_GROUP not in card_of(engine, BY_ZONE)["notes"]
-    assert wire.NO_GROUP not in card_of(engine, f"{BY_ZONE} HAVING COUNT(*) > 1e9")["notes"]  # its keys are public
+    assert wire_notes.NO_GROUP in card_of(engine, f"{sql} HAVING COUNT(*) > 1e9")["notes"]
+    assert wire_notes.NO_GROUP not in card_of(engine, BY_ZONE)["notes"]
+    assert (
+        wire_notes.NO_GROUP not in card_of(engine, f"{BY_ZONE} HAVING COUNT(*) > 1e9")["notes"]
+    )  # its keys are public
+    assert wire_notes.NO_ROW in card_of(engine, f"{BY_ZONE} HAVING COUNT(*) > 1e9")["notes"]
+    assert wire_notes.NO_ROW not in card_of(engine, BY_ZONE)["notes"]
+
+
+def test_that_a_price_buys_nothing_is_said(engine: Engine) -> None:
+    told = wire_notes.KEYS_ALONE.format("")
+    for sql in ("SELECT zone FROM visit GROUP BY zone", "SELECT DISTINCT zone FROM visit"):
+        assert told in card_of(engine, sql)["notes"]
+    for sql in (BY_ZONE, "SELECT zone FROM visit GROUP BY zone HAVING COUNT(*) > 5", "SELECT DISTINCT shop FROM visit"):
+        assert told not in card_of(engine, sql)["notes"]
 
 
 def test_null_ratios_are_told(engine: Engine) -> None:
