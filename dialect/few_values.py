@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from dialect.catalog import SqlType, ValueRange
 from dialect.constants import moment
-from dialect.expressions import Expr, Ref, expand, fields_of
+from dialect.expressions import Expr, Ref, expand, fields_of, size
 from dialect.facts import between
 from dialect.parted import days_of, how_many, spoken_of
 from dialect.plain_text import plain_text
@@ -16,6 +16,7 @@ from dialect.possible_days import Clock, known
 from dialect.private_plan import PrivatePlan
 
 _MOST_DAYS = 1_100  # that are looked at
+_MOST_STEPS = 200_000  # parts of conditions, on all days
 
 
 def most_values(plan: PrivatePlan, table: str, text: str) -> int | None:
@@ -41,13 +42,23 @@ def _dates(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
 
 
 def _most_days(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
+    """Count days once for all numbers and norms of a plan: nothing is charged for it."""
+    about = (id(plan.source), plan.keys, day, time)
+    if about not in plan.counted:
+        plan.counted[about] = (plan.source, _days_counted(plan, day, time))  # which keeps the source, and so its id
+    return plan.counted[about][1]
+
+
+def _days_counted(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
     """Count the days of each group by what each key is on a day, where it is one thing; of other keys any."""
     stretch = _stretch(day, time, plan.source.facts)
     if stretch is None:
         return None
     clock = Clock(next(fields_of(time)), day.field if isinstance(day, Ref) else None)
     told, keys = known(clock, plan.source.facts), [expand(Ref(key.field)) for key in plan.keys]
-    days = (stretch[0] + timedelta(days=i) for i in range((stretch[1] - stretch[0]).days + 1))
+    days = [stretch[0] + timedelta(days=i) for i in range((stretch[1] - stretch[0]).days + 1)]
+    if len(days) * (told.parts + sum(map(size, keys))) > _MOST_STEPS:
+        return None
     groups = Counter(tuple(told.value(key, each) for key in keys) for each in days if told.possible(each))
     return max(groups.values(), default=1)
 

@@ -145,6 +145,7 @@ class PrivatePlan:
     held: tuple[
         tuple[str, int], ...
     ] = ()  # column of people's rows -> most values in a group, counted in public tables
+    counted: dict[object, tuple[object, int | None]] = field(default_factory=dict, compare=False, repr=False)  # of days
 
     @property
     def unit(self) -> dict[str, Field]:

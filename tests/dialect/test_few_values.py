@@ -15,6 +15,7 @@ import pytest
 from dialect import read
 from dialect.catalog import NormsByKeys, Table
 from dialect.norms import declared_norm
+from dialect.possible_days import Known
 from dialect.private_plan import VectorKind
 from engine.catalog_file import load_catalog
 
@@ -100,3 +101,18 @@ def test_people_are_within_the_norm_of_few_days(said: str) -> None:
 def _declaring(table: Table, usual: NormsByKeys, rows: int) -> Table:
     assert table.norms is not None
     return replace(table, norms=replace(table.norms, rows=float(rows), by_keys=(usual,)))
+
+
+@pytest.mark.parametrize(("parts", "days"), [(2, 2 * 1096), (60, 0)])
+def test_days_are_counted_once_and_under_few_conditions(parts: int, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the date and by its time; no client is charged for it: an explanation with forty sums and fifty conditions took half a minute."""
+    operator = load_catalog(Path("engine/operator/catalog.toml"))
+    sums = ", ".join(f"SUM(LEAST(dist_km, {end}))" for end in range(20, 40))
+    among = " AND ".join(f"(trip_date <> '2026-10-{1 + part % 28:02}' OR o_zone = 'Z{part}')" for part in range(parts))
+    sql = f"SELECT {sums} FROM trip WHERE trip_date BETWEEN '2024-01-01' AND '2026-12-31' AND {among}"
+    (plan,) = read(sql, operator).plans
+    asked: list[date] = []
+    possible = Known.possible
+    monkeypatch.setattr(Known, "possible", lambda known, day: asked.append(day) or possible(known, day))
+    assert all(declared_norm(plan, vector, operator) > 0 for vector in (*plan.vectors, *plan.vectors))
+    assert len(asked) == days

@@ -85,7 +85,6 @@ def test_one_interval_that_noise_put_below_zero_takes_no_bar_from_the_others() -
     assert interval_bar([100] * 8 + [-15], [(75.0, 100.0)] * 8 + below) == [], "one in nine is no chance"
 
 
-
 @pytest.mark.parametrize(("share", "full"), [(0, 0), (1e-6, 1), (0.5, 20), (1, 40), (1.2, 40)])
 def test_a_budget_bar_shows_the_share(share: float, full: int) -> None:
     assert budget_bar(share).plain == "█" * full + "░" * (40 - full)
