@@ -44,7 +44,8 @@ def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, n
         arguments, directions = ordered(name, call, names)
         joined = name == "string_agg" and nullable(arguments[0])
         return Called(name, arguments, _both(test, exists(arguments[0], node), node) if joined else test, directions)
-    only(call, "this", "expression", "big_int", "expressions", code=Code.AGG)
+    apart = "separator" if name == "string_agg" else "this"  # of different values, which are refused for themselves
+    only(call, "this", "expression", "big_int", "expressions", apart, code=Code.AGG)
     name, arguments = _arguments(name, call, names)
     first = arguments[0] if arguments else None
     if name == "count_if" and first is not None and first.type is SqlType.BOOLEAN:

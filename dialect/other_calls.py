@@ -24,6 +24,7 @@ _JAVA = {  # signs of a format of Spark and of SQL Server, the longest first
 }  # fmt: skip
 _DATED = re.compile(r"'(?:yyyy|yy|MM+|dd+|HH|mm|ss|[-/:. ])+'")  # a format of dates
 _TYPES = ("date", "datetime", "datetime2", "timestamp", "int", "bigint", "float", "varchar")
+_FROM_ZERO = re.compile(r"date_diff\('(\w+)', 0, (.*)\)", re.DOTALL)
 _ISO = re.compile(r"'\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d(\.\d{1,6})?)?)?'")
 
 
@@ -57,14 +58,20 @@ def _difference(given: list[str]) -> str | None:
 def _moved(given: list[str]) -> str | None:
     if len(given) != 3:
         return None
+    if (cut := _FROM_ZERO.fullmatch(given[1])) is not None and given[2] == "0":  # as SQL Server cuts a time
+        return f"date_trunc('{cut[1]}', {cut[2]})"
     part = _part(given[0])
     amount = given[1] if given[1].isdecimal() else f"({given[1]})"
-    return None if part is None else f"({given[2]} + INTERVAL {amount} {part.upper()})"
+    start = f"{'TIMESTAMP' if ':' in given[2] else 'DATE'} {given[2]}" if _ISO.fullmatch(given[2]) else given[2]
+    return None if part is None else f"({start} + INTERVAL {amount} {part.upper()})"
 
 
 def _extracted(given: list[str]) -> str | None:
-    found = re.fullmatch(r"isoweek\s+from\s+(.*)", given[0], re.IGNORECASE | re.DOTALL) if len(given) == 1 else None
-    return f"week({found[1]})" if found else None
+    form = r"(isoweek|date)\s+from\s+(.*)"
+    found = re.fullmatch(form, given[0], re.IGNORECASE | re.DOTALL) if len(given) == 1 else None
+    if found is None:
+        return None
+    return f"week({found[2]})" if found[1].lower() == "isoweek" else f"CAST({found[2]} AS DATE)"
 
 
 def _or_null(given: list[str]) -> str | None:
@@ -106,6 +113,18 @@ def _between_ends(given: list[str]) -> str | None:
     ends = given[1].strip("[]").split(",") if len(given) == 2 and given[1].startswith("[") else []
     tests = "".join(f" WHEN {given[0]} < {end.strip()} THEN {place}" for place, end in enumerate(ends))
     return f"CASE{tests} ELSE {len(ends)} END" if tests else None
+
+
+def _decoded(given: list[str]) -> str | None:
+    """Read Oracle's and Snowflake's values in pairs, and what stands for others."""
+    if len(given) < 3:
+        return None
+    tests = "".join(f" WHEN {when} THEN {then}" for when, then in zip(given[1::2], given[2::2], strict=False))
+    return f"CASE {given[0]}{tests}{f' ELSE {given[-1]}' if len(given) % 2 == 0 else ''} END"
+
+
+def _in_zone(given: list[str]) -> str | None:
+    return f"({given[0]} AT TIME ZONE {given[1]})" if len(given) == 2 and given[1].startswith("'") else None
 
 
 def _converted(given: list[str]) -> str | None:
@@ -175,6 +194,9 @@ FORMS: dict[str, Form] = {
     **dict.fromkeys(("percentile", "percentile_approx", "approx_percentile"), _text("quantile_cont({0}, {1})")),
     **dict.fromkeys(("datepart", "date_part"), _parted),
     "datename": _part_named,
+    "decode": _decoded,
+    "from_utc_timestamp": _in_zone,
+    "date": lambda given: f"CAST({zoned} AS DATE)" if (zoned := _in_zone(given)) else None,
     "trunc": _cut,
     "window": _binned,
     "range_bucket": _between_ends,

@@ -14,14 +14,14 @@ AMPERSANDS = "&& compares two lists; conditions are joined by AND."
 _MOST = 20  # calls of one question
 # [a name] of SQL Server, and no place in a list
 _BRACKETED = re.compile(r"(?<![\w\])'\".])\[([a-z_]\w*)\]|(?<=\.)\[([a-z_]\w*)\]", re.IGNORECASE)
-_TOP = re.compile(r"^(\s*select)\s+top\s+(\d+)\b(.*?)[\s;]*$", re.IGNORECASE | re.DOTALL)
+_TOP = re.compile(r"^(\s*select)\s+top\s*(?:\s(\d+)\b|\((\d+)\))(.*?)[\s;]*$", re.IGNORECASE | re.DOTALL)
 
 
 def in_duckdbs_words(sql: str) -> str:
     """Write every call of another engine as DuckDB does, the innermost first; the text itself where there is none."""
     top = _TOP.match(sql)
     if top is not None:
-        sql = f"{top[1]}{top[3]} LIMIT {top[2]}"
+        sql = f"{top[1]}{top[4]} LIMIT {top[2] or top[3]}"
     sql = _without_brackets(sql)
     try:
         for _ in range(_MOST):

@@ -38,7 +38,8 @@ def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
 def _in_duckdbs_words(refused: Refusal, span: Span, sql: str) -> Refusal | None:
     """Show what another engine's call is in DuckDB; None where the refusal points at none."""
     call, whole = call_at(sql, span), in_duckdbs_words(sql)
-    if whole == sql or (call is None and refused.code is not Code.PARSE):
+    read = refused.code is not Code.PARSE and sql[span.start : span.start + 3].lower() != "top"
+    if whole == sql or (call is None and read):
         return None
     return replace(refused, hint=call or refused.hint, rewrites=(whole, *refused.rewrites))
 

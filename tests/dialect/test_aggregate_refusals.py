@@ -74,3 +74,10 @@ def test_a_value_of_a_column_becomes_a_key(sql: str, instead: str, ask: Callable
 def test_every_aggregate_that_is_none_over_people_says_why() -> None:
     silent = {name for name, each in AGGREGATES.items() if not each.at_boundary} - aggregate_refusals._TAUGHT.keys()
     assert silent == {"count_if"}, "whose argument is a condition, or is refused as none"
+
+
+def test_different_values_that_are_joined_are_counted_instead(ask: Callable[[str], Question]) -> None:
+    with pytest.raises(Refusal) as refused:
+        ask("SELECT STRING_AGG(DISTINCT home_zone, ',') FROM subscribers")
+    assert refused.value.hint == "SELECT COUNT(DISTINCT home_zone) FROM subscribers"
+    assert ask(refused.value.hint).plans

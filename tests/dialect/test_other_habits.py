@@ -49,6 +49,16 @@ SHOWN = {
     "percentile_approx(n, 0.9)": "quantile_cont(n, 0.9)",
     "datepart(hour, t)": "date_part('hour', t)",
     "date_part('hour', t)": "date_part('hour', t)",
+    "dateadd(hour, datediff(hour, 0, t), 0)": "date_trunc('hour', t)",
+    "dateadd(day, 6, '2026-03-09')": "(DATE '2026-03-09' + INTERVAL 6 DAY)",
+    "dateadd(hour, 6, '2026-03-09 01:00')": "(TIMESTAMP '2026-03-09 01:00' + INTERVAL 6 HOUR)",
+    "extract(DATE FROM t)": "CAST(t AS DATE)",
+    "date(t, 'Europe/Vienna')": "CAST((t AT TIME ZONE 'Europe/Vienna') AS DATE)",
+    "date(t)": "date(t)",
+    "from_utc_timestamp(t, 'Europe/Vienna')": "(t AT TIME ZONE 'Europe/Vienna')",
+    "decode(a, 'x', 1, 'y', 2, 3)": "CASE a WHEN 'x' THEN 1 WHEN 'y' THEN 2 ELSE 3 END",
+    "decode(a, 'x', 1)": "CASE a WHEN 'x' THEN 1 END",
+    "decode(a)": "decode(a)",
     "datepart(weekday, t)": "(dayofweek(t) + 1)",
     "datename(weekday, t)": "dayname(t)",
     "datename(month, t)": "monthname(t)",
@@ -82,6 +92,9 @@ TAUGHT = {
     "SELECT DATE_FORMAT(ts, 'yyyy-MM-dd') AS d, COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-19' GROUP BY 1": Code.FUNC,
     "SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY)": Code.FUNC,
     "SELECT PERCENTILE_APPROX(dwell_s, 0.5) FROM events": Code.FUNC,
+    "SELECT TOP (3) cell_id, COUNT(*) AS n FROM events GROUP BY 1 ORDER BY n DESC": Code.FUNC,
+    "SELECT EXTRACT(DATE FROM ts) AS d, COUNT(*) FROM events GROUP BY 1": Code.FUNC,
+    "SELECT DATEADD(hour, DATEDIFF(hour, 0, ts), 0) AS h, COUNT(*) FROM events GROUP BY 1": Code.COLUMN,
     "SELECT [cell_id], COUNT(*) AS n FROM [events] GROUP BY [cell_id]": Code.PARSE,
     "SELECT DAYOFWEEKISO(ts) AS d, COUNT(*) FROM events GROUP BY 1": Code.FUNC,
     "SELECT TOP 3 cell_id, COUNT(*) AS n FROM events GROUP BY 1 ORDER BY n DESC;": Code.PARSE,
@@ -95,6 +108,8 @@ def test_a_call_is_shown_in_duckdbs_words(written: str) -> None:
 
 def test_top_becomes_limit() -> None:
     assert in_duckdbs_words("select top 3 a from t ; ") == "select a from t LIMIT 3"
+    assert in_duckdbs_words("SELECT TOP (3) a FROM t") == "SELECT a FROM t LIMIT 3"
+    assert in_duckdbs_words("SELECT topic FROM t") == "SELECT topic FROM t"
 
 
 def test_the_call_at_a_place_is_shown_and_no_other() -> None:
