@@ -28,8 +28,6 @@ _PARTS: Mapping[str, Callable[[datetime], int]] = {
     "week": lambda at: at.isocalendar().week,
     "isoyear": lambda at: at.isocalendar().year,
 }
-
-
 _NAMES = {"dayname": "isodow", "monthname": "month"}  # a name tells what its number does
 
 

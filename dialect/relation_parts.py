@@ -7,13 +7,11 @@ from dataclasses import is_dataclass
 
 from dialect.catalog import Table
 from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, fields_of
-from dialect.relations import (
-    Public,
-    Relation,
-    Scan,
-    SemiJoin,
-)
+from dialect.relations import Public, Relation, Scan, SemiJoin
 from dialect.set_operation import SetOperation
+
+# types of most parts of operators, in which no expression is
+_NOTHING = frozenset({type(None), bool, int, float, str, dict, frozenset})
 
 
 def tables_of(relation: Relation, compared: bool = True) -> frozenset[str]:
@@ -60,11 +58,6 @@ def told_apart_by(fields: Sequence[Field]) -> list[Field]:
 def sources(relation: Relation) -> tuple[Relation, ...]:
     """List the relations that a relation is made from, the left one first."""
     return tuple(part for part in vars(relation.operator).values() if isinstance(part, Relation))
-
-
-_NOTHING = frozenset(
-    {type(None), bool, int, float, str, dict, frozenset}
-)  # types in which no expression is: most parts
 
 
 def expressions_of(part: object) -> Iterator[Expr]:

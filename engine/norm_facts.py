@@ -192,15 +192,12 @@ class _Known:
 
     def _found(self, vector: Vector | None, kind: Kind, column: str | None = None) -> _Found | None:
         """Find the measured keys that fit best: those of all the plan's, else those by which people have least."""
-        texts = {key.text for key in self.plan.keys}
-        by_keys = None if kind is Kind.PERSONS else self.calibration.find(self.table, self._parts, kind, column)
-        if by_keys is not None and texts and texts <= set(by_keys.measured.keys):
-            return self._of(by_keys, 1, vector)
-        if (
-            kind is Kind.PERSONS
-        ):  # a condition stands for no key there: at one place nobody is in more hours than in all
-            own = self.calibration.find(self.table, own_keys(self.plan), kind, column)
-            return None if own is None else self._of(own, 1, vector)
+        persons, texts = kind is Kind.PERSONS, {key.text for key in self.plan.keys}
+        # of persons a condition stands for no key: at one place nobody is in more hours than in all
+        parts = own_keys(self.plan) if persons else self._parts
+        by_keys = self.calibration.find(self.table, parts, kind, column)
+        if persons or (by_keys is not None and texts and texts <= set(by_keys.measured.keys)):
+            return None if by_keys is None else self._of(by_keys, 1, vector)
         there = self.calibration.all_of(self.table, kind, column)
         held = [(each, values) for each in there if (values := self._held(each.measured.keys)) is not None]
         finer = [set(each.measured.keys) for each, values in held if values == 1]  # by more keys people have less

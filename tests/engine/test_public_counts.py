@@ -20,10 +20,8 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.public_counts import held_values
 from tests.engine.town import ROWS, make_town
 
-Named = dict[str, str]
-ASKED: dict[
-    str, Callable[[str, str], object]
-] = {  # question -> the group of a row by its zone and the zone's name; None: of none
+# question -> the group of a row by its zone and the zone's name; None: of none
+ASKED: dict[str, Callable[[str, str], object]] = {
     "SELECT z.name, COUNT(*) FROM visit v JOIN zone z ON z.zone = v.zone GROUP BY 1": lambda _, name: name,
     "SELECT z.name, COUNT(v.visit_id) FROM zone z LEFT JOIN visit v USING (zone) GROUP BY 1": lambda _, name: name,
     "SELECT upper(z.name) || '!', COUNT(*) FROM visit v JOIN zone z USING (zone) GROUP BY 1": lambda _, name: name,

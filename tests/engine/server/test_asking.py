@@ -10,12 +10,13 @@ import pyarrow as pa
 import pytest
 
 from engine import Desk
-from engine.server.answers import ARROW, answer_shape
+from engine.server.answers import ARROW, SQL_TYPES, answer_shape
 from engine.server.pace import Pace
 from engine.server.paced import PacedEngine
 from engine.server.roles import Role
 from engine.server.sizes import size_class
 from passersby.result import Result
+from passersby.wire import SQL_TYPES as SQL_TYPES_OF_THE_DOOR
 from passersby.wire import wire_of
 from tests.support.patience import until
 from tests.support.serving import Inhabited, Inside, inhabited
@@ -40,6 +41,10 @@ def test_json_is_the_door_s_own(desk: Desk, sql: str) -> None:
     card = json.loads(table.schema.metadata[b"passersby"])
     door, shape = wire_of(Result(table)), answer_shape(table, card)
     assert json.dumps(door) == json.dumps({key: shape.get(key) for key in door})
+
+
+def test_the_door_calls_types_as_the_server_does() -> None:
+    assert SQL_TYPES_OF_THE_DOOR == SQL_TYPES
 
 
 def test_arrow_is_given_where_it_is_accepted(served: Inhabited) -> None:
