@@ -28,7 +28,7 @@ def most_values(plan: PrivatePlan, table: str, text: str) -> int | None:
     facts = plan.source.facts
     counted = [how_many(part, facts) for part in spoken_of(facts, table) if plain_text(part) == text]
     days = [_most_days(plan, day, time) for day, time in _dates(plan, table) if plain_text(day) == text]
-    met = [most for column, most in plan.held if column == text]
+    met = [most for column, most in plan.most_values if column == text]
     return min((n for n in (*counted, *days, *met) if n is not None), default=None)
 
 

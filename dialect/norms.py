@@ -28,7 +28,7 @@ def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
 def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
     if vector.kind is VectorKind.PERSONS:
-        usual = norm_of_persons(table, plan)
+        usual = norm_of_persons(plan, table)
         return usual.persons if usual and usual.persons is not None else table.norms.persons
     rows = norm_of_rows(plan, table)[0]
     if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
@@ -94,7 +94,7 @@ def declared_cover(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float
 def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
     assert table.norms is not None  # noqa: S101
     if vector.kind is VectorKind.PERSONS:
-        usual = norm_of_persons(table, plan)
+        usual = norm_of_persons(plan, table)
         return table.norms.covers if usual is None else usual.covers
     found = multiple_of(vector, catalog) if vector.kind is VectorKind.SUM else None
     summed = None if found is None else _sum_norm(plan, vector, found[0], table)
@@ -185,7 +185,7 @@ def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -
     Of values of one sign it is the smallest; where signs cancel, parts may add up to more than all: that of most keys.
     """
     assert table.norms is not None  # noqa: S101
-    in_all, *by_keys = usual_norms(table, plan)
+    in_all, *by_keys = usual_norms(plan, table)
     if vector.kind is VectorKind.CENTRED:
         return None if column.centred_norm is None else (column.centred_norm, in_all.covers)
     declared = [(each.keys, each.sums[column.name], each.covers) for each in by_keys if column.name in each.sums]

@@ -32,7 +32,7 @@ def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
     fixed = (part for part in spoken_of(facts, table) if how_many(part, facts) == 1)
     parts = (part for key in keys for part in told_parts(key))
     dated = (day for day, time in days_of(plan, table) if _on_one_day(time, facts) or _by_day(keys, time))
-    alone = (text for text, most in plan.held if most == 1)
+    alone = (text for text, most in plan.most_values if most == 1)
     return frozenset({*(key.text for key in plan.keys), *alone, *map(plain_text, (*fixed, *parts, *dated))})
 
 

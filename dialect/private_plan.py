@@ -13,6 +13,8 @@ from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
 from dialect.touched import Touched
 
+MostValues = tuple[str, int]  # a column of people's rows, as norms are declared by it; its values in one group at most
+
 LARGEST_PART = 2**31 - 1  # one person's number in one group, in grains: its square fits 64 bits
 
 
@@ -142,9 +144,7 @@ class PrivatePlan:
     texts: tuple[str, ...]  # canonical, one per vector
     limits: Limits
     touched: Touched
-    held: tuple[
-        tuple[str, int], ...
-    ] = ()  # column of people's rows -> most values in a group, counted in public tables
+    most_values: tuple[MostValues, ...] = ()  # counted in public tables
     counted: dict[object, tuple[object, int | None]] = field(default_factory=dict, compare=False, repr=False)  # of days
 
     @property

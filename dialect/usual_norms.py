@@ -11,7 +11,7 @@ from dialect.parted import is_told, own_keys, parted_by
 from dialect.private_plan import PrivatePlan
 
 
-def usual_norms(table: Table, plan: PrivatePlan) -> list[NormsByKeys]:
+def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
     """List the declared norms that are also of this plan: of all rows, and by keys by which its rows are parted.
 
     Claim: each of them is true of the plan's own groups if it is of those that it is declared for, where what a
@@ -20,12 +20,12 @@ def usual_norms(table: Table, plan: PrivatePlan) -> list[NormsByKeys]:
     norms, parts = table.norms, parted_by(plan, table.name)
     assert norms is not None  # noqa: S101
     in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
-    held = ((each, values_held(plan, table.name, frozenset(each.keys) - parts)) for each in norms.by_keys)
-    return [in_all, *(_times(each, math.sqrt(values)) for each, values in held if values is not None)]
+    met = ((each, most_groups(plan, table.name, frozenset(each.keys) - parts)) for each in norms.by_keys)
+    return [in_all, *(_times(each, math.sqrt(groups)) for each, groups in met if groups is not None)]
 
 
-def values_held(plan: PrivatePlan, table: str, others: frozenset[str]) -> int | None:
-    """Bound how many groups by further keys lie in one group of a plan; None for any number."""
+def most_groups(plan: PrivatePlan, table: str, others: frozenset[str]) -> int | None:
+    """Bound how many groups by `others`, further keys of a table, lie in one group of a plan; None for any number."""
     counts = [most_values(plan, table, text) for text in others]
     return None if None in counts else math.prod(n for n in counts if n is not None)
 
@@ -39,12 +39,12 @@ def _times(usual: NormsByKeys, factor: float) -> NormsByKeys:
 
 def norm_of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
     """Find the smallest norm of rows, and the largest share of people of whom it is declared."""
-    declared = ((each.rows, -each.covers) for each in usual_norms(table, plan) if each.rows is not None)
+    declared = ((each.rows, -each.covers) for each in usual_norms(plan, table) if each.rows is not None)
     rows, uncovered = min(declared)
     return rows, -uncovered
 
 
-def norm_of_persons(table: Table, plan: PrivatePlan) -> NormsByKeys | None:
+def norm_of_persons(plan: PrivatePlan, table: Table) -> NormsByKeys | None:
     """Pick the smallest of keys that tell the plan's own, which has no more groups then; else that of most of its keys.
 
     Conditions count for nothing here: at one place nobody is in more hours than in all.

@@ -21,8 +21,9 @@ from engine.calibration_questions import CalibrationQuestion, Uncalibrated, cali
 from engine.calibrations import FORMAT, TOPIC, calibrations_in, measured_said
 from engine.owner_loss import owner_keys
 from engine.pipeline import Engine
-from engine.prepare import Prepared, count_keys, prepare
+from engine.prepare import Prepared, prepare
 from engine.progress import Progress
+from engine.public_counts import count_keys
 from engine.terms import Asked
 
 

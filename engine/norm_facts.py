@@ -17,7 +17,7 @@ from dialect.multiplied import multiplies
 from dialect.norms import counted_table, multiple_of
 from dialect.parted import own_keys, parted_by
 from dialect.private_plan import Vector, VectorKind
-from dialect.usual_norms import values_held
+from dialect.usual_norms import most_groups
 from dialect.whole_tables import every_row
 from engine.calibration import Calibration, Histogram, Kind, Measured
 from engine.choose_bounds import NormFacts
@@ -199,22 +199,22 @@ class _Known:
         if persons or (by_keys is not None and texts and texts <= set(by_keys.measured.keys)):
             return None if by_keys is None else self._of(by_keys, 1, vector)
         there = self.calibration.all_of(self.table, kind, column)
-        held = [(each, values) for each in there if (values := self._held(each.measured.keys)) is not None]
-        finer = [set(each.measured.keys) for each, values in held if values == 1]  # by more keys people have less
-        apart = (pair for pair in held if not any(set(pair[0].measured.keys) < keys for keys in finer))
-        found = (self._of(each, values, vector) for each, values in apart)
+        bounded = [(each, most) for each in there if (most := self._most_groups(each.measured.keys)) is not None]
+        finer = [set(each.measured.keys) for each, most in bounded if most == 1]  # by more keys people have less
+        apart = (pair for pair in bounded if not any(set(pair[0].measured.keys) < keys for keys in finer))
+        found = (self._of(each, most, vector) for each, most in apart)
 
         def fitting(each: _Found) -> tuple[float, int]:
             return each.spread.length, -len(texts.intersection(each.measured.keys))
 
         return min((each for each in found if each is not None), key=fitting, default=None)
 
-    def _held(self, keys: Collection[str]) -> int | None:
+    def _most_groups(self, keys: Collection[str]) -> int | None:
         """Bound the groups by some keys that lie in one group of the plan (dialect/proofs.md#usual-keys)."""
-        return values_held(self.plan, self.table, frozenset(keys) - self._parts)
+        return most_groups(self.plan, self.table, frozenset(keys) - self._parts)
 
-    def _of(self, by_keys: Histogram, values: int, vector: Vector | None) -> _Found | None:
-        """Read the spread by some keys, of which so many values lie in a group: their sum is the root of it at most."""
+    def _of(self, by_keys: Histogram, most: int, vector: Vector | None) -> _Found | None:
+        """Read the spread by some keys, of which so many groups lie in one: that is the root of it as much at most."""
         measured, texts = by_keys.measured, {key.text for key in self.plan.keys}
         groups = None if self.key_count is None else max(self.key_count, by_keys.groups or 0)
         spread = norm_spread(by_keys, self._in_all(by_keys), groups)
@@ -222,10 +222,10 @@ class _Known:
             return None
         if groups is not None and by_keys.groups is not None and self.key_count is not None:
             beside = self.key_count if texts.isdisjoint(measured.keys) else 1
-            groups = max(self.key_count, beside * by_keys.groups // values)
+            groups = max(self.key_count, beside * by_keys.groups // most)
         same = set(measured.keys) == texts and self.key_count is not None
         itself = same and vector is not None and self._every(vector)
-        return _Found(spread.held(math.sqrt(values)), measured, itself, groups)
+        return _Found(spread.longer(math.sqrt(most)), measured, itself, groups)
 
     def _every(self, vector: Vector) -> bool:
         valued = vector.kind in (VectorKind.PERSONS, VectorKind.VALID) and vector.value is not None

@@ -39,7 +39,7 @@ class Spread:
         """Give the mean of people's norms."""
         return float(self.norms @ self.people) / float(self.people.sum())
 
-    def held(self, factor: float) -> Spread:
+    def longer(self, factor: float) -> Spread:
         """Let everybody's norm be so many times as large, of the same contributions: these fall into fewer groups."""
         return self if factor == 1 else replace(self, norms=self.norms * factor)
 

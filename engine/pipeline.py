@@ -31,7 +31,8 @@ from engine.held import Known, Showing, nothing_shown
 from engine.keys import reached
 from engine.noise import NoiseSource
 from engine.outlook import Ahead, ahead, telling_what_fits
-from engine.prepare import Choice, Prepared, Sized, all_sized, count_keys, priced
+from engine.prepare import Choice, Prepared, Sized, all_sized, priced
+from engine.public_counts import count_keys
 from engine.release import Meaning, Release, to_bytes
 from engine.remembered import Remembered, Same
 from engine.repeats import current, replayed

@@ -13,7 +13,6 @@ from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan,
 from dialect.private_plan import Rule
 from dialect.selection import over_released, selecting, with_released
 from dialect.write_expr import NoForm
-from dialect.write_rows import write_rows
 from engine.admission import admission
 from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, Calibration
@@ -21,10 +20,9 @@ from engine.catalog_version import resting_on
 from engine.choose_bounds import Foreseen, NormFacts, bounds_said, choose_bounds, foreseen
 from engine.expected import Scales
 from engine.ingested import version_of
-from engine.keys import MOST_COUNTED, check_key_count
 from engine.norm_facts import norm_facts, over_threshold, shown_alone
 from engine.price import Cost, VectorPrice, about_threshold, price
-from engine.public_counts import check_work, count_rows, held_values
+from engine.public_counts import check_work, count_keys, count_values
 from engine.split import Parts, evenly, shares, split
 
 MECHANISM = "1"  # moves when the same plan and price would mean another release
@@ -135,7 +133,7 @@ def sized(
     check_work(plan, backend)
     keys = count_keys(plan, backend)
     private = plan.key_set is None
-    plan = replace(plan, held=tuple(held_values(plan, catalog, backend, calibration)))
+    plan = replace(plan, most_values=tuple(count_values(plan, catalog, backend, calibration)))
     first, numbers = (selecting(plan), over_released(plan)) if private else (None, plan)
     choosing = None if first is None else (first, bound(first, catalog, None))
     facts, declared = norm_facts(numbers, catalog, calibration, keys, alone), bound(numbers, catalog, keys)
@@ -183,21 +181,6 @@ def scales_of(prepared: tuple[Prepared, ...]) -> Scales:
     return tuple(
         tuple((b.grain, c.sigma) for b, c in zip(p.bounds.vectors, p.cost.vectors, strict=True)) for p in prepared
     )
-
-
-def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
-    """Count the public keys of a plan, list by list first, so that no product is made that could not be answered."""
-    if plan.key_set is None:
-        return None
-    if not plan.keys:
-        return 1
-    lists = tuple(count_rows(source.relation, backend) for source in plan.key_set.sources)
-    if math.prod(lists) > MOST_COUNTED:
-        check_key_count(plan, None, lists)
-    sql = write_rows(plan.key_set.relation, plan.key_set.keys, backend.target)
-    keys = backend.count(sql)
-    check_key_count(plan, keys, lists)
-    return keys
 
 
 def _release_key(plan: PrivatePlan, bounds: Bounding, cost: Cost, catalog: Catalog) -> str:

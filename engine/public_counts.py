@@ -1,21 +1,23 @@
-"""Public relations -> counts of their rows: how long they are, and how many alike; no row of a person is read."""
+"""Public relations -> counts of their rows: how many keys, how much work, how many alike; no person's row is read."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from dialect import Catalog, Code, PrivatePlan, Refusal
 from dialect.expressions import Field
+from dialect.private_plan import MostValues
 from dialect.public_values import values_by_group
 from dialect.relations import Public
 from dialect.work import most_rows
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
 from engine.calibration import NO_CALIBRATION, Calibration
-from engine.keys import MOST_COUNTED
+from engine.keys import MOST_COUNTED, check_key_count
 
 MOST_ROWS_OF_A_PERSON = 10**7
-MOST_HELD = 10**6  # rows of a public list that is looked through for a smaller norm
+MOST_LOOKED_THROUGH = 10**6  # rows of a public list that is looked through for a smaller norm
 
 
 def check_work(plan: PrivatePlan, backend: Backend) -> None:
@@ -38,26 +40,44 @@ def check_work(plan: PrivatePlan, backend: Backend) -> None:
         )
 
 
-def held_values(
+def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
+    """Count the public keys of a plan, list by list first, so that no product is made that could not be answered.
+
+    None where keys are private. Raises Refusal where there are more than may be answered.
+    """
+    if plan.key_set is None:
+        return None
+    if not plan.keys:
+        return 1
+    lists = tuple(count_rows(source.relation, backend) for source in plan.key_set.sources)
+    if math.prod(lists) > MOST_COUNTED:
+        check_key_count(plan, None, lists)
+    sql = write_rows(plan.key_set.relation, plan.key_set.keys, backend.target)
+    keys = backend.count(sql)
+    check_key_count(plan, keys, lists)
+    return keys
+
+
+def count_values(
     plan: PrivatePlan, catalog: Catalog, backend: Backend, calibration: Calibration = NO_CALIBRATION
-) -> Iterator[tuple[str, int]]:
-    """Count the values of people's columns that lie in one group, where public tables tell (usual-keys)."""
+) -> Iterator[MostValues]:
+    """Count the values of people's columns in one group, where public tables tell (dialect/proofs.md#usual-keys)."""
     measured = {key for each in calibration.histograms for key in each.measured.keys}
     for each in values_by_group(plan, catalog, measured):
-        if 0 < count_rows(each.relation, backend) <= MOST_HELD:
+        if 0 < count_rows(each.relation, backend) <= MOST_LOOKED_THROUGH:
             yield each.text, _most_alike(each.relation, each.groups, backend)
-
-
-def _most_alike(public: Public, equal: tuple[Field, ...], backend: Backend) -> int:
-    """Count the most rows that agree in some fields; all of them where there are none."""
-    rows = write_rows(public, public.fields, backend.target)
-    if not equal:
-        return count_rows(public, backend)
-    place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equal)}) AS place"
-    return backend.count(f"SELECT place FROM (SELECT {place} FROM ({rows}) AS p) AS n GROUP BY place")
 
 
 def count_rows(public: Public, backend: Backend) -> int:
     """Count the rows of a public relation, up to one more than may be answered."""
     rows = write_rows(public, public.fields, backend.target)
     return backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_COUNTED + 1}")
+
+
+def _most_alike(public: Public, equal: tuple[Field, ...], backend: Backend) -> int:
+    """Count the most rows that agree in some fields; all of them where there are none."""
+    if not equal:
+        return count_rows(public, backend)
+    rows = write_rows(public, public.fields, backend.target)
+    place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equal)}) AS place"
+    return backend.count(f"SELECT place FROM (SELECT {place} FROM ({rows}) AS p) AS n GROUP BY place")

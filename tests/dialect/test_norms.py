@@ -166,7 +166,7 @@ def test_keys_that_part_nothing_are_found(
 def test_several_values_that_count_as_one_are_found(
     catalog: Catalog, plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dialect.usual_norms.values_held", lambda *_: 1)
+    monkeypatch.setattr("dialect.usual_norms.most_groups", lambda *_: 1)
     with pytest.raises(AssertionError):
         test_people_are_within_the_norm_of_their_groups(catalog, plan_of)
 

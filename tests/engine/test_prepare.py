@@ -11,7 +11,8 @@ from dialect import Catalog, Refusal, read
 from dialect.declared_admission import Consent
 from engine.backends.duckdb import DuckDBBackend
 from engine.pipeline import Engine
-from engine.prepare import Prepared, count_keys, prepare
+from engine.prepare import Prepared, prepare
+from engine.public_counts import count_keys
 from engine.terms import Asked
 from tests.engine.town import ROWS, make_town
 

@@ -17,7 +17,7 @@ from dialect.norms import declared_norm
 from dialect.public_values import values_by_group
 from engine import public_counts
 from engine.backends.duckdb import DuckDBBackend
-from engine.public_counts import held_values
+from engine.public_counts import count_values
 from tests.engine.town import ROWS, make_town
 
 # question -> the group of a row by its zone and the zone's name; None: of none
@@ -66,13 +66,13 @@ def _is_within(
     for zone, count in rows.items():
         there[group(zone)] += count
     del there[None]
-    norm = declared_norm(_held(plan, catalog, backend), plan.vectors[0], catalog)
+    norm = declared_norm(_counted(plan, catalog, backend), plan.vectors[0], catalog)
     assert norm < 1000  # something is known of every one of them
     return norm >= math.hypot(*there.values()) * (1 - 1e-12)
 
 
-def _held(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend) -> PrivatePlan:
-    return replace(plan, held=tuple(held_values(plan, catalog, backend)))
+def _counted(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend) -> PrivatePlan:
+    return replace(plan, most_values=tuple(count_values(plan, catalog, backend)))
 
 
 def test_people_are_within_the_norm_of_named_groups(tmp_path: Path, town: Catalog) -> None:
@@ -111,7 +111,7 @@ def test_a_name_that_is_a_zones_own_costs_what_the_zone_costs(town: Catalog, tmp
     tables = tuple(replace(t, norms=replace(t.norms, by_keys=(usual,))) if t.norms else t for t in town.tables)
     (plan,) = read("SELECT z.name, day, COUNT(*) FROM visit JOIN zone z USING (zone) GROUP BY ALL", town).plans
     known = replace(town, tables=tables)
-    held = _held(plan, known, backend)
-    assert held.held == (("zone", 1),)
-    assert declared_norm(held, held.vectors[0], known) == 5.0
+    counted = _counted(plan, known, backend)
+    assert counted.most_values == (("zone", 1),)
+    assert declared_norm(counted, counted.vectors[0], known) == 5.0
     backend.close()
