@@ -54,7 +54,7 @@ def told(plan: PrivatePlan) -> Told:
     canon = Canon()
     structure, texts = canon.parts(plan.source)
     conditions = {text: _named(expand(canon.conjuncts[text]), canon.names) for text in texts}
-    keys = tuple(_named(expand(Ref(key.field)), canon.names) for key in plan.keys)
+    keys = tuple(_named(key, canon.names) for key in plan.key_exprs)
     return Told(plan, structure, conditions, keys, canon.names)
 
 
@@ -159,7 +159,7 @@ def _complete(one: Told, other: Told, catalog: Catalog) -> tuple[tuple[tuple[int
 
 
 def _lists(plan: PrivatePlan, catalog: Catalog) -> Mapping[Expr, PublicList] | None:
-    return lists_of([expand(Ref(key.field)) for key in plan.keys], plan.source, Reading(catalog, ""))
+    return lists_of(plan.key_exprs, plan.source, Reading(catalog, ""))
 
 
 def _open(found: PublicList) -> Iterator[Expr]:

@@ -183,6 +183,12 @@ def fields_of(expr: Expr) -> Iterator[Field]:
         waiting.extend(reversed(children(part)))
 
 
+def is_of_table(expr: Expr, table: str) -> bool:
+    """Tell whether an expression reads columns of one stored table, and nothing else."""
+    origins = [field.origin for field in fields_of(expr)]
+    return bool(origins) and all(origin is not None and origin.table == table for origin in origins)
+
+
 def expand(expr: Expr) -> Expr:
     """Write an expression over fields that have no definition of their own."""
     if isinstance(expr, Ref):

@@ -8,12 +8,13 @@ from datetime import date, timedelta
 
 from dialect.catalog import SqlType, ValueRange
 from dialect.constants import moment
-from dialect.expressions import Expr, Ref, expand, fields_of, size
+from dialect.expressions import Expr, Ref, fields_of, is_of_table, size
 from dialect.facts import between
-from dialect.parted import days_of, how_many, spoken_of
+from dialect.parted import days_of
 from dialect.plain_text import plain_text
 from dialect.possible_days import Clock, known
 from dialect.private_plan import PrivatePlan
+from dialect.values_left import how_many, spoken_of
 
 _MOST_DAYS = 1_100  # that are looked at
 _MOST_STEPS = 200_000  # parts of conditions, on all days
@@ -35,18 +36,17 @@ def most_values(plan: PrivatePlan, table: str, text: str) -> int | None:
 def _dates(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
     """Walk the days on which rows of a table happened, each with the time of which it is the date, or itself."""
     yield from days_of(plan, table)
-    keys = (expand(Ref(key.field)) for key in plan.keys)
-    for field in dict.fromkeys(field for expr in (*plan.source.facts, *keys) for field in fields_of(expr)):
-        if field.type is SqlType.DATE and field.origin is not None and field.origin.table == table:
+    for field in dict.fromkeys(field for expr in (*plan.source.facts, *plan.key_exprs) for field in fields_of(expr)):
+        if field.type is SqlType.DATE and is_of_table(Ref(field), table):
             yield Ref(field), Ref(field)
 
 
 def _most_days(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
     """Count days once for all numbers and norms of a plan: nothing is charged for it."""
     about = (id(plan.source), plan.keys, day, time)
-    if about not in plan.counted:
-        plan.counted[about] = (plan.source, _days_counted(plan, day, time))  # which keeps the source, and so its id
-    return plan.counted[about][1]
+    if about not in plan.day_counts:
+        plan.day_counts[about] = (plan.source, _days_counted(plan, day, time))  # which keeps the source, and so its id
+    return plan.day_counts[about][1]
 
 
 def _days_counted(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
@@ -55,7 +55,7 @@ def _days_counted(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
     if stretch is None:
         return None
     clock = Clock(next(fields_of(time)), day.field if isinstance(day, Ref) else None)
-    told, keys = known(clock, plan.source.facts), [expand(Ref(key.field)) for key in plan.keys]
+    told, keys = known(clock, plan.source.facts), plan.key_exprs
     days = [stretch[0] + timedelta(days=i) for i in range((stretch[1] - stretch[0]).days + 1)]
     if len(days) * (told.parts + sum(map(size, keys))) > _MOST_STEPS:
         return None
@@ -65,12 +65,15 @@ def _days_counted(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
 
 def _stretch(day: Expr, time: Expr, facts: Sequence[Expr]) -> tuple[date, date] | None:
     """Find the first and last day that conditions leave, else that the catalog declares."""
-    ends = between(day, facts) or between(time, facts)
-    values = [end.value for end in ends or ()]
-    declared = next(
-        (f.domain for part in (day, time) for f in fields_of(part) if isinstance(f.domain, ValueRange)), None
-    )
-    if not values and declared is not None:
-        values = [declared.lower, declared.upper]
-    first, last = (moment(str(value)).date() for value in values) if values else (date.max, date.min)
+    said = between(day, facts) or between(time, facts)
+    ends = _declared(day, time) if said is None else tuple(end.value for end in said)
+    if ends is None:
+        return None
+    first, last = (moment(str(end)).date() for end in ends)
     return (first, last) if 0 <= (last - first).days < _MOST_DAYS else None
+
+
+def _declared(day: Expr, time: Expr) -> tuple[object, ...] | None:
+    """Find the ends that the catalog declares of a day, or of its time."""
+    domains = (field.domain for part in (day, time) for field in fields_of(part))
+    return next(((each.lower, each.upper) for each in domains if isinstance(each, ValueRange)), None)

@@ -16,10 +16,10 @@ from dialect.bounded_sql import Target
 from dialect.expressions import Field, fields_of
 from dialect.norms import is_single
 from dialect.one_row import meets_one_row
-from dialect.parted import fixed_field
 from dialect.partials import grains, part
 from dialect.private_plan import SUMS_OVER_ROWS, Bounding, PrivatePlan, Rule, Vector, VectorBound
 from dialect.relations import Filter, Join, Project, Public, Relation
+from dialect.values_left import fixed_field
 from dialect.write_admission import of_admitted
 from dialect.write_cut import is_read_again
 from dialect.write_rows import write_rows

@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dialect.catalog import SqlType
 from dialect.constants import MONTHS, SECONDS, moment
 from dialect.dependencies import told_from
-from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
-from dialect.facts import between, dates_of, limits
+from dialect.expressions import Call, Expr, Literal, Ref, children, fields_of, is_of_table
+from dialect.facts import between, dates_of
 from dialect.functions import forms_of
 from dialect.one_row import EXACT_TYPES
 from dialect.plain_text import plain_text
 from dialect.private_plan import PrivatePlan
 from dialect.time_steps import step_of
 from dialect.told_parts import told_parts
+from dialect.values_left import how_many, spoken_of
 
-Values = frozenset[object]
 _DATE = forms_of("to_date")[0].row
 _OF_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)
 _WITHIN_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
@@ -38,9 +38,9 @@ def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
 
 def days_of(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
     """Walk the days on which rows of a table happened, each with its time: declared dates of times, and times' own."""
-    facts, keys = plan.source.facts, [expand(Ref(key.field)) for key in plan.keys]
-    yield from ((Ref(day), time) for day, time in dates_of(facts) if _is_of(Ref(day), table))
-    times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if _is_of(time, table))
+    facts, keys = plan.source.facts, plan.key_exprs
+    yield from ((Ref(day), time) for day, time in dates_of(facts) if is_of_table(Ref(day), table))
+    times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if is_of_table(time, table))
     yield from ((Call(_DATE, (time,), SqlType.DATE), time) for time in times)
 
 
@@ -62,16 +62,16 @@ def own_keys(plan: PrivatePlan) -> frozenset[str]:
 
 def is_told(plan: PrivatePlan, table: str, texts: Collection[str]) -> bool:
     """Tell whether keys of a table, by their names, tell each of the plan's: no group of theirs lies in two of its."""
-    facts, keys = plan.source.facts, [expand(Ref(key.field)) for key in plan.keys]
+    facts, keys = plan.source.facts, plan.key_exprs
     read = (field for expr in (*facts, *keys) for field in fields_of(expr))
-    known = [field for field in read if _is_of(Ref(field), table) and plain_text(Ref(field)) in texts]
+    known = [field for field in read if is_of_table(Ref(field), table) and plain_text(Ref(field)) in texts]
     fields = told_from(plan.source, known)
     days = [time for day, time in days_of(plan, table) if plain_text(day) in texts or fields.issuperset(fields_of(day))]
 
     def told(expr: Expr) -> bool:
         if isinstance(expr, Ref):
             return expr.field in fields or expr.field.of_person
-        if isinstance(expr, Literal) or (plain_text(expr) in texts and _is_of(expr, table)):
+        if isinstance(expr, Literal) or (plain_text(expr) in texts and is_of_table(expr, table)):
             return True
         return all(map(told, children(expr))) or any(step_of(expr, time) in _OF_DAYS for time in days)
 
@@ -80,7 +80,7 @@ def is_told(plan: PrivatePlan, table: str, texts: Collection[str]) -> bool:
 
 def _same_as_keys(plan: PrivatePlan) -> list[Expr]:
     """List the keys, and what every row that counts has equal to one: a column, and the public one that it meets."""
-    found = [expand(Ref(key.field)) for key in plan.keys]
+    found = list(plan.key_exprs)
     for same in found:  # goes on over what is appended
         found += [other for fact in plan.source.facts for other in _equals(fact, same) if other not in found]
     return found
@@ -101,62 +101,3 @@ def _on_one_day(time: Expr, facts: Sequence[Expr]) -> bool:
 
 def _by_day(keys: Sequence[Expr], time: Expr) -> bool:
     return any(step_of(part, time) in _WITHIN_DAYS for key in keys for part in told_parts(key))
-
-
-def fixed_field(fact: Expr) -> Field | None:
-    """Find the field that a fact sets equal to a constant."""
-    return next((part.field for part in _compared(fact) if isinstance(part, Ref) and how_many(part, [fact]) == 1), None)
-
-
-def spoken_of(facts: Sequence[Expr], table: str) -> Iterator[Expr]:
-    """Walk what facts compare with constants: columns of a table, and parts of them such as the hour of a time."""
-    return (part for fact in facts for part in dict.fromkeys(_compared(fact)) if _is_of(part, table))
-
-
-def _compared(fact: Expr) -> Iterator[Expr]:
-    if not isinstance(fact, Call):
-        return
-    if fact.name in ("and", "or"):
-        for part in fact.arguments:
-            yield from _compared(part)
-    elif any(isinstance(argument, Literal) for argument in fact.arguments):
-        yield from (argument for argument in fact.arguments if not isinstance(argument, Literal))
-
-
-def how_many(expr: Expr, facts: Sequence[Expr]) -> int | None:
-    """Count the values that an expression may have where facts are true; None where they leave any number."""
-    listed = [values for fact in facts if (values := _values(expr, fact)) is not None]
-    ends = limits(expr, facts)
-    found = [len(frozenset.intersection(*listed))] if listed else []
-    if ends is not None and ends.lower == ends.upper:
-        found.append(1)
-    elif ends is not None and expr.type is SqlType.BIGINT and ends.upper - ends.lower < _MOST:
-        found.append(int(ends.upper // 1 - -(-ends.lower // 1)) + 1)
-    return max(1, min(found)) if found else None
-
-
-_MOST = 10_000  # values that are counted
-
-
-def _values(expr: Expr, fact: Expr) -> Values | None:
-    """List the constants that an expression may equal where a fact is true; None where it may be any other."""
-    if not isinstance(fact, Call):
-        return None
-    if fact.name in ("and", "or"):
-        parts = [_values(expr, part) for part in fact.arguments]
-        known = [part for part in parts if part is not None]
-        if fact.name == "or":
-            return frozenset[object]().union(*known) if len(known) == len(parts) else None
-        return frozenset.intersection(*known) if known else None
-    one, *others = fact.arguments
-    if fact.name == "=" and others[0] == expr:
-        one, others = others[0], [one]
-    if fact.name not in ("=", "in") or one != expr:
-        return None
-    constants = [other.value for other in others if isinstance(other, Literal) and other.type is expr.type]
-    return frozenset(constants) if len(constants) == len(others) else None
-
-
-def _is_of(expr: Expr, table: str) -> bool:
-    origins = [field.origin for field in fields_of(expr)]
-    return bool(origins) and all(origin is not None and origin.table == table for origin in origins)

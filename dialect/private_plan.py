@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from dialect.catalog import Bounds
 from dialect.cuts import Limits
-from dialect.expressions import Field
+from dialect.expressions import Expr, Field, Ref, expand
 from dialect.formulas import Gathered, Histogram, Output, ReleasedSum
 from dialect.options import NO_OPTIONS, Options
 from dialect.relations import PerPerson, Public, Released
@@ -145,12 +145,18 @@ class PrivatePlan:
     limits: Limits
     touched: Touched
     most_values: tuple[MostValues, ...] = ()  # counted in public tables
-    counted: dict[object, tuple[object, int | None]] = field(default_factory=dict, compare=False, repr=False)  # of days
+    # what `few_values` counted already, once for all numbers: nothing of a plan that is not told by the rest of it
+    day_counts: dict[object, tuple[object, int | None]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def unit(self) -> dict[str, Field]:
         """What is bounded as one, a person or a person in a window: column -> field of the source."""
         return {"person": self.source.person} | ({"win": self.touched.window} if self.touched.window else {})
+
+    @property
+    def key_exprs(self) -> tuple[Expr, ...]:
+        """What the keys stand for, over fields without a definition of their own."""
+        return tuple(expand(Ref(key.field)) for key in self.keys)
 
     @property
     def canonical(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from dialect.catalog import Catalog
-from dialect.expressions import Call, Expr, Field, Ref, conjunction, expand, fields_of
+from dialect.expressions import Call, Expr, Field, Ref, conjunction, fields_of, is_of_table
 from dialect.norms import counted_table
 from dialect.parted import parted_by
 from dialect.plain_text import plain_text
@@ -37,8 +37,7 @@ def values_by_group(plan: PrivatePlan, catalog: Catalog, measured: Collection[st
     known = {*measured, *(text for usual in table.norms.by_keys for text in usual.keys)} - parted_by(plan, table.name)
     for fact in plan.source.facts:
         for own, met in _equal(fact) if known else ():
-            origins = {field.origin and field.origin.table for field in fields_of(own)}
-            if origins == {table.name} and plain_text(own) in known and met.public is not None:
+            if is_of_table(own, table.name) and plain_text(own) in known and met.public is not None:
                 yield from _listed(plan, plain_text(own), met, met.public)
 
 
@@ -51,7 +50,7 @@ def _equal(fact: Expr) -> Iterator[tuple[Expr, Field]]:
 
 def _listed(plan: PrivatePlan, text: str, met: Field, public: Public) -> Iterator[ValuesByGroup]:
     there = frozenset(public.fields)
-    keys = [key for key in (expand(Ref(key.field)) for key in plan.keys) if _is_within(key, there)]
+    keys = [key for key in plan.key_exprs if _is_within(key, there)]
     conditions = [fact for fact in plan.source.facts if _is_within(fact, there)]
     if met in there and (keys or conditions):
         left = Public(Filter(public, conjunction(tuple(conditions))), public.fields) if conditions else public

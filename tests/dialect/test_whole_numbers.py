@@ -11,7 +11,7 @@ import pytest
 
 from dialect.bounded_sql import Target
 from dialect.errors import Code, Refusal
-from dialect.expressions import Field, Literal, Ref, expand, fields_of
+from dialect.expressions import Field, Literal, fields_of
 from dialect.plain_text import plain_text
 from dialect.private_plan import KeySet, PrivatePlan
 from dialect.write_expr import quote, write_expr
@@ -106,7 +106,7 @@ def test_every_key_of_declared_numbers_is_listed(
 ) -> None:
     plan = plan_of(f"SELECT {keys}, COUNT(*) {BOTH} {where} GROUP BY ALL")
     listed = set(_listed(plan, target, database))
-    exprs = [expand(Ref(key.field)) for key in plan.keys]
+    exprs = plan.key_exprs
     facts = [fact for fact in plan.source.facts if all(f.bounds is not None for f in fields_of(fact))]
     columns = sorted({f for part in (*exprs, *facts) for f in fields_of(part)}, key=lambda f: f.id)
     assert columns, plain_text(exprs[0])
