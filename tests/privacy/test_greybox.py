@@ -14,7 +14,7 @@ from tests.support.greybox_questions import CHOSEN, EVENTS, MARKS, OTHERS, Sourc
 from tests.support.norms_pressed import pressing_vectors, scaled
 
 NIGHTLY = bool(os.environ.get("PASSERSBY_NIGHTLY"))
-EXAMPLES = 40  # of each half: databases, each with a question, in four worlds; without end: tests/nightly/greybox.py
+EXAMPLES = 24  # of each half: databases, each with a question, in four worlds; without end: tests/nightly/greybox.py
 VECTORS = 100_000 if NIGHTLY else 2_000
 NORMS = (2**27, 2**27 - 1, 134_217_689, 100_003, 3)
 

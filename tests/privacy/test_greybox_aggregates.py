@@ -9,7 +9,7 @@ from dialect.catalog import Catalog
 from tests.support.greybox import check_drawn
 from tests.support.greybox_asked import Asked, questions_of
 
-EXAMPLES = 40  # without end: tests/nightly/greybox.py
+EXAMPLES = 24  # without end: tests/nightly/greybox.py
 
 
 # fmt: off

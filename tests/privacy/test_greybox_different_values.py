@@ -22,7 +22,7 @@ from tests.support.greybox_asked import Asked
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 
 bound, different_values, render = (import_module(f"dialect.{name}") for name in ("bound", "different_values", "render"))
-EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 30
+EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 
 
 # fmt: off

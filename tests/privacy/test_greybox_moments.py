@@ -19,7 +19,7 @@ from tests.support.greybox_data import VICTIM, Database, Run, Subscriber
 aggregates, partials, private_plan, render = (
     import_module(f"dialect.{name}") for name in ("aggregates", "partials", "private_plan", "render")
 )
-EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 30
+EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 
 
 # fmt: off

@@ -16,7 +16,7 @@ from tests.support.greybox import OthersMoved, check_drawn, check_on
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 
 aggregates = import_module("dialect.aggregates")
-EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 30
+EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 
 # fmt: off
 NUMBERS = ("MEDIAN({0})", "QUANTILE_CONT({0}, 0.3)", "QUANTILE_DISC({0}, 0.7)", "MODE({0})", "ANY_VALUE({0})", "FIRST({0} ORDER BY {1})", "LAST({0} ORDER BY {1} DESC NULLS FIRST)", "PRODUCT({0})", "SUM(DISTINCT {0})", "AVG(DISTINCT {0})", "STDDEV({0})", "CORR({0}, {1})", "ARG_MAX({0}, {1})")

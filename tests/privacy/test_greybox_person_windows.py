@@ -20,7 +20,7 @@ from tests.support.greybox import connect
 from tests.support.window_questions import asked_of, data, questions
 from tests.support.window_worlds import Data, Worlds
 
-EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 12
+EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 8
 LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
 
 

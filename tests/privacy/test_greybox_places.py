@@ -16,7 +16,7 @@ from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, con
 from tests.support.greybox_data import VICTIM
 from tests.support.greybox_places import SOURCES, Sight, databases, declare, make_worlds, open_worlds, questions
 
-EXAMPLES = 30
+EXAMPLES = 18
 derived, functions = import_module("engine.derived"), import_module("dialect.functions")
 EVERYWHERE = tuple(
     Sight(person, lon, lat, kind, 1, 2)

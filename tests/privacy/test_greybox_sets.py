@@ -14,7 +14,7 @@ from tests.support.greybox import check_drawn
 from tests.support.greybox_questions import questions
 from tests.support.greybox_sets import GROUPED, SETS
 
-EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 40
+EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 24
 
 
 KEYS = re.compile(r" GROUP BY ([^()]*(?:\([^()]*\)[^()]*)*)$")

@@ -15,7 +15,7 @@ from tests.support.greybox import GreyBox
 from tests.support.greybox_data import Database, declared_as, make_worlds
 from tests.support.greybox_questions import databases, questions
 
-EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 30
+EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 PARTS = re.compile(r"SELECT (WITH DIFFERENTIAL_PRIVACY OPTIONS\(.*?\) )?(.*)", re.DOTALL)
 
 

@@ -13,7 +13,7 @@ from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, che
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declare, declared_as, make_worlds
 from tests.support.greybox_questions import Source, questions
 
-EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
+EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
 dependencies, write_cut = (import_module(f"dialect.{name}") for name in ("dependencies", "write_cut"))
 
 DIFFERENT = "(SELECT DISTINCT subscriber_id, cell_id * 2 AS c, hour(ts) AS h FROM events)"

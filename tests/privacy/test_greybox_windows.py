@@ -23,7 +23,7 @@ aggregates, dependencies, windows, write_window, write_windows = (
     import_module(f"dialect.{name}")
     for name in ("aggregates", "dependencies", "windows", "write_window", "write_windows")
 )
-EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
+EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
 
 
 def test_one_person_moves_no_vector_further_than_declared(

@@ -19,7 +19,7 @@ from tests.support.greybox_movement import MOVEMENT, SEEN, STAYS
 from tests.support.greybox_questions import questions
 from tests.support.planted import written
 
-EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
+EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 12
 movement = import_module("dialect.movement")
 Window = import_module("dialect.window").Window
 BY_ZONE = f"SELECT zone_id, COUNT(*) FROM {STAYS} GROUP BY 1"
