@@ -94,6 +94,11 @@ def _equals(fact: Expr, expr: Expr) -> Iterator[Expr]:
             yield other
 
 
+def is_of_one_day(plan: PrivatePlan, table: str) -> bool:
+    """Tell whether conditions leave rows of one day alone, on which people are in fewer groups than on all."""
+    return any(_on_one_day(time, plan.source.facts) for _, time in days_of(plan, table))
+
+
 def _on_one_day(time: Expr, facts: Sequence[Expr]) -> bool:
     ends = between(time, facts)
     return ends is not None and len({moment(str(end.value)).date() for end in ends}) == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dialect.catalog import NormsByKeys, Table
 from dialect.few_values import most_values
-from dialect.parted import is_told, own_keys, parted_by
+from dialect.parted import is_of_one_day, is_told, own_keys, parted_by
 from dialect.private_plan import PrivatePlan
 
 
@@ -47,14 +47,16 @@ def norm_of_rows(plan: PrivatePlan, table: Table) -> tuple[float, float]:
 def norm_of_persons(plan: PrivatePlan, table: Table) -> NormsByKeys | None:
     """Pick the smallest of keys that tell the plan's own, which has no more groups then; else that of most of its keys.
 
-    Conditions count for nothing here: at one place nobody is in more hours than in all.
+    Conditions count for nothing here, at one place nobody is in more hours than in all; but for rows of one day what is
+    declared of all is far too much, and that of most of its keys is nearer.
     """
     assert table.norms is not None  # noqa: S101
     own, declared = own_keys(plan), table.norms.by_keys
     telling = [each for each in declared if each.persons is not None and is_told(plan, table.name, each.keys)]
-    if plan.keys and telling:
-        return min(telling, key=lambda each: each.persons or math.inf)
-    return max((each for each in declared if own.issuperset(each.keys)), key=_keys, default=None)
+    nearest = max((each for each in declared if own.issuperset(each.keys)), key=_keys, default=None)
+    if not plan.keys or not telling or (nearest is not None and is_of_one_day(plan, table.name)):
+        return nearest
+    return min(telling, key=lambda each: each.persons or math.inf)
 
 
 def _keys(usual: NormsByKeys) -> int:

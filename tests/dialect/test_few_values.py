@@ -51,6 +51,9 @@ DAYS = {  # norms of rows and of people, of trips of one day and by days: none a
     "JOIN calendar ON d = dep_ts::DATE GROUP BY d": (12.0, 4.9),
     "JOIN calendar ON d = arr_ts::DATE GROUP BY d": (45.0, 6.0),
     "JOIN calendar ON d < trip_date GROUP BY d": (45.0, 6.0),
+    # two keys are told by both: of one day that of one of them is nearer
+    "JOIN zone ON zone_id = o_zone GROUP BY name, mode": (33.0, 4.9),
+    "JOIN zone ON zone_id = o_zone WHERE trip_date = '2026-10-10' GROUP BY name, mode": (12.0, 2.0),
     # groups that the zone tells are no more than zones
     "JOIN zone ON zone_id = o_zone GROUP BY name": (45.0, 3.6),
     "JOIN zone ON zone_id = o_zone JOIN subscriber USING (subscriber_id) GROUP BY level, age_band": (45.0, 3.6),
