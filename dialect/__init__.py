@@ -11,9 +11,9 @@
     what stewards declared    catalog  declared_admission  declared_calibration  declared_cells
                               declared_movement  bias
     text -> tree              parse  words  clause  clause_order  options  named_bounds  decimals  statements  grammar
-    refusals                  errors  spans  tries  other_habits  other_calls  aggregate_refusals  windows_below
-                              unlisted  windows_as_groups  counted_instead  never_true  meant_names  meant_times
-                              unlike_types  midnights
+    refusals                  errors  spans  tries  accepted_try  other_habits  other_calls  aggregate_refusals
+                              windows_below  unlisted  windows_as_groups  counted_instead  never_true  meant_names
+                              meant_times  unlike_types  midnights
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
                               polygon_calls  in_calls  spelling  reading
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
@@ -53,8 +53,10 @@
 from __future__ import annotations
 
 from dataclasses import replace as _replace
+from functools import partial as _partial
 from itertools import count as _count
 
+from dialect.accepted_try import accepted_try as _accepted_try
 from dialect.admission import Admission
 from dialect.bound import bound
 from dialect.bounded_sql import BoundedSql, Target
@@ -63,7 +65,6 @@ from dialect.errors import Code, Refusal, Span
 from dialect.functions import names as functions
 from dialect.kinds import kinds
 from dialect.options import Options
-from dialect.other_habits import in_duckdbs_words as _in_duckdbs_words
 from dialect.parse import as_written as _as_written
 from dialect.parse import bounds_of as _bounds_of
 from dialect.parse import options_of as _options_of
@@ -75,7 +76,6 @@ from dialect.render import render
 from dialect.spans import first_word as _first_word
 from dialect.statements import Describe, ExplainPrivacy, Listing, Show, Statement
 from dialect.statements import statement_of as _statement_of
-from dialect.tries import taught as _taught
 
 __all__ = [
     "Admission",
@@ -102,10 +102,6 @@ __all__ = [
 ]
 
 
-_MOST_TRIED = 4  # rewrites of one refused question
-_LONGEST_TRY = 240  # characters
-
-
 def read(sql: str, catalog: Catalog) -> Question:
     """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
     try:
@@ -114,7 +110,7 @@ def read(sql: str, catalog: Catalog) -> Question:
         why, hint = "The question is nested too deeply.", "split it into several"
         raise Refusal(Code.COMPLEX, why, hint, _first_word(sql)) from None
     except Refusal as refused:
-        raise _shown(refused, sql, catalog) from None
+        raise _accepted_try(refused, sql, catalog, _partial(_question, catalog=catalog)) from None
 
 
 def statement(sql: str) -> Statement | None:
@@ -134,35 +130,6 @@ def _question(sql: str, catalog: Catalog) -> Question:
         return question
     known = _replace(reading, ids=_count(), together=together)  # now that it is known, rows of all of them count
     return plan(kinds(parse(sql), known), known)
-
-
-def _shown(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    """Let a refusal point at something, and try what it suggests before an analyst does."""
-    pointed = _pointed(refused, sql, catalog)
-    return _replace(pointed, hint=_accepted(pointed, sql, catalog, 2) or pointed.hint, rewrites=())
-
-
-def _pointed(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    return _taught(_replace(refused, span=refused.span or _first_word(sql)), sql, catalog)
-
-
-def _accepted(pointed: Refusal, sql: str, catalog: Catalog, steps: int) -> str | None:
-    """Find the first rewrite that is accepted; of one in DuckDB's words, a rewrite of its own may be."""
-    for each in pointed.rewrites[:_MOST_TRIED]:
-        if len(each) > _LONGEST_TRY:
-            continue
-        try:
-            _question(each, catalog)
-        except Refusal as again:
-            said = steps > 1 and each == _in_duckdbs_words(sql)
-            found = _accepted(_pointed(again, each, catalog), each, catalog, steps - 1) if said else None
-            if found is not None:
-                return found
-        except RecursionError:
-            continue
-        else:
-            return each
-    return None
 
 
 def write(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None) -> BoundedSql:

@@ -1,0 +1,48 @@
+"""A refusal -> the same, pointing at something, with the first of its rewrites that is accepted in place of a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dialect.catalog import Catalog
+from dialect.errors import Refusal
+from dialect.other_habits import in_duckdbs_words
+from dialect.spans import first_word
+from dialect.tries import taught
+
+_MOST_TRIED = 4  # rewrites of one refused question
+_LONGEST_TRY = 240  # characters
+_STEPS = 2  # of one in DuckDB's words, a rewrite of its own may be accepted
+
+
+def accepted_try(refused: Refusal, sql: str, catalog: Catalog, read: Callable[[str], object]) -> Refusal:
+    """Let a refusal point at something, and try what it suggests before an analyst does, by what reads a question.
+
+    `read` takes a text and raises Refusal, or RecursionError of what is nested too deeply. Raises nothing.
+    """
+    pointed = _pointed(refused, sql, catalog)
+    return replace(pointed, hint=_accepted(pointed, sql, catalog, read, _STEPS) or pointed.hint, rewrites=())
+
+
+def _pointed(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
+    return taught(replace(refused, span=refused.span or first_word(sql)), sql, catalog)
+
+
+def _accepted(pointed: Refusal, sql: str, catalog: Catalog, read: Callable[[str], object], steps: int) -> str | None:
+    """Find the first rewrite that is accepted, or one of its own where it says the same in DuckDB's words."""
+    for each in pointed.rewrites[:_MOST_TRIED]:
+        if len(each) > _LONGEST_TRY:
+            continue
+        try:
+            read(each)
+        except Refusal as again:
+            said = steps > 1 and each == in_duckdbs_words(sql)
+            found = _accepted(_pointed(again, each, catalog), each, catalog, read, steps - 1) if said else None
+            if found is not None:
+                return found
+        except RecursionError:
+            continue
+        else:
+            return each
+    return None

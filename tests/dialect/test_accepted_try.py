@@ -1,0 +1,57 @@
+"""A suggestion is tried before it is shown: the first rewrite that is accepted, none that is long, few in all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect.accepted_try import accepted_try
+from dialect.catalog import Catalog
+from dialect.errors import Code, Refusal, Span
+
+ASKED = "SELECT isnull(lat, 0) FROM events"
+IN_DUCKDBS_WORDS = "SELECT coalesce(lat, 0) FROM events"
+
+
+def refused(*rewrites: str) -> Refusal:
+    return Refusal(Code.AGG, "It is no aggregate.", "another", rewrites=rewrites)
+
+
+def reading(**outcomes: BaseException) -> Callable[[str], object]:
+    """Accept every text but those of which it is said what they raise."""
+
+    def read(sql: str) -> object:
+        if sql in outcomes:
+            raise outcomes[sql]
+        return sql
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("rewrites", "shown"),
+    [
+        ((), "another"),
+        (("good", "better"), "good"),
+        (("bad", "deep", "good"), "good"),
+        (("bad", "deep"), "another"),
+        (("x" * 241, "good"), "good"),
+        (("x" * 240,), "x" * 240),
+        (("bad", "bad", "bad", "bad", "good"), "another"),
+    ],
+)
+def test_the_first_that_is_accepted_is_shown(catalog: Catalog, rewrites: tuple[str, ...], shown: str) -> None:
+    read = reading(bad=refused("worse", "good"), deep=RecursionError())
+    given = accepted_try(refused(*rewrites), ASKED, catalog, read)
+    assert (given.hint, given.rewrites) == (shown, ())
+    assert given.span == Span(0, len("SELECT")), "it points at something"
+
+
+def test_one_in_duckdbs_words_is_rewritten_once_more(catalog: Catalog) -> None:
+    """What else is refused again is not gone on with, and one step is all."""
+    again = {IN_DUCKDBS_WORDS: refused("good")}
+    assert accepted_try(refused(IN_DUCKDBS_WORDS), ASKED, catalog, reading(**again)).hint == "good"
+    assert accepted_try(refused("bad"), ASKED, catalog, reading(bad=refused("good"))).hint == "another"
+    further = again | {"good": refused("better")}
+    assert accepted_try(refused(IN_DUCKDBS_WORDS), ASKED, catalog, reading(**further)).hint == "another"
