@@ -1,4 +1,4 @@
-"""The maps on the front of `dialect`, `engine` and `engine.server` show every module once, and none that is not there."""
+"""The maps on the fronts of `dialect`, `engine`, `engine.server` and `tests.support` show every module once, and no other."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import pytest
 import dialect
 import engine
 import engine.server
+import tests.support
 from tests.support.tree import modules
 
 WIDTH = 30  # of the column that says what stands in a row
-FRONTS = {"dialect": dialect, "engine": engine}
+FRONTS = {"dialect": dialect, "engine": engine, "tests.support": tests.support}
 
 
 def modules_of(package: str) -> set[str]:
     """List the modules and packages that lie right in a package."""
-    names = (module.name for module in modules() if module.name.startswith(f"{package}."))
-    return {name.split(".")[1] for name in names}
+    within = f"{package}."
+    names = (module.name for module in modules(package.replace(".", "/")) if module.name.startswith(within))
+    return {name.removeprefix(within).split(".")[0] for name in names}
 
 
 def on_the_map(package: str) -> list[str]:
@@ -41,7 +43,7 @@ def test_every_module_stands_on_the_map_once(package: str) -> None:
     shown = on_the_map(package)
     places = {module: [name for name in shown if fnmatch(module, name)] for module in modules_of(package)}
     assert places, "there are modules"
-    assert not [module for module, found in places.items() if len(found) != 1], f"name it in {package}/__init__.py"
+    assert not [module for module, found in places.items() if len(found) != 1], f"name it on the front of {package}"
 
 
 @pytest.mark.parametrize("package", FRONTS)
