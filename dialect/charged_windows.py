@@ -10,7 +10,7 @@ from dialect.expressions import Field, Ref, fields_of
 from dialect.own_time import tells_window
 from dialect.person_windows import Walk
 from dialect.reading import Reading
-from dialect.relation_parts import sources
+from dialect.relation_parts import all_below
 from dialect.relations import Cut, Distinct, Group, PerPerson, Relation, Scan
 from dialect.retention import kept_stretch
 from dialect.time_windows import STATIC, window_name
@@ -73,7 +73,7 @@ def _derived_from(source: PerPerson, read: Iterable[Field], reading: Reading) ->
     for field in {*read, *_deciding(source)}:
         found = None if field.origin is None else reading.catalog.column(field.origin.table, field.origin.column)
         yield from () if found is None else found.from_windows
-    for relation in _below(source):
+    for relation in all_below(source):
         if isinstance(relation.operator, Scan):
             yield from relation.operator.table.from_windows
 
@@ -82,15 +82,9 @@ def _deciding(source: Relation) -> Iterator[Field]:
     """Walk the fields that some operator looks at, and all that it tells rows apart by."""
     for expr in expressions_below(source):
         yield from fields_of(expr)
-    for relation in _below(source):
+    for relation in all_below(source):
         operator = relation.operator
         if isinstance(operator, Group | Distinct):
             yield from operator.keys
         elif isinstance(operator, Cut):
             yield from operator.source.fields
-
-
-def _below(relation: Relation) -> Iterator[Relation]:
-    yield relation
-    for part in sources(relation):
-        yield from _below(part)

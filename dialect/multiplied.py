@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from dialect.expressions import Expr
 from dialect.one_row import set_equal
-from dialect.relation_parts import sources
+from dialect.relation_parts import all_below, sources
 from dialect.relations import Join, PerPerson, Relation, Scan, SemiJoin
 
 
@@ -40,12 +38,5 @@ def _several(join: Join) -> bool:
 def _met_whole(side: Relation, condition: Expr) -> bool:
     """Tell whether a join sets all of a stored table's declared primary key equal to what the other side holds."""
     met = {f.origin.column for f, _ in set_equal(side, condition) if f.origin is not None}
-    tables = [scan.table for scan in _scans(side)]
+    tables = [each.operator.table for each in all_below(side) if isinstance(each.operator, Scan)]
     return len(tables) == 1 and bool(tables[0].primary_key) and set(tables[0].primary_key) <= met
-
-
-def _scans(relation: Relation) -> Iterator[Scan]:
-    if isinstance(relation.operator, Scan):
-        yield relation.operator
-    for source in sources(relation):
-        yield from _scans(source)

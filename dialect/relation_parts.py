@@ -60,6 +60,13 @@ def sources(relation: Relation) -> tuple[Relation, ...]:
     return tuple(part for part in vars(relation.operator).values() if isinstance(part, Relation))
 
 
+def all_below(relation: Relation) -> Iterator[Relation]:
+    """Walk a relation and everything below it, the left side first; what several are made from comes again for each."""
+    yield relation
+    for part in sources(relation):
+        yield from all_below(part)
+
+
 def expressions_of(part: object) -> Iterator[Expr]:
     """Walk the expressions of all operators, each object once: relations share conditions and what is below them."""
     waiting, seen = [part], set[int]()

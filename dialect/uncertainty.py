@@ -18,8 +18,8 @@ from dialect.linear import ONE, ZERO, Linear, Variances, plus, times
 from dialect.over_releases import OverReleases
 from dialect.own_calls import double
 from dialect.private_plan import Question, VectorKind
-from dialect.relation_parts import sources
-from dialect.relations import Group, Operator, Public, Relation
+from dialect.relation_parts import all_below, sources
+from dialect.relations import Group, Public, Relation
 from dialect.set_operation import SetOperation
 
 # what carries the noise of its first argument on, but for rounding
@@ -210,18 +210,18 @@ _BINARY = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
 
 def noisy(question: Question) -> tuple[bool, ...]:
     """Tell which shown columns rest on released numbers: on anything but group keys, public columns and constants."""
-    keys, operators = {key for release in question.releases for key in release.keys}, list(_operators(question.outer))
+    keys = {key for release in question.releases for key in release.keys}
+    operators = [each.operator for each in all_below(question.outer)]
     sets = (each for each in operators if isinstance(each, SetOperation))
     sides = {made: (left, right) for each in sets for left, right, made in each.columns}
-
     groups = (each for each in operators if isinstance(each, Group))
     grouped = {key: key for each in groups for key in each.keys}  # what is known of them; above they are bare
 
     def is_noisy(field: Field) -> bool:
         read = (f for f in _read(expand(Ref(grouped.get(field, field)))) if f not in keys and f.public is None)
-        return any(_of_others(f, field) for f in read)
+        return any(of_others(f, field) for f in read)
 
-    def _of_others(read: Field, field: Field) -> bool:
+    def of_others(read: Field, field: Field) -> bool:
         if read in sides:
             return any(map(is_noisy, sides[read]))
         return read == field or read not in grouped or is_noisy(read)
@@ -237,10 +237,3 @@ def _read(expr: Expr) -> Iterator[Field]:
         if isinstance(part, Ref):
             yield part.field
         waiting += () if is_end(part) else children(part)
-
-
-def _operators(relation: Relation) -> Iterator[Operator]:
-    """Walk the operators of a relation and of all below it."""
-    yield relation.operator
-    for source in sources(relation):
-        yield from _operators(source)

@@ -8,7 +8,7 @@ from dialect.either_equality import times_read
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Case, Expr, Literal, Ref, children
 from dialect.functions import function
-from dialect.relation_parts import sources
+from dialect.relation_parts import all_below, sources
 from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort, Values
 from dialect.set_operation import SetOperation
 from dialect.window import Window, read_by
@@ -63,9 +63,7 @@ def _listed(relation: Relation) -> int:
 
 def expressions_below(relation: Relation) -> Iterator[Expr]:
     """Walk the expressions of a relation and of everything below it, some of them more than once."""
-    yield from _written(relation)
-    for source in sources(relation):
-        yield from expressions_below(source)
+    return (expr for each in all_below(relation) for expr in _written(each))
 
 
 def _written(relation: Relation) -> Iterator[Expr]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from dialect.expressions import Expr, Field, conjuncts
 from dialect.one_row import covers_primary_key, pinned
-from dialect.relation_parts import sources
+from dialect.relation_parts import all_below, sources
 from dialect.relations import Cut, Distinct, Group, Join, PerPerson, Public, Relation, Scan, SemiJoin
 from dialect.set_operation import SetOperation
 
@@ -69,10 +69,7 @@ def _stored(relation: PerPerson) -> _Most:
 
 
 def _windows(relation: Relation) -> Iterator[int]:
-    if isinstance(relation.operator, Scan):
-        yield relation.operator.windows
-    for source in sources(relation):
-        yield from _windows(source)
+    return (each.operator.windows for each in all_below(relation) if isinstance(each.operator, Scan))
 
 
 def _gathered(left: _Most, right: _Most) -> _Most:

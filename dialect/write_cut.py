@@ -14,7 +14,7 @@ from dialect.dependencies import told_by_fewest
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import Field
-from dialect.relation_parts import sources, told_apart_by
+from dialect.relation_parts import all_below, sources, told_apart_by
 from dialect.relations import Cut, Filter, Join, Project, Relation, Scan
 from dialect.write_listed import select_list
 
@@ -44,14 +44,16 @@ def cuts_of_stored(relation: Relation, target: Target, write: _Write) -> dict[St
 
     Its text is of the table alone, so that all questions share what it gives.
     """
-    found = {each: text for part in sources(relation) for each, text in cuts_of_stored(part, target, write).items()}
-    cut = relation.operator
-    stored = stored_rows(cut) if isinstance(cut, Cut) else None
-    if isinstance(cut, Cut) and isinstance(cut.source.operator, Scan) and stored is not None:
-        person = replace(cut.person, id="person")
-        rows = write(replace(cut.source, operator=replace(cut.source.operator, fields=(person,))), {person}, target)
-        found[stored] = f"SELECT max(n) AS n FROM (SELECT count(*) AS n FROM ({rows}) AS c GROUP BY person) AS p"
-    return found
+    cuts = (each.operator for each in all_below(relation) if isinstance(each.operator, Cut))
+    return {stored: _most_rows(cut, target, write) for cut in cuts if (stored := stored_rows(cut)) is not None}
+
+
+def _most_rows(cut: Cut, target: Target, write: _Write) -> str:
+    """One row: how many rows one person has at most in the stored table that is cut."""
+    scan, person = cut.source.operator, replace(cut.person, id="person")
+    assert isinstance(scan, Scan)  # noqa: S101  the caller asks
+    rows = write(replace(cut.source, operator=replace(scan, fields=(person,))), {person}, target)
+    return f"SELECT max(n) AS n FROM (SELECT count(*) AS n FROM ({rows}) AS c GROUP BY person) AS p"
 
 
 def stored_rows(cut: Cut) -> StoredRows | None:

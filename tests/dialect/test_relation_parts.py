@@ -1,4 +1,4 @@
-"""What a relation is made from, walked once."""
+"""What a relation is made from: expressions walked once, relations in their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from dialect.catalog import Table
 from dialect.expressions import Call, Case, Expr, Field, Literal, Ref
 from dialect.kinds import Selected
-from dialect.relation_parts import expressions_of
+from dialect.relation_parts import all_below, expressions_of
+from dialect.relations import Scan
 
 SHARED = (
     "SELECT hour(ts) AS h, dwell_s FROM events WHERE dwell_s BETWEEN 10 AND 60 AND hour(ts) < 12",
@@ -36,3 +37,11 @@ def test_an_expression_that_operators_share_is_met_once(sql: str, rows_of: Calla
     met = [id(expr) for expr in every(relation)]
     assert len(met) > len(set(met)), "some are shared"
     assert [id(expr) for expr in expressions_of(relation)] == list(dict.fromkeys(met))
+
+
+def test_a_relation_comes_before_what_it_is_made_of_the_left_side_first(rows_of: Callable[[str], Selected]) -> None:
+    relation = rows_of("SELECT a.dwell_s FROM events a JOIN subscribers s USING (subscriber_id)").relation
+    met = list(all_below(relation))
+    assert met[0] is relation
+    scans = [each.operator for each in met if isinstance(each.operator, Scan)]
+    assert [scan.table.name for scan in scans] == ["events", "subscribers"]

@@ -12,7 +12,7 @@ from dialect.bounded_sql import Target
 from dialect.catalog import Bounds, Catalog, ValueList
 from dialect.expressions import Field
 from dialect.kinds import Selected
-from dialect.relation_parts import sources
+from dialect.relation_parts import all_below
 from dialect.relations import Cut, PerPerson, Relation
 from dialect.window import Window
 from dialect.work import most_rows
@@ -120,7 +120,7 @@ def test_values_of_another_row_have_the_list_of_their_column_alone(rows_of: Rows
 
 
 def _operators(relation: Relation, kind: type) -> int:
-    return isinstance(relation.operator, kind) + sum(_operators(each, kind) for each in sources(relation))
+    return sum(isinstance(each.operator, kind) for each in all_below(relation))
 
 
 TWICE = f"SELECT *, sum(w) OVER ({BY} ORDER BY ts) AS v FROM (SELECT *, {VARIANTS[1]} AS w FROM events) WHERE w > 1"
