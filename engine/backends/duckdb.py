@@ -34,7 +34,8 @@ LOCKED: Mapping[str, str] = {
 
 MOST_COUNTS = 1_000  # that are kept: a server asks for months, and each question may bring another text
 
-warnings.filterwarnings("ignore", "Arrow output on a DB-API result")  # it takes no longer, with a million rows neither
+# it copies the rows once more: with a million of them it takes no longer than a relation, which is planned twice (`table_of`)
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
@@ -46,12 +47,12 @@ def lock(connection: duckdb.DuckDBPyConnection) -> None:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one question may use."""
+    """What all questions together may use, and how long one may take."""
 
-    memory: str = "4GB"
+    memory: str = "4GB"  # of rows and intermediate ones, as DuckDB writes sizes
     threads: int = 2
-    seconds: int = 600
-    temporary: str = "20GB"
+    seconds: int = 600  # of one statement
+    temporary: str = "20GB"  # on disk, of what does not fit in memory
 
 
 @dataclass
@@ -61,12 +62,12 @@ class DuckDBBackend:
     target: Target
     _connection: duckdb.DuckDBPyConnection
     _spilled: Scratch
-    _counts: dict[str, int] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _counts: dict[str, int] = field(default_factory=dict)  # SQL over public rows -> how many it gives
+    _counting: threading.Lock = field(default_factory=threading.Lock)  # held for looking up, not while it is counted
     _kept: dict[str, str] = field(default_factory=dict)  # SQL of who meets every state -> the table of them
-    _keeping: threading.Lock = field(default_factory=threading.Lock)
+    _keeping: threading.Lock = field(default_factory=threading.Lock)  # held while it is made: others wait for it
     _most: dict[str, int] = field(default_factory=dict)  # SQL of the most rows that a person has -> how many
-    _counting: threading.Lock = field(default_factory=threading.Lock)
+    _finding: threading.Lock = field(default_factory=threading.Lock)  # likewise
 
     @classmethod
     def open(
@@ -137,7 +138,7 @@ class DuckDBBackend:
         Claim: it is what its SQL gives whenever it is asked. Symbols: SQL over stored rows alone. Formula: none.
         Source: dialect/proofs.md#uncut; raises ExecutionFailed.
         """
-        with self._counting:
+        with self._finding:
             if most not in self._most:
                 self._most[most] = self._table(most).column("n")[0].as_py() or 0
             return self._most[most]
@@ -167,12 +168,12 @@ class DuckDBBackend:
 
         Raises Refusal where that is too much: nothing is charged yet where it is counted.
         """
-        with self._lock:
+        with self._counting:
             known = self._counts.get(sql)
         if known is None:
             with uncharged("The public lists of this question can't be counted"):
                 known = int(self._table(f"SELECT count(*) AS n FROM ({sql}) AS t").column("n")[0].as_py())
-            with self._lock:
+            with self._counting:
                 self._counts[sql] = known
                 if len(self._counts) > MOST_COUNTS:
                     del self._counts[next(iter(self._counts))]  # the oldest

@@ -74,7 +74,7 @@ class InMemory(DuckDBBackend):
         self.target, self._connection = target, connection
         self._private = [target.addresses[table] for table in private if table in target.addresses]
         self._counts: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._counting = threading.Lock()
 
     def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Run on the one connection, where small tables are split for threads too: a cursor does not inherit that."""
