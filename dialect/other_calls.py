@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-Form = Callable[[list[str]], str | None]  # arguments as they are written -> the call in DuckDB's words; None: it is
+# arguments as they are written -> the call in DuckDB's words; None: it stays as it is
+Form = Callable[[list[str]], str | None]
 
 _PARTS = ("year", "quarter", "month", "week", "isoweek", "day", "hour", "minute", "second")
 _ALSO = {
@@ -28,8 +29,8 @@ _FROM_ZERO = re.compile(r"date_diff\('(\w+)', 0, (.*)\)", re.DOTALL)
 _ISO = re.compile(r"'\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d(\.\d{1,6})?)?)?'")
 
 
-def _text(form: str) -> Form:
-    """Fill arguments in; None where there are fewer."""
+def _filled(form: str) -> Form:
+    """Fill arguments in at their numbers; None where there are fewer."""
     wanted = 1 + max(int(place) for place in re.findall(r"\{(\d)\}", form))
     return lambda given: form.format(*given) if len(given) >= wanted else None
 
@@ -81,6 +82,7 @@ def _or_null(given: list[str]) -> str | None:
 
 
 def _parted(given: list[str]) -> str | None:
+    """Read SQL Server's DATEPART."""
     if len(given) == 2 and given[0].lower() in ("weekday", "dw"):  # from 1, which is Sunday
         return f"(dayofweek({given[1]}) + 1)"
     part = _part(given[0]) if len(given) == 2 else None
@@ -88,12 +90,11 @@ def _parted(given: list[str]) -> str | None:
 
 
 def _part_named(given: list[str]) -> str | None:
-    called = _NAMED.get(given[0].lower()) if len(given) == 2 else None
-    return (
-        f"CAST({_parted(given)} AS VARCHAR)"
-        if called is None and _parted(given)
-        else called and f"{called}({given[1]})"
-    )
+    """Read SQL Server's DATENAME, which gives a number as text where a part has no name."""
+    called, part = _NAMED.get(given[0].lower()) if len(given) == 2 else None, _parted(given)
+    if called is not None:
+        return f"{called}({given[1]})"
+    return None if part is None else f"CAST({part} AS VARCHAR)"
 
 
 def _cut(given: list[str]) -> str | None:
@@ -177,21 +178,21 @@ def _constant(kind: str) -> Form:
 
 _RATIO, _ADDED = "(({0}) / nullif({1}, 0))", "({0} + {1})"
 FORMS: dict[str, Form] = {
-    "safe_divide": _text(_RATIO),
-    "div0": _text(f"coalesce({_RATIO}, 0)"),
-    "div0null": _text(_RATIO),
-    "zeroifnull": _text("coalesce({0}, 0)"),
-    "nullifzero": _text("nullif({0}, 0)"),
-    "ratio_to_report": _text("1.0 * ({0}) / SUM({0})"),
+    "safe_divide": _filled(_RATIO),
+    "div0": _filled(f"coalesce({_RATIO}, 0)"),
+    "div0null": _filled(_RATIO),
+    "zeroifnull": _filled("coalesce({0}, 0)"),
+    "nullifzero": _filled("nullif({0}, 0)"),
+    "ratio_to_report": _filled("1.0 * ({0}) / SUM({0})"),
     "isnull": _or_null,
     "to_date": _constant("DATE"),
     "to_timestamp": _constant("TIMESTAMP"),
     "date_format": _date_formatted,
     "date_add": _shifted("+"),
     "date_sub": _shifted("-"),
-    "count_big": _text("count({0})"),
+    "count_big": _filled("count({0})"),
     "unix_timestamp": lambda given: f"epoch({given[0]})" if len(given) == 1 else None,
-    **dict.fromkeys(("percentile", "percentile_approx", "approx_percentile"), _text("quantile_cont({0}, {1})")),
+    **dict.fromkeys(("percentile", "percentile_approx", "approx_percentile"), _filled("quantile_cont({0}, {1})")),
     **dict.fromkeys(("datepart", "date_part"), _parted),
     "datename": _part_named,
     "decode": _decoded,
@@ -201,18 +202,18 @@ FORMS: dict[str, Form] = {
     "window": _binned,
     "range_bucket": _between_ends,
     "convert": _converted,
-    "size": _text("len({0})"),
-    "dayofweekiso": _text("isodow({0})"),
+    "size": _filled("len({0})"),
+    "dayofweekiso": _filled("isodow({0})"),
     "format": lambda given: _date_formatted(given) if _DATED.fullmatch(given[-1]) else None,
     "to_char": _formatted,
-    **dict.fromkeys(("format_date", "format_timestamp", "format_datetime"), _text("strftime({1}, {0})")),
+    **dict.fromkeys(("format_date", "format_timestamp", "format_datetime"), _filled("strftime({1}, {0})")),
     **dict.fromkeys(("timestamp_diff", "datetime_diff", "date_diff", "datediff", "timestampdiff"), _difference),
     **dict.fromkeys(("timestamp_trunc", "datetime_trunc", "date_trunc"), _truncated),
     **dict.fromkeys(("dateadd", "timestampadd"), _moved),
-    **dict.fromkeys(("timestamp_add", "datetime_add"), _text(_ADDED)),
-    **dict.fromkeys(("timestamp_sub", "datetime_sub"), _text("({0} - {1})")),
-    "add_months": _text("({0} + INTERVAL ({1}) MONTH)"),
+    **dict.fromkeys(("timestamp_add", "datetime_add"), _filled(_ADDED)),
+    **dict.fromkeys(("timestamp_sub", "datetime_sub"), _filled("({0} - {1})")),
+    "add_months": _filled("({0} + INTERVAL ({1}) MONTH)"),
     "time_slice": _sliced,
     "extract": _extracted,
-    "generate_date_array": _text("generate_series(DATE {0}, DATE {1}, INTERVAL 1 DAY)"),
+    "generate_date_array": _filled("generate_series(DATE {0}, DATE {1}, INTERVAL 1 DAY)"),
 }
