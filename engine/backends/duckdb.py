@@ -34,7 +34,7 @@ LOCKED: Mapping[str, str] = {
 
 MOST_COUNTS = 1_000  # that are kept: a server asks for months, and each question may bring another text
 
-# it copies the rows once more: with a million of them it takes no longer than a relation, which is planned twice (`table_of`)
+# a copy more of the rows takes no longer, of a million neither, than a relation, which is planned twice (`table_of`)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
 
 
