@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 bin := $(VENV)/bin
 # not quiet: the first time it fetches packages for a minute or two, and a line for each shows that it works
 pip := $(bin)/python -m pip --disable-pip-version-check
-tests := $(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+tests := $(bin)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 suits := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 help:
