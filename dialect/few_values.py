@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 
 from dialect.catalog import SqlType, ValueRange
@@ -20,17 +20,20 @@ _MOST_DAYS = 1_100  # that are looked at
 _MOST_STEPS = 200_000  # parts of conditions, on all days
 
 
-def most_values(plan: PrivatePlan, table: str, text: str) -> int | None:
-    """Bound the values that a column of a table, or an expression over it, has in one group; None for any number.
+def most_values(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[str, int]:
+    """Bound the values that columns of a table, or expressions over it, have in one group; of others nothing is known.
 
     Days are those of a stretch that the question or the catalog says; what public tables leave was counted there.
     Proof: proofs.md#usual-keys
     """
-    facts = plan.source.facts
-    counted = [how_many(part, facts) for part in spoken_of(facts, table) if plain_text(part) == text]
-    days = [_most_days(plan, day, time) for day, time in _dates(plan, table) if plain_text(day) == text]
-    met = [most for column, most in plan.most_values if column == text]
-    return min((n for n in (*counted, *days, *met) if n is not None), default=None)
+    facts, found = plan.source.facts, dict[str, int]()
+    counted = ((plain_text(part), how_many(part, facts)) for part in spoken_of(facts, table))
+    dated = ((plain_text(day), day, time) for day, time in _dates(plan, table))
+    days = ((text, _most_days(plan, day, time)) for text, day, time in dated if text in texts)
+    for text, most in (*counted, *days, *plan.most_values):
+        if text in texts and most is not None:
+            found[text] = min(most, found.get(text, most))
+    return found
 
 
 def _dates(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:

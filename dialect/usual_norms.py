@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from dialect.catalog import NormsByKeys, Table
@@ -20,14 +21,15 @@ def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
     norms, parts = table.norms, parted_by(plan, table.name)
     assert norms is not None  # noqa: S101
     in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
-    met = ((each, most_groups(plan, table.name, frozenset(each.keys) - parts)) for each in norms.by_keys)
+    others = [(each, frozenset(each.keys) - parts) for each in norms.by_keys]
+    values = most_values(plan, table.name, frozenset().union(*(keys for _, keys in others)))
+    met = ((each, most_groups(values, keys)) for each, keys in others)
     return [in_all, *(_times(each, math.sqrt(groups)) for each, groups in met if groups is not None)]
 
 
-def most_groups(plan: PrivatePlan, table: str, others: frozenset[str]) -> int | None:
-    """Bound how many groups by `others`, further keys of a table, lie in one group of a plan; None for any number."""
-    counts = [most_values(plan, table, text) for text in others]
-    return None if None in counts else math.prod(n for n in counts if n is not None)
+def most_groups(values: Mapping[str, int], others: Collection[str]) -> int | None:
+    """Bound how many groups by further keys lie in one of a plan, by the most values of each; None for any number."""
+    return math.prod(values[text] for text in others) if values.keys() >= set(others) else None
 
 
 def _times(usual: NormsByKeys, factor: float) -> NormsByKeys:

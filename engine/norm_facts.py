@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
+from dialect.few_values import most_values
 from dialect.formulas import CountOf, SumOf
 from dialect.multiplied import multiplies
 from dialect.norms import counted_table, multiple_of
@@ -199,7 +200,9 @@ class _Known:
         if persons or (by_keys is not None and texts and texts <= set(by_keys.measured.keys)):
             return None if by_keys is None else self._of(by_keys, 1, vector)
         there = self.calibration.all_of(self.table, kind, column)
-        bounded = [(each, most) for each in there if (most := self._most_groups(each.measured.keys)) is not None]
+        others = [(each, frozenset(each.measured.keys) - self._parts) for each in there]
+        values = most_values(self.plan, self.table, frozenset[str]().union(*(keys for _, keys in others)))
+        bounded = [(each, most) for each, keys in others if (most := most_groups(values, keys)) is not None]
         finer = [set(each.measured.keys) for each, most in bounded if most == 1]  # by more keys people have less
         apart = (pair for pair in bounded if not any(set(pair[0].measured.keys) < keys for keys in finer))
         found = (self._of(each, most, vector) for each, most in apart)
@@ -208,10 +211,6 @@ class _Known:
             return each.spread.length, -len(texts.intersection(each.measured.keys))
 
         return min((each for each in found if each is not None), key=fitting, default=None)
-
-    def _most_groups(self, keys: Collection[str]) -> int | None:
-        """Bound the groups by some keys that lie in one group of the plan (dialect/proofs.md#usual-keys)."""
-        return most_groups(self.plan, self.table, frozenset(keys) - self._parts)
 
     def _of(self, by_keys: Histogram, most: int, vector: Vector | None) -> _Found | None:
         """Read the spread by some keys, of which so many groups lie in one: that is the root of it as much at most."""
