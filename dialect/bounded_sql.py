@@ -53,4 +53,4 @@ class BoundedSql:
     in_order: str = ""  # of a lake: DuckDB SQL over its groups, which gives the answer's rows
     eligible: str = ""  # of DuckDB: the subquery of who meets every state, with which the text begins
     uncut: str = ""  # of DuckDB: the same where nobody has more rows than these; empty where no stored rows are cut
-    kept_rows: tuple[tuple[str, int], ...] = ()  # SQL of the most stored rows that a person has -> how many are kept
+    uncut_if: tuple[tuple[str, int], ...] = ()  # SQL of the most stored rows that a person has, and what it may give

@@ -31,6 +31,7 @@ from dialect.function_row import constants
 from dialect.functions import function
 from dialect.inference import computed_field, nullable
 from dialect.plain_text import plain_text
+from dialect.possible_days import PARTS_OF_A_DATE
 from dialect.private_plan import KeySet
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
@@ -42,7 +43,6 @@ from dialect.whole_numbers import whole_numbers
 MAX_KEYS = 1_000_000  # values in one list, before anything is generated
 MAX_PRODUCT = 2 * MAX_KEYS  # combinations of lists whose lengths are known; conditions may leave fewer keys
 
-_OF_A_DAY = {"quarter", "month", "week", "day", "dayofyear", "dayofweek", "isodow", "dayname", "monthname"}
 _YEAR, _CENTURY = 366, 36_525  # days: on as many as a year has, parts of a date have all their values
 _TIME_STEPS = {"date_trunc", "time_bucket", "to_date", "year"}
 
@@ -212,7 +212,7 @@ def _intrinsic(expr: Call, facts: Sequence[Expr], reading: Reading, booleans: bo
     if unit:
         return public_lists.of_images(expr, unit, facts, reading)
     if row.values:
-        days = _on_few_days(expr, facts, reading) if row.name in _OF_A_DAY else None
+        days = _on_few_days(expr, facts, reading) if row.name in PARTS_OF_A_DATE else None
         if days is not None:
             return days
         values = public_lists.literals((*row.values, *nulls), expr.type)

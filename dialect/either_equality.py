@@ -8,7 +8,7 @@ from dialect.expressions import Call, Expr, conjuncts, fields_of
 from dialect.relation_parts import sources
 from dialect.relations import Filter, Grained, Join, Project, Ranked, Relation, Scan, Series, Values
 
-_READ_AGAIN = (Scan, Filter, Project, Join, Ranked, Grained, Series, Values)  # what costs little to read twice
+_CHEAP = (Scan, Filter, Project, Join, Ranked, Grained, Series, Values)  # to read twice, public rows among them
 _MOST = 3  # equalities
 
 
@@ -33,7 +33,7 @@ def _asked(join: Join) -> tuple[Expr, ...]:
 def _is_cheap(relation: Relation) -> bool:
     """Tell whether rows are read again for little; a join that may itself be gathered from several is not."""
     operator = relation.operator
-    if not isinstance(operator, _READ_AGAIN) or (isinstance(operator, Join) and _asked(operator)):
+    if not isinstance(operator, _CHEAP) or (isinstance(operator, Join) and _asked(operator)):
         return False
     return all(map(_is_cheap, sources(relation)))
 

@@ -13,7 +13,7 @@ from dialect.catalog import SqlType
 from dialect.constants import MONTHS, SECONDS
 from dialect.errors import Code, Refusal
 from dialect.expressions import NULL, Literal
-from dialect.meant_times import form_of, meant_time
+from dialect.meant_times import how_written, meant_time
 from dialect.reading import refusal
 
 _NUMBER = re.compile(r"\d+", re.ASCII)
@@ -127,7 +127,7 @@ def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
         instead = () if meant is None else (meant, f"{target} {meant}")
         why = f"'{text[:40]}' is not a {target}."
         at = next((part for part in node.find_all(exp.Literal) if part.this == text), node)  # of a comparison
-        raise refusal(Code.PARSE, why, (instead or (form_of(target),))[-1], at, *instead) from None
+        raise refusal(Code.PARSE, why, (instead or (how_written(target),))[-1], at, *instead) from None
 
 
 def _moment(text: str) -> datetime:

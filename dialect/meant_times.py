@@ -13,8 +13,8 @@ _DAY = re.compile(
 )
 
 
-def form_of(kind: str) -> str:
-    """Show how a constant of a type is written."""
+def how_written(kind: str) -> str:
+    """Show how a constant of a type is written; of other types than those of time a number."""
     return f"{kind} {_FORMS[kind]}" if kind in _FORMS else "1"
 
 

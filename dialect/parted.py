@@ -9,15 +9,13 @@ from dialect.constants import MONTHS, SECONDS, moment
 from dialect.dependencies import told_from
 from dialect.expressions import Call, Expr, Literal, Ref, children, fields_of, is_of_table
 from dialect.facts import between, dates_of
-from dialect.functions import forms_of
 from dialect.one_row import EXACT_TYPES
 from dialect.plain_text import plain_text
 from dialect.private_plan import PrivatePlan
 from dialect.time_steps import step_of
-from dialect.told_parts import told_parts
+from dialect.told_parts import date_of, told_parts
 from dialect.values_left import how_many, spoken_of
 
-_DATE = forms_of("to_date")[0].row
 _OF_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)
 _WITHIN_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
 
@@ -41,7 +39,7 @@ def days_of(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
     facts, keys = plan.source.facts, plan.key_exprs
     yield from ((Ref(day), time) for day, time in dates_of(facts) if is_of_table(Ref(day), table))
     times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if is_of_table(time, table))
-    yield from ((Call(_DATE, (time,), SqlType.DATE), time) for time in times)
+    yield from ((date_of(time), time) for time in times)
 
 
 def _times_in(expr: Expr) -> Iterator[Expr]:

@@ -29,6 +29,7 @@ _PARTS: Mapping[str, Callable[[datetime], int]] = {
     "isoyear": lambda at: at.isocalendar().year,
 }
 _NAMES = {"dayname": "isodow", "monthname": "month"}  # a name tells what its number does
+PARTS_OF_A_DATE = frozenset((*_PARTS, *_NAMES))  # functions that give one value for all times of a day
 
 
 @dataclass(frozen=True)

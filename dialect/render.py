@@ -47,7 +47,7 @@ def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admis
     if not cuts:
         return bounded
     uncut = _beside(plan, bounds, replace(target, uncut=frozenset(cuts)), admission).text
-    return replace(bounded, uncut=uncut, kept_rows=tuple((most, kept) for (_, kept), most in cuts.items()))
+    return replace(bounded, uncut=uncut, uncut_if=tuple((most, kept) for (_, kept), most in cuts.items()))
 
 
 def _beside(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:

@@ -29,6 +29,11 @@ def told_parts(key: Expr) -> Iterator[Expr]:
         yield from _of_time(key)
 
 
+def date_of(time: Expr) -> Expr:
+    """Write the date of a time, on the time's own clock."""
+    return Call(_DATE, (time,), SqlType.DATE)
+
+
 def _kept(key: Call) -> Expr | None:
     """Find the one whole value of which a key is a cast, or to which it adds a constant."""
     inner = [part for part in key.arguments if not isinstance(part, Literal)]
@@ -44,7 +49,7 @@ def _of_time(key: Call) -> Iterator[Expr]:
     if (seconds and SECONDS["hour"] % seconds == 0) or "%H" in format_:
         yield Call(_HOUR, (time,), SqlType.BIGINT)
     if (seconds and SECONDS["day"] % seconds == 0) or "%Y-%m-%d" in format_:
-        yield Call(_DATE, (time,), SqlType.DATE)
+        yield date_of(time)
 
 
 def _seconds(key: Call) -> int:

@@ -111,7 +111,7 @@ class DuckDBBackend:
 
         `released_keys` are what the first pass of a release of private keys has released: columns k0, k1, ...
         """
-        if bounded.uncut and all(self.most_rows(most) <= kept for most, kept in bounded.kept_rows):
+        if bounded.uncut and all(self.most_rows(most) <= kept for most, kept in bounded.uncut_if):
             bounded = replace(bounded, text=bounded.uncut)
         text = over_kept(bounded, self.kept(bounded.eligible)) if bounded.eligible else bounded.text
         return Exact.of(self._table(text, objected, released_keys), bounded.keys, bounded.vectors)

@@ -8,7 +8,7 @@ import pytest
 
 from dialect import Question
 from dialect.errors import Code, Refusal
-from dialect.meant_times import form_of, meant_time
+from dialect.meant_times import how_written, meant_time
 
 MEANT = {
     ("10.11.2026", "DATE"): "'2026-11-10'",
@@ -52,4 +52,4 @@ def test_what_is_tried_is_the_day_that_was_meant(condition: str, instead: str, a
 
 
 def test_other_types_show_a_number() -> None:
-    assert form_of("BIGINT") == "1"
+    assert how_written("BIGINT") == "1"

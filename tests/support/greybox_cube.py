@@ -74,7 +74,7 @@ def _pairs(ran: dict[tuple[int, ...], tuple[Ran, ...]]) -> Iterator[tuple[tuple[
 
 def _over(bounded: BoundedSql, world: str) -> BoundedSql:
     """Let what was written for everybody read the private rows of another world."""
-    return replace(bounded, text=_OF_EVERYBODY.sub(rf"{world}.\1", bounded.text), uncut="", kept_rows=())
+    return replace(bounded, text=_OF_EVERYBODY.sub(rf"{world}.\1", bounded.text), uncut="", uncut_if=())
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection) -> None:

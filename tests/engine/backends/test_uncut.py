@@ -55,7 +55,7 @@ def vectors(backend: Any, bounded: Any, objected: pa.Table = NOBODY_OBJECTED) ->
 
 def cut(bounded: Any) -> Any:
     """Give the same question with every cut, whatever is counted."""
-    return replace(bounded, uncut="", kept_rows=())
+    return replace(bounded, uncut="", uncut_if=())
 
 
 def held(folder: Path) -> set[bool]:
@@ -110,7 +110,7 @@ def test_rows_are_counted_once_for_all_questions_over_a_table(tmp_path: Path, mo
 def test_what_the_question_itself_keeps_is_compared_with_the_same_number(tmp_path: Path) -> None:
     with backend_of(tmp_path / "t", MOST) as (engine, backend):
         bounded = prepared(engine, QUESTIONS[3])
-        assert [kept for _, kept in bounded.kept_rows] == [6]
+        assert [kept for _, kept in bounded.uncut_if] == [6]
         assert vectors(backend, bounded) == vectors(backend, cut(bounded))
         assert vectors(backend, bounded) != vectors(backend, replace(cut(bounded), text=bounded.uncut))
 
