@@ -122,7 +122,7 @@ def parse_amount(given: object, name: str, *, floor: Fraction | None = None) -> 
 
 
 def read_amount(given: object, name: str) -> Fraction:
-    """Read one number >= 0 exactly, like parse_amount with 0 allowed."""
+    """Read one number >= 0 exactly, like parse_amount with 0 allowed; raises ParamError."""
     if type(given) is int or isinstance(given, Fraction):
         amount = Fraction(given)
     elif isinstance(given, (str, Decimal)):

@@ -220,7 +220,7 @@ def _text_as(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
 
 
 def alike(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
-    """Find the common type of some values, and convert dates where it is a time."""
+    """Find the common type of some values, and convert dates where it is a time; raises Refusal where there is none."""
     kinds = {argument.type for argument in arguments} - {SqlType.NULL}
     if SqlType.POLYGON in kinds:
         raise polygon_refused(node)

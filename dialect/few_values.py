@@ -10,7 +10,7 @@ from dialect.catalog import SqlType, ValueRange
 from dialect.constants import moment
 from dialect.expressions import Expr, Ref, fields_of, is_of_table, size
 from dialect.facts import between
-from dialect.parted import days_of
+from dialect.parted import days_and_times
 from dialect.plain_text import plain_text
 from dialect.possible_days import Clock, known
 from dialect.private_plan import PrivatePlan
@@ -38,7 +38,7 @@ def most_values(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[s
 
 def _dates(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
     """Walk the days on which rows of a table happened, each with the time of which it is the date, or itself."""
-    yield from days_of(plan, table)
+    yield from days_and_times(plan, table)
     for field in dict.fromkeys(field for expr in (*plan.source.facts, *plan.key_exprs) for field in fields_of(expr)):
         if field.type is SqlType.DATE and is_of_table(Ref(field), table):
             yield Ref(field), Ref(field)

@@ -39,7 +39,7 @@ def series_below(tree: exp.Select) -> exp.From | None:
 
 
 def listed_series(node: exp.Expr, reading: Reading) -> tuple[Public, str]:
-    """Read a call into a public relation of one column, and say what it is called."""
+    """Read a call into a public relation of one column, and say what it is called; raises Refusal with E_TABLE."""
     only(node, "this", "expressions", "alias", code=Code.TABLE)
     if (column := node.find(exp.Column)) is not None:
         raise _unread(column)

@@ -14,7 +14,7 @@ from dialect.scalars import scalar
 
 
 def listed_values(node: exp.Values, reading: Reading) -> Public:
-    """Read VALUES into a public relation."""
+    """Read VALUES into a public relation; raises Refusal with E_TABLE."""
     only(node, "expressions", "alias", code=Code.TABLE)
     rows = [[constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
     if len(rows) != len(node.expressions) or not rows or any(len(row) != len(rows[0]) for row in rows):

@@ -179,7 +179,7 @@ _READERS: dict[SqlType, Callable[[str], bool | int | float | str | None]] = {
 
 
 def stored_literal(value: object, kind: SqlType) -> Literal:
-    """Make a constant of a type from a catalog's or a list's value."""
+    """Make a constant of a type from a catalog's or a list's value; raises TypeError for what is no constant."""
     if value is None:
         return Literal(None, kind)
     if kind in (SqlType.DATE, SqlType.TIMESTAMP):

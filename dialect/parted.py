@@ -29,12 +29,12 @@ def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
     facts, keys = plan.source.facts, _same_as_keys(plan)
     fixed = (part for part in spoken_of(facts, table) if how_many(part, facts) == 1)
     parts = (part for key in keys for part in told_parts(key))
-    dated = (day for day, time in days_of(plan, table) if _on_one_day(time, facts) or _by_day(keys, time))
+    dated = (day for day, time in days_and_times(plan, table) if _on_one_day(time, facts) or _by_day(keys, time))
     alone = (text for text, most in plan.most_values if most == 1)
     return frozenset({*(key.text for key in plan.keys), *alone, *map(plain_text, (*fixed, *parts, *dated))})
 
 
-def days_of(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
+def days_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
     """Walk the days on which rows of a table happened, each with its time: declared dates of times, and times' own."""
     facts, keys = plan.source.facts, plan.key_exprs
     yield from ((Ref(day), time) for day, time in dates_of(facts) if is_of_table(Ref(day), table))
@@ -64,7 +64,11 @@ def is_told(plan: PrivatePlan, table: str, texts: Collection[str]) -> bool:
     read = (field for expr in (*facts, *keys) for field in fields_of(expr))
     known = [field for field in read if is_of_table(Ref(field), table) and plain_text(Ref(field)) in texts]
     fields = told_from(plan.source, known)
-    days = [time for day, time in days_of(plan, table) if plain_text(day) in texts or fields.issuperset(fields_of(day))]
+    days = [
+        time
+        for day, time in days_and_times(plan, table)
+        if plain_text(day) in texts or fields.issuperset(fields_of(day))
+    ]
 
     def told(expr: Expr) -> bool:
         if isinstance(expr, Ref):
@@ -94,7 +98,7 @@ def _equals(fact: Expr, expr: Expr) -> Iterator[Expr]:
 
 def is_of_one_day(plan: PrivatePlan, table: str) -> bool:
     """Tell whether conditions leave rows of one day alone, on which people are in fewer groups than on all."""
-    return any(_on_one_day(time, plan.source.facts) for _, time in days_of(plan, table))
+    return any(_on_one_day(time, plan.source.facts) for _, time in days_and_times(plan, table))
 
 
 def _on_one_day(time: Expr, facts: Sequence[Expr]) -> bool:

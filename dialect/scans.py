@@ -21,7 +21,7 @@ _MOST_ROWS = 10_000  # R where a table declares none
 
 
 def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
-    """Look a table up; only what the catalog declares exists."""
+    """Look a table up; raises Refusal with E_TABLE: only what the catalog declares exists."""
     table = catalog.table(name)
     if table is None:
         known = ", ".join(t.name for t in catalog.tables[:12])

@@ -45,7 +45,7 @@ Needed = frozenset[Field]
 
 
 def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> str:
-    """Write a relation as one SELECT."""
+    """Write a relation as one SELECT; raises TypeError for what is split off before anything is written."""
     operator, wanted = relation.operator, frozenset(needed)
     for kind, write in _WRITERS:
         if isinstance(operator, kind):

@@ -20,7 +20,7 @@ HOP = re.compile(r"([a-z_][a-z0-9_]*) *-> *([a-z_][a-z0-9_]*)")  # from a column
 
 
 def read_toml(path: Path) -> Section:
-    """Read a TOML file; decimals stay decimal text, so that 0.005 is exactly 1/200."""
+    """Read a TOML file; decimals stay decimal text, so that 0.005 is exactly 1/200. Raises CatalogError."""
     file = str(path)
     try:
         return Section(file, "", tomllib.loads(path.read_text("utf-8"), parse_float=Decimal))
@@ -33,7 +33,7 @@ def read_toml(path: Path) -> Section:
 
 @dataclass(frozen=True)
 class Section:
-    """One TOML table and the place where it was read."""
+    """One TOML table and the place where it was read; whatever reads a key raises CatalogError, which names it."""
 
     file: str
     key: str  # dotted path of this table; "" is the whole file

@@ -95,7 +95,10 @@ def ratio_interval(
 
 
 def normal_quantile(level: float) -> float:
-    """Give z with P[|N(0, 1)| <= z] = level, from the tail so that levels near 1 keep their digits."""
+    """Give z with P[|N(0, 1)| <= z] = level, from the tail so that levels near 1 keep their digits.
+
+    Raises ValueError for a level that is not between 0 and 1.
+    """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level!r}")
     return -NormalDist().inv_cdf((1 - level) / 2)

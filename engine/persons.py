@@ -26,7 +26,7 @@ HINT = "one person a line, or a column that is called like the catalog's: {}"
 
 
 def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
-    """Find what a dataset calls its persons, and their type."""
+    """Find what a dataset calls its persons, and their type; raises ParamError where it has none."""
     tables = (t for t in catalog.tables if t.dataset == dataset and t.person is not None and not t.person.through)
     for table in tables:
         column = table.column(table.person.column) if table.person is not None else None

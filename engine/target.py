@@ -32,7 +32,8 @@ Foresee = Callable[[int, int], Mapping[str, float]]  # held price, price -> half
 def aimed_price(aim: Aim, held: Sequence[int], shown: Shown, foresee: Foresee) -> int:
     """Choose what each release costs: a price that the asker has paid already, if it is enough; else the least.
 
-    `held` are the prices, rising, at which this client holds all releases of the question.
+    `held` are the prices, rising, at which this client holds all releases of the question. Raises Refusal where the
+    width rests on the answer, and nothing that is held tells it.
     """
     if aim.known and not aim.target.relative:
         needed = least_price(aim, dict.fromkeys(aim.known, aim.target.amount))

@@ -53,7 +53,10 @@ def append(connection: Connection, events: Sequence[Event], at: str | None = Non
 
 
 def follow(connection: Connection, events: Sequence[Event], at: str | None = None) -> tuple[Entry, ...]:
-    """Make rows behind the last one and move the head to them; whoever does so writes them."""
+    """Make rows behind the last one and move the head to them; whoever does so writes them.
+
+    Raises ProtocolError where another writer was faster.
+    """
     head = read_head(connection)
     first = [] if head.sequence else [_opened(head)]
     rows = tuple(_linked(head, [*first, *events], at or now_text()))

@@ -165,7 +165,7 @@ def make_first_admin(settings: Settings, name: str, *, again: bool = False) -> d
 
 
 def secret_file(settings: Settings, place: str) -> Path:
-    """Find the file of the server's secret: beside a ledger file, or where the settings say."""
+    """Find the file of the server's secret: where the settings say, else beside a ledger file; raises Refused."""
     if settings.secret_file is not None:
         return settings.secret_file
     if "://" in place:
