@@ -11,7 +11,19 @@ import os
 import sys
 import time
 
-from tests.nightly import accounts, admitted, canonical, crash, greybox, places, power, soak, statements, worlds
+from tests.nightly import (
+    accounts,
+    admitted,
+    canonical,
+    crash,
+    extremes,
+    greybox,
+    places,
+    power,
+    soak,
+    statements,
+    worlds,
+)
 from tests.nightly import parser as fuzzed
 from tests.nightly.search import Outcome, Search, search
 
@@ -20,6 +32,7 @@ SEARCHES = {
     "admission": Search("admission", 20_000, admitted.chunk),
     "admission_windows": Search("admission under windows", 10_000, admitted.windows),
     "places": Search("places", 20_000, places.chunk),
+    "extremes": Search("extreme statistics", 100_000, extremes.chunk),
     "canonical": Search("canonical texts", 20_000, canonical.chunk),
     "statements": Search("statements", 100_000, statements.chunk),
     "worlds": Search("two worlds", 5_000, worlds.chunk),

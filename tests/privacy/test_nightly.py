@@ -12,7 +12,7 @@ from dialect import bound
 from dialect.private_plan import PrivatePlan
 from engine import prepare as prepare_module
 from engine.pipeline import Engine
-from tests.nightly import admitted, canonical, greybox, parser, places, soak, worlds
+from tests.nightly import admitted, canonical, extremes, greybox, parser, places, soak, worlds
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search
 from tests.privacy.test_two_worlds_planted import only_where_somebody_was
@@ -32,6 +32,13 @@ def test_the_grey_box_of_places() -> None:
     counted = places.chunk(1, 4)
     assert counted[EXAMPLES] > 15
     assert counted["refused"] == 0
+
+
+def test_extreme_statistics() -> None:
+    counted = extremes.chunk(1, 2)
+    assert counted[EXAMPLES] == extremes.DATABASES * counted["questions"]
+    assert counted["questions"] > 8
+    assert counted["refused"] < counted["questions"] / 2
 
 
 def test_admission_under_windows() -> None:
@@ -95,7 +102,7 @@ def test_two_worlds_find_public_keys_that_are_there_only_with_somebody(monkeypat
 
 def test_long_forms_are_as_long_as_they_are_said_to_be() -> None:
     wanted = {name: asked.wanted for name, asked in SEARCHES.items()}
-    assert wanted["greybox"] == wanted["statements"] == 100_000
+    assert wanted["greybox"] == wanted["extremes"] == wanted["statements"] == 100_000
     assert wanted["worlds"] == 5_000
     assert wanted["parser"] == 200_000
 
