@@ -85,7 +85,7 @@ def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, cho
     source = "" if chosen is None else f", {chosen.why}"
     rule, why = Rule.SCALE, f"each person's numbers over all groups are scaled to a norm of {norm:g}{source}"
     if is_single(plan):
-        rule, why = Rule.CLAMP, f"one group per person: the number is clamped to {norm:g}{source}"
+        rule, why = Rule.CLAMP, f"a person has one number here, clamped to {norm:g}{source}"
     return _given_back(replace(_limited(rule, vector, norm, why), predicted_bias=bias), chosen)
 
 

@@ -70,4 +70,5 @@ def opened_if_there(where: str, given: str | None) -> Iterator[Ledger]:
 
 
 def _absent(place: str) -> NoReturn:
-    raise LedgerUnavailable(f"There is no ledger {place}.", "the ledger's file or address, behind --ledger")
+    hint = "ask a question first, which makes it; or name another one with --ledger"
+    raise LedgerUnavailable(f"There is no ledger {place}.", hint)

@@ -50,6 +50,7 @@ def check(named: Named = None, catalog: OwnCatalog = "operator", form: Form = Fo
             write_rows(findings, show_findings, findings, form, FINDING)
         else:
             console().print(Text(f"{where}: the catalog is accepted, and the files are as it says.", "green"))
+            console().print(Text(f"See what analysts will see: passersby tables --catalog {where}"))
     raise typer.Exit(1 if findings else 0)
 
 
@@ -76,7 +77,8 @@ def new(folder: Folder, to: To = None) -> None:
             with target.open("x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
-            raise typer.BadParameter(f"{target} is there already; it is not overwritten.", param_hint="--to") from None
+            why = f"{target} is there already, and is not overwritten. Name another file with --to."
+            raise typer.BadParameter(why, param_hint=None if to is None else "--to") from None
     console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console, RenderableType
 
 from passersby import exports
+from passersby.card_words import noise_text, paid_text
 from passersby.wire import plain
 from passersby.wording import merged, printable
 
@@ -63,6 +64,7 @@ def write_result(result: Result, form: Format) -> None:
     elif form is Format.CSV:
         flat = result.flat()
         exports.write_rows(sys.stdout, flat.column_names, exports.rows_of(flat))
+        sys.stderr.write(f"{noise_text(result)} · {paid_text(result)}\n")
         sys.stderr.writelines(f"note: {printable(note)}\n" for note in merged(result.notes))
     elif form is Format.ARROW:
         _write_arrow(result.arrow())

@@ -160,7 +160,7 @@ def instead_text(instead: Mapping[str, Any]) -> str:
         f"{printable(name)} {half_width_text(w)}" for name, w in instead["expected_error"].items() if w is not None
     ]
     relative = instead["relative_width"]
-    more = [f"{relative:.0%} of the error, as a share of a group"] if relative is not None else []
+    more = [f"relative error {relative:.0%} of what it is now"] if relative is not None else []
     groups = [f"{n:,} group{'' if n == 1 else 's'}"] if (n := instead["groups"]) else []
     return "; ".join([printable(instead["told"]), *widths, *more, *groups, loss_text(instead["price"])])
 

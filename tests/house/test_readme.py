@@ -16,6 +16,7 @@ from budgets.errors import Code as LedgerCode
 from dialect import Code as DialectCode
 from dialect.functions import names
 from passersby.errors import KINDS
+from passersby.wording import RELIABILITY
 from tests.bench import accuracy
 from tests.conftest import NIGHTLY_ALONE
 from tests.pages.__main__ import PAGES
@@ -100,6 +101,11 @@ def test_the_half_width_that_reading_shows_is_that_of_its_question(reader: dict[
     asked = ["bash", "-c", f"passersby explain {question} --format json"]
     told = json.loads(subprocess.run(asked, env=reader, capture_output=True, text=True, check=True).stdout)
     assert math.ceil(told["expected_error"]["trips"]) == width
+
+
+def test_reading_tells_each_word_of_reliability_as_it_is_shown() -> None:
+    for word, shown in RELIABILITY.items():
+        assert f"| `{word}`{'' if shown == word else f', shown as *{shown}*'} |" in READING
 
 
 def test_every_code_is_documented() -> None:

@@ -79,10 +79,12 @@ def test_query_and_explain_print_the_documented_shapes(run: Run) -> None:
     assert explained["columns"] == asked["columns"]
 
 
-def test_csv_is_alone_on_standard_output_and_its_notes_are_beside_it(run: Run) -> None:
+def test_csv_is_alone_on_standard_output_and_its_price_and_notes_are_beside_it(run: Run) -> None:
     shown = run("query", COUNT, "--format", "csv")
-    assert "note" not in shown.stdout
-    assert shown.stderr.startswith("note: rows: each person's numbers")
+    assert "note" not in shown.stdout and "price" not in shown.stdout
+    paid, noted, *_ = shown.stderr.splitlines()
+    assert paid.startswith("95% intervals · price rho 0.005") and noted.startswith("note: rows: each person's numbers")
+    assert "free: asked before" in run("query", COUNT, "--format", "csv").stderr
 
 
 def test_csv_has_interval_columns(run: Run) -> None:

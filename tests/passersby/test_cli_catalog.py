@@ -53,7 +53,10 @@ def test_new_writes_a_catalog_in_which_nothing_can_be_asked(run: Run, folder: Pa
 def test_new_overwrites_nothing(run: Run, folder: Path) -> None:
     target = folder / "catalog.toml"
     target.write_text("mine", encoding="utf-8")
-    assert run("catalog", "new", str(folder)).exit_code == 2
+    refused = run("catalog", "new", str(folder))
+    assert refused.exit_code == 2
+    assert "Invalid value for" not in refused.stderr  # of an option that nobody gave
+    assert "another file with --to" in " ".join(refused.stderr.replace("│", "").split())
     assert target.read_text(encoding="utf-8") == "mine"
     assert run("catalog", "new", str(folder), "--to", str(folder / "other.toml")).exit_code == 0
 
@@ -70,7 +73,7 @@ def test_check_accepts_what_is_as_declared(run: Run, folder: Path) -> None:
     for arguments in ([str(folder / "catalog.toml")], ["--catalog", str(folder / "catalog.toml")]):
         checked = run("catalog", "check", *arguments)
         assert checked.exit_code == 0, checked.stdout
-        assert "accepted" in checked.stdout
+        assert "accepted" in checked.stdout and "passersby tables --catalog" in checked.stdout
     assert json.loads(run("catalog", "check", str(folder / "catalog.toml"), "-f", "json").stdout) == []
 
 

@@ -84,6 +84,7 @@ def test_a_regulator_is_shown_one_page(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("ledger", "anchor").stdout)["row_hash"] in page.read_text()
     nowhere = run("ledger", "report", "--ledger", str(tmp_path / "nowhere"))
     assert nowhere.exit_code == 1 and "There is no ledger" in nowhere.stderr
+    assert "ask a question first" in " ".join(nowhere.stderr.split())
 
 
 @pytest.mark.parametrize(
