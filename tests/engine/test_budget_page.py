@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from budgets import ATTO, PICO, EpsilonDelta, Loss, chargeable
 from engine import Desk, Refused, open_desk
+from engine.worst_words import odds
+from passersby.wording import rounded_up
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
 from tests.support.tree import ROOT
 
 PAGE = (ROOT / "docs" / "budget.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```sql\n-- (explain|ask|refused) at rho (\S+)\n(.*?)```", PAGE, flags=re.DOTALL)
+
+MEANT = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| (.*? to 1) \|$", PAGE, flags=re.MULTILINE)
 
 
 @pytest.fixture
@@ -43,3 +49,11 @@ def test_every_example_is_told_as_it_stands(desk: Desk) -> None:
         assert lines
         found = told(desk, how, rho, sql)
         assert not [line for line in lines if line not in found], found
+
+
+def test_a_budget_means_what_people_are_told_of_it() -> None:
+    assert len(MEANT) == 4
+    for rho, epsilon, worst in MEANT:
+        cap = Loss(int(Fraction(rho) * PICO), ATTO // 10**9)
+        limit = EpsilonDelta.of(chargeable(cap), cap)
+        assert (rounded_up(limit.epsilon), odds(limit.epsilon), limit.delta) == (epsilon, worst, 1e-9)
