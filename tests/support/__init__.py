@@ -8,8 +8,9 @@ A test file keeps to itself what it alone needs. Where what stands (a test holds
     SQL as data               sql_cases  sql_snapshots  refused  refusal_sites  statement_outcome  marked  analysts
     expressions one by one    conformance  form_samples  two_parsers  broken_sql
     plain DuckDB's answers    oracle  exact  lifted  plain  comparison  spoilt
-    generated questions       drawn  sql_data  sql_declared  sql_grammar  sql_sets  sql_sources  sql_terms  sql_windows
+    generated questions       drawn  chained_questions  sql_data  sql_declared  sql_grammar  sql_sets  sql_sources  sql_terms  sql_windows
     the grey box              greybox  greybox_*  passes  norms_pressed
+    databases of extremes     extreme_statistics
     windows of one person     window_worlds  window_admission  window_questions
     two worlds                two_worlds  http_worlds  door_worlds  drawn_worlds  newer_worlds  attack_neighbours
     noise and its laws        samples  statistics  noised  forked
