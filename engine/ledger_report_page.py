@@ -111,7 +111,10 @@ def _dataset(dataset: DatasetReport) -> Iterator[str]:
     used = f"{len(dataset.used)} of {dataset.window_count} windows"
     yield f"{dataset.questions} questions were charged; {used} were used."
     yield textwrap.fill(
-        "Rho is what they tell of people, and adds up; epsilon at a delta is the same as it is quoted.", WIDTH
+        "Rho is what they tell of people, and adds up; epsilon at a delta is the same in the unit that is usually"
+        " quoted, and does not add up. A tenth of the ceiling's delta is kept for private keys, and counts as spent"
+        " only where such were asked for.",
+        WIDTH,
     )
     for row in map(account_row, dataset.used):
         yield f"  {row['window']}: rho {row['spent']} of {row['ceiling']} ({row['share']}); {row['epsilon']}"
@@ -125,4 +128,6 @@ def _dataset(dataset: DatasetReport) -> Iterator[str]:
     who = "others, by the catalog" if dataset.clients else "whoever opens the catalog"
     yield f"  {who}: {caps_told(dataset.others)}"
     yield "Who is in it, as people are told:"
-    yield from (textwrap.fill(words, WIDTH, initial_indent="  ", subsequent_indent="  ") for words in dataset.admission)
+    said, *asked = dataset.admission
+    yield textwrap.fill(said, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    yield from (textwrap.fill(words, WIDTH, initial_indent="  - ", subsequent_indent="    ") for words in asked)

@@ -9,12 +9,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from passersby.display import table_of
+from passersby.display_lists import IN_WORDS
 from passersby.wording import amount, shown_moment, tiny
 
 Rows = Sequence[dict[str, Any]]
 FEW = 3  # windows that are told by name
 NO_LIMIT = "-"
-IN_WORDS = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
 
 
 def show_clients(clients: Rows) -> RenderableType:

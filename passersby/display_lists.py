@@ -20,6 +20,8 @@ Rows = Sequence[dict[str, Any]]
 SPENT = "Privacy loss: what is spent, for good, and what is left"
 PAID = "Releases paid for, oldest first: asking again is free, of data of the same version"
 ROWS = "Rows of the ledger, oldest first: none is ever changed"
+MORE = 'More of one table, and how much of a person counts: passersby tables NAME, or tables("NAME") in Python'
+IN_WORDS = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
 FEW = 3  # windows that are told by name
 SHORT = 12  # characters of a release's name that tell it apart on a screen
 
@@ -76,7 +78,7 @@ def _what(said: dict[str, Any]) -> str:
     keys = [release["key"] for release in said.get("releases", ())] + [said[name] for name in ("key",) if name in said]
     if keys:
         return ", ".join(str(key)[:SHORT] for key in keys)
-    windows = said.get("windows", ())
+    windows = [IN_WORDS.get(window, window) for window in said.get("windows", ())]
     return ", ".join(windows) if len(windows) <= FEW else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
 
 
@@ -84,7 +86,7 @@ def show_tables(tables: Rows) -> RenderableType:
     """Show the tables that may be asked about, each column with what is declared of it; a single one in full."""
     if len(tables) == 1:
         return show_table(tables[0])
-    return Group(*(part for table in tables for part in _table(table)))
+    return Group(*(part for table in tables for part in _table(table)), Text(MORE, "dim"))
 
 
 def show_acts(acts: Rows) -> RenderableType:

@@ -71,6 +71,8 @@ def test_the_page_says_what_the_report_says(ledger: Ledger, catalog: Catalog) ->
         for words in ("0.0123", DAYS[0], report.anchor.row_hash, "on one day", *dict(report.versions).values()):
             assert words in page
         assert DAYS[3] not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)  # nothing was spent of it
+    listed = replace(report.datasets[0], admission=("All but:", "one", "two"))
+    assert report_text(replace(report, datasets=(listed,))).endswith("  All but:\n  - one\n  - two\n")
     row = account_row(report.datasets[0].used[0])
     assert (row["spent"], row["ceiling"], row["share"]) == ("0.0123", "0.2", "6.2%")
     drawn = bars(report.datasets[0].accounts)

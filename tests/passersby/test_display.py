@@ -102,6 +102,14 @@ def test_empty_lists_say_so() -> None:
     assert as_text(show_ledger, []) == "The ledger is empty."
 
 
+def test_a_row_about_all_windows_says_so_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    row = {"sequence": 3, "at": "2026-11-27T20:17:44+00:00", "kind": "account_opened", "dataset": "town"}
+    row |= {"client": "ana", "asked_by": "ana", "rho": None, "delta": None, "body": '{"windows": ["*lifetime"]}'}
+    shown = as_text(show_ledger, [row])
+    assert "all windows together" in " ".join(shown.split()) and "*" not in shown
+
+
 def test_a_release_is_told_in_its_clients_words_where_they_are_known() -> None:
     row = {"release_id": "ab12", "dataset": "d", "question": "plan", "rho": 0.005, "delta": 0.0, "settled_at": None}
     shown = as_text(show_history, [{**row, "sql": "SELECT 1"}, {**row, "sql": None}])
@@ -173,6 +181,7 @@ def test_a_table_tells_which_time_may_be_asked_about(declared: dict[str, object]
     each = {"name": "visit", "kind": "private", "person": "person_id", "columns": [], **declared}
     shown = " ".join(as_text(show_tables, [each, {**each, "name": "trip"}]).split())
     assert shown.count(told) == 2 if told else "window" not in shown
+    assert "passersby tables NAME" in shown
 
 
 def test_a_table_that_is_too_wide_is_shown_on_its_side() -> None:
