@@ -75,6 +75,8 @@ class InMemory(DuckDBBackend):
         self._private = [target.addresses[table] for table in private if table in target.addresses]
         self._counts: dict[str, int] = {}
         self._counting = threading.Lock()
+        self._most: dict[str, int] = {}
+        self._finding = threading.Lock()
 
     def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Run on the one connection, where small tables are split for threads too: a cursor does not inherit that."""
@@ -92,7 +94,8 @@ class InMemory(DuckDBBackend):
 
     def most_rows(self, most: str) -> int:
         """Count anew: the worlds change under this backend."""
-        return self._table(most).column("n")[0].as_py() or 0
+        self._most.clear()
+        return super().most_rows(most)
 
     def count(self, sql: str) -> int:
         """Count rows, those of public tables alone once for all databases and worlds."""
