@@ -77,7 +77,8 @@ def _weighed(max_groups: int) -> VectorBound:
 
 
 def _declared_bias(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
-    return None if multiplies(plan.source) else predicted_bias(declared_cover(plan, vector, catalog))
+    covers = None if multiplies(plan.source) else declared_cover(plan, vector, catalog)
+    return None if covers is None else predicted_bias(covers)
 
 
 def _cut(plan: PrivatePlan, vector: Vector, norm: float, bias: float | None, chosen: ChosenNorm | None) -> VectorBound:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dialect.catalog import Catalog, Column, SqlType, Table
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
+from dialect.parted import is_told
 from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
 from dialect.ranges import known
 from dialect.relation_parts import branches
@@ -86,16 +87,20 @@ def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
     return tables[0] if len(tables) == 1 and plan.source.derived is None else None
 
 
-def declared_cover(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
-    """Find which share of people the steward expects to stay within a vector's norm."""
-    return min(_covered(plan, vector, table, catalog) for table in _widest(plan, catalog))
+def declared_cover(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
+    """Find which share of people the steward expects to stay within a vector's norm; None where nobody said that."""
+    covers = [_covered(plan, vector, table, catalog) for table in _widest(plan, catalog)]
+    return None if None in covers else min(each for each in covers if each is not None)
 
 
-def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
+def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float | None:
     assert table.norms is not None  # noqa: S101
     if vector.kind is VectorKind.PERSONS:
         usual = norm_of_persons(plan, table)
-        return table.norms.covers if usual is None else usual.covers
+        if usual is None:
+            return table.norms.covers
+        said = usual.persons is None or is_told(plan, table.name, usual.keys)  # else of fewer groups than the plan has
+        return usual.covers if said else None
     found = multiple_of(vector, catalog) if vector.kind is VectorKind.SUM else None
     summed = None if found is None else _sum_norm(plan, vector, found[0], table)
     return (summed or norm_of_rows(plan, table))[1]

@@ -47,6 +47,7 @@ class NormFacts:
     ratio: bool = False  # and in averages alone
     follows: tuple[int, float] | None = None  # another vector's place, and how many times its C this one has
     measured: Measured | None = None  # what the histogram is of
+    coarser: bool = False  # of groups in several of which here one person may be: what is cut is not known
 
     def in_groups_of(self, size: float) -> NormFacts:
         """Reckon with usual groups of a size, in the vector's unit."""
@@ -126,7 +127,8 @@ def _chosen(each: NormFacts, own: int, beside: int | None) -> ChosenNorm:
     norm = min(each.norms(), key=lambda norm: each.error(norm, own))
     off, kept = each.off(norm), each.kept(norm)
     if off is None:
-        return ChosenNorm(norm, -each.spread.lost(norm), f"chosen from {told} for this price")
+        bias = None if each.coarser else -each.spread.lost(norm)
+        return ChosenNorm(norm, bias, f"chosen from {told} for this price")
     why = f"chosen from {told} for this price, and what it is expected to cut away, {1 - kept:.1%}, is given back"
     return ChosenNorm(norm, 0.0, why, kept, DEVIATIONS * off)
 
@@ -150,8 +152,8 @@ def bounds_said(bounds: Bounding) -> str:
 
 
 def foreseen(each: NormFacts | None, norm: float, pico_rho: int) -> tuple[Foreseen, ...]:
-    """Say what half the chosen norm, the norm and its double would give; nothing where none was chosen for itself."""
-    if each is None or each.ratio or each.follows is not None:
+    """Say what half the chosen norm, the norm and its double would give; nothing where that is not known."""
+    if each is None or each.ratio or each.coarser or each.follows is not None:
         return ()
     half = max(1.0, float(round(norm / 2))) if each.rows or each.persons else norm / 2
     return tuple(_foreseen(each, at, pico_rho, chosen=at == norm) for at in dict.fromkeys([half, norm, 2 * norm]))

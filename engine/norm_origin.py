@@ -42,6 +42,8 @@ def _unlike(sized: Sized, vector: Vector, facts: NormFacts) -> Iterator[str]:
     parts = parted_by(plan, measured.table)
     if not parts.issuperset(measured.keys) and vector.kind is not VectorKind.PERSONS:
         yield "several of its groups lie in one of these, which holds at most the root of their number times as much"
+    elif facts.coarser:
+        yield "by more keys people are in more groups, and nobody measured how many: what is cut away is not known"
     elif parts != set(measured.keys):
         yield "by more keys people have as much or less"
     if vector.summed and measured.column is None:

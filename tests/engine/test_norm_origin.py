@@ -11,6 +11,7 @@ from dialect import read
 from engine.calibration import NO_CALIBRATION, Calibration, Kind, Measured
 from engine.norm_origin import norm_origins
 from engine.pipeline import Engine
+from engine.prepare import choices_of
 from tests.engine.test_choose_bounds import ROWS, made
 from tests.engine.town import make_town, opened
 from tests.support.calibrated import histogram, made_up
@@ -18,6 +19,7 @@ from tests.support.calibrated import histogram, made_up
 FROM = "the calibration of 2000-01-01, visit: rows"
 LEFT = "it was measured of all rows: of those that are left here people have as much or less"
 FINER = "by more keys people have as much or less"
+IN_MORE = "by more keys people are in more groups, and nobody measured how many: what is cut away is not known"
 MADE = "declared: no calibration tells of rows that are made in the question, or gathered from several tables"
 OPTIONS = "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 7)"
 JOINED = "declared: a person's rows are joined with each other, and no calibration tells how many that makes"
@@ -107,6 +109,17 @@ def test_of_all_that_fits_the_smallest_is_taken(town: Engine, sql: str, by: str)
     shapes = {(): (*large, 30, 5), ("day",): large, ("zone",): small}
     known = Calibration(tuple(histogram(Measured("visit", keys, Kind.ROWS), rows) for keys, rows in shapes.items()))
     assert f" {by}" in norm_origins(made(town, sql, known))[-1].split(";")[0]
+
+
+def test_of_people_by_more_keys_than_measured_no_bias_is_told(town: Engine) -> None:
+    known = Calibration((histogram(Measured("visit", ("zone",), Kind.PERSONS), (0, 50, 100, 60)),))
+    itself, finer = (
+        made(town, f"SELECT {keys}, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY ALL", known)
+        for keys in ("zone", "zone, day")
+    )
+    assert itself.bounds.vectors[0].predicted_bias == 0 and finer.bounds.vectors[0].predicted_bias is None
+    assert choices_of(itself) != ((),) == choices_of(finer)
+    assert norm_origins(finer) == (f"the calibration of 2000-01-01, visit: persons by zone; {IN_MORE}",)
 
 
 def test_several_values_in_a_group_make_a_norm_larger_and_that_is_said(town: Engine) -> None:

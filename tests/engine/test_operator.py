@@ -12,7 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+import dialect
 from dialect.catalog import Catalog, ColumnOf, SqlType, Table, ValueList, ValueRange
+from dialect.private_plan import Rule
 from engine.catalog_file import load_catalog
 from engine.derived import source_type
 from engine.operator import make as make_module
@@ -201,6 +203,25 @@ def test_norms_bind_for_few(operator: duckdb.DuckDBPyConnection, catalog: Catalo
         (share,) = _one(operator, f"SELECT avg((n > {norm})::INT) FROM ({norms})")
         # a presence in few groups has a largest norm, which may be the declared one
         assert (0 if value == "1" else 0.005) <= share < 0.1, (value, keys, norm)
+
+
+@pytest.mark.parametrize(
+    ("keys", "known"),
+    [
+        ("hour(ts)", True),
+        ("gender, hour(ts)", True),  # a person has one
+        ("hour(ts), dayofweek(ts)", False),
+        ("ts::DATE, hour(ts)", False),
+        ("cell_id, event_type", False),
+    ],
+)
+def test_what_is_cut_of_people_in_groups_that_nobody_declared_is_not_known(
+    catalog: Catalog, keys: str, known: bool
+) -> None:
+    sql = f"SELECT {keys}, COUNT(DISTINCT subscriber_id) FROM event JOIN subscriber USING (subscriber_id) GROUP BY ALL"
+    (plan,) = dialect.read(sql, catalog).plans
+    (made,) = dialect.bound(plan, catalog, 1_000).vectors
+    assert made.rule is Rule.SCALE and (made.predicted_bias is not None) == known
 
 
 @pytest.mark.parametrize("title", TRUE_OF_IT)

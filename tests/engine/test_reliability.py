@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -126,6 +127,19 @@ def test_card_and_explanation_say_the_same_bias(engine: Engine) -> None:
     card = json.loads(desk.query(ROWS, client="ann").schema.metadata[b"passersby"])
     assert card["predicted_bias"] == desk.explain(ROWS, client="ann")["predicted_bias"]
     assert len(card["reliability"]["n"]) == 7 and set(card["reliability"]["n"]) <= {str(word) for word in Reliability}
+
+
+def test_what_is_cut_of_people_by_more_keys_than_declared_is_not_known(tmp_path: Path) -> None:
+    declared = CATALOG.replace("persons = 3 }", 'persons = 3, by_keys = [{ keys = ["zone"], persons = 2 }] }', 1)
+    sql = "SELECT zone, day, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY 1, 2"
+    with opened(make_town(tmp_path, declared=declared), tmp_path / "cache") as engine:
+        desk = Desk(engine)
+        explained, answered = desk.explain(sql, client="ann"), desk.query(sql, client="ann")
+    card = json.loads(answered.schema.metadata[b"passersby"])
+    assert explained["predicted_bias"] == card["predicted_bias"] == {"n": None}
+    for notes in (explained["notes"], card["notes"]):
+        assert any("how much this cuts away is not known" in note for note in notes)
+    assert "good" not in card["reliability"]["n"]
 
 
 PAIRED = "FROM visit AS a JOIN visit AS b ON a.person_id = b.person_id AND a.visit_id < b.visit_id"

@@ -144,7 +144,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
     "tables.NAME.norms.by_keys[]": (
         Key("keys", '`["zone", "hour(start_ts)"]`', NEEDED, "the grouping, as questions write it, and every finer one: of rows and sums the smallest norm counts that is declared. `WHERE zone = 'a'` counts as grouping by `zone`, `hour(start_ts) = 8` by the hour, a public table's column that equals one as it; k of its values in one group, as two zones or seven days, count the root of k times as much"),
         Key("rows", "a number above 0", "that of `norms`", "as above, for this grouping"),
-        Key("persons", "a number above 0", "that of `norms`", "as above, for this grouping"),
+        Key("persons", "a number above 0", "that of `norms`", "as above, for this grouping; groups by more keys, in more of which people are, are bounded by it too, and how much that cuts away is told as not known"),
         Key("sums", "`{ minutes = 300 }`", "`sum_norm` of the column", "of sums of columns"),
         Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].norms.by_keys[0].covers, "as above, for this grouping"),
     ),
