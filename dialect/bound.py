@@ -13,7 +13,7 @@ from dialect.bias import predicted_bias
 from dialect.catalog import Catalog
 from dialect.chosen_norms import ChosenNorm
 from dialect.multiplied import multiplies
-from dialect.norms import declared_cover, declared_max_groups, is_single, limited_norm
+from dialect.norms import declared_cover, declared_max_groups, is_single, leaves_out, limited_norm
 from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 
 LARGEST_NORM_BITS = 27  # C in grains stays below 2^27, so that squares of capped sums fit 64 bits
@@ -31,7 +31,8 @@ def bound(
     alone = _alike(plan, [_one(plan, vector, catalog, key_count, max_groups, norm) for vector, norm in pairs_of_norms])
     pairs = zip(plan.vectors, alone, strict=True)
     crossed = [_replaced(plan, vector, bound) for vector, bound in pairs] if plan.touched.crossing else alone
-    return Bounding(tuple(crossed), max_groups)
+    told = [replace(each, predicted_bias=None) for each in crossed] if leaves_out(plan, key_count) else crossed
+    return Bounding(tuple(told), max_groups)
 
 
 def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> int | None:

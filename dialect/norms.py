@@ -11,6 +11,7 @@ from dialect.parted import is_told
 from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
 from dialect.ranges import known
 from dialect.relation_parts import branches
+from dialect.relations import Cut
 from dialect.usual_norms import norm_of_persons, norm_of_rows, usual_norms
 
 
@@ -58,6 +59,13 @@ def _of_product(
 def is_single(plan: PrivatePlan) -> bool:
     """Tell whether every unit is in one group at most, by enforced keys, whatever the data."""
     return plan.one_group_per_person or plan.one_row_per_person
+
+
+def leaves_out(plan: PrivatePlan, key_count: int | None) -> bool:
+    """Tell whether a question's own limits leave out rows or groups of people: of how many, nobody said."""
+    rows, groups = plan.limits.max_rows, plan.limits.max_groups
+    fewer_rows = rows is not None and isinstance(plan.source.operator, Cut)
+    return fewer_rows or (groups is not None and not is_single(plan) and (key_count is None or groups < key_count))
 
 
 def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:

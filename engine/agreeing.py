@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from dialect import Catalog, Question
 from dialect.derivation import Derivation, derivation, told
-from dialect.private_plan import SUMS_OVER_GROUPS, VectorKind
+from dialect.private_plan import SUMS_OVER_GROUPS, Rule, Vector, VectorBound, VectorKind
 from dialect.write_derived import write_images
 from engine.exact import Int64Vector
 from engine.least_squares import Level, nearest, never_negative, whole
@@ -117,9 +117,15 @@ def _agreed(
 
 def _cut_alike(prepared: Sequence[Prepared], places: Mapping[int, int]) -> bool:
     """Tell whether as much is expected to be cut off each level: else no details add up to the totals."""
-    biases = [prepared[i].bounds.vectors[place].predicted_bias for i, place in places.items()]
+    pairs = [(prepared[i].plan.vectors[place], prepared[i].bounds.vectors[place]) for i, place in places.items()]
+    biases = [0.0 if _loses_rows_alone(vector, bound) else bound.predicted_bias for vector, bound in pairs]
     known = [bias for bias in biases if bias is not None]
     return len(known) == len(biases) and max(known) - min(known) <= ALIKE
+
+
+def _loses_rows_alone(vector: Vector, bound: VectorBound) -> bool:
+    """Tell whether nothing is cut but the rows that a question itself leaves out: of levels, the same from each."""
+    return bound.predicted_bias is None and bound.rule is Rule.WITHIN and vector.part is None
 
 
 @dataclass

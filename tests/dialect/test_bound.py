@@ -93,6 +93,29 @@ def test_parts_of_a_mean_share_one_factor(plan_of: Plans, catalog: Catalog) -> N
     assert all(each.rule is Rule.SCALE for each in bound(plan, catalog, 25).vectors)
 
 
+@pytest.mark.parametrize(
+    ("option", "counted", "known"),
+    [
+        ("max_groups_contributed = 2", "hour(ts), COUNT(DISTINCT subscriber_id), COUNT(*), SUM(dwell_s)", False),
+        ("max_groups_contributed = 25", "hour(ts), COUNT(DISTINCT subscriber_id), COUNT(*), SUM(dwell_s)", True),
+        ("max_groups_contributed = 2", "gender, COUNT(DISTINCT subscriber_id), COUNT(*)", True),  # a person has one
+        ("max_rows_contributed = 1", "hour(ts), COUNT(DISTINCT subscriber_id), COUNT(*), SUM(dwell_s)", False),
+        ("max_rows_contributed = 9", "hour(ts), COUNT(DISTINCT cell_id), AVG(dwell_s)", False),
+    ],
+)
+def test_what_a_questions_own_limits_leave_out_is_not_known(
+    plan_of: Plans, catalog: Catalog, option: str, counted: str, known: bool
+) -> None:
+    sql = f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({option}) {counted} FROM events JOIN subscribers USING (subscriber_id)"
+    biases = [each.predicted_bias for each in bound(plan_of(f"{sql} GROUP BY 1"), catalog, 25).vectors]
+    assert all((bias is not None) == known for bias in biases)
+
+
+def test_where_a_person_has_one_row_a_limit_of_rows_leaves_nothing_out(plan_of: Plans, catalog: Catalog) -> None:
+    limited = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 1) COUNT(*), SUM(age) FROM subscribers"
+    assert [each.predicted_bias for each in bound(plan_of(limited), catalog, 1).vectors] == [0, 0]
+
+
 @pytest.mark.parametrize("numbers", ["COUNT(*{})", "SUM(dwell_s{})", "AVG(dwell_s{}), COUNT(DISTINCT cell_id{})"])
 def test_a_list_without_any_key_is_bounded_as_one_of_one_key(numbers: str, plan_of: Plans, catalog: Catalog) -> None:
     for named in ("", ", contribution_bounds_per_group => (0, 3)"):

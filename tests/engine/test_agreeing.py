@@ -99,6 +99,12 @@ def test_levels_that_are_cut_otherwise_are_left_alone_and_would_be_found(
     assert told((0.0, -0.3))
 
 
+def test_levels_of_the_same_rows_of_each_person_agree(town: Engine) -> None:
+    given = ask(anew(town), f"{OPTIONS.replace('rho', 'max_rows_contributed = 5, rho')} {CUBE}")
+    assert all(bound.predicted_bias is None for each in given.prepared for bound in each.bounds.vectors)
+    assert add_up(given)
+
+
 def test_levels_that_share_noise_are_left_alone(town: Engine) -> None:
     own = anew(town)
     ask(own, f"SELECT {LEVELS}zone, day", "9")
