@@ -36,7 +36,8 @@ def verify(chain: Iterable[Entry], tables: Mapping[str, Rows], anchor: Anchor | 
     for name, projected in ((name, books.tables[name]) for name in begun):
         yield from _differences(name, projected, tables.get(name, ()))
     if anchor is not None:
-        yield from _beside(anchor, rows, books)
+        mine = books.ledger_id or next((str(head["ledger_id"]) for head in tables.get("chain_head", ())), "")
+        yield from _beside(anchor, rows, mine)
 
 
 def _broken(rows: tuple[Entry, ...]) -> Iterator[str]:
@@ -72,8 +73,8 @@ def _digested(release: dict[str, Any]) -> dict[str, Any]:
     return release | {"payload": digest(salt, payload) if known else None}
 
 
-def _beside(anchor: Anchor, rows: tuple[Entry, ...], books: Books) -> Iterator[str]:
-    if anchor.ledger_id != books.ledger_id:
+def _beside(anchor: Anchor, rows: tuple[Entry, ...], ledger_id: str) -> Iterator[str]:
+    if anchor.ledger_id != ledger_id:
         yield "The anchor is of another ledger."
     elif len(rows) < anchor.sequence:
         yield f"The ledger ends at row {len(rows)}, and its anchor is of row {anchor.sequence}: it was rolled back."

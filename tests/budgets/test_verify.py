@@ -53,6 +53,12 @@ def test_a_verifier_that_looks_at_hashes_alone_misses_tables() -> None:
     assert missed > 10
 
 
+def test_an_anchor_of_a_ledger_without_a_row_is_of_that_ledger() -> None:
+    with Ledger.open(":memory:") as ledger, Ledger.open(":memory:") as other:
+        assert ledger.verify(ledger.anchor()) == ()
+        assert ledger.verify(other.anchor()) == ("The anchor is of another ledger.",)
+
+
 @pytest.mark.parametrize("table", sorted({"entries", *(table.name for table in PROJECTIONS)}))
 def test_a_tamper_of_the_file_is_found(table: str, tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
