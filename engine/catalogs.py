@@ -34,7 +34,7 @@ def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
     if "://" in where:
         why, cure = (
             "this is a server's address, and no file.",
-            "run it where the catalog lies, or use the server's console.",
+            f"run it where the catalog lies, or see what its console has: {where.rstrip('/')}/console.",
         )
         raise CatalogError(where, "catalog", why, cure)
     names = ", ".join(sorted(BUNDLED))

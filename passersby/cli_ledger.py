@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from passersby.auditing import audited
 from passersby.cli_options import WHERE, Catalog, Form, Ledger, Written, opened, refusals, text_of
 from passersby.cli_owner_options import KeptLedger, OwnCatalog
 from passersby.opening import engine_face
@@ -72,14 +73,14 @@ def rows(
 
 def verify(
     anchor: Anchor = None,
-    catalog: OwnCatalog = "operator",
+    catalog: Catalog = "operator",
     ledger: KeptLedger = None,
     form: Written = Document.TABLE,
 ) -> None:
     """Compute every hash and table of the ledger anew, and compare; exit code 1 where something is not as it was."""
-    with refusals(form), engine_face() as engine:
-        text = None if anchor is None else text_of(anchor)
-        told = engine.verify_ledger(catalog, ledger=ledger, anchor=text)
+    text = None if anchor is None else text_of(anchor)
+    with refusals(form), audited(catalog, ledger) as kept:
+        told = kept.verify(text)
     if form is Document.JSON:
         write_json(told)
     else:
@@ -93,29 +94,28 @@ def audit(
     kind: Kind = None,
     client: Holder = None,
     since: Since = None,
-    catalog: OwnCatalog = "operator",
+    catalog: Catalog = "operator",
     ledger: KeptLedger = None,
     form: Form = Format.TABLE,
 ) -> None:
     """Tell who asked what and when, what was decided, price, windows and versions; no values, no persons."""
     from passersby.display_admin import show_audit
 
-    with refusals(form), engine_face() as engine:
-        log = engine.audit_ledger(catalog, ledger=ledger, kind=kind, client=client, since=since)
+    with refusals(form), audited(catalog, ledger) as kept:
+        log = kept.audit(kind=kind, client=client, since=since)
         write_rows(log, show_audit, log, form, AUDIT)
 
 
-def report(html: Html = None, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
+def report(html: Html = None, catalog: Catalog = "operator", ledger: KeptLedger = None) -> None:
     """Write one page for a regulator: units, limits, what was spent, the worst case, who asks; no data are opened."""
-    with refusals(Format.TABLE), engine_face() as engine:
-        page = engine.report_ledger(catalog, ledger=ledger, html=html is not None)
-        write_page(page, html)
+    with refusals(Format.TABLE), audited(catalog, ledger) as kept:
+        write_page(kept.report(html=html is not None), html)
 
 
-def anchor(catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
+def anchor(catalog: Catalog = "operator", ledger: KeptLedger = None) -> None:
     """Write where the ledger ends now, as one line of JSON; keep it where nobody who can write the ledger can write."""
-    with refusals(Format.TABLE), engine_face() as engine:
-        sys.stdout.write(engine.anchor_ledger(catalog, ledger=ledger) + "\n")
+    with refusals(Format.TABLE), audited(catalog, ledger) as kept:
+        sys.stdout.write(kept.anchor() + "\n")
 
 
 def export(to: To, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:

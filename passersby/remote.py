@@ -112,6 +112,26 @@ class Remote:
         told: list[Row] = self._get("/v1/admin/ledger", client=client, limit=limit)
         return told
 
+    def verify(self, anchor: str | None = None) -> Row:
+        """Say where the ledger ends, and what of it is not as it was written; for admins and auditors."""
+        with shown_waiting("Verifying: every hash and table of the ledger is made anew"):
+            told: Row = self.line.send("POST", "/v1/admin/ledger/verify", json={"anchor": anchor}).json()
+            return told
+
+    def audit(self, **chosen: str | None) -> list[Row]:
+        """Tell who asked what when, and what admins did; for admins and auditors."""
+        told: list[Row] = self._get("/v1/admin/ledger/audit", **chosen)
+        return told
+
+    def report(self, *, html: bool) -> str:
+        """Write the page for a regulator; for admins and auditors."""
+        accepted = {"Accept": "text/html" if html else "text/plain"}
+        return str(self.line.send("GET", "/v1/admin/ledger/report", headers=accepted).text)
+
+    def anchor(self) -> str:
+        """Give where the ledger ends now, as one line of JSON; for admins and auditors."""
+        return str(self._get("/v1/admin/ledger/anchor")["anchor"])
+
     def tables(self, name: str | None = None) -> list[Row]:
         """Say what may be asked about."""
         return self._get("/v1/tables") if name is None else [self._get(f"/v1/tables/{quote(name, safe='')}")]

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import passersby
+from engine.server.roles import Role
 from tests.passersby.conftest import Run
+from tests.support.serving import Running
 
 COUNT = "SELECT COUNT(*) AS n FROM visit"
 
@@ -85,6 +88,41 @@ def test_a_regulator_is_shown_one_page(run: Run, tmp_path: Path) -> None:
     nowhere = run("ledger", "report", "--ledger", str(tmp_path / "nowhere"))
     assert nowhere.exit_code == 1 and "There is no ledger" in nowhere.stderr
     assert "ask a question first" in " ".join(nowhere.stderr.split())
+
+
+def test_an_auditor_asks_a_server_as_a_ledger_that_is_here(
+    run: Run, server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSERSBY_CATALOG", server.url)
+    analyst = server.key("asks")
+    with passersby.connect(server.url, api_key=analyst) as connection:
+        connection.query(COUNT)
+    monkeypatch.setenv("PASSERSBY_API_KEY", server.key("audits", Role.AUDITOR))
+    anchor, page = tmp_path / "anchor.json", tmp_path / "report.html"
+    anchor.write_text(run("ledger", "anchor").stdout)
+    told = json.loads(run("ledger", "verify", "--anchor", str(anchor), "-f", "json").stdout)
+    assert told["found"] == [] and told["row_hash"] == json.loads(anchor.read_text())["row_hash"]
+    anchor.write_text(json.dumps(json.loads(anchor.read_text()) | {"ledger": "another"}))
+    assert run("ledger", "verify", "--anchor", str(anchor)).exit_code == 1
+    assert "Privacy ledger: town" in run("ledger", "report").stdout
+    assert run("ledger", "report", "--html", str(page)).exit_code == 0 and "<html" in page.read_text()
+    charged = json.loads(run("ledger", "audit", "--kind", "charged", "--client", "asks", "-f", "json").stdout)
+    assert [row["client"] for row in charged] == ["asks"]
+    monkeypatch.setenv("PASSERSBY_API_KEY", analyst)
+    for asked in ("anchor", "verify", "report", "audit"):
+        refused = run("ledger", asked)
+        assert refused.exit_code == 1 and "E_FORBIDDEN" in refused.stderr
+    here = run("ledger", "verify", "--ledger", str(tmp_path / "other"))
+    assert here.exit_code == 1 and "There is no ledger" in here.stderr, "one that is named is here"
+
+
+def test_what_only_a_machine_with_the_catalog_can_do_names_the_console(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PASSERSBY_LEDGER")
+    told = run("ledger", "export", "rows.csv", "--catalog", "https://city.example.org/")
+    words = " ".join(told.stderr.replace("│", " ").split())
+    assert told.exit_code == 1 and "https://city.example.org/console" in words
 
 
 @pytest.mark.parametrize(
