@@ -21,6 +21,7 @@ def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) 
     accounts: list[dict[str, Any]] = []
     ahead: dict[str, list[str]] = {}
     forecasts: list[dict[str, Any]] = []
+    unknown = _unknown(ledger, client)
     for dataset in catalog.datasets:
         found = views(ledger, dataset, client, windows_of(catalog, dataset), groups=True)
         over_all = [] if client is None else _over_all(ledger, dataset, client)
@@ -30,12 +31,19 @@ def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) 
         ]
         every = [view for of_window in found for view in of_window] + over_all
         lasts = ledger.forecasts(client or OWNER, every, now)
-        ahead[dataset.name] = [*_lasting(lasts), new_budget(dataset, None)[1]]
+        ahead[dataset.name] = [*unknown, *_lasting(lasts), new_budget(dataset, None)[1]]
         forecasts += [_forecast(name, told) for name, told in lasts.items()]
     if client is None:
         accounts += [wire_ledger.account(v) for v in ledger.accounts() if v.name.client is not None and v.capped]
     query_rho = {dataset.name: float(dataset.defaults.rho) for dataset in catalog.datasets}
     return {"accounts": accounts, "query_rho": query_rho, "ahead": ahead, "forecasts": forecasts}
+
+
+def _unknown(ledger: Ledger, client: str | None) -> list[str]:
+    """Say that a name is nobody's yet: whoever asks first under it is a client, so it has accounts as others have."""
+    if client is None or any(member.client == client for member in ledger.clients()):
+        return []
+    return [f"nobody has asked, or was added, as client {client!r}: this is what that name would begin with"]
 
 
 def _over_all(ledger: Ledger, dataset: Dataset, client: str) -> list[AccountView]:

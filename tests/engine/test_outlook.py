@@ -151,6 +151,16 @@ def test_how_long_it_lasts_is_told_of_enough_history(desk: Desk, monkeypatch: py
     assert "rate" not in refused(desk, ALL, "0.3")["hint"]  # no refusal depends on a clock
 
 
+def test_a_name_that_is_nobodys_yet_is_told_so(desk: Desk) -> None:
+    words = "nobody has asked, or was added, as client 'anne': this is what that name would begin with"
+    desk.query(ONE, client="acme/ann")
+    assert words in desk.budget("anne")["ahead"]["town"]
+    for known in ("acme/ann", "acme", None):
+        assert not any("nobody has asked" in each for each in desk.budget(known)["ahead"]["town"])
+    desk.engine.ledger.add_client("anne", **WHY)
+    assert words not in desk.budget("anne")["ahead"]["town"]
+
+
 def test_statements_show_it(desk: Desk) -> None:
     rows = desk.query(f"EXPLAIN PRIVACY {ONE}", client="ann").to_pylist()
     (first, *others) = [row for row in rows if row["part"] == "ahead"]
