@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from budgets import OWNER, ChargeRequest, Item, Loss, parse_amount
+from budgets import OWNER, Charge, ChargeRequest, Item, Loss, parse_amount
 from dialect.catalog import Dataset
 from engine.catalogs import named_dataset
+from engine.errors import untold
 from engine.exact import Int64Vector
 from engine.intervals import half_width
 from engine.noise import gaussian_scale
@@ -36,7 +37,7 @@ def release_figure(engine: Engine, *, rho: str, by: str, dataset: str | None = N
 
     Claim: of whether one person objects this is rho-zCDP, and it is a function of no row. Symbols: `rho`, charged in
     every window before the register is read. Formula: n + Z, Z a discrete Gaussian of scale 1 / sqrt(2 rho).
-    Source: proofs.md#objection-figure. Raises LedgerError, NoiseRefused.
+    Source: proofs.md#objection-figure. Raises LedgerError; ExecutionFailed, after which the charge stays.
     """
     of = named_dataset(engine.catalog, dataset)
     loss, day = Loss.of(parse_amount(rho, "rho"), Fraction(0)), datetime.now(UTC).date().isoformat()
@@ -47,10 +48,20 @@ def release_figure(engine: Engine, *, rho: str, by: str, dataset: str | None = N
         engine.ledger.note(TOPIC, {"key": key, "made_on": day}, actor=by, dataset=of.name)
     charge = engine.ledger.charge(request)  # durable; nobody's objection was read yet
     if charge.to_run:
-        sigma = gaussian_scale(MOST, loss.pico_rho)
-        noisy = engine.add_noise(exact_figure(engine, of.name), MOST, sigma, loss.pico_rho)
-        engine.ledger.settle(charge, {key: to_bytes(Release(pa.table({}), (noisy,), (1.0,), (sigma,)))})
+        engine.ledger.settle(charge, {key: to_bytes(_made(engine, of.name, charge, loss.pico_rho))})
     return next(each for each in figures(engine, of.name) if each["release_id"] == key)
+
+
+def _made(engine: Engine, dataset: str, charge: Charge, pico_rho: int) -> Release:
+    """Read who objects and add noise; whatever ends that is counted as a failure, and told as one of a question is."""
+    sigma = gaussian_scale(MOST, pico_rho)
+    try:
+        noisy = engine.add_noise(exact_figure(engine, dataset), MOST, sigma, pico_rho)
+        return Release(pa.table({}), (noisy,), (1.0,), (sigma,))
+    except Exception as error:
+        failure = untold(error)  # raised where no other error's text is its context
+    engine.ledger.failed(charge)
+    raise failure
 
 
 def exact_figure(engine: Engine, dataset: str) -> Int64Vector:

@@ -24,10 +24,10 @@ class Refused(Exception):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Raise as Refused what a catalog, its files or a ledger refuse inside."""
+    """Raise as Refused what a catalog, its files or a ledger refuse inside, and what was charged and failed."""
     try:
         yield
-    except (CatalogError, DataError, LedgerError) as error:
+    except (CatalogError, DataError, LedgerError, ExecutionFailed) as error:
         raise Refused(problem(error, None)) from error
 
 

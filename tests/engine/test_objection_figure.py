@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from budgets import EVERYBODY, OWNER, BudgetRefused, ParamError
-from engine import Desk, objection_figure, open_desk
+from engine import Desk, Refused, objection_figure, open_desk
+from engine.errors import ExecutionFailed
 from engine.exact import Int64Vector
-from engine.noise import gaussian_scale
+from engine.noise import NoiseRefused, NoisyVector, gaussian_scale
 from engine.objection_figure import exact_figure, figures, release_figure
 from engine.pipeline import Engine
+from engine.server.clerk import Clerk
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
 
@@ -107,6 +109,23 @@ def test_without_budget_nobody_is_counted(desk: Desk) -> None:
         with pytest.raises(ParamError):
             release_figure(engine, **{**ASKED, **wrong})
     assert figures(engine) == []
+
+
+def test_what_ends_the_making_is_told_as_that_of_a_question_and_counted(desk: Desk) -> None:
+    record(desk, "1", "2")
+
+    def refusing(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+        raise NoiseRefused(float(exact[0]), pico_rho_charged)
+
+    broken = replace(desk, engine=replace(desk.engine, add_noise=refusing))
+    with pytest.raises(ExecutionFailed) as failed:
+        release_figure(broken.engine, **ASKED)
+    assert (failed.value.kind, failed.value.__context__) == ("NoiseRefused", None)
+    with pytest.raises(Refused) as refused:
+        Clerk(broken).do("release_figure", ASKED)
+    assert refused.value.problem["code"] == "E_EXEC" and "NoiseRefused" not in str(refused.value.problem)
+    assert len(desk.engine.ledger.audit(kind="failed")) == 2
+    assert release_figure(desk.engine, **ASKED)["rho"] == 0.001 and spent(desk) == pytest.approx(0.005), "paid once"
 
 
 def test_noise_is_that_of_its_price_and_the_interval_that_of_the_noise(desk: Desk) -> None:
