@@ -81,6 +81,10 @@ class Server:
         self.run(f"CREATE SCHEMA {schema}")
         return self.url(schema)
 
+    def program(self, name: str) -> str:
+        """Find one of the server's own programs: another version's refuses it."""
+        return str(self._programs / name)
+
     def run(self, statement: str) -> None:
         """Run one statement as the owner."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
