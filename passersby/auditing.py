@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from passersby.address import is_address
-from passersby.cli_options import LEDGER
+from passersby.cli_options import ledger_of
 from passersby.opening import engine_face
 
 if TYPE_CHECKING:
@@ -50,10 +49,10 @@ def audited(where: str, ledger: str | None) -> Iterator[LedgerHere | Remote]:
 
     At a server no engine is loaded.
     """
-    named = ledger not in (None, os.environ.get(LEDGER))  # the variable is of catalogs opened here
-    if named or not is_address(where):
+    named = ledger_of(where, ledger)
+    if named is not None or not is_address(where):
         with engine_face() as engine:
-            yield LedgerHere(engine, where, ledger)
+            yield LedgerHere(engine, where, named)
         return
     from passersby.remote import reach
 

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from passersby.auditing import audited
-from passersby.cli_options import WHERE, Catalog, Form, Ledger, Written, opened, refusals, text_of
+from passersby.cli_options import WHERE, Catalog, Form, Ledger, Written, ledger_of, opened, refusals, text_of
 from passersby.cli_owner_options import KeptLedger, OwnCatalog
 from passersby.opening import engine_face
 from passersby.output import Document, Format, console, write_json, write_page, write_rows
@@ -121,7 +121,7 @@ def anchor(catalog: Catalog = "operator", ledger: KeptLedger = None) -> None:
 def export(to: To, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
     """Write every row of the ledger to a file, with its hashes."""
     with refusals(Format.TABLE), engine_face() as engine:
-        found = engine.export_ledger(catalog, ledger=ledger)
+        found = engine.export_ledger(catalog, ledger=ledger_of(catalog, ledger))
         engine.write_export(found, str(to))
     console().print(Text(f"Written: {to}, {found.num_rows} rows"))
 
@@ -129,7 +129,7 @@ def export(to: To, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) 
 def backup(to: Place, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
     """Write the whole ledger, as of this moment, to where nothing is yet; keep it as safe as the ledger."""
     with refusals(Format.TABLE), engine_face() as engine:
-        engine.backup_ledger(catalog, to, ledger=ledger)
+        engine.backup_ledger(catalog, to, ledger=ledger_of(catalog, ledger))
     console().print(Text(f"Written: {to}"))
 
 
@@ -137,5 +137,5 @@ def restore(backup: Backup, anchor: Anchor = None, catalog: OwnCatalog = "operat
     """Write a backup to where no ledger is; refused where it is known that more was spent since."""
     with refusals(Format.TABLE), engine_face() as engine:
         text = None if anchor is None else text_of(anchor)
-        place = engine.restore_ledger(catalog, backup, ledger=ledger, anchor=text)
+        place = engine.restore_ledger(catalog, backup, ledger=ledger_of(catalog, ledger), anchor=text)
     console().print(Text(f"Restored: {place}"))

@@ -117,10 +117,14 @@ def opened(catalog: str, client: str | None, ledger: str | None, form: Format | 
 
 def _connected(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
     if is_address(catalog):
-        typed = None if ledger == os.environ.get(LEDGER) else ledger  # the variable is of catalogs opened here
-        return open_far(catalog, client=client, api_key=None, ledger=typed)
+        return open_far(catalog, client=client, api_key=None, ledger=ledger_of(catalog, ledger))
     with shown_making(quiet=form != Format.TABLE) as progress:
         return open_in_process(catalog, client=client, ledger=ledger, progress=progress)
+
+
+def ledger_of(where: str, given: str | None) -> str | None:
+    """Give the ledger that is named; not the variable's at a server, which is of catalogs opened here."""
+    return None if is_address(where) and given == os.environ.get(LEDGER) else given
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli_options import WHERE, refusals
+from passersby.cli_options import LEDGER, WHERE, refusals
 from passersby.opening import engine_face
 from passersby.output import Format, console
 
@@ -39,7 +39,7 @@ KeptLedger = Annotated[
     typer.Option(
         "--ledger",
         metavar="FILE|URL",
-        envvar="PASSERSBY_LEDGER",
+        envvar=LEDGER,
         help="The ledger, where it is; none is made: a file, or postgresql://HOST/DATABASE.",
         show_default="the catalog's, in your data folder",
         rich_help_panel=WHERE,

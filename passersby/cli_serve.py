@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from passersby.cli_options import refusals
+from passersby.cli_options import LEDGER, refusals
 from passersby.making import shown_making
 from passersby.opening import OPERATOR, engine_face
 from passersby.output import Format
@@ -35,7 +35,7 @@ LedgerOf = Annotated[
     typer.Option(
         "--ledger",
         metavar="FILE|URL",
-        envvar="PASSERSBY_LEDGER",
+        envvar=LEDGER,
         help="The ledger; keys and jobs lie beside it.",
         rich_help_panel=KEEP,
     ),

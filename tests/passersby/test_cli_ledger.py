@@ -116,13 +116,21 @@ def test_an_auditor_asks_a_server_as_a_ledger_that_is_here(
     assert here.exit_code == 1 and "There is no ledger" in here.stderr, "one that is named is here"
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["a ledger of the variable's", "none there"])
+@pytest.mark.parametrize("command", ["export", "backup", "restore"])
 def test_what_only_a_machine_with_the_catalog_can_do_names_the_console(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, command: str, *, there: bool
 ) -> None:
-    monkeypatch.delenv("PASSERSBY_LEDGER")
-    told = run("ledger", "export", "rows.csv", "--catalog", "https://city.example.org/")
+    named = str(tmp_path / "rows.csv")
+    run("query", COUNT)
+    if command == "restore":
+        run("ledger", "backup", named)
+    if not there:
+        (tmp_path / "town.ledger").unlink()
+    told = run("ledger", command, named, "--catalog", "https://city.example.org/")
     words = " ".join(told.stderr.replace("│", " ").split())
-    assert told.exit_code == 1 and "https://city.example.org/console" in words
+    assert told.exit_code == 1 and "https://city.example.org/console" in words, words
+    assert command == "restore" or not Path(named).exists(), "the variable is of catalogs opened here"
 
 
 @pytest.mark.parametrize(
