@@ -7,7 +7,6 @@ were added, and nothing else is another, a copy of the layout of before is broug
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -21,21 +20,20 @@ from pathlib import Path
 
 import duckdb
 
-from dialect import Catalog, PrivatePlan, Refusal, Target, bound, read
+from dialect import Catalog, Target
 from dialect.bounded_sql import Rollup
 from dialect.catalog import Table
-from dialect.person_rollups import can_be_rolled, write_rollup
 from dialect.write_expr import name, quote_text
 from engine.cached import layouts_of, publish
-from engine.errors import CatalogError, DataError
+from engine.errors import DataError
 from engine.ingested import place_of
 from engine.progress import Progress
-from engine.renew import ROLLUP, StoredRollup, renew, roll_up
+from engine.renew import renew, roll_up
+from engine.rollups import LAYOUT, StoredRollup, declared_rollups, readable_rollups
 from engine.snapshot import CopiedFrom, Snapshot, copied_from, copy_table, fingerprint, snapshot
 from engine.snapshot_checks import check_sources, check_stored
 from engine.stored_files import OFFLINE, offline
 
-ALIAS = "layout"
 MEMORY = "4GB"
 DATA = "data.duckdb"
 
@@ -67,7 +65,7 @@ def layout_file(catalog: Catalog, cache: Path) -> Path:
 
 def addresses(catalog: Catalog) -> Mapping[str, str]:
     """Say where each table lies in a layout."""
-    return {table.name: f"{ALIAS}.main.{name(table.name)}" for table in catalog.tables}
+    return {table.name: f"{LAYOUT}.main.{name(table.name)}" for table in catalog.tables}
 
 
 def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = True) -> Account:
@@ -79,7 +77,7 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = 
         check_sources(connection, catalog)
     start, target, made = time.perf_counter(), layout_file(catalog, cache), copied_from(catalog.tables)
     older = None if anew else _older(catalog, cache, made)
-    rollups = _declared(catalog, Target(addresses(catalog)))
+    rollups = declared_rollups(catalog, Target(addresses(catalog)))
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
         unfinished = Path(work) / DATA
@@ -128,7 +126,7 @@ def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapsho
     if not has_layout(catalog, cache):
         return snapshot(catalog, cache, progress), ()
     file = layout_file(catalog, cache)
-    made = Snapshot({ALIAS: str(file)}, dict(addresses(catalog)))
+    made = Snapshot({LAYOUT: str(file)}, dict(addresses(catalog)))
     with offline() as connection:
         check_sources(connection, catalog)
         check_stored(connection, catalog, made.files, made.addresses)
@@ -139,7 +137,7 @@ def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
     """Find the rollups of a layout that the catalog still declares, word for word in the SQL that made them."""
     with duckdb.connect(str(file), read_only=True, config=OFFLINE) as connection:
         stored = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    known = _readable(catalog, Target(addresses(catalog)))
+    known = readable_rollups(catalog, Target(addresses(catalog)))
     return tuple(each.rollup for each in known if each.table in stored)
 
 
@@ -152,8 +150,8 @@ def _opened(file: Path, older: _Older | None) -> Iterator[duckdb.DuckDBPyConnect
         with offline(memory_limit=MEMORY, temp_directory=str(file.parent / "spill")) as connection:
             with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
                 connection.execute("SET enable_progress_bar = false")
-            connection.execute(f"ATTACH {quote_text(str(file))} AS {ALIAS}")
-            connection.execute(f"USE {ALIAS}")
+            connection.execute(f"ATTACH {quote_text(str(file))} AS {LAYOUT}")
+            connection.execute(f"USE {LAYOUT}")
             yield connection
     except (duckdb.Error, OSError):
         why = "it could not be written."
@@ -176,42 +174,6 @@ def _build(
 
 def _within(progress: Progress, what: str, place: int, steps: int, part: float) -> None:
     progress(what, (place + part) / steps)
-
-
-def _declared(catalog: Catalog, target: Target) -> list[StoredRollup]:
-    """Read the declared rollups; raise CatalogError for one that can't be."""
-    made = []
-    for dataset in catalog.datasets:
-        for i, sql in enumerate(dataset.rollups):
-            key = f"datasets.{dataset.name}.rollups[{i}]"
-            try:
-                plans = read(sql, catalog).plans
-            except Refusal as refusal:
-                raise CatalogError(catalog.path, key, f"it is refused: {refusal.why}", refusal.hint) from None
-            if len(plans) != 1 or plans[0].dataset != dataset.name or not can_be_rolled(plans[0]):
-                why = "it is no question whose numbers add up from group to group."
-                raise CatalogError(catalog.path, key, why, "counts, sums and persons of one GROUP BY by public keys")
-            made.append(_rollup(plans[0], catalog, target))
-    return made
-
-
-def _readable(catalog: Catalog, target: Target) -> Iterator[StoredRollup]:
-    """Read the declared rollups that can be read: of others none is stored."""
-    for dataset in catalog.datasets:
-        for sql in dataset.rollups:
-            try:
-                plans = read(sql, catalog).plans
-            except Refusal:
-                continue
-            yield from (_rollup(plan, catalog, target) for plan in plans[:1] if can_be_rolled(plan))
-
-
-def _rollup(plan: PrivatePlan, catalog: Catalog, target: Target) -> StoredRollup:
-    """Name a rollup by the digest of the SQL that makes it."""
-    bounds = bound(plan, catalog, None)  # for its grains alone
-    sql = write_rollup(plan, bounds, target)
-    stored = ROLLUP + hashlib.sha256(sql.encode()).hexdigest()[:16]
-    return StoredRollup(stored, sql, Rollup(plan, bounds, f"{ALIAS}.main.{name(stored)}"))
 
 
 def _bytes(catalog: Catalog) -> int:

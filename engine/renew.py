@@ -16,7 +16,6 @@ from datetime import date
 import duckdb
 
 from dialect import Catalog, Target
-from dialect.bounded_sql import Rollup
 from dialect.catalog import Table
 from dialect.person_rollups import write_rollup
 from dialect.retention import stored_time
@@ -24,19 +23,10 @@ from dialect.time_windows import begin_of, next_begin
 from dialect.write_expr import name
 from engine.errors import DataError
 from engine.progress import Progress
+from engine.rollups import ROLLUP, StoredRollup
 from engine.snapshot import copy_table
 
-ROLLUP = "rollup "  # before a digest; no declared table can have such a name
-NEW, PART = "new rows", "part of windows"  # nor these
-
-
-@dataclass(frozen=True)
-class StoredRollup:
-    """A rollup, and how it is made and called in a layout."""
-
-    table: str  # named by the digest of the SQL
-    sql: str
-    rollup: Rollup
+NEW, PART = "new rows", "part of windows"  # no declared table can have such a name
 
 
 @dataclass(frozen=True)

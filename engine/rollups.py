@@ -1,0 +1,61 @@
+"""The rollups that a catalog declares -> how each is made, and called in a layout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dialect import Catalog, PrivatePlan, Refusal, Target, bound, read
+from dialect.bounded_sql import Rollup
+from dialect.person_rollups import can_be_rolled, write_rollup
+from dialect.write_expr import name
+from engine.errors import CatalogError
+
+LAYOUT = "layout"  # the name under which a layout's file is attached
+ROLLUP = "rollup "  # before a digest; no declared table can have such a name
+
+
+@dataclass(frozen=True)
+class StoredRollup:
+    """A rollup, and how it is made and called in a layout."""
+
+    table: str  # named by the digest of the SQL
+    sql: str
+    rollup: Rollup
+
+
+def declared_rollups(catalog: Catalog, target: Target) -> list[StoredRollup]:
+    """Read the declared rollups; raise CatalogError for one that can't be."""
+    made = []
+    for dataset in catalog.datasets:
+        for i, sql in enumerate(dataset.rollups):
+            key = f"datasets.{dataset.name}.rollups[{i}]"
+            try:
+                plans = read(sql, catalog).plans
+            except Refusal as refusal:
+                raise CatalogError(catalog.path, key, f"it is refused: {refusal.why}", refusal.hint) from None
+            if len(plans) != 1 or plans[0].dataset != dataset.name or not can_be_rolled(plans[0]):
+                why = "it is no question whose numbers add up from group to group."
+                raise CatalogError(catalog.path, key, why, "counts, sums and persons of one GROUP BY by public keys")
+            made.append(_rollup(plans[0], catalog, target))
+    return made
+
+
+def readable_rollups(catalog: Catalog, target: Target) -> Iterator[StoredRollup]:
+    """Read the declared rollups that can be read: of others none is stored."""
+    for dataset in catalog.datasets:
+        for sql in dataset.rollups:
+            try:
+                plans = read(sql, catalog).plans
+            except Refusal:
+                continue
+            yield from (_rollup(plan, catalog, target) for plan in plans[:1] if can_be_rolled(plan))
+
+
+def _rollup(plan: PrivatePlan, catalog: Catalog, target: Target) -> StoredRollup:
+    """Name a rollup by the digest of the SQL that makes it."""
+    bounds = bound(plan, catalog, None)  # for its grains alone
+    sql = write_rollup(plan, bounds, target)
+    stored = ROLLUP + hashlib.sha256(sql.encode()).hexdigest()[:16]
+    return StoredRollup(stored, sql, Rollup(plan, bounds, f"{LAYOUT}.main.{name(stored)}"))
