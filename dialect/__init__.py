@@ -45,7 +45,7 @@
                               light_units  first_groups  different_values  public_side  person_rollups  eager
                               stored_column  write_rows  write_cut  write_join  write_listed  write_expr  write_measure
                               write_met  write_window  write_windows
-    an engine's own words     engine_name  engine_words  handed
+    an engine's own words     engine_name  engine_words  handed  lake_rollups
     over releases             write_outer  over_releases  released_sums  released_windows  released_unions  linear
                               uncertainty  rounding  weak_ratios  interval_ends  changed_exprs
 """

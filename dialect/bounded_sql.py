@@ -28,7 +28,8 @@ class Target:
     addresses: Mapping[str, str]  # table name -> quoted address
     engine: EngineName = EngineName.DUCKDB
     lake: Target | None = None  # where people's rows lie, if not beside the public ones
-    rollups: tuple[Rollup, ...] = ()  # made of the very rows that lie there
+    rollups: tuple[Rollup, ...] = ()  # made of the very rows that lie there, or in the lake
+    eligible: Mapping[str, str] = field(default_factory=dict)  # of a lake: SQL of who meets every state -> their table
     same_bits: frozenset[str] = frozenset()  # datasets whose persons are read as the BIGINT of the same 64 bits
     uncut: frozenset[StoredRows] = frozenset()  # what nobody has more of: these cuts leave nothing out
 
@@ -40,6 +41,14 @@ class Rolled:
     text: str  # SQL: the unit, k0, ..., v0, ... not capped yet
     as_stored: bool  # its groups are the stored ones: nothing is added up
     weighed: bool = False  # light units are one, which has no name (light_units)
+
+
+@dataclass(frozen=True)
+class LakeRows:
+    """SQL for a lake, whose places in braces are its tables and the public rows that it is handed."""
+
+    text: str
+    handed: Mapping[str, str] = field(default_factory=dict)  # name of a place -> DuckDB SQL
 
 
 @dataclass(frozen=True)

@@ -163,3 +163,15 @@ def of_persons(plan: PrivatePlan, source: str, weighted: Mapping[int, str], said
     made = {i: f"max({own})" if i in persons else said.total.format(own) for i, own in weighted.items()}
     columns = ", ".join(f"{own} AS w{i}" for i, own in made.items())
     return f"SELECT {by}, {columns} FROM {source} GROUP BY {by}"
+
+
+def weighted(i: int, plan: PrivatePlan, bounds: Bounding, said: Words = OF_DUCKDB) -> str:
+    """Write one unit's bounded number in one group, in released grains."""
+    bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
+    own = "1" if is_unit(plan.vectors[i]) else f"v{i}"
+    if bound.rule is Rule.CLAMP:
+        kept = clamped(own, bound.norm_grains)
+        return kept if step == 1 else f"({kept}) * {step}"
+    if bound.rule is Rule.SCALE:
+        return f"f{i}" if own == "1" else said.truncated.format(f"{own} * f{i}")
+    return own if step == 1 else str(step) if own == "1" else f"{own} * {step}"

@@ -7,16 +7,20 @@ of groups that no public list has. Whoever reads it bounds, leaves out who is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from dialect.admission import Admission
 from dialect.bounded_sql import Rolled, Rollup, Target
 from dialect.catalog import SqlType
 from dialect.coarser import UntoldError, over_keys
 from dialect.derivation import Told, told
+from dialect.engine_name import EngineName
+from dialect.engine_words import words
 from dialect.expressions import Expr, Field, Ref, conjunction
 from dialect.facts import implied
 from dialect.partials import LARGEST_WITHIN, is_unit, part
 from dialect.private_plan import SUMS_OVER_GROUPS, Bounding, PrivatePlan, Vector, VectorBound, VectorKind
+from dialect.write_admission import are_known
 from dialect.write_expr import write_expr
 from dialect.write_rows import write_rows
 
@@ -34,9 +38,7 @@ def can_be_rolled(plan: PrivatePlan) -> bool:
     """Tell whether a question's numbers add up from group to group, over keys whose equal values are the same."""
     adds_up = all(_adds_up(vector) for vector in plan.vectors)
     told_by_keys = all(key.field.type in _ONE_VALUE for key in plan.keys)
-    of_person = plan.one_row_per_person or (plan.one_group_per_person and bool(plan.keys))  # little to add up
-    free = plan.limits.max_rows is None and not of_person
-    return adds_up and told_by_keys and free and plan.source.kept is None
+    return adds_up and told_by_keys and plan.limits.max_rows is None and plan.source.kept is None
 
 
 def _adds_up(vector: Vector) -> bool:
@@ -52,19 +54,23 @@ def write_rollup(plan: PrivatePlan, bounds: Bounding, target: Target) -> str:
     columns += [f"{key.field.id} AS h{i}" for i, key in enumerate(plan.keys)]
     apart = ", ".join(str(place + 1) for place in range(len(columns)))
     numbers = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    columns += [f"CAST({part(v, bound)} AS BIGINT) AS n{i}" for i, (v, bound) in numbers if not is_unit(v)]
+    said = words(target)
+    columns += [f"CAST({part(v, bound, said=said)} AS BIGINT) AS n{i}" for i, (v, bound) in numbers if not is_unit(v)]
     source = write_rows(plan.source, needed, target)
-    return f"SELECT {', '.join(columns)} FROM ({source}) AS s GROUP BY {apart} ORDER BY {apart}"
+    rows = f"SELECT {', '.join(columns)} FROM ({source}) AS s GROUP BY {apart}"
+    return f"{rows} ORDER BY {apart}" if target.engine is EngineName.DUCKDB else rows  # a lake's are put in order here
 
 
-def read_rolled(plan: PrivatePlan, bounds: Bounding, rollups: Sequence[Rollup]) -> Rolled | None:
+def read_rolled(
+    plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None = None
+) -> Rolled | None:
     """Find a rollup from which a plan's partials can be read, and write that; None where there is none.
 
     Claim: for all data, the rows are those of the plan's partials over the rows that the rollup was made of. Symbols:
     none. Source and proof: proofs.md#person-rollups. Raises: nothing.
     """
-    able = [each for each in rollups if set(each.plan.tables) == set(plan.tables)]
-    if not able or not can_be_rolled(plan):
+    able = [each for each in target.rollups if set(each.plan.tables) == set(plan.tables)]
+    if not able or plan.key_set is None or not can_be_rolled(plan) or not are_known(admission, target):
         return None
     wanted = told(plan)
     return next((found for each in able if (found := _read(wanted, bounds, each)) is not None), None)

@@ -25,7 +25,7 @@ from dialect.handed import GATHERED, LISTED, check_written, handed_over, place, 
 from dialect.light_units import HEAVY, both_sums, is_kept, light_sums, weighing
 from dialect.norms import is_single
 from dialect.numbered import by_number, is_numbered, numbered_rows, without_told
-from dialect.partials import clamped, is_unit, of_persons, scale_groups, total
+from dialect.partials import is_unit, of_persons, scale_groups, total, weighted
 from dialect.person_rollups import read_rolled
 from dialect.private_plan import Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 from dialect.public_order import codes_of, in_public_order, keys_of, listed_among
@@ -41,19 +41,21 @@ NO_CODES: Mapping[int, Coded] = {}
 
 def render(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
     """Write the bounded SQL of a plan for DuckDB, or for the lake where people's rows lie."""
-    if target.lake is not None:
+    rolled = read_rolled(plan, bounds, target, admission)
+    if target.lake is not None and rolled is None:
         return _of_lake(plan, bounds, target, target.lake, admission)
-    bounded, cuts = _beside(plan, bounds, target, admission), cuts_of_stored(plan.source, target, write_rows)
-    if not cuts:
+    bounded = _beside(plan, bounds, target, admission, rolled)
+    if rolled is not None or not (cuts := cuts_of_stored(plan.source, target, write_rows)):
         return bounded
-    uncut = _beside(plan, bounds, replace(target, uncut=frozenset(cuts)), admission).text
+    uncut = _beside(plan, bounds, replace(target, uncut=frozenset(cuts)), admission, None).text
     return replace(bounded, uncut=uncut, uncut_if=tuple((most, kept) for (_, kept), most in cuts.items()))
 
 
-def _beside(plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB, where people's rows lie beside the public ones."""
-    numbers = None if plan.key_set is None else read_rolled(plan, bounds, target.rollups)
-    codes, numbered, parts = NO_CODES, False, admission_parts(admission, target)
+def _beside(
+    plan: PrivatePlan, bounds: Bounding, target: Target, admission: Admission | None, numbers: Rolled | None
+) -> BoundedSql:
+    """Write the bounded SQL of a plan for DuckDB: over a rollup's numbers, or where people's rows lie beside others."""
+    codes, numbered, parts = NO_CODES, False, admission_parts(admission, target, plan.dataset)
     if numbers is None:
         asked = plan
         plan, codes = coded_keys(plan)
@@ -93,7 +95,10 @@ def _of_lake(
     """Write a lake's part, which is handed public rows and gives groups, and DuckDB's, which has the public order."""
     check_written(plan, lake)
     source, read, rows = handed_over(plan.source, lake)
-    parts = [*admission_parts(admission, read), ("source", False, _source(replace(plan, source=source), read))]
+    parts = [
+        *admission_parts(admission, read, plan.dataset),
+        ("source", False, _source(replace(plan, source=source), read)),
+    ]
     listed = listed_among("p", plan, NO_CODES) != ""
     keys = [] if plan.key_set is None or not plan.keys else [("keys", True, keys_of(plan.key_set, NO_CODES, target))]
     parts += [("keys", False, f"SELECT * FROM {place(LISTED)}")] if listed else []
@@ -227,22 +232,10 @@ def _sums(
         source = "factors"  # which have the numbers beside them
     elif scaled:
         source += f" JOIN factors USING ({', '.join(plan.unit)})"
-    weighted = {i: _weighted(i, plan, bounds, said) for i in summed}
+    weights = {i: weighted(i, plan, bounds, said) for i in summed}
     if plan.touched.window is not None and any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed):
-        source, weighted = f"({of_persons(plan, source, weighted, said)}) AS o", {i: f"w{i}" for i in summed}
-    totals = [f"{total(plan, bounds.vectors[i], said).format(own)} AS w{i}" for i, own in weighted.items()]
+        source, weights = f"({of_persons(plan, source, weights, said)}) AS o", {i: f"w{i}" for i in summed}
+    totals = [f"{total(plan, bounds.vectors[i], said).format(own)} AS w{i}" for i, own in weights.items()]
     columns = ", ".join([*keys, *totals]) or "count(*) AS nothing"
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"
-
-
-def _weighted(i: int, plan: PrivatePlan, bounds: Bounding, said: Words = OF_DUCKDB) -> str:
-    """Write one unit's bounded number in one group, in released grains."""
-    bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
-    own = "1" if is_unit(plan.vectors[i]) else f"v{i}"
-    if bound.rule is Rule.CLAMP:
-        kept = clamped(own, bound.norm_grains)
-        return kept if step == 1 else f"({kept}) * {step}"
-    if bound.rule is Rule.SCALE:
-        return f"f{i}" if own == "1" else said.truncated.format(f"{own} * f{i}")
-    return own if step == 1 else str(step) if own == "1" else f"{own} * {step}"

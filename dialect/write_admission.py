@@ -20,19 +20,30 @@ A, Z = ord("A"), ord("Z")
 _OF_BITS = "CASE WHEN person > 9223372036854775807 THEN CAST(person AS HUGEINT) - 18446744073709551616 ELSE person END"
 
 
-def admission_parts(admission: Admission | None, target: Target) -> list[tuple[str, bool, str]]:
+def admission_parts(admission: Admission | None, target: Target, dataset: str) -> list[tuple[str, bool, str]]:
     """Write the subqueries that bounded SQL begins with: who meets every state and has not objected, or who has."""
     if admission is None:
         return []
+    objectors = _objectors(admission, target)
+    if target.lake is not None:  # persons lie here as the lake gave them
+        objectors = objections(admission, dataset in target.lake.same_bits)[OBJECTED]
     if admission.table is None:
-        return [("objectors", False, _objectors(admission, target))]
-    return [(ELIGIBLE, False, eligible(admission, target)), ("admitted", False, _admitted(admission, target))]
+        return [("objectors", False, objectors)]
+    return [(ELIGIBLE, False, eligible(admission, target)), ("admitted", False, _admitted(objectors))]
+
+
+def are_known(admission: Admission | None, target: Target) -> bool:
+    """Tell whether who meets every state of a lake's people is stored beside it."""
+    asked = "" if target.lake is None else eligible(admission, target.lake)
+    return not asked or asked in target.eligible
 
 
 def eligible(admission: Admission | None, target: Target) -> str:
     """List the persons who meet every state: a function of the stored rows, whoever objects; "" where none is asked."""
     if admission is None or admission.table is None:
         return ""
+    if target.lake is not None:
+        return f"SELECT person FROM {target.eligible[eligible(admission, target.lake)]}"
     table = admission.table
     conditions = " AND ".join(_condition(state, table, target) for state in admission.states)
     assert table.person is not None  # noqa: S101  the catalog reader finds the table of persons
@@ -92,8 +103,8 @@ def _in_type(kind: str) -> str:
     return f"SELECT {person} AS person FROM {OBJECTED}"
 
 
-def _admitted(admission: Admission, target: Target) -> str:
-    return f"SELECT a.person FROM {ELIGIBLE} AS a ANTI JOIN ({_objectors(admission, target)}) AS o USING (person)"
+def _admitted(objectors: str) -> str:
+    return f"SELECT a.person FROM {ELIGIBLE} AS a ANTI JOIN ({objectors}) AS o USING (person)"
 
 
 def _condition(state: State, table: Table, target: Target) -> str:

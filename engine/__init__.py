@@ -16,8 +16,8 @@ Where what stands:
     the whole flow            pipeline  terms  requests  remembered  answered  errors  problems
     what is declared          catalogs  catalog_*  meant  operator  person_units  inherited_windows  folders
     files -> tables           open_data  snapshot  stored_files  csv_files  complete_lists  derived  polygons  layout
-                              rollups  declared_dates  unfit  snapshot_checks  lake_checks  cached  backends
-                              scratch  marks  progress
+                              rollups  lake_layout  lake_optimize  lake_checks  declared_dates  unfit
+                              snapshot_checks  cached  backends  scratch  marks  progress
     new files -> more rows    ingest  ingested  new_rows  csv_faults  deliveries  fetch  store_address  renew  durable
     who is read at all        admission  admission_notes  objections  register  persons
     what is known of people   calibration  calibrations  calibrate  calibration_questions  norm_spread  pairing

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from dialect.bounded_sql import Target
+from dialect.bounded_sql import Rollup, Target
 from dialect.catalog import Catalog, ColumnOf, SqlType, Table
 from dialect.engine_name import EngineName
 from dialect.handed import LISTED, place
@@ -20,6 +20,7 @@ from engine.backends.over_lake import LakeBackend
 from engine.errors import DataError, ExecutionFailed
 from engine.unfit import IS_VIEW, stored_otherwise, unfit_rows
 
+NOTHING: Mapping[str, str] = {}
 _WHOLE = ("tinyint", "smallint", "int", "bigint", "decimal(20,0)")
 # declared type -> stored ones that hold none but its values
 _FITS: Mapping[SqlType, tuple[str, ...]] = {
@@ -53,10 +54,16 @@ def table_place(table: Table) -> str:
     return f"table_{table.name}"
 
 
-def lake_target(catalog: Catalog, addresses: Mapping[str, str]) -> Target:
-    """Say where tables lie: public ones by their addresses in DuckDB, people's in the lake."""
+def lake_target(
+    catalog: Catalog,
+    addresses: Mapping[str, str],
+    rollups: tuple[Rollup, ...] = (),
+    eligible: Mapping[str, str] = NOTHING,
+) -> Target:
+    """Say where tables lie: public ones by their addresses in DuckDB, people's in the lake; and what is kept of it."""
     of_people = {table.name: place(table_place(table)) for table in catalog.tables if table.private}
-    return Target(dict(addresses), lake=Target(of_people, EngineName.SPARK, same_bits=same_bits(catalog)))
+    lake = Target(of_people, EngineName.SPARK, same_bits=same_bits(catalog))
+    return Target(dict(addresses), lake=lake, rollups=rollups, eligible=eligible)
 
 
 def persons_of_bits(catalog: Catalog) -> Mapping[str, str]:

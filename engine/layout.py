@@ -23,13 +23,13 @@ import duckdb
 from dialect import Catalog, Target
 from dialect.bounded_sql import Rollup
 from dialect.catalog import Table
-from dialect.write_expr import name, quote_text
+from dialect.write_expr import quote_text
 from engine.cached import layouts_of, publish
 from engine.errors import DataError
 from engine.ingested import place_of
 from engine.progress import Progress
 from engine.renew import renew, roll_up
-from engine.rollups import LAYOUT, StoredRollup, declared_rollups, readable_rollups
+from engine.rollups import LAYOUT, StoredRollup, declared_rollups, readable_rollups, stored_at
 from engine.snapshot import CopiedFrom, Snapshot, copied_from, copy_table, fingerprint, snapshot
 from engine.snapshot_checks import check_sources, check_stored
 from engine.stored_files import OFFLINE, offline
@@ -44,7 +44,7 @@ class Account:
 
     file: Path
     seconds: float
-    bytes_before: int  # of the raw files
+    bytes_before: int | None  # of the raw files; None: people's rows lie in a lake
     bytes_after: int
     rollups: int
     renewed: bool = False  # a layout of before was brought up to new files
@@ -65,7 +65,7 @@ def layout_file(catalog: Catalog, cache: Path) -> Path:
 
 def addresses(catalog: Catalog) -> Mapping[str, str]:
     """Say where each table lies in a layout."""
-    return {table.name: f"{LAYOUT}.main.{name(table.name)}" for table in catalog.tables}
+    return {table.name: stored_at(table.name) for table in catalog.tables}
 
 
 def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = True) -> Account:
@@ -81,7 +81,7 @@ def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = 
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
         unfinished = Path(work) / DATA
-        with _opened(unfinished, older) as connection:
+        with opened_layout(unfinished, older) as connection:
             if older is None:
                 _build(connection, catalog, rollups, progress)
             else:
@@ -142,7 +142,7 @@ def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
 
 
 @contextmanager
-def _opened(file: Path, older: _Older | None) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened_layout(file: Path, older: _Older | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an unfinished layout, or the copy of one of before; none of DuckDB's own text is in an error."""
     try:
         if older is not None:
@@ -161,15 +161,20 @@ def _opened(file: Path, older: _Older | None) -> Iterator[duckdb.DuckDBPyConnect
 def _build(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, rollups: Sequence[StoredRollup], progress: Progress
 ) -> None:
-    ordered = sorted(catalog.tables, key=lambda table: table.private)  # public ones first: joins look them up
-    steps = len(ordered) + len(rollups)
-    for place, table in enumerate(ordered):
-        within = partial(_within, progress, f"making columns of {table.name}", place, steps)
-        progress(f"copying {table.name}", place / steps)
-        copy_table(connection, catalog, table, within)
-    for place, each in enumerate(rollups, len(ordered)):
+    tables, steps = len(catalog.tables), len(catalog.tables) + len(rollups)
+    copy_tables(connection, catalog, lambda what, part: progress(what, part * tables / steps))
+    for place, each in enumerate(rollups, tables):
         progress("rolling up", place / steps)
         roll_up(connection, each)
+
+
+def copy_tables(connection: duckdb.DuckDBPyConnection, catalog: Catalog, progress: Progress) -> None:
+    """Copy every table into an unfinished layout; raises DataError."""
+    ordered = sorted(catalog.tables, key=lambda table: table.private)  # public ones first: joins look them up
+    for place, table in enumerate(ordered):
+        within = partial(_within, progress, f"making columns of {table.name}", place, len(ordered))
+        progress(f"copying {table.name}", place / len(ordered))
+        copy_table(connection, catalog, table, within)
 
 
 def _within(progress: Progress, what: str, place: int, steps: int, part: float) -> None:

@@ -65,7 +65,7 @@ def renew(
 
 def roll_up(connection: duckdb.DuckDBPyConnection, each: StoredRollup) -> None:
     """Make a rollup from all rows; raises DataError."""
-    _run(connection, f"CREATE OR REPLACE TABLE {name(each.table)} AS {each.sql}")
+    _run(connection, f"CREATE OR REPLACE TABLE {name(each.table)} AS {each.rows.text}")
 
 
 def _append(
@@ -125,7 +125,7 @@ def _part(layout: _Layout, table: Table, begins: Sequence[date]) -> str:
 
 def _reads(layout: _Layout, each: StoredRollup, table: Table) -> bool:
     """Tell whether the SQL of a rollup reads a table: with another address of it, it is another one."""
-    return _over(layout, each, table, f"temp.main.{name(PART)}") != each.sql
+    return _over(layout, each, table, f"temp.main.{name(PART)}") != each.rows.text
 
 
 def _over(layout: _Layout, each: StoredRollup, table: Table, address: str) -> str:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dialect import Catalog, PrivatePlan, Refusal, Target, bound, read
-from dialect.bounded_sql import Rollup
+from dialect.bounded_sql import LakeRows, Rollup
+from dialect.lake_rollups import roll_up_lake
 from dialect.person_rollups import can_be_rolled, write_rollup
-from dialect.write_expr import name
+from dialect.write_expr import NoForm, name
 from engine.errors import CatalogError
 
 LAYOUT = "layout"  # the name under which a layout's file is attached
 ROLLUP = "rollup "  # before a digest; no declared table can have such a name
+NOT_THERE = "another function: docs/spark.md names those that Spark has not"
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class StoredRollup:
     """A rollup, and how it is made and called in a layout."""
 
     table: str  # named by the digest of the SQL
-    sql: str
+    rows: LakeRows  # of files: DuckDB's SQL, and nothing is handed
     rollup: Rollup
 
 
@@ -38,7 +40,10 @@ def declared_rollups(catalog: Catalog, target: Target) -> list[StoredRollup]:
             if len(plans) != 1 or plans[0].dataset != dataset.name or not can_be_rolled(plans[0]):
                 why = "it is no question whose numbers add up from group to group."
                 raise CatalogError(catalog.path, key, why, "counts, sums and persons of one GROUP BY by public keys")
-            made.append(_rollup(plans[0], catalog, target))
+            try:
+                made.append(_rollup(plans[0], catalog, target))
+            except NoForm as missing:
+                raise CatalogError(catalog.path, key, f"{missing}, where people's rows lie.", NOT_THERE) from None
     return made
 
 
@@ -48,14 +53,26 @@ def readable_rollups(catalog: Catalog, target: Target) -> Iterator[StoredRollup]
         for sql in dataset.rollups:
             try:
                 plans = read(sql, catalog).plans
-            except Refusal:
+                found = [_rollup(plan, catalog, target) for plan in plans[:1] if can_be_rolled(plan)]
+            except (Refusal, NoForm):
                 continue
-            yield from (_rollup(plan, catalog, target) for plan in plans[:1] if can_be_rolled(plan))
+            yield from found
 
 
 def _rollup(plan: PrivatePlan, catalog: Catalog, target: Target) -> StoredRollup:
     """Name a rollup by the digest of the SQL that makes it."""
     bounds = bound(plan, catalog, None)  # for its grains alone
-    sql = write_rollup(plan, bounds, target)
-    stored = ROLLUP + hashlib.sha256(sql.encode()).hexdigest()[:16]
-    return StoredRollup(stored, sql, Rollup(plan, bounds, f"{LAYOUT}.main.{name(stored)}"))
+    lake = target.lake
+    rows = LakeRows(write_rollup(plan, bounds, target)) if lake is None else roll_up_lake(plan, bounds, target, lake)
+    stored = named(ROLLUP, "\n".join((rows.text, *(f"{place} {sql}" for place, sql in rows.handed.items()))))
+    return StoredRollup(stored, rows, Rollup(plan, bounds, stored_at(stored)))
+
+
+def named(what: str, sql: str) -> str:
+    """Name what is stored in a layout by the SQL that makes it."""
+    return what + hashlib.sha256(sql.encode()).hexdigest()[:16]
+
+
+def stored_at(table: str) -> str:
+    """Say where a table lies in a layout."""
+    return f"{LAYOUT}.main.{name(table)}"

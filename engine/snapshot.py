@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from glob import glob
@@ -148,7 +148,12 @@ def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
 
 def fingerprint(tables: Iterable[Table]) -> str:
     """Name what decides a copy; raises DataError where there is no file."""
-    return hashlib.sha256(json.dumps(copied_from(tables)).encode()).hexdigest()[:16]
+    return digest(copied_from(tables))
+
+
+def digest(made_of: Mapping[str, object]) -> str:
+    """Name a copy by what decides it."""
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
 
 def copied_from(tables: Iterable[Table]) -> CopiedFrom:
@@ -161,14 +166,18 @@ def copied_from(tables: Iterable[Table]) -> CopiedFrom:
     }
 
 
-def _copied_from(table: Table) -> dict[str, Any]:
+def declared(table: Table) -> str:
+    """Tell what a catalog says of a table's rows, as far as copies of them rest on it."""
     person = None if table.person is None else table.person.column
     columns = [(c.name, c.stored_type) for c in table.columns]
-    declared = repr((table.source, person, table.primary_key, columns)) + identity(table)
+    return repr((table.source, person, table.primary_key, columns)) + identity(table)
+
+
+def _copied_from(table: Table) -> dict[str, Any]:
     paths = sorted(glob(table.source.path, recursive=True))  # noqa: PTH207  a stored pattern, not a folder to walk
     if not paths:
         raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
-    return {"declared": declared, "files": [[path, *_facts(path), *_facts(f"{path}{LOG}")] for path in paths]}
+    return {"declared": declared(table), "files": [[path, *_facts(path), *_facts(f"{path}{LOG}")] for path in paths]}
 
 
 def _facts(path: str) -> tuple[int, ...]:

@@ -66,10 +66,15 @@ def optimize_catalog(
 
     Unless it is to be made anew, a layout of before is brought up to what ingest added since, where that can be.
     """
-    from engine.layout import optimize  # late: few sessions do
+    from engine.lake_optimize import optimize_lake  # late: few sessions do
+    from engine.layout import optimize
 
     with refusals():
-        account = optimize(find_catalog(where, progress), cache_folder(), progress or ignore_progress, anew=anew)
+        catalog, cache, said = find_catalog(where, progress), cache_folder(), progress or ignore_progress
+        if catalog.remote is None:
+            account = optimize(catalog, cache, said, anew=anew)
+        else:
+            account = optimize_lake(catalog, catalog.remote, cache, said)
     return {**asdict(account), "file": str(account.file)}
 
 

@@ -85,6 +85,8 @@ def new(folder: Folder, to: To = None) -> None:
 def optimize(named: Named = None, catalog: NamedCatalog = None, form: Written = Document.TABLE) -> None:
     """Build a copy of the data that is read faster, sorted by person, and the rollups that the catalog declares.
 
+    Of people's tables in a lake the rollups alone are kept beside it, which are read there once.
+
     It lies in the cache folder and is used by whatever opens the catalog from then on, until the data change. Answers
     are the same: no question becomes cheaper or dearer, and no stored answer is asked anew.
     """
@@ -98,8 +100,9 @@ def optimize(named: Named = None, catalog: NamedCatalog = None, form: Written = 
     if form is Document.JSON:
         write_json(account)
         return
-    before, after = (f"{account[key] / 1e6:,.1f} MB" for key in ("bytes_before", "bytes_after"))
-    told = f"{where}: {after} beside {before} of data, {account['rollups']} rollups, in {account['seconds']:,.1f} s"
+    before = "a lake" if account["bytes_before"] is None else f"{account['bytes_before'] / 1e6:,.1f} MB of data"
+    after, rollups = f"{account['bytes_after'] / 1e6:,.1f} MB", _many(account["rollups"], "rollup")
+    told = f"{where}: {after} beside {before}, {rollups}, in {account['seconds']:,.1f} s"
     console().print(Text(f"{told}\n{account['file']}"))
 
 

@@ -1,4 +1,7 @@
-"""People's rows in a lake, public ones in DuckDB beside: the lake gives groups, DuckDB their public order."""
+"""People's rows in a lake, public ones in DuckDB beside: the lake gives groups, DuckDB their public order.
+
+Rollups of the lake lie in DuckDB too, and what they tell is read there.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,8 @@ class LakeBackend:
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
     ) -> Exact:
         """Hand the lake its SQL, public rows and who has objected; put the groups it gives into public order."""
+        if not bounded.in_order:  # it reads a rollup
+            return self.beside.run(bounded, objected, released_keys)
         given = {OBJECTED: objected} | ({} if released_keys is None else {RELEASED_KEYS: released_keys})
         rows = {name: self.beside.over(sql, given) for name, sql in bounded.handed.items()}
         gathered = self.lake.gather(bounded.text, rows)

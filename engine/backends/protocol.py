@@ -17,6 +17,9 @@ class Lake(Protocol):
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
         """Run SQL whose places in braces are the lake's tables and the rows that are handed; raises ExecutionFailed."""
 
+    def stored(self) -> Mapping[str, object]:
+        """Say of each table what it is stored in, as it was met first, in JSON's types; raises ExecutionFailed."""
+
     def types(self, table: str) -> Mapping[str, str]:
         """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
 

@@ -57,6 +57,12 @@ class SparkLake:
                         return gathered
         raise ExecutionFailed(*kinds)
 
+    def stored(self) -> Mapping[str, object]:
+        """Say of each table what it is stored in, as it was met first; raises ExecutionFailed."""
+        with _constant_words() as kinds, self.sessions.entered() as session:
+            return self._as_opened(session, self._sources)
+        raise ExecutionFailed(*kinds)
+
     def types(self, table: str) -> Mapping[str, str]:
         """Give the columns of a table, in lower case, and what they are stored as; raises ExecutionFailed."""
         with _constant_words() as kinds:

@@ -61,6 +61,9 @@ class _Told:
     def ask(self, *_: object, **__: object) -> Paired:
         return Paired(1, 2 * FAST, 2 * FAST, 1.0, 1.0, 1.0, 1.0, 0.0)
 
+    def without_rollups(self) -> _Told:
+        return self
+
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def _weights(
         for k, row in enumerate(rows)
     )
     partials = f"SELECT * FROM (VALUES {cells}) AS p(person, k0, {', '.join(names)})"
-    weights = ", ".join(render._weighted(i, plan, bounds) for i in range(len(names)))
+    weights = ", ".join(render.weighted(i, plan, bounds) for i in range(len(names)))
     sql = (
         f"WITH partials AS ({partials}), factors AS ({render._factors(plan, bounds, None)})"
         f" SELECT {weights} FROM partials JOIN factors USING (person) ORDER BY k0"

@@ -210,7 +210,7 @@ class Planted:
 PLANTED = (
     Planted("light units of a hundred times the norm", rewritten(light_units, "_length", lambda sql: f"({sql}) / 100"), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("sums that weigh nothing", rewritten(light_units, "_length", lambda sql: sql.replace("abs(", "0 * (")), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, SensitivityExceeded),
-    Planted("rounding up instead of towards zero", rewritten(render, "_weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("rounding up instead of towards zero", rewritten(render, "weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one place in each cell taken for one of the person", instead(rules, "fixed_by_person", lambda _: True), FIRST.format(", cell_id"), SPREAD, SensitivityExceeded),
     Planted("a partner taken for the only one of a place", instead(one_row, "meets_one_row", lambda *_: True), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
     Planted("a place that two pairs have", instead(one_row, "_places", places_of_pairs), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),

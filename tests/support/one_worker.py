@@ -6,7 +6,9 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-TOGETHER = {f"tests/engine/backends/{file}.py": "spark" for file in ("test_spark", "test_spark_numbers")}
+TOGETHER = {
+    f"tests/engine/backends/{file}.py": "spark" for file in ("test_lake_layout", "test_spark", "test_spark_numbers")
+}
 
 
 def part(file: str) -> str:

@@ -1,0 +1,113 @@
+"""A lake's layout: one file of DuckDB with the public tables, and what was read of the lake once to be kept beside it.
+
+That is the declared rollups, and the persons who meet every state of their dataset. Both are of everybody, whoever
+objects, and of the very files of the lake that the layout is named by (proofs.md#lake-layout).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import duckdb
+
+from dialect import Catalog, Target
+from dialect.bounded_sql import Rollup
+from dialect.write_admission import eligible
+from engine.admission import admission
+from engine.backends.protocol import Lake
+from engine.errors import DataError, ExecutionFailed
+from engine.ingested import version_of
+from engine.lake_checks import lake_target, table_place
+from engine.progress import Progress
+from engine.rollups import LAYOUT, named, readable_rollups, stored_at
+from engine.snapshot import CopiedFrom, copied_from, declared, digest, snapshot
+from engine.snapshot_checks import check_sources, check_stored
+from engine.stored_files import OFFLINE, offline
+
+DATA = "data.duckdb"
+ELIGIBLE = "eligible "  # before a digest; no declared table can have such a name
+
+
+@dataclass(frozen=True)
+class BesideLake:
+    """What lies in DuckDB beside a lake."""
+
+    files: Mapping[str, str]  # to attach, by alias
+    addresses: Mapping[str, str]  # of public tables
+    rollups: tuple[Rollup, ...] = ()
+    eligible: Mapping[str, str] = field(default_factory=dict)  # SQL of who meets every state -> their table
+
+
+def public_part(catalog: Catalog) -> Catalog:
+    """Leave people's tables out of a catalog."""
+    return replace(catalog, tables=tuple(table for table in catalog.tables if not table.private))
+
+
+def made_of(catalog: Catalog, lake: Lake) -> CopiedFrom:
+    """Tell what decides a lake's layout: public files, the version of each dataset, and what people's tables lie in.
+
+    Raises DataError where a public file is missing, ExecutionFailed where the lake does not answer.
+    """
+    stored = lake.stored()
+    of_people = {table.name: table for table in catalog.tables if table.private}
+    said: CopiedFrom = {
+        f"lake.{name}": {"declared": declared(table), "stored": stored[table_place(table)]}
+        for name, table in of_people.items()
+    }
+    versions = {dataset.name: version_of(dataset) for dataset in catalog.datasets}
+    return copied_from(public_part(catalog).tables) | said | {"lake": {"remote": catalog.remote, "versions": versions}}
+
+
+def layout_file(catalog: Catalog, cache: Path, lake: Lake) -> Path:
+    """Name the file of a lake's layout as its files lie there now; raises as `made_of`."""
+    return cache / f"layout-{digest(made_of(catalog, lake))}" / DATA
+
+
+def layout_target(catalog: Catalog) -> Target:
+    """Say where tables lie: public ones in the layout, people's in the lake."""
+    return lake_target(catalog, {table.name: stored_at(table.name) for table in public_part(catalog).tables})
+
+
+def states(catalog: Catalog, target: Target) -> Mapping[str, str]:
+    """Find in the lake's SQL who meets every state, of each dataset with rollups -> the name of their table."""
+    asked = [each.name for each in catalog.datasets if each.rollups and target.lake is not None]
+    found = [eligible(admission(catalog, name), target.lake or target) for name in asked]
+    return {sql: named(ELIGIBLE, sql) for sql in found if sql}
+
+
+def beside_lake(catalog: Catalog, cache: Path, lake: Lake, progress: Progress) -> BesideLake:
+    """Open what lies beside a lake: its layout where there is one, else the public tables alone; raises DataError."""
+    public, file = public_part(catalog), _found(catalog, cache, lake)
+    if file is None:
+        made = snapshot(public, cache, progress)
+        return BesideLake(made.files, made.addresses)
+    target, files = layout_target(catalog), {LAYOUT: str(file)}
+    with offline() as connection:
+        check_sources(connection, public)
+        check_stored(connection, public, files if public.tables else {}, target.addresses)
+    there = _tables(file)
+    kept = {sql: stored_at(table) for sql, table in states(catalog, target).items() if table in there}
+    rollups = tuple(each.rollup for each in readable_rollups(catalog, target) if each.table in there)
+    return BesideLake(files, target.addresses, rollups, kept)
+
+
+def _found(catalog: Catalog, cache: Path, lake: Lake) -> Path | None:
+    """Find the layout of the files as they are; without rollups there is none, and the lake is not asked."""
+    if any(dataset.rollups for dataset in catalog.datasets):
+        with suppress(DataError, ExecutionFailed):  # whoever opens the data says so
+            file = layout_file(catalog, cache, lake)
+            return file if file.exists() else None
+    return None
+
+
+def _tables(file: Path) -> set[str]:
+    try:
+        with duckdb.connect(str(file), read_only=True, config=OFFLINE) as connection:
+            found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    except duckdb.Error:
+        cure = "run passersby catalog forget, and optimize again"
+        raise DataError("layout", "DuckDB can't open its file.", cure) from None
+    return {table for (table,) in found}
