@@ -10,10 +10,11 @@ from statistics import NormalDist, StatisticsError
 import pytest
 
 from budgets import Loss
-from dialect import Catalog, Refusal, bound, read
+from dialect import Bounding, Catalog, Refusal, bound, read
 from dialect.selection import most_weight, over_released, selecting
+from engine import price as pricing
 from engine.price import Cost, about_threshold, price
-from engine.thresholds import threshold_delta
+from engine.thresholds import threshold, threshold_delta
 from tests.support.samples import measured_pico_rho
 
 QUESTIONS = {
@@ -23,6 +24,7 @@ QUESTIONS = {
     "private": "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop",
     "person": "SELECT gender, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM person GROUP BY gender",
 }
+LIMITED = "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = {})"
 KEYS = {"one": 1, "three": 7, "shared": 1, "private": None, "person": 3}
 
 
@@ -94,6 +96,58 @@ def test_the_threshold_covers_whoever_is_alone_in_some_of_their_groups(town: Cat
         return max(threshold_delta(cost.keys.sigma, limit - weight + 1, alone) for alone, weight in weights)
 
     assert delta(cost.threshold) <= 1e-12 < delta(cost.threshold - 1)  # planted: one grain lower costs more
+
+
+def chosen(town: Catalog, groups: int, rho: Fraction) -> tuple[Bounding, Cost]:
+    """Price a question of private keys in which a person is in so many groups."""
+    (plan,) = read(QUESTIONS["private"].replace("SELECT", f"SELECT {LIMITED.format(groups)}"), town).plans
+    choosing = bound(selecting(plan), town, None)
+    bounds = bound(over_released(plan), town, None)
+    return choosing, price(plan, bounds, rho, Fraction(1, 10**12), selecting=choosing)
+
+
+def hold_limit(town: Catalog, groups: int) -> None:
+    """Hold the weight that keys must reach against what each number of groups needs, noise being little or much."""
+    for rho in (Fraction(1, 10_000), Fraction(1, 200), Fraction(1), Fraction(40), Fraction(5_000)):
+        choosing, cost = chosen(town, groups, rho)
+        assert cost.keys is not None
+        needs = [most_weight(k, choosing) - 1 + threshold(cost.keys.sigma, k, 10**6) for k in range(1, groups + 1)]
+        assert cost.threshold == max(needs)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 17, 300])
+def test_keys_reach_the_largest_weight_that_any_number_of_groups_needs(town: Catalog, groups: int) -> None:
+    hold_limit(town, groups)
+
+
+@pytest.mark.parametrize("least", [True, False], ids=["few groups", "many groups"])
+def test_a_planted_number_of_groups_that_is_not_covered_is_found(
+    town: Catalog, least: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if least:
+        monkeypatch.setattr(pricing, "most_weight", lambda groups, bounds: most_weight(max(2, groups), bounds))
+    else:
+        monkeypatch.setattr(
+            pricing, "threshold", lambda sigma, groups, atto: threshold(sigma, max(1, groups - 1), atto)
+        )
+    pricing._limit.cache_clear()
+    with pytest.raises(AssertionError):
+        hold_limit(town, 17)
+    pricing._limit.cache_clear()
+
+
+def test_a_million_groups_are_priced_without_looking_at_each(town: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = list[int]()
+
+    def counted(sigma: float, groups: int, atto_delta: int) -> int:
+        looked_at.append(groups)
+        return threshold(sigma, groups, atto_delta)
+
+    monkeypatch.setattr(pricing, "threshold", counted)
+    pricing._limit.cache_clear()
+    for rho in (Fraction(1, 10_000), Fraction(1, 200), Fraction(1), Fraction(40), Fraction(5_000)):
+        assert chosen(town, 10**6, rho)[1].max_groups == 10**6
+    assert 0 < len(looked_at) < 1_000
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3, 7, 50, 10**6])
