@@ -6,6 +6,19 @@
     .rehearse    SQL    -> Result         free, on synthetic rows made from the catalog alone
 
 It knows the wire, and nothing behind it: importing it loads no engine, no data and no noise.
+
+Where what stands:
+
+    where -> Connection       opening  address  siblings  connection  making  waiting
+    over HTTP                 remote  sending
+    what comes back           result  explanation  listing  errors
+    numbers and spans, said   wording  losses  card_words  caret  bars
+    for a terminal            display  display_*
+    for a notebook            magic  notebook
+    for programs and files    output  wire  exports
+    drawn                     plotting  maps
+    as a database (PEP 249)   dbapi  dbapi_errors  cursor  binding  type_objects  sqlalchemy_dialect
+    the command line          cli  cli_*  auditing  demo
 """
 
 from passersby.connection import Connection

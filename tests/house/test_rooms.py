@@ -1,20 +1,24 @@
-"""The maps on the fronts of `dialect`, `engine`, `engine.server` and `tests.support` show every module once, and no other."""
+"""The maps on the fronts of packages show every module once, and no other."""
 
 from __future__ import annotations
 
 import re
 from fnmatch import fnmatch
+from types import ModuleType
 
 import pytest
 
+import budgets
+import budgets.stores
 import dialect
 import engine
 import engine.server
+import passersby
 import tests.support
 from tests.support.tree import modules
 
 WIDTH = 30  # of the column that says what stands in a row
-FRONTS = {"dialect": dialect, "engine": engine, "tests.support": tests.support}
+FRONTS = {each.__name__: each for each in (budgets, dialect, engine, passersby, tests.support)}
 
 
 def modules_of(package: str) -> set[str]:
@@ -31,11 +35,10 @@ def on_the_map(package: str) -> list[str]:
     return [name for row in rows for name in row[WIDTH:].split()]
 
 
-def test_the_way_of_a_request_names_every_module_once() -> None:
-    text = engine.server.__doc__ or ""
-    named = re.findall(r"\b(\w+)(?:\.py\b|/)", text.replace("engine/proofs", ""))
-    there = {module.name.split(".")[2] for module in modules() if module.name.startswith("engine.server.")}
-    assert sorted(named) == sorted(there), "name it in engine/server/__init__.py"
+@pytest.mark.parametrize("package", [budgets.stores, engine.server], ids=lambda package: package.__name__)
+def test_a_way_from_file_to_file_names_every_module_once(package: ModuleType) -> None:
+    named = re.findall(r"\b(\w+)(?:\.py\b|/)", (package.__doc__ or "").replace("engine/proofs", ""))
+    assert sorted(named) == sorted(modules_of(package.__name__)), f"name it on the front of {package.__name__}"
 
 
 @pytest.mark.parametrize("package", FRONTS)
