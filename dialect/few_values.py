@@ -20,7 +20,7 @@ _MOST_DAYS = 1_100  # that are looked at
 _MOST_STEPS = 200_000  # parts of conditions, on all days
 
 
-def most_values(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[str, int]:
+def few_values(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[str, int]:
     """Bound the values that columns of a table, or expressions over it, have in one group; of others nothing is known.
 
     Days are those of a stretch that the question or the catalog says; what public tables leave was counted there.

@@ -1,4 +1,4 @@
-"""By what the rows of a plan are parted: its keys, and whatever its conditions leave one value of, or a few."""
+"""By what the rows of a plan are parted: its keys, and whatever has one value in each of its groups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WITHIN_DAYS = frozenset(unit for unit, seconds in SECONDS.items() if seconds <=
 
 
 def parted_by(plan: PrivatePlan, table: str) -> frozenset[str]:
-    """Name the plan's keys, and the columns of its widest table, or parts of them, that conditions set to one constant.
+    """Name the plan's keys, and what of a table has one value in each group, by keys, conditions, public tables.
 
     Rows of one value of a column are one group of all by it: a person has no larger norm in them than over all groups.
     A date that is declared to be that of a time is set where the time is of one day, and parts where its steps do.

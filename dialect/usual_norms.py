@@ -7,13 +7,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from dialect.catalog import NormsByKeys, Table
-from dialect.few_values import most_values
+from dialect.few_values import few_values
 from dialect.parted import is_of_one_day, is_told, own_keys, parted_by
 from dialect.private_plan import PrivatePlan
 
 
 def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
-    """List the declared norms that are also of this plan: of all rows, and by keys by which its rows are parted.
+    """List the declared norms of rows and sums that are also of this plan: of all rows, and by keys that part its rows.
+
+    Where at most k groups by such keys lie in one of the plan's, the norm is the root of k times as much.
 
     Claim: each of them is true of the plan's own groups if it is of those that it is declared for, where what a
     person adds to groups has one sign. Proof: proofs.md#usual-keys. Raises: nothing.
@@ -22,7 +24,7 @@ def usual_norms(plan: PrivatePlan, table: Table) -> list[NormsByKeys]:
     assert norms is not None  # noqa: S101
     in_all = NormsByKeys((), norms.rows, norms.persons, covers=norms.covers)
     others = [(each, frozenset(each.keys) - parts) for each in norms.by_keys]
-    values = most_values(plan, table.name, frozenset().union(*(keys for _, keys in others)))
+    values = few_values(plan, table.name, frozenset().union(*(keys for _, keys in others)))
     met = ((each, most_groups(values, keys)) for each, keys in others)
     return [in_all, *(_times(each, math.sqrt(groups)) for each, groups in met if groups is not None)]
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
-from dialect.few_values import most_values
+from dialect.few_values import few_values
 from dialect.formulas import CountOf, SumOf
 from dialect.multiplied import multiplies
 from dialect.norms import counted_table, multiple_of
@@ -203,7 +203,7 @@ class _Known:
             return None if by_keys is None else self._of(by_keys, 1, vector)
         there = self.calibration.all_of(self.table, kind, column)
         others = [(each, frozenset(each.measured.keys) - self._parts) for each in there]
-        values = most_values(self.plan, self.table, frozenset[str]().union(*(keys for _, keys in others)))
+        values = few_values(self.plan, self.table, frozenset[str]().union(*(keys for _, keys in others)))
         bounded = [(each, most) for each, keys in others if (most := most_groups(values, keys)) is not None]
         finer = [set(each.measured.keys) for each, most in bounded if most == 1]  # by more keys people have less
         apart = (pair for pair in bounded if not any(set(pair[0].measured.keys) < keys for keys in finer))
