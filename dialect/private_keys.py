@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dialect.catalog import SqlType, ValueRange
@@ -9,7 +10,6 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand
 from dialect.plain_text import plain_text
 from dialect.reading import Reading
-from dialect.tries import coarser
 from dialect.whole_numbers import is_whole
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
@@ -32,10 +32,10 @@ def check_private_keys(keys: Sequence[Field], reading: Reading) -> None:
             part = plain_text(whole)
             why = f"{part} may be any number: neither bounds nor the question say where it ends."
             ends = f"{part} BETWEEN 0 AND 100"
-            raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, coarser(sql, part, part, ends))
+            raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, _asked_by(sql, part, part, ends))
         if key.type is SqlType.DOUBLE:
             coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN 0 AND 100"
-            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, coarser(sql, text, coarse, ends))
+            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, _asked_by(sql, text, coarse, ends))
         if key.type in _LISTS:
             raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
 
@@ -57,7 +57,7 @@ def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:
     ends = f"{moment} >= TIMESTAMP '{_DAY[0]}' AND {moment} < TIMESTAMP '{_DAY[1]}'"
     if date is not None:
         ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
-    return Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, coarser(reading.sql, text, coarse, ends))
+    return Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, _asked_by(reading.sql, text, coarse, ends))
 
 
 def _date_of(time: Expr, reading: Reading) -> tuple[str, ValueRange] | None:
@@ -73,3 +73,12 @@ def _date_of(time: Expr, reading: Reading) -> tuple[str, ValueRange] | None:
 def _time_of(expr: Expr) -> Expr:
     """Give the time that a coarser one is made of; itself where it is none."""
     return expr.arguments[-1] if isinstance(expr, Call) and expr.name in _COARSER else expr
+
+
+def _asked_by(sql: str, name: str, coarse: str, condition: str) -> tuple[str, ...]:
+    """Write a question with a coarser key: as it is, and where a condition must say the ends."""
+    made = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
+    with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", made, count=1, flags=re.IGNORECASE)
+    if not found:
+        with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", made, count=1, flags=re.IGNORECASE)
+    return made, with_end

@@ -1,4 +1,4 @@
-"""What a refused analyst may have meant: names that are near, tables that have a column, quotes, other statements."""
+"""What a refused analyst may have meant: other engines' words, names that are near, tables with a column, quotes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _QUOTED = re.compile(r'"([^"]*)"')
 
 
 def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    """Add to a refusal what the catalog knows of the names in it."""
+    """Add to a refusal how DuckDB says what it points at, or what the catalog knows of the names in it."""
     if refused.span is None:
         return refused
     if refused.code in _IN_OTHER_WORDS and (made := _in_duckdbs_words(refused, refused.span, sql)) is not None:
@@ -42,15 +42,6 @@ def _in_duckdbs_words(refused: Refusal, span: Span, sql: str) -> Refusal | None:
     if whole == sql or (call is None and read):
         return None
     return replace(refused, hint=call or refused.hint, rewrites=(whole, *refused.rewrites))
-
-
-def coarser(sql: str, name: str, coarse: str, condition: str) -> tuple[str, ...]:
-    """Write a question with a coarser key: as it is, and where a condition must say the ends."""
-    made = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
-    with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", made, count=1, flags=re.IGNORECASE)
-    if not found:
-        with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", made, count=1, flags=re.IGNORECASE)
-    return made, with_end
 
 
 def _quoted(refused: Refusal, sql: str) -> Refusal:
