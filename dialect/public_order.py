@@ -41,7 +41,7 @@ def in_public_order(
     """One row per key in public order; sums narrowed by a clamp, never by a bare cast."""
     columns = [f"{'sums' if plan.key_set is None else 'keys'}.k{i}" for i in range(len(plan.keys))]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
-    columns += [f"{_narrowed(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
+    columns += [f"{narrowed(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
     order = " ORDER BY " + ", ".join(f"k{i} NULLS LAST" for i in range(len(plan.keys))) if ordered else ""
     if tables is None:
         tables = ["sums", *(f"counts{i}" for i, v in enumerate(plan.vectors) if v.kind is VectorKind.DISTINCT)]
@@ -73,5 +73,6 @@ def same_keys(table: str, key_set: KeySet, codes: Mapping[int, Coded]) -> str:
     return " AND ".join(f"{one} {'IS NOT DISTINCT FROM' if key.nullable else '='} {two}" for one, key, two in pairs)
 
 
-def _narrowed(total: str) -> str:
+def narrowed(total: str) -> str:
+    """Narrow a sum to 64 bits by a clamp, which raises for no row; 0 where nothing was added."""
     return f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, coalesce({total}, 0))) AS BIGINT)"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dialect.derivation import Derivation
+from dialect.public_order import narrowed
 from dialect.write_expr import write_expr
-
-LARGEST_SUM = 2**63 - 1
 
 
 def write_derived(made: Derivation) -> str:
@@ -17,7 +16,7 @@ def write_derived(made: Derivation) -> str:
     shown = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(made.keys)]
     shown += [f"w{place} AS v{i}" for i, place in enumerate(made.vectors)]
     groups = f"SELECT {', '.join([*shown, '1 AS here'])} FROM held WHERE {write_expr(made.condition)}"
-    sums = [f"CAST(greatest(-{LARGEST_SUM}, least({LARGEST_SUM}, {_sum(i)})) AS BIGINT) AS w{i}" for i in vectors]
+    sums = [f"{narrowed(f'sum(v{i})')} AS w{i}" for i in vectors]
     columns = ", ".join([*(f"wanted.k{i}" for i in keys), *sums, "count(here) AS cells"])
     if not keys:
         return f"SELECT {columns} FROM ({groups}) AS g"
@@ -39,7 +38,3 @@ def write_pinned(made: Derivation) -> str:
     """Write one row: how many different values each pinned key has among the held groups that count."""
     counts = ", ".join(f"count(DISTINCT k{place}) AS n{i}" for i, (place, _) in enumerate(made.pinned))
     return f"SELECT {counts} FROM held WHERE {write_expr(made.condition)}"
-
-
-def _sum(vector: int) -> str:
-    return f"coalesce(sum(v{vector}), 0)"
