@@ -14,6 +14,11 @@ class Limits:
     max_groups: int | None = None
     max_rows: int | None = None  # the source is cut to so many rows of a person already
 
+    @property
+    def said(self) -> bool:
+        """Whether the question says anything of it."""
+        return self != Limits()
+
 
 def cut(relation: PerPerson) -> PerPerson:
     """Keep at most R rows of each person; of each window of time, of tables that have it."""

@@ -52,8 +52,7 @@ def norm_facts(
     `alone` are the vectors that are shown for themselves; without it, all are.
     """
     table = counted_table(plan, catalog)
-    limited = plan.limits.max_rows is not None or plan.limits.max_groups is not None
-    if table is None or limited or multiplies(plan.source):
+    if table is None or plan.limits.said or multiplies(plan.source):
         return (None,) * len(plan.vectors)
     known = _Known(plan, catalog, calibration, table.name, key_count)
     made = [known.facts(vector) for vector in plan.vectors]

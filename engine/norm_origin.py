@@ -23,8 +23,7 @@ def norm_origins(made: Prepared) -> tuple[str, ...]:
 
 
 def _origin(sized: Sized, vector: Vector, facts: NormFacts | None, bound: VectorBound) -> str:
-    limits = sized.numbers.limits
-    if limits.max_rows is not None or limits.max_groups is not None:
+    if sized.numbers.limits.said:
         return "the question names its own limits"
     if bound.rule not in _CUT or vector.part is not None:
         return ""
