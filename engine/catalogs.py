@@ -31,7 +31,7 @@ def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
         path /= "catalog.toml"
     if path.exists():
         return load_catalog(path)
-    if "://" in where:
+    if where.lower().startswith(("http://", "https://")):
         why, cure = (
             "this is a server's address, and no file.",
             f"run it where the catalog lies, or see what its console has: {where.rstrip('/')}/console.",

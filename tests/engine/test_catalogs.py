@@ -56,6 +56,7 @@ def test_a_folder_stands_for_the_catalog_in_it(tmp_path: Path) -> None:
         ("no_such_catalog", "give a catalog file, or one of the names mibici, operator."),
         ("operater", "write operator."),
         ("Mibici", "write mibici."),
+        ("postgresql://host/city", "give a catalog file, or one of the names mibici, operator."),
         ("folder/catalog.toml", "give a catalog file, or one of the names mibici, operator."),
     ],
 )
@@ -65,6 +66,13 @@ def test_what_is_not_found_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         find_catalog(where)
     assert (caught.value.file, caught.value.cure) == (where, cure)
     assert str(tmp_path / where) in caught.value.why
+
+
+def test_the_address_of_a_server_has_its_console_and_no_catalog() -> None:
+    with pytest.raises(
+        CatalogError, match=r"server's address.* see what its console has: HTTPS://city\.example/console\."
+    ):
+        find_catalog("HTTPS://city.example/")
 
 
 def test_the_operator_is_loaded_from_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
