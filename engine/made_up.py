@@ -14,7 +14,8 @@ from datetime import timedelta
 from dialect.catalog import Catalog, Column, ColumnOf, Table, ValueRange
 from dialect.time_windows import Stretch, next_begin
 from dialect.write_expr import name
-from engine.made_up_values import DATED, DATES, Place, draw, identity, macros, variable, written
+from engine.catalog_columns import DATED
+from engine.made_up_values import DATES, Place, draw, identity, macros, variable, written
 from engine.snapshot import only_key
 
 PERSONS = 3_000

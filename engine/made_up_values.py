@@ -15,10 +15,10 @@ from zlib import crc32
 from dialect.catalog import Column, SqlType, Table, ValueList, ValueRange
 from dialect.expressions import Literal
 from dialect.write_expr import quote
+from engine.catalog_columns import DATED
 
 ONE_IN = 10  # of nullable values is NULL, of persons is not admitted
 DATES = ValueRange("2026-01-01", "2026-01-31")  # where the catalog declares none
-DATED = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 MINUTES_APART = 20  # of the times in one row, in the order in which they are declared
 NOT_ADMITTED = "made-up refusal"
 
