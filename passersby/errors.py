@@ -87,6 +87,16 @@ class BudgetError(PassersbyError):
         return self.details.get("would_fit_rho")
 
     @property
+    def would_fit_error(self) -> dict[str, float]:
+        """Give the half-widths that the largest price would buy, by column; none where they depend on the answer."""
+        return dict(self.details.get("would_fit_error") or {})
+
+    @property
+    def account(self) -> str | None:
+        """Give whose account is short."""
+        return self.details.get("account")
+
+    @property
     def window(self) -> str | None:
         """Give the window whose account is short: `*lifetime` over all windows, None for the most of one question."""
         return self.details.get("window")

@@ -81,6 +81,8 @@ def test_a_price_above_the_budget_is_refused_with_numbers(ana: Connection) -> No
     assert short.value.remaining_rho == pytest.approx(0.1)
     assert short.value.short_by_rho == pytest.approx(0.05)
     assert short.value.would_fit_rho == pytest.approx(0.1)
+    assert short.value.would_fit_error["visits"] > 0 and short.value.other_windows == []
+    assert {name: getattr(short.value, name) for name in short.value.details} == short.value.details
     assert spent(ana) == [0.0, 0.0]
 
 
