@@ -55,7 +55,7 @@ def in_its_own_order(call: exp.Expr) -> exp.Expr:
     return plain
 
 
-def check_order(name: str, arguments: tuple[Expr, ...], directions: tuple[Direction, ...], call: exp.Expr) -> None:
+def check_varying(name: str, arguments: tuple[Expr, ...], directions: tuple[Direction, ...], call: exp.Expr) -> None:
     """Refuse a constant where rows are put in order: DuckDB binds none there, whatever the rows are."""
     if name not in _IN_ORDER:
         return

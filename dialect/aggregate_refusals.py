@@ -71,7 +71,7 @@ def across_people(name: str, node: exp.Expr, inside: str | None) -> Refusal:
     return replace(refused, rewrites=(*keys, *refused.rewrites))
 
 
-def unknown(name: str, node: exp.Expr) -> Refusal:
+def unknown_aggregate(name: str, node: exp.Expr) -> Refusal:
     """Refuse an aggregate that is not in the dialect at all."""
     shown = called(_call(node))
     why, hint, instead = _TAUGHT.get(name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _UNKNOWN))
@@ -93,7 +93,7 @@ def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
     name, value, form = _form(call)
     if isinstance(call.this, exp.Sub) and instead == OF_INTERVALS:  # the time between two
         between = f"DATE_DIFF('MINUTE', {', '.join(_written(each) for each in (call.this.expression, call.this.this))})"
-        made = form.format(between), form.format(_written(with_ends(_parsed(between), 1440)))
+        made = form.format(between), form.format(_written(within_ends(_parsed(between), 1440)))
         why = f"{name} takes {takes}: minutes between two times are such, within ends of your own."
         return refusal(Code.AGG, why, made[1], call, *made)
     uncounted = isinstance(call, exp.WithinGroup) or instead == OF_INTERVALS
@@ -104,7 +104,7 @@ def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
     return refused if instead else replace(refused, rewrites=(*_as_key(node), *refused.rewrites))
 
 
-def with_ends(value: exp.Expr, most: float = 100) -> exp.Expr:
+def within_ends(value: exp.Expr, most: float = 100) -> exp.Expr:
     """Write ends around a value: 0 and `most` for those that the asker has not said."""
     said = next((end for part in (value.this, *value.expressions) if (end := _end(part)) is not None), None)
     if isinstance(value, exp.Least) and said is not None:

@@ -15,7 +15,7 @@ from dialect.errors import Code, Refusal, Span
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.function_row import Function, accepts, in_words, mistake
 from dialect.functions import forms_of, names
-from dialect.functions_interval import is_end
+from dialect.functions_interval import is_interval_end
 from dialect.reading import refusal
 from dialect.spans import called, span_of
 from dialect.unlike_types import instead
@@ -59,7 +59,7 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
     """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
     _keep_person_out(name, arguments, node)
     if not forms_of(name):
-        raise unknown(name, node)
+        raise unknown_function(name, node)
     aligned = _aligned(name, _flattened(name, arguments), node)
     for form in forms_of(name):
         if accepts(form, aligned):
@@ -74,7 +74,7 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
     raise refusal(Code.FUNC, f"{shown} does not take ({given}).", meant or _kinds_hint(name, shown), node, *made)
 
 
-def unknown(name: str, node: exp.Expr) -> Refusal:
+def unknown_function(name: str, node: exp.Expr) -> Refusal:
     """Refuse a function that is not there, with the nearest that is."""
     if name.removesuffix("()") in _NOW:
         return _of_now(node)
@@ -114,7 +114,7 @@ def polygon_refused(node: exp.Expr | None) -> Refusal:
 def _made(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
     if form.result is not SqlType.NULL:
         made = Call(form.row, tuple(arguments), form.result)
-        return replace(made, span=span_of(node)) if is_end(made) else made
+        return replace(made, span=span_of(node)) if is_interval_end(made) else made
     kind, values = alike(arguments, node)
     return Call(form.row, tuple(values), arguments[0].type if form.name == "nullif" else kind)
 

@@ -14,7 +14,7 @@ from dialect.expressions import Call, Expr, Field, Literal, Ref, conjunction, fi
 from dialect.from_clause import Queries, from_clause
 from dialect.grouping import GroupNames, close
 from dialect.inference import null_extended, nullable
-from dialect.inner_rows import compared, conditions, own_rows, reaches_out, within
+from dialect.inner_rows import before_in, conditions, own_rows, reaches_out, within
 from dialect.names import RowNames, Scope, anded, has_aggregate
 from dialect.nested_names import NestedNames
 from dialect.one_row import meets_one_row
@@ -75,7 +75,7 @@ def met_value(node: exp.In | exp.Exists, around: Scope, reading: Reading, querie
         source, ties = _tied(tree, source, conditions(_written(tree), NestedNames(scope, around)))
         return _counted(node, source, scope, ties, reading)
     only(node, "this", "query", code=Code.SUBQUERY)
-    outer = [scalar(part, RowNames(around)) for part in compared(node)]
+    outer = [scalar(part, RowNames(around)) for part in before_in(node)]
     tree = node.args["query"].this
     if reaches_out(tree, around):
         source, scope, inner, tied = _members(tree, around, reading, queries)

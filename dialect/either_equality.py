@@ -26,7 +26,7 @@ def equalities(join: Join) -> tuple[Expr, ...]:
 def _asked(join: Join) -> tuple[Expr, ...]:
     if join.how != "inner":
         return ()
-    found = (branches(part) for part in conjuncts(join.condition))
+    found = (disjuncts(part) for part in conjuncts(join.condition))
     return next((each for each in found if 1 < len(each) <= _MOST and all(_between(e, join) for e in each)), ())
 
 
@@ -38,7 +38,7 @@ def _is_cheap(relation: Relation) -> bool:
     return all(map(_is_cheap, sources(relation)))
 
 
-def branches(expr: Expr) -> tuple[Expr, ...]:
+def disjuncts(expr: Expr) -> tuple[Expr, ...]:
     """Split a condition at its top-level ORs."""
     return tuple(_either(expr))
 

@@ -12,7 +12,7 @@ from dialect.expressions import Expr, Ref, fields_of, is_of_table, size
 from dialect.facts import between
 from dialect.parted import days_and_times
 from dialect.plain_text import plain_text
-from dialect.possible_days import Clock, known
+from dialect.possible_days import Clock, known_of
 from dialect.private_plan import PrivatePlan
 from dialect.values_left import how_many, spoken_of
 
@@ -58,7 +58,7 @@ def _days_counted(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
     if stretch is None:
         return None
     clock = Clock(next(fields_of(time)), day.field if isinstance(day, Ref) else None)
-    told, keys = known(clock, plan.source.facts), plan.key_exprs
+    told, keys = known_of(clock, plan.source.facts), plan.key_exprs
     days = [stretch[0] + timedelta(days=i) for i in range((stretch[1] - stretch[0]).days + 1)]
     if len(days) * (told.parts + sum(map(size, keys))) > _MOST_STEPS:
         return None

@@ -25,11 +25,11 @@ def _end(name: str, word: str) -> tuple[Function, ...]:
 INTERVALS: tuple[Function, ...] = (*_end(LOW, "lower"), *_end(HIGH, "upper"))
 
 
-def is_end(expr: Expr) -> bool:
+def is_interval_end(expr: Expr) -> bool:
     """Tell whether an expression is an end of an interval."""
     return isinstance(expr, Call) and expr.name in (LOW, HIGH)
 
 
 def holds_end(expr: Expr) -> bool:
     """Tell whether an end of an interval stands anywhere in an expression."""
-    return is_end(expr) or any(map(holds_end, children(expr)))
+    return is_interval_end(expr) or any(map(holds_end, children(expr)))

@@ -72,7 +72,7 @@ def widened(groups: Groups) -> Relation:
     return replace(groups.source, max_rows=min(groups.source.max_rows * len(groups.sets), MOST_ROWS))
 
 
-def told(groups: Groups, reading: Reading, places: Sequence[int]) -> Field:
+def grouping_field(groups: Groups, reading: Reading, places: Sequence[int]) -> Field:
     """Describe the column of GROUPING(...): a bit for each key, 1 where it is not in the set."""
     alternatives = tuple(Alternative(Literal(_bits(places, each), SqlType.BIGINT), ()) for each in groups.sets)
     bounds = Bounds(0, 2 ** len(places) - 1)

@@ -22,7 +22,7 @@ def reaches_out(tree: exp.Expr, scope: Scope) -> bool:
     return any(column.table.lower() in around - inside for column in tree.find_all(exp.Column))
 
 
-def compared(node: exp.Expr) -> list[exp.Expr]:
+def before_in(node: exp.Expr) -> list[exp.Expr]:
     """List what stands before IN."""
     return list(node.this.expressions) if isinstance(node.this, exp.Tuple) else [node.this]
 

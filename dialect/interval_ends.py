@@ -13,7 +13,7 @@ from dialect.catalog import SqlType
 from dialect.changed_exprs import changed_exprs
 from dialect.errors import Code, Refusal, Span
 from dialect.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, children, expand, rebuild
-from dialect.functions_interval import HIGH, LOW, OF_PEOPLE, TRY, is_end
+from dialect.functions_interval import HIGH, LOW, OF_PEOPLE, TRY, is_interval_end
 from dialect.linear import Linear, Variances
 from dialect.own_calls import compared, double, is_null, to_bigint, to_double
 from dialect.private_plan import Question
@@ -100,7 +100,7 @@ def _calls(expr: Expr) -> Iterator[Call]:
     waiting = [expr]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, Call) and is_end(part):
+        if isinstance(part, Call) and is_interval_end(part):
             yield part
         waiting.extend(children(part))
 
@@ -123,7 +123,7 @@ def with_ends(question: Question, reaches: Reaches) -> Question:
 
     def written(expr: Expr, looked_at: tuple[Relation, ...]) -> Expr:
         inner = rebuild(expr, lambda part: written(part, looked_at))
-        if not (isinstance(expr, Call) and is_end(expr) and isinstance(inner, Call)):
+        if not (isinstance(expr, Call) and is_interval_end(expr) and isinstance(inner, Call)):
             return inner
         return _Written(known, reaches, variances, inner.arguments[0], expr.name == HIGH).end(expand(expr.arguments[0]))
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from sqlglot import exp
 
 from dialect.aggregate_calls import aggregate_call, both_exist
-from dialect.aggregate_order import check_order, in_its_own_order
-from dialect.aggregate_refusals import OF_INTERVALS, across_people, unknown, with_ends, wrong_type
+from dialect.aggregate_order import check_varying, in_its_own_order
+from dialect.aggregate_refusals import OF_INTERVALS, across_people, unknown_aggregate, within_ends, wrong_type
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
 from dialect.catalog import Bounds, SqlType
@@ -87,7 +87,7 @@ def measure(node: exp.Expr, names: RowNames, source: Relation, releasing: bool, 
     if releasing and isinstance(source, PerPerson):
         _check_release(aggregate, arguments, source, node)
     check_arguments(aggregate, arguments[: len(arguments) - len(read.directions)], node)
-    check_order(name, arguments, read.directions, node)
+    check_varying(name, arguments, read.directions, node)
     named = reading.bounds.get(call.meta.get("start", -1))
     bounds = None if named is None else named.bounds
     if named is not None:
@@ -115,7 +115,7 @@ def _allowed(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
         call = call.this  # as the parser reads every ANY_VALUE
     within = isinstance(call, exp.WithinGroup) and name not in _LEVELS
     if name not in AGGREGATES or within or isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
-        raise unknown(name, node)
+        raise unknown_aggregate(name, node)
     return call, name
 
 
@@ -186,12 +186,12 @@ def _cut_to_range(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  read as a constant
-        return f"QUANTILE_CONT({_written(with_ends(value))}, {level.value})"
+        return f"QUANTILE_CONT({_written(within_ends(value))}, {level.value})"
     cut = call.copy()
     inner = cut.this.expressions[0] if isinstance(cut.this, exp.Distinct) else cut.this
-    cut.set("this", with_ends(inner))
+    cut.set("this", within_ends(inner))
     if len(arguments) > 1 and cut.args.get("expression") is not None:
-        cut.set("expression", with_ends(cut.expression))
+        cut.set("expression", within_ends(cut.expression))
     return _written(cut)
 
 

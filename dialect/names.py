@@ -10,7 +10,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect.aggregate_names import NODES, UNTYPED
-from dialect.calls import unknown
+from dialect.calls import unknown_function
 from dialect.cell_calls import cell_call, is_cell_call
 from dialect.errors import Code
 from dialect.expressions import Expr, Field, Ref
@@ -179,7 +179,7 @@ def refuse_rowless(node: exp.Expr) -> None:
         raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
     if isinstance(node, exp.Star):
         if isinstance(node.parent, exp.Anonymous):  # coun(*)
-            raise unknown(node.parent.name.lower(), node.parent)
+            raise unknown_function(node.parent.name.lower(), node.parent)
         raise refusal(Code.ROWS, "* can't stand here.", "name the columns", node)
 
 

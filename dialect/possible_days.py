@@ -101,7 +101,7 @@ def _parts(expr: Expr, same: Mapping[Ref, Expr]) -> int:
     return 1 + sum(_parts(each, same) for each in expr.arguments) if isinstance(expr, Call) else 1
 
 
-def known(clock: Clock, facts: Sequence[Expr]) -> Known:
+def known_of(clock: Clock, facts: Sequence[Expr]) -> Known:
     """Keep the conditions that may speak of a row's time."""
     parts = tuple(part for fact in facts for part in conjuncts(fact))
     pairs = [part.arguments for part in parts if isinstance(part, Call) and part.name == "="]

@@ -17,7 +17,7 @@ from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
 from dialect.group_by import Item, Keys, group_by, keyed
 from dialect.grouping import GroupNames, releases
-from dialect.grouping_sets import closed, groups, told, widened
+from dialect.grouping_sets import closed, grouping_field, groups, widened
 from dialect.names import Column, RowNames, Scope, end_of, has_aggregate, has_window, inside_aggregates, is_row
 from dialect.ordering import order_keys, sliced
 from dialect.reading import Reading, only, refusal
@@ -106,7 +106,7 @@ def grouped(tree: exp.Select, items: Sequence[Item], place: Place) -> Shown:
     held = groups(source, below, keys.sets, place.reading, tree)
     pairs = list(zip(keys.written, held.shown, strict=True))
     values = ScalarSubqueries(place.reading, place.queries)
-    tell = partial(told, held, place.reading) if len(held.sets) > 1 else None
+    tell = partial(grouping_field, held, place.reading) if len(held.sets) > 1 else None
     names = GroupNames(place.scope, source, pairs, place.reading, values=values, rows=rows, tell=tell)
     windows = window_calls(tree, names, widened(held), not releases(source, below), place.reading)
     above = replace(names, windows=windows)  # with the same measures and aliases

@@ -14,7 +14,7 @@ from dialect.directions import OrderKey
 from dialect.expressions import Expr, Literal
 from dialect.relations import Relation
 from dialect.spark_aggregates import inside_in_spark
-from dialect.window import Frame, FrameEnd, Unit, WindowCall, is_whole
+from dialect.window import Frame, FrameEnd, Unit, WindowCall, looks_at_all
 from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
 from dialect.write_expr import SPARK, NoForm, quote_for_spark, write_expr, write_term
 
@@ -66,7 +66,7 @@ def _whole(expr: Expr) -> str:
 
 def _one_row(call: WindowCall) -> str:
     """Write the frame of a function that takes one of its rows: of equal rows the place decides, which is by rows."""
-    if is_whole(call):
+    if looks_at_all(call):
         return _WHOLE
     if call.frame is not None and call.frame.unit is Unit.ROWS:
         return _frame(call.frame, call.order)

@@ -12,7 +12,7 @@ from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Expr, Ref, conjunction
 from dialect.from_clause import Queries, from_clause
 from dialect.inference import definition, nullable
-from dialect.inner_rows import compared, conditions, own_rows, reaches_out
+from dialect.inner_rows import before_in, conditions, own_rows, reaches_out
 from dialect.names import RowNames, Scope, anded, has_aggregate, has_window
 from dialect.nested_names import NestedNames
 from dialect.reading import Reading, only, refusal
@@ -70,7 +70,7 @@ def chosen(relation: Relation, node: exp.Expr, negated: bool, outer: Outer) -> R
 def _members(node: exp.Expr, inner: _Inner, negated: bool, outer: Outer) -> list[Expr]:
     """Write what IN compares as equalities; a NULL on the left is in no list, and outside of an empty one only."""
     names = RowNames(outer.scope, dict(outer.aliases))
-    values = [scalar(part, names) for part in compared(node)]
+    values = [scalar(part, names) for part in before_in(node)]
     if len(values) != len(inner.selected):
         why = f"The subquery behind IN selects {len(inner.selected)} columns, and {len(values)} stand before it."
         raise refusal(Code.SUBQUERY, why, "x IN (SELECT x FROM ...)", node)

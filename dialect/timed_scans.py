@@ -9,7 +9,7 @@ from datetime import date
 from dialect.expressions import Expr, Field
 from dialect.inference import computed_field
 from dialect.own_time import clock_of, during, window_of, without_gaps
-from dialect.possible_days import Clock, known
+from dialect.possible_days import Clock, known_of
 from dialect.reading import Reading
 from dialect.relations import Filter, Project, Relation, Scan
 from dialect.time_windows import Stretch, days_of
@@ -31,7 +31,7 @@ class Said:
 
         Raises Refusal with E_COMPLEX where that takes too many steps (`proofs.md#touched-windows`).
         """
-        clocks = [known(each, self.facts) for each in (clock, *map(Clock, self.beside))]
+        clocks = [known_of(each, self.facts) for each in (clock, *map(Clock, self.beside))]
         if not any(each.facts for each in clocks):
             return stretch.begins()
         days = {begin: tuple(days_of(stretch.window, begin)) for begin in stretch.begins()}

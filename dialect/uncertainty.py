@@ -13,7 +13,7 @@ from dialect.catalog import SqlType
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand, fields_of
 from dialect.formulas import CountOf, Gathered, MeanOf, MomentsOf, QuantileOf, ReleasedSum, SumOf
 from dialect.functions import function
-from dialect.functions_interval import is_end
+from dialect.functions_interval import is_interval_end
 from dialect.linear import ONE, ZERO, Linear, Variances, plus, times
 from dialect.over_releases import OverReleases
 from dialect.own_calls import double
@@ -236,4 +236,4 @@ def _read(expr: Expr) -> Iterator[Field]:
         part = waiting.pop()
         if isinstance(part, Ref):
             yield part.field
-        waiting += () if is_end(part) else children(part)
+        waiting += () if is_interval_end(part) else children(part)

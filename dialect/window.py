@@ -72,7 +72,7 @@ def read_by(call: WindowCall) -> tuple[Expr, ...]:
     return (*call.arguments, *condition, *call.partition, *(key.expr for key in call.order))
 
 
-def is_whole(call: WindowCall) -> bool:
+def looks_at_all(call: WindowCall) -> bool:
     """Tell whether a call looks at all rows of the partition, whichever row it stands in."""
     if call.frame is None:
         return not call.order

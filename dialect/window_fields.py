@@ -12,7 +12,7 @@ from dialect.inference import alternatives_or_null, nullable, of_person, range_o
 from dialect.measures import with_list
 from dialect.plain_text import plain_text
 from dialect.reading import Reading
-from dialect.window import WindowCall, holds_own_row, is_whole
+from dialect.window import WindowCall, holds_own_row, looks_at_all
 from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
 
 _ONE_OF = {"lag", "lead", "first_value", "last_value", "nth_value", "min", "max"}  # a value of the argument's
@@ -89,4 +89,4 @@ def _is_one_value(call: WindowCall) -> bool:
     """Tell whether all rows of a person see the same rows."""
     own = WINDOW_FUNCTIONS.get(call.function)
     of_frame = own is None or own.rests_on is RestsOn.FRAME
-    return of_frame and is_whole(call) and all(map(of_person, call.partition))
+    return of_frame and looks_at_all(call) and all(map(of_person, call.partition))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from dialect.bounded_sql import Target
-from dialect.either_equality import branches, equalities
+from dialect.either_equality import disjuncts, equalities
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import TRUE, Field, conjuncts, fields_of
@@ -40,7 +40,7 @@ def _conditions(join: Join, target: Target) -> list[str]:
     emitter, either = words(target).emitter, equalities(join)
     if not either or target.engine is not EngineName.DUCKDB:
         return [write_expr(join.condition, emitter)]
-    every = [part for part in conjuncts(join.condition) if branches(part) != either]
+    every = [part for part in conjuncts(join.condition) if disjuncts(part) != either]
     rest = [write_expr(part, emitter) for part in every]
     tests = [write_expr(each, emitter) for each in either]
     return [

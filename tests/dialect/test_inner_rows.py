@@ -8,7 +8,7 @@ import pytest
 from sqlglot import exp, parse_one
 
 from dialect.expressions import Ref, conjuncts
-from dialect.inner_rows import compared, own_rows, reaches_out, within
+from dialect.inner_rows import before_in, own_rows, reaches_out, within
 from dialect.kinds import Selected
 from dialect.names import RowNames, Scope
 from dialect.relations import Filter
@@ -34,7 +34,7 @@ def test_a_query_reaches_out_by_the_names_around_it(sql: str, out: bool) -> None
 
 def test_what_stands_before_in() -> None:
     for sql, names in (("a IN (SELECT 1)", ["a"]), ("(a, b) IN (SELECT 1, 2)", ["a", "b"])):
-        assert [part.name for part in compared(parse_one(sql, dialect="duckdb"))] == names
+        assert [part.name for part in before_in(parse_one(sql, dialect="duckdb"))] == names
 
 
 def test_conditions_are_split_by_whose_columns_they_read(rows_of: Callable[[str], Selected]) -> None:
