@@ -25,6 +25,7 @@ _UNITS = {unit: unit for unit in (*FINER, "week")} | dict.fromkeys(_ON_DAYS, "da
 _UNITS |= dict.fromkeys(("hour_of_week", "part_of_day"), "hour") | {"dayname": "day", "monthname": "month"}
 _MIRROR = {">=": "<=", "<": ">", "<=": ">=", ">": "<"}
 _IN = forms_of("in")[0].row
+_AS_FAR = ("date_trunc", "time_bucket")  # NULL of the very times of which the beginning of a unit is
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP)
 _CAST = {SqlType.TIMESTAMP: forms_of("to_timestamp")[0].row, SqlType.DATE: forms_of("to_date")[0].row}
 
@@ -33,28 +34,33 @@ class UntoldError(Exception):
     """A value that the held keys do not tell."""
 
 
-def over_keys(expr: Expr, cells: Cells) -> Expr:
-    """Write an expression over held keys.
+def over_keys(expr: Expr, cells: Cells, steps: Cells | None = None) -> Expr:
+    """Write an expression over held keys; `steps` are those that may stand for a time that they are the beginning of.
 
-    Claim: on each row it has the value of `expr`, if each field holds what it is of the row. Raises: UntoldError where
-    the keys do not tell it. Proof: proofs.md#derivation
+    Claim: on each row it has the value of `expr`, if each field holds what it is of the row, and each step is there
+    wherever its time is. Raises: UntoldError where the keys do not tell it. Proof: proofs.md#derivation
     """
+    steps = cells if steps is None else steps
     if expr in cells:
         return Ref(cells[expr])
     if isinstance(expr, Literal):
         return expr
     if isinstance(expr, Ref):
         raise UntoldError
-    return _by_time(expr, cells) or _by_hour(expr, cells) or rebuild(expr, lambda part: over_keys(part, cells))
+    return (
+        _by_time(expr, cells, steps)
+        or _by_hour(expr, cells)
+        or rebuild(expr, lambda part: over_keys(part, cells, steps))
+    )
 
 
-def _by_time(expr: Expr, cells: Cells) -> Expr | None:
+def _by_time(expr: Expr, cells: Cells, steps: Cells) -> Expr | None:
     """Put the beginning of a unit of time in the place of the time, where the value is the same."""
     if not isinstance(expr, Call):
         return None
     for place in (part for part in expr.arguments if part.type in _TIMES and not isinstance(part, Literal)):
         for held, field in cells.items():
-            step = step_of(held, place)
+            step = step_of(held, place) if held in steps or expr.name in _AS_FAR else None
             if step is not None and (_has_one_value(expr, place, step) or _cuts_between(expr, place, step)):
                 return substituted(expr, {place: _beginning(field, place)})
     return None

@@ -14,7 +14,7 @@ from dialect.coarser import UntoldError, over_keys
 from dialect.domains import lists_of
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, conjunction, expand, fields_of, rebuild
 from dialect.facts import between, implied, listed
-from dialect.inference import nullable
+from dialect.inference import goes_far, nullable
 from dialect.private_plan import SUMS_OVER_GROUPS, PrivatePlan, VectorKind
 from dialect.public_lists import PublicList
 from dialect.reading import Reading
@@ -169,9 +169,17 @@ def _open(found: PublicList) -> Iterator[Expr]:
 
 
 def _far(key: Expr, known: tuple[Expr, ...]) -> bool:
-    """Tell whether a value beyond all calendars may leave a row without its key: unless it is a time between ends."""
-    if not nullable(key) or nullable(key, far=False):
-        return False
+    """Tell whether a value beyond all calendars may leave a row without its key, which no list has then."""
+    return nullable(key) and not nullable(key, far=False) and _beyond(key, known)
+
+
+def steps_of(cells: Mapping[Expr, Field], known: tuple[Expr, ...]) -> Mapping[Expr, Field]:
+    """Find the held keys that are there wherever what they are of is, where rows meet conditions."""
+    return {key: field for key, field in cells.items() if not (goes_far(key) and _beyond(key, known))}
+
+
+def _beyond(key: Expr, known: tuple[Expr, ...]) -> bool:
+    """Tell whether a key may be of a value beyond all calendars: unless it is a time between ends."""
     ended = {f for part in _compared(known) if between(part, known) for f in fields_of(part)}
     return not set(fields_of(key)) <= ended
 

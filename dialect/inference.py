@@ -87,6 +87,12 @@ def nullable(expr: Expr, far: bool = True) -> bool:
     return partial or any(nullable(argument, far) for argument in expr.arguments)
 
 
+def goes_far(expr: Expr) -> bool:
+    """Tell whether an expression is NULL of dates and times beyond all calendars alone, somewhere in it."""
+    here = isinstance(expr, Call) and function(expr.function).partial is Partial.FAR
+    return here or any(map(goes_far, children(expr)))
+
+
 def vanishes(expr: Expr) -> bool:
     """Tell whether an expression is NULL for certain where all fields that it reads are."""
     if isinstance(expr, Literal):

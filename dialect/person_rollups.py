@@ -13,7 +13,7 @@ from dialect.admission import Admission
 from dialect.bounded_sql import Rolled, Rollup, Target
 from dialect.catalog import SqlType
 from dialect.coarser import UntoldError, over_keys
-from dialect.derivation import Told, told
+from dialect.derivation import Told, steps_of, told
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
 from dialect.expressions import Expr, Field, Ref, conjunction
@@ -81,12 +81,13 @@ def _read(wanted: Told, bounds: Bounding, rollup: Rollup) -> Rolled | None:
     places = _places(plan, bounds, rollup)
     if places is None or wanted.structure != held.structure or not _covers(wanted, held):
         return None
-    stored = _cells(held)
+    stored, known = _cells(held), tuple(wanted.conditions.values())
+    steps = steps_of(stored, known)
     more = [each for text, each in wanted.conditions.items() if text not in held.conditions]
     try:
-        columns = [over_keys(wanted.own(Ref(field)), stored) for name, field in plan.unit.items() if name != "person"]
-        columns += [over_keys(key, stored) for key in wanted.keys]
-        condition = conjunction(tuple(over_keys(each, stored) for each in more))
+        asked = [*(wanted.own(Ref(field)) for name, field in plan.unit.items() if name != "person"), *wanted.keys]
+        columns = [over_keys(each, stored, steps) for each in asked]
+        condition = conjunction(tuple(over_keys(each, stored, steps) for each in more))
     except UntoldError:
         return None
     names = [*(name for name in plan.unit if name != "person"), *(f"k{i}" for i in range(len(plan.keys)))]

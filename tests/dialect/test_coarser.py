@@ -8,6 +8,7 @@ from sqlglot import exp
 from dialect.calls import call
 from dialect.catalog import SqlType
 from dialect.coarser import UntoldError, over_keys
+from dialect.derivation import steps_of
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.write_expr import write_expr
 
@@ -56,3 +57,14 @@ DATE = of("to_date", TS)
 )  # fmt: skip
 def test_what_a_beginning_tells(expr: Expr, held: Expr, is_told: bool) -> None:
     assert told(expr, held) is is_told
+
+
+def test_a_beginning_stands_for_no_time_that_may_be_beyond_all_calendars() -> None:
+    cells = {held: Field(f"k{i}", None, held.type) for i, held in enumerate((HOUR, DATE))}
+    assert steps_of(cells, ()) == {DATE: cells[DATE]}, "a day is there for every time, an hour is not"
+    ends = (of(">=", TS, at("2026-10-01 00:00:00")), of("<", TS, at("2026-10-02 00:00:00")))
+    assert steps_of(cells, ends) == cells and steps_of(cells, ends[:1]) == {DATE: cells[DATE]}
+    with pytest.raises(UntoldError):
+        over_keys(of("hour", TS), {HOUR: cells[HOUR]}, {})
+    assert over_keys(HOUR, cells, {}) == Ref(cells[HOUR])
+    assert over_keys(DAY, {HOUR: cells[HOUR]}, {}) != DAY, "a day is not there either"

@@ -258,3 +258,45 @@ def test_whoever_opens_the_catalog_reads_what_was_optimized(tmp_path: Path, monk
     with engine.open_desk(where, ledger=":memory:") as desk:
         shown = desk.explain(ROLLED[2], client="ana")
         assert '"rollup ' in shown["sql"] and desk.query(ROLLED[2], client="ana").num_rows == 7
+
+
+TIMED = ROWS + (
+    "ALTER TABLE visit ADD COLUMN began TIMESTAMP; UPDATE visit SET began = CASE visit_id % 5"
+    " WHEN 0 THEN TIMESTAMP '290309-12-22 (BC) 00:00:00' ELSE TIMESTAMP '2026-10-01 07:30:00' + to_hours(visit_id % 90) END;"
+)
+WITH_TIME = CATALOG.replace(
+    'shop = { type = "VARCHAR" }',
+    'shop = { type = "VARCHAR" }\nbegan = { type = "TIMESTAMP", range = ["2026-10-01", "2026-10-05"] }',
+    1,
+)
+BY_HOUR = "SELECT date_trunc('hour', began) AS h, count(*) AS n FROM visit GROUP BY h"
+FAR = (
+    "SELECT hour(began) AS k, count(*) AS n FROM visit GROUP BY k",
+    "SELECT count(*) AS n FROM visit WHERE began < TIMESTAMP '2026-10-03'",
+)
+NEAR = (
+    "SELECT count(*) AS n FROM visit",
+    "SELECT hour(began) AS k, count(*) AS n FROM visit WHERE began >= TIMESTAMP '2026-10-01' AND began < TIMESTAMP '2026-10-04' GROUP BY k",
+)
+
+
+def _over_hours(folder: Path) -> Both:
+    return both(folder, WITH_TIME, TIMED, rollups=f'rollups = ["""{BY_HOUR}"""]')
+
+
+def test_hours_do_not_stand_for_times_beyond_all_calendars(tmp_path: Path) -> None:
+    made = _over_hours(tmp_path / "town")
+    assert not any(made.differ(sql) for sql in (*FAR, *NEAR))
+    rolled = {sql: all('"rollup ' in laid.sql.text for _, laid in made.prepared(sql)) for sql in (*FAR, *NEAR)}
+    assert rolled == dict.fromkeys(FAR, False) | dict.fromkeys(NEAR, True)
+    made.close()
+
+
+@pytest.mark.parametrize("sql", FAR)
+def test_planted_hours_that_stand_for_every_time_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    made = _over_hours(tmp_path / "town")
+    monkeypatch.setattr(person_rollups, "steps_of", lambda cells, _: cells)
+    assert made.differ(sql)
+    made.close()
