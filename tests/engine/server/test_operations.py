@@ -17,7 +17,7 @@ import typer
 from budgets import Ledger
 from engine import Refused, open_desk
 from engine.server.books import Books
-from engine.server.settings import Settings
+from engine.server.settings import Settings, read_settings
 from passersby.cli import app
 from tests.engine.town import make_town
 from tests.support import postgres
@@ -50,12 +50,40 @@ def test_every_command_is_there_with_its_options(words: list[str]) -> None:
     assert {word for word in rest if word.startswith("-")} <= known
 
 
+def test_the_page_s_settings_are_read(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```toml\n(.*?)^```$", RUNBOOK, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "server.toml"
+    file.write_text(block, encoding="utf-8")
+    settings = read_settings(file, port=1)
+    assert {name: str(getattr(settings, name)) for name in tomllib.loads(block)} == {
+        name: str(value) for name, value in tomllib.loads(block).items()
+    }
+    assert settings.port == 1
+
+
+def test_the_files_that_the_page_names_are_there() -> None:
+    named = set(re.findall(r"operations/([\w.]+)", RUNBOOK))
+    assert named and named <= {file.name for file in (ROOT / "operations").iterdir()}
+
+
+def test_the_page_names_every_file_that_a_server_keeps() -> None:
+    kept = {"LEDGER", "LEDGER.objections", "LEDGER.server", "LEDGER.secret"}
+    assert kept <= set(re.findall(r"^\| `([A-Z.a-z]+)` \|", RUNBOOK, re.MULTILINE))
+
+
 def test_what_the_container_copies_is_there() -> None:
     copied = [shlex.split(line)[:-1] for line in re.findall(r"^COPY (?!--from)(.*)$", RECIPE, re.MULTILINE)]
     assert copied and all((ROOT / each).exists() for some in copied for each in some)
     (built,) = re.findall(r"^COPY --from=\w+ (\S+) \S+$", RECIPE, re.MULTILINE)
     assert f"python -m venv {built} " in RECIPE and f"PATH={built}/bin:" in RECIPE
     assert "operations/Containerfile" in RUNBOOK and "operations/passersby.service" in RUNBOOK
+
+
+def test_the_container_keeps_no_copy_of_people_s_rows_among_what_is_backed_up() -> None:
+    cache, data = (re.findall(rf"{name}=(\S+)", RECIPE)[0] for name in ("PASSERSBY_CACHE", "PASSERSBY_DATA"))
+    assert not Path(cache).is_relative_to(data)
+    runs = re.findall(r"podman run(?:.*\\\n)*.*", RUNBOOK)
+    assert len(runs) == 2 and all(f":{place}" in run for run in runs for place in (cache, data))
 
 
 def test_what_is_installed_is_an_extra() -> None:
