@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.catalog import SqlType
+from dialect.constants import later
 from dialect.expressions import Literal
 from dialect.time_formats import bad_format, unit_of
 from dialect.time_steps import truncated
@@ -20,6 +21,7 @@ FORMATS = st.lists(
     st.sampled_from([f"%{sign}" for sign in SIGNS] + ["%-d", "%-H", "%-Y", " ", ":", "ü", "%"]), max_size=5
 )
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
+SHARES = st.integers(0, 999_999).map(lambda part: part / 1_000_000)  # of a unit that has gone by
 
 
 def _shown(database: duckdb.DuckDBPyConnection, moment: datetime, form: str) -> str:
@@ -28,18 +30,15 @@ def _shown(database: duckdb.DuckDBPyConnection, moment: datetime, form: str) -> 
     return str(shown)
 
 
-@given(moment=MOMENTS, later=st.timedeltas(timedelta(), timedelta(days=2)), form=FORMATS.map("".join))
+@given(moment=MOMENTS, share=SHARES, form=FORMATS.map("".join).filter(lambda form: bad_format(form) is None))
 def test_a_format_has_one_value_on_each_of_its_units(
-    moment: datetime, later: timedelta, form: str, database: duckdb.DuckDBPyConnection
+    moment: datetime, share: float, form: str, database: duckdb.DuckDBPyConnection
 ) -> None:
-    if bad_format(form) is None:
-        shown = _shown(database, moment, form)
-        unit = unit_of(form)
-        if unit is not None:
-            assert _shown(database, truncated(unit, moment), form) == shown
-            after = moment + later
-            if truncated(unit, after) == truncated(unit, moment):
-                assert _shown(database, after, form) == shown
+    shown, unit = _shown(database, moment, form), unit_of(form)
+    if unit is not None:
+        begin = truncated(unit, moment)
+        within = begin + (later(begin, 1, unit) - begin) * share
+        assert _shown(database, begin, form) == shown == _shown(database, within, form)
 
 
 @pytest.mark.parametrize(
