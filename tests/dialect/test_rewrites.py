@@ -130,10 +130,5 @@ def test_what_is_proposed_can_be_read(catalog: Catalog, told: Callable[[str], To
     sql = f"SELECT v.zone_id, date_trunc('hour', v.start_ts) AS h, count(*) AS n FROM visit v WHERE {TIMED.replace('start_ts', 'v.start_ts')} GROUP BY 1, 2"
     proposed = [each for made in told(sql).values() for each in made]
     assert len(proposed) >= 4
-    read_well = 0
     for each in proposed:
-        try:
-            read_well += read(each, catalog) is not None
-        except Exception as refused:  # the advisor leaves these out
-            assert type(refused).__name__ == "Refusal"
-    assert read_well >= 4
+        assert read(each, catalog).plans, each
