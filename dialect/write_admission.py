@@ -79,11 +79,11 @@ def objections(admission: Admission | None, same_bits: bool = False) -> dict[str
     if admission is None:
         return {}
     kind = admission.person_type
-    number = f"CAST({_OF_BITS} AS BIGINT)" if same_bits else f"CAST(person AS {_in_lake(kind)})"
+    number = f"CAST({_OF_BITS} AS BIGINT)" if same_bits else f"TRY_CAST(person AS {_in_lake(kind)})"
     person = "person" if kind == TEXT else number
     # persons are read there with 64 bits, however narrow the declared type
     compared = kind if kind in (TEXT, *UNSIGNED) else "BIGINT"
-    return {OBJECTED: f"SELECT {person} AS person FROM ({_in_type(compared)}) AS o WHERE person IS NOT NULL"}
+    return {OBJECTED: f"SELECT {person} AS person FROM ({_in_type(compared)}) AS o WHERE {person} IS NOT NULL"}
 
 
 def _in_lake(stored: str) -> str:
