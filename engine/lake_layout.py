@@ -7,7 +7,6 @@ objects, and of the very files of the lake that the layout is named by (proofs.m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from engine.snapshot_checks import check_sources, check_stored
 from engine.stored_files import OFFLINE, offline
 
 DATA = "data.duckdb"
+SILENT = "the lake does not answer, or a table is not there."
 ELIGIBLE = "eligible "  # before a digest; no declared table can have such a name
 
 
@@ -95,11 +95,21 @@ def beside_lake(catalog: Catalog, cache: Path, lake: Lake, progress: Progress) -
 
 
 def _found(catalog: Catalog, cache: Path, lake: Lake) -> Path | None:
-    """Find the layout of the files as they are; without rollups there is none, and the lake is not asked."""
+    """Find the layout of the files as they are; without rollups there is none, and the lake is not asked.
+
+    Raises DataError where the lake does not answer: whether there is one is not known then, and a copy of the public
+    tables alone would remove it.
+    """
     if any(dataset.rollups for dataset in catalog.datasets):
-        with suppress(DataError, ExecutionFailed):  # whoever opens the data says so
+        try:
             file = layout_file(catalog, cache, lake)
-            return file if file.exists() else None
+        except DataError:  # a public file is missing: whoever opens it says so
+            return None
+        except ExecutionFailed:
+            raise DataError(
+                catalog.name, SILENT, "start Spark Connect at the catalog's remote, or correct source"
+            ) from None
+        return file if file.exists() else None
     return None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import pyarrow as pa
@@ -19,8 +20,9 @@ from dialect import Catalog, read, write_admission
 from dialect.declared_admission import Consent
 from engine import lake_layout, lake_optimize, stewards
 from engine.backends.duckdb import DuckDBBackend
+from engine.backends.protocol import Lake
 from engine.backends.spark import SparkLake
-from engine.cached import forget
+from engine.cached import forget, publish
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.exact import NOBODY_OBJECTED
 from engine.lake_checks import table_place
@@ -214,6 +216,35 @@ def test_other_files_and_other_states_find_nothing_kept(by_day: Town, monkeypatc
 def fresh(town: Town) -> SparkLake:
     """Give a lake that has met no files yet."""
     return SparkLake(town.remote, {table_place(t): t.source for t in town.catalog.tables if t.private}, {})
+
+
+class Silent:
+    """A lake that does not answer."""
+
+    def stored(self) -> Mapping[str, object]:
+        raise ExecutionFailed("SparkConnectGrpcException")
+
+
+@pytest.mark.parametrize("planted", [False, True], ids=["as it is", "planted: opened without"])
+def test_a_lake_that_does_not_answer_leaves_its_layout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: bool
+) -> None:
+    rows = ROWS + f"COPY zone TO '{tmp_path}/zone.csv';"
+    csv = CATALOG.replace('{ duckdb = "town.duckdb", table = "zone" }', '{ csv = "zone.csv" }')
+    town = make_town(tmp_path, rows, csv.replace("[datasets.town.budget]", f"{DECLARED}\n[datasets.town.budget]"))
+    made = tmp_path / "made.duckdb"
+    made.touch()
+    kept = tmp_path / "cache" / "layout-0123" / "data.duckdb"
+    (tmp_path / "cache").mkdir()
+    publish(made, kept, town)
+    lake = cast("Lake", Silent())
+    if planted:
+        monkeypatch.setattr(lake_layout, "_found", lambda *_: None)
+        lake_layout.beside_lake(town, tmp_path / "cache", lake, QUIET)
+    else:
+        with pytest.raises(DataError, match="the lake does not answer"):
+            lake_layout.beside_lake(town, tmp_path / "cache", lake, QUIET)
+    assert kept.exists() is not planted
 
 
 @pytest.mark.parametrize(
