@@ -77,11 +77,11 @@ def layouts_of(catalog: Catalog, cache: Path) -> Iterator[tuple[Path, dict[str, 
 
 
 def forget(catalog: Catalog, cache: Path) -> Forgotten:
-    """Remove every copy of a catalog's private files, whoever made it, and of whose files nobody knows.
+    """Remove every copy of a catalog's private files, whoever made it, its own of others, and those nobody knows of.
 
-    Claim: no file of the cache holds rows of these files afterwards, except of copies and questions that are being
-    worked on. Symbols: the sources that a copy is noted to be of. Formula: none. Source: proofs.md#cached. Raises
-    DataError where one can't be removed.
+    Claim: no file of the cache holds rows of these files afterwards, nor of others that this catalog named before,
+    except of copies and questions that are being worked on. Symbols: the catalog and sources that a copy is noted to be
+    of. Formula: none. Source: proofs.md#cached. Raises DataError where one can't be removed.
     """
     remove_left(cache)
     found, freed = list(_of(catalog, cache)), 0
@@ -100,7 +100,7 @@ def _of(catalog: Catalog, cache: Path) -> Iterator[Path]:
     for folder in _copies(cache):
         theirs = _noted(folder).get("sources")
         met = theirs is None or any(overlap(one, stored_files(path)) for one in mine for path in theirs)
-        if met or _is_left(folder):
+        if met or _is_of(folder, catalog) or _is_left(folder):  # of where its people's rows lay before, too
             yield folder
     for pattern in UNFINISHED:
         yield from filter(_is_stale, cache.glob(pattern))

@@ -185,6 +185,22 @@ def test_planted_copies_that_are_known_by_catalog_alone_are_found(
     assert holding(cache) == ["layout"]
 
 
+@pytest.mark.parametrize("planted", [False, True], ids=["as it is", "planted: known by sources alone"])
+def test_copies_of_where_a_catalogs_people_lay_before_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: bool
+) -> None:
+    folder, cache = tmp_path / "town", tmp_path / "cache"
+    laid(made(folder), cache)
+    erase(folder)
+    for file in ("visit.csv", "town.duckdb"):
+        (folder / file).rename(folder / f"newer_{file}")
+    (folder / "catalog.toml").write_text(CSV.replace("visit.csv", "newer_visit.csv").replace('"town.', '"newer_town.'))
+    if planted:
+        monkeypatch.setattr(cached, "_is_of", lambda *_: False)
+    forgotten = cached.forget(load_catalog(folder / "catalog.toml"), cache)
+    assert (holding(cache), forgotten.copies) == ((["layout"], 0) if planted else ([], 1))
+
+
 def test_a_steward_forgets_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     where = made(tmp_path / "town").path
