@@ -19,6 +19,7 @@ from dialect.write_expr import name
 from engine.backends.protocol import Lake
 from engine.cached import publish
 from engine.errors import CatalogError, DataError, ExecutionFailed
+from engine.lake_checks import table_place
 from engine.lake_layout import DATA, layout_file, layout_target, made_of, public_part, states
 from engine.layout import Account, copy_tables, opened_layout
 from engine.open_data import open_lake
@@ -54,6 +55,7 @@ def optimize_lake(catalog: Catalog, remote: str, cache: Path, progress: Progress
     with closing(open_lake(catalog, remote, cache, progress, SECONDS)) as opened:  # held against the catalog
         lake, file = opened.lake, _named(catalog, cache, opened.lake)
         noted = made_of(catalog, lake)
+        _check_told(catalog, lake)
         with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
             unfinished = Path(work) / DATA
             with opened_layout(unfinished) as connection:
@@ -64,6 +66,18 @@ def optimize_lake(catalog: Catalog, remote: str, cache: Path, progress: Progress
             publish(unfinished, file, catalog, noted)
     progress("optimized", 1.0)
     return Account(file, time.perf_counter() - start, None, file.stat().st_size, len(rollups))
+
+
+def _check_told(catalog: Catalog, lake: Lake) -> None:
+    """Refuse tables of which nothing tells when their rows change: who was erased there would stay in rollups."""
+    for table in (table for table in catalog.tables if table.private):
+        try:
+            told = lake.tells_changes(table_place(table))
+        except ExecutionFailed:
+            raise _silent() from None
+        if not told:
+            why = "its files do not tell when its rows change, so that a rollup of it could hold who was erased since."
+            raise DataError(table.name, why, "ask without rollups; or store it as Parquet or ORC, and name these files")
 
 
 def _named(catalog: Catalog, cache: Path, lake: Lake) -> Path:

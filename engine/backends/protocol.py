@@ -26,6 +26,9 @@ class Lake(Protocol):
     def is_stored(self, table: str) -> bool:
         """Tell whether a table's rows lie in files, and are not made when they are read; raises ExecutionFailed."""
 
+    def tells_changes(self, table: str) -> bool:
+        """Tell whether a table's files are others whenever its rows are; raises ExecutionFailed."""
+
     def try_persons(self, table: str) -> None:
         """Find how the persons of a table are read, before anybody asks; raises ExecutionFailed."""
 

@@ -22,6 +22,7 @@ from engine.backends.spark_session import Sessions
 from engine.errors import ExecutionFailed
 
 FILES = "SELECT '{0}' AS n, count(*) AS files, bit_xor(xxhash64(path, length, modificationTime)) AS said FROM {{0}}"
+PLAIN = ("parquet", "orc")  # formats of files alone: all that lies in them counts
 _WIDER = {pa.uint8(): pa.int64(), pa.uint16(): pa.int64(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20, 0)}
 
 
@@ -82,6 +83,19 @@ class SparkLake:
                 return _is_table(session, source.path)
         raise ExecutionFailed(*kinds)
 
+    def tells_changes(self, table: str) -> bool:
+        """Tell whether a table's files are others whenever its rows are; raises ExecutionFailed.
+
+        So it is where nothing beside the files says which of their rows count, as deletion vectors and snapshots do.
+        """
+        with _constant_words() as kinds:
+            source = self._sources[table]
+            if source.format != "spark":
+                return True
+            with self.sessions.entered() as session:
+                return _provider(session, source.path) in PLAIN
+        raise ExecutionFailed(*kinds)
+
     def try_persons(self, table: str) -> None:
         """Find how the persons of a table are read, by reading them; raises ExecutionFailed."""
         with _constant_words() as kinds:
@@ -138,6 +152,12 @@ def _is_table(session: SparkSession, path: str) -> bool:
     """Tell a table from views of any kind."""
     found = session.catalog.getTable(path)
     return found.tableType in ("MANAGED", "EXTERNAL") and not found.isTemporary
+
+
+def _provider(session: SparkSession, path: str) -> str:
+    """Name the format that a table is kept in, in lower case."""
+    told = session.sql("DESCRIBE TABLE EXTENDED IDENTIFIER(:table)", args={"table": path}).toArrow().to_pylist()
+    return next((str(row["data_type"]).lower() for row in told if row["col_name"] == "Provider"), "")
 
 
 def _stored(session: SparkSession, sources: Mapping[str, Source]) -> Mapping[str, object]:

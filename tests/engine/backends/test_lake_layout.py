@@ -17,9 +17,12 @@ import pytest
 from typer.testing import CliRunner
 
 from dialect import Catalog, read, write_admission
+from dialect.catalog import Source
 from dialect.declared_admission import Consent
 from engine import lake_layout, lake_optimize, stewards
+from engine.backends import spark
 from engine.backends.duckdb import DuckDBBackend
+from engine.backends.over_lake import LakeBackend
 from engine.backends.protocol import Lake
 from engine.backends.spark import SparkLake
 from engine.cached import forget, publish
@@ -37,7 +40,7 @@ from tests.engine.test_layout import BY_GENDER, BY_ROWS, DECLARED, OF_GENDER, RO
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import WINDOWED
 from tests.support.lake import as_lake
-from tests.support.on_lake import both, cut_alike, same
+from tests.support.on_lake import both, cut_alike, same, session_of
 from tests.support.spark_cluster import Cluster
 
 QUIET = lambda stage, part: None  # noqa: E731
@@ -273,6 +276,21 @@ def test_a_lake_that_is_lost_meanwhile_leaves_what_was_there(by_day: Town, monke
     with pytest.raises(DataError, match="the lake does not answer"):
         optimize_lake(by_day.catalog, by_day.remote, by_day.cache, QUIET)
     assert sorted(by_day.cache.rglob("*.duckdb")) == before
+
+
+def test_a_table_whose_files_do_not_tell_its_rows_gets_no_layout(by_day: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = next(t for t in by_day.catalog.tables if t.name == "person").source.path
+    lake = SparkLake(by_day.remote, {"plain": Source("spark", "rolled_person"), "path": Source("parquet", folder)}, {})
+    session_of(lake).sql(f"CREATE TABLE rolled_person USING parquet LOCATION '{folder}'")
+    assert lake.tells_changes("plain") and lake.tells_changes("path")
+    monkeypatch.setattr(spark, "_provider", lambda *_: "delta")
+    assert not lake.tells_changes("plain")
+    lake.close()
+    monkeypatch.setattr(SparkLake, "tells_changes", lambda self, table: table != "table_person")
+    monkeypatch.setattr(lake_optimize, "open_lake", lambda *_: by_day.kept)
+    monkeypatch.setattr(LakeBackend, "close", lambda self: None)
+    with pytest.raises(DataError, match="who was erased since"):
+        optimize_lake(by_day.catalog, by_day.remote, by_day.cache, QUIET)
 
 
 def test_what_is_kept_is_forgotten_with_the_catalogs_other_copies(unsigned: Town) -> None:
