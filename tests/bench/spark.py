@@ -5,6 +5,7 @@ A cluster needs Java 17 or 21; `PASSERSBY_BENCH_SPARK=sc://...` names another on
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import tempfile
@@ -81,7 +82,7 @@ class _Stage:
         from pyspark.sql.connect.session import SparkSession  # late: only this part needs it
 
         self.plain, self.engine = SparkSession.builder.remote(remote).create(), engine
-        self.processor = processor
+        self.processor, self.asked = processor, itertools.count()  # without rollups too
         for each in engine.catalog.tables:
             self._rows(each).createOrReplaceTempView(each.name)
 
@@ -105,10 +106,12 @@ class _Stage:
 
     def ask(self, sql: str, runs: int, warming: int) -> Paired:
         """Ask both in turn; each run is of another client at another price: none is a repeat."""
-        rows, terms = [0], iter(Asked(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(runs + warming))
+        rows = [0]
 
         def ours() -> None:
-            rows[0] = self.engine.answer(sql, next(terms)).answer.table.num_rows
+            run = next(self.asked)
+            asked = Asked(f"bench{run}", RHO + Fraction(run, 10**9))
+            rows[0] = self.engine.answer(sql, asked).answer.table.num_rows
 
         found = paired(lambda: self.plain.sql(sql).toArrow(), ours, runs, warming, self.processor)
         return replace(found, keys=rows[0])
