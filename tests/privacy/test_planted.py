@@ -237,7 +237,7 @@ PLANTED = (
     Planted("a difference with the rows of everybody", written(SetOperation, without_anybodys), UNITED.replace("UNION", "EXCEPT ALL"), SUBTRACTED, SensitivityExceeded),
     Planted("persons counted by their rows", lambda m: (instead(unit_groups, "is_unit", lambda _: False)(m), instead(render, "is_unit", lambda _: False)(m), instead(unit_groups, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
     Planted("a cap whose square overflows", instead(partials, "LARGEST_PART", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, OthersMoved),
-    Planted("a clamp that is no clamp", instead(render, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
+    Planted("a clamp that is no clamp", instead(partials, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, OthersMoved),
     Planted("two zeros told apart", zeros_told_apart, WEST, ZEROS, OthersMoved),
     Planted("only keys that somebody has", rewritten(render, "in_public_order", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
