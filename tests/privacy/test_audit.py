@@ -79,6 +79,7 @@ def test_a_clamp_that_is_no_clamp_is_found(worlds: tuple[Engine, Engine], monkey
 def test_noise_for_half_the_sensitivity_is_found(
     worlds: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert least_mu(worlds, QUESTIONS[0]) <= CHARGED  # and the scale is known: with the planted bug it is found never
     price = import_module("engine.price")
     scale = price.gaussian_scale
     monkeypatch.setattr(price, "gaussian_scale", lambda sensitivity, share: scale(sensitivity, share) / 2)

@@ -26,9 +26,9 @@ from tests.support.window_worlds import VICTIM, Data, Row
 
 EXAMPLES = 6_000 if os.environ.get("PASSERSBY_NIGHTLY") else 14
 LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
-charged_windows, prepare, write_admission, write_rows = (
+charged_windows, prepare, render, write_rows = (
     import_module(name)
-    for name in ("dialect.charged_windows", "engine.prepare", "dialect.write_admission", "dialect.write_rows")
+    for name in ("dialect.charged_windows", "engine.prepare", "dialect.render", "dialect.write_rows")
 )
 
 
@@ -87,13 +87,14 @@ def only_where_persons_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def of_who_was_seen_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read consent as if it were given by being there in a later window: rows of one window decide of another."""
-    admitted = write_admission._admitted
+    parts = render.admission_parts
 
-    def seen(admission: Any, target: Any) -> str:
-        late = f"(SELECT person_id FROM {target.addresses['visit']} WHERE began >= TIMESTAMP '2026-02-01')"
-        return f"{admitted(admission, target)} WHERE a.person IN {late}"
+    def seen(admission: Any, target: Any, dataset: str) -> list[tuple[str, bool, str]]:
+        late = f" WHERE a.person IN (SELECT person_id FROM {target.addresses['visit']} WHERE began >= TIMESTAMP '2026-02-01')"
+        written = parts(admission, target, dataset)
+        return [(name, once, sql + late * (name == "admitted")) for name, once, sql in written]
 
-    monkeypatch.setattr(write_admission, "_admitted", seen)
+    monkeypatch.setattr(render, "admission_parts", seen)
 
 
 def old_rows_read(monkeypatch: pytest.MonkeyPatch) -> None:
