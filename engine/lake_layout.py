@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import duckdb
-
 from dialect import Catalog, Target
 from dialect.bounded_sql import Rollup
 from dialect.write_admission import eligible
@@ -20,13 +18,13 @@ from engine.backends.protocol import Lake
 from engine.errors import DataError, ExecutionFailed
 from engine.ingested import version_of
 from engine.lake_checks import lake_target, table_place
+from engine.layout import DATA, tables_in
 from engine.progress import Progress
 from engine.rollups import LAYOUT, named, readable_rollups, stored_at
 from engine.snapshot import CopiedFrom, copied_from, declared, digest, snapshot
 from engine.snapshot_checks import check_sources, check_stored
-from engine.stored_files import OFFLINE, offline
+from engine.stored_files import offline
 
-DATA = "data.duckdb"
 SILENT = "the lake does not answer, or a table is not there."
 ELIGIBLE = "eligible "  # before a digest; no declared table can have such a name
 
@@ -61,9 +59,9 @@ def made_of(catalog: Catalog, lake: Lake) -> CopiedFrom:
     return copied_from(public_part(catalog).tables) | said | {"lake": {"remote": catalog.remote, "versions": versions}}
 
 
-def layout_file(catalog: Catalog, cache: Path, lake: Lake) -> Path:
-    """Name the file of a lake's layout as its files lie there now; raises as `made_of`."""
-    return cache / f"layout-{digest(made_of(catalog, lake))}" / DATA
+def layout_file(made: CopiedFrom, cache: Path) -> Path:
+    """Name the file of a lake's layout by what it is made of."""
+    return cache / f"layout-{digest(made)}" / DATA
 
 
 def layout_target(catalog: Catalog) -> Target:
@@ -71,10 +69,11 @@ def layout_target(catalog: Catalog) -> Target:
     return lake_target(catalog, {table.name: stored_at(table.name) for table in public_part(catalog).tables})
 
 
-def states(catalog: Catalog, target: Target) -> Mapping[str, str]:
+def states(catalog: Catalog) -> Mapping[str, str]:
     """Find in the lake's SQL who meets every state, of each dataset with rollups -> the name of their table."""
-    asked = [each.name for each in catalog.datasets if each.rollups and target.lake is not None]
-    found = [eligible(admission(catalog, name), target.lake or target) for name in asked]
+    lake = layout_target(catalog).lake
+    assert lake is not None  # noqa: S101  it is a lake's layout
+    found = [eligible(admission(catalog, each.name), lake) for each in catalog.datasets if each.rollups]
     return {sql: named(ELIGIBLE, sql) for sql in found if sql}
 
 
@@ -88,8 +87,8 @@ def beside_lake(catalog: Catalog, cache: Path, lake: Lake, progress: Progress) -
     with offline() as connection:
         check_sources(connection, public)
         check_stored(connection, public, files if public.tables else {}, target.addresses)
-    there = _tables(file)
-    kept = {sql: stored_at(table) for sql, table in states(catalog, target).items() if table in there}
+    there = tables_in(file)
+    kept = {sql: stored_at(table) for sql, table in states(catalog).items() if table in there}
     rollups = tuple(each.rollup for each in readable_rollups(catalog, target) if each.table in there)
     return BesideLake(files, target.addresses, rollups, kept)
 
@@ -102,7 +101,7 @@ def _found(catalog: Catalog, cache: Path, lake: Lake) -> Path | None:
     """
     if any(dataset.rollups for dataset in catalog.datasets):
         try:
-            file = layout_file(catalog, cache, lake)
+            file = layout_file(made_of(catalog, lake), cache)
         except DataError:  # a public file is missing: whoever opens it says so
             return None
         except ExecutionFailed:
@@ -111,13 +110,3 @@ def _found(catalog: Catalog, cache: Path, lake: Lake) -> Path | None:
             ) from None
         return file if file.exists() else None
     return None
-
-
-def _tables(file: Path) -> set[str]:
-    try:
-        with duckdb.connect(str(file), read_only=True, config=OFFLINE) as connection:
-            found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    except duckdb.Error:
-        cure = "run passersby catalog forget, and optimize again"
-        raise DataError("layout", "DuckDB can't open its file.", cure) from None
-    return {table for (table,) in found}

@@ -13,18 +13,19 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Catalog
-from dialect.bounded_sql import LakeRows, Rollup, Target
+from dialect.bounded_sql import LakeRows, Rollup
 from dialect.lake_rollups import counted, in_part, stored_rows
 from dialect.write_expr import name
 from engine.backends.protocol import Lake
 from engine.cached import publish
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.lake_checks import table_place
-from engine.lake_layout import DATA, layout_file, layout_target, made_of, public_part, states
-from engine.layout import Account, copy_tables, opened_layout
+from engine.lake_layout import layout_file, layout_target, made_of, public_part, states
+from engine.layout import DATA, Account, copy_tables, opened_layout
 from engine.open_data import open_lake
 from engine.progress import Progress
 from engine.rollups import StoredRollup, declared_rollups
+from engine.snapshot import CopiedFrom
 
 ROWS_OF_PART = 3_000_000  # a driver gives no more than spark.driver.maxResultSize at once, by default 1 GB
 SECONDS = 86_400.0  # of one part: an owner waits, and may stop it
@@ -46,24 +47,23 @@ def optimize_lake(catalog: Catalog, remote: str, cache: Path, progress: Progress
     Claim: it holds the rows that the SQL of each rollup, and of each dataset's states, gives over the lake's files by
     which it is named. Symbols: none. Formula: a person's rows are in one part. Source: proofs.md#lake-layout.
     """
-    start, target = time.perf_counter(), layout_target(catalog)
-    rollups = declared_rollups(catalog, target)
+    start, rollups = time.perf_counter(), declared_rollups(catalog, layout_target(catalog))
     if not rollups:
         why = "no dataset declares rollups, and nothing else of a lake is kept."
         raise CatalogError(catalog.path, "datasets", why, "write rollups = [...] in a dataset: docs/spark.md shows how")
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(open_lake(catalog, remote, cache, progress, SECONDS)) as opened:  # held against the catalog
-        lake, file = opened.lake, _named(catalog, cache, opened.lake)
-        noted = made_of(catalog, lake)
+        lake, made = opened.lake, _made_of(catalog, opened.lake)
+        file = layout_file(made, cache)
         _check_told(catalog, lake)
         with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
             unfinished = Path(work) / DATA
             with opened_layout(unfinished) as connection:
                 copy_tables(connection, public_part(catalog), lambda what, _: progress(what, 0.0))
-                _keep(connection, lake, _wanted(catalog, target, rollups), progress)
-            if _named(catalog, cache, lake) != file:
+                _keep(connection, lake, _wanted(catalog, rollups), progress)
+            if _made_of(catalog, lake) != made:
                 raise DataError("layout", "the public files changed while they were read.", "optimize again")
-            publish(unfinished, file, catalog, noted)
+            publish(unfinished, file, catalog, made)
     progress("optimized", 1.0)
     return Account(file, time.perf_counter() - start, None, file.stat().st_size, len(rollups))
 
@@ -80,9 +80,9 @@ def _check_told(catalog: Catalog, lake: Lake) -> None:
             raise DataError(table.name, why, "ask without rollups; or store it as Parquet or ORC, and name these files")
 
 
-def _named(catalog: Catalog, cache: Path, lake: Lake) -> Path:
+def _made_of(catalog: Catalog, lake: Lake) -> CopiedFrom:
     try:
-        return layout_file(catalog, cache, lake)
+        return made_of(catalog, lake)
     except ExecutionFailed:
         raise _silent() from None
 
@@ -92,9 +92,9 @@ def _silent() -> DataError:
     return DataError("layout", why, "start Spark Connect at the catalog's remote, and optimize again")
 
 
-def _wanted(catalog: Catalog, target: Target, rollups: Sequence[StoredRollup]) -> list[_Kept]:
+def _wanted(catalog: Catalog, rollups: Sequence[StoredRollup]) -> list[_Kept]:
     """List what is kept of a lake."""
-    of_states = [_Kept(table, LakeRows(sql)) for sql, table in states(catalog, target).items()]
+    of_states = [_Kept(table, LakeRows(sql)) for sql, table in states(catalog).items()]
     return of_states + [_Kept(each.table, each.rows, each.rollup) for each in rollups]
 
 

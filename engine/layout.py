@@ -135,10 +135,19 @@ def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapsho
 
 def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
     """Find the rollups of a layout that the catalog still declares, word for word in the SQL that made them."""
-    with duckdb.connect(str(file), read_only=True, config=OFFLINE) as connection:
-        stored = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    known = readable_rollups(catalog, Target(addresses(catalog)))
+    stored, known = tables_in(file), readable_rollups(catalog, Target(addresses(catalog)))
     return tuple(each.rollup for each in known if each.table in stored)
+
+
+def tables_in(file: Path) -> set[str]:
+    """List the tables of a layout; raises DataError where it can't be opened."""
+    try:
+        with duckdb.connect(str(file), read_only=True, config=OFFLINE) as connection:
+            found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    except duckdb.Error:
+        cure = "run passersby catalog forget, and optimize again"
+        raise DataError("layout", "DuckDB can't open its file.", cure) from None
+    return {table for (table,) in found}
 
 
 @contextmanager
