@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from dialect.engine_name import EngineName
 from dialect.private_plan import Bounding, PrivatePlan
 
-Subquery = tuple[str, bool, str]  # its name, whether it is made once, its text
+Subquery = tuple[str, bool | None, str]  # its name, whether it is made once (None: never kept), its text
 StoredRows = tuple[str, int]  # a private table, and how many rows of each person are kept of it
+FEW_ROWS = 2**15 - 1  # whose ranks are whole numbers of two bytes
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Target:
     eligible: Mapping[str, str] = field(default_factory=dict)  # of a lake: SQL of who meets every state -> their table
     same_bits: frozenset[str] = frozenset()  # datasets whose persons are read as the BIGINT of the same 64 bits
     uncut: frozenset[StoredRows] = frozenset()  # what nobody has more of: these cuts leave nothing out
+    few: frozenset[str] = frozenset()  # tables with FEW_ROWS at most, while they are open; of public ones it is asked
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Words:
     emitter: Emitter  # constants and functions
     name: Callable[[str], str]  # a stored name
     kept: str  # of a subquery that is made once
+    again: str  # of one that is made wherever it is read
     looked_up: str  # joins rows to persons of whom there is one row each; DuckDB finds whole numbers in an array so
     wide: str  # integers of 128 bits, or of 38 digits
     total: str  # a sum of integers that never leaves its type
@@ -55,6 +56,7 @@ WORDS = {
         emitter=DUCKDB,
         name=name,
         kept="MATERIALIZED ",
+        again="NOT MATERIALIZED ",
         looked_up="JOIN",
         wide="HUGEINT",
         total="sum({0})",
@@ -73,6 +75,7 @@ WORDS = {
         emitter=SPARK,
         name=quoted_name,
         kept="",
+        again="",
         looked_up="SEMI JOIN",
         wide="DECIMAL(38, 0)",
         total="sum(CAST({0} AS DECIMAL(38, 0)))",

@@ -113,7 +113,8 @@ def _of_lake(
 
 
 def _with(parts: Iterable[Subquery], answer: str, said: Words = OF_DUCKDB) -> str:
-    ctes = ",\n".join(f"{cte} AS {said.kept if once else ''}({text})" for cte, once, text in parts)
+    made = {True: said.kept, False: "", None: said.again}
+    ctes = ",\n".join(f"{cte} AS {made[once]}({text})" for cte, once, text in parts)
     return f"WITH {ctes}\n{answer}"
 
 
@@ -130,7 +131,7 @@ def _groups(
         return _of_weighed(plan, bounds, codes, numbers)
     scaled, said = any(bound.rule is Rule.SCALE for bound in bounds.vectors), words(target)
     # else DuckDB looks for each row's person among the admitted; what is stored is read again for less than it is kept
-    once = (scaled or admission is not None or bounds.max_groups is not None) and not numbers.as_stored
+    once = None if numbers.as_stored else scaled or admission is not None or bounds.max_groups is not None
     text, after = capped_of(plan, bounds, codes, numbers.text), admission
     if scaled and not said.kept:  # Spark makes once what is read twice if nothing is moved into one of both alone
         text, after = f"SELECT * FROM {of_admitted(f'({text}) AS c', admission, said)}", None

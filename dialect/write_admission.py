@@ -6,7 +6,7 @@ Every condition is true of a row or it is not admitted: NULL, infinities and wha
 from __future__ import annotations
 
 from dialect.admission import OBJECTED, Admission, Among, Between, Country, State
-from dialect.bounded_sql import BoundedSql, Target
+from dialect.bounded_sql import BoundedSql, Subquery, Target
 from dialect.catalog import SqlType, Table
 from dialect.engine_name import EngineName
 from dialect.engine_words import OF_DUCKDB, Words, words
@@ -20,7 +20,7 @@ A, Z = ord("A"), ord("Z")
 _OF_BITS = "CASE WHEN person > 9223372036854775807 THEN CAST(person AS HUGEINT) - 18446744073709551616 ELSE person END"
 
 
-def admission_parts(admission: Admission | None, target: Target, dataset: str) -> list[tuple[str, bool, str]]:
+def admission_parts(admission: Admission | None, target: Target, dataset: str) -> list[Subquery]:
     """Write the subqueries that bounded SQL begins with: who meets every state and has not objected, or who has."""
     if admission is None:
         return []

@@ -42,6 +42,7 @@ from dialect.write_met import met
 from dialect.write_windows import write_windows
 
 Needed = frozenset[Field]
+_NO_MORE_ROWS = (Filter, Project, Distinct, Grained, Ranked, Sort)  # than those of their source
 
 
 def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> str:
@@ -154,9 +155,17 @@ def _ranked(operator: Ranked, needed: Needed, target: Target) -> str:
     text, rank = operator.text.id, operator.rank.id
     source = write_rows(operator.source, needed | {operator.text}, target)
     columns = [f.id for f in _kept(operator.source.fields, needed)]
-    place = f"CAST(dense_rank() OVER (ORDER BY {text}) AS INTEGER)"
+    whole = "SMALLINT" if _has_few_rows(operator.source, target) else "INTEGER"  # rows are grouped by it
+    place = f"CAST(dense_rank() OVER (ORDER BY {text}) AS {whole})"
     columns.append(f"CASE WHEN {text} IS NOT NULL THEN {place} END AS {rank}")
     return f"SELECT {select_list(columns)} FROM ({source}) AS r"
+
+
+def _has_few_rows(rows: Relation, target: Target) -> bool:
+    """Tell whether public rows are known to be few: no more than those of one table of which few are open."""
+    if isinstance(rows.operator, Scan):
+        return rows.operator.table.name in target.few
+    return isinstance(rows.operator, _NO_MORE_ROWS) and _has_few_rows(rows.operator.source, target)
 
 
 def _grained(operator: Grained, needed: Needed, target: Target) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Target
 from dialect.admission import OBJECTED
-from dialect.bounded_sql import Rollup
+from dialect.bounded_sql import FEW_ROWS, Rollup
 from dialect.selection import RELEASED_KEYS
 from dialect.write_admission import over_kept
 from engine.errors import DataError, ExecutionFailed, uncharged
@@ -101,8 +101,9 @@ class DuckDBBackend:
             for alias, path in files.items():
                 _attach(connection, alias, path)
             lock(connection)
+            few = frozenset(table for table, address in addresses.items() if _has_few_rows(connection, address))
             opened.pop_all()  # from here on the backend closes them
-        return cls(Target(dict(addresses), rollups=rollups), connection, spilled)
+        return cls(Target(dict(addresses), rollups=rollups, few=few), connection, spilled)
 
     def run(
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
@@ -195,6 +196,14 @@ def _attach(connection: duckdb.DuckDBPyConnection, alias: str, path: str) -> Non
     except duckdb.Error:
         cure = "see that it is there, readable and of this machine's DuckDB; what was copied is copied anew without it"
         raise DataError(path, "DuckDB can't open this file.", cure) from None
+
+
+def _has_few_rows(connection: duckdb.DuckDBPyConnection, address: str) -> bool:
+    """Count the first rows of a table, not more than tell; one that can't be read has many."""
+    first = f"SELECT count(*) FROM (SELECT 1 FROM {address} LIMIT {FEW_ROWS + 1}) AS t"
+    with suppress(duckdb.Error):
+        return bool(connection.execute(first).fetchall()[0][0] <= FEW_ROWS)
+    return False
 
 
 def table_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
