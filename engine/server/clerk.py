@@ -129,6 +129,13 @@ def _calibrations_due(clerk: Clerk) -> list[dict[str, str | None]]:
     return [{"dataset": name, "due_on": None if due is None else due.isoformat()} for name, due in found]
 
 
+def _rollups(clerk: Clerk) -> dict[str, int]:
+    """Count the declared rollups, and those that were there when the data were opened."""
+    engine = clerk.desk.engine
+    declared = sum(len(of.rollups) for of in engine.catalog.datasets)
+    return {"declared": declared, "read": len(engine.backend.target.rollups)}
+
+
 def _admin(name: str) -> Callable[[Clerk, Arguments], Reply]:
     """Let an admin's call be a verb of the same name."""
     return lambda clerk, asked: Reply(getattr(clerk.admin, name)(**asked))
@@ -145,6 +152,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "withdraw": _withdraw,
     "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
     "calibrations_due": lambda clerk, asked: Reply(_calibrations_due(clerk)),
+    "rollups": lambda clerk, asked: Reply(_rollups(clerk)),
     "stored_releases": lambda clerk, asked: Reply(stored_releases(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
     "marks": lambda clerk, asked: Reply(levels_passed(clerk.desk.engine.ledger)),
     "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from budgets import Ledger
+from dialect.bounded_sql import Rollup
 from engine import Desk
 from engine.server.alerts import MOST_TRIES, Alerts
 from engine.server.book_tables import keys
@@ -15,6 +17,8 @@ from engine.server.health import Checks
 from engine.server.roles import Role
 from tests.support.serving import Inhabited, inhabited
 from tests.support.visiting import visitors
+
+MADE_ANEW = "catalog optimize makes them of the data as they are, for a server that is started after it"
 
 
 def checked(served: Inhabited, *, verify: bool = True) -> dict[str, tuple[str, str]]:
@@ -62,6 +66,21 @@ def test_what_wants_a_look_is_found(served: Inhabited, monkeypatch: pytest.Monke
     assert "neither alert_webhook nor" in found["alerts"][1]
     monkeypatch.setattr(served.house.line, "is_ready", False)
     assert checked(served)["worker"][0] == "failed"
+
+
+def test_rollups_that_are_not_read_are_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that are declared both are read, or one, or, where none is declared, nothing is said of them."""
+    town, backend = desk.engine.catalog, desk.engine.backend
+    declared = replace(town, datasets=tuple(replace(of, rollups=("SELECT 1", "SELECT 2")) for of in town.datasets))
+    made = cast("Rollup", object())
+    for catalog, read, found in (
+        (declared, (made, made), ("passed", "2 of 2 declared are read")),
+        (declared, (made,), ("look", f"1 of 2 declared are read; {MADE_ANEW}")),
+        (town, (), None),
+    ):
+        monkeypatch.setattr(backend, "target", replace(backend.target, rollups=read))
+        with inhabited(replace(desk, engine=replace(desk.engine, catalog=catalog))) as served:
+            assert checked(served).get("rollups") == found
 
 
 def test_an_alert_that_nobody_takes_is_found(desk: Desk) -> None:
