@@ -20,6 +20,7 @@ from dialect.expressions import Expr, Field, Ref, conjunction
 from dialect.facts import implied
 from dialect.partials import LARGEST_WITHIN, is_unit, part
 from dialect.private_plan import SUMS_OVER_GROUPS, Bounding, PrivatePlan, Vector, VectorBound, VectorKind
+from dialect.public_side import coded_keys
 from dialect.write_admission import are_known
 from dialect.write_expr import write_expr
 from dialect.write_rows import write_rows
@@ -72,8 +73,15 @@ def read_rolled(
     able = [each for each in target.rollups if set(each.plan.tables) == set(plan.tables)]
     if not able or plan.key_set is None or not can_be_rolled(plan) or not are_known(admission, target):
         return None
+    if _chosen_by_numbers(plan, bounds, target):
+        return None
     wanted = told(plan)
     return next((found for each in able if (found := _read(wanted, bounds, each)) is not None), None)
+
+
+def _chosen_by_numbers(plan: PrivatePlan, bounds: Bounding, target: Target) -> bool:
+    """Tell whether, over rows, a hash of numbers that stand for texts chooses a person's groups; stored are texts."""
+    return target.lake is None and bounds.max_groups is not None and bool(coded_keys(plan)[1])
 
 
 def _read(wanted: Told, bounds: Bounding, rollup: Rollup) -> Rolled | None:

@@ -300,3 +300,24 @@ def test_planted_hours_that_stand_for_every_time_are_found(
     monkeypatch.setattr(person_rollups, "steps_of", lambda cells, _: cells)
     assert made.differ(sql)
     made.close()
+
+
+NAMED = "SELECT name, count(*) AS n FROM visit JOIN zone USING (zone) GROUP BY name"
+FIRST_OF = (
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 1) {0}, count(*) AS n FROM {1} GROUP BY {0}"
+)
+ONE_NAME = FIRST_OF.format("name", "visit JOIN zone USING (zone)")  # over rows, ranks of the names are hashed
+ONE_ZONE = FIRST_OF.format("zone", "visit")
+
+
+@pytest.mark.parametrize("declared", [CATALOG, WINDOWED], ids=["forever", "by day"])
+def test_the_same_groups_of_a_person_are_chosen(tmp_path: Path, declared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant a bug: a hash of names that are stored chooses others than one of their ranks among public rows."""
+    made = both(tmp_path / "town", declared, rollups=f"rollups = ['{NAMED}', '{BY_ZONE}']".replace("'", "'''"))
+    rolled = {
+        sql: all('"rollup ' in laid.sql.text for _, laid in made.prepared(sql)) for sql in (NAMED, ONE_NAME, ONE_ZONE)
+    }
+    assert rolled == {NAMED: True, ONE_NAME: False, ONE_ZONE: True} and not any(map(made.differ, rolled))
+    monkeypatch.setattr(person_rollups, "_chosen_by_numbers", lambda *_: False)
+    assert made.differ(ONE_NAME)
+    made.close()
