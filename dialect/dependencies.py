@@ -5,7 +5,7 @@ They rest on enforced primary keys and on equalities that every row meets (`proo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from dialect.expressions import Expr, Field, fields_of
 from dialect.one_row import EXACT_TYPES, set_equal
@@ -36,9 +36,10 @@ def told_by_fewest(
     return kept
 
 
-def told_from(relation: Relation, known: Collection[Field]) -> set[Field]:
-    """Find the fields in which rows agree that agree in `known`."""
-    return _closed(set(known), list(_dependencies(relation)))
+def telling(relation: Relation) -> Callable[[Collection[Field]], set[Field]]:
+    """Give what finds the fields in which rows of a relation agree that agree in some."""
+    rules = list(_dependencies(relation))
+    return lambda known: _closed(set(known), rules)
 
 
 def _first_fields(read: Collection[Field], apart: Collection[Field]) -> set[Field]:

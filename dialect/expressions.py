@@ -94,17 +94,14 @@ class Call:
     arguments: tuple[Expr, ...]
     type: SqlType
     span: Span | None = field(default=None, compare=False, repr=False)  # where it stands, if it may be refused later
+    name: str = field(init=False, compare=False, repr=False)  # the function's, without the number of its row
     size: int = field(init=False, compare=False, repr=False)  # nodes
     depth: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Count once what limits ask often."""
+        """Find once what is asked often."""
+        object.__setattr__(self, "name", self.function.partition("#")[0])
         _measure(self, self.arguments)
-
-    @property
-    def name(self) -> str:
-        """The function's name without the number of its row."""
-        return self.function.partition("#")[0]
 
 
 @dataclass(frozen=True)

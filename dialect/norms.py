@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dialect.catalog import Catalog, Column, SqlType, Table
 from dialect.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
-from dialect.parted import is_told
+from dialect.parted import told_by
 from dialect.private_plan import Factor, PrivatePlan, Vector, VectorKind
 from dialect.ranges import known
 from dialect.relation_parts import branches
@@ -107,7 +107,7 @@ def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) 
         usual = norm_of_persons(plan, table)
         if usual is None:
             return table.norms.covers
-        said = usual.persons is None or is_told(plan, table.name, usual.keys)  # else of fewer groups than the plan has
+        said = usual.persons is None or told_by(plan, table.name)(usual.keys)  # else of fewer groups than the plan has
         return usual.covers if said else None
     found = multiple_of(vector, catalog) if vector.kind is VectorKind.SUM else None
     summed = None if found is None else _sum_norm(plan, vector, found[0], table)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from dialect.catalog import SqlType
 from dialect.constants import MONTHS, SECONDS, moment
-from dialect.dependencies import told_from
+from dialect.dependencies import telling
 from dialect.expressions import Call, Expr, Literal, Ref, children, fields_of, is_of_table
 from dialect.facts import between, dates_of
 from dialect.one_row import EXACT_TYPES
@@ -58,26 +58,30 @@ def own_keys(plan: PrivatePlan) -> frozenset[str]:
     return frozenset({*(key.text for key in plan.keys), *map(plain_text, (*keys, *dates))})
 
 
-def is_told(plan: PrivatePlan, table: str, texts: Collection[str]) -> bool:
-    """Tell whether keys of a table, by their names, tell each of the plan's: no group of theirs lies in two of its."""
-    facts, keys = plan.source.facts, plan.key_exprs
-    read = (field for expr in (*facts, *keys) for field in fields_of(expr))
-    known = [field for field in read if is_of_table(Ref(field), table) and plain_text(Ref(field)) in texts]
-    fields = told_from(plan.source, known)
-    days = [
-        time
-        for day, time in days_and_times(plan, table)
-        if plain_text(day) in texts or fields.issuperset(fields_of(day))
-    ]
+def told_by(plan: PrivatePlan, table: str) -> Callable[[Collection[str]], bool]:
+    """Give what tells of keys of a table, by their names, whether they tell each of the plan's.
 
-    def told(expr: Expr) -> bool:
-        if isinstance(expr, Ref):
-            return expr.field in fields or expr.field.of_person
-        if isinstance(expr, Literal) or (plain_text(expr) in texts and is_of_table(expr, table)):
-            return True
-        return all(map(told, children(expr))) or any(step_of(expr, time) in _OF_DAYS for time in days)
+    Then no group of theirs lies in two of the plan's.
+    """
+    facts, keys, follows = plan.source.facts, plan.key_exprs, telling(plan.source)
+    read = dict.fromkeys(field for expr in (*facts, *keys) for field in fields_of(expr))
+    known = [(field, plain_text(Ref(field))) for field in read if is_of_table(Ref(field), table)]
+    days = [(plain_text(day), frozenset(fields_of(day)), time) for day, time in days_and_times(plan, table)]
 
-    return all(told(key) for key in keys)
+    def tell(texts: Collection[str]) -> bool:
+        fields = follows([field for field, text in known if text in texts])
+        times = [time for day, of, time in days if day in texts or of <= fields]
+
+        def told(expr: Expr) -> bool:
+            if isinstance(expr, Ref):
+                return expr.field in fields or expr.field.of_person
+            if isinstance(expr, Literal) or (plain_text(expr) in texts and is_of_table(expr, table)):
+                return True
+            return all(map(told, children(expr))) or any(step_of(expr, time) in _OF_DAYS for time in times)
+
+        return all(map(told, keys))
+
+    return tell
 
 
 def _same_as_keys(plan: PrivatePlan) -> list[Expr]:

@@ -84,7 +84,8 @@ def _fields_with(
 def _with_cells(table: Table, fields: tuple[Field, ...]) -> tuple[Field, ...]:
     """Let fields with cells say of which fields they were made."""
     ids = {f.origin.column: f.id for f in fields if f.origin is not None}
-    return tuple(replace(f, cell=_cell_of(table, f, ids)) for f in fields)
+    cells = ((f, _cell_of(table, f, ids)) for f in fields)
+    return tuple(f if cell is None else replace(f, cell=cell) for f, cell in cells)
 
 
 def _cell_of(table: Table, field: Field, ids: Mapping[str, str]) -> tuple[str, str, int] | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from dialect.catalog import NormsByKeys, Table
 from dialect.few_values import few_values
-from dialect.parted import is_of_one_day, is_told, own_keys, parted_by
+from dialect.parted import is_of_one_day, own_keys, parted_by, told_by
 from dialect.private_plan import PrivatePlan
 
 
@@ -55,8 +55,8 @@ def norm_of_persons(plan: PrivatePlan, table: Table) -> NormsByKeys | None:
     declared of all is far too much, and that of most of its keys is nearer.
     """
     assert table.norms is not None  # noqa: S101
-    own, declared = own_keys(plan), table.norms.by_keys
-    telling = [each for each in declared if each.persons is not None and is_told(plan, table.name, each.keys)]
+    own, declared, told = own_keys(plan), table.norms.by_keys, told_by(plan, table.name)
+    telling = [each for each in declared if each.persons is not None and told(each.keys)]
     nearest = max((each for each in declared if own.issuperset(each.keys)), key=_keys, default=None)
     if not plan.keys or not telling or (nearest is not None and is_of_one_day(plan, table.name)):
         return nearest

@@ -16,7 +16,7 @@ from dialect.few_values import few_values
 from dialect.formulas import CountOf, SumOf
 from dialect.multiplied import multiplies
 from dialect.norms import counted_table, multiple_of
-from dialect.parted import is_told, own_keys, parted_by
+from dialect.parted import own_keys, parted_by, told_by
 from dialect.private_plan import Vector, VectorKind
 from dialect.usual_norms import most_groups
 from dialect.whole_tables import every_row
@@ -136,7 +136,7 @@ class _Known:
         spread = found.spread.times(math.sqrt(together) if persons else together, self._windows())
         groups = found.groups if found.groups is not None else max(1.0, spread.total / CELLS_OF_PRIVATE_KEYS)
         rows = not (persons or vector.summed)
-        coarser = persons and not is_told(plan, self.table, found.measured.keys)
+        coarser = persons and not told_by(plan, self.table)(found.measured.keys)
         return NormFacts(
             spread, float(groups), _moved(plan, vector), rows, persons, found.itself, measured=found.measured,
             coarser=coarser,

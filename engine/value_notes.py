@@ -5,7 +5,7 @@ Public tables alone are read: two worlds of people get the same notes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 
@@ -45,17 +45,17 @@ def _missing(name: str, domain: ColumnOf, asked: list[object], catalog: Catalog,
         yield f"{name}: {len(odd) - MOST_TOLD} more are no {domain.column} of {domain.table} either"
 
 
-def _values(domain: ColumnOf, catalog: Catalog, backend: Backend) -> list[object]:
+def _values(domain: ColumnOf, catalog: Catalog, backend: Backend) -> tuple[object, ...]:
     """List the values of a public column; none where they are too many, or can't be read now."""
     listed = column_values(domain, Reading(catalog, ""))
     rows = write_rows(listed, listed.fields, backend.target)
     with suppress(Refusal, ExecutionFailed):
         if backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MOST_LOOKED_UP + 1}") <= MOST_LOOKED_UP:
-            return [value for value in backend.public(rows).column(0).to_pylist() if value is not None]
-    return []
+            return backend.values(rows)
+    return ()
 
 
-def _near(value: object, values: list[object]) -> str:
+def _near(value: object, values: Sequence[object]) -> str:
     """Say what may have been meant: the same in other letters, else what is near, else all where these are few."""
     texts = sorted(each for each in values if isinstance(each, str))
     if isinstance(value, str):

@@ -33,6 +33,7 @@ LOCKED: Mapping[str, str] = {
 }
 
 MOST_COUNTS = 1_000  # that are kept: a server asks for months, and each question may bring another text
+MOST_COLUMNS, MOST_VALUES = 100, 10_000  # that are kept: so many public columns of so many values
 
 # a copy more of the rows takes no longer, of a million neither, than a relation, which is planned twice (`table_of`)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
@@ -63,6 +64,7 @@ class DuckDBBackend:
     _connection: duckdb.DuckDBPyConnection
     _spilled: Scratch
     _counts: dict[str, int] = field(default_factory=dict)  # SQL over public rows -> how many it gives
+    _columns: dict[str, tuple[object, ...]] = field(default_factory=dict)  # SQL over public rows -> their values
     _counting: threading.Lock = field(default_factory=threading.Lock)  # held for looking up, not while it is counted
     _kept: dict[str, str] = field(default_factory=dict)  # SQL of who meets every state -> the table of them
     _keeping: threading.Lock = field(default_factory=threading.Lock)  # held while it is made: others wait for it
@@ -147,6 +149,17 @@ class DuckDBBackend:
     def public(self, sql: str) -> pa.Table:
         """Read public rows; the SQL is generated over public tables only. Raises ExecutionFailed."""
         return self._table(sql)
+
+    def values(self, sql: str) -> tuple[object, ...]:
+        """List the values of public rows of one column, NULL left out; few are read once. Raises ExecutionFailed."""
+        with self._counting:
+            known = self._columns.get(sql)
+        if known is None:
+            known = tuple(value for value in self._table(sql).column(0).to_pylist() if value is not None)
+            with self._counting:
+                if len(known) <= MOST_VALUES and len(self._columns) < MOST_COLUMNS:
+                    self._columns[sql] = known
+        return known
 
     def over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Run generated SQL over open tables, people's too, and over some more that are this call's alone.

@@ -42,6 +42,10 @@ class LakeBackend:
         """Read public rows; raises ExecutionFailed."""
         return self.beside.public(sql)
 
+    def values(self, sql: str) -> tuple[object, ...]:
+        """List the values of public rows of one column; raises ExecutionFailed."""
+        return self.beside.values(sql)
+
     def count(self, sql: str) -> int:
         """Count public rows; raises Refusal where that is too much."""
         return self.beside.count(sql)

@@ -54,6 +54,9 @@ class Backend(Protocol):
     def public(self, sql: str) -> pa.Table:
         """Read public rows; the SQL is generated over public tables only. Raises ExecutionFailed."""
 
+    def values(self, sql: str) -> tuple[object, ...]:
+        """List the values of public rows of one column, NULL left out; raises ExecutionFailed."""
+
     def count(self, sql: str) -> int:
         """Count public rows; raises Refusal where that is too much: nothing is charged yet where it is counted."""
 

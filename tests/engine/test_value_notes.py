@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.backends import duckdb
 from engine.explain import explain
 from engine.pipeline import Engine
 from engine.terms import Asked
@@ -17,7 +18,7 @@ class Noted:
     """A backend of which everything but public rows fails."""
 
     def __init__(self, inner: Any) -> None:
-        self.target, self.count, self.public = inner.target, inner.count, inner.public
+        self.target, self.count, self.values = inner.target, inner.count, inner.values
 
 
 def notes(engine: Engine, condition: str) -> list[str]:
@@ -82,3 +83,15 @@ def test_a_question_that_is_asked_again_looks_nothing_up(engine: Engine, monkeyp
 )
 def test_what_may_have_been_meant_is_told(value: object, values: list[object], told: str) -> None:
     assert _near(value, values) == told
+
+
+def test_the_values_of_a_public_column_are_read_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks next waits for no reading; what is too much to keep is read each time."""
+    read, table = list[str](), engine.backend._table  # type: ignore[attr-defined]
+    monkeypatch.setattr(engine.backend, "_table", lambda sql: (read.append(sql), table(sql))[1])
+    for kept, times in ((10_000, 1), (0, 2)):
+        monkeypatch.setattr(duckdb, "MOST_VALUES", kept)
+        engine.backend._columns.clear()  # type: ignore[attr-defined]
+        read.clear()
+        assert [len(notes(replace(engine), "zone = 'nowhere'")) for _ in range(2)] == [1, 1]
+        assert len(read) == times

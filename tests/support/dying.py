@@ -45,6 +45,9 @@ class Reading:
     def public(self, sql: str) -> object:
         return self.backend.public(sql)
 
+    def values(self, sql: str) -> tuple[object, ...]:
+        return self.backend.values(sql)
+
 
 def charges(ledger: Path) -> int:
     """Count durable charges, as another process sees them."""
