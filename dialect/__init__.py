@@ -40,7 +40,7 @@
     how long, how much        weights  work
     asked otherwise           rewrites  coarser_keys  spelled_sql
     plan -> Bounding          bound  norms  usual_norms  few_values  parted  told_parts  values_left  public_values
-                              chosen_norms  multiplied  whole_tables
+                              chosen_norms  multiplied  told_apart  whole_tables
     both -> SQL               render  bounded_sql  public_order  numbered  partials  unit_groups  one_row_each
                               light_units  first_groups  different_values  public_side  person_rollups  eager
                               stored_column  write_rows  write_cut  write_join  write_listed  write_expr  write_measure

@@ -12,7 +12,7 @@ from dataclasses import replace
 from dialect.bias import predicted_bias
 from dialect.catalog import Catalog
 from dialect.chosen_norms import ChosenNorm
-from dialect.multiplied import multiplies
+from dialect.multiplied import multiplies, spreads
 from dialect.norms import declared_cover, declared_max_groups, is_single, leaves_out, limited_norm
 from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, Vector, VectorBound, VectorKind
 
@@ -78,7 +78,7 @@ def _weighed(max_groups: int) -> VectorBound:
 
 
 def _declared_bias(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
-    covers = None if multiplies(plan.source) else declared_cover(plan, vector, catalog)
+    covers = None if multiplies(plan.source) or spreads(plan.source) else declared_cover(plan, vector, catalog)
     return None if covers is None else predicted_bias(covers)
 
 

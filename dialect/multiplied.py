@@ -1,11 +1,12 @@
-"""Whether one person's rows meet each other below a boundary: declared norms of a table say nothing of their pairs."""
+"""Whether rows of one person meet each other, or several public rows: a table's norms say nothing of such pairs."""
 
 from __future__ import annotations
 
 from dialect.expressions import Expr
 from dialect.one_row import set_equal
 from dialect.relation_parts import all_below, sources
-from dialect.relations import Join, PerPerson, Relation, Scan, SemiJoin
+from dialect.relations import Filter, Join, PerPerson, Public, Relation, Scan, SemiJoin
+from dialect.told_apart import told_apart
 
 
 def multiplies(relation: Relation) -> bool:
@@ -28,6 +29,25 @@ def pairs_rows(relation: Relation) -> bool:
         if not any(_met_whole(side, operator.condition) for side in sides):
             return True
     return any(pairs_rows(source) for source in sources(relation))
+
+
+def spreads(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
+    """Tell whether a person's row may meet several public rows below, and is counted with each; `above` holds of all.
+
+    A prediction rests on it and no bound: polygons, and spans of time or numbers beside an equal key, are taken to lie
+    apart.
+    """
+    operator = relation.operator
+    if isinstance(operator, SemiJoin):
+        return spreads(operator.left, above)
+    if isinstance(operator, Filter | Join):
+        above = (*above, operator.condition)
+    if isinstance(operator, Join):
+        sides = (operator.left, operator.right)
+        public = [side for side in sides if isinstance(side, Public)]
+        if len(public) == 1 and not told_apart(public[0], above):  # the other one is of people
+            return True
+    return any(spreads(source, above) for source in sources(relation))
 
 
 def _several(join: Join) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from dialect import Question
 from dialect.linear import ZERO, Linear
-from dialect.multiplied import pairs_rows
+from dialect.multiplied import pairs_rows, spreads
 from dialect.uncertainty import Form, noisy, uncertainty
 from engine.doubts import NO_DOUBT, raw_doubts
 from engine.prepare import Prepared
@@ -38,14 +38,16 @@ def column_biases(question: Question, prepared: Sequence[Prepared]) -> dict[str,
 
 
 def of_pairs(question: Question, prepared: Sequence[Prepared]) -> frozenset[str]:
-    """Name the columns that rest on pairs of a person's own rows, of which nobody knows how many are cut away.
+    """Name the columns that rest on pairs of a person's rows, with each other or with several public ones.
 
-    Who has k rows makes k^2 pairs of them, so that the share that a norm leaves may be any.
+    Nobody knows how many of these are cut away: who has k rows makes k^2 pairs of them, and any number with public
+    ones, so that the share that a norm leaves may be any.
     """
-    paired = [unmeasured_pairs(each) for each in prepared]
+    paired = [unmeasured_pairs(each) or unmeasured_spread(each) for each in prepared]
     if not any(paired):
         return frozenset()
-    raw = {f.id for columns in question.releases if paired[columns.plan] for f in columns.raw}
+    unknown = _of_raw_numbers(question, prepared)
+    raw = {f.id for columns in question.releases if paired[columns.plan] for f in columns.raw if unknown[f.id] is None}
     raw |= {total.id for made in question.sums for total, _, one in made.terms if one.id in raw}
     raw |= {term.total.id for made in question.gathered for term in made.every_term if term.raw.id in raw}
     facts = zip(question.columns, uncertainty(question), noisy(question), strict=True)
@@ -55,6 +57,11 @@ def of_pairs(question: Question, prepared: Sequence[Prepared]) -> frozenset[str]
 def unmeasured_pairs(made: Prepared) -> bool:
     """Tell whether a release counts pairs of a person's own rows, and no calibration tells what is cut of them."""
     return pairs_rows(made.plan.source) and any(bound.predicted_bias is None for bound in made.bounds.vectors)
+
+
+def unmeasured_spread(made: Prepared) -> bool:
+    """Tell whether a release counts a person's row with several public ones, and nothing tells what is cut of them."""
+    return spreads(made.plan.source) and any(bound.predicted_bias is None for bound in made.bounds.vectors)
 
 
 def _rests_on(form: Form, raw: Collection[str]) -> bool:

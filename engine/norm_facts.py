@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dialect import Catalog, PrivatePlan, Question
 from dialect.few_values import few_values
 from dialect.formulas import CountOf, SumOf
-from dialect.multiplied import multiplies
+from dialect.multiplied import multiplies, spreads
 from dialect.norms import counted_table, multiple_of
 from dialect.parted import own_keys, parted_by, told_by
 from dialect.private_plan import Vector, VectorKind
@@ -52,7 +52,7 @@ def norm_facts(
     `alone` are the vectors that are shown for themselves; without it, all are.
     """
     table = counted_table(plan, catalog)
-    if table is None or plan.limits.said or multiplies(plan.source):
+    if table is None or plan.limits.said or multiplies(plan.source) or spreads(plan.source):
         return (None,) * len(plan.vectors)
     known = _Known(plan, catalog, calibration, table.name, key_count)
     made = [known.facts(vector) for vector in plan.vectors]

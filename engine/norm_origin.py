@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.multiplied import multiplies
+from dialect.multiplied import multiplies, spreads
 from dialect.norms import counted_table
 from dialect.parted import parted_by
 from dialect.private_plan import Rule, Vector, VectorBound, VectorKind
@@ -57,6 +57,8 @@ def _declared(sized: Sized) -> str:
         return "declared: no calibration tells of rows that are made in the question, or gathered from several tables"
     if multiplies(plan.source):
         return "declared: a person's rows are joined with each other, and no calibration tells how many that makes"
+    if spreads(plan.source):
+        return "declared: a row may be joined with several public ones, and no calibration tells how many that makes"
     if not any(each.measured.table == table.name for each in sized.calibration.histograms):
         return f"declared: no calibration of {table.name} holds today"
     return f"declared: in the calibration of {table.name} nothing of this is clear of the noise"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dialect.private_plan import PrivatePlan, Question, Vector, VectorBound, VectorKind
 from engine.answered import Answered
-from engine.biases import unmeasured_pairs
+from engine.biases import unmeasured_pairs, unmeasured_spread
 from engine.explain import Explained
 from engine.spoken import vector_spoken, which_release
 
@@ -25,6 +25,11 @@ KEYS_ALONE = (
 OF_PAIRS = (
     "A person's rows are joined with rows of the same person: who has many makes so many pairs that most of them may be"
     " cut away. Ask with EXISTS, which makes no pairs, or first group one side to one row a person."
+)
+OF_SPREAD = (
+    "A row may meet several rows of the public table that it is joined with, and counts once for each: most of that may"
+    " be cut away. Join by all of that table's primary key, as its steward declares it, or ask with IN or EXISTS, which"
+    " count a row once."
 )
 REHEARSED = "Made-up rows: nothing here says anything about the data, nor is charged; other notes are of the question."
 TOLD = 0.001  # the least share that is told as a number
@@ -59,6 +64,8 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
                 notes.append(f"{vector_spoken(vector)}{which}: {bound.why}; {_cut(vector, bound)}.")
         if unmeasured_pairs(prepared):
             notes.append(OF_PAIRS)
+        if unmeasured_spread(prepared):
+            notes.append(OF_SPREAD)
         if prepared.cost.threshold is not None:
             least = prepared.cost.threshold_persons
             notes.append(

@@ -165,12 +165,21 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         (ROWS, set()),
         ("SELECT gender, COUNT(*) AS n FROM visit JOIN person USING (person_id) GROUP BY 1", set()),
         (f"SELECT zone, COUNT(*) AS n FROM visit AS a WHERE EXISTS ({OTHER}) GROUP BY 1", set()),
+        ("SELECT COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM visit CROSS JOIN zone", {"n"}),
+        ("SELECT zone, COUNT(*) AS n FROM visit JOIN zone USING (zone) GROUP BY 1", set()),
         (f"SELECT n, m FROM (SELECT COUNT(*) AS n {PAIRED}), (SELECT COUNT(*) AS m FROM visit)", {"n"}),
     ],
 )
 def test_what_rests_on_pairs_of_a_persons_rows_is_known(few_rows: Engine, sql: str, columns: set[str]) -> None:
     question = read(sql, few_rows.catalog)
     assert of_pairs(question, few_rows.prepare(question, ANN)) == columns
+
+
+def test_rows_that_count_with_several_public_ones_are_told_so_and_poor(few_rows: Engine) -> None:
+    sql = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.09) COUNT(*) AS n FROM visit CROSS JOIN zone"
+    card = json.loads(Desk(few_rows).query(sql, client="ben").schema.metadata[b"passersby"])
+    assert card["predicted_bias"] == {"n": None} and card["reliability"] == {"n": ["poor"]}
+    assert [note for note in card["notes"] if note.startswith("A row may meet several rows of the public table")]
 
 
 def test_pairs_of_a_persons_rows_are_poor_however_narrow_their_interval(few_rows: Engine) -> None:

@@ -1,0 +1,52 @@
+"""Whether a person's row meets one public row or several: of several no share is predicted that norms cut away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialect import Catalog, Question, bound
+from dialect.multiplied import spreads
+
+APART = (
+    "events e JOIN hours h ON h.h = hour(e.ts)",
+    "events e, hours h WHERE hour(e.ts) = h.h",
+    "events e JOIN (SELECT h FROM hours WHERE h < 12) m ON m.h = hour(e.ts)",
+    "events e CROSS JOIN (SELECT * FROM hours WHERE h = 3) m",
+    "events e JOIN (SELECT DISTINCT cell_id FROM cells) z ON z.cell_id = e.cell_id",
+    "events e JOIN (SELECT zone, COUNT(*) AS n, MIN(cell_id) AS c FROM cells GROUP BY zone) z ON z.zone = 'Z1'",
+    "events e JOIN (VALUES (1), (2)) AS t(k) ON t.k = e.cell_id",
+    "events e JOIN range(0, 24) AS r(h) ON r.h = hour(e.ts)",
+    "events e JOIN (SELECT g.h FROM hours g JOIN hours h ON h.h = g.h + 1) m ON m.h = hour(e.ts)",
+    "events e CROSS JOIN (SELECT COUNT(*) AS n FROM cells) m",
+    "(SELECT subscriber_id FROM events WHERE cell_id IN (SELECT cell_id FROM cells)) e",
+    "events e JOIN subscribers s USING (subscriber_id)",
+)
+SEVERAL = (
+    "events e, hours h",
+    "events e JOIN hours h ON h.h <= hour(e.ts)",
+    "events e JOIN hours h ON h.h = hour(e.ts) OR h.h = 3",
+    "events e JOIN cells c USING (cell_id)",  # of which no primary key is declared
+    "events e JOIN (SELECT DISTINCT cell_id, zone FROM cells) z ON z.cell_id = e.cell_id",
+    "events e JOIN (SELECT g.h FROM hours g CROSS JOIN hours h) m ON m.h = hour(e.ts)",
+    "events e JOIN (VALUES (1), (1)) AS t(k) ON t.k = e.cell_id",
+    "events e JOIN range(0, 24) AS r(h) ON r.h < hour(e.ts)",
+    "subscribers s CROSS JOIN range(0, 24) AS r(h)",
+    "(SELECT e.subscriber_id, h.h FROM events e CROSS JOIN hours h) e",
+)
+
+
+@pytest.mark.parametrize("joined", APART)
+def test_rows_that_meet_one_public_row_at_most_are_known(joined: str, ask: Callable[[str], Question]) -> None:
+    (plan,) = ask(f"SELECT COUNT(*) FROM {joined}").plans
+    assert not spreads(plan.source)
+
+
+@pytest.mark.parametrize("joined", SEVERAL)
+def test_of_rows_that_meet_several_no_share_is_predicted(
+    joined: str, ask: Callable[[str], Question], catalog: Catalog
+) -> None:
+    (plan,) = ask(f"SELECT COUNT(*) FROM {joined}").plans
+    assert spreads(plan.source)
+    assert bound(plan, catalog, 1).vectors[0].predicted_bias is None
