@@ -30,21 +30,38 @@ class StoredRollup:
 def declared_rollups(catalog: Catalog, target: Target) -> list[StoredRollup]:
     """Read the declared rollups; raise CatalogError for one that can't be."""
     made = []
-    for dataset in catalog.datasets:
-        for i, sql in enumerate(dataset.rollups):
-            key = f"datasets.{dataset.name}.rollups[{i}]"
-            try:
-                plans = read(sql, catalog).plans
-            except Refusal as refusal:
-                raise CatalogError(catalog.path, key, f"it is refused: {refusal.why}", refusal.hint) from None
-            if len(plans) != 1 or plans[0].dataset != dataset.name or not can_be_rolled(plans[0]):
-                why = "it is no question whose numbers add up from group to group."
-                raise CatalogError(catalog.path, key, why, "counts, sums and persons of one GROUP BY by public keys")
-            try:
-                made.append(_rollup(plans[0], catalog, target))
-            except NoForm as missing:
-                raise CatalogError(catalog.path, key, f"{missing}, where people's rows lie.", NOT_THERE) from None
+    for key, sql in _declared(catalog):
+        plan = _planned(key, sql, catalog)
+        if isinstance(plan, CatalogError):
+            raise plan from None
+        try:
+            made.append(_rollup(plan, catalog, target))
+        except NoForm as missing:
+            raise CatalogError(catalog.path, key, f"{missing}, where people's rows lie.", NOT_THERE) from None
     return made
+
+
+def unread_rollups(catalog: Catalog) -> list[CatalogError]:
+    """List what is wrong with declared rollups by their text and the catalog alone: no data are looked at."""
+    planned = (_planned(key, sql, catalog) for key, sql in _declared(catalog))
+    return [each for each in planned if isinstance(each, CatalogError)]
+
+
+def _declared(catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Walk the keys and texts of all rollups."""
+    for dataset in catalog.datasets:
+        yield from ((f"datasets.{dataset.name}.rollups[{i}]", sql) for i, sql in enumerate(dataset.rollups))
+
+
+def _planned(key: str, sql: str, catalog: Catalog) -> PrivatePlan | CatalogError:
+    try:
+        plans = read(sql, catalog).plans
+    except Refusal as refusal:
+        return CatalogError(catalog.path, key, f"it is refused: {refusal.why}", refusal.hint)
+    if len(plans) != 1 or plans[0].dataset != key.split(".")[1] or not can_be_rolled(plans[0]):
+        why = "it is no question whose numbers add up from group to group."
+        return CatalogError(catalog.path, key, why, "counts, sums and persons of one GROUP BY by public keys")
+    return plans[0]
 
 
 def readable_rollups(catalog: Catalog, target: Target) -> Iterator[StoredRollup]:

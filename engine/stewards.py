@@ -23,6 +23,7 @@ from engine.ledgers import opened, opened_to_read
 from engine.problems import refusals
 from engine.progress import ignore_progress
 from engine.register import Register
+from engine.rollups import unread_rollups
 from engine.window_accounts import windows_of
 
 
@@ -37,12 +38,16 @@ def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> st
 
 
 def check_catalog_text(where: str) -> list[dict[str, Any]]:
-    """List what is wrong with a catalog, or with the files it names; of one that is not accepted, all mistakes."""
+    """List what is wrong with a catalog, its rollups, or the files it names; of one not accepted, all mistakes."""
     try:
-        return [asdict(finding) for finding in check_catalog(find_catalog(where))]
+        catalog = find_catalog(where)
+        return [asdict(finding) for finding in (*map(_finding, unread_rollups(catalog)), *check_catalog(catalog))]
     except CatalogError as error:
-        found = (error, *error.others)
-        return [asdict(Finding(mistake.file, mistake.key, mistake.why, mistake.cure)) for mistake in found]
+        return [asdict(_finding(mistake)) for mistake in (error, *error.others)]
+
+
+def _finding(mistake: CatalogError) -> Finding:
+    return Finding(mistake.file, mistake.key, mistake.why, mistake.cure)
 
 
 def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> list[dict[str, Any]]:

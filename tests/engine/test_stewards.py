@@ -25,6 +25,19 @@ def test_files_that_are_not_as_declared_are_findings(tmp_path: Path) -> None:
     assert set(found) == {"file", "key", "why", "cure"}
 
 
+def test_rollups_that_cannot_be_made_are_findings(tmp_path: Path) -> None:
+    rollups = ["SELECT zone, COUNT(*) FROM visits GROUP BY 1", "SELECT zone, COUNT(*) FROM visit GROUP BY 1"]
+    rollups += ["SELECT zone, VARIANCE(minutes) FROM visit GROUP BY 1"]
+    make_town(tmp_path)
+    declared = CATALOG.replace("[datasets.town.budget]", f"rollups = {rollups}\n[datasets.town.budget]")
+    (tmp_path / "catalog.toml").write_text(declared, encoding="utf-8")
+    found = {found["key"]: found["why"] for found in check_catalog_text(str(tmp_path / "catalog.toml"))}
+    assert found == {
+        "datasets.town.rollups[0]": "it is refused: There is no table visits.",
+        "datasets.town.rollups[2]": "it is no question whose numbers add up from group to group.",
+    }
+
+
 def test_every_mistake_of_a_catalog_is_a_finding(tmp_path: Path) -> None:
     wrong = CATALOG.replace('type = "DOUBLE"', 'type = "DUOBLE"').replace("norms = { rows = 20", "norms = { rows = 0")
     (tmp_path / "catalog.toml").write_text(wrong, encoding="utf-8")
