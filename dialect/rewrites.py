@@ -213,7 +213,7 @@ def _options(options: Options, sql: str, rho: Fraction | None) -> list[str]:
     if rho is None:
         return list(spans.values())
     price = ("rho", "epsilon", "target_error")
-    return [text for name, text in spans.items() if name not in price] + [f"rho = {float(rho):.12f}".rstrip("0")]
+    return [text for name, text in spans.items() if name not in price] + [f"rho = {float(rho):.12f}".rstrip("0").rstrip(".")]
 
 
 def _with_clause(text: str, options: list[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from budgets import PICO, Loss, total
 from dialect import Question, Refusal
@@ -21,7 +22,7 @@ from engine.pipeline import Engine
 from engine.prepare import Prepared, scales_of
 from engine.remembered import Same
 from engine.spoken import vector_spoken
-from engine.terms import Asked
+from engine.terms import Asked, caps
 
 MOST = 3  # rewrites that are shown
 WORTH = 0.9  # a rewrite must make intervals narrower than this share, of themselves or of what is in a group
@@ -72,8 +73,19 @@ def advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepare
 def _advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> Advice:
     now, aside = _Judged.of(engine, question, prepared, asked), replace(engine)  # which forgets what it proposes
     rho = total(each.cost.loss for each in prepared).rho
-    found = [made for each in rewrites(sql, engine.catalog, FOUR * rho) if (made := _instead(aside, each, now, asked))]
+    can_pay = FOUR * rho <= _most(engine, prepared)
+    proposals = [each for each in rewrites(sql, engine.catalog, FOUR * rho) if can_pay or each.change is not Change.MORE]
+    found = [made for each in proposals if (made := _instead(aside, each, now, asked))]
     return Advice(tuple(_why(engine, prepared, now)), _best(found))
+
+
+def _most(engine: Engine, prepared: tuple[Prepared, ...]) -> Fraction:
+    """Give the most rho that the catalog lets any question cost in all windows that it touches, whoever asks."""
+    plan = prepared[0].plan
+    allowed = caps(engine.catalog.dataset(plan.dataset))
+    windows = {window for each in prepared for window in each.plan.touched.windows}
+    ceilings = [allowed.everybody(window).beyond(allowed.reserve) for window in windows]
+    return min(loss.rho for loss in (*ceilings, *([] if allowed.query is None else [allowed.query])))
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,12 @@ def test_all_of_the_time_keeps_other_conditions(told: Callable[[str], Told]) -> 
     assert Change.LONGER not in told("SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1")
 
 
+@pytest.mark.parametrize(("rho", "written"), [(Fraction(20), "20"), (Fraction(1, 50), "0.02"), (Fraction(5, 2), "2.5")])
+def test_prices_are_written_as_plain_numbers(catalog: Catalog, rho: Fraction, written: str) -> None:
+    more = next(each for each in rewrites("SELECT count(*) FROM visit", catalog, rho) if each.change is Change.MORE)
+    assert more.sql == f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = {written}) count(*) FROM visit"
+
+
 def test_the_clause_is_kept_and_its_price_raised(told: Callable[[str], Told]) -> None:
     clause = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(confidence = 0.9, epsilon = 0.5)"
     found = told(f"{clause} zone_id, visit_date, count(*) AS n FROM visit GROUP BY 1, 2")

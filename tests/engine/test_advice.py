@@ -63,6 +63,13 @@ def test_four_times_the_price_is_about_half_the_width(engine: Engine) -> None:
     assert (more.expected_error["n"] or 0) / (now.expected_error["n"] or 1) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.parametrize(("rho", "proposed"), [("0.05", True), ("0.06", False), ("7", False)])
+def test_what_the_catalog_lets_nobody_pay_is_not_proposed(engine: Engine, rho: str, proposed: bool) -> None:
+    found = advised(engine, f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = {rho}) {FINE.removeprefix('SELECT')}")
+    assert (Change.MORE in [each.change for each in found.instead]) is proposed
+    assert found.why and found.instead
+
+
 def test_the_declared_size_is_what_noise_is_compared_with(engine: Engine) -> None:
     told = " ".join(advised(engine, FINE).why)
     assert (
