@@ -5,7 +5,7 @@ Whatever is looked at is text, catalog and lists without private data: the numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dialect.canonical import Canon
@@ -143,7 +143,7 @@ def _complete(one: Told, other: Told, catalog: Catalog) -> tuple[tuple[tuple[int
     theirs, mine = (_lists(each.plan, catalog) for each in (other, one))
     if theirs is None or mine is None:
         return None
-    dropped = {one.own(each) for found in mine.values() for each in _open(found)}
+    dropped = _dropped(one, mine.values())
     pinned: list[tuple[int, int]] = []
     closed = True
     for each in (other.own(each) for found in theirs.values() for each in _open(found)):
@@ -156,6 +156,11 @@ def _complete(one: Told, other: Told, catalog: Catalog) -> tuple[tuple[tuple[int
         pinned.append((other.keys.index(each), len(constants)))
     far = any(_far(key, known) and key not in one.keys for key in other.keys)
     return None if far else (tuple(pinned), closed)
+
+
+def _dropped(one: Told, lists: Iterable[PublicList]) -> set[Expr]:
+    """Find the keys whose rows outside of an open list do not count; what a key is only made of may lie outside."""
+    return {own for found in lists for each in _open(found) if (own := one.own(each)) in one.keys}
 
 
 def _lists(plan: PrivatePlan, catalog: Catalog) -> Mapping[Expr, PublicList] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from budgets import Loss
+from dialect.derivation import Told
+from dialect.expressions import Expr
 from dialect.private_plan import VectorKind
+from dialect.public_lists import PublicList
 from engine import held, pipeline, ways
 from engine.pipeline import Engine
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
@@ -19,6 +22,7 @@ from tests.engine.town import ROWS, make_town, opened
 
 derivation = import_module("dialect.derivation")
 TOTAL = "SELECT COUNT(*) AS n FROM visit"
+BY_DAY = "SELECT day, COUNT(*) AS n FROM visit GROUP BY day"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,18 @@ def test_a_list_that_is_open_taken_for_a_complete_one_is_found(tmp_path: Path, m
         assert not differs(engine, BY_ZONE, TOTAL)
         monkeypatch.setattr(derivation, "_open", lambda found: iter(()))
         assert differs(engine, BY_ZONE, TOTAL)
+
+
+@pytest.mark.parametrize("key", ["dayofweek(day)", "dayname(day)"])
+def test_rows_outside_of_a_list_with_a_listed_value_of_a_function_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    later = ROWS.replace("CAST(i % 4 AS INTEGER)", "CAST(i % 9 AS INTEGER)")  # on the same days of other weeks
+    with held_town(tmp_path, rows=later, complete=False) as engine:
+        asked = f"SELECT {key} AS k, COUNT(*) AS n FROM visit GROUP BY k"
+        assert not differs(engine, BY_DAY, asked)
+        monkeypatch.setattr(derivation, "_dropped", every_open_list)
+        assert differs(engine, BY_DAY, asked)
 
 
 def test_rows_that_are_not_held_taken_for_held_ones_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +143,11 @@ def test_shared_noise_taken_for_noise_of_its_own_is_found(town: Engine, monkeypa
     honest = width()
     monkeypatch.setattr(pipeline, "parts_that_share", lambda ways: {})
     assert width() < honest
+
+
+def every_open_list(one: Told, lists: Iterable[PublicList]) -> set[Expr]:
+    """Take a list that a key is only made of for one of the key itself."""
+    return {one.own(each) for found in lists for each in derivation._open(found)}
 
 
 class _Any(str):
