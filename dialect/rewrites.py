@@ -212,8 +212,8 @@ def _options(options: Options, sql: str, rho: Fraction | None) -> list[str]:
     spans: Mapping[str, str] = {name: sql[span.start : span.end] for name, span in options.spans.items()}
     if rho is None:
         return list(spans.values())
-    price = ("rho", "epsilon", "target_error")
-    return [text for name, text in spans.items() if name not in price] + [f"rho = {float(rho):.12f}".rstrip("0").rstrip(".")]
+    price, written = ("rho", "epsilon", "target_error"), f"{float(rho):.12f}".rstrip("0").rstrip(".")
+    return [text for name, text in spans.items() if name not in price] + [f"rho = {written}"]
 
 
 def _with_clause(text: str, options: list[str]) -> str:

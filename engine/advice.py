@@ -73,8 +73,8 @@ def advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepare
 def _advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> Advice:
     now, aside = _Judged.of(engine, question, prepared, asked), replace(engine)  # which forgets what it proposes
     rho = total(each.cost.loss for each in prepared).rho
-    can_pay = FOUR * rho <= _most(engine, prepared)
-    proposals = [each for each in rewrites(sql, engine.catalog, FOUR * rho) if can_pay or each.change is not Change.MORE]
+    left_out = () if FOUR * rho <= _most(engine, prepared) else (Change.MORE,)
+    proposals = [each for each in rewrites(sql, engine.catalog, FOUR * rho) if each.change not in left_out]
     found = [made for each in proposals if (made := _instead(aside, each, now, asked))]
     return Advice(tuple(_why(engine, prepared, now)), _best(found))
 
