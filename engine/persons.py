@@ -73,7 +73,8 @@ def persons_in(path: Path, column: str, kind: SqlType, progress: Progress) -> li
     if bad:
         shown = ", ".join(map(str, bad[:SHOWN_LINES])) + (", ..." if len(bad) > SHOWN_LINES else "")
         why = f"{len(bad):,} of {len(bad) + len(found):,} lines name no person, so nothing was recorded: line {shown}."
-        raise ParamError(why, "correct these lines, and send the whole file again")
+        header = f"; if line 1 holds names, let that of the persons be {column}" if bad == [1] else ""
+        raise ParamError(why, f"correct these lines, and send the whole file again{header}")
     if not found:
         raise ParamError("The file names nobody.", HINT.format(column))
     return found

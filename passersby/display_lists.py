@@ -130,9 +130,11 @@ def _account(account: dict[str, Any], price: float | None) -> list[RenderableTyp
     share = spent / cap if cap else 1.0
     whose = f"client {account['client']}" if account["client"] is not None else "all clients"
     numbers = f"rho {amount(spent)} of {amount(cap)} spent, {amount(left)} left"
+    window = account["window"]
+    when = IN_WORDS.get(window, f"window {window}")
     told = [numbers, epsilon_text(account), questions_text(left, price)]
     return [
-        Text.assemble((f"{account['dataset']}, {whose}", "bold"), f"  window {account['window']}"),
+        Text.assemble((f"{account['dataset']}, {whose}", "bold"), f"  {when}"),
         Text.assemble(budget_bar(share), f" {share:.1%} spent"),
         *(Text(line, "dim") for line in told if line),
     ]

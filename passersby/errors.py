@@ -161,7 +161,7 @@ KINDS: Mapping[str, type[PassersbyError]] = {
     "E_SERVER": ServerError,
     "E_STATE": ServerError,
 }
-INSTALL = "pip install '.[{}]', in the clone of passersby"  # until an index has it
+INSTALL = "pip install --editable '.[{}]', in the clone of passersby"  # until an index has it; runs the clone as it is
 FIELDS = ("code", "message", "hint", "span", "sql")
 
 

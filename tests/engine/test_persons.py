@@ -85,6 +85,14 @@ def test_lines_that_are_none_are_counted_and_named(tmp_path: Path, text: str, wh
         persons_in(file, "person_id", NUMBER, quiet)
 
 
+def test_a_first_line_with_another_name_is_told_which_is_wanted(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("customer\n1\n2\n", encoding="utf-8")
+    with pytest.raises(ParamError) as refused:
+        persons_in(file, "person_id", NUMBER, quiet)
+    assert refused.value.hint.endswith("if line 1 holds names, let that of the persons be person_id")
+
+
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "people.parquet").write_bytes(b"no parquet")
     (tmp_path / "latin.csv").write_bytes(b"\xff\xfe1\n")

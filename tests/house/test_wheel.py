@@ -105,7 +105,7 @@ def test_the_command_line_helps_without_extras(door_alone: Path, tmp_path: Path)
 
 def test_connect_says_which_extra_is_missing(door_alone: Path, tmp_path: Path) -> None:
     said = _run(door_alone, tmp_path, CONNECT)
-    assert "pip install '.[engine]'" in said.replace('"', "'")
+    assert "pip install --editable '.[engine]'" in said.replace('"', "'")
 
 
 def test_the_extra_brings_all_that_the_engine_imports(with_engine: Path, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_the_servers_extras_bring_all_that_they_import(
 
 def test_serving_says_which_extra_is_missing(with_engine: Path, tmp_path: Path) -> None:
     said = _run(with_engine, tmp_path, SERVE, PASSERSBY_CACHE=str(cache_folder()), PASSERSBY_DATA=str(tmp_path))
-    assert "pip install '.[server]'" in said
+    assert "pip install --editable '.[server]'" in said
 
 
 @pytest.mark.parametrize("program", LESSONS)

@@ -97,6 +97,19 @@ def test_nothing_spent_and_everything_spent_can_be_shown() -> None:
         assert "d, all clients" in shown
 
 
+def test_an_account_of_all_windows_is_no_window_of_that_name() -> None:
+    account = {
+        "dataset": "d",
+        "client": "ana",
+        "window": "*lifetime",
+        "cap_rho": 1.0,
+        "spent_rho": 0.0,
+        "epsilon": None,
+    }
+    shown = repr(Budget(accounts=[{**account, "remaining_rho": 1.0}]))
+    assert "d, client ana  all windows together" in shown and "*" not in shown
+
+
 def test_empty_lists_say_so() -> None:
     assert as_text(show_history, []) == "Nothing was asked yet."
     assert as_text(show_ledger, []) == "The ledger is empty."

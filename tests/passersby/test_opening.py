@@ -71,7 +71,7 @@ def test_a_machine_without_users_has_an_analyst(monkeypatch: pytest.MonkeyPatch)
 def test_a_missing_package_names_the_extra() -> None:
     error = opening.missing_extra(ModuleNotFoundError("No module named 'duckdb'", name="duckdb.typing"))
     assert "duckdb" in error.message
-    assert error.hint == "pip install '.[engine]', in the clone of passersby"
+    assert error.hint == "pip install --editable '.[engine]', in the clone of passersby"
     assert isinstance(error, passersby.InstallError)
 
 

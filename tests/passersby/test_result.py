@@ -72,7 +72,7 @@ def test_a_missing_package_names_its_extra(
     with pytest.raises(InstallError) as missing:
         make(result({"n": [1]}))
     assert missing.value.code == "E_INSTALL"
-    assert f"pip install '.[{package}]'" in missing.value.hint
+    assert f"pip install --editable '.[{package}]'" in missing.value.hint
     assert package in missing.value.message
 
 
