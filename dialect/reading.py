@@ -31,6 +31,7 @@ class Reading:
     bounds: Named = field(default_factory=dict)  # of aggregate calls
     together: int = 1  # how many windows of time of a person count as one, as far as it is known
     steps: list[int] = field(default_factory=list)  # of finding the days of each scan
+    outside: list[str] = field(default_factory=list)  # notes of tables of which no declared window can hold a row
 
     def fresh(self) -> str:
         """Make a field id that nothing else in this question has; refuses questions that need too many."""

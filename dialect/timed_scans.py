@@ -12,7 +12,7 @@ from dialect.own_time import clock_of, during, window_of, without_gaps
 from dialect.possible_days import Clock, known_of
 from dialect.reading import Reading
 from dialect.relations import Filter, Project, Relation, Scan
-from dialect.time_windows import Stretch, days_of
+from dialect.time_windows import Stretch, days_of, window_name
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def timed(relation: Relation, stretch: Stretch, reading: Reading, said: Said, am
     clock = clock_of(relation.operator.table, relation.operator.fields)
     if clock is None:
         return Rows(relation)
-    begins = tuple(sorted(among)) or _possible(clock, stretch, said, reading)
+    begins = tuple(sorted(among)) or _possible(relation.operator.table.name, clock, stretch, said, reading)
     read = replace(relation, operator=replace(relation.operator, windows=len(begins), windowed=True))
     kept = replace(relation, operator=Filter(read, during(clock, stretch, begins)))
     clocks = frozenset(f for f in (clock.time, clock.day) if f is not None)
@@ -71,6 +71,13 @@ def with_unit(made: Rows, window: Expr, reading: Reading, clocks: frozenset[Fiel
     return replace(made, relation=wider, unit=unit, clocks=clocks)
 
 
-def _possible(clock: Clock, stretch: Stretch, said: Said, reading: Reading) -> tuple[date, ...]:
+def _possible(table: str, clock: Clock, stretch: Stretch, said: Said, reading: Reading) -> tuple[date, ...]:
     """Find the windows in which a row can meet all that is said; of no window at all the first one is read."""
-    return without_gaps(stretch, said.possible(clock, stretch, reading) or stretch.begins()[:1])
+    found = said.possible(clock, stretch, reading)
+    if found:
+        return without_gaps(stretch, found)
+    first, last = (window_name(stretch.window, stretch.begins()[place]) for place in (0, -1))
+    declared = first if first == last else f"{first} to {last}"
+    note = f"{table}: by its time no row of the declared windows, {declared}, can be there: {first} pays for nothing"
+    reading.outside.extend([] if note in reading.outside else [note])
+    return stretch.begins()[:1]

@@ -40,6 +40,26 @@ def test_the_windows_of_a_question(sql: str) -> None:
     assert found.crossing == (len(found.windows) > 1)
 
 
+OUTSIDE = (
+    "visit: by its time no row of the declared windows, 2026-01 to 2026-04, can be there: 2026-01 pays for nothing"
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("day > '2026-05-03'", True),
+        ("day < '2026-02-01' AND month(day) = 3", True),
+        ("day > '2026-04-29'", False),
+        ("place = 7", False),
+    ],
+)
+def test_time_outside_of_all_declared_windows_is_told(condition: str, told: bool) -> None:
+    question = read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.MONTH])
+    assert (OUTSIDE in question.notes) is told
+    assert not told or question.plans[0].touched.windows == ("2026-01",)
+
+
 def test_a_derived_column_of_its_own_window_does_not_cross() -> None:
     found = touched("SELECT home, COUNT(*) FROM visit JOIN person USING (person_id) WHERE month(day) = 2 GROUP BY 1")
     assert (found.windows, found.crossing, found.derived) == (("2026-02",), False, ("2026-02",))
