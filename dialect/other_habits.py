@@ -15,6 +15,9 @@ _MOST = 20  # calls of one question
 # [a name] of SQL Server, and no place in a list
 _BRACKETED = re.compile(r"(?<![\w\])'\".])\[([a-z_]\w*)\]|(?<=\.)\[([a-z_]\w*)\]", re.IGNORECASE)
 _TOP = re.compile(r"^(\s*select)\s+top\s*(?:\s(\d+)\b|\((\d+)\))(.*?)[\s;]*$", re.IGNORECASE | re.DOTALL)
+_ROLLED = re.compile(
+    r"\b(group\s+by)\s+((?:(?!\bgroup\s+by\b).)+?)(?<=\S)\s+with\s+(rollup|cube)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 def in_duckdbs_words(sql: str) -> str:
@@ -47,6 +50,11 @@ def with_and(sql: str) -> str:
         if word.token_type is TokenType.DAMP:
             sql = f"{sql[: word.start]}AND{sql[word.end + 1 :]}"
     return sql
+
+
+def keys_rolled_up(sql: str) -> str:
+    """Write GROUP BY a, b WITH ROLLUP of MySQL and SQL Server with the keys in brackets."""
+    return _ROLLED.sub(lambda found: f"{found[1]} {found[3]} ({found[2]})", sql)
 
 
 def call_at(sql: str, span: Span) -> str | None:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from dialect.catalog import Catalog, Table
 from dialect.errors import Code, Refusal, Span
-from dialect.other_habits import AMPERSANDS, call_at, in_duckdbs_words, with_and
+from dialect.other_habits import AMPERSANDS, call_at, in_duckdbs_words, keys_rolled_up, with_and
 
 MOST_NAMES = 12
 _FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
@@ -25,6 +25,8 @@ def taught(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
         return made
     if refused.why == AMPERSANDS:
         return replace(refused, rewrites=(with_and(sql),))
+    if refused.why.startswith(("ROLLUP is not part", "CUBE is not part")):
+        return replace(refused, rewrites=(keys_rolled_up(sql),))
     word = sql[refused.span.start : refused.span.end]
     if refused.code is Code.COLUMN and word.startswith('"'):
         return _quoted(refused, sql)

@@ -119,7 +119,8 @@ def forget(named: Named = None, catalog: NamedCatalog = None, form: Written = Do
         write_json(removed)
         return
     size = f"{removed['bytes'] / 1e6:,.1f} MB"
-    told = [f"{where}: {removed['copies']} copies are removed, {size}, from {removed['folder']}"]
+    copies = "1 copy is" if removed["copies"] == 1 else f"{removed['copies']} copies are"
+    told = [f"{where}: {copies} removed, {size}, from {removed['folder']}"]
     if not removed["copies"]:
         told.append("A service's copies lie where its PASSERSBY_CACHE says: run this with the same, as its user.")
     console().print(Text("\n".join(told)))

@@ -45,7 +45,7 @@ WIDEST = 100_000  # beyond any terminal
 MOST_ROWS = 40
 FEWEST_BARS = 3  # rows from which on bars tell more than numbers
 SQL_LOOK = "ansi_dark"
-KEY = ("name", "kind", "count", "why")
+KEY = ("name", "kind", "groups", "why")
 BOUND = ("vector", "rule", "norm", "sensitivity", "sigma", "predicted_bias", "why")
 THRESHOLD = ("threshold", "delta", "max_groups_per_person")
 Thing = TypeVar("Thing")
@@ -83,7 +83,7 @@ def show_explanation(explanation: Explanation, *, sql: bool = False) -> Renderab
     ]
     of = ("release",) if len({bound.get("release") for bound in explanation.bounds}) > 1 else ()
     if explanation.keys:
-        parts += [Text(), table_of(explanation.keys, (*of, *KEY), "Keys")]
+        parts += [Text(), table_of([_key(key) for key in explanation.keys], (*of, *KEY), "Keys")]
     if explanation.bounds:
         parts += [Text(), table_of(map(readable_bound, explanation.bounds), (*of, *BOUND), "Bounds on one person")]
     if explanation.thresholds:
@@ -92,6 +92,11 @@ def show_explanation(explanation: Explanation, *, sql: bool = False) -> Renderab
     if explanation.sql and sql:
         parts += [Text("\nSQL over the data", "bold"), sql_block(explanation.sql)]
     return Group(*parts)
+
+
+def _key(key: dict[str, Any]) -> dict[str, Any]:
+    """Say of a key's count what it counts: the groups that all keys of its release make together."""
+    return {**key, "groups": key["count"]}
 
 
 def show_error(error: PassersbyError) -> RenderableType:

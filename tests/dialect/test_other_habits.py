@@ -106,6 +106,13 @@ def test_a_call_is_shown_in_duckdbs_words(written: str) -> None:
     assert in_duckdbs_words(f"SELECT {written} FROM t") == f"SELECT {SHOWN[written]} FROM t"
 
 
+@pytest.mark.parametrize("what", ["ROLLUP", "cube"])
+def test_keys_before_with_rollup_stand_in_brackets(refused: Callable[[str], Refusal], what: str) -> None:
+    sql = "SELECT cell_id, hour(ts), COUNT(*) FROM events GROUP BY"
+    found = refused(f"{sql} cell_id, hour(ts) WITH {what} ORDER BY 3 DESC")
+    assert found.hint == f"{sql} {what} (cell_id, hour(ts)) ORDER BY 3 DESC"
+
+
 def test_top_becomes_limit() -> None:
     assert in_duckdbs_words("select top 3 a from t ; ") == "select a from t LIMIT 3"
     assert in_duckdbs_words("SELECT TOP (3) a FROM t") == "SELECT a FROM t LIMIT 3"
