@@ -12,6 +12,7 @@ from dialect.expressions import Call, Expr, Field, Literal, Ref
 from dialect.time_steps import step_of, truncated
 
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+LARGEST_EXACT = 2**53  # whole numbers that doubles tell apart
 _COMPARABLE = {
     SqlType.BIGINT: (SqlType.BIGINT,),
     SqlType.DATE: (SqlType.DATE, SqlType.TIMESTAMP),
@@ -23,7 +24,7 @@ def listed(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | None:
     """Find the constants that an expression is known to be one of, each of the expression's type."""
     for fact in facts:
         options = _options(expr, fact)
-        if options is not None:
+        if options is not None and not any(_stands_for_several(option, expr.type) for option in options):
             made = (_of_type(option, expr.type) for option in options)
             return tuple(dict.fromkeys(literal for literal in made if literal is not None))
     return None
@@ -34,6 +35,11 @@ def _options(expr: Expr, fact: Expr) -> tuple[Literal, ...] | None:
         options = tuple(option for option in fact.arguments[1:] if isinstance(option, Literal))
         return options if len(options) == len(fact.arguments) - 1 else None
     return next(((end,) for sign, end in _compared(fact, expr) if sign == "="), None)
+
+
+def _stands_for_several(value: Literal, kind: SqlType) -> bool:
+    """Tell whether several whole numbers may be equal to a double: both are compared as doubles."""
+    return kind is SqlType.BIGINT and isinstance(value.value, float) and not abs(value.value) < LARGEST_EXACT
 
 
 def _of_type(value: Literal, kind: SqlType) -> Literal | None:

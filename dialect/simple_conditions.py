@@ -9,9 +9,9 @@ from typing import TypeGuard
 from dialect.catalog import SqlType, ValueList, ValueRange
 from dialect.constants import moment
 from dialect.expressions import Call, Expr, Literal, Ref
+from dialect.facts import LARGEST_EXACT
 from dialect.functions import function
 
-LARGEST_EXACT = 2**53  # whole numbers that doubles tell apart
 Constant = int | float | str | datetime
 Said = tuple[Expr, bool, tuple[Constant, ...]]  # of what, whether it is held against constants, and against which
 

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 import engine
-from dialect import Catalog, person_rollups, read
+from dialect import Catalog, facts, person_rollups, read
 from engine.backends.duckdb import DuckDBBackend
 from engine.catalog_file import load_catalog
 from engine.errors import CatalogError, DataError
@@ -320,4 +320,20 @@ def test_the_same_groups_of_a_person_are_chosen(tmp_path: Path, declared: str, m
     assert rolled == {NAMED: True, ONE_NAME: False, ONE_ZONE: True} and not any(map(made.differ, rolled))
     monkeypatch.setattr(person_rollups, "_chosen_by_numbers", lambda *_: False)
     assert made.differ(ONE_NAME)
+    made.close()
+
+
+HUGE = "".join(f"UPDATE visit SET visit_id = {2**53 + more} WHERE visit_id = {21 + more};" for more in range(2))
+LISTED = f"SELECT visit_id, count(*) AS n FROM visit WHERE visit_id IN (5, {2**53}) GROUP BY visit_id"
+AS_DOUBLE = f"SELECT count(*) AS n FROM visit WHERE visit_id = {2**53}.0"  # true of the next whole number too
+
+
+def test_a_double_that_several_whole_numbers_equal_names_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plant a bug: a row that is equal to the double alone is looked for in a rollup of the whole number's."""
+    made = both(tmp_path / "town", rows=ROWS + HUGE, rollups=f"rollups = ['{LISTED}']")
+    assert not made.differ(LISTED) and not made.differ(AS_DOUBLE)
+    monkeypatch.setattr(facts, "_stands_for_several", lambda *_: False)
+    assert made.differ(AS_DOUBLE)
     made.close()
