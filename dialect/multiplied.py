@@ -34,8 +34,8 @@ def pairs_rows(relation: Relation) -> bool:
 def spreads(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
     """Tell whether a person's row may meet several public rows below, and is counted with each; `above` holds of all.
 
-    A prediction rests on it and no bound: polygons, and spans of time or numbers beside an equal key, are taken to lie
-    apart.
+    A prediction rests on it and no bound: polygons, bands from one column to another, and spans of time or numbers
+    beside an equal key are taken to lie apart.
     """
     operator = relation.operator
     if isinstance(operator, SemiJoin):

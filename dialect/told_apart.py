@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from dialect.catalog import SqlType
-from dialect.expressions import Expr, Field, Literal, conjuncts, fields_of
-from dialect.one_row import at_most_one_row, set_equal
+from dialect.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
+from dialect.one_row import at_most_one_row
 from dialect.relation_parts import sources
-from dialect.relations import Distinct, Filter, Group, Join, Public, Relation, Scan, Series, Values
+from dialect.relations import Distinct, Filter, Group, Join, Operator, Project, Public, Relation, Scan, Series, Values
 from dialect.set_operation import SetOperation
 
 _SPANS = ("<", "<=", ">", ">=")
@@ -18,9 +18,21 @@ def told_apart(side: Public, conditions: Collection[Expr]) -> bool:
     """Tell whether conditions leave one row of a side at most: one polygon, or one value of what names its rows."""
     if any(_inside(side, part) for condition in conditions for part in conjuncts(condition)):
         return True
-    equal = {field for each in conditions for field, _ in set_equal(side, each)}
-    spans = {field for each in conditions for field, _ in set_equal(side, each, _SPANS)}
-    return _one_each(side, equal, spans if equal else set())
+    equal = {field for each in conditions for field, _ in _compared(side, each, ("=",))}
+    ends = [found for each in conditions for found in _compared(side, each, _SPANS)]
+    if any(value == other and end != begin for begin, value in ends for end, other in ends):
+        return True  # a value between two columns: bands, which are taken to lie apart
+    return _one_each(side, equal, {field for field, _ in ends} if equal else set())
+
+
+def _compared(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
+    """Walk the fields of a side that conjuncts compare with something outside of it, of whatever type."""
+    for part in conjuncts(condition):
+        if not (isinstance(part, Call) and part.name in signs):
+            continue
+        for one, other in (part.arguments, part.arguments[::-1]):
+            if isinstance(one, Ref) and one.field in side.fields and not set(fields_of(other)) & set(side.fields):
+                yield one.field, other
 
 
 def _inside(side: Public, part: Expr) -> bool:
@@ -43,16 +55,28 @@ def _one_each(relation: Relation, equal: set[Field], spans: set[Field]) -> bool:
         return _different(operator, equal)
     if isinstance(operator, Join):
         return _one_pair(operator, equal, spans)
-    if isinstance(operator, Filter):
-        equal = equal | {field for field, _ in set_equal(operator.source, operator.condition)}
     below = () if isinstance(operator, SetOperation) else sources(relation)[:1]
-    return any(_one_each(source, equal, spans) for source in below)
+    return any(_one_each(source, equal | _told_by(operator, equal), spans) for source in below)
+
+
+def _told_by(operator: Operator, equal: set[Field]) -> set[Field]:
+    """Find what else is told below."""
+    if isinstance(operator, Project):
+        return {f for made, value in operator.computed if made in equal for f in _day_of(value)}
+    if isinstance(operator, Filter):
+        return {field for field, _ in _compared(operator.source, operator.condition, ("=",))}
+    return set()
+
+
+def _day_of(value: Expr) -> Iterator[Field]:
+    """Walk the moments that a value is the day of: those of a series are each of its own, which is not looked at."""
+    return fields_of(value) if isinstance(value, Call) and value.name == "to_date" else iter(())
 
 
 def _one_pair(join: Join, equal: set[Field], spans: set[Field]) -> bool:
     """Tell whether one side is told, and then the other one by it."""
     for first, second in ((join.left, join.right), (join.right, join.left)):
-        more = {field for field, _ in set_equal(second, join.condition)}
+        more = {field for field, _ in _compared(second, join.condition, ("=",))}
         if _one_each(first, equal, spans) and _one_each(second, equal | more, spans):
             return True
     return False

@@ -19,6 +19,9 @@ APART = (
     "events e JOIN (VALUES (1), (2)) AS t(k) ON t.k = e.cell_id",
     "events e JOIN range(0, 24) AS r(h) ON r.h = hour(e.ts)",
     "events e JOIN (SELECT g.h FROM hours g JOIN hours h ON h.h = g.h + 1) m ON m.h = hour(e.ts)",
+    "events e JOIN (VALUES (0, 12, 'am'), (12, 24, 'pm')) AS t(a, b, k) ON hour(e.ts) >= t.a AND hour(e.ts) < t.b",
+    "events e JOIN (VALUES (0, 60), (60, 7200)) AS t(a, b) ON dwell_s >= t.a AND dwell_s < t.b",
+    "events e JOIN generate_series('2026-10-01'::date, '2026-10-07'::date, '1 day') AS t(d) ON t.d = CAST(e.ts AS DATE)",
     "events e CROSS JOIN (SELECT COUNT(*) AS n FROM cells) m",
     "(SELECT subscriber_id FROM events WHERE cell_id IN (SELECT cell_id FROM cells)) e",
     "events e JOIN subscribers s USING (subscriber_id)",
@@ -26,6 +29,7 @@ APART = (
 SEVERAL = (
     "events e, hours h",
     "events e JOIN hours h ON h.h <= hour(e.ts)",
+    "events e JOIN hours h ON h.h BETWEEN hour(e.ts) AND hour(e.ts) + 2",
     "events e JOIN hours h ON h.h = hour(e.ts) OR h.h = 3",
     "events e JOIN cells c USING (cell_id)",  # of which no primary key is declared
     "events e JOIN (SELECT DISTINCT cell_id, zone FROM cells) z ON z.cell_id = e.cell_id",
