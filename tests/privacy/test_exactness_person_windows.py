@@ -97,7 +97,7 @@ def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:
 PLANTED = {
     "a person counts once in each window": (COUNTED, lambda m: m.setattr(render, "of_persons", summed)),
     "a window is a key where none tells it": (PARTED, lambda m: m.setattr(person_windows.Walk, "_told", lambda *_: True)),
-    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible", lambda clock, stretch, *_: stretch.begins()[:1])),
+    "windows are found too few": (COUNTED, lambda m: m.setattr(timed_scans, "_possible", lambda table, clock, stretch, *_: stretch.begins()[:1])),
     "rows of all times are read": ("SELECT COUNT(*) FROM visit", lambda m: m.setattr(timed_scans, "during", without_range)),
 }  # fmt: skip
 of_persons, during = partials.of_persons, timed_scans.during
@@ -137,6 +137,6 @@ def test_what_is_not_charged_would_have_changed_no_number(
     question, _ = oracle.exact[0].prepare(sql)
     assert len(question.plans[0].touched.windows) < MANY
     narrow = oracle.exact[0].query(sql).to_pylist()
-    monkeypatch.setattr(timed_scans, "_possible", lambda clock, stretch, *_: stretch.begins())
+    monkeypatch.setattr(timed_scans, "_possible", lambda table, clock, stretch, *_: stretch.begins())
     assert sorted(map(str, narrow)) == sorted(map(str, oracle.exact[0].query(sql).to_pylist()))
     assert sum(row["n"] for row in narrow) > 0

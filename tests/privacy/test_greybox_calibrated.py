@@ -30,7 +30,7 @@ from tests.support.planted import Plant, instead
 bound, render, preparing, asking = map(
     import_module, ("dialect.bound", "dialect.render", "engine.prepare", "engine.calibration_questions")
 )
-EXAMPLES = 10
+EXAMPLES = 60
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 COUNTS = st.lists(st.integers(0, 400), min_size=1, max_size=12)
 BY_CELL = "SELECT cell_id, COUNT(*) AS n, SUM(steps) AS s FROM events GROUP BY cell_id"

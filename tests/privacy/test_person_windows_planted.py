@@ -65,7 +65,7 @@ def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:
 
 CUT_OVER_ALL = tuple((kind, of_all_windows if kind is Cut else rule) for kind, rule in person_windows._RULES)
 NOT_ADDED = instead(timed_scans, "during", lambda *_: TRUE)
-FIRST_ALONE = instead(timed_scans, "_possible", lambda clock, stretch, *_: stretch.begins()[:1])
+FIRST_ALONE = instead(timed_scans, "_possible", lambda table, clock, stretch, *_: stretch.begins()[:1])
 OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit", property(lambda plan: {"person": plan.source.person}))
 NOT_COMPARED = both(
     instead(person_windows.Walk, "_told", lambda *_: True), instead(person_windows, "_with", lambda parts, _: parts)
