@@ -198,7 +198,12 @@ def test_a_planted_loss_is_found(by_day: Town) -> None:
 
 def test_other_files_and_other_states_find_nothing_kept(by_day: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     def found(catalog: Catalog) -> lake_layout.BesideLake:
-        return lake_layout.beside_lake(catalog, by_day.cache, fresh(by_day), QUIET)
+        with closing(fresh(by_day)) as lake:
+            return lake_layout.beside_lake(catalog, by_day.cache, lake, QUIET)
+
+    def found_file() -> Path | None:
+        with closing(fresh(by_day)) as lake:
+            return lake_layout._found(by_day.catalog, by_day.cache, lake)
 
     assert len(found(by_day.catalog).rollups) == 4 and len(found(by_day.catalog).eligible) == 1
     consent = Consent("consent", ("yes", "no"))
@@ -211,13 +216,13 @@ def test_other_files_and_other_states_find_nothing_kept(by_day: Town, monkeypatc
     first = Path(next(t for t in by_day.catalog.tables if t.name == "visit").source.path) / "0.parquet"
     written = first.stat()
     os.utime(first, (1, 1))
-    gone = lake_layout._found(by_day.catalog, by_day.cache, fresh(by_day))
+    gone = found_file()
     os.utime(first, ns=(written.st_atime_ns, written.st_mtime_ns))
-    assert gone is None and lake_layout._found(by_day.catalog, by_day.cache, fresh(by_day)) == by_day.account.file
+    assert gone is None and found_file() == by_day.account.file
 
 
 def fresh(town: Town) -> SparkLake:
-    """Give a lake that has met no files yet."""
+    """Give a lake that has met no files yet; who is not closed before the cluster ends waits a minute for it."""
     return SparkLake(town.remote, {table_place(t): t.source for t in town.catalog.tables if t.private}, {})
 
 
