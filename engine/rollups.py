@@ -30,8 +30,8 @@ class StoredRollup:
 def declared_rollups(catalog: Catalog, target: Target) -> list[StoredRollup]:
     """Read the declared rollups; raise CatalogError for one that can't be."""
     made = []
-    for key, sql in _declared(catalog):
-        plan = _planned(key, sql, catalog)
+    for key, dataset, sql in _declared(catalog):
+        plan = _planned(key, dataset, sql, catalog)
         if isinstance(plan, CatalogError):
             raise plan from None
         try:
@@ -43,22 +43,23 @@ def declared_rollups(catalog: Catalog, target: Target) -> list[StoredRollup]:
 
 def unread_rollups(catalog: Catalog) -> list[CatalogError]:
     """List what is wrong with declared rollups by their text and the catalog alone: no data are looked at."""
-    planned = (_planned(key, sql, catalog) for key, sql in _declared(catalog))
+    planned = (_planned(*each, catalog) for each in _declared(catalog))
     return [each for each in planned if isinstance(each, CatalogError)]
 
 
-def _declared(catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """Walk the keys and texts of all rollups."""
+def _declared(catalog: Catalog) -> Iterator[tuple[str, str, str]]:
+    """Walk all rollups: the catalog's key, the dataset and the text of each."""
     for dataset in catalog.datasets:
-        yield from ((f"datasets.{dataset.name}.rollups[{i}]", sql) for i, sql in enumerate(dataset.rollups))
+        for i, sql in enumerate(dataset.rollups):
+            yield f"datasets.{dataset.name}.rollups[{i}]", dataset.name, sql
 
 
-def _planned(key: str, sql: str, catalog: Catalog) -> PrivatePlan | CatalogError:
+def _planned(key: str, dataset: str, sql: str, catalog: Catalog) -> PrivatePlan | CatalogError:
     try:
         plans = read(sql, catalog).plans
     except Refusal as refusal:
         return CatalogError(catalog.path, key, f"it is refused: {refusal.why}", refusal.hint)
-    if len(plans) != 1 or plans[0].dataset != key.split(".")[1] or not can_be_rolled(plans[0]):
+    if len(plans) != 1 or plans[0].dataset != dataset or not can_be_rolled(plans[0]):
         why = "it is no question whose numbers add up from group to group."
         return CatalogError(catalog.path, key, why, "counts, sums and persons of one GROUP BY by public keys")
     return plans[0]
