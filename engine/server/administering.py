@@ -19,10 +19,8 @@ from engine.server.bodies import (
     FigureAsked,
     FreezeAsked,
     KeyAsked,
-    Name,
     ObjectionAsked,
     ObjectionsAsked,
-    Reason,
     RotateAsked,
     TopUpAsked,
 )
@@ -30,6 +28,7 @@ from engine.server.frames import Json
 from engine.server.problems import Problem
 from engine.server.roles import Reach
 from engine.server.shapes import Told
+from engine.server.texts import Name, Reason
 
 router = APIRouter(prefix="/v1/admin")
 Listed = list[Told]
@@ -52,7 +51,7 @@ async def add_client(asked: ClientAsked, asker: Asker) -> Json:
 
 
 @router.delete("/clients/{client:path}", response_model=Told, operation_id="remove_client")
-async def remove_client(client: str, asker: Asker, reason: Why) -> Json:
+async def remove_client(client: Name, asker: Asker, reason: Why) -> Json:
     """Let a client, or a group with all in it, ask no more; its accounts stay."""
     await asker.house.do("remove_client", client=client, by=asker.name, reason=reason)
     return {"client": client}
@@ -103,7 +102,7 @@ async def make_key(asked: KeyAsked, asker: Asker) -> Json:
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, response_model=NewKey, operation_id="rotate_key")
-async def rotate(key_id: str, asked: RotateAsked, asker: Asker) -> Json:
+async def rotate(key_id: Name, asked: RotateAsked, asker: Asker) -> Json:
     """Make the key that follows another; the old one goes on for the overlap."""
     await _check_own(asker, key_id)
     house, days = asker.house, asker.house.settings.key_days if asked.days is None else asked.days
@@ -116,7 +115,7 @@ async def rotate(key_id: str, asked: RotateAsked, asker: Asker) -> Json:
 
 
 @router.delete("/keys/{key_id}", response_model=KeyTold, operation_id="revoke_key")
-async def revoke(key_id: str, asker: Asker) -> Json:
+async def revoke(key_id: Name, asker: Asker) -> Json:
     """Take a key back, at once."""
     await _check_own(asker, key_id)
     # first: it opens nothing from here on, whatever comes of the note

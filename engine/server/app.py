@@ -26,14 +26,12 @@ from engine.server.house import House
 from engine.server.jobs import Jobs
 from engine.server.logs import log
 from engine.server.openapi import completed
-from engine.server.problems import Problem, problem_response
+from engine.server.problems import Problem, problem_response, unread_problem
 from engine.server.shapes import Health
 from engine.server.surround import SHORTER, Surround
 
 Life = Callable[[House], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")
-NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's words
-HINTS = {"string_type": 'a text, in double quotes: "1020"'}
 CURES = {"E_SIZE": SHORTER}
 CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
@@ -131,20 +129,10 @@ def _refusals(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def unread(request: Request, error: RequestValidationError) -> Response:
-        return refuse(request, _unread(error))
+        return refuse(request, unread_problem(error.errors()).told)
 
     @app.exception_handler(HTTPException)
     async def elsewhere(request: Request, error: HTTPException) -> Response:
         code = CODES.get(error.status_code, "E_PARAM")
         told = Problem(code, f"{error.detail}.", CURES.get(code, "GET /openapi.json lists what there is")).told
         return refuse(request, told, dict(error.headers or {}))
-
-
-def _unread(error: RequestValidationError) -> dict[str, Any]:
-    """Say where a request is not as declared, without repeating what it holds."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
-    if first["type"] in NO_OBJECT and where == "body":
-        return Problem("E_PARAM", "body: no object of JSON.", "send one, with Content-Type: application/json").told
-    hint = HINTS.get(first["type"], "GET /openapi.json says what is read here")
-    return Problem("E_PARAM", f"{where}: {first['msg']}.", hint).told

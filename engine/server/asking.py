@@ -29,6 +29,7 @@ from engine.server.shapes import (
     StandingTold,
     TableTold,
 )
+from engine.server.texts import Name
 
 router = APIRouter(prefix="/v1")
 ANSWERED: dict[int | str, dict[str, Any]] = {
@@ -36,16 +37,16 @@ ANSWERED: dict[int | str, dict[str, Any]] = {
 }
 STARTED: dict[int | str, dict[str, Any]] = {202: {"model": JobTold, "description": "It goes on as a job."}}
 IdempotencyKey = Annotated[
-    str | None,
-    Header(min_length=1, max_length=200, description="The same key is charged once, however often it is sent."),
+    Name | None,
+    Header(description="The same key is charged once, however often it is sent."),
 ]
 Preference = Annotated[
-    str | None,
+    Name | None,
     Header(description="RFC 7240. respond-async: do not wait, give a job. wait=3: wait so many seconds first."),
 ]
 WAIT = re.compile(r"\bwait=(\d{1,6})\b")
-Window = Annotated[str | None, Query(max_length=200, description="Which; without, the last that is released.")]
-Client = Annotated[str | None, Query(max_length=200, description="Whose; an analyst sees its own alone.")]
+Window = Annotated[Name | None, Query(description="Which; without, the last that is released.")]
+Client = Annotated[Name | None, Query(description="Whose; an analyst sees its own alone.")]
 
 
 @router.post("/queries", responses={**ANSWERED, **STARTED}, response_model=None, operation_id="query")
@@ -91,14 +92,14 @@ async def listed(asker: Asker, request: Request) -> list[dict[str, Any]]:
 
 
 @router.get("/jobs/{job_id}", response_model=JobTold, operation_id="job")
-async def job(job_id: str, asker: Asker, request: Request) -> dict[str, Any]:
+async def job(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]:
     """Say how far a job is, of the public time that its question takes."""
     jobs: Jobs = request.app.state.jobs
     return jobs.told(await jobs.find(asker.name, job_id))
 
 
 @router.get("/jobs/{job_id}/result", responses=ANSWERED, response_model=None, operation_id="result")
-async def result(job_id: str, asker: Asker, request: Request) -> Response:
+async def result(job_id: Name, asker: Asker, request: Request) -> Response:
     """Give a job's answer; refused as the question was, or while there is none."""
     jobs: Jobs = request.app.state.jobs
     media_type, row = accepted(request), await jobs.find(asker.name, job_id)
@@ -111,7 +112,7 @@ async def result(job_id: str, asker: Asker, request: Request) -> Response:
 
 
 @router.delete("/jobs/{job_id}", response_model=JobTold, operation_id="cancel")
-async def cancel(job_id: str, asker: Asker, request: Request) -> dict[str, Any]:
+async def cancel(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]:
     """Cancel a job; what was charged stays charged, and asking the same again is free."""
     jobs: Jobs = request.app.state.jobs
     return jobs.told(await jobs.cancel(asker.name, job_id))
@@ -146,7 +147,7 @@ async def standings(asker: Asker) -> Json:
 
 
 @router.get("/standing/{name}", responses=ANSWERED, response_model=None, operation_id="standing")
-async def standing(name: str, asker: Asker, request: Request, window: Window = None) -> Response:
+async def standing(name: Name, asker: Asker, request: Request, window: Window = None) -> Response:
     """Give a standing question's answer, for free: of a window, or of the last one that is released."""
     media_type, wanted = accepted(request), {"name": name, "window": window, "client": asker.name}
     return _answer(await asker.house.rows("standing", wanted), media_type)
@@ -174,13 +175,13 @@ async def tables(asker: Asker) -> Json:
 
 
 @router.get("/tables/{name}", response_model=TableTold, operation_id="table")
-async def table(name: str, asker: Asker) -> Json:
+async def table(name: Name, asker: Asker) -> Json:
     """Say everything about one table."""
     return (await asker.house.do("tables", name=name))[0]
 
 
 @router.get("/tables/{name}/outlines", response_model=Outlines, operation_id="outlines")
-async def outlines(name: str, asker: Asker) -> Json:
+async def outlines(name: Name, asker: Asker) -> Json:
     """Give the polygons of a public table as GeoJSON, for maps."""
     return await asker.house.do("outlines", name=name)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.server.roles import Role
+from engine.server.texts import AmountText, Anchor, Name, PersonLines, Reason, Sql, SqlFile
 
-Amount = Annotated[str, StringConstraints(max_length=40)] | int | Annotated[float, Field(allow_inf_nan=False)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Amount = AmountText | int | Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Asked(BaseModel):
@@ -22,7 +21,7 @@ class Asked(BaseModel):
 class Question(Asked):
     """A question, and what it may cost."""
 
-    sql: str = Field(description="The question, in DuckDB's SQL (docs/sql.md).", examples=["SELECT count(*) FROM trip"])
+    sql: Sql = Field(description="The question, in DuckDB's SQL (docs/sql.md).", examples=["SELECT count(*) FROM trip"])
     rho: Amount | None = Field(None, description="Privacy loss to spend; the catalog's where absent.")
     target_error: Amount | None = Field(None, description="Instead of rho: 50, or '5%' of an answer that you hold.")
     confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
@@ -39,7 +38,7 @@ class Question(Asked):
 class ShareAsked(Asked):
     """An answer that is shown to another analyst: a question that you have paid for, at the terms you asked it at."""
 
-    sql: str
+    sql: Sql
     rho: Amount | None = None
     confidence: Annotated[float, Field(allow_inf_nan=False)] | None = None
     days: float | None = Field(None, gt=0, le=365, description="How long the link lives; 30 where absent.")
@@ -48,7 +47,9 @@ class ShareAsked(Asked):
 class Workload(Asked):
     """Questions that are planned together."""
 
-    questions: str = Field(description="Questions in SQL, with ; between them; -- candidate before one nobody asks.")
+    questions: SqlFile = Field(
+        description="Questions in SQL, with ; between them; -- candidate before one nobody asks."
+    )
     rho: Amount = Field(description="Privacy loss of all of them together.")
     confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
 
@@ -121,7 +122,7 @@ class ObjectionAsked(Asked):
 class ObjectionsAsked(Asked):
     """Persons who object, one on a line."""
 
-    persons: str
+    persons: PersonLines
     reason: Reason
     dataset: Name | None = None
     withdraw: bool = False
@@ -137,4 +138,4 @@ class FigureAsked(Asked):
 class AnchorAsked(Asked):
     """An anchor that was exported before."""
 
-    anchor: str | None = None
+    anchor: Anchor | None = None

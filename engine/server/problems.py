@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import Response
+
+from engine.server.texts import readable_object
 
 MEDIA_TYPE = "application/problem+json"
 TITLES: Mapping[str, str] = {
@@ -40,6 +42,11 @@ STATUSES: Mapping[str, int] = {
     "E_BUSY": 503,
 }
 
+NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's names of errors
+NO_TEXT = ("string_unicode", "string_pattern_mismatch")
+HINTS = {"string_type": 'a text, in double quotes: "1020"'}
+LONGEST_PLACE = 100  # characters of a field's name that a message repeats
+
 
 class Problem(Exception):
     """A no of the server's own, before the engine was asked."""
@@ -71,8 +78,22 @@ def problem_response(told: Mapping[str, Any], headers: Mapping[str, str] | None 
     return Response(json.dumps(shape(told, status), ensure_ascii=False), status, sent, MEDIA_TYPE)
 
 
+def unread_problem(errors: Sequence[Any], hint: str = "GET /openapi.json says what is read here") -> Problem:
+    """Say where a request is not as declared, from pydantic's list of errors; what it holds is not repeated."""
+    first = errors[0]
+    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))[:LONGEST_PLACE]
+    if first["type"] in NO_OBJECT and where == "body":
+        return Problem("E_PARAM", "body: no object of JSON.", "send one, with Content-Type: application/json")
+    if first["type"] == "string_too_long":
+        return Problem("E_SIZE", f"{where}: at most {first['ctx']['max_length']:,} characters.", "a shorter text")
+    if first["type"] in NO_TEXT:
+        return Problem("E_PARAM", f"{where}: no Unicode text without NUL.", "text without control characters")
+    return Problem("E_PARAM", f"{where}: {first['msg']}.", HINTS.get(first["type"], hint))
+
+
 def shape(told: Mapping[str, Any], status: int) -> dict[str, Any]:
-    """Give the members of RFC 9457 and, beside them, those of every refusal (docs/answers.md)."""
+    """Give the members of RFC 9457 and those of every refusal (docs/answers.md), in text that UTF-8 can hold."""
     code = str(told["code"])
     title = TITLES.get(code, HTTPStatus(status).phrase)
-    return {"type": f"urn:passersby:{code}", "title": title, "status": status, "detail": told["message"], **told}
+    members = {"type": f"urn:passersby:{code}", "title": title, "status": status, "detail": told["message"], **told}
+    return readable_object(members)

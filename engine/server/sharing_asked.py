@@ -17,6 +17,7 @@ from engine.server.frames import Json
 from engine.server.keys import new_id
 from engine.server.problems import Problem
 from engine.server.shapes import Offer, Share
+from engine.server.texts import Name
 
 router = APIRouter(prefix="/v1/shares")
 DAYS = 30.0
@@ -51,14 +52,14 @@ async def shares(asker: Asker) -> Json:
 
 
 @router.get("/{share_id}", response_model=Offer, operation_id="offer")
-async def offer(share_id: str, asker: Asker) -> Json:
+async def offer(share_id: Name, asker: Asker) -> Json:
     """Say what is shared, by whom, and what it costs you: no numbers, no charge."""
     row = await _found(asker, share_id)
     return {**_told(row), **await asker.house.do("offer", **_asked(row, asker))}
 
 
 @router.post("/{share_id}/take", responses=ANSWERED, response_model=None, operation_id="take")
-async def take(share_id: str, asker: Asker, request: Request) -> Response:
+async def take(share_id: Name, asker: Asker, request: Request) -> Response:
     """Give the shared numbers with their card; your account pays for them once, everybody's pays nothing."""
     media_type = accepted(request)
     return Response(body_of(await taken(share_id, asker), media_type), media_type=media_type)
@@ -72,7 +73,7 @@ async def taken(share_id: str, asker: Admitted) -> bytes:
 
 
 @router.delete("/{share_id}", response_model=Share, operation_id="end_share")
-async def end(share_id: str, asker: Asker) -> Json:
+async def end(share_id: Name, asker: Asker) -> Json:
     """Share no more; who has paid for the numbers keeps them."""
     row = await _found(asker, share_id)
     if row["client"] != asker.name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import Response
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from engine.problems import Refused
 from engine.server import asking
@@ -14,6 +14,9 @@ from engine.server.console.answer_pages import answer_page
 from engine.server.console.visits import Visit, refusal
 from engine.server.keys import new_id
 from engine.server.problems import Problem
+from engine.server.texts import Name
+
+REQUEST_ID: TypeAdapter[str | None] = TypeAdapter(Name | None)
 
 
 async def ask(visit: Visit) -> Response:
@@ -30,10 +33,11 @@ async def asked(visit: Visit) -> Response:
         if visit.form.get("do") != "ask":
             told = await asking.explain(question, visit.asker("POST", "/v1/explain"))
             return visit.page("ask", **{**await _around(visit), **typed, "explained": told})
+        request_id = REQUEST_ID.validate_python(visit.form.get("request_id"))
         asker = visit.asker("POST", "/v1/queries")
         jobs = visit.request.app.state.jobs
         deadline = visit.house.settings.deadline_seconds
-        given = await asking.answer_or_job(question, asker, jobs, visit.form.get("request_id"), deadline)
+        given = await asking.answer_or_job(question, asker, jobs, request_id, deadline)
     except (Refused, Problem, ValidationError) as error:
         return refusal(visit, error, "ask", **{**await _around(visit), **typed})
     if not isinstance(given, bytes):

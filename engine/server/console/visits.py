@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
+from dialect.words import MAX_CHARACTERS
 from engine.problems import Refused, problem
 from engine.server.access import Admitted, reaching
 from engine.server.console.figures import half_width_text, left_text, loss_text
@@ -23,9 +24,10 @@ from engine.server.console.sessions import Sessions
 from engine.server.frames import Json
 from engine.server.house import House
 from engine.server.keys import Principal
-from engine.server.problems import STATUSES, Problem
+from engine.server.problems import STATUSES, Problem, unread_problem
 from engine.server.roles import PAGES, RULES, Reach
 from engine.server.sizes import size_class
+from engine.server.texts import is_plain, readable
 
 COOKIE = "passersby_console"
 POLICY = (
@@ -61,6 +63,7 @@ PAGES_OF = Environment(
     lstrip_blocks=True,
 )
 LONGEST_NUMBER = 12  # digits
+LONGEST_PART = MAX_CHARACTERS  # of an address: the question that a link to the form holds
 PAGES_OF.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
 FORM = "application/x-www-form-urlencoded"
 Handler = Callable[["Visit"], Awaitable[Response]]
@@ -85,8 +88,11 @@ class Visit:
         return RULES[method, endpoint].reach(self.principal.role) is not Reach.NONE
 
     def query(self, name: str) -> str | None:
-        """Give a part of the address; None where it is empty or absent."""
-        return self.request.query_params.get(name) or None
+        """Give a part of the address; None where it is empty or absent. Raises Problem."""
+        text = self.request.query_params.get(name, "")
+        if not is_plain(text) or len(text) > LONGEST_PART:
+            raise Problem("E_PARAM", f"{name}: no plain text of at most {LONGEST_PART:,} characters.", "a shorter one")
+        return text or None
 
     def page(self, template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
         """Write a page for who visits, no shorter than a public length."""
@@ -99,7 +105,7 @@ class Visit:
 def page(template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
     """Write a page; every name and text in it is text, and can be nothing else."""
     text = PAGES_OF.get_template(f"{template}.html.j2").render(**{"me": None, "menu": {}, "here": "", **shown})
-    body = text.encode()
+    body = readable(text).encode()
     if least_bytes:
         body = body.ljust(size_class(max(least_bytes, len(body))), b" ")
     return Response(body, status, HEADERS, "text/html")
@@ -143,9 +149,7 @@ def told_of(error: Exception) -> dict[str, Any]:
     if isinstance(error, Problem):
         return error.told
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return Problem("E_PARAM", f"{where}: {first['msg']}.", "fill in the field again").told
+        return unread_problem(error.errors(), "fill in the field again").told
     assert isinstance(error, LedgerError)  # noqa: S101  the rest of what a page is refused by
     return problem(error, None)
 
@@ -163,6 +167,8 @@ async def form_of(request: Request) -> dict[str, str]:
         pairs = parse_qsl((await request.body()).decode(), max_num_fields=40, errors="strict")
     except ValueError:
         raise Problem("E_PARAM", "This is no form.", "the form of the page") from None
+    if not all(is_plain(text) for pair in pairs for text in pair):
+        raise Problem("E_PARAM", "A field of the form holds NUL.", "text without control characters")
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 

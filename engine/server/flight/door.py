@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import pyarrow as pa
 import pyarrow.flight as fl
+from pydantic import ValidationError
 
 from budgets import ParamError
 from engine.problems import Refused, problem
@@ -25,7 +26,7 @@ from engine.server.house import House
 from engine.server.keys import Principal
 from engine.server.listening import in_url
 from engine.server.logs import log
-from engine.server.problems import Problem
+from engine.server.problems import Problem, unread_problem
 from engine.server.worker import BROKEN
 
 T = TypeVar("T")
@@ -58,6 +59,8 @@ def _one_error(house: House) -> Iterator[None]:
         told = no.problem if isinstance(no, Refused) else no.told
     except UnreadCommand:
         told = NOT_SERVED.told
+    except ValidationError as error:
+        told = unread_problem(error.errors(), "another text").told
     except Exception as failure:
         log.error("failed", kind=type(failure).__name__)
         told = BROKEN
