@@ -1,7 +1,8 @@
 # make venv     an environment in .venv, made by any Python 3.11 to 3.13 it finds
 # make demo     a synthetic operator, questions in SQL, private answers; the first time pip fetches packages
 # make notebook the first lesson in JupyterLab
-# make test     all tests but two files of Spark's, which nightly alone runs
+# make test     the quick suite: fast tests of everything, a part of the long ones; five minutes on two idle cores
+# make test-all every test but two files of Spark's, which nightly alone runs; ten minutes
 # make check    style, types of code and calls of tests, the law of the house
 # make nightly  the long searches, a line of result each, then all tests in their long forms; a few hours on two cores
 # make docs     docs/functions.md, docs/refusals.md and the tables of docs/server.md and docs/catalog.md, from what they are about
@@ -16,7 +17,7 @@ VENV ?= .venv
 ARGS ?=
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv demo notebook test check nightly docs conformance conformance-spark bench
+.PHONY: help venv demo notebook test test-all check nightly docs conformance conformance-spark bench
 .DELETE_ON_ERROR:
 # Tests start hundreds of interpreters: each would compile every module anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -78,7 +79,11 @@ demo: $(VENV)/.with-engine
 notebook: $(VENV)/.with-notebook
 	@$(bin)/jupyter lab notebooks/1_first_count.ipynb $(ARGS)
 
+# tests/support/quick.py says which tests are in the quick suite.
 test: $(VENV)/.with-dev
+	@$(tests) --quick $(ARGS)
+
+test-all: $(VENV)/.with-dev
 	@$(tests) $(ARGS)
 
 check: $(VENV)/.with-dev

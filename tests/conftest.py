@@ -1,4 +1,7 @@
-"""What every test shares: no skips in CI, slow files first, and how long hypothesis may search."""
+"""What every test shares: the quick suite, no skips in CI, slow files first, and how long hypothesis may search.
+
+`make test` runs the quick suite, `make test-all` everything; tests/support/quick.py says which tests are quick.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ pytest_plugins = [
     "tests.support.no_skips",
     "tests.support.kept_heap",
     "tests.support.one_worker",
+    "tests.support.quick",
     "tests.support.slowest_first",
     "tests.support.told",
 ]

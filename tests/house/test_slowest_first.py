@@ -3,39 +3,65 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.support.one_worker import TOGETHER
-from tests.support.slowest_first import measured, pytest_collection_modifyitems, written
+from tests.support.quick import PROPERTY
+from tests.support.slowest_first import Seconds, measured, pytest_collection_modifyitems, written
 from tests.support.tree import ROOT
 
+WHOLE, QUICK = (SimpleNamespace(getoption=lambda name, asked=asked: asked) for asked in (False, True))
+KEPT, ALSO_KEPT = "tests/conftest.py", "tests/seconds.txt"  # files that are there
 
-def _report(node: str, duration: float) -> pytest.TestReport:
-    return pytest.TestReport(node, ("", 0, ""), {}, "passed", None, "call", duration=duration)
+
+def _report(node: str, duration: float, *, quick: bool = False) -> pytest.TestReport:
+    properties = [(PROPERTY, True)] if quick else []
+    return pytest.TestReport(
+        node, ("", 0, ""), {}, "passed", None, "call", duration=duration, user_properties=properties
+    )
+
+
+def _ordered(nodes: list[str], config: Any = WHOLE) -> list[str]:
+    items: list[Any] = [SimpleNamespace(nodeid=node) for node in nodes]
+    pytest_collection_modifyitems(config, items)
+    return [item.nodeid for item in items]
 
 
 def test_each_file_of_the_list_is_there() -> None:
-    assert all((ROOT / file).is_file() for file in measured())
+    assert not [file for file in measured() if not (ROOT / file).is_file()]
 
 
 def test_slow_files_begin_and_tests_of_a_file_stay_together() -> None:
-    slow, slower = sorted(measured().keys() - TOGETHER, key=measured().__getitem__)[-2:]
+    whole = {file: seconds.whole for file, seconds in measured().items() if file not in TOGETHER}
+    slow, slower = sorted(whole, key=whole.__getitem__)[-2:]
     nodes = ["tests/a.py::b", f"{slow}::z", f"{slow}::a", "tests/a.py::a", f"{slower}::x[1::2]"]
-    items = [SimpleNamespace(nodeid=node) for node in nodes]
-    pytest_collection_modifyitems(items)  # type: ignore[arg-type]
-    assert [item.nodeid for item in items] == [nodes[4], nodes[1], nodes[2], nodes[0], nodes[3]]
+    assert _ordered(nodes) == [nodes[4], nodes[1], nodes[2], nodes[0], nodes[3]]
+
+
+def test_the_quick_suite_begins_with_what_takes_longest_in_it() -> None:
+    files = {file: seconds for file, seconds in measured().items() if seconds.quick and file not in TOGETHER}
+    quick = max(files, key=lambda file: files[file].quick)
+    whole = max(files, key=lambda file: files[file].whole - files[file].quick)
+    assert _ordered([f"{whole}::x", f"{quick}::x"], QUICK) == [f"{quick}::x", f"{whole}::x"]
 
 
 def test_files_that_belong_together_follow_each_other() -> None:
-    one, *_, other = sorted(TOGETHER, key=lambda file: -measured()[file])
-    slow = next(file for file, seconds in measured().items() if measured()[other] < seconds < measured()[one])
-    items = [SimpleNamespace(nodeid=f"{file}::x") for file in (one, slow, other)]
-    pytest_collection_modifyitems(items)  # type: ignore[arg-type]
-    assert [item.nodeid for item in items] == [f"{file}::x" for file in (one, other, slow)]
+    whole = {file: seconds.whole for file, seconds in measured().items()}
+    one, *_, other = sorted(TOGETHER, key=lambda file: -whole[file])
+    slow = next(file for file, seconds in whole.items() if whole[other] < seconds < whole[one])
+    assert _ordered([f"{file}::x" for file in (one, slow, other)]) == [f"{file}::x" for file in (one, other, slow)]
 
 
-def test_what_ran_is_written_and_the_rest_is_kept() -> None:
-    ran = [_report("t/a.py::x", 1.5), _report("t/a.py::y", 2.5), _report("t/b.py::x", 0.1), _report("t/c.py::x", 9)]
-    lines = written({"t/b.py": 70.0, "t/d.py": 5.0}, ran).splitlines()
-    assert lines[1:] == ["9.0 t/c.py", "5.0 t/d.py", "4.0 t/a.py"]
+def test_what_ran_is_written_and_the_rest_is_kept_while_it_is_there() -> None:
+    ran = [_report("t/a.py::x", 1.5, quick=True), _report("t/a.py::y", 2.5), _report(f"{KEPT}::x", 0.1, quick=True)]
+    before = {KEPT: Seconds(70.0, 7.0), ALSO_KEPT: Seconds(5.0, 1.0), "t/gone.py": Seconds(6.0, 1.0)}
+    lines = [line for line in written(before, ran).splitlines() if not line.startswith("#")]
+    assert lines == [f"5.0 1.0 {ALSO_KEPT}", "4.0 1.5 t/a.py", f"0.1 0.1 {KEPT}"]
+
+
+def test_a_quick_run_leaves_the_seconds_of_the_whole() -> None:
+    ran = [_report("t/a.py::x", 1.5, quick=True), _report(f"{KEPT}::x", 9.0, quick=True)]
+    lines = written({KEPT: Seconds(70.0, 7.0)}, ran, quick=True).splitlines()
+    assert lines[-2:] == [f"70.0 9.0 {KEPT}", "1.5 1.5 t/a.py"]

@@ -2,7 +2,7 @@
 
 A test file keeps to itself what it alone needs. Where what stands (a test holds that nothing is left out):
 
-    the run of all tests      kept_heap  no_skips  one_worker  slowest_first  told
+    the run of all tests      kept_heap  no_skips  one_worker  quick  slowest_first  told
     for any test              patience  planted  ports  cached_in  tree
     small worlds              worlds  attack_catalog  calibrated  mibici  blank_ledger
     SQL as data               sql_cases  sql_snapshots  refused  refusal_sites  statement_outcome  marked  analysts

@@ -1,22 +1,38 @@
-"""The files that take longest begin first: else one worker ends alone with them while the other has nothing left."""
+"""The files that take longest begin first: else one worker ends alone with them while the other has nothing left.
+
+tests/seconds.txt has, of each file, the seconds of all its tests and those of its part of the quick suite.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import pytest
 
 from tests.support.one_worker import part
+from tests.support.quick import PROPERTY, file_of
 from tests.support.tree import ROOT
 
 FILE = ROOT / "tests" / "seconds.txt"
-LEAST = 2.0  # seconds: what is shorter fills the gaps at the end
+HEAD = (
+    "# Seconds a file of tests takes: all of it, and its part of the quick suite. Written by make test-all ARGS=--measure;",
+    '# of single files by make test-all ARGS="--measure tests/x/test_y.py".',
+)
 
 
-def measured() -> dict[str, float]:
-    """Read how long each slow file takes."""
+class Seconds(NamedTuple):
+    """How long a file takes, by the workers' clocks."""
+
+    whole: float
+    quick: float
+
+
+def measured() -> dict[str, Seconds]:
+    """Read how long each file takes."""
     lines = (line.split() for line in FILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
-    return {file: float(seconds) for seconds, file in lines}
+    return {file: Seconds(float(whole), float(quick)) for whole, quick, file in lines}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,30 +41,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put whole files in order, those that belong together beside each other; within a file tests stay as they are."""
     seconds = Counter[str]()
     for file, taken in measured().items():
-        seconds[part(file)] += taken
-    items.sort(key=lambda item: -seconds[part(_file(item.nodeid))])
+        seconds[part(file)] += taken.quick if config.getoption("--quick") else taken.whole
+    items.sort(key=lambda item: -seconds[part(file_of(item.nodeid))])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write what this run took."""
     if config.getoption("--measure"):
-        reports = [report for kept in terminalreporter.stats.values() for report in kept]
-        FILE.write_text(written(measured(), [r for r in reports if isinstance(r, pytest.TestReport)]), encoding="utf-8")
+        kept = (report for reports in terminalreporter.stats.values() for report in reports)
+        reports = [report for report in kept if isinstance(report, pytest.TestReport)]
+        FILE.write_text(written(measured(), reports, quick=config.getoption("--quick")), encoding="utf-8")
 
 
-def written(before: dict[str, float], reports: list[pytest.TestReport]) -> str:
-    """Write each file's seconds, the slowest first; files that did not run keep theirs."""
-    spent: Counter[str] = Counter()
+def written(before: Mapping[str, Seconds], reports: Iterable[pytest.TestReport], *, quick: bool = False) -> str:
+    """Write each file's seconds, the slowest first; a file that did not run keeps its own while it is there.
+
+    A quick run says of the whole of a file only that it takes no less.
+    """
+    whole, part_of_quick = Counter[str](), Counter[str]()
     for report in reports:
-        spent[_file(report.nodeid)] += report.duration
-    slow = {file: seconds for file, seconds in {**before, **spent}.items() if seconds >= LEAST}
-    lines = [f"{slow[file]:.1f} {file}" for file in sorted(slow, key=lambda file: (-slow[file], file))]
-    return "\n".join(["# seconds a file of tests takes, written by: make test ARGS=--measure", *lines, ""])
-
-
-def _file(node: str) -> str:
-    return node.partition("::")[0]
+        file = file_of(report.nodeid)
+        whole[file] += report.duration
+        part_of_quick[file] += report.duration if PROPERTY in dict(report.user_properties) else 0.0
+    taken = {file: seconds for file, seconds in before.items() if file in whole or (ROOT / file).is_file()}
+    for file, seconds in whole.items():
+        known = taken[file].whole if quick and file in taken else 0.0
+        taken[file] = Seconds(max(known, seconds), part_of_quick[file])
+    slowest = sorted(taken, key=lambda file: (-taken[file].whole, file))
+    return "\n".join([*HEAD, *(f"{taken[file].whole:.1f} {taken[file].quick:.1f} {file}" for file in slowest), ""])

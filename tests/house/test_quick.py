@@ -1,0 +1,97 @@
+"""The quick suite is quick by the recorded seconds, its tables name what is there, and its core has a bug a mechanism."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NIGHTLY_ALONE
+from tests.support.patience import LONGEST
+from tests.support.quick import CORE, EVERY, FILE_SECONDS, QUICK_SECONDS, SLOW, file_of, is_slow, listed, selected
+from tests.support.slowest_first import Seconds, measured
+from tests.support.tree import ROOT
+
+MECHANISMS = {
+    "clip",
+    "truncation",
+    "threshold",
+    "noise law",
+    "charge before read",
+    "chain",
+    "windows",
+    "partition selection",
+    "quantiles",
+    "distinct",
+    "semi-join",
+    "eligibility",
+}
+FILES = {str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")}
+FILES -= {f"tests/{file}" for file in NIGHTLY_ALONE}
+
+
+def too_slow(recorded: Mapping[str, Seconds], files: Collection[str]) -> list[str]:
+    """Say why the quick suite is not known to take its time at most."""
+    unknown = [f'{file}: make test-all ARGS="--measure {file}"' for file in sorted(files - recorded.keys())]
+    quick = {file: recorded[file].quick for file in recorded.keys() & files}
+    long = [f"{file}: {taken:.0f} s of {FILE_SECONDS:.0f}" for file, taken in quick.items() if taken > FILE_SECONDS]
+    together = sum(quick.values())
+    return unknown + long + ([f"{together:.0f} s of {QUICK_SECONDS:.0f}"] if together > QUICK_SECONDS else [])
+
+
+def test_the_quick_suite_takes_its_time_at_most() -> None:
+    assert not too_slow(measured(), FILES)
+
+
+def test_a_slow_file_more_is_found_whether_it_was_measured_or_not() -> None:
+    slow = "tests/test_slow.py"
+    assert too_slow({**measured(), slow: Seconds(100.0, 100.0)}, {*FILES, slow})
+    assert too_slow(measured(), {*FILES, slow})
+    many = {f"tests/test_{number}.py": Seconds(FILE_SECONDS, FILE_SECONDS) for number in range(30)}
+    assert too_slow(many, many.keys())
+
+
+def _names(entry: str) -> bool:
+    """Tell whether a file is there, or of a file a test."""
+    path, _, test = entry.partition("::")
+    found = [ROOT / file for file in FILES if fnmatch(file, path)]
+    return bool(found) and (not test or test in _tests(found[0]))
+
+
+def _tests(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("entry", [*listed(SLOW.values()), *EVERY])
+def test_what_a_table_names_is_there(entry: str) -> None:
+    assert _names(entry)
+
+
+def test_what_runs_in_part_is_not_left_out_as_well() -> None:
+    assert not [entry for entry in EVERY if is_slow(entry) or is_slow(file_of(entry))]
+
+
+def test_each_mechanism_of_privacy_has_a_planted_bug_that_is_there() -> None:
+    assert CORE.keys() == MECHANISMS
+    command = [sys.executable, "-m", "pytest", "--quick", "--collect-only", "-p", "no:xdist", *CORE.values()]
+    collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
+    assert collected.returncode == 0, collected.stdout + collected.stderr
+    assert set(CORE.values()) <= set(collected.stdout.splitlines())
+
+
+def test_the_first_case_runs_and_then_every_so_many_th() -> None:
+    (file, step), *_ = EVERY.items()
+    nodes = [f"{file}::test_a[{i}]" for i in range(2 * step + 1)] + [f"{file}::test_b"]
+    assert list(selected(nodes)) == [nodes[0], nodes[step], nodes[2 * step], f"{file}::test_b"]
+
+
+def test_what_is_slow_is_left_out_but_for_the_core() -> None:
+    core = next(node for node in CORE.values() if is_slow(file_of(node)))
+    nodes = [f"{file_of(core)}::test_other", core, "tests/new/test_new.py::test_new"]
+    assert list(selected(nodes)) == nodes[1:]

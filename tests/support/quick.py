@@ -1,0 +1,205 @@
+"""The quick suite: `pytest --quick`, which `make test` runs. Without the option everything runs, as `make test-all` does.
+
+A test is in the quick suite unless a table below says otherwise, so a new file is in it. What is slow by nature is left
+out whole (SLOW); of long parametrised tests every n-th case runs (EVERY), always with the first; and of the files that
+plant bugs one bug a mechanism runs (CORE). tests/house/test_quick.py holds the suite to QUICK_SECONDS, and each file in
+it to FILE_SECONDS, by the seconds that tests/seconds.txt records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests.support.tree import ROOT
+
+QUICK_SECONDS = 600.0  # of workers together: five minutes on two idle cores, with pytest -n 3
+FILE_SECONDS = 30.0  # of one file in it: a worker that begins a longer one late ends alone
+PROPERTY = "quick"  # a test report's property: the test is in the quick suite
+
+# why -> files (patterns), or single tests of a file
+SLOW: dict[str, tuple[str, ...]] = {
+    "every planted bug: CORE has one a mechanism": ("tests/*_planted.py", "tests/*/test_planted.py", "tests/*/test_planted_bugs.py"),
+    "runs notebooks": ("tests/passersby/test_notebooks.py",),
+    "builds and installs a wheel": ("tests/house/test_wheel.py",),
+    "runs the README": ("tests/house/test_readme.py",),
+    "runs the linters of `make check` on planted violations": ("tests/house/test_law.py",),
+    "starts servers as an operator does": (
+        "tests/engine/server/test_runbook.py",
+        "tests/engine/server/test_tls.py",
+        "tests/engine/server/test_two_servers.py",
+    ),
+    "kills processes": (
+        "tests/budgets/test_ledger_crash.py",
+        "tests/budgets/test_ledger_power.py",
+        "tests/engine/server/test_processes.py",
+    ),
+    "kills processes, beside what is fast": (
+        "tests/engine/test_fetch.py::test_a_killed_copy_is_gone_on_with",
+        "tests/engine/test_ingest.py::test_a_killed_ingest_is_before_or_after_and_running_again_finishes",
+        "tests/privacy/test_charge_before_read.py::test_a_killed_question_is_charged_once_and_answered_once",
+    ),
+    "drives a browser": ("tests/engine/server/test_browser.py",),
+    "starts a PostgreSQL": ("tests/budgets/stores/test_postgres.py", "tests/budgets/test_outlook_postgres.py"),
+    "starts Spark": (
+        "tests/engine/backends/test_lake_layout.py",
+        "tests/engine/backends/test_spark.py",
+        "tests/engine/backends/test_spark_numbers.py",
+    ),
+    "short forms of `make nightly`": ("tests/privacy/test_nightly.py", "tests/privacy/test_search.py"),
+    "long searches: other files ask the same of questions by hand": (
+        "tests/engine/test_year_of_days.py",
+        "tests/privacy/test_exactness_drawn.py",
+        "tests/privacy/test_greybox_person_windows.py",
+        "tests/privacy/test_two_worlds_free.py",
+    ),
+    "takes seconds, while shorter tests beside it ask nearly the same": (
+        "tests/engine/test_combining.py::test_what_was_bought_beside_it_moves_no_repeat",
+        "tests/engine/test_combining.py::test_windows_are_added_up_and_taken_off",
+        "tests/engine/test_fetch.py::test_where_the_net_goes_away_nothing_is_lost",
+        "tests/engine/test_operator.py::test_order_changes_no_row_and_is_kept",
+        "tests/engine/test_renew.py::test_files_that_are_others_leave_no_layout_to_go_on_with",
+        "tests/engine/test_renew.py::test_new_rows_of_two_tables_make_a_rollup_of_both_anew",
+        "tests/privacy/test_noise_law.py::test_two_forks_of_one_process_draw_different_noise",
+    ),
+    "races of processes": ("tests/budgets/test_ledger_races.py",),
+    "runs a page of the docs": (
+        "tests/engine/server/test_flight_page.py",
+        "tests/passersby/test_calibration_page.py",
+        "tests/passersby/test_client_page.py",
+    ),
+    "benchmarks": ("tests/bench/test_rivals.py",),
+    "audits by thousands of draws": (
+        "tests/privacy/test_audit.py",
+        "tests/privacy/test_coverage.py",
+        "tests/privacy/test_coverage_followed.py",
+        "tests/privacy/test_coverage_simultaneous.py",
+    ),
+}  # fmt: skip
+
+# file, or one test of it -> of its cases every so many-th runs, the first among them
+EVERY: dict[str, int] = {
+    "tests/budgets/stores/test_schema.py": 3,
+    "tests/budgets/stores/test_versions.py": 3,
+    "tests/budgets/test_administration.py": 3,
+    "tests/budgets/test_ledger.py": 2,
+    "tests/budgets/test_verify.py": 3,
+    "tests/dialect/test_conformance.py": 2,
+    "tests/dialect/test_forms_alone.py": 4,
+    "tests/dialect/test_functions.py": 3,
+    "tests/dialect/test_functions_cells.py": 3,
+    "tests/dialect/test_functions_polygons.py": 3,
+    "tests/dialect/test_possible_days.py": 4,
+    "tests/dialect/test_ranges.py": 3,
+    "tests/dialect/test_refusals.py": 2,
+    "tests/dialect/test_row_sets.py": 3,
+    "tests/engine/backends/test_duckdb.py": 2,
+    "tests/engine/backends/test_kept_persons.py": 3,
+    "tests/engine/server/test_console_roles.py": 7,
+    "tests/engine/server/test_roles.py": 7,
+    "tests/engine/test_combining.py": 3,
+    "tests/engine/test_csv_files.py": 3,
+    "tests/engine/test_finding.py": 2,
+    "tests/engine/test_layout.py": 3,
+    "tests/engine/test_made_up.py": 2,
+    "tests/engine/test_marks.py": 3,
+    "tests/engine/test_moments.py": 5,
+    "tests/engine/test_noise.py": 2,
+    "tests/engine/test_operator.py": 8,
+    "tests/engine/test_renew.py": 4,
+    "tests/engine/test_semi_joins_of_intervals.py": 4,
+    "tests/engine/test_target_reached.py": 3,
+    "tests/passersby/test_cli.py": 5,
+    "tests/passersby/test_cli_admins.py": 3,
+    "tests/passersby/test_connection.py": 2,
+    "tests/passersby/test_remote.py": 3,
+    "tests/privacy/test_charge_before_read.py": 7,
+    "tests/privacy/test_determinism.py": 4,
+    "tests/privacy/test_exactness.py": 7,
+    "tests/privacy/test_greybox_admission.py": 4,
+    "tests/privacy/test_greybox_calibrated.py": 4,
+    "tests/privacy/test_greybox_of_a_person.py": 3,
+    "tests/privacy/test_greybox_window_admission.py": 4,
+    "tests/privacy/test_noise_law.py": 4,
+    "tests/privacy/test_two_worlds.py": 7,
+    "tests/privacy/test_two_worlds_doors.py": 4,
+    "tests/privacy/test_two_worlds_http.py": 4,
+    "tests/privacy/test_two_worlds_objections.py": 5,
+    "tests/privacy/test_two_worlds_person_windows.py": 5,
+}
+
+GREY_BOX = "tests/privacy/test_planted.py::test_a_planted_bug_is_found"
+# mechanism -> the planted bug that shows that the tests of it can fail
+CORE: dict[str, str] = {
+    "clip": f"{GREY_BOX}[rounding up instead of towards zero]",
+    "truncation": f"{GREY_BOX}[a row more than are kept left alone]",
+    "threshold": "tests/privacy/test_noise_law.py::test_a_threshold_that_is_too_low_is_found[1]",
+    "noise law": "tests/privacy/test_noise_law.py::test_a_scale_ten_percent_off_is_found[too narrow]",
+    "charge before read": "tests/privacy/test_charge_before_read.py::test_a_statement_before_the_charge_is_found",
+    "chain": "tests/budgets/test_verify.py::test_a_tamper_of_the_file_is_found[releases]",
+    "windows": "tests/privacy/test_person_windows_planted.py::test_the_bug_is_found[crossing is taken for preserved]",
+    "partition selection": f"{GREY_BOX}[a person who weighs 1 in each group]",
+    "quantiles": f"{GREY_BOX}[a bin taken for the person's own]",
+    "distinct": f"{GREY_BOX}[persons counted by their rows]",
+    "semi-join": f"{GREY_BOX}[rows chosen by the rows of whoever is there]",
+    "eligibility": f"{GREY_BOX}[admission forgotten]",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the quick suite be asked for."""
+    parser.addoption("--quick", action="store_true", help="the quick suite only: see tests/support/quick.py")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files unread of which no test is in the quick suite."""
+    if not (config.getoption("--quick") and collection_path.is_relative_to(ROOT)):
+        return None
+    file = str(collection_path.relative_to(ROOT))
+    return True if is_slow(file) and file not in map(file_of, CORE.values()) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is in the quick suite, for its seconds; where it alone is asked for, leave out the rest."""
+    quick = set(selected([item.nodeid for item in items]))
+    for item in items:
+        if item.nodeid in quick:
+            item.user_properties.append((PROPERTY, True))
+    if config.getoption("--quick"):
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in quick])
+        items[:] = [item for item in items if item.nodeid in quick]
+
+
+def selected(nodes: Sequence[str]) -> Iterator[str]:
+    """Give the tests of a whole suite that are in the quick one; cases of a test are counted as they stand."""
+    core, counted = set(CORE.values()), Counter[str]()
+    for node in nodes:
+        test = node.partition("[")[0]
+        number, counted[test] = counted[test], counted[test] + 1
+        if node in core or not (is_slow(test) or is_slow(file_of(test)) or number % _step(test)):
+            yield node
+
+
+def is_slow(named: str) -> bool:
+    """Tell whether a file, or a test, is left to `make test-all`."""
+    return any(fnmatch(named, pattern) for pattern in listed(SLOW.values()))
+
+
+def file_of(node: str) -> str:
+    """Give the file of a test."""
+    return node.partition("::")[0]
+
+
+def listed(groups: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Give the entries of all groups."""
+    for group in groups:
+        yield from group
+
+
+def _step(test: str) -> int:
+    return EVERY.get(test, EVERY.get(file_of(test), 1))
