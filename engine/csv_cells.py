@@ -1,23 +1,41 @@
-"""Rows -> CSV that no spreadsheet runs: clients choose their names and request ids, and auditors open the file."""
+"""Rows and their column names -> CSV in which no spreadsheet finds a formula.
+
+Aliases, names of clients and request ids are written by one person and opened by another. Text that a spreadsheet
+would take for a formula gets an apostrophe in front: in values and in column names, by one function. The package
+`passersby` and the package `engine` each have this module, word for word, because neither imports the other's parts.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with what a spreadsheet takes text for a formula
+# Signs that begin a formula, also in full width and behind white space, and the controls that spreadsheets strip
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 
 def write_cells(file: TextIO, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows below their names; lists as JSON does, and ' before text that would be run."""
-    written = csv.writer(file, lineterminator="\n")
-    written.writerow(names)
+    """Write rows below their column names, as CSV whose lines end with LF."""
+    written = csv.writer(_LineFeeds(file), lineterminator="\r\n")  # quotes CR and LF, which would begin a row
+    written.writerow([cell(name) for name in names])
     written.writerows([cell(value) for value in row] for row in rows)
 
 
+class _LineFeeds:
+    """Ends with LF what csv.writer ends with CR LF, one row a call."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        """Write one row."""
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
 def cell(value: object) -> object:
-    """Give a value as a cell shows it, and runs none."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text
+    """Give what a cell holds: lists, objects and truth values as JSON, an apostrophe before what would be run."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
+    return f"'{text}" if isinstance(text, str) and FORMULA.match(text) else text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from passersby.csv_cells import write_cells
 from passersby.errors import RefusedError
 from passersby.wire import plain
 from passersby.wording import left_text, loss_text, merged, percent
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from passersby.result import Result
 
 MOST_ROWS = 1_048_575  # of a sheet, below its head
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # as engine/csv_cells.py has it, which the door does not load
 WIDEST = 60  # characters of a column
 SAFE = {  # a value is what it is: no formula, no link
     "strings_to_formulas": False,
@@ -40,22 +39,13 @@ def write_csv(result: Result, path: str | os.PathLike[str]) -> None:
 
 
 def write_rows(file: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV that no spreadsheet runs; lists and truth values as JSON does."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([_csv_cell(plain(value)) for value in row])
+    """Write rows as CSV in which no spreadsheet finds a formula; lists and truth values as JSON has them."""
+    write_cells(file, names, ([plain(value) for value in row] for row in rows))
 
 
 def rows_of(table: pyarrow.Table) -> Iterator[tuple[Any, ...]]:
     """Give a table's rows as Python values."""
     return zip(*(column.to_pylist() for column in table.columns), strict=True)
-
-
-def _csv_cell(value: object) -> object:
-    """Give a value as a cell shows it: ' stands before text that a spreadsheet would run."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text
 
 
 def write_excel(result: Result, path: str | os.PathLike[str]) -> None:
@@ -80,9 +70,10 @@ def _rows_sheet(book: Workbook, result: Result) -> None:
         datetime.date: book.add_format({"num_format": "yyyy-mm-dd"}),
     }
     end = book.add_format({"font_color": "#666666"})
-    sheet.write_row(0, 0, flat.column_names, book.add_format({"bold": True, "bottom": 1}))
+    head = book.add_format({"bold": True, "bottom": 1})
     sheet.freeze_panes(1, 0)
     for place, name in enumerate(flat.column_names):
+        sheet.write_string(0, place, name, head)
         values = flat.column(name).to_pylist()
         shown = [_sheet_cell(value) for value in values]
         for row, value in enumerate(shown, start=1):

@@ -1,7 +1,7 @@
 r"""The text that a request may hold: Unicode without NUL or lone surrogates, of a stated length.
 
 Every text field of a body, an address or a header has one of these types, so OpenAPI states the same bounds. A lone
-surrogate can be written in JSON ("\\ud800") and is no text in UTF-8; NUL is none in PostgreSQL. `readable` is for
+surrogate can be written in JSON ("\ud800") and is no text in UTF-8; NUL is none in PostgreSQL. `readable` is for
 the other direction: what leaves the server can always be written, whatever it repeats.
 """
 

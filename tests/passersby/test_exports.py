@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime
+import inspect
+import io
 import json
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import pyarrow as pa
 import pytest
 
 import passersby
+import passersby.csv_cells
 from engine import csv_cells
-from passersby import exports
+from engine.server.console import exporting
+from passersby import exports, output
 from passersby.connection import Connection
 from passersby.result import Result
 
@@ -39,7 +43,46 @@ def test_no_spreadsheet_runs_a_value_of_csv(tmp_path: Path) -> None:
     shown = list(csv.reader((tmp_path / "a.csv").open(encoding="utf-8", newline="")))[1:]
     assert [row[0] for row in shown] == ["'=1+1", "'@x", "'-a", "a-", "'\tx", ""]
     assert [row[1] for row in shown] == ["-1", "2", "3", "4", "5", "6"], "a number is a number"
-    assert exports.FORMULA == csv_cells.FORMULA
+
+
+FORMULAS = ["=1+1", "+1", "-a", "@x", "\tx", "\rx", "\nx", " =1", "\u00a0=1", "\uff1d1", "=HYPERLINK('http://x';'y')"]
+
+
+def heads(text: str) -> list[str]:
+    return next(csv.reader(io.StringIO(text, newline="")))
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_no_door_writes_a_column_name_that_a_spreadsheet_runs(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer, safe = told(**{name: [1, 2]}), f"'{name}"
+    answer.to_csv(tmp_path / "a.csv")
+    assert heads((tmp_path / "a.csv").read_bytes().decode()) == [safe]
+    output.write_result(answer, output.Format.CSV)
+    assert heads(capsys.readouterr().out) == [safe]
+    output.write_rows([{name: 1}], lambda _: "", None, output.Format.CSV)
+    assert heads(capsys.readouterr().out) == [safe]
+    assert heads(exporting.exported([{name: 1}], "csv").body.decode()) == [safe]
+    answer.to_excel(tmp_path / "a.xlsx")
+    written = openpyxl.load_workbook(tmp_path / "a.xlsx")["answer"]["A1"]
+    assert written.data_type in {"s", "inlineStr"}
+
+
+def test_client_and_engine_have_the_same_cells() -> None:
+    """Neither imports the other's parts, so the module is there twice; nothing may differ."""
+    assert inspect.getsource(passersby.csv_cells) == inspect.getsource(csv_cells)
+
+
+def test_a_carriage_return_begins_no_row(tmp_path: Path) -> None:
+    told(a=["x\r=1+1,2", "y\n=1"]).to_csv(tmp_path / "a.csv")
+    written = (tmp_path / "a.csv").read_bytes()
+    assert written == b'a\n"x\r=1+1,2"\n"y\n=1"\n'
+
+
+def test_an_alias_of_a_question_is_defused(ana: Connection, tmp_path: Path) -> None:
+    ana.query('SELECT count(*) AS "=1+1" FROM visit').to_csv(tmp_path / "a.csv")
+    assert heads((tmp_path / "a.csv").read_text(encoding="utf-8")) == ["'=1+1", "'=1+1_low", "'=1+1_high"]
 
 
 def test_a_spreadsheet_has_rows_ends_and_how_to_read_them(ana: Connection, tmp_path: Path) -> None:
