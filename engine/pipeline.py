@@ -78,9 +78,10 @@ class Engine:
         stored = self.replay(bought, asked) if bought != prepared else stored
         charge: Charge | None = None
         if stored is None:
-            with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
-                charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
-            stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
+            with self.queued(bought, asked):
+                with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
+                    charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
+                stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
         charged = Loss(0, 0) if charge is None or charge.repeated else charge.loss
         with uncharged("Releases that you hold can't be made to agree", when=charge is None):
             releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
@@ -207,6 +208,10 @@ class Engine:
             self.ledger.failed(charge)  # after some, the account is frozen until an admin looks
             raise failure
         return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
+
+    def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
+        """Stand around charge and reading; a server refuses here who has too many questions waiting."""
+        return nullcontext()
 
     def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
         """Stand around what reads data for a charge; a server's ends at a public time."""

@@ -4,13 +4,13 @@
                      bodies.py, shapes.py, admin_shapes.py   what they read and give
       -> who         access.py, keys.py, tokens.py   bearer -> Principal; hashes in books.py, book_tables.py
       -> may         roles.py                     endpoint x role x own or another's, one table
-      -> how often   limits.py                    body, SQL, rate, queue
-      -> wait or not jobs.py, gate.py             what goes on without its asker: durable, few at the worker at once
+      -> how often   limits.py                    body, SQL, rate
+      -> wait or not jobs.py, gate.py             what goes on without its asker: durable; each client's share of calls
       -> frame       link.py, frames.py           JSON and Arrow over a pipe: wire shapes and nothing else
     worker           worker.py                    a process of its own: the only one that opens data
       -> verb        clerk.py                     what may be asked of the desk, the books and the register
       -> pace        pace.py, paced.py            fresh releases leave at the end of a public time
-      -> turn        turns.py                     nobody starves: slots go round, and one is kept from long questions
+      -> turn        turns.py                     nobody starves: shares of the queue, slots that go round
     beside           alerts.py, delivery.py, health.py, watching.py   budgets that are nearly spent; own checks
     around all       surround.py, logs.py, metrics.py   headers, a line, a count; openapi.py the document
     shared           house.py, settings.py, hardening.py   what every request needs; what the owner set; no core dumps

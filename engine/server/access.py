@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from engine.server.frames import Json
 from engine.server.house import House
 from engine.server.keys import Principal
 from engine.server.problems import Problem
@@ -27,6 +29,16 @@ class Admitted:
     def name(self) -> str:
         """Give the asker's name: of a client, or of who acts."""
         return self.principal.name
+
+    async def do(self, verb: str, **arguments: Json) -> Json:
+        """Have the worker do something, at most a few things of one client at once; raises Refused, Problem."""
+        async with self.house.gate.passing(self.name):
+            return await self.house.do(verb, **arguments)
+
+    async def rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
+        """Have the worker do what gives rows and charges nothing, as `do`; raises Refused, Problem."""
+        async with self.house.gate.passing(self.name):
+            return await self.house.rows(verb, arguments)
 
     def client(self, wanted: str | None) -> str | None:
         """Say whose accounts are shown: one's own, or whose was asked for; raises Problem with E_FORBIDDEN."""

@@ -74,10 +74,9 @@ async def answer_or_job(
     if not deadline:
         return await jobs.hand_in(asker.name, request_id, arguments)
     clock: Clock = []
-    with asker.house.limits.question():
-        name = request_id or f"job-{new_id()}"  # of the job that it may become, and of its place in the line
-        task = asyncio.create_task(asker.house.ask(arguments, ticking(clock), name))
-        done, _ = await asyncio.wait({task}, timeout=deadline)
+    name = request_id or f"job-{new_id()}"  # of the job that it may become, and of its place in the line
+    task = asyncio.create_task(asker.house.ask(arguments, ticking(clock), name))
+    done, _ = await asyncio.wait({task}, timeout=deadline)
     if not done:  # whoever waited that long gets a job, which goes on with what was begun
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         return await jobs.go_on(asker.name, name, arguments, (task, clock))
@@ -121,42 +120,42 @@ async def cancel(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]
 @router.post("/explain", responses={200: {"model": Explanation}}, operation_id="explain")
 async def explain(asked: Question, asker: Asker) -> Json:
     """Tell price, expected error, keys, bounds and generated SQL: no data, no charge."""
-    return await asker.house.do("explain", **arguments_of(asked, asker))
+    return await asker.do("explain", **arguments_of(asked, asker))
 
 
 @router.post("/rehearse", responses=ANSWERED, response_model=None, operation_id="rehearse")
 async def rehearse(asked: Question, asker: Asker, request: Request) -> Response:
     """Answer for free on rows that are made up from the catalog alone; the numbers mean nothing."""
     media_type = accepted(request)
-    with asker.house.limits.question():
-        return _answer(await asker.house.rows("rehearse", arguments_of(asked, asker)), media_type)
+    with asker.house.limits.long_call(asker.name):
+        return _answer(await asker.rows("rehearse", arguments_of(asked, asker)), media_type)
 
 
 @router.post("/plan", responses={200: {"model": Planned}}, operation_id="plan")
 async def plan(asked: Workload, asker: Asker) -> Json:
     """Say what to buy so that questions cost least together: no data, no charge; each is bought as a question."""
-    with asker.house.limits.question():
+    with asker.house.limits.long_call(asker.name):
         given = {"text": asked.questions, "rho": str(asked.rho), "confidence": asked.confidence}
-        return await asker.house.do("plan", client=asker.name, **given)
+        return await asker.do("plan", client=asker.name, **given)
 
 
 @router.get("/standing", response_model=list[StandingTold], operation_id="standings")
 async def standings(asker: Asker) -> Json:
     """List the standing questions that you are entitled to see."""
-    return await asker.house.do("standings", client=asker.name)
+    return await asker.do("standings", client=asker.name)
 
 
 @router.get("/standing/{name}", responses=ANSWERED, response_model=None, operation_id="standing")
 async def standing(name: Name, asker: Asker, request: Request, window: Window = None) -> Response:
     """Give a standing question's answer, for free: of a window, or of the last one that is released."""
     media_type, wanted = accepted(request), {"name": name, "window": window, "client": asker.name}
-    return _answer(await asker.house.rows("standing", wanted), media_type)
+    return _answer(await asker.rows("standing", wanted), media_type)
 
 
 @router.get("/budget", response_model=BudgetTold, operation_id="budget")
 async def budget(asker: Asker, client: Client = None) -> Json:
     """Tell what is spent and left: of a client and all clients, or of all without a name."""
-    return await asker.house.do("budget", client=asker.client(client))
+    return await asker.do("budget", client=asker.client(client))
 
 
 @router.get("/history", response_model=list[Released], operation_id="history")
@@ -165,31 +164,31 @@ async def history(asker: Asker, client: Client = None) -> Json:
     whose = asker.client(client)
     if whose is None:
         raise Problem("E_PARAM", "Whose history?", "?client=NAME")
-    return await asker.house.do("history", client=whose)
+    return await asker.do("history", client=whose)
 
 
 @router.get("/tables", response_model=list[TableTold], operation_id="tables")
 async def tables(asker: Asker) -> Json:
     """List the tables and columns that may be asked about."""
-    return await asker.house.do("tables")
+    return await asker.do("tables")
 
 
 @router.get("/tables/{name}", response_model=TableTold, operation_id="table")
 async def table(name: Name, asker: Asker) -> Json:
     """Say everything about one table."""
-    return (await asker.house.do("tables", name=name))[0]
+    return (await asker.do("tables", name=name))[0]
 
 
 @router.get("/tables/{name}/outlines", response_model=Outlines, operation_id="outlines")
 async def outlines(name: Name, asker: Asker) -> Json:
     """Give the polygons of a public table as GeoJSON, for maps."""
-    return await asker.house.do("outlines", name=name)
+    return await asker.do("outlines", name=name)
 
 
 @router.get("/functions", response_model=list[FunctionTold], operation_id="functions")
 async def functions(asker: Asker) -> Json:
     """List functions, aggregates and table functions."""
-    return await asker.house.do("functions")
+    return await asker.do("functions")
 
 
 @router.get("/me", response_model=Me, operation_id="me")

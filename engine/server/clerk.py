@@ -28,7 +28,7 @@ from engine.problems import Refused, refusals
 from engine.progress import ignore_progress
 from engine.register import Register
 from engine.server.paced import PacedEngine
-from engine.server.turns import WITHDRAWN, Withdrawn
+from engine.server.turns import NoTurn
 from engine.standing_desk import list_standing, show_standing, showing_standing
 from engine.stored_releases import stored_releases
 
@@ -64,8 +64,8 @@ class Clerk:
         try:
             with refusals():
                 return done(self, arguments)
-        except Withdrawn:
-            raise Refused(dict(WITHDRAWN)) from None
+        except NoTurn as no:
+            raise Refused(no.problem) from None
 
     def register(self) -> Register:
         """Give the register of objections."""
@@ -74,12 +74,13 @@ class Clerk:
 
 
 def _query(clerk: Clerk, asked: Arguments) -> Reply:
-    with _place(clerk.desk.engine, asked["client"], asked.get("place")):
-        return Reply(rows=stream(clerk.desk.query(**{name: asked[name] for name in asked if name != "place"})))
+    terms = {name: asked[name] for name in asked if name not in ("place", "is_job")}
+    with _place(clerk.desk.engine, asked["client"], asked.get("place"), is_job=bool(asked.get("is_job"))):
+        return Reply(rows=stream(clerk.desk.query(**terms)))
 
 
-def _place(engine: Engine, client: str, name: str | None) -> AbstractContextManager[None]:
-    return engine.pace.place(client, name) if isinstance(engine, PacedEngine) else nullcontext()
+def _place(engine: Engine, client: str, name: str | None, *, is_job: bool) -> AbstractContextManager[None]:
+    return engine.pace.place(client, name, is_job=is_job) if isinstance(engine, PacedEngine) else nullcontext()
 
 
 def _rehearse(clerk: Clerk, asked: Arguments) -> Reply:

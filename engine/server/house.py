@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,9 +14,10 @@ from engine.problems import Refused
 from engine.server.books import Books
 from engine.server.clerk import Reply
 from engine.server.frames import Json
+from engine.server.gate import Gate
 from engine.server.keys import Keys
 from engine.server.limits import Limits
-from engine.server.link import Told, WorkerDied
+from engine.server.link import UNHEARD, Heard, WorkerDied
 from engine.server.logs import log
 from engine.server.metrics import Metrics
 from engine.server.problems import Problem
@@ -25,6 +26,9 @@ from engine.server.tokens import Tokens
 
 DEATHS = 2  # of workers in which one and the same question was reading data: then it counts as failed
 TRIES = 4
+AT_ONCE = 256  # calls that are with the worker, beside one of each client: half of its threads for questions
+OF_ONE = 2  # of one client, so that its crowd does not fill the processors that another's repeat needs
+Told = Callable[[float], None]
 RECORDED = "E_EXEC"  # with which a failure is refused that was recorded
 
 
@@ -42,7 +46,7 @@ class Line(Protocol):
     async def ready(self) -> None:
         """Wait until it can."""
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Told | None = None) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
         """Do it; raises Refused, WorkerDied."""
 
 
@@ -56,13 +60,14 @@ class House:
     line: Line
     metrics: Metrics = field(default_factory=Metrics)
     deaths: Counter[tuple[str, str]] = field(default_factory=Counter)  # of workers, under a client's question
+    gate: Gate = field(default_factory=lambda: Gate(AT_ONCE, OF_ONE))
     limits: Limits = field(init=False)
     tokens: Tokens | None = field(init=False)
 
     def __post_init__(self) -> None:
         """Set the limits, and who else's tokens are taken."""
         self.tokens = Tokens.of(self.settings)
-        self.limits = Limits(self.settings.rate, self.settings.queue)
+        self.limits = Limits(self.settings.rate, self.settings.queue, self.settings.queue_per_client)
 
     async def do(self, verb: str, **arguments: Json) -> Json:
         """Do what changes nothing twice, or is refused the second time; raises Refused, Problem with E_BUSY."""
@@ -82,12 +87,21 @@ class House:
         except WorkerDied:
             raise busy() from None
 
-    async def ask(self, arguments: Mapping[str, Any], bucket: Told | None = None, place: str | None = None) -> bytes:
+    async def ask(
+        self,
+        arguments: Mapping[str, Any],
+        bucket: Told | None = None,
+        place: str | None = None,
+        *,
+        is_job: bool = False,
+    ) -> bytes:
         """Ask a question, again where the worker died under it: the ledger charges it once (proofs.md#asked-again).
 
-        It waits for its turn under the name `place`, or else under its request id (withdraw).
+        It waits for its turn under the name `place`, or else under its request id (withdraw). Of one client few are
+        read and priced at once. What has to read data needs a place in the queue, unless it is a job.
         """
         question = (str(arguments.get("client")), str(arguments.get("sql")))
+        sent = {**arguments, "place": place, "is_job": is_job}
         for _ in range(TRIES):
             begun: list[float] = []
 
@@ -97,7 +111,8 @@ class House:
                     bucket(seconds)
 
             try:
-                answered = (await self.line.call("query", {**arguments, "place": place}, told)).rows
+                async with self.gate.passing(question[0], place or "") as leave:
+                    answered = (await self.line.call("query", sent, Heard(leave, told))).rows
             except WorkerDied:
                 log.warning("worker died", reading=bool(begun))
                 self.deaths.update([question] if begun else [])
@@ -111,6 +126,7 @@ class House:
 
     async def withdraw(self, client: str, name: str) -> None:
         """Take a client's question out of the line, where it stands in one."""
+        self.gate.withdraw(client, name)
         with contextlib.suppress(Problem):  # no worker, no line
             await self.do("withdraw", client=client, name=name)
 

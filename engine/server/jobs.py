@@ -178,7 +178,7 @@ class Jobs:
             if not await self._change(row["id"], state="running"):
                 return None
             asked = {**json.loads(row["body"]), "request_id": row["request_id"]}
-            return await self.house.ask(asked, ticking(clock), row["request_id"])
+            return await self.house.ask(asked, ticking(clock), row["request_id"], is_job=True)
 
     async def _follow(self, row: Row, begun: Begun) -> bytes:
         await self._change(row["id"], state="running")

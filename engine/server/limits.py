@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,8 +23,9 @@ class Limits:
     """The limits of one server; each server of several counts for itself."""
 
     rate: str
-    queue: int
-    _asking: int = 0
+    queue: int  # long calls at once that read no data: rehearsals and plans
+    per_client: int
+    _asking: Counter[str] = field(default_factory=Counter)
     _window: SlidingWindowCounterRateLimiter = field(
         default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
     )
@@ -45,16 +47,21 @@ class Limits:
             raise self._too_many(self._tries, "address", address)
 
     @contextmanager
-    def question(self) -> Iterator[None]:
-        """Hold a place in the queue; raises Problem with E_RATE where it is full: nothing was charged yet."""
-        if self._asking >= self.queue:
-            why = f"{self.queue} questions are waiting or running already."
+    def long_call(self, name: str) -> Iterator[None]:
+        """Hold a place among calls that take long and read no data; raises Problem with E_RATE where it is full.
+
+        Who has none there gets one, however many others have.
+        """
+        own, everybody = self._asking[name], self._asking.total()
+        if own and (own >= self.per_client or everybody >= self.queue):
+            why = f"{own} rehearsals or plans of yours are waiting or running already."
             raise Problem("E_RATE", why, "the same again in a few seconds; nothing was charged", headers=_after(2))
-        self._asking += 1
+        self._asking[name] += 1
         try:
             yield
         finally:
-            self._asking -= 1
+            self._asking[name] -= 1
+            self._asking += Counter()  # forgets who has none
 
     def _too_many(self, item: RateLimitItem, *whose: str) -> Problem:
         left = self._window.get_window_stats(item, *whose)

@@ -16,7 +16,21 @@ from engine.server.logs import log
 
 AGAIN_AFTER = 0.2  # seconds before a worker that could not be started is tried again; doubled up to MOST
 MOST = 10.0
-Told = Callable[[float], None]
+
+
+def _unheard(*_: object) -> None:
+    """Let nobody be told."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is told of a question on its way, on the loop."""
+
+    queued: Callable[[], None] = _unheard  # it is read and priced, and has a place in the queue
+    bucket: Callable[[float], None] = _unheard  # it begins to read data, in a bucket of so many seconds
+
+
+UNHEARD = Heard()
 
 
 class WorkerDied(Exception):
@@ -28,7 +42,7 @@ class _Waiting:
     """Who waits for an answer."""
 
     answer: asyncio.Future[Reply]
-    bucket: Told | None
+    heard: Heard
 
 
 @dataclass
@@ -63,13 +77,13 @@ class Link:
                 raise Refused(dict(self.refused))
             await asyncio.sleep(0.02)
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Told | None = None) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
         """Ask the worker; raises Refused, or WorkerDied where no worker is there or it ended meanwhile."""
         if not self._ready.is_set() or self._process is None or self._process.stdin is None:
             raise WorkerDied
         number = next(self._numbers)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = _Waiting(answer, bucket)
+        self._waiting[number] = _Waiting(answer, heard)
         try:
             self._process.stdin.write(packed(Frame({"id": number, "verb": verb, "arguments": dict(arguments)})))
             return await answer
@@ -152,9 +166,10 @@ class Link:
         waiting = self._waiting.get(int(said["id"]))
         if waiting is None or waiting.answer.done():
             return  # nobody waits any more
-        if "bucket" in said:
-            if waiting.bucket is not None:
-                waiting.bucket(float(said["bucket"]))
+        if "queued" in said:
+            waiting.heard.queued()
+        elif "bucket" in said:
+            waiting.heard.bucket(float(said["bucket"]))
         elif "problem" in said:
             waiting.answer.set_exception(Refused(said["problem"]))
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ NOISE_PER_SECOND = 50_000  # numbers that are noised in a second, far below what
 
 Told = Callable[[float], None]
 announced: ContextVar[Told | None] = ContextVar("announced", default=None)  # who is told in which bucket an answer is
+queued: ContextVar[Callable[[], None] | None] = ContextVar("queued", default=None)  # called at a place in the queue
 placed: ContextVar[Place | None] = ContextVar("placed", default=None)  # the place of the question that is read now
 
 
@@ -30,11 +31,15 @@ class Pace:
     least_seconds: float = 0.5  # the shortest bucket; each further one is twice as long
     rows_per_second: float = 2e6  # that one question reads, bounds and sums
     slots: int = 2
+    queue: int = 64  # questions that wait or run, each from before its charge to its end
+    queue_per_client: int = 32
     turns: Turns = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the slots."""
-        object.__setattr__(self, "turns", Turns(self.slots, LONG * self.least_seconds))
+        object.__setattr__(
+            self, "turns", Turns(self.slots, LONG * self.least_seconds, self.queue, self.queue_per_client)
+        )
 
     def bucket_seconds(self, prepared: tuple[Prepared, ...], catalog: Catalog) -> float:
         """Choose the bucket of a question: the shortest one that holds its expected time (proofs.md#bucket_seconds)."""
@@ -48,17 +53,28 @@ class Pace:
         return rows / self.rows_per_second + numbers / NOISE_PER_SECOND
 
     @contextmanager
-    def place(self, client: str, name: str | None) -> Iterator[None]:
+    def place(self, client: str, name: str | None, *, is_job: bool = False) -> Iterator[None]:
         """Let the question that is asked meanwhile be withdrawn by a name; without one, by its request id."""
         if name is None:
             yield
             return
-        with self.turns.coming(client, name) as place:
+        with self.turns.coming(Place(client, name, is_job=is_job)) as place:
             before = placed.set(place)
             try:
                 yield
             finally:
                 placed.reset(before)
+
+    @contextmanager
+    def queue_place(self, client: str) -> Iterator[None]:
+        """Hold a place in the queue, but for a job, which waited before; raises QueueFull."""
+        place = placed.get()
+        is_job = place is not None and place.is_job
+        with nullcontext() if is_job else self.turns.queued(client):
+            tell = queued.get()
+            if tell is not None:
+                tell()
+            yield
 
     @contextmanager
     def turn(self, charge: Charge, seconds: float) -> Iterator[None]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, fields
 from budgets import Charge
 from engine.pipeline import Engine
 from engine.prepare import Prepared
+from engine.repeats import replayed
 from engine.server.pace import Pace
+from engine.terms import Asked
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,15 @@ class PacedEngine(Engine):
         """Put a pace around an engine."""
         kept = {each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"}
         return cls(**kept, pace=pace)
+
+    def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
+        """Hold a place in the queue of questions that may read data; what is stored and paid for needs none.
+
+        Raises QueueFull, before anything is charged.
+        """
+        if not bought or replayed(bought, self.ledger, asked.client) is not None:
+            return nullcontext()
+        return self.pace.queue_place(asked.client)
 
     def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
         """Stand around the making of what is charged; what this client did not hold before ends with its bucket.

@@ -75,6 +75,8 @@ def problem_response(told: Mapping[str, Any], headers: Mapping[str, str] | None 
         sent["WWW-Authenticate"] = 'Bearer realm="passersby"'
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent.setdefault("Retry-After", "1")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        sent.setdefault("Retry-After", "2")
     return Response(json.dumps(shape(told, status), ensure_ascii=False), status, sent, MEDIA_TYPE)
 
 

@@ -30,7 +30,7 @@ async def share(asked: ShareAsked, asker: Asker) -> Json:
     if len(asked.sql) > most:
         raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")
     terms = {"rho": None if asked.rho is None else str(asked.rho), "confidence": asked.confidence}
-    held = await asker.house.do("share", sql=asked.sql, client=asker.name, **terms)
+    held = await asker.do("share", sql=asked.sql, client=asker.name, **terms)
     row = {
         "id": new_id(),
         "client": asker.name,
@@ -55,7 +55,7 @@ async def shares(asker: Asker) -> Json:
 async def offer(share_id: Name, asker: Asker) -> Json:
     """Say what is shared, by whom, and what it costs you: no numbers, no charge."""
     row = await _found(asker, share_id)
-    return {**_told(row), **await asker.house.do("offer", **_asked(row, asker))}
+    return {**_told(row), **await asker.do("offer", **_asked(row, asker))}
 
 
 @router.post("/{share_id}/take", responses=ANSWERED, response_model=None, operation_id="take")
@@ -68,8 +68,7 @@ async def take(share_id: Name, asker: Asker, request: Request) -> Response:
 async def taken(share_id: str, asker: Admitted) -> bytes:
     """Give the shared numbers as an Arrow stream; raises Refused, Problem."""
     row = await _found(asker, share_id)
-    with asker.house.limits.question():
-        return await asker.house.rows("take", {**_asked(row, asker), "request_id": f"share-{share_id}"})
+    return await asker.rows("take", {**_asked(row, asker), "request_id": f"share-{share_id}"})
 
 
 @router.delete("/{share_id}", response_model=Share, operation_id="end_share")

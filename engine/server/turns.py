@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,8 +23,30 @@ WITHDRAWN = {
 }
 
 
-class Withdrawn(EngineError):
+class NoTurn(EngineError):
+    """A question has no turn: `problem` is what its client gets."""
+
+    def __init__(self, problem: Mapping[str, object]) -> None:
+        """Keep the shape of the refusal."""
+        super().__init__()
+        self.problem = dict(problem)
+
+
+class Withdrawn(NoTurn):
     """The question was cancelled before its turn came: charged, and not run."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(WITHDRAWN)
+
+
+class QueueFull(NoTurn):
+    """Too many questions wait or run: nothing was charged."""
+
+    def __init__(self, message: str) -> None:
+        """Say how many."""
+        hint = "the same again in a few seconds; nothing was charged"
+        super().__init__({"code": "E_RATE", "message": message, "hint": hint, "span": None, "sql": None})
 
 
 @dataclass(eq=False)
@@ -32,6 +55,7 @@ class Place:
 
     client: str
     name: str  # by which its client takes it out of the line
+    is_job: bool = False  # it waited before the line, where jobs do
     seconds: float = 0.0  # its bucket, once it waits
     withdrawn: bool = False
     _called: threading.Event = field(default_factory=threading.Event, repr=False)  # to begin, or to go
@@ -57,7 +81,10 @@ class Turns:
 
     slots: int
     long_seconds: float
+    queue: int = 64  # questions that wait or run
+    queue_per_client: int = 32
     _changing: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _queued: Counter[str] = field(default_factory=Counter, init=False)  # questions of each client that wait or run
     _coming: list[Place] = field(default_factory=list, init=False)  # from before they are read on
     _waiting: list[Place] = field(default_factory=list, init=False)  # in the order of arrival
     _running: list[Place] = field(default_factory=list, init=False)
@@ -65,9 +92,8 @@ class Turns:
     _numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)
 
     @contextmanager
-    def coming(self, client: str, name: str) -> Iterator[Place]:
+    def coming(self, place: Place) -> Iterator[Place]:
         """Let a question be withdrawn before it stands in the line, too."""
-        place = Place(client, name)
         with self._changing:
             self._coming.append(place)
         try:
@@ -75,6 +101,28 @@ class Turns:
         finally:
             with self._changing:
                 self._coming.remove(place)
+
+    @contextmanager
+    def queued(self, client: str) -> Iterator[None]:
+        """Hold a place in the queue from before the charge to the end; raises QueueFull.
+
+        Claim: no client is kept out by others: one that has no place gets one, however many are taken.
+        Symbols: own and all places taken; `queue_per_client`, `queue`. Formula: refused if own > 0 and (own >=
+        queue_per_client or all >= queue). Source: proofs.md#turns.
+        """
+        with self._changing:
+            own, everybody = self._queued[client], self._queued.total()
+            if own and own >= self.queue_per_client:
+                raise QueueFull(f"{own} of your questions are waiting or running already.")
+            if own and everybody >= self.queue:
+                raise QueueFull(f"{everybody} questions are waiting or running already.")
+            self._queued[client] += 1
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._queued[client] -= 1
+                self._queued += Counter()  # forgets who has none
 
     @contextmanager
     def turn(self, place: Place, seconds: float) -> Iterator[None]:

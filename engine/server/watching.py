@@ -32,4 +32,4 @@ async def alerts(asker: Asker) -> Json:
 @router.get("/releases", response_model=list[StoredTold], operation_id="releases")
 async def releases(asker: Asker) -> Json:
     """List what is stored of each dataset and whether it is still repeated; no numbers."""
-    return await asker.house.do("stored_releases")
+    return await asker.do("stored_releases")

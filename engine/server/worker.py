@@ -17,11 +17,11 @@ from engine.problems import Refused
 from engine.server.clerk import Clerk
 from engine.server.frames import Frame, Json, packed, read_frame
 from engine.server.hardening import forbid_dumps, silence_tracebacks
-from engine.server.pace import Pace, announced
+from engine.server.pace import Pace, announced, queued
 from engine.server.paced import PacedEngine
 
 WAITING = frozenset({"query", "rehearse", "plan", "take"})  # what may wait for a slot, or be long
-QUESTIONS = 512  # threads for these: more than the queue, the gate of jobs and those that went on as jobs are together
+QUESTIONS = 512  # threads for these: more than the queue, the gates and those that went on as jobs are together
 OTHERS = 16  # for what is quick, which is held up by none of these
 BROKEN = {
     "code": "E_SERVER",
@@ -64,6 +64,7 @@ class Worker:
 
     def _answer(self, clerk: Clerk, said: Mapping[str, Json]) -> None:
         number = said["id"]
+        queued.set(lambda: self._send({"id": number, "queued": True}))
         announced.set(lambda seconds: self._send({"id": number, "bucket": seconds}))
         try:
             reply = clerk.do(said["verb"], said["arguments"])

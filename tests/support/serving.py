@@ -27,7 +27,8 @@ from engine.server.books import Books
 from engine.server.clerk import Clerk, Reply
 from engine.server.house import House
 from engine.server.keys import Keys, read_pepper
-from engine.server.pace import announced
+from engine.server.link import UNHEARD, Heard
+from engine.server.pace import announced, queued
 from engine.server.roles import Role
 from engine.server.settings import Settings
 from tests.support.blank_ledger import Blanks
@@ -51,12 +52,14 @@ class Inside:
     async def ready(self) -> None:
         """Be ready."""
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Any = None) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
         """Do it in a thread, as the worker does."""
         self.called.append(verb)
+        loop = asyncio.get_running_loop()
 
         def done() -> Reply:
-            announced.set(bucket)
+            queued.set(lambda: loop.call_soon_threadsafe(heard.queued) and None)
+            announced.set(heard.bucket)
             return self.clerk.do(verb, arguments)
 
         return await asyncio.to_thread(done)

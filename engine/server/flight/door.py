@@ -157,7 +157,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
             command = read_command(ticket.ticket)
             if schema_of(command) is not None:
                 asker = self._asker(context, LISTING)
-                return fl.RecordBatchStream(listed(command, self._run(asker.house.do("tables"))))
+                return fl.RecordBatchStream(listed(command, self._run(asker.do("tables"))))
             key = (self._asker(context, ASKING).name, ticket.ticket)
             rows = self._answers.pop(key, None) or self._ask(context, command)
             schema, batches = padded(rows)
@@ -206,12 +206,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
         self._house.metrics.requests.labels("FLIGHT", "query").inc()
         self._house.metrics.questions.labels("waiting").inc()
         log.info("request", method="FLIGHT", route="query", name=asker.name, key=asker.principal.key_id)
-
-        async def asked() -> bytes:
-            with self._house.limits.question():
-                return await self._house.ask(arguments)
-
-        return self._run(asked())
+        return self._run(self._house.ask(arguments))
 
     def _run(self, asked: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(asked, self._loop).result()

@@ -177,13 +177,12 @@ def test_what_is_to_be_sent_is_told(served: Inhabited, body: bytes, kind: str | 
 
 
 def test_limits_of_body_sql_rate_and_queue(desk: Desk) -> None:
-    with inhabited(desk, max_body_bytes=2000, max_sql_chars=100, rate="8/minute", queue=1) as served:
+    with inhabited(desk, max_body_bytes=2000, max_sql_chars=100, rate="8/minute", queue_per_client=1) as served:
         assert served.ask("SELECT " + "1" * 200).json()["code"] == "E_SIZE"
         assert served.ask("SELECT " + "1" * 3000).status_code == 413
-        served.house.limits._asking = 1
-        full = served.ask(COUNT)
+        with served.house.limits.long_call("analyst"):
+            full = served.send("POST", "/v1/rehearse", json={"sql": COUNT})
         assert (full.status_code, full.json()["code"], "retry-after" in full.headers) == (429, "E_RATE", True)
-        served.house.limits._asking = 0
         answers = [served.send("GET", "/v1/me") for _ in range(8)]
         assert answers[-1].json()["code"] == "E_RATE"
         assert int(answers[-1].headers["retry-after"]) >= 1

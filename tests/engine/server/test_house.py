@@ -12,7 +12,7 @@ from engine import Desk
 from engine.problems import Refused
 from engine.server.clerk import Clerk, Reply
 from engine.server.house import DEATHS
-from engine.server.link import WorkerDied
+from engine.server.link import UNHEARD, Heard, WorkerDied
 from tests.support.serving import Inhabited, Inside, inhabited
 from tests.support.tree import ROOT
 
@@ -25,13 +25,13 @@ class Dying(Inside):
     deaths = 0
     reading = True
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Any = None) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
         if verb == "query" and self.deaths:
             self.deaths -= 1
             if self.reading:
-                bucket(0.1)
+                heard.bucket(0.1)
             raise WorkerDied
-        return await super().call(verb, arguments, bucket)
+        return await super().call(verb, arguments, heard)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_who_was_only_waiting_has_not_failed(dying: Inhabited, desk: Desk) -> No
 
 def test_nothing_is_asked_of_a_worker_that_is_not_there(served: Inhabited) -> None:
     class Away(Inside):
-        async def call(self, verb: str, arguments: Mapping[str, Any], bucket: Any = None) -> Reply:
+        async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
             raise WorkerDied
 
     served.house.line = Away(served.house.line.clerk, is_ready=False)  # type: ignore[attr-defined]

@@ -39,7 +39,7 @@ class Scripted:
     async def ready(self) -> None:
         """Be ready."""
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], bucket: object = None) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: object = None) -> Reply:
         if verb != "query":
             return Reply(told=False)
         self.asked.append(arguments)

@@ -216,7 +216,7 @@ def test_a_question_that_is_one_job_too_many_says_no_untruth_and_gives_up_its_pl
 
 def test_who_is_cancelled_on_the_way_to_the_line_is_never_run() -> None:
     turns_ = Turns(1, LONG)
-    with turns_.coming("ann", "one") as place:
+    with turns_.coming(Place("ann", "one")) as place:
         assert turns_.withdraw("ann", "one") and not turns_.withdraw("bob", "one")
         with pytest.raises(Withdrawn), turns_.turn(place, SHORT):
             pass
@@ -241,7 +241,7 @@ def test_who_has_had_a_turn_waits_for_the_next_one() -> None:
         assert not begun.wait(0.1)
     second.join(LONGEST)
     assert begun.is_set() and not (turns_._waiting or turns_._running)
-    with turns_.coming("ann", "two") as place:
+    with turns_.coming(Place("ann", "two")) as place:
         with turns_.turn(place, SHORT):
             pass
         assert turns_.withdraw("ann", "two")

@@ -1,0 +1,68 @@
+"""What another client's free repeats feel like while one client sends a crowd of fresh questions at once.
+
+    python -m tests.bench crowd
+
+Wanted on an idle machine with two cores: none refused, and the 99th percentile below 300 ms.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+
+import httpx2
+import numpy as np
+
+from tests.bench.latency import REPLAYED
+from tests.bench.machine import table
+from tests.support.serving import Running, bearer, running
+
+CROWD = 70  # requests of one client at once
+REPEATS = 100
+WANTED = "300 ms"
+HEAD = ("free repeats of another client", "repeats", "refused", "median ms", "99% ms", "most ms", "wanted below")
+
+
+def main(events: int, runs: int) -> None:
+    """Print refusals and times, without a crowd and with one."""
+    del events, runs
+    numbers = count()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running("operator", Path(folder) / "served.ledger") as server,
+        httpx2.Client(base_url=server.url, headers=bearer(server.key("ben")), timeout=300) as other,
+    ):
+
+        def repeat() -> httpx2.Response:
+            headers = {"Idempotency-Key": f"tile {number}"} if (number := next(numbers)) % 2 else {}
+            return other.post("/v1/queries", json={"sql": REPLAYED}, headers=headers)
+
+        repeat().raise_for_status()
+        rows = [_timed("alone", repeat)]
+        with ThreadPoolExecutor(CROWD) as threads:
+            asked = [threads.submit(_fresh, server, server.key("ana"), number) for number in range(CROWD)]
+            rows.append(_timed(f"beside {CROWD} fresh questions at once", repeat))
+            ended = Counter(each.result() for each in asked)
+    table(HEAD, rows)
+    print("the crowd:", ", ".join(f"{times} x status {status}" for status, times in sorted(ended.items())))
+
+
+def _fresh(server: Running, key: str, number: int) -> int:
+    sql = f"SELECT count(*) AS visits FROM visit WHERE dwell_min > {number}"
+    body = {"sql": sql, "rho": "0.0001"}
+    return httpx2.post(f"{server.url}/v1/queries", json=body, headers=bearer(key), timeout=300).status_code
+
+
+def _timed(what: str, repeat: Callable[[], httpx2.Response]) -> tuple[object, ...]:
+    taken, refused = list[float](), 0
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        refused += repeat().status_code != httpx2.codes.OK
+        taken.append(1000 * (time.perf_counter() - begun))
+    median, high, most = np.percentile(taken, [50, 99, 100])
+    return what, REPEATS, refused, median, high, most, WANTED
