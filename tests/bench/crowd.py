@@ -8,9 +8,10 @@ Wanted on an idle machine with two cores: none refused, and the 99th percentile 
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.support.serving import Running, bearer, running
 
 CROWD = 70  # requests of one client at once
 REPEATS = 100
+FILLING_SECONDS = 3.0  # in which the crowd fills what it can
+PAUSE_SECONDS = 0.2  # of each in the crowd before it asks again, refused or answered
 WANTED = "300 ms"
 HEAD = ("free repeats of another client", "repeats", "refused", "median ms", "99% ms", "most ms", "wanted below")
 
@@ -45,17 +48,25 @@ def main(events: int, runs: int) -> None:
         repeat().raise_for_status()
         rows = [_timed("alone", repeat)]
         with ThreadPoolExecutor(CROWD) as threads:
-            asked = [threads.submit(_fresh, server, server.key("ana"), number) for number in range(CROWD)]
+            over, fresh, key = threading.Event(), count(), server.key("ana")
+            crowd = [threads.submit(_ask_on, server, key, fresh, over) for _ in range(CROWD)]
+            time.sleep(FILLING_SECONDS)
             rows.append(_timed(f"beside {CROWD} fresh questions at once", repeat))
-            ended = Counter(each.result() for each in asked)
+            over.set()
+            ended = sum((each.result() for each in crowd), Counter[int]())
     table(HEAD, rows)
     print("the crowd:", ", ".join(f"{times} x status {status}" for status, times in sorted(ended.items())))
 
 
-def _fresh(server: Running, key: str, number: int) -> int:
-    sql = f"SELECT count(*) AS visits FROM visit WHERE dwell_min > {number}"
-    body = {"sql": sql, "rho": "0.0001"}
-    return httpx2.post(f"{server.url}/v1/queries", json=body, headers=bearer(key), timeout=300).status_code
+def _ask_on(server: Running, key: str, numbers: Iterator[int], over: threading.Event) -> Counter[int]:
+    """Have one fresh question after another under way; count the statuses."""
+    ended = Counter[int]()
+    with httpx2.Client(base_url=server.url, headers=bearer(key), timeout=300) as client:
+        while not over.is_set():
+            sql = f"SELECT count(*) AS visits FROM visit WHERE dwell_min > {next(numbers)}"
+            ended[client.post("/v1/queries", json={"sql": sql, "rho": "0.0001"}).status_code] += 1
+            time.sleep(PAUSE_SECONDS)
+    return ended
 
 
 def _timed(what: str, repeat: Callable[[], httpx2.Response]) -> tuple[object, ...]:
