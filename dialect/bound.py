@@ -74,7 +74,7 @@ def _weighed(max_groups: int) -> VectorBound:
     if max_groups == 1:
         return _in_groups(Rule.CHOOSE, 1, "keys are private: one unit in at most 1 group, chosen by hash")
     why = f"keys are private: a person weighs 1 / sqrt(k) in each of k groups, at most {max_groups}, chosen by hash"
-    return VectorBound(Rule.SCALE, 1.0, 0, 1, SCALED_BITS, 1 << SCALED_BITS, why, None)
+    return VectorBound(Rule.SCALE, 1.0, 0, 1 << SCALED_BITS, SCALED_BITS, 1 << SCALED_BITS, why, None)
 
 
 def _declared_bias(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
@@ -109,8 +109,12 @@ def _replaced(plan: PrivatePlan, vector: Vector, bound: VectorBound) -> VectorBo
     squared = 2 * (bound.sensitivity << finer) ** 2
     why = f"{bound.why}; windows cross, so one vector of a person may stand for another: the root of 2 times that"
     return replace(
-        bound, sensitivity=math.isqrt(squared - 1) + 1, fraction_bits=bound.fraction_bits + finer, why=why
-    )  # fmt: skip
+        bound,
+        norm_grains=bound.norm_grains << finer,
+        fraction_bits=bound.fraction_bits + finer,
+        sensitivity=math.isqrt(squared - 1) + 1,
+        why=why,
+    )
 
 
 def _never_negative(vector: Vector) -> bool:
@@ -164,16 +168,20 @@ def _of_parts(plan: PrivatePlan, vector: Vector, norm: float, groups: int | None
     assert vector.part is not None  # noqa: S101  the caller asks
     groups = 1 if is_single(plan) or groups == 0 else groups
     most = max(abs(vector.part.lower), abs(vector.part.upper))
-    why = f"one person's number in a group is kept in [{vector.part.lower:g}, {vector.part.upper:g}]"
-    if groups is None or most * math.sqrt(groups) > norm:
+    scaled = groups is None or most * math.sqrt(groups) > norm
+    limit = norm if groups is None or scaled else most * math.sqrt(groups)
+    bits = value_bits(vector, limit)
+    low, high = (end * 2.0**-bits for end in vector.part_in_grains(bits))
+    why = f"one person's number in a group is kept in [{low:g}, {high:g}]"
+    if groups is None or scaled:
         made = _limited(Rule.SCALE, vector, norm, f"{why}, and all of them are scaled to a norm of {norm:g}")
         return replace(made, predicted_bias=None)
-    limit = most * math.sqrt(groups)
-    bits = value_bits(vector, limit)
-    grains = math.ceil(most * 2.0**bits)
+    most, grains = max(abs(low), abs(high)), math.ceil(most * 2.0**bits)
     squared = groups * grains * grains
     root = math.isqrt(squared - 1) + 1  # rounded up
-    return VectorBound(Rule.WITHIN, limit, bits, root, 0, root, f"{why}, in at most {groups} groups", None)
+    return VectorBound(
+        Rule.WITHIN, most * math.sqrt(groups), bits, root, 0, root, f"{why}, in at most {groups} groups", None
+    )
 
 
 def _of_values(
@@ -222,14 +230,18 @@ def _in_groups(rule: Rule, groups: int, why: str) -> VectorBound:
     root = math.isqrt(groups)
     fraction = 0 if root * root == groups else max(0, SCALED_BITS - (root.bit_length() - 1))
     grains = math.isqrt((groups << 2 * fraction) - 1) + 1 if groups > 0 else 1
-    return VectorBound(rule, max(1.0, math.sqrt(groups)), 0, max(1, root), fraction, grains, why)
+    return VectorBound(rule, max(1.0, math.sqrt(groups)), 0, grains, fraction, grains, why)
 
 
 def _limited(rule: Rule, vector: Vector, norm: float, why: str) -> VectorBound:
+    """Clamp or scale to C: a small one that is not whole in value grains is kept in finer released grains."""
     bits = value_bits(vector, norm)
-    grains = min(max(1, math.floor(norm * 2.0**bits)), LARGEST_PART)
-    fraction = max(0, SCALED_BITS - grains.bit_length() + 1) if rule is Rule.SCALE else 0
-    return VectorBound(rule, norm, bits, grains, fraction, grains << fraction, why)
+    exact = norm * 2.0**bits  # a power of two rounds nothing
+    whole = min(max(1, math.floor(exact)), LARGEST_PART)
+    finer = rule is Rule.SCALE or not exact.is_integer()
+    fraction = max(0, SCALED_BITS - whole.bit_length() + 1) if finer else 0
+    released = max(1, min(math.floor(exact * 2.0**fraction), LARGEST_PART << fraction))
+    return VectorBound(rule, norm, bits, released, fraction, released, why)
 
 
 def _alike(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:

@@ -69,7 +69,7 @@ def _weighed(
 ) -> str:
     """One row per admitted unit: itself, and again if it is heavy, as some vector may be longer than C."""
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    light = dict.fromkeys(f"{_length(v, bound, i in grained)} <= {bound.norm_grains}" for i, (v, bound) in pairs)
+    light = dict.fromkeys(f"{_length(v, bound, i in grained)} <= {bound.whole_norm}" for i, (v, bound) in pairs)
     heavy = f"CASE WHEN NOT ({' AND '.join(light)}) THEN {{}} END"
     columns = [f"{field.id} AS {name}" for name, field in plan.unit.items()]
     columns += [f"{heavy.format(field.id)} AS heavy_{name}" for name, field in plan.unit.items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping
 
@@ -134,17 +133,19 @@ def _largest(bound: VectorBound) -> int:
 
 def _kept_in(part: str, vector: Vector, bound: VectorBound) -> str:
     """Write a number kept within the bounds that the question names; what is nothing stays nothing."""
-    assert vector.part is not None  # noqa: S101  the caller asks
     most = _largest(bound)  # a named end far beyond the norm would have a square of no 64 bits
-    ends = (math.trunc(end * 2.0**bound.value_bits) for end in (vector.part.lower, vector.part.upper))
-    low, high = (max(-most, min(most, end)) for end in ends)
+    low, high = (max(-most, min(most, end)) for end in vector.part_in_grains(bound.value_bits))
     nothing = "" if vector.kind is VectorKind.SUM else f"WHEN {part} = 0 THEN 0 "
     return f"CASE {nothing}WHEN {part} > {high} THEN {high} WHEN {part} < {low} THEN {low} ELSE {part} END"
 
 
-def clamped(part: str, largest: int) -> str:
-    """Write a number cut at both ends; NULL stays NULL."""
-    return f"CASE WHEN {part} > {largest} THEN {largest} WHEN {part} < -{largest} THEN -{largest} ELSE {part} END"
+def clamped(part: str, largest: int, end: int | None = None, step: int = 1) -> str:
+    """Write a whole number cut at both ends, in grains of 1 / step; NULL stays NULL.
+
+    `largest` is the largest whole number that is not cut, `end` what others become in those grains.
+    """
+    end, kept = largest if end is None else end, part if step == 1 else f"{part} * {step}"
+    return f"CASE WHEN {part} > {largest} THEN {end} WHEN {part} < -{largest} THEN -{end} ELSE {kept} END"
 
 
 def scale_groups(plan: PrivatePlan, bounds: Bounding) -> list[list[int]]:
@@ -170,8 +171,7 @@ def weighted(i: int, plan: PrivatePlan, bounds: Bounding, said: Words = OF_DUCKD
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
     own = "1" if is_unit(plan.vectors[i]) else f"v{i}"
     if bound.rule is Rule.CLAMP:
-        kept = clamped(own, bound.norm_grains)
-        return kept if step == 1 else f"({kept}) * {step}"
+        return clamped(own, bound.whole_norm, bound.norm_grains, step)
     if bound.rule is Rule.SCALE:
         return f"f{i}" if own == "1" else said.truncated.format(f"{own} * f{i}")
     return own if step == 1 else str(step) if own == "1" else f"{own} * {step}"

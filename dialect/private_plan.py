@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -84,6 +85,11 @@ class Vector:
     def decides_keys(self) -> bool:
         """Whether this is the plain count of persons, 1 in each of a person's groups, which private keys rest on."""
         return self.kind is VectorKind.PERSONS and self.condition is None and self.value is None
+
+    def part_in_grains(self, bits: int) -> tuple[int, int]:
+        """Give the named ends of one person's number in one group in grains of 2^-bits, rounded outward."""
+        assert self.part is not None  # noqa: S101  the caller asks
+        return math.floor(self.part.lower * 2.0**bits), math.ceil(self.part.upper * 2.0**bits)
 
     @property
     def magnitude(self) -> float:
@@ -214,8 +220,8 @@ class VectorBound:
     rule: Rule
     norm: float  # C in the vector's unit: rows, persons, or the value's unit
     value_bits: int  # one person's sums are counted in grains of 2^-value_bits
-    norm_grains: int  # C in those grains, rounded down; what sums of squares are held against
-    fraction_bits: int  # further binary places after scaling
+    norm_grains: int  # C in released grains, rounded down: what vectors are clamped or scaled to
+    fraction_bits: int  # further binary places of a released grain
     sensitivity: int  # L2 distance of neighbouring vectors, in released grains of 2^-(value_bits + fraction_bits)
     why: str
     predicted_bias: float | None = 0.0  # expected relative error of a total by what is cut, at most 0; None: unknown
@@ -223,6 +229,16 @@ class VectorBound:
     max_values: int | None = None  # of different values: how many a person has in each; None: all
     kept: float = field(default=1.0, repr=False)  # the share expected to be left: the rest is given back by the grain
     bias_within: float | None = field(default=None, repr=False)  # how far then off, as a share; of a mean, in its unit
+
+    @property
+    def whole_norm(self) -> int:
+        """The largest whole number of value grains within C."""
+        return self.norm_grains >> self.fraction_bits
+
+    @property
+    def squared_norm(self) -> int:
+        """The largest whole number within C squared, in squares of value grains: whole squares above it exceed C."""
+        return self.norm_grains**2 >> 2 * self.fraction_bits
 
     @property
     def grain(self) -> float:

@@ -218,8 +218,11 @@ def _ratio(i: int, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB, 
     squares = "count(*)" if is_unit(vector) else said.squares.format(f"v{i}")
     if alone:
         squares = "1" if is_unit(vector) else f"v{i} * v{i}"  # below 2^62
-    shrunk = f"CAST({bound.norm_grains} AS DOUBLE) / sqrt(CAST({squares} AS DOUBLE)) * {SHRINK}"
-    return f"CASE WHEN {squares} > {bound.norm_grains**2} THEN {shrunk} ELSE CAST(1 AS DOUBLE) END"
+    norm = f"CAST({bound.norm_grains} AS DOUBLE) / {1 << bound.fraction_bits}"  # exact: by a power of two
+    if bound.whole_norm << bound.fraction_bits == bound.norm_grains:
+        norm = f"CAST({bound.whole_norm} AS DOUBLE)"
+    shrunk = f"{norm} / sqrt(CAST({squares} AS DOUBLE)) * {SHRINK}"
+    return f"CASE WHEN {squares} > {bound.squared_norm} THEN {shrunk} ELSE CAST(1 AS DOUBLE) END"
 
 
 def _sums(

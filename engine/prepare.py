@@ -25,7 +25,7 @@ from engine.price import Cost, VectorPrice, about_threshold, price
 from engine.public_counts import check_work, count_keys, count_values
 from engine.split import Parts, evenly, shares, split
 
-MECHANISM = "1"  # moves when the same plan and price would mean another release
+MECHANISM = "2"  # moves when the same plan and price would mean another release
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dialect.bound import bound, value_bits
 from dialect.catalog import Catalog
+from dialect.chosen_norms import ChosenNorm
 from dialect.private_plan import PrivatePlan, Rule, Vector, VectorKind
 
 Plans = Callable[[str], PrivatePlan]
@@ -124,3 +125,28 @@ def test_a_list_without_any_key_is_bounded_as_one_of_one_key(numbers: str, plan_
         )
         none, one = (bound(plan, catalog, keys).vectors for keys in (0, 1))
         assert [(b.rule, b.sensitivity) for b in none] == [(b.rule, b.sensitivity) for b in one]
+
+
+COUNTS = {
+    "SELECT COUNT(*) FROM events": VectorKind.ROWS,
+    "SELECT COUNT(dwell_s) FROM events": VectorKind.VALID,
+    "SELECT hour(ts), COUNT(*) FROM events GROUP BY 1": VectorKind.ROWS,
+    "SELECT hour(ts), COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1": VectorKind.PERSONS,
+    "SELECT hour(ts), AVG(dwell_s) FROM events GROUP BY 1": VectorKind.VALID,
+    "SELECT SUM(age) FROM subscribers JOIN events USING (subscriber_id)": VectorKind.SUM,
+}
+
+
+@pytest.mark.parametrize("sql", COUNTS)
+@given(norm=st.floats(1.0, 24.0) | st.integers(1, 48).map(lambda halves: max(1.0, halves / 2)))
+def test_a_fractional_norm_of_whole_numbers_is_not_cut(sql: str, norm: float, plan_of: Plans, catalog: Catalog) -> None:
+    """What is claimed and cut to is C itself, to a millionth: 1.5 persons are not 1, nor are 3.5 rows 3."""
+    plan = plan_of(sql)
+    chosen = [ChosenNorm(norm, 0.0, "as chosen") for _ in plan.vectors]
+    vectors = zip(plan.vectors, bound(plan, catalog, 25**2, chosen).vectors, strict=True)
+    (made,) = (each for vector, each in vectors if vector.kind is COUNTS[sql])
+    assert made.norm == norm and made.rule in (Rule.SCALE, Rule.CLAMP) and made.value_bits == 0
+    claimed = Fraction(made.sensitivity) * Fraction(made.grain)
+    assert Fraction(norm) * (1 - Fraction(1, 2**20)) < claimed <= Fraction(norm)
+    assert made.norm_grains == made.sensitivity
+    assert made.fraction_bits == 0 or made.rule is Rule.SCALE or norm != round(norm)  # whole clamps stay whole

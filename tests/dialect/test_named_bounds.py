@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import duckdb
 import pytest
 
 import dialect
+from dialect.bounded_sql import Target
 from dialect.catalog import Bounds, Catalog
 from dialect.errors import Code, Refusal
 from dialect.private_plan import PrivatePlan, Rule, VectorBound, VectorKind
@@ -87,3 +89,17 @@ def test_a_refusal_points_at_the_bounds(sql: str, refused: Callable[[str], Refus
 @pytest.mark.parametrize("bounds", ["(0)", "0, 1", "(0, x)", "(0, 1", "(0, 1 + 1)", "(NULL, 1)"])
 def test_what_are_no_bounds_can_not_be_read(bounds: str, refused: Callable[[str], Refusal]) -> None:
     assert refused(f"SELECT SUM(dwell_s, {NAMED}{bounds}) FROM events").code is Code.PARSE
+
+
+@pytest.mark.parametrize("number", ["COUNT(*{})", "SUM(age{})"])
+def test_ends_of_whole_numbers_become_whole_outward_and_are_said(
+    number: str, plan_of: Plans, catalog: Catalog, database: duckdb.DuckDBPyConnection, target: Target
+) -> None:
+    rows = "events JOIN subscribers USING (subscriber_id)"
+    plan = plan_of(f"SELECT {number.format(f', {NAMED}(-0.5, 1.5)')} FROM {rows}")
+    made = _bounded(plan, catalog)
+    assert "[-1, 2]" in made.why
+    assert (made.norm, made.sensitivity * made.grain) == (2, 2)
+    whole = plan_of(f"SELECT {number.format(f', {NAMED}(-1, 2)')} FROM {rows}")
+    texts = [dialect.write(each, dialect.bound(each, catalog, 1), target, None).text for each in (plan, whole)]
+    assert database.execute(texts[0]).fetchall() == database.execute(texts[1]).fetchall()

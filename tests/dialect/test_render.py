@@ -27,8 +27,10 @@ VECTORS = st.lists(PARTS, min_size=1, max_size=60)
 NORMS = st.integers(1, 2**27) | st.sampled_from([1, 2, 3, 40, 2**27 - 1, 2**27])
 
 
-def _bound(norm: int, fraction_bits: int) -> VectorBound:
-    return VectorBound(Rule.SCALE, float(norm), 0, norm, fraction_bits, norm << fraction_bits, "")
+def _bound(norm: int, fraction_bits: int, rule: Rule = Rule.SCALE, more: int = 0) -> VectorBound:
+    """Bound to norm + more / 2^fraction_bits."""
+    released = (norm << fraction_bits) + more
+    return VectorBound(rule, released / 2**fraction_bits, 0, released, fraction_bits, released, "")
 
 
 def _weights(
@@ -57,24 +59,42 @@ def sums(plan_of: Plans) -> PrivatePlan:
 
 
 def _norm_is_kept(
-    plan: PrivatePlan, vector: list[int], norm: int, bits: int, database: duckdb.DuckDBPyConnection
+    plan: PrivatePlan, vector: list[int], bound: VectorBound, database: duckdb.DuckDBPyConnection
 ) -> bool:
-    bounds = Bounding((_bound(norm, bits),))
-    weights = [row[0] for row in _weights(plan, bounds, [(v,) for v in vector], database)]
-    if sum(v * v for v in vector) <= norm * norm:
-        assert weights == [v << bits for v in vector]
-    return sum(w * w for w in weights) <= (norm << bits) ** 2
+    weights = [row[0] for row in _weights(plan, Bounding((bound,)), [(v,) for v in vector], database)]
+    exact = [v << bound.fraction_bits for v in vector]
+    if sum(v * v for v in exact) <= bound.norm_grains**2:
+        assert weights == exact
+    return sum(w * w for w in weights) <= bound.sensitivity**2
 
 
-@given(vector=VECTORS, norm=NORMS, bits=st.integers(0, 20))
-@example(vector=[LARGEST_PART] * 60, norm=2**27, bits=20)
-@example(vector=[3, 4], norm=5, bits=0)
-@example(vector=[3, 4, 1], norm=5, bits=20)
-@example(vector=[1] * 50, norm=7, bits=17)
+@given(vector=VECTORS, norm=NORMS, bits=st.integers(0, 20), share=st.floats(0, 1, exclude_max=True))
+@example(vector=[LARGEST_PART] * 60, norm=2**27, bits=20, share=0.0)
+@example(vector=[3, 4], norm=5, bits=0, share=0.0)
+@example(vector=[3, 4, 1], norm=5, bits=20, share=0.0)
+@example(vector=[1] * 50, norm=7, bits=17, share=0.0)
+@example(vector=[1] * 2, norm=1, bits=20, share=0.5)  # 2 is within 1.5^2
+@example(vector=[1] * 3, norm=1, bits=20, share=0.5)
+@example(vector=[1] * 3, norm=1, bits=20, share=0.7320508)  # 2^20 times the root of 3 is cut
 def test_a_scaled_vector_is_never_longer_than_its_norm(
-    vector: list[int], norm: int, bits: int, sums: PrivatePlan, database: duckdb.DuckDBPyConnection
+    vector: list[int], norm: int, bits: int, share: float, sums: PrivatePlan, database: duckdb.DuckDBPyConnection
 ) -> None:
-    assert _norm_is_kept(sums, vector, norm, bits, database)
+    assert _norm_is_kept(sums, vector, _bound(norm, bits, more=int(share * 2**bits)), database)
+
+
+@given(
+    numbers=st.lists(PARTS | st.none(), min_size=1, max_size=20), norm=NORMS, share=st.floats(0, 1, exclude_max=True)
+)
+@example(numbers=[0, 1, 2, -2, LARGEST_PART, None], norm=1, share=0.5)
+def test_a_clamped_number_is_the_nearest_to_it_within_its_norm(
+    numbers: list[int | None], norm: int, share: float, sums: PrivatePlan, database: duckdb.DuckDBPyConnection
+) -> None:
+    bound = _bound(norm, 20, Rule.CLAMP, int(share * 2**20))
+    cells = ", ".join(f"({i}, CAST({'NULL' if v is None else v} AS BIGINT))" for i, v in enumerate(numbers))
+    own = render.weighted(0, sums, Bounding((bound,)))
+    found = database.execute(f"SELECT {own} FROM (VALUES {cells}) AS p(i, v0) ORDER BY i").fetchall()
+    most = bound.sensitivity
+    assert [row[0] for row in found] == [None if v is None else max(-most, min(most, v << 20)) for v in numbers]
 
 
 def test_without_the_margin_vectors_are_too_long(
@@ -83,7 +103,7 @@ def test_without_the_margin_vectors_are_too_long(
     """Show that the margin is needed and that the test above would see it missing: of long vectors, finely cut."""
     monkeypatch.setattr(render, "SHRINK", "CAST(1 AS DOUBLE)")
     vectors = [[(i * 7919 + j * 104_729 + 1) ** 2 % LARGEST_PART for j in range(5)] for i in range(60)]
-    kept = [_norm_is_kept(sums, vector, 2**27 - 1, 34, database) for vector in vectors]
+    kept = [_norm_is_kept(sums, vector, _bound(2**27 - 1, 34), database) for vector in vectors]
     assert 0.2 < kept.count(False) / len(kept) < 0.8  # measured: 0.43
 
 

@@ -55,7 +55,7 @@ def kept_apart(*given: Any) -> Any:
 
 
 def unpaid_root(plan: Any, vector: Any, bound: Any) -> Any:
-    return replace(alone(plan, vector, bound), sensitivity=bound.sensitivity, fraction_bits=bound.fraction_bits)
+    return replace(bound, why=alone(plan, vector, bound).why)
 
 
 def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:

@@ -128,9 +128,19 @@ def without_anybodys(sql: str) -> str:
     return re.sub(r"\((.*) EXCEPT ALL (.*)\) AS u$", apart, sql)
 
 
+def not_clamped(part: str, largest: int, end: int | None = None, step: int = 1) -> str:
+    return f"{part} * {step}"
+
+
+def priced_by_the_whole_norm(*given: Any) -> VectorBound:
+    """Claim the whole number below C as the sensitivity of what is cut to C."""
+    made: VectorBound = limited(*given)
+    return replace(made, sensitivity=made.whole_norm << made.fraction_bits)
+
+
 scan, join_persons, count_keys = from_clause.scan, joins._of_persons, prepare.count_keys
 choose_groups, places = first_groups.first_groups, one_row._places
-weighed, join_to_public = bound._weighed, joins._public_on_the_left
+limited, weighed, join_to_public = bound._limited, bound._weighed, joins._public_on_the_left
 
 ME = str(VICTIM)
 CROWD = tuple(
@@ -210,6 +220,9 @@ class Planted:
 PLANTED = (
     Planted("light units of a hundred times the norm", rewritten(light_units, "_length", lambda sql: f"({sql}) / 100"), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("sums that weigh nothing", rewritten(light_units, "_length", lambda sql: sql.replace("abs(", "0 * (")), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, SensitivityExceeded),
+    Planted("a fractional norm that is priced by its whole part", instead(bound, "_limited", priced_by_the_whole_norm), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("a clamp to a fractional norm that is priced by its whole part", instead(bound, "_limited", priced_by_the_whole_norm), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
+    Planted("persons within a fractional norm that is priced by its whole part", instead(bound, "_limited", priced_by_the_whole_norm), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("rounding up instead of towards zero", rewritten(render, "weighted", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one place in each cell taken for one of the person", instead(rules, "fixed_by_person", lambda _: True), FIRST.format(", cell_id"), SPREAD, SensitivityExceeded),
     Planted("a partner taken for the only one of a place", instead(one_row, "meets_one_row", lambda *_: True), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
@@ -237,7 +250,7 @@ PLANTED = (
     Planted("a difference with the rows of everybody", written(SetOperation, without_anybodys), UNITED.replace("UNION", "EXCEPT ALL"), SUBTRACTED, SensitivityExceeded),
     Planted("persons counted by their rows", lambda m: (instead(unit_groups, "is_unit", lambda _: False)(m), instead(render, "is_unit", lambda _: False)(m), instead(partials, "is_unit", lambda _: False)(m), instead(unit_groups, "part", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
     Planted("a cap whose square overflows", instead(partials, "LARGEST_PART", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, OthersMoved),
-    Planted("a clamp that is no clamp", instead(partials, "clamped", lambda part, _: part), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
+    Planted("a clamp that is no clamp", instead(partials, "clamped", not_clamped), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, OthersMoved),
     Planted("two zeros told apart", zeros_told_apart, WEST, ZEROS, OthersMoved),
     Planted("only keys that somebody has", rewritten(render, "in_public_order", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),

@@ -51,7 +51,7 @@ def scaled(connection: duckdb.DuckDBPyConnection, catalog: Catalog, norm: int, v
     normed = _normed(catalog, norm)
     prepared = prepare(read(QUESTION, normed).plans[0], normed, _backend(connection), RHO)
     bound = prepared.bounds.vectors[0]
-    assert (bound.rule, bound.value_bits, bound.norm_grains) == ("scale", 0, norm)
+    assert (bound.rule, bound.value_bits, bound.whole_norm) == ("scale", 0, norm)
     given = groups(_backend(connection).run(prepared.sql))
     numbers = iter(range(sum(map(len, vectors))))
     squares = [sum(given[(repr(next(numbers)),)][0] ** 2 for _ in vector) for vector in vectors]
