@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
-from dialect.catalog import SqlType, Table
+from dialect.catalog import Catalog, Dataset, SqlType, Table
+from dialect.time_windows import Stretch, begin_of
 
 OBJECTED = "objected"  # the relation (person VARCHAR) that a backend gives each execution: one snapshot of it
 
@@ -51,3 +53,13 @@ class Admission:
     def rule(self) -> str:
         """Tell one rule from another; who objected is in none."""
         return repr((None if self.table is None else self.table.name, self.states))
+
+
+def kept_stretch(catalog: Catalog, dataset: Dataset) -> Stretch | None:
+    """Find the windows with a day inside retention: rows of the others are never read (`proofs.md#retention`)."""
+    timed = [t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None]
+    first = [table.kept_from for table in timed if table.kept_from is not None]
+    if dataset.stretch is None or not first or len(first) < len(timed):
+        return dataset.stretch
+    begin = begin_of(dataset.stretch.window, date.fromisoformat(min(first)))
+    return replace(dataset.stretch, first=min(max(dataset.stretch.first, begin), dataset.stretch.last))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from dialect.admission import kept_stretch
 from dialect.catalog import Dataset
 from dialect.expressions import Field, Ref, fields_of
 from dialect.own_time import tells_window
@@ -12,7 +13,6 @@ from dialect.person_windows import Walk
 from dialect.reading import Reading
 from dialect.relation_parts import all_below
 from dialect.relations import Cut, Distinct, Group, PerPerson, Relation, Scan
-from dialect.retention import kept_stretch
 from dialect.time_windows import STATIC, window_name
 from dialect.timed_scans import Rows
 from dialect.touched import Touched

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from dialect.catalog import Bounds, Domain, SqlType
 from dialect.errors import Span
-
-if TYPE_CHECKING:
-    from dialect.relations import Public
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,14 @@ class Shifted:
     rows: int  # how many rows before; below 0: after
 
 
+class PublicRows(Protocol):
+    """Rows without private data, as far as an expression must know them: their fields. `relations.Public` is one."""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Return the fields of a row."""
+
+
 @dataclass(frozen=True)
 class Field:
     """One column of a relation. Two fields are the same exactly when their ids are."""
@@ -45,7 +50,7 @@ class Field:
     bounds: Bounds | None = field(compare=False, default=None)  # declared or inferred numeric range
     domain: Domain | None = field(compare=False, default=None)  # declared public domain of a private column
     complete: bool = field(compare=False, default=False)  # no row holds anything outside the declared domain
-    public: Public | None = field(compare=False, default=None, repr=False)  # public list that has a field of this id
+    public: PublicRows | None = field(compare=False, default=None, repr=False)  # a list that has a field of this id
     origin: Origin | None = field(compare=False, default=None)
     definition: Expr | None = field(compare=False, default=None, repr=False)  # over fields without definition
     of_person: bool = field(compare=False, default=False)  # one value per person, by an enforced primary key

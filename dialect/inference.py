@@ -24,7 +24,7 @@ from dialect.expressions import (
 )
 from dialect.function_row import Partial
 from dialect.functions import function
-from dialect.relations import with_null_row
+from dialect.relations import public_list, with_null_row
 
 MAX_DEFINITION = 200  # nodes; a longer one makes its field opaque to inference
 
@@ -154,7 +154,8 @@ def null_extended(field: Field, certain: bool = False) -> Field:
 
 
 def _nullable(field: Field) -> Field:
-    public = None if field.public is None else with_null_row(field.public)
+    listed = public_list(field)
+    public = None if listed is None else with_null_row(listed)
     return replace(field, nullable=True, public=public, alternatives=alternatives_or_null(field))
 
 

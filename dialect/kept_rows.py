@@ -7,8 +7,7 @@ all NULL on the private side, are never made: only what they can't move is accep
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 
 from sqlglot import exp
@@ -19,66 +18,64 @@ from dialect.functions import function
 from dialect.inference import null_extended
 from dialect.reading import refusal
 from dialect.relation_parts import sources
-from dialect.relations import Cut, Distinct, Filter, How, Join, PerPerson, Project, Public, Relation
+from dialect.relations import (
+    Cut,
+    Distinct,
+    Filter,
+    How,
+    Join,
+    Kept,
+    Outcome,
+    Outcomes,
+    PerPerson,
+    Project,
+    Public,
+    Relation,
+)
 
-
-class Outcome(StrEnum):
-    """What an expression can be in a row whose private side is NULL."""
-
-    NULL = "null"
-    FALSE = "false"
-    TRUE = "true"
-    ZERO = "zero"
-    OTHER = "other"
-
-
-Outcomes = frozenset[Outcome]
 _ANY: Outcomes = frozenset(Outcome)
 _NULL: Outcomes = frozenset({Outcome.NULL})
 _TRUTH = frozenset({Outcome.TRUE, Outcome.FALSE})
 _CARRY_ZERO = {"negative", "to_double", "to_bigint"}
 
 
-@dataclass(frozen=True)
-class Kept:
-    """The public rows that stay, and what every other field is where nobody's row met them."""
+def is_public(kept: Kept, expr: Expr) -> bool:
+    """Return whether an expression reads the public rows alone."""
+    return all(f in kept.rows.fields for f in fields_of(expr))
 
-    rows: Public
-    absent: Mapping[Field, Outcomes]
 
-    def is_public(self, expr: Expr) -> bool:
-        """Tell whether an expression reads the public rows alone."""
-        return all(f in self.rows.fields for f in fields_of(expr))
+def outcomes(kept: Kept, expr: Expr) -> Outcomes:
+    """Return what an expression can be where nobody's row met the public one."""
+    if isinstance(expr, Ref):
+        return kept.absent.get(expr.field, _ANY)
+    if isinstance(expr, Literal):
+        return frozenset({_of_constant(expr)})
+    return _of_case(kept, expr) if isinstance(expr, Case) else _of_call(kept, expr)
 
-    def outcomes(self, expr: Expr) -> Outcomes:
-        """Find what an expression can be where nobody's row met the public one."""
-        if isinstance(expr, Ref):
-            return self.absent.get(expr.field, _ANY)
-        if isinstance(expr, Literal):
-            return frozenset({_of_constant(expr)})
-        return self._of_case(expr) if isinstance(expr, Case) else self._of_call(expr)
 
-    def rejects(self, condition: Expr) -> bool:
-        """Tell whether a condition is never true where nobody's row met the public one."""
-        return any(Outcome.TRUE not in self.outcomes(part) for part in conjuncts(condition))
+def rejects(kept: Kept, condition: Expr) -> bool:
+    """Return whether a condition is never true where nobody's row met the public one."""
+    return any(Outcome.TRUE not in outcomes(kept, part) for part in conjuncts(condition))
 
-    def _of_case(self, case: Case) -> Outcomes:
-        found: Outcomes = frozenset()
-        for test, value in case.branches:
-            met = self.outcomes(test)
-            if Outcome.TRUE in met:
-                found |= self.outcomes(value)
-            if met == {Outcome.TRUE}:
-                return found
-        return found | self.outcomes(case.otherwise)
 
-    def _of_call(self, call: Call) -> Outcomes:
-        parts = [self.outcomes(argument) for argument in call.arguments]
-        if call.name in _RULES:
-            return _RULES[call.name](parts)
-        if function(call.function).strict and any(part == _NULL for part in parts):
-            return _NULL
-        return parts[0] if call.name in _CARRY_ZERO and parts[0] <= {Outcome.NULL, Outcome.ZERO} else _ANY
+def _of_case(kept: Kept, case: Case) -> Outcomes:
+    found: Outcomes = frozenset()
+    for test, value in case.branches:
+        met = outcomes(kept, test)
+        if Outcome.TRUE in met:
+            found |= outcomes(kept, value)
+        if met == {Outcome.TRUE}:
+            return found
+    return found | outcomes(kept, case.otherwise)
+
+
+def _of_call(kept: Kept, call: Call) -> Outcomes:
+    parts = [outcomes(kept, argument) for argument in call.arguments]
+    if call.name in _RULES:
+        return _RULES[call.name](parts)
+    if function(call.function).strict and any(part == _NULL for part in parts):
+        return _NULL
+    return parts[0] if call.name in _CARRY_ZERO and parts[0] <= {Outcome.NULL, Outcome.ZERO} else _ANY
 
 
 def _of_constant(constant: Literal) -> Outcome:
@@ -159,17 +156,17 @@ def kept_with(kept: Kept, absent: Iterable[Field]) -> Kept:
 
 def kept_where(kept: Kept, condition: Expr, node: exp.Expr | None) -> Kept | None:
     """Filter the public rows that stay; None where the condition lets none of them stay."""
-    if kept.rejects(condition):
+    if rejects(kept, condition):
         return None
-    if not kept.is_public(condition):
+    if not is_public(kept, condition):
         raise _undecided("This condition", "conditions on public columns alone, or JOIN in place of LEFT JOIN", node)
     return replace(kept, rows=Public(Filter(kept.rows, condition), kept.rows.fields, kept.rows.facts))
 
 
 def kept_computed(kept: Kept, computed: Sequence[tuple[Field, Expr]]) -> Kept:
     """Compute further fields: over the public rows, or as what they are without anybody's row."""
-    public = tuple((made, expr) for made, expr in computed if kept.is_public(expr))
-    others = {made: kept.outcomes(expr) for made, expr in computed if not kept.is_public(expr)}
+    public = tuple((made, expr) for made, expr in computed if is_public(kept, expr))
+    others = {made: outcomes(kept, expr) for made, expr in computed if not is_public(kept, expr)}
     rows = kept.rows
     if public:
         rows = replace(rows, operator=Project(rows, public), fields=rows.fields + tuple(made for made, _ in public))
@@ -179,12 +176,12 @@ def kept_computed(kept: Kept, computed: Sequence[tuple[Field, Expr]]) -> Kept:
 def kept_joined(kept: Kept, public: Public, how: How, condition: Expr, node: exp.Expr) -> Kept | None:
     """Join the public rows that stay with other public rows; None where none of them stays."""
     wider = Kept(Public(Join(kept.rows, public, how, condition), kept.rows.fields + public.fields), kept.absent)
-    if wider.is_public(condition):
+    if is_public(wider, condition):
         if how != "left":
             return wider
         extended = tuple(null_extended(f) for f in public.fields)
         return replace(wider, rows=replace(wider.rows, fields=kept.rows.fields + extended))
-    if wider.rejects(condition):
+    if rejects(wider, condition):
         return kept_with(kept, public.fields) if how == "left" else None
     raise _undecided("This ON", "ON with public columns alone, or JOIN in place of the LEFT JOIN before", node)
 
@@ -207,10 +204,10 @@ def check_ignored(
 ) -> None:
     """Refuse an aggregate that rows without anybody's row would move; `person` is how the person key is written."""
     kept = source.kept
-    if kept is None or (test is not None and kept.rejects(test)):
+    if kept is None or (test is not None and rejects(kept, test)):
         return
     allowed = {Outcome.NULL, Outcome.ZERO} if aggregate == "sum" else {Outcome.NULL}
-    if arguments and all(kept.outcomes(argument) <= allowed for argument in arguments):
+    if arguments and all(outcomes(kept, argument) <= allowed for argument in arguments):
         return
     why = "Rows that a LEFT JOIN adds where nobody's row matched belong to nobody, and would move this."
     read = {f for argument in arguments for f in fields_of(argument)}

@@ -26,7 +26,7 @@ from dialect.names import RowNames, aggregate_name
 from dialect.plain_text import plain_text
 from dialect.ranges import known
 from dialect.reading import Reading, only, refusal
-from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, with_null_row
+from dialect.relations import Distinct, Measure, PerPerson, Project, Public, Relation, public_list, with_null_row
 from dialect.rules import facts_of
 from dialect.scalars import condition
 from dialect.spans import called
@@ -237,8 +237,9 @@ def _at_least_one(rows: Field) -> Field:
 
 def with_list(made: Field, kept: Field) -> Field:
     """Give one person's MIN of a public column the list of that column alone: other fields may be of other rows."""
-    assert kept.public is not None  # noqa: S101  the caller asks
+    public = public_list(kept)
+    assert public is not None  # noqa: S101  the caller asks
     alone = Field(made.id, None, made.type, kept.nullable)
-    projected = Public(Project(kept.public, ((alone, Ref(kept)),)), (*kept.public.fields, alone))
+    projected = Public(Project(public, ((alone, Ref(kept)),)), (*public.fields, alone))
     listed = Public(Distinct(projected, (alone,)), (alone,))
     return replace(made, public=with_null_row(listed) if made.nullable else listed)

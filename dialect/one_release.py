@@ -14,7 +14,7 @@ from dialect.expressions import Field, Ref, expand
 from dialect.formulas import Output
 from dialect.inference import fixed_by_person
 from dialect.interval_ends import refuse_ends
-from dialect.kept_rows import Kept, check_kept_below, key_rows
+from dialect.kept_rows import check_kept_below, key_rows
 from dialect.moments import MOMENTS
 from dialect.options import KeysAre
 from dialect.plain_text import plain_text
@@ -22,7 +22,7 @@ from dialect.private_keys import check_private_keys
 from dialect.private_plan import Key, KeySet, KeySource, PrivatePlan, VectorKind
 from dialect.reading import Reading
 from dialect.relation_parts import tables_of
-from dialect.relations import Boundary, Measure, PerPerson
+from dialect.relations import Boundary, Kept, Measure, PerPerson
 from dialect.rules import compute
 from dialect.vectors import Vectors
 from dialect.weights import check_weight

@@ -13,7 +13,18 @@ from dialect.facts import between, dates_of
 from dialect.literals import stored_literal
 from dialect.private_plan import KeySource
 from dialect.reading import Reading
-from dialect.relations import Distinct, Filter, Padded, Project, Public, Scan, Series, Values, with_null_row
+from dialect.relations import (
+    Distinct,
+    Filter,
+    Padded,
+    Project,
+    Public,
+    Scan,
+    Series,
+    Values,
+    public_list,
+    with_null_row,
+)
 from dialect.time_steps import bucketed, count_steps, truncated
 
 ONE_DAY = "1 day"
@@ -31,7 +42,7 @@ class PublicList:
 
 def of_public(expr: Ref) -> PublicList | None:
     """Use the public relation that a field was joined from; its fields keep their combinations."""
-    public = expr.field.public
+    public = public_list(expr.field)
     if public is None:
         return None
     pairs = ((Ref(f), Ref(f)) for f in sorted(public.fields, key=lambda f: f.id))

@@ -11,7 +11,7 @@ from dialect.norms import counted_table
 from dialect.parted import parted_by
 from dialect.plain_text import plain_text
 from dialect.private_plan import PrivatePlan
-from dialect.relations import Distinct, Filter, Project, Public
+from dialect.relations import Distinct, Filter, Project, Public, public_list
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def values_by_group(plan: PrivatePlan, catalog: Catalog, measured: Collection[st
     known = {*measured, *(text for usual in table.norms.by_keys for text in usual.keys)} - parted_by(plan, table.name)
     for fact in plan.source.facts:
         for own, met in _equal(fact) if known else ():
-            if is_of_table(own, table.name) and plain_text(own) in known and met.public is not None:
-                yield from _listed(plan, plain_text(own), met, met.public)
+            if is_of_table(own, table.name) and plain_text(own) in known and (public := public_list(met)):
+                yield from _listed(plan, plain_text(own), met, public)
 
 
 def _equal(fact: Expr) -> Iterator[tuple[Expr, Field]]:

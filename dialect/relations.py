@@ -11,8 +11,9 @@ A relation is an operator under one of the kinds: `rules`, `joins`, `semi_joins`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from enum import StrEnum
 from typing import Literal as OneOf
 
 from dialect.catalog import Bounds, Table
@@ -22,8 +23,6 @@ from dialect.expressions import Expr, Field, Literal
 from dialect.set_operation import SetOperation
 from dialect.window import Window
 
-if TYPE_CHECKING:
-    from dialect.kept_rows import Kept
 How = OneOf["inner", "left", "cross", "full"]  # the last of public and released rows alone
 MOST_ROWS = 10**12  # of one person: beyond it a product of row limits says nothing
 
@@ -216,6 +215,27 @@ class Public(Relation):
     """No private data in it."""
 
 
+class Outcome(StrEnum):
+    """What an expression can be in a row whose private side is NULL."""
+
+    NULL = "null"
+    FALSE = "false"
+    TRUE = "true"
+    ZERO = "zero"
+    OTHER = "other"
+
+
+Outcomes = frozenset[Outcome]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The public rows of a LEFT JOIN that stay, and what every other field is where nobody's row met them."""
+
+    rows: Public
+    absent: Mapping[Field, Outcomes]
+
+
 @dataclass(frozen=True)
 class PerPerson(Relation):
     """Every row belongs to exactly one person, named by the field `person`."""
@@ -232,6 +252,13 @@ class PerPerson(Relation):
 @dataclass(frozen=True)
 class Released(Relation):
     """Came out of a release, possibly with public rows joined in."""
+
+
+def public_list(of: Field) -> Public | None:
+    """Return the public rows that hold a field's values; None where there are none."""
+    rows = of.public
+    assert rows is None or isinstance(rows, Public)  # noqa: S101  nothing else is put there
+    return rows
 
 
 def with_null_row(public: Public) -> Public:

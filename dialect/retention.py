@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date
-
-from dialect.catalog import Catalog, Dataset, SqlType, Table
+from dialect.catalog import SqlType, Table
 from dialect.engine_name import EngineName
 from dialect.engine_words import WORDS
 from dialect.expressions import Literal
 from dialect.stored_column import stored_column
-from dialect.time_windows import Stretch, begin_of
 
 
 def retained(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:
@@ -32,13 +28,3 @@ def stored_time(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
         return stored
     zone = WORDS[engine].emitter.quote(Literal(column.time_zone, SqlType.VARCHAR))
     return WORDS[engine].wall.format(stored, zone)
-
-
-def kept_stretch(catalog: Catalog, dataset: Dataset) -> Stretch | None:
-    """Find the windows with a day inside retention: rows of the others are never read (`proofs.md#retention`)."""
-    timed = [t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None]
-    first = [table.kept_from for table in timed if table.kept_from is not None]
-    if dataset.stretch is None or not first or len(first) < len(timed):
-        return dataset.stretch
-    begin = begin_of(dataset.stretch.window, date.fromisoformat(min(first)))
-    return replace(dataset.stretch, first=min(max(dataset.stretch.first, begin), dataset.stretch.last))

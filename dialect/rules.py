@@ -20,7 +20,7 @@ from dialect.inference import computed_field, definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys, kept_computed, kept_where
 from dialect.one_row import keeps_one_place
 from dialect.reading import Reading, refusal
-from dialect.relations import Boundary, Distinct, Filter, PerPerson, Project, Public, Relation, Released
+from dialect.relations import Boundary, Distinct, Filter, PerPerson, Project, Public, Relation, Released, public_list
 from dialect.spans import span_of
 
 
@@ -32,7 +32,8 @@ def joined_in(relation: Relation) -> Relation:
 
 
 def _stands_for(field: Field, relation: Public) -> bool:
-    return field.public is not None and field.public.operator is relation.operator and field.definition is None
+    public = public_list(field)
+    return public is not None and public.operator is relation.operator and field.definition is None
 
 
 def keep(relation: Relation, condition: Expr, node: exp.Expr | None = None) -> Relation:

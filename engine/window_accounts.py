@@ -9,7 +9,7 @@ from budgets import EVERYBODY, NOTHING, OWNER, AccountName, AccountView, Ledger,
 from dialect import Catalog
 from dialect.catalog import Dataset
 from dialect.time_windows import STATIC, length_of
-from engine import wire_ledger
+from engine import account_shapes
 from engine.errors import CatalogError
 from engine.owner_loss import owner_loss
 from engine.terms import caps
@@ -54,14 +54,14 @@ def least_left(
     pairs = zip(("dataset", "client"), columns, strict=True)
     least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}
     of_owner = owner_loss(ledger, name)
-    return {owner: wire_ledger.remaining(view, _of_owner(view, of_owner)) for owner, view in least.items()}
+    return {owner: account_shapes.remaining(view, _of_owner(view, of_owner)) for owner, view in least.items()}
 
 
 def in_runs(found: Sequence[tuple[AccountView, ...]], of_owner: Mapping[str, Loss]) -> list[dict[str, Any]]:
     """Show accounts, windows in a row that are alike as one: 2026-01 to 2026-09."""
     shown: list[list[dict[str, Any]]] = []
     for of_window in found:
-        rows = [wire_ledger.account(view, _of_owner(view, of_owner)) for view in of_window]
+        rows = [account_shapes.account(view, _of_owner(view, of_owner)) for view in of_window]
         if shown and _amounts(shown[-1]) == _amounts(rows):
             for row, more in zip(shown[-1], rows, strict=True):
                 row["window"] = f"{row['window'].partition(' to ')[0]} to {more['window']}"

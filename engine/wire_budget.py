@@ -9,7 +9,7 @@ from typing import Any
 from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Forecast, Ledger, prefixes
 from dialect import Catalog
 from dialect.catalog import Dataset
-from engine import wire_ledger
+from engine import account_shapes
 from engine.outlook import lasting, new_budget
 from engine.owner_loss import owner_loss
 from engine.terms import caps
@@ -27,14 +27,14 @@ def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) 
         over_all = [] if client is None else _over_all(ledger, dataset, client)
         accounts += [
             account | {"questions": int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)}
-            for account in (*in_runs(found, owner_loss(ledger, dataset.name)), *map(wire_ledger.account, over_all))
+            for account in (*in_runs(found, owner_loss(ledger, dataset.name)), *map(account_shapes.account, over_all))
         ]
         every = [view for of_window in found for view in of_window] + over_all
         lasts = ledger.forecasts(client or OWNER, every, now)
         ahead[dataset.name] = [*unknown, *_lasting(lasts), new_budget(dataset, None)[1]]
         forecasts += [_forecast(name, told) for name, told in lasts.items()]
     if client is None:
-        accounts += [wire_ledger.account(v) for v in ledger.accounts() if v.name.client is not None and v.capped]
+        accounts += [account_shapes.account(v) for v in ledger.accounts() if v.name.client is not None and v.capped]
     query_rho = {dataset.name: float(dataset.defaults.rho) for dataset in catalog.datasets}
     return {"accounts": accounts, "query_rho": query_rho, "ahead": ahead, "forecasts": forecasts}
 

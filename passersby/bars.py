@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from passersby.result import Interval
+from passersby.protocols import Interval
 
 CELLS = 24
 BY_CHANCE = 0.1  # the largest share of intervals below 0 that is taken for noise around 0

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from passersby.protocols import Answer
 from passersby.wording import free_text, level_text, loss_text
-
-if TYPE_CHECKING:
-    from passersby.result import Result
 
 REHEARSED = "free: a rehearsal on made-up rows"
 
 
-def noise_text(result: Result) -> str:
+def noise_text(result: Answer) -> str:
     """Say at which level the intervals are; where there are none, whether there is noise."""
     if result.confidence and result.intervals:
         return level_text(result.confidence, result.card.get("simultaneous"))
@@ -20,7 +16,7 @@ def noise_text(result: Result) -> str:
     return "no intervals" if noised else "no noise"
 
 
-def paid_text(result: Result) -> str:
+def paid_text(result: Answer) -> str:
     """Say what was paid, or why nothing was."""
     if result.rehearsal:
         return REHEARSED

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -21,6 +21,7 @@ from passersby.card_words import noise_text, paid_text
 from passersby.display_advice import show_advice
 from passersby.errors import PassersbyError
 from passersby.losses import LOSSES
+from passersby.protocols import Answer, Explained, Interval
 from passersby.wording import (
     ahead_text,
     cell_texts,
@@ -35,10 +36,6 @@ from passersby.wording import (
     trust_text,
     value_text,
 )
-
-if TYPE_CHECKING:
-    from passersby.explanation import Explanation
-    from passersby.result import Interval, Result
 
 WIDTH = 100  # of plain text where no terminal says otherwise
 WIDEST = 100_000  # beyond any terminal
@@ -60,7 +57,7 @@ def as_text(show: Callable[[Thing], RenderableType], thing: Thing) -> str:
     return "\n".join(line.rstrip() for line in captured.get().rstrip().split("\n"))
 
 
-def show_result(result: Result, most: int = MOST_ROWS, *, notes: bool = True) -> RenderableType:
+def show_result(result: Answer, most: int = MOST_ROWS, *, notes: bool = True) -> RenderableType:
     """Show the rows with their intervals, what they cost, and what is left."""
     parts: list[RenderableType] = [_rows(result, most)]
     if len(result) > most:
@@ -69,7 +66,7 @@ def show_result(result: Result, most: int = MOST_ROWS, *, notes: bool = True) ->
     return Group(*parts, *_card(result), *told)
 
 
-def show_explanation(explanation: Explanation, *, sql: bool = False) -> RenderableType:
+def show_explanation(explanation: Explained, *, sql: bool = False) -> RenderableType:
     """Show what a question would cost and give: what a reader should know first, and the SQL only on demand."""
     free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
     parts: list[RenderableType] = [
@@ -161,7 +158,7 @@ def _upright(table: Table) -> Table:
     return turned
 
 
-def _rows(result: Result, most: int) -> RenderableType:
+def _rows(result: Answer, most: int) -> RenderableType:
     table, intervals = empty_table(), result.intervals
     rows = result.rows[:most]
     barred = next((name for name in result.columns if name in intervals), None) if len(rows) >= FEWEST_BARS else None
@@ -193,7 +190,7 @@ def _wide(behind: str, cells: int) -> str:
     return f"± {behind[2:].rjust(cells - 2)}" if behind.startswith("±") else behind.rjust(cells)
 
 
-def _card(result: Result) -> list[RenderableType]:
+def _card(result: Answer) -> list[RenderableType]:
     """Show what was paid and what is left."""
     colour = "yellow" if result.rehearsal else "green" if result.replayed else "cyan"
     told = Text.assemble((noise_text(result), "bold"), " · ", (paid_text(result), colour))
@@ -207,7 +204,7 @@ def _card(result: Result) -> list[RenderableType]:
     return parts
 
 
-def _columns(explanation: Explanation) -> Table:
+def _columns(explanation: Explained) -> Table:
     level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
     table = empty_table("Columns")
     for name in ("name", "type", f"expected error, {level}"):

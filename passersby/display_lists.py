@@ -12,8 +12,8 @@ from rich.text import Text
 from passersby.bars import budget_bar
 from passersby.display import empty_table, table_of
 from passersby.display_table import show_table, windows_text
-from passersby.listing import Budget
 from passersby.losses import LOSSES
+from passersby.protocols import Accounts
 from passersby.wording import amount, declared_text, epsilon_text, questions_text, shown_moment, tiny
 
 Rows = Sequence[dict[str, Any]]
@@ -26,7 +26,7 @@ FEW = 3  # windows that are told by name
 SHORT = 12  # characters of a release's name that tell it apart on a screen
 
 
-def show_budget(budget: Budget) -> RenderableType:
+def show_budget(budget: Accounts) -> RenderableType:
     """Show each account with a bar of what is spent."""
     blocks = [Group(*_account(account, budget.query_rho(account))) for account in budget.accounts]
     ahead = [Text(f"{dataset}: {line}") for dataset, lines in budget.ahead.items() for line in lines]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from passersby.csv_cells import write_cells
 from passersby.errors import RefusedError
+from passersby.protocols import Answer
 from passersby.wire import plain
 from passersby.wording import left_text, loss_text, merged, percent
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from xlsxwriter import Workbook
     from xlsxwriter.worksheet import Worksheet
 
-    from passersby.result import Result
 
 MOST_ROWS = 1_048_575  # of a sheet, below its head
 WIDEST = 60  # characters of a column
@@ -31,7 +31,7 @@ SAFE = {  # a value is what it is: no formula, no link
 }
 
 
-def write_csv(result: Result, path: str | os.PathLike[str]) -> None:
+def write_csv(result: Answer, path: str | os.PathLike[str]) -> None:
     """Write rows to a file in UTF-8: x_low and x_high behind the columns that were asked for; NULL is empty."""
     flat = result.flat()
     with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  any path
@@ -48,7 +48,7 @@ def rows_of(table: pyarrow.Table) -> Iterator[tuple[Any, ...]]:
     return zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
-def write_excel(result: Result, path: str | os.PathLike[str]) -> None:
+def write_excel(result: Answer, path: str | os.PathLike[str]) -> None:
     """Write a spreadsheet: the rows with the ends of their intervals, and a second sheet that says what they mean.
 
     Raise RefusedError where a sheet has no place for so many rows.
@@ -63,7 +63,7 @@ def write_excel(result: Result, path: str | os.PathLike[str]) -> None:
         _card_sheet(book, result)
 
 
-def _rows_sheet(book: Workbook, result: Result) -> None:
+def _rows_sheet(book: Workbook, result: Answer) -> None:
     sheet, flat = book.add_worksheet("answer"), result.flat()
     looks: dict[type, Any] = {
         datetime.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
@@ -88,7 +88,7 @@ def _sheet_cell(value: object) -> object:
     return value if known else json.dumps(plain(value), ensure_ascii=False)
 
 
-def _card_sheet(book: Workbook, result: Result) -> None:
+def _card_sheet(book: Workbook, result: Answer) -> None:
     sheet: Worksheet = book.add_worksheet("how to read it")
     level = f"{percent(result.confidence or 0)}: so many intervals hold the number, as far as noise goes"
     told = [

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from passersby.errors import RefusedError
 from passersby.plotting import FAINT, INK, WIDTH_INCHES, new_axes, signed, value_column
+from passersby.protocols import Answer, Interval
 from passersby.wording import value_text, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely import Geometry
 
-    from passersby.result import Interval, Result
 
 Number = tuple[float, "Interval | None"]
 LEVEL = 0.95
@@ -30,7 +30,7 @@ MAP_COLOURS = "YlGnBu"  # one hue grows darker: readable without colours, too
 
 
 def plot_map(
-    result: Result, zones: Zones, *, zone: str | None = None, value: str | None = None, ax: Axes | None = None
+    result: Answer, zones: Zones, *, zone: str | None = None, value: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """Colour zones by a number; those that are not clearly above 0 are hatched: nobody may be there.
 
@@ -52,7 +52,7 @@ def plot_map(
 
 
 def plot_flows(
-    result: Result,
+    result: Answer,
     zones: Zones,
     *,
     origin: str | None = None,
@@ -107,14 +107,14 @@ def shapes_of(zones: Zones) -> dict[str, Geometry]:
         raise RefusedError("E_PARAM", why, "connection.outlines('zone')") from None
 
 
-def _first_key(result: Result, place: int = 0) -> str:
+def _first_key(result: Answer, place: int = 0) -> str:
     keys = [name for name in result.columns if name not in result.intervals]
     if len(keys) <= place:
         raise RefusedError("E_PARAM", "The answer has no column of zones.", "GROUP BY a column of zones")
     return keys[place]
 
 
-def _numbers(result: Result, keys: tuple[str, ...], value: str) -> dict[tuple[str, ...], Number]:
+def _numbers(result: Answer, keys: tuple[str, ...], value: str) -> dict[tuple[str, ...], Number]:
     """Give the number, and its interval, of each zone or pair of zones."""
     at, y = [result.columns.index(key) for key in keys], result.columns.index(value)
     ends = result.intervals.get(value) or [None] * len(result)

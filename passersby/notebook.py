@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from passersby.card_words import noise_text, paid_text
 from passersby.losses import LOSSES
+from passersby.protocols import Accounts, Answer, Explained, Interval
 from passersby.wording import (
     RELIABILITY,
     ahead_text,
@@ -31,9 +32,6 @@ from passersby.wording import (
 
 if TYPE_CHECKING:
     from passersby.errors import PassersbyError
-    from passersby.explanation import Explanation
-    from passersby.listing import Budget
-    from passersby.result import Interval, Result
 
 MOST_ROWS = 100
 BAR = 120  # width of a drawing, in its own units
@@ -60,7 +58,7 @@ STYLE = """<style>
 </style>"""
 
 
-def result_html(result: Result) -> str:
+def result_html(result: Answer) -> str:
     """Show the rows with their intervals drawn, what they cost, and what is left."""
     rows, intervals = result.rows[:MOST_ROWS], result.intervals
     trusted = result.reliability
@@ -75,7 +73,7 @@ def result_html(result: Result) -> str:
     return _page(_table(heads, body), more, *(_line(text) for text in _card(result)), *told)
 
 
-def explanation_html(explanation: Explanation) -> str:
+def explanation_html(explanation: Explained) -> str:
     """Show what a question would cost and give."""
     free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
     errors = explanation.expected_error
@@ -113,7 +111,7 @@ def _advice(advice: dict[str, Any]) -> list[str]:
     return [*(_line(f"why so wide: {line}") for line in advice["why"]), *([whole] if asked else [])]
 
 
-def budget_html(budget: Budget) -> str:
+def budget_html(budget: Accounts) -> str:
     """Show each account with a bar of what is spent."""
     accounts = (_account(account, budget.query_rho(account)) for account in budget.accounts)
     return _page(*accounts, *(_line(line) for lines in budget.ahead.values() for line in lines), _line(LOSSES))
@@ -196,7 +194,7 @@ def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> 
     )
 
 
-def _card(result: Result) -> list[str]:
+def _card(result: Answer) -> list[str]:
     told = f"{noise_text(result)} · {paid_text(result)}"
     if result.rehearsal:
         return [told]

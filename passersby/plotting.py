@@ -9,12 +9,12 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from passersby.errors import RefusedError
+from passersby.protocols import Answer, Interval
 from passersby.wording import percent, value_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from passersby.result import Interval, Result
 
 # Okabe and Ito's colours, told apart by nearly everybody
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -34,7 +34,7 @@ class Series:
     above: list[float]
 
 
-def plot(result: Result, *, value: str | None = None, ax: Axes | None = None) -> Axes:
+def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw one noisy column over the keys: a line where one of them is time or counts up, else bars over the first.
 
     The other keys make one line, or one bar, for each of their values together. Raise RefusedError where nothing can be
@@ -58,7 +58,7 @@ def plot(result: Result, *, value: str | None = None, ax: Axes | None = None) ->
     return signed(ax, result, "whiskers: ")
 
 
-def value_column(result: Result, value: str | None) -> str:
+def value_column(result: Answer, value: str | None) -> str:
     """Find the column to draw: the one that is named, or the first with noise."""
     if value is None:
         value = next(iter(result.intervals), None)
@@ -76,7 +76,7 @@ def new_axes(height_inches: float) -> Axes:
     return ax
 
 
-def signed(ax: Axes, result: Result, shown_as: str = "") -> Axes:
+def signed(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
     """Take away what says nothing, and say above what intervals are shown as."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
@@ -90,7 +90,7 @@ def signed(ax: Axes, result: Result, shown_as: str = "") -> Axes:
     return ax
 
 
-def _along_first(result: Result, keys: list[str]) -> list[str]:
+def _along_first(result: Answer, keys: list[str]) -> list[str]:
     """Put the key first that a line can run along: time, else what counts up; none is moved where there is no such."""
     for kind in (datetime.date, int):
         for name in keys:
@@ -100,7 +100,7 @@ def _along_first(result: Result, keys: list[str]) -> list[str]:
     return keys
 
 
-def _series(result: Result, value: str, keys: Sequence[str]) -> list[Series]:
+def _series(result: Answer, value: str, keys: Sequence[str]) -> list[Series]:
     at = [result.columns.index(name) for name in (*keys, value)]
     ends = result.intervals.get(value) or [None] * len(result)
     found: dict[str, list[tuple[Any, float, Interval | None]]] = {}

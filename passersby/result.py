@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from passersby.errors import INSTALL, InstallError
+from passersby.protocols import Interval
 
 if TYPE_CHECKING:
     import pandas
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from passersby.maps import Zones
 
-Interval = tuple[float, float]
 CARD = b"passersby"  # key of the card in an Arrow schema's metadata
 
 

@@ -7,10 +7,10 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from passersby.protocols import Answer
+
 if TYPE_CHECKING:
     import pyarrow
-
-    from passersby.result import Result
 
 CARD_KEYS = (
     "intervals", "predicted_bias", "bias_within", "reliability", "advice", "confidence", "simultaneous", "price",
@@ -38,7 +38,7 @@ SQL_TYPES = {
 }
 
 
-def wire_of(result: Result) -> dict[str, Any]:
+def wire_of(result: Answer) -> dict[str, Any]:
     """Give columns, rows and card; a rehearsal says so in one further key."""
     schema = result.arrow().schema
     shape: dict[str, Any] = {

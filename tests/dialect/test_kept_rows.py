@@ -7,10 +7,10 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.kept_rows import Kept, Outcome
+from dialect.kept_rows import outcomes as outcomes_of
 from dialect.kinds import Selected
 from dialect.private_plan import PrivatePlan
-from dialect.relations import PerPerson, Project
+from dialect.relations import Kept, Outcome, PerPerson, Project
 
 # of e.steps and e.ok, which are NULL where nobody's row matched, and c.x, which may be anything
 EXPRESSIONS = (
@@ -41,7 +41,7 @@ def test_outcomes_hold_what_duckdb_computes(text: str, rows_of: Callable[[str], 
     assert isinstance(relation, PerPerson) and relation.kept is not None
     kept: Kept = relation.kept
     expr = next((expr for f, expr in _computed(relation) if f == selected.columns[0][1]), None)
-    outcomes = kept.absent.get(selected.columns[0][1], frozenset(Outcome)) if expr is None else kept.outcomes(expr)
+    outcomes = kept.absent.get(selected.columns[0][1], frozenset(Outcome)) if expr is None else outcomes_of(kept, expr)
     given = "SELECT NULL::INTEGER AS dwell_s, NULL::DOUBLE AS lat, NULL::TIMESTAMP AS ts, NULL::INTEGER AS cell_id"
     for cell in ("NULL", "0", "1", "2"):
         rows = f"({given}) AS e, (SELECT {cell}::INTEGER AS cell_id, 'a' AS zone) AS c"

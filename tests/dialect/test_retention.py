@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from dialect import Catalog, read
-from dialect.retention import kept_stretch
+from dialect.admission import kept_stretch
 from dialect.time_windows import Window
 from tests.dialect.windowed import CATALOGS
 

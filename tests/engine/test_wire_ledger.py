@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from budgets import AccountName, AccountView, Loss, epsilon_at
-from engine import wire_ledger
+from engine import account_shapes, wire_ledger
 from engine.pipeline import Engine
 from engine.terms import Asked
 
@@ -17,7 +17,7 @@ VIEW = AccountView(
 
 
 def test_an_account_says_what_is_spent_and_what_is_left() -> None:
-    shown = wire_ledger.account(VIEW)
+    shown = account_shapes.account(VIEW)
     assert {name: type(value) for name, value in shown.items()} == {
         "dataset": str, "window": str, "client": str, "cap_rho": float, "spent_rho": float, "remaining_rho": float,
         "remaining_delta": float, "epsilon": float, "delta": float, "cap_epsilon": float, "calibration_rho": float,
@@ -30,17 +30,17 @@ def test_an_account_says_what_is_spent_and_what_is_left() -> None:
 
 
 def test_what_remains_is_told_beside_what_was_spent_as_epsilon() -> None:
-    shown = wire_ledger.remaining(VIEW)
+    shown = account_shapes.remaining(VIEW)
     assert set(shown) == {"rho", "delta", "epsilon", "cap_rho"}
     assert shown["rho"] == float(VIEW.remaining.rho)
     assert shown["cap_rho"] == 0.1
-    assert shown["epsilon"] == wire_ledger.account(VIEW)["epsilon"]
+    assert shown["epsilon"] == account_shapes.account(VIEW)["epsilon"]
     assert shown["epsilon"] == pytest.approx(epsilon_at(VIEW.spent.rho, Fraction(9, 10**10)), rel=1e-6)
 
 
 def test_the_shared_account_has_no_client() -> None:
     shared = AccountView(AccountName("town", "forever"), VIEW.cap, VIEW.spent)
-    assert wire_ledger.account(shared)["client"] is None
+    assert account_shapes.account(shared)["client"] is None
 
 
 def test_ledger_rows_and_releases_show_the_question_and_no_answer(engine: Engine) -> None:

@@ -26,8 +26,9 @@ import pyarrow.compute as pc
 from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
 from dialect.expressions import Ref
 from dialect.formulas import SumOf
-from dialect.kept_rows import Outcome
+from dialect.kept_rows import outcomes
 from dialect.private_plan import ReleaseColumns, VectorKind
+from dialect.relations import Outcome
 from engine import finishing
 from engine.admission import admission
 from engine.backends.duckdb import DuckDBBackend, Limits
@@ -124,7 +125,7 @@ def _release(exact: Exact, plan: PrivatePlan, bounds: Bounding) -> ExactRelease:
 def _of_nobody(plan: PrivatePlan, place: int) -> bool:
     """Tell whether a sum is 0, and not NULL, over the row that a LEFT JOIN adds where nobody's row matched."""
     value, kept = plan.vectors[place].value, plan.source.kept
-    return kept is not None and value is not None and Outcome.ZERO in kept.outcomes(Ref(value))
+    return kept is not None and value is not None and Outcome.ZERO in outcomes(kept, Ref(value))
 
 
 def somebody(exact: Exact) -> np.ndarray:
