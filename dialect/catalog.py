@@ -208,6 +208,7 @@ class Dataset:
     calibration: CalibrationTerms = USUAL
     replay_days: int | None = None  # a stored release that is older is made anew; None: however old
     rollups: tuple[str, ...] = field(default=(), repr=False)  # questions whose people's numbers an optimizing stores
+    delivered_until: str = field(default="", repr=False)  # the last window whose rows the steward declares to be there
     ingested: str = field(default="", repr=False)  # names what ingest has added to its tables; '' for nothing
 
     @property

@@ -14,17 +14,23 @@ from typing import Any
 
 from budgets import OWNER, PICO, Charge, Loss, ParamError, total
 from dialect import Refusal
-from dialect.catalog import Dataset
+from dialect.catalog import Catalog, Dataset
 from dialect.time_windows import next_begin, window_name
 from engine.calibration import Calibration, Kind
 from engine.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions
 from engine.calibrations import FORMAT, TOPIC, calibrations_in, measured_said
+from engine.delivered_windows import delivered_windows
 from engine.owner_loss import owner_keys
 from engine.pipeline import Engine
 from engine.prepare import Prepared, prepare
 from engine.progress import Progress
 from engine.public_counts import count_keys
 from engine.terms import Asked
+
+DECLARE = (
+    'delivered_until = "{window}" in [datasets.{dataset}] where its rows are there, or passersby ingest --window'
+    " {window} with those that come"
+)
 
 
 @dataclass(frozen=True)
@@ -56,15 +62,11 @@ def plan_calibration(
     rho: Fraction | None = None,
     more_keys: Sequence[tuple[str, ...]] = (),
 ) -> CalibrationPlan:
-    """Price a calibration of one window, the last one that has ended unless named: no data, no charge.
+    """Price a calibration of one window, the last delivered one that has ended unless named: no data, no charge.
 
-    Raises ParamError.
+    Raises ParamError, also for a window that is not declared as delivered (`proofs.md#delivered-windows`).
     """
-    named, why = (window, "as named") if window else usual_window(dataset, datetime.now(UTC).date())
-    if named not in dataset.windows:
-        raise ParamError(
-            f"{dataset.name} has no window {named}.", f"one from {dataset.windows[0]} to {dataset.windows[-1]}"
-        )
+    named, why = _chosen_window(engine.catalog, dataset, window, datetime.now(UTC).date())
     asked, left_out = calibration_questions(engine.catalog, dataset, named, more_keys)
     if not asked:
         raise ParamError(f"Nothing of {dataset.name} is to be calibrated.", "a table in which people have several rows")
@@ -75,15 +77,44 @@ def plan_calibration(
     return _not_bought(engine, CalibrationPlan(dataset, named, why, asked, tuple(made), left_out))
 
 
-def usual_window(dataset: Dataset, today: date) -> tuple[str, str]:
-    """Choose the window that is measured where none is named, and say why: by the calendar alone, never by the data."""
+def _chosen_window(catalog: Catalog, dataset: Dataset, named: str | None, today: date) -> tuple[str, str]:
+    """Choose the window to measure, and say why; raises ParamError for one that is not declared, or not delivered."""
+    if named is not None and named not in dataset.windows:
+        raise ParamError(
+            f"{dataset.name} has no window {named}.", f"one from {dataset.windows[0]} to {dataset.windows[-1]}"
+        )
+    there = {} if dataset.stretch is None else delivered_windows(catalog, dataset)
+    if named is None:
+        return usual_window(dataset, today, [w for w in dataset.windows if all(w in each for each in there.values())])
+    missing = [table for table, windows in there.items() if named not in windows]
+    if missing:
+        tables = ", ".join(missing)
+        raise ParamError(
+            f"Nothing declares that {tables} has rows in {named}: measuring an empty window would spend its budget.",
+            DECLARE.format(window=named, dataset=dataset.name),
+        )
+    return named, "as named"
+
+
+def usual_window(dataset: Dataset, today: date, delivered: Sequence[str]) -> tuple[str, str]:
+    """Choose the window that is measured where none is named, and say why.
+
+    Calendar and declared deliveries alone decide, never the data. Raises ParamError where none is delivered.
+    """
     stretch = dataset.stretch
     if stretch is None:
         return dataset.windows[-1], "a whole history is one window"
-    ended = [begin for begin in stretch.begins() if next_begin(stretch.window, begin) <= today]
-    if not ended:
-        return dataset.windows[0], f"the first declared one: none has ended by {today}"
-    return window_name(stretch.window, ended[-1]), f"the last declared one that has ended by {today}"
+    if not delivered:
+        raise ParamError(
+            f"Nothing declares which windows of {dataset.name} have rows: measuring an empty one would spend its"
+            " budget.",
+            DECLARE.format(window=dataset.windows[0], dataset=dataset.name),
+        )
+    ended = {window_name(stretch.window, b) for b in stretch.begins() if next_begin(stretch.window, b) <= today}
+    found = [window for window in delivered if window in ended]
+    if not found:
+        return delivered[0], f"the first delivered one: none of them has ended by {today}"
+    return found[-1], f"the last delivered one that has ended by {today}"
 
 
 def _parts(asked: CalibrationQuestion) -> int:

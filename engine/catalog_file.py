@@ -18,7 +18,7 @@ from engine.catalog_references import check_references
 from engine.catalog_section import IDENTIFIER, Section, read_toml
 from engine.catalog_sharing import check_sharing
 from engine.catalog_tables import read_table
-from engine.catalog_windows import read_window
+from engine.catalog_windows import read_delivered, read_window
 from engine.ingested import with_ingested
 from engine.inherited_windows import with_inherited_windows
 
@@ -26,7 +26,7 @@ FORMAT = 1
 KNOWN = ("format", "name", "backend", "remote", "datasets", "tables")
 DATASET = (
     "window", "first_window", "last_window", "data_version", "defaults", "budget", "calibration", "admission",
-    "replay_max_age", "rollups",
+    "replay_max_age", "rollups", "delivered_until",
 )  # fmt: skip
 
 
@@ -95,6 +95,7 @@ def _dataset(name: str, section: Section) -> Dataset:
         admission=part(NO_RULES, read_admission, part(empty, section.section, "admission")),
         replay_days=part(None, read_replay, section),
         rollups=part((), section.texts, "rollups"),
+        delivered_until=part("", read_delivered, section, stretch),
     )
 
 

@@ -39,6 +39,19 @@ def _stretch(section: Section, window: Window) -> Stretch:
     return Stretch(window, first, last)
 
 
+def read_delivered(section: Section, stretch: Stretch | None) -> str:
+    """Read the last window whose rows the steward declares to be there; '' where nothing is declared."""
+    found = section.text("delivered_until") or ""
+    if found and stretch is None:
+        why = "it names the last of several windows, and a whole history is one."
+        raise section.error("delivered_until", why, 'remove delivered_until, or write window = "month".')
+    if found and stretch is not None and found not in stretch.names():
+        names = stretch.names()
+        cure = f"name a declared window, {names[0]} to {names[-1]}."
+        raise section.error("delivered_until", f"{found} is no declared window.", cure)
+    return found
+
+
 def _begin(section: Section, window: Window, key: str) -> date:
     cure = f'write e.g. {key} = "{example_of(window)}".'
     section.need(key, cure)

@@ -25,17 +25,17 @@ from pathlib import Path
 import duckdb
 
 from dialect.catalog import Catalog, Table
-from engine.deliveries import deliveries
+from dialect.time_windows import Stretch
+from engine.deliveries import STAGING, Delivery, deliveries
 from engine.durable import move_durably
 from engine.errors import DataError
 from engine.fetch import Fetched, fetch, sweep
 from engine.ingested import Place, added_to, place_of, version_of
 from engine.meant import meant
-from engine.new_rows import NewRows, digests_in, working
+from engine.new_rows import DIGESTS, WINDOWS, NewRows, listed_in, working
 from engine.progress import Progress
 from engine.store_address import StoreAddress, is_stored, store_address
 
-STAGING = ".ingest"  # beside the data, for its owner alone; refused rows stay in it
 ENDINGS = (".parquet", ".csv")
 SHORT = 16
 COPYING = 0.5  # of the work, where objects of a store are copied first
@@ -51,20 +51,33 @@ class Ingested:
     refused: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
     quarantine: Path | None = None  # where these lie
     version: str = ""  # of the dataset's data from now on
+    windows: tuple[str, ...] = ()  # that the delivery was declared to be of
+    undeclared: bool = False  # rows went into windows, and no delivery says of which it is
 
 
 def ingest(
-    catalog: Catalog, named: str, given: Sequence[str], charged: Collection[str], progress: Progress, *, late: bool
+    catalog: Catalog,
+    named: str,
+    given: Sequence[str],
+    charged: Collection[str],
+    progress: Progress,
+    *,
+    late: bool,
+    windows: Sequence[str] = (),
 ) -> Ingested:
     """Add the rows of files to a private table; raises DataError, and then nothing has changed.
 
     `charged` are the windows of which answers were given: rows in them are refused as a whole, unless they may be late.
+    `windows` are those that the steward declares the delivery to be of: rows of others are refused one by one.
     """
     table, place = _target(catalog, named)
+    charged = () if late else charged
+    declared = _declared_windows(catalog, table, windows)
+    _refuse_late(table, declared or _untimed(catalog, table, charged), charged)
     here = _files(table, [text for text in given if not is_stored(text)])
     addresses = [store_address(table.name, text) for text in given if is_stored(text)]
     with _alone(table, place) as staging, _work(staging) as work, working(work) as connection:
-        note = partial(deliveries, place, staging, partial(digests_in, connection))
+        note = partial(deliveries, place, partial(_borne, connection))
         known = note()
         with _copies(table, addresses, staging, known, progress) as fetched:
             progress, files = _rest(progress, bool(addresses)), [*here, *fetched.files]
@@ -73,7 +86,9 @@ def ingest(
             already = len(files) - len(unread) + fetched.already
             if not unread:
                 return Ingested(0, 0, already, version=_version(catalog, table))
-            rows = NewRows(connection, catalog, table, list(unread.values()))
+            rows = NewRows(connection, catalog, table, list(unread.values()), declared)
+            rows.open()
+            _refuse_all_late(catalog, table, rows, charged)
             progress("judging rows", 0.2)
             rows.judge()
             progress("writing rows", 0.3)
@@ -83,7 +98,7 @@ def ingest(
             reasons = rows.write_refused(refused)
             progress("checking", 0.8)
             rows.check(taken)
-            _check_late(catalog, table, rows, taken, () if late or not count else charged)
+            _check_late(catalog, table, rows, taken, charged if count else ())
             if before != [_facts(path) for path in files]:
                 raise DataError(table.name, "the files changed while they were read.", "give them again")
             progress("keeping what is refused", 0.9)
@@ -94,7 +109,9 @@ def ingest(
                 with suppress(OSError):  # the file bears them too, and the next run notes them
                     note()
             progress("added", 1.0)
-            return Ingested(count, len(unread), already, reasons, kept, _version(catalog, table))
+            undeclared = count > 0 and not declared and _stretch_of(catalog, table) is not None
+            version = _version(catalog, table)
+            return Ingested(count, len(unread), already, reasons, kept, version, declared, undeclared)
 
 
 def _target(catalog: Catalog, named: str) -> tuple[Table, Place]:
@@ -192,9 +209,54 @@ def _facts(path: Path) -> tuple[int, int]:
 
 def _check_late(catalog: Catalog, table: Table, rows: NewRows, taken: Path, charged: Collection[str]) -> None:
     """Refuse rows that would change windows of which answers were given: their owner must want that."""
-    stretch = catalog.dataset(table.dataset).stretch
-    timed = stretch is not None and table.time_column is not None
-    touched = rows.windows(taken, stretch) if timed and stretch is not None else tuple(sorted(charged))
+    stretch = _stretch_of(catalog, table)
+    _refuse_late(table, _untimed(catalog, table, charged) if stretch is None else rows.windows(taken, stretch), charged)
+
+
+def _refuse_all_late(catalog: Catalog, table: Table, rows: NewRows, charged: Collection[str]) -> None:
+    """Refuse early, from the times alone, where every row that may be taken lies in a charged window."""
+    stretch = _stretch_of(catalog, table)
+    if stretch is None or not charged:
+        return
+    given = rows.given_windows(stretch)
+    if given <= set(charged):
+        _refuse_late(table, sorted(given), charged)
+
+
+def _stretch_of(catalog: Catalog, table: Table) -> Stretch | None:
+    """Return the windows among which a table's rows are told apart by their time; None where all are of one."""
+    return None if table.time_column is None else catalog.dataset(table.dataset).stretch
+
+
+def _untimed(catalog: Catalog, table: Table, charged: Collection[str]) -> tuple[str, ...]:
+    """Name the charged windows that any new row changes: all of them, where rows are not told apart by time."""
+    return tuple(sorted(charged)) if _stretch_of(catalog, table) is None else ()
+
+
+def _declared_windows(catalog: Catalog, table: Table, windows: Sequence[str]) -> tuple[str, ...]:
+    """Read the windows of a delivery, each a name or FIRST..LAST, in the order of time; raises DataError."""
+    if not windows:
+        return ()
+    if _stretch_of(catalog, table) is None:
+        raise DataError(table.name, "its rows are not told apart by windows.", "leave out --window")
+    known, found = catalog.dataset(table.dataset).windows, set[str]()
+    for text in windows:
+        first, _, last = text.partition("..")
+        ends = [first, last or first]
+        unknown = [end for end in ends if end not in known]
+        if unknown or known.index(ends[0]) > known.index(ends[1]):
+            cure = f"one of {known[0]} to {known[-1]}, or several as {known[0]}..{known[-1]}"
+            raise DataError(table.name, f"{text} names no declared window.", cure)
+        found |= set(known[known.index(ends[0]) : known.index(ends[1]) + 1])
+    return tuple(window for window in known if window in found)
+
+
+def _borne(connection: duckdb.DuckDBPyConnection, file: Path) -> Delivery:
+    """Read what an added file says of its delivery."""
+    return Delivery(listed_in(connection, file, DIGESTS), listed_in(connection, file, WINDOWS))
+
+
+def _refuse_late(table: Table, touched: Sequence[str], charged: Collection[str]) -> None:
     changed = [window for window in touched if window in charged]
     if changed:
         span = changed[0] if len(changed) == 1 else f"{changed[0]} to {changed[-1]}"

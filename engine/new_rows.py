@@ -33,8 +33,11 @@ from engine.stored_files import OFFLINE, cast, fits, read_files
 
 MEMORY = "4GB"
 DIGESTS = "passersby_files"  # in a file's metadata: the digests of the files that it was made of
+WINDOWS = "passersby_windows"  # in a file's metadata: the privacy windows that its delivery was declared for
 GIVEN, FILE, WHY, KEY = "given ", "of file", "why refused", "key "  # no declared column has a space in its name
-WHOLE = "give whole Parquet files, or CSV with a header"
+WHOLE_ROW, COPY = "whole row", "which copy"
+REPEATED = "it repeats another new row in every column"
+NOT_WHOLE = "give whole Parquet files, or CSV with a header"
 
 
 @contextmanager
@@ -48,10 +51,10 @@ def working(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def digests_in(connection: duckdb.DuckDBPyConnection, file: Path) -> tuple[str, ...]:
-    """Tell of which files an added file was made."""
+def listed_in(connection: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[str, ...]:
+    """Read a list of texts from an added file's metadata: DIGESTS or WINDOWS."""
     sql = "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?"
-    found = connection.execute(sql, [str(file), DIGESTS]).fetchall()
+    found = connection.execute(sql, [str(file), key]).fetchall()
     return tuple(json.loads(found[0][0])) if found else ()
 
 
@@ -63,20 +66,36 @@ class NewRows:
     catalog: Catalog
     table: Table
     paths: Sequence[Path]
+    declared: tuple[str, ...] = ()  # the privacy windows that the steward says they are of; () for any
 
-    def judge(self) -> None:
-        """Read each row as declared, with the reason for which it is refused; raises DataError for a whole file."""
+    def open(self) -> None:
+        """Declare how the rows of all files are read; raises DataError for a file that is not as declared."""
         try:
-            for public in self._lists():
-                copy_table(self.connection, self.catalog, public)
             kinds = self._kinds()
             rows = " UNION ALL ".join(self._file(path, kinds) for path in self.paths)
             self.connection.execute(f"CREATE TEMP VIEW typed AS {rows}")
+        except (duckdb.Error, UnreadableError):
+            raise DataError(self.table.name, *self._unread()) from None
+
+    def given_windows(self, stretch: Stretch) -> frozenset[str]:
+        """Name the declared windows in which rows are given, before these are judged: only the time is read."""
+        try:
+            return frozenset(self._windows("typed", stretch)) & frozenset(stretch.names())
+        except duckdb.Error:
+            raise DataError(self.table.name, *self._unread()) from None
+
+    def judge(self) -> None:
+        """Judge each row, with the reason for which it is refused; raises DataError for a whole file."""
+        try:
+            for public in self._lists():
+                copy_table(self.connection, self.catalog, public)
             self._find_keys()
+            copy = f'CASE WHEN "{COPY}" > 1 THEN {quote_text(REPEATED)} END'
             clauses = " ".join(f"WHEN {when} THEN {quote_text(why)}" for when, why in self._reasons())
             on = " AND ".join(f"{key} = t.{column}" for key, column in self._keys()) or "false"
             sql = (
-                f'SELECT r.*, CASE {clauses} ELSE t."{WHY}" END AS "{WHY}" FROM typed AS r LEFT JOIN taken AS t ON {on}'
+                f'SELECT r.*, CASE {clauses} ELSE coalesce(t."{WHY}", {copy}) END AS "{WHY}" FROM'
+                f" ({self._numbered()}) AS r LEFT JOIN taken AS t ON {on}"
             )
             self.connection.execute(f"CREATE TEMP VIEW judged AS {sql}")
         except (duckdb.Error, UnreadableError):
@@ -85,7 +104,9 @@ class NewRows:
     def write(self, taken: Path, digests: Sequence[str]) -> int:
         """Write the rows that are taken, and tell how many there are."""
         columns = ", ".join(name(column.name) for column in stored_columns(self.table))
-        said = f"COMPRESSION zstd, KV_METADATA {{{DIGESTS}: {quote_text(json.dumps(list(digests)))}}}"
+        noted = {DIGESTS: list(digests), WINDOWS: list(self.declared)}
+        pairs = ", ".join(f"{key}: {quote_text(json.dumps(texts))}" for key, texts in noted.items())
+        said = f"COMPRESSION zstd, KV_METADATA {{{pairs}}}"
         return self._copy(f'SELECT {columns} FROM judged WHERE "{WHY}" IS NULL', taken, said)
 
     def write_refused(self, refused: Path) -> dict[str, int]:
@@ -98,11 +119,12 @@ class NewRows:
 
     def windows(self, taken: Path, stretch: Stretch) -> tuple[str, ...]:
         """Name the windows in which rows lie."""
-        rows = self.connection.execute(
-            f"SELECT DISTINCT CAST({stored_time(self.table)} AS DATE) AS day FROM ({_declared(self.table, str(taken))})"
-            " WHERE day IS NOT NULL"
-        ).fetchall()
-        return tuple(window_name(stretch.window, day) for day in sorted({begin_of(stretch.window, d) for (d,) in rows}))
+        return self._windows(f"({_declared(self.table, str(taken))})", stretch)
+
+    def _windows(self, rows: str, stretch: Stretch) -> tuple[str, ...]:
+        day = f"CAST({stored_time(self.table)} AS DATE)"
+        days = self.connection.execute(f"SELECT DISTINCT {day} AS day FROM {rows} WHERE day IS NOT NULL").fetchall()
+        return tuple(window_name(stretch.window, day) for day in sorted({begin_of(stretch.window, d) for (d,) in days}))
 
     def check(self, taken: Path) -> None:
         """Make what is looked up and derived of the taken rows, as opening will; raises DataError."""
@@ -134,7 +156,7 @@ class NewRows:
                 line, why = found
                 return f"{path.name} can't be read to its end: line {line:,}: {why}.", "correct it, and give it again"
             if not self._is_whole(path):
-                return f"{path.name} can't be read to its end.", WHOLE
+                return f"{path.name} can't be read to its end.", NOT_WHOLE
         return "new rows can't be read and kept.", "give whole files, and room on the disk beside the data"
 
     def _is_whole(self, path: Path) -> bool:
@@ -205,6 +227,12 @@ class NewRows:
             ranges.append(f"{day} BETWEEN DATE '{domain.lower}' AND DATE '{domain.upper}'")
         for inside in ranges:
             yield f"{name(column)} IS NOT NULL AND NOT coalesce({inside}, false)", f"{column} is out of range"
+        if stretch is not None and self.declared:
+            begins = [begin for begin in stretch.begins() if window_name(stretch.window, begin) in self.declared]
+            inside = " OR ".join(
+                f"{day} >= DATE '{begin}' AND {day} < DATE '{next_begin(stretch.window, begin)}'" for begin in begins
+            )
+            yield f"({inside}) IS NOT TRUE", f"{column} is in none of the delivery's windows"
         if self.table.date_column is not None:
             strict = rests_on_date(self.table, self.catalog)  # or the table would not open again
             differs = is_on_other_date(self.table) if strict else f"{name(self.table.date_column)} <> {day}"
@@ -220,6 +248,9 @@ class NewRows:
         keys = self._keys() or [("NULL", f'"{KEY}0"')]
         named, columns = ", ".join(f"{part} AS {key}" for part, key in keys), ", ".join(key for _, key in keys)
         twice = f"SELECT {named} FROM typed GROUP BY ALL HAVING count(*) > 1"
+        if self.table.primary_key:
+            self._find_repeats(named, columns, twice)
+            twice = f'SELECT {columns} FROM repeats GROUP BY ALL HAVING count(DISTINCT "{WHOLE_ROW}") > 1'
         sql = f"SELECT {columns}, 'the primary key names several new rows' AS \"{WHY}\" FROM ({twice})"
         if not self.table.primary_key:
             sql += " WHERE false"
@@ -231,6 +262,30 @@ class NewRows:
                 f" ({sql}) ANTI JOIN ({known}) USING ({columns}))"
             )
         self.connection.execute(f"CREATE TEMP TABLE taken AS {sql}")
+
+    def _find_repeats(self, named: str, columns: str, twice: str) -> None:
+        """Find the rows whose key names several, numbered among those that are alike in every declared column.
+
+        A value that can't be read is told apart from NULL; which of several such values it is is not.
+        """
+        whole = [name(column.name) for column in stored_columns(self.table)]
+        whole += [f'"{GIVEN}{column.name}" IS NULL' for column in stored_columns(self.table)]
+        self.connection.execute(
+            f'CREATE TEMP TABLE repeats AS SELECT *, row_number() OVER (PARTITION BY {columns}, "{WHOLE_ROW}" ORDER BY'
+            f' "{FILE}") AS "{COPY}" FROM (SELECT *, {named}, row({", ".join(whole)}) AS "{WHOLE_ROW}" FROM typed)'
+            f" SEMI JOIN ({twice}) USING ({columns})"
+        )
+
+    def _numbered(self) -> str:
+        """Write all rows, and which of several exact duplicates each is: 1 for a row that stands there once."""
+        keys = self._keys()
+        if not keys:
+            return f'SELECT *, 1 AS "{COPY}" FROM typed'
+        on = " AND ".join(f"{part} = d.{key}" for part, key in keys)
+        named = ", ".join(key for _, key in keys)
+        dropped = ", ".join([f'"{WHOLE_ROW}"', *(key for _, key in keys)])
+        once = f'SELECT *, 1 AS "{COPY}" FROM typed ANTI JOIN (SELECT DISTINCT {named} FROM repeats) AS d ON {on}'
+        return f"{once} UNION ALL BY NAME SELECT * EXCLUDE ({dropped}) FROM repeats"
 
 
 def _source(path: Path) -> Source:

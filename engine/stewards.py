@@ -98,9 +98,12 @@ def ingest_files(
     *,
     ledger: str | None = None,
     late: bool = False,
+    windows: Sequence[str] = (),
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
     """Add files of new rows to a private table, and say what became of them; raise Refused, and nothing has changed.
+
+    `windows` are those that the delivery is declared to be of, each a name or FIRST..LAST.
 
     Counts are of rows, reasons of refused ones hold no value; `laid_out` tells that `optimize_catalog` had been used.
     """
@@ -111,7 +114,7 @@ def ingest_files(
         with opened(where, ledger, progress) as books:
             catalog, charged = books.catalog, _charged(books.catalog, table, books.ledger)
         laid_out = has_layout(catalog, cache_folder())
-        done = ingest(catalog, table, files, charged, progress or ignore_progress, late=late)
+        done = ingest(catalog, table, files, charged, progress or ignore_progress, late=late, windows=windows)
     quarantine = None if done.quarantine is None else str(done.quarantine)
     return {**asdict(done), "quarantine": quarantine, "laid_out": laid_out and done.rows > 0}
 

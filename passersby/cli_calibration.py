@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +23,7 @@ Window = Annotated[
         "--window",
         metavar="NAME",
         help="Which window is measured.",
-        show_default="the last declared one that has ended by today",
+        show_default="the last delivered one that has ended by today",
     ),
 ]
 Rho = Annotated[
@@ -32,6 +34,7 @@ Keys = Annotated[
     list[str] | None,
     typer.Option("--keys", metavar="LIST", help='More usual keys, e.g. "zone_id, hour(ts)"; may be repeated.'),
 ]
+Details = Annotated[bool, typer.Option("--details", help="List every histogram, and every set of keys left out.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")]
 IfDue = Annotated[
     bool, typer.Option("--if-due", help="Do nothing where the timetable of the catalog asks for none yet.")
@@ -48,6 +51,7 @@ def calibrate(
     dry_run: DryRun = False,
     if_due: IfDue = False,
     yes: Yes = False,
+    details: Details = False,
     catalog: NamedCatalog = None,
     by: By = None,
     ledger: Ledger = None,
@@ -63,7 +67,7 @@ def calibrate(
 
     def confirmed(told: dict[str, Any]) -> bool:
         if form is Document.TABLE:
-            console().print(_price(told))
+            console().print(_price(told, details))
         return yes or typer.confirm("Charge it?")
 
     with refusals(form), engine_face() as engine, shown_making(MEASURING, quiet=form is not Document.TABLE) as progress:
@@ -74,9 +78,9 @@ def calibrate(
     if form is not Document.TABLE:
         write_json(told)
     elif told["made"]:
-        _show(told["histograms"])
+        _show(told, details)
     else:
-        console().print(_unmade(told, dry_run, if_due))
+        console().print(_unmade(told, dry_run, if_due, details))
 
 
 def calibration(
@@ -94,26 +98,35 @@ def calibration(
         write_rows(found, show_calibration, found, form, HISTOGRAM)
 
 
-def _show(histograms: list[dict[str, Any]]) -> None:
-    from passersby.display_calibration import show_calibration
+def _show(told: dict[str, Any], details: bool) -> None:
+    from passersby.display_calibration import show_calibration, summarize_calibration
 
-    console().print(show_calibration(histograms))
+    console().print(show_calibration(told["histograms"]) if details else summarize_calibration(told))
 
 
-def _price(told: dict[str, Any]) -> Text:
+def _price(told: dict[str, Any], details: bool) -> Text:
     loss = told["price"]
     lines = [
         f"Measured is {told['dataset']} in {told['window']}, {told['why_window']}; --window names another.",
         f"Histograms of {told['dataset']} in {', '.join(told['windows'])}: {told['asked']}, for rho {loss['rho']:.4g},",
         f"{told['share_of_ceiling']:.1%} of the whole budget of that window, charged to everybody and for good.",
-        *(f"  left out: {each['table']} by {', '.join(each['keys'])}: {each['why']}" for each in told["left_out"]),
+        *_left_out(told["left_out"], details),
     ]
     return Text("\n".join(lines))
 
 
-def _unmade(told: dict[str, Any], dry_run: bool, if_due: bool) -> Text:
+def _left_out(left_out: list[dict[str, Any]], details: bool) -> Iterator[str]:
+    """Say which keys can't be measured: one by one and why, or how many of each table."""
+    if details:
+        yield from (f"  left out: {each['table']} by {', '.join(each['keys'])}: {each['why']}" for each in left_out)
+        return
+    for table, count in Counter(each["table"] for each in left_out).items():
+        yield f"  left out: {count:,} set{'s' * (count != 1)} of keys of {table}; --details says which and why"
+
+
+def _unmade(told: dict[str, Any], dry_run: bool, if_due: bool, details: bool) -> Text:
     if if_due and not told["due"]:
         return Text(f"Nothing was charged: the next calibration is due on {told['due_on']}.")
     why = "this was a dry run." if dry_run else "as you said."
-    head = _price(told) if dry_run else Text()
+    head = _price(told, details) if dry_run else Text()
     return Text.assemble(head, "\n" if dry_run else "", f"Nothing was charged: {why}")

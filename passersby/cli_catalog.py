@@ -34,6 +34,14 @@ Files = Annotated[
     ),
 ]
 Late = Annotated[bool, typer.Option("--late", help="Add rows also to windows of which answers were given.")]
+Windows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--window",
+        metavar="NAME",
+        help="What the delivery is of: 2026-11, or 2026-11..2026-12; may be repeated. Other rows are refused.",
+    ),
+]
 Optimize = Annotated[
     bool, typer.Option("--optimize", help="Make a layout afterwards; one that is there is brought up to date anyhow.")
 ]
@@ -131,6 +139,7 @@ def ingest(
     files: Files,
     catalog: NamedCatalog = None,
     ledger: Ledger = None,
+    window: Windows = None,
     late: Late = False,
     optimize: Optimize = False,
     form: Written = Document.TABLE,
@@ -138,12 +147,15 @@ def ingest(
     """Add files of new rows to a private table, in one step: all that it takes, or nothing.
 
     Rows that are not as the catalog declares are refused, counted, and kept in a file of their own beside the data.
-    Files that are in already are left out, so that a run that was cut off is run again.
+    Files that are in already are left out, so that a run that was cut off is run again. Exit code 1 where no row
+    was taken.
     """
     where = chosen(catalog)
     with refusals(form), engine_face() as engine:
         with shown_making(ADDING, quiet=form is not Document.TABLE) as progress:
-            done = engine.ingest_files(where, table, files, ledger=ledger, late=late, progress=progress)
+            done = engine.ingest_files(
+                where, table, files, ledger=ledger, late=late, windows=window or (), progress=progress
+            )
         if optimize or done["laid_out"]:
             try:
                 with shown_making(OPTIMIZING, quiet=form is not Document.TABLE) as progress:
@@ -156,6 +168,7 @@ def ingest(
         write_json(done)
     else:
         console().print(Text("\n".join(_told(table, done))))
+    raise typer.Exit(0 if done["rows"] else 1)
 
 
 def _told(table: str, done: dict[str, Any]) -> Iterator[str]:
@@ -174,6 +187,8 @@ def _told(table: str, done: dict[str, Any]) -> Iterator[str]:
     if done["rows"]:
         yield "A server, or a session that is open, reads them when it is opened again."
         yield "Questions of this version are new ones: who asks again what was answered before is charged again."
+    if done["undeclared"]:
+        yield "Of which windows it is was not declared (--window), so that they can't be calibrated by it."
     if done["laid_out"]:
         yield "The layout is of the data as they were: run passersby catalog optimize, which says why it stayed so."
     if "optimized" in done:

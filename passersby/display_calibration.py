@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,23 @@ def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
     if not histograms:
         return Text("No calibration holds today: the norms of the catalog are used.")
     return Group(*(part for each in histograms for part in (_one(each), Text())))
+
+
+def summarize_calibration(told: dict[str, Any]) -> Text:
+    """Say in a few lines what was measured, until when it holds, and where the whole of it is."""
+    histograms = told["histograms"]
+    lines = [f"Measured: {told['dataset']} in {told['window']}; it holds until {histograms[0]['expires_on']}."]
+    for table, count in Counter(each["table"] for each in histograms).items():
+        empty = sum(each["table"] == table and _is_empty(each) for each in histograms)
+        clear = f", {empty:,} of them not clear of the noise" if empty else ""
+        lines.append(f"  {table}: {count:,} histogram{'s' * (count != 1)}{clear}")
+    lines.append("All of them, and the bounds that follow: --details here, or passersby catalog calibration.")
+    return Text("\n".join(lines))
+
+
+def _is_empty(histogram: dict[str, Any]) -> bool:
+    """Decide whether a histogram shows nothing: no bin, mean or change is clear of the noise."""
+    return not histogram["bins"] and histogram.get("usual_value") is None and histogram.get("lean") is None
 
 
 def _one(told: dict[str, Any]) -> RenderableType:

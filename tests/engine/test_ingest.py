@@ -431,3 +431,103 @@ def test_windows_are_those_of_the_column_s_own_zone(
     new = new_file(tmp_path / "new" / "a.csv", f"1,2,z1,1,1,a,{inside}", f"2,2,z1,1,1,a,{outside}", "3,2,z1,1,1,a,")
     done = ingest_files(str(where), "visit", [new])
     assert (done["rows"], done["refused"]) == (2, {"day is out of range": 1})
+
+
+# ---------------------------------------------------------------- exact duplicates
+
+
+REPEATED = "it repeats another new row in every column"
+TWICE = "the primary key names several new rows"
+
+
+def test_of_exact_duplicates_one_is_taken(town: Town) -> None:
+    new = town.folder / "new"
+    files = [new_file(new / "a.csv", *GOOD, GOOD[0]), new_file(new / "b.csv", GOOD[1], "5009,2,z1,1,1,a,2026-10-04")]
+    done = town.ingest(*files)
+    assert (done["rows"], done["refused"]) == (4, {REPEATED: 2})
+    again = town.ingest(new_file(new / "c.csv", GOOD[0], GOOD[0]))
+    assert (again["rows"], again["refused"]) == (0, {"the primary key is there already": 2})
+
+
+@pytest.mark.parametrize(
+    ("other", "reasons"),
+    [
+        ("5001,1,z1,10.5,2,shop 2,2026-10-04", {TWICE: 2}),
+        ("5001,1,z1,10.5,,shop 1,2026-10-04", {TWICE: 2}),
+        ("5001,1,z1,10.50,2,shop 1,2026-10-04", {REPEATED: 1}),  # as read, it is the same
+        ("5001,1,z1,much,2,shop 1,2026-10-04", {TWICE: 1, "minutes is no DOUBLE": 1}),
+    ],
+)
+def test_rows_of_one_key_that_differ_are_refused_all(town: Town, other: str, reasons: dict[str, int]) -> None:
+    done = town.ingest(new_file(town.folder / "new" / "a.csv", GOOD[0], other))
+    assert (done["rows"], done["refused"]) == (2 - sum(reasons.values()), reasons)
+
+
+def test_without_a_primary_key_equal_rows_are_several(town: Town) -> None:
+    declared = town.where.read_text("utf-8").replace('primary_key = ["visit_id"]\n', "")
+    declared = re.sub(r"\[tables\.purchase\].*?(?=\[tables\.zone\])", "", declared, flags=re.DOTALL)
+    town.where.write_text(declared, encoding="utf-8")
+    assert town.ingest(new_file(town.folder / "new" / "a.csv", GOOD[0], GOOD[0]))["rows"] == 2
+
+
+# ---------------------------------------------------------------- declared windows
+
+
+def test_a_charged_window_is_refused_before_the_files_are_read(town: Town) -> None:
+    ask(town)
+    unreadable = town.folder / "new" / "b.csv"
+    new_file(unreadable, "no row")
+    unreadable.write_bytes(b"\xff\xfe")
+    with pytest.raises(Refused, match=r"charged already \(2026-10-01\)"):
+        town.ingest(str(unreadable), windows=["2026-10-01..2026-10-02"])
+    with pytest.raises(Refused, match="can't be read"):
+        town.ingest(str(unreadable), windows=["2026-10-02"])
+
+
+def test_without_declared_windows_the_times_alone_are_read_first(town: Town) -> None:
+    ask(town)
+    stages: list[str] = []
+    late = new_file(town.folder / "new" / "b.csv", "5004,2,z1,1,1,a,2026-10-01", "5005,2,z1,1,1,a,2024-01-01")
+    with pytest.raises(Refused, match=r"charged already \(2026-10-01\)"):
+        town.ingest(late, progress=lambda stage, _: stages.append(stage))
+    assert "judging rows" not in stages and "writing rows" not in stages
+    town.ingest(late, late=True, progress=lambda stage, _: stages.append(stage))
+    assert "judging rows" in stages
+
+
+def test_rows_outside_the_declared_windows_are_refused_one_by_one(town: Town) -> None:
+    ask(town)
+    file = new_file(town.folder / "new" / "b.csv", "5004,2,z1,1,1,a,2026-10-01", "5005,2,z1,1,1,a,2026-10-04")
+    done = town.ingest(file, windows=["2026-10-04"])
+    assert (done["rows"], done["windows"]) == (1, ("2026-10-04",))
+    assert done["refused"] == {"day is in none of the delivery's windows": 1}
+
+
+@pytest.mark.parametrize("given", ["2026-11-01", "2026-10-03..2026-10-02", "..", "..2026-10-03", "october"])
+def test_declared_windows_are_those_of_the_catalog(town: Town, given: str) -> None:
+    file = new_file(town.folder / "new" / "b.csv", GOOD[0])
+    with pytest.raises(Refused, match="names no declared window"):
+        town.ingest(file, windows=[given])
+    assert town.ingest(file, windows=["2026-10-04", "2026-10-03.."])["windows"] == ("2026-10-03", "2026-10-04")
+
+
+# ---------------------------------------------------------------- exit codes
+
+
+def test_the_command_fails_where_no_row_was_taken(town: Town) -> None:
+    def run(*lines: str) -> int:
+        file = new_file(town.folder / "new" / "a.csv", *lines)
+        return CliRunner().invoke(app, ["ingest", "visit", file, "-c", str(town.where), "-f", "json"]).exit_code
+
+    assert run(*BAD.values()) == 1
+    assert run(*GOOD, *BAD.values()) == 0
+    assert run(*GOOD, *BAD.values()) == 1  # in already
+
+
+def test_the_command_declares_windows(town: Town) -> None:
+    run, where = CliRunner().invoke, ["-c", str(town.where)]
+    file = new_file(town.folder / "new" / "a.csv", *GOOD)
+    told = run(app, ["ingest", "visit", file, *where, "--window", "2026-10-03..2026-10-04"])
+    assert told.exit_code == 0 and "was not declared" not in told.stdout
+    told = run(app, ["ingest", "visit", new_file(town.folder / "new" / "b.csv", "5009,2,z1,1,1,a,2026-10-04"), *where])
+    assert told.exit_code == 0 and "was not declared (--window)" in " ".join(told.stdout.split())

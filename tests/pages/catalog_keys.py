@@ -43,6 +43,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("window", '`"forever"`, `"month"`, `"week"`, `"day"`', NEEDED, "what is protected as one: all that a person did in it, over all private tables. Longer protects more. Written into the ledger at the first charge, and refused when it is changed ([windows.md](windows.md))"),
         Key("first_window", '`"2026-10"`, `"2026-W43"`, `"2026-10-17"`', "needed, but of forever", "the first window: rows before it are not read"),
         Key("last_window", "the same", "needed, but of forever", "the last one; each that is added brings a budget of its own"),
+        Key("delivered_until", "the same", "nothing is declared", "the last window whose rows are all in the files that you put there; later ones are declared by `passersby ingest --window`. A window that is not declared as delivered is not [calibrated](calibration.md#which-window)"),
         Key("data_version", "an integer from 1", lambda c: c.datasets[0].data_version, "raised by you when data change: old answers are then not repeated. Never raise it for an objection: a repeat that stops being free would tell"),
         Key("defaults", "a table", "as below", "what a question is answered at when it does not say"),
         Key("budget", "a table", "as below", "ceilings, fixed before the first question"),

@@ -31,8 +31,20 @@ def test_the_pages_commands_run_in_order(run: Run, city: Path) -> None:
     assert not json.loads(run("catalog", "calibration", "--format", "json").stdout)
     charged = run(*made)
     assert charged.exit_code == 0, charged.output
-    assert "visit: rows in all" in charged.stdout
+    assert "  visit: " in charged.stdout and "histograms" in charged.stdout
+    assert "visit: rows in all" not in charged.stdout
     assert "visit: rows in all" in run(*shown).stdout
+
+
+def test_the_report_is_short_and_details_are_listed_where_wanted(run: Run) -> None:
+    keys = [part for i in range(40) for part in ("--keys", f"gender, zone, {i}")]  # none of which can be measured
+    dry = run("catalog", "calibrate", "--dry-run", *keys).stdout
+    assert "left out: 40 sets of keys of visit; --details says which and why" in dry
+    assert len(dry.splitlines()) < 15
+    assert run("catalog", "calibrate", "--dry-run", "--details", *keys).stdout.count("left out: visit by ") == 40
+    made = run("catalog", "calibrate", "--yes").stdout
+    assert len(made.splitlines()) < 15
+    assert "visit: rows in all" in run("catalog", "calibrate", "--yes", "--details").stdout
 
 
 def test_what_programs_get_has_its_shape(run: Run) -> None:
