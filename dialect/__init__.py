@@ -62,7 +62,7 @@ from dialect.bound import bound
 from dialect.bounded_sql import BoundedSql, Target
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal, Span
-from dialect.functions import names as functions
+from dialect.functions import names as function_names
 from dialect.kinds import kinds
 from dialect.options import Options
 from dialect.parse import as_written as _as_written
@@ -95,7 +95,7 @@ __all__ = [
     "Statement",
     "Target",
     "bound",
-    "functions",
+    "function_names",
     "read",
     "statement",
     "write",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dialect import functions
+from dialect import function_names
 from dialect.aggregates import AGGREGATES, Aggregate
 from dialect.catalog import Catalog, SqlType
 from dialect.function_row import Function, in_words
@@ -107,7 +107,7 @@ def functions_told() -> list[dict[str, Any]]:
     """List functions, aggregates and table functions, each form with what it takes, gives and means."""
     found = [
         {"name": name, "arguments": ", ".join(map(in_words, form.arguments)), "gives": _gives(form), "meaning": meaning}
-        for name in functions()
+        for name in function_names()
         for form in forms_of(name)
         for meaning in (form.meaning or "as in DuckDB",)
     ]

@@ -14,7 +14,10 @@ from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.private_plan import PrivatePlan
 
-eager, render = (import_module(f"dialect.{name}") for name in ("eager", "render"))
+eager, render = (
+    import_module("dialect.eager"),
+    import_module("dialect.render"),
+)
 JOINED = "FROM events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"
 PARTED = (
     f"SELECT s.gender, COUNT(*), COUNT(DISTINCT e.subscriber_id), SUM(e.dwell_s) {JOINED} GROUP BY 1",

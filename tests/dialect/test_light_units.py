@@ -19,7 +19,9 @@ from dialect.catalog import Catalog
 from dialect.private_plan import PrivatePlan
 
 light_units, unit_groups, render = (
-    import_module(f"dialect.{name}") for name in ("light_units", "unit_groups", "render")
+    import_module("dialect.light_units"),
+    import_module("dialect.unit_groups"),
+    import_module("dialect.render"),
 )
 Plans = Callable[[str], PrivatePlan]
 Rows = list[tuple[object, ...]]

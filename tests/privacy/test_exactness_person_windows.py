@@ -19,7 +19,9 @@ from tests.support.window_questions import asked_of, questions
 from tests.support.window_worlds import MANY, Data, Row, write_data
 
 partials, person_windows, timed_scans = (
-    import_module(f"dialect.{name}") for name in ("partials", "person_windows", "timed_scans")
+    import_module("dialect.partials"),
+    import_module("dialect.person_windows"),
+    import_module("dialect.timed_scans"),
 )
 render: Any = import_module("dialect.render")
 EXAMPLES = 5_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25

@@ -15,7 +15,11 @@ from tests.support.oracle import Oracle
 from tests.support.sql_cases import sql_cases
 from tests.support.worlds import make_world
 
-PLANNERS = [import_module(f"dialect.{name}") for name in ("boundaries", "roll_ups", "shared_vectors")]
+PLANNERS = [
+    import_module("dialect.boundaries"),
+    import_module("dialect.roll_ups"),
+    import_module("dialect.shared_vectors"),
+]
 shared_vectors = PLANNERS[-1]
 one_release, moved = shared_vectors.one_release, shared_vectors.moved
 CASES = sql_cases("exact_shared")

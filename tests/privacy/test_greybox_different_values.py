@@ -21,7 +21,11 @@ from tests.support.greybox import OthersMoved, SensitivityExceeded, check_drawn,
 from tests.support.greybox_asked import Asked
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 
-bound, different_values, render = (import_module(f"dialect.{name}") for name in ("bound", "different_values", "render"))
+bound, different_values, render = (
+    import_module("dialect.bound"),
+    import_module("dialect.different_values"),
+    import_module("dialect.render"),
+)
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 
 

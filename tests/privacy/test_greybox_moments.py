@@ -17,7 +17,10 @@ from tests.support.greybox_asked import Asked, questions_of
 from tests.support.greybox_data import VICTIM, Database, Run, Subscriber
 
 aggregates, partials, private_plan, render = (
-    import_module(f"dialect.{name}") for name in ("aggregates", "partials", "private_plan", "render")
+    import_module("dialect.aggregates"),
+    import_module("dialect.partials"),
+    import_module("dialect.private_plan"),
+    import_module("dialect.render"),
 )
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 

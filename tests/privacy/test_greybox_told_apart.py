@@ -14,7 +14,10 @@ from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscrib
 from tests.support.greybox_questions import Source, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
-dependencies, write_cut = (import_module(f"dialect.{name}") for name in ("dependencies", "write_cut"))
+dependencies, write_cut = (
+    import_module("dialect.dependencies"),
+    import_module("dialect.write_cut"),
+)
 
 DIFFERENT = "(SELECT DISTINCT subscriber_id, cell_id * 2 AS c, hour(ts) AS h FROM events)"
 GROUPED = "(SELECT subscriber_id, cell_id * 2 AS c, hour(ts) AS h, COUNT(*) AS n FROM events GROUP BY ALL)"

@@ -20,8 +20,11 @@ from tests.support.greybox_windows import windowed_questions
 from tests.support.planted import Plant, instead, written
 
 aggregates, dependencies, windows, write_window, write_windows = (
-    import_module(f"dialect.{name}")
-    for name in ("aggregates", "dependencies", "windows", "write_window", "write_windows")
+    import_module("dialect.aggregates"),
+    import_module("dialect.dependencies"),
+    import_module("dialect.windows"),
+    import_module("dialect.write_window"),
+    import_module("dialect.write_windows"),
 )
 EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
 

@@ -20,8 +20,12 @@ from tests.support.window_questions import asked_of
 from tests.support.window_worlds import VICTIM, Data, Row, Worlds
 
 bound, charged_windows, own_time, person_windows, private_plan, timed_scans = (
-    import_module(f"dialect.{name}")
-    for name in ("bound", "charged_windows", "own_time", "person_windows", "private_plan", "timed_scans")
+    import_module("dialect.bound"),
+    import_module("dialect.charged_windows"),
+    import_module("dialect.own_time"),
+    import_module("dialect.person_windows"),
+    import_module("dialect.private_plan"),
+    import_module("dialect.timed_scans"),
 )
 Plant = Callable[[pytest.MonkeyPatch], None]
 

@@ -25,23 +25,24 @@ from tests.support.planted import Plant, instead, rewritten, written
 
 # modules by their names: the package's face hides some of them behind a function
 aggregates, bound, from_clause, functions, joins, measures, one_release, partials, render, unit_groups = (
-    import_module(f"dialect.{name}")
-    for name in (
-        "aggregates",
-        "bound",
-        "from_clause",
-        "functions",
-        "joins",
-        "measures",
-        "one_release",
-        "partials",
-        "render",
-        "unit_groups",
-    )
+    import_module("dialect.aggregates"),
+    import_module("dialect.bound"),
+    import_module("dialect.from_clause"),
+    import_module("dialect.functions"),
+    import_module("dialect.joins"),
+    import_module("dialect.measures"),
+    import_module("dialect.one_release"),
+    import_module("dialect.partials"),
+    import_module("dialect.render"),
+    import_module("dialect.unit_groups"),
 )
 eager, first_groups, histograms, light_units, one_row, rules = (
-    import_module(f"dialect.{name}")
-    for name in ("eager", "first_groups", "histograms", "light_units", "one_row", "rules")
+    import_module("dialect.eager"),
+    import_module("dialect.first_groups"),
+    import_module("dialect.histograms"),
+    import_module("dialect.light_units"),
+    import_module("dialect.one_row"),
+    import_module("dialect.rules"),
 )
 prepare = import_module("engine.prepare")
 
