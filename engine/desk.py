@@ -154,7 +154,8 @@ class Desk:
         asked = self.asked(sql, client, rho, confidence, None, target_error)
         try:
             read(sql, self.engine.catalog)  # a refusal needs no rows
-            with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog) as stage:
+            known = self.engine.calibrations
+            with uncharged("The rehearsal can't be run"), rehearsal(self.engine.catalog, known) as stage:
                 answered = stage.answer(sql, asked)
                 return wire.answered(answered, self._remaining(asked, answered.prepared), None, rehearsal=True)
         except (Refusal, LedgerError, DataError) as error:

@@ -1,5 +1,7 @@
 """A stage to rehearse on: the engine as it is, over rows made up from the catalog alone, with a ledger of its own.
 
+Bounds and noise are those of the real answer: the calibrations that hold are public, and are handed in.
+
 Public tables are copied as they are; the files of private ones are not opened, and need not exist
 (`proofs.md#rehearsal`).
 """
@@ -19,6 +21,7 @@ from dialect.declared_admission import NO_RULES
 from dialect.write_expr import name
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.cached import publish
+from engine.calibration import NOTHING_KNOWN, Knowing
 from engine.errors import DataError
 from engine.folders import cache_folder
 from engine.made_up import made_up
@@ -32,15 +35,17 @@ LIMITS = Limits(memory="1GB", seconds=60, temporary="2GB")
 
 
 @contextmanager
-def rehearsal(catalog: Catalog) -> Iterator[Engine]:
+def rehearsal(catalog: Catalog, calibrations: Knowing = NOTHING_KNOWN) -> Iterator[Engine]:
     """Open an engine that answers for free; its numbers say nothing about anybody (proofs.md#rehearsal).
 
-    Raises DataError where a public table's files are not as declared.
+    Claim: the half-widths of a question are those that it has on the data, at the same price, for who holds no release.
+    Needs: `calibrations`, those by which the data's engine bounds. Raises DataError where a public table's
+    files are not as declared.
     """
     backend = _opened(catalog, cache_folder())
     try:
         with Ledger.open(":memory:") as ledger:
-            yield Engine(_of_nobody(catalog), backend, ledger, add_noise)
+            yield Engine(_of_nobody(catalog), backend, ledger, add_noise, calibrations=calibrations)
     finally:
         backend.close()
 

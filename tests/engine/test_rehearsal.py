@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,9 @@ import pytest
 
 from budgets import BudgetRefused
 from dialect import Catalog, Refusal
+from engine import open_desk
 from engine import rehearsal as module
+from engine.calibration import Calibrations
 from engine.catalog_file import load_catalog
 from engine.catalogs import find_catalog
 from engine.errors import DataError
@@ -23,9 +28,11 @@ from engine.pipeline import Engine
 from engine.rehearsal import rehearsal
 from engine.snapshot import copy_table
 from engine.terms import Asked
+from engine.wire import CARD
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 from tests.support.attack_catalog import CANARIES, attack_catalog
+from tests.support.calibrated import made_up
 from tests.support.mibici import needs_mibici
 
 ANN = Asked("ann", rho=Fraction(1, 20))
@@ -241,3 +248,38 @@ def test_a_rehearsal_has_rows_in_every_declared_window(tmp_path: Path) -> None:
         answered = stage.answer("SELECT day, COUNT(*) AS n FROM visit GROUP BY day", ANN)
     counted = answered.answer.table.to_pydict()
     assert [str(day) for day in counted["day"]] == list(DAYS) and min(counted["n"]) > 1_000
+
+
+# ---------------------------------------------------------------- under a calibration
+
+CALIBRATED = (
+    "SELECT COUNT(*) AS n FROM visit",
+    "SELECT zone, COUNT(*) AS n, SUM(minutes) AS s FROM visit GROUP BY zone",
+    "SELECT zone, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY zone",
+    "SELECT SUM(price) AS n FROM purchase",
+)
+
+
+def half_widths(tmp_path: Path, sql: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Give the half-widths that explain names under a calibration, and those of a rehearsal, by column."""
+    with closing(open_desk(str(tmp_path / "catalog.toml"), ledger=":memory:")) as desk:
+        known = made_up(desk.engine.catalog, [0, 0, 0, 0, 0, 0, 90, 90, 40])
+        engine = replace(desk.engine, calibrations=Calibrations({"town": known}))
+        on = replace(desk, engine=engine)
+        explained, rehearsed = on.explain(sql, client="ann"), on.rehearse(sql, client="ann")
+    card = json.loads(rehearsed.schema.metadata[CARD])
+    expected = {name: error for name, error in explained["expected_error"].items() if error is not None}
+    shown = {name: max(high - low for low, high in card["intervals"][name]) / 2 for name in expected}
+    return expected, shown
+
+
+@pytest.mark.parametrize("sql", CALIBRATED)
+def test_a_rehearsal_has_the_half_widths_that_explain_names(
+    tmp_path: Path, sql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_town(tmp_path)
+    expected, shown = half_widths(tmp_path, sql)
+    assert expected and shown == pytest.approx(expected)
+    monkeypatch.setattr("engine.rehearsal.rehearsal", lambda catalog, _: rehearsal(catalog))  # planted: as before
+    expected, shown = half_widths(tmp_path, sql)
+    assert shown != pytest.approx(expected, rel=0.05)
