@@ -8,6 +8,7 @@ from datetime import date
 from dialect.catalog import Catalog, Dataset, SqlType, Table
 from dialect.time_windows import Stretch, begin_of
 
+LONGEST_PERSON = 1_000  # characters: of a text that names a person, in rows and in objections
 OBJECTED = "objected"  # the relation (person VARCHAR) that a backend gives each execution: one snapshot of it
 
 

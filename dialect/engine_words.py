@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 
+from dialect.admission import LONGEST_PERSON
 from dialect.bounded_sql import Target
 from dialect.engine_name import EngineName
 from dialect.functions_time import WALL
@@ -49,6 +50,7 @@ class Words:
     capitals: str  # a text without spaces around it in capitals, those of ASCII at least
     wall: str  # an instant on the clock of a time zone
     nulls: str  # behind a term of an order, so that NULLs stand last
+    can_object: str  # a text that an objection can hold: 1 to 1,000 characters of UTF-8 without NUL
 
 
 WORDS = {
@@ -70,6 +72,7 @@ WORDS = {
         capitals="upper(trim({0}))",
         wall=WALL,
         nulls="",
+        can_object=f"length({{0}}) BETWEEN 1 AND {LONGEST_PERSON} AND NOT contains({{0}}, chr(0))",
     ),
     EngineName.SPARK: Words(
         emitter=SPARK,
@@ -89,6 +92,8 @@ WORDS = {
         capitals=f"translate({TEXT['trim(text)']}, '{ascii_lowercase}', '{ascii_uppercase}')",
         wall=str(TIMES["wall"]),
         nulls=" NULLS LAST",
+        can_object=f"char_length({{0}}) BETWEEN 1 AND {LONGEST_PERSON} AND NOT contains({{0}}, char(0))"
+        " AND is_valid_utf8({0})",
     ),
 }
 OF_DUCKDB = WORDS[EngineName.DUCKDB]

@@ -47,6 +47,12 @@ def own_person(table: Table) -> str | None:
     return None if table.person is None or table.person.through else table.person.column
 
 
+def text_person(table: Table) -> str | None:
+    """Give the column of a table that names its rows' persons by texts; None where there is none."""
+    column = table.column(own_person(table) or "")
+    return column.name if column is not None and column.type is SqlType.VARCHAR else None
+
+
 def _is_unsigned(table: Table) -> bool:
     column = table.column(own_person(table) or "")
     return column is not None and column.stored_type.upper() == UNSIGNED

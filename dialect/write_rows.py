@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from dialect.bounded_sql import Target
+from dialect.catalog import Table
 from dialect.engine_words import words
 from dialect.expressions import Expr, Field, Literal, Ref, fields_of
 from dialect.relations import (
@@ -31,6 +32,7 @@ from dialect.relations import (
 )
 from dialect.retention import retained
 from dialect.set_operation import SetOperation
+from dialect.spark_stored import text_person
 from dialect.stored_column import stored_column
 from dialect.window import Window
 from dialect.write_cut import write_cut
@@ -70,9 +72,21 @@ def _scan(scan: Scan, needed: Needed, target: Target) -> str:
     kept = _kept(scan.fields, needed)
     columns = select_list([f"{_stored(scan, f, target)} AS {f.id}" for f in kept])
     persons = [words(target).name(f.origin.column) for f in kept if f.is_person and f.origin is not None]
-    conditions = [f"{person} IS NOT NULL" for person in persons] + retained(scan.table, target.engine)
+    conditions = [f"{person} IS NOT NULL" for person in persons]
+    conditions += [*_can_object(scan.table, kept, target), *retained(scan.table, target.engine)]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {columns} FROM {target.addresses[scan.table.name]}{where}"
+
+
+def _can_object(table: Table, fields: Sequence[Field], target: Target) -> list[str]:
+    """Leave out rows whose person no objection could name.
+
+    Claim: whoever is read can object. Symbols: the person column of a private table, a text. Formula: 1 to 1,000
+    characters without NUL, as engine/persons.py takes them. Source: proofs.md#can-object. Raises nothing.
+    """
+    person, said = text_person(table), words(target)
+    read = person is not None and any(f.origin is not None and f.origin.column == person for f in fields)
+    return [said.can_object.format(said.name(str(person)))] if read else []
 
 
 def _stored(scan: Scan, field: Field, target: Target) -> str:

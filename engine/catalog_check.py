@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialect.admission import LONGEST_PERSON
 from dialect.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table
+from dialect.engine_words import OF_DUCKDB
+from dialect.spark_stored import text_person
 from dialect.write_expr import name as quoted
 from engine.complete_lists import is_outside
 from engine.csv_faults import csv_fault
@@ -21,7 +24,7 @@ from engine.stored_files import StoredFiles, cast, fits, holds
 
 @dataclass(frozen=True)
 class Finding:
-    """Something in the files that is not as declared, for the steward; no value and no count is in it."""
+    """Something in the files that is not as declared, for the steward: no value, and a count of unread rows alone."""
 
     file: str  # the catalog file
     key: str  # dotted path inside the catalog
@@ -93,11 +96,26 @@ def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: 
             return
         if failed:
             yield Finding(catalog.path, f"tables.{table.name}.{question.key}", question.why, question.cure)
+    yield from _persons_unread(catalog, table, files)
     for column in (c for c in stored_columns(table) if c.type is SqlType.POLYGON):
         if not files.every(f"SELECT {quoted(column.name)} FROM {_rows(table, files)}", is_polygon):
             why = f"a text in {column.name} is no polygon, or crosses itself."
             cure = "correct it: POLYGON or MULTIPOLYGON text in degrees, longitude first."
             yield Finding(catalog.path, f"tables.{table.name}.columns.{column.name}.type", why, cure)
+
+
+def _persons_unread(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
+    """Count the rows that are not read because no objection could name their person."""
+    person = text_person(table) if table.private else None
+    if person is None:
+        return
+    named = f"{quoted(person)} IS NOT NULL AND NOT ({OF_DUCKDB.can_object.format(quoted(person))})"
+    unread = files.count(f"SELECT 1 FROM {_rows(table, files)} WHERE {named}")
+    if unread:
+        rows = "1 row is" if unread == 1 else f"{unread:,} rows are"
+        why = f"{rows} not read: {person} names nobody who could object."
+        cure = f"name persons by 1 to {LONGEST_PERSON:,} characters without NUL."
+        yield Finding(catalog.path, f"tables.{table.name}.columns.{person}", why, cure)
 
 
 def _unread(table: Table) -> tuple[str, str]:

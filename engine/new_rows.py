@@ -16,7 +16,9 @@ from pathlib import Path
 import duckdb
 
 from dialect.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table, ValueRange
+from dialect.engine_words import OF_DUCKDB
 from dialect.retention import stored_time
+from dialect.spark_stored import text_person
 from dialect.stored_column import stored_column
 from dialect.time_windows import Stretch, begin_of, next_begin, window_name
 from dialect.write_expr import name, quote_text
@@ -211,6 +213,8 @@ class NewRows:
             yield f"{given} IS NOT NULL AND {own} IS NULL", f"{column.name} is no {column.stored_type}"
             if not column.nullable or column.name in self.table.primary_key:
                 yield f"{own} IS NULL", f"{column.name} is NULL"
+            if column.name == text_person(self.table):
+                yield f"NOT ({OF_DUCKDB.can_object.format(own)})", f"{column.name} names nobody who could object"
             if column.complete:
                 yield is_outside(column, addresses), f"{column.name} is not in its list"
         if self.table.time_column is not None:

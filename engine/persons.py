@@ -8,18 +8,21 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from budgets import ParamError
+from dialect.admission import LONGEST_PERSON
 from dialect.catalog import Catalog, SqlType
 from engine.progress import Progress
 
 WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no store of objections holds
 LEAST, MOST = -(2**63), 2**64 - 1  # of every integer type that a catalog may declare
-LONGEST = 1_000  # characters
 SHOWN_LINES = 10
 PROGRESS_LINES = 100_000
 HINT = "one person a line, or a column that is called like the catalog's: {}"
@@ -36,11 +39,15 @@ def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
 
 
 def person(text: str | None, kind: SqlType) -> str | None:
-    """Write a person as they are compared; None for what can be none."""
+    """Write a person as they are compared; None for what can be none.
+
+    Claim: whoever is read can object. Symbols: the text of a stored person. Formula: of texts, 1 to 1,000 characters
+    without NUL, which is what scans read; of integers, all of 64 bits. Source: dialect/proofs.md#can-object.
+    """
     if text is None:
         return None
     if kind is SqlType.VARCHAR:
-        return text if text.strip() and len(text) <= LONGEST and "\x00" not in text else None
+        return text if 1 <= len(text) <= LONGEST_PERSON and not NO_TEXT.search(text) else None
     bare = text.strip()
     return str(int(bare)) if WHOLE.fullmatch(bare) and LEAST <= int(bare) <= MOST else None
 
@@ -49,7 +56,7 @@ def one_person(text: str, column: str, kind: SqlType) -> list[str]:
     """Take one person; raises ParamError, which repeats nothing of it."""
     found = person(text, kind)
     if found is None:
-        what = "an integer" if kind is not SqlType.VARCHAR else "text of 1 to 1,000 signs"
+        what = "an integer" if kind is not SqlType.VARCHAR else "text of 1 to 1,000 characters"
         raise ParamError(f"This is no {column}: persons of this dataset are {what}.", "write one as the data have it")
     return [found]
 
@@ -131,4 +138,5 @@ def _parquet(path: Path, column: str) -> Iterator[Line]:
         for found in batch.column(0):
             line += 1
             value = found.as_py()
-            yield line, None if value is None or isinstance(value, bool | float) else str(value), line / lines
+            named = isinstance(value, str | int | Decimal | UUID) and not isinstance(value, bool)
+            yield line, str(value) if named else None, line / lines

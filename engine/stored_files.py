@@ -94,6 +94,13 @@ class StoredFiles:
         except duckdb.Error:
             raise UnreadableError from None
 
+    def count(self, select: str) -> int:
+        """Count the rows of a SELECT; raises UnreadableError."""
+        try:
+            return int(self._connection.execute(f"SELECT count(*) FROM ({select})").fetchall()[0][0])
+        except duckdb.Error:
+            raise UnreadableError from None
+
     def every(self, select: str, holds: Callable[[str], bool]) -> bool:
         """Tell whether something holds for every different text that a SELECT gives; raises UnreadableError."""
         try:

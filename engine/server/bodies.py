@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.server.roles import Role
-from engine.server.texts import AmountText, Anchor, Name, PersonLines, Reason, Sql, SqlFile
+from engine.server.texts import AmountText, Anchor, Name, Person, PersonLines, Reason, Sql, SqlFile
 
 Amount = AmountText | int | Annotated[float, Field(allow_inf_nan=False)]
 
@@ -113,7 +113,7 @@ class RotateAsked(Asked):
 class ObjectionAsked(Asked):
     """One person who objects."""
 
-    person: Name
+    person: Person
     reason: Reason
     dataset: Name | None = None
     withdraw: bool = False

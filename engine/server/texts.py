@@ -13,11 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
+from dialect.admission import LONGEST_PERSON
 from dialect.words import MAX_CHARACTERS
 
 NO_NUL = r"^[^\x00]*$"  # pydantic refuses a lone surrogate by itself wherever text has a bound
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=NO_NUL)]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PERSON, pattern=NO_NUL)]
 AmountText = Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)]
 Sql = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS, pattern=NO_NUL)]
 SqlFile = Annotated[str, StringConstraints(max_length=100 * MAX_CHARACTERS, pattern=NO_NUL)]  # of many statements
