@@ -8,10 +8,26 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-# what a question mark may stand in without being a place for a value: texts, names and comments of DuckDB's SQL
-SKIPPED = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/|(?P<place>\?)""", re.DOTALL
+# The tokens of DuckDB's SQL in which a question mark is no place for a value; comments nest and are read apart
+TOKEN = re.compile(
+    r"""
+      (?P<text>[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*')          # E'' has backslashes; elsewhere they are characters
+    | (?P<name>"(?:[^"]|"")*")
+    | (?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+    | (?P<comment>--[^\r\n]*|\{\#.*?\#\})                        # the second is one to the engine's parser
+    | (?P<nested>/\*)
+    | (?P<word>\w[\w$]*)                                        # $ inside a word begins no quotation
+    | (?P<place>\?)
+    | (?P<open>['"]|\{\#|\$(?:[^\W\d]\w*)?\$)                   # begins what has no end
+    | (?P<space>\s+)
+    | (?P<sign>.)
+    """,
+    re.DOTALL | re.VERBOSE,
 )
+COMMENT_ENDS = re.compile(r"/\*|\*/")
+SILENT = {"comment", "nested", "space"}  # tokens that stand between others
+GOES_ON = {"text", "place"}  # 'a' and, on the next line, 'b' are one text
+STICKY = {"text", "name", "dollar", "word", "place"}  # tokens that a literal right beside them would change
 
 
 class BindingError(ValueError):
@@ -31,18 +47,42 @@ _NONE = object()
 
 
 def _written(sql: str, values: Iterator[object]) -> Iterator[str]:
-    end = 0
-    for found in SKIPPED.finditer(sql):
-        yield sql[end : found.start()]
-        end = found.end()
-        if found["place"] is None:
-            yield found[0]
-            continue
-        value = next(values, _NONE)
-        if value is _NONE:
-            raise BindingError("There are fewer values than question marks.")
-        yield literal(value)
-    yield sql[end:]
+    before = last = ""  # kinds of the token before, and of the last one that is neither space nor comment
+    for kind, token in _tokens(sql):
+        touching = "place" in (kind, before) and {kind, before} <= STICKY
+        if touching or ("place" in (kind, last) and {kind, last} <= GOES_ON):
+            raise BindingError("A question mark stands right beside a word, a text or another one: put a sign between.")
+        yield _next_literal(values) if kind == "place" else token
+        before, last = kind, last if kind in SILENT else kind
+
+
+def _next_literal(values: Iterator[object]) -> str:
+    value = next(values, _NONE)
+    if value is _NONE:
+        raise BindingError("There are fewer values than question marks.")
+    return literal(value)
+
+
+def _tokens(sql: str) -> Iterator[tuple[str, str]]:
+    """Cut SQL into tokens, each with its kind; raise BindingError where a quotation or comment has no end."""
+    at = 0
+    while found := TOKEN.match(sql, at):
+        kind, at = str(found.lastgroup), found.end()
+        if kind == "nested":
+            at = _comment_end(sql, found.start())
+        if kind == "open":
+            raise BindingError("The text breaks off inside a quotation or comment.")
+        yield kind, sql[found.start() : at]
+
+
+def _comment_end(sql: str, begin: int) -> int:
+    """Find where a comment ends, and every comment inside it; raise BindingError where one does not."""
+    depth = 0
+    for mark in COMMENT_ENDS.finditer(sql, begin):
+        depth += 1 if mark[0] == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    raise BindingError("The text breaks off inside a quotation or comment.")
 
 
 def literal(value: object) -> str:

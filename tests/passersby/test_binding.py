@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlglot.tokenizer_core import TokenType
 
-from passersby.binding import BindingError, bound, literal
+from dialect.words import DUCKDB
+from passersby.binding import BindingError, _tokens, bound, literal
 
 VALUES = st.one_of(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
@@ -58,10 +61,76 @@ def test_what_is_bound_is_what_comes_back(values: list[Any]) -> None:
         "SELECT 1 /* ? ' */ , ? AS b",
         "SELECT $$ ? ' $$, ? AS b",
         "SELECT $t$ ? $$ $t$, ? AS b",
+        "SELECT 1 /* /* ? */ ? */ , ? AS b",
+        "SELECT 1 /* /* */ /* ? */ ' ? */ , ? AS b",
+        "SELECT 1 /*/ ? */ , ? AS b",
+        "SELECT E'\\' ? ' AS a, ? AS b",
+        "SELECT '\\' AS a, ? AS b",
+        "SELECT 1 -- ?\r, ? AS b",
+        "SELECT $\u00e9$ ? $\u00e9$, ? AS b",
     ],
 )
 def test_a_mark_in_a_text_a_name_or_a_comment_is_no_place(sql: str) -> None:
     assert fetched(bound(sql, ["x' OR 1=1 --"]))[1] == "x' OR 1=1 --"
+
+
+PIECES = ("?", "? ", " ", "\n", "\r", "'", "''", '"', "/*", "*/", "/", "*", "--", "-", "$", "$$", "$a$", "a", "E", "e'", "\\", "1", ",", "+", "(", ")", "\u00e9")  # fmt: skip
+NUMBERED = re.compile(r"\?\s*\d")  # DuckDB takes ? 1 for the place of number 1, and counts each number once
+PREPARED = ("SELECT {}", "SELECT 1 AS a {}", "SELECT 1 {}, 2", "SELECT 1 {}\n, ?", "SELECT 'x' {}", "SELECT ? {} , 1")
+
+
+def places_of_duckdb(sql: str) -> int | None:
+    """Count the places of a text that DuckDB can read; None where it can't."""
+    with duckdb.connect() as connection:
+        try:
+            (statement,) = connection.extract_statements(sql)
+        except (duckdb.Error, ValueError):
+            return None
+        return len(statement.named_parameters)
+
+
+def places(sql: str) -> int:
+    return sum(kind == "place" for kind, _ in _tokens(sql))
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), st.sampled_from(PREPARED))
+@settings(max_examples=600)
+def test_places_are_those_that_duckdb_counts(drawn: str, around: str) -> None:
+    """Whatever DuckDB reads has the same places here, or is refused; each becomes one value and nothing else."""
+    sql = around.replace("{}", drawn)
+    wanted = places_of_duckdb(sql)
+    if wanted is None or NUMBERED.search(sql):
+        return
+    try:
+        assert places(sql) == wanted, sql
+        written = bound(sql, ["' ? --\n*/ \" $$ /*"] * wanted)
+    except BindingError:
+        return
+    assert not places_of_duckdb(written), written
+    tokens = [token for token in DUCKDB.tokenize(written) if token.token_type is TokenType.STRING]
+    assert sum(token.text == "' ? --\n*/ \" $$ /*" for token in tokens) == wanted, "the engine's parser reads it alike"
+
+
+def test_generated_texts_are_read_often_enough() -> None:
+    """The pieces above make texts that DuckDB reads and that hold places in every kind of token."""
+    for sql in ("SELECT 1 /* /* ? */ ? */, ?", "SELECT e'\\' ?', ?", "SELECT $a$ ? $$ $a$, ?", "SELECT '?''?', ?"):
+        assert places_of_duckdb(sql) == places(sql) == 1
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT a?", "SELECT ?1", "SELECT ??", "SELECT 'x'?", "SELECT 'x'\n?", "SELECT ?\n'x'"]
+)
+def test_a_place_that_would_run_into_its_neighbour_is_refused(sql: str) -> None:
+    with pytest.raises(BindingError, match="right beside"):
+        bound(sql, ["y"] * sql.count("?"))
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT ' ?", 'SELECT " ?', "SELECT /* /* ? */", "SELECT $a$ ? $b$", "SELECT $$ ?", "{# ?"]
+)
+def test_a_text_that_breaks_off_is_refused(sql: str) -> None:
+    with pytest.raises(BindingError, match="breaks off"):
+        bound(sql, ["x"])
 
 
 @pytest.mark.parametrize(
