@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dialect.catalog import Catalog
-from dialect.errors import Refusal
+from dialect.errors import Refusal, Suggestion, joined_differences
 from dialect.other_habits import in_duckdbs_words
+from dialect.placeholders import filled
 from dialect.spans import first_word
 from dialect.tries import taught
 
@@ -22,25 +23,33 @@ def accepted_try(refused: Refusal, sql: str, catalog: Catalog, read: Callable[[s
     `read` takes a text and raises Refusal, or RecursionError of what is nested too deeply. Raises nothing.
     """
     pointed = _pointed(refused, sql, catalog)
-    return replace(pointed, hint=_accepted(pointed, sql, catalog, read, _STEPS) or pointed.hint, rewrites=())
+    accepted = _accepted(pointed, sql, catalog, read, _STEPS)
+    return replace(pointed, hint=pointed.hint if accepted is None else str(accepted), rewrites=())
 
 
 def _pointed(refused: Refusal, sql: str, catalog: Catalog) -> Refusal:
     return taught(replace(refused, span=refused.span or first_word(sql)), sql, catalog)
 
 
-def _accepted(pointed: Refusal, sql: str, catalog: Catalog, read: Callable[[str], object], steps: int) -> str | None:
-    """Find the first rewrite that is accepted, or one of its own where it says the same in DuckDB's words."""
+def _accepted(
+    pointed: Refusal, sql: str, catalog: Catalog, read: Callable[[str], object], steps: int
+) -> Suggestion | None:
+    """Find the first rewrite that is accepted, or one of its own where it says the same in DuckDB's words.
+
+    Placeholders are filled for the trial only.
+    """
     for each in pointed.rewrites[:_MOST_TRIED]:
-        if len(each) > _LONGEST_TRY:
+        if len(each.sql) > _LONGEST_TRY:
             continue
+        tried = filled(each.sql)
         try:
-            read(each)
+            read(tried)
         except Refusal as again:
-            said = steps > 1 and each == in_duckdbs_words(sql)
-            found = _accepted(_pointed(again, each, catalog), each, catalog, read, steps - 1) if said else None
+            if steps == 1 or each != in_duckdbs_words(sql):
+                continue
+            found = _accepted(_pointed(again, tried, catalog), tried, catalog, read, steps - 1)
             if found is not None:
-                return found
+                return replace(found, differs=joined_differences(each.differs, found.differs))
         except RecursionError:
             continue
         else:

@@ -12,7 +12,7 @@ from dialect.calls import call as apply
 from dialect.calls import case, is_person
 from dialect.catalog import SqlType
 from dialect.directions import Direction
-from dialect.errors import Code
+from dialect.errors import Code, Suggestion
 from dialect.expressions import NULL, Case, Expr, Literal
 from dialect.inference import nullable
 from dialect.reading import only, refusal
@@ -70,7 +70,9 @@ def _arguments(name: str, call: exp.Expr, names: Names) -> tuple[str, tuple[Expr
             return f"{name}_distinct", (scalar(inner.expressions[0], names),)
         if name != "count" or len(inner.expressions) != 1:
             counted = ", ".join(part.sql("duckdb", comments=False) for part in inner.expressions if part is not None)
-            instead = f"COUNT(DISTINCT ({counted}))" if len(inner.expressions) > 1 else f"COUNT(DISTINCT {counted})"
+            instead = Suggestion(f"COUNT(DISTINCT {counted})", "the number of different values")
+            if len(inner.expressions) > 1:
+                instead = Suggestion(f"COUNT(DISTINCT ({counted}))", "tuples with a NULL count too")
             why = "DISTINCT is only allowed in COUNT, of one thing or of one tuple."
             raise refusal(Code.AGG, why, instead, call, instead)
         part = inner.expressions[0].unnest()

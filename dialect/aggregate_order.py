@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from dialect.catalog import SqlType
 from dialect.directions import Direction
-from dialect.errors import Code
+from dialect.errors import Code, Suggestion
 from dialect.expressions import Expr, Literal, expand, fields_of
 from dialect.reading import only, refusal
 from dialect.scalars import Names, scalar
@@ -27,11 +27,13 @@ def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
     if isinstance(value, exp.Distinct):
         why = "DISTINCT and an order of other things do not go together here."
         each = f"{name.upper()}({value.sql('duckdb', comments=False)})"
-        raise refusal(Code.AGG, why, "LIST(DISTINCT x)", call, each)
+        raise refusal(
+            Code.AGG, why, "LIST(DISTINCT x)", call, Suggestion(each, "in the order of the values themselves")
+        )
     if name in _ROWS and not terms:
         text = value.sql("duckdb", comments=False)
         why = f"{name.upper()} needs an order: rows have none of their own."
-        instead = f"{name.upper()}({text} ORDER BY {text})"
+        instead = Suggestion(f"{name.upper()}({text} ORDER BY {text})", f"in the order of {text}: name your own")
         raise refusal(Code.AGG, why, instead, call, instead)
     arguments = (scalar(value, names), *((_separator(call, names),) if name == "string_agg" else ()))
     keys = tuple(scalar(_term(term), names) for term in terms)
@@ -50,7 +52,8 @@ def in_its_own_order(call: exp.Expr) -> exp.Expr:
     plain = exp.Mode(this=value.copy())
     if len(order.expressions) > 1 or first.this != value or first.args.get("desc"):
         why = "Of values that are equally frequent MODE gives the least, and takes no other order."
-        raise refusal(Code.AGG, why, plain.sql("duckdb"), call, plain.sql("duckdb", comments=False))
+        instead = Suggestion(plain.sql("duckdb", comments=False), "another of equally frequent values may be given")
+        raise refusal(Code.AGG, why, instead, call, instead)
     plain.parent = call.parent
     return plain
 
@@ -116,4 +119,6 @@ def _one_each(levels: exp.Array, name: str, call: exp.Expr) -> Exception:
     text = value.sql("duckdb", comments=False)
     calls = ", ".join(f"{name.upper()}({text}, {level.sql('duckdb', comments=False)})" for level in levels.expressions)
     why = "One call gives one quantile; several levels of one value cost what one costs."
-    return refusal(Code.AGG, why, calls or f"{name.upper()}({text}, 0.5)", call, calls)
+    return refusal(
+        Code.AGG, why, calls or f"{name.upper()}({text}, 0.5)", call, Suggestion(calls, "a column for each level")
+    )

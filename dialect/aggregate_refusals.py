@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sqlglot import exp, parse_one
 
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Suggestion
+from dialect.placeholders import LEAST, MOST
 from dialect.reading import refusal
 from dialect.spans import called, question_with
 
@@ -58,6 +59,36 @@ _TAUGHT: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "regravgy": (_NOT_HERE, f"AVG(y) {_PAIRS.format('y', 'x')}", (f"AVG({{0}}) {_PAIRS}",)),
 }  # fmt: skip
 _UNKNOWN = ("AVG({0})", *_COUNTED)
+_SAME = ""
+# text that may stand in an aggregate's place -> what its value is that the aggregate's is not
+_DIFFERS: dict[str, str] = {
+    "COUNT(DISTINCT {0})": "the number of different values",
+    "COUNT({0})": "the number of rows that have a value",
+    "MIN({1})": "the least of what the rows are ordered by",
+    "MAX({1})": "the greatest of what the rows are ordered by",
+    "COUNT_IF({0})": "the number of rows for which it is true",
+    "COUNT_IF(NOT ({0}))": "the number of rows for which it is not true",
+    "SUM(LN({0}))": "the logarithm of the product",
+    "AVG({0})": "the mean",
+    "SUM({0})": "equal values are added each time",
+    "QUANTILE_CONT({0}, {1})": "interpolates between neighbouring values",
+    "QUANTILE_CONT({0}, 0.5)": "the middle alone",
+    "MEDIAN({0})": "the middle",
+    "CORR({0}, {1}) * CORR({0}, {1})": _SAME,
+    **{f"{call} {_PAIRS}": _SAME for call in ("COUNT(*)", "AVG({1})", "AVG({0})")},
+    # in the place of an argument of another type
+    "HOUR({0})": "of the hour of the day",
+    OF_INTERVALS[0]: "in minutes",
+    "{0} <> 0": _SAME,
+    "CAST({0} AS INT)": _SAME,
+    "DAYOFWEEK({0})": "of the day of the week, 0 for Sunday",
+    "LENGTH({0})": "of the number of its elements",
+    "CAST({0} AS VARCHAR)": "written as text",
+    "CAST({0} AS BIGINT)": "rounded to whole numbers",
+    "CAST({0} AS VARCHAR), ','": _SAME,
+}
+_MINUTES = "in minutes"
+BEYOND_ENDS = f"a value beyond {LEAST} or {MOST} counts as that end"
 
 
 def across_people(name: str, node: exp.Expr, inside: str | None) -> Refusal:
@@ -93,35 +124,34 @@ def wrong_type(takes: str, instead: tuple[str, ...], node: exp.Expr) -> Refusal:
     name, value, form = _form(call)
     if isinstance(call.this, exp.Sub) and instead == OF_INTERVALS:  # the time between two
         between = f"DATE_DIFF('MINUTE', {', '.join(_written(each) for each in (call.this.expression, call.this.this))})"
-        made = form.format(between), form.format(_written(within_ends(_parsed(between), 1440)))
+        bounded = form.format(_written(within_ends(_parsed(between))))
+        made = Suggestion(form.format(between), _MINUTES), Suggestion(bounded, f"{_MINUTES}; {BEYOND_ENDS}")
         why = f"{name} takes {takes}: minutes between two times are such, within ends of your own."
         return refusal(Code.AGG, why, made[1], call, *made)
     uncounted = isinstance(call, exp.WithinGroup) or instead == OF_INTERVALS
     counted = () if uncounted else _filled(_COUNTED, call)
-    written = [form.format(text.format(value)) for text in instead if value]
+    written = [Suggestion(form.format(text.format(value)), _DIFFERS[text]) for text in instead if value]
     hint = f"{name}({instead[0].format('x')})" if instead else _LISTED
     refused = refusal(Code.AGG, f"{name} takes {takes}.", hint, call, *written, *counted)
     return refused if instead else replace(refused, rewrites=(*_as_key(node), *refused.rewrites))
 
 
-def within_ends(value: exp.Expr, most: float = 100) -> exp.Expr:
-    """Write ends around a value: 0 and `most` for those that the asker has not said."""
-    said = next((end for part in (value.this, *value.expressions) if (end := _end(part)) is not None), None)
-    if isinstance(value, exp.Least) and said is not None:
-        return _parsed(f"GREATEST({_written(value)}, {0 if said > 0 else f'{said - most:g}'})")
-    if isinstance(value, exp.Greatest) and said is not None:
-        return _parsed(f"LEAST({_written(value)}, {f'{said + most:g}' if said >= most else f'{most:g}'})")
-    return _parsed(f"LEAST(GREATEST({_written(value)}, 0), {most:g})")
+def within_ends(value: exp.Expr) -> exp.Expr:
+    """Write ends around a value: placeholders for those that the question does not state."""
+    stated = any(map(_is_number, (value.this, *value.expressions)))
+    if isinstance(value, exp.Least) and stated:
+        return _parsed(f"GREATEST({_written(value)}, {LEAST})")
+    if isinstance(value, exp.Greatest) and stated:
+        return _parsed(f"LEAST({_written(value)}, {MOST})")
+    return _parsed(f"LEAST(GREATEST({_written(value)}, {LEAST}), {MOST})")
 
 
-def _end(node: exp.Expr) -> float | None:
+def _is_number(node: exp.Expr | None) -> bool:
     number = node.this if isinstance(node, exp.Neg) else node
-    if not isinstance(number, exp.Literal) or number.is_string:
-        return None
-    return -float(number.this) if isinstance(node, exp.Neg) else float(number.this)
+    return isinstance(number, exp.Literal) and not number.is_string
 
 
-def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[str, ...]:
+def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[Suggestion, ...]:
     """Group by the column too, or by what a form makes of it, and count where nothing else is asked."""
     column = _first(node)
     if isinstance(node, exp.Filter) or not isinstance(column, exp.Column | exp.Func | exp.Binary):
@@ -142,10 +172,10 @@ def _as_key(node: exp.Expr, form: str = "{0}") -> tuple[str, ...]:
             select.append("expressions", exp.Count(this=exp.Star(), big_int=True))
 
     written = question_with(node, grouped)
-    return () if written is None else (written,)
+    return () if written is None else (Suggestion(written, f"a row for each value of {_written(key)}"),)
 
 
-def _as_keys(node: exp.Expr) -> tuple[str, ...]:
+def _as_keys(node: exp.Expr) -> tuple[Suggestion, ...]:
     """Group by the column, and by bins of it."""
     return (*_as_key(node), *_as_key(node, _BIN))
 
@@ -187,9 +217,10 @@ def _parsed(text: str) -> exp.Expr:
     return parse_one(text, dialect="duckdb")
 
 
-def _filled(instead: tuple[str, ...], node: exp.Expr) -> list[str]:
+def _filled(instead: tuple[str, ...], node: exp.Expr) -> list[Suggestion]:
     parts = _arguments(_call(node))
-    return [text.format(*parts) for text in instead if parts and ("{1}" not in text or len(parts) > 1)]
+    fitting = [text for text in instead if parts and ("{1}" not in text or len(parts) > 1)]
+    return [Suggestion(text.format(*parts), _DIFFERS[text]) for text in fitting]
 
 
 def _arguments(call: exp.Expr) -> list[str]:

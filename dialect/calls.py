@@ -11,11 +11,13 @@ from sqlglot import exp
 from dialect import literals, own_calls
 from dialect.catalog import SqlType
 from dialect.constants import folded
-from dialect.errors import Code, Refusal, Span
+from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
+from dialect.foreign_names import FOREIGN_FUNCTIONS
 from dialect.function_row import Function, accepts, in_words, mistake
 from dialect.functions import forms_of, names
 from dialect.functions_interval import is_interval_end
+from dialect.other_calls import FORMS
 from dialect.reading import refusal
 from dialect.spans import called, span_of
 from dialect.unlike_types import instead
@@ -30,9 +32,8 @@ _TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 _JOINED = {"||", "concat", "concat_ws"}  # numbers and times that stand among text are written out
 _WRITTEN = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
 _OF_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
-# near in letters to functions of another kind
-_TOO_REVEALING = {"hash", "md5", "sha1", "sha256", "random", "md5_number"}
 _NOW = {"now", "today", "getdate", "sysdate", "get_current_timestamp", "transaction_timestamp"}
+_MISSPELT = 0.8  # share of letters that a name has in common with what it misspells
 _SEE_DOCS = "see docs/functions.md"
 _AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
 POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
@@ -128,28 +129,46 @@ def _limited(expr: Expr, node: exp.Expr) -> Expr:
 def unclear_tilde(node: exp.Expr) -> Refusal:
     """Ask for brackets around ~x, of which the parser marks x alone."""
     bracketed = f"(~{node.this.sql('duckdb', comments=False)})"
-    refused = refusal(Code.FUNC, "It is not clear where ~ ends.", f"{bracketed}, with brackets", node, bracketed)
+    instead = Suggestion(bracketed, "~ of this alone; DuckDB takes all that follows it")
+    refused = refusal(Code.FUNC, "It is not clear where ~ ends.", f"{bracketed}, with brackets", node, instead)
     sql = str(node.root().meta.get("sql", ""))
     sign = -1 if refused.span is None else sql.rfind("~", 0, refused.span.start)
     if refused.span is None or sign < 0:
         return refused
-    rewrites = tuple(made[:sign] + made[sign + 1 :] for made in refused.rewrites)
+    rewrites = tuple(replace(each, sql=each.sql[:sign] + each.sql[sign + 1 :]) for each in refused.rewrites)
     return replace(refused, span=Span(sign, refused.span.end), rewrites=rewrites)
 
 
 def _nearest(name: str) -> str:
-    bare = name.removesuffix("()")
-    if bare in _TOO_REVEALING:
-        return _SEE_DOCS
-    close = get_close_matches(bare[:40], [*_AGGREGATES, *filter(str.isidentifier, names())], n=1)
-    return f"{close[0]}(...)" if close else _SEE_DOCS
+    near = misspelt(name)
+    return _SEE_DOCS if near is None else f"{near}(...)"
 
 
-def _respelt(name: str, node: exp.Expr) -> list[str]:
+def misspelt(name: str) -> str | None:
+    """Find the function of which a name is a misspelling; a function of another engine is none, however near its name.
+
+    `haversine` and `haversine_m` take their arguments in another order: words that are added make another name.
+    """
+    bare = name.removesuffix("()")[:40]
+    if (
+        bare in exp.FUNCTION_BY_NAME
+        or bare.upper() in exp.FUNCTION_BY_NAME
+        or bare in FOREIGN_FUNCTIONS
+        or bare in FORMS
+    ):
+        return None
+    known = [each for each in (*_AGGREGATES, *names()) if each.isidentifier() and each.count("_") == bare.count("_")]
+    close = get_close_matches(bare, known, n=1, cutoff=_MISSPELT)
+    return close[0] if close else None
+
+
+def _respelt(name: str, node: exp.Expr) -> list[Suggestion]:
     """Write the call with the nearest name there is."""
-    near, _, called_so = _nearest(name).partition("(...)")
+    near = misspelt(name)
+    if near is None or not isinstance(node, exp.Anonymous):
+        return []
     parts = ", ".join(part.sql("duckdb", comments=False) for part in node.expressions)
-    return [f"{near}({parts})"] if isinstance(node, exp.Anonymous) and near != _SEE_DOCS and not called_so else []
+    return [Suggestion(f"{near}({parts})", f"{near} is a near name")]
 
 
 def _shown(name: str, node: exp.Expr) -> str:
@@ -181,7 +200,7 @@ def _keep_person_out(name: str, arguments: Sequence[Expr], node: exp.Expr) -> No
         why = "Persons are chosen by what their rows say, not by their keys."
         hint = f"{shown} IN (SELECT {shown} FROM ... WHERE ...), or a condition on another column"
         raise refusal(Code.PERSON_KEY, why, hint, node)
-    raise refusal(Code.PERSON_KEY, why, f"COUNT(DISTINCT {shown})", node)
+    raise refusal(Code.PERSON_KEY, why, Suggestion(f"COUNT(DISTINCT {shown})", "counts people"), node)
 
 
 def _flattened(name: str, arguments: Sequence[Expr]) -> list[Expr]:

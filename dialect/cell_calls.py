@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from dialect.calls import call
 from dialect.catalog import SqlType
-from dialect.errors import Code
+from dialect.errors import Code, Suggestion
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.function_row import CONSTANTS
 from dialect.literals import constant
@@ -64,7 +64,7 @@ def _refused(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -> Exc
         texts = [part.sql("duckdb", comments=False) for part in node.expressions[:2]]
         coarser = f"h3_cell({', '.join(texts)}, {finest})"
         why = f"The H3 cells of these coordinates have resolution {finest}, and nothing finer is known."
-        return refusal(Code.FUNC, why, coarser, node, coarser)
+        return refusal(Code.FUNC, why, coarser, node, Suggestion(coarser, "larger cells"))
     if lon.origin is None or lat.origin is None or lon.origin.table != lat.origin.table:
         why = "H3 cells are there of stored coordinates of one row."
         return refusal(Code.FUNC, why, "select the cell where the table is read", node)

@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, suggested
 from dialect.words import CLOSERS, OPENERS, place_of, words_of
 
 _SELECT, _FROM, _SELECT_BEHIND, _WHERE, _GROUP, _HAVING, _WINDOW, _QUALIFY, _ORDER, _LIMIT = range(10)
@@ -69,7 +69,7 @@ def check_order(sql: str, words: list[Token]) -> None:
         return
     word, why, hint, run = found
     repaired = _repaired(_mended(sql, run, word), _MOST_REPAIRS)
-    raise Refusal(Code.PARSE, why, hint, place_of(word), (repaired,))
+    raise Refusal(Code.PARSE, why, hint, place_of(word), suggested([repaired]))
 
 
 def _repaired(sql: str, most: int) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
+from dialect.errors import Suggestion, suggested
 from dialect.relations import PerPerson
 
 _FROM = re.compile(r"\bfrom\b.*?(?=\border by\b|\blimit\b|\boffset\b|;|$)", re.IGNORECASE | re.DOTALL)
 _LISTED = re.compile(r"\s*select\s+distinct\s+([\w.]+(?:\s*,\s*[\w.]+)*)\s+from\b", re.IGNORECASE)
 
 
-def counted_instead(sql: str, relation: PerPerson) -> tuple[str, ...]:
+def counted_instead(sql: str, relation: PerPerson) -> tuple[Suggestion, ...]:
     """Write questions that count: people where DISTINCT lists them, by what else was to be listed, then rows."""
-    return *_people_counted(sql, relation), *_rows_counted(sql)
+    people = suggested(_people_counted(sql, relation), "counts people in place of listing them")
+    return *people, *suggested(_rows_counted(sql), "counts rows in place of listing them")
 
 
 def _people_counted(sql: str, relation: PerPerson) -> tuple[str, ...]:

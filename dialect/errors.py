@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +36,31 @@ class Span:
     end: int
 
 
+@dataclass(frozen=True)
+class Suggestion:
+    """SQL that may stand in the place of what was refused: a whole question, or a part of one.
+
+    `differs` states what its answer means otherwise; it is empty only where both texts mean the same.
+    """
+
+    sql: str
+    differs: str = ""
+
+    def __str__(self) -> str:
+        """Write the SQL with the difference in a comment behind it: what is copied can still be sent."""
+        return f"{self.sql} -- {self.differs}" if self.differs else self.sql
+
+
+def suggested(texts: Iterable[str], differs: str = "") -> tuple[Suggestion, ...]:
+    """Make suggestions of texts that all differ from the refused one in the same respect."""
+    return tuple(Suggestion(text, differs) for text in texts)
+
+
+def joined_differences(*differences: str) -> str:
+    """Write several differences as one, each once."""
+    return "; ".join(dict.fromkeys(each for each in differences if each))
+
+
 @dataclass
 class Refusal(Exception):
     """A question that is not answered, decided from text and catalog alone, before the ledger."""
@@ -43,7 +69,7 @@ class Refusal(Exception):
     why: str  # one sentence
     hint: str  # one rewrite that works, shown behind "Try:"
     span: Span | None = None
-    rewrites: tuple[str, ...] = ()  # whole questions; the first that is itself accepted becomes the hint
+    rewrites: tuple[Suggestion, ...] = ()  # whole questions; the first that is itself accepted becomes the hint
 
     def __str__(self) -> str:
         """Give code, why and hint in one line."""

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from dialect.calls import call
 from dialect.catalog import SqlType
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Suggestion, suggested
 from dialect.expressions import Expr, Field, Literal, Ref, fields_of, substituted
 from dialect.inference import definition, fixed_by_person
 from dialect.kept_rows import check_kept_keys
@@ -35,6 +35,9 @@ from dialect.spans import in_place, span_of
 from dialect.windows_below import qualify_of_rows
 
 _ONE_OF_THEM = {"min", "max"}
+
+
+_FINER = "a row for each value of the added keys"
 
 
 @dataclass
@@ -63,8 +66,10 @@ class GroupNames:
         if node.find_ancestor(exp.Window) is not None:
             raise _of_rows(node)
         keys, rewrites = _with_items(node)
-        refused = refusal(Code.KEY, why, f"GROUP BY {keys or node.name}", node, f"AVG({node.name})")
-        raise replace(refused, rewrites=(*rewrites, *_with_key(node), *refused.rewrites))
+        average = Suggestion(f"AVG({node.name})", f"the mean of {node.name} in each group")
+        refused = refusal(Code.KEY, why, f"GROUP BY {keys or node.name}", node, average)
+        finer = suggested((*rewrites, *_with_key(node)), _FINER)
+        raise replace(refused, rewrites=(*finer, *refused.rewrites))
 
     def special(self, node: exp.Expr) -> Expr | None:
         """Answer for aggregates, for windows over the groups, and for expressions that are group keys."""
@@ -143,7 +148,13 @@ def _of_rows(node: exp.Column) -> Refusal:
     why = f"A window beside GROUP BY or aggregates looks at groups, and {node.name} is a column of rows."
     chooses = node.find_ancestor(exp.Qualify) is not None
     hint = f"FROM (SELECT *{'' if chooses else ', ... OVER (...) AS x'} FROM ...{' QUALIFY ...' * chooses})"
-    return replace(refusal(Code.WINDOW, why, hint, node), rewrites=(*qualify_of_rows(node), *_with_key(node)))
+    return replace(
+        refusal(Code.WINDOW, why, hint, node),
+        rewrites=(
+            *suggested(qualify_of_rows(node), "rows are chosen before they are grouped"),
+            *suggested(_with_key(node), _FINER),
+        ),
+    )
 
 
 def _with_items(node: exp.Column) -> tuple[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from dialect.cuts import cut
-from dialect.errors import Code
+from dialect.errors import Code, suggested
 from dialect.expressions import Call, Expr, Field, Ref, conjuncts
 from dialect.inference import null_extended, of_person
 from dialect.kept_rows import kept_by, kept_joined, kept_with
@@ -137,7 +137,13 @@ def _of_persons(left: PerPerson, right: PerPerson, how: How, condition: Expr, no
     if met is None:
         why = "Two private tables can only be joined on the person key."
         person = left.person.name or "person"
-        raise refusal(Code.JOIN, why, f"... JOIN ... USING ({person})", node, *_on_the_person(node, person))
+        raise refusal(
+            Code.JOIN,
+            why,
+            f"... JOIN ... USING ({person})",
+            node,
+            *suggested(_on_the_person(node, person), "each row meets those of the same person alone"),
+        )
     # with further conditions, or where the left row may name nobody, a row's partner depends on the row
     alone = len(conjuncts(condition)) == 1 and not met.nullable
     fields, facts = right.fields, left.facts

@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlglot import exp
 
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Suggestion
 from dialect.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.functions import function
 from dialect.inference import null_extended
@@ -214,7 +214,8 @@ def check_ignored(
     if read and read <= set(kept.rows.fields):
         hint = "a subquery that groups the public table alone, joined by the keys: its numbers need no noise"
         raise refusal(Code.AGG, why, hint, node)
-    raise refusal(Code.AGG, why, f"COUNT({person})", node, f"COUNT({person})")
+    instead = Suggestion(f"COUNT({person})", "counts the rows of people, and 0 where there are none")
+    raise refusal(Code.AGG, why, instead, node, instead)
 
 
 def check_kept_below(relation: Relation) -> None:

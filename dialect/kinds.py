@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dialect.derived_columns import derived_columns
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, suggested
 from dialect.expressions import Ref
 from dialect.from_clause import from_clause, renamed
 from dialect.names import Column, RowNames, Scope
@@ -18,7 +18,7 @@ from dialect.relations import Relation
 from dialect.select_list import Place, grouped, is_grouped, rowwise, select_items, where_aliases
 from dialect.set_operation_rules import Queried, set_operation
 from dialect.sightings import SOURCE, sightings
-from dialect.spans import span_of
+from dialect.spans import question_with, span_of
 from dialect.subquery_tests import Outer
 from dialect.table_calls import TableCall, derived_query
 from dialect.where_clause import where_clause
@@ -115,7 +115,7 @@ def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
     if clause is None:
         return environment
     if clause.args.get("recursive"):
-        raise refusal(Code.STMT, "Recursion is not in the dialect.", "WITH without RECURSIVE", clause)
+        raise _recursive(clause)
     only(clause, "expressions")
     here: set[str] = set()
     used: set[str] = set()
@@ -130,6 +130,27 @@ def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
     return environment
 
 
+def _recursive(clause: exp.Expr) -> Refusal:
+    """Refuse recursion; RECURSIVE before subqueries that do not name themselves says nothing, and is left out."""
+    refers = [
+        cte.alias
+        for cte in clause.expressions
+        if any(table.name.lower() == cte.alias.lower() for table in cte.this.find_all(exp.Table))
+    ]
+    why = "Recursion is not in the dialect."
+    if refers:
+        why = f"Recursion is not in the dialect, and {refers[0][:40]} names itself."
+        return refusal(Code.STMT, why, f"{_LISTED_IN_PLACE}, or a JOIN for each step", clause)
+
+    def plain(copied: exp.Expr) -> None:
+        copied.set("recursive", False)
+
+    written = question_with(clause, plain)
+    refused = refusal(Code.STMT, why, "WITH without RECURSIVE", clause)
+    return replace(refused, rewrites=suggested(() if written is None else (written,)))
+
+
+_LISTED_IN_PLACE = "range(24) or generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) in FROM"
 _CLAUSES = (
     "with_", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "qualify", "order",
     "limit", "offset",

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from dialect.catalog import SqlType
 from dialect.constants import MONTHS, SECONDS
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, suggested
 from dialect.expressions import NULL, Literal
 from dialect.meant_times import how_written, meant_time
 from dialect.reading import refusal
@@ -124,7 +124,7 @@ def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
         return Literal(_READERS[target](text.strip()), target)
     except (ValueError, KeyError):
         meant = meant_time(text.strip(), target)
-        instead = () if meant is None else (meant, f"{target} {meant}")
+        instead = () if meant is None else suggested((meant, f"{target} {meant}"))
         why = f"'{text[:40]}' is not a {target}."
         at = next((part for part in node.find_all(exp.Literal) if part.this == text), node)  # of a comparison
         raise refusal(Code.PARSE, why, (instead or (how_written(target),))[-1], at, *instead) from None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Suggestion, suggested
 from dialect.reading import refusal
 from dialect.spans import question_with
 
@@ -35,7 +35,9 @@ def _alias(node: exp.Column) -> Refusal | None:
     of = "a window function" if windowed else "an aggregate"
     why = f"{node.name[:40]} is {of}, and WHERE looks at rows, before there is one: {clause} looks at it."
     made = _moved(select, clause.lower())
-    return replace(refusal(Code.COLUMN, why, f"{clause} in place of WHERE, behind GROUP BY", node), rewrites=made)
+    return replace(
+        refusal(Code.COLUMN, why, f"{clause} in place of WHERE, behind GROUP BY", node), rewrites=suggested(made)
+    )
 
 
 def _moved(select: exp.Select, clause: str) -> tuple[str, ...]:
@@ -68,5 +70,5 @@ def _text(refused: Refusal, node: exp.Column) -> Refusal | None:
     ):
         return None
     quoted = "'" + node.name.replace("'", "''") + "'"
-    made = refusal(refused.code, f"{refused.why} Text stands in single quotes.", quoted, node, quoted)
+    made = refusal(refused.code, f"{refused.why} Text stands in single quotes.", quoted, node, Suggestion(quoted))
     return replace(made, rewrites=(*refused.rewrites, *made.rewrites))

@@ -15,7 +15,7 @@ _DAY = re.compile(
 
 def how_written(kind: str) -> str:
     """Show how a constant of a type is written; of other types than those of time a number."""
-    return f"{kind} {_FORMS[kind]}" if kind in _FORMS else "1"
+    return f"{kind} {_FORMS[kind]}" if kind in _FORMS else "a number in digits"
 
 
 def meant_time(text: str, kind: str) -> str | None:

@@ -9,12 +9,19 @@ from sqlglot import exp
 
 from dialect.aggregate_calls import aggregate_call, both_exist
 from dialect.aggregate_order import check_varying, in_its_own_order
-from dialect.aggregate_refusals import OF_INTERVALS, across_people, unknown_aggregate, within_ends, wrong_type
+from dialect.aggregate_refusals import (
+    BEYOND_ENDS,
+    OF_INTERVALS,
+    across_people,
+    unknown_aggregate,
+    within_ends,
+    wrong_type,
+)
 from dialect.aggregates import AGGREGATES, Aggregate, measure_bounds
 from dialect.calls import is_person, polygon_refused
 from dialect.catalog import Bounds, SqlType
 from dialect.cuts import rows_in
-from dialect.errors import Code
+from dialect.errors import Code, Suggestion
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.functions_interval import OF_PEOPLE, TRY, holds_end
 from dialect.inference import alternatives_or_null, nullable
@@ -57,7 +64,7 @@ _LISTED = (tuple(_LIST_OF), "text or integers", "CAST({0} AS VARCHAR)")
 _BITS = ((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
 # type -> what is a number of it
 _NUMBER_OF = {
-    SqlType.BOOLEAN: ("CASE WHEN {0} THEN 1 ELSE 0 END",),
+    SqlType.BOOLEAN: ("CAST({0} AS INT)",),
     SqlType.INTERVAL: OF_INTERVALS,
     **dict.fromkeys((SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), ("HOUR({0})", "DAYOFWEEK({0})")),
     **dict.fromkeys(_LISTS, ("LENGTH({0})",)),
@@ -140,7 +147,12 @@ def check_arguments(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp
     persons = [a for a in arguments if is_person(a)]
     if persons and aggregate.name not in {"count", "count_distinct"}:
         shown = next((a.field.name for a in persons if isinstance(a, Ref)), None) or "person"
-        raise refusal(Code.PERSON_KEY, "The person key can only be counted.", f"COUNT(DISTINCT {shown})", node)
+        raise refusal(
+            Code.PERSON_KEY,
+            "The person key can only be counted.",
+            Suggestion(f"COUNT(DISTINCT {shown})", "counts people"),
+            node,
+        )
 
 
 def _check_types(function: str, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
@@ -176,7 +188,7 @@ def _check_ranges(
     ranges = [known_range(argument, facts) for argument in arguments]
     multiplied = aggregate.name not in MOMENTS or can_be_multiplied(ranges, named)
     if not multiplied or (aggregate.name in _BOUNDED and named is None and not _can_be_bounded(ranges[0])):
-        cut = _cut_to_range(_call(node), arguments)
+        cut = Suggestion(_cut_to_range(_call(node), arguments), BEYOND_ENDS)
         why = f"{_name(node)} needs a range that is known without the data: no bounds are declared. Say your own ends."
         raise refusal(Code.AGG if aggregate.name in {"min", "max"} else Code.BOUNDS, why, cut, node, cut)
 

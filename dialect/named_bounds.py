@@ -15,12 +15,13 @@ from dialect.catalog import Bounds
 from dialect.decimals import decimal
 from dialect.errors import Code, Refusal, Span
 from dialect.grammar import blanked, parsed
+from dialect.placeholders import LEAST, MOST
 from dialect.words import closing
 
 NAME = "contribution_bounds_per_group"
 LARGEST = 10**15
 LARGEST_COUNT = 1_000_000
-_EXAMPLE = f"SUM(x, {NAME} => (0, 100))"
+_EXAMPLE = f"SUM(x, {NAME} => ({LEAST}, {MOST}))"
 _TAKING = (exp.Sum, exp.Avg, exp.Count, exp.Variance, exp.VariancePop, exp.Stddev, exp.StddevSamp, exp.StddevPop)
 
 
@@ -82,7 +83,7 @@ def _read(text: str, start: int) -> Bounds:
     if lower is None or upper is None or not -LARGEST <= lower < upper <= LARGEST:
         span = Span(start, start + len(text))
         why = f"Bounds are two numbers, the lower first, within {LARGEST:.0e}."
-        raise Refusal(Code.PARAM, why, f"{NAME} => (0, 100)", span)
+        raise Refusal(Code.PARAM, why, f"{NAME} => ({LEAST}, {MOST})", span)
     return Bounds(float(lower), float(upper))
 
 
@@ -105,4 +106,4 @@ def check_named(function: str, named: NamedBounds, releasing: bool) -> None:
         named.bounds.lower >= -LARGEST_COUNT and 1 <= named.bounds.upper <= LARGEST_COUNT
     ):
         why = f"Bounds of a count end between 1 and {LARGEST_COUNT:,}."
-        raise Refusal(Code.PARAM, why, f"{NAME} => (0, 5)", named.span)
+        raise Refusal(Code.PARAM, why, f"{NAME} => (0, {MOST})", named.span)

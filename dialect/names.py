@@ -12,7 +12,7 @@ from sqlglot import exp
 from dialect.aggregate_names import NODES, UNTYPED
 from dialect.calls import unknown_function
 from dialect.cell_calls import cell_call, is_cell_call
-from dialect.errors import Code
+from dialect.errors import Code, Suggestion, suggested
 from dialect.expressions import Expr, Field, Ref
 from dialect.functions_interval import HIGH, LOW
 from dialect.meant_names import meant
@@ -56,10 +56,17 @@ class Scope:
         found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]
         if len(found) > 1 and name not in self.merged and len(set(found)) > 1:
             both = [f"{alias}.{name}" for alias, columns in self.tables if name in {n for n, _ in columns}]
-            raise refusal(Code.COLUMN, f"{name} is in more than one table.", " or ".join(both[:2]), node, *both[:2])
+            raise refusal(
+                Code.COLUMN,
+                f"{name} is in more than one table.",
+                " or ".join(both[:2]),
+                node,
+                *suggested(both[:2], f"{name} of the first of them"),
+            )
         if not found:
             why, near = f"There is no column {_written(node, name, 'this')} here.", self._nearest(name)
-            raise meant(refusal(Code.COLUMN, why, near, node, f"{table}.{near}" if table else near), node)
+            instead = Suggestion(f"{table}.{near}" if table else near, f"{near} is a near name")
+            raise meant(refusal(Code.COLUMN, why, near, node, instead), node)
         return found[0]
 
     def written(self, field: Field) -> str:
@@ -170,11 +177,16 @@ def refuse_rowless(node: exp.Expr) -> None:
     if isinstance(node, exp.Window):
         why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
         refused = refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)
-        raise replace(refused, rewrites=where_as_qualify(node))
+        raise replace(
+            refused,
+            rewrites=suggested(
+                where_as_qualify(node), "windows are computed over all rows, then every condition chooses"
+            ),
+        )
     if isinstance(node, exp.Any) and isinstance(node.parent, exp.EQ) and node.find(exp.Query) is None:
         listed, value = node.this.unnest(), node.parent.this
         made = f"list_contains({listed.sql('duckdb', comments=False)}, {value.sql('duckdb', comments=False)})"
-        raise refusal(Code.FUNC, "= ANY of a list is not in the dialect.", made, node.parent, made)
+        raise refusal(Code.FUNC, "= ANY of a list is not in the dialect.", made, node.parent, Suggestion(made))
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
     if isinstance(node, exp.Star):

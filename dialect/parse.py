@@ -12,7 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.clause import lift
 from dialect.clause_order import check_order
-from dialect.errors import Code, Refusal, Span
+from dialect.errors import Code, Refusal, Span, suggested
 from dialect.named_bounds import Named, check_taken, lift_bounds
 from dialect.options import NO_OPTIONS, Options
 from dialect.spans import PIVOTED, span_of
@@ -117,7 +117,7 @@ def _reserved(span: Span, words: list[Token], sql: str) -> Refusal | None:
     word = words[place].text
     why = f"{word.upper()[:40]} is a word of SQL's own, and stands here as a name."
     hint = f'{"AS " * (before.token_type is TokenType.ALIAS)}"{word[:40]}"'
-    return Refusal(Code.PARSE, why, hint, span, (f'{sql[: span.start]}"{word}"{sql[span.end :]}',))
+    return Refusal(Code.PARSE, why, hint, span, suggested([f'{sql[: span.start]}"{word}"{sql[span.end :]}']))
 
 
 def _check_size(tree: exp.Expr) -> None:

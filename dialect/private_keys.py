@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 
 from dialect.catalog import SqlType, ValueRange
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Suggestion, joined_differences
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children, expand
+from dialect.placeholders import END, LEAST, MOST, START
 from dialect.plain_text import plain_text
 from dialect.reading import Reading
 from dialect.whole_numbers import is_whole
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
-_DAY = ("2026-10-14 00:00:00", "2026-10-15 00:00:00")  # where nothing is declared
 _COARSER = ("date_trunc", "time_bucket")
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
@@ -31,10 +31,10 @@ def check_private_keys(keys: Sequence[Field], reading: Reading) -> None:
         if whole is not None:
             part = plain_text(whole)
             why = f"{part} may be any number: neither bounds nor the question say where it ends."
-            ends = f"{part} BETWEEN 0 AND 100"
+            ends = f"{part} BETWEEN {LEAST} AND {MOST}"
             raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, _asked_by(sql, part, part, ends))
         if key.type is SqlType.DOUBLE:
-            coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN 0 AND 100"
+            coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN {LEAST} AND {MOST}"
             raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, _asked_by(sql, text, coarse, ends))
         if key.type in _LISTS:
             raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
@@ -54,7 +54,7 @@ def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:
     why, coarse = f"{text} has a value of its own in almost every row.", f"date_trunc('hour', {text})"
     if time is not expr:
         why, coarse = f"{moment} has no declared range, so nothing says where {text} begins and ends.", text
-    ends = f"{moment} >= TIMESTAMP '{_DAY[0]}' AND {moment} < TIMESTAMP '{_DAY[1]}'"
+    ends = f"{moment} >= {START} AND {moment} < {END}"
     if date is not None:
         ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
     return Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, _asked_by(reading.sql, text, coarse, ends))
@@ -75,10 +75,12 @@ def _time_of(expr: Expr) -> Expr:
     return expr.arguments[-1] if isinstance(expr, Call) and expr.name in _COARSER else expr
 
 
-def _asked_by(sql: str, name: str, coarse: str, condition: str) -> tuple[str, ...]:
+def _asked_by(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:
     """Write a question with a coarser key: as it is, and where a condition must say the ends."""
+    key = "" if coarse == name else f"groups by {coarse}"
     made = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
     with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", made, count=1, flags=re.IGNORECASE)
     if not found:
         with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", made, count=1, flags=re.IGNORECASE)
-    return made, with_end
+    ends = "rows outside the ends are left out"
+    return Suggestion(made, key), Suggestion(with_end, joined_differences(key, ends))

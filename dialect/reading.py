@@ -9,7 +9,7 @@ from itertools import count
 from sqlglot import exp
 
 from dialect.catalog import Catalog
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Suggestion
 from dialect.named_bounds import Named
 from dialect.options import NO_OPTIONS, Options
 from dialect.spans import PIVOTED, in_place, span_of
@@ -48,12 +48,15 @@ class Reading:
             raise Refusal(Code.COMPLEX, why, "fewer conditions on time, or one BETWEEN, in fewer places")
 
 
-def refusal(code: Code, why: str, hint: str, node: exp.Expr | None = None, *instead: str) -> Refusal:
+def refusal(
+    code: Code, why: str, hint: str | Suggestion, node: exp.Expr | None = None, *instead: Suggestion
+) -> Refusal:
     """Make a refusal that points at a node; `instead`: what could stand in its place."""
     if node is None:
-        return Refusal(code, why, hint)
-    rewrites = tuple(made for text in instead if (made := in_place(node, text)) is not None)
-    return Refusal(code, why, hint, span_of(node), rewrites)
+        return Refusal(code, why, str(hint))
+    placed = ((in_place(node, each.sql), each.differs) for each in instead)
+    rewrites = tuple(Suggestion(sql, differs) for sql, differs in placed if sql is not None)
+    return Refusal(code, why, str(hint), span_of(node), rewrites)
 
 
 def only(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:

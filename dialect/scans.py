@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from dialect.calls import call
 from dialect.catalog import Catalog, Column, Table
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, Suggestion
 from dialect.expressions import Expr, Field, Origin, Ref, conjuncts
 from dialect.own_time import clock_of, during, on_date
 from dialect.possible_days import Clock
@@ -34,7 +34,7 @@ def with_schema(node: exp.Table, name: str) -> Refusal:
     if node.text("db").lower() in _OF_TABLES:
         why = f"{node.text('db')[:40]} is not there: statements tell what is declared, free of charge."
         return refusal(Code.TABLE, why, "DESCRIBE and a table's name" if name == "columns" else "SHOW TABLES", node)
-    return refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, name)
+    return refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, Suggestion(name))
 
 
 def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:

@@ -12,7 +12,7 @@ from sqlglot.errors import ErrorLevel
 
 from dialect import rules
 from dialect.directions import OrderKey
-from dialect.errors import Code
+from dialect.errors import Code, suggested
 from dialect.expressions import Expr, Field, Ref
 from dialect.from_clause import Queries
 from dialect.group_by import Item, Keys, group_by, keyed
@@ -213,7 +213,7 @@ def _finish(
                 "DISTINCT ON keeps one whole row of several.",
                 "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others",
             )
-            raise replace(refusal(Code.ROWS, why, hint, tree), rewrites=distinct_on_as_qualify(tree))
+            raise replace(refusal(Code.ROWS, why, hint, tree), rewrites=suggested(distinct_on_as_qualify(tree)))
         relation = rules.distinct(relation, fields, place.last, tree)
         columns = tuple((name, next(f for f in relation.fields if f == made)) for name, made in columns)
         order = tuple(_over(key, exprs, fields, tree) for key in order)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from dialect.errors import Code
+from dialect.errors import Code, suggested
 from dialect.expressions import Expr, Field, Literal, Ref
 from dialect.inference import definition, fixed_by_person
 from dialect.reading import refusal
@@ -54,7 +54,7 @@ def with_person(tree: exp.SetOperation, how: How, distinct: bool, persons: Perso
     what, name = tree.key.upper(), persons[0].person.name or "person"
     why = f"{what} compares people's rows, and so needs the person key in the same place of both select lists."
     unlike = refusal(Code.SUBQUERY, why, f"SELECT {name}, ... {what} SELECT {name}, ...", tree)
-    raise replace(unlike, rewrites=_with_keys(tree, name))
+    raise replace(unlike, rewrites=suggested(_with_keys(tree, name), "compares the rows of each person alone"))
 
 
 def of_persons(operator: SetOperation, left: PerPerson, right: PerPerson, facts: tuple[Expr, ...]) -> PerPerson:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dialect.calls import call
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, suggested
 from dialect.expressions import Call, Expr, Ref, conjunction
 from dialect.from_clause import Queries, from_clause
 from dialect.inference import definition, nullable
@@ -86,7 +86,10 @@ def _members(node: exp.Expr, inner: _Inner, negated: bool, outer: Outer) -> list
     if any(_may_be_null(member, inner.relation) for member in inner.selected):
         why = "NOT IN is never true once its list holds a NULL, and this one may."
         unlike = refusal(Code.SUBQUERY, why, "NOT EXISTS (SELECT 1 FROM ... WHERE ... = ...)", node)
-        raise replace(unlike, rewrites=_without_null(node))
+        raise replace(
+            unlike,
+            rewrites=suggested(_without_null(node), "a NULL in the list is left out: with one, NOT IN is never true"),
+        )
     return [_or_null(value, part, node) for value, part in zip(values, equal, strict=True)]
 
 

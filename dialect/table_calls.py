@@ -10,7 +10,7 @@ from sqlglot import exp, parse_one
 
 from dialect import literals
 from dialect.catalog import SqlType
-from dialect.errors import Code
+from dialect.errors import Code, Suggestion
 from dialect.expressions import Literal
 from dialect.movement import Number, Sightings
 from dialect.reading import only, refusal
@@ -119,9 +119,11 @@ def _number(parameter: Parameter, node: exp.Expr) -> Number:
     if value is None or negative or not parameter.lowest <= value <= parameter.largest:
         kind = "a whole number" if parameter.whole else "a number"
         ends = f"{parameter.lowest:,} to {parameter.largest:,}"
-        shown = parameter.lowest if parameter.default is None else parameter.default
+        shown, meaning = (
+            (parameter.lowest, "the least") if parameter.default is None else (parameter.default, "the default")
+        )
         why, hint = f"{parameter.name} is {kind} from {ends}.", f"{parameter.name} => {shown}"
-        raise refusal(Code.PARAM, why, hint, node, str(shown))
+        raise refusal(Code.PARAM, why, hint, node, Suggestion(str(shown), f"with {shown}, {meaning}"))
     return value
 
 

@@ -148,7 +148,8 @@ def _not_allowed(inner: exp.Expr, node: exp.Expr) -> Refusal:
 
 
 def _example(name: str) -> str:
-    return {"ntile": "NTILE(4)", "nth_value": "NTH_VALUE(x, 2)"}.get(name, f"{name.upper()}(x)")
+    shown = {"ntile": "NTILE(4)", "nth_value": "NTH_VALUE(x, 2)"}.get(name, f"{name.upper()}(x)")
+    return f"{shown} OVER (...)"
 
 
 def _check_constant(name: str, typed: list[Expr], node: exp.Expr) -> None:

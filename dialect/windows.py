@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from dialect.cuts import cut
-from dialect.errors import Code, Refusal
+from dialect.errors import Code, Refusal, suggested
 from dialect.expressions import Ref
 from dialect.reading import refusal
 from dialect.relations import Cut, Distinct, Filter, Group, PerPerson, Project, Relation, SemiJoin
@@ -67,7 +67,10 @@ def _across_people(asked: Asked) -> Refusal:
 
     select = asked.node.find_ancestor(exp.Select)
     written = None if select is None else question_with(select, with_person)
-    rewrites = (*(() if written is None else (written,)), *windows_as_groups(asked.node))
+    rewrites = (
+        *suggested(() if written is None else (written,), "within each person's own rows, not over the rows of all"),
+        *suggested(windows_as_groups(asked.node), "one row for each group, in place of one for each row"),
+    )
     return replace(refusal(Code.WINDOW, why, hint, asked.node), rewrites=rewrites)
 
 

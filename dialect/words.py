@@ -9,7 +9,8 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dialect.errors import Code, Refusal, Span
+from dialect.errors import Code, Refusal, Span, suggested
+from dialect.placeholders import refuse_placeholders
 
 DUCKDB = Dialect.get_or_raise("duckdb")
 MAX_CHARACTERS = 10_000
@@ -41,6 +42,7 @@ def words_of(sql: str) -> list[Token]:
         raise Refusal(Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ...")
     _check_quotes(sql, words)
     _check_single(sql, words)
+    refuse_placeholders(words)
     _check_numbers(words)
     _check_intervals(words)
     _check_nesting(words)
@@ -137,7 +139,9 @@ def _check_single(sql: str, words: list[Token]) -> None:
     if any(i < len(words) - 1 for i in ends):
         after = words[ends[0] + 1]
         why, first = "Only one statement at a time is answered.", sql[: words[ends[0]].start].strip()
-        raise Refusal(Code.STMT, why, "send them one by one", place_of(after), (first,))
+        raise Refusal(
+            Code.STMT, why, "send them one by one", place_of(after), suggested([first], "the first statement alone")
+        )
 
 
 def _check_quotes(sql: str, words: list[Token]) -> None:
@@ -145,7 +149,7 @@ def _check_quotes(sql: str, words: list[Token]) -> None:
     if places:
         made = "".join('"' if place in places else sign for place, sign in enumerate(sql))
         why = "Names stand in double quotes, or in none."
-        raise Refusal(Code.PARSE, why, '"a name"', Span(places[0], places[0] + 1), (made,))
+        raise Refusal(Code.PARSE, why, '"a name"', Span(places[0], places[0] + 1), suggested([made]))
 
 
 def _check_numbers(words: list[Token]) -> None:

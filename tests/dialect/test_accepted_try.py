@@ -8,14 +8,14 @@ import pytest
 
 from dialect.accepted_try import accepted_try
 from dialect.catalog import Catalog
-from dialect.errors import Code, Refusal, Span
+from dialect.errors import Code, Refusal, Span, Suggestion, suggested
 
 ASKED = "SELECT isnull(lat, 0) FROM events"
 IN_DUCKDBS_WORDS = "SELECT coalesce(lat, 0) FROM events"
 
 
 def refused(*rewrites: str) -> Refusal:
-    return Refusal(Code.AGG, "It is no aggregate.", "another", rewrites=rewrites)
+    return Refusal(Code.AGG, "It is no aggregate.", "another", rewrites=suggested(rewrites))
 
 
 def reading(**outcomes: BaseException) -> Callable[[str], object]:
@@ -55,3 +55,15 @@ def test_one_in_duckdbs_words_is_rewritten_once_more(catalog: Catalog) -> None:
     assert accepted_try(refused("bad"), ASKED, catalog, reading(bad=refused("good"))).hint == "another"
     further = again | {"good": refused("better")}
     assert accepted_try(refused(IN_DUCKDBS_WORDS), ASKED, catalog, reading(**further)).hint == "another"
+
+
+def test_what_differs_stands_behind_the_question(catalog: Catalog) -> None:
+    counted = Refusal(Code.ROWS, "Rows never leave.", "another", rewrites=(Suggestion("good", "counts rows"),))
+    assert accepted_try(counted, ASKED, catalog, reading()).hint == "good -- counts rows"
+
+
+def test_placeholders_are_filled_for_the_trial_alone(catalog: Catalog) -> None:
+    tried: list[str] = []
+    unbounded = Refusal(Code.BOUNDS, "No bounds.", "another", rewrites=suggested(["LEAST(x, YOUR_MAX)"]))
+    assert accepted_try(unbounded, ASKED, catalog, tried.append).hint == "LEAST(x, YOUR_MAX)"
+    assert tried == ["LEAST(x, 10000)"]

@@ -52,4 +52,4 @@ def test_what_is_tried_is_the_day_that_was_meant(condition: str, instead: str, a
 
 
 def test_other_types_show_a_number() -> None:
-    assert how_written("BIGINT") == "1"
+    assert how_written("BIGINT") == "a number in digits"

@@ -7,17 +7,18 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Question
-from dialect.errors import Code, Refusal, Span
+from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.other_habits import call_at, in_duckdbs_words
+from dialect.placeholders import filled
 
 SHOWN = {
     "safe_divide(a, f(b, c))": "((a) / nullif(f(b, c), 0))",
-    "DIV0(a, zeroifnull(b))": "coalesce(((a) / nullif(coalesce(b, 0), 0)), 0)",
+    "DIV0(a, zeroifnull(b))": "CASE WHEN (coalesce(b, 0)) = 0 AND (a) IS NOT NULL THEN 0 ELSE (a) / nullif(coalesce(b, 0), 0) END",
     "ratio_to_report(n) OVER (ORDER BY d)": "1.0 * (n) / SUM(n) OVER (ORDER BY d)",
     "to_char(d, 'YYYY-MM-DD HH24:MI')": "strftime(d, '%Y-%m-%d %H:%M')",
     "to_char(n)": "CAST(n AS VARCHAR)",
     "format_date('%Y', d)": "strftime(d, '%Y')",
-    "timestamp_diff(b, a, MINUTE)": "date_diff('minute', a, b)",
+    "timestamp_diff(b, a, MINUTE)": "date_sub('minute', a, b)",
     "datediff(day, a, b)": "date_diff('day', a, b)",
     "date_diff('day', a, b)": "date_diff('day', a, b)",  # as DuckDB writes it
     "date_trunc(d, ISOWEEK)": "date_trunc('week', d)",
@@ -55,7 +56,7 @@ SHOWN = {
     "extract(DATE FROM t)": "CAST(t AS DATE)",
     "date(t, 'Europe/Vienna')": "CAST((t AT TIME ZONE 'Europe/Vienna') AS DATE)",
     "date(t)": "date(t)",
-    "from_utc_timestamp(t, 'Europe/Vienna')": "(t AT TIME ZONE 'Europe/Vienna')",
+    "from_utc_timestamp(t, 'Europe/Vienna')": "((t AT TIME ZONE 'UTC') AT TIME ZONE 'Europe/Vienna')",
     "decode(a, 'x', 1, 'y', 2, 3)": "CASE a WHEN 'x' THEN 1 WHEN 'y' THEN 2 ELSE 3 END",
     "decode(a, 'x', 1)": "CASE a WHEN 'x' THEN 1 END",
     "decode(a)": "decode(a)",
@@ -69,9 +70,12 @@ SHOWN = {
     "trunc(n, 2)": "trunc(n, 2)",  # as DuckDB writes it
     "window(t, '15 minutes')": "time_bucket(INTERVAL 15 MINUTE, t)",
     "window(t, d)": "window(t, d)",
-    "range_bucket(n, [5, 15])": "CASE WHEN n < 5 THEN 0 WHEN n < 15 THEN 1 ELSE 2 END",
+    "range_bucket(n, [5, 15])": "CASE WHEN n < 5 THEN 0 WHEN n < 15 THEN 1 WHEN n >= 15 THEN 2 END",
     "range_bucket(n, ends)": "range_bucket(n, ends)",
     "convert(date, t)": "CAST(t AS date)",
+    "to_date('2026-10-14', 'YYYY-DD-MM')": "to_date('2026-10-14', 'YYYY-DD-MM')",  # another day
+    "date_format(t, '%D')": "date_format(t, '%D')",  # no such sign
+    "time_slice(t, 15, 'MINUTE', 'END')": "time_slice(t, 15, 'MINUTE', 'END')",
     "convert(t USING utf8)": "convert(t USING utf8)",
     "size(a)": "len(a)",
     "dayofweekiso(t)": "isodow(t)",
@@ -103,7 +107,7 @@ TAUGHT = {
 
 @pytest.mark.parametrize("written", SHOWN)
 def test_a_call_is_shown_in_duckdbs_words(written: str) -> None:
-    assert in_duckdbs_words(f"SELECT {written} FROM t") == f"SELECT {SHOWN[written]} FROM t"
+    assert in_duckdbs_words(f"SELECT {written} FROM t").sql == f"SELECT {SHOWN[written]} FROM t"
 
 
 @pytest.mark.parametrize("what", ["ROLLUP", "cube"])
@@ -114,14 +118,16 @@ def test_keys_before_with_rollup_stand_in_brackets(refused: Callable[[str], Refu
 
 
 def test_top_becomes_limit() -> None:
-    assert in_duckdbs_words("select top 3 a from t ; ") == "select a from t LIMIT 3"
-    assert in_duckdbs_words("SELECT TOP (3) a FROM t") == "SELECT a FROM t LIMIT 3"
-    assert in_duckdbs_words("SELECT topic FROM t") == "SELECT topic FROM t"
+    assert in_duckdbs_words("select top 3 a from t ; ").sql == "select a from t LIMIT 3"
+    assert in_duckdbs_words("SELECT TOP (3) a FROM t").sql == "SELECT a FROM t LIMIT 3"
+    assert in_duckdbs_words("SELECT topic FROM t").sql == "SELECT topic FROM t"
+    of_one_side = "SELECT TOP 3 a FROM t UNION ALL SELECT b FROM u"
+    assert in_duckdbs_words(of_one_side).sql == of_one_side, "LIMIT would end the whole"
 
 
 def test_the_call_at_a_place_is_shown_and_no_other() -> None:
     sql = "SELECT div0(a, b), zeroifnull(c), d"
-    assert call_at(sql, Span(sql.index("c)"), sql.index("c)") + 1)) == "coalesce(c, 0)"
+    assert call_at(sql, Span(sql.index("c)"), sql.index("c)") + 1)) == Suggestion("coalesce(c, 0)")
     assert call_at(sql, Span(len(sql) - 1, len(sql))) is None
 
 
@@ -129,15 +135,15 @@ def test_the_call_at_a_place_is_shown_and_no_other() -> None:
 def test_what_is_shown_is_answered(sql: str, ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask(sql)
-    assert (refused.value.code, refused.value.hint) == (TAUGHT[sql], in_duckdbs_words(sql))
+    assert (refused.value.code, refused.value.hint) == (TAUGHT[sql], str(in_duckdbs_words(sql)))
     assert ask(refused.value.hint).plans
 
 
 def test_what_another_engine_s_words_need_further_is_shown_at_once(ask: Callable[[str], Question]) -> None:
     with pytest.raises(Refusal) as refused:
         ask("SELECT AVG(TIMESTAMP_DIFF(ts, TIMESTAMP '2026-10-05', MINUTE)) AS m FROM events")
-    assert "LEAST(GREATEST(DATE_DIFF('MINUTE'" in refused.value.hint
-    assert ask(refused.value.hint).plans
+    assert "LEAST(GREATEST(DATE_SUB('minute'" in refused.value.hint
+    assert ask(filled(refused.value.hint)).plans
 
 
 def test_other_refusals_stay_as_they_are(ask: Callable[[str], Question]) -> None:

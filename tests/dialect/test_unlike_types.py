@@ -8,6 +8,7 @@ import pytest
 
 from dialect import Question
 from dialect.errors import Refusal
+from tests.support.refused import sql_of
 
 MEANT = {
     "ts > 20261003": "ts > CAST('2026-10-03' AS DATE)",
@@ -28,7 +29,7 @@ UNKNOWN = ("ts > 20269999", "ts > 99", "lat > ts", "ts > TRUE", "hour(ts) > 'x'"
 def _hint(condition: str, ask: Callable[[str], Question]) -> str:
     with pytest.raises(Refusal) as refused:
         ask(f"SELECT COUNT(*) FROM events WHERE {condition}")
-    return refused.value.hint
+    return sql_of(refused.value.hint)
 
 
 @pytest.mark.parametrize("condition", MEANT)

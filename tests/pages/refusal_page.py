@@ -15,8 +15,10 @@ HEAD = """# Refusals
 What is refused, and in which words; written from the reviewed refusals by `make docs`. A refusal is decided from the
 text and the catalog alone, before anything is charged or read: it costs nothing and says nothing about anybody. It has
 a code whose meaning never changes, the place in your text, one sentence why, and a line *Try:*. Where that line is a
-whole question it was tried before you see it: it is accepted as it stands. The examples are over the tables of the
-tests: `events` and `subscribers` are private, `cells` and `hours` public.
+whole question it was tried before you see it: it is accepted as it stands, and means the same as yours. Where its
+answer means something else, a comment behind ` -- ` states what differs. `YOUR_MIN`, `YOUR_MAX`, `YOUR_START` and
+`YOUR_END` stand for values that you choose: a question that still holds one is refused. The examples are over the
+tables of the tests: `events` and `subscribers` are private, `cells` and `hours` public.
 """
 MEANINGS = {
     Code.PARSE: "The text is no SQL, or a constant in it is none of its type.",

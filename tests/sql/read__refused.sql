@@ -6,7 +6,7 @@ SELECT * FROM events;
 # SELECT * FROM events
 # ^^^^^^
 # Rows of people never leave; only aggregates over many of them do.
-# Try: SELECT COUNT(*) FROM events
+# Try: SELECT COUNT(*) FROM events -- counts rows in place of listing them
 
 # title: rows with a limit
 SELECT ts, lon FROM events LIMIT 10;
@@ -14,7 +14,7 @@ SELECT ts, lon FROM events LIMIT 10;
 # SELECT ts, lon FROM events LIMIT 10
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Rows of people never leave, and can't be cut by LIMIT.
-# Try: SELECT COUNT(*) FROM events
+# Try: SELECT COUNT(*) FROM events -- counts rows in place of listing them
 
 # title: an unknown table
 SELECT COUNT(*) FROM event;
@@ -22,7 +22,7 @@ SELECT COUNT(*) FROM event;
 # SELECT COUNT(*) FROM event
 #                      ^^^^^
 # There is no table event.
-# Try: SELECT COUNT(*) FROM events
+# Try: SELECT COUNT(*) FROM events -- of events, a near name
 
 # title: an unknown column
 SELECT SUM(dwell) FROM events;
@@ -30,7 +30,7 @@ SELECT SUM(dwell) FROM events;
 # SELECT SUM(dwell) FROM events
 #            ^^^^^
 # There is no column dwell here.
-# Try: SELECT SUM(dwell_s) FROM events
+# Try: SELECT SUM(dwell_s) FROM events -- dwell_s is a near name
 
 # title: a column that admission alone knows
 SELECT COUNT(*) FROM subscribers WHERE consent = false;
@@ -46,7 +46,7 @@ SELECT COUNT(1 // (subscriber_id - 4217)) FROM events;
 # SELECT COUNT(1 // (subscriber_id - 4217)) FROM events
 #                    ^^^^^^^^^^^^^^^^^^^^
 # The person key can be counted, joined on and grouped by, and nothing else.
-# Try: COUNT(DISTINCT subscriber_id)
+# Try: COUNT(DISTINCT subscriber_id) -- counts people
 
 # title: a filter by person
 SELECT COUNT(*) FROM events WHERE (subscriber_id * 7919) % 101 < 50;
@@ -54,7 +54,7 @@ SELECT COUNT(*) FROM events WHERE (subscriber_id * 7919) % 101 < 50;
 # SELECT COUNT(*) FROM events WHERE (subscriber_id * 7919) % 101 < 50
 #                                    ^^^^^^^^^^^^^^^^^^^^
 # The person key can be counted, joined on and grouped by, and nothing else.
-# Try: COUNT(DISTINCT subscriber_id)
+# Try: COUNT(DISTINCT subscriber_id) -- counts people
 
 # title: no bounds
 SELECT SUM(lon) FROM events;
@@ -62,7 +62,7 @@ SELECT SUM(lon) FROM events;
 # SELECT SUM(lon) FROM events
 #        ^^^^^^^
 # SUM needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT SUM(LEAST(GREATEST(lon, 0), 100)) FROM events
+# Try: SELECT SUM(LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events -- a value beyond YOUR_MIN or YOUR_MAX counts as that end
 
 # title: an aggregate that returns a stored value
 SELECT ANY_VALUE(home_zone) FROM subscribers;
@@ -70,7 +70,7 @@ SELECT ANY_VALUE(home_zone) FROM subscribers;
 # SELECT ANY_VALUE(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^
 # ANY_VALUE across people would return the value of one person.
-# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone
+# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone -- a row for each value of home_zone
 
 # title: a minimum across people
 SELECT MIN(lon) FROM events;
@@ -78,7 +78,7 @@ SELECT MIN(lon) FROM events;
 # SELECT MIN(lon) FROM events
 #        ^^^^^^^
 # MIN needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT MIN(LEAST(GREATEST(lon, 0), 100)) FROM events
+# Try: SELECT MIN(LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events -- a value beyond YOUR_MIN or YOUR_MAX counts as that end
 
 # title: a median across people
 SELECT MEDIAN(lon) FROM events;
@@ -86,7 +86,7 @@ SELECT MEDIAN(lon) FROM events;
 # SELECT MEDIAN(lon) FROM events
 #        ^^^^^^^^^^
 # MEDIAN needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT MEDIAN(LEAST(GREATEST(lon, 0), 100)) FROM events
+# Try: SELECT MEDIAN(LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events -- a value beyond YOUR_MIN or YOUR_MAX counts as that end
 
 # title: distinct values
 SELECT SUM(DISTINCT dwell_s) FROM events;
@@ -94,7 +94,7 @@ SELECT SUM(DISTINCT dwell_s) FROM events;
 # SELECT SUM(DISTINCT dwell_s) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^
 # SUM across people moves by values that one person alone may have.
-# Try: SELECT COUNT(DISTINCT dwell_s) FROM events
+# Try: SELECT COUNT(DISTINCT dwell_s) FROM events -- the number of different values
 
 # title: a sketch
 SELECT approx_count_distinct(subscriber_id) FROM events;
@@ -102,7 +102,7 @@ SELECT approx_count_distinct(subscriber_id) FROM events;
 # SELECT approx_count_distinct(subscriber_id) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # approx_count_distinct is a sketch, whose noise is not known.
-# Try: SELECT COUNT(DISTINCT subscriber_id) FROM events
+# Try: SELECT COUNT(DISTINCT subscriber_id) FROM events -- the number of different values
 
 # title: text cast to a number
 SELECT SUM(CAST(home_zone AS INT)) FROM subscribers;
@@ -150,7 +150,7 @@ SELECT ts, COUNT(*) FROM events GROUP BY ts;
 # SELECT ts, COUNT(*) FROM events GROUP BY ts
 #                                          ^^
 # ts has a value of its own in almost every row.
-# Try: SELECT date_trunc('hour', ts), COUNT(*) FROM events GROUP BY date_trunc('hour', ts)
+# Try: SELECT date_trunc('hour', ts), COUNT(*) FROM events GROUP BY date_trunc('hour', ts) -- groups by date_trunc('hour', ts)
 
 # title: a column that is no key
 SELECT cell_id, lat, COUNT(*) FROM events GROUP BY cell_id;
@@ -158,7 +158,7 @@ SELECT cell_id, lat, COUNT(*) FROM events GROUP BY cell_id;
 # SELECT cell_id, lat, COUNT(*) FROM events GROUP BY cell_id
 #                 ^^^
 # lat is neither a group key nor in an aggregate.
-# Try: SELECT cell_id, AVG(lat), COUNT(*) FROM events GROUP BY cell_id
+# Try: SELECT cell_id, AVG(lat), COUNT(*) FROM events GROUP BY cell_id -- the mean of lat in each group
 
 # title: a join of persons on something else
 SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id;
@@ -166,7 +166,7 @@ SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id;
 # SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Two private tables can only be joined on the person key.
-# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id)
+# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id) -- each row meets those of the same person alone
 
 # title: a join of persons under OR
 SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id;
@@ -174,7 +174,7 @@ SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id
 # SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Two private tables can only be joined on the person key.
-# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id)
+# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id) -- each row meets those of the same person alone
 
 # title: a cross join of persons
 SELECT COUNT(*) FROM events CROSS JOIN subscribers;
@@ -206,7 +206,7 @@ SELECT c.zone, COUNT(*) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY
 # SELECT c.zone, COUNT(*) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
 #                ^^^^^^^
 # Rows that a LEFT JOIN adds where nobody's row matched belong to nobody, and would move this.
-# Try: SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1
+# Try: SELECT c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1 -- counts the rows of people, and 0 where there are none
 
 # title: private rows joined with a release
 SELECT COUNT(*) FROM events e JOIN (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r ON r.cell_id = e.cell_id;
@@ -246,7 +246,7 @@ SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) 
 # SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A window over rows of many people would let one of them move everybody's numbers.
-# Try: SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0
+# Try: SELECT COUNT(*) FROM (SELECT ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) AS rn FROM events) WHERE rn % 2 = 0 -- within each person's own rows, not over the rows of all
 
 # title: a window across people
 SELECT COUNT(*) FROM (SELECT SUM(dwell_s) OVER (PARTITION BY cell_id) AS x FROM events);
@@ -254,7 +254,7 @@ SELECT COUNT(*) FROM (SELECT SUM(dwell_s) OVER (PARTITION BY cell_id) AS x FROM 
 # SELECT COUNT(*) FROM (SELECT SUM(dwell_s) OVER (PARTITION BY cell_id) AS x FROM events)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A window over rows of many people would let one of them move everybody's numbers.
-# Try: SELECT COUNT(*) FROM (SELECT SUM(dwell_s) OVER (PARTITION BY subscriber_id, cell_id) AS x FROM events)
+# Try: SELECT COUNT(*) FROM (SELECT SUM(dwell_s) OVER (PARTITION BY subscriber_id, cell_id) AS x FROM events) -- within each person's own rows, not over the rows of all
 
 # title: one row of everybody by QUALIFY
 SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY row_number() OVER () = 1);
@@ -262,7 +262,7 @@ SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY row_number() OVER () = 1);
 # SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY row_number() OVER () = 1)
 #                                                    ^^^^^^^^^^
 # A window over rows of many people would let one of them move everybody's numbers.
-# Try: SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id) = 1)
+# Try: SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id) = 1) -- within each person's own rows, not over the rows of all
 
 # title: a named window across people
 SELECT COUNT(*) FROM (SELECT lag(ts) OVER w AS before FROM events WINDOW w AS (ORDER BY ts));
@@ -270,7 +270,7 @@ SELECT COUNT(*) FROM (SELECT lag(ts) OVER w AS before FROM events WINDOW w AS (O
 # SELECT COUNT(*) FROM (SELECT lag(ts) OVER w AS before FROM events WINDOW w AS (ORDER BY ts))
 #                              ^^^^^^^^^^^^^^
 # A window over rows of many people would let one of them move everybody's numbers.
-# Try: SELECT COUNT(*) FROM (SELECT LAG(ts) OVER w AS before FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts))
+# Try: SELECT COUNT(*) FROM (SELECT LAG(ts) OVER w AS before FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts)) -- within each person's own rows, not over the rows of all
 
 # title: a window across people in a join
 SELECT COUNT(*) FROM (SELECT rank() OVER (ORDER BY e.ts) AS r FROM events e JOIN subscribers s USING (subscriber_id)) WHERE r < 9;
@@ -278,7 +278,7 @@ SELECT COUNT(*) FROM (SELECT rank() OVER (ORDER BY e.ts) AS r FROM events e JOIN
 # SELECT COUNT(*) FROM (SELECT rank() OVER (ORDER BY e.ts) AS r FROM events e JOIN subscribers s USING (subscriber_id)) WHERE r < 9
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A window over rows of many people would let one of them move everybody's numbers.
-# Try: SELECT COUNT(*) FROM (SELECT RANK() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) AS r FROM events AS e JOIN subscribers AS s USING (subscriber_id)) WHERE r < 9
+# Try: SELECT COUNT(*) FROM (SELECT RANK() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) AS r FROM events AS e JOIN subscribers AS s USING (subscriber_id)) WHERE r < 9 -- within each person's own rows, not over the rows of all
 
 # title: a window whose person may be NULL
 SELECT COUNT(*) FROM (SELECT rank() OVER (PARTITION BY s.subscriber_id ORDER BY e.ts) AS r FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > 30);
@@ -286,7 +286,7 @@ SELECT COUNT(*) FROM (SELECT rank() OVER (PARTITION BY s.subscriber_id ORDER BY 
 # SELECT COUNT(*) FROM (SELECT rank() OVER (PARTITION BY s.subscriber_id ORDER BY e.ts) AS r FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > 30)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A window over rows of many people would let one of them move everybody's numbers.
-# Try: SELECT COUNT(*) FROM (SELECT RANK() OVER (PARTITION BY e.subscriber_id, s.subscriber_id ORDER BY e.ts) AS r FROM events AS e LEFT JOIN subscribers AS s ON s.subscriber_id = e.subscriber_id AND s.age > 30)
+# Try: SELECT COUNT(*) FROM (SELECT RANK() OVER (PARTITION BY e.subscriber_id, s.subscriber_id ORDER BY e.ts) AS r FROM events AS e LEFT JOIN subscribers AS s ON s.subscriber_id = e.subscriber_id AND s.age > 30) -- within each person's own rows, not over the rows of all
 
 # title: a window in WHERE
 SELECT COUNT(*) FROM events WHERE row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1;
@@ -294,7 +294,7 @@ SELECT COUNT(*) FROM events WHERE row_number() OVER (PARTITION BY subscriber_id 
 # SELECT COUNT(*) FROM events WHERE row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1
 #                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave.
-# Try: SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1)
+# Try: SELECT COUNT(*) FROM (SELECT * FROM events QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1) -- windows are computed over all rows, then every condition chooses
 
 # title: a window in HAVING
 SELECT cell_id, COUNT(*), rank() OVER (ORDER BY COUNT(*)) AS r FROM events GROUP BY 1 HAVING r = 1;
@@ -366,7 +366,7 @@ SELECT COUNT(*) FROM (SELECT lag(ts, cell_id) OVER (PARTITION BY subscriber_id O
 # SELECT COUNT(*) FROM (SELECT lag(ts, cell_id) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # LAG counts by a constant whole number of -1,000,000,000 to 1,000,000,000.
-# Try: LAG(x)
+# Try: LAG(x) OVER (...)
 
 # title: no buckets
 SELECT COUNT(*) FROM (SELECT ntile(0) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events);
@@ -374,7 +374,7 @@ SELECT COUNT(*) FROM (SELECT ntile(0) OVER (PARTITION BY subscriber_id ORDER BY 
 # SELECT COUNT(*) FROM (SELECT ntile(0) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # NTILE counts by a constant whole number of 1 to 1,000,000,000.
-# Try: NTILE(4)
+# Try: NTILE(4) OVER (...)
 
 # title: the person key carried by a window
 SELECT x, COUNT(*) FROM (SELECT lag(subscriber_id) OVER (PARTITION BY subscriber_id ORDER BY ts) AS x FROM events) GROUP BY 1;
@@ -494,7 +494,7 @@ SELECT COUNT(*) FROM (SELECT first_value(ts ORDER BY cell_id) OVER (PARTITION BY
 # SELECT COUNT(*) FROM (SELECT first_value(ts ORDER BY cell_id) OVER (PARTITION BY subscriber_id) AS x FROM events)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # FIRST_VALUE takes its order from OVER.
-# Try: FIRST_VALUE(x)
+# Try: FIRST_VALUE(x) OVER (...)
 
 # title: windows over a kept public table
 SELECT cell_id, COUNT(ts) FROM (SELECT c.cell_id, e.ts, row_number() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) AS r FROM cells c LEFT JOIN events e USING (cell_id)) GROUP BY 1;
@@ -510,7 +510,7 @@ SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY sub
 # SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1
 # ^^^^^^
 # Rows of people never leave; only aggregates over many of them do.
-# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1)
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, ts FROM events QUALIFY row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1) -- counts rows in place of listing them
 
 # title: bounds in a window
 SELECT COUNT(*) FROM (SELECT sum(cell_id, contribution_bounds_per_group => (0, 9)) OVER (PARTITION BY subscriber_id) AS x FROM events);
@@ -526,7 +526,7 @@ SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM event
 # SELECT COUNT(*) FROM (SELECT cell_id FROM events UNION SELECT cell_id FROM events)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # UNION compares people's rows, and so needs the person key in the same place of both select lists.
-# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, cell_id FROM events UNION SELECT subscriber_id, cell_id FROM events)
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, cell_id FROM events UNION SELECT subscriber_id, cell_id FROM events) -- compares the rows of each person alone
 
 # title: a person key beside other values
 SELECT COUNT(*) FROM (SELECT subscriber_id FROM events UNION ALL SELECT age FROM subscribers);
@@ -550,7 +550,7 @@ SELECT COUNT(*) FROM (SELECT dwell_s FROM events LIMIT 5);
 # SELECT COUNT(*) FROM (SELECT dwell_s FROM events LIMIT 5)
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Rows of people never leave, and can't be cut by LIMIT.
-# Try: SELECT COUNT(*) FROM events
+# Try: SELECT COUNT(*) FROM events -- counts rows in place of listing them
 
 # title: two statements
 SELECT COUNT(*) FROM events; DROP TABLE events;
@@ -558,7 +558,7 @@ SELECT COUNT(*) FROM events; DROP TABLE events;
 # SELECT COUNT(*) FROM events; DROP TABLE events
 #                              ^^^^
 # Only one statement at a time is answered.
-# Try: SELECT COUNT(*) FROM events
+# Try: SELECT COUNT(*) FROM events -- the first statement alone
 
 # title: something that is no question
 PRAGMA database_list;
@@ -574,7 +574,7 @@ WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r;
 # WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r
 #                ^^^^^^^^^^^^^^^^^^^
 # Recursion is not in the dialect.
-# Try: WITH without RECURSIVE
+# Try: WITH r AS (SELECT 1 AS n) SELECT * FROM r
 
 # title: a file
 SELECT COUNT(*) FROM 'x.parquet';
@@ -654,7 +654,7 @@ SELECT string_agg(home_zone, ',') FROM subscribers;
 # SELECT string_agg(home_zone, ',') FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^
 # string_agg across people would return everybody's values.
-# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone
+# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone -- a row for each value of home_zone
 
 # title: a function without arguments
 SELECT COUNT(*) FROM events WHERE current_date > ts;
@@ -694,7 +694,7 @@ SELECT Cell_Id, Lat, COUNT(*) FROM events GROUP BY Cell_Id;
 # SELECT Cell_Id, Lat, COUNT(*) FROM events GROUP BY Cell_Id
 #                 ^^^
 # Lat is neither a group key nor in an aggregate.
-# Try: SELECT Cell_Id, AVG(Lat), COUNT(*) FROM events GROUP BY Cell_Id
+# Try: SELECT Cell_Id, AVG(Lat), COUNT(*) FROM events GROUP BY Cell_Id -- the mean of Lat in each group
 
 # title: an open comment
 SELECT COUNT(*) /* of FROM events;
@@ -710,7 +710,7 @@ SELECT gender, COUNT(*) FROM events GROUP BY gender;
 # SELECT gender, COUNT(*) FROM events GROUP BY gender
 #        ^^^^^^
 # There is no column gender here: it is in subscribers.
-# Try: SELECT gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY gender
+# Try: SELECT gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY gender -- gender of subscribers; rows that meet none are left out
 
 # title: a column of a public table
 SELECT COUNT(*) FROM events WHERE zone = 'C1';
@@ -718,7 +718,7 @@ SELECT COUNT(*) FROM events WHERE zone = 'C1';
 # SELECT COUNT(*) FROM events WHERE zone = 'C1'
 #                                   ^^^^
 # There is no column zone here: it is in cells.
-# Try: SELECT COUNT(*) FROM events JOIN cells USING (cell_id) WHERE zone = 'C1'
+# Try: SELECT COUNT(*) FROM events JOIN cells USING (cell_id) WHERE zone = 'C1' -- zone of cells; rows that meet none are left out; one that meets several counts each time
 
 # title: double quotes around text
 SELECT COUNT(*) FROM subscribers WHERE gender IN ("f", "m");
@@ -734,7 +734,7 @@ SELECT cell_id, AVG(lon) AS a FROM events GROUP BY cell_id;
 # SELECT cell_id, AVG(lon) AS a FROM events GROUP BY cell_id
 #                 ^^^^^^^
 # AVG needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT cell_id, AVG(LEAST(GREATEST(lon, 0), 100)) AS a FROM events GROUP BY cell_id
+# Try: SELECT cell_id, AVG(LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) AS a FROM events GROUP BY cell_id -- a value beyond YOUR_MIN or YOUR_MAX counts as that end
 
 # title: tables shown
 SHOW TABLES;
@@ -742,7 +742,7 @@ SHOW TABLES;
 # SHOW TABLES
 # ^^^^
 # Only SELECT questions are answered; there are events, subscribers, cells, hours.
-# Try: SELECT COUNT(*) FROM events
+# Try: SELECT COUNT(*) FROM events -- counts the rows
 
 # title: a table described
 DESCRIBE events;
@@ -750,7 +750,7 @@ DESCRIBE events;
 # DESCRIBE events
 # ^^^^^^^^
 # Only SELECT questions are answered; events has subscriber_id, ts, cell_id, lon, lat, dwell_s.
-# Try: SELECT COUNT(*) FROM events
+# Try: SELECT COUNT(*) FROM events -- counts the rows
 
 # title: a key of every number
 SELECT lon, COUNT(*) FROM events GROUP BY lon;
@@ -758,7 +758,7 @@ SELECT lon, COUNT(*) FROM events GROUP BY lon;
 # SELECT lon, COUNT(*) FROM events GROUP BY lon
 #                                           ^^^
 # lon has a value of its own in almost every row.
-# Try: SELECT floor(lon / 10), COUNT(*) FROM events WHERE lon BETWEEN 0 AND 100 GROUP BY floor(lon / 10)
+# Try: SELECT floor(lon / 10), COUNT(*) FROM events WHERE lon BETWEEN YOUR_MIN AND YOUR_MAX GROUP BY floor(lon / 10) -- groups by floor(lon / 10); rows outside the ends are left out
 
 # title: a key without ends
 SELECT floor(lon) AS p, COUNT(*) FROM events GROUP BY p;
@@ -766,7 +766,7 @@ SELECT floor(lon) AS p, COUNT(*) FROM events GROUP BY p;
 # SELECT floor(lon) AS p, COUNT(*) FROM events GROUP BY p
 #                                                       ^
 # floor(lon) may be any number: neither bounds nor the question say where it ends.
-# Try: SELECT floor(lon) AS p, COUNT(*) FROM events WHERE floor(lon) BETWEEN 0 AND 100 GROUP BY p
+# Try: SELECT floor(lon) AS p, COUNT(*) FROM events WHERE floor(lon) BETWEEN YOUR_MIN AND YOUR_MAX GROUP BY p -- rows outside the ends are left out
 
 # title: a text that is no key
 SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id;
@@ -774,7 +774,7 @@ SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_
 # SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id
 #                 ^^^^^^
 # gender is neither a group key nor in an aggregate.
-# Try: SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id, gender
+# Try: SELECT cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id, gender -- a row for each value of the added keys
 
 # title: rows of nobody summed
 SELECT h.h, SUM(COALESCE(e.dwell_s, 60)) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1;
@@ -782,7 +782,7 @@ SELECT h.h, SUM(COALESCE(e.dwell_s, 60)) FROM hours h LEFT JOIN events e ON hour
 # SELECT h.h, SUM(COALESCE(e.dwell_s, 60)) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1
 #             ^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Rows that a LEFT JOIN adds where nobody's row matched belong to nobody, and would move this.
-# Try: SELECT h.h, COUNT(e.subscriber_id) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1
+# Try: SELECT h.h, COUNT(e.subscriber_id) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1 -- counts the rows of people, and 0 where there are none
 
 # title: a private key beside public rows that stay
 SELECT h.h, e.cell_id, COUNT(e.ts) FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1, 2;
@@ -838,7 +838,7 @@ SELECT MIN(home_zone) FROM subscribers;
 # SELECT MIN(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^
 # MIN across people would return the value of one person.
-# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone
+# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone -- a row for each value of home_zone
 
 # title: a level that is no share
 SELECT QUANTILE_CONT(dwell_s, 50) FROM events;
@@ -854,7 +854,7 @@ SELECT QUANTILE_CONT(dwell_s, [0.25, 0.5]) FROM events;
 # SELECT QUANTILE_CONT(dwell_s, [0.25, 0.5]) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # One call gives one quantile; several levels of one value cost what one costs.
-# Try: SELECT QUANTILE_CONT(dwell_s, 0.25), QUANTILE_CONT(dwell_s, 0.5) FROM events
+# Try: SELECT QUANTILE_CONT(dwell_s, 0.25), QUANTILE_CONT(dwell_s, 0.5) FROM events -- a column for each level
 
 # title: a quantile of one of the stored values
 SELECT QUANTILE_DISC(home_zone, 0.5) FROM subscribers;
@@ -862,7 +862,7 @@ SELECT QUANTILE_DISC(home_zone, 0.5) FROM subscribers;
 # SELECT QUANTILE_DISC(home_zone, 0.5) FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # QUANTILE_DISC across people would return the value of one person.
-# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone
+# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone -- a row for each value of home_zone
 
 # title: quantiles of private groups
 SELECT home_zone, MEDIAN(age) FROM subscribers GROUP BY home_zone;
@@ -878,7 +878,7 @@ SELECT MEDIAN(subscriber_id) FROM events;
 # SELECT MEDIAN(subscriber_id) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^
 # The person key can only be counted.
-# Try: COUNT(DISTINCT subscriber_id)
+# Try: COUNT(DISTINCT subscriber_id) -- counts people
 
 # title: EXISTS that the person does not decide
 SELECT COUNT(*) FROM events e WHERE EXISTS (SELECT 1 FROM subscribers s WHERE s.subscriber_id = e.subscriber_id OR s.age = 113);
@@ -902,7 +902,7 @@ SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells)
 # SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells)
 #                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # NOT IN is never true once its list holds a NULL, and this one may.
-# Try: SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells WHERE zone IS NOT NULL)
+# Try: SELECT COUNT(*) FROM subscribers WHERE home_zone NOT IN (SELECT zone FROM cells WHERE zone IS NOT NULL) -- a NULL in the list is left out: with one, NOT IN is never true
 
 # title: a person that may be NULL outside of a list
 SELECT COUNT(*) FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id AND s.age > e.lat WHERE s.subscriber_id NOT IN (SELECT subscriber_id FROM subscribers);
@@ -958,7 +958,7 @@ SELECT MODE(home_zone) FROM subscribers;
 # SELECT MODE(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^^
 # MODE across people would return the value of one person.
-# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone
+# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone -- a row for each value of home_zone
 
 # title: whether anybody is so
 SELECT BOOL_OR(age > 100) FROM subscribers;
@@ -966,7 +966,7 @@ SELECT BOOL_OR(age > 100) FROM subscribers;
 # SELECT BOOL_OR(age > 100) FROM subscribers
 #        ^^^^^^^^^^^^^^^^^
 # BOOL_OR across people would tell whether any one person is so.
-# Try: SELECT COUNT_IF(age > 100) FROM subscribers
+# Try: SELECT COUNT_IF(age > 100) FROM subscribers -- the number of rows for which it is true
 
 # title: whether everybody is so
 SELECT gender, BOOL_AND(age > 17) AS grown FROM subscribers GROUP BY gender;
@@ -974,7 +974,7 @@ SELECT gender, BOOL_AND(age > 17) AS grown FROM subscribers GROUP BY gender;
 # SELECT gender, BOOL_AND(age > 17) AS grown FROM subscribers GROUP BY gender
 #                ^^^^^^^^^^^^^^^^^
 # BOOL_AND across people would tell whether any one person is not so.
-# Try: SELECT gender, COUNT_IF(NOT (age > 17)) AS grown FROM subscribers GROUP BY gender
+# Try: SELECT gender, COUNT_IF(NOT (age > 17)) AS grown FROM subscribers GROUP BY gender -- the number of rows for which it is not true
 
 # title: the value beside the largest
 SELECT ARG_MAX(home_zone, age) FROM subscribers;
@@ -982,7 +982,7 @@ SELECT ARG_MAX(home_zone, age) FROM subscribers;
 # SELECT ARG_MAX(home_zone, age) FROM subscribers
 #        ^^^^^^^^^^^^^^^^^^^^^^
 # ARG_MAX across people would return the value of one person.
-# Try: SELECT MAX(age) FROM subscribers
+# Try: SELECT MAX(age) FROM subscribers -- the greatest of what the rows are ordered by
 
 # title: everybody's values as a list
 SELECT LIST(age) FROM subscribers;
@@ -990,7 +990,7 @@ SELECT LIST(age) FROM subscribers;
 # SELECT LIST(age) FROM subscribers
 #        ^^^^^^^^
 # LIST across people would return everybody's values.
-# Try: SELECT age, COUNT(*) FROM subscribers GROUP BY age
+# Try: SELECT age, COUNT(*) FROM subscribers GROUP BY age -- a row for each value of age
 
 # title: a product over people
 SELECT PRODUCT(age) FROM subscribers;
@@ -998,7 +998,7 @@ SELECT PRODUCT(age) FROM subscribers;
 # SELECT PRODUCT(age) FROM subscribers
 #        ^^^^^^^^^^^
 # PRODUCT across people can be turned by one person alone.
-# Try: SELECT AVG(age) FROM subscribers
+# Try: SELECT AVG(age) FROM subscribers -- the mean
 
 # title: a first row without an order
 SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id) AS c FROM events GROUP BY 1) WHERE c = 1;
@@ -1006,7 +1006,7 @@ SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id) AS c FROM events GROU
 # SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id) AS c FROM events GROUP BY 1) WHERE c = 1
 #                                             ^^^^^^^^^^^^^
 # FIRST needs an order: rows have none of their own.
-# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id ORDER BY cell_id) AS c FROM events GROUP BY 1) WHERE c = 1
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, FIRST(cell_id ORDER BY cell_id) AS c FROM events GROUP BY 1) WHERE c = 1 -- in the order of cell_id: name your own
 
 # title: several levels with an alias
 SELECT quantile_cont(dwell_s, [0.25, 0.5, 0.75]) AS q FROM events;
@@ -1014,7 +1014,7 @@ SELECT quantile_cont(dwell_s, [0.25, 0.5, 0.75]) AS q FROM events;
 # SELECT quantile_cont(dwell_s, [0.25, 0.5, 0.75]) AS q FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # One call gives one quantile; several levels of one value cost what one costs.
-# Try: SELECT QUANTILE_CONT(dwell_s, 0.25), QUANTILE_CONT(dwell_s, 0.5), QUANTILE_CONT(dwell_s, 0.75) AS q FROM events
+# Try: SELECT QUANTILE_CONT(dwell_s, 0.25), QUANTILE_CONT(dwell_s, 0.5), QUANTILE_CONT(dwell_s, 0.75) AS q FROM events -- a column for each level
 
 # title: a variance without known ends
 SELECT STDDEV(lon) FROM events;
@@ -1022,7 +1022,7 @@ SELECT STDDEV(lon) FROM events;
 # SELECT STDDEV(lon) FROM events
 #        ^^^^^^^^^^
 # STDDEV needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT STDDEV(LEAST(GREATEST(lon, 0), 100)) FROM events
+# Try: SELECT STDDEV(LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events -- a value beyond YOUR_MIN or YOUR_MAX counts as that end
 
 # title: a correlation without known ends
 SELECT CORR(dwell_s, lon) FROM events;
@@ -1030,7 +1030,7 @@ SELECT CORR(dwell_s, lon) FROM events;
 # SELECT CORR(dwell_s, lon) FROM events
 #        ^^^^^^^^^^^^^^^^^
 # CORR needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT CORR(LEAST(GREATEST(dwell_s, 0), 100), LEAST(GREATEST(lon, 0), 100)) FROM events
+# Try: SELECT CORR(LEAST(GREATEST(dwell_s, YOUR_MIN), YOUR_MAX), LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events -- a value beyond YOUR_MIN or YOUR_MAX counts as that end
 
 # title: movement that is not declared
 SELECT COUNT(*) FROM stays(events);
@@ -1086,7 +1086,7 @@ SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM ev
 # SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_minutes => 0) s
 #                                                                                                       ^
 # min_minutes is a whole number from 1 to 1,440.
-# Try: SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_minutes => 15) s
+# Try: SELECT COUNT(*) FROM stays((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_minutes => 15) s -- with 15, the default
 
 # title: a parameter that is none
 SELECT COUNT(*) FROM home_zone((SELECT subscriber_id, ts, cell_id AS zone_id FROM events), min_days => 3) s;

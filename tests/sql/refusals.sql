@@ -23,7 +23,7 @@ SELECT COUNT(lenght(home_zone)) FROM subscribers;
 # SELECT COUNT(lenght(home_zone)) FROM subscribers
 #              ^^^^^^^^^^^^^^^^
 # The function lenght is not in the dialect.
-# Try: SELECT COUNT(length(home_zone)) FROM subscribers
+# Try: SELECT COUNT(length(home_zone)) FROM subscribers -- length is a near name
 
 # title: a function that nobody has, of all rows
 SELECT coun(*) AS n FROM events;
@@ -31,7 +31,7 @@ SELECT coun(*) AS n FROM events;
 # SELECT coun(*) AS n FROM events
 #        ^^^^^^
 # The function coun is not in the dialect.
-# Try: SELECT count(*) AS n FROM events
+# Try: SELECT count(*) AS n FROM events -- count is a near name
 
 # title: two clauses
 SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001) COUNT(*) FROM (SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001) subscriber_id FROM events);
@@ -111,7 +111,7 @@ SELECT SUM(dwell_s, contribution_bounds_per_group => (100, 0)) FROM events;
 # SELECT SUM(dwell_s, contribution_bounds_per_group => (100, 0)) FROM events
 #                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Bounds are two numbers, the lower first, within 1e+15.
-# Try: contribution_bounds_per_group => (0, 100)
+# Try: contribution_bounds_per_group => (YOUR_MIN, YOUR_MAX)
 
 # title: bounds that are no pair
 SELECT SUM(dwell_s, contribution_bounds_per_group => 100) FROM events;
@@ -119,7 +119,7 @@ SELECT SUM(dwell_s, contribution_bounds_per_group => 100) FROM events;
 # SELECT SUM(dwell_s, contribution_bounds_per_group => 100) FROM events
 #                                                      ^
 # This can't be read from here on.
-# Try: SUM(x, contribution_bounds_per_group => (0, 100))
+# Try: SUM(x, contribution_bounds_per_group => (YOUR_MIN, YOUR_MAX))
 
 # title: bounds of a person
 SELECT COUNT(DISTINCT subscriber_id, contribution_bounds_per_group => (0, 5)) FROM events;
@@ -135,7 +135,7 @@ SELECT MEDIAN(dwell_s, contribution_bounds_per_group => (0, 5)) FROM events;
 # SELECT MEDIAN(dwell_s, contribution_bounds_per_group => (0, 5)) FROM events
 #                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Only SUM, AVG, COUNT and VARIANCE or STDDEV take bounds of what one person adds to a group.
-# Try: SUM(x, contribution_bounds_per_group => (0, 100))
+# Try: SUM(x, contribution_bounds_per_group => (YOUR_MIN, YOUR_MAX))
 
 # title: bounds per person's group
 SELECT AVG(x) FROM (SELECT subscriber_id, SUM(dwell_s, contribution_bounds_per_group => (0, 5)) AS x FROM events GROUP BY 1);
@@ -151,7 +151,7 @@ SELECT COUNT(*, contribution_bounds_per_group => (0, 0.5)) FROM events;
 # SELECT COUNT(*, contribution_bounds_per_group => (0, 0.5)) FROM events
 #                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Bounds of a count end between 1 and 1,000,000.
-# Try: contribution_bounds_per_group => (0, 5)
+# Try: contribution_bounds_per_group => (0, YOUR_MAX)
 
 # title: bounds twice
 SELECT SUM(dwell_s, contribution_bounds_per_group => (0, 5), contribution_bounds_per_group => (0, 6)) FROM events;
@@ -159,7 +159,7 @@ SELECT SUM(dwell_s, contribution_bounds_per_group => (0, 5), contribution_bounds
 # SELECT SUM(dwell_s, contribution_bounds_per_group => (0, 5), contribution_bounds_per_group => (0, 6)) FROM events
 #                                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Bounds stand twice in this call.
-# Try: SUM(x, contribution_bounds_per_group => (0, 100))
+# Try: SUM(x, contribution_bounds_per_group => (YOUR_MIN, YOUR_MAX))
 
 # title: bounds outside of an aggregate
 SELECT LEAST(dwell_s, contribution_bounds_per_group => (0, 5)), COUNT(*) FROM events GROUP BY 1;
@@ -167,7 +167,7 @@ SELECT LEAST(dwell_s, contribution_bounds_per_group => (0, 5)), COUNT(*) FROM ev
 # SELECT LEAST(dwell_s, contribution_bounds_per_group => (0, 5)), COUNT(*) FROM events GROUP BY 1
 #                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Only SUM, AVG, COUNT and VARIANCE or STDDEV take bounds of what one person adds to a group.
-# Try: SUM(x, contribution_bounds_per_group => (0, 100))
+# Try: SUM(x, contribution_bounds_per_group => (YOUR_MIN, YOUR_MAX))
 
 # title: a table that is not in FROM
 SELECT COUNT(*) FROM events WHERE s.age > 3;
@@ -183,7 +183,7 @@ SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.cell_id WHERE lon > 
 # SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.cell_id WHERE lon > 3
 #                                                                           ^^^
 # lon is in more than one table.
-# Try: SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.cell_id WHERE e.lon > 3
+# Try: SELECT COUNT(*) FROM events e JOIN cells c ON e.cell_id = c.cell_id WHERE e.lon > 3 -- lon of the first of them
 
 # title: an aggregate in WHERE
 SELECT COUNT(*) FROM events WHERE COUNT(*) > 3;
@@ -319,7 +319,7 @@ SELECT COUNT(*) FROM events e JOIN subscribers s;
 # SELECT COUNT(*) FROM events e JOIN subscribers s
 #                                    ^^^^^^^^^^^^^
 # Two private tables can only be joined on the person key.
-# Try: SELECT COUNT(*) FROM events e JOIN subscribers s USING (subscriber_id)
+# Try: SELECT COUNT(*) FROM events e JOIN subscribers s USING (subscriber_id) -- each row meets those of the same person alone
 
 # title: a semi join without a condition
 SELECT COUNT(*) FROM events SEMI JOIN subscribers;
@@ -447,7 +447,7 @@ SELECT COUNT(*) FROM events WHERE cell_id = CAST('x' AS BIGINT);
 # SELECT COUNT(*) FROM events WHERE cell_id = CAST('x' AS BIGINT)
 #                                                  ^^^
 # 'x' is not a BIGINT.
-# Try: 1
+# Try: a number in digits
 
 # title: a part of a date from a column
 SELECT COUNT(date_part(home_zone, ts)) FROM events JOIN subscribers USING (subscriber_id);
@@ -479,7 +479,7 @@ SELECT AVG(x) FROM (SELECT subscriber_id, ENTROPY(cell_id) AS x FROM events GROU
 # SELECT AVG(x) FROM (SELECT subscriber_id, ENTROPY(cell_id) AS x FROM events GROUP BY 1)
 #                                           ^^^^^^^^^^^^^^^
 # The aggregate ENTROPY is not in the dialect.
-# Try: SELECT AVG(x) FROM (SELECT subscriber_id, COUNT(DISTINCT cell_id) AS x FROM events GROUP BY 1)
+# Try: SELECT AVG(x) FROM (SELECT subscriber_id, COUNT(DISTINCT cell_id) AS x FROM events GROUP BY 1) -- the number of different values
 
 # title: an order by something else after DISTINCT
 SELECT DISTINCT cell_id FROM cells ORDER BY zone;
@@ -959,7 +959,7 @@ SELECT COUNT(DISTINCT cell_id, dwell_s) FROM events;
 # SELECT COUNT(DISTINCT cell_id, dwell_s) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # DISTINCT is only allowed in COUNT, of one thing or of one tuple.
-# Try: SELECT COUNT(DISTINCT (cell_id, dwell_s)) FROM events
+# Try: SELECT COUNT(DISTINCT (cell_id, dwell_s)) FROM events -- tuples with a NULL count too
 
 # title: the middle of different values
 SELECT MEDIAN(DISTINCT dwell_s) FROM events;
@@ -967,7 +967,7 @@ SELECT MEDIAN(DISTINCT dwell_s) FROM events;
 # SELECT MEDIAN(DISTINCT dwell_s) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^
 # DISTINCT is only allowed in COUNT, of one thing or of one tuple.
-# Try: SELECT COUNT(DISTINCT dwell_s) FROM events
+# Try: SELECT COUNT(DISTINCT dwell_s) FROM events -- the number of different values
 
 # title: a list of different values in the order of others
 SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT cell_id ORDER BY ts) AS cells FROM events GROUP BY subscriber_id);
@@ -975,7 +975,7 @@ SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT cell_id ORDER BY ts) A
 # SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT cell_id ORDER BY ts) AS cells FROM events GROUP BY subscriber_id)
 #                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # DISTINCT and an order of other things do not go together here.
-# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT cell_id) AS cells FROM events GROUP BY subscriber_id)
+# Try: SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT cell_id) AS cells FROM events GROUP BY subscriber_id) -- in the order of the values themselves
 
 # title: texts joined by a column
 SELECT COUNT(*) FROM (SELECT e.subscriber_id, STRING_AGG(s.home_zone, s.gender ORDER BY e.ts) AS path FROM events e JOIN subscribers s USING (subscriber_id) GROUP BY e.subscriber_id);
@@ -1071,7 +1071,7 @@ SELECT SUM(gender) FROM subscribers;
 # SELECT SUM(gender) FROM subscribers
 #        ^^^^^^^^^^
 # SUM takes numbers.
-# Try: SELECT gender, COUNT(*) FROM subscribers GROUP BY gender
+# Try: SELECT gender, COUNT(*) FROM subscribers GROUP BY gender -- a row for each value of gender
 
 # title: a mean of times
 SELECT AVG(ts) FROM events;
@@ -1079,7 +1079,7 @@ SELECT AVG(ts) FROM events;
 # SELECT AVG(ts) FROM events
 #        ^^^^^^
 # AVG takes numbers.
-# Try: SELECT AVG(HOUR(ts)) FROM events
+# Try: SELECT AVG(HOUR(ts)) FROM events -- of the hour of the day
 
 # title: a number where a condition is counted
 SELECT COUNT_IF(age) FROM subscribers;
@@ -1095,7 +1095,7 @@ SELECT COUNT_IF(gender) FROM subscribers;
 # SELECT COUNT_IF(gender) FROM subscribers
 #        ^^^^^^^^^^^^^^^
 # COUNT_IF takes a condition.
-# Try: SELECT COUNT(DISTINCT gender) FROM subscribers
+# Try: SELECT COUNT(DISTINCT gender) FROM subscribers -- the number of different values
 
 # title: a number where any condition is asked for
 SELECT BOOL_OR(age) FROM subscribers;
@@ -1103,7 +1103,7 @@ SELECT BOOL_OR(age) FROM subscribers;
 # SELECT BOOL_OR(age) FROM subscribers
 #        ^^^^^^^^^^^
 # BOOL_OR takes a condition.
-# Try: SELECT COUNT(DISTINCT age) FROM subscribers
+# Try: SELECT COUNT(DISTINCT age) FROM subscribers -- the number of different values
 
 # title: numbers joined as text
 SELECT COUNT(*) FROM (SELECT subscriber_id, STRING_AGG(cell_id) AS path FROM events GROUP BY subscriber_id);
@@ -1119,7 +1119,7 @@ SELECT ~age + 1, COUNT(*) FROM subscribers GROUP BY 1;
 # SELECT ~age + 1, COUNT(*) FROM subscribers GROUP BY 1
 #        ^^^^
 # It is not clear where ~ ends.
-# Try: SELECT (~age) + 1, COUNT(*) FROM subscribers GROUP BY 1
+# Try: SELECT (~age) + 1, COUNT(*) FROM subscribers GROUP BY 1 -- ~ of this alone; DuckDB takes all that follows it
 
 # title: EXPLAIN alone
 EXPLAIN SELECT COUNT(*) FROM events;
@@ -1335,7 +1335,7 @@ SELECT cell_id, COUNT(*) AS n FROM events WHERE dwell_s > 60 GROUP BY cell_id QU
 # SELECT cell_id, COUNT(*) AS n FROM events WHERE dwell_s > 60 GROUP BY cell_id QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1
 #                                                                                                                       ^^^^^^^^^^^^^
 # A window beside GROUP BY or aggregates looks at groups, and subscriber_id is a column of rows.
-# Try: SELECT cell_id, COUNT(*) AS n FROM (SELECT * FROM events WHERE dwell_s > 60 QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1) GROUP BY cell_id
+# Try: SELECT cell_id, COUNT(*) AS n FROM (SELECT * FROM events WHERE dwell_s > 60 QUALIFY ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY ts) = 1) GROUP BY cell_id -- rows are chosen before they are grouped
 
 # title: a window over rows beside an aggregate
 SELECT COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) QUALIFY ROW_NUMBER() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) = 1;
@@ -1343,7 +1343,7 @@ SELECT COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) QUALIFY ROW_NUMB
 # SELECT COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) QUALIFY ROW_NUMBER() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) = 1
 #                                                                                                         ^^^^^^^^^^^^^^^
 # A window beside GROUP BY or aggregates looks at groups, and subscriber_id is a column of rows.
-# Try: SELECT COUNT(*) AS n FROM (SELECT * FROM events AS e JOIN cells AS c USING (cell_id) QUALIFY ROW_NUMBER() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) = 1)
+# Try: SELECT COUNT(*) AS n FROM (SELECT * FROM events AS e JOIN cells AS c USING (cell_id) QUALIFY ROW_NUMBER() OVER (PARTITION BY e.subscriber_id ORDER BY e.ts) = 1) -- rows are chosen before they are grouped
 
 # title: a person by the key
 SELECT COUNT(*) AS n FROM events WHERE subscriber_id = 4217;
@@ -1543,7 +1543,7 @@ SELECT FIRST(home_zone) FROM subscribers;
 # SELECT FIRST(home_zone) FROM subscribers
 #        ^^^^^^^^^^^^^^^
 # FIRST across people would return the value of one person.
-# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone
+# Try: SELECT home_zone, COUNT(*) FROM subscribers GROUP BY home_zone -- a row for each value of home_zone
 
 # title: the list of tables as elsewhere
 SELECT table_name FROM information_schema.tables;
@@ -1567,7 +1567,7 @@ SELECT SUM(ts - CAST(CAST(ts AS DATE) AS TIMESTAMP)) FROM events;
 # SELECT SUM(ts - CAST(CAST(ts AS DATE) AS TIMESTAMP)) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^
 # SUM takes numbers: minutes between two times are such, within ends of your own.
-# Try: SELECT SUM(LEAST(GREATEST(DATE_DIFF('MINUTE', CAST(CAST(ts AS DATE) AS TIMESTAMP), ts), 0), 1440)) FROM events
+# Try: SELECT SUM(LEAST(GREATEST(DATE_DIFF('MINUTE', CAST(CAST(ts AS DATE) AS TIMESTAMP), ts), YOUR_MIN), YOUR_MAX)) FROM events -- in minutes; a value beyond YOUR_MIN or YOUR_MAX counts as that end
 
 # title: names in backticks
 SELECT `gender`, COUNT(*) FROM subscribers GROUP BY 1;
@@ -1607,7 +1607,7 @@ SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id ORDER BY cell_id DES
 # SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id ORDER BY cell_id DESC) AS c FROM events GROUP BY 1) GROUP BY 1
 #                                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Of values that are equally frequent MODE gives the least, and takes no other order.
-# Try: SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id) AS c FROM events GROUP BY 1) GROUP BY 1
+# Try: SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id) AS c FROM events GROUP BY 1) GROUP BY 1 -- another of equally frequent values may be given
 
 # title: a number as an interval
 SELECT COUNT(*) FROM events WHERE ts > DATE '2026-10-01' + CAST(5 AS INTERVAL);
@@ -1623,7 +1623,7 @@ SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events GROUP BY 1;
 # SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events GROUP BY 1
 #                                                                               ^
 # floor((epoch(ts) / 900)) may be any number: neither bounds nor the question say where it ends.
-# Try: SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events WHERE floor((epoch(ts) / 900)) BETWEEN 0 AND 100 GROUP BY 1
+# Try: SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events WHERE floor((epoch(ts) / 900)) BETWEEN YOUR_MIN AND YOUR_MAX GROUP BY 1 -- rows outside the ends are left out
 
 # title: a day some days before another as others write it
 SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY);
@@ -1639,7 +1639,7 @@ SELECT cell_id, MODE(hour(ts)) AS peak FROM events GROUP BY cell_id;
 # SELECT cell_id, MODE(hour(ts)) AS peak FROM events GROUP BY cell_id
 #                 ^^^^^^^^^^^^
 # MODE across people would return the value of one person.
-# Try: SELECT cell_id, HOUR(ts) AS peak, COUNT(*) FROM events GROUP BY cell_id, HOUR(ts)
+# Try: SELECT cell_id, HOUR(ts) AS peak, COUNT(*) FROM events GROUP BY cell_id, HOUR(ts) -- a row for each value of HOUR(ts)
 
 # title: how much of a number another one tells
 SELECT REGR_R2(n, c) AS r2 FROM (SELECT cell_id AS c, COUNT(*) AS n FROM events GROUP BY 1);
@@ -1655,7 +1655,7 @@ SELECT APPROX_QUANTILES(dwell_s, 4) FROM events;
 # SELECT APPROX_QUANTILES(dwell_s, 4) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # APPROX_QUANTILES is a sketch, whose noise is not known.
-# Try: SELECT QUANTILE_CONT(dwell_s, 0.5) FROM events
+# Try: SELECT QUANTILE_CONT(dwell_s, 0.5) FROM events -- the middle alone
 
 # title: public rows counted beside a left join of people
 SELECT h.h // 6 AS part, COUNT(e.subscriber_id) / COUNT(DISTINCT h.h) AS n FROM hours h LEFT JOIN events e ON hour(e.ts) = h.h GROUP BY 1;
@@ -1679,4 +1679,4 @@ SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS day
 # SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS days FROM (SELECT subscriber_id, d - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) AS run FROM (SELECT DISTINCT subscriber_id, CAST(ts AS DATE) AS d FROM events)) GROUP BY ALL) GROUP BY 1
 #                                                                                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # - does not take (DATE, BIGINT).
-# Try: DATE_DIFF('DAY', CAST('1970-01-01' AS DATE), d) - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d)
+# Try: DATE_DIFF('DAY', CAST('1970-01-01' AS DATE), d) - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) -- a number of days since 1970-01-01

@@ -7,6 +7,7 @@ import re
 import dialect
 from dialect.catalog import Catalog
 from dialect.errors import Refusal
+from dialect.placeholders import filled
 
 
 def refusal_of(sql: str, catalog: Catalog) -> Refusal | None:
@@ -30,17 +31,23 @@ def shown(sql: str, catalog: Catalog) -> str:
     return "\n".join([*lines, refusal.why, f"Try: {refusal.hint}"])
 
 
+def sql_of(hint: str) -> str:
+    """Give the SQL of a Try without the comment behind it, which states what its answer means otherwise."""
+    return hint.partition(" -- ")[0]
+
+
 def followed(sql: str, refusal: Refusal) -> str | None:
     """Write what an analyst sends who follows a Try; None where it is prose, or its names stand for others."""
-    if _WHOLE.match(refusal.hint):
-        return refusal.hint
-    names = set(_NAME.findall(re.sub(r"'[^']*'", "", refusal.hint.lower()))) - _OF_SQL
+    hint = sql_of(refusal.hint)
+    if _WHOLE.match(hint):
+        return filled(hint)
+    names = set(_NAME.findall(re.sub(r"'[^']*'", "", hint.lower()))) - _OF_SQL
     span, known = refusal.span, set(_NAME.findall(sql.lower()))
-    if span is None or not _ONE_CALL.fullmatch(refusal.hint) or not names <= known:
+    if span is None or not _ONE_CALL.fullmatch(hint) or not names <= known:
         return None
     pointed, rest = sql[span.start : span.end], sql[span.end :]
     opened = pointed.count("(") - pointed.count(")")  # carets leave closing brackets out
-    return sql[: span.start] + refusal.hint + (rest.split(")", opened)[-1] if opened > 0 else rest)
+    return sql[: span.start] + hint + (rest.split(")", opened)[-1] if opened > 0 else rest)
 
 
 _WHOLE = re.compile(r"(?:(?:SELECT|WITH) .*\bFROM\b|SHOW \w+$|DESCRIBE \w+$)(?!.*\.\.\.)", re.IGNORECASE | re.DOTALL)

@@ -1,0 +1,34 @@
+"""Words that stand in a suggestion for a value that only the analyst knows: written, tried, and refused unedited."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from dialect.errors import Code, Refusal, Span
+
+LEAST, MOST, START, END = "YOUR_MIN", "YOUR_MAX", "YOUR_START", "YOUR_END"
+# a value of each, with which a suggestion is read before it is shown
+_TRIED = {
+    LEAST: "-10000",
+    MOST: "10000",
+    START: "TIMESTAMP '2026-10-14 00:00:00'",
+    END: "TIMESTAMP '2026-10-15 00:00:00'",
+}
+_KINDS = {LEAST: "number", MOST: "number", START: "time", END: "time"}
+_WORD = re.compile(rf"\b(?:{'|'.join(_TRIED)})\b")
+
+
+def filled(sql: str) -> str:
+    """Put a value in the place of every placeholder."""
+    return _WORD.sub(lambda found: _TRIED[found[0]], sql)
+
+
+def refuse_placeholders(words: list[Token]) -> None:
+    """Refuse a suggestion that is sent as it was shown; raises Refusal with E_PARAM."""
+    for word in words:
+        if word.token_type is TokenType.VAR and word.text in _TRIED:
+            kind = _KINDS[word.text]
+            why = f"{word.text} stands for a {kind} that you choose."
+            raise Refusal(Code.PARAM, why, f"write your {kind} in its place", Span(word.start, word.end + 1))
