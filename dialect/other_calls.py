@@ -266,6 +266,9 @@ def _days_listed(given: list[str]) -> str | None:
 
 _QUANTILE = _filled("quantile_cont({0}, {1})", "interpolates between neighbouring values")
 _ADDED = "({0} + {1})"
+_KILOMETRES = _filled(
+    "(haversine_m({1}, {0}, {3}, {2}) / 1000)", "kilometres, of (lat, lon, lat, lon), as in Snowflake"
+)
 FORMS: dict[str, Form] = {
     "safe_divide": _filled("(({0}) / nullif({1}, 0))"),
     "div0": _filled("CASE WHEN ({1}) = 0 AND ({0}) IS NOT NULL THEN 0 ELSE ({0}) / nullif({1}, 0) END"),
@@ -315,5 +318,5 @@ FORMS: dict[str, Form] = {
     "regexp_like": _filled(
         "regexp_matches({0}, {1})", "anywhere in the text; Snowflake's REGEXP_LIKE matches the whole"
     ),
-    **dict.fromkeys(("haversine", "great_circle_distance"), _filled("(haversine_m({1}, {0}, {3}, {2}) / 1000)")),
+    **dict.fromkeys(("haversine", "great_circle_distance"), _KILOMETRES),
 }

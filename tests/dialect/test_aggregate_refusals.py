@@ -22,7 +22,7 @@ SAID = {
     "KURTOSIS(age)": "AVG(age)",
     "COUNT_IF(age) FILTER (WHERE gender = 'f')": "COUNT_IF(age <> 0) FILTER (WHERE gender = 'f')",
     "BOOL_OR(age)": "COUNT(DISTINCT age)",
-    "QUANTILE_CONT(age > 30, 0.5)": "QUANTILE_CONT(CASE WHEN age > 30 THEN 1 ELSE 0 END, 0.5)",
+    "QUANTILE_CONT(age > 30, 0.5)": "QUANTILE_CONT(CAST(age > 30 AS INT), 0.5)",
 }
 
 

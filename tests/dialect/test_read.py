@@ -11,6 +11,7 @@ import dialect
 from dialect.bounded_sql import Target
 from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal
+from dialect.placeholders import filled
 from tests.support.attack_catalog import attack_catalog
 from tests.support.sql_snapshots import Snapshot, snapshots, update
 
@@ -60,7 +61,7 @@ def test_a_try_that_is_a_whole_question_is_itself_accepted(case: Snapshot, catal
     suggestion = case.outcome.rpartition("Try: ")[2]
     assert suggestion
     if re.match(r"SELECT (?!.*\.\.\.)", suggestion):
-        dialect.read(suggestion, catalog)
+        dialect.read(filled(suggestion), catalog)
 
 
 SAME = [
@@ -186,4 +187,4 @@ def test_a_try_can_be_sent_as_it_is(sql: str, catalog: Catalog) -> None:
     with pytest.raises(Refusal) as caught:
         dialect.read(sql, catalog)
     assert caught.value.hint.startswith("SELECT ")
-    dialect.read(caught.value.hint, catalog)
+    dialect.read(filled(caught.value.hint), catalog)

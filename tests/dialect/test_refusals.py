@@ -39,7 +39,7 @@ NOT_SHOWN = {
     "Refusal(Code.KEY, why, hint)": "this catalog's lists are too short for more than a million keys",
     "VALUES holds constants": "what is no constant is no function of the dialect either",
     "A polygon is no value": "this catalog has no polygon: tests/dialect/test_polygon_calls.py",
-    "why, coarser, node, coarser": "this catalog has no cells of a resolution: tests/dialect/test_cell_calls.py",
+    "why, coarser, node, Suggestion(coarser": "this catalog has no cells of a resolution: tests/dialect/test_cell_calls.py",
     "is not a number": "the parser finds no such number",
     "A column is written column or table.column": "longer paths are read as parts of a column",
     "takes {aggregate.arguments} argument(s)": "the parser counts the arguments of these calls first",

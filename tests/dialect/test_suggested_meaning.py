@@ -152,6 +152,7 @@ IN_DUCKDB: dict[str, str] = {
     "SELECT COUNT(*) FROM subscribers WHERE gender == 'f' && age > 30": "SELECT COUNT_IF(age > 30) FROM subscribers WHERE gender = 'f'",
     "SELECT gender, COUNT(*) AS n FROM subscribers WHERE n > 100 GROUP BY 1": "SELECT * FROM (SELECT gender, COUNT(*) AS n FROM subscribers GROUP BY 1) WHERE n > 100",
     "SELECT COUNT(*) FROM subscribers WHERE gender = F": "SELECT COUNT(*) FROM subscribers WHERE gender LIKE 'F'",
+    "SELECT COUNT(*) FROM subscribers WHERE regexp_contains(home_zone, '^Z')": "SELECT COUNT(*) FROM subscribers WHERE starts_with(home_zone, 'Z')",
     "SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY)": "SELECT COUNT(*) FROM events WHERE ts >= DATE '2026-10-13'",
 }  # fmt: skip
 # aggregates that the dialect has not, whose text in another aggregate's place means the same

@@ -127,9 +127,13 @@ def test_every_key_of_declared_numbers_is_listed(
 @pytest.mark.parametrize(
     ("key", "where", "hint"),
     [
-        ("floor(lon)", "", "WHERE floor(lon) BETWEEN 0 AND 100"),
-        ("floor(lon)", "WHERE lon >= -104", "WHERE floor(lon) BETWEEN 0 AND 100"),
-        ("floor(dwell_s / nullif(lat, 0))", "", "WHERE floor((dwell_s / nullif(lat, 0))) BETWEEN 0 AND 100"),
+        ("floor(lon)", "", "WHERE floor(lon) BETWEEN YOUR_MIN AND YOUR_MAX"),
+        ("floor(lon)", "WHERE lon >= -104", "WHERE floor(lon) BETWEEN YOUR_MIN AND YOUR_MAX"),
+        (
+            "floor(dwell_s / nullif(lat, 0))",
+            "",
+            "WHERE floor((dwell_s / nullif(lat, 0))) BETWEEN YOUR_MIN AND YOUR_MAX",
+        ),
         ("floor(dwell_s * 1000)", "", "coarser"),
         ("floor(dwell_s), floor(lat), age // 10", "", "coarser"),
     ],

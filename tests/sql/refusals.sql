@@ -1680,3 +1680,43 @@ SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS day
 #                                                                                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # - does not take (DATE, BIGINT).
 # Try: DATE_DIFF('DAY', CAST('1970-01-01' AS DATE), d) - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) -- a number of days since 1970-01-01
+
+# title: a query that names itself
+WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 9) SELECT COUNT(*) FROM events JOIN r ON r.n = cell_id;
+# E_STMT
+# WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 9) SELECT COUNT(*) FROM events JOIN r ON r.n = cell_id
+#                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Recursion is not in the dialect, and r names itself.
+# Try: range(24) or generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) in FROM, or a JOIN for each step
+
+# title: a suggestion that is sent unedited
+SELECT AVG(LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events;
+# E_PARAM
+# SELECT AVG(LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events
+#                                ^^^^^^^^
+# YOUR_MIN stands for a number that you choose.
+# Try: write your number in its place
+
+# title: a distance with latitudes first
+SELECT COUNT(*) FROM events WHERE haversine(lat, lon, 52.5, 13.4) < 5;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE haversine(lat, lon, 52.5, 13.4) < 5
+#                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The function haversine is not in the dialect.
+# Try: SELECT COUNT(*) FROM events WHERE (haversine_m(lon, lat, 13.4, 52.5) / 1000) < 5 -- kilometres, of (lat, lon, lat, lon), as in Snowflake
+
+# title: a pattern as BigQuery looks for it
+SELECT COUNT(*) FROM subscribers WHERE regexp_contains(home_zone, '^Z');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_contains(home_zone, '^Z')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The function regexp_contains is not in the dialect.
+# Try: SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '^Z')
+
+# title: parts of all people in an order
+SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM subscribers) GROUP BY part;
+# E_WINDOW
+# SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM subscribers) GROUP BY part
+#                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (PARTITION BY subscriber_id ORDER BY age) AS part FROM subscribers) GROUP BY part -- within each person's own rows, not over the rows of all
