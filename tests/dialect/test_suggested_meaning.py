@@ -273,8 +273,9 @@ def unstated() -> set[tuple[str, int]]:
     found = set()
     for path in sorted((ROOT / "dialect").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKERS
-            if called and len(node.args) + len(node.keywords) == 1:
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in _MAKERS:
+                continue
+            if len(node.args) + len(node.keywords) == 1:
                 found.add((path.name, node.lineno))
     return found
 
