@@ -59,7 +59,7 @@ from budgets.forecast import Forecast
 from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_asker, check_name, own_holder, prefixes
 from budgets.ledger import Ledger
 from budgets.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
-from budgets.objections import ObjectionRegister
+from budgets.objections import ObjectionRegister, register_address
 from budgets.outlook import Outlook
 from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps, Grant
 from budgets.records import (
@@ -134,6 +134,7 @@ __all__ = [
     "parse_amount",
     "prefixes",
     "read_amount",
+    "register_address",
     "rho_for",
     "shown_address",
     "total",

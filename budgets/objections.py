@@ -7,9 +7,16 @@ from datetime import UTC, datetime
 
 from budgets.acts import Act, ActKind, Objection
 from budgets.stores import open_store, register
+from budgets.stores.copies import write_register_copy
 from budgets.stores.postgres import is_postgres
 from budgets.stores.sqlite import MEMORY
 from budgets.stores.store import Store
+
+
+def register_address(ledger: str) -> str:
+    """Return where the register of a ledger lies: in a file beside a file, in the same schema of a database."""
+    apart = ledger != MEMORY and not is_postgres(ledger)
+    return f"{ledger}.objections" if apart else ledger
 
 
 class ObjectionRegister:
@@ -22,8 +29,7 @@ class ObjectionRegister:
     @classmethod
     def beside(cls, ledger: str) -> ObjectionRegister:
         """Open the register of a ledger: a file of its own beside a file, tables of its own in a server's database."""
-        apart = ledger != MEMORY and not is_postgres(ledger)
-        return cls(open_store(f"{ledger}.objections" if apart else ledger, register.prepared_register))
+        return cls(open_store(register_address(ledger), register.prepared_register))
 
     def record(self, kind: ActKind, dataset: str, persons: Sequence[str], *, by: str, reason: str) -> Act:
         """Write an act about some persons, all or none; durable when this returns."""
@@ -40,6 +46,10 @@ class ObjectionRegister:
         """List what was recorded, oldest first: when, by whom and why."""
         with self._store.reading() as connection:
             return register.read_acts(connection)
+
+    def backup(self, ledger: str) -> None:
+        """Write all acts beside a ledger's backup, as of one moment; raises UnsafeStore where a register is."""
+        write_register_copy(self._store, register_address(ledger))
 
     def close(self) -> None:
         """Close its connections."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from budgets import Anchor, Entry, Ledger, ParamError, shown_address
+from budgets import Anchor, Entry, Ledger, ObjectionRegister, ParamError, register_address, shown_address
 from dialect.catalog import Catalog
 from engine.audit_log import audit_log
 from engine.catalogs import find_catalog
 from engine.csv_cells import write_cells
 from engine.folders import marks_folder
 from engine.ledgers import ledger_place, opened_if_there
-from engine.marks import marked_anchors
+from engine.marks import is_there, marked_anchors
 from engine.problems import Refused, problem, refusals
 
 COLUMNS = ("sequence", "at", "kind", "dataset", "holder", "actor", "request_id", "body", "previous_hash", "row_hash")
@@ -77,10 +78,20 @@ def report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
     return report_html(told) if html else report_text(told)
 
 
-def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> None:
-    """Write a whole ledger, as of one moment, to where nothing is yet; raises Refused."""
+def backup_ledger(where: str, to: str, *, ledger: str | None = None) -> list[str]:
+    """Write a whole ledger and then its register of objections to where nothing is yet; raises Refused.
+
+    Each is of one moment, the register's no earlier: a ledger that knows of later objections would not open with it.
+    Returns what was written; no register where none is beside the ledger.
+    """
     with opened_if_there(where, ledger) as kept:
         kept.backup(to)
+        place = ledger_place(where, ledger)
+        if not is_there(register_address(place)):
+            return [to]
+        with closing(ObjectionRegister.beside(place)) as register:
+            register.backup(to)
+        return list(dict.fromkeys((to, register_address(to))))
 
 
 def restore_ledger(where: str, backup: str, *, ledger: str | None = None, anchor: str | None = None) -> str:

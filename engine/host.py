@@ -33,10 +33,10 @@ def serve(
         run_server(_settings(config, given), lambda running: told(running.url, running.keys), demo=demo)
 
 
-def check_there(catalog: str, progress: Callable[[str, float], None]) -> None:
-    """Find a catalog, and make bundled data where they are not made yet; raises Refused."""
+def check_there(progress: Callable[[str, float], None], *, config: str | None = None, **given: Setting) -> None:
+    """Find the catalog that a server of these settings answers from; make bundled data where absent; raises Refused."""
     with refusals():
-        find_catalog(catalog, progress)
+        find_catalog(_settings(config, given).catalog, progress)
 
 
 def bootstrap(name: str, *, config: str | None = None, again: bool = False, **given: Setting) -> dict[str, Any]:

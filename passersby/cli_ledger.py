@@ -127,10 +127,10 @@ def export(to: To, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) 
 
 
 def backup(to: Place, catalog: OwnCatalog = "operator", ledger: KeptLedger = None) -> None:
-    """Write the whole ledger, as of this moment, to where nothing is yet; keep it as safe as the ledger."""
+    """Write the whole ledger, and who objected, to where nothing is yet; keep both as safe as the ledger."""
     with refusals(Format.TABLE), engine_face() as engine:
-        engine.backup_ledger(catalog, to, ledger=ledger_of(catalog, ledger))
-    console().print(Text(f"Written: {to}"))
+        written = engine.backup_ledger(catalog, to, ledger=ledger_of(catalog, ledger))
+    console().print(Text("\n".join(f"Written: {each}" for each in written)))
 
 
 def restore(backup: Backup, anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:

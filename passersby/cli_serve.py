@@ -93,10 +93,10 @@ def serve(
         "secret_file": secret_file,
     }
     with refusals(Format.TABLE), _kept(demo) as kept, engine_face() as engine:
-        catalog = OPERATOR if demo else catalog
+        settings = {**given, "catalog": OPERATOR if demo else catalog, **kept}
         with shown_making() as progress:
-            engine.check_there(catalog or OPERATOR, progress)
-        engine.serve(_say, config=config, demo=demo, **{**given, "catalog": catalog, **kept})
+            engine.check_there(progress, config=config, **settings)
+        engine.serve(_say, config=config, demo=demo, **settings)
 
 
 def bootstrap(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, Table, insert, inspect, select
 
 from budgets.errors import UnsafeStore
+from budgets.stores import register
 from budgets.stores.carrying import kept_entries
 from budgets.stores.guards import freeze
 from budgets.stores.opening import open_store, shown_address
@@ -32,6 +34,20 @@ def write_copy(source: Store, address: str | Path) -> None:
 
         _refuse_file(address)
         open_store(address, lambda store: prepared(store, fill)).close()
+
+
+def write_register_copy(source: Store, address: str | Path) -> None:
+    """Copy a register of objections to where there is none, in one transaction; raises UnsafeStore where one is."""
+    _refuse_file(address)
+    with (
+        source.reading() as rows,
+        closing(open_store(address, register.prepared_register)) as target,
+        target.writing() as connection,
+    ):
+        if register.read_acts(connection):
+            raise UnsafeStore(f"There is a register at {shown_address(address)} already.", "an empty place.")
+        for table in register.metadata.sorted_tables:
+            _copy(rows, connection, table)
 
 
 def _copy(rows: Connection, connection: Connection, table: Table) -> None:

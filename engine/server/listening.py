@@ -11,11 +11,15 @@ import ssl
 
 from budgets import ParamError
 from engine.problems import Refused, problem
-from engine.server.settings import Settings
+from engine.server.settings import Settings, is_loopback
 
 
 def check_listening(settings: Settings) -> None:
-    """Raise Refused where a port can't be listened on, a certificate can't be used, or Flight SQL is not installed."""
+    """Raise Refused where a line would be open, a port can't be listened on, or a certificate or extra is missing.
+
+    Commands that read the same settings and do not listen, such as bootstrap, are not held to it.
+    """
+    _check_line(settings)
     _check_certificate(settings)
     check_port(settings.host, settings.port, "--port")
     if settings.flight_port is None:
@@ -25,6 +29,14 @@ def check_listening(settings: Settings) -> None:
     if settings.flight_port == settings.port != 0:
         raise _refused(f"Port {settings.port} can't be that of HTTP and of Flight SQL.", "another --flight-port")
     check_port(settings.host, settings.flight_port, "--flight-port")
+
+
+def _check_line(settings: Settings) -> None:
+    """Refuse to send keys and answers over an open line."""
+    if settings.tls_cert is None and not settings.behind_tls_proxy and not is_loopback(settings.host):
+        why = f"{settings.host} can be reached from other machines, and keys would go there unencrypted."
+        cure = "tls_cert and tls_key, or behind_tls_proxy where a proxy before this server speaks TLS"
+        raise _refused(why, cure)
 
 
 def check_port(host: str, port: int, option: str) -> None:

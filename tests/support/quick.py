@@ -30,6 +30,7 @@ SLOW: dict[str, tuple[str, ...]] = {
     "runs the linters of `make check` on planted violations": ("tests/house/test_law.py",),
     "starts servers as an operator does": (
         "tests/engine/server/test_runbook.py",
+        "tests/engine/server/test_runbook_environments.py",
         "tests/engine/server/test_tls.py",
         "tests/engine/server/test_two_servers.py",
     ),

@@ -35,10 +35,6 @@ kept=()
 while (($#)); do case $1 in -o | -g) shift 2 ;; *) kept+=("$1"); shift ;; esac; done
 command -p install "${kept[@]}"
 """,
-    "sqlite3": f"""#!{sys.executable}
-import sqlite3, sys
-sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2].removeprefix(".backup ")))
-""",
 }
 
 
