@@ -53,6 +53,24 @@ def bad_pattern(pattern: str) -> str | None:
     return None
 
 
+def parts_of(pattern: str) -> int:
+    """Count the parts of an accepted pattern, repetitions written out: the states of an automaton that matches it."""
+    text = _Text(pattern)
+    text.take(_FLAGS)
+    return max(1, _alternatives(text, 0))
+
+
+def never_tries_again(pattern: str) -> bool:
+    """Tell whether a search for every match reads each character a bounded number of times.
+
+    So it is where nothing is repeated, and where the pattern is one repeated character or class: no character is read
+    again after a match that ended before it.
+    """
+    repeated = re.compile(r"[*+?]|\{\d")
+    bare = re.sub(r"\\.|\[(?:\\.|[^\]])*\]", "x", pattern)
+    return repeated.search(bare) is None or re.fullmatch(r"[^()|](?:[*+?]|\{[\d,]+\})", bare) is not None
+
+
 def bad_rewrite(pattern: str, rewrite: str, *_: object) -> str | None:
     """Say why what a match is replaced by is not accepted; None if it names only groups that are there."""
     wrong = bad_pattern(pattern)

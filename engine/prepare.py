@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from budgets import PICO
 from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, Target, bound, write
+from dialect.bounded_work import Work
 from dialect.private_plan import Rule
 from dialect.selection import over_released, selecting, with_released
 from dialect.write_expr import NoForm
@@ -74,6 +75,7 @@ class Sized:
     facts: tuple[NormFacts | None, ...]  # of each vector, what a calibration tells
     parts: Parts  # of each vector, of the price
     calibration: Calibration = NO_CALIBRATION
+    work: Work = Work()  # of both passes, where keys are private
 
     def bounds(self, pico_rho: int) -> Bounding:
         """Bound the release at a price; one price has one bounding."""
@@ -130,7 +132,7 @@ def sized(
     alone: Collection[int] | None = None,
 ) -> Sized:
     """Find what bounds and prices one release, all its vectors shown `alone` unless told; raises Refusal."""
-    check_work(plan, backend)
+    work = check_work(plan, backend)
     keys = count_keys(plan, backend)
     private = plan.key_set is None
     plan = replace(plan, most_values=tuple(count_values(plan, catalog, backend, calibration)))
@@ -138,8 +140,9 @@ def sized(
     choosing = None if first is None else (first, bound(first, catalog, None))
     facts, declared = norm_facts(numbers, catalog, calibration, keys, alone), bound(numbers, catalog, keys)
     return Sized(
-        plan, numbers, choosing, catalog, keys, declared, facts, parts or evenly(plan.vectors, private), calibration
-    )
+        plan, numbers, choosing, catalog, keys, declared, facts, parts or evenly(plan.vectors, private), calibration,
+        work,
+    )  # fmt: skip
 
 
 def all_sized(question: Question, catalog: Catalog, backend: Backend, known: Calibration) -> tuple[Sized, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dialect import Catalog, Code, PrivatePlan, Refusal
+from dialect.bounded_work import Work, bounded_work
 from dialect.expressions import Field
 from dialect.private_plan import MostValues
 from dialect.public_values import values_by_group
@@ -17,11 +18,17 @@ from engine.calibration import NO_CALIBRATION, Calibration
 from engine.keys import MOST_COUNTED, check_key_count
 
 MOST_ROWS_OF_A_PERSON = 10**7
+MOST_BYTES_OF_A_PERSON = 10**9  # held at a time: a quarter of what all questions together have
+FEWER_ROWS = "join public tables by equality with their primary key, or aggregate per person before joining"
+SHORTER_TEXTS = "cut text to what is needed, as left(x, 20) does,"
 MOST_LOOKED_THROUGH = 10**6  # rows of a public list that is looked through for a smaller norm
 
 
-def check_work(plan: PrivatePlan, backend: Backend) -> None:
-    """Refuse a plan in which one person's rows may grow beyond ten million (dialect/proofs.md#most-rows)."""
+def check_work(plan: PrivatePlan, backend: Backend) -> Work:
+    """Bound the work of a plan, each pass over its rows counted (dialect/proofs.md#work).
+
+    Raises Refusal where one person's rows may grow beyond ten million, or may hold more than a gigabyte at a time.
+    """
 
     def fan(public: Public, equal: tuple[Field, ...]) -> int:
         rows = count_rows(public, backend)
@@ -29,15 +36,30 @@ def check_work(plan: PrivatePlan, backend: Backend) -> None:
             return rows
         return _most_alike(public, equal, backend)
 
-    most = most_rows(plan.source, fan)
+    most, work = most_rows(plan.source, fan), bounded_work(plan, fan)
     if most > MOST_ROWS_OF_A_PERSON:
         windows = len(plan.touched.windows)
         over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
         raise Refusal(
             Code.COMPLEX,
             f"The rows of one person may grow to {most:,}{over} here, by joins that meet many rows each.",
-            f"join public tables by equality with their primary key, or aggregate per person before joining{fewer}",
+            f"{FEWER_ROWS}{fewer}",
         )
+    if work.unit_bytes > MOST_BYTES_OF_A_PERSON:
+        held = work.unit_bytes / 1e9
+        why = f"The rows of one person may fill {held:,.1f} GB of memory here, by what is gathered of many rows or long texts."
+        raise Refusal(Code.COMPLEX, why, f"{SHORTER_TEXTS} or {FEWER_ROWS}")
+    return work.times(1 if plan.key_set is not None else 2)  # private keys are chosen first
+
+
+def check_unit_work(works: Iterable[Work], most: float) -> None:
+    """Refuse what one person's rows may make longer by more than so many steps (dialect/proofs.md#work)."""
+    largest = max((work.unit_steps for work in works), default=0.0)
+    if largest > most:
+        why = (
+            f"The rows of one person may take as much work here as {largest:,.0f} plain rows; {most:,.0f} are allowed."
+        )
+        raise Refusal(Code.COMPLEX, why, f"{FEWER_ROWS}; {SHORTER_TEXTS} before it is searched")
 
 
 def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:

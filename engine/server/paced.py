@@ -6,8 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 
 from budgets import Charge
+from dialect import Question
 from engine.pipeline import Engine
 from engine.prepare import Prepared
+from engine.public_counts import check_unit_work
 from engine.repeats import replayed
 from engine.server.pace import Pace
 from engine.terms import Asked
@@ -34,6 +36,15 @@ class PacedEngine(Engine):
             return nullcontext()
         return self.pace.queue_place(asked.client)
 
+    def prepare(self, question: Question, asked: Asked) -> tuple[Prepared, ...]:
+        """Prepare a question, of which one person's rows can't move the time by much (proofs.md#bucket_seconds).
+
+        Raises Refusal, before anything is charged.
+        """
+        prepared = super().prepare(question, asked)
+        check_unit_work((each.sized.work for each in prepared), self.pace.unit_rows)
+        return prepared
+
     def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:
         """Stand around the making of what is charged; what this client did not hold before ends with its bucket.
 
@@ -45,7 +56,7 @@ class PacedEngine(Engine):
         """
         if not is_first(charge):
             return nullcontext()
-        return self.pace.turn(charge, self.pace.bucket_seconds(bought, self.catalog))
+        return self.pace.turn(charge, self.pace.bucket_seconds(bought))
 
 
 def is_first(charge: Charge) -> bool:

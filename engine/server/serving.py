@@ -141,7 +141,7 @@ def _configuration(settings: Settings, app: ASGIApp) -> uvicorn.Config:
 
 
 def _link(settings: Settings, place: str) -> Link:
-    names = ("least_seconds", "rows_per_second", "slots", "queue", "queue_per_client")
+    names = ("least_seconds", "rows_per_second", "slots", "queue", "queue_per_client", "unit_rows")
     pace = {name: getattr(settings, name) for name in names}
     standing = None if settings.standing is None else str(settings.standing)
     return Link({"catalog": settings.catalog, "ledger": place, "pace": pace, "standing": standing})

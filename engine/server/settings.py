@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(30.0, gt=0, description="how long running questions may end in when it is stopped")
     slots: int = Field(2, ge=1, description="questions that read data at once")
     least_seconds: float = Field(0.5, gt=0, description="the shortest time in which a fresh release leaves")
+    unit_rows: float = Field(
+        2e6, ge=1e4, le=1e7, description="the most work of one person's rows in a question, as so many plain rows"
+    )
     alert_webhook: str | None = Field(None, description="where alerts are posted: https, or http of this machine")
     alert_mail_to: str | None = Field(None, description="who gets alerts as mail, with commas between")
     alert_mail_from: str | None = Field(None, description="who sends them")

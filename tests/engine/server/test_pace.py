@@ -195,11 +195,14 @@ def test_a_bucket_follows_from_plan_and_catalog_alone(working: Any) -> None:
     buckets = Pace(least_seconds=0.001, rows_per_second=1e6)
 
     def bucket(sql: str) -> float:
-        return buckets.bucket_seconds(engine.prepare(read(sql, engine.catalog), Asked("ann")), engine.catalog)
+        return buckets.bucket_seconds(engine.prepare(read(sql, engine.catalog), Asked("ann")))
 
-    assert bucket("SELECT count(*) AS n FROM person") == 0.001  # 1e2 rows
-    assert bucket("SELECT count(*) AS n FROM visit JOIN person USING (person_id)") == 0.002  # 1e3 and 1e2
-    assert bucket(f"{COUNT} UNION ALL SELECT count(*) FROM purchase") == 0.004
+    assert bucket("SELECT count(*) AS n FROM person") == 0.001  # 1e2 rows, one of a person
+    joined = "SELECT count(*) AS n FROM visit JOIN person USING (person_id)"
+    assert bucket(joined) == 0.032  # 1e3 and 1e2, and the 1e4 that one person may have at most
+    assert bucket(f"{joined} UNION ALL {joined}") == 0.032  # one release
+    assert bucket(f"{joined} UNION ALL {joined.replace('visit', 'purchase')}") == 16.384  # of undeclared size: 1e7
+    assert bucket(f"{joined} CROSS JOIN range(50)") >= 8 * bucket(joined)
 
 
 def charge_of(client: str) -> Charge:

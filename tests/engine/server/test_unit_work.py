@@ -1,0 +1,94 @@
+"""The limit on one person's work: what analysts ask is within it, what it refuses is said how to ask, in every way of asking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialect import Refusal
+from dialect.bounded_work import Work
+from engine import Desk, Refused, open_desk
+from engine.server.pace import Pace
+from engine.server.paced import PacedEngine
+from engine.server.settings import Settings
+from engine.terms import Asked
+from tests.support.analysts import questions
+from tests.support.sql_cases import sql_cases
+from tests.support.timed_worlds import REFUSED, timed_worlds
+
+LARGEST = ("sightings inside a visit", "events within a walk of a place")  # among the shipped questions
+ASKED = [case.sql for file in ("exact_operator", "exact_analysts") for case in sql_cases(file)]
+
+
+@pytest.fixture(scope="module")
+def operator() -> Iterator[Desk]:
+    with open_desk("operator", ledger=":memory:") as desk:
+        yield replace(desk, engine=PacedEngine.of(desk.engine, Pace()))
+
+
+def accepted(desk: Desk, sql: str) -> bool:
+    """Tell whether a question is within the limit; what is refused for another reason is."""
+    try:
+        desk.engine.prepare(desk.engine.read(sql, "ann"), Asked("ann"))
+    except Refusal as refusal:
+        return "plain rows" not in refusal.why
+    return True
+
+
+def test_what_analysts_ask_is_accepted(operator: Desk) -> None:
+    largest = [case.sql for case in sql_cases("exact_operator") if case.title in LARGEST]
+    assert len(largest) == len(LARGEST)
+    asked = [*questions().values(), *largest, *ASKED[::9]]
+    assert [sql for sql in asked if not accepted(operator, sql)] == []
+    assert Settings().unit_rows == Pace().unit_rows
+
+
+def test_the_suggestion_leads_to_a_question_that_is_accepted(tmp_path: Path) -> None:
+    with timed_worlds(tmp_path) as worlds:
+        desk = replace(worlds["D'"], engine=PacedEngine.of(worlds["D'"].engine, Pace()))
+        anew = REFUSED["a search that begins anew"]
+        for ask in (desk.query, desk.explain):
+            with pytest.raises(Refused) as refused:
+                ask(anew, client="ann")
+            assert refused.value.problem["code"] == "E_COMPLEX"
+            assert "left(x, 20)" in refused.value.problem["hint"]
+        assert not desk.ledger()
+        assert accepted(desk, anew.replace("regexp_replace(home_zone", "regexp_replace(left(home_zone, 20)"))
+        with pytest.raises(Refused) as refused:
+            desk.query(REFUSED["joins"], client="ann")
+        assert "aggregate per person before joining" in refused.value.problem["hint"]
+        each = "SELECT subscriber_id, MAX(dwell_s) AS d FROM events WHERE lon BETWEEN 24.7 AND 24.8 GROUP BY 1"
+        assert accepted(desk, f"SELECT COUNT(*) FROM ({each}) CROSS JOIN range(5000) a(x) CROSS JOIN range(9) b(y)")
+
+
+steps = st.floats(0, 1e9)
+
+
+@given(steps, steps, steps, steps)
+def test_a_bucket_holds_what_is_reckoned_and_grows_with_it(
+    all_: float, unit: float, more: float, longer: float
+) -> None:
+    class Sized:
+        work = Work(all_, unit)
+
+    class More:
+        work = Work(all_ + more, unit + longer)
+
+    class Prepared:
+        key_count, sized = 1, Sized
+
+        class plan:
+            vectors = ()
+
+    class Other(Prepared):
+        sized = More
+
+    pace = Pace()
+    small, large = (pace.bucket_seconds((made,)) for made in (Prepared, Other))  # type: ignore[arg-type]
+    assert small >= (all_ + unit) / pace.rows_per_second
+    assert large >= small

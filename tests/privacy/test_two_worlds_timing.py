@@ -1,0 +1,63 @@
+"""Two worlds over HTTP and the clock: a question that one person's rows make longer leaves in the same bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine import Desk, Refused
+from engine.prepare import Prepared
+from engine.server.pace import Pace
+from tests.support.timed_worlds import FAMILY, REFUSED, Left, left, timed_worlds
+
+LEAST = 0.125  # seconds: what a question takes beside its rows, and not more
+ROWS = {"events": 1e4, "subscribers": 1e3}  # as declared
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]]:
+    with timed_worlds(tmp_path_factory.mktemp("worlds")) as opened:
+        yield opened
+
+
+def both(worlds: dict[str, Desk], sql: str) -> tuple[Left, Left]:
+    without, with_victim = (left(worlds[world], sql, Pace(least_seconds=LEAST)) for world in ("D'", "D"))
+    return without, with_victim
+
+
+@pytest.mark.parametrize("title", FAMILY)
+def test_a_question_leaves_in_its_own_bucket_in_both_worlds(title: str, worlds: dict[str, Desk]) -> None:
+    without, with_victim = both(worlds, FAMILY[title])
+    assert without == with_victim
+    assert with_victim.status == 200 and with_victim.doublings == 1
+
+
+@pytest.mark.parametrize("title", REFUSED)
+def test_what_one_person_could_make_much_longer_is_refused_for_free(title: str, worlds: dict[str, Desk]) -> None:
+    without, with_victim = both(worlds, REFUSED[title])
+    assert without == with_victim == Left(400, "E_COMPLEX", None, None)
+
+
+def test_in_process_the_bound_is_that_of_rows_and_memory(worlds: dict[str, Desk]) -> None:
+    assert worlds["D'"].explain(REFUSED["joins"], client="ann")["price"]
+    gathered = REFUSED["joins"].replace("COUNT(*)", "e.subscriber_id, LIST(x), STRING_AGG(CAST(e.ts AS VARCHAR), ',')")
+    with pytest.raises(Refused, match="E_COMPLEX"):
+        worlds["D'"].explain(f"SELECT COUNT(*) FROM ({gathered} GROUP BY 1)", client="ann")
+
+
+def by_sizes_alone(pace: Pace, prepared: Prepared) -> float:
+    """The bug that was found: buckets of declared sizes, whatever one person's rows grow to."""
+    return sum(ROWS.values()) / pace.rows_per_second
+
+
+def test_a_bucket_holds_more_than_is_accepted_and_one_of_sizes_alone_does_not(
+    worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.server.paced.check_unit_work", lambda works, most: None)
+    without, with_victim = both(worlds, REFUSED["edits"])
+    assert without == with_victim and with_victim.doublings == 1
+    monkeypatch.setattr(Pace, "_expected_seconds", by_sizes_alone)
+    without, with_victim = both(worlds, REFUSED["edits"])
+    assert (without.bucket, without.doublings) == (LEAST, 1)
+    assert with_victim.doublings is not None and with_victim.doublings > 1
