@@ -7,7 +7,7 @@ plans in which one unit may add much (`proofs.md#work`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from dialect.catalog import SqlType
 from dialect.expressions import Expr, Field, conjuncts
@@ -49,6 +49,9 @@ class Work:
         return Work(self.steps * often, self.unit_steps * often, self.unit_bytes)
 
 
+NO_WORK = Work()
+
+
 @dataclass(frozen=True)
 class _Rows:
     """The rows of a relation: of everybody, usually of one unit, and of one unit at most; and what they have taken."""
@@ -56,7 +59,7 @@ class _Rows:
     all: float
     usual: float
     most: float
-    work: Work = Work()
+    work: Work = NO_WORK
 
 
 def bounded_work(plan: PrivatePlan, fan: Fan) -> Work:

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from budgets import PICO
 from dialect import Admission, BoundedSql, Bounding, Catalog, Code, PrivatePlan, Question, Refusal, Target, bound, write
-from dialect.bounded_work import Work
+from dialect.bounded_work import NO_WORK, Work
 from dialect.private_plan import Rule
 from dialect.selection import over_released, selecting, with_released
 from dialect.write_expr import NoForm
@@ -75,7 +75,7 @@ class Sized:
     facts: tuple[NormFacts | None, ...]  # of each vector, what a calibration tells
     parts: Parts  # of each vector, of the price
     calibration: Calibration = NO_CALIBRATION
-    work: Work = Work()  # of both passes, where keys are private
+    work: Work = NO_WORK  # of both passes, where keys are private
 
     def bounds(self, pico_rho: int) -> Bounding:
         """Bound the release at a price; one price has one bounding."""

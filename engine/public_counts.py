@@ -46,8 +46,8 @@ def check_work(plan: PrivatePlan, backend: Backend) -> Work:
             f"{FEWER_ROWS}{fewer}",
         )
     if work.unit_bytes > MOST_BYTES_OF_A_PERSON:
-        held = work.unit_bytes / 1e9
-        why = f"The rows of one person may fill {held:,.1f} GB of memory here, by what is gathered of many rows or long texts."
+        held = f"{work.unit_bytes / 1e9:,.1f} GB"
+        why = f"The rows of one person may fill {held} of memory here: much is gathered of many rows or long texts."
         raise Refusal(Code.COMPLEX, why, f"{SHORTER_TEXTS} or {FEWER_ROWS}")
     return work.times(1 if plan.key_set is not None else 2)  # private keys are chosen first
 

@@ -67,6 +67,9 @@ def test_work_is_no_less_than_rows_and_grows_with_what_is_declared(sql: str, cat
             assert other.unit_bytes >= work.unit_bytes
 
 
+_FRAMED = (
+    "FROM (SELECT sum(lat) OVER (PARTITION BY subscriber_id ORDER BY ts {} 5 PRECEDING) AS w FROM events) WHERE w > 1"
+)
 BEYOND = {  # what adds work to the rows of one person, before and after
     "a join": ("FROM events e", "FROM events e CROSS JOIN hours"),
     "an expression": ("FROM events e", "FROM events e WHERE haversine_m(lon, lat, 1, 1) > 5"),
@@ -94,17 +97,8 @@ BEYOND = {  # what adds work to the rows of one person, before and after
         "FROM (SELECT subscriber_id, lat AS w FROM events) WHERE w > 1",
         "FROM (SELECT lag(lat) OVER (PARTITION BY subscriber_id ORDER BY ts) AS w FROM events) WHERE w > 1",
     ),
-    "a frame": (
-        "FROM (SELECT sum(lat) OVER (PARTITION BY subscriber_id ORDER BY ts) AS w FROM events) WHERE w > 1",
-        "FROM (SELECT sum(lat) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS 5 PRECEDING) AS w FROM events)"
-        " WHERE w > 1",
-    ),
-    "a frame of groups": (
-        "FROM (SELECT sum(lat) OVER (PARTITION BY subscriber_id ORDER BY ts ROWS 5 PRECEDING) AS w FROM events)"
-        " WHERE w > 1",
-        "FROM (SELECT sum(lat) OVER (PARTITION BY subscriber_id ORDER BY ts GROUPS 5 PRECEDING) AS w FROM events)"
-        " WHERE w > 1",
-    ),
+    "a frame": (_FRAMED.replace(" {} 5 PRECEDING", ""), _FRAMED.format("ROWS")),
+    "a frame of groups": (_FRAMED.format("ROWS"), _FRAMED.format("GROUPS")),
     "what is gathered": (
         "FROM (SELECT subscriber_id, max(cell_id) AS w FROM events GROUP BY 1) WHERE w IS NOT NULL",
         "FROM (SELECT subscriber_id, list(cell_id) AS w FROM events GROUP BY 1) WHERE w IS NOT NULL",

@@ -89,6 +89,7 @@ EVERY: dict[str, int] = {
     "tests/budgets/test_administration.py": 3,
     "tests/budgets/test_ledger.py": 2,
     "tests/budgets/test_verify.py": 3,
+    "tests/dialect/test_bounded_work.py": 5,
     "tests/dialect/test_conformance.py": 2,
     "tests/dialect/test_forms_alone.py": 4,
     "tests/dialect/test_functions.py": 3,
@@ -131,6 +132,7 @@ EVERY: dict[str, int] = {
     "tests/privacy/test_two_worlds_http.py": 4,
     "tests/privacy/test_two_worlds_objections.py": 5,
     "tests/privacy/test_two_worlds_person_windows.py": 5,
+    "tests/privacy/test_two_worlds_timing.py": 4,
 }
 
 GREY_BOX = "tests/privacy/test_planted.py::test_a_planted_bug_is_found"

@@ -43,8 +43,8 @@ def _each(call: str, copies: int, group: str = "") -> str:
 
 
 FAMILY: Mapping[str, str] = {
-    "joins": _met(2_000, "x + y + e.dwell_s > 5", 4),
-    "a range": f"SELECT COUNT(*) FROM events e JOIN range(5000) a(x) ON x < e.dwell_s + x * x WHERE {VICTIMS}",
+    "joins": _met(1_000, "x + y + e.dwell_s > 5", 4),
+    "a range": f"SELECT COUNT(*) FROM events e JOIN range(2000) a(x) ON x < e.dwell_s + x * x WHERE {VICTIMS}",
     "distances": _met(
         600, "haversine_m(e.lon, e.lat, x / 100.0, e.lat) > 5 AND within_m(e.lon, 20, x, 20, 600) = FALSE"
     ),
@@ -55,7 +55,7 @@ FAMILY: Mapping[str, str] = {
     "a frame of groups": _each(f"MIN(x) {OVER} GROUPS BETWEEN 9000 PRECEDING AND 9000 FOLLOWING)", 150),
     "neighbours": _each(f"LAG(x, 3 IGNORE NULLS) {OVER})", 300),
     "lists": _each("LIST(x)", 2_500, " GROUP BY 1"),
-    "long texts": "SELECT COUNT(*) FROM subscribers CROSS JOIN range(5000) a(x)"
+    "long texts": "SELECT COUNT(*) FROM subscribers CROSS JOIN range(1000) a(x)"
     " WHERE age > 100 AND lower(concat(home_zone, CAST(x AS VARCHAR))) > 'b'",
     "joined texts": _each(f"STRING_AGG({TEXT}, ',')", 500, " GROUP BY 1"),
     "quantiles": _met(1_000, "x >= 0", asked="MEDIAN(e.dwell_s)"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -73,22 +75,11 @@ steps = st.floats(0, 1e9)
 def test_a_bucket_holds_what_is_reckoned_and_grows_with_it(
     all_: float, unit: float, more: float, longer: float
 ) -> None:
-    class Sized:
-        work = Work(all_, unit)
-
-    class More:
-        work = Work(all_ + more, unit + longer)
-
-    class Prepared:
-        key_count, sized = 1, Sized
-
-        class plan:
-            vectors = ()
-
-    class Other(Prepared):
-        sized = More
+    def made(work: Work) -> Any:
+        return SimpleNamespace(key_count=1, sized=SimpleNamespace(work=work), plan=SimpleNamespace(vectors=()))
 
     pace = Pace()
-    small, large = (pace.bucket_seconds((made,)) for made in (Prepared, Other))  # type: ignore[arg-type]
+    works = Work(all_, unit), Work(all_ + more, unit + longer)
+    small, large = (pace.bucket_seconds((made(work),)) for work in works)
     assert small >= (all_ + unit) / pace.rows_per_second
     assert large >= small
