@@ -59,6 +59,7 @@ from budgets.forecast import Forecast
 from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_asker, check_name, own_holder, prefixes
 from budgets.ledger import Ledger
 from budgets.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
+from budgets.names import folded_name
 from budgets.objections import ObjectionRegister, register_address
 from budgets.outlook import Outlook
 from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps, Grant
@@ -130,6 +131,7 @@ __all__ = [
     "check_name",
     "conversion_delta",
     "epsilon_at",
+    "folded_name",
     "own_holder",
     "parse_amount",
     "prefixes",

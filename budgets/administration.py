@@ -49,6 +49,7 @@ class Administration:
         """
         said = _said(client, actor, reason) | _cap_said(dataset, scope, cap)
         with self._store.writing() as connection:
+            standing.check_spelling(connection, client)
             event = Event(EntryKind.CLIENT_CAPPED, dataset, client, actor, said=said)
             sequence = entries.append(connection, [event])[-1].sequence
             standing.grant(connection, Grant(dataset, client, scope, cap, sequence))
@@ -57,6 +58,7 @@ class Administration:
         """Let nothing be charged: to a client or a group, to a dataset, to one of its windows, or to a mix of these."""
         said = _scope_said(actor, reason, client, dataset, window)
         with self._store.writing() as connection:
+            standing.check_spelling(connection, client)
             _freeze(connection, Event(EntryKind.FROZEN, dataset, client, actor, said=said))
 
     def thaw(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
@@ -71,6 +73,7 @@ class Administration:
         """Ask, as a client, for another cap; give the request's number."""
         said = _said(client, client, reason) | _cap_said(dataset, scope, cap)
         with self._store.writing() as connection:
+            standing.check_spelling(connection, client)
             event = Event(EntryKind.TOP_UP_REQUESTED, dataset, client, client, said=said)
             sequence = entries.append(connection, [event])[-1].sequence
             standing.request_top_up(connection, TopUp(sequence, dataset, client, scope, cap, standing.OPEN))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from budgets.errors import ParamError
+from budgets.names import normal_name
 
 EVERYBODY = ""  # every release of a dataset, the owner's own too: its cap is the ceiling
 ALL_CLIENTS = "*"  # all clients together: the ceiling less the owner's reserve
@@ -56,8 +57,15 @@ def check_client(client: object) -> None:
 
 
 def check_asker(client: object) -> None:
-    """Refuse what is no path of plain names, and the owner's: nobody who asks at a door is it. Raises ParamError."""
+    """Refuse what is no path of plain names in normal form, and the owner's name; raises ParamError.
+
+    Nobody who asks at a door is the owner.
+    """
     check_name(client, "A client")
     for part in str(client).split("/"):
         if not part.strip() or part.startswith(RESERVED):
             raise ParamError("A client is a path of names, none empty and none begun by '*'.", "organisation/analyst.")
+    normal = normal_name(str(client))
+    if client != normal:
+        why = "A client's name has no spaces at its ends, no invisible signs, and one form of each letter (NFKC)."
+        raise ParamError(why, f"{normal}, which is the normal form of this name." if normal else "a plain name.")

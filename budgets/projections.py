@@ -14,6 +14,7 @@ from budgets.accounts import LIFETIME
 from budgets.chain import Entry
 from budgets.events import NOTE, EntryKind
 from budgets.holders import EVERYBODY, OWNER, is_client, own_holder, prefixes
+from budgets.names import folded_name
 
 Key = tuple[Any, ...]
 Row = dict[str, Any]
@@ -28,6 +29,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "purchases": ("dataset", "holder", "release_key"),
     "releases": ("dataset", "release_key"),
     "clients": ("holder",),
+    "client_names": ("folded",),
     "caps": ("dataset", "holder", "scope"),
     "freezes": ("dataset", "holder", "window_name"),
     "failures": ("dataset", "holder", "window_name"),
@@ -162,11 +164,17 @@ class Books:
 
     def _put(self, table: str, key: Key, **values: object) -> None:
         self.tables[table][key] = {**dict(zip(KEYS[table], key, strict=True)), **values}
+        if table == "clients":
+            self._name(key[0])
 
     def _know(self, client: str) -> None:
         for holder in prefixes(client):
             row = self.tables["clients"].setdefault((holder,), {"holder": holder, "state": "active", "is_group": 0})
+            self._name(holder)
             row["is_group"] = 1 if holder != client else row["is_group"]
+
+    def _name(self, holder: str) -> None:
+        self.tables["client_names"][folded_name(holder),] = {"folded": folded_name(holder), "holder": holder}
 
     def _named(self, table: str, entry: Entry, window: str) -> list[Row]:
         rows = self.tables[table].items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import getpass
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -87,9 +88,9 @@ def _check_name(client: str | None) -> None:
 
 
 def user_name() -> str:
-    """Give the name of whoever runs this; `analyst` where the system knows none."""
+    """Give the name of whoever runs this, in normal form; `analyst` where the system knows none."""
     try:
-        return getpass.getuser()
+        return " ".join(unicodedata.normalize("NFKC", getpass.getuser()).split()) or "analyst"
     except (KeyError, OSError, ImportError):  # a container may have no such user
         return "analyst"
 

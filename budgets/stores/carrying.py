@@ -27,7 +27,7 @@ from budgets.accounts import LIFETIME, UNCAPPED
 from budgets.errors import UnsafeStore
 from budgets.events import EntryKind, Event, digest
 from budgets.holders import ALL_CLIENTS, EVERYBODY, RESERVED, prefixes
-from budgets.stores import entries, journal
+from budgets.stores import entries, journal, standing
 from budgets.stores.guards import freeze
 from budgets.stores.schema import PROJECTIONS, ledger_format, metadata
 from budgets.verify import verify
@@ -67,6 +67,7 @@ def carry_over_format_1(connection: Connection) -> None:
         events,
         {_key(row): {"payload": row["payload"], "salt": salts[_key(row)]} for row in old["releases"]},
     )
+    standing.complete_names(connection)
     tables = {table.name: journal.read_rows(connection, table) for table in PROJECTIONS}
     for wrong in verify(entries.read_chain(connection), tables):
         raise UnsafeStore(f"This ledger of format 1 can't be carried over. {wrong}", "a backup of it.")

@@ -6,6 +6,7 @@ accounts      one row per (dataset, holder, window): the balances, which only gr
 charges       one row per request of a client            charge_keys  the releases it asked for
 questions     one row per release key: what it means     purchases    which holder has paid for it
 releases      one row per release key: the one result
+client_names  one client or group for each folded name (budgets/names.py)
 clients, caps, freezes, failures, top_ups                what admins said, and what they have to look at
 """
 
@@ -150,6 +151,12 @@ clients = _table(
     Column("is_group", Integer, CheckConstraint("is_group IN (0, 1)"), nullable=False),
 )
 
+client_names = _table(  # one client for each name, however it is spelt
+    "client_names",
+    _text("folded", primary_key=True),
+    Column("holder", _TEXT, nullable=False, unique=True),
+)
+
 caps = _table(
     "caps",
     _text("dataset", primary_key=True),
@@ -188,7 +195,7 @@ top_ups = _table(
     _text("state"),  # open, approved or declined
 )
 
-APPEND_ONLY = (entries, charges, charge_keys, questions, purchases, releases)
+APPEND_ONLY = (entries, charges, charge_keys, questions, purchases, releases, client_names)
 CURRENT = (accounts, chain_head, clients, caps, freezes, failures, top_ups)  # rows change, and never go
 PROJECTIONS = (ledger_format, *CURRENT, *APPEND_ONLY[1:])
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
 
-from budgets.errors import Forbidden, ParamError
+from budgets.errors import Forbidden, ParamError, UnsafeStore
 from budgets.holders import EVERYBODY, OWNER, prefixes
 from budgets.loss import Loss
+from budgets.names import folded_name
 from budgets.policy import Grant
 from budgets.records import Freeze, Member, TopUp
 from budgets.stores.listed import among, listed
-from budgets.stores.schema import caps, clients, failures, freezes, top_ups
+from budgets.stores.schema import caps, client_names, clients, failures, freezes, top_ups
 from budgets.stores.store import insert_new
 
 ACTIVE, REMOVED, FROZEN = "active", "removed", "frozen"
@@ -24,6 +25,7 @@ LET_AN_ADMIN_LOOK = "an admin, who sees why in the ledger and can thaw it."
 
 # Said once: what every charge asks is not built anew each time.
 _KNOWN = select(clients.c.holder, clients.c.state, clients.c.is_group).where(among(clients.c.holder, "holders"))
+_SPELT = select(client_names).where(among(client_names.c.folded, "folded"))
 _GRANTS = select(caps).where(caps.c.dataset == bindparam("dataset"), among(caps.c.holder, "holders"))
 
 _FROZEN = select(freezes).where(
@@ -78,7 +80,7 @@ def check_standing(
 
 
 def _path(client: str) -> tuple[str, ...]:
-    return () if client == OWNER else prefixes(client)
+    return prefixes(client) if client not in (OWNER, EVERYBODY) else ()
 
 
 def why_stopped(connection: Connection, client: str, dataset: str, windows: Iterable[str]) -> str | None:
@@ -91,8 +93,13 @@ def why_stopped(connection: Connection, client: str, dataset: str, windows: Iter
 
 
 def add_client(connection: Connection, client: str, *, back: bool = False) -> None:
-    """Know a client and the groups it is in, each once; one that was removed comes back only where that is said."""
+    """Know a client and the groups it is in, each once; one that was removed comes back only where that is said.
+
+    Raises Forbidden for a name that another client or group has in another spelling.
+    """
+    check_spelling(connection, client)
     for holder in prefixes(client):
+        insert_new(connection, client_names, {"folded": folded_name(holder), "holder": holder})
         is_group = int(holder != client)
         if insert_new(connection, clients, {"holder": holder, "state": ACTIVE, "is_group": is_group}):
             continue
@@ -100,6 +107,34 @@ def add_client(connection: Connection, client: str, *, back: bool = False) -> No
             connection.execute(update(clients).where(clients.c.holder == holder).values(is_group=1))
         elif back:
             connection.execute(update(clients).where(clients.c.holder == holder).values(state=ACTIVE))
+
+
+def check_spelling(connection: Connection, client: str) -> None:
+    """Refuse a name that a known client or group has in another spelling; raises Forbidden.
+
+    Claim: no two clients of a ledger have names that fold to the same. Symbols: folded names of a path. Formula: the
+    primary key of client_names. Source: proofs.md#one-client-for-each-name.
+    """
+    folded = {folded_name(holder): holder for holder in _path(client)}
+    for row in connection.execute(_SPELT, {"folded": listed(folded)}):
+        if row.holder != folded[row.folded]:
+            why = f"The name {folded[row.folded]!r} differs from {row.holder!r} in its spelling alone."
+            raise Forbidden(why, f"{row.holder}, or another name.")
+
+
+def complete_names(connection: Connection) -> None:
+    """Note the folded names of clients that a ledger has known from before; raises UnsafeStore where two are alike."""
+    noted = set(connection.execute(select(client_names.c.holder)).scalars())
+    known = connection.execute(select(clients.c.holder).order_by(clients.c.holder)).scalars().all()
+    for holder in (each for each in known if each not in noted):
+        folded = folded_name(holder)
+        if not insert_new(connection, client_names, {"folded": folded, "holder": holder}):
+            named = select(client_names.c.holder).where(client_names.c.folded == folded)
+            other = connection.execute(named).scalar_one()
+            raise UnsafeStore(
+                f"Two clients of this ledger have one name in two spellings: {other!r} and {holder!r}.",
+                "a ledger of its own for each; what both have spent is one client's loss.",
+            )
 
 
 def remove_client(connection: Connection, client: str) -> None:

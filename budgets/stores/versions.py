@@ -7,10 +7,10 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, inspect, select
 
 from budgets.errors import UnsafeStore
-from budgets.stores import entries
+from budgets.stores import entries, standing
 from budgets.stores.carrying import carry_over_format_1
 from budgets.stores.guards import check_guards
-from budgets.stores.schema import FORMAT_VERSION, ledger_format, metadata
+from budgets.stores.schema import FORMAT_VERSION, client_names, ledger_format, metadata
 from budgets.stores.store import Store
 
 Fill = Callable[[Connection], None]
@@ -42,7 +42,9 @@ def ensure_schema(connection: Connection) -> None:
             f"This ledger has format {_format(connection)}, and this version reads format {FORMAT_VERSION}.",
             "the version of passersby that wrote it, or a newer one.",
         )
+    client_names.create(connection, checkfirst=True)  # ledgers of this format did not have it from the beginning
     check_guards(connection, metadata)
+    standing.complete_names(connection)
 
 
 def _fill(connection: Connection, fill: Fill) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from budgets import ParamError, check_asker
+from budgets import ParamError, check_asker, folded_name
 from engine.durable import make_durably
 from engine.server.books import Books, Row, later_text, now_text
 from engine.server.roles import Role
@@ -112,6 +112,7 @@ class Keys:
     ) -> tuple[str, dict[str, Any]]:
         """Draw a key, and give it with its row, which is not written yet; raises ParamError."""
         check_asker(name)  # of every role: the ledger's own names are nobody's who comes through a door
+        self._check_spelling(name)
         if not 0 < days <= 3650:
             raise ParamError("A key lives for more than 0 and at most 3650 days.", "days = 90.")
         key = f"{PREFIX}{secrets.token_urlsafe(BITS // 8)}"
@@ -126,6 +127,13 @@ class Keys:
             "revoked_at": None,
             "follows": follows,
         }
+
+    def _check_spelling(self, name: str) -> None:
+        """Refuse a name that another key has in another spelling; raises ParamError. The ledger does so of clients."""
+        known = {row["name"] for row in self.books.all_keys()}
+        alike = sorted(each for each in known - {name} if folded_name(each) == folded_name(name))
+        if alike:
+            raise ParamError(f"The name {name!r} differs from {alike[0]!r} in its spelling alone.", f"{alike[0]}.")
 
     def _digest(self, key: str) -> bytes:
         return hmac.digest(self.pepper, key.encode(), hashlib.sha256)

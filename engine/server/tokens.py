@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from budgets import ParamError, check_asker
 from engine.server.keys import Principal
 from engine.server.logs import log
+from engine.server.problems import Problem
 from engine.server.roles import Role
 from engine.server.settings import Settings
 
@@ -50,7 +51,10 @@ class Tokens:
         return cls(issuer, audience, keys_file, pinned, settings.oidc_name_claim, settings.oidc_role_claim)
 
     def principal(self, token: str) -> Principal | None:
-        """Say whose token this is; None for one that is not signed by the provider for this server, or has ended."""
+        """Say whose token this is; None for one that is not signed by the provider for this server, or has ended.
+
+        Raises Problem with E_AUTH for a token that is the provider's, and whose subject is no name of a client.
+        """
         import jwt  # late: the extra [oidc] brings it
 
         try:
@@ -65,11 +69,15 @@ class Tokens:
                 leeway=LEEWAY_SECONDS,
                 options=options,
             )
-            name = claims[self.name_claim]
-            check_asker(name)
-            return Principal(name, Role(claims[self.role_claim]), "")
-        except (jwt.PyJWTError, KeyError, ValueError, TypeError, ParamError):
+            name, role = claims[self.name_claim], Role(claims[self.role_claim])
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError):
             return None
+        try:
+            check_asker(name)
+        except ParamError as refused:
+            why = f"The claim {self.name_claim} of this token names nobody here: {refused.why}"
+            raise Problem("E_AUTH", why, refused.hint) from None
+        return Principal(name, role, "")
 
     def _known(self) -> Mapping[str, jwt.PyJWK]:
         """Give the provider's keys: none where the file is gone, the last ones while it is no key set."""

@@ -82,7 +82,6 @@ BAD = {
     "without a role": lambda: token(passersby_role=None),
     "of a role that there is not": lambda: token(passersby_role="root"),
     "of nobody": lambda: token(sub=None),
-    "of a name that is none": lambda: token(sub="\n"),
     "no token": lambda: "a.b.c",
 }
 
@@ -90,6 +89,37 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD)
 def test_nothing_else_does(tokens: Tokens, bad: str) -> None:
     assert tokens.principal(BAD[bad]()) is None
+
+
+@pytest.mark.parametrize(
+    "subject", ["\n", " org/ana", "org/ana ", "org/an\u200da", "\uff41na", "*owner", "org//ana", ""]
+)
+def test_a_subject_that_is_no_name_is_refused_and_told_why(desk: Desk, tokens: Tokens, subject: str) -> None:
+    with inhabited(desk) as served:
+        served.house.tokens = tokens
+        answer = served.client.get("/v1/me", headers=bearer(token(sub=subject)))
+        assert (answer.status_code, answer.json()["code"]) == (401, "E_AUTH")
+        assert "sub of this token names nobody here" in answer.json()["message"]
+
+
+def test_a_subject_in_other_capitals_opens_no_other_account(desk: Desk, tokens: Tokens) -> None:
+    with inhabited(desk) as served:
+        served.house.tokens = tokens
+        count = {"sql": "SELECT count(*) AS visits FROM visit"}
+        asked = [
+            served.client.post("/v1/queries", json=count, headers=bearer(token(sub=name)))
+            for name in ("org/ana", "org/ANA", "ORG/ben", "org/ben")
+        ]
+        assert [answer.status_code for answer in asked] == [200, 403, 403, 200]
+        assert "spelling alone" in asked[1].json()["message"]
+
+
+def test_a_key_in_another_spelling_is_not_made(desk: Desk) -> None:
+    with inhabited(desk) as served:
+        for name, status in (("ana", 201), ("ana", 201), ("ANA", 400), ("ana ", 400), ("an\u200da", 400)):
+            body = {"name": name, "role": "analyst"}
+            made = served.send("POST", "/v1/admin/keys", Role.ADMIN, json=body)
+            assert made.status_code == status, made.text
 
 
 def test_keys_that_were_changed_are_read_again(tokens: Tokens, keys_file: Path) -> None:
