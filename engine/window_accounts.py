@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from budgets import EVERYBODY, NOTHING, OWNER, AccountName, AccountView, Ledger, Loss, prefixes
+from budgets import EVERYBODY, LIFETIME, NOTHING, OWNER, AccountName, AccountView, Ledger, Loss, prefixes
 from dialect import Catalog
 from dialect.catalog import Dataset
 from dialect.time_windows import STATIC, length_of
@@ -55,6 +55,35 @@ def least_left(
     least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}
     of_owner = owner_loss(ledger, name)
     return {owner: account_shapes.remaining(view, _of_owner(view, of_owner)) for owner, view in least.items()}
+
+
+def in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> tuple[AccountView, ...]:
+    """Return accounts under the caps in force: granted by an admin, else the catalog's; charged or not.
+
+    A ledger's own list has the caps of each account's last charge, which an approval since has changed.
+    """
+    single, today = {member.client for member in ledger.clients() if not member.is_group}, caps(dataset)
+    client = {name: name.holder if name.holder in single else OWNER for name in names}
+    return ledger.accounts_under(dataset.name, {name: today.of(name, asks) for name, asks in client.items()})
+
+
+def client_accounts(ledger: Ledger, dataset: Dataset, windows: Sequence[str]) -> list[list[AccountView]]:
+    """Return the accounts of each client and group, window by window, under the caps in force.
+
+    Those of clients that were never charged are among them. Left out are removed clients that were never charged, and
+    budgets over all windows that nobody has capped; windows that are declared no more are in front.
+    """
+    charged = {view.name for view in ledger.accounts(dataset.name) if view.name.client is not None}
+    paid = {name.holder for name in charged}
+    found: list[list[AccountView]] = []
+    for member in ledger.clients():
+        if member.state == "removed" and member.client not in paid:
+            continue
+        own = {name.window for name in charged if name.holder == member.client}
+        names = [*sorted(own - {*windows, LIFETIME}), *windows, LIFETIME]
+        rows = in_force(ledger, dataset, [AccountName(dataset.name, window, member.client) for window in names])
+        found.append([row for row in rows if row.capped])
+    return found
 
 
 def in_runs(found: Sequence[tuple[AccountView, ...]], of_owner: Mapping[str, Loss]) -> list[dict[str, Any]]:

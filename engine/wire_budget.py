@@ -13,30 +13,43 @@ from engine import account_shapes
 from engine.outlook import lasting, new_budget
 from engine.owner_loss import owner_loss
 from engine.terms import caps
-from engine.window_accounts import in_runs, views, windows_of
+from engine.window_accounts import client_accounts, in_runs, views, windows_of
 
 
 def budget(ledger: Ledger, catalog: Catalog, client: str | None, now: datetime) -> dict[str, Any]:
     """Show the accounts of every dataset: all clients together, the groups that a client is in, and its own."""
     accounts: list[dict[str, Any]] = []
+    of_clients: list[dict[str, Any]] = []
     ahead: dict[str, list[str]] = {}
     forecasts: list[dict[str, Any]] = []
     unknown = _unknown(ledger, client)
     for dataset in catalog.datasets:
         found = views(ledger, dataset, client, windows_of(catalog, dataset), groups=True)
         over_all = [] if client is None else _over_all(ledger, dataset, client)
-        accounts += [
-            account | {"questions": int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)}
-            for account in (*in_runs(found, owner_loss(ledger, dataset.name)), *map(account_shapes.account, over_all))
-        ]
+        shown = [*in_runs(found, owner_loss(ledger, dataset.name)), *map(account_shapes.account, over_all)]
+        accounts += [account | {"questions": _questions(account, dataset)} for account in shown]
+        if client is None:
+            of_clients += _of_clients(ledger, catalog, dataset)
         every = [view for of_window in found for view in of_window] + over_all
         lasts = ledger.forecasts(client or OWNER, every, now)
         ahead[dataset.name] = [*unknown, *_lasting(lasts), new_budget(dataset, None)[1]]
         forecasts += [_forecast(name, told) for name, told in lasts.items()]
-    if client is None:
-        accounts += [account_shapes.account(v) for v in ledger.accounts() if v.name.client is not None and v.capped]
     query_rho = {dataset.name: float(dataset.defaults.rho) for dataset in catalog.datasets}
-    return {"accounts": accounts, "query_rho": query_rho, "ahead": ahead, "forecasts": forecasts}
+    return {"accounts": accounts + of_clients, "query_rho": query_rho, "ahead": ahead, "forecasts": forecasts}
+
+
+def _questions(account: dict[str, Any], dataset: Dataset) -> int:
+    """Count the questions of the default price that fit into what is left."""
+    return int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)
+
+
+def _of_clients(ledger: Ledger, catalog: Catalog, dataset: Dataset) -> Iterator[dict[str, Any]]:
+    """Show every client's accounts, windows in a row that are alike as one."""
+    of_owner = owner_loss(ledger, dataset.name)
+    for views_of_client in client_accounts(ledger, dataset, windows_of(catalog, dataset)):
+        in_windows = [(view,) for view in views_of_client if view.name.window != LIFETIME]
+        yield from in_runs(in_windows, of_owner)
+        yield from (account_shapes.account(view) for view in views_of_client if view.name.window == LIFETIME)
 
 
 def _unknown(ledger: Ledger, client: str | None) -> list[str]:

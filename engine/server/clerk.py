@@ -155,7 +155,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "calibrations_due": lambda clerk, asked: Reply(_calibrations_due(clerk)),
     "rollups": lambda clerk, asked: Reply(_rollups(clerk)),
     "stored_releases": lambda clerk, asked: Reply(stored_releases(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
-    "marks": lambda clerk, asked: Reply(levels_passed(clerk.desk.engine.ledger)),
+    "marks": lambda clerk, asked: Reply(levels_passed(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
     "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),
     "offer": lambda clerk, asked: Reply(sharing.offer(clerk.desk, **asked)),
     "take": _take,

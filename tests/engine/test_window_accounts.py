@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from engine import Desk, Refused, open_desk
+from engine.admins import Admin
+from engine.alert_levels import levels_passed
 from tests.engine.town import CATALOG, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 
@@ -102,3 +104,54 @@ def test_tables_without_time_may_have_a_cap_of_their_own(tmp_path: Path, monkeyp
             desk.query(STATIC.replace("COUNT(*)", "COUNT(DISTINCT person_id)"), client="ann")
         assert "static" in str(refused.value.problem)
         desk.query(ALL, client="ann", rho="0.09")  # windows have theirs
+
+
+# ------------------------------------------------------------------ caps in force
+
+
+def shown(desk: Desk) -> dict[tuple[str | None, str], float]:
+    """Give the caps that an admin is shown, by client and windows."""
+    return {(row["client"], row["window"]): row["cap_rho"] for row in desk.budget(None)["accounts"]}
+
+
+WHOLE = f"{DAYS[0]} to {DAYS[-1]}"
+
+
+def test_an_approval_shows_at_once_and_who_never_charged_is_there(desk: Desk) -> None:
+    admin = Admin(desk.engine.catalog, desk.engine.ledger)
+    for name in ("ann", "ben", "lab/eve", "gone"):
+        admin.add_client(name, by="ana", reason="new")
+    admin.remove_client("gone", by="ana", reason="left")
+    desk.query(ONE, client="ann")
+    assert shown(desk)["ann", DAYS[1]] == shown(desk)["ben", WHOLE] == shown(desk)["lab/eve", WHOLE] == 0.1
+    assert shown(desk)["lab", WHOLE] == 0.2  # a group has the dataset's
+    assert not [key for key in shown(desk) if key[0] == "gone"]
+    for name, rho, window in (("ann", "0.15", None), ("ben", "0.02", None), ("lab/eve", "0.03", DAYS[2])):
+        asked = admin.request_top_up(name, rho, reason="more", scope=window or "each")
+        admin.approve_top_up(asked["request"], by="ana", reason="granted")
+    now = shown(desk)
+    assert now["ann", DAYS[1]] == now["ann", DAYS[0]] == 0.15
+    assert now["ben", WHOLE] == 0.02 and now["lab/eve", DAYS[2]] == 0.03 and now["lab/eve", DAYS[3]] == 0.1
+    assert {cap for (client, _), cap in now.items() if client is None} == {0.2}
+
+
+def test_who_was_removed_is_shown_with_what_was_spent(desk: Desk) -> None:
+    admin = Admin(desk.engine.catalog, desk.engine.ledger)
+    desk.query(ONE, client="ann")
+    admin.remove_client("ann", by="ana", reason="left")
+    assert ("ann", DAYS[1]) in shown(desk)
+
+
+def test_alerts_are_of_the_caps_in_force(desk: Desk) -> None:
+    admin = Admin(desk.engine.catalog, desk.engine.ledger)
+
+    def marks() -> list[tuple[str, int]]:
+        passed = levels_passed(desk.engine.ledger, desk.engine.catalog)
+        return [(each["client"], each["mark"]) for each in passed if each["client"]]
+
+    desk.query(ONE, client="ann", rho="0.06")
+    assert marks() == [("ann", 50)]
+    admin.cap_client("ann", "0.2", by="ana", reason="more")
+    assert marks() == []
+    admin.cap_client("ann", "0.07", by="ana", reason="less")
+    assert marks() == [("ann", 80)]

@@ -25,7 +25,8 @@ def test_an_objection_is_recorded_and_a_figure_released(served: Inhabited) -> No
     shown = auditor.get("/console/objections").text
     assert f">{figure['low']} to {figure['high']}<" in shown and 'action="/console/objections' not in shown
     charged = served.send("GET", "/v1/budget", Role.ADMIN).json()["accounts"]
-    assert [row["spent_rho"] for row in charged if row["window"] == "forever"] == [0.001]
+    assert [row["spent_rho"] for row in charged if row["client"] is None] == [0.001]
+    assert not any(row["spent_rho"] for row in charged if row["client"] is not None)
 
 
 @pytest.mark.parametrize(
