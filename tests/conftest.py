@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.support.no_skips",
     "tests.support.kept_heap",
     "tests.support.one_worker",
+    "tests.support.planted",
     "tests.support.quick",
     "tests.support.slowest_first",
     "tests.support.told",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tomllib
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -66,16 +67,18 @@ class _Told:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> None:
+def told() -> Iterator[None]:
     """Have every part that the guard holds ask nobody."""
-    monkeypatch.setattr(guard, "beyond", [])
-    monkeypatch.delenv(spark.OTHER, raising=False)
-    for part in (speed, memory):
-        monkeypatch.setattr(part, "opened", lambda *_: nullcontext(()))
-        monkeypatch.setattr(part, "Stage", _Told)
-        monkeypatch.setattr(part, "questions", lambda: {"Q1": "SELECT 1"})
-    monkeypatch.setattr(spark, "_remote", lambda *_: nullcontext(("", time.process_time)))
-    monkeypatch.setattr(spark, "_opened", lambda *_: nullcontext(_Told()))
+    with pytest.MonkeyPatch.context() as silenced:
+        silenced.setattr(guard, "beyond", [])
+        silenced.delenv(spark.OTHER, raising=False)
+        for part in (speed, memory):
+            silenced.setattr(part, "opened", lambda *_: nullcontext(()))
+            silenced.setattr(part, "Stage", _Told)
+            silenced.setattr(part, "questions", lambda: {"Q1": "SELECT 1"})
+        silenced.setattr(spark, "_remote", lambda *_: nullcontext(("", time.process_time)))
+        silenced.setattr(spark, "_opened", lambda *_: nullcontext(_Told()))
+        yield
 
 
 def test_every_limit_is_of_a_part_that_can_be_asked() -> None:

@@ -67,6 +67,6 @@ def test_a_planted_bug_is_found(bug: Callable[[pytest.MonkeyPatch], None], monke
     bug(monkeypatch)
     search = PLANTED[bug]  # the first find is enough: nobody reads a smaller one
     quick = settings(max_examples=300, phases=(Phase.generate,), database=None, derandomize=True, deadline=None)
-    monkeypatch.setattr(search, "_hypothesis_internal_use_settings", quick)
-    with pytest.raises((*FOUND, ExceptionGroup)):
+    with pytest.MonkeyPatch.context() as hurried, pytest.raises((*FOUND, ExceptionGroup)):
+        hurried.setattr(search, "_hypothesis_internal_use_settings", quick)
         search()

@@ -354,9 +354,6 @@ def test_a_planted_claim_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Believe that a person key is its person's also where it may be NULL: the rows say no."""
-    monkeypatch.setattr("dialect.inference.fixed_by_person", _claims_too_much)
-    monkeypatch.setattr("dialect.rules.fixed_by_person", _claims_too_much)
-    monkeypatch.setattr("dialect.joins.of_person", lambda expr: all(map(_claims_too_much, fields_of(expr))))
     monkeypatch.setitem(globals(), "fixed_by_person", _claims_too_much)
     relation = rows_of(sql).relation
     assert isinstance(relation, PerPerson)

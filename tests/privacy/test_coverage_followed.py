@@ -14,11 +14,12 @@ from importlib import import_module
 
 import pytest
 
-from dialect import linear, read, released_sums, released_windows, uncertainty
+from dialect import linear, read, released_sums, released_windows
 from engine.pipeline import Engine
 from tests.privacy.test_coverage import TIMES, WITHIN, Flags, cover, covered, generous, no_wider
 from tests.support.attack_catalog import attack_catalog
 from tests.support.noised import engine_over
+from tests.support.planted import instead, together
 
 TIMES_OF_SUMS = 320  # intervals twice as wide are missed in columns of three rows in one of 10^9 runs
 RICH = Fraction(2)  # of several releases, so that every denominator is far from 0
@@ -164,10 +165,6 @@ def test_a_sum_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch
         summed = {total.id: float(variances[raw.id]) for made in question.sums for total, _, raw in made.terms}
         return {**variances, **summed}
 
-    for module in (
-        uncertainty,
-        __import__("dialect.write_outer", fromlist=["x"]),
-        __import__("dialect.weak_ratios", fromlist=["x"]),
-    ):
-        monkeypatch.setattr(module, "all_variances", of_one)
+    modules = (__import__(f"dialect.{name}", fromlist=["x"]) for name in ("write_outer", "weak_ratios"))
+    together(*(instead(module, "all_variances", of_one) for module in modules))(monkeypatch)
     assert found(engine, SUMS, 1)

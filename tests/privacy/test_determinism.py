@@ -185,5 +185,5 @@ def test_no_shuffle_moves_anything(title: str, few: Crowd) -> None:
 @pytest.mark.parametrize("bug", PLANTED)
 def test_what_depends_on_order_is_found(bug: str, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     title, spoiling = PLANTED[bug]
-    monkeypatch.setattr(prepare_module, "write", spoiling.write)
+    spoilt.planted(prepare_module, spoiling)(monkeypatch)
     assert _moved(crowd, QUESTIONS[title])

@@ -19,6 +19,7 @@ from engine.exact import Exact
 from engine.outer import outer
 from tests.support import exact, lifted, spoilt
 from tests.support.oracle import Oracle
+from tests.support.planted import changing
 from tests.support.spoilt import Spoilt
 from tests.support.sql_cases import sql_cases
 from tests.support.sql_grammar import Round, as_plain, rounds
@@ -98,7 +99,7 @@ def _found(oracles: dict[str, Oracle], world: str, about: str) -> str | None:
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found(bug: str, oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch) -> None:
     world, about, spoiling = PLANTED[bug]
-    monkeypatch.setattr(exact, "write", spoiling.write)
+    spoilt.planted(exact, spoiling)(monkeypatch)
     assert _found(oracles, world, about) is not None
 
 
@@ -144,7 +145,8 @@ def test_an_integer_that_went_through_a_double_is_found(
 def test_a_bug_of_the_outer_part_is_found(
     right: str, wrong: str, oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finishing, "outer", lambda sql, tables: outer(sql.replace(right, wrong), tables))
+    changed = changing(monkeypatch, lambda sql: sql, lambda sql: sql.replace(right, wrong))
+    monkeypatch.setattr(finishing, "outer", lambda sql, tables: outer(changed(sql), tables))
     assert _found(oracles, "operator", "ORDER BY") is not None
 
 
@@ -161,7 +163,7 @@ def test_a_bug_of_the_outer_part_is_found(
 def test_a_planted_bug_is_found_by_drawn_questions_too(
     bug: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exact, "write", PLANTED[bug][2].write)
+    spoilt.planted(exact, PLANTED[bug][2])(monkeypatch)
     found = []
     once = settings(max_examples=2, phases=(Phase.generate,), database=None, suppress_health_check=list(HealthCheck))
 

@@ -12,6 +12,7 @@ import pytest
 
 from dialect.private_plan import PrivatePlan
 from tests.support.oracle import Oracle
+from tests.support.planted import instead, together
 from tests.support.sql_cases import sql_cases
 from tests.support.worlds import make_world
 
@@ -41,11 +42,7 @@ def texts_without(pattern: str) -> Callable[[pytest.MonkeyPatch], None]:
         made, outputs = one_release(*given)
         return replace(made, frame=short(made.frame), texts=tuple(map(short, made.texts))), outputs
 
-    def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in PLANNERS:
-            monkeypatch.setattr(module, "one_release", planned)
-
-    return everywhere
+    return together(*(instead(module, "one_release", planned) for module in PLANNERS))
 
 
 def numbers_stay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from dialect.expressions import Literal
 from dialect.window import Frame, FrameEnd, Unit
 from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
 from tests.support.oracle import Oracle
+from tests.support.planted import listed, together
 from tests.support.sql_cases import sql_cases
 from tests.support.sql_windows import windowed_questions
 from tests.support.worlds import make_world
@@ -51,8 +52,8 @@ def test_windows_are_plain_duckdbs(oracle: Oracle) -> None:
 
 def peers_parted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the tie breaker end every order: rows that the order leaves equal are peers no more."""
-    for name, function in list(WINDOW_FUNCTIONS.items()):
-        monkeypatch.setitem(WINDOW_FUNCTIONS, name, replace(function, rests_on=RestsOn.PLACE))
+    parted = {name: replace(function, rests_on=RestsOn.PLACE) for name, function in WINDOW_FUNCTIONS.items()}
+    together(*(listed(WINDOW_FUNCTIONS, name, function) for name, function in parted.items()))(monkeypatch)
 
 
 def frames_parted(monkeypatch: pytest.MonkeyPatch) -> None:

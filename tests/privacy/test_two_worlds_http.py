@@ -47,7 +47,6 @@ def not_padded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextmanager
 def padded_to_its_own_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sizes, "LEAST", 0)
     monkeypatch.setattr(answers, "public_length", lambda table, card: 0)
     monkeypatch.setattr(sizes, "size_class", lambda length: length)
     yield

@@ -1,21 +1,178 @@
-"""Ways to plant a bug for one test: another text, another function, another writer of one operator."""
+"""Ways to plant a bug for one test: another text, another function, another writer of one operator.
+
+A test that plants a bug shows something only if the bug was there to be found: what is planted has to be used, and a
+text that is written has to become another. In tests that plant (by their names: PLANTS), the fixture `monkeypatch` is a
+Planting, which records both; such a test fails where something that it planted was not used. Used is a function that is
+called, and where it gives a text, gives another than the one in whose place it is; a class that is made or asked; and a
+number, text, table or object of which anything is asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Generator, Hashable
+from contextlib import contextmanager
+from functools import cache, partial, update_wrapper
 from importlib import import_module
-from typing import Any
+from pkgutil import resolve_name
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, MethodType, WrapperDescriptorType
+from typing import Any, ClassVar
 
 import pytest
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-write_rows = import_module("dialect.write_rows")  # by its name: the package's face hides some modules behind a function
+Used = Callable[[], None]
+PLANTS = re.compile(r"planted|_bugs?_|(is|are)_(found|caught|seen)")  # of a test's file and name
+MADE_OF_ITSELF = {"__new__", "__init__", "__getattribute__", "__setattr__", "__reduce__", "__reduce_ex__", "__class__"}
+
+
+class Planting(pytest.MonkeyPatch):
+    """Patches for one test, and which of them have not been used."""
+
+    unused: ClassVar[dict[Hashable, str]]
+    _one: ClassVar[list[Used]]  # that several patches are together
+
+    @classmethod
+    def of_one_test(cls) -> Planting:
+        """Begin; a `context` counts as part of it."""
+        return type(cls.__name__, (cls,), {"unused": {}, "_one": []})()
+
+    def needed(self, told: str) -> Used:
+        """Say what has to happen before the test ends, and give what tells that it did."""
+        if self._one:
+            return self._one[-1]
+        number = object()
+        self.unused[number] = told
+
+        def used() -> None:
+            self.unused.pop(number, None)
+
+        return used
+
+    @contextmanager
+    def as_one(self, told: str) -> Generator[None]:
+        """Let the use of any of several patches be the use of all."""
+        self._one.append(self.needed(told))
+        try:
+            yield
+        finally:
+            self._one.pop()
+
+    def setattr(self, target: Any, *given: Any, **named: Any) -> None:
+        """Patch with what records its use; a text has to become another than it was to be used."""
+        *before, value = given
+        owner, name = (
+            (target, before[0]) if before else (resolve_name(target.rpartition(".")[0]), target.rpartition(".")[2])
+        )
+        used = self.needed(f"{getattr(owner, '__name__', type(owner).__name__)}.{name} was planted and never used")
+        planted: Any = observed(value, used, getattr(owner, name, None))
+        super().setattr(owner, name, planted, **named)
+
+    def setitem(self, dic: Any, name: Any, value: Any) -> None:
+        """Patch with what records its use."""
+        super().setitem(dic, name, observed(value, self.needed(f"{name!r} was planted and never used")))
+
+
+def observed(value: Any, used: Used, right: Any = None) -> Any:
+    """Give what stands for a value and tells when it is used; a function of texts is when it writes another than `right`."""
+    if isinstance(value, property):
+        return property(value.fget and observed(value.fget, used), value.fset, value.fdel)
+    if isinstance(value, staticmethod | classmethod):
+        return type(value)(observed(value.__func__, used))
+    if isinstance(value, type):
+        return _met(value, used)
+    if isinstance(value, FunctionType | BuiltinFunctionType | MethodType | partial):
+
+        def called(*given: Any, **named: Any) -> Any:
+            try:
+                made = value(*given, **named)
+            except BaseException:
+                used()
+                raise
+            if not (isinstance(made, str) and callable(right) and made == right(*given, **named)):
+                used()
+            return made
+
+        return update_wrapper(called, value) if hasattr(value, "__name__") else called
+    if value is None or isinstance(value, bool):
+        raise TypeError(f"nobody can tell whether {value!r} was used: plant a function")
+    if isinstance(value, int | float | str | tuple | list | dict | frozenset):
+        return _answering(type(value), used)(value)
+    return _asked(value, used)
+
+
+def _met(kind: type, used: Used) -> type:
+    """Give a class that tells when one of it is made, or when it is asked for what is its own."""
+
+    def asked(answer: Callable[..., Any]) -> Callable[..., Any]:
+        def method(*given: Any, **named: Any) -> Any:
+            used()
+            return answer(*given, **named)
+
+        return method
+
+    of_classes = type(kind)
+    noting = {name: asked(getattr(of_classes, name)) for name in ("__call__", "__getattribute__")}
+    return type(of_classes.__name__, (of_classes,), noting)(kind.__name__, (kind,), {"__module__": kind.__module__})
+
+
+def _answering(kind: type, used: Used) -> Any:
+    """Give a type of numbers, texts or collections that tells when one of it is asked anything."""
+
+    def asked(answer: Callable[..., Any]) -> Callable[..., Any]:
+        def method(*given: Any, **named: Any) -> Any:
+            used()
+            return answer(*given, **named)
+
+        return method
+
+    return type(kind.__name__, (kind,), {name: asked(answer) for name, answer in _methods(kind).items()})
+
+
+@cache
+def _methods(kind: type) -> dict[str, Callable[..., Any]]:
+    found = {name: each for base in reversed(kind.__mro__) for name, each in vars(base).items()}
+    kinds = (FunctionType, MethodDescriptorType, WrapperDescriptorType)
+    return {name: each for name, each in found.items() if isinstance(each, kinds) and name not in MADE_OF_ITSELF}
+
+
+def _asked(value: Any, used: Used) -> Any:
+    """Let an object tell when any of its attributes is read."""
+    kind: Any = type(value)
+
+    def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807
+        used()
+        return kind.__getattribute__(self, name)
+
+    of_classes: Any = type(kind)
+    noting = of_classes(kind.__name__, (kind,), {"__getattribute__": __getattribute__, "__slots__": ()})
+    object.__setattr__(value, "__class__", noting)
+    return value
+
+
+@pytest.fixture
+def monkeypatch(request: pytest.FixtureRequest) -> Generator[pytest.MonkeyPatch]:
+    """Patch, and in tests that plant bugs record what is used."""
+    plants = PLANTS.search(request.node.nodeid.partition("[")[0])
+    patching = Planting.of_one_test() if plants else pytest.MonkeyPatch()
+    yield patching
+    patching.undo()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Fail a test that ends well and has planted what nothing used."""
+    result = yield
+    patching = pyfuncitem.funcargs.get("monkeypatch")
+    if isinstance(patching, Planting) and patching.unused:
+        pytest.fail("; ".join(patching.unused.values()), pytrace=False)
+    return result
 
 
 def rewritten(module: Any, function: str, change: Callable[[str], str]) -> Plant:
     """Plant a bug in the SQL that a function writes."""
     original = getattr(module, function)
-    return instead(module, function, lambda *given: change(original(*given)))
+    return lambda monkeypatch: monkeypatch.setattr(module, function, changing(monkeypatch, original, change))
 
 
 def instead(module: Any, name: str, other: Any) -> Plant:
@@ -23,9 +180,52 @@ def instead(module: Any, name: str, other: Any) -> Plant:
     return lambda monkeypatch: monkeypatch.setattr(module, name, other)
 
 
+def together(*plants: Plant) -> Plant:
+    """Plant one bug in several places, any of which may be the one where it shows."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        with planting(monkeypatch).as_one("a bug was planted in several places and used in none"):
+            for each in plants:
+                each(monkeypatch)
+
+    return plant
+
+
+def listed(table: Any, name: Any, other: Any) -> Plant:
+    """Plant a bug in place of an entry of a table."""
+    return lambda monkeypatch: monkeypatch.setitem(table, name, other)
+
+
+def planting(monkeypatch: pytest.MonkeyPatch) -> Planting:
+    """Give the patches of a test that plants: one of another name can not tell what was used."""
+    assert isinstance(monkeypatch, Planting), f"a test that plants is named so: {PLANTS.pattern}"
+    return monkeypatch
+
+
 def written(kind: type, change: Callable[[str], str]) -> Plant:
     """Plant a bug in the SQL of one operator."""
+    write_rows = import_module("dialect.write_rows")  # by its name: the face hides some modules behind a function
     original = dict(write_rows._WRITERS)[kind]
     others = tuple((each, write) for each, write in write_rows._WRITERS if each is not kind)
-    bad = (kind, lambda *given: change(original(*given)))
-    return instead(write_rows, "_WRITERS", (bad, *others))
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        bad = (kind, changing(monkeypatch, original, change))
+        monkeypatch.setattr(write_rows, "_WRITERS", (bad, *others))
+
+    return plant
+
+
+def changing(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[..., str], change: Callable[[str], str]
+) -> Callable[..., str]:
+    """Give what writes otherwise; the test fails where no text became another."""
+    used = planting(monkeypatch).needed(f"no text that {getattr(write, '__name__', write)} writes became another")
+
+    def changed(*given: Any, **named: Any) -> str:
+        right = write(*given, **named)
+        wrong = change(right)
+        if wrong != right:
+            used()
+        return wrong
+
+    return changed

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
 
 from dialect import Admission, BoundedSql, Bounding, PrivatePlan, Target, write
 from dialect.expressions import Case, Expr, rebuild
 from dialect.private_plan import Vector, VectorKind
 from dialect.relations import Distinct, Filter, Group, Join, Operator, PerPerson, Project, Relation
 from dialect.set_operation import SetOperation
+from tests.support.planted import Plant, planting
 
 Text = Callable[[str], str]
 
@@ -27,6 +31,23 @@ class Spoilt:
         """Write as `dialect.write` does, but for the bug."""
         made = write(self.plan(plan), bounds, target, self.admission(admission))
         return replace(made, text=self.text(made.text))
+
+
+def planted(module: Any, spoiling: Spoilt) -> Plant:
+    """Plant a bug in what a module writes; the test fails where nothing that is written became another."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        used = planting(monkeypatch).needed("nothing that is written became another")
+
+        def wrong(*given: Any) -> BoundedSql:
+            made = spoiling.write(*given)
+            if made != write(*given):
+                used()
+            return made
+
+        monkeypatch.setattr(module, "write", wrong)
+
+    return plant
 
 
 def vectors(change: Callable[[Vector], Vector]) -> Spoilt:

@@ -53,7 +53,7 @@ def test_a_ledger_that_was_changed_is_found(served: Inhabited, monkeypatch: pyte
     assert checked(served)["ledger"] == ("failed", "not as it was written: row 3 is not as it was written")
 
 
-def test_what_wants_a_look_is_found(served: Inhabited, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_wants_a_look_is_found(served: Inhabited) -> None:
     admin = served.house.line.clerk.admin  # type: ignore[attr-defined]
     admin.add_client("x", by="test", reason="a test")
     admin.freeze(by="test", reason="a test", client="x")
@@ -64,8 +64,9 @@ def test_what_wants_a_look_is_found(served: Inhabited, monkeypatch: pytest.Monke
         "accounts", "alerts", "calibration of town", "jobs", "keys",
     }  # fmt: skip
     assert "neither alert_webhook nor" in found["alerts"][1]
-    monkeypatch.setattr(served.house.line, "is_ready", False)
-    assert checked(served)["worker"][0] == "failed"
+    with pytest.MonkeyPatch.context() as down:
+        down.setattr(served.house.line, "is_ready", False)
+        assert checked(served)["worker"][0] == "failed"
 
 
 def test_rollups_that_are_not_read_are_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,94 @@
+"""Mutants are what the code is but for one change, are drawn by a seed alone, and leave out what changes nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.__main__ import caught, copied
+from tests.mutants.drawing import OTHERWISE, TURNED, Mutant, drawn, mutants
+from tests.support.tree import ROOT
+
+CHANGED = {
+    "return a < b": ("an order that moves by one", "(a <= b)"),
+    "return a is b": ("a comparison turned", "(a is not b)"),
+    "x = a and b": ("and for or", "(a or b)"),
+    "x = not a": ("a not dropped", "(a)"),
+    "x = 'ä', 7": ("a number one more", "(8)"),
+    "x = a + b": ("other arithmetic", "(a - b)"),
+    "x = any(a)": ("min for max, any for all", "(all(a))"),
+    "x = f(a, b)": ("arguments swapped", "(f(b, a))"),
+    "x = a if c else b": ("branches swapped", "(b if c else a)"),
+    "return f(a)": ("another result", "return None"),
+    "f(a)": ("a call dropped", "pass"),
+}
+LEFT = (
+    "x = 99",
+    "x = isinstance(a, b)",
+    "raise ValueError(a < b)",
+    "log.info(a, b)",
+    "x: Literal[1] = a",
+    "x = f(timeout=3)",
+    "x = a if a < b else b",
+    "x = f(a, a)",
+)
+
+
+def of(statement: str) -> list[Mutant]:
+    return list(mutants("a.py", f'LIMIT = 3\n\n\ndef function(a, b=1):\n    """Docstring."""\n    {statement}\n'))
+
+
+@pytest.mark.parametrize("statement", CHANGED)
+def test_an_operator_changes_one_place(statement: str) -> None:
+    operator, wrong = CHANGED[statement]
+    (found,) = [each for each in of(statement) if each.operator == operator]
+    assert found.wrong == wrong
+
+
+@pytest.mark.parametrize("statement", LEFT)
+def test_what_changes_nothing_is_left_out(statement: str) -> None:
+    assert {each.operator for each in of(statement)} <= {"branches swapped"}
+
+
+def test_each_operator_is_drawn_as_often_and_by_the_seed_alone() -> None:
+    first, again, other = (list(islice(drawn(ROOT, seed), 550)) for seed in (1, 1, 2))
+    assert first == again and first != other and len(set(first)) == len(first)
+    assert min(Counter(each.operator for each in first).values()) > 25
+    assert {each.operator for each in first} == {operator for operator, _ in CHANGED.values()}
+    assert len(TURNED) + len(OTHERWISE) > 15
+
+
+def test_a_mutant_differs_from_the_code_in_one_place_and_a_watched_place_does_what_it_did() -> None:
+    for each in islice(drawn(ROOT, 3), 300):
+        text = (ROOT / each.file).read_bytes()
+        before, after = ast.dump(ast.parse(text)), ast.dump(ast.parse(each.applied(text)))
+        assert before != after, each
+        assert ast.dump(_Unwatched().visit(ast.parse(each.watched(text, "mark()")))) == before, each
+
+
+class _Unwatched(ast.NodeTransformer):
+    """Takes the marks away again."""
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        self.generic_visit(node)
+        return node.values[1] if ast.unparse(node.values[0]) == "mark()" else node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        self.generic_visit(node)
+        return None if ast.unparse(node) == "mark()" else node
+
+
+def test_a_test_catches_what_is_changed_and_nothing_else(tmp_path: Path) -> None:
+    tree = copied(tmp_path)
+    file = "budgets/loss.py"
+    text = (ROOT / file).read_bytes()
+    found = [each for each in mutants(file, text.decode()) if each.operator == "another result"]
+    nothing = Mutant(file, "nothing", 1, found[0].start, found[0].end, found[0].right, found[0].right, statement=True)
+    files = ["tests/budgets/test_loss.py"]
+    assert "test_loss" in caught(found[0], tree, files, 300.0)
+    assert caught(nothing, tree, files, 300.0) == ""
+    assert (tree / file).read_bytes() == text
