@@ -34,15 +34,6 @@ def test_no_module_imports_a_face_it_stands_behind() -> None:
     ]
 
 
-def test_no_star_imports() -> None:
-    assert not [
-        f"{module.where}:{node.lineno}"
-        for module in modules()
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
-    ]
-
-
 def _is_shown(face: str, name: str, value: object) -> bool:
     """Tell whether a name is for others; a stage, which bears its module's name, is strung here and need not be."""
     return not (

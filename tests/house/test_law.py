@@ -1,8 +1,10 @@
-"""The law of the house holds, and each contract catches a planted violation."""
+"""Each contract about imports catches a planted violation, and exact numbers are of no type that is released.
+
+That the contracts hold is for `make check`.
+"""
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 import subprocess
@@ -13,13 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.patience import LONGEST
-from tests.support.tree import PACKAGES, ROOT, modules
+from tests.support.tree import PACKAGES, ROOT
 
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 CONTRACTS = TOOLS["importlinter"]["contracts"]
-RULES = TOOLS["ruff"]["lint"]
-BANNED = RULES["flake8-tidy-imports"]["banned-api"].keys()
-OWNERS = [files for files, rules in RULES["per-file-ignores"].items() if rules == ["TID251"]]
 
 # contract -> (file that breaks it, what it says)
 PLANTED = {
@@ -56,11 +55,6 @@ def copied_tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_law_holds() -> None:
-    linted = _lint(ROOT)
-    assert linted.returncode == 0, linted.stdout + linted.stderr
-
-
 @pytest.mark.parametrize("contract", [contract["id"] for contract in CONTRACTS])
 def test_a_planted_violation_is_caught(copied_tree: Path, contract: str) -> None:
     file, line = PLANTED[contract]
@@ -69,29 +63,6 @@ def test_a_planted_violation_is_caught(copied_tree: Path, contract: str) -> None
     linted = _lint(copied_tree, "--contract", contract)
     assert linted.returncode == 1, linted.stdout + linted.stderr
     assert "BROKEN" in linted.stdout
-
-
-def _owns(files: str) -> bool:
-    """Tell whether any of some files imports what is banned elsewhere."""
-    taken = {
-        name
-        for module in modules()
-        if module.path.relative_to(ROOT).match(files.removesuffix("/**") + ("/*" if files.endswith("/**") else ""))
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names])
-    }
-    return any(name == banned or name.startswith(f"{banned}.") for name in taken for banned in BANNED)
-
-
-@pytest.mark.parametrize("files", OWNERS)
-def test_each_file_that_may_import_what_others_may_not_does(files: str) -> None:
-    assert len(OWNERS) > 10
-    assert _owns(files)
-
-
-def test_a_file_that_needs_no_exception_is_found() -> None:
-    assert not _owns("engine/rehearsal.py")
 
 
 HANDED_OUT = """

@@ -65,7 +65,8 @@ class Planting(pytest.MonkeyPatch):
             (target, before[0]) if before else (resolve_name(target.rpartition(".")[0]), target.rpartition(".")[2])
         )
         used = self.needed(f"{getattr(owner, '__name__', type(owner).__name__)}.{name} was planted and never used")
-        planted: Any = observed(value, used, getattr(owner, name, None))
+        # a method may change what it is a method of: it is not asked a second time
+        planted: Any = observed(value, used, None if isinstance(owner, type) else getattr(owner, name, None))
         super().setattr(owner, name, planted, **named)
 
     def setitem(self, dic: Any, name: Any, value: Any) -> None:
@@ -89,7 +90,7 @@ def observed(value: Any, used: Used, right: Any = None) -> Any:
             except BaseException:
                 used()
                 raise
-            if not (isinstance(made, str) and callable(right) and made == right(*given, **named)):
+            if not (type(made) is str and callable(right) and made == right(*given, **named)):
                 used()
             return made
 
