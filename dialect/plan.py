@@ -68,7 +68,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
 
 def _notes(relation: Relation, planning: Planning) -> tuple[str, ...]:
     beside = (*never_true_notes(relation), *midnight_notes(relation, planning.reading.sql))
-    return *unlisted_notes(relation), *beside, *planning.reading.outside, *planning.notes
+    return *unlisted_notes(relation, planning.reading.catalog), *beside, *planning.reading.outside, *planning.notes
 
 
 def _unique(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:

@@ -180,6 +180,10 @@ class ReleaseColumns:
     raw: tuple[Field, ...]  # one DOUBLE per vector: the noisy number before rounding, in its own unit
     histogram: Histogram | None = None  # then the outputs are its quantiles, and there is no raw number
 
+    def groups(self, key_count: int | None) -> int | None:
+        """Count the groups of a release with so many keys: the bins of a histogram are none. None: private keys."""
+        return key_count if key_count is None or self.histogram is None else key_count // self.histogram.bins
+
 
 @dataclass(frozen=True)
 class Shown:

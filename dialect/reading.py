@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,9 +13,10 @@ from dialect.catalog import Catalog
 from dialect.errors import Code, Refusal, Suggestion
 from dialect.named_bounds import Named
 from dialect.options import NO_OPTIONS, Options
-from dialect.spans import PIVOTED, in_place, span_of
+from dialect.spans import PIVOTED, called, in_place, span_of
 
 _SPOKEN = {"pivots": "PIVOT or UNPIVOT", "when": "AT", "locks": "FOR UPDATE"}  # what the parser calls otherwise
+_SLOTS = {"this", "unit", "expression", "expressions", "kind", "zone", "type"}  # of calls, in the parser
 MAX_FIELDS = 2_000  # fields of all relations: a CTE that is used many times is read many times
 MAX_STEPS = 1_000_000  # of finding days: parts of conditions, each looked at for each day; a second or two
 
@@ -59,10 +61,26 @@ def refusal(
     return Refusal(code, why, str(hint), span_of(node), rewrites)
 
 
+def _spoken(node: exp.Expr, name: str, value: object) -> str:
+    """Call a part of a node as the analyst wrote it: by its keyword, else by its own text, else by what it stands in.
+
+    `name` is the parser's word for it, which may be none of SQL's: unit, this, expression.
+    """
+    if name in _SPOKEN:
+        return _SPOKEN[name]
+    sql, keyword = str(node.root().meta.get("sql", "")), name.rstrip("_").replace("_", " ").upper()
+    if re.search(rf"\b{re.escape(keyword)}\b", sql, re.IGNORECASE) and name not in _SLOTS:
+        return keyword
+    part = value[0] if isinstance(value, list) and value else value
+    if isinstance(part, exp.Expr):
+        return part.sql("duckdb", comments=False)[:40]
+    return f"this form of {called(node)[:40]}"
+
+
 def only(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
     """Refuse a node that carries any part not named here: an allow-list of arguments, not only of classes."""
     for name, value in node.args.items():
         if value and name not in allowed:
-            what = _SPOKEN.get(name, name.rstrip("_").replace("_", " ").upper())
+            what = _spoken(node, name, value)
             hint = PIVOTED if name == "pivots" else f"leave {what} out"
             raise refusal(code, f"{what} is not part of the dialect here.", hint, node)

@@ -7,7 +7,7 @@ of its own first. A question that is more than one plain SELECT with GROUP BY is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
@@ -40,6 +40,7 @@ class Rewrite:
     change: Change
     told: str  # what changes, in words
     sql: str
+    renamed: Mapping[str, str] = field(default_factory=dict)  # shown columns that count something else now
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,28 @@ def _people(asked: _Asked) -> Iterator[Rewrite]:
     for count in counts:
         column = exp.column(person.column, table=named if several else None)
         count.set("this", exp.Distinct(expressions=[column]))
+    renamed = _renamed(tree, counts)
     if counts:
-        yield Rewrite(Change.PEOPLE, "count people instead of rows", asked.written(tree))
+        yield Rewrite(Change.PEOPLE, "count people instead of rows", asked.written(tree), renamed)
+
+
+def _renamed(tree: exp.Select, counts: list[exp.Count]) -> Mapping[str, str]:
+    """Give columns that count people a name that says so, wherever their aliases stand: people, people_2."""
+    taken = {column.name.lower() for column in tree.find_all(exp.Column)}
+    taken |= {item.alias_or_name.lower() for item in tree.selects}
+    names: dict[str, str] = {}
+    for item in tree.selects:
+        if isinstance(item, exp.Alias) and any(item.this is count for count in counts):
+            free = ("people", *(f"people_{number}" for number in range(2, len(tree.selects) + 2)))
+            name = next(each for each in free if each not in taken)
+            taken.add(name)
+            names[item.alias] = name
+            item.set("alias", exp.to_identifier(name))
+    lower = {alias.lower(): name for alias, name in names.items()}
+    for column in tree.find_all(exp.Column):
+        if not column.table and column.name.lower() in lower:
+            column.set("this", exp.to_identifier(lower[column.name.lower()]))
+    return names
 
 
 def _longer(asked: _Asked) -> Iterator[Rewrite]:

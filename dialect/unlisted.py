@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from dialect.catalog import ColumnOf, SqlType, ValueList, ValueRange
+from dialect.catalog import Catalog, ColumnOf, SqlType, ValueList, ValueRange
 from dialect.constants import moment
 from dialect.expressions import Call, Expr, Field, Literal, Ref, children
 from dialect.relation_parts import expressions_of
@@ -27,27 +27,36 @@ _NOTHING = {  # of a range from lower to upper meets a constant, and how that is
 _MOST_TOLD = 8  # values of a list
 
 
-def unlisted_notes(relation: Relation) -> tuple[str, ...]:
+def unlisted_notes(relation: Relation, catalog: Catalog) -> tuple[str, ...]:
     """Tell which constants are compared with columns that do not declare them; decided by text and catalog alone."""
-    return tuple(dict.fromkeys(note for expr in expressions_of(relation) for note in _found(expr)))
+    return tuple(dict.fromkeys(note for expr in expressions_of(relation) for note in _found(expr, catalog)))
 
 
-def _found(expr: Expr) -> Iterator[str]:
+def _found(expr: Expr, catalog: Catalog) -> Iterator[str]:
     for part in children(expr):
-        yield from _found(part)
+        yield from _found(part, catalog)
     if not isinstance(expr, Call) or expr.name not in _COMPARE | _MIRROR.keys():
         return
     columns = [part.field for part in expr.arguments if isinstance(part, Ref)]
     constants = [part for part in expr.arguments if isinstance(part, Literal)]
     if len(columns) != 1 or len(columns) + len(constants) < len(expr.arguments):
         return
-    listed = columns[0].domain
+    listed = columns[0].domain or _declared_time(columns[0], catalog)
     if isinstance(listed, ValueRange):
         sign = expr.name if isinstance(expr.arguments[0], Ref) else _MIRROR.get(expr.name, "")
         yield from (told for part in constants if (told := _beyond(columns[0], listed, sign, part)) is not None)
     elif isinstance(listed, ValueList) and expr.name in _COMPARE:
         odd = [part for part in constants if part.value is not None and part.value not in listed.values]
         yield from (_note(columns[0].name or "a column", part, listed) for part in odd)
+
+
+def _declared_time(column: Field, catalog: Catalog) -> ValueRange | None:
+    """Give the dates of a table's time that its date column declares."""
+    table = None if column.origin is None else catalog.table(column.origin.table)
+    if table is None or column.origin is None or column.origin.column != table.time_column or table.date_column is None:
+        return None
+    dates = table.column(table.date_column)
+    return dates.domain if dates is not None and isinstance(dates.domain, ValueRange) else None
 
 
 def looked_up(part: object) -> Iterator[tuple[Field, Literal]]:
@@ -77,10 +86,12 @@ def _beyond(column: Field, listed: ValueRange, sign: str, constant: Literal) -> 
     """Say that no value of a declared range meets a constant; None where one may."""
     words, is_beyond = _NOTHING.get(sign, ("", lambda lower, upper, at: False))
     try:
-        ends = [_place(end, column.type) for end in (listed.lower, listed.upper, constant.value)]
+        lower, upper, at = (_place(end, column.type) for end in (listed.lower, listed.upper, constant.value))
     except ValueError:  # of another kind than the column is
         return None
-    if not is_beyond(*ends):
+    if column.type is SqlType.TIMESTAMP and isinstance(upper, datetime):  # its range is of whole days
+        upper += timedelta(days=1, microseconds=-1)
+    if not is_beyond(lower, upper, at):
         return None
     held = f"its declared range, {listed.lower} to {listed.upper}, holds {words.format(constant.value)}"
     return f"{column.name or 'a column'}: {held}: no row should be there"

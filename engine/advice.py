@@ -76,7 +76,7 @@ def _advice(engine: Engine, sql: str, question: Question, prepared: tuple[Prepar
     left_out = () if FOUR * rho <= _most(engine, prepared) else (Change.MORE,)
     proposals = [each for each in rewrites(sql, engine.catalog, FOUR * rho) if each.change not in left_out]
     found = [made for each in proposals if (made := _instead(aside, each, now, asked))]
-    return Advice(tuple(_why(engine, prepared, now)), _best(found))
+    return Advice(tuple(_why(engine, question, prepared, now)), _best(found))
 
 
 def _most(engine: Engine, prepared: tuple[Prepared, ...]) -> Fraction:
@@ -102,7 +102,7 @@ class _Judged:
     def of(engine: Engine, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> _Judged:
         """Judge a question."""
         confidence = engine.confidence(question, asked)
-        counts = [each.key_count for each in prepared]
+        counts = [release.groups(prepared[release.plan].key_count) for release in question.releases]
         return _Judged(
             expected_error(question, noise_of(question, scales_of(prepared)), confidence),
             tuple(grain * sigma for scales in scales_of(prepared) for grain, sigma in scales),
@@ -121,7 +121,8 @@ def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Inste
         then = _Judged.of(engine, question, prepared, terms)
     except Refusal:
         return None
-    narrower, relative = _narrower(now, then), _relative(made.change, now, then)
+    narrower = _narrower(now, then, made.renamed)
+    relative = _relative(made.change, now, then, narrower)
     if min(narrower, narrower if relative is None else relative) > WORTH:
         return None  # of what is held the numbers may be narrower than at four times the price
     loss = total(each.cost.loss for each in prepared)
@@ -129,9 +130,9 @@ def _instead(engine: Engine, made: Rewrite, now: _Judged, asked: Asked) -> Inste
     return Instead(made.change, told, made.sql, loss, then.widths, then.groups, relative)
 
 
-def _narrower(now: _Judged, then: _Judged) -> float:
+def _narrower(now: _Judged, then: _Judged, renamed: Mapping[str, str]) -> float:
     """Give how wide the widest column becomes, as a share of what it is; 1 where widths are not known beforehand."""
-    pairs = [(now.widths[name], then.widths.get(name)) for name in now.widths]
+    pairs = [(now.widths[name], then.widths.get(renamed.get(name, name))) for name in now.widths]
     shares = [after / before for before, after in pairs if before and after is not None]
     return max(shares, default=1.0)
 
@@ -141,9 +142,8 @@ def _quieter(now: _Judged, then: _Judged) -> float:
     return max((after / before for before, after in zip(now.noises, then.noises, strict=False) if before), default=1.0)
 
 
-def _relative(change: Change, now: _Judged, then: _Judged) -> float | None:
+def _relative(change: Change, now: _Judged, then: _Judged, narrower: float) -> float | None:
     """Compare half-widths with what an average group holds: the same rows, in fewer groups or in more windows."""
-    narrower = _narrower(now, then)
     if change is Change.MORE:
         return _quieter(now, then) if all(width is None for width in now.widths.values()) else narrower
     if not (now.adds and then.adds) or not now.groups or then.groups is None:
@@ -165,9 +165,10 @@ def _best(found: list[Instead]) -> tuple[Instead, ...]:
     return tuple(chosen[:MOST])
 
 
-def _why(engine: Engine, prepared: tuple[Prepared, ...], now: _Judged) -> Iterator[str]:
+def _why(engine: Engine, question: Question, prepared: tuple[Prepared, ...], now: _Judged) -> Iterator[str]:
     """Say what the noise is made of, and what it is to be compared with."""
-    for each in prepared:
+    bins = {release.plan: release.histogram.bins for release in question.releases if release.histogram is not None}
+    for place, each in enumerate(prepared):
         widest = max(
             zip(each.plan.vectors, each.bounds.vectors, each.cost.vectors, strict=True),
             key=lambda part: part[1].norm / max(part[0].magnitude, 1e-300),
@@ -181,7 +182,7 @@ def _why(engine: Engine, prepared: tuple[Prepared, ...], now: _Judged) -> Iterat
         if _is_quieter(each, each.plan.vectors.index(vector), sigma):
             takes = f"made of what is held, its noise is {_figure(sigma)}"
         yield f"{vector_spoken(vector)}: one person may count for {_figure(bound.norm)}; {takes}."
-        yield from _held(engine, each, sigma)
+        yield from _held(engine, each, sigma, bins.get(place, 1))
     if now.windows > 1:
         yield f"{now.windows} windows are charged, each in full."
 
@@ -193,7 +194,7 @@ def _is_quieter(each: Prepared, place: int, deviation: float) -> bool:
     return deviation < 0.99 * bought
 
 
-def _held(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
+def _held(engine: Engine, each: Prepared, sigma: float, bins: int) -> Iterator[str]:
     """Compare the noise with the rows of an average group, where their number is declared."""
     sizes = [table.size_class for name in each.plan.tables if (table := engine.catalog.table(name)) is not None]
     rows = max((float(size) for size in sizes if size), default=None)
@@ -206,11 +207,10 @@ def _held(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
     rows *= part / len(declared)
     average = rows / each.key_count
     among = "" if part == len(declared) else f" in {part} of {len(declared)} windows"
-    groups = (
-        ""
-        if each.key_count == 1
-        else f"{',' if among else ''} in {each.key_count:,} groups, {_figure(average)} in each"
-    )
+    count = each.key_count // bins
+    of_bins, one = ("", "") if bins == 1 else (f" of {bins:,} bins", " bin")
+    of_groups = f"{count:,} group{'' if count == 1 else 's'}{of_bins}"
+    groups = "" if each.key_count == 1 else f"{',' if among else ''} in {of_groups}, {_figure(average)} in each{one}"
     times = sigma / average
     share = f"{times:.0%} of that" if times < 2 else f"{_figure(times)} times that"
     yield f"There are about {_figure(rows)} rows{among}{groups}: the noise is {share}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ class Answer:
     intervals: dict[str, Ends]  # column -> lower and upper ends, NaN where there is none
     unstable: dict[str, int]  # column -> how many of its ratios have a denominator that may be 0
     unknown: tuple[str, ...] = ()  # noisy columns without an interval
+    sparse: Mapping[str, int] = field(default_factory=dict)  # column -> how many quantiles are NULL for want of rows
 
 
 def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) -> Answer:
@@ -59,7 +60,9 @@ def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) ->
     for i in outer.ended:
         parts = _Parts(rows, i, outer.constants)
         intervals[outer.names[i]] = (parts["lower"], parts["upper"])
-    return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown))
+    missing = {outer.names[i]: shown[outer.names[i]].null_count for i in outer.ended}
+    sparse = {name: count for name, count in missing.items() if count}
+    return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown), sparse)
 
 
 def _widest(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dialect import Question
 from dialect.linear import ZERO, Linear
 from dialect.multiplied import pairs_rows, spreads
+from dialect.private_plan import VectorKind
 from dialect.uncertainty import Form, noisy, uncertainty
 from engine.doubts import NO_DOUBT, raw_doubts
 from engine.prepare import Prepared
@@ -56,12 +57,23 @@ def of_pairs(question: Question, prepared: Sequence[Prepared]) -> frozenset[str]
 
 def unmeasured_pairs(made: Prepared) -> bool:
     """Tell whether a release counts pairs of a person's own rows, and no calibration tells what is cut of them."""
-    return pairs_rows(made.plan.source) and any(bound.predicted_bias is None for bound in made.bounds.vectors)
+    rows = [kind is not VectorKind.PERSONS for kind in _kinds(made)]  # a person counts once, whatever rows meet
+    return pairs_rows(made.plan.source) and _is_unmeasured(made, rows)
 
 
 def unmeasured_spread(made: Prepared) -> bool:
     """Tell whether a release counts a person's row with several public ones, and nothing tells what is cut of them."""
-    return spreads(made.plan.source) and any(bound.predicted_bias is None for bound in made.bounds.vectors)
+    rows = [kind is not VectorKind.PERSONS or bool(made.plan.keys) for kind in _kinds(made)]  # in one group, once
+    return spreads(made.plan.source) and _is_unmeasured(made, rows)
+
+
+def _kinds(made: Prepared) -> list[VectorKind]:
+    return [vector.kind for vector in made.plan.vectors]
+
+
+def _is_unmeasured(made: Prepared, moved: Sequence[bool]) -> bool:
+    """Tell whether an unknown share is cut of a number that further rows of a person move."""
+    return any(of and bound.predicted_bias is None for of, bound in zip(moved, made.bounds.vectors, strict=True))
 
 
 def _rests_on(form: Form, raw: Collection[str]) -> bool:

@@ -48,7 +48,7 @@ def numbers_together(question: Question, key_counts: Sequence[int | None]) -> in
     Raises Refusal with E_PARAM where keys are private: which of them are shown depends on their noise, and how many
     might have been is nobody's to know.
     """
-    counts = [key_counts[release.plan] for release in question.releases]
+    counts = [release.groups(key_counts[release.plan]) for release in question.releases]
     groups = [count for count in counts if count is not None]
     if len(groups) < len(counts):
         why = "Simultaneous intervals need a list of groups that is known without the data; here it is private."

@@ -183,5 +183,6 @@ def errors_of(question: Question, scales: Scales, confidence: float) -> dict[str
 
 
 def errors_told(errors: Mapping[str, float]) -> str:
-    """Write half-widths: n ± 5."""
-    return ", ".join(f"{name} ± {width:,.6g}" for name, width in errors.items())
+    """Write half-widths: n ± 5; a column without a name of its own as it is written."""
+    shown = {"count_star()": "COUNT(*)"}
+    return ", ".join(f"{shown.get(name, name)} ± {width:,.6g}" for name, width in errors.items())

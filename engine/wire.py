@@ -173,7 +173,7 @@ def explained(given: Explained, remaining: dict[str, Any]) -> dict[str, Any]:
         "outlook": given.ahead and outlook(given.ahead),
         "replayed": given.replayed,
         "made_from": made_from(given.ways),
-        "keys": keys_told(given.prepared),
+        "keys": keys_told(given.question, given.prepared),
         "bounds": bounds_told(given.told),
         "expected_error": given.expected_error,
         "predicted_bias": column_biases(given.question, given.told),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dialect import Question
+from dialect.formulas import Histogram
 from engine.norm_origin import norm_origins
 from engine.prepare import Prepared, choices_of
 from engine.spoken import release_spoken, vector_spoken, why_key
@@ -17,9 +18,10 @@ def columns_told(question: Question) -> list[dict[str, Any]]:
     return [{"name": shown.name, "type": str(shown.field.type)} for shown in question.columns]
 
 
-def keys_told(prepared: tuple[Prepared, ...]) -> list[dict[str, Any]]:
-    """Say of each key of each release how its values are known; how many there are, where that is public."""
-    return [fact for each in prepared for fact in _keys(each)]
+def keys_told(question: Question, prepared: tuple[Prepared, ...]) -> list[dict[str, Any]]:
+    """Say of each key of each release how its values are known; how many groups there are, where that is public."""
+    bins = {release.plan: release.histogram for release in question.releases}
+    return [fact for place, each in enumerate(prepared) for fact in _keys(each, bins.get(place))]
 
 
 def bounds_told(told: tuple[Prepared, ...]) -> list[dict[str, Any]]:
@@ -41,12 +43,15 @@ def thresholds_told(prepared: tuple[Prepared, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _keys(prepared: Prepared) -> Iterator[dict[str, Any]]:
+def _keys(prepared: Prepared, histogram: Histogram | None) -> Iterator[dict[str, Any]]:
+    """Describe each key; the bins of a histogram are counted for themselves, and make no groups of the answer."""
+    bins = 1 if histogram is None else histogram.bins
     kind = "private" if prepared.plan.key_set is None else "public"
     release = release_spoken(prepared.plan)
-    for key in prepared.plan.keys:
-        why = why_key(key, kind)
-        yield {"name": key.text, "kind": kind, "count": prepared.key_count, "why": why, "release": release}
+    groups = None if prepared.key_count is None else prepared.key_count // bins
+    for place, key in enumerate(prepared.plan.keys):
+        count = bins if histogram is not None and place == histogram.key else groups
+        yield {"name": key.text, "kind": kind, "count": count, "why": why_key(key, kind), "release": release}
 
 
 def _bounds(prepared: Prepared) -> Iterator[dict[str, Any]]:

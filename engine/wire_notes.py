@@ -31,6 +31,10 @@ OF_SPREAD = (
     " be cut away. Join by all of that table's primary key, as its steward declares it, or ask with IN or EXISTS, which"
     " count a row once."
 )
+OF_FEW_ROWS = (
+    "because their groups have too few rows for the noise of a quantile's histogram; coarser groups, a longer time or"
+    " more rho may show them."
+)
 REHEARSED = "Made-up rows: nothing here says anything about the data, nor is charged; other notes are of the question."
 TOLD = 0.001  # the least share that is told as a number
 
@@ -44,6 +48,7 @@ def answer_notes(given: Answered, *, rehearsal: bool) -> list[str]:
         f"{column}: {count} value(s) are NULL because their denominator may be 0 within its noise."
         for column, count in given.answer.unstable.items()
     ]
+    notes += [f"{column}: {count} value(s) are NULL {OF_FEW_ROWS}" for column, count in given.answer.sparse.items()]
     notes += [f"{column}: made from noisy numbers; no interval is known for it." for column in given.answer.unknown]
     if given.answer.table.num_rows == 0 and any(each.cost.threshold is not None for each in given.prepared):
         notes.append(NO_GROUP)

@@ -96,6 +96,16 @@ def test_people_are_counted_instead_of_rows(told: Callable[[str], Told]) -> None
     assert people.count("count(DISTINCT visit.subscriber_id)") == 2
 
 
+def test_people_are_not_called_by_the_name_of_the_rows(catalog: Catalog) -> None:
+    sql = "SELECT mode, count(*) AS trips, count(*) / 2 AS half FROM trip GROUP BY 1 HAVING trips > 10 ORDER BY trips DESC"
+    (made,) = [each for each in rewrites(sql, catalog, RHO) if each.change is Change.PEOPLE]
+    assert "trips" not in made.sql and made.sql.count("people") == 3 and made.renamed == {"trips": "people"}
+    assert read(made.sql, catalog).plans
+    taken = "SELECT mode AS people, count(*) AS trips FROM trip GROUP BY 1"
+    (made,) = [each for each in rewrites(taken, catalog, RHO) if each.change is Change.PEOPLE]
+    assert made.renamed == {"trips": "people_2"}
+
+
 def test_all_of_the_time_keeps_other_conditions(told: Callable[[str], Told]) -> None:
     found = told(f"SELECT zone_id, count(*) AS n FROM visit WHERE {TIMED} AND dwell_min > 5 GROUP BY 1")
     assert found[Change.LONGER] == ["SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1"]

@@ -328,3 +328,17 @@ RECURSIVE = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WH
 def test_recursion_is_not_suggested_again(catalog: Catalog) -> None:
     refused = refusal_of(RECURSIVE, catalog)
     assert refused is not None and "WITHOUT" not in refused.hint.upper() and "range(24)" in refused.hint
+
+
+def test_a_hint_to_leave_something_out_names_what_the_question_says(catalog: Catalog) -> None:
+    of_parts = ("SELECT COUNT(last_day(ts, 'x')) FROM events", "SELECT COUNT(month(ts, 'x')) FROM events")
+    left_out = [
+        (sql, refusal.hint.removeprefix("leave ").removesuffix(" out"))
+        for sql in (*refused_questions(), *of_parts)
+        if (refusal := refusal_of(sql, catalog)) is not None and refusal.hint.startswith("leave ")
+    ]
+    assert len(left_out) > 5
+    spoken = ("RECURSIVE", "them", "radius_m", "FOR UPDATE", "AT ")
+    assert [
+        pair for pair in left_out if pair[1].lower() not in pair[0].lower() and not pair[1].startswith(spoken)
+    ] == []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import dialect
 from dialect.catalog import Catalog
+from engine.catalog_file import load_catalog
 
 ODD = "gender: 'female' is none of its declared values, 'f', 'm', 'x': no row should hold it"
 
@@ -37,7 +40,8 @@ def test_a_constant_outside_a_list_is_noted(sql: str, notes: list[str], catalog:
         ("ts < DATE '1990-01-01'", "nothing before 1990-01-01"),
         ("ts < TIMESTAMP '1990-01-01 00:00:00'", "nothing before 1990-01-01 00:00:00"),
         ("ts BETWEEN DATE '2027-10-03' AND DATE '2027-10-09'", "nothing from 2027-10-03 on"),
-        ("ts > DATE '2026-10-07'", "nothing after 2026-10-07"),
+        ("ts > DATE '2026-10-07'", None),  # a range of times is of whole days
+        ("ts >= DATE '2026-10-08'", "nothing from 2026-10-08 on"),
         ("ts >= DATE '2026-10-07'", None),
         ("ts <= DATE '2027-10-03'", None),
         ("ts <> DATE '2027-10-03'", None),
@@ -48,3 +52,13 @@ def test_a_condition_outside_a_range_is_noted(condition: str, told: str | None, 
     notes = [note for note in found if "declared range" in note]
     held = "ts: its declared range, 2026-10-01 to 2026-10-07, holds "
     assert notes == ([] if told is None else [f"{held}{told}: no row should be there"])
+
+
+def test_a_time_outside_the_dates_of_its_table_is_noted() -> None:
+    """The operator's times have no range of their own; the dates beside them do."""
+    operator = load_catalog(Path("engine/operator/catalog.toml"))
+    told = dialect.read("SELECT COUNT(*) FROM visit WHERE start_ts >= TIMESTAMP '2031-01-01'", operator).notes
+    held = "start_ts: its declared range, 2026-10-01 to 2026-11-01, holds nothing from 2031-01-01 00:00:00 on"
+    assert told == (f"{held}: no row should be there",)
+    last = "SELECT COUNT(*) FROM visit WHERE start_ts >= TIMESTAMP '2026-11-01 12:00:00'"
+    assert dialect.read(last, operator).notes == ()

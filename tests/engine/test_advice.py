@@ -153,7 +153,7 @@ def test_two_worlds_get_the_same_advice(engine: Engine, other: Engine) -> None:
 
 
 def test_an_advisor_that_counts_rows_is_found(engine: Engine, other: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def counted(engine: Engine, each: Prepared, sigma: float) -> Iterator[str]:
+    def counted(engine: Engine, each: Prepared, sigma: float, bins: int) -> Iterator[str]:
         visits = engine.backend.target.addresses["visit"]
         yield f"{engine.backend.count(f'SELECT * FROM {visits}') / sigma:.3g}"
 

@@ -14,9 +14,11 @@ from dialect import read
 from engine.answers import Answer
 from engine.biases import column_biases, of_pairs
 from engine.desk import Desk
+from engine.explain import explain
 from engine.pipeline import Engine
 from engine.reliability import Reliability, is_weak, lost, not_negative, reliability
 from engine.terms import Asked
+from engine.wire_notes import OF_PAIRS, bounding_notes
 from tests.engine.town import CATALOG, make_town, opened
 
 GOOD, FAIR, POOR, NOISE = Reliability
@@ -192,3 +194,15 @@ def test_pairs_of_a_persons_rows_are_poor_however_narrow_their_interval(few_rows
     assert card["reliability"]["n"] == ["poor"]
     note = next(note for note in card["notes"] if "joined with rows of the same person" in note)
     assert "EXISTS" in note and note in Desk(few_rows).explain(sql, client="ann")["notes"]
+
+
+@pytest.mark.parametrize(
+    ("counted", "noted"),
+    [("COUNT(*)", True), ("COUNT(DISTINCT a.person_id)", False), ("COUNT(DISTINCT a.person_id), COUNT(*)", True)],
+)
+def test_pairs_are_noted_where_they_are_counted(few_rows: Engine, counted: str, noted: bool) -> None:
+    """A person counts once, however many of the rows meet."""
+    sql = f"SELECT {counted} FROM visit a JOIN visit b ON a.person_id = b.person_id AND b.minutes > a.minutes"
+    assert (OF_PAIRS in bounding_notes(explain(few_rows, sql, ANN))) is noted
+    by_zone = sql.replace("SELECT ", "SELECT a.zone, ") + " GROUP BY 1"
+    assert (OF_PAIRS in bounding_notes(explain(few_rows, by_zone, ANN))) is noted

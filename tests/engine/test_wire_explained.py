@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import pytest
 
+from dialect import Question
+from engine.explain import explain
 from engine.pipeline import Engine
+from engine.prepare import Prepared
+from engine.terms import Asked
 from engine.wire_explained import bounds_told, columns_told, keys_told, thresholds_told
 from tests.engine.test_explain import explained
 
 
+def asked(engine: Engine, title: str) -> tuple[Question, tuple[Prepared, ...]]:
+    found = explained(engine, title)
+    return found.question, found.prepared
+
+
+def test_the_bins_of_a_median_are_no_groups_of_the_answer(engine: Engine) -> None:
+    found = explain(engine, "SELECT zone, MEDIAN(minutes) AS m FROM visit GROUP BY zone", Asked("ann"))
+    zone, of_bins = sorted(keys_told(found.question, found.prepared), key=lambda key: key["name"] != "zone")
+    assert zone["count"] == 7 and of_bins["name"].startswith("bin(") and of_bins["count"] > 7
+    assert found.prepared[0].key_count == zone["count"] * of_bins["count"]
+    assert not any(f" {found.prepared[0].key_count:,} groups" in each for each in found.advice.why)
+    assert all(each.groups is None or each.groups <= 7 * 4 for each in found.advice.instead)
+
+
 def test_public_keys_are_counted_and_private_ones_are_not(engine: Engine) -> None:
-    (public,) = keys_told(explained(engine, "by zone").prepared)
+    (public,) = keys_told(*asked(engine, "by zone"))
     assert (public["kind"], public["count"]) == ("public", 7)
-    (private,) = keys_told(explained(engine, "private").prepared)
+    (private,) = keys_told(*asked(engine, "private"))
     assert (private["kind"], private["count"]) == ("private", None)
     assert public["why"] and private["why"]
 

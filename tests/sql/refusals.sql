@@ -742,8 +742,8 @@ SELECT COUNT(*) FROM (SELECT row_number(dwell_s) OVER (PARTITION BY subscriber_i
 # E_WINDOW
 # SELECT COUNT(*) FROM (SELECT row_number(dwell_s) OVER (PARTITION BY subscriber_id ORDER BY ts) AS p FROM events) WHERE p > 1
 #                              ^^^^^^^^^^^^^^^^^^
-# THIS is not part of the dialect here.
-# Try: leave THIS out
+# dwell_s is not part of the dialect here.
+# Try: leave dwell_s out
 
 # title: USING between two types
 SELECT COUNT(*) FROM events e JOIN (SELECT zone AS cell_id FROM cells) c USING (cell_id);
