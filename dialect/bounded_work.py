@@ -37,16 +37,20 @@ class Work:
     steps: float = 0.0  # for everybody, where tables have their declared size and people their usual rows
     unit_steps: float = 0.0  # that one unit with all rows that it may have adds at most
     unit_bytes: float = 0.0  # that are held for it at a time at most
+    scanned: float = 0.0  # of the steps for everybody, those that read stored rows
 
     def __add__(self, other: Work) -> Work:
         """Do one after the other."""
         return Work(
-            self.steps + other.steps, self.unit_steps + other.unit_steps, max(self.unit_bytes, other.unit_bytes)
+            self.steps + other.steps,
+            self.unit_steps + other.unit_steps,
+            max(self.unit_bytes, other.unit_bytes),
+            self.scanned + other.scanned,
         )
 
     def times(self, often: int) -> Work:
         """Do the same several times."""
-        return Work(self.steps * often, self.unit_steps * often, self.unit_bytes)
+        return Work(self.steps * often, self.unit_steps * often, self.unit_bytes, self.scanned * often)
 
 
 NO_WORK = Work()
@@ -125,7 +129,7 @@ class _Walk:
         size = float(table.size_class) if table is not None and table.size_class is not None else UNDECLARED
         norm = most if table is None or table.norms is None else table.norms.rows
         usual = 1.0 if relation.one_row_per_person else max(1.0, min(most, norm))
-        return self.spent(_Rows(size, usual, most), Cost(_READ), Cost(_READ))
+        return self.spent(_Rows(size, usual, most, Work(scanned=size)), Cost(_READ), Cost(_READ))
 
     def _one_side(self, relation: PerPerson, below: _Rows) -> _Rows:
         most = min(below.most, float(self._most_at(relation).all))

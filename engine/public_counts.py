@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from dialect import Catalog, Code, PrivatePlan, Refusal
 from dialect.bounded_work import Work, bounded_work
@@ -18,6 +18,7 @@ from engine.calibration import NO_CALIBRATION, Calibration
 from engine.keys import MOST_COUNTED, check_key_count
 
 MOST_ROWS_OF_A_PERSON = 10**7
+MANY_TIMES = 30  # the steps of reading a table
 MOST_BYTES_OF_A_PERSON = 10**9  # held at a time: a quarter of what all questions together have
 FEWER_ROWS = "join public tables by equality with their primary key, or aggregate per person before joining"
 SHORTER_TEXTS = "cut text to what is needed, as left(x, 20) does,"
@@ -52,14 +53,19 @@ def check_work(plan: PrivatePlan, backend: Backend) -> Work:
     return work.times(1 if plan.key_set is not None else 2)  # private keys are chosen first
 
 
-def check_unit_work(works: Iterable[Work], most: float) -> None:
-    """Refuse what one person's rows may make longer by more than so many steps (dialect/proofs.md#work)."""
-    largest = max((work.unit_steps for work in works), default=0.0)
-    if largest > most:
-        why = (
-            f"The rows of one person may take as much work here as {largest:,.0f} plain rows; {most:,.0f} are allowed."
-        )
-        raise Refusal(Code.COMPLEX, why, f"{FEWER_ROWS}; {SHORTER_TEXTS} before it is searched")
+def check_time(works: Sequence[Work], most_of_unit: float, most: float) -> None:
+    """Refuse what may take more than so many steps for one person's rows, or for everybody's (dialect/proofs.md#work).
+
+    Everybody's count only where they are many times those that read the tables: large tables may be asked.
+    """
+    largest, steps = max((work.unit_steps for work in works), default=0.0), sum(work.steps for work in works)
+    hint = f"{FEWER_ROWS}; {SHORTER_TEXTS} before it is searched"
+    if largest > most_of_unit:
+        why = f"The rows of one person may take as much work here as {largest:,.0f} plain rows"
+        raise Refusal(Code.COMPLEX, f"{why}; {most_of_unit:,.0f} are allowed.", hint)
+    if steps > max(most, MANY_TIMES * sum(work.scanned for work in works)):
+        why = f"All rows together may take as much work here as {steps:,.0f} plain rows"
+        raise Refusal(Code.COMPLEX, f"{why}; {most:,.0f} are allowed.", hint)
 
 
 def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:

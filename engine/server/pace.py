@@ -13,6 +13,7 @@ from budgets import Charge
 from engine.prepare import Prepared
 from engine.server.turns import LONG, Place, Turns
 
+LONGEST_SECONDS = 600.0  # after which the data's engine stops a statement
 NOISE_PER_SECOND = 50_000  # numbers that are noised in a second, far below what a slow machine does
 
 Told = Callable[[float], None]
@@ -54,6 +55,11 @@ class Pace:
         work = prepared.sized.work
         numbers = (prepared.key_count or 1) * len(prepared.plan.vectors)
         return (work.steps + work.unit_steps) / self.rows_per_second + numbers / NOISE_PER_SECOND
+
+    @property
+    def most_rows(self) -> float:
+        """The most work of everybody's rows, as so many plain ones: what is done before a statement is stopped."""
+        return LONGEST_SECONDS * self.rows_per_second
 
     @contextmanager
     def place(self, client: str, name: str | None, *, is_job: bool = False) -> Iterator[None]:

@@ -9,7 +9,7 @@ from budgets import Charge
 from dialect import Question
 from engine.pipeline import Engine
 from engine.prepare import Prepared
-from engine.public_counts import check_unit_work
+from engine.public_counts import check_time
 from engine.repeats import replayed
 from engine.server.pace import Pace
 from engine.terms import Asked
@@ -42,7 +42,7 @@ class PacedEngine(Engine):
         Raises Refusal, before anything is charged.
         """
         prepared = super().prepare(question, asked)
-        check_unit_work((each.sized.work for each in prepared), self.pace.unit_rows)
+        check_time([each.sized.work for each in prepared], self.pace.unit_rows, self.pace.most_rows)
         return prepared
 
     def reading(self, bought: tuple[Prepared, ...], charge: Charge) -> AbstractContextManager[None]:

@@ -54,7 +54,7 @@ def by_sizes_alone(pace: Pace, prepared: Prepared) -> float:
 def test_a_bucket_holds_more_than_is_accepted_and_one_of_sizes_alone_does_not(
     worlds: dict[str, Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.server.paced.check_unit_work", lambda works, most: None)
+    monkeypatch.setattr("engine.server.paced.check_time", lambda works, most_of_unit, most: None)
     without, with_victim = both(worlds, REFUSED["edits"])
     assert without == with_victim and with_victim.doublings == 1
     monkeypatch.setattr(Pace, "_expected_seconds", by_sizes_alone)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dialect import Refusal
 from dialect.bounded_work import Work
 from engine import Desk, Refused, open_desk
+from engine.public_counts import check_time
 from engine.server.pace import Pace
 from engine.server.paced import PacedEngine
 from engine.server.settings import Settings
@@ -66,6 +67,14 @@ def test_the_suggestion_leads_to_a_question_that_is_accepted(tmp_path: Path) -> 
         assert "aggregate per person before joining" in refused.value.problem["hint"]
         each = "SELECT subscriber_id, MAX(dwell_s) AS d FROM events WHERE lon BETWEEN 24.7 AND 24.8 GROUP BY 1"
         assert accepted(desk, f"SELECT COUNT(*) FROM ({each}) CROSS JOIN range(5000) a(x) CROSS JOIN range(9) b(y)")
+
+
+def test_what_all_rows_together_may_take_is_limited_but_for_large_tables() -> None:
+    check_time([Work(9e8, 10.0, 0.0, 9e8)], 2e6, 1e8)
+    with pytest.raises(Refusal, match="All rows together"):
+        check_time([Work(9e8, 10.0, 0.0, 1e4)], 2e6, 1e8)
+    with pytest.raises(Refusal, match="one person"):
+        check_time([Work(10.0, 3e6, 0.0, 10.0)], 2e6, 1e8)
 
 
 steps = st.floats(0, 1e9)
