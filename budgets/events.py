@@ -25,7 +25,6 @@ class EntryKind(StrEnum):
     """What a ledger row says happened; kinds are added, never changed."""
 
     OPENED = "opened"  # the ledger itself: its id
-    CARRIED_OVER = "carried_over"  # every account, purchase and release that a ledger of an older format held
     ACCOUNT_OPENED = "account_opened"  # caps by holder, in some windows; of everybody, the ceiling for good
     CAP_CHANGED = "cap_changed"  # caps by holder from here on, in some windows
     CHARGED = "charged"  # a question: its releases, their loss, their windows, and the holders that pay for each

@@ -59,12 +59,6 @@ class Books:
         self.ledger_id = said["ledger_id"]
         self._put("ledger_format", (said["ledger_format"],))
 
-    def _carried_over(self, entry: Entry, said: Row) -> None:
-        del entry
-        for name, rows in said["tables"].items():
-            for row in rows:
-                self._put(name, tuple(row[column] for column in KEYS[name]), **row)
-
     def _capped(self, entry: Entry, said: Row) -> None:
         for holder, (pico_rho, atto_delta) in said["caps"].items():
             for window in said["windows"]:
@@ -187,7 +181,6 @@ def _units(losses: list[list[int]]) -> dict[str, int]:
 
 _KINDS: dict[EntryKind, Callable[[Books, Entry, Row], None]] = {
     EntryKind.OPENED: Books._opened,  # noqa: SLF001  the class's own
-    EntryKind.CARRIED_OVER: Books._carried_over,  # noqa: SLF001
     EntryKind.ACCOUNT_OPENED: Books._capped,  # noqa: SLF001
     EntryKind.CAP_CHANGED: Books._capped,  # noqa: SLF001
     EntryKind.CHARGED: Books._charged,  # noqa: SLF001

@@ -35,7 +35,7 @@ Where what stands:
     what is left              ledgers  outlook  window_accounts  window_notes  whole_person  owner_loss  alert_levels
                               worst_case
     rehearsed on made-up rows rehearsal  made_up  made_up_values
-    faces for doors           desk  wire  wire_*  like  outlines  host  server
+    faces for doors           desk  wire  wire_*  outlines  host  server
     faces for who runs it     admins  stewards  calibrating  auditor  audit_log  csv_cells  key_acts  objection_figure
     pages                     about  about_page  worst_words  ledger_words  ledger_report  ledger_report_page
 """

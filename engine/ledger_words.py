@@ -6,7 +6,6 @@ from budgets import Entry, EntryKind
 
 WORDS = {
     EntryKind.OPENED: "ledger begun",
-    EntryKind.CARRIED_OVER: "books of an older ledger carried over",
     EntryKind.ACCOUNT_OPENED: "account opened",
     EntryKind.CAP_CHANGED: "caps changed with the catalog",
     EntryKind.CHARGED: "question charged",

@@ -3,7 +3,7 @@
 opening.py   which database an address means
 sqlite.py    opening a file safely                postgres.py  opening a database of a server safely
 versions.py  making the tables                    schema.py    tables and constraints
-carrying.py  a ledger of format 1, carried over   copies.py    a whole ledger, into an empty database
+copies.py    a whole ledger, into an empty database
 guards.py    what the database refuses by itself  store.py     read and write transactions
 commits.py   one commit for all who write at once   gathered.py  one piece of work for all who ask at once
 entries.py   the chain: rows are added and read

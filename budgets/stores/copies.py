@@ -5,12 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, insert, inspect, select
+from sqlalchemy import Connection, Table, insert, select
 
 from budgets.errors import UnsafeStore
 from budgets.stores import register
-from budgets.stores.carrying import kept_entries
-from budgets.stores.guards import freeze
 from budgets.stores.opening import open_store, shown_address
 from budgets.stores.schema import metadata
 from budgets.stores.store import Store
@@ -27,10 +25,6 @@ def write_copy(source: Store, address: str | Path) -> None:
             metadata.create_all(connection)
             for table in metadata.sorted_tables:
                 _copy(rows, connection, table)
-            if inspect(rows).has_table(kept_entries.name):  # of an older format, beside the others
-                kept_entries.create(connection)
-                _copy(rows, connection, kept_entries)
-                freeze(connection, kept_entries.name)
 
         _refuse_file(address)
         open_store(address, lambda store: prepared(store, fill)).close()

@@ -1,4 +1,4 @@
-"""The format of a ledger: made where there is none, carried over from an older one, refused where it is newer."""
+"""The format of a ledger: made where there is none, refused where it is another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from sqlalchemy import Connection, insert, inspect, select
 
 from budgets.errors import UnsafeStore
 from budgets.stores import entries, standing
-from budgets.stores.carrying import carry_over_format_1
 from budgets.stores.guards import check_guards
 from budgets.stores.schema import FORMAT_VERSION, client_names, ledger_format, metadata
 from budgets.stores.store import Store
@@ -30,13 +29,11 @@ def prepared(store: Store, fill: Fill | None = None) -> Store:
 
 
 def ensure_schema(connection: Connection) -> None:
-    """Create the tables in an empty ledger, or carry an older one over; raises UnsafeStore and changes nothing then."""
+    """Create the tables in an empty ledger; raises UnsafeStore for another format and changes nothing then."""
     if not inspect(connection).has_table(ledger_format.name):
         metadata.create_all(connection)
         connection.execute(insert(ledger_format).values(version=FORMAT_VERSION))
         entries.begin(connection)
-    elif _format(connection) == 1:
-        carry_over_format_1(connection)
     if _format(connection) != FORMAT_VERSION:
         raise UnsafeStore(
             f"This ledger has format {_format(connection)}, and this version reads format {FORMAT_VERSION}.",

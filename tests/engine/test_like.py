@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.like import like
+from engine.wire_statements import is_like
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,11 @@ from engine.like import like
         ("a%b", "a%%b", True),
         ("TRIP", "trip", False),
         ("trip\n", "trip_", True),
+        ("a*[b]?", "a*[b]_", True),
+        ("axbc", "a*[b]c", False),
         ("subscribers", "%" * 4_000 + "!", False),
         ("a" * 1_000, "%a" * 400 + "!", False),
     ],
 )
 def test_patterns_are_those_of_like(text: str, pattern: str, fits: bool) -> None:
-    assert like(text, pattern) is fits
+    assert is_like(text, pattern) is fits

@@ -15,7 +15,7 @@ A test file keeps to itself what it alone needs. Where what stands (a test holds
     two worlds                two_worlds  http_worlds  door_worlds  drawn_worlds  newer_worlds  attack_neighbours
     noise and its laws        samples  statistics  noised  forked
     people's rows in a lake   lake  on_lake  on_spark  spark_cluster  unread_rows
-    stores of a ledger        ledger_on_disk  postgres  format_1
+    stores of a ledger        ledger_on_disk  postgres  ledger_contents
     deaths and power cuts     disk  power  dying  dying_*  killed  killing  in_flight
     servers and who asks      serving  visiting  browsing  sinks  object_store
 """

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.like import like
 from engine.server.flight.commands import Command
+from engine.wire_statements import is_like
 
 Told = list[dict[str, Any]]  # the tables' wire shape
 TABLE_TYPE = "TABLE"
@@ -107,12 +107,12 @@ def _fits(command: Command, name: str) -> bool:
     """Tell whether a table is among those that are asked for."""
     said = command.said
     types, schema = said.get("table_types") or [TABLE_TYPE], said.get("db_schema_filter_pattern", "")
-    return not said.get("catalog") and like("", schema or "") and TABLE_TYPE in types and _named(said, name)
+    return not said.get("catalog") and is_like("", schema or "") and TABLE_TYPE in types and _named(said, name)
 
 
 def _named(said: Mapping[str, Any], name: str) -> bool:
     pattern = said.get("table_name_filter_pattern")
-    return pattern is None or like(name, pattern)
+    return pattern is None or is_like(name, pattern)
 
 
 def _keys(command: Command, told: Told) -> list[dict[str, Any]]:

@@ -9,18 +9,17 @@ from pathlib import Path
 import pytest
 
 from budgets import Anchor, Ledger, LedgerError, UnsafeStore
-from budgets.stores import carrying, versions
 from budgets.stores.opening import open_store
 from budgets.stores.schema import metadata
 from tests.budgets.books import answer, ask, check_books, item
-from tests.support import format_1
+from tests.support.ledger_contents import contents as contents_of
 from tests.support.postgres import server
 
 
 def contents(address: str | Path) -> dict[str, list[object]]:
     store = open_store(address)
     with store.reading() as connection:
-        found = format_1.contents(connection)
+        found = contents_of(connection)
     store.close()
     return found
 
@@ -98,19 +97,6 @@ def test_a_backup_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(UnsafeStore, match="There is no backup"):
         Ledger.restore(tmp_path / "backup", tmp_path / "restored")
     assert not list(tmp_path.iterdir())
-
-
-def test_rows_of_an_older_format_are_in_the_backup(
-    address: str, elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(versions, "ensure_schema", format_1.make)
-        open_store(address).close()
-    with Ledger.open(address) as ledger:
-        ledger.backup(tmp_path / "backup")
-    Ledger.restore(tmp_path / "backup", elsewhere)
-    assert len(contents(elsewhere)[carrying.kept_entries.name]) == 18
-    assert contents(elsewhere) == contents(tmp_path / "backup") == contents(address)
 
 
 def test_a_place_that_can_not_be_written_is_told(ledger: Ledger, tmp_path: Path) -> None:
