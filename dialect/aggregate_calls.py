@@ -44,6 +44,9 @@ def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, n
         arguments, directions = ordered(name, call, names)
         joined = name == "string_agg" and nullable(arguments[0])
         return Called(name, arguments, _both(test, exists(arguments[0], node), node) if joined else test, directions)
+    if name == "mode" and isinstance(call.this, exp.Order):  # by itself, which decides what is equally frequent
+        value = scalar(call.this.this, names)
+        return Called(name, (value, value), test, (Direction(descending=False, nulls_first=False),))
     apart = "separator" if name == "string_agg" else "this"  # of different values, which are refused for themselves
     only(call, "this", "expression", "big_int", "expressions", apart, code=Code.AGG)
     name, arguments = _arguments(name, call, names)

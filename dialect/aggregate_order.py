@@ -42,7 +42,7 @@ def ordered(name: str, call: exp.Expr, names: Names) -> Ordered:
 
 
 def in_its_own_order(call: exp.Expr) -> exp.Expr:
-    """Read MODE(x ORDER BY x) and MODE() WITHIN GROUP (ORDER BY x) as MODE(x), which is the least of several."""
+    """Read MODE() WITHIN GROUP (ORDER BY x) as MODE(x); leave MODE(x ORDER BY x), the least of several."""
     within = isinstance(call, exp.WithinGroup) and isinstance(call.this, exp.Mode) and call.this.this is None
     order = call.expression if within else call.this if isinstance(call, exp.Mode) else None
     if not isinstance(order, exp.Order):
@@ -51,11 +51,11 @@ def in_its_own_order(call: exp.Expr) -> exp.Expr:
     value = first.this if within else order.this
     plain = exp.Mode(this=value.copy())
     if len(order.expressions) > 1 or first.this != value or first.args.get("desc"):
-        why = "Of values that are equally frequent MODE gives the least, and takes no other order."
+        why = "Of values that are equally frequent a hash of the person decides, or MODE(x ORDER BY x) the least."
         instead = Suggestion(plain.sql("duckdb", comments=False), "another of equally frequent values may be given")
         raise refusal(Code.AGG, why, instead, call, instead)
     plain.parent = call.parent
-    return plain
+    return plain if within else call
 
 
 def check_varying(name: str, arguments: tuple[Expr, ...], directions: tuple[Direction, ...], call: exp.Expr) -> None:

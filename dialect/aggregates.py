@@ -15,6 +15,7 @@ from dialect.expressions import Expr
 from dialect.inference import range_of
 from dialect.moments import MOMENTS, moments_range
 from dialect.ranges import UNKNOWN, known
+from dialect.tie_order import TieOrder
 
 _I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
 WRITTEN = ""  # by _fixed_point, _total_order or _in_order
@@ -64,7 +65,7 @@ AGGREGATES: dict[str, Aggregate] = {
         _like("median", 1, _D, _BETWEEN.replace("{f}", "median({0}){where}"), True),
         _like("quantile_cont", 2, _D, _BETWEEN.replace("{f}", "quantile_cont({0}, {1}){where}"), True),
         _like("quantile_disc", 2, None, "quantile_disc({0}, {1})", True),
-        _like("mode", 1, None, "mode({0} ORDER BY {0})"),  # the least of those that are most frequent
+        _like("mode", 1, None, "mode({0} ORDER BY {order})"),  # the first in this order of those that are most frequent
         _like("any_value", 1, None, "min({0})"),
         _like("first", 1, None, "first({0} ORDER BY {order})"),
         _like("last", 1, None, "last({0} ORDER BY {order})"),
@@ -90,17 +91,28 @@ def inside_sql(
     grain: int,
     over: str = "",
     directions: Sequence[Direction] = (),
+    ties: TieOrder | None = None,
 ) -> str:
-    """Write an aggregate over one person's rows so that neither threads nor row order can move it; `over`: a window."""
+    """Write an aggregate over one person's rows so that neither threads nor row order can move it; `over`: a window.
+
+    `ties` tells apart what its order, or its frequency, leaves equal.
+    """
     where = _filter(condition) + over
     if aggregate.name in {"sum", "avg"}:
         return _fixed_point(aggregate.name, arguments[0], types[0], where, grain)
     if aggregate.name in {"arg_min", "arg_max"}:
-        return _total_order(aggregate.name, arguments, condition)
+        return _total_order(
+            aggregate.name, arguments, condition, None if ties is None else ties.hashed(arguments[0], types[0])
+        )
     if aggregate.name in _ADDED:
         return _in_order(aggregate.name, arguments, types, condition)
     assert aggregate.inside  # noqa: S101  grouping refuses the others
-    return _formed(aggregate.inside, aggregate, arguments, where, directions)
+    last = (
+        ties.terms(arguments[0], types[0])
+        if ties is not None and bool(directions) != (aggregate.name == "mode")
+        else None
+    )
+    return _formed(aggregate.inside, aggregate, arguments, where, directions, last)
 
 
 def public_sql(
@@ -135,9 +147,14 @@ def over_sql(
 
 
 def _formed(
-    form: str, aggregate: Aggregate, arguments: Sequence[str], where: str, directions: Sequence[Direction]
+    form: str,
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    where: str,
+    directions: Sequence[Direction],
+    last: Sequence[str] | None = None,
 ) -> str:
-    """Fill a form in; rows that its order does not tell apart are told apart by the value itself."""
+    """Fill a form in; rows that its order does not tell apart are told apart by `last`, else by the value itself."""
     plain, ordering = arguments[: len(arguments) - len(directions)], arguments[len(arguments) - len(directions) :]
     if len(plain) > aggregate.arguments:
         plain = [f"({', '.join(plain)})"]  # the parts of a tuple
@@ -145,7 +162,7 @@ def _formed(
         f"{each} {'DESC' if how.descending else 'ASC'} NULLS {'FIRST' if how.nulls_first else 'LAST'}"
         for each, how in zip(ordering, directions, strict=True)
     ]
-    order = ", ".join([*terms, *plain[:1]])
+    order = ", ".join([*terms, *(plain[:1] if last is None else last)])
     filled = form.format(*plain, order=order, where=where)
     return filled if "{where}" in form else filled + where
 
@@ -173,11 +190,13 @@ def _of_equals(argument: str, where: str, mean: str) -> str:
     return f"CASE WHEN {least} = {most} AND isfinite({least}) THEN {least} + CAST(0 AS DOUBLE) ELSE {mean} END"
 
 
-def _total_order(name: str, arguments: Sequence[str], condition: str | None) -> str:
+def _total_order(name: str, arguments: Sequence[str], condition: str | None, hashed: str | None = None) -> str:
+    """Take the value of the row with the least or the greatest order; of several such rows by hash, then by value."""
     value, order = arguments
     tests = [f"{value} IS NOT NULL", f"{order} IS NOT NULL"] + ([condition] if condition else [])
     pick = "min" if name == "arg_min" else "max"
-    pair = f"struct_pack(o := {order}, v := {value})"
+    between = "" if hashed is None else f"h := {hashed}, "
+    pair = f"struct_pack(o := {order}, {between}v := {value})"
     return f"struct_extract({pick}({pair}) FILTER (WHERE {' AND '.join(tests)}), 'v')"
 
 

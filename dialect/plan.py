@@ -37,6 +37,7 @@ from dialect.rules import refuse_polygons
 from dialect.set_operation import SetOperation
 from dialect.shared_vectors import unions
 from dialect.spans import first_word
+from dialect.tie_notes import tie_notes
 from dialect.unlisted import unlisted_notes
 from dialect.weights import check_weight
 from dialect.window import Window
@@ -68,6 +69,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
 
 def _notes(relation: Relation, planning: Planning) -> tuple[str, ...]:
     beside = (*never_true_notes(relation), *midnight_notes(relation, planning.reading.sql))
+    beside += tie_notes(relation)
     return *unlisted_notes(relation, planning.reading.catalog), *beside, *planning.reading.outside, *planning.notes
 
 

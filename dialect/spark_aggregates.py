@@ -13,6 +13,7 @@ from dialect.aggregates import MOST_JOINED, Aggregate
 from dialect.catalog import SqlType
 from dialect.directions import Direction
 from dialect.spark_list import LISTS
+from dialect.tie_order import TieOrder
 from dialect.write_expr import NoForm
 
 _LARGEST = "1e150D"  # beyond it squares are no doubles
@@ -23,7 +24,6 @@ _PLAIN = {
     "count_star": "count(*)",
     "count_distinct": "count(DISTINCT {0})",
     "any_value": "min({0})",
-    "mode": "mode({0}, true)",  # the least of those that are most frequent
 }
 _PLACE = "(size(s) - 1) * {q}"
 _BESIDE = "get(s, CAST(floor(p) AS INT))", "get(s, CAST(ceil(p) AS INT))"
@@ -58,6 +58,13 @@ class _Asked:
     types: Sequence[SqlType]
     condition: str | None
     directions: Sequence[Direction]  # of the last arguments, which order the rows
+    ties: TieOrder | None = None
+
+    @property
+    def hashed(self) -> str:
+        """The hash that tells equal places apart: of values that have none it is the same for all."""
+        made = None if self.ties is None else self.ties.hashed(self.arguments[0], self.types[0])
+        return "0L" if made is None else made
 
 
 def inside_in_spark(
@@ -68,8 +75,12 @@ def inside_in_spark(
     grain: int,
     over: str = "",
     directions: Sequence[Direction] = (),
+    ties: TieOrder | None = None,
 ) -> str:
-    """Write an aggregate over one person's rows; raises NoForm where it would not be DuckDB's. `over`: a window."""
+    """Write an aggregate over one person's rows; raises NoForm where it would not be DuckDB's. `over`: a window.
+
+    `ties` tells apart what its order, or its frequency, leaves equal.
+    """
     name, where = aggregate.name, f" FILTER (WHERE {condition})" if condition and not over else ""
     if condition and over:  # Spark has no FILTER over a window
         arguments = [f"CASE WHEN {condition} THEN {argument} END" for argument in arguments or ("1",)]
@@ -83,7 +94,7 @@ def inside_in_spark(
     writer = _WRITERS.get(name)
     if writer is None or over:
         raise NoForm(f"{name.upper()} has no form there")
-    return writer(_Asked(name, arguments, types, condition, directions))
+    return writer(_Asked(name, arguments, types, condition, directions, ties))
 
 
 def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
@@ -111,7 +122,16 @@ def _filter(*tests: str | None) -> str:
 def _extreme(asked: _Asked) -> str:
     value, order = asked.arguments
     where = _filter(f"{value} IS NOT NULL", f"{order} IS NOT NULL", asked.condition)
-    return f"({asked.name.removeprefix('arg_')}(named_struct('o', {order}, 'v', {value})){where}).v"
+    return (
+        f"({asked.name.removeprefix('arg_')}(named_struct('o', {order}, 'h', {asked.hashed}, 'v', {value})){where}).v"
+    )
+
+
+def _mode(asked: _Asked) -> str:
+    """Take the most frequent value, of several the first by hash, then the least."""
+    value, hashed = asked.arguments[0], "0L" if asked.directions else asked.hashed
+    where = _filter(f"{value} IS NOT NULL", asked.condition)
+    return f"(mode(named_struct('h', {hashed}, 'v', {value}), true){where}).v"
 
 
 def _quantile(asked: _Asked) -> str:
@@ -145,8 +165,10 @@ def _listed(asked: _Asked) -> str:
     plain, keys = asked.arguments[:ordering], asked.arguments[ordering:]
     value = f"left({plain[0]}, {MOST_JOINED})" if asked.name == "string_agg" else plain[0]
     parts = "".join(f", 'k{i}', {key}" for i, key in enumerate(keys))
-    rows = f"collect_list(named_struct('v', {value}, 'o', {plain[0]}{parts})){_filter(asked.condition)}"
-    terms = [(f"k{i}", how) for i, how in enumerate(asked.directions)] + [("o", Direction(False, False))]
+    hashed = asked.hashed if keys else "0L"  # values that nothing else orders are listed in their own order
+    rows = f"collect_list(named_struct('v', {value}, 'h', {hashed}, 'o', {plain[0]}{parts})){_filter(asked.condition)}"
+    terms = [(f"k{i}", how) for i, how in enumerate(asked.directions)]
+    terms += [("h", Direction(False, False)), ("o", Direction(False, False))]
     tests = " ".join(_compared(*term) for term in terms)
     ordered = f"array_sort({rows}, (l, r) -> CASE {tests} ELSE 0 END)"
     return _LAST[asked.name].replace("{s}", ordered).replace("{1}", plain[1] if len(plain) > 1 else "")
@@ -173,6 +195,7 @@ _LAST = {
 }
 _WRITERS: dict[str, Callable[[_Asked], str]] = {
     **dict.fromkeys(("arg_min", "arg_max"), _extreme),
+    "mode": _mode,
     **dict.fromkeys(("median", "quantile_cont", "quantile_disc"), _quantile),
     **dict.fromkeys(_ADDED, _in_order),
     **dict.fromkeys(_LAST, _listed),

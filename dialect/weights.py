@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.either_equality import times_read
+from dialect.engine_name import EngineName
 from dialect.errors import Code, Refusal
 from dialect.expressions import Call, Case, Expr, Literal, Ref, children
 from dialect.functions import function
 from dialect.relation_parts import all_below, sources
 from dialect.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort, Values
 from dialect.set_operation import SetOperation
+from dialect.tie_order import longest, repeats
 from dialect.window import Window, read_by
-from dialect.write_expr import DUCKDB, Emitter
+from dialect.write_expr import DUCKDB, SPARK, Emitter
 
 MAX_TEXT = 400_000  # characters of generated SQL for one question
 _PER_FIELD = 12  # its id, a comma and what an operator writes around it
@@ -49,9 +51,20 @@ def _relation(relation: Relation, engine: Emitter) -> int:
     while waiting and total <= MAX_TEXT:
         now = waiting.pop()
         total += 60 + _PER_FIELD * len(now.fields) + sum(weight(expr, engine) + _PER_FIELD for expr in _written(now))
-        total += _listed(now)
+        total += _listed(now) + _hashes(now, engine)
         waiting += sources(now) * (times_read(now.operator) if isinstance(now.operator, Join) else 1)
     return total
+
+
+def _hashes(relation: Relation, engine: Emitter) -> int:
+    """Add up the hashes that tell equal places apart among one person's rows."""
+    operator, name = relation.operator, EngineName.SPARK if engine is SPARK else EngineName.DUCKDB
+    if isinstance(operator, Window):
+        # the hash and its name, which stands in the order of each call too
+        return sum(longest(f.type, name) + repeats(f.type, name) * _PER_FIELD + 120 for f in operator.source.fields)
+    measures = [each for each in operator.measures if each.arguments] if isinstance(operator, Group) else []
+    values = [each.arguments[0] for each in measures]
+    return sum(longest(v.type, name) + repeats(v.type, name) * (weight(v, engine) + 5) for v in values)
 
 
 def _listed(relation: Relation) -> int:

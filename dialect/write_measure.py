@@ -7,7 +7,18 @@ from dialect.engine_name import EngineName
 from dialect.engine_words import WORDS
 from dialect.relations import Measure, PerPerson, Public, Relation
 from dialect.spark_aggregates import inside_in_spark
+from dialect.tie_order import TieOrder
 from dialect.write_expr import write_expr
+
+_TIED = {"arg_min", "arg_max", "first", "last"}
+_TIED_IN_ORDER = {"list", "string_agg"}  # where they name one
+
+
+def told_apart_by_hash(measure: Measure) -> bool:
+    """Tell whether rows, or values, that are equal in what decides are told apart by a hash of the person."""
+    if measure.function == "mode":
+        return not measure.directions
+    return measure.function in _TIED or (measure.function in _TIED_IN_ORDER and bool(measure.directions))
 
 
 def write_measure(measure: Measure, source: Relation, engine: EngineName) -> str:
@@ -19,6 +30,7 @@ def write_measure(measure: Measure, source: Relation, engine: EngineName) -> str
     if isinstance(source, PerPerson):
         grain = fixed_point_grain(measure.arguments[0]) if arguments else 1
         inside = inside_in_spark if engine is EngineName.SPARK else inside_sql
-        return inside(aggregate, arguments, types, condition, grain, directions=measure.directions)
+        ties = TieOrder(source.person, engine)
+        return inside(aggregate, arguments, types, condition, grain, directions=measure.directions, ties=ties)
     write = public_sql if isinstance(source, Public) else over_sql
     return write(aggregate, arguments, types, condition, directions=measure.directions)

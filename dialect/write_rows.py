@@ -20,6 +20,7 @@ from dialect.relations import (
     Join,
     Operator,
     Padded,
+    PerPerson,
     Project,
     Ranked,
     Relation,
@@ -39,7 +40,7 @@ from dialect.write_cut import write_cut
 from dialect.write_expr import write_expr, write_term
 from dialect.write_join import write_join
 from dialect.write_listed import select_list, series_rows, values_rows
-from dialect.write_measure import write_measure
+from dialect.write_measure import told_apart_by_hash, write_measure
 from dialect.write_met import met
 from dialect.write_windows import write_windows
 
@@ -139,7 +140,10 @@ def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
 def _group(operator: Group, needed: Needed, target: Target) -> str:
     measures = [m for m in operator.measures if m.field in needed]
     read = [expr for m in measures for expr in (*m.arguments, *((m.condition,) if m.condition is not None else ()))]
-    source = write_rows(operator.source, frozenset(operator.keys) | _read(*read), target)
+    below = frozenset(operator.keys) | _read(*read)
+    if isinstance(operator.source, PerPerson) and any(map(told_apart_by_hash, measures)):
+        below |= {operator.source.person}
+    source = write_rows(operator.source, below, target)
     columns = [f.id for f in _kept(operator.keys, needed)]
     columns += [f"{write_measure(m, operator.source, target.engine)} AS {m.field.id}" for m in measures]
     by = f" GROUP BY {', '.join(f.id for f in operator.keys)}" if operator.keys else ""

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql
 from dialect.catalog import SqlType
 from dialect.directions import OrderKey
+from dialect.engine_name import EngineName
 from dialect.expressions import Field
 from dialect.functions_time import EARLIEST, LATEST
 from dialect.relations import PerPerson, Relation, Released
+from dialect.tie_order import TieOrder
 from dialect.window import Frame, FrameEnd, Unit, WindowCall
 from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
 from dialect.write_expr import quote, write_expr, write_term
 
 PLACE = "place"  # of a row: what ends an order in which no two rows may be equal
+BEGUN = "hash_of_person"  # what the hashes of a row begin with
+_HASH = "hash_of_{}"  # of a column
 
 # what an order by distance is written over: no distance from a value leaves its type
 _DISTANT = {
@@ -36,13 +40,29 @@ def ends_in_place(call: WindowCall) -> bool:
     return not made_of_peers or _by_rows(call)
 
 
-def place_of(source: Relation, row: Sequence[Field], nulls: str = "") -> str:
+def hashed_row(source: Relation, row: Sequence[Field], rows: str, engine: EngineName) -> tuple[str, list[str]]:
+    """Put the hash of each of a person's columns beside it; give the rows, and what tells rows apart in its order.
+
+    Of rows without a person columns are told apart by themselves.
+    """
+    if not isinstance(source, PerPerson):
+        return rows, [f.id for f in row]
+    ties = TieOrder(source.person, engine, begun=BEGUN)
+    hashes = {f: ties.hashed(f.id, f.type) for f in row if f != source.person}
+    made = [f"{text} AS {_HASH.format(f.id)}" for f, text in hashes.items() if text is not None]
+    terms = [term for f in row for term in ([_HASH.format(f.id), f.id] if hashes.get(f) is not None else [f.id])]
+    if not made:
+        return rows, terms
+    return f"SELECT *, {ties.of_person()} AS {BEGUN}, {', '.join(made)} FROM ({rows}) AS h", terms
+
+
+def place_of(source: Relation, ties: Sequence[str], nulls: str = "") -> str:
     """Write a row's place among its person's, or among all, by all its columns: equal rows are interchangeable.
 
     `nulls` says where NULLs stand in an engine in which they do not stand last.
     """
     by = f"PARTITION BY {source.person.id} " if isinstance(source, PerPerson) else ""
-    return f"row_number() OVER ({by}ORDER BY {', '.join(f.id + nulls for f in row)})"
+    return f"row_number() OVER ({by}ORDER BY {', '.join(term + nulls for term in ties)})"
 
 
 def write_call(call: WindowCall, source: Relation, ties: Sequence[str] = (PLACE,)) -> str:

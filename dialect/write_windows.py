@@ -18,7 +18,7 @@ from dialect.relations import PerPerson, Relation
 from dialect.spark_window import window_in_spark
 from dialect.window import Window, WindowCall, read_by
 from dialect.write_listed import select_list
-from dialect.write_window import PLACE, ends_in_place, place_of, tells_apart, write_call
+from dialect.write_window import PLACE, ends_in_place, hashed_row, place_of, tells_apart, write_call
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]
 _FEW = 3  # columns that each call may repeat
@@ -37,11 +37,13 @@ def write_windows(window: Window, needed: frozenset[Field], target: Target, writ
     calls, held = [call for call in window.calls if call.field in needed], set(window.source.fields)
     read = (needed | {f for call in calls for expr in read_by(call) for f in fields_of(expr)}) & held
     order = _order(window.source, [call for call in calls if tells_apart(call)], read, target)
-    source = write(window.source, read | set(order.row), target)
+    person = {window.source.person} if order.row and isinstance(window.source, PerPerson) else set()
+    source = write(window.source, read | set(order.row) | person, target)
+    source, ties = hashed_row(window.source, order.row, source, target.engine)
     if order.placed:
-        source = f"SELECT *, {place_of(window.source, order.row, words(target).nulls)} AS {PLACE} FROM ({source}) AS w"
+        place = place_of(window.source, ties, words(target).nulls)
+        source, ties = f"SELECT *, {place} AS {PLACE} FROM ({source}) AS w", [PLACE]
     columns = [f.id for f in window.source.fields if f in needed]
-    ties = (PLACE,) if order.placed else tuple(f.id for f in order.row)
     columns += [f"{_written(call, window.source, target, ties)} AS {call.field.id}" for call in calls]
     return f"SELECT {select_list(columns)} FROM ({source}) AS w"
 
@@ -58,14 +60,14 @@ def _order(source: Relation, telling: Sequence[WindowCall], read: frozenset[Fiel
         return _Order((), placed=False)
     one = {(call.partition, call.order) for call in telling}
     if target.engine is EngineName.DUCKDB and len(one) == 1 and all(map(ends_in_place, telling)):
-        row = _row(source, read, _equal(telling[0]))
+        row = _row(source, read, equal_by_order(telling[0]))
         if len(row) <= _FEW:
             return _Order(row, placed=False)
     return _Order(_row(source, read), placed=True)
 
 
-def _equal(call: WindowCall) -> list[Field]:
-    """List fields that have one value in all rows that a call's own order leaves equal."""
+def equal_by_order(call: WindowCall) -> list[Field]:
+    """List fields that have one value in all rows that a call's own order leaves equal, by one column each."""
     exprs = (*call.partition, *(key.expr for key in call.order))
     return [expr.field for expr in exprs if isinstance(expr, Ref) and expr.field.type in EXACT_TYPES]
 

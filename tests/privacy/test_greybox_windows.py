@@ -19,9 +19,10 @@ from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscrib
 from tests.support.greybox_windows import windowed_questions
 from tests.support.planted import Plant, instead, written
 
-aggregates, dependencies, windows, write_window, write_windows = (
+aggregates, dependencies, tie_order, windows, write_window, write_windows = (
     import_module("dialect.aggregates"),
     import_module("dialect.dependencies"),
+    import_module("dialect.tie_order"),
     import_module("dialect.windows"),
     import_module("dialect.write_window"),
     import_module("dialect.write_windows"),
@@ -126,6 +127,40 @@ def test_a_planted_bug_is_found(
     planted.plant(monkeypatch)
     with pytest.raises(OthersMoved):
         check_on(connection, catalog, planted.database, planted.sql)
+
+
+EVEN = Database(
+    (Run(ME, cell=1), *(Run(str(p), 2, 2) for p in range(1, 9))),
+    PEOPLE,
+    declared=Declared(rows=1, persons=1, consent=False),
+)
+FIRST_CELL = (
+    "SELECT cell_id, COUNT(*) FROM (SELECT *, row_number() OVER (PARTITION BY subscriber_id ORDER BY hour(ts) * 0) AS w"
+    " FROM events) WHERE w = 1 GROUP BY 1"
+)
+USUAL_CELL = "SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id) AS c FROM events GROUP BY 1) GROUP BY 1"
+
+
+def test_ties_that_rest_on_what_others_do_are_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a person's tied cells the one that fewest rows of all people have: whoever is there turns everybody's."""
+    check_on(connection, catalog, EVEN, FIRST_CELL)
+    by_all = instead(tie_order.TieOrder, "hashed", lambda _, value, *__: f"count(*) OVER (PARTITION BY {value})")
+    by_all(monkeypatch)
+    with pytest.raises(SensitivityExceeded):
+        check_on(connection, catalog, EVEN, FIRST_CELL)
+
+
+def test_tied_values_of_one_hash_that_are_told_apart_by_nothing_are_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_on(connection, catalog, TIED, USUAL_CELL)
+    instead(tie_order.TieOrder, "hashed", lambda _, value, *__: f"({value}) * 0")(monkeypatch)
+    check_on(connection, catalog, TIED, USUAL_CELL)  # the value is behind it
+    instead(tie_order.TieOrder, "terms", lambda _, value, *__: (f"({value}) * 0",))(monkeypatch)
+    with pytest.raises(OthersMoved):
+        check_on(connection, catalog, TIED, USUAL_CELL)
 
 
 @pytest.mark.parametrize("by", ["", "PARTITION BY cell_id ", "PARTITION BY hour(ts) "])

@@ -568,6 +568,7 @@ SELECT n, people, 100 * people / sum(people) OVER () AS pct FROM (SELECT n, coun
 SELECT CASE WHEN h < 0.5 THEN 'low' WHEN h < 1.5 THEN 'mid' ELSE 'high' END AS band, count(*) AS n FROM (SELECT subscriber_id, -sum(p * ln(p)) AS h FROM (SELECT subscriber_id, n / sum(n) OVER (PARTITION BY subscriber_id) AS p FROM (SELECT subscriber_id, zone_id, count(*) AS n FROM visit GROUP BY ALL)) GROUP BY subscriber_id) GROUP BY 1 ORDER BY 1;
 
 # title: homes as PostgreSQL names the most frequent
+# instead: SELECT home, count(*) AS people FROM (SELECT subscriber_id, mode(zone_id ORDER BY tie(subscriber_id, zone_id), zone_id) AS home FROM visit GROUP BY subscriber_id) GROUP BY home
 SELECT home, count(*) AS people FROM (SELECT subscriber_id, mode() WITHIN GROUP (ORDER BY zone_id) AS home FROM visit GROUP BY subscriber_id) GROUP BY home;
 
 # title: the last zone before three in the morning, by a number

@@ -4,25 +4,25 @@
 SELECT AVG(LEAST(m, 500)) AS m, AVG(q) AS q, AVG(d) AS d, AVG(h) AS h FROM (SELECT subscriber_id, MEDIAN(dwell_min) AS m, QUANTILE_CONT(dwell_min, 0.9) AS q, QUANTILE_DISC(dwell_min, 0.25) AS d, PERCENTILE_DISC(0.5) WITHIN GROUP (ORDER BY hour(start_ts)) AS h FROM visit GROUP BY subscriber_id);
 
 # title: the usual place of a person, where one is the most usual
-# instead: SELECT place, COUNT(*) AS n FROM (SELECT subscriber_id, MODE(place_id ORDER BY place_id) AS place FROM visit GROUP BY subscriber_id) GROUP BY place
+# instead: SELECT place, COUNT(*) AS n FROM (SELECT subscriber_id, MODE(place_id ORDER BY tie(subscriber_id, place_id), place_id) AS place FROM visit GROUP BY subscriber_id) GROUP BY place
 SELECT place, COUNT(*) AS n FROM (SELECT subscriber_id, MODE(place_id) AS place FROM visit GROUP BY subscriber_id) GROUP BY place;
 
 # title: any value of what is one
 SELECT band, COUNT(*) AS n FROM (SELECT v.subscriber_id, ANY_VALUE(s.age_band) AS band FROM visit v JOIN subscriber s USING (subscriber_id) GROUP BY v.subscriber_id) GROUP BY band;
 
 # title: the first and the last place
-# instead: SELECT a = z AS same, COUNT(*) AS n FROM (SELECT subscriber_id, FIRST(place_id ORDER BY start_ts, place_id) AS a, LAST(place_id ORDER BY start_ts, place_id) AS z FROM visit GROUP BY subscriber_id) GROUP BY same
+# instead: SELECT a = z AS same, COUNT(*) AS n FROM (SELECT subscriber_id, FIRST(place_id ORDER BY start_ts, tie(subscriber_id, place_id), place_id) AS a, LAST(place_id ORDER BY start_ts, tie(subscriber_id, place_id), place_id) AS z FROM visit GROUP BY subscriber_id) GROUP BY same
 SELECT a = z AS same, COUNT(*) AS n FROM (SELECT subscriber_id, FIRST(place_id ORDER BY start_ts) AS a, LAST(place_id ORDER BY start_ts) AS z FROM visit GROUP BY subscriber_id) GROUP BY same;
 
 # title: the last of those that a filter leaves, from above
-# instead: SELECT a, COUNT(*) AS n FROM (SELECT subscriber_id, FIRST(approach_dir ORDER BY dwell_min DESC, approach_dir) FILTER (WHERE dwell_min < 60) AS a FROM visit GROUP BY subscriber_id) GROUP BY a
+# instead: SELECT a, COUNT(*) AS n FROM (SELECT subscriber_id, FIRST(approach_dir ORDER BY dwell_min DESC, tie(subscriber_id, approach_dir), approach_dir) FILTER (WHERE dwell_min < 60) AS a FROM visit GROUP BY subscriber_id) GROUP BY a
 SELECT a, COUNT(*) AS n FROM (SELECT subscriber_id, FIRST(approach_dir ORDER BY dwell_min DESC) FILTER (WHERE dwell_min < 60) AS a FROM visit GROUP BY subscriber_id) GROUP BY a;
 
 # title: lists of a person
 SELECT COUNT(*) FILTER (WHERE list_contains(l, 'P1')) AS p1, COUNT(*) FILTER (WHERE LENGTH(l) > 4) AS many, COUNT(*) FILTER (WHERE LENGTH(d) > 2) AS different FROM (SELECT subscriber_id, LIST(place_id) AS l, ARRAY_AGG(DISTINCT place_id) AS d FROM visit GROUP BY subscriber_id);
 
 # title: paths of a person
-# instead: SELECT path = 'P1,P2' AS p, COUNT(*) AS n FROM (SELECT subscriber_id, STRING_AGG(place_id, ',' ORDER BY start_ts, place_id) FILTER (WHERE dwell_min > 60) AS path FROM visit GROUP BY subscriber_id) GROUP BY p
+# instead: SELECT path = 'P1,P2' AS p, COUNT(*) AS n FROM (SELECT subscriber_id, STRING_AGG(place_id, ',' ORDER BY start_ts, tie(subscriber_id, place_id), place_id) FILTER (WHERE dwell_min > 60) AS path FROM visit GROUP BY subscriber_id) GROUP BY p
 SELECT path = 'P1,P2' AS p, COUNT(*) AS n FROM (SELECT subscriber_id, STRING_AGG(place_id, ',' ORDER BY start_ts) FILTER (WHERE dwell_min > 60) AS path FROM visit GROUP BY subscriber_id) GROUP BY p;
 
 # title: bits and conditions of a person
@@ -35,7 +35,7 @@ SELECT COUNT(*) FILTER (WHERE p > 100) AS p, SUM(LEAST(s, 300)) AS s, AVG(LEAST(
 SELECT SUM(LEAST(n, 50)) AS n, SUM(LEAST(k, 50)) AS k FROM (SELECT subscriber_id, COUNT_IF(dwell_min > 30) AS n, COUNT(*) FILTER (WHERE approach_dir = 'N') AS k FROM visit GROUP BY subscriber_id);
 
 # title: the longest stay's place, filtered
-# instead: SELECT place, COUNT(*) AS n FROM (SELECT subscriber_id, LAST(place_id ORDER BY dwell_min, place_id) FILTER (WHERE approach_dir = 'N') AS place FROM visit GROUP BY subscriber_id) GROUP BY place
+# instead: SELECT place, COUNT(*) AS n FROM (SELECT subscriber_id, LAST(place_id ORDER BY dwell_min, tie(subscriber_id, place_id), place_id) FILTER (WHERE approach_dir = 'N') AS place FROM visit GROUP BY subscriber_id) GROUP BY place
 SELECT place, COUNT(*) AS n FROM (SELECT subscriber_id, ARG_MAX(place_id, dwell_min) FILTER (WHERE approach_dir = 'N') AS place FROM visit GROUP BY subscriber_id) GROUP BY place;
 
 # title: a quantile over people that is somebody's, of few whole numbers

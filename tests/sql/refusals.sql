@@ -1606,7 +1606,7 @@ SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id ORDER BY cell_id DES
 # E_AGG
 # SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id ORDER BY cell_id DESC) AS c FROM events GROUP BY 1) GROUP BY 1
 #                                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# Of values that are equally frequent MODE gives the least, and takes no other order.
+# Of values that are equally frequent a hash of the person decides, or MODE(x ORDER BY x) the least.
 # Try: SELECT c, COUNT(*) FROM (SELECT subscriber_id, MODE(cell_id) AS c FROM events GROUP BY 1) GROUP BY 1 -- another of equally frequent values may be given
 
 # title: a number as an interval

@@ -113,7 +113,7 @@ def of_conformance(spark: SparkSession) -> Iterator[Given]:
     conformance = Conformance()
     for change in _ORDINARY:
         conformance.connection.execute(change)
-    _shared(spark, conformance.connection, "stored", {name: field.type for name, field in COLUMNS.items()})
+    shared(spark, conformance.connection, "stored", {name: field.type for name, field in COLUMNS.items()})
     asked = [Asked(case.sql, "", typed(case.sql)) for case in cases()]
     yield from _given(spark, conformance.connection, "stored", [each for each in asked if written(each.expr)])
 
@@ -128,7 +128,7 @@ def of_forms(spark: SparkSession, forms: Sequence[Function] = ALL) -> Iterator[G
         alike_ones = list(group)
         table = f"values_{number}"
         connection.execute(_combined(table, alike_ones[0]))
-        _shared(spark, connection, table, {name: TYPES[kind] for name, kind in alike_ones[0].columns()})
+        shared(spark, connection, table, {name: TYPES[kind] for name, kind in alike_ones[0].columns()})
         asked = [Asked(str(sample.kinds), sample.form.row, sample.call()) for sample in alike_ones]
         yield from _given(spark, connection, table, [each for each in asked if written(each.expr)])
 
@@ -161,9 +161,7 @@ def _combined(table: str, sample: Sample) -> str:
     return f"CREATE TABLE {table} AS SELECT * FROM ({numbered.replace('ORDER BY ALL', 'ORDER BY ' + (names or '1'))}) WHERE {some}"
 
 
-def _shared(
-    spark: SparkSession, connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, SqlType]
-) -> None:
+def shared(spark: SparkSession, connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, SqlType]) -> None:
     """Give Spark a table of DuckDB's, times of day and intervals as microseconds."""
     shown = "".join(f", {_stored(name, kind)} AS {name}" for name, kind in columns.items())
     rows = connection.sql(f"SELECT row_number{shown} FROM {table} ORDER BY row_number").to_arrow_table()

@@ -1,0 +1,80 @@
+"""A question -> notes of orders that may leave rows of one person equal, so that a hash decides which comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialect.dependencies import told_by_fewest
+from dialect.expressions import Expr, Field, Ref, fields_of
+from dialect.relation_parts import all_below, expressions_of
+from dialect.relations import Boundary, Distinct, Group, Measure, PerPerson, Relation
+from dialect.set_operation import SetOperation
+from dialect.window import Window, WindowCall
+from dialect.write_measure import told_apart_by_hash
+from dialect.write_window import tells_apart
+from dialect.write_windows import equal_by_order
+
+_NOTE = (
+    "{} may find rows of one person in equal places: a hash of the person and the row decides, which spreads ties"
+    " evenly over what is tied; ORDER BY more columns to decide it yourself"
+)
+_OF_VALUES = (
+    "MODE may find several values of one person equally often: a hash of the person and the value decides, which"
+    " spreads ties evenly over what is tied"
+)
+
+
+def tie_notes(relation: Relation) -> tuple[str, ...]:
+    """Tell which functions may meet ties among one person's rows that show; decided by text and catalog alone."""
+    rows = [each for each in all_below(relation) if isinstance(_source(each), PerPerson)]
+    if not any(isinstance(each.operator, Window | Group) for each in rows):
+        return ()
+    read = _read(relation)
+    return tuple(dict.fromkeys(note for each in rows for note in _of(each, read)))
+
+
+def _source(relation: Relation) -> Relation | None:
+    return getattr(relation.operator, "source", None)
+
+
+def _read(relation: Relation) -> frozenset[Field]:
+    """Gather every field that anything looks at: what is not among them cannot show which row came first."""
+    read = {f for expr in expressions_of(relation) for f in fields_of(expr)} | set(relation.fields)
+    for each in all_below(relation):
+        operator = each.operator
+        if isinstance(operator, Group | Distinct | Boundary):
+            read |= set(operator.keys)
+        elif isinstance(operator, SetOperation):
+            read |= {f for columns in operator.columns for f in columns}
+    return frozenset(read)
+
+
+def _of(relation: Relation, read: frozenset[Field]) -> Iterator[str]:
+    operator = relation.operator
+    if isinstance(operator, Window) and isinstance(operator.source, PerPerson):
+        source = operator.source
+        tied = [call for call in operator.calls if tells_apart(call) and _ties(source, call, read)]
+        if tied:
+            yield _NOTE.format(" and ".join(dict.fromkeys(call.function.upper() for call in tied)))
+    elif isinstance(operator, Group) and isinstance(operator.source, PerPerson):
+        for measure in operator.measures:
+            if told_apart_by_hash(measure) and _differs(operator.source, operator.keys, measure):
+                yield _OF_VALUES if measure.function == "mode" else _NOTE.format(measure.function.upper())
+
+
+def _ties(source: PerPerson, call: WindowCall, read: frozenset[Field]) -> bool:
+    seen = {f for f in source.fields if f in read}
+    return bool(told_by_fewest(source, (source.person, *equal_by_order(call)), seen))
+
+
+def _differs(source: PerPerson, keys: tuple[Field, ...], measure: Measure) -> bool:
+    """Tell whether rows of one group and one place may differ in the value that is taken."""
+    value, order = measure.arguments[0], measure.arguments[1:]
+    if value in order:
+        return False
+    known = (source.person, *keys, *_fields(order))
+    return bool(told_by_fewest(source, known, {f for f in fields_of(value) if f in source.fields}))
+
+
+def _fields(exprs: tuple[Expr, ...]) -> list[Field]:
+    return [expr.field for expr in exprs if isinstance(expr, Ref)]
