@@ -17,9 +17,10 @@ from budgets.policy import Grant
 from budgets.records import Freeze, Member, PaidRelease
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.copies import write_copy
-from budgets.stores.schema import PROJECTIONS
+from budgets.stores.guards import guard_faults
+from budgets.stores.schema import PROJECTIONS, metadata
 from budgets.stores.store import Store
-from budgets.verify import verify
+from budgets.verify import steps_back, verify
 
 
 class Audit:
@@ -129,4 +130,14 @@ class Audit:
         """
         with self._store.reading() as connection:
             tables = {table.name: journal.read_rows(connection, table) for table in PROJECTIONS}
-            return tuple(verify(entries.read_chain(connection), tables, anchor))
+            found = verify(entries.read_chain(connection), tables, anchor)
+            return (*guard_faults(connection, metadata), *found)
+
+    def clock_steps(self) -> tuple[str, ...]:
+        """Say where the clock of a ledger's machines ran backwards, and whether this one's is behind the last row.
+
+        No budget depends on a clock, and nothing is refused.
+        """
+        with self._store.reading() as connection:
+            moments = [(f"row {row.sequence}", row.at) for row in entries.read_chain(connection)]
+        return tuple(steps_back([*moments, ("this machine's clock", entries.now_text())]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from budgets.anchor import Anchor
@@ -11,6 +12,7 @@ from budgets.errors import LedgerError
 from budgets.events import digest
 from budgets.projections import KEYS, Books
 
+CLOCKS_DIFFER_SECONDS = 5.0  # between machines that write one ledger
 NAMED_FIRST = {"ledger_format", "chain_head"}  # what is there before the chain's first row
 
 Rows = Iterable[Mapping[str, Any]]
@@ -38,6 +40,25 @@ def verify(chain: Iterable[Entry], tables: Mapping[str, Rows], anchor: Anchor | 
     if anchor is not None:
         mine = books.ledger_id or next((str(head["ledger_id"]) for head in tables.get("chain_head", ())), "")
         yield from _beside(anchor, rows, mine)
+
+
+def steps_back(moments: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Say by how much a named moment is before the one in front of it; small differences are left out.
+
+    Several machines write one ledger, and their clocks differ a little. Moments are for people, for the age of stored
+    numbers and for the day of a figure; the order of rows is that of their sequence.
+    """
+    before: datetime | None = None
+    for named, text in moments:
+        try:
+            at = datetime.fromisoformat(text)
+            back = 0.0 if before is None else (before - at).total_seconds()
+        except (TypeError, ValueError):  # no moment, or one without a time zone
+            yield f"{named} bears no moment in UTC."
+            continue
+        if back > CLOCKS_DIFFER_SECONDS:
+            yield f"The clock ran backwards: {named} is {back:,.0f} s before the row in front of it."
+        before = at
 
 
 def _broken(rows: tuple[Entry, ...]) -> Iterator[str]:

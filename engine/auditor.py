@@ -33,8 +33,8 @@ def verified(ledger: Ledger, anchor: str | None = None) -> dict[str, Any]:
     """Say where a ledger that is open ends, and what is not as it was written; raises ParamError for no anchor."""
     before = None if anchor is None else Anchor.from_json(anchor)
     found = list(ledger.verify(before))
-    now = ledger.anchor()
-    return {"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found}
+    clock, now = list(ledger.clock_steps()), ledger.anchor()
+    return {"ledger": now.ledger_id, "sequence": now.sequence, "row_hash": now.row_hash, "found": found, "clock": clock}
 
 
 def anchor_ledger(where: str, *, ledger: str | None = None) -> str:

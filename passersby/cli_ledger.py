@@ -87,6 +87,8 @@ def verify(
         beside = "" if text is None else f", and it holds the anchor of row {json.loads(text)['sequence']}"
         good = f"{told['sequence']} rows, each as it was written{beside}; the last has the hash {told['row_hash']}."
         console().print(Text("\n".join(told["found"]), "red") if told["found"] else Text(good, "green"))
+        if told.get("clock"):
+            console().print(Text("\n".join(told["clock"]), "yellow"))
     raise typer.Exit(1 if told["found"] else 0)
 
 

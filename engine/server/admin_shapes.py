@@ -34,6 +34,7 @@ class Verified(Told):
     sequence: int
     row_hash: str
     found: list[str]
+    clock: list[str]  # where the clock ran backwards: nothing is refused for it
 
 
 class Checked(Told):

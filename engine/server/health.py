@@ -55,13 +55,14 @@ class Checks:
     async def verify(self) -> None:
         """Verify the ledger, and remember what was found."""
         told = await self.house.do("verify")
-        self.verified = {"at": now_text(), "sequence": told["sequence"], "found": told["found"]}
+        self.verified = {"at": now_text(), "sequence": told["sequence"]}
+        self.verified |= {"found": told["found"], "clock": told["clock"]}
         if told["found"]:
             log.error("the ledger is not as it was written", findings=len(told["found"]))
 
     async def told(self) -> list[dict[str, str]]:
         """Say what each check finds now."""
-        found = [self._transport(), self._worker(), self._ledger()]
+        found = [self._transport(), self._worker(), self._ledger(), self._clock()]
         found += await run_in_threadpool(lambda: [self._keys(), self._jobs(), self._alerts()])
         try:
             found += [each async for each in self._of_worker()]
@@ -91,6 +92,12 @@ class Checks:
         if found:
             return _told("ledger", State.FAILED, f"not as it was written: {found[0]}")
         return _told("ledger", State.PASSED, f"{self.verified['sequence']} rows are as they were written, at {at} UTC")
+
+    def _clock(self) -> dict[str, str]:
+        steps = [] if self.verified is None else self.verified["clock"]
+        if not steps:
+            return _told("clock", State.PASSED, "it ran forwards, as far as the ledger's rows were verified")
+        return _told("clock", State.LOOK, f"{steps[-1]} Steps back in all: {len(steps)}")
 
     def _keys(self) -> dict[str, str]:
         soon = later_text(days=SOON_DAYS)

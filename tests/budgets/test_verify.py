@@ -13,8 +13,9 @@ import pytest
 from budgets import Ledger
 from budgets.chain import Entry
 from budgets.events import EntryKind
+from budgets.stores import entries
 from budgets.stores.schema import PROJECTIONS, metadata
-from budgets.verify import verify
+from budgets.verify import steps_back, verify
 from tests.budgets.books import answer, ask, item
 from tests.budgets.histories import Tables, found, live, rows_of, tampered
 
@@ -67,13 +68,46 @@ def test_a_tamper_of_the_file_is_found(table: str, tmp_path: Path) -> None:
     with Ledger.open(path) as ledger:
         live(ledger)
         with closing(sqlite3.connect(path)) as behind:
-            for guard in metadata.tables[table].info.get("guards", ()):
+            made = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
+            guards = behind.execute(made, [table]).fetchall()
+            for guard, _ in guards:
                 behind.execute(f"DROP TRIGGER {guard}")
             behind.execute("PRAGMA ignore_check_constraints = ON")
             first = f"(SELECT rowid FROM {table} LIMIT 1)"
             assert behind.execute(f"UPDATE {table} SET {column} = {value} WHERE rowid = {first}").rowcount == 1
+            for _, sql in guards:
+                behind.execute(sql)  # whoever tampers puts the guards back
             behind.commit()
         assert ledger.verify()
+
+
+def test_a_clock_that_runs_backwards_is_told_and_refuses_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = iter(
+        (
+            "2026-11-26T10:00:00+00:00",
+            "2026-11-26T10:00:03+00:00",
+            "2026-11-26T08:00:00+00:00",
+            "2026-11-26T08:00:01+00:00",
+        )
+    )
+    monkeypatch.setattr(entries, "now_text", lambda: next(day))
+    for topic in "abcd":
+        ledger.note(topic, {}, actor="desk")
+    monkeypatch.setattr(entries, "now_text", lambda: "2026-11-25T08:00:01+00:00")
+    assert ledger.verify() == ()
+    assert ledger.clock_steps() == (
+        "The clock ran backwards: row 4 is 7,203 s before the row in front of it.",
+        "The clock ran backwards: this machine's clock is 86,400 s before the row in front of it.",
+    )
+    assert answer(ledger, ledger.charge(ask()))
+
+
+def test_rows_of_machines_whose_clocks_differ_a_little_are_nothing_to_tell() -> None:
+    steps = steps_back([("row 1", "2026-11-26T10:00:05+00:00"), ("row 2", "2026-11-26T10:00:00+00:00")])
+    assert tuple(steps) == ()
+    assert next(steps_back([("row 1", "x"), ("row 2", "2026-11-26T10:00:00")])) == "row 1 bears no moment in UTC."
 
 
 def test_a_ledger_that_was_rolled_back_is_found_beside_its_anchor(address: str) -> None:
