@@ -6,11 +6,13 @@ import ast
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.mutants.__main__ import caught, copied
+from tests.mutants.__main__ import PROBE, _noted, apart, caught, taken
 from tests.mutants.drawing import OTHERWISE, TURNED, Mutant, drawn, mutants
+from tests.support.slowest_first import measured
 from tests.support.tree import ROOT
 
 CHANGED = {
@@ -82,8 +84,26 @@ class _Unwatched(ast.NodeTransformer):
         return None if ast.unparse(node) == "mark()" else node
 
 
+def test_the_files_that_reach_a_place_are_noted_once_the_quickest_first(tmp_path: Path) -> None:
+    probe: dict[str, Any] = {}
+    exec(PROBE.format(folder=str(tmp_path)), probe)
+    slow, quick = sorted(measured(), key=lambda file: -measured()[file].quick)[:2]
+    with pytest.MonkeyPatch.context() as running:
+        for file in (slow, quick, slow):
+            running.setenv("PYTEST_CURRENT_TEST", f"{file}::test (call)")
+            assert not probe["reached"](7)
+    assert _noted(tmp_path / "7") == [quick, slow] and _noted(tmp_path / "8") == []
+
+
+def test_places_that_are_watched_at_once_lie_apart() -> None:
+    found = of("x = f(a < b, c and d)")
+    assert any(one is not each and one.start <= each.start and each.end <= one.end for one in found for each in found)
+    left = list(apart(found))
+    assert not any(one is not each and one.start < each.end and each.start < one.end for one in left for each in left)
+
+
 def test_a_test_catches_what_is_changed_and_nothing_else(tmp_path: Path) -> None:
-    tree = copied(tmp_path)
+    tree = taken(tmp_path)
     file = "budgets/loss.py"
     text = (ROOT / file).read_bytes()
     found = [each for each in mutants(file, text.decode()) if each.operator == "another result"]

@@ -91,6 +91,13 @@ def test_the_first_case_runs_and_then_every_so_many_th() -> None:
     assert list(selected(nodes)) == [nodes[0], nodes[step], nodes[2 * step], f"{file}::test_b"]
 
 
+def test_a_ledger_is_tried_on_sqlite_alone() -> None:
+    nodes = [
+        f"tests/budgets/test_new.py::test_a[{store}{case}]" for case in ("", "-1") for store in ("sqlite", "postgres")
+    ]
+    assert list(selected(nodes)) == nodes[::2]
+
+
 def test_what_is_slow_is_left_out_but_for_the_core() -> None:
     core = next(node for node in CORE.values() if is_slow(file_of(node)))
     nodes = [f"{file_of(core)}::test_other", core, "tests/new/test_new.py::test_new"]

@@ -49,12 +49,12 @@ def reached(place):
     if seen not in _SEEN:
         _SEEN.add(seen)
         with open({folder!r} + f"/{{place}}", "a") as notes:
-            notes.write(seen[1] + "\\\\n")
+            notes.write(seen[1] + "\\n")
 '''
 
 
-def copied(folder: Path) -> Path:
-    """Copy what git knows, or would."""
+def taken(folder: Path) -> Path:
+    """Copy the tree, of what git knows or would: all that is told is of this one state."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -67,6 +67,11 @@ def copied(folder: Path) -> Path:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, folder / file)
     return folder
+
+
+def copied(tree: Path, folder: Path) -> Path:
+    """Copy a copy."""
+    return Path(shutil.copytree(tree, folder))
 
 
 def suite(tree: Path, *arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
@@ -99,10 +104,10 @@ def apart(mutants: Iterable[Mutant]) -> Iterator[Mutant]:
             yield one
 
 
-def reaching(candidates: Sequence[Mutant], workers: int) -> tuple[list[list[str]], list[str]]:
+def reaching(source: Path, candidates: Sequence[Mutant], workers: int) -> tuple[list[list[str]], list[str]]:
     """Run the suite on the code as it is; give for each place the files of tests that reach it, and the tests that fail."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as made:
-        tree, notes = copied(Path(made) / "tree"), Path(made) / "notes"
+        tree, notes = copied(source, Path(made) / "tree"), Path(made) / "notes"
         notes.mkdir()
         for package in PACKAGES:
             (tree / package / "_probe.py").write_text(PROBE.format(folder=str(notes)), encoding="utf-8")
@@ -166,20 +171,20 @@ def _batches(files: Sequence[str]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def trees(count: int) -> Iterator[SimpleQueue[Path]]:
+def trees(source: Path, count: int) -> Iterator[SimpleQueue[Path]]:
     """Keep so many copies, each for one mutant at a time."""
     free: SimpleQueue[Path] = SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="mutants-") as made:
         for number in range(count):
-            free.put(copied(Path(made) / str(number)))
+            free.put(copied(source, Path(made) / str(number)))
         yield free
 
 
 def tried(
-    mutants: Iterable[tuple[Mutant, list[str]]], failing: Sequence[str], jobs: int, seconds: float
+    source: Path, mutants: Iterable[tuple[Mutant, list[str]]], failing: Sequence[str], jobs: int, seconds: float
 ) -> Iterator[tuple[Mutant, str]]:
     """Try each mutant, some at a time, and give each with what caught it as they end."""
-    with trees(jobs) as free, ThreadPoolExecutor(jobs) as pool:
+    with trees(source, jobs) as free, ThreadPoolExecutor(jobs) as pool:
 
         def one(given: tuple[Mutant, list[str]]) -> tuple[Mutant, str]:
             tree = free.get()
@@ -200,27 +205,29 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds for one mutant")
     asked = parser.parse_args()
-    candidates = list(islice(apart(drawn(ROOT, asked.seed)), asked.count * SPARE))
+    least = asked.least if asked.least is not None else -(-4 * asked.count // 5)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as made:
+        return int(told(taken(Path(made) / "source"), asked.seed, asked.count, asked.jobs, asked.timeout) < least)
+
+
+def told(source: Path, seed: int, count: int, jobs: int, seconds: float) -> int:
+    """Tell of each mutant of a tree, and give how many were caught."""
+    candidates = list(islice(apart(drawn(source, seed)), count * SPARE))
     print(f"the quick suite on the code as it is, with {len(candidates)} places watched", flush=True)
-    reached, failing = reaching(candidates, asked.jobs)
+    reached, failing = reaching(source, candidates, jobs)
     for test in failing:
         print(f"fails on the code as it is, and is left out: {test}", flush=True)
-    places = [place for place, files in enumerate(reached) if files][: asked.count]
+    places = [place for place, files in enumerate(reached) if files][:count]
     aside = sum(not files for files in reached[: max(places, default=0)])
     print(f"{len(places)} mutants; {aside} more were drawn where no test of the suite comes by", flush=True)
-    found = 0
-    begun = monotonic()
-    for number, (mutant, by) in enumerate(
-        tried([(candidates[p], reached[p]) for p in places], failing, asked.jobs, asked.timeout), start=1
-    ):
+    found, begun = 0, monotonic()
+    ended = tried(source, [(candidates[place], reached[place]) for place in places], failing, jobs, seconds)
+    for number, (mutant, by) in enumerate(ended, start=1):
         found += bool(by)
         print(f"{number:3} {monotonic() - begun:5.0f} s  {'caught' if by else 'SURVIVED'}  {mutant}", flush=True)
-        print(
-            f"             {by.partition(' - ')[0] or f'{len(reached[places[number - 1]])} files reach it'}", flush=True
-        )
+        print(f"             {by or f'{len(reached[places[number - 1]])} files reach it'}", flush=True)
     print(f"caught {found} of {len(places)}")
-    least = asked.least if asked.least is not None else -(-4 * asked.count // 5)
-    return int(found < least)
+    return found
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ class Mutant:
 
     def applied(self, text: bytes) -> bytes:
         """Give the file's text with the change."""
+        assert text[self.start : self.end].decode() == self.right, f"{self.file} is not as it was drawn from"
         return text[: self.start] + self.wrong.encode() + text[self.end :]
 
     def watched(self, text: bytes, mark: str) -> bytes:

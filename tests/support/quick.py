@@ -8,6 +8,7 @@ it to FILE_SECONDS, by the seconds that tests/seconds.txt records.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
@@ -29,6 +30,7 @@ SLOW: dict[str, tuple[str, ...]] = {
     "runs the README": ("tests/house/test_readme.py",),
     "runs the linters of `make check` on planted violations": ("tests/house/test_law.py",),
     "starts servers as an operator does": (
+        "tests/passersby/test_cli_ledger.py::test_an_auditor_asks_a_server_as_a_ledger_that_is_here",
         "tests/engine/server/test_runbook.py",
         "tests/engine/server/test_runbook_environments.py",
         "tests/engine/server/test_tls.py",
@@ -45,13 +47,20 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/privacy/test_charge_before_read.py::test_a_killed_question_is_charged_once_and_answered_once",
     ),
     "drives a browser": ("tests/engine/server/test_browser.py",),
-    "starts a PostgreSQL": ("tests/budgets/stores/test_postgres.py", "tests/budgets/test_outlook_postgres.py"),
+    "starts a PostgreSQL": (
+        "tests/budgets/stores/test_postgres.py",
+        "tests/budgets/test_outlook_postgres.py",
+        "tests/engine/test_marks.py::test_a_ledger_on_a_server_is_named_without_its_password",
+    ),
     "starts Spark": (
+        "tests/engine/backends/test_can_object_in_lakes.py",
         "tests/engine/backends/test_lake_layout.py",
         "tests/engine/backends/test_spark.py",
         "tests/engine/backends/test_spark_numbers.py",
     ),
-    "short forms of `make nightly`": ("tests/privacy/test_nightly.py", "tests/privacy/test_search.py"),
+    "short forms of `make nightly`": (
+        "tests/dialect/test_fuzz.py::test_the_long_search_in_its_short_form",
+        "tests/privacy/test_nightly.py", "tests/privacy/test_search.py"),
     "long searches: other files ask the same of questions by hand": (
         "tests/engine/test_year_of_days.py",
         "tests/privacy/test_exactness_drawn.py",
@@ -59,6 +68,11 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/privacy/test_two_worlds_free.py",
     ),
     "takes seconds, while shorter tests beside it ask nearly the same": (
+        "tests/budgets/test_figures.py::test_a_year_of_daily_dashboards",
+        "tests/engine/backends/test_kept_persons.py::test_a_planted_list_that_keeps_who_objected_at_first_is_found",
+        "tests/engine/test_calibrate.py::test_what_a_client_has_bought_is_no_histogram",
+        "tests/engine/test_rehearsal.py::test_the_operator_rehearses",
+        "tests/engine/test_snapshot.py::test_a_time_without_an_offset_is_utcs_wherever_the_machine_stands",
         "tests/engine/test_combining.py::test_what_was_bought_beside_it_moves_no_repeat",
         "tests/engine/test_combining.py::test_windows_are_added_up_and_taken_off",
         "tests/engine/test_fetch.py::test_where_the_net_goes_away_nothing_is_lost",
@@ -69,6 +83,7 @@ SLOW: dict[str, tuple[str, ...]] = {
     ),
     "races of processes": ("tests/budgets/test_ledger_races.py",),
     "runs a page of the docs": (
+        "tests/passersby/test_cli_objections.py::test_the_commands_of_the_document_run",
         "tests/engine/server/test_flight_page.py",
         "tests/passersby/test_calibration_page.py",
         "tests/passersby/test_client_page.py",
@@ -82,12 +97,13 @@ SLOW: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+# of a test that runs on both stores of ledgers, the case that starts a PostgreSQL
+SLOW_CASE = re.compile(r"\[postgres[-\]]")
+
 # file, or one test of it -> of its cases every so many-th runs, the first among them
 EVERY: dict[str, int] = {
-    "tests/budgets/stores/test_schema.py": 3,
-    "tests/budgets/stores/test_versions.py": 3,
-    "tests/budgets/test_administration.py": 3,
-    "tests/budgets/test_ledger.py": 2,
+    "tests/budgets/stores/test_schema.py": 2,
+    "tests/budgets/stores/test_versions.py": 2,
     "tests/budgets/test_verify.py": 3,
     "tests/dialect/test_bounded_work.py": 5,
     "tests/dialect/test_conformance.py": 2,
@@ -181,8 +197,10 @@ def selected(nodes: Sequence[str]) -> Iterator[str]:
     core, counted = set(CORE.values()), Counter[str]()
     for node in nodes:
         test = node.partition("[")[0]
-        number, counted[test] = counted[test], counted[test] + 1
-        if node in core or not (is_slow(test) or is_slow(file_of(test)) or number % _step(test)):
+        slow = SLOW_CASE.search(node) or is_slow(test) or is_slow(file_of(test))
+        number = counted[test]
+        counted[test] += not slow
+        if node in core or not (slow or number % _step(test)):
             yield node
 
 
