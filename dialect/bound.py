@@ -36,12 +36,15 @@ def bound(
 
 
 def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> int | None:
-    """Choose L0, the asked or declared number of groups, unless a person is in no more by construction."""
+    """Choose L0, the asked or declared number of groups, unless a person is in no more by construction.
+
+    Of a list without a known length, as of released keys, nothing says that a person is in no more.
+    """
     asked = min((n for n in (plan.limits.max_groups, plan.limits.max_rows) if n is not None), default=None)
     if plan.key_set is None:
         return 1 if is_single(plan) else declared_max_groups(plan, catalog) if asked is None else asked
     asked = plan.limits.max_groups
-    return None if is_single(plan) or asked is None or key_count is None or asked >= key_count else asked
+    return None if is_single(plan) or asked is None or (key_count is not None and asked >= key_count) else asked
 
 
 def _one(

@@ -14,6 +14,7 @@ import pytest
 
 from budgets import EVERYBODY, AccountName
 from dialect import read
+from dialect.private_plan import Rule, VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
 from engine.pipeline import Engine
@@ -81,6 +82,48 @@ def test_people_are_bounded_over_the_released_keys_alone(town: Engine) -> None:
     assert made.bounds.vectors[0].norm == 3
     assert of_one.vectors[0][0] % one == 0  # nobody was cut
     assert of_one.vectors[0][0] >= of_three.vectors[0][0]
+
+
+LIMITED = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = {}) shop, {} FROM visit GROUP BY shop"
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_limit_of_groups_limits_the_numbers_too(town: Engine, groups: int) -> None:
+    """Whoever is in three released shops counts in as many as the question says, with every number."""
+    numbers = "COUNT(DISTINCT person_id) AS people, COUNT(DISTINCT minutes) AS m, COUNT(*) AS n"
+    (made,) = town.prepare(read(LIMITED.format(groups, numbers), town.catalog), Asked("ann"))
+    assert made.choice is not None and made.choice.bounds.max_groups == groups
+    assert made.bounds.max_groups == groups
+    everybody = town.backend.count("SELECT DISTINCT person_id FROM " + town.backend.target.addresses["visit"])
+    found = town.backend.run(made.sql, *_handed(pa.table({"k0": SHOPS})))
+    place = next(i for i, v in enumerate(made.plan.vectors) if v.decides_keys)
+    bound = made.bounds.vectors[place]
+    one = 2**bound.fraction_bits
+    assert found.vectors[place].sum() <= groups * everybody * one
+    assert bound.sensitivity**2 < groups * one**2 + 3 * one  # the root of so many groups, and no more is noised
+    assert bound.rule is Rule.WITHIN
+    distinct = made.bounds.vectors[next(i for i, v in enumerate(made.plan.vectors) if v.kind is VectorKind.DISTINCT)]
+    assert distinct.max_groups == groups
+
+
+def test_without_a_limit_people_are_scaled_over_all_released_groups(town: Engine) -> None:
+    (made,) = town.prepare(read(BY_SHOP, town.catalog), Asked("ann"))
+    assert made.bounds.max_groups is None
+
+
+def test_what_is_limited_is_in_the_order_of_the_choice_of_keys(town: Engine) -> None:
+    """A person's groups that brought a key in come before the others where it is released."""
+    sql = LIMITED.format(1, "COUNT(DISTINCT person_id) AS people")
+    (made,) = town.prepare(read(sql, town.catalog), Asked("ann"))
+    assert made.choice is not None
+    chosen = dict(zip(*_rows(town.backend.run(made.choice.sql, *_handed(pa.table({"k0": SHOPS}))[:1])), strict=True))
+    counted = dict(zip(*_rows(town.backend.run(made.sql, *_handed(pa.table({"k0": SHOPS})))), strict=True))
+    one = [2 ** each.vectors[0].fraction_bits for each in (made.choice.bounds, made.bounds)]
+    assert {shop: n / one[0] for shop, n in chosen.items()} == {shop: n / one[1] for shop, n in counted.items()}
+
+
+def _rows(exact: Any) -> tuple[list[Any], list[int]]:
+    return exact.keys.column(0).to_pylist(), exact.vectors[0].tolist()
 
 
 def _handed(keys: pa.Table) -> tuple[pa.Table, pa.Table]:

@@ -85,6 +85,11 @@ def one_group_more(*given: Any) -> list[tuple[str, bool, str]]:
     return [(name, once, sql.replace("count(*) > 2", "count(*) > 3")) for name, once, sql in choose_groups(*given)]
 
 
+def unlimited_over_released(plan: Any, max_groups: int, *given: Any) -> list[tuple[str, bool, str]]:
+    """Keep all groups of a person at released keys, which are priced for a few."""
+    return choose_groups(plan, max_groups if plan.key_set is None else 1_000, *given)
+
+
 def all_beside_the_first(*given: Any) -> list[tuple[str, bool, str]]:
     """Keep all groups of whoever has too many, beside the first of them."""
     parts = choose_groups(*given)
@@ -165,6 +170,9 @@ DWELLING = Database(
 FANNED = Database(CROWD, (Subscriber(VICTIM, cell="2"),))
 HEAVY = Database((Run(ME, 3_000, 4, dwell="'7200'"), *CROWD), PEOPLE)
 SPREAD = Database((Run(ME, 40, 40, cell=1), *CROWD), PEOPLE, declared=Declared(max_groups=5))
+SPREAD_THIN = Database(
+    (Run(ME, 9, 9), *(Run(str(p), 9, 9) for p in range(1, 4))), PEOPLE, declared=Declared(persons=9.0)
+)
 TIED = Database(
     (Run(ME, cell=2), *(Run(str(p), 2, 2) for p in range(1, 9))), PEOPLE, declared=Declared(max_groups=1)
 )  # fmt: skip
@@ -257,6 +265,7 @@ PLANTED = (
     Planted("only keys that somebody has", rewritten(render, "in_public_order", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), OthersMoved),
     Planted("groups of a question's own limit not chosen", rewritten(first_groups, "_placed", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("a group more than are kept left alone", instead(render, "first_groups", one_group_more), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
+    Planted("a limit of groups that the numbers of released keys do not keep", instead(render, "first_groups", unlimited_over_released), LIMITED.format("max_groups_contributed = 2, keys = 'private'", "COUNT(DISTINCT e.subscriber_id), COUNT(*)"), SPREAD_THIN, SensitivityExceeded),
     Planted("groups of a person with too many kept beside the first", instead(render, "first_groups", all_beside_the_first), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("rows of a question's own limit not cut", instead(one_release, "cut_to", lambda source, _: source), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), MANY, SensitivityExceeded),
     Planted("named bounds of one end only", rewritten(partials, "_kept_in", lambda sql: re.sub(r"WHEN v\d+ > ", "WHEN 1 = 0 AND v0 > ", sql)), "SELECT SUM(steps, contribution_bounds_per_group => (-5, 5)) FROM events", MANY, SensitivityExceeded),
