@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.catalog import Catalog, Dataset, Table
-from dialect.declared_admission import AgeBy, Jurisdiction, Minors
+from dialect.catalog import Catalog, Dataset, SqlType, Table, ValueList
+from dialect.declared_admission import AgeBy, Consent, Jurisdiction, Minors
 from engine.catalog_admitted import kept_from, of_age_on
 
 
@@ -15,7 +15,29 @@ def admission_notes(declared: Table | None, catalog: Catalog) -> tuple[str, ...]
         return ()
     dataset = catalog.dataset(declared.dataset)
     whose = "; ".join(("who has not objected", *_asked(catalog, dataset)))
-    return (f"Read are rows of persons of whom all of this is known and so: {whose}.", *_kept(catalog, dataset))
+    read = f"Read are rows of persons of whom all of this is known and so: {whose}."
+    return (read, *not_counted(catalog, dataset), *_kept(catalog, dataset))
+
+
+def not_counted(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
+    """Say which states of consent are not read, as the catalog declares them: no number, and nothing of the data."""
+    consents = ((t, t.consent) for t in catalog.tables if t.dataset == dataset.name and t.consent is not None)
+    return tuple(f"Not counted: people whose consent is {_left_out(table, consent)}." for table, consent in consents)
+
+
+def _left_out(table: Table, consent: Consent) -> str:
+    """Name the states that admit nobody: all others, where the catalog lists none."""
+    column = table.column(consent.column)
+    states: tuple[object, ...] = ()
+    if column is not None and column.type is SqlType.BOOLEAN:
+        states = (True, False)
+    elif column is not None and isinstance(column.domain, ValueList):
+        states = column.domain.values
+    if not states:
+        return f"anything but {' or '.join(map(_spoken, consent.admitted))}"
+    others = [_spoken(state) for state in states if state not in consent.admitted]
+    named = [*others, *(["not known"] if column is not None and column.nullable else [])]
+    return " or ".join(filter(None, (", ".join(named[:-1]), named[-1]))) if named else "none that is declared"
 
 
 def _asked(catalog: Catalog, dataset: Dataset) -> Iterator[str]:

@@ -26,6 +26,7 @@ class Answered:
     notes: tuple[str, ...] = ()  # of the question: how its numbers are made
     ways: tuple[Way, ...] = ()  # how each release came about
     day: str | None = None  # on which the oldest numbers that came from store were made, in UTC
+    not_counted: tuple[str, ...] = ()  # which states of consent are not read
 
     @property
     def told(self) -> tuple[Prepared, ...]:

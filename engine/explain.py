@@ -37,6 +37,7 @@ class Explained:
     advice: Advice = NO_ADVICE  # why intervals are wide, and what to ask instead
     notes: tuple[str, ...] = ()  # of the question: how its numbers are made
     ahead: Ahead | None = None  # what is left for questions like it; None where nothing private is asked
+    not_counted: tuple[str, ...] = ()  # which states of consent are not read
 
     @property
     def told(self) -> tuple[Prepared, ...]:
@@ -69,4 +70,5 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
         + notes_of(ways)
         + aimed_notes(question, bought, engine.target(question, asked), confidence),
         engine.ahead(sql, question, prepared, asked, datetime.now(UTC)),
+        engine.not_counted(prepared),
     )

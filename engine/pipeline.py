@@ -17,6 +17,7 @@ from budgets import Charge, ChargeRequest, Item, Ledger, Loss
 from dialect import Catalog, Code, Question, Refusal
 from dialect.options import TargetError
 from dialect.shared_noise import sharing_noise
+from engine.admission_notes import not_counted
 from engine.agreeing import agreed, agreed_notes
 from engine.aiming import Holding, aimed_rho, foreseen_errors
 from engine.answered import Answered
@@ -93,11 +94,16 @@ class Engine:
         notes = question.notes + told + notes_of(ways) + agreed_notes(releases)
         notes += aimed_notes(question, bought, self.target(question, asked), confidence)
         day = day_of(ways, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
-        return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways, day)
+        left_out = self.not_counted(prepared)
+        return Answered(question, shown, prepared, releases, confidence, charged, dataset, notes, ways, day, left_out)
 
     def read(self, sql: str, client: str) -> Question:
         """Read a question; raises Refusal."""
         return self.remembered.read(sql, client, informed(self.catalog, self.calibrations))
+
+    def not_counted(self, prepared: tuple[Prepared, ...]) -> tuple[str, ...]:
+        """Say which states of consent are not read in the dataset that is asked."""
+        return not_counted(self.catalog, self.catalog.dataset(prepared[0].plan.dataset)) if prepared else ()
 
     def odd_values(self, question: Question, asked: Asked) -> tuple[str, ...]:
         """Tell which constants no public table holds that a column takes its values from; looked up once."""

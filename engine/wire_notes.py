@@ -76,7 +76,7 @@ def bounding_notes(given: Answered | Explained) -> list[str]:
             notes.append(
                 f"Keys{which} are private: shown where the noisy weight of persons (1/sqrt(k) in k) reaches {least}."
             )
-    return notes
+    return [*notes, *given.not_counted]
 
 
 def _unread(question: Question) -> Iterator[PrivatePlan]:

@@ -10,6 +10,7 @@ from typing import Any
 from dialect.catalog import Catalog, Column, ColumnOf, Domain, Norms, Table, ValueList, ValueRange
 from dialect.declared_movement import Movement
 from dialect.time_windows import next_begin
+from engine.admission_notes import not_counted
 
 ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")
 WHOLE = "A person's whole history is one window."
@@ -32,6 +33,7 @@ def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
         "time_column": declared.time_column,
         **windows,
         "windows_told": list(_windows_told(windows, declared.time_column)),
+        "not_counted": list(not_counted(catalog, catalog.dataset(declared.dataset))) if declared.private else [],
         "norms": None if declared.norms is None else _norms(declared.norms),
         "max_rows_per_person": declared.max_rows_per_person,
         "max_groups_per_person": declared.max_groups_per_person,

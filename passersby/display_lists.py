@@ -86,7 +86,10 @@ def show_tables(tables: Rows) -> RenderableType:
     """Show the tables that may be asked about, each column with what is declared of it; a single one in full."""
     if len(tables) == 1:
         return show_table(tables[0])
-    return Group(*(part for table in tables for part in _table(table)), Text(MORE, "dim"))
+    left_out = dict.fromkeys(
+        text for table in tables for text in table.get("not_counted", ())
+    )  # older servers say none
+    return Group(*(part for table in tables for part in _table(table)), *map(Text, left_out), Text(MORE, "dim"))
 
 
 def show_acts(acts: Rows) -> RenderableType:

@@ -44,7 +44,7 @@ def _about(table: dict[str, Any]) -> list[str]:
         told.append(f"{', '.join(table['primary_key'])} names one row.")
     if table["time_column"]:
         told.append(f"{table['time_column']} says when a row happened.")
-    told += [line for line in [windows_text(table)] if line]
+    told += [line for line in [windows_text(table), *table.get("not_counted", ())] if line]
     if table["movement"]:
         where = ", ".join(table["movement"].values())
         told.append(f"{where} say where its person was then: ask stays({table['name']}), trips({table['name']}).")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from engine.admission_notes import admission_notes
+import pytest
+
+from engine.admission_notes import admission_notes, not_counted
 from engine.desk import Desk
 from tests.engine.town import CATALOG, make_town, opened
 
@@ -28,6 +30,7 @@ def test_every_rule_is_told_of_a_private_table_and_none_of_a_public_one(tmp_path
     whose = "who has not objected; whose consent is yes; whose law is none of DE, FR; whose age is one of f, m"
     assert told == (
         f"Read are rows of persons of whom all of this is known and so: {whose}.",
+        "Not counted: people whose consent is anything but yes.",
         "Rows from before 2026-10-03 are not read.",
         "Numbers are repeated for 30 days; then the same question is made anew, and charged.",
     )
@@ -40,3 +43,44 @@ def test_a_description_bears_it(tmp_path: Path) -> None:
         assert (
             "who has not objected; whose consent is yes" in json.loads(table.schema.metadata[b"passersby"])["notes"][1]
         )
+
+
+@pytest.mark.parametrize(
+    ("column", "admitted", "told"),
+    [
+        ('type = "VARCHAR"', '["yes"]', "anything but yes"),
+        ('type = "VARCHAR"', '["yes", "maybe"]', "anything but yes or maybe"),
+        ('type = "VARCHAR", values = ["yes", "no"]', '["yes"]', "no or not known"),
+        ('type = "VARCHAR", values = ["yes", "no", "gone"]', '["yes"]', "no, gone or not known"),
+        ('type = "VARCHAR", nullable = false, values = ["yes", "no"]', '["yes"]', "no"),
+    ],
+)
+def test_the_states_that_are_not_read_are_named_without_a_number(
+    tmp_path: Path, column: str, admitted: str, told: str
+) -> None:
+    declared = CATALOG.replace('consent = { type = "VARCHAR" }', f"consent = {{ {column} }}")
+    declared = declared.replace('admitted = ["yes"]', f"admitted = {admitted}")
+    catalog = make_town(tmp_path, declared=declared)
+    assert not_counted(catalog, catalog.datasets[0]) == (f"Not counted: people whose consent is {told}.",)
+
+
+def test_every_answer_says_who_is_not_counted_and_so_do_explanations_and_tables(tmp_path: Path) -> None:
+    told = "Not counted: people whose consent is anything but yes."
+    with opened(make_town(tmp_path), tmp_path / "cache") as engine:
+        desk = Desk(engine)
+        sql = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+        for _ in range(2):  # new, and from store
+            card = json.loads(desk.query(sql, client="ann").schema.metadata[b"passersby"])
+            assert card["notes"].count(told) == 1
+        assert desk.explain(sql, client="ann")["notes"].count(told) == 1
+        assert {table["name"]: table["not_counted"] for table in desk.tables()} == {
+            "person": [told], "visit": [told], "purchase": [told], "zone": []
+        }  # fmt: skip
+        public = json.loads(desk.query("SELECT zone FROM zone", client="ann").schema.metadata[b"passersby"])
+        assert told not in public["notes"]
+
+
+def test_without_declared_consent_nothing_is_said(tmp_path: Path) -> None:
+    declared = CATALOG.replace('consent = { column = "consent", admitted = ["yes"] }\n', "")
+    catalog = make_town(tmp_path, declared=declared)
+    assert not_counted(catalog, catalog.datasets[0]) == ()

@@ -58,6 +58,20 @@ def test_the_readme_s_commands_run(line: str, reader: dict[str, str]) -> None:
     assert ran.stdout.strip()
 
 
+def test_the_readme_says_who_is_not_counted_as_the_first_answer_and_tables_do(reader: dict[str, str]) -> None:
+    (quoted,) = [text.strip() for language, text in FENCED.findall(README) if language == "text" and "consent" in text]
+    first = next(line for line in LINES if line.startswith("passersby query"))
+    for line, told in (
+        (first, quoted),
+        ("passersby tables", quoted.removeprefix("note: ")),
+        ("passersby tables trip", quoted.removeprefix("note: ")),
+    ):
+        ran = subprocess.run(
+            ["bash", "-ec", line], env=reader, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST
+        )
+        assert told in " ".join((ran.stdout + ran.stderr).split()), line
+
+
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(LINES)))))
 def test_make_knows_what_the_readme_says(target: str) -> None:
     known = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)

@@ -173,6 +173,7 @@ TABLE = {
     "first_day": Maybe(str),
     "last_day": Maybe(str),
     "windows_told": [str],
+    "not_counted": [str],
     "norms": ANYTHING,
     "max_rows_per_person": Maybe(int),
     "max_groups_per_person": Maybe(int),
