@@ -3,6 +3,7 @@
 # make notebook the first lesson in JupyterLab
 # make test     the quick suite: fast tests of everything, a part of the long ones; five minutes on two idle cores
 # make test-all every test but two files of Spark's, which nightly alone runs; ten minutes
+# make mutants  how many of 30 bugs, drawn by a seed, make test catches; an hour or two on two cores
 # make check    style, types of code and calls of tests, the law of the house
 # make nightly  the long searches, a line of result each, then all tests in their long forms; a few hours on two cores
 # make docs     docs/functions.md, docs/refusals.md and the tables of docs/server.md and docs/catalog.md, from what they are about
@@ -17,7 +18,7 @@ VENV ?= .venv
 ARGS ?=
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv demo notebook test test-all check nightly docs conformance conformance-spark bench
+.PHONY: help venv demo notebook test test-all mutants check nightly docs conformance conformance-spark bench
 .DELETE_ON_ERROR:
 # Tests start hundreds of interpreters: each would compile every module anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -85,6 +86,9 @@ test: $(VENV)/.with-dev
 
 test-all: $(VENV)/.with-dev
 	@$(tests) $(ARGS)
+
+mutants: $(VENV)/.with-dev
+	@$(bin)/python -m tests.mutants $(ARGS)
 
 check: $(VENV)/.with-dev
 	@echo "ruff format" && $(bin)/ruff format --check .
