@@ -16,6 +16,7 @@
                               meant_times  unlike_types  midnights
     tree -> expressions       scalars  names  nested_names  literals  calls  text_calls  time_calls  cell_calls
                               polygon_calls  in_calls  spelling  reading
+    calls, checked            argument_lists  arities
     the allow-list            functions  functions_*  function_row  patterns  time_formats  own_calls
     its forms for Spark       spark_*
     known of an expression    expressions  constants  inference  ranges  known_ranges  facts  time_steps
@@ -58,6 +59,7 @@ from itertools import count as _count
 
 from dialect.accepted_try import accepted_try as _accepted_try
 from dialect.admission import Admission
+from dialect.argument_lists import check_arguments as _check_arguments
 from dialect.bound import bound
 from dialect.bounded_sql import BoundedSql, Target
 from dialect.catalog import Catalog
@@ -103,7 +105,20 @@ __all__ = [
 
 
 def read(sql: str, catalog: Catalog) -> Question:
-    """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else."""
+    """Read a question: text -> the releases to make and the part over them; raises Refusal, and nothing else.
+
+    A defect of the reader is a refusal too. Its cause is kept for tests and never shown: its text may hold anything.
+    """
+    try:
+        return _read(sql, catalog)
+    except Refusal:
+        raise
+    except Exception as defect:
+        why, hint = "This question can't be read.", "ask it in other words"
+        raise Refusal(Code.PARSE, why, hint, _first_word(sql)) from defect
+
+
+def _read(sql: str, catalog: Catalog) -> Question:
     try:
         return _question(sql, catalog)
     except RecursionError:  # the limits are far from it, but the caller's own stack may not be
@@ -122,7 +137,7 @@ def statement(sql: str) -> Statement | None:
 
 
 def _question(sql: str, catalog: Catalog) -> Question:
-    tree = parse(sql)
+    tree = parse(sql, _check_arguments)
     reading = _Reading(catalog, sql, _as_written(tree), options=_options_of(tree), bounds=_bounds_of(tree))
     question = plan(kinds(tree, reading), reading)
     together = max((made.touched.together for made in question.plans), default=1)

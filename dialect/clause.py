@@ -174,6 +174,7 @@ _RULES: Mapping[str, _Rule] = {
     "confidence": _Rule("confidence", _confidence, "a share from 0.5 to 0.999999", "0.95"),
     "intervals": _Rule("intervals", _intervals, "'each' or 'simultaneous'", "'simultaneous'"),
 }
+OPTION_NAMES = tuple(_RULES)
 _INSTEAD = {
     "privacy_unit_column": "leave it out: the catalog says who a person is",
     "group_selection_strategy": "keys = 'public'",

@@ -83,7 +83,8 @@ def _call(sql: str, words: list[Token], at: int) -> tuple[Span, Suggestion] | No
     if form is None or at + 1 >= len(words) or words[at + 1].token_type is not TokenType.L_PAREN:
         return None
     end = closing(words, at + 1)
-    made = None if end is None else form(list(at_commas(sql, words, at + 2, end)))
+    given = [] if end is None else list(at_commas(sql, words, at + 2, end))
+    made = form(given) if given else None
     if end is None or made is None:
         return None
     return Span(words[at].start, words[end].end + 1), made if isinstance(made, Suggestion) else Suggestion(made)

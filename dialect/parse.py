@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 from sqlglot import exp
@@ -24,20 +24,34 @@ MAX_JOINS = 20
 MAX_AGGREGATES = 50
 
 _BEGINNINGS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
+Check = Callable[[str, list[Token], exp.Expr | None], None]  # of a text, its words, and their tree where there is one
 _reading: ContextVar[bool] = ContextVar("_reading", default=False)
 logging.getLogger("sqlglot").addFilter(lambda _: not _reading.get())  # questions do not belong into logs
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 
 
-def parse(sql: str) -> exp.Query:
-    """Parse exactly one query; raises Refusal with E_COMPLEX, E_STMT or E_PARSE, and nothing else."""
+def _nothing_to_check(sql: str, words: list[Token], tree: exp.Expr | None) -> None:
+    """Take every call as it is."""
+
+
+def parse(sql: str, check_calls: Check = _nothing_to_check) -> exp.Query:
+    """Parse exactly one query; raises Refusal with E_COMPLEX, E_STMT or E_PARSE, and what `check_calls` raises.
+
+    `check_calls` is also asked of words that make no tree: the parser knows some arities, and has no words for them.
+    """
     written = words_of(sql)
     _check_statement(written)
     check_order(sql, written)
     lifted = lift(sql, written)
     text, words, named = lift_bounds(lifted.text, lifted.words)
-    tree = _tree(text, words)
+    try:
+        tree = _tree(text, words)
+    except Refusal as refused:
+        if refused.code is Code.PARSE:
+            check_calls(sql, words, None)
+        raise
     _check_size(tree)
+    check_calls(sql, words, tree)
     check_taken(tree, named)
     tree.meta["sql"], tree.meta["options"], tree.meta["bounds"] = sql, lifted.options, named
     return tree

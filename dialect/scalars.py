@@ -219,6 +219,9 @@ def _cast(node: exp.Expr, names: Names) -> Expr:
 def _decimal(value: Expr, node: exp.Expr) -> Expr:
     """Round to a decimal's digits: decimals are doubles, and NULL where they would not fit."""
     given = [literals.number(part.this) for part in node.args["to"].expressions] or _USUAL_DIGITS
+    if len(given) > 2:
+        why = "A decimal has digits, and of these some behind the point."
+        raise refusal(Code.FUNC, why, "CAST(... AS DECIMAL(18, 3))", node)
     return call("to_decimal", [value, *(*given, Literal(0, SqlType.BIGINT))[:2]], node)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 
 from sqlglot import exp, parse_one
 
 from dialect import literals
 from dialect.catalog import SqlType
-from dialect.errors import Code, Suggestion
+from dialect.errors import Code, Suggestion, suggested
 from dialect.expressions import Literal
 from dialect.movement import Number, Sightings
 from dialect.reading import only, refusal
@@ -104,7 +105,10 @@ def _pairs(function: TableFunction, given: Sequence[exp.Expr]) -> Iterator[tuple
             continue
         found = next((each for each in parameters if name in (each.name, each.alias)), None)
         if found is None:
-            raise refusal(Code.PARAM, f"{function.name} has no parameter {name[:40]}.", _written(function), node)
+            near = get_close_matches(name, [each.name for each in parameters], n=1)
+            hint = f"{near[0]} => ..." if near else _written(function)
+            instead = suggested(f"{each} => {node.expression.sql('duckdb', comments=False)}" for each in near)
+            raise refusal(Code.PARAM, f"{function.name} has no parameter {name[:40]}.", hint, node, *instead)
         yield found, node.expression
 
 

@@ -66,9 +66,8 @@ def _time_bucket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _date_part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    if len(arguments) != 2:
-        raise refusal(Code.FUNC, "A part of a date has a name and a date.", "date_part('hour', ts)", node)
-    return date_part(arguments[0], arguments[1], node)
+    part, moment = arguments
+    return date_part(part, moment, node)
 
 
 def _moved(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
@@ -109,8 +108,6 @@ def _in_zone(node: exp.Expr) -> bool:
 
 
 def _timezone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    if len(arguments) != 2:
-        raise refusal(Code.FUNC, "A time is read in a zone.", "ts AT TIME ZONE 'Europe/Berlin'", node)
     return _at_time_zone(node, arguments[::-1])
 
 

@@ -91,14 +91,14 @@ SHOWN = {
 }
 TAUGHT = {
     "SELECT cell_id, SAFE_DIVIDE(COUNT(*), COUNT(DISTINCT subscriber_id)) AS x FROM events GROUP BY 1": Code.FUNC,
-    "SELECT DATE_TRUNC(ts, ISOWEEK) AS w, COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-19' GROUP BY 1": Code.COLUMN,
+    "SELECT DATE_TRUNC(ts, ISOWEEK) AS w, COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-19' GROUP BY 1": Code.FUNC,
     "SELECT cell_id, RATIO_TO_REPORT(COUNT(*)) OVER () AS share FROM events GROUP BY 1": Code.WINDOW,
     "SELECT DATE_FORMAT(ts, 'yyyy-MM-dd') AS d, COUNT(*) FROM events WHERE ts >= '2026-10-05' AND ts < '2026-10-19' GROUP BY 1": Code.FUNC,
     "SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY)": Code.FUNC,
     "SELECT PERCENTILE_APPROX(dwell_s, 0.5) FROM events": Code.FUNC,
     "SELECT TOP (3) cell_id, COUNT(*) AS n FROM events GROUP BY 1 ORDER BY n DESC": Code.FUNC,
     "SELECT EXTRACT(DATE FROM ts) AS d, COUNT(*) FROM events GROUP BY 1": Code.FUNC,
-    "SELECT DATEADD(hour, DATEDIFF(hour, 0, ts), 0) AS h, COUNT(*) FROM events GROUP BY 1": Code.COLUMN,
+    "SELECT DATEADD(hour, DATEDIFF(hour, 0, ts), 0) AS h, COUNT(*) FROM events GROUP BY 1": Code.FUNC,
     "SELECT [cell_id], COUNT(*) AS n FROM [events] GROUP BY [cell_id]": Code.PARSE,
     "SELECT DAYOFWEEKISO(ts) AS d, COUNT(*) FROM events GROUP BY 1": Code.FUNC,
     "SELECT TOP 3 cell_id, COUNT(*) AS n FROM events GROUP BY 1 ORDER BY n DESC;": Code.PARSE,

@@ -403,11 +403,11 @@ SELECT COUNT(*) FROM events WHERE ts > TIMESTAMP '2026-10-02' + INTERVAL 5000 YE
 
 # title: an aggregate of one argument with two
 SELECT SUM(dwell_s, lat) FROM events;
-# E_PARSE
+# E_AGG
 # SELECT SUM(dwell_s, lat) FROM events
-#                        ^
-# The SQL can't be read from here on.
-# Try: check the words around the caret
+#        ^^^^^^^^^^^^^^^^^
+# SUM takes 1 argument, and 2 are given.
+# Try: SUM(x)
 
 # title: a condition counted that is none
 SELECT COUNT_IF(dwell_s) FROM events;
@@ -699,11 +699,11 @@ SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM
 
 # title: arguments that are too few
 SELECT CORR(dwell_s) FROM events;
-# E_PARSE
+# E_AGG
 # SELECT CORR(dwell_s) FROM events
-#                    ^
-# The SQL can't be read from here on.
-# Try: check the words around the caret
+#        ^^^^^^^^^^^^^
+# CORR takes 2 arguments, and 1 is given.
+# Try: CORR(x, y)
 
 # title: a deletion behind WITH
 WITH x AS (SELECT 1 AS a) DELETE FROM events;
@@ -741,9 +741,9 @@ SELECT COUNT(*) FROM (SELECT cell_id, cell_id FROM cells UNION BY NAME SELECT ce
 SELECT COUNT(*) FROM (SELECT row_number(dwell_s) OVER (PARTITION BY subscriber_id ORDER BY ts) AS p FROM events) WHERE p > 1;
 # E_WINDOW
 # SELECT COUNT(*) FROM (SELECT row_number(dwell_s) OVER (PARTITION BY subscriber_id ORDER BY ts) AS p FROM events) WHERE p > 1
-#                              ^^^^^^^^^^^^^^^^^^
-# dwell_s is not part of the dialect here.
-# Try: leave dwell_s out
+#                              ^^^^^^^^^^^^^^^^^^^
+# row_number takes no arguments, and 1 is given.
+# Try: row_number()
 
 # title: USING between two types
 SELECT COUNT(*) FROM events e JOIN (SELECT zone AS cell_id FROM cells) c USING (cell_id);
@@ -933,8 +933,8 @@ SELECT COUNT(ts AT TIME ZONE home_zone) FROM events JOIN subscribers USING (subs
 SELECT COUNT(date_part('hour')) FROM events;
 # E_FUNC
 # SELECT COUNT(date_part('hour')) FROM events
-#              ^^^^^^^^^^^^^^^^
-# A part of a date has a name and a date.
+#              ^^^^^^^^^^^^^^^^^
+# date_part takes 2 arguments, and 1 is given.
 # Try: date_part('hour', ts)
 
 # title: a difference in units that are none
@@ -994,10 +994,10 @@ SELECT COUNT(*) FROM (SELECT subscriber_id, PERCENTILE_DISC(0.25) WITHIN GROUP (
 # Try: PERCENTILE_DISC(0.75) WITHIN GROUP (ORDER BY x)
 
 # title: a cell of no resolution
-SELECT COUNT(h3_cell(lon, lat)) FROM events;
+SELECT COUNT(h3_cell(lon, lat, cell_id)) FROM events;
 # E_FUNC
-# SELECT COUNT(h3_cell(lon, lat)) FROM events
-#              ^^^^^^^^^^^^^^^^
+# SELECT COUNT(h3_cell(lon, lat, cell_id)) FROM events
+#              ^^^^^^^^^^^^^^^^^^^^^^^^^
 # h3_cell takes a longitude, a latitude and a constant resolution from 0 to 15.
 # Try: h3_cell(lon, lat, 9)
 
@@ -1181,9 +1181,9 @@ SELECT COUNT(ts AT TIME ZONE 'Europe/Berlin') FROM events;
 SELECT COUNT(timezone('Europe/Berlin')) FROM events;
 # E_FUNC
 # SELECT COUNT(timezone('Europe/Berlin')) FROM events
-#              ^^^^^^^^^^^^^^^^^^^^^^^^
-# A time is read in a zone.
-# Try: ts AT TIME ZONE 'Europe/Berlin'
+#              ^^^^^^^^^^^^^^^^^^^^^^^^^
+# timezone takes 2 arguments, and 1 is given.
+# Try: timezone('Europe/Berlin', ts)
 
 # title: minutes of a column
 SELECT COUNT(ts + to_minutes(cell_id)) FROM events;
@@ -1250,10 +1250,10 @@ SELECT COUNT(*) FROM events e WHERE e.lat > (SELECT s.age, s.gender FROM subscri
 # Try: (SELECT MAX(x) FROM ... WHERE ... = ...)
 
 # title: a list of nothing
-SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(ORDER BY cell_id) AS cells FROM events GROUP BY subscriber_id);
+SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT ORDER BY cell_id) AS cells FROM events GROUP BY subscriber_id);
 # E_AGG
-# SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(ORDER BY cell_id) AS cells FROM events GROUP BY subscriber_id)
-#                                             ^^^^^^^^^^^^^^^^^^^^^
+# SELECT COUNT(*) FROM (SELECT subscriber_id, LIST(DISTINCT ORDER BY cell_id) AS cells FROM events GROUP BY subscriber_id)
+#                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # LIST takes something to put in order.
 # Try: LIST(x)
 
@@ -1629,8 +1629,8 @@ SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events GROUP BY 1;
 SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY);
 # E_FUNC
 # SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY)
-#                                         ^^^^^^^^^^^^^^^^^^^^^
-# There is no unit of this kind.
+#                                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# DATE_SUB takes 3 arguments, and 2 are given.
 # Try: SELECT COUNT(*) FROM events WHERE ts >= (DATE '2026-10-20' - INTERVAL 7 DAY)
 
 # title: the most frequent of something computed
@@ -1720,3 +1720,75 @@ SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM sub
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A window over rows of many people would let one of them move everybody's numbers.
 # Try: SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (PARTITION BY subscriber_id ORDER BY age) AS part FROM subscribers) GROUP BY part -- within each person's own rows, not over the rows of all
+
+# title: an option of the question in a call
+SELECT COUNT(*, epsilon => 0.001) FROM events;
+# E_PARAM
+# SELECT COUNT(*, epsilon => 0.001) FROM events
+#                 ^^^^^^^^^^^^^^^^
+# COUNT has no argument named epsilon.
+# Try: epsilon is an option of the question: OPTIONS(epsilon = 0.001)
+
+# title: a name of bounds that is misspelt
+SELECT COUNT(*, contribution_bound_per_group => (0, 1)) FROM events;
+# E_PARAM
+# SELECT COUNT(*, contribution_bound_per_group => (0, 1)) FROM events
+#                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# COUNT has no argument named contribution_bound_per_group.
+# Try: SELECT COUNT(*, contribution_bounds_per_group => (0, 1)) FROM events
+
+# title: a named argument of a function
+SELECT COUNT(*) FROM events WHERE round(lon, digits => 1) > 5;
+# E_PARAM
+# SELECT COUNT(*) FROM events WHERE round(lon, digits => 1) > 5
+#                                              ^^^^^^^^^^^
+# round has no argument named digits.
+# Try: leave the name out
+
+# title: a unit of time that is no text
+SELECT COUNT(*) FROM events WHERE date_trunc(month, ts) = DATE '2026-10-01';
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE date_trunc(month, ts) = DATE '2026-10-01'
+#                                              ^^^^^
+# month is the name of a column here, and date_trunc takes a constant.
+# Try: SELECT COUNT(*) FROM events WHERE date_trunc('month', ts) = DATE '2026-10-01' -- the unit, not a column named month
+
+# title: an order in a call that has none
+SELECT COUNT(ts ORDER BY ts) FROM events;
+# E_FUNC
+# SELECT COUNT(ts ORDER BY ts) FROM events
+#              ^^^^^^^^^^^^^^
+# No order of rows can stand here.
+# Try: leave ORDER BY out of this call
+
+# title: a decimal of three numbers
+SELECT COUNT(CAST(lon AS DECIMAL(10, 2, 7))) FROM events;
+# E_FUNC
+# SELECT COUNT(CAST(lon AS DECIMAL(10, 2, 7))) FROM events
+#                   ^^^^^^^^^^^^^^^^^^^^^^^
+# A decimal has digits, and of these some behind the point.
+# Try: CAST(... AS DECIMAL(18, 3))
+
+# title: a name of the parser's own
+SELECT COUNT(date_to_date_str(ts, 3)) FROM events;
+# E_FUNC
+# SELECT COUNT(date_to_date_str(ts, 3)) FROM events
+#              ^^^^^^^^^^^^^^^^^^^^^^^
+# The function date_to_date_str is not in the dialect.
+# Try: see docs/functions.md
+
+# title: a column behind what is counted
+SELECT COUNT(ts, cell_id) FROM events;
+# E_AGG
+# SELECT COUNT(ts, cell_id) FROM events
+#        ^^^^^^^^^^^^^^^^^^
+# COUNT takes 0 or 1 arguments, and 2 are given.
+# Try: COUNT(*), COUNT(x) or COUNT(DISTINCT x)
+
+# title: a parameter of a table function that is misspelt
+SELECT COUNT(*) FROM stays(events, min_minute => 3);
+# E_PARAM
+# SELECT COUNT(*) FROM stays(events, min_minute => 3)
+#                                                  ^
+# stays has no parameter min_minute.
+# Try: min_minutes => ...

@@ -9,11 +9,12 @@ from engine.problems import problem
 
 
 def outcome(sql: str, catalog: Catalog) -> str:
-    """Read a text; raises AssertionError for a refusal that does not say where, or that says too much."""
+    """Read a text; raises AssertionError for a refusal without a place, with too much text, or made by a defect."""
     try:
         beside = dialect.statement(sql)
         question = dialect.read(sql, catalog) if beside is None else None
     except Refusal as refusal:
+        assert refusal.__cause__ is None, "a defect of the reader"
         assert refusal.why and refusal.hint and len(refusal.why) + len(refusal.hint) < 1_000
         assert refusal.span is None or 0 <= refusal.span.start < refusal.span.end <= len(sql)
         assert problem(refusal, sql)["code"] == str(refusal.code)
