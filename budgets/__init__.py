@@ -76,6 +76,7 @@ from budgets.records import (
     TopUp,
 )
 from budgets.stores.opening import shown_address
+from budgets.stores.probe import cause_of
 
 __all__ = [
     "ALL_CLIENTS",
@@ -126,6 +127,7 @@ __all__ = [
     "StoredRelease",
     "TopUp",
     "UnsafeStore",
+    "cause_of",
     "chargeable",
     "check_asker",
     "check_name",

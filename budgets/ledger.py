@@ -24,6 +24,7 @@ from budgets.records import Charge, ChargeRequest, Made, StoredRelease
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.opening import open_store
 from budgets.stores.postgres import is_postgres
+from budgets.stores.probe import write_probe
 from budgets.stores.store import Store
 
 
@@ -62,6 +63,11 @@ class Ledger(Administration, Audit):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close the file."""
         self.close()
+
+    def probe(self) -> None:
+        """Write and commit as a charge does, but no row; raises LedgerUnavailable, UnsafeStore where it can't."""
+        with self._store.writing() as connection:
+            write_probe(connection)
 
     def one_moment(self) -> AbstractContextManager[None]:
         """Let whatever this thread reads meanwhile be of one moment; it charges nothing meanwhile."""

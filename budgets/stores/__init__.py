@@ -10,6 +10,7 @@ entries.py   the chain: rows are added and read
 balances.py  accounts: open, debit, read        listed.py    a list as one parameter
 journal.py   charges, purchases, releases       standing.py  clients, grants, freezes, failures, top-ups
 register.py  who has objected, beside the ledger
+probe.py     can it be written now, and why not
 """
 
 from budgets.stores.opening import open_store

@@ -11,8 +11,9 @@
       -> verb        clerk.py                     what may be asked of the desk, the books and the register
       -> pace        pace.py, paced.py            fresh releases leave at the end of a public time
       -> turn        turns.py                     nobody starves: shares of the queue, slots that go round
-    beside           alerts.py, delivery.py, health.py, watching.py   budgets that are nearly spent; own checks
-    around all       surround.py, logs.py, metrics.py   headers, a line, a count; openapi.py the document
+    beside           alerts.py, delivery.py, watching.py   budgets that are nearly spent
+                     health.py, readiness.py       own checks; whether questions can be answered now
+    around all       surround.py, logs.py, throttle.py, metrics.py   headers, a line, a count; openapi.py the document
     shared           house.py, settings.py, hardening.py   what every request needs; what the owner set; no core dumps
     before           listening.py, starting.py    ports, files and extras, before anything is started
     response         answers.py, sizes.py, problems.py   JSON or Arrow, padded; one shape for every no

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
-from budgets import LedgerError
+from budgets import LedgerError, LedgerUnavailable, cause_of
 from engine.problems import Refused, problem
 from engine.server import administering, asking, sharing_asked, watching
 from engine.server.access import Asker
@@ -29,6 +29,7 @@ from engine.server.openapi import completed
 from engine.server.problems import Problem, problem_response, unread_problem
 from engine.server.shapes import Health
 from engine.server.surround import SHORTER, Surround
+from engine.server.throttle import Throttle
 
 Life = Callable[[House], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")
@@ -40,9 +41,13 @@ def create_app(house: House, life: Life | None = None) -> FastAPI:
     """Make the application of a server; `life` is what begins and ends with it."""
     alerts = Alerts.of(house)
 
+    def works(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
+        checks: Checks = app.state.checks
+        return alerts.run(), checks.run(), checks.readiness.run()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with nullcontext() if life is None else life(house), _beside(alerts.run(), app.state.checks.run()):
+        async with nullcontext() if life is None else life(house), _beside(*works(app)):
             await app.state.jobs.resume()
             yield
 
@@ -96,9 +101,11 @@ def _health(app: FastAPI) -> None:
 
     @app.get("/readyz", response_model=Health, operation_id="readyz")
     async def readyz(request: Request) -> Json:
-        """Say whether questions can be asked; 503 until they can."""
-        if not request.app.state.house.line.is_ready:
-            raise Problem("E_BUSY", "The data are being opened.", "the same in a moment")
+        """Say whether questions can be answered: worker, ledger and disk work; 503 while they do not."""
+        checks: Checks = request.app.state.checks
+        part = checks.readiness.why_not()
+        if part is not None:
+            raise Problem("E_BUSY", part.value, "the same in a moment; GET /v1/admin/health has the cause")
         return {"state": "ready"}
 
     @app.get("/metrics", response_class=PlainTextResponse, operation_id="metrics")
@@ -109,6 +116,7 @@ def _health(app: FastAPI) -> None:
 
 def _refusals(app: FastAPI) -> None:
     """Give every no its one shape."""
+    throttle = Throttle()
 
     def refuse(request: Request, told: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
         request.state.code = told["code"]
@@ -121,6 +129,8 @@ def _refusals(app: FastAPI) -> None:
 
     @app.exception_handler(LedgerError)
     async def not_kept(request: Request, error: LedgerError) -> Response:
+        if isinstance(error, LedgerUnavailable) and throttle.is_due(cause := cause_of(error)):
+            log.error("the books can't be used", cause=cause)
         return refuse(request, problem(error, None))
 
     @app.exception_handler(Problem)

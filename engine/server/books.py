@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, func, insert, select, update
@@ -23,15 +24,16 @@ Row = RowMapping | dict[str, Any]
 class Books:
     """Keys and jobs of one server, or of several that share a ledger."""
 
-    def __init__(self, store: Store) -> None:
-        """Keep them in a store."""
-        self._store = store
+    def __init__(self, store: Store, folder: Path | None = None) -> None:
+        """Keep them in a store, which is a file of a folder or lies elsewhere."""
+        self._store, self.folder = store, folder
 
     @classmethod
     def beside(cls, ledger: str) -> Books:
         """Open the books beside a ledger; made where there are none. Raises LedgerUnavailable, UnsafeStore."""
         apart = ledger != MEMORY and "://" not in ledger
-        return cls(open_store(f"{ledger}.server" if apart else ledger, _prepared))
+        folder = Path(ledger).absolute().parent if apart else None
+        return cls(open_store(f"{ledger}.server" if apart else ledger, _prepared), folder)
 
     def close(self) -> None:
         """Close the connections."""

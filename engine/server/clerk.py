@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from budgets import LedgerError, cause_of
 from engine import sharing, wire_statements
 from engine.admins import Admin
 from engine.alert_levels import levels_passed
@@ -114,6 +115,16 @@ def _note_key(clerk: Clerk, asked: Arguments) -> Reply:
     return Reply()
 
 
+def _probe(clerk: Clerk, asked: Arguments) -> Reply:
+    """Commit to the ledger as a charge does; give the cause where that fails."""
+    del asked
+    try:
+        clerk.desk.engine.ledger.probe()
+    except LedgerError as failure:
+        return Reply(cause_of(failure))
+    return Reply()
+
+
 def _object_many(clerk: Clerk, asked: Arguments) -> Reply:
     """Record a list of persons, as a file of them: the same rules and the same words."""
     with tempfile.TemporaryDirectory(prefix="passersby-objections-") as folder:
@@ -170,6 +181,7 @@ VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
     "ledger": lambda clerk, asked: Reply(clerk.desk.ledger(**asked)),
     "audit": lambda clerk, asked: Reply(audit_log(clerk.desk.engine.ledger.entries(), **asked)),
     "note_key": _note_key,
+    "probe": _probe,
     "anchor": lambda clerk, asked: Reply(clerk.desk.engine.ledger.anchor().to_json()),
     "verify": lambda clerk, asked: Reply(verified(clerk.desk.engine.ledger, **asked)),
     "report": lambda clerk, asked: Reply(report(clerk.desk.engine.catalog, clerk.desk.engine.ledger, **asked)),

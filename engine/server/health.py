@@ -18,6 +18,7 @@ from engine.server.house import House
 from engine.server.jobs import UNFINISHED
 from engine.server.logs import log
 from engine.server.problems import Problem
+from engine.server.readiness import MEGABYTE, Look, Part, Readiness
 from engine.server.settings import is_loopback
 
 SOON_DAYS = 7.0  # before a key ends
@@ -39,7 +40,12 @@ class Checks:
 
     house: House
     alerts: Alerts
+    readiness: Readiness = field(init=False)
     verified: dict[str, Any] | None = field(default=None, init=False)  # the ledger, last time
+
+    def __post_init__(self) -> None:
+        """Look at the readiness of the same server."""
+        self.readiness = Readiness(self.house)
 
     async def run(self) -> None:
         """Verify the ledger again and again, until cancelled."""
@@ -62,7 +68,8 @@ class Checks:
 
     async def told(self) -> list[dict[str, str]]:
         """Say what each check finds now."""
-        found = [self._transport(), self._worker(), self._ledger(), self._clock()]
+        look = await self.readiness.look()
+        found = [self._transport(), self._worker(), *_of_look(look), self._ledger(), self._clock()]
         found += await run_in_threadpool(lambda: [self._keys(), self._jobs(), self._alerts()])
         try:
             found += [each async for each in self._of_worker()]
@@ -82,7 +89,7 @@ class Checks:
     def _worker(self) -> dict[str, str]:
         again = self.house.line.restarts
         if not self.house.line.is_ready:
-            return _told("worker", State.FAILED, "it is starting, or can not be started")
+            return _told("worker", State.FAILED, self.house.line.state)
         return _told("worker", State.LOOK if again else State.PASSED, f"ready; started again {again} times")
 
     def _ledger(self) -> dict[str, str]:
@@ -135,6 +142,18 @@ class Checks:
         rollups = await self.house.do("rollups")
         if rollups["declared"]:
             yield _rollups(**rollups)
+
+
+def _of_look(look: Look) -> list[dict[str, str]]:
+    """Say whether the ledger can be written, and how much is free beside it."""
+    writes, space = look.causes.get(Part.LEDGER), look.causes.get(Part.SPACE)
+    if Part.WORKER in look.causes:
+        writes = "the worker does not answer"
+    written = _told("ledger writes", State.FAILED if writes else State.PASSED, writes or "a commit went through")
+    if look.free_bytes is None:
+        return [written]
+    free = f"{look.free_bytes // MEGABYTE:,} MB free beside the ledger"
+    return [written, _told("free space", State.FAILED if space else State.PASSED, free)]
 
 
 def _rollups(declared: int, read: int) -> dict[str, str]:

@@ -43,6 +43,10 @@ class Line(Protocol):
     def restarts(self) -> int:
         """Say how often whoever does it was started again."""
 
+    @property
+    def state(self) -> str:
+        """Say how whoever does it is: ready, starting, without a heartbeat."""
+
     async def ready(self) -> None:
         """Wait until it can."""
 
@@ -153,5 +157,5 @@ class House:
 
 def busy() -> Problem:
     """Say that nothing can be asked now."""
-    why = "The server is starting, stopping, or starting its worker again."
+    why = "The server is starting, stopping, or starting its worker again; or the worker does not answer."
     return Problem("E_BUSY", why, "the same request with the same Idempotency-Key in a moment; it is charged once")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import math
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +19,16 @@ from engine.server.logs import log
 
 AGAIN_AFTER = 0.2  # seconds before a worker that could not be started is tried again; doubled up to MOST
 MOST = 10.0
+BEAT_SECONDS = 1.0  # a worker is heard at least so often
+QUIET_BEATS = 5  # without which nothing new is asked of it
+FIRST_BEATS = 120  # within which a new worker is heard for the first time: it loads its programs
+CALL_SECONDS = 60.0  # that what reads no data may take
+LONG_CALL_SECONDS = 900.0
+LONG_CALLS = frozenset(
+    {"audit", "figures", "ledger", "object_many", "plan", "rehearse", "release_figure", "report", "take", "verify"}
+)
+# A question that reads data for longer than both hangs, and its worker with it: the engine ends one by itself before.
+READING_SECONDS, READING_BUCKETS = 900.0, 16
 
 
 def _unheard(*_: object) -> None:
@@ -34,7 +47,7 @@ UNHEARD = Heard()
 
 
 class WorkerDied(Exception):
-    """The worker ended while it was asked; what it had charged is durable."""
+    """The worker ended, or did not answer, while it was asked; what it had charged is durable."""
 
 
 @dataclass
@@ -43,13 +56,20 @@ class _Waiting:
 
     answer: asyncio.Future[Reply]
     heard: Heard
+    is_question: bool = False
+    due: float = math.inf  # by the clock, when a question that reads data hangs
 
 
 @dataclass
 class Link:
-    """A pipe to a worker; `opening` is the first frame of each."""
+    """A pipe to a worker; `opening` is the first frame of each.
+
+    A worker is heard once a second. One that is not for `hung_seconds`, or in which a question reads for much longer
+    than its bucket, is killed, and the next one is started: that a question takes long is no reason.
+    """
 
     opening: Mapping[str, Any]
+    hung_seconds: float = 30.0
     restarts: int = 0
     making: tuple[str, float] | None = None  # what the worker makes before it is ready, and how far it is
     refused: Mapping[str, Any] | None = None  # why the last worker did not open
@@ -59,6 +79,8 @@ class Link:
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _process: asyncio.subprocess.Process | None = None
     _kept: asyncio.Task[None] | None = None
+    _beats_missed: int = 0
+    _was_heard: bool = False  # since the last look
     _stopping: bool = False
 
     def start(self) -> None:
@@ -68,25 +90,45 @@ class Link:
     @property
     def is_ready(self) -> bool:
         """Tell whether questions can be asked now."""
-        return self._ready.is_set()
+        return self._ready.is_set() and not self._is_quiet
+
+    @property
+    def state(self) -> str:
+        """Say how the worker is."""
+        if self._ready.is_set():
+            return "without a heartbeat" if self._is_quiet else "ready"
+        return "starting"
+
+    @property
+    def _is_quiet(self) -> bool:
+        return self._beats_missed >= QUIET_BEATS
 
     async def ready(self) -> None:
         """Wait until the worker has opened the data; raises Refused where it can't."""
-        while not self._ready.is_set():
+        while not self.is_ready:
             if self.refused is not None:
                 raise Refused(dict(self.refused))
             await asyncio.sleep(0.02)
 
     async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
-        """Ask the worker; raises Refused, or WorkerDied where no worker is there or it ended meanwhile."""
-        if not self._ready.is_set() or self._process is None or self._process.stdin is None:
+        """Ask the worker; raises Refused, or WorkerDied where none is there, it ended meanwhile, or took too long.
+
+        A question may take any time: it waits for its turn, and its bucket bounds what it reads.
+        """
+        if not self.is_ready or self._process is None or self._process.stdin is None:
             raise WorkerDied
         number = next(self._numbers)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = _Waiting(answer, heard)
+        is_question = verb == "query"
+        self._waiting[number] = _Waiting(answer, heard, is_question)
+        limit = None if is_question else LONG_CALL_SECONDS if verb in LONG_CALLS else CALL_SECONDS
         try:
             self._process.stdin.write(packed(Frame({"id": number, "verb": verb, "arguments": dict(arguments)})))
-            return await answer
+            async with asyncio.timeout(limit):
+                return await answer
+        except TimeoutError:
+            log.warning("the worker took too long", verb=verb)
+            raise WorkerDied from None
         finally:
             self._waiting.pop(number, None)
 
@@ -119,8 +161,10 @@ class Link:
     async def _one_life(self) -> bool:
         """Run one worker to its end, whatever ends it; tell whether it ever was ready."""
         self._process, was_ready = None, False
+        watch: asyncio.Task[None] | None = None
         try:
             stream = await self._started()
+            watch = asyncio.create_task(self._watch(self._process))
             while (frame := await next_frame(stream)) is not None:
                 was_ready |= "ready" in frame.said
                 self._heard(frame)
@@ -128,6 +172,8 @@ class Link:
             log.error("the worker is lost", kind=type(failure).__name__)
         finally:
             self._ready.clear()
+            if watch is not None:
+                watch.cancel()
             await self._buried()
         return was_ready
 
@@ -139,6 +185,30 @@ class Link:
         self._process, self.pid = process, process.pid
         process.stdin.write(packed(Frame(self.opening)))
         return process.stdout
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Count missed beats by beats of one's own, so that a machine that slept is no reason; kill what hangs."""
+        self._beats_missed, self._was_heard, was_ever_heard = 0, False, False
+        while process.returncode is None:
+            await asyncio.sleep(BEAT_SECONDS)
+            was_ever_heard |= self._was_heard
+            self._beats_missed = 0 if self._was_heard else self._beats_missed + 1
+            self._was_heard = False
+            if self._is_quiet:
+                self._let_go()
+            most = self.hung_seconds / BEAT_SECONDS if was_ever_heard else FIRST_BEATS
+            overdue = any(waiting.due < time.monotonic() for waiting in self._waiting.values())
+            if self._beats_missed >= most or overdue:
+                log.error("the worker hangs", beats_missed=self._beats_missed, reading=overdue)
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                return
+
+    def _let_go(self) -> None:
+        """Tell who waits for a worker that is not heard; questions wait on: they are asked again of the next one."""
+        for waiting in self._waiting.values():
+            if not (waiting.is_question or waiting.answer.done()):
+                waiting.answer.set_exception(WorkerDied())
 
     async def _buried(self) -> None:
         """See that a worker is gone which is not heard any more, and tell who waits for it."""
@@ -152,6 +222,9 @@ class Link:
 
     def _heard(self, frame: Frame) -> None:
         said = frame.said
+        self._was_heard = True
+        if "beat" in said:
+            return
         if "ready" in said:
             self.making, self.refused = None, None
             self._ready.set()
@@ -169,7 +242,9 @@ class Link:
         if "queued" in said:
             waiting.heard.queued()
         elif "bucket" in said:
-            waiting.heard.bucket(float(said["bucket"]))
+            seconds = float(said["bucket"])
+            waiting.due = time.monotonic() + max(READING_SECONDS, READING_BUCKETS * seconds)
+            waiting.heard.bucket(seconds)
         elif "problem" in said:
             waiting.answer.set_exception(Refused(said["problem"]))
         else:

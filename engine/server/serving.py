@@ -144,7 +144,8 @@ def _link(settings: Settings, place: str) -> Link:
     names = ("least_seconds", "rows_per_second", "slots", "queue", "queue_per_client", "unit_rows")
     pace = {name: getattr(settings, name) for name in names}
     standing = None if settings.standing is None else str(settings.standing)
-    return Link({"catalog": settings.catalog, "ledger": place, "pace": pace, "standing": standing})
+    opening = {"catalog": settings.catalog, "ledger": place, "pace": pace, "standing": standing}
+    return Link(opening, settings.hung_seconds)
 
 
 def _demo_keys(house: House) -> _Made:

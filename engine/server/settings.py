@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     unit_rows: float = Field(
         2e6, ge=1e4, le=1e7, description="the most work of one person's rows in a question, as so many plain rows"
     )
+    hung_seconds: float = Field(30.0, ge=2, description="after which a worker without a heartbeat is replaced")
+    least_free_mb: float = Field(64.0, ge=0, description="free space beside the ledger that readiness asks for, in MB")
     alert_webhook: str | None = Field(None, description="where alerts are posted: https, or http of this machine")
     alert_mail_to: str | None = Field(None, description="who gets alerts as mail, with commas between")
     alert_mail_from: str | None = Field(None, description="who sends them")

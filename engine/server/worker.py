@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, BinaryIO
 
+from budgets import LedgerUnavailable, cause_of
 from engine.desk import open_desk
 from engine.errors import ExecutionFailed
 from engine.problems import Refused
@@ -19,10 +22,13 @@ from engine.server.frames import Frame, Json, packed, read_frame
 from engine.server.hardening import forbid_dumps, silence_tracebacks
 from engine.server.pace import Pace, announced, queued
 from engine.server.paced import PacedEngine
+from engine.server.throttle import Throttle
 
 WAITING = frozenset({"query", "rehearse", "plan", "take"})  # what may wait for a slot, or be long
 QUESTIONS = 512  # threads for these: more than the queue, the gates and those that went on as jobs are together
 OTHERS = 16  # for what is quick, which is held up by none of these
+BEAT_SECONDS = 1.0
+_unavailable = Throttle()  # causes for which the ledger could not be used
 BROKEN = {
     "code": "E_SERVER",
     "message": "The server could not do this.",
@@ -44,6 +50,7 @@ class Worker:
         first = read_frame(self._source)
         if first is None:
             return
+        threading.Thread(target=self._beat, daemon=True).start()
         try:
             desk = open_desk(first.said["catalog"], ledger=first.said["ledger"], progress=self._making)
         except Refused as refused:
@@ -72,10 +79,19 @@ class Worker:
         except Refused as refused:
             if isinstance(cause := refused.__cause__, ExecutionFailed):
                 _log(said["verb"], cause.kind)
+            elif isinstance(cause, LedgerUnavailable) and _unavailable.is_due(why := cause_of(cause)):
+                _log(said["verb"], "LedgerUnavailable", cause=why)
             self._send({"id": number, "problem": refused.problem})
         except Exception as failure:
             _log(said["verb"], type(failure).__name__)
             self._send({"id": number, "problem": BROKEN})
+
+    def _beat(self) -> None:
+        """Say again and again that threads run here and the pipe is written."""
+        with contextlib.suppress(OSError, ValueError):  # the other side is gone, or the pipe is closed
+            while True:
+                self._send({"beat": True})
+                time.sleep(BEAT_SECONDS)
 
     def _making(self, stage: str, fraction: float) -> None:
         self._send({"making": stage, "fraction": fraction})
@@ -86,9 +102,10 @@ class Worker:
             self._sink.flush()
 
 
-def _log(verb: Json, kind: str) -> None:
-    """Note of which class a failure was: its text may hold a value."""
-    sys.stderr.write(json.dumps({"event": "failed", "verb": verb, "kind": kind}) + "\n")
+def _log(verb: Json, kind: str, **more: str) -> None:
+    """Note of which class a failure was: its text may hold a value. What can't be noted is answered all the same."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(json.dumps({"event": "failed", "verb": verb, "kind": kind, **more}) + "\n")
 
 
 def main() -> None:

@@ -47,6 +47,7 @@ class Inside:
     clerk: Clerk
     is_ready: bool = True
     restarts: int = 0
+    state: str = "ready"
     called: list[str] = field(default_factory=list)  # verbs
 
     async def ready(self) -> None:

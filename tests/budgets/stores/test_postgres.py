@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
-from budgets import Ledger, LedgerUnavailable, UnsafeStore
+from budgets import Ledger, LedgerUnavailable, UnsafeStore, cause_of
 from budgets.stores import journal
 from budgets.stores import postgres as store_of_postgres
 from budgets.stores.listed import listed
@@ -198,7 +198,11 @@ def test_a_server_that_was_started_anew_is_asked_again() -> None:
             own.stop()
             with pytest.raises(LedgerUnavailable, match="so nothing is answered"):
                 ledger.charge(ask(item("bb"), request="r2"))
+            with pytest.raises(LedgerUnavailable) as down:
+                ledger.probe()
+            assert cause_of(down.value) == "connection refused"
             own.start()
+            ledger.probe()
             ledger.charge(ask(item("bb"), request="r2"))
             check_books(ledger)
     finally:

@@ -11,7 +11,7 @@ import pytest
 
 from engine.server import link as link_module
 from engine.server.frames import LENGTHS, LONGEST, Frame, next_frame, packed, read_frame
-from engine.server.link import Link, WorkerDied
+from engine.server.link import Heard, Link, WorkerDied
 from tests.support.patience import LONGEST as PATIENCE
 
 READY = packed(Frame({"ready": 1}))
@@ -106,3 +106,109 @@ def test_a_frame_that_is_cut_is_the_end(left: int) -> None:
         return await next_frame(stream)
 
     assert asyncio.run(read()) is None
+
+
+HUNG = 0.2  # seconds
+
+
+@pytest.fixture
+def _short_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(link_module, "QUIET_BEATS", 5)
+
+
+BEATING = (
+    f"import sys, time; source, out = sys.stdin.buffer, sys.stdout.buffer; source.read1(); out.write({READY!r});"
+    f"beat = {packed(Frame({'beat': True}))!r}\n"
+)
+FALLS_SILENT = f"{BEATING}out.write(beat); out.flush(); source.read(1); time.sleep(600)"  # asked something, it hangs
+BEATS_ON = f"{BEATING}while True: out.write(beat); out.flush(); time.sleep(0.005)"
+STUCK_IN_A_QUESTION = (
+    f"{BEATING}out.flush(); source.read(1); out.write({packed(Frame({'id': 0, 'bucket': 0.5}))!r})\n"
+    "while True: out.write(beat); out.flush(); time.sleep(0.005)"
+)
+
+
+@pytest.mark.usefixtures("_short_beats")
+@pytest.mark.parametrize("verb", ["explain", "query"])
+def test_a_worker_that_falls_silent_is_replaced_and_who_waits_is_told(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped by a signal, it was waited for without end, and the server said that it was ready."""
+    starting(monkeypatch, FALLS_SILENT, BEATS_ON)
+
+    async def kept() -> None:
+        link = Link({}, HUNG)
+        link.start()
+        await link.ready()
+        first = link.pid
+        with pytest.raises(WorkerDied):
+            await link.call(verb, {})
+        await come(lambda: link.is_ready and link.pid != first)
+        assert link.restarts == 1
+        await link.stop(0.01)
+
+    in_time(kept())
+
+
+@pytest.mark.usefixtures("_short_beats")
+def test_what_reads_no_data_is_told_before_a_silent_worker_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting(monkeypatch, FALLS_SILENT)
+
+    async def kept() -> None:
+        link = Link({}, hung_seconds=600)
+        link.start()
+        await link.ready()
+        question = asyncio.create_task(link.call("query", {}))
+        with pytest.raises(WorkerDied):
+            await link.call("explain", {})
+        assert not link.is_ready and link.state == "without a heartbeat" and not question.done()
+        with pytest.raises(WorkerDied):  # at once
+            await link.call("explain", {})
+        await link.stop(0.01)
+        with pytest.raises(WorkerDied):
+            await question
+
+    in_time(kept())
+
+
+@pytest.mark.usefixtures("_short_beats")
+def test_a_worker_that_beats_is_left_alone_and_a_call_that_takes_too_long_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starting(monkeypatch, BEATS_ON)
+    monkeypatch.setattr(link_module, "CALL_SECONDS", 0.1)
+
+    async def kept() -> None:
+        link = Link({}, HUNG)
+        link.start()
+        await link.ready()
+        question = asyncio.create_task(link.call("query", {}))
+        with pytest.raises(WorkerDied):
+            await link.call("tables", {})
+        await asyncio.sleep(3 * HUNG)
+        assert link.is_ready and not link.restarts and not question.done(), "a long question is no hung worker"
+        await link.stop(0.01)
+        with pytest.raises(WorkerDied):
+            await question
+
+    in_time(kept())
+
+
+@pytest.mark.usefixtures("_short_beats")
+def test_a_question_that_reads_far_beyond_its_bucket_ends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting(monkeypatch, STUCK_IN_A_QUESTION, BEATS_ON)
+    monkeypatch.setattr(link_module, "READING_SECONDS", 0.1)
+    monkeypatch.setattr(link_module, "READING_BUCKETS", 0.2)
+
+    async def kept() -> None:
+        link, told = Link({}, 600), list[float]()
+        link.start()
+        await link.ready()
+        with pytest.raises(WorkerDied):
+            await link.call("query", {}, Heard(bucket=told.append))
+        assert told == [0.5], "so that its death is counted"
+        await come(lambda: link.is_ready)
+        await link.stop(0.01)
+
+    in_time(kept())
