@@ -163,8 +163,8 @@ class Link:
         self._process, was_ready = None, False
         watch: asyncio.Task[None] | None = None
         try:
-            stream = await self._started()
-            watch = asyncio.create_task(self._watch(self._process))
+            process, stream = await self._started()
+            watch = asyncio.create_task(self._watch(process))
             while (frame := await next_frame(stream)) is not None:
                 was_ready |= "ready" in frame.said
                 self._heard(frame)
@@ -177,14 +177,14 @@ class Link:
             await self._buried()
         return was_ready
 
-    async def _started(self) -> asyncio.StreamReader:
+    async def _started(self) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-P", "-m", "engine.server.worker")
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, start_new_session=True)
         assert process.stdin is not None and process.stdout is not None  # noqa: S101  both are pipes
         self._process, self.pid = process, process.pid
         process.stdin.write(packed(Frame(self.opening)))
-        return process.stdout
+        return process, process.stdout
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Count missed beats by beats of one's own, so that a machine that slept is no reason; kill what hangs."""
