@@ -29,7 +29,7 @@ Where what stands:
     amounts                   loss  conversion
     whose, and how much       holders  accounts  policy
     asked, billed, charged    records  bill  charging
-    what happened             events  chain  projections  anchor  verify
+    what happened             events  chain  repeats  projections  anchor  verify
     who acts on it            ledger  administration  audit
     what is left              outlook  forecast
     who objected              acts  objections

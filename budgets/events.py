@@ -30,6 +30,7 @@ class EntryKind(StrEnum):
     CHARGED = "charged"  # a question: its releases, their loss, their windows, and the holders that pay for each
     RELEASED = "released"  # the one stored result of a release: its digest
     FAILED = "failed"  # a charge whose execution failed
+    REPEATED = "repeated"  # how many free repeats a client had in an hour
     CLIENT_ADDED = "client_added"
     CLIENT_REMOVED = "client_removed"
     CLIENT_CAPPED = "client_capped"  # a grant: scope and cap

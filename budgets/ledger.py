@@ -21,6 +21,7 @@ from budgets.loss import Loss
 from budgets.outlook import Outlook, outlook
 from budgets.policy import Caps, check_ceiling, granted
 from budgets.records import Charge, ChargeRequest, Made, StoredRelease
+from budgets.repeats import RepeatCounts, repeats_said
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.opening import open_store
 from budgets.stores.postgres import is_postgres
@@ -33,7 +34,7 @@ class Ledger(Administration, Audit):
 
     def __init__(self, store: Store) -> None:
         """Keep the books in a store."""
-        self._store = store
+        self._store, self._repeats = store, RepeatCounts()
 
     @classmethod
     def open(cls, path: str | Path) -> Ledger:
@@ -53,7 +54,8 @@ class Ledger(Administration, Audit):
             kept.backup(address)
 
     def close(self) -> None:
-        """Close its connections; what was charged and settled is durable without it."""
+        """Close its connections; what was charged and settled is durable without it, the last counts of repeats not."""
+        self.write_repeats(all_hours=True)
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -79,6 +81,32 @@ class Ledger(Administration, Audit):
         with self._store.reading() as connection:
             standing.check_standing(connection, client)
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
+
+    def is_charged(self, client: str, request_id: str) -> bool:
+        """Was a charge made under this request id of a client? Then `charge` gives it again, or refuses another one."""
+        with self._store.reading() as connection:
+            return journal.find_charge(connection, client, request_id) is not None
+
+    def count_repeat(self, client: str, dataset: str) -> None:
+        """Count an answer from what this client has paid for and what is stored.
+
+        Claim: the chain grows by one row at most for each hour, client, dataset and process, however often is repeated;
+        no account, purchase or release changes. Formula: rows say the counts of hours that are over.
+        Source: proofs.md#free-repeats. Raises nothing: what can't be written now is written with the next hour.
+        """
+        if self._repeats.add(client, dataset, entries.now_text()):
+            self.write_repeats()
+
+    def write_repeats(self, *, all_hours: bool = False) -> None:
+        """Write what was counted in hours that are over, or all of it; kept where the ledger can't be written."""
+        taken = self._repeats.take(None if all_hours else entries.now_text())
+        if not taken:
+            return
+        try:
+            with self._store.writing() as connection:
+                entries.append(connection, [*repeats_said(taken)])
+        except LedgerError:
+            self._repeats.put_back(taken)
 
     def made(self, dataset: str, release_keys: Iterable[str]) -> dict[str, Made]:
         """Tell when those of the releases that are stored were made, and how old they are by this machine's clock."""

@@ -117,6 +117,11 @@ class Books:
         for key in of_windows if entry.holder == OWNER else [("", entry.holder, ""), *of_windows]:
             self._put("failures", key, times=self.tables["failures"].get(key, {}).get("times", 0) + 1)
 
+    def _repeated(self, entry: Entry, said: Row) -> None:
+        """Change no table: a repeat is free, and gives what was paid for."""
+        if not entry.holder or not said["hour"] or said["times"] < 1:
+            raise ValueError
+
     # ---------------------------------------------------------------- what admins said
 
     def _added(self, entry: Entry, said: Row) -> None:
@@ -186,6 +191,7 @@ _KINDS: dict[EntryKind, Callable[[Books, Entry, Row], None]] = {
     EntryKind.CHARGED: Books._charged,  # noqa: SLF001
     EntryKind.RELEASED: Books._released,  # noqa: SLF001
     EntryKind.FAILED: Books._failed,  # noqa: SLF001
+    EntryKind.REPEATED: Books._repeated,  # noqa: SLF001
     EntryKind.CLIENT_ADDED: Books._added,  # noqa: SLF001
     EntryKind.CLIENT_REMOVED: Books._removed,  # noqa: SLF001
     EntryKind.CLIENT_CAPPED: Books._granted,  # noqa: SLF001

@@ -11,6 +11,7 @@ WORDS = {
     EntryKind.CHARGED: "question charged",
     EntryKind.RELEASED: "numbers stored",
     EntryKind.FAILED: "execution failed",
+    EntryKind.REPEATED: "free repeats in an hour",
     EntryKind.CLIENT_ADDED: "client added",
     EntryKind.CLIENT_REMOVED: "client removed",
     EntryKind.CLIENT_CAPPED: "client capped",

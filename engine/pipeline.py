@@ -83,6 +83,8 @@ class Engine:
                 with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
                     charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
                 stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
+        else:
+            self.ledger.count_repeat(asked.client, prepared[0].plan.dataset)
         charged = Loss(0, 0) if charge is None or charge.repeated else charge.loss
         with uncharged("Releases that you hold can't be made to agree", when=charge is None):
             releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
@@ -160,8 +162,14 @@ class Engine:
         return replace(settled, confidence=at_level_of_each(question, counted, settled.confidence))
 
     def replay(self, prepared: tuple[Prepared, ...], asked: Asked) -> Mapping[str, bytes] | None:
-        """Find every release of a question among those this client has paid for; None if any is missing."""
-        return replayed(prepared, self.ledger, asked.client) if asked.request_id is None else None
+        """Find every release of a question among those this client has paid for; None if any is missing.
+
+        Nothing is charged or written for a repeat. A request id under which something was charged goes to the ledger,
+        which knows the question it stands for.
+        """
+        if asked.request_id is not None and self.ledger.is_charged(asked.client, asked.request_id):
+            return None
+        return replayed(prepared, self.ledger, asked.client)
 
     def request(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> ChargeRequest:
         """Say who owes what for which releases."""

@@ -116,8 +116,9 @@ def _note_key(clerk: Clerk, asked: Arguments) -> Reply:
 
 
 def _probe(clerk: Clerk, asked: Arguments) -> Reply:
-    """Commit to the ledger as a charge does; give the cause where that fails."""
+    """Commit to the ledger as a charge does; give the cause where that fails. Counts of past hours are written, too."""
     del asked
+    clerk.desk.engine.ledger.write_repeats()
     try:
         clerk.desk.engine.ledger.probe()
     except LedgerError as failure:

@@ -109,6 +109,24 @@ def check_request_ids_are_the_clients(ledger: Ledger) -> None:
     assert (ann.keys, ben.keys) == (("aa",), ("bb",))
 
 
+def check_repeats_are_free(ledger: Ledger, repeats: int = 20) -> None:
+    """Repeats give what their client has paid for, to nobody else, change nothing, and add no row of their own."""
+    made = answer(ledger, ledger.charge(ask(item("aa"), request="bought")))
+    assert ledger.is_charged("ann", "bought") and not ledger.is_charged("ann", "tile")
+    assert not ledger.is_charged("ben", "bought"), "another client's id is another id"
+    rows, accounts = ledger.anchor().sequence, ledger.accounts()
+    for _ in range(repeats):
+        found = ledger.replay("ann", "operator", made)
+        assert {key: each.payload for key, each in found.items()} == dict(made)
+        ledger.count_repeat("ann", "operator")
+    assert not ledger.replay("ben", "operator", made), "it was given to who has not paid"
+    assert (ledger.anchor().sequence, ledger.accounts()) == (rows, accounts), "a repeat wrote something"
+    ledger.write_repeats(all_hours=True)
+    (row,) = ledger.audit(kind=EntryKind.REPEATED)
+    assert (row.holder, row.dataset, row.said["times"]) == ("ann", "operator", repeats)
+    assert ledger.accounts() == accounts and ledger.verify() == ()
+
+
 def check_rounding_up(rho: Fraction, delta: Fraction) -> None:
     """A charge stands for no less than what it was made from."""
     loss = Loss.of(rho, delta)

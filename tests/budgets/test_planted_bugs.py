@@ -17,6 +17,7 @@ from budgets import charging as book
 from budgets.accounts import LIFETIME
 from budgets.bill import Bill, debits_of, make_bill
 from budgets.policy import Debit, Grant
+from budgets.records import StoredRelease
 from budgets.stores import balances, journal, sqlite, standing
 from budgets.stores.journal import purchase_rows
 from budgets.stores.opening import open_store
@@ -28,6 +29,7 @@ from tests.budgets.books import (
     ask,
     check_books,
     check_one_result,
+    check_repeats_are_free,
     check_request_ids_are_the_clients,
     check_rounding_up,
     item,
@@ -326,6 +328,29 @@ def test_request_ids_shared_by_clients_are_found(ledger: Ledger, monkeypatch: py
     monkeypatch.setattr(journal, "find_charges", find)
     with pytest.raises(Exception, match="was used for another question"):
         check_request_ids_are_the_clients(ledger)
+
+
+def test_a_repeat_that_nobody_paid_for_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(connection: Connection, client: str, dataset: str, keys: Sequence[str]) -> dict[str, Any]:
+        del client
+        stored = journal.read_releases(connection, dataset, keys)
+        return {key: StoredRelease(key, payload, "") for key, payload in stored.items()}
+
+    monkeypatch.setattr(journal, "read_replay", read)
+    with pytest.raises(AssertionError, match="who has not paid"):
+        check_repeats_are_free(ledger)
+
+
+def test_a_row_for_each_repeat_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = Ledger.count_repeat
+
+    def writes(books: Ledger, client: str, dataset: str) -> None:
+        count(books, client, dataset)
+        books.write_repeats(all_hours=True)
+
+    monkeypatch.setattr(Ledger, "count_repeat", writes)
+    with pytest.raises(AssertionError, match="a repeat wrote something"):
+        check_repeats_are_free(ledger)
 
 
 def test_rounding_down_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
