@@ -13,6 +13,7 @@
       -> turn        turns.py                     nobody starves: shares of the queue, slots that go round
     beside           alerts.py, delivery.py, watching.py   budgets that are nearly spent
                      health.py, readiness.py       own checks; whether questions can be answered now
+    before all       protocol.py                  a head or a body that is sent in part ends
     around all       surround.py, logs.py, throttle.py, metrics.py   headers, a line, a count; openapi.py the document
     shared           house.py, settings.py, hardening.py   what every request needs; what the owner set; no core dumps
     before           listening.py, starting.py    ports, files and extras, before anything is started

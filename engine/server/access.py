@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from engine.problems import Refused
 from engine.server.frames import Json
 from engine.server.house import House
 from engine.server.keys import Principal
+from engine.server.logs import log
 from engine.server.problems import Problem
 from engine.server.roles import RULES, Reach, Role
 
@@ -39,6 +42,18 @@ class Admitted:
         """Have the worker do what gives rows and charges nothing, as `do`; raises Refused, Problem."""
         async with self.house.gate.passing(self.name):
             return await self.house.rows(verb, arguments)
+
+    @asynccontextmanager
+    async def naming(self, listing: str, field: str, value: object) -> AsyncIterator[None]:
+        """Refuse with E_NOT_FOUND what is refused inside and names what its list does not have; else as it is."""
+        try:
+            yield
+        except Refused:
+            if any(row[field] == value for row in await self.do(listing)):
+                raise
+            raise Problem(
+                "E_NOT_FOUND", f"There is no {field} of this name.", "a name from the list of these"
+            ) from None
 
     def client(self, wanted: str | None) -> str | None:
         """Say whose accounts are shown: one's own, or whose was asked for; raises Problem with E_FORBIDDEN."""
@@ -85,9 +100,18 @@ def whose(house: House, key: str, address: str) -> Principal:
     if found is None and house.tokens is not None:
         found = house.tokens.principal(key)
     if found is None:
-        house.limits.count_failure(address)
+        refuse_key(house, address, "a key in a header")
         raise Problem("E_AUTH", "This key is not known, or has ended.", f"{HEADER}, with a key that an admin made")
     return found
+
+
+def refuse_key(house: House, address: str, where: str) -> None:
+    """Log and count a key that is none, by the address it came from; raises Problem with E_RATE for one too many.
+
+    Behind a proxy the address is what that proxy says (`proxy_addresses`). Nothing of the key is logged.
+    """
+    house.limits.count_failure(address)
+    log.warning("login failed", address=address, where=where)
 
 
 Asker = Annotated[Admitted, Depends(admitted)]

@@ -53,7 +53,8 @@ async def add_client(asked: ClientAsked, asker: Asker) -> Json:
 @router.delete("/clients/{client:path}", response_model=Told, operation_id="remove_client")
 async def remove_client(client: Name, asker: Asker, reason: Why) -> Json:
     """Let a client, or a group with all in it, ask no more; its accounts stay."""
-    await asker.do("remove_client", client=client, by=asker.name, reason=reason)
+    async with asker.naming("clients", "client", client):
+        await asker.do("remove_client", client=client, by=asker.name, reason=reason)
     return {"client": client}
 
 
@@ -141,14 +142,16 @@ async def request_top_up(asked: TopUpAsked, asker: Asker) -> Json:
 @router.post("/topups/{request}/approve", response_model=Told, operation_id="approve_top_up")
 async def approve(request: int, asked: Because, asker: Asker) -> Json:
     """Grant what was asked for."""
-    await asker.do("approve_top_up", request=request, by=asker.name, reason=asked.reason)
+    async with asker.naming("top_ups", "request", request):
+        await asker.do("approve_top_up", request=request, by=asker.name, reason=asked.reason)
     return {"request": request, "state": "approved"}
 
 
 @router.post("/topups/{request}/decline", response_model=Told, operation_id="decline_top_up")
 async def decline(request: int, asked: Because, asker: Asker) -> Json:
     """Decline what was asked for."""
-    await asker.do("decline_top_up", request=request, by=asker.name, reason=asked.reason)
+    async with asker.naming("top_ups", "request", request):
+        await asker.do("decline_top_up", request=request, by=asker.name, reason=asked.reason)
     return {"request": request, "state": "declined"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from http import HTTPStatus
 from importlib import metadata
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from budgets import LedgerError, LedgerUnavailable, cause_of
 from engine.problems import Refused, problem
@@ -34,6 +36,7 @@ from engine.server.throttle import Throttle
 Life = Callable[[House], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")
 CURES = {"E_SIZE": SHORTER}
+ROUTERS = (asking.router, sharing_asked.router, administering.router, watching.router, routes.router)
 CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 
@@ -53,11 +56,8 @@ def create_app(house: House, life: Life | None = None) -> FastAPI:
 
     app = FastAPI(title="passersby", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.house, app.state.jobs, app.state.checks = house, Jobs(house), Checks(house, alerts)
-    app.include_router(asking.router)
-    app.include_router(sharing_asked.router)
-    app.include_router(administering.router)
-    app.include_router(watching.router)
-    app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     _health(app)
     _refusals(app)
     app.add_middleware(Surround, house=house)
@@ -145,4 +145,15 @@ def _refusals(app: FastAPI) -> None:
     async def elsewhere(request: Request, error: HTTPException) -> Response:
         code = CODES.get(error.status_code, "E_PARAM")
         told = Problem(code, f"{error.detail}.", CURES.get(code, "GET /openapi.json lists what there is")).told
-        return refuse(request, told, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = _allowed(request)
+        return refuse(request, told, headers)
+
+
+def _allowed(request: Request) -> str:
+    """List the methods of a path: each of its routes knows its own alone."""
+    every = (*request.app.routes, *(route for router in ROUTERS for route in router.routes))
+    here = (each for each in every if isinstance(each, Route) and each.matches(request.scope)[0] is not Match.NONE)
+    methods = {name for each in here for name in each.methods or ()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))

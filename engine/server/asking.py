@@ -176,13 +176,15 @@ async def tables(asker: Asker) -> Json:
 @router.get("/tables/{name}", response_model=TableTold, operation_id="table")
 async def table(name: Name, asker: Asker) -> Json:
     """Say everything about one table."""
-    return (await asker.do("tables", name=name))[0]
+    async with asker.naming("tables", "name", name.strip().lower()):
+        return (await asker.do("tables", name=name))[0]
 
 
 @router.get("/tables/{name}/outlines", response_model=Outlines, operation_id="outlines")
 async def outlines(name: Name, asker: Asker) -> Json:
     """Give the polygons of a public table as GeoJSON, for maps."""
-    return await asker.do("outlines", name=name)
+    async with asker.naming("tables", "name", name.strip().lower()):
+        return await asker.do("outlines", name=name)
 
 
 @router.get("/functions", response_model=list[FunctionTold], operation_id="functions")

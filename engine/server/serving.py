@@ -25,6 +25,7 @@ from engine.server.keys import Keys, read_pepper
 from engine.server.link import Link
 from engine.server.listening import check_listening, in_url
 from engine.server.logs import begin_logs, log
+from engine.server.protocol import BoundedProtocol
 from engine.server.roles import Role
 from engine.server.settings import Settings
 from engine.server.starting import check_starting
@@ -128,12 +129,14 @@ def _configuration(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         app,
         settings.host,
         settings.port,
+        http=BoundedProtocol,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=settings.behind_tls_proxy,
+        forwarded_allow_ips=settings.proxy_addresses,
         timeout_graceful_shutdown=round(settings.stop_seconds),
         timeout_keep_alive=30,
         limit_concurrency=None,

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     behind_tls_proxy: bool = Field(
         False, description="a proxy before it speaks TLS: another address without TLS is let"
     )
+    proxy_addresses: str = Field(
+        "127.0.0.1,::1", description="the addresses or networks of that proxy, whose X-Forwarded-For is believed"
+    )
     secret_file: Path | None = Field(None, description="what keys are hashed with; without it, beside the ledger")
     key_days: float = Field(90.0, gt=0, le=3650, description="how long a new key lives, in days")
     oidc_issuer: str | None = Field(None, description="an identity provider whose tokens are taken instead of keys")

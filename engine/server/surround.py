@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.server.house import House
@@ -41,6 +42,9 @@ class Surround:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        is_head, method = scope["method"] == "HEAD", scope["method"]
+        if is_head:  # what GET gives, without its body: RFC 9110, section 9.3.2
+            scope = {**scope, "method": "GET"}
         seen: dict[str, Any] = {"status": 500, "begun": False}
         most = self._house.settings.max_body_bytes
 
@@ -48,6 +52,8 @@ class Surround:
             if message["type"] == "http.response.start":
                 seen["status"], seen["begun"] = message["status"], True
                 _add_headers(message)
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
@@ -56,22 +62,24 @@ class Surround:
         except _TooLong as no:
             told = Problem("E_SIZE", f"{no.detail}.", SHORTER).told
             await problem_response(told)(scope, receive, sending)
+        except ClientDisconnect:  # it closed the line, or took too long over its body
+            seen["status"] = HTTPStatus.REQUEST_TIMEOUT
         except Exception as failure:
             log.error("failed", kind=type(failure).__name__)
             if not seen["begun"]:
                 told = Problem("E_SERVER", "The server could not do this.", "tell whoever runs the server").told
                 await problem_response(told)(scope, receive, sending)
-        self._note(scope, seen["status"])
+        self._note(scope, method, seen["status"])
 
-    def _note(self, scope: Scope, status: int) -> None:
+    def _note(self, scope: Scope, method: str, status: int) -> None:
         """Log and count by the route's pattern: what a path holds is not written down."""
         route = getattr(scope.get("route"), "path", "none")
         state: MutableMapping[str, Any] = scope.get("state", {})
         principal = state.get("principal")
-        self._house.metrics.requests.labels(scope["method"] if route != "none" else "none", route).inc()
+        self._house.metrics.requests.labels(method if route != "none" else "none", route).inc()
         log.info(
             "request",
-            method=scope["method"],
+            method=method,
             route=route,
             status=status,
             code=state.get("code"),

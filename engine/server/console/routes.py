@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from engine.server.access import refuse_key
 from engine.server.console import (
     asking_pages,
     clients_pages,
@@ -82,7 +83,7 @@ async def enter(request: Request) -> Response:
             raise Problem("E_FORBIDDEN", "This form was open too long, or is another's.", "the form below")
         principal = await run_in_threadpool(house.keys.principal, form.get("key", "").strip())
         if principal is None:
-            house.limits.count_failure(request.client.host if request.client else "")
+            refuse_key(house, request.client.host if request.client else "", "the console's form")
             raise Problem("E_AUTH", "This key is not known, or has ended.", "a key that an admin made for you")
     except Problem as error:
         return _door(house, error)

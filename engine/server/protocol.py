@@ -1,0 +1,53 @@
+"""HTTP/1.1 of uvicorn, for which a request that is sent in part is no reason to keep a connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+SECONDS = {h11.IDLE: 20.0, h11.SEND_BODY: 60.0}  # that a client has for a whole head, and then for a whole body
+
+
+class BoundedProtocol(H11Protocol):
+    """Closes a connection whose client takes too long over a head or a body; between requests uvicorn's time holds."""
+
+    _awaited: Any = None  # the part of a request that is under way, as a state of h11
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Await the first head."""
+        super().connection_made(transport)
+        self._await(h11.IDLE)
+
+    def data_received(self, data: bytes) -> None:
+        """Await the rest of what has begun."""
+        super().data_received(data)
+        self._await(self.conn.their_state)
+
+    def on_response_complete(self) -> None:
+        """Await what a client still sends of a body that nobody read."""
+        super().on_response_complete()
+        if self.conn.their_state is not h11.IDLE:
+            self._await(self.conn.their_state)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Await nothing more."""
+        self._await(None)
+        super().connection_lost(exc)
+
+    def _await(self, part: Any) -> None:  # noqa: ANN401  h11's states are classes of their own kind
+        """Give a part of a request its time, from when it began."""
+        if part is self._awaited:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._awaited, seconds = part, SECONDS.get(part)
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if not self.transport.is_closing():
+            self.transport.close()
