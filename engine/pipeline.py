@@ -84,7 +84,7 @@ class Engine:
                     charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
                 stored = self.settle(question, bought, charge)  # read, noise, store: what is not stored yet
         else:
-            self.ledger.count_repeat(asked.client, prepared[0].plan.dataset)
+            self.repeated(asked.client, prepared[0].plan.dataset)
         charged = Loss(0, 0) if charge is None or charge.repeated else charge.loss
         with uncharged("Releases that you hold can't be made to agree", when=charge is None):
             releases = agreed(question, ways, tuple(way.release(stored) for way in ways), self.catalog)
@@ -222,6 +222,9 @@ class Engine:
             self.ledger.failed(charge)  # after some, the account is frozen until an admin looks
             raise failure
         return {**charge.stored, **(self.ledger.settle(charge, made) if made else {})}
+
+    def repeated(self, client: str, dataset: str) -> None:
+        """Hear of a free repeat; a server counts them."""
 
     def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
         """Stand around charge and reading; a server refuses here who has too many questions waiting."""

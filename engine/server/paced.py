@@ -27,6 +27,10 @@ class PacedEngine(Engine):
         kept = {each.name: getattr(engine, each.name) for each in fields(engine) if each.init and each.name != "pace"}
         return cls(**kept, pace=pace)
 
+    def repeated(self, client: str, dataset: str) -> None:
+        """Count a free repeat, for a row of the chain when the hour is over."""
+        self.ledger.count_repeat(client, dataset)
+
     def queued(self, bought: tuple[Prepared, ...], asked: Asked) -> AbstractContextManager[None]:
         """Hold a place in the queue of questions that may read data; what is stored and paid for needs none.
 

@@ -51,6 +51,8 @@ def live(ledger: Ledger) -> None:
     ledger.remove_client("zoe", **WHY)
     ledger.add_client("new/one", **WHY)
     ledger.note("objection", {"how": "bulk file"}, actor="desk")
+    ledger.count_repeat("acme/eve", "operator")
+    ledger.write_repeats(all_hours=True)
 
 
 def rows_of(ledger: Ledger) -> Tables:
