@@ -33,6 +33,12 @@ sessions = Table(
     Column("expires_at", Text, nullable=False),
 )
 
+forms = Table(
+    "server_forms",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 of a form's token: it was sent
+    Column("expires_at", Text, nullable=False),
+)
 shares = Table(
     "server_shares",
     metadata,

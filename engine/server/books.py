@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, func
 
 from budgets.stores import open_store
 from budgets.stores.store import Store, insert_new
-from engine.server.book_tables import alerts, jobs, keys, metadata, sessions, shares
+from engine.server.book_tables import alerts, forms, jobs, keys, metadata, sessions, shares
 
 MEMORY = ":memory:"
 Row = RowMapping | dict[str, Any]
@@ -112,6 +112,12 @@ class Books:
         """Forget a session."""
         with self._store.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.hash == digest))
+
+    def take_form(self, digest: bytes, expires_at: str, now: str) -> bool:
+        """Take a form that was sent, and forget those that have ended; tell whether it was not sent before."""
+        with self._store.writing() as connection:
+            connection.execute(delete(forms).where(forms.c.expires_at <= now))
+            return insert_new(connection, forms, {"hash": digest, "expires_at": expires_at})
 
     def add_job(self, row: Row, *, beside: Sequence[str] = (), most: int | None = None) -> bool:
         """Write a job's row where none of its request id is there; tell whether one is there now.

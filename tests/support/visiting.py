@@ -25,15 +25,21 @@ class Browser:
 
     def get(self, path: str, **query: str) -> httpx2.Response:
         """Open a page."""
-        answer = self.client.get(path, params=query)
+        return self._seen(self.client.get(path, params=query))
+
+    def _seen(self, answer: httpx2.Response) -> httpx2.Response:
+        """Keep the token of one of the page's forms."""
         if found := TOKEN.search(answer.text):
             self.token = found[1]
         return answer
 
     def post(self, path: str, token: str | None = None, **fields: str) -> httpx2.Response:
-        """Send a form."""
-        body = urlencode({"token": self.token if token is None else token, **fields})
-        return self.client.post(path, content=body, headers=FORM)
+        """Send a form: with the token of one that was not sent yet, unless one is given."""
+        if token is None:
+            if not self.token:
+                self.get("/console/catalog")
+            token, self.token = self.token, ""
+        return self._seen(self.client.post(path, content=urlencode({"token": token, **fields}), headers=FORM))
 
     def enter(self, key: str) -> httpx2.Response:
         """Log in."""

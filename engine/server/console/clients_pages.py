@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 from engine.server import administering
 from engine.server.bodies import Because, CapAsked, ClientAsked, FreezeAsked
 from engine.server.console.drawing import share
-from engine.server.console.visits import HEADERS, Visit, whole_number
+from engine.server.console.visits import HEADERS, Visit, fields_of, whole_number
 from engine.server.problems import Problem
 
 
@@ -28,7 +28,13 @@ async def change_client(visit: Visit) -> Response:
     done = CHANGES.get(visit.request.path_params["action"])
     if done is None:
         raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
-    await done(visit, {name: value for name, value in visit.form.items() if name != "token"})
+    if done is _remove:
+        asked = (
+            f"Remove {visit.form.get('client', '')}, with all in it where it is a group? Nobody of it asks any more."
+        )
+        if (unsure := visit.sure(asked, "Remove")) is not None:
+            return unsure
+    await done(visit, fields_of(visit))
     return RedirectResponse("/console/clients", 303, HEADERS)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Response
 from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
 
 from engine.server import administering
 from engine.server.bodies import KeyAsked, RotateAsked
@@ -32,6 +33,11 @@ async def change_key(visit: Visit) -> Response:
         asker = visit.asker("POST", "/v1/admin/keys/{key_id}/rotate")
         return await keys(visit, await administering.rotate(form.get("id", ""), RotateAsked.model_validate({}), asker))
     if action == "revoke":
-        await administering.revoke(form.get("id", ""), visit.asker("DELETE", "/v1/admin/keys/{key_id}"))
+        key_id, asker = form.get("id", ""), visit.asker("DELETE", "/v1/admin/keys/{key_id}")
+        key = await run_in_threadpool(visit.house.keys.find, key_id)
+        asked = f"Revoke the {key['role']} key {key_id} of {key['name']}, with those that were made in its place?"
+        if (unsure := visit.sure(asked, "Revoke")) is not None:
+            return unsure
+        await administering.revoke(key_id, asker)
         return RedirectResponse("/console/keys", 303, HEADERS)
     raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")

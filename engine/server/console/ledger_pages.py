@@ -39,7 +39,7 @@ async def export(visit: Visit) -> Response:
 async def verify(visit: Visit) -> Response:
     """Say what of the ledger is not as it was written."""
     told = await administering.verify(visit.asker("GET", "/v1/admin/ledger/verify"))
-    return await _verified(visit, told)
+    return await _verified(visit, told, visit.form.get("anchor", ""))
 
 
 async def verify_with_anchor(visit: Visit) -> Response:

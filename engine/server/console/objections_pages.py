@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from engine.server import administering
 from engine.server.bodies import FigureAsked, ObjectionAsked
-from engine.server.console.visits import HEADERS, Visit
+from engine.server.console.visits import HEADERS, Visit, fields_of
 from engine.server.problems import Problem
 
 ROWS = 100  # acts on the page, the newest
@@ -23,7 +23,7 @@ async def objections(visit: Visit) -> Response:
 
 async def change(visit: Visit) -> Response:
     """Record an objection, take one back, or release a figure."""
-    form = {name: value for name, value in visit.form.items() if name != "token"}
+    form = fields_of(visit)
     action = visit.request.path_params["action"]
     if action == "figure":
         asker = visit.asker("POST", "/v1/admin/objections/figures")

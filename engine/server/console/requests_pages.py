@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from engine.server import administering
 from engine.server.bodies import TopUpAsked
-from engine.server.console.visits import HEADERS, Visit
+from engine.server.console.visits import HEADERS, Visit, fields_of
 
 
 async def requests(visit: Visit) -> Response:
@@ -18,6 +18,6 @@ async def requests(visit: Visit) -> Response:
 
 async def ask_for_cap(visit: Visit) -> Response:
     """Ask for another cap."""
-    form = {name: value for name, value in visit.form.items() if name != "token"}
+    form = fields_of(visit)
     await administering.request_top_up(TopUpAsked.model_validate(form), visit.asker("POST", "/v1/admin/topups"))
     return RedirectResponse("/console/requests", 303, HEADERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def _door(house: House, error: Problem | None = None) -> Response:
     door = new_session()
     told = None if error is None else told_of(error)
     status = 200 if told is None else STATUSES.get(told["code"], 500)
-    answer = page("login", status, token=sessions_of(house).form_token(door), problem=told)
+    answer = page("login", status, form_token=partial(sessions_of(house).form_token, door), problem=told)
     _set_cookie(house, answer, DOOR, door, seconds=3600)
     return answer
 
@@ -128,25 +129,25 @@ router.post("/console/ask")(visited(asking_pages.asked))
 router.get("/console/catalog")(visited(asking_pages.catalog))
 router.get("/console/pace")(visited(pace_pages.pace))
 router.get("/console/clients")(visited(clients_pages.clients))
-router.post("/console/clients/{action}")(visited(clients_pages.change_client))
+router.post("/console/clients/{action}")(visited(clients_pages.change_client, clients_pages.clients))
 router.get("/console/keys")(visited(keys_pages.keys))
-router.post("/console/keys/{action}")(visited(keys_pages.change_key))
+router.post("/console/keys/{action}")(visited(keys_pages.change_key, keys_pages.keys))
 router.get("/console/ledger")(visited(ledger_pages.ledger))
 router.get("/console/ledger/export")(visited(ledger_pages.export))
 router.get("/console/ledger/verify")(visited(ledger_pages.verify))
-router.post("/console/ledger/verify")(visited(ledger_pages.verify_with_anchor))
+router.post("/console/ledger/verify")(visited(ledger_pages.verify_with_anchor, ledger_pages.verify))
 router.get("/console/jobs")(visited(jobs_pages.jobs))
 router.get("/console/jobs/{job_id}")(visited(jobs_pages.job))
-router.post("/console/jobs/{job_id}/cancel")(visited(jobs_pages.cancel))
+router.post("/console/jobs/{job_id}/cancel")(visited(jobs_pages.cancel, jobs_pages.jobs))
 router.get("/console/requests")(visited(requests_pages.requests))
-router.post("/console/requests")(visited(requests_pages.ask_for_cap))
+router.post("/console/requests")(visited(requests_pages.ask_for_cap, requests_pages.requests))
 router.get("/console/shared")(visited(shared_pages.shared))
-router.post("/console/shared/make")(visited(shared_pages.make))
+router.post("/console/shared/make")(visited(shared_pages.make, shared_pages.shared))
 router.get("/console/shared/{share_id}")(visited(shared_pages.offered))
-router.post("/console/shared/{share_id}/take")(visited(shared_pages.take))
-router.post("/console/shared/{share_id}/end")(visited(shared_pages.end))
+router.post("/console/shared/{share_id}/take")(visited(shared_pages.take, shared_pages.offered))
+router.post("/console/shared/{share_id}/end")(visited(shared_pages.end, shared_pages.shared))
 router.get("/console/health")(visited(health_pages.health))
 router.get("/console/objections")(visited(objections_pages.objections))
-router.post("/console/objections/{action}")(visited(objections_pages.change))
+router.post("/console/objections/{action}")(visited(objections_pages.change, objections_pages.objections))
 router.get("/console/releases")(visited(releases_pages.releases))
 router.get("/console/{nowhere:path}")(visited(_nowhere))  # last: it takes whatever the others do not

@@ -1,4 +1,7 @@
-"""Sessions of browsers: 256 random bits in a cookie, a keyed hash in the books; each ends, and ends with its key."""
+"""Sessions of browsers: 256 random bits in a cookie, a keyed hash in the books; each ends, and ends with its key.
+
+Each form of a session has a token of its own, which is taken once.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import hmac
 from dataclasses import dataclass
 
 from engine.server.books import Books, later_text, now_text
-from engine.server.keys import Keys, Principal, new_session
+from engine.server.keys import Keys, Principal, new_id, new_session
 
 HOURS = 8.0
+NONCE = 32  # characters of a token that differ from form to form
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,23 @@ class Sessions:
         self.books.end_session(self._digest("session", session))
 
     def form_token(self, session: str) -> str:
-        """Give what each form of a session carries: no other site can know it."""
-        return self._digest("form", session).hex()
+        """Make what one form of a session carries: no other site can know it, and no other form has it."""
+        nonce = new_id()
+        return f"{nonce}{self._of_form(session, nonce)}"
 
     def is_form_token(self, session: str, token: str) -> bool:
         """Tell whether a form is of this session."""
-        return hmac.compare_digest(self.form_token(session).encode(), token.encode())
+        nonce, sent = token[:NONCE], token[NONCE:]
+        return hmac.compare_digest(self._of_form(session, nonce).encode(), sent.encode())
+
+    def take_form(self, session: str, token: str) -> bool:
+        """Take a form that is sent; tell whether it is sent for the first time, to any server of these books."""
+        return self.books.take_form(
+            self._digest("sent", f"{session}\0{token}"), later_text(hours=self.hours), now_text()
+        )
+
+    def _of_form(self, session: str, nonce: str) -> str:
+        return self._digest("form", f"{session}\0{nonce}").hex()
 
     def _digest(self, use: str, session: str) -> bytes:
         return hmac.digest(self.keys.pepper, f"{use}\0{session}".encode(), hashlib.sha256)

@@ -41,7 +41,13 @@ async def take(visit: Visit) -> Response:
 
 async def end(visit: Visit) -> Response:
     """Share no more."""
-    await sharing_asked.end(visit.request.path_params["share_id"], visit.asker("DELETE", "/v1/shares/{share_id}"))
+    share_id = visit.request.path_params["share_id"]
+    mine = await sharing_asked.shares(visit.asker("GET", "/v1/shares"))
+    if any(each["id"] == share_id for each in mine):  # what is another's is not there
+        unsure = visit.sure("End this link? Who has paid for the numbers keeps them.", "End it")
+        if unsure is not None:
+            return unsure
+    await sharing_asked.end(share_id, visit.asker("DELETE", "/v1/shares/{share_id}"))
     return RedirectResponse(PAGE, 303, HEADERS)
 
 

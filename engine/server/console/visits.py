@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,9 @@ PAGES_OF = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+AROUND: Mapping[str, Any] = {"me": None, "menu": {}, "here": "", "refused": None, "typed": {}}
+# What may be sent twice: it changes nothing, or its own id lets it happen once.
+REPEATABLE = frozenset({"/console/ask", "/console/ledger/verify", "/console/logout", "/console/shared/{share_id}/take"})
 LONGEST_NUMBER = 12  # digits
 LONGEST_PART = MAX_CHARACTERS  # of an address: the question that a link to the form holds
 PAGES_OF.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
@@ -78,6 +82,7 @@ class Visit:
     principal: Principal
     session: str
     form: Mapping[str, str]
+    problem: Mapping[str, Any] | None = None  # why the form that was sent was refused: its page shows it again
 
     def asker(self, method: str, endpoint: str) -> Admitted:
         """Come to an endpoint as its table of roles lets one; raises Problem with E_FORBIDDEN."""
@@ -97,22 +102,36 @@ class Visit:
     def page(self, template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
         """Write a page for who visits, no shorter than a public length."""
         menu = {path: title for path, title in MENU.items() if PAGES["GET", path].reach(self.principal.role) != "none"}
-        token = sessions_of(self.house).form_token(self.session)
-        here = self.request.url.path
-        return page(template, status, least_bytes, menu=menu, here=here, me=self.principal, token=token, **shown)
+        around: dict[str, Any] = {"menu": menu, "here": self.request.url.path, "me": self.principal}
+        around["form_token"] = partial(sessions_of(self.house).form_token, self.session)
+        if self.problem is not None:
+            status = STATUSES.get(self.problem["code"], 500)
+            around |= {"refused": self.problem, "typed": self.form}
+        return page(template, status, least_bytes, **around, **shown)
+
+    def sure(self, question: str, answer: str) -> Response | None:
+        """Ask before something is taken away; None where the form says that it was asked."""
+        if self.form.get("sure") == "yes":
+            return None
+        sent = {name: value for name, value in self.form.items() if name != "token"}
+        back = self.request.url.path.rpartition("/")[0]
+        return self.page("sure", question=question, answer=answer, sent=sent, back=back)
 
 
 def page(template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
     """Write a page; every name and text in it is text, and can be nothing else."""
-    text = PAGES_OF.get_template(f"{template}.html.j2").render(**{"me": None, "menu": {}, "here": "", **shown})
+    text = PAGES_OF.get_template(f"{template}.html.j2").render(**{**AROUND, **shown})
     body = readable(text).encode()
     if least_bytes:
         body = body.ljust(size_class(max(least_bytes, len(body))), b" ")
     return Response(body, status, HEADERS, "text/html")
 
 
-def visited(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Let a page be reached with a session, and each form with its token; give every no as a page."""
+def visited(handler: Handler, shown: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
+    """Let a page be reached with a session, and each form with its token, once; give every no as a page.
+
+    A form that is refused is shown again by `shown`, with the reason and what was typed.
+    """
 
     async def route(request: Request) -> Response:
         house: House = request.app.state.house
@@ -127,11 +146,28 @@ def visited(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             _check_reach(visit)
             form = await form_of(request) if request.method == "POST" else {}
             _check_token(visit, form)
-            return await handler(Visit(request, house, principal, session, form))
-        except (Refused, LedgerError, Problem, ValidationError) as error:
+        except (LedgerError, Problem) as error:
             return refusal(visit, error)
+        visit = replace(visit, form=form)
+        try:
+            await _take_form(visit)
+            return await handler(visit)
+        except (Refused, LedgerError, Problem, ValidationError) as error:
+            return refusal(visit, error) if shown is None else await _again(visit, error, shown)
 
     return route
+
+
+async def _again(visit: Visit, error: Exception, shown: Handler) -> Response:
+    """Show the page of a form that was refused, with what was typed in it."""
+    told = told_of(error)
+    try:
+        answer = await shown(replace(visit, problem=told))
+    except (Refused, LedgerError, Problem):
+        return refusal(visit, error)
+    visit.request.state.code = told["code"]
+    visit.house.metrics.refused(told["code"])
+    return answer
 
 
 def refusal(visit: Visit, error: Exception, template: str = "refusal", **shown: Json) -> Response:
@@ -172,6 +208,11 @@ async def form_of(request: Request) -> dict[str, str]:
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
+def fields_of(visit: Visit) -> dict[str, str]:
+    """Give what a form says, without what only the console reads of it."""
+    return {name: value for name, value in visit.form.items() if name not in ("token", "form", "sure")}
+
+
 def whole_number(text: str) -> int:
     """Read a number of a page; raises Problem with E_PARAM."""
     if not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER:
@@ -197,3 +238,12 @@ def _check_token(visit: Visit, form: Mapping[str, str]) -> None:
     own = sessions_of(visit.house).is_form_token(visit.session, form.get("token", ""))
     if not own or is_from_elsewhere(visit.request):
         raise Problem("E_FORBIDDEN", "This form is not of your session.", "the page again, and its form")
+
+
+async def _take_form(visit: Visit) -> None:
+    """Let a form that changes something be sent once; raises Problem with E_STATE."""
+    if visit.request.method != "POST" or visit.request.scope["route"].path in REPEATABLE:
+        return
+    if not await run_in_threadpool(sessions_of(visit.house).take_form, visit.session, visit.form["token"]):
+        why = "This form was sent already, and what it says was done once, or refused."
+        raise Problem("E_STATE", why, "look at the page, and send the form below if it is to be done again")

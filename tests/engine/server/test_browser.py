@@ -104,7 +104,7 @@ def test_an_answer_is_read_on_a_phone_and_at_a_desk(visited: Visited, size: tupl
         page = context.pages[0]
         page.goto("/console/ask")
         page.fill("#sql", BY_ZONE)
-        page.fill("#rho", "0.06")
+        page.fill("#ask-rho", "0.06")
         page.click("text=Ask, and pay")
         expect(page.locator("#answer")).to_be_visible()
         assert page.locator("svg.bar").count() >= 7

@@ -72,7 +72,7 @@ def sizes() -> set[int]:
     around = {"request_id": "r", "history": [], "explained": None, "job": None, "problem": None, "sql": "", "rho": ""}
 
     def written(answer: dict[str, Any], least: int = 0) -> bytes:
-        return page("ask", 200, least, **around, token="", answer=answer).body
+        return page("ask", 200, least, **around, form_token=lambda: "", answer=answer).body
 
     return {len(written(each, len(written(answer_pages.widened(each))))) for each in map(answer_pages.drawn, ANSWERS)}
 
@@ -154,7 +154,7 @@ def test_a_key_is_shown_once(browsers: dict[Role, Browser], served: Inhabited) -
     assert served.house.keys.principal(key) is not None
     assert all("pby_" not in admin.get(path).text for path in SHOWN)
     key_id = next(row["id"] for row in served.house.keys.listed() if row["name"] == "new")
-    assert admin.post("/console/keys/revoke", id=key_id).status_code == 303
+    assert admin.post("/console/keys/revoke", id=key_id, sure="yes").status_code == 303
     assert served.house.keys.principal(key) is None
 
 

@@ -58,5 +58,6 @@ def test_a_browser_shares_and_another_pays_before_it_sees(served: Inhabited) -> 
     assert 'id="answer"' in other.post(f"{link}/take").text
     assert "You have paid for these numbers" in other.get(link).text
     assert other.post(f"{link}/end").status_code == 404
-    assert analyst.post(f"{link}/end").status_code == 303
+    assert "Sure?" in analyst.post(f"{link}/end").text
+    assert analyst.post(f"{link}/end", sure="yes").status_code == 303
     assert other.get(link).status_code == 404
