@@ -35,8 +35,8 @@ async def change_key(visit: Visit) -> Response:
     if action == "revoke":
         key_id, asker = form.get("id", ""), visit.asker("DELETE", "/v1/admin/keys/{key_id}")
         key = await run_in_threadpool(visit.house.keys.find, key_id)
-        asked = f"Revoke the {key['role']} key {key_id} of {key['name']}, with those that were made in its place?"
-        if (unsure := visit.sure(asked, "Revoke")) is not None:
+        question = f"Revoke the {key['role']} key {key_id} of {key['name']}, with those that were made in its place?"
+        if (unsure := visit.sure(question, "Revoke")) is not None:
             return unsure
         await administering.revoke(key_id, asker)
         return RedirectResponse("/console/keys", 303, HEADERS)
