@@ -139,7 +139,7 @@ def test_lists_are_those_of_the_desk(served: Inhabited, desk: Desk) -> None:
     served.ask(COUNT)
     assert served.send("GET", "/v1/tables").json() == json.loads(json.dumps(desk.tables()))
     assert served.send("GET", "/v1/tables/zone").json()["name"] == "zone"
-    assert served.send("GET", "/v1/tables/zones").status_code == 400
+    assert served.send("GET", "/v1/tables/zones").status_code == 404
     assert served.send("GET", "/v1/history").json() == desk.history("analyst")
     assert served.send("GET", "/v1/budget").json()["accounts"] == desk.budget("analyst")["accounts"]
     assert any(row["name"] == "haversine_m" for row in served.send("GET", "/v1/functions").json())

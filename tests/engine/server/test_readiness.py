@@ -30,7 +30,7 @@ from tests.support.serving import Inhabited, Running, bearer, inhabited, running
 FULL, REFUSED = "ENOSPC", "connection refused"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "LOOK_SECONDS", 0.02)
 
@@ -55,6 +55,7 @@ def status(served: Inhabited) -> int:
     return served.send("GET", "/readyz", None).status_code
 
 
+@pytest.mark.usefixtures("_soon")
 def test_who_can_not_write_the_ledger_is_not_ready_and_says_why_once(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_cause_is_a_word_of_a_closed_list(error: Exception, cause: str) -> Non
     assert cause_of(found.value) == cause
 
 
+@pytest.mark.usefixtures("_soon")
 def test_too_little_space_is_not_ready(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with capture_logs() as logged, inhabited(desk, least_free_mb=1e12) as served:
         until(lambda: status(served) == 200)
