@@ -65,8 +65,9 @@ class Readiness:
     async def look(self) -> Look:
         """Look now, log each cause once a minute, and remember what was found."""
         free, causes = self._free_bytes(), await self._of_worker()
-        if free is not None and free < self.house.settings.least_free_mb * MEGABYTE:
-            causes[Part.SPACE] = f"{free // MEGABYTE} MB free"
+        least = self.house.settings.least_free_mb
+        if free is not None and free < least * MEGABYTE:
+            causes[Part.SPACE] = f"less than {least:g} MB free"
         before, self.last = self.last, Look(causes, free)
         for part, cause in causes.items():
             if self._throttle.is_due((part, cause)):
