@@ -1,7 +1,7 @@
 """Expression, aggregate call, window call -> nanoseconds that one row takes, and characters that its text has.
 
 What is counted is static: the form that is written, the constants, and the longest text that a row may bring. Figures
-are of DuckDB on one quiet core, rounded up; `python -m tests.bench work` measures them again (`proofs.md#work`).
+were measured with DuckDB on one quiet core, and rounded up (`proofs.md#work`).
 """
 
 from __future__ import annotations

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from dialect.dependencies import told_by_fewest
 from dialect.expressions import Expr, Field, Ref, fields_of
+from dialect.one_row import EXACT_TYPES
 from dialect.relation_parts import all_below, expressions_of
 from dialect.relations import Boundary, Distinct, Group, Measure, PerPerson, Relation
 from dialect.set_operation import SetOperation
-from dialect.window import Window, WindowCall
-from dialect.write_measure import told_apart_by_hash
-from dialect.write_window import tells_apart
-from dialect.write_windows import equal_by_order
+from dialect.window import Unit, Window, WindowCall
+from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
 
 _NOTE = (
     "{} may find rows of one person in equal places: a hash of the person and the row decides, which spreads ties"
@@ -22,6 +21,35 @@ _OF_VALUES = (
     "MODE may find several values of one person equally often: a hash of the person and the value decides, which"
     " spreads ties evenly over what is tied"
 )
+
+
+_TIED = {"arg_min", "arg_max", "first", "last"}
+_TIED_IN_ORDER = {"list", "string_agg"}  # where they name one
+
+
+def told_apart_by_hash(measure: Measure) -> bool:
+    """Tell whether rows, or values, that are equal in what decides are told apart by a hash of the person."""
+    if measure.function == "mode":
+        return not measure.directions
+    return measure.function in _TIED or (measure.function in _TIED_IN_ORDER and bool(measure.directions))
+
+
+def tells_apart(call: WindowCall) -> bool:
+    """Tell whether a value may depend on the order of rows that the call's own order leaves equal."""
+    if call.function in WINDOW_FUNCTIONS:
+        return WINDOW_FUNCTIONS[call.function].rests_on is not RestsOn.PEERS
+    return by_rows(call)
+
+
+def equal_by_order(call: WindowCall) -> list[Field]:
+    """List fields that have one value in all rows that a call's own order leaves equal, by one column each."""
+    exprs = (*call.partition, *(key.expr for key in call.order))
+    return [expr.field for expr in exprs if isinstance(expr, Ref) and expr.field.type in EXACT_TYPES]
+
+
+def by_rows(call: WindowCall) -> bool:
+    """Return whether a call has a frame of rows."""
+    return call.frame is not None and call.frame.unit is Unit.ROWS
 
 
 def tie_notes(relation: Relation) -> tuple[str, ...]:

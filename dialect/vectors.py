@@ -49,6 +49,8 @@ class Vectors:
         maybe = argument if nullable(argument) or argument.type is SqlType.DOUBLE else None  # NaN does not count
         if measure.function == "count_distinct":
             return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
+        if measure.function != "count":
+            raise ValueError(f"no vector is planned for the aggregate {measure.function}")
         kind = VectorKind.ROWS if maybe is None else VectorKind.VALID
         return CountOf(self.add(kind, maybe, condition, measure.bounds))
 

@@ -10,16 +10,6 @@ from dialect.spark_aggregates import inside_in_spark
 from dialect.tie_order import TieOrder
 from dialect.write_expr import write_expr
 
-_TIED = {"arg_min", "arg_max", "first", "last"}
-_TIED_IN_ORDER = {"list", "string_agg"}  # where they name one
-
-
-def told_apart_by_hash(measure: Measure) -> bool:
-    """Tell whether rows, or values, that are equal in what decides are told apart by a hash of the person."""
-    if measure.function == "mode":
-        return not measure.directions
-    return measure.function in _TIED or (measure.function in _TIED_IN_ORDER and bool(measure.directions))
-
 
 def write_measure(measure: Measure, source: Relation, engine: EngineName) -> str:
     """Write an aggregate so that every run gives the same."""

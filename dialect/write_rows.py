@@ -35,12 +35,13 @@ from dialect.retention import retained
 from dialect.set_operation import SetOperation
 from dialect.spark_stored import text_person
 from dialect.stored_column import stored_column
+from dialect.tie_notes import told_apart_by_hash
 from dialect.window import Window
 from dialect.write_cut import write_cut
 from dialect.write_expr import write_expr, write_term
 from dialect.write_join import write_join
 from dialect.write_listed import select_list, series_rows, values_rows
-from dialect.write_measure import told_apart_by_hash, write_measure
+from dialect.write_measure import write_measure
 from dialect.write_met import met
 from dialect.write_windows import write_windows
 

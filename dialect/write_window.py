@@ -11,8 +11,9 @@ from dialect.engine_name import EngineName
 from dialect.expressions import Field
 from dialect.functions_time import EARLIEST, LATEST
 from dialect.relations import PerPerson, Relation, Released
+from dialect.tie_notes import by_rows
 from dialect.tie_order import TieOrder
-from dialect.window import Frame, FrameEnd, Unit, WindowCall
+from dialect.window import Frame, FrameEnd, WindowCall
 from dialect.window_functions import WINDOW_FUNCTIONS, RestsOn
 from dialect.write_expr import quote, write_expr, write_term
 
@@ -27,17 +28,10 @@ _DISTANT = {
 }
 
 
-def tells_apart(call: WindowCall) -> bool:
-    """Tell whether a value may depend on the order of rows that the call's own order leaves equal."""
-    if call.function in WINDOW_FUNCTIONS:
-        return WINDOW_FUNCTIONS[call.function].rests_on is not RestsOn.PEERS
-    return _by_rows(call)
-
-
 def ends_in_place(call: WindowCall) -> bool:
     """Tell whether the place, where it is looked at, is the end of the window's own order."""
     made_of_peers = call.function in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[call.function].rests_on is RestsOn.FRAME
-    return not made_of_peers or _by_rows(call)
+    return not made_of_peers or by_rows(call)
 
 
 def hashed_row(source: Relation, row: Sequence[Field], rows: str, engine: EngineName) -> tuple[str, list[str]]:
@@ -73,22 +67,18 @@ def write_call(call: WindowCall, source: Relation, ties: Sequence[str] = (PLACE,
     if call.function in WINDOW_FUNCTIONS:
         return _own(call, arguments, terms, ties)
     aggregate, types = AGGREGATES[call.function], [argument.type for argument in call.arguments]
-    over = " " + _over(call, [*terms, *ties] if _by_rows(call) else terms)
+    over = " " + _over(call, [*terms, *ties] if by_rows(call) else terms)
     if isinstance(source, Released):
         return over_sql(aggregate, arguments, types, condition, over)
     grain = fixed_point_grain(call.arguments[0]) if arguments else 1
     return inside_sql(aggregate, arguments, types, condition, grain, over)
 
 
-def _by_rows(call: WindowCall) -> bool:
-    return call.frame is not None and call.frame.unit is Unit.ROWS
-
-
 def _own(call: WindowCall, arguments: Sequence[str], terms: list[str], ties: Sequence[str]) -> str:
     """Write a window function proper; among equal rows of a frame the place decides, while they stay equal."""
     rests_on = WINDOW_FUNCTIONS[call.function].rests_on
     nulls = " IGNORE NULLS" if call.ignore_nulls else ""
-    if rests_on is RestsOn.FRAME and not _by_rows(call):
+    if rests_on is RestsOn.FRAME and not by_rows(call):
         within = f"{', '.join(arguments)} ORDER BY {', '.join([*terms, *ties])}{nulls}"
         return f"{call.function}({within}) {_over(call, terms)}"
     placed = terms if rests_on is RestsOn.PEERS else [*terms, *ties]

@@ -12,13 +12,13 @@ from dialect.bounded_sql import Target
 from dialect.dependencies import told_by_fewest
 from dialect.engine_name import EngineName
 from dialect.engine_words import words
-from dialect.expressions import Field, Ref, fields_of
-from dialect.one_row import EXACT_TYPES
+from dialect.expressions import Field, fields_of
 from dialect.relations import PerPerson, Relation
 from dialect.spark_window import window_in_spark
+from dialect.tie_notes import equal_by_order, tells_apart
 from dialect.window import Window, WindowCall, read_by
 from dialect.write_listed import select_list
-from dialect.write_window import PLACE, ends_in_place, hashed_row, place_of, tells_apart, write_call
+from dialect.write_window import PLACE, ends_in_place, hashed_row, place_of, write_call
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]
 _FEW = 3  # columns that each call may repeat
@@ -64,12 +64,6 @@ def _order(source: Relation, telling: Sequence[WindowCall], read: frozenset[Fiel
         if len(row) <= _FEW:
             return _Order(row, placed=False)
     return _Order(_row(source, read), placed=True)
-
-
-def equal_by_order(call: WindowCall) -> list[Field]:
-    """List fields that have one value in all rows that a call's own order leaves equal, by one column each."""
-    exprs = (*call.partition, *(key.expr for key in call.order))
-    return [expr.field for expr in exprs if isinstance(expr, Ref) and expr.field.type in EXACT_TYPES]
 
 
 def _row(source: Relation, read: frozenset[Field], known: Sequence[Field] = ()) -> list[Field]:

@@ -97,7 +97,9 @@ SETS: tuple[tuple[Any, ...], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("of", [int, lambda n: n * 1000, lambda n: -n, lambda n: f"person {n}"], ids=str)
+@pytest.mark.parametrize(
+    "of", [int, lambda n: n * 1000, lambda n: -n, lambda n: f"person {n}"], ids=["n", "1000n", "-n", "text"]
+)
 @pytest.mark.parametrize("values", SETS, ids=str)
 def test_every_order_of_tied_values_is_as_frequent(values: tuple[Any, ...], of: Callable[[int], Any]) -> None:
     """A chi-square over the orders in which 4,000 persons have the values, within five deviations of what is even."""

@@ -57,7 +57,7 @@ def peers_parted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def frames_parted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_window, "_by_rows", lambda _: True)
+    monkeypatch.setattr(write_window, "by_rows", lambda _: True)
 
 
 def filter_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
