@@ -30,7 +30,7 @@ from dialect.relations import (
 from dialect.rules import facts_of
 from dialect.set_operation import SetOperation
 from dialect.time_windows import Stretch
-from dialect.timed_scans import Rows, Said, timed, with_unit
+from dialect.timed_scans import Rows, Said, timed, told_by_windows, with_unit
 from dialect.window import Window as Windowed
 
 _ONE_OF_THEM = ("min", "max")
@@ -69,11 +69,15 @@ class Walk:
         return timed(relation, self.stretch, self.reading, said)
 
     def filtered(self, relation: Relation, said: Said) -> Rows:
-        """Rows that a condition keeps hang on what they hung on before."""
+        """Rows that a condition keeps hang on what they hung on before; what the windows say themselves is left out."""
         operator = relation.operator
         assert isinstance(operator, Filter)  # noqa: S101
         source = self.rows(operator.source, said.with_facts(facts_of(operator.condition)))
-        return _made(relation, replace(operator, source=source.relation), source)
+        given = source.clocks, source.begins, self.stretch, self.reading
+        left = tuple(part for part in conjuncts(operator.condition) if not told_by_windows(part, *given))
+        if not left:
+            return _made(relation, source.relation.operator, source)
+        return _made(relation, Filter(source.relation, conjunction(left)), source)
 
     def projected(self, relation: Relation, said: Said) -> Rows:
         """Values computed from a row are of its window."""

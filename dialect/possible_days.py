@@ -61,6 +61,10 @@ class Known:
         """Tell whether a row of a day can meet all conditions."""
         return all(self._truth(fact, day)[0] for fact in self.facts)
 
+    def certain(self, day: date) -> bool:
+        """Tell whether every row of a day meets all conditions; they are never NULL where they read its time alone."""
+        return all(not self._truth(fact, day)[1] for fact in self.facts)
+
     def value(self, expr: Expr, day: date) -> Value | None:
         """Give the one value that an expression has in all rows of a day; None where it may have several."""
         if isinstance(expr, Call) and expr.name in _NAMES:

@@ -49,6 +49,12 @@ class Reading:
             why = "The question says more of its time than can be held against every declared day."
             raise Refusal(Code.COMPLEX, why, "fewer conditions on time, or one BETWEEN, in fewer places")
 
+    def spare_steps(self, steps: int) -> bool:
+        """Take steps for what a question can do without, if as many are left; tell whether they were."""
+        enough = sum(self.steps) + steps <= MAX_STEPS
+        self.steps.extend([steps] if enough else [])
+        return enough
+
 
 def refusal(
     code: Code, why: str, hint: str | Suggestion, node: exp.Expr | None = None, *instead: Suggestion

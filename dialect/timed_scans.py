@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from dialect.expressions import Expr, Field
-from dialect.inference import computed_field
+from dialect.expressions import Expr, Field, conjuncts, fields_of
+from dialect.inference import computed_field, definition
 from dialect.own_time import clock_of, during, window_of, without_gaps
 from dialect.possible_days import Clock, known_of
 from dialect.reading import Reading
@@ -37,6 +37,25 @@ class Said:
         days = {begin: tuple(days_of(stretch.window, begin)) for begin in stretch.begins()}
         reading.take_steps(sum(map(len, days.values())) * sum(each.parts for each in clocks))
         return tuple(begin for begin in days if all(any(map(each.possible, days[begin])) for each in clocks))
+
+
+def told_by_windows(
+    condition: Expr, clocks: Iterable[Field], begins: Iterable[date], stretch: Stretch, reading: Reading
+) -> bool:
+    """Tell whether every row of some windows meets a condition on one of the clocks, so that it leaves no row out.
+
+    Claim: then the rows are the same without it. A condition that reads anything else is never told, nor one for which
+    no steps are left. Proof: proofs.md#whole-windows
+    """
+    known = definition(condition)
+    read = set() if known is None else set(fields_of(known))
+    if known is None or len(read) != 1 or not read <= set(clocks):
+        return False
+    days = [day for begin in begins for day in days_of(stretch.window, begin)]
+    held = known_of(Clock(read.pop()), (known,))
+    if not days or held.facts != conjuncts(known) or not reading.spare_steps(len(days) * held.parts):
+        return False
+    return all(map(held.certain, days))
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ from datetime import date, timedelta
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dialect import possible_days, read
+from dialect import person_windows, possible_days, read
+from dialect.bounded_sql import Target
 from dialect.errors import Code, Refusal
+from dialect.expressions import Expr, fields_of
 from dialect.reading import Reading
 from dialect.time_windows import Stretch, Window
+from dialect.write_rows import write_rows
 from tests.dialect.windowed import CATALOGS, touched
 
 FIRST = date(2026, 3, 28)  # of four days, over which Berlin's clock is put forward
@@ -88,6 +91,61 @@ def test_no_day_of_a_row_that_counts_is_left_out(condition: str) -> None:
     assert {day for (day,) in met} <= set(plan.touched.windows)
 
 
+def _visits() -> str:
+    """Write visits at and around every end of a day, the columns of which nothing is asked being NULL."""
+    visit = CATALOGS[Window.DAY].table("visit")
+    assert visit is not None
+    known = {"person_id": "1", "began": "began", "day": "CAST(began AS DATE)", "steps": "hour(began)"}
+    columns = ", ".join(f"{known.get(c.name, f'CAST(NULL AS {c.type})')} AS {c.name}" for c in visit.columns)
+    at = "TIMESTAMP '{}' + INTERVAL ({}) MICROSECOND"
+    times = ", ".join(f"({at.format(d, us)})" for d in DAYS for us in (0, 1, 43_200_000_000, 86_399_999_999))
+    return f"(SELECT {columns} FROM (VALUES {times}) AS t(began))"
+
+
+def rows_kept(condition: str) -> tuple[int, int]:
+    """Count the visits that a plan reads, and those that plain DuckDB keeps."""
+    (plan,) = read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.DAY]).plans
+    text = write_rows(plan.source, {plan.source.person}, Target({"visit": _visits()}))
+    (ours,), (plain,) = (
+        duckdb.sql(f"SELECT count(*) FROM {rows}").fetchall()
+        for rows in (f"({text})", f"{_visits()} AS v WHERE {condition}")
+    )
+    return ours[0], plain[0]
+
+
+@settings(max_examples=150)
+@given(_CONDITIONS)
+@example(f"began >= TIMESTAMP '{B} 00:00:00' AND began < TIMESTAMP '{D} 00:00:00'")
+@example(f"began > TIMESTAMP '{B} 00:00:00' AND day <= DATE '{C}'")
+@example(f"began <= TIMESTAMP '{B} 23:59:59.999999'")
+def test_a_condition_that_windows_tell_leaves_out_no_row_and_no_other_is_dropped(condition: str) -> None:
+    ours, plain = rows_kept(condition)
+    assert ours == plain
+
+
+def told_where_possible(condition: Expr, clocks: object, begins: object, stretch: Stretch, reading: Reading) -> bool:
+    """Take a condition that some row of each window may meet for one that every row meets."""
+    known = set(fields_of(condition))
+    return len(known) == 1 and bool(begins) and known <= set(clocks)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize("condition", [f"began > '{B} 00:00:00'", f"hour(began) = 12 AND day = '{B}'"])
+def test_a_dropped_condition_that_leaves_rows_out_is_found(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, plain = rows_kept(condition)
+    assert ours == plain
+    monkeypatch.setattr(person_windows, "told_by_windows", told_where_possible)
+    ours, plain = rows_kept(condition)
+    assert ours > plain
+
+
+WHOLE = (f"began >= '{B}' AND began < '{D}'", f"day BETWEEN '{B}' AND '{C}'", f"day IN ('{B}', '{C}')")
+
+
+def test_whole_windows_have_one_text_in_whatever_words() -> None:
+    made = [read(f"SELECT place, COUNT(*) FROM visit WHERE {each} GROUP BY 1", CATALOGS[Window.DAY]) for each in WHOLE]
+    assert len({plan.canonical for question in made for plan in question.plans}) == 1
+
+
 # ---------------------------------------------------------------- steps
 
 YEARS = replace(
@@ -131,6 +189,7 @@ def test_no_more_steps_are_taken_than_were_counted(condition: str, monkeypatch: 
         kept = getattr(possible_days.Known, name)
         monkeypatch.setattr(possible_days.Known, name, lambda *a, kept=kept: taken.append("a step") or kept(*a))
     monkeypatch.setattr(Reading, "take_steps", lambda reading, steps: counted.append(steps))
+    monkeypatch.setattr(Reading, "spare_steps", lambda reading, steps: counted.append(steps) or True)
     read(f"SELECT COUNT(*) FROM visit WHERE {condition}", CATALOGS[Window.DAY])
     assert len(taken) <= sum(counted)
     assert taken or not any(counted)

@@ -17,6 +17,18 @@ WHOLE = {
     "SELECT hour(began) AS h, COUNT(*) AS n FROM visit GROUP BY 1": True,  # computed, and every row still there
     "SELECT place, COUNT(*) AS n FROM visit WHERE place > 3 GROUP BY place": False,
     "SELECT place, COUNT(*) AS n FROM visit WHERE began < TIMESTAMP '2026-02-15' GROUP BY place": False,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE began >= '2026-02-01' AND began < '2026-03-01' GROUP BY place": True,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE day BETWEEN '2026-02-01' AND '2026-02-28' GROUP BY place": True,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE date_trunc('month', began) = '2026-02-01' GROUP BY place": True,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE month(day) = 2 AND year(began) = 2026 GROUP BY place": True,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE began >= '2026-02-01' AND day < '2026-04-01' GROUP BY place": True,
+    "SELECT place, COUNT(*) AS n FROM (SELECT *, CAST(began AS DATE) AS d FROM visit) WHERE d >= '2026-02-01'"
+    " AND d < '2026-03-01' GROUP BY place": True,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE began >= '2026-02-01' AND began < '2026-02-28' GROUP BY place": False,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE began > '2026-02-01' AND began < '2026-03-01' GROUP BY place": False,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE day >= '2026-02-01' AND day < '2026-03-01' AND place > 3 GROUP BY place": False,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE month(day) = 2 AND isodow(day) < 6 GROUP BY place": False,
+    "SELECT place, COUNT(*) AS n FROM visit WHERE day >= '2026-02-01' AND day < '2026-03-01' AND hour(began) > 3 GROUP BY place": False,
     "SELECT c, COUNT(*) AS n FROM (SELECT DISTINCT person_id, place AS c FROM visit) AS d GROUP BY c": False,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from engine.pipeline import Engine
 from tests.engine.test_choose_bounds import ROWS, made
 from tests.engine.test_norm_spread import histogram as counted
 from tests.engine.town import make_town, opened
+from tests.engine.windowed_town import WINDOWED
 from tests.support.calibrated import histogram, made_up
 
 GROUPS = 40
@@ -99,6 +101,24 @@ def test_nothing_is_given_back_but_what_was_measured(town: Engine) -> None:
     ):
         vectors = made(town, sql, known(town)).bounds.vectors
         assert all(each.kept == 1 and each.bias_within is None for each in vectors), sql
+
+
+@pytest.mark.parametrize(
+    ("where", "whole"),
+    [
+        ("", True),
+        ("WHERE day >= '2026-10-02' AND day < '2026-10-04'", True),
+        ("WHERE day BETWEEN '2026-10-02' AND '2026-10-03'", True),
+        ("WHERE day = '2026-10-03'", True),
+        ("WHERE dayofweek(day) = 5", True),
+        ("WHERE day >= '2026-10-02' AND minutes > 5", False),
+    ],
+)
+def test_whole_windows_are_given_back_as_all_of_them_are(where: str, whole: bool, tmp_path: Path) -> None:
+    with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as windowed:
+        sql = f"SELECT zone, COUNT(*) AS n FROM visit {where} GROUP BY zone"
+        (given,) = made(windowed, sql, known(windowed)).bounds.vectors
+    assert (given.kept < 1 and given.bias_within is not None) is whole
 
 
 def test_giving_back_changes_no_sensitivity_no_noise_and_no_sql(town: Engine) -> None:
