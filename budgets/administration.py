@@ -10,15 +10,13 @@ from sqlalchemy import Connection
 from budgets.accounts import LIFETIME, check_text
 from budgets.errors import ParamError
 from budgets.events import NOTE, EntryKind, Event, failure_said, units
+from budgets.failures import COUNTED_OF_A_TREE, OF_A_WINDOW, counters, most_of, of_a_window, tree_of
 from budgets.holders import EVERYBODY, OWNER, check_client, check_name, check_window
 from budgets.loss import ATTO, Loss
 from budgets.policy import EACH_WINDOW, PER_QUERY, Grant
 from budgets.records import Charge, TopUp
 from budgets.stores import entries, journal, standing
 from budgets.stores.store import Store
-
-FAILURES_OF_A_CLIENT = 3  # executions that may fail before an admin has to look
-FAILURES_OF_A_WINDOW = 10  # of one dataset and window, over all clients
 
 
 class Administration:
@@ -117,23 +115,31 @@ class Administration:
     def failed(self, charge: Charge) -> None:
         """Record that the execution of a charge failed; the charge stays.
 
-        Claim: executions that fail tell at most so many bits until an admin looks. Symbols: failures of a client over
-        all datasets, and of a dataset and window over all clients. Formula: at 3 and at 10 the account is frozen.
-        Source: proofs.md#failures. Raises LedgerUnavailable, UnsafeStore.
+        Claim: executions that fail tell at most so many bits until an admin looks, and no tree of clients freezes a
+        dataset for others. Symbols: failures of a client and of a tree over all datasets; of a dataset and window, few
+        of each tree. Formula: at 3, 10 and 10 the account is frozen. Source: proofs.md#failures. Raises
+        LedgerUnavailable, UnsafeStore.
         """
         with self._store.writing() as connection:
             windows = journal.read_windows(connection, charge.id)
             entries.append(connection, [failure_said(charge, windows)])
-            for dataset, holder, window, most in _counters(charge, windows):
-                if standing.count_failure(connection, dataset, holder, window) == most:
-                    said = {"window": window, "reason": f"{most} failed executions"}
-                    _freeze(connection, Event(EntryKind.FROZEN, dataset, holder, said=said))
+            times = {
+                key: standing.count_failure(connection, *key)
+                for key in counters(charge.client, charge.dataset, windows)
+            }
+            for holder, most in most_of(charge.client).items():
+                if times["", holder, ""] == most:
+                    _freeze_for(connection, "", holder, "", most)
+            for window in sorted(windows):
+                by_tree = standing.failures_by_tree(connection, charge.dataset, window)
+                grew = charge.client == OWNER or by_tree[tree_of(charge.client)] <= COUNTED_OF_A_TREE
+                if grew and of_a_window(by_tree) == OF_A_WINDOW:
+                    _freeze_for(connection, charge.dataset, EVERYBODY, window, OF_A_WINDOW)
 
 
-def _counters(charge: Charge, windows: frozenset[str]) -> list[tuple[str, str, str, int]]:
-    """Name what a failure counts against: the client, and each window of the dataset."""
-    of_windows = [(charge.dataset, EVERYBODY, window, FAILURES_OF_A_WINDOW) for window in sorted(windows)]
-    return of_windows if charge.client == OWNER else [("", charge.client, "", FAILURES_OF_A_CLIENT), *of_windows]
+def _freeze_for(connection: Connection, dataset: str, holder: str, window: str, times: int) -> None:
+    said = {"window": window, "reason": f"{times} failed executions"}
+    _freeze(connection, Event(EntryKind.FROZEN, dataset, holder, said=said))
 
 
 def _freeze(connection: Connection, event: Event) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from budgets.accounts import LIFETIME
 from budgets.chain import Entry
 from budgets.events import NOTE, EntryKind
+from budgets.failures import counters
 from budgets.holders import EVERYBODY, OWNER, is_client, own_holder, prefixes
 from budgets.names import folded_name
 
@@ -113,8 +114,7 @@ class Books:
         self._put("releases", (entry.dataset, said["key"]), **made)
 
     def _failed(self, entry: Entry, said: Row) -> None:
-        of_windows = [(entry.dataset, EVERYBODY, window) for window in said["windows"]]
-        for key in of_windows if entry.holder == OWNER else [("", entry.holder, ""), *of_windows]:
+        for key in counters(entry.holder, entry.dataset, said["windows"]):
             self._put("failures", key, times=self.tables["failures"].get(key, {}).get("times", 0) + 1)
 
     def _repeated(self, entry: Entry, said: Row) -> None:
@@ -177,7 +177,9 @@ class Books:
 
     def _named(self, table: str, entry: Entry, window: str) -> list[Row]:
         rows = self.tables[table].items()
-        return [row for key, row in rows if key[:2] == (entry.dataset, entry.holder) and window in ("", key[2])]
+        trees = table == "failures" and entry.holder == EVERYBODY  # a dataset's counts are kept by tree too
+        named = [(key, row) for key, row in rows if key[0] == entry.dataset and (trees or key[1] == entry.holder)]
+        return [row for key, row in named if window in ("", key[2])]
 
 
 def _units(losses: list[list[int]]) -> dict[str, int]:

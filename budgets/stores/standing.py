@@ -13,7 +13,9 @@ from budgets.holders import EVERYBODY, OWNER, prefixes
 from budgets.loss import Loss
 from budgets.names import folded_name
 from budgets.policy import Grant
+from budgets.projections import Books
 from budgets.records import Freeze, Member, TopUp
+from budgets.stores import entries
 from budgets.stores.listed import among, listed
 from budgets.stores.schema import caps, client_names, clients, failures, freezes, top_ups
 from budgets.stores.store import insert_new
@@ -181,9 +183,14 @@ def freeze(connection: Connection, dataset: str, holder: str, window: str, seque
 
 
 def thaw(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
-    """Undo a freeze and forget the failures that led to it; without a window, those of every window."""
+    """Undo a freeze and forget the failures that led to it; without a window, those of every window.
+
+    Those of a dataset are kept by tree of clients too.
+    """
     for table, values in ((freezes, {"frozen": 0, "sequence": sequence}), (failures, {"times": 0})):
-        named = [table.c.dataset == dataset, table.c.holder == holder]
+        named = [table.c.dataset == dataset]
+        if table is freezes or holder != EVERYBODY:
+            named.append(table.c.holder == holder)
         if window:
             named.append(table.c.window_name == window)
         if table is freezes:
@@ -199,6 +206,27 @@ def count_failure(connection: Connection, dataset: str, holder: str, window: str
     of_key = and_(*(failures.c[name] == value for name, value in key.items()))
     connection.execute(update(failures).where(of_key).values(times=failures.c.times + 1))
     return int(connection.execute(select(failures.c.times).where(of_key)).scalar_one())
+
+
+def failures_by_tree(connection: Connection, dataset: str, window: str) -> dict[str, int]:
+    """Give how many failures of each tree a dataset's window has seen since an admin looked; those of all beside."""
+    counted = select(failures.c.holder, failures.c.times).where(
+        failures.c.dataset == dataset, failures.c.window_name == window
+    )
+    return {row.holder: row.times for row in connection.execute(counted)}
+
+
+def complete_failures(connection: Connection) -> None:
+    """Count by tree what a ledger has counted by window alone, as it did before; reads its chain only then."""
+    counted = {tuple(key) for key in connection.execute(select(*failures.primary_key.columns))}
+    of_windows = {(dataset, window) for dataset, holder, window in counted if dataset and holder == EVERYBODY}
+    if of_windows <= {(dataset, window) for dataset, holder, window in counted if holder != EVERYBODY}:
+        return
+    books = Books()
+    for entry in entries.read_chain(connection):
+        books.add(entry)
+    for row in books.tables["failures"].values():
+        insert_new(connection, failures, row)
 
 
 def read_freezes(connection: Connection) -> tuple[Freeze, ...]:

@@ -42,6 +42,7 @@ def ensure_schema(connection: Connection) -> None:
     client_names.create(connection, checkfirst=True)  # ledgers of this format did not have it from the beginning
     check_guards(connection, metadata)
     standing.complete_names(connection)
+    standing.complete_failures(connection)
 
 
 def _fill(connection: Connection, fill: Fill) -> None:

@@ -18,8 +18,11 @@ from budgets import (
     Ledger,
     Loss,
     ParamError,
+    administration,
 )
-from budgets.administration import FAILURES_OF_A_CLIENT, FAILURES_OF_A_WINDOW
+from budgets.events import failure_said
+from budgets.failures import OF_A_CLIENT, OF_A_TREE, OF_A_WINDOW
+from budgets.stores import entries, standing
 from tests.budgets.books import ANN, CAPS, answer, ask, check_books, item
 
 WHY = {"actor": "eve", "reason": "agreed on Monday"}
@@ -233,7 +236,7 @@ def fail(ledger: Ledger, charge: Charge, times: int) -> None:
 
 
 def test_three_failures_freeze_a_client_and_a_retry_counts(ledger: Ledger) -> None:
-    fail(ledger, ledger.charge(ask()), FAILURES_OF_A_CLIENT - 1)
+    fail(ledger, ledger.charge(ask()), OF_A_CLIENT - 1)
     retry = ledger.charge(ask())
     assert (retry.repeated, ledger.account(ANN).spent) == (True, retry.loss)
     ledger.failed(retry)
@@ -247,9 +250,9 @@ def test_three_failures_freeze_a_client_and_a_retry_counts(ledger: Ledger) -> No
 
 def test_an_admin_who_looked_begins_the_count_anew(ledger: Ledger) -> None:
     charge = ledger.charge(ask())
-    fail(ledger, charge, FAILURES_OF_A_CLIENT)
+    fail(ledger, charge, OF_A_CLIENT)
     ledger.thaw(client="ann", **WHY)
-    fail(ledger, charge, FAILURES_OF_A_CLIENT - 1)
+    fail(ledger, charge, OF_A_CLIENT - 1)
     assert ledger.charge(ask())
     ledger.failed(charge)
     with pytest.raises(Forbidden):
@@ -258,7 +261,7 @@ def test_an_admin_who_looked_begins_the_count_anew(ledger: Ledger) -> None:
 
 
 def test_ten_failures_of_any_clients_freeze_a_window(ledger: Ledger) -> None:
-    for number in range(FAILURES_OF_A_WINDOW):
+    for number in range(OF_A_WINDOW):
         asked = ask(item(f"k{number}", windows=("2026-01", "2026-02")), client=f"client {number}")
         ledger.failed(ledger.charge(asked))
     for window, refused in (("2026-01", True), ("2026-02", True), ("2026-03", False)):
@@ -275,9 +278,74 @@ def test_ten_failures_of_any_clients_freeze_a_window(ledger: Ledger) -> None:
     assert ledger.verify() == ()
 
 
+@pytest.mark.parametrize("clients", [("ann",), ("retail/ann", "retail/ben", "retail/research/cleo", "retail/dan")])
+def test_one_tree_of_clients_freezes_itself_and_no_dataset(ledger: Ledger, clients: tuple[str, ...]) -> None:
+    """However many of its executions fail, of however many clients, others ask on: an admin who thaws changes nothing."""
+    charges = [ledger.charge(ask(item(f"k{i}"), client=client, request=f"r{i}")) for i, client in enumerate(clients)]
+    for _ in range(OF_A_WINDOW):
+        for client, charge in zip(clients, charges, strict=True):
+            fail(ledger, charge, OF_A_CLIENT)
+            ledger.thaw(client=client, **WHY)
+    assert {(frozen.dataset, frozen.client) for frozen in ledger.freezes()} <= {("", clients[0].split("/")[0])}
+    assert ledger.charge(ask(item("others"), client="olga", request="others"))
+    assert ledger.verify() == ()
+
+
+def test_a_count_without_trees_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: each failure counts against the window, whose ever it is."""
+    monkeypatch.setattr(administration, "of_a_window", lambda by_tree: by_tree[""])
+    monkeypatch.setattr(administration, "COUNTED_OF_A_TREE", OF_A_WINDOW)
+    with pytest.raises(AssertionError):
+        test_one_tree_of_clients_freezes_itself_and_no_dataset(ledger, ("ann",))
+
+
+def test_a_tree_is_frozen_as_a_whole_before_it_tells_more(ledger: Ledger) -> None:
+    failed = 0
+    for number in range(OF_A_TREE):
+        ledger.failed(ledger.charge(ask(item(f"k{number}"), client=f"retail/{number}", request=f"r{number}")))
+        failed += 1
+    with pytest.raises(Forbidden, match="'retail' of client 'retail/next' is frozen"):
+        ledger.charge(ask(item("next"), client="retail/next", request="next"))
+    assert failed == OF_A_TREE
+    assert [(frozen.dataset, frozen.client) for frozen in ledger.freezes()] == [("", "retail")]
+    ledger.thaw(client="retail", **WHY)
+    assert ledger.charge(ask(item("next"), client="retail/next", request="next"))
+    assert ledger.verify() == ()
+
+
+def test_four_trees_freeze_a_window_and_three_do_not(ledger: Ledger) -> None:
+    for tree in ("a", "b", "c"):
+        fail(ledger, ledger.charge(ask(item(f"k {tree}"), client=tree, request=tree)), OF_A_CLIENT)
+    assert ledger.charge(ask(item("before"), client="olga", request="before"))
+    fourth = ledger.charge(ask(item("fourth"), client="d/one", request="fourth"))
+    ledger.failed(fourth)
+    with pytest.raises(Forbidden, match="window 'forever'"):
+        ledger.charge(ask(item("after"), client="olga", request="after"))
+    ledger.failed(fourth)
+    assert len(ledger.audit(kind="frozen")) == 4  # each once
+    ledger.thaw(dataset="operator", **WHY)
+    assert ledger.charge(ask(item("after"), client="olga", request="after"))
+    assert ledger.verify() == ()
+
+
+def test_a_ledger_that_counted_by_window_alone_is_completed(ledger: Ledger) -> None:
+    """One that an earlier version wrote has no counts by tree: they are made of its chain when it is opened."""
+    charge = ledger.charge(ask(client="retail/ann"))
+    with ledger._store.writing() as connection:
+        entries.append(connection, [failure_said(charge, {"forever"})])
+        for key in (("", "retail/ann", ""), ("operator", "", "forever")):
+            standing.count_failure(connection, *key)
+    assert ledger.verify() != ()
+    with ledger._store.writing() as connection:
+        standing.complete_failures(connection)
+    assert ledger.verify() == ()
+    with ledger._store.reading() as connection:
+        assert standing.failures_by_tree(connection, "operator", "forever") == {"": 1, "retail": 1}
+
+
 def test_failures_of_the_owner_count_against_the_window_alone(ledger: Ledger) -> None:
     charge = ledger.charge(ask(client=OWNER))
-    fail(ledger, charge, FAILURES_OF_A_WINDOW)
+    fail(ledger, charge, OF_A_WINDOW)
     with pytest.raises(Forbidden, match="window 'forever'"):
         ledger.charge(ask())
     assert ledger.verify() == ()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from budgets.administration import FAILURES_OF_A_CLIENT
+from budgets.failures import OF_A_CLIENT
 from engine import Desk
 from engine.problems import Refused
 from engine.server.clerk import Clerk, Reply
@@ -101,7 +101,7 @@ def test_the_page_of_limits_tells_of_deaths() -> None:
 
 
 def test_who_kills_workers_is_frozen(dying: Inhabited) -> None:
-    for _ in range(FAILURES_OF_A_CLIENT):
+    for _ in range(OF_A_CLIENT):
         assert dies(dying, 2).json()["code"] == "E_EXEC"
     assert dies(dying, 0).json()["code"] == "E_FORBIDDEN"
 
