@@ -69,7 +69,7 @@ def plan(selected: Selected, reading: Reading) -> Question:
 
 def _notes(relation: Relation, planning: Planning) -> tuple[str, ...]:
     beside = (*never_true_notes(relation), *midnight_notes(relation, planning.reading.sql))
-    beside += tie_notes(relation)
+    beside += tie_notes(relation, planning.reading.sql)
     return *unlisted_notes(relation, planning.reading.catalog), *beside, *planning.reading.outside, *planning.notes
 
 

@@ -52,13 +52,23 @@ def by_rows(call: WindowCall) -> bool:
     return call.frame is not None and call.frame.unit is Unit.ROWS
 
 
-def tie_notes(relation: Relation) -> tuple[str, ...]:
-    """Tell which functions may meet ties among one person's rows that show; decided by text and catalog alone."""
+_ALSO = {"arg_min": ("argmin", "min_by"), "arg_max": ("argmax", "max_by"), "string_agg": ("listagg", "group_concat")}
+
+
+def tie_notes(relation: Relation, sql: str) -> tuple[str, ...]:
+    """Tell which functions may meet ties among one person's rows that show; decided by text and catalog alone.
+
+    Functions that the question itself does not name, as those that stays and homes are made by, go without.
+    """
     rows = [each for each in all_below(relation) if isinstance(_source(each), PerPerson)]
     if not any(isinstance(each.operator, Window | Group) for each in rows):
         return ()
     read = _read(relation)
-    return tuple(dict.fromkeys(note for each in rows for note in _of(each, read)))
+    tied = dict.fromkeys(function for each in rows for function in _tied(each, read))
+    asked = [each for each in tied if any(word in sql.lower() for word in (each, *_ALSO.get(each, ())))]
+    told = [each.upper() for each in asked if each != "mode"]
+    notes = (_NOTE.format(", ".join(told)),) if told else ()
+    return (*notes, _OF_VALUES) if "mode" in asked else notes
 
 
 def _source(relation: Relation) -> Relation | None:
@@ -77,17 +87,16 @@ def _read(relation: Relation) -> frozenset[Field]:
     return frozenset(read)
 
 
-def _of(relation: Relation, read: frozenset[Field]) -> Iterator[str]:
+def _tied(relation: Relation, read: frozenset[Field]) -> Iterator[str]:
+    """Name the functions of one operator that may meet ties."""
     operator = relation.operator
     if isinstance(operator, Window) and isinstance(operator.source, PerPerson):
         source = operator.source
-        tied = [call for call in operator.calls if tells_apart(call) and _ties(source, call, read)]
-        if tied:
-            yield _NOTE.format(" and ".join(dict.fromkeys(call.function.upper() for call in tied)))
+        yield from (call.function for call in operator.calls if tells_apart(call) and _ties(source, call, read))
     elif isinstance(operator, Group) and isinstance(operator.source, PerPerson):
         for measure in operator.measures:
             if told_apart_by_hash(measure) and _differs(operator.source, operator.keys, measure):
-                yield _OF_VALUES if measure.function == "mode" else _NOTE.format(measure.function.upper())
+                yield measure.function
 
 
 def _ties(source: PerPerson, call: WindowCall, read: frozenset[Field]) -> bool:

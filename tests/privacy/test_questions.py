@@ -14,6 +14,8 @@ from tests.support.analysts import FILE, questions
 from tests.support.oracle import Oracle
 
 WITHIN = {"Q07": 1440 / 128}  # quartiles are read from a histogram: one bin of dwell_min
+# rows of one person at one moment are told apart as `tests.support.ties` says; plain DuckDB takes them as they come
+TIES = {"Q32": ("WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts)", "WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts, tie(subscriber_id, cell_id), cell_id)")}  # fmt: skip
 FEWEST = 20
 
 
@@ -37,7 +39,10 @@ def test_the_file_has_its_questions() -> None:
 @needs_questions
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
 def test_an_exact_answer_is_duckdbs(number: str, oracle: Oracle) -> None:
-    verdict = oracle.ask(QUESTIONS[number], within=WITHIN.get(number, 0.0))
+    written, told_apart = TIES.get(number, ("", ""))
+    assert written in QUESTIONS[number]
+    instead = QUESTIONS[number].replace(written, told_apart) if written else None
+    verdict = oracle.ask(QUESTIONS[number], instead, within=WITHIN.get(number, 0.0))
     assert verdict.difference is None
     assert not verdict.plain_raised and verdict.apart == 0
 
