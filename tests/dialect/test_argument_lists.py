@@ -47,7 +47,7 @@ def _calls() -> Iterator[tuple[str, str]]:
             name,
             f"SELECT g, {name}({{0}}) OVER (ORDER BY n) FROM (SELECT gender AS g, COUNT(*) AS n FROM subscribers GROUP BY 1)",
         )
-    for name in _IN_FROM:
+    for name in sorted(_IN_FROM):
         yield name, f"SELECT COUNT(*) FROM {name}({{0}}) AS t(x)"
 
 
