@@ -28,6 +28,7 @@ WAITING = frozenset({"query", "rehearse", "plan", "take"})  # what may wait for 
 QUESTIONS = 512  # threads for these: more than the queue, the gates and those that went on as jobs are together
 OTHERS = 16  # for what is quick, which is held up by none of these
 BEAT_SECONDS = 1.0
+SWITCH_SECONDS = 0.001  # that a thread holds Python for while others wait: a short answer waits for each of them
 _unavailable = Throttle()  # causes for which the ledger could not be used
 BROKEN = {
     "code": "E_SERVER",
@@ -112,6 +113,7 @@ def main() -> None:
     """Take the pipe for oneself, so that nothing else is ever written into it, and serve."""
     forbid_dumps()
     silence_tracebacks()
+    sys.setswitchinterval(SWITCH_SECONDS)
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     os.close(0)

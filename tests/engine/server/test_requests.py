@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 import h11
 import httpx2
 import pytest
+import structlog
 import uvicorn
 from structlog.testing import capture_logs
 
@@ -19,6 +22,7 @@ from budgets import Ledger
 from engine import Desk
 from engine.server import protocol
 from engine.server.app import create_app
+from engine.server.logs import begin_logs, log
 from engine.server.protocol import BoundedProtocol
 from engine.server.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
 from engine.server.settings import Settings
@@ -206,3 +210,28 @@ def test_a_charged_key_that_is_not_looked_up_is_found(desk: Desk, monkeypatch: p
     monkeypatch.undo()
     with inhabited(desk) as served:
         assert served.ask(other, headers={"Idempotency-Key": COUNT}).json()["code"] == "E_IDEMPOTENCY"
+
+
+# ---------------------------------------------------------------- the log
+
+
+def test_a_log_that_can_not_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk each line raised, and what was to be answered was not."""
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    configured = structlog.get_config()
+    try:
+        begin_logs()
+        closed = io.StringIO()
+        closed.close()
+        for broken in (Full(), closed):
+            monkeypatch.setattr(sys, "stderr", broken)
+            log.info("request", route="/healthz")
+        monkeypatch.setattr(sys, "stderr", told := io.StringIO())
+        log.info("request", route="/healthz")
+        assert "/healthz" in told.getvalue()
+    finally:
+        structlog.configure(**configured)
