@@ -18,7 +18,7 @@ from engine.server.logs import log
 from engine.server.throttle import Throttle
 
 LOOK_SECONDS = 5.0  # between two looks
-STARTING_SECONDS = 0.25  # between two looks while the worker is not there
+STARTING_SECONDS = 0.05  # between two looks while the worker is not there
 PATIENCE = 10.0  # seconds for a commit
 STALE = 3 * (LOOK_SECONDS + PATIENCE)  # seconds after which a look says nothing any more
 MEGABYTE = 1_000_000

@@ -105,6 +105,7 @@ def filled(path: str) -> str:
 @pytest.mark.parametrize("path", GETS)
 def test_head_is_get_without_its_body(served: Inhabited, path: str) -> None:
     """It was 405."""
+    until(lambda: served.send("GET", "/readyz", None).status_code == 200)
     role = next(
         (each for each in Role if ("GET", path) in RULES and RULES["GET", path].reach(each) != Reach.NONE), None
     )
