@@ -113,7 +113,7 @@ def rows_kept(condition: str) -> tuple[int, int]:
     return ours[0], plain[0]
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(_CONDITIONS)
 @example(f"began >= TIMESTAMP '{B} 00:00:00' AND began < TIMESTAMP '{D} 00:00:00'")
 @example(f"began > TIMESTAMP '{B} 00:00:00' AND day <= DATE '{C}'")
