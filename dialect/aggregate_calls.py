@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -36,8 +36,26 @@ _LARGEST = sys.float_info.max
 _ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
 
 
+# the type of a NULL without one, as an argument; of all others whole numbers, which have every aggregate
+_NULL_AS = {
+    **dict.fromkeys(("bool_and", "bool_or", "count_if"), SqlType.BOOLEAN),
+    **dict.fromkeys(("list", "list_distinct", "string_agg"), SqlType.VARCHAR),
+}
+
+
 def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, node: exp.Expr) -> Called:
     """Read the arguments of a call; `test` is its FILTER, to which what the call itself tests is added."""
+    read = _called(name, call, test, names, node)
+    return replace(read, arguments=_typed(read.name, read.arguments))
+
+
+def _typed(name: str, arguments: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Give each NULL without a type one that the aggregate takes: an engine chooses none for it otherwise."""
+    null = Literal(None, _NULL_AS.get(name, SqlType.BIGINT))
+    return tuple(null if each.type is SqlType.NULL else each for each in arguments)
+
+
+def _called(name: str, call: exp.Expr, test: Expr | None, names: Names, node: exp.Expr) -> Called:
     if name in {"quantile_cont", "quantile_disc"}:
         return Called(name, quantile(name, call, names), test)
     if name in _ORDERED and not isinstance(call.this, exp.Distinct):
@@ -50,6 +68,7 @@ def aggregate_call(name: str, call: exp.Expr, test: Expr | None, names: Names, n
     apart = "separator" if name == "string_agg" else "this"  # of different values, which are refused for themselves
     only(call, "this", "expression", "big_int", "expressions", apart, code=Code.AGG)
     name, arguments = _arguments(name, call, names)
+    arguments = _typed(name, arguments)
     first = arguments[0] if arguments else None
     if name == "count_if" and first is not None and first.type is SqlType.BOOLEAN:
         return Called("count_star", (), _both(test, first, node))

@@ -14,7 +14,7 @@ from dialect.constants import folded
 from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.foreign_names import FOREIGN_FUNCTIONS
-from dialect.function_row import Function, accepts, in_words, mistake
+from dialect.function_row import Function, accepts, in_words, mistake, typed
 from dialect.functions import forms_of, names
 from dialect.functions_interval import is_interval_end
 from dialect.other_calls import FORMS
@@ -69,7 +69,7 @@ def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
             wrong = mistake(form, aligned)
             if wrong is not None:
                 raise refusal(Code.FUNC, wrong, _kinds_hint(name, _shown(name, node)), node)
-            return _limited(folded(_made(form, aligned, node)), node)
+            return _limited(folded(_made(form, typed(form, aligned), node)), node)
     given = ", ".join(argument.type for argument in aligned)
     shown = _shown(name, node)
     meant = instead(aligned, node) if name in _COMPARED or isinstance(node, exp.Like | exp.Add | exp.Sub) else None

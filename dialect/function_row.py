@@ -134,10 +134,25 @@ def in_words(kind: str) -> str:
 
 def accepts(form: Function, arguments: Sequence[Expr]) -> bool:
     """Tell whether arguments fit a form; a NULL fits every kind but a constant's."""
+    kinds = _kinds_for(form, len(arguments))
+    return len(kinds) == len(arguments) and all(map(_fits, kinds, arguments))
+
+
+def typed(form: Function, arguments: Sequence[Expr]) -> list[Expr]:
+    """Give each NULL without a type the type of its place: an engine chooses no function for it otherwise."""
+    kinds = _kinds_for(form, len(arguments))
+    return [
+        Literal(None, KINDS[kind][0]) if each.type is SqlType.NULL and kind in KINDS and kind != "any" else each
+        for kind, each in zip(kinds, arguments, strict=True)
+    ]
+
+
+def _kinds_for(form: Function, count: int) -> tuple[str, ...]:
+    """List the kinds of a form's places for so many arguments: a last one that repeats stands as often as needed."""
     kinds = form.arguments
     if kinds and kinds[-1].endswith(REPEATED):
-        kinds = kinds[:-1] + (kinds[-1][:-1],) * max(1, len(arguments) - len(kinds) + 1)
-    return len(kinds) == len(arguments) and all(map(_fits, kinds, arguments))
+        return kinds[:-1] + (kinds[-1][:-1],) * max(1, count - len(kinds) + 1)
+    return kinds
 
 
 def mistake(form: Function, arguments: Sequence[Expr]) -> str | None:

@@ -44,6 +44,8 @@ def _kept(key: Call) -> Expr | None:
 
 
 def _of_time(key: Call) -> Iterator[Expr]:
+    if not key.arguments:  # pi()
+        return
     time = key.arguments[-1] if key.name in ("date_trunc", "time_bucket") else key.arguments[0]
     seconds, format_ = _seconds(key), _format(key)
     if (seconds and SECONDS["hour"] % seconds == 0) or "%H" in format_:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from dialect.aggregates import AGGREGATES, fixed_point_grain, inside_sql, over_sql, public_sql
+from dialect.catalog import SqlType
 from dialect.engine_name import EngineName
 from dialect.engine_words import WORDS
+from dialect.expressions import Expr, Literal
 from dialect.relations import Measure, PerPerson, Public, Relation
 from dialect.spark_aggregates import inside_in_spark
 from dialect.tie_order import TieOrder
 from dialect.write_expr import write_expr
 
 
+def _argument(argument: Expr, engine: EngineName) -> str:
+    """Write an argument; DuckDB refuses to order rows by a constant text, but not by a cast of one."""
+    written = write_expr(argument, WORDS[engine].emitter)
+    constant = isinstance(argument, Literal) and argument.type in (SqlType.VARCHAR, SqlType.BOOLEAN)
+    return f"CAST({written} AS {argument.type})" if constant and engine is EngineName.DUCKDB else written
+
+
 def write_measure(measure: Measure, source: Relation, engine: EngineName) -> str:
     """Write an aggregate so that every run gives the same."""
     aggregate, emitter = AGGREGATES[measure.function], WORDS[engine].emitter
-    arguments = [write_expr(argument, emitter) for argument in measure.arguments]
+    arguments = [_argument(argument, engine) for argument in measure.arguments]
     types = [argument.type for argument in measure.arguments]
     condition = None if measure.condition is None else write_expr(measure.condition, emitter)
     if isinstance(source, PerPerson):

@@ -51,6 +51,7 @@ def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
     prepared = engine.prepare(question, asked)
     confidence = engine.confidence(question, asked)
     ways = engine.ways(question, prepared, asked, engine.replay(prepared, asked))
+    engine.bind(question, prepared, asked)
     bought, told = bought_of(ways), tuple(way.told for way in ways)
     loss = engine.ledger.preview(engine.request(sql, bought, asked)) if bought else Loss(0, 0)
     noise = noise_of(question, scales_of(told))

@@ -13,7 +13,7 @@ from dialect.write_outer import OuterSql, public_tables, write_outer
 from dialect.write_rows import release_name
 from engine.answers import Answer, answer, reaches
 from engine.backends.protocol import Backend
-from engine.outer import outer, public_table
+from engine.outer import outer, public_table, read_public
 from engine.prepare import Prepared
 from engine.raw_noise import raw_noise
 from engine.release import Release, outer_table
@@ -29,13 +29,41 @@ def finish(
 ) -> Answer:
     """Run the outer part over releases and public tables, and say what the noise means."""
     tables = {table: public_table(table, catalog, backend) for table in public_tables(question)}
-    for i, columns in enumerate(question.releases):
-        release, plan = releases[columns.plan], prepared[columns.plan].plan
-        tables[release_name(i)] = outer_table(release, plan, columns, confidence)
+    tables |= _released(question, prepared, releases, confidence)
     raw = raw_noise(question, releases)
     reached = reaches(raw.variances, raw.sigmas, raw.parted, confidence)
     sql = _outer_sql(question, raw.variances, confidence, reached)
     return answer(_rows(sql, tables), sql, confidence, raw)
+
+
+def bind_rest(
+    question: Question,
+    prepared: tuple[Prepared, ...],
+    empty: tuple[Release, ...],
+    confidence: float,
+    catalog: Catalog,
+    backend: Backend,
+) -> None:
+    """Bind the outer part over releases without groups and public tables without rows; raises ExecutionFailed."""
+    tables = {
+        table: backend.empty.columns(read_public(table, catalog, backend.empty.target), {})
+        for table in public_tables(question)
+    }
+    tables |= _released(question, prepared, empty, confidence)
+    raw = raw_noise(question, empty)
+    sql = _outer_sql(question, raw.variances, confidence, reaches(raw.variances, raw.sigmas, raw.parted, confidence))
+    if sql.as_released is None:
+        outer(f"DESCRIBE {sql.text}", tables)
+
+
+def _released(
+    question: Question, prepared: tuple[Prepared, ...], releases: tuple[Release, ...], confidence: float
+) -> dict[str, pa.Table]:
+    """Give the releases the columns that the outer part knows them by, by the names of their tables."""
+    return {
+        release_name(i): outer_table(releases[columns.plan], prepared[columns.plan].plan, columns, confidence)
+        for i, columns in enumerate(question.releases)
+    }
 
 
 def _rows(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dialect import Catalog
 from engine.backends.duckdb import DuckDBBackend
+from engine.backends.empty_tables import declared
 from engine.backends.over_lake import LakeBackend
 from engine.backends.protocol import Backend
 from engine.errors import DataError
@@ -46,7 +47,8 @@ def open_lake(
         lake = opened.enter_context(closing(SparkLake(remote, sources, persons_of_bits(catalog), seconds)))
         made = beside_lake(catalog, cache, lake, progress)
         beside = opened.enter_context(closing(DuckDBBackend.open(made.files, made.addresses, cache)))
-        backend = LakeBackend(lake_target(catalog, made.addresses, made.rollups, made.eligible), beside, lake)
+        target = lake_target(catalog, made.addresses, made.rollups, made.eligible)
+        backend = LakeBackend(target, beside, lake, declared(table for table in catalog.tables if table.private))
         progress("checking the lake", 0.0)
         check_lake(catalog, backend)
         opened.pop_all()

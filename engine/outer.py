@@ -9,9 +9,10 @@ from queue import Empty, SimpleQueue
 import duckdb
 import pyarrow as pa
 
-from dialect import Catalog
+from dialect import Catalog, Target
 from dialect.write_expr import name as quoted
-from engine.backends.duckdb import LOCKED, lock, table_of
+from engine.backends.duckdb import table_of
+from engine.backends.locked import LOCKED, lock
 from engine.backends.protocol import Backend
 from engine.errors import ExecutionFailed
 
@@ -73,7 +74,12 @@ def _give_back(database: duckdb.DuckDBPyConnection) -> None:
 
 def public_table(table_name: str, catalog: Catalog, backend: Backend) -> pa.Table:
     """Read a public table whole."""
+    return backend.public(read_public(table_name, catalog, backend.target))
+
+
+def read_public(table_name: str, catalog: Catalog, target: Target) -> str:
+    """Write what reads a public table whole."""
     table = catalog.table(table_name)
     assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
     columns = ", ".join(quoted(column.name) for column in table.columns)
-    return backend.public(f"SELECT {columns} FROM {backend.target.addresses[table_name]}")
+    return f"SELECT {columns} FROM {target.addresses[table_name]}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 
@@ -23,6 +24,7 @@ from engine.aiming import Holding, aimed_rho, foreseen_errors
 from engine.answered import Answered
 from engine.answers import Answer
 from engine.backends.protocol import Backend
+from engine.binding import bind_outer, without_groups
 from engine.calibration import NO_CALIBRATION, NOTHING_KNOWN, Calibration, Knowing
 from engine.errors import uncharged, untold
 from engine.exact import NOBODY_OBJECTED, Objecting, nobody_objects
@@ -79,6 +81,7 @@ class Engine:
         stored = self.replay(bought, asked) if bought != prepared else stored
         charge: Charge | None = None
         if stored is None:
+            self.bind(question, prepared, asked)  # what the engine can't plan is refused here, for free
             with self.queued(bought, asked):
                 with telling_what_fits(lambda: self.ahead(sql, question, prepared, asked)):
                     charge = self.charge(sql, bought, asked)  # durable; refuses here, nothing was read yet
@@ -192,10 +195,29 @@ class Engine:
         made, settled = tuple(p.sized for p in prepared), self.terms(question, asked)
         return replace(left, errors=foreseen_errors(self._holding(question, made, settled, asked), fits))
 
+    def bind(self, question: Question, prepared: tuple[Prepared, ...], asked: Asked) -> None:
+        """Bind the SQL of a question over tables without rows, once for each client; raises Refusal with E_FUNC."""
+        if not prepared:
+            return
+        confidence, empty = self.confidence(question, asked), self._without_groups(prepared, asked)
+        about = (bind_outer, Same(question), tuple(p.release_key for p in prepared), confidence)
+        given = (question, prepared, empty, confidence, self.catalog, self.backend)
+        self.remembered.give(asked.client, about, lambda: bind_outer(*given))
+
+    def _without_groups(self, prepared: tuple[Prepared, ...], asked: Asked) -> tuple[Release, ...]:
+        """Bind the bounded SQL of releases; give these without groups."""
+        return tuple(
+            self.remembered.give(
+                asked.client, (without_groups, p.release_key), partial(without_groups, p, self.catalog, self.backend)
+            )
+            for p in prepared
+        )
+
     def charge(self, sql: str, prepared: tuple[Prepared, ...], asked: Asked) -> Charge | None:
-        """Charge what is not paid yet; a question that only looks at public tables owes nothing."""
+        """Charge what is not paid yet and can be bound; a question that only looks at public tables owes nothing."""
         if not prepared:
             return None
+        self._without_groups(prepared, asked)
         charge = self.ledger.charge(self.request(sql, prepared, asked))
         self.heard(charge)
         return charge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,33 +17,17 @@ from dialect.admission import OBJECTED
 from dialect.bounded_sql import FEW_ROWS, Rollup
 from dialect.selection import RELEASED_KEYS
 from dialect.write_admission import over_kept
+from engine.backends.empty_tables import Column, EmptyTables
+from engine.backends.locked import LOCKED, lock
 from engine.errors import DataError, ExecutionFailed, uncharged
 from engine.exact import NOBODY_OBJECTED, Exact
 from engine.scratch import Scratch
-
-# set before anything is attached; what is set later is not inherited by cursors
-LOCKED: Mapping[str, str] = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "allow_unsigned_extensions": "false",
-    "python_enable_replacements": "false",
-    # the first makes bounds by rank two to four times slower; the second raises of right SQL, as values happen to be
-    "disabled_optimizers": "top_n_window_elimination,projection_pullup",
-}
 
 MOST_COUNTS = 1_000  # that are kept: a server asks for months, and each question may bring another text
 MOST_COLUMNS, MOST_VALUES = 100, 10_000  # that are kept: so many public columns of so many values
 
 # a copy more of the rows takes no longer, of a million neither, than a relation, which is planned twice (`table_of`)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
-
-
-def lock(connection: duckdb.DuckDBPyConnection) -> None:
-    """Forbid whatever is outside the attached files, and any change of settings: the last step of opening."""
-    connection.execute("SET GLOBAL TimeZone='UTC'")  # of its cursors too: theirs would be the machine's
-    connection.execute("SET enable_external_access=false")
-    connection.execute("SET lock_configuration=true")
 
 
 @dataclass(frozen=True)
@@ -70,6 +54,8 @@ class DuckDBBackend:
     _keeping: threading.Lock = field(default_factory=threading.Lock)  # held while it is made: others wait for it
     _most: dict[str, int] = field(default_factory=dict)  # SQL of the most rows that a person has -> how many
     _finding: threading.Lock = field(default_factory=threading.Lock)  # likewise
+    _empty: list[EmptyTables] = field(default_factory=list)  # one, since somebody asked for it
+    _emptying: threading.Lock = field(default_factory=threading.Lock)  # likewise
 
     @classmethod
     def open(
@@ -106,6 +92,19 @@ class DuckDBBackend:
             few = frozenset(table for table, address in addresses.items() if _has_few_rows(connection, address))
             opened.pop_all()  # from here on the backend closes them
         return cls(Target(dict(addresses), rollups=rollups, few=few), connection, spilled)
+
+    @property
+    def empty(self) -> EmptyTables:
+        """Give the attached tables without their rows, made when they are first asked for."""
+        return self.emptied(self.target)
+
+    def emptied(self, target: Target, more: Iterable[Column] = ()) -> EmptyTables:
+        """Give the attached tables and some more without their rows; the first that is asked for is kept."""
+        with self._emptying:
+            if not self._empty:
+                with self._connection.cursor() as cursor:
+                    self._empty.append(EmptyTables.like(cursor, target, more))
+            return self._empty[0]
 
     def run(
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
@@ -196,6 +195,8 @@ class DuckDBBackend:
     def close(self) -> None:
         """Close the connection, and leave nothing that was spilled."""
         self._connection.close()
+        for empty in self._empty:
+            empty.close()
         self._spilled.close()
 
     def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:

@@ -14,6 +14,7 @@ from dialect.admission import OBJECTED
 from dialect.handed import GATHERED
 from dialect.selection import RELEASED_KEYS
 from engine.backends.duckdb import DuckDBBackend
+from engine.backends.empty_tables import Column, EmptyTables, address_of
 from engine.backends.protocol import Lake
 from engine.exact import NOBODY_OBJECTED, Exact
 
@@ -25,6 +26,16 @@ class LakeBackend:
     target: Target
     beside: DuckDBBackend
     lake: Lake
+    declared: tuple[Column, ...] = ()  # of people's tables, as the catalog has them
+
+    @property
+    def empty(self) -> EmptyTables:
+        """Give the public tables and people's, as they are declared, in DuckDB and without their rows.
+
+        A cluster can't bind SQL for free: the same plan's DuckDB form is bound in its place.
+        """
+        of_people = {table: address_of(table) for *_, table, _, _ in self.declared}
+        return self.beside.emptied(Target({**self.beside.target.addresses, **of_people}), self.declared)
 
     def run(
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None

@@ -36,12 +36,27 @@ class Lake(Protocol):
         """Let go of its sessions."""
 
 
+class Empty(Protocol):
+    """The same tables in DuckDB, without their rows: what SQL is bound against before anything is charged."""
+
+    @property
+    def target(self) -> Target:
+        """Say where tables lie there."""
+
+    def columns(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """Bind SQL over these tables and some more; give its columns, without rows. Raises ExecutionFailed."""
+
+
 class Backend(Protocol):
     """Opened data, of one version, whose types and keys were checked."""
 
     @property
     def target(self) -> Target:
         """Say where tables lie, and which engine is written for."""
+
+    @property
+    def empty(self) -> Empty:
+        """Give the tables without their rows."""
 
     def run(
         self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None

@@ -115,6 +115,7 @@ class _Held:
 
     def __init__(self, backend: DuckDBBackend, exact: list) -> None:
         self._backend, self._exact, self.target = backend, exact, backend.target
+        self.empty = backend.empty
 
     def run(self, bounded: object, objected: object) -> object:
         del bounded, objected

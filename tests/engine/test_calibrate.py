@@ -166,6 +166,7 @@ def test_the_charge_is_durable_before_anything_is_read(town: Engine) -> None:
     class Broken:
         target = town.backend.target
         count = town.backend.count
+        empty = town.backend.empty
 
         def run(self, *given: object) -> object:
             raise ExecutionFailed

@@ -33,7 +33,7 @@ class Untouched:
     """Data that fail whoever reads them."""
 
     def __init__(self, inner: Any) -> None:
-        self.target, self.count = inner.target, inner.count
+        self.target, self.count, self.empty = inner.target, inner.count, inner.empty
 
 
 def explained(engine: Engine, name: str, asked: Asked = ANN) -> Explained:

@@ -154,7 +154,9 @@ def test_refusals_and_endless_texts_are_not_kept(engine: Engine) -> None:
 
 def test_proposals_are_forgotten(engine: Engine) -> None:
     assert explain(engine, COUNT, Asked("ann")).advice.instead
-    assert len(engine.remembered._shelves["ann"]) == 5  # question, bounds, price, advice, values looked up
+    assert (
+        len(engine.remembered._shelves["ann"]) == 7
+    )  # question, bounds, price, what was bound (twice), advice, values looked up
 
 
 def test_a_question_is_known_by_being_the_same(engine: Engine) -> None:

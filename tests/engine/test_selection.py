@@ -37,7 +37,7 @@ class Recorded:
     def __init__(self, backend: DuckDBBackend, failing_at: int = 9) -> None:
         self._backend, self._failing_at = backend, failing_at
         self.target, self.count, self.public = backend.target, backend.count, backend.public
-        self.values = backend.values
+        self.values, self.empty = backend.values, backend.empty
         self.handed: list[pa.Table | None] = []
 
     def run(self, bounded: Any, objected: pa.Table, released_keys: pa.Table | None = None) -> Any:

@@ -19,6 +19,7 @@ class Noted:
 
     def __init__(self, inner: Any) -> None:
         self.target, self.count, self.values = inner.target, inner.count, inner.values
+        self.empty = inner.empty
 
 
 def notes(engine: Engine, condition: str) -> list[str]:

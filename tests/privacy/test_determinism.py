@@ -18,7 +18,8 @@ import pytest
 from dialect import Target, read
 from dialect.catalog import Catalog
 from engine import prepare as prepare_module
-from engine.backends.duckdb import LOCKED, DuckDBBackend
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.locked import LOCKED
 from engine.catalog_file import load_catalog
 from engine.exact import Exact
 from engine.prepare import prepare

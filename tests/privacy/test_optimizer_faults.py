@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from dialect.catalog import Catalog
-from engine.backends.duckdb import LOCKED
+from engine.backends.locked import LOCKED
 from tests.nightly import extremes, greybox
 from tests.support.chained_questions import MARKS, SUBSCRIBERS, counted_chains
 from tests.support.greybox import OthersMoved, check_on, connect

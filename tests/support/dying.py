@@ -31,6 +31,7 @@ class Reading:
 
     def __init__(self, backend: DuckDBBackend, ledger: Path, step: str) -> None:
         self.backend, self.ledger, self.step, self.target = backend, ledger, step, backend.target
+        self.empty = backend.empty
 
     def run(self, bounded: object, objected: object) -> object:
         (self.ledger.parent / "read").write_text(str(charges(self.ledger)))

@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 
 from dialect import Catalog, PrivatePlan, Question, Refusal, Target, read
 from dialect.selection import most_weight
-from engine.backends.duckdb import LOCKED, DuckDBBackend, table_of
+from engine.backends.duckdb import DuckDBBackend, table_of
+from engine.backends.locked import LOCKED
 from engine.calibration import NO_CALIBRATION, Calibration
 from engine.errors import ExecutionFailed
 from engine.exact import Exact

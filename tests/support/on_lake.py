@@ -17,6 +17,7 @@ from dialect import Target, read
 from dialect.catalog import Catalog
 from dialect.engine_words import WORDS
 from engine.backends.duckdb import DuckDBBackend
+from engine.backends.empty_tables import declared
 from engine.backends.over_lake import LakeBackend
 from engine.backends.protocol import Lake
 from engine.backends.spark import SparkLake
@@ -61,7 +62,9 @@ class Both:
         spark = SparkLake(remote, sources, persons)
         for place in persons:
             spark.try_persons(place)
-        self.lake = LakeBackend(lake_target(catalog, public), beside, spark)
+        self.lake = LakeBackend(
+            lake_target(catalog, public), beside, spark, declared(t for t in catalog.tables if t.private)
+        )
 
     def run(self, sql: str, objected: pa.Table = NOBODY_OBJECTED) -> list[tuple[Exact, Exact]]:
         """Give the exact integers of both, the second passes over the same keys; raises Refusal."""

@@ -1,0 +1,103 @@
+"""The opened tables without their rows, in a DuckDB of their own: what generated SQL is bound against before a charge.
+
+Types are all that binding reads here, so that it tells nothing of the data (`proofs.md#bound-before-charged`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+
+import duckdb
+import pyarrow as pa
+
+from dialect import Target
+from dialect.catalog import SqlType, Table
+from dialect.functions_polygons import STORED
+from dialect.write_expr import name as quoted
+from engine.backends.locked import LOCKED, lock
+from engine.errors import ExecutionFailed
+
+Column = tuple[str, str, str, str, str]  # database, schema, table, column, type as DuckDB writes it
+_COLUMNS = """
+SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns()
+WHERE NOT internal AND database_name NOT IN ('memory', 'system', 'temp')
+ORDER BY database_name, schema_name, table_name, column_index
+"""
+_DECLARED = ("declared", "main")  # where tables stand of which a catalog's declaration is all that is known
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    **LOCKED,
+    "threads": 1,
+    "memory_limit": "256MB",
+    "max_execution_time": 10_000,
+    "temp_directory": "",
+}
+
+
+def declared(tables: Iterable[Table]) -> tuple[Column, ...]:
+    """List the columns of tables as a catalog declares them."""
+    polygon = {SqlType.POLYGON: STORED}
+    return tuple(
+        (*_DECLARED, table.name, column.name, polygon.get(column.type, column.type.value))
+        for table in tables
+        for column in table.columns
+    )
+
+
+def address_of(table: str) -> str:
+    """Say where a declared table stands."""
+    return ".".join(map(quoted, (*_DECLARED, table)))
+
+
+@dataclass(frozen=True)
+class EmptyTables:
+    """One locked connection; every statement gets a cursor of its own."""
+
+    target: Target  # where the tables lie there
+    _connection: duckdb.DuckDBPyConnection
+    _types: dict[str, pa.DataType] = field(default_factory=dict)  # by DuckDB's names
+
+    @classmethod
+    def like(cls, opened: duckdb.DuckDBPyConnection, target: Target, more: Iterable[Column] = ()) -> EmptyTables:
+        """Make a table without rows for each one that is attached, and for more that lie elsewhere."""
+        columns: list[Column] = [*opened.execute(_COLUMNS).fetchall(), *more]
+        connection = duckdb.connect(config=_CONFIG)
+        for database in dict.fromkeys(column[0] for column in columns):
+            connection.execute(f"ATTACH ':memory:' AS {quoted(database)}")
+        for place, found in groupby(columns, itemgetter(0, 1, 2)):
+            address = ".".join(map(quoted, place))
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(place[0])}.{quoted(place[1])}")
+            typed = ", ".join(f"{quoted(column)} {kind}" for *_, column, kind in found)
+            connection.execute(f"CREATE TABLE {address} ({typed})")
+        lock(connection)
+        return cls(target, connection)
+
+    def columns(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """Bind SQL over these tables and some more; give its columns, without rows.
+
+        Claim: whether it raises depends on the SQL and on types alone. Symbols: tables that hold no row. Formula: none.
+        Source: proofs.md#bound-before-charged. Raises ExecutionFailed, with constant text.
+        """
+        cursor = self._connection.cursor()
+        try:
+            for name, table in tables.items():
+                cursor.register(name, table)
+            described = cursor.execute(f"DESCRIBE {sql}").fetchall()
+            return pa.schema([(column, self._type(cursor, kind)) for column, kind, *_ in described]).empty_table()
+        except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
+            kind = type(failure).__name__
+        finally:
+            cursor.close()
+        raise ExecutionFailed(kind)  # here, where no other error's text is its context
+
+    def _type(self, cursor: duckdb.DuckDBPyConnection, kind: str) -> pa.DataType:
+        if kind not in self._types:
+            made: pa.Table = cursor.execute(f"SELECT CAST(NULL AS {kind}) AS x LIMIT 0").to_arrow_table()
+            self._types[kind] = made.schema.field(0).type
+        return self._types[kind]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
