@@ -220,3 +220,16 @@ def test_a_sum_has_its_own_norm_where_means_were_measured(town: Engine) -> None:
     both = prepared(town, sql.replace("AVG(minutes)", "STDDEV(minutes)"), Calibration((*known.histograms, means)))
     moments = {v.kind.value: bound.norm for v, bound in zip(both.plan.vectors, both.bounds.vectors, strict=True)}
     assert moments["centred"] == 30 * moments["valid"]  # squares are cut by the same factor
+
+
+def test_a_person_s_values_differ_most_where_their_mean_is_in_the_middle() -> None:
+    """Of a mean at an end all values are at that end; half of them lie at either where it is half way."""
+    rows, _ = world(0.0)
+    spread = norm_spread(counted((rows**2).sum(axis=1), noise=3), counted(rows.sum(axis=1) ** 2, noise=4), GROUPS)
+    assert spread is not None
+    means = np.array([-1.0, 0.0, 2.0, 3.0])
+    known = deviations(PeoplesMeans(means, np.full(4, 0.25), -1, 3, 1.0), 1.0, 10.0, spread)
+    alone = min(1.0, float(spread.people @ spread.totals) / float(spread.people @ spread.norms**2))
+    within = np.array([0.0, 1.0 * 3.0, 3.0 * 1.0, 0.0])
+    assert known.sizes * 10 == pytest.approx(np.sqrt((means - 1) ** 2 + alone * within))
+    assert known.means * 10 == pytest.approx(means - 1)

@@ -111,4 +111,8 @@ def test_a_test_catches_what_is_changed_and_nothing_else(tmp_path: Path) -> None
     files = ["tests/budgets/test_loss.py"]
     assert "test_loss" in caught(found[0], tree, files, 300.0)
     assert caught(nothing, tree, files, 300.0) == ""
+    unread = Mutant(file, "nothing", 1, 0, 0, "", "raise ValueError\n", statement=True)
+    assert caught(unread, tree, files, 300.0)
+    (tree / "tests/budgets/test_new.py").write_text("def test_new():\n    assert False\n", encoding="utf-8")
+    assert caught(nothing, tree, ["tests/budgets/test_new.py", *files], 300.0) == ""
     assert (tree / file).read_bytes() == text

@@ -3,8 +3,8 @@
 python -m tests.mutants --seed 1 --count 30 --jobs 2
 
 First the quick suite runs once on the code as it is, where it has to pass, and where it notes which files of tests reach
-which place. A mutant whose place is reached by none is put aside, and counted. Then the files that reach a mutant run on
-it, those that are quick first, until a test fails. A mutant that no file catches, or that takes longer than --timeout, has
+which place; tests that fail there say nothing from then on. A mutant whose place is reached by none is put aside, and counted. Then the files that reach a mutant run on
+it, those that are quick first, until a test fails that passes on the code as it is. A mutant that no file catches, or that takes longer than --timeout, has
 survived. That files which do not reach a place run no more makes the figure no larger than it is.
 """
 
@@ -36,7 +36,7 @@ BATCHES = (5, 20)  # files that run together, the quickest first; then all other
 # tests of the text of the code itself have nothing to say of what it does
 TESTS = ("bench", "budgets", "dialect", "engine", "pages", "passersby", "privacy")
 MOST_FAILING = 10  # tests that fail on the code as it is; what they say of a mutant counts for nothing
-NOTHING_FAILED = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR}
+NOTHING_FAILED = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
 PROBE = '''"""Notes which tests reach which places."""
 
 import os
@@ -146,21 +146,37 @@ def _noted(notes: Path) -> list[str]:
 
 
 def caught(mutant: Mutant, tree: Path, files: Sequence[str], seconds: float, failing: Sequence[str] = ()) -> str:
-    """Run the files that reach a mutant until a test fails; give that test, or "" where it survives."""
-    passing = [word for test in failing for word in ("--deselect", test)]
+    """Run the files that reach a mutant until one of its tests fails; give that test, or "" where it survives."""
     kept, until = (tree / mutant.file).read_bytes(), monotonic() + seconds
-    (tree / mutant.file).write_bytes(mutant.applied(kept))
+    silent = list(failing)
     try:
         for batch in _batches(files):
-            given = ("-x", "-p", "no:xdist", "-p", "no:tests.support.slowest_first", *passing, *batch)
-            run = suite(tree, *given, seconds=until - monotonic())
-            if run.returncode not in NOTHING_FAILED:
-                return next(iter(_failed(run.stdout)), "the run broke")
+            while True:
+                (tree / mutant.file).write_bytes(mutant.applied(kept))
+                told = _first_failure(tree, batch, silent, until - monotonic())
+                if not told:
+                    break
+                (tree / mutant.file).write_bytes(kept)
+                found = [told] if "::" in told else batch
+                if not _first_failure(tree, found, silent, until - monotonic()):
+                    return told
+                silent += found  # it fails on the code as it is, too
     except subprocess.TimeoutExpired:
         return ""
     finally:
         (tree / mutant.file).write_bytes(kept)
     return ""
+
+
+def _first_failure(tree: Path, tests: Sequence[str], silent: Sequence[str], seconds: float) -> str:
+    """Run tests, but for the silent ones, until one fails, and name it; "" where none does."""
+    left_out = [word for test in silent for word in ("--deselect", test)]
+    run = suite(
+        tree, "-x", "-p", "no:xdist", "-p", "no:tests.support.slowest_first", *left_out, *tests, seconds=seconds
+    )
+    if run.returncode in NOTHING_FAILED:
+        return ""
+    return next(iter(_failed(run.stdout)), "no test can be read")
 
 
 def _batches(files: Sequence[str]) -> Iterator[list[str]]:

@@ -87,6 +87,7 @@ def test_a_worker_that_says_no_frame_is_ended_and_who_waits_is_told(
         first = link.pid
         with pytest.raises(WorkerDied):
             await link.call("query", {})
+        assert not link._waiting, "what was asked is kept for ever"
         await come(lambda: link.is_ready and link.pid != first)
         await link.stop(PATIENCE)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import check_there
 from engine.problems import Refused
 from engine.server import serving
 from engine.server.settings import Settings
@@ -63,3 +64,9 @@ def test_a_password_that_can_t_be_read_is_named(tmp_path: Path) -> None:
     assert "alert_smtp_password_file" in refusal(mail(file))
     file.write_text("word\n", encoding="utf-8")
     check_starting(mail(file))
+
+
+def test_a_catalog_that_is_not_there_is_refused_before_a_server_starts(tmp_path: Path) -> None:
+    missing = str(tmp_path / "nowhere.toml")
+    with pytest.raises(Refused, match=r"nowhere\.toml"):
+        check_there(lambda stage, part: None, catalog=missing)
