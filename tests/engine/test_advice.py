@@ -70,6 +70,11 @@ def test_what_the_catalog_lets_nobody_pay_is_not_proposed(engine: Engine, rho: s
     assert found.why and found.instead
 
 
+def test_a_price_that_several_numbers_share_says_so(engine: Engine) -> None:
+    alone, shared = (" ".join(advised(engine, sql).why) for sql in (ASKED[3], ASKED[1]))
+    assert "shared by" not in alone and "shared by 3 numbers" in shared
+
+
 def test_the_declared_size_is_what_noise_is_compared_with(engine: Engine) -> None:
     told = " ".join(advised(engine, FINE).why)
     assert (

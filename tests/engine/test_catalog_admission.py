@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,17 @@ def test_the_first_kept_day_is_counted_from_the_last_declared_one(
     assert declared_days(catalog, dataset) == ("2025-03-01", "2026-03-31")
     minors = dataset.admission.minors
     assert minors is not None and str(of_age_on(catalog, dataset, minors)) == first
+
+
+def test_the_declared_days_are_those_of_all_tables(tmp_path: Path) -> None:
+    catalog = load(tmp_path, "retention = { months = 1 }")
+    (timed,) = [table for table in catalog.tables if table.time_column is not None]
+    column = timed.column(timed.time_column or "")
+    assert column is not None and column.domain is not None
+    far = replace(column, domain=replace(column.domain, lower="2024-01-05", upper="2025-06-30"))
+    columns = tuple(far if each is column else each for each in timed.columns)
+    both = replace(catalog, tables=(*catalog.tables, replace(timed, name="earlier", columns=columns)))
+    assert declared_days(both, both.datasets[0]) == ("2024-01-05", "2026-03-31")
 
 
 def test_the_table_of_persons_is_found_or_named(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ SLOW: dict[str, tuple[str, ...]] = {
     "starts a PostgreSQL": (
         "tests/budgets/stores/test_postgres.py",
         "tests/budgets/test_outlook_postgres.py",
+        "tests/engine/server/test_operations.py::test_a_dump_of_postgres_is_the_ledger_without_the_server_s_books",
         "tests/engine/test_marks.py::test_a_ledger_on_a_server_is_named_without_its_password",
     ),
     "starts Spark": (
