@@ -143,8 +143,8 @@ _READ_APART: dict[str, Arity] = {
         ),
     ),
     "unnest": Arity(1, 1, ("(['a', 'b'])",)),
-    "grouping": Arity(1, None, ("(key, ...)",)),
-    "grouping_id": Arity(1, None, ("(key, ...)",)),
+    "grouping": Arity(0, None, ("(key, ...)",)),
+    "grouping_id": Arity(0, None, ("(key, ...)",)),
     "count": Arity(
         0,
         1,

@@ -98,7 +98,7 @@ QUESTIONS = {
     "different places of a person": "SELECT place, COUNT(*) FROM (SELECT DISTINCT pid, place, tied FROM act) GROUP BY place",
 }
 IN_FIXED_POINT = r"CAST\(sum\(TRY_CAST\(round\((\w+) \* \d+\) AS BIGINT\)\) AS DOUBLE\) / \d+"
-IN_TOTAL_ORDER = r"struct_extract\(min\(struct_pack\(o := (\w+), v := (\w+)\)\) FILTER \(WHERE [^)]*\), 'v'\)"
+IN_TOTAL_ORDER = r"struct_extract\(min\(struct_pack\(o := (\w+), h := .*?, v := (\w+)\)\) FILTER \(WHERE [^)]*\), 'v'\)"
 BY_HASH = r"(PARTITION BY \w+) ORDER BY .*?\) AS place"
 PLANTED = {
     "doubles are added as they come": (

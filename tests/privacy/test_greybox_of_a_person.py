@@ -59,17 +59,24 @@ ENDLESS = Database(
 A_PERSON = "SELECT COUNT(*) FROM (SELECT subscriber_id, {} AS v FROM events GROUP BY 1) AS p WHERE v = 1"
 
 
-def in_no_order(form: str, aggregate: object, arguments: list[str], where: str, directions: object) -> str:
-    del form, directions
+def in_no_order(
+    form: str, aggregate: object, arguments: list[str], where: str, directions: object, last: object = None
+) -> str:
+    del form, directions, last
     return f"{aggregate.name}({arguments[0]}){where}"  # type: ignore[attr-defined]
 
 
-def by_the_order_alone(form: str, aggregate: object, arguments: list[str], where: str, directions: object) -> str:
-    return str(formed(form, aggregate, arguments, where, directions)).replace(f", {arguments[0]})", ")")
+def by_the_order_alone(
+    form: str, aggregate: object, arguments: list[str], where: str, directions: object, last: object = None
+) -> str:
+    del last
+    return str(formed(form, aggregate, arguments, where, directions, ()))
 
 
-def without_a_sum(form: str, aggregate: object, arguments: list[str], where: str, directions: object) -> str:
-    return str(formed(form, aggregate, arguments, where, directions)).replace(" + CAST(0 AS DOUBLE)", "")
+def without_a_sum(
+    form: str, aggregate: object, arguments: list[str], where: str, directions: object, last: object = None
+) -> str:
+    return str(formed(form, aggregate, arguments, where, directions, last)).replace(" + CAST(0 AS DOUBLE)", "")
 
 
 def test_a_belief_about_a_column_is_found(

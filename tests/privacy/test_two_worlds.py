@@ -93,6 +93,10 @@ def small(desk: Desk, folder: Path, world: str) -> Desk:
     catalog = attack_catalog(folder, world)
     made = snapshot(catalog, folder, lambda stage, part: None)
     backend = DuckDBBackend.open(made.files, made.addresses, folder, Limits(memory="300kB", temporary="0kB"))
+    roomy = DuckDBBackend.open(made.files, made.addresses, folder)
+    assert roomy.empty and not backend._empty  # questions are bound before they are charged, in memory of their own
+    backend._empty.append(roomy._empty.pop())
+    roomy.close()
     return Desk(Engine(catalog, backend, desk.engine.ledger, desk.engine.add_noise))
 
 
