@@ -90,13 +90,13 @@ def outcome(plain: duckdb.DuckDBPyConnection, engine: Engine, name: str, sql: st
     keyed = {tuple(row[:-1]): float(row[-1]) for row in plain.sql(sql).fetchall() if row[-1] is not None}
     truth = np.array([keyed.get(key, 0.0) for key in _keys(held, question, prepared)])
     errors, inside, inside_truth = [], np.zeros(len(truth), dtype=int), np.zeros(len(truth), dtype=int)
-    large = truth > 0
+    large, stable = truth > 0, np.ones(len(truth), dtype=bool)  # stable: shown with an interval at every noising
     for _ in range(noisings):
         values, lower, upper = _numbers(held, question, prepared)
         errors.append(np.nanmedian(np.abs(values - truth)[large] / truth[large]))
         inside += (lower <= bounded) & (bounded <= upper)
         inside_truth += (lower <= truth) & (truth <= upper)
-    stable = ~np.isnan(lower)
+        stable &= ~np.isnan(lower)
     bounds = [bound for p in prepared for bound in p.bounds.vectors]
     return Outcome(
         name,
