@@ -156,6 +156,8 @@ def _check_names(call: WrittenCall, sql: str) -> None:
 def _check_units(call: WrittenCall, sql: str) -> None:
     """Refuse a unit of time that is no text: a bare word is a column in DuckDB, and no constant."""
     units = {node.name.upper() for node in call.node.args.values() if isinstance(node, exp.Var)} if call.node else set()
+    if call.arguments and [word.token_type for word in call.arguments[0]] == [TokenType.STRING]:
+        return  # the unit comes first, and is a text: a column may be called as it is
     for part in call.arguments:
         bare = len(part) == 1 and part[0].token_type is not TokenType.STRING
         if bare and part[0].text.upper() in units:

@@ -177,6 +177,12 @@ def test_what_only_looks_like_too_many_arguments_is_read(sql: str, catalog: Cata
     assert dialect.read(sql, catalog).plans
 
 
+@pytest.mark.parametrize("unit", ["'day'", "'days'"])
+def test_a_column_may_be_called_as_the_unit_is(unit: str, catalog: Catalog) -> None:
+    dated = "(SELECT CAST(ts AS DATE) AS day FROM events)"
+    assert dialect.read(f"SELECT COUNT(*) FROM {dated} AS e WHERE date_trunc({unit}, day) = day", catalog).plans
+
+
 @pytest.mark.parametrize("unit", ["month", "MONTH", '"month"'])
 @pytest.mark.parametrize("call", ["date_trunc({0}, ts)", "datetrunc({0}, ts)", "date_diff({0}, ts, ts)"])
 def test_a_bare_word_is_no_unit_of_time(
