@@ -148,7 +148,8 @@ def _check_names(call: WrittenCall, sql: str) -> None:
             hint = f"{near[0]} is an option of the question: OPTIONS({near[0]} = {value[:40]})"
             raise Refusal(Code.PARAM, why, hint, span)
         if not is_aggregate(call.name, call.node):
-            raise Refusal(Code.PARAM, why, "leave the name out", span)
+            named = sql[part[0].start : part[1].end + 1]
+            raise Refusal(Code.PARAM, why, f"leave {named[:60]} out", span)
         written = f"{sql[: part[0].start]}{NAME} =>{sql[part[1].end + 1 :]}"
         raise Refusal(Code.PARAM, why, _BOUNDS, span, (Suggestion(written),) if near else ())
 

@@ -44,7 +44,7 @@ def not_allowed(node: exp.Expr) -> Refusal:
     if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
         return _of_now(node)
     if isinstance(node, exp.Order):
-        return refusal(Code.FUNC, "No order of rows can stand here.", "leave ORDER BY out of this call", node)
+        return refusal(Code.FUNC, "No order of rows can stand here.", "leave ORDER BY out", node)
     hint = _SEE_DOCS
     if isinstance(node, exp.Array) and any(isinstance(part, exp.Column) for part in node.expressions):
         hint = "a column without brackets, or in double quotes"

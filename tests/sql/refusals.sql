@@ -1743,7 +1743,7 @@ SELECT COUNT(*) FROM events WHERE round(lon, digits => 1) > 5;
 # SELECT COUNT(*) FROM events WHERE round(lon, digits => 1) > 5
 #                                              ^^^^^^^^^^^
 # round has no argument named digits.
-# Try: leave the name out
+# Try: leave digits => out
 
 # title: a unit of time that is no text
 SELECT COUNT(*) FROM events WHERE date_trunc(month, ts) = DATE '2026-10-01';
@@ -1759,7 +1759,7 @@ SELECT COUNT(ts ORDER BY ts) FROM events;
 # SELECT COUNT(ts ORDER BY ts) FROM events
 #              ^^^^^^^^^^^^^^
 # No order of rows can stand here.
-# Try: leave ORDER BY out of this call
+# Try: leave ORDER BY out
 
 # title: a decimal of three numbers
 SELECT COUNT(CAST(lon AS DECIMAL(10, 2, 7))) FROM events;
