@@ -53,13 +53,6 @@ def forbid(table: Table, change: str, why: str, when: str = "") -> None:
             event.listen(table, "after_create", DDL(statement).execute_if(dialect=database))  # type: ignore[no-untyped-call]
 
 
-def freeze(connection: Connection, table: str) -> None:
-    """Guard the rows of a table that is there already and is none of today's."""
-    for change, why in (("UPDATE", NEVER_CHANGE), ("DELETE", NEVER_GO)):
-        for _, statement in _statements(connection.dialect.name, table, change, why, ""):
-            connection.exec_driver_sql(statement)
-
-
 def check_guards(connection: Connection, metadata: MetaData) -> None:
     """Refuse a ledger from which a guard was taken, in which one was changed or switched off; raises UnsafeStore."""
     faults = guard_faults(connection, metadata)

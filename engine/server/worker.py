@@ -60,6 +60,7 @@ class Worker:
         engine = PacedEngine.of(desk.engine, Pace(**first.said["pace"]))
         with replace(desk, engine=engine) as paced:
             clerk = Clerk(paced, first.said.get("standing"))
+            _ = engine.backend.empty  # made now: whether memory suffices must not depend on questions that run
             self._send({"ready": os.getpid()})
             self.serve(clerk)
 
