@@ -31,6 +31,7 @@ from tests.support.passes import passes
 ROWS = 260_000  # more than two row groups
 FEW = 2_000
 SHUFFLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 40
+TRIES = 20  # one comes out the same by chance: few persons' doubles add up to nearly zero
 TABLES = """
 CREATE TABLE act AS
 SELECT hash(i) % {persons} AS pid, ['0.1', '0.2', '0.3', '-0.6', '0.7', '-0.7'][1 + i % 6]::DOUBLE AS x,
@@ -187,4 +188,4 @@ def test_no_shuffle_moves_anything(title: str, few: Crowd) -> None:
 def test_what_depends_on_order_is_found(bug: str, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     title, spoiling = PLANTED[bug]
     spoilt.planted(prepare_module, spoiling)(monkeypatch)
-    assert _moved(crowd, QUESTIONS[title])
+    assert any(_moved(crowd, QUESTIONS[title]) for _ in range(TRIES))
