@@ -8,12 +8,28 @@ import sys
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tests.conftest import NIGHTLY_ALONE
 from tests.support.patience import LONGEST
-from tests.support.quick import CORE, EVERY, FILE_SECONDS, QUICK_SECONDS, SLOW, file_of, is_slow, listed, selected
+from tests.support.quick import (
+    CORE,
+    EVERY,
+    FILE_SECONDS,
+    KEPT,
+    QUICK_SECONDS,
+    SLOW,
+    file_of,
+    is_kept,
+    is_slow,
+    listed,
+    pytest_collection_modifyitems,
+    selected,
+    slow_tests,
+)
 from tests.support.slowest_first import Seconds, measured
 from tests.support.tree import ROOT
 
@@ -68,9 +84,13 @@ def _tests(file: Path) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("entry", [*listed(SLOW.values()), *EVERY])
+@pytest.mark.parametrize("entry", [*listed(SLOW.values()), *EVERY, *KEPT])
 def test_what_a_table_names_is_there(entry: str) -> None:
     assert _names(entry)
+
+
+def test_recorded_slow_tests_are_of_files_that_are_there() -> None:
+    assert {file_of(test) for test in slow_tests()} <= FILES
 
 
 def test_what_runs_in_part_is_not_left_out_as_well() -> None:
@@ -102,3 +122,18 @@ def test_what_is_slow_is_left_out_but_for_the_core() -> None:
     core = next(node for node in CORE.values() if is_slow(file_of(node)))
     nodes = [f"{file_of(core)}::test_other", core, "tests/new/test_new.py::test_new"]
     assert list(selected(nodes)) == nodes[1:]
+
+
+def test_a_test_that_took_too_long_is_left_out_unless_privacy_rests_on_it() -> None:
+    slow = next(test for test in selected([*slow_tests()]) if not is_kept(test))
+    kept = next(iter(CORE.values()))
+    items: list[Any] = [SimpleNamespace(nodeid=node, user_properties=[]) for node in (slow, kept, "tests/new.py::test")]
+    left_out: list[Any] = []
+
+    def pytest_deselected(items: list[Any]) -> None:
+        left_out.extend(items)
+
+    hook = SimpleNamespace(pytest_deselected=pytest_deselected)
+    pytest_collection_modifyitems(cast("pytest.Config", SimpleNamespace(getoption=bool, hook=hook)), items)
+    assert [item.nodeid for item in left_out] == [slow]
+    assert [item.nodeid for item in items] == [kept, "tests/new.py::test"]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.one_worker import TOGETHER
-from tests.support.quick import PROPERTY
-from tests.support.slowest_first import Seconds, measured, pytest_collection_modifyitems, written
+from tests.support.quick import CORE, PROPERTY, TEST_SECONDS
+from tests.support.slowest_first import Seconds, measured, pytest_collection_modifyitems, written, written_tests
 from tests.support.tree import ROOT
 
 WHOLE, QUICK = (SimpleNamespace(getoption=lambda name, asked=asked: asked) for asked in (False, True))
@@ -55,13 +55,25 @@ def test_files_that_belong_together_follow_each_other() -> None:
 
 
 def test_what_ran_is_written_and_the_rest_is_kept_while_it_is_there() -> None:
-    ran = [_report("t/a.py::x", 1.5, quick=True), _report("t/a.py::y", 2.5), _report(f"{KEPT}::x", 0.1, quick=True)]
+    ran = [_report("t/a.py::x", 0.5, quick=True), _report("t/a.py::y", 2.5), _report(f"{KEPT}::x", 0.1, quick=True)]
     before = {KEPT: Seconds(70.0, 7.0), ALSO_KEPT: Seconds(5.0, 1.0), "t/gone.py": Seconds(6.0, 1.0)}
     lines = [line for line in written(before, ran).splitlines() if not line.startswith("#")]
-    assert lines == [f"5.0 1.0 {ALSO_KEPT}", "4.0 1.5 t/a.py", f"0.1 0.1 {KEPT}"]
+    assert lines == [f"5.0 1.0 {ALSO_KEPT}", "3.0 0.5 t/a.py", f"0.1 0.1 {KEPT}"]
 
 
 def test_a_quick_run_leaves_the_seconds_of_the_whole() -> None:
-    ran = [_report("t/a.py::x", 1.5, quick=True), _report(f"{KEPT}::x", 9.0, quick=True)]
+    ran = [_report("t/a.py::x", 0.5, quick=True), _report(f"{KEPT}::x", 0.4, quick=True)]
     lines = written({KEPT: Seconds(70.0, 7.0)}, ran, quick=True).splitlines()
-    assert lines[-2:] == [f"70.0 9.0 {KEPT}", "1.5 1.5 t/a.py"]
+    assert lines[-2:] == [f"70.0 0.4 {KEPT}", "0.5 0.5 t/a.py"]
+
+
+def test_a_slow_test_is_written_and_no_part_of_the_quick_suite_unless_it_is_of_the_core() -> None:
+    core, long = next(iter(CORE.values())), 2 * TEST_SECONDS
+    ran = [_report(f"{KEPT}::{test}", TEST_SECONDS / 2, quick=True) for test in ("x", "was_slow")]
+    ran += [_report(f"{KEPT}::y[a b]", long, quick=True), _report(core, long, quick=True)]
+    before = {f"{KEPT}::was_slow": 9.0, f"{ALSO_KEPT}::z": 8.0, "t/gone.py::x": 7.0}
+    lines = [line for line in written_tests(before, ran).splitlines() if not line.startswith("#")]
+    assert lines == [f"8.0 {ALSO_KEPT}::z", *sorted((f"{long} {core}", f"{long} {KEPT}::y[a b]"))]
+    files = written({}, ran).splitlines()
+    assert f"{3 * TEST_SECONDS:.1f} {TEST_SECONDS:.1f} {KEPT}" in files
+    assert f"{long:.1f} {long:.1f} {core.partition('::')[0]}" in files

@@ -1,9 +1,10 @@
 """The quick suite: `pytest --quick`, which `make test` runs. Without the option everything runs, as `make test-all` does.
 
 A test is in the quick suite unless a table below says otherwise, so a new file is in it. What is slow by nature is left
-out whole (SLOW); of long parametrised tests every n-th case runs (EVERY), always with the first; and of the files that
-plant bugs one bug a mechanism runs (CORE). tests/house/test_quick.py holds the suite to QUICK_SECONDS, and each file in
-it to FILE_SECONDS, by the seconds that tests/seconds.txt records.
+out whole (SLOW); of long parametrised tests every n-th case runs (EVERY), always with the first; a test that took longer
+than TEST_SECONDS when it was measured (tests/slow_tests.txt) is left out, but for those that privacy rests on (KEPT); and
+of the files that plant bugs one bug a mechanism runs (CORE). tests/house/test_quick.py holds the suite to QUICK_SECONDS,
+and each file in it to FILE_SECONDS, by the seconds that tests/seconds.txt records.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from tests.support.tree import ROOT
 
 QUICK_SECONDS = 600.0  # of workers together: five minutes on two idle cores, with pytest -n 3
 FILE_SECONDS = 30.0  # of one file in it: a worker that begins a longer one late ends alone
-PROPERTY = "quick"  # a test report's property: the test is in the quick suite
+TEST_SECONDS = 0.5  # of one test in it, without its fixtures
+PROPERTY = "quick"  # a test report's property: the test is in the quick suite, if it is no slow one
+SLOW_TESTS = ROOT / "tests" / "slow_tests.txt"
 
 # why -> files (patterns), or single tests of a file
 SLOW: dict[str, tuple[str, ...]] = {
@@ -68,20 +71,6 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/privacy/test_greybox_person_windows.py",
         "tests/privacy/test_two_worlds_free.py",
     ),
-    "takes seconds, while shorter tests beside it ask nearly the same": (
-        "tests/budgets/test_figures.py::test_a_year_of_daily_dashboards",
-        "tests/engine/backends/test_kept_persons.py::test_a_planted_list_that_keeps_who_objected_at_first_is_found",
-        "tests/engine/test_calibrate.py::test_what_a_client_has_bought_is_no_histogram",
-        "tests/engine/test_rehearsal.py::test_the_operator_rehearses",
-        "tests/engine/test_snapshot.py::test_a_time_without_an_offset_is_utcs_wherever_the_machine_stands",
-        "tests/engine/test_combining.py::test_what_was_bought_beside_it_moves_no_repeat",
-        "tests/engine/test_combining.py::test_windows_are_added_up_and_taken_off",
-        "tests/engine/test_fetch.py::test_where_the_net_goes_away_nothing_is_lost",
-        "tests/engine/test_operator.py::test_order_changes_no_row_and_is_kept",
-        "tests/engine/test_renew.py::test_files_that_are_others_leave_no_layout_to_go_on_with",
-        "tests/engine/test_renew.py::test_new_rows_of_two_tables_make_a_rollup_of_both_anew",
-        "tests/privacy/test_noise_law.py::test_two_forks_of_one_process_draw_different_noise",
-    ),
     "races of processes": ("tests/budgets/test_ledger_races.py",),
     "runs a page of the docs": (
         "tests/passersby/test_cli_objections.py::test_the_commands_of_the_document_run",
@@ -122,6 +111,7 @@ EVERY: dict[str, int] = {
     "tests/engine/test_combining.py": 3,
     "tests/engine/test_csv_files.py": 3,
     "tests/engine/test_delivered_windows.py": 3,
+    "tests/engine/server/test_forms.py": 2,
     "tests/engine/test_finding.py": 2,
     "tests/engine/test_ingest.py": 2,
     "tests/engine/test_layout.py": 3,
@@ -169,6 +159,20 @@ CORE: dict[str, str] = {
     "eligibility": f"{GREY_BOX}[admission forgotten]",
 }
 
+# tests of sensitivity, noise and admission that run however long they take
+KEPT: tuple[str, ...] = (
+    "tests/engine/test_admission.py::test_objectors_are_as_good_as_deleted",
+    "tests/privacy/test_charge_before_read.py::test_an_engine_that_charges_after_reading_is_caught",
+    "tests/privacy/test_greybox.py::test_one_person_moves_no_vector_further_than_declared",
+    "tests/privacy/test_greybox_admission.py::test_who_is_not_admitted_is_as_good_as_deleted",
+    "tests/privacy/test_greybox_moments.py::test_one_person_moves_nothing_further_than_declared",
+    "tests/privacy/test_greybox_windows.py::test_one_person_moves_no_vector_further_than_declared",
+    "tests/privacy/test_movement.py::test_one_persons_movement_moves_no_vector_further_than_declared",
+    "tests/privacy/test_noise_law.py::test_released_numbers_follow_the_priced_law_independently",
+    "tests/privacy/test_two_worlds.py::test_nothing_but_noise_tells_the_worlds_apart",
+    "tests/privacy/test_two_worlds_doors.py::test_nothing_but_noise_tells_the_worlds_apart",
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the quick suite be asked for."""
@@ -186,10 +190,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is in the quick suite, for its seconds; where it alone is asked for, leave out the rest."""
-    quick = set(selected([item.nodeid for item in items]))
+    candidates = set(selected([item.nodeid for item in items]))
     for item in items:
-        if item.nodeid in quick:
+        if item.nodeid in candidates:
             item.user_properties.append((PROPERTY, True))
+    quick = candidates - {test for test in slow_tests() if not is_kept(test)}
     if config.getoption("--quick"):
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in quick])
         items[:] = [item for item in items if item.nodeid in quick]
@@ -205,6 +210,17 @@ def selected(nodes: Sequence[str]) -> Iterator[str]:
         counted[test] += not slow
         if node in core or not (slow or number % _step(test)):
             yield node
+
+
+def slow_tests() -> dict[str, float]:
+    """Read which tests took longer than TEST_SECONDS, and how long."""
+    lines = (line for line in SLOW_TESTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return {test: float(seconds) for seconds, test in (line.split(maxsplit=1) for line in lines)}
+
+
+def is_kept(node: str) -> bool:
+    """Tell whether a test is in the quick suite however long it takes."""
+    return node in CORE.values() or node.partition("[")[0] in KEPT
 
 
 def is_slow(named: str) -> bool:

@@ -80,7 +80,9 @@ def prepared(served: Inhabited, path: str) -> Sent:
         share = served.send("POST", "/v1/shares", json={"sql": COUNT}).json()
         place = path.replace("{share_id}", share["id"])
     if "job_id" in path:
-        job = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()
+        # no worker takes it up, so that nothing but the form changes anything
+        job = {"id": "0" * 32, "client": "analyst", "request_id": "job", "body": "{}", "state": "queued"}
+        served.house.books.add_job({**job, "made_at": "2026-01-01T00:00:00.000+00:00"})
         place = path.replace("{job_id}", job["id"])
     if path.endswith("thaw"):
         admin.freeze(by="x", client="analyst", reason="x")
