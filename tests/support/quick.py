@@ -107,6 +107,7 @@ EVERY: dict[str, int] = {
     "tests/dialect/test_row_sets.py": 3,
     "tests/engine/backends/test_duckdb.py": 2,
     "tests/engine/backends/test_kept_persons.py": 3,
+    "tests/engine/server/test_requests.py": 2,
     "tests/engine/server/test_roles.py": 7,
     "tests/engine/test_combining.py": 3,
     "tests/engine/test_csv_files.py": 3,
