@@ -26,7 +26,7 @@ from budgets import (
 )
 from budgets.charging import read_room
 from budgets.loss import NOTHING
-from budgets.outlook import Outlook, Room, outlook
+from budgets.outlook import Outlook, Room, _times_in, outlook
 from budgets.policy import MINIMUM_RHO
 from tests.budgets.books import ask, item
 from tests.support.blank_ledger import blank_ledger
@@ -250,3 +250,10 @@ def test_walking_over_all_accounts_for_each_window_is_found(monkeypatch: pytest.
     monkeypatch.setattr(Room, "debits", debits)
     with pytest.raises(AssertionError):
         test_years_of_days_are_looked_at_one_by_one()
+
+
+def test_rho_or_delta_runs_out_first() -> None:
+    loss = Loss.of("0.1", "1e-9")
+    assert _times_in(Loss.of("1", "3e-9"), loss) == 3
+    assert _times_in(Loss.of("0.2", "1e-6"), loss) == 2
+    assert _times_in(Loss.of("0.3"), Loss.of("0.1")) == 3

@@ -11,6 +11,7 @@ from dialect.declared_movement import Movement
 from engine.catalog_file import load_catalog
 from engine.catalogs import find_catalog
 from engine.errors import CatalogError
+from tests.support.mibici import needs_mibici
 
 WHOLE = """
 format = 1
@@ -128,6 +129,10 @@ def test_a_public_table_has_no_movement(tmp_path: Path) -> None:
     assert found.value.key == "tables.cells.movement" and "a public table has no movement" in found.value.why
 
 
-def test_the_bundled_catalogs_declare_movement() -> None:
+def test_the_operator_s_catalog_declares_movement() -> None:
     assert _movement(find_catalog("operator"), "event").through == ("cell_id", "cell")
+
+
+@needs_mibici
+def test_the_catalog_of_real_data_declares_movement() -> None:
     assert _movement(find_catalog("mibici"), "trips").through == ("origin_id", "stations")

@@ -41,6 +41,12 @@ def test_a_port_that_is_taken_is_named(taken: int) -> None:
     assert f"Port {taken} " in told and "another --flight-port" in told
 
 
+def test_keys_go_over_no_open_line() -> None:
+    assert "can be reached from other machines" in refusal(host="0.0.0.0")
+    check_listening(Settings(port=FREE, host="0.0.0.0", behind_tls_proxy=True))
+    check_listening(Settings(port=FREE, host="127.0.0.1"))
+
+
 def test_two_doors_do_not_share_a_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
