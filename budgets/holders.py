@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from budgets.errors import ParamError
-from budgets.names import normal_name
+from budgets.names import NO_NAMES, normal_name
 
 EVERYBODY = ""  # every release of a dataset, the owner's own too: its cap is the ceiling
 ALL_CLIENTS = "*"  # all clients together: the ceiling less the owner's reserve
@@ -65,7 +65,9 @@ def check_asker(client: object) -> None:
     for part in str(client).split("/"):
         if not part.strip() or part.startswith(RESERVED):
             raise ParamError("A client is a path of names, none empty and none begun by '*'.", "organisation/analyst.")
+        if part in NO_NAMES:
+            raise ParamError("No name of a client's path is '.' or '..'.", "organisation/analyst.")
     normal = normal_name(str(client))
     if client != normal:
-        why = "A client's name has no spaces at its ends, no invisible signs, and one form of each letter (NFKC)."
+        why = "A client's name has no spaces at its ends, no invisible signs, and one form of each letter and slash."
         raise ParamError(why, f"{normal}, which is the normal form of this name." if normal else "a plain name.")

@@ -25,6 +25,7 @@ WHY = {"actor": "root", "reason": "a test"}
 NOT_NORMAL = (
     " ana", "ana ", "olga\u00a0", "an\u200da", "ana\u200b", "\ufeffana", "ana\u202e", "a\u0301na", "\uff41na", "ana\u3164",
     "ana\ufe0f", "ana\u2800", "org /ana", "org/ ana", "org\uff0fana", "an  a", "ana\u00ad", "\u212bna", "o\u0308rg/ana",
+    "ana\ufffc", "ana\U00016fe4", "an\U0001d159a", "ana\U0001107f", "org\u2215ana", "org\u2044ana", "org\u29f8ana", "\u00bd",
 )  # fmt: skip
 OTHER_SPELLINGS = ("ANA", "Ana", "aNA")
 CAP = Loss(10**11, 10**9)
@@ -38,6 +39,15 @@ def test_a_name_in_another_form_is_refused_with_the_normal_one(name: str, ledger
     check_asker(normal_name(name))
     with pytest.raises(LedgerError):
         ledger.add_client(name, **WHY)
+
+
+@pytest.mark.parametrize("name", [".", "..", "org/.", "../ana", "org/../ana", "\u2024", "org/\u2025"])
+def test_no_part_of_a_path_is_a_dot_or_two(name: str, ledger: Ledger) -> None:
+    with pytest.raises(ParamError):
+        check_asker(name)
+    with pytest.raises(LedgerError):
+        ledger.add_client(name, **WHY)
+    assert ledger.clients() == ()
 
 
 @given(st.text(max_size=12))
