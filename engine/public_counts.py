@@ -11,6 +11,7 @@ from dialect.expressions import Field
 from dialect.private_plan import MostValues
 from dialect.public_values import values_by_group
 from dialect.relations import Public
+from dialect.row_costs import LISTED
 from dialect.work import most_rows
 from dialect.write_rows import write_rows
 from engine.backends.protocol import Backend
@@ -37,7 +38,11 @@ def check_work(plan: PrivatePlan, backend: Backend) -> Work:
             return rows
         return _most_alike(public, equal, backend)
 
-    most, work = most_rows(plan.source, fan), bounded_work(plan, fan)
+    def is_short(public: Public, text: Field) -> bool:
+        rows = write_rows(public, (text,), backend.target)
+        return not backend.count(f"SELECT 1 AS one FROM ({rows}) AS l WHERE length({text.id}) > {LISTED} LIMIT 1")
+
+    most, work = most_rows(plan.source, fan), bounded_work(plan, fan, is_short)
     if most > MOST_ROWS_OF_A_PERSON:
         windows = len(plan.touched.windows)
         over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")

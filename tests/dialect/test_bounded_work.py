@@ -13,7 +13,8 @@ from dialect.bounded_work import STEP, Work, bounded_work
 from dialect.catalog import Catalog
 from dialect.expressions import Field
 from dialect.patterns import never_tries_again, parts_of
-from dialect.relations import Public
+from dialect.relation_parts import all_below
+from dialect.relations import Cut, Public
 from dialect.work import most_rows
 from tests.support.attack_catalog import attack_catalog
 from tests.support.sql_cases import sql_cases
@@ -89,6 +90,14 @@ BEYOND = {  # what adds work to the rows of one person, before and after
         "FROM subscribers WHERE replace(home_zone, 'a', 'x') = 'y'",
         f"FROM subscribers WHERE replace(home_zone, 'a', '{'x' * 90}') = 'y'",
     ),
+    "a longer part of a pattern": (
+        "FROM subscribers WHERE home_zone LIKE '%a_b%aaaaaaaaaa%'",
+        "FROM subscribers WHERE home_zone LIKE '%a_b_aaaaaaaaaa%'",
+    ),
+    "longer elements": (
+        "FROM (SELECT DISTINCT subscriber_id, l FROM (SELECT subscriber_id, list(left(home_zone, 9)) AS l FROM subscribers GROUP BY 1))",
+        "FROM (SELECT DISTINCT subscriber_id, l FROM (SELECT subscriber_id, list(home_zone) AS l FROM subscribers GROUP BY 1))",
+    ),
     "an argument that its form repeats": (
         "FROM events WHERE sqrt(lat) > 1",
         "FROM events WHERE sqrt(sqrt(sqrt(lat))) > 1",
@@ -129,6 +138,28 @@ def test_a_left_join_with_an_empty_list_keeps_its_rows(catalog: Catalog) -> None
         return 0 if any(f.name == "zone" for f in public.fields) else 24
 
     assert most_rows(plan.source, empty) == 200 * 24
+
+
+def test_rows_that_are_cut_are_held(catalog: Catalog) -> None:
+    """A cut sorts whole rows of who has more than are kept."""
+    plans = [plan for sql in DRAWN for plan in read(sql, catalog).plans]
+    cut = [(p, o) for p in plans for each in all_below(p.source) if isinstance(o := each.operator, Cut)]
+    assert cut
+    for plan, operator in cut:
+        assert bounded_work(plan, fan).unit_bytes >= operator.max_rows * len(operator.source.fields) * 4
+
+
+def test_texts_of_a_public_list_are_short_where_none_is_long(catalog: Catalog) -> None:
+    sql = "SELECT COUNT(*) FROM events e CROSS JOIN cells c WHERE reverse(c.zone || 'a') > 'b'"
+    (plan,) = read(sql, catalog).plans
+    asked = []
+
+    def short(public: Public, text: Field) -> bool:
+        asked.append((public, text.name))
+        return True
+
+    assert bounded_work(plan, fan, short).unit_steps <= bounded_work(plan, fan).unit_steps
+    assert all(isinstance(public, Public) for public, _ in asked)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ EVERY: dict[str, int] = {
     "tests/dialect/test_possible_days.py": 4,
     "tests/dialect/test_ranges.py": 3,
     "tests/dialect/test_refusals.py": 2,
+    "tests/dialect/test_row_costs.py": 5,
     "tests/dialect/test_row_sets.py": 3,
     "tests/engine/backends/test_duckdb.py": 2,
     "tests/engine/backends/test_kept_persons.py": 3,

@@ -30,6 +30,8 @@ VICTIMS = "e.lon BETWEEN 24.7 AND 24.8"
 TEXT = "concat(CAST(x AS VARCHAR), CAST(e.ts AS VARCHAR))"
 OVER = "OVER (PARTITION BY e.subscriber_id ORDER BY e.ts"
 
+SEARCHED = f"concat(rpad(CAST(e.cell_id AS VARCHAR), 990, 'a'), CAST(x AS VARCHAR)) LIKE '%a_{'a' * 400}b%c'"
+
 
 def _met(copies: int, condition: str, copies_more: int = 0, asked: str = "COUNT(*)") -> str:
     more = f" CROSS JOIN range({copies_more}) b(y)" if copies_more else ""
@@ -49,8 +51,12 @@ FAMILY: Mapping[str, str] = {
         600, "haversine_m(e.lon, e.lat, x / 100.0, e.lat) > 5 AND within_m(e.lon, 20, x, 20, 600) = FALSE"
     ),
     "a regular expression": _met(40, f"regexp_matches({TEXT}, '(2|0|6|1)*[0-9]+x?y?(z|0)+$')"),
-    "replacing": _met(60, f"regexp_replace({TEXT}, '[0-9]', 'abcdef', 'g') > 'b'"),
+    "replacing": _met(50, f"regexp_replace({TEXT}, '[0-9]', 'abcdef', 'g') > 'b'"),
     "edits": _met(60, f"levenshtein({TEXT}, '{'ab' * 40}') > 3"),
+    "a pattern with a long part": _met(2, SEARCHED),
+    "different lists": "SELECT COUNT(*) FROM (SELECT DISTINCT subscriber_id, l, x FROM"
+    " (SELECT e.subscriber_id, LIST(rpad(CAST(cell_id AS VARCHAR), 100, 'a')) AS l FROM events e"
+    f" WHERE {VICTIMS} GROUP BY 1) CROSS JOIN range(1000) a(x))",
     "a frame of rows": _each(f"SUM(x) {OVER} ROWS BETWEEN 90 PRECEDING AND 90 FOLLOWING)", 300),
     "a frame of groups": _each(f"MIN(x) {OVER} GROUPS BETWEEN 9000 PRECEDING AND 9000 FOLLOWING)", 150),
     "neighbours": _each(f"LAG(x, 3 IGNORE NULLS) {OVER})", 300),
@@ -73,6 +79,10 @@ REFUSED: Mapping[str, str] = {
     "a search that begins anew": "SELECT COUNT(*) FROM events e JOIN subscribers USING (subscriber_id)"
     " WHERE regexp_replace(home_zone, '2(.*1.{9}b)?', 'ab', 'g') > 'b'",
     "edits": _met(500, f"levenshtein({TEXT}, '{'ab' * 40}') > 3"),
+    "a pattern with a long part": _met(100, SEARCHED),
+    "different lists": "SELECT COUNT(*) FROM (SELECT DISTINCT subscriber_id, l, x FROM"
+    " (SELECT e.subscriber_id, LIST(rpad(CAST(cell_id AS VARCHAR), 990, 'a')) AS l FROM events e"
+    f" WHERE {VICTIMS} GROUP BY 1) CROSS JOIN range(5000) a(x))",
     "a frame of groups": _each(f"MIN(x) {OVER} GROUPS BETWEEN 9000 PRECEDING AND 9000 FOLLOWING)", 1_000),
     "joined texts": _each(f"STRING_AGG({TEXT}, ',')", 2_000, " GROUP BY 1"),
 }
