@@ -78,6 +78,7 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/passersby/test_calibration_page.py",
         "tests/passersby/test_client_page.py",
     ),
+    "measures what forms take": ("tests/dialect/test_row_costs.py",),
     "benchmarks": ("tests/bench/test_rivals.py",),
     "audits by thousands of draws": (
         "tests/privacy/test_audit.py",
@@ -104,7 +105,6 @@ EVERY: dict[str, int] = {
     "tests/dialect/test_possible_days.py": 4,
     "tests/dialect/test_ranges.py": 3,
     "tests/dialect/test_refusals.py": 2,
-    "tests/dialect/test_row_costs.py": 5,
     "tests/dialect/test_row_sets.py": 3,
     "tests/engine/backends/test_duckdb.py": 2,
     "tests/engine/backends/test_kept_persons.py": 3,
