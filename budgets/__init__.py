@@ -37,11 +37,25 @@ Where what stands:
     refusals                  errors
 """
 
-from budgets.accounts import LIFETIME, AccountName, AccountView
-from budgets.acts import Act, ActKind, Objection
-from budgets.anchor import Anchor
-from budgets.chain import Entry
-from budgets.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_at, rho_for
+from budgets.accounting.accounts import LIFETIME, AccountName, AccountView
+from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_at, rho_for
+from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_asker, check_name, own_holder, prefixes
+from budgets.accounting.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
+from budgets.accounting.names import folded_name
+from budgets.accounting.outlook import Outlook
+from budgets.accounting.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps, Grant
+from budgets.accounting.records import (
+    LONGEST_WORDING,
+    Charge,
+    ChargeRequest,
+    Freeze,
+    Item,
+    Made,
+    Member,
+    PaidRelease,
+    StoredRelease,
+    TopUp,
+)
 from budgets.errors import (
     BudgetRefused,
     CeilingRaised,
@@ -54,28 +68,14 @@ from budgets.errors import (
     ProtocolError,
     UnsafeStore,
 )
-from budgets.events import EntryKind
 from budgets.forecast import Forecast
-from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER, check_asker, check_name, own_holder, prefixes
 from budgets.ledger import Ledger
-from budgets.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
-from budgets.names import folded_name
+from budgets.log.acts import Act, ActKind, Objection
+from budgets.log.anchor import Anchor
+from budgets.log.chain import Entry
+from budgets.log.events import EntryKind
 from budgets.objections import ObjectionRegister, register_address
-from budgets.outlook import Outlook
-from budgets.policy import EACH_WINDOW, MINIMUM_RHO, PER_QUERY, STATIC, Caps, Grant
-from budgets.records import (
-    LONGEST_WORDING,
-    Charge,
-    ChargeRequest,
-    Freeze,
-    Item,
-    Made,
-    Member,
-    PaidRelease,
-    StoredRelease,
-    TopUp,
-)
-from budgets.stores.opening import shown_address
+from budgets.stores.open import shown_address
 from budgets.stores.probe import cause_of
 
 __all__ = [

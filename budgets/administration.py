@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from budgets.accounts import LIFETIME, check_text
+from budgets.accounting.accounts import LIFETIME, check_text
+from budgets.accounting.failures import COUNTED_OF_A_TREE, OF_A_WINDOW, counters, most_of, of_a_window, tree_of
+from budgets.accounting.holders import EVERYBODY, OWNER, check_client, check_name, check_window
+from budgets.accounting.loss import ATTO, Loss
+from budgets.accounting.policy import EACH_WINDOW, PER_QUERY, Grant
+from budgets.accounting.records import Charge, TopUp
 from budgets.errors import ParamError
-from budgets.events import NOTE, EntryKind, Event, failure_said, units
-from budgets.failures import COUNTED_OF_A_TREE, OF_A_WINDOW, counters, most_of, of_a_window, tree_of
-from budgets.holders import EVERYBODY, OWNER, check_client, check_name, check_window
-from budgets.loss import ATTO, Loss
-from budgets.policy import EACH_WINDOW, PER_QUERY, Grant
-from budgets.records import Charge, TopUp
+from budgets.log.events import NOTE, EntryKind, Event, failure_said, units
 from budgets.stores import entries, journal, standing
 from budgets.stores.store import Store
 

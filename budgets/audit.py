@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from budgets.accounts import AccountName, AccountView
-from budgets.anchor import Anchor
-from budgets.chain import Entry
+from budgets.accounting.accounts import AccountName, AccountView
+from budgets.accounting.holders import check_client, payers
+from budgets.accounting.policy import Grant
+from budgets.accounting.records import Freeze, Member, PaidRelease
 from budgets.errors import UnsafeStore
-from budgets.events import EntryKind
 from budgets.forecast import LATELY, Forecast, debits_of, forecast
-from budgets.holders import check_client, payers
-from budgets.policy import Grant
-from budgets.records import Freeze, Member, PaidRelease
+from budgets.log.anchor import Anchor
+from budgets.log.chain import Entry
+from budgets.log.events import EntryKind
+from budgets.log.verify import steps_back, verify
 from budgets.stores import balances, entries, journal, standing
-from budgets.stores.copies import write_copy
+from budgets.stores.copy import write_copy
 from budgets.stores.guards import guard_faults
 from budgets.stores.schema import PROJECTIONS, metadata
 from budgets.stores.store import Store
-from budgets.verify import steps_back, verify
 
 
 class Audit:
@@ -126,7 +126,7 @@ class Audit:
     def verify(self, anchor: Anchor | None = None) -> tuple[str, ...]:
         """Say everything that is not as it was written; nothing, if all is.
 
-        Claim: see `budgets.verify.verify`. Source: proofs.md#the-chain. Raises LedgerUnavailable.
+        Claim: see `budgets.log.verify.verify`. Source: proofs.md#the-chain. Raises LedgerUnavailable.
         """
         with self._store.reading() as connection:
             tables = {table.name: journal.read_rows(connection, table) for table in PROJECTIONS}

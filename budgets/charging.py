@@ -13,15 +13,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from budgets.accounts import path_accounts
-from budgets.bill import Bill, make_bill
+from budgets.accounting.accounts import path_accounts
+from budgets.accounting.bill import Bill, make_bill
+from budgets.accounting.holders import EVERYBODY, payers
+from budgets.accounting.loss import Loss
+from budgets.accounting.outlook import Room, would_fit
+from budgets.accounting.policy import PER_QUERY, Grant, check_query, query_limits, refusal, todays_caps
+from budgets.accounting.records import Charge, ChargeRequest
 from budgets.errors import IdempotencyError, LedgerError, ProtocolError
-from budgets.events import EntryKind, Event, caps_said, charge_said
-from budgets.holders import EVERYBODY, payers
-from budgets.loss import Loss
-from budgets.outlook import Room, would_fit
-from budgets.policy import PER_QUERY, Grant, check_query, query_limits, refusal, todays_caps
-from budgets.records import Charge, ChargeRequest
+from budgets.log.events import EntryKind, Event, caps_said, charge_said
 from budgets.stores import balances, entries, journal, standing
 from budgets.stores.store import sent_together
 

@@ -30,7 +30,7 @@ class Code(StrEnum):
 
 
 class Amounts(Protocol):
-    """What a refusal says of a loss; budgets.loss.Loss is one."""
+    """What a refusal says of a loss; budgets.accounting.loss.Loss is one."""
 
     @property
     def rho(self) -> Fraction:

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from budgets.accounts import LIFETIME, AccountName
-from budgets.bill import times
-from budgets.chain import Entry
-from budgets.holders import is_client
-from budgets.loss import NOTHING, Loss, total
+from budgets.accounting.accounts import LIFETIME, AccountName
+from budgets.accounting.bill import times
+from budgets.accounting.holders import is_client
+from budgets.accounting.loss import NOTHING, Loss, total
+from budgets.log.chain import Entry
 
 LATELY = timedelta(days=30)  # debits that a rate is made of
 SHORTEST = timedelta(days=7)  # between the first of them and now: what is younger tells no rate

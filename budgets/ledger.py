@@ -9,21 +9,21 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from budgets.accounts import AccountName, AccountView
+from budgets.accounting.accounts import AccountName, AccountView
+from budgets.accounting.holders import check_client
+from budgets.accounting.loss import Loss
+from budgets.accounting.outlook import Outlook, outlook
+from budgets.accounting.policy import Caps, check_ceiling, granted
+from budgets.accounting.records import Charge, ChargeRequest, Made, StoredRelease
 from budgets.administration import Administration
-from budgets.anchor import Anchor
 from budgets.audit import Audit
 from budgets.charging import charge_all, read_bills, read_room
 from budgets.errors import LedgerError, ProtocolError, UnsafeStore
-from budgets.events import release_said
-from budgets.holders import check_client
-from budgets.loss import Loss
-from budgets.outlook import Outlook, outlook
-from budgets.policy import Caps, check_ceiling, granted
-from budgets.records import Charge, ChargeRequest, Made, StoredRelease
-from budgets.repeats import RepeatCounts, repeats_said
+from budgets.log.anchor import Anchor
+from budgets.log.events import release_said
+from budgets.log.repeats import RepeatCounts, repeats_said
 from budgets.stores import balances, entries, journal, standing
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from budgets.stores.postgres import is_postgres
 from budgets.stores.probe import write_probe
 from budgets.stores.store import Store

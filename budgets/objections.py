@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from budgets.acts import Act, ActKind, Objection
+from budgets.log.acts import Act, ActKind, Objection
 from budgets.stores import open_store, register
-from budgets.stores.copies import write_register_copy
+from budgets.stores.copy import write_register_copy
 from budgets.stores.postgres import is_postgres
 from budgets.stores.sqlite import MEMORY
 from budgets.stores.store import Store

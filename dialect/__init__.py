@@ -57,27 +57,27 @@ from dataclasses import replace as _replace
 from functools import partial as _partial
 from itertools import count as _count
 
-from dialect.accepted_try import accepted_try as _accepted_try
-from dialect.admission import Admission
-from dialect.argument_lists import check_arguments as _check_arguments
-from dialect.bound import bound
-from dialect.bounded_sql import BoundedSql, Target
-from dialect.catalog import Catalog
+from dialect.algebra.private_plan import Bounding, PrivatePlan, Question
+from dialect.algebra.target import BoundedSql, Target
+from dialect.binder.argument_lists import check_arguments as _check_arguments
+from dialect.binder.kinds import kinds
+from dialect.catalog.admission import Admission
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.bounded import render
 from dialect.errors import Code, Refusal, Span
-from dialect.functions import names as function_names
-from dialect.kinds import kinds
-from dialect.options import Options
-from dialect.parse import as_written as _as_written
-from dialect.parse import bounds_of as _bounds_of
-from dialect.parse import options_of as _options_of
-from dialect.parse import parse
-from dialect.plan import plan
-from dialect.private_plan import Bounding, PrivatePlan, Question
-from dialect.reading import Reading as _Reading
-from dialect.render import render
-from dialect.spans import first_word as _first_word
-from dialect.statements import Describe, ExplainPrivacy, Listing, Show, Statement
-from dialect.statements import statement_of as _statement_of
+from dialect.functions.functions import names as function_names
+from dialect.parser.context import Reading as _Reading
+from dialect.parser.options import Options
+from dialect.parser.parser import as_written as _as_written
+from dialect.parser.parser import bounds_of as _bounds_of
+from dialect.parser.parser import options_of as _options_of
+from dialect.parser.parser import parse
+from dialect.parser.spans import first_word as _first_word
+from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
+from dialect.parser.statements import statement_of as _statement_of
+from dialect.parser.suggestions.accepted_try import accepted_try as _accepted_try
+from dialect.planner.split import plan
+from dialect.sensitivity.bound import bound
 
 __all__ = [
     "Admission",

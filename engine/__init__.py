@@ -42,8 +42,9 @@ Where what stands:
 
 from __future__ import annotations
 
-from engine.admins import open_admin
-from engine.auditor import (
+from engine.accounts.problems import Refused
+from engine.api.admin import open_admin
+from engine.api.auditor import (
     anchor_ledger,
     audit_ledger,
     backup_ledger,
@@ -53,14 +54,12 @@ from engine.auditor import (
     verify_ledger,
     write_export,
 )
-from engine.calibrating import calibrate_catalog, calibration_told
-from engine.desk import Desk, open_desk
-from engine.host import bootstrap, check_there, serve
-from engine.outlines import outlines
-from engine.planning import plan_workload
-from engine.problems import Refused
-from engine.standing_desk import list_standing, run_standing, show_standing
-from engine.stewards import (
+from engine.api.calibrating import calibrate_catalog, calibration_told
+from engine.api.maps import outlines
+from engine.api.planning import plan_workload
+from engine.api.session import Desk, open_desk
+from engine.api.standing_desk import list_standing, run_standing, show_standing
+from engine.api.steward import (
     about_me,
     catalog_diff_told,
     check_catalog_text,
@@ -70,6 +69,7 @@ from engine.stewards import (
     open_register,
     optimize_catalog,
 )
+from engine.server.host import bootstrap, check_there, serve
 
 __all__ = [
     "Desk",

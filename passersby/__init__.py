@@ -21,7 +21,8 @@ Where what stands:
     the command line          cli  cli_*  auditing  demo
 """
 
-from passersby.connection import Connection
+from passersby.client.connection import Connection
+from passersby.client.opening import connect
 from passersby.errors import (
     AccessError,
     BudgetError,
@@ -33,9 +34,8 @@ from passersby.errors import (
     RefusedError,
     ServerError,
 )
-from passersby.explanation import Explanation
-from passersby.opening import connect
-from passersby.result import Result
+from passersby.result.explanation import Explanation
+from passersby.result.result import Result
 
 __version__ = "0.1.0"
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from passersby.caret import point_at
+from passersby.text.caret import point_at
 
 
 class PassersbyError(Exception):

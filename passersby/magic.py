@@ -11,17 +11,17 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.display import display
 
-from passersby.connection import Connection
+from passersby.client.connection import Connection
+from passersby.client.opening import connect
 from passersby.errors import PassersbyError
-from passersby.opening import connect
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from passersby.explanation import Explanation
-    from passersby.listing import Budget
-    from passersby.result import Result
+    from passersby.result.explanation import Explanation
+    from passersby.result.listing import Budget
+    from passersby.result.result import Result
 
 NAME = re.compile(r"\s*(\w+)\s*<<\s*")
 WORD = re.compile(r"[\w.]*$")
@@ -163,6 +163,6 @@ def _names(connection: Connection) -> list[str]:
 
 def _say(error: PassersbyError) -> None:
     """Show a refusal as such: it is an answer, and no traceback is needed."""
-    from passersby.notebook import Refusal
+    from passersby.result.notebook import Refusal
 
     display(Refusal(error))

@@ -13,7 +13,7 @@ register.py  who has objected, beside the ledger
 probe.py     can it be written now, and why not
 """
 
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from budgets.stores.store import Store
 
 __all__ = ["Store", "open_store"]

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, cast, insert, select, true, update
 
-from budgets.accounts import AccountName, AccountView
-from budgets.bill import Bill, debits_of
-from budgets.conversion import THRESHOLD_PARTS
-from budgets.holders import EVERYBODY
-from budgets.loss import NOTHING, Loss
-from budgets.policy import STATIC, Debit, Grant, check_ceiling, granted
+from budgets.accounting.accounts import AccountName, AccountView
+from budgets.accounting.bill import Bill, debits_of
+from budgets.accounting.conversion import THRESHOLD_PARTS
+from budgets.accounting.holders import EVERYBODY
+from budgets.accounting.loss import NOTHING, Loss
+from budgets.accounting.policy import STATIC, Debit, Grant, check_ceiling, granted
 from budgets.stores.listed import among, each_of, listed
 from budgets.stores.schema import accounts
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, insert, select, update
 
-from budgets.chain import GENESIS, Entry, canonical, linked
 from budgets.errors import ProtocolError
-from budgets.events import BODY_FORMAT, EntryKind, Event
+from budgets.log.chain import GENESIS, Entry, canonical, linked
+from budgets.log.events import BODY_FORMAT, EntryKind, Event
 from budgets.stores.schema import FORMAT_VERSION, chain_head, entries
 from budgets.stores.store import insert_rows
 

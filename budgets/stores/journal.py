@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, select
 
-from budgets.bill import Bill
-from budgets.events import digest
-from budgets.holders import EVERYBODY, own_holder, payers
-from budgets.loss import Loss
-from budgets.records import Charge, ChargeRequest, Made, PaidRelease, StoredRelease
+from budgets.accounting.bill import Bill
+from budgets.accounting.holders import EVERYBODY, own_holder, payers
+from budgets.accounting.loss import Loss
+from budgets.accounting.records import Charge, ChargeRequest, Made, PaidRelease, StoredRelease
+from budgets.log.events import digest
 from budgets.stores.entries import days_since
 from budgets.stores.listed import among, listed, of_pairs
 from budgets.stores.schema import charge_keys, charges, entries, purchases, questions, releases

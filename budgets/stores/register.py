@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import CheckConstraint, Column, Connection, ForeignKey, Integer, MetaData, Table, Text, insert, select
 
-from budgets.acts import Act, ActKind, Objection
+from budgets.log.acts import Act, ActKind, Objection
 from budgets.stores.guards import NEVER_CHANGE, NEVER_GO, check_guards, forbid, guard_all
 from budgets.stores.store import Store
 

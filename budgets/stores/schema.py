@@ -6,7 +6,7 @@ accounts      one row per (dataset, holder, window): the balances, which only gr
 charges       one row per request of a client            charge_keys  the releases it asked for
 questions     one row per release key: what it means     purchases    which holder has paid for it
 releases      one row per release key: the one result
-client_names  one client or group for each folded name (budgets/names.py)
+client_names  one client or group for each folded name (budgets/accounting/names.py)
 clients, caps, freezes, failures, top_ups                what admins said, and what they have to look at
 """
 
@@ -26,8 +26,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from budgets.conversion import THRESHOLD_PARTS
-from budgets.holders import EVERYBODY
+from budgets.accounting.conversion import THRESHOLD_PARTS
+from budgets.accounting.holders import EVERYBODY
 from budgets.stores.guards import NEVER_CHANGE, NEVER_GO, forbid, guard_all
 
 FORMAT_VERSION = 2

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
 
+from budgets.accounting.holders import EVERYBODY, OWNER, prefixes
+from budgets.accounting.loss import Loss
+from budgets.accounting.names import folded_name
+from budgets.accounting.policy import Grant
+from budgets.accounting.records import Freeze, Member, TopUp
 from budgets.errors import Forbidden, ParamError, UnsafeStore
-from budgets.holders import EVERYBODY, OWNER, prefixes
-from budgets.loss import Loss
-from budgets.names import folded_name
-from budgets.policy import Grant
-from budgets.projections import Books
-from budgets.records import Freeze, Member, TopUp
+from budgets.log.projections import Books
 from budgets.stores import entries
 from budgets.stores.listed import among, listed
 from budgets.stores.schema import caps, client_names, clients, failures, freezes, top_ups

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from budgets.accounting.records import Charge, ChargeRequest
 from budgets.errors import LedgerUnavailable
-from budgets.records import Charge, ChargeRequest
 from budgets.stores.commits import SharedCommits
 from budgets.stores.gathered import Gathered
 

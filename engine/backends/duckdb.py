@@ -13,15 +13,15 @@ import duckdb
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
-from dialect.admission import OBJECTED
-from dialect.bounded_sql import FEW_ROWS, Rollup
-from dialect.selection import RELEASED_KEYS
-from dialect.write_admission import over_kept
+from dialect.algebra.target import FEW_ROWS, Rollup
+from dialect.catalog.admission import OBJECTED
+from dialect.codegen.admission import over_kept
+from dialect.codegen.key_selection import RELEASED_KEYS
 from engine.backends.empty_tables import Column, EmptyTables
+from engine.backends.exact import NOBODY_OBJECTED, Exact
 from engine.backends.locked import LOCKED, lock
+from engine.backends.scratch import Scratch
 from engine.errors import DataError, ExecutionFailed, uncharged
-from engine.exact import NOBODY_OBJECTED, Exact
-from engine.scratch import Scratch
 
 MOST_COUNTS = 1_000  # that are kept: a server asks for months, and each question may bring another text
 MOST_COLUMNS, MOST_VALUES = 100, 10_000  # that are kept: so many public columns of so many values

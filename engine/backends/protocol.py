@@ -8,7 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
-from engine.exact import NOBODY_OBJECTED, Exact
+from engine.backends.exact import NOBODY_OBJECTED, Exact
 
 
 class Lake(Protocol):

@@ -17,21 +17,24 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from budgets import LedgerError, LedgerUnavailable, cause_of
-from engine.problems import Refused, problem
-from engine.server import administering, asking, sharing_asked, watching
-from engine.server.access import Asker
-from engine.server.alerts import Alerts
+from engine.accounts.problems import Refused, problem
 from engine.server.console import routes
-from engine.server.frames import Json
-from engine.server.health import Checks
-from engine.server.house import House
-from engine.server.jobs import Jobs
+from engine.server.http.openapi import completed
+from engine.server.http.problems import Problem, problem_response, unread_problem
+from engine.server.http.shapes import Health
 from engine.server.logs import log
-from engine.server.openapi import completed
-from engine.server.problems import Problem, problem_response, unread_problem
-from engine.server.shapes import Health
-from engine.server.surround import SHORTER, Surround
+from engine.server.routes import admin as administering
+from engine.server.routes import analyst as asking
+from engine.server.routes import sharing as sharing_asked
+from engine.server.routes import watching
+from engine.server.routes.access import Asker
+from engine.server.routes.alerts import Alerts
+from engine.server.routes.health import Checks
+from engine.server.routes.jobs import Jobs
+from engine.server.routes.middleware import SHORTER, Surround
+from engine.server.service import House
 from engine.server.throttle import Throttle
+from engine.server.worker.frames import Json
 
 Life = Callable[[House], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")

@@ -10,7 +10,7 @@ import socket
 import ssl
 
 from budgets import ParamError
-from engine.problems import Refused, problem
+from engine.accounts.problems import Refused, problem
 from engine.server.settings import Settings, is_loopback
 
 

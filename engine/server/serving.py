@@ -14,21 +14,21 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from budgets import ParamError
-from engine.key_acts import KeyAct, note_key
-from engine.ledgers import ledger_place, opened
-from engine.problems import Refused, problem
+from engine.accounts.key_acts import KeyAct, note_key
+from engine.accounts.open import ledger_place, opened
+from engine.accounts.problems import Refused, problem
 from engine.server.app import create_app
+from engine.server.auth.keys import Keys, read_pepper
 from engine.server.books import MEMORY, Books
-from engine.server.hardening import forbid_dumps, silence_tracebacks
-from engine.server.house import House
-from engine.server.keys import Keys, read_pepper
-from engine.server.link import Link
+from engine.server.http.protocol import BoundedProtocol
+from engine.server.http.roles import Role
 from engine.server.listening import check_listening, in_url
 from engine.server.logs import begin_logs, log
-from engine.server.protocol import BoundedProtocol
-from engine.server.roles import Role
+from engine.server.service import House
 from engine.server.settings import Settings
 from engine.server.starting import check_starting
+from engine.server.worker.client import Link
+from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
 
 DEMO_DAYS = 1.0
 DEMO_CLIENT = "demo"

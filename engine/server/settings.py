@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from dialect.words import MAX_CHARACTERS
-from engine.server.frames import Json
+from dialect.parser.tokens import MAX_CHARACTERS
+from engine.server.worker.frames import Json
 
 PREFIX = "PASSERSBY_SERVER_"
 PUBLIC_KEY_ALGORITHMS = {"EdDSA", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}

@@ -9,9 +9,9 @@ import importlib.util
 from pathlib import Path
 
 from budgets import ParamError
-from engine.problems import Refused, problem
+from engine.accounts.problems import Refused, problem
+from engine.server.auth.tokens import read_key_set
 from engine.server.settings import Settings
-from engine.server.tokens import read_key_set
 
 
 def check_starting(settings: Settings) -> None:

@@ -18,14 +18,14 @@ import numpy as np
 
 from budgets import Ledger
 from dialect import Question, read
-from engine.answers import Answer
 from engine.backends.duckdb import DuckDBBackend
-from engine.catalogs import find_catalog
-from engine.noise import add_noise
-from engine.pipeline import Engine
-from engine.prepare import Prepared
-from engine.snapshot import snapshot
-from engine.terms import Asked
+from engine.catalog.bundled import find_catalog
+from engine.data.snapshot import snapshot
+from engine.mechanism.answer import Answer
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import Prepared
+from engine.pricing.terms import Asked
 from tests.bench.machine import table
 
 SECONDS = "least(greatest(epoch(ended_at - started_at), 0), 3600)"

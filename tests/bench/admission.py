@@ -13,10 +13,10 @@ from unittest import mock
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, read
-from dialect.declared_admission import NO_RULES
-from engine.exact import NOBODY_OBJECTED
-from engine.pipeline import Engine
-from engine.prepare import priced, sized
+from dialect.catalog.declared_admission import NO_RULES
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import priced, sized
 from tests.bench.machine import table
 from tests.bench.pairs import RHO, opened, paired
 from tests.bench.speed import QUESTIONS as KINDS
@@ -72,5 +72,5 @@ def _unfiltered(engine: Engine, sql: str) -> list[BoundedSql]:
         datasets=tuple(replace(dataset, admission=NO_RULES) for dataset in catalog.datasets),
         tables=tuple(replace(table, consent=None, kept_from=None) for table in catalog.tables),
     )
-    with mock.patch("engine.prepare.admission", lambda *_: None):
+    with mock.patch("engine.pricing.prepare.admission", lambda *_: None):
         return _written(engine, bare, sql)

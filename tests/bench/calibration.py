@@ -17,14 +17,14 @@ import pyarrow as pa
 
 from budgets import Ledger, rho_for
 from engine.backends.duckdb import DuckDBBackend
-from engine.calibrate import calibrate, plan_calibration
-from engine.calibration import Calibration, Calibrations
-from engine.calibrations import calibrations_in
-from engine.catalog_file import load_catalog
-from engine.noise import add_noise
-from engine.pipeline import Engine
-from engine.snapshot import snapshot
-from engine.terms import Asked
+from engine.catalog.catalog_file import load_catalog
+from engine.data.snapshot import snapshot
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.histograms import Calibration, Calibrations
+from engine.pricing.norms.stored import calibrations_in
+from engine.pricing.terms import Asked
+from engine.workflows.calibrate import calibrate, plan_calibration
 from tests.bench.machine import table
 
 PEOPLE, CELLS = 100_000, 200

@@ -18,10 +18,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
 
-from dialect.catalog import Norms, NormsByKeys
-from engine.answered import Answered
-from engine.pipeline import Engine
-from engine.terms import Asked
+from dialect.catalog.catalog import Norms, NormsByKeys
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.bench.accuracy import SECONDS, mibici
 from tests.bench.machine import table
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 
 from dialect import Catalog
-from engine.catalog_file import load_catalog
-from engine.ingest import ingest
-from engine.layout import Account, optimize
+from engine.catalog.catalog_file import load_catalog
+from engine.data.ingest.ingest import ingest
+from engine.data.layout import Account, optimize
 from engine.progress import ignore_progress
 from tests.bench.machine import table
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from budgets import ATTO, PICO
 from dialect import read, write
-from dialect.private_plan import Bounding, Rule, VectorBound
-from engine.admission import admission
-from engine.noise import add_noise, gaussian_scale
-from engine.pipeline import Engine
-from engine.prepare import prepare
-from engine.thresholds import threshold
+from dialect.algebra.private_plan import Bounding, Rule, VectorBound
+from engine.catalog.admission import admission
+from engine.mechanism.gaussian import add_noise, gaussian_scale
+from engine.mechanism.thresholds import threshold
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import prepare
 from tests.bench.accuracy import mibici
 from tests.bench.machine import table
 

@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 
 import engine
-from engine.noise import add_noise, gaussian_scale
+from engine.mechanism.gaussian import add_noise, gaussian_scale
 from tests.bench.machine import table
 
 _TABLE = """

@@ -16,16 +16,16 @@ import duckdb
 
 from budgets import Ledger
 from dialect import Catalog, read
-from dialect.bounded_sql import Rollup
+from dialect.algebra.target import Rollup
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.catalog_file import load_catalog
-from engine.folders import cache_folder
-from engine.layout import laid_out, layout_file, optimize
-from engine.noise import add_noise
-from engine.operator import operator_path
-from engine.pipeline import Engine
-from engine.snapshot import Snapshot, snapshot
-from engine.terms import Asked
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.folders import cache_folder
+from engine.catalog.operator import operator_path
+from engine.data.layout import laid_out, layout_file, optimize
+from engine.data.snapshot import Snapshot, snapshot
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.support.analysts import macros
 
 RHO = Fraction(1, 200)

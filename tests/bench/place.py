@@ -11,12 +11,12 @@ import duckdb
 import h3
 import pyarrow as pa
 
-from dialect.catalog import SqlType
-from dialect.expressions import Call, Expr, Field, Literal, Ref
-from dialect.functions import forms_of
-from dialect.write_expr import write_expr
-from engine.derived import ARROW
-from engine.polygons import polygon
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
+from dialect.catalog.catalog import SqlType
+from dialect.functions.functions import forms_of
+from dialect.functions.write_expr import write_expr
+from engine.data.files.derived_columns import ARROW
+from engine.data.files.polygons import polygon
 from tests.bench.machine import table
 
 PLACES, PLACES_IN_ZONES = 1_000_000, 100_000

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budgets import Ledger
-from dialect.catalog import Table
-from engine.backends.over_lake import LakeBackend
-from engine.catalog_file import load_catalog
-from engine.lake_optimize import optimize_lake
-from engine.noise import add_noise
-from engine.open_data import open_lake
-from engine.operator import operator_path
-from engine.pipeline import Engine
-from engine.snapshot import snapshot
-from engine.terms import Asked
+from dialect.catalog.catalog import Table
+from engine.backends.lake import LakeBackend
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.operator import operator_path
+from engine.data.lake_optimize import optimize_lake
+from engine.data.open import open_lake
+from engine.data.snapshot import snapshot
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import HEAD, RHO, Paired, paired

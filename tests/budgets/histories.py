@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from budgets import LIFETIME, OWNER, PER_QUERY, Caps, Entry, Ledger, Loss
-from budgets.chain import row_hash
+from budgets.log.chain import row_hash
+from budgets.log.verify import verify
 from budgets.stores import entries, journal
 from budgets.stores.schema import PROJECTIONS
-from budgets.verify import verify
 from tests.budgets.books import CAPS, answer, ask, item
 
 Row = dict[str, Any]

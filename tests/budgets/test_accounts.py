@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from budgets.accounts import LIFETIME, AccountName, AccountView, check_text
+from budgets.accounting.accounts import LIFETIME, AccountName, AccountView, check_text
+from budgets.accounting.holders import ALL_CLIENTS, check_name
+from budgets.accounting.loss import NOTHING, Loss
 from budgets.errors import ParamError
-from budgets.holders import ALL_CLIENTS, check_name
-from budgets.loss import NOTHING, Loss
 from tests.budgets.books import ANN, SHARED
 
 

@@ -20,8 +20,8 @@ from budgets import (
     ParamError,
     administration,
 )
-from budgets.events import failure_said
-from budgets.failures import OF_A_CLIENT, OF_A_TREE, OF_A_WINDOW
+from budgets.accounting.failures import OF_A_CLIENT, OF_A_TREE, OF_A_WINDOW
+from budgets.log.events import failure_said
 from budgets.stores import entries, standing
 from tests.budgets.books import ANN, CAPS, answer, ask, check_books, item
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from budgets.accounts import LIFETIME
-from budgets.bill import Bill, make_bill
-from budgets.holders import ALL_CLIENTS, EVERYBODY, OWNER
-from budgets.loss import NOTHING, Loss
+from budgets.accounting.accounts import LIFETIME
+from budgets.accounting.bill import Bill, make_bill
+from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, OWNER
+from budgets.accounting.loss import NOTHING, Loss
 from tests.budgets.books import ask, item
 
 TEAM = ("acme", "acme/maps", "acme/maps/ann")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.anchor import Anchor
-from budgets.chain import GENESIS, Entry, broken_links, canonical, canonical_row, linked
 from budgets.errors import ParamError
+from budgets.log.anchor import Anchor
+from budgets.log.chain import GENESIS, Entry, broken_links, canonical, canonical_row, linked
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 BODIES = st.recursive(

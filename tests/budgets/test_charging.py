@@ -13,8 +13,8 @@ from hypothesis import strategies as some
 from sqlalchemy import Connection, event
 
 from budgets import Charge, ChargeRequest, Ledger, LedgerError, Loss, charging
-from budgets.bill import Bill, debits_of, make_bill
-from budgets.policy import Caps, Debit, Grant
+from budgets.accounting.bill import Bill, debits_of, make_bill
+from budgets.accounting.policy import Caps, Debit, Grant
 from budgets.stores import balances, journal
 from tests.budgets.books import CAPS, answer, ask, check_books, item
 from tests.support.blank_ledger import blank_ledger

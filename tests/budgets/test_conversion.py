@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_at, rho_for
+from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_at, rho_for
+from budgets.accounting.loss import PICO, Loss
 from budgets.errors import ParamError
-from budgets.loss import PICO, Loss
 
 RHOS = st.fractions(min_value=Fraction(1, PICO), max_value=50)
 DELTAS = st.integers(1, 18).map(lambda digits: Fraction(1, 10**digits))

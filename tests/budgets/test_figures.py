@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from budgets import BudgetRefused, Caps, Item, Ledger, Loss, rho_for
-from budgets.conversion import conversion_delta
+from budgets.accounting.conversion import conversion_delta
 from budgets.stores import entries
 from tests.budgets.books import SHARED, answer, ask, item
 

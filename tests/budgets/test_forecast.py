@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets.accounting.loss import Loss
 from budgets.forecast import Debited, Forecast, forecast
-from budgets.loss import Loss
 
 NOW = datetime(2026, 10, 17, 12, tzinfo=UTC)
 LEFT = Loss.of("0.06")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets.accounting.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from budgets.errors import ParamError
-from budgets.loss import ATTO, MAX_UNITS, NOTHING, PICO, Loss, parse_amount, read_amount, total
 from tests.budgets.books import check_rounding_up
 
 AMOUNTS = st.fractions(min_value=0, max_value=9)

@@ -12,12 +12,12 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from budgets import Ledger, LedgerError, UnsafeStore
+from budgets.accounting.holders import check_asker
+from budgets.accounting.loss import Loss
+from budgets.accounting.names import folded_name, normal_name
 from budgets.errors import Forbidden, ParamError
-from budgets.holders import check_asker
-from budgets.loss import Loss
-from budgets.names import folded_name, normal_name
 from budgets.stores import standing
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from budgets.stores.schema import client_names, clients
 from tests.budgets.books import ask
 

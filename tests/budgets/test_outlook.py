@@ -24,10 +24,10 @@ from budgets import (
     Ledger,
     Loss,
 )
+from budgets.accounting.loss import NOTHING
+from budgets.accounting.outlook import Outlook, Room, _times_in, outlook
+from budgets.accounting.policy import MINIMUM_RHO
 from budgets.charging import read_room
-from budgets.loss import NOTHING
-from budgets.outlook import Outlook, Room, _times_in, outlook
-from budgets.policy import MINIMUM_RHO
 from tests.budgets.books import ask, item
 from tests.support.blank_ledger import blank_ledger
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 from hypothesis import Phase, settings
 
-from budgets import LIFETIME, BudgetRefused, outlook
-from budgets.holders import EVERYBODY
-from budgets.outlook import Room
+from budgets import LIFETIME, BudgetRefused
+from budgets.accounting import outlook
+from budgets.accounting.holders import EVERYBODY
+from budgets.accounting.outlook import Room
 from tests.budgets import test_outlook as held
 
 FOUND = (AssertionError, BudgetRefused, pytest.fail.Exception)

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Integer, Table, bindparam, insert, select, up
 
 from budgets import BudgetRefused, ChargeRequest, Item, Ledger, LedgerUnavailable, Loss
 from budgets import charging as book
-from budgets.accounts import LIFETIME
-from budgets.bill import Bill, debits_of, make_bill
-from budgets.policy import Debit, Grant
-from budgets.records import StoredRelease
+from budgets.accounting.accounts import LIFETIME
+from budgets.accounting.bill import Bill, debits_of, make_bill
+from budgets.accounting.policy import Debit, Grant
+from budgets.accounting.records import StoredRelease
 from budgets.stores import balances, journal, sqlite, standing
 from budgets.stores.journal import purchase_rows
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from budgets.stores.schema import accounts, charges
 from budgets.stores.store import _INSERTS
 from tests.budgets.books import (

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from budgets.accounts import LIFETIME, UNCAPPED, AccountName, AccountView
-from budgets.errors import BudgetRefused, CeilingRaised, Code, ParamError
-from budgets.holders import ALL_CLIENTS, EVERYBODY
-from budgets.loss import NOTHING, Loss
-from budgets.policy import (
+from budgets.accounting.accounts import LIFETIME, UNCAPPED, AccountName, AccountView
+from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY
+from budgets.accounting.loss import NOTHING, Loss
+from budgets.accounting.policy import (
     EACH_WINDOW,
     MINIMUM_RHO,
     PER_QUERY,
@@ -24,6 +23,7 @@ from budgets.policy import (
     query_limits,
     refusal,
 )
+from budgets.errors import BudgetRefused, CeilingRaised, Code, ParamError
 from tests.budgets.books import ANN, CAPS, SHARED
 
 

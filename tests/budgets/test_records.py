@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from budgets.accounting.loss import NOTHING
+from budgets.accounting.records import Item
 from budgets.errors import ParamError
-from budgets.loss import NOTHING
-from budgets.records import Item
 from tests.budgets.books import ask, item
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from budgets import Ledger, LedgerUnavailable
-from budgets.chain import Entry
-from budgets.events import EntryKind
+from budgets.log.chain import Entry
+from budgets.log.events import EntryKind
+from budgets.log.verify import verify
 from budgets.stores import entries
-from budgets.verify import verify
 from tests.budgets.books import ask, check_books, check_repeats_are_free, item
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from budgets.chain import Entry
-from budgets.events import EntryKind
+from budgets.log.chain import Entry
+from budgets.log.events import EntryKind
+from budgets.log.verify import steps_back, verify
 from budgets.stores import entries
 from budgets.stores.schema import PROJECTIONS, metadata
-from budgets.verify import steps_back, verify
 from tests.budgets.books import answer, ask, item
 from tests.budgets.histories import Tables, found, live, rows_of, tampered
 

@@ -9,13 +9,13 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
+from dialect.algebra.private_plan import PrivatePlan, Question
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected, kinds
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Refusal
-from dialect.kinds import Selected, kinds
-from dialect.parse import parse
-from dialect.private_plan import PrivatePlan, Question
-from dialect.reading import Reading
+from dialect.parser.context import Reading
+from dialect.parser.parser import parse
 from tests.support.attack_catalog import attack_catalog
 
 Ask = Callable[[str], Question]

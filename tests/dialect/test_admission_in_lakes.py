@@ -6,8 +6,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dialect import write_admission
-from dialect.admission import OBJECTED, Admission
+from dialect.catalog.admission import OBJECTED, Admission
+from dialect.codegen import admission as write_admission
 
 OBJECTING = ["7", "5000000007", "18446744073709551615", "nobody"]
 BOTH = ["7", "5000000007"]

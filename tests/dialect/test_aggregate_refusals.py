@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect import Question, aggregate_refusals
-from dialect.aggregates import AGGREGATES
+from dialect import Question
 from dialect.errors import Code, Refusal
+from dialect.functions.aggregates import AGGREGATES
+from dialect.parser.suggestions import aggregates as aggregate_refusals
 from tests.support.refused import sql_of
 
 SAID = {

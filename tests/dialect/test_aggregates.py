@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.aggregates import AGGREGATES, inside_sql, public_sql
-from dialect.bounded_sql import Target
-from dialect.catalog import SqlType
-from dialect.kinds import Selected
-from dialect.write_rows import write_rows
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import SqlType
+from dialect.codegen.relations.relation import write_rows
+from dialect.functions.aggregates import AGGREGATES, inside_sql, public_sql
 from tests.support.ties import tied_first, tied_last
 
 DOUBLES = st.lists(st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf, 1e300, None]), max_size=30)

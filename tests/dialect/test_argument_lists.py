@@ -8,18 +8,18 @@ import pytest
 from sqlglot import exp
 
 import dialect
-from dialect.aggregate_names import NODES
-from dialect.aggregates import AGGREGATES
-from dialect.arities import _READ_APART, Arity, arity_of
-from dialect.catalog import Catalog
-from dialect.clause import OPTION_NAMES
+from dialect.binder.arities import _READ_APART, Arity, arity_of
+from dialect.binder.node_arguments import ALIASES, SPELLINGS
+from dialect.binder.scalars import _CALLS, _READERS
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.functions import names
-from dialect.other_calls import FORMS
-from dialect.scalars import _CALLS, _READERS
-from dialect.spelling import ALIASES, SPELLINGS
-from dialect.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
-from dialect.words import DUCKDB
+from dialect.functions.aggregate_names import NODES
+from dialect.functions.aggregates import AGGREGATES
+from dialect.functions.functions import names
+from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
+from dialect.parser.clause import OPTION_NAMES
+from dialect.parser.suggestions.other_calls import FORMS
+from dialect.parser.tokens import DUCKDB
 from tests.support.statement_outcome import outcome
 
 _UNWRITTEN = {"count_star", "count_distinct", "list_distinct", "sum_distinct", "avg_distinct"}  # made of other calls

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.bound import bound, value_bits
-from dialect.catalog import Catalog
-from dialect.chosen_norms import ChosenNorm
-from dialect.private_plan import PrivatePlan, Rule, Vector, VectorKind
+from dialect.algebra.private_plan import PrivatePlan, Rule, Vector, VectorKind
+from dialect.catalog.catalog import Catalog
+from dialect.sensitivity.bound import bound, value_bits
+from dialect.sensitivity.chosen_norms import ChosenNorm
 
 Plans = Callable[[str], PrivatePlan]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.private_plan import Question
+from dialect.algebra.relations import Join
 from dialect.errors import Code, Refusal
-from dialect.private_plan import Question
-from dialect.relations import Join
 
 Ask = Callable[[str], Question]
 

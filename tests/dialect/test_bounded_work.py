@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from dialect import read
-from dialect.bounded_work import STEP, Work, bounded_work
-from dialect.catalog import Catalog
-from dialect.expressions import Field
-from dialect.patterns import never_tries_again, parts_of
-from dialect.relation_parts import all_below
-from dialect.relations import Cut, Public
-from dialect.work import most_rows
+from dialect.algebra.expressions import Field
+from dialect.algebra.relation_parts import all_below
+from dialect.algebra.relations import Cut, Public
+from dialect.analysis.bounded_work import STEP, Work, bounded_work
+from dialect.analysis.work import most_rows
+from dialect.catalog.catalog import Catalog
+from dialect.functions.scalar.patterns import never_tries_again, parts_of
 from tests.support.attack_catalog import attack_catalog
 from tests.support.sql_cases import sql_cases
 

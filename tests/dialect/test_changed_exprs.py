@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.changed_exprs import changed_exprs
-from dialect.expressions import Expr, fields_of
-from dialect.private_plan import Question
-from dialect.relations import Relation
+from dialect.algebra.changed_exprs import changed_exprs
+from dialect.algebra.expressions import Expr, fields_of
+from dialect.algebra.private_plan import Question
+from dialect.algebra.relations import Relation
 
 R = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r"
 OUTER = [

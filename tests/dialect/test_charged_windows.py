@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dialect import bound, read
-from dialect.time_windows import Window
+from dialect.catalog.privacy_windows import Window
 from tests.dialect.windowed import CATALOGS, touched
 
 # question -> windows; `home` was computed from 2026-02

@@ -15,18 +15,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.domains import key_set
+from dialect.algebra.expressions import Expr, Field, fields_of
+from dialect.algebra.intervals import known
+from dialect.algebra.relations import PerPerson, Public
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Refusal
-from dialect.expressions import Expr, Field, fields_of
-from dialect.inference import fixed_by_person
-from dialect.kinds import Selected
-from dialect.ranges import known
-from dialect.reading import Reading
-from dialect.relations import PerPerson, Public
-from dialect.write_expr import write_expr
-from dialect.write_rows import write_rows
+from dialect.functions.inference import fixed_by_person
+from dialect.functions.write_expr import write_expr
+from dialect.parser.context import Reading
+from dialect.planner.keys.key_set import key_set
 
 CONDITIONS = (
     "e.dwell_s > 600", "e.cell_id BETWEEN 2 AND 5", "hour(e.ts) < 8", "e.lat IS NOT NULL", "e.cell_id IN (1, 3, 3, NULL)",
@@ -334,7 +334,9 @@ def test_a_planted_definition_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Believe that a value computed below a LEFT JOIN is what it was above it: rows without a partner say no."""
-    monkeypatch.setattr("dialect.joins.null_extended", lambda field, certain=False: replace(field, nullable=True))
+    monkeypatch.setattr(
+        "dialect.stability.joins.null_extended", lambda field, certain=False: replace(field, nullable=True)
+    )
     relation = rows_of(BAND).relation
     assert isinstance(relation, PerPerson)
     with pytest.raises(AssertionError, match="is its definition"):

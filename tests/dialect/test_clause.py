@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import pytest
 
-from dialect.cuts import Limits
+from dialect.algebra.cuts import Limits
+from dialect.algebra.private_plan import PrivatePlan, Question
 from dialect.errors import Code, Refusal
-from dialect.options import KeysAre, Options, TargetError
-from dialect.parse import options_of, parse
-from dialect.private_plan import PrivatePlan, Question
-from dialect.words import MAX_CHARACTERS
+from dialect.parser.options import KeysAre, Options, TargetError
+from dialect.parser.parser import options_of, parse
+from dialect.parser.tokens import MAX_CHARACTERS
 
 CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) {}"
 COUNT = "COUNT(*) FROM events"

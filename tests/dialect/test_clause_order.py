@@ -8,10 +8,10 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialect.clause_order import check_order
 from dialect.errors import Refusal
-from dialect.parse import parse
-from dialect.words import words_of
+from dialect.parser.clause_order import check_order
+from dialect.parser.parser import parse
+from dialect.parser.tokens import words_of
 
 CLAUSES = (
     "FROM events",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from dialect.calls import call
-from dialect.catalog import SqlType
-from dialect.coarser import UntoldError, over_keys
-from dialect.derivation import steps_of
-from dialect.expressions import Expr, Field, Literal, Ref
-from dialect.write_expr import write_expr
+from dialect.algebra.expressions import Expr, Field, Literal, Ref
+from dialect.analysis.key_rewriting import UntoldError, over_keys
+from dialect.catalog.catalog import SqlType
+from dialect.functions.write_expr import write_expr
+from dialect.planner.reuse.derivation import steps_of
+from dialect.stability.calls import call
 
 TS = Ref(Field("ts", None, SqlType.TIMESTAMP))
 NOWHERE = exp.Null()

@@ -9,12 +9,12 @@ from itertools import count
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.complete_keys import parts
-from dialect.private_plan import PrivatePlan
-from dialect.reading import Reading
-from dialect.write_rows import write_rows
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.target import Target
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.relations.relation import write_rows
+from dialect.parser.context import Reading
+from dialect.planner.complete_keys import parts
 
 PlanOf = Callable[[str], PrivatePlan]
 PEOPLE = "events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"

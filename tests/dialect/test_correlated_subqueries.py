@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.expressions import conjuncts
+from dialect.algebra.relation_parts import sources
+from dialect.algebra.relations import Group, Join, Relation
+from dialect.binder.kinds import Selected
 from dialect.errors import Refusal
-from dialect.expressions import conjuncts
-from dialect.kinds import Selected
-from dialect.plain_text import plain_text
-from dialect.relation_parts import sources
-from dialect.relations import Group, Join, Relation
+from dialect.functions.plain_text import plain_text
 
 PEOPLE = "SELECT subscriber_id, {} AS v FROM subscribers s"
 MINE = "FROM events e WHERE e.subscriber_id = s.subscriber_id"

@@ -8,13 +8,13 @@ from importlib import import_module
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
-from dialect.dependencies import told_by_fewest
-from dialect.kinds import Selected
-from dialect.relations import PerPerson, Relation
-from dialect.write_rows import write_rows
+from dialect.algebra.relations import PerPerson, Relation
+from dialect.algebra.target import Target
+from dialect.analysis.functional_dependencies import told_by_fewest
+from dialect.binder.kinds import Selected
+from dialect.codegen.relations.relation import write_rows
 
-dependencies = import_module("dialect.dependencies")
+dependencies = import_module("dialect.analysis.functional_dependencies")
 SOURCES = {
     "SELECT * FROM events": 5,
     "SELECT * FROM subscribers": 0,  # one row a person

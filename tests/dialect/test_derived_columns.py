@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dialect.catalog import MOVEMENT, Catalog, ValueList
-from dialect.derived_columns import derived_columns
-from dialect.expressions import Origin, fields_of
-from dialect.functions_place import COMPASS
-from dialect.kinds import Selected, kinds
-from dialect.parse import parse
-from dialect.reading import Reading
-from dialect.relations import PerPerson
-from engine.catalogs import find_catalog
+from dialect.algebra.expressions import Origin, fields_of
+from dialect.algebra.relations import PerPerson
+from dialect.binder.derived_columns import derived_columns
+from dialect.binder.kinds import Selected, kinds
+from dialect.catalog.catalog import MOVEMENT, Catalog, ValueList
+from dialect.functions.scalar.functions_place import COMPASS
+from dialect.parser.context import Reading
+from dialect.parser.parser import parse
+from engine.catalog.bundled import find_catalog
 
 OPERATOR = find_catalog("operator")
 

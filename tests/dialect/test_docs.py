@@ -7,9 +7,9 @@ import re
 import pytest
 
 import dialect
-from dialect.catalog import Catalog
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Refusal
-from engine.catalogs import find_catalog
+from engine.catalog.bundled import find_catalog
 from tests.support.tree import ROOT
 
 _BLOCK = re.compile(r"(?:^(E_[A-Z]+):\n\n)?^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)

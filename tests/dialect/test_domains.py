@@ -7,10 +7,10 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
+from dialect.algebra.private_plan import KeySet, PrivatePlan
+from dialect.algebra.target import Target
+from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.private_plan import KeySet, PrivatePlan
-from dialect.write_rows import write_rows
 
 EVENTS = "FROM events e JOIN cells c ON c.cell_id = e.cell_id"
 BOTH = "FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id"

@@ -10,13 +10,13 @@ import duckdb
 import pytest
 
 from dialect import bound, write
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.private_plan import PrivatePlan
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.target import Target
+from dialect.catalog.catalog import Catalog
 
 eager, render = (
-    import_module("dialect.eager"),
-    import_module("dialect.render"),
+    import_module("dialect.codegen.contribution.eager_aggregation"),
+    import_module("dialect.codegen.bounded"),
 )
 JOINED = "FROM events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"
 PARTED = (

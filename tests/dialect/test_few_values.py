@@ -13,11 +13,11 @@ from random import Random
 import pytest
 
 from dialect import read
-from dialect.catalog import NormsByKeys, Table
-from dialect.norms import declared_norm
-from dialect.possible_days import Known
-from dialect.private_plan import VectorKind
-from engine.catalog_file import load_catalog
+from dialect.algebra.private_plan import VectorKind
+from dialect.analysis.date_bounds import Known
+from dialect.catalog.catalog import NormsByKeys, Table
+from dialect.sensitivity.norms import declared_norm
+from engine.catalog.catalog_file import load_catalog
 
 DAYS = {  # norms of rows and of people, of trips of one day and by days: none are declared of half a day, or of two
     "WHERE trip_date = '2026-10-10'": (12.0, 6.0),
@@ -64,7 +64,7 @@ DAYS = {  # norms of rows and of people, of trips of one day and by days: none a
 @pytest.mark.parametrize("said", DAYS)
 def test_a_day_in_other_words_is_its_date(said: str) -> None:
     """Proof: dialect/proofs.md#usual-keys."""
-    operator = load_catalog(Path("engine/operator/catalog.toml"))
+    operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
     (plan,) = read(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
     found = {vector.kind: declared_norm(plan, vector, operator) for vector in plan.vectors}
     assert (found[VectorKind.ROWS], found[VectorKind.PERSONS]) == DAYS[said]
@@ -85,7 +85,7 @@ WEEKS: dict[str, tuple[Callable[[date], object], Callable[[date], bool]]] = {
 def test_people_are_within_the_norm_of_few_days(said: str) -> None:
     """Proof: dialect/proofs.md#usual-keys. What is declared by days is what a drawn person has by them."""
     group, counts = WEEKS[said]
-    operator = load_catalog(Path("engine/operator/catalog.toml"))
+    operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
     (plan,) = read(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
     for seed in range(30):
         random = Random(seed)
@@ -109,7 +109,7 @@ def _declaring(table: Table, usual: NormsByKeys, rows: int) -> Table:
 @pytest.mark.parametrize(("parts", "days"), [(2, 2 * 1096), (60, 0)])
 def test_days_are_counted_once_and_under_few_conditions(parts: int, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the date and by its time; no client is charged for it: an explanation with forty sums and fifty conditions took half a minute."""
-    operator = load_catalog(Path("engine/operator/catalog.toml"))
+    operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
     sums = ", ".join(f"SUM(LEAST(dist_km, {end}))" for end in range(20, 40))
     among = " AND ".join(f"(trip_date <> '2026-10-{1 + part % 28:02}' OR o_zone = 'Z{part}')" for part in range(parts))
     sql = f"SELECT {sums} FROM trip WHERE trip_date BETWEEN '2024-01-01' AND '2026-12-31' AND {among}"

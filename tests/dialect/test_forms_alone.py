@@ -12,8 +12,8 @@ from functools import cache
 import duckdb
 import pytest
 
-from dialect.function_row import Function
-from dialect.write_expr import write_expr
+from dialect.functions.function_row import Function
+from dialect.functions.write_expr import write_expr
 from tests.support.form_samples import ALL, STORED, STORED_AS, TYPES, samples
 
 Columns = tuple[tuple[str, str], ...]  # name and kind

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.window import Frame, Window
+from dialect.binder.kinds import Selected
 from dialect.errors import Refusal
-from dialect.kinds import Selected
-from dialect.window import Frame, Window
 
 SUM = "SELECT SUM(dwell_s) OVER ({}) AS s FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts), v AS (w ROWS 1 PRECEDING)"
 READ = {

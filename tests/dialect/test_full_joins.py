@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dialect import Catalog, Code, Refusal, read
-from dialect.canonical import Canon
-from dialect.relations import PerPerson, Public, Released
+from dialect.algebra.relations import PerPerson, Public, Released
+from dialect.analysis.canonical_form import Canon
 
 _BY_CELL = "(SELECT cell_id, COUNT(*) AS {0} FROM events WHERE {1} GROUP BY 1)"
 _BOTH = f"{_BY_CELL.format('n', 'lat > 0')} a {{}} {_BY_CELL.format('m', 'dwell_s > 60')} b USING (cell_id)"

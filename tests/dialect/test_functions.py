@@ -5,11 +5,11 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from dialect.catalog import SqlType
-from dialect.expressions import Literal
-from dialect.function_row import Function, Partial
-from dialect.functions import _FORMS as FORMS
-from dialect.write_expr import quote, write_expr
+from dialect.algebra.expressions import Literal
+from dialect.catalog.catalog import SqlType
+from dialect.functions.function_row import Function, Partial
+from dialect.functions.functions import _FORMS as FORMS
+from dialect.functions.write_expr import quote, write_expr
 from tests.support.form_samples import ALL, STORED, STORED_AS, TYPES, Sample, samples
 from tests.support.plain import MACROS
 

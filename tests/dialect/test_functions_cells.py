@@ -10,10 +10,10 @@ import h3
 import pygeohash
 import pytest
 
-from dialect.catalog import SqlType
-from dialect.expressions import Call, Expr, Field, Literal, Ref
-from dialect.functions import forms_of
-from dialect.write_expr import write_expr
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
+from dialect.catalog.catalog import SqlType
+from dialect.functions.functions import forms_of
+from dialect.functions.write_expr import write_expr
 
 DRAWN = random.Random(5)
 LON, LAT, TEXT, NUMBER = (

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from dialect.catalog import SqlType
-from dialect.expressions import Call, Field, Ref
-from dialect.functions import forms_of
-from dialect.functions_polygons import STORED
-from dialect.write_expr import write_expr
-from engine.derived import ARROW
-from engine.polygons import polygon
+from dialect.algebra.expressions import Call, Field, Ref
+from dialect.catalog.catalog import SqlType
+from dialect.functions.functions import forms_of
+from dialect.functions.scalar.functions_polygons import STORED
+from dialect.functions.write_expr import write_expr
+from engine.data.files.derived_columns import ARROW
+from engine.data.files.polygons import polygon
 
 Place = tuple[float | None, float | None]
 (FORM,) = forms_of("within_polygon")

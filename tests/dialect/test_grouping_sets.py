@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.private_plan import Question
+from dialect.algebra.relations import PerPerson, Public, Released
+from dialect.binder.group_by import MAX_SETS
+from dialect.binder.kinds import Selected
 from dialect.errors import Code, Refusal
-from dialect.group_by import MAX_SETS
-from dialect.kinds import Selected
-from dialect.private_plan import Question
-from dialect.relations import PerPerson, Public, Released
 
 SETS = {
     "ROLLUP (cell_id, hour(ts))": [("cell_id", "hour(ts)"), ("cell_id",), ()],

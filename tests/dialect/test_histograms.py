@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.catalog import ValueRange
-from dialect.formulas import QuantileOf
-from dialect.histograms import LEAST, MOST
-from dialect.private_plan import Question
+from dialect.algebra.formulas import QuantileOf
+from dialect.algebra.private_plan import Question
+from dialect.catalog.catalog import ValueRange
+from dialect.planner.histograms import LEAST, MOST
 
 Ask = Callable[[str], Question]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.catalog import Domain, SqlType, ValueList, ValueRange
-from dialect.expressions import Field
-from dialect.hulls import common_domain, common_facts
-from dialect.kinds import Selected
-from dialect.set_operation import SetOperation
+from dialect.algebra.expressions import Field
+from dialect.algebra.set_operation import SetOperation
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import Domain, SqlType, ValueList, ValueRange
+from dialect.stability.hulls import common_domain, common_facts
 
 DOMAINS = [
     (ValueList((1, 2)), ValueList((1, 2)), ValueList((1, 2))),

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.expressions import Ref, expand, size
-from dialect.inference import MAX_DEFINITION, nullable, vanishes
-from dialect.kinds import Selected
+from dialect.algebra.expressions import Ref, expand, size
+from dialect.binder.kinds import Selected
+from dialect.functions.inference import MAX_DEFINITION, nullable, vanishes
 
 Rows = Callable[[str], Selected]
 

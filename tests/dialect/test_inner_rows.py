@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from sqlglot import exp, parse_one
 
-from dialect.expressions import Ref, conjuncts
-from dialect.inner_rows import before_in, own_rows, reaches_out, within
-from dialect.kinds import Selected
-from dialect.names import RowNames, Scope
-from dialect.relations import Filter
-from dialect.scalars import condition
+from dialect.algebra.expressions import Ref, conjuncts
+from dialect.algebra.relations import Filter
+from dialect.binder.inner_rows import before_in, own_rows, reaches_out, within
+from dialect.binder.kinds import Selected
+from dialect.binder.names import RowNames, Scope
+from dialect.binder.scalars import condition
 
 AROUND = Scope((("s", ()), ("z", ())))
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.kept_rows import outcomes as outcomes_of
-from dialect.kinds import Selected
-from dialect.private_plan import PrivatePlan
-from dialect.relations import Kept, Outcome, PerPerson, Project
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.relations import Kept, Outcome, PerPerson, Project
+from dialect.binder.kinds import Selected
+from dialect.stability.outer_joins import outcomes as outcomes_of
 
 # of e.steps and e.ok, which are NULL where nobody's row matched, and c.x, which may be anything
 EXPRESSIONS = (

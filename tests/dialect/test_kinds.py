@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.private_plan import PrivatePlan, Question
+from dialect.algebra.relations import PerPerson, Public, Released
+from dialect.binder.kinds import MAX_LEVELS, Selected
 from dialect.errors import Code, Refusal
-from dialect.kinds import MAX_LEVELS, Selected
-from dialect.private_plan import PrivatePlan, Question
-from dialect.relations import PerPerson, Public, Released
 
 RELEASE = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id)"
 PERSONS = "(SELECT subscriber_id, COUNT(*) AS n FROM events GROUP BY subscriber_id)"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Catalog, Refusal
-from dialect.norms import declared_norm
-from dialect.private_plan import PrivatePlan, VectorKind
+from dialect.algebra.private_plan import PrivatePlan, VectorKind
+from dialect.sensitivity.norms import declared_norm
 
 # value, rest of the question -> ends of its clamp
 NARROWED: list[tuple[str, str, tuple[float, float]]] = [

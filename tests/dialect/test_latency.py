@@ -10,9 +10,9 @@ from statistics import median
 import pytest
 
 import dialect
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.private_plan import Question
+from dialect.algebra.private_plan import Question
+from dialect.algebra.target import Target
+from dialect.catalog.catalog import Catalog
 
 QUESTIONS = {
     "a count by zone and hour": "SELECT c.zone, hour(e.ts) AS h, COUNT(*), COUNT(DISTINCT e.subscriber_id), SUM(e.dwell_s)"

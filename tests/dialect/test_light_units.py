@@ -13,15 +13,15 @@ import pyarrow as pa
 import pytest
 
 from dialect import bound, write
-from dialect.admission import Admission, Among
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.private_plan import PrivatePlan
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.target import Target
+from dialect.catalog.admission import Admission, Among
+from dialect.catalog.catalog import Catalog
 
 light_units, unit_groups, render = (
-    import_module("dialect.light_units"),
-    import_module("dialect.unit_groups"),
-    import_module("dialect.render"),
+    import_module("dialect.codegen.contribution.light_units"),
+    import_module("dialect.codegen.contribution.unit_groups"),
+    import_module("dialect.codegen.bounded"),
 )
 Plans = Callable[[str], PrivatePlan]
 Rows = list[tuple[object, ...]]

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from dialect import Catalog, Code, Refusal, read
-from dialect.listed_series import MOST_VALUES
-from dialect.relations import Project, Public, Relation, Sort, Values
+from dialect.algebra.relations import Project, Public, Relation, Sort, Values
+from dialect.binder.listed_series import MOST_VALUES
 
 
 def _rows(sql: str, catalog: Catalog) -> list[object]:

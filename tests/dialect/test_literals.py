@@ -7,11 +7,11 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
+from dialect.algebra.private_plan import Question
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected
+from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.kinds import Selected
-from dialect.private_plan import Question
-from dialect.write_rows import write_rows
 
 READ = (
     "5", "007", "1_000", "9223372036854775807", "-9223372036854775808", "- 9223372036854775808", "1e5", ".5", "1.", "-0.5",

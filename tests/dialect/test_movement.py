@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect import movement
-from dialect.movement import Sightings
+from dialect.functions import movement
+from dialect.functions.movement import Sightings
 from tests.support.plain import MACROS, MOVEMENT
 
 SEEN = Sightings("SELECT DISTINCT person, ts, zone_id, lon, lat FROM seen", "person", True)

@@ -8,10 +8,10 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.bounded_sql import Target
-from dialect.catalog import Bounds, Catalog
+from dialect.algebra.private_plan import PrivatePlan, Rule, VectorBound, VectorKind
+from dialect.algebra.target import Target
+from dialect.catalog.catalog import Bounds, Catalog
 from dialect.errors import Code, Refusal
-from dialect.private_plan import PrivatePlan, Rule, VectorBound, VectorKind
 
 NAMED = "contribution_bounds_per_group => "
 Plans = Callable[[str], PrivatePlan]

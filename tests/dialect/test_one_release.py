@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.private_plan import PrivatePlan, VectorKind
 from dialect.errors import Code, Refusal
-from dialect.private_plan import PrivatePlan, VectorKind
 
 Plan = Callable[[str], PrivatePlan]
 PRIVATE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = '{}') {} FROM events GROUP BY 1"

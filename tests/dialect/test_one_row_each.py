@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 import dialect
-from dialect import unit_groups
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.one_row_each import has_one_row_each
-from dialect.private_plan import PrivatePlan
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.target import Target
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.contribution import unit_groups
+from dialect.codegen.contribution.one_row_each import has_one_row_each
 
 Plans = Callable[[str], PrivatePlan]
 ONE_EACH = (

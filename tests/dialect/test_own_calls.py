@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from dialect import own_calls
-from dialect.calls import call
-from dialect.catalog import SqlType
-from dialect.expressions import Field, Literal, Ref
+from dialect.algebra.expressions import Field, Literal, Ref
+from dialect.catalog.catalog import SqlType
+from dialect.functions import builders as own_calls
+from dialect.stability.calls import call
 
 ONE, OTHER = (Ref(Field(name, name, SqlType.DOUBLE)) for name in ("x", "y"))
 WHOLE, NEXT = (Ref(Field(name, name, SqlType.BIGINT)) for name in ("i", "j"))

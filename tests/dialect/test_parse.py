@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 import dialect
-from dialect.catalog import Catalog
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.parse import parse
-from dialect.spans import span_of
-from dialect.words import MAX_CHARACTERS, MAX_NESTING
+from dialect.parser.parser import parse
+from dialect.parser.spans import span_of
+from dialect.parser.tokens import MAX_CHARACTERS, MAX_NESTING
 from tests.dialect.test_attacks import CASES
 
 ACCEPTED = [sql for _, code, sql in CASES if code == "A" and len(sql) < 400]

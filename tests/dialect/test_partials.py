@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.bound import value_bits
-from dialect.catalog import SqlType
-from dialect.engine_name import EngineName
-from dialect.engine_words import LARGEST_SMALL, SMALL_TOTAL, WORDS
-from dialect.expressions import Field
-from dialect.partials import capped, part, total
-from dialect.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
+from dialect.algebra.expressions import Field
+from dialect.algebra.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
+from dialect.catalog.catalog import SqlType
+from dialect.catalog.engine_name import EngineName
+from dialect.codegen.contribution.partials import capped, part, total
+from dialect.codegen.engines import LARGEST_SMALL, SMALL_TOTAL, WORDS
+from dialect.sensitivity.bound import value_bits
 
 REAL = Field("v", None, SqlType.DOUBLE)
 WHOLE = Field("v", None, SqlType.BIGINT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dialect.time_windows import Window
+from dialect.catalog.privacy_windows import Window
 from tests.dialect.windowed import touched
 
 ALL = ("2026-01", "2026-02", "2026-03", "2026-04")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.formulas import CountOf, MeanOf, SumOf
+from dialect.algebra.private_plan import PrivatePlan, Question
+from dialect.algebra.relations import Public, Released, ReleaseScan
 from dialect.errors import Refusal
-from dialect.formulas import CountOf, MeanOf, SumOf
-from dialect.private_plan import PrivatePlan, Question
-from dialect.relations import Public, Released, ReleaseScan
 from tests.support.refused import sql_of
 
 ZONES = "SELECT c.zone, COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) GROUP BY c.zone"

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dialect import person_windows, possible_days, read
-from dialect.bounded_sql import Target
+from dialect import read
+from dialect.algebra.expressions import Expr, fields_of
+from dialect.algebra.target import Target
+from dialect.analysis import date_bounds as possible_days
+from dialect.catalog.privacy_windows import Stretch, Window
+from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.expressions import Expr, fields_of
-from dialect.reading import Reading
-from dialect.time_windows import Stretch, Window
-from dialect.write_rows import write_rows
+from dialect.parser.context import Reading
+from dialect.planner import person_windows
 from tests.dialect.windowed import CATALOGS, touched
 
 FIRST = date(2026, 3, 28)  # of four days, over which Berlin's clock is put forward

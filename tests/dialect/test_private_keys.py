@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dialect import Refusal, read
-from dialect.catalog import Catalog
-from dialect.placeholders import filled
+from dialect.catalog.catalog import Catalog
+from dialect.parser.placeholders import filled
 from tests.support.refused import sql_of
 
 DAY = "ts >= YOUR_START AND ts < YOUR_END"

@@ -10,15 +10,15 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.partials import grains
-from dialect.private_plan import PrivatePlan
-from dialect.public_side import Coded, coded_keys, grained_values
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.target import Target
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.contribution.partials import grains
+from dialect.codegen.contribution.public_side import Coded, coded_keys, grained_values
 
 public_side, render = (
-    import_module("dialect.public_side"),
-    import_module("dialect.render"),
+    import_module("dialect.codegen.contribution.public_side"),
+    import_module("dialect.codegen.bounded"),
 )  # the face shows the function of this name
 Answer = Callable[[str], list[tuple[object, ...]]]
 

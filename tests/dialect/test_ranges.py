@@ -11,15 +11,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dialect import ranges
-from dialect.catalog import Bounds
-from dialect.expressions import Field, Ref
-from dialect.function_row import Function
-from dialect.functions import forms_of, names
-from dialect.inference import range_of
-from dialect.kinds import Selected
-from dialect.ranges import known
-from dialect.write_expr import write_expr
+from dialect.algebra import intervals as ranges
+from dialect.algebra.expressions import Field, Ref
+from dialect.algebra.intervals import known
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import Bounds
+from dialect.functions.function_row import Function
+from dialect.functions.functions import forms_of, names
+from dialect.functions.inference import range_of
+from dialect.functions.write_expr import write_expr
 from tests.support.form_samples import ALL, TYPES, Sample, samples
 
 RULED = [

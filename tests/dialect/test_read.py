@@ -8,10 +8,10 @@ import time
 import pytest
 
 import dialect
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
+from dialect.algebra.target import Target
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.placeholders import filled
+from dialect.parser.placeholders import filled
 from tests.support.attack_catalog import attack_catalog
 from tests.support.sql_snapshots import Snapshot, snapshots, update
 

@@ -7,11 +7,11 @@ from dataclasses import is_dataclass
 
 import pytest
 
-from dialect.catalog import Table
-from dialect.expressions import Call, Case, Expr, Field, Literal, Ref
-from dialect.kinds import Selected
-from dialect.relation_parts import all_below, expressions_of
-from dialect.relations import Scan
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
+from dialect.algebra.relation_parts import all_below, expressions_of
+from dialect.algebra.relations import Scan
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import Table
 
 SHARED = (
     "SELECT hour(ts) AS h, dwell_s FROM events WHERE dwell_s BETWEEN 10 AND 60 AND hour(ts) < 12",

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect import released_unions
-from dialect.linear import ZERO
-from dialect.private_plan import Question
-from dialect.relations import Project, Relation
-from dialect.set_operation import SetOperation
+from dialect.algebra.private_plan import Question
+from dialect.algebra.relations import Project, Relation
+from dialect.algebra.set_operation import SetOperation
+from dialect.planner import released_unions
+from dialect.postprocess.linear import ZERO
 
 Ask = Callable[[str], Question]
 MEANS = "SELECT AVG(dwell_s) AS x FROM events"

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.expressions import Literal
-from dialect.linear import Linear
-from dialect.private_plan import Question
-from dialect.uncertainty import all_variances, uncertainty
-from dialect.window import Window
+from dialect.algebra.expressions import Literal
+from dialect.algebra.private_plan import Question
+from dialect.algebra.window import Window
+from dialect.postprocess.linear import Linear
+from dialect.postprocess.uncertainty import all_variances, uncertainty
 
 R = "(SELECT cell_id AS k, COUNT(*) AS n FROM events GROUP BY 1) r"
 Ask = Callable[[str], Question]

@@ -15,12 +15,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import dialect
-from dialect.admission import Admission, Among
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, VectorBound
+from dialect.algebra.private_plan import LARGEST_PART, Bounding, PrivatePlan, Rule, VectorBound
+from dialect.algebra.target import Target
+from dialect.catalog.admission import Admission, Among
+from dialect.catalog.catalog import Catalog
 
-render = import_module("dialect.render")  # the face shows the function of this name
+render = import_module("dialect.codegen.bounded")  # the face shows the function of this name
 Plans = Callable[[str], PrivatePlan]
 PARTS = st.integers(-LARGEST_PART, LARGEST_PART) | st.integers(-50, 50) | st.sampled_from([1, -1, LARGEST_PART])
 VECTORS = st.lists(PARTS, min_size=1, max_size=60)

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 
 from dialect import Catalog, read
-from dialect.admission import kept_stretch
-from dialect.time_windows import Window
+from dialect.catalog.admission import kept_stretch
+from dialect.catalog.privacy_windows import Window
 from tests.dialect.windowed import CATALOGS
 
 MONTHS = CATALOGS[Window.MONTH]  # 2026-01 to 2026-04; person.home was computed from 2026-02

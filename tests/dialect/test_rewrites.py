@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dialect import Catalog, read
-from dialect.rewrites import Change, rewrites
-from engine.catalog_file import load_catalog
+from dialect.parser.suggestions.rewrites import Change, rewrites
+from engine.catalog.catalog_file import load_catalog
 
 RHO = Fraction(2, 100)
 Told = dict[Change, list[str]]
@@ -19,7 +19,7 @@ Told = dict[Change, list[str]]
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
     """Declare the bundled operator; its data are not there."""
-    return load_catalog(Path("engine/operator/catalog.toml"))
+    return load_catalog(Path("engine/catalog/operator/catalog.toml"))
 
 
 @pytest.fixture(scope="module")

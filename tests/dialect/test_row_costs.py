@@ -11,15 +11,16 @@ from functools import cache
 import duckdb
 import pytest
 
-from dialect import bounded_work as module
-from dialect import read, row_costs
-from dialect.bounded_work import STEP, Work, bounded_work
-from dialect.catalog import Catalog
-from dialect.expressions import Expr, Field, fields_of
-from dialect.relation_parts import all_below
-from dialect.relations import Filter
-from dialect.row_costs import Extent, Widths, list_of, row_cost
-from dialect.write_expr import write_expr
+from dialect import read
+from dialect.algebra.expressions import Expr, Field, fields_of
+from dialect.algebra.relation_parts import all_below
+from dialect.algebra.relations import Filter
+from dialect.analysis import bounded_work as module
+from dialect.analysis import row_costs
+from dialect.analysis.bounded_work import STEP, Work, bounded_work
+from dialect.analysis.row_costs import Extent, Widths, list_of, row_cost
+from dialect.catalog.catalog import Catalog
+from dialect.functions.write_expr import write_expr
 from tests.support.attack_catalog import attack_catalog
 
 LONG, ELEMENTS = 990, 100  # characters of a text, texts of a list

@@ -10,11 +10,12 @@ from time import process_time
 import duckdb
 import pytest
 
-from dialect import Catalog, read, row_sets
-from dialect.derivation import told
-from dialect.row_sets import Pattern, RowSets
-from dialect.write_expr import write_expr
-from engine.catalog_file import load_catalog
+from dialect import Catalog, read
+from dialect.functions.write_expr import write_expr
+from dialect.planner.reuse import row_sets
+from dialect.planner.reuse.derivation import told
+from dialect.planner.reuse.row_sets import Pattern, RowSets
+from engine.catalog.catalog_file import load_catalog
 from tests.engine.held_town import completed
 
 COINS = (

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.relation_parts import sources
+from dialect.algebra.relations import Join, Relation
+from dialect.binder.kinds import Selected
 from dialect.errors import Code, Refusal
-from dialect.kinds import Selected
-from dialect.relation_parts import sources
-from dialect.relations import Join, Relation
 
 Rows = Callable[[str], Selected]
 

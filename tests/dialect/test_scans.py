@@ -8,15 +8,15 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog, SqlType
+from dialect.algebra.relations import PerPerson
+from dialect.algebra.target import Target
+from dialect.binder.kinds import kinds
+from dialect.catalog.catalog import Catalog, SqlType
+from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.kinds import kinds
-from dialect.parse import parse
-from dialect.reading import Reading
-from dialect.relations import PerPerson
-from dialect.write_rows import write_rows
-from engine.catalog_file import load_catalog
+from dialect.parser.context import Reading
+from dialect.parser.parser import parse
+from engine.catalog.catalog_file import load_catalog
 
 CATALOG = """
 format = 1

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
+from dialect.algebra.private_plan import Question
+from dialect.algebra.target import Target
+from dialect.codegen.outer import write_outer
 from dialect.errors import Code, Refusal
-from dialect.private_plan import Question
-from dialect.write_outer import write_outer
 from tests.support.sql_cases import SqlCase, sql_cases
 
 Rows = list[tuple[object, ...]]

@@ -9,17 +9,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from dialect import set_operation_rules
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.relations import PerPerson
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected, kinds
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.kinds import Selected, kinds
-from dialect.parse import parse
-from dialect.private_plan import PrivatePlan
-from dialect.reading import Reading
-from dialect.relations import PerPerson
-from dialect.set_operation_persons import of_persons
-from dialect.write_rows import write_rows
+from dialect.parser.context import Reading
+from dialect.parser.parser import parse
+from dialect.stability import set_operation_rules
+from dialect.stability.set_operation_persons import of_persons
 
 E, S = "SELECT subscriber_id, cell_id FROM events", "SELECT subscriber_id, age FROM subscribers"
 MOST = 40  # rows of one person in events

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.catalog import Bounds, SqlType
+from dialect.algebra.expressions import Field
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import Bounds, SqlType
 from dialect.errors import Code, Refusal
-from dialect.expressions import Field
-from dialect.kinds import Selected
-from dialect.private_plan import PrivatePlan
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from dialect.catalog import Catalog
+from dialect.binder.kinds import kinds
+from dialect.binder.sightings import sightings
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.kinds import kinds
-from dialect.movement import Sightings
-from dialect.parse import parse
-from dialect.reading import Reading
-from dialect.sightings import sightings
-from engine.catalogs import find_catalog
+from dialect.functions.movement import Sightings
+from dialect.parser.context import Reading
+from dialect.parser.parser import parse
+from engine.catalog.bundled import find_catalog
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import re
 import duckdb
 import pytest
 
-from dialect.catalog import SqlType
-from dialect.expressions import Literal
-from dialect.functions import function_rows
-from dialect.functions_spark import FORMS, NONE
-from dialect.spark_pattern import glob, like
-from dialect.spark_quote import quoted
-from dialect.write_expr import SPARK, quote_for_spark, write_expr
+from dialect.algebra.expressions import Literal
+from dialect.catalog.catalog import SqlType
+from dialect.functions.functions import function_rows
+from dialect.functions.functions_spark import FORMS, NONE
+from dialect.functions.scalar.spark_pattern import glob, like
+from dialect.functions.spark_quote import quoted
+from dialect.functions.write_expr import SPARK, quote_for_spark, write_expr
 from tests.support.form_samples import samples
 
 PATTERNS = ("a%", "%b%", "a_c", "", "%", "%%", "_%_", "a\\%", "%a%c%", "a.c", "%ü", "[a]%", "(", "a%b%", "_")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.expressions import conjuncts
+from dialect.algebra.relation_parts import tables_of
+from dialect.algebra.relations import Filter, Relation, Scan, SemiJoin
+from dialect.binder.kinds import Selected
 from dialect.errors import Refusal
-from dialect.expressions import conjuncts
-from dialect.kinds import Selected
-from dialect.relation_parts import tables_of
-from dialect.relations import Filter, Relation, Scan, SemiJoin
 
 EVENTS = "SELECT subscriber_id FROM events e WHERE {}"
 MINE = "f.subscriber_id = e.subscriber_id"

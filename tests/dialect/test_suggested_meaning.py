@@ -17,14 +17,15 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from dialect import aggregate_refusals, other_calls
-from dialect.calls import misspelt
-from dialect.catalog import Catalog
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Code, Suggestion
-from dialect.functions import names
-from dialect.other_calls import FORMS
-from dialect.other_habits import in_duckdbs_words
-from dialect.placeholders import filled
+from dialect.functions.functions import names
+from dialect.parser.placeholders import filled
+from dialect.parser.suggestions import aggregates as aggregate_refusals
+from dialect.parser.suggestions import other_calls
+from dialect.parser.suggestions.other_calls import FORMS
+from dialect.parser.suggestions.other_habits import in_duckdbs_words
+from dialect.stability.calls import misspelt
 from tests.support.plain import MACROS
 from tests.support.refused import followed, refusal_of
 from tests.support.sql_snapshots import snapshots

@@ -10,17 +10,17 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.catalog import Catalog
-from dialect.domains import key_set
+from dialect.algebra.private_plan import PrivatePlan, VectorKind
+from dialect.algebra.relations import PerPerson
+from dialect.binder.kinds import Selected, kinds
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Code, Refusal
-from dialect.kinds import Selected, kinds
-from dialect.norms import declared_norm
-from dialect.parse import parse
-from dialect.private_plan import PrivatePlan, VectorKind
-from dialect.reading import Reading
-from dialect.relations import PerPerson
-from dialect.table_functions import TABLE_FUNCTIONS, TableFunction
-from engine.catalogs import find_catalog
+from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
+from dialect.parser.context import Reading
+from dialect.parser.parser import parse
+from dialect.planner.keys.key_set import key_set
+from dialect.sensitivity.norms import declared_norm
+from engine.catalog.bundled import find_catalog
 from tests.dialect.test_claims import Rows
 from tests.support.worlds import make_world
 

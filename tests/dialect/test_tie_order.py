@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialect import read
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog, SqlType
-from dialect.engine_name import EngineName
-from dialect.expressions import Field
-from dialect.kinds import Selected
-from dialect.tie_order import TieOrder, longest, repeats
-from dialect.write_rows import write_rows
+from dialect.algebra.expressions import Field
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import Catalog, SqlType
+from dialect.catalog.engine_name import EngineName
+from dialect.codegen.relations.relation import write_rows
+from dialect.functions.tie_order import TieOrder, longest, repeats
 from tests.support.ties import tie_hash
 
 Rows = Callable[[str], Selected]

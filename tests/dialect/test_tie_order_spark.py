@@ -11,10 +11,10 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
-from dialect.catalog import SqlType
-from dialect.engine_name import EngineName
-from dialect.expressions import Field
-from dialect.tie_order import TieOrder
+from dialect.algebra.expressions import Field
+from dialect.catalog.catalog import SqlType
+from dialect.catalog.engine_name import EngineName
+from dialect.functions.tie_order import TieOrder
 from tests.support.on_spark import session, shared
 
 COLUMNS = {

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.catalog import SqlType
-from dialect.constants import later
-from dialect.expressions import Literal
-from dialect.time_formats import bad_format, unit_of
-from dialect.time_steps import truncated
-from dialect.write_expr import quote
+from dialect.algebra.expressions import Literal
+from dialect.analysis.time_steps import truncated
+from dialect.catalog.catalog import SqlType
+from dialect.functions.constant_folding import later
+from dialect.functions.scalar.time_formats import bad_format, unit_of
+from dialect.functions.write_expr import quote
 
 SIGNS = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZQ%-"
 FORMATS = st.lists(

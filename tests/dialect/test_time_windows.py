@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.time_windows import Stretch, Window, begin_named, begin_of, days_of, length_of, next_begin, window_name
+from dialect.catalog.privacy_windows import (
+    Stretch,
+    Window,
+    begin_named,
+    begin_of,
+    days_of,
+    length_of,
+    next_begin,
+    window_name,
+)
 
 LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
 NAMED = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialect import Target, bound, read, write
-from dialect.time_windows import Window
+from dialect.catalog.privacy_windows import Window
 from tests.dialect.windowed import CATALOGS, touched
 
 

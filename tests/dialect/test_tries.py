@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog import Catalog
-from engine.catalog_file import load_catalog
+from dialect.catalog.catalog import Catalog
+from engine.catalog.catalog_file import load_catalog
 from tests.support.refused import followed, refusal_of, sql_of
 
 MINUTES = "DATE_DIFF('MINUTE', start_ts, end_ts)"
@@ -52,7 +52,7 @@ TRIED = {
 
 @pytest.fixture(scope="module")
 def operator() -> Catalog:
-    return load_catalog(Path("engine/operator/catalog.toml"))
+    return load_catalog(Path("engine/catalog/operator/catalog.toml"))
 
 
 @pytest.mark.parametrize(("sql", "tried"), TRIED.items())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dialect.private_plan import PrivatePlan
-from dialect.relation_parts import sources
-from dialect.relations import Relation
-from dialect.set_operation import SetOperation
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.relation_parts import sources
+from dialect.algebra.relations import Relation
+from dialect.algebra.set_operation import SetOperation
 
 Plan = Callable[[str], PrivatePlan]
 KINDS = "SELECT subscriber_id, CASE WHEN lat > 1 THEN {} END AS k FROM events"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from dialect import read
-from dialect.bound import bound
-from dialect.catalog import Catalog
-from dialect.private_plan import Rule
-from dialect.relation_parts import holders
-from dialect.relations import Relation, SemiJoin
-from engine.catalog_file import load_catalog
+from dialect.algebra.private_plan import Rule
+from dialect.algebra.relation_parts import holders
+from dialect.algebra.relations import Relation, SemiJoin
+from dialect.catalog.catalog import Catalog
+from dialect.sensitivity.bound import bound
+from engine.catalog.catalog_file import load_catalog
 
 NONE = "FROM subscriber s LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id"
 # what follows SELECT COUNT(*) -> whether rows are kept that met none
@@ -36,7 +36,7 @@ ASKED = {
 
 @pytest.fixture(scope="module")
 def operator() -> Catalog:
-    return load_catalog(Path("engine/operator/catalog.toml"))
+    return load_catalog(Path("engine/catalog/operator/catalog.toml"))
 
 
 @pytest.mark.parametrize("sql", ASKED)

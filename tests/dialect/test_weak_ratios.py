@@ -9,10 +9,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
-from dialect.private_plan import Question
-from dialect.write_outer import write_outer
-from dialect.write_rows import release_name
+from dialect.algebra.private_plan import Question
+from dialect.algebra.target import Target
+from dialect.codegen.outer import write_outer
+from dialect.codegen.relations.relation import release_name
 
 R = "(SELECT cell_id AS c, COUNT(*) AS n, SUM(dwell_s) AS s FROM events GROUP BY cell_id)"
 ROWS = {1: (100, 50.0), 2: (1, 70.0), 3: (40, 60.0), 4: (-90, 80.0), 5: (19, 10.0)}  # n has a deviation of 10

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 
 import dialect
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
+from dialect.algebra.private_plan import Question
+from dialect.algebra.relations import Public
+from dialect.algebra.target import Target
+from dialect.analysis.sql_size import MAX_TEXT, weight
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.outer import write_outer
 from dialect.errors import Code, Refusal
-from dialect.private_plan import Question
-from dialect.relations import Public
-from dialect.weights import MAX_TEXT, weight
-from dialect.write_expr import write_expr
-from dialect.write_outer import write_outer
+from dialect.functions.write_expr import write_expr
 
 
 def _nested(inner: str, levels: int) -> str:

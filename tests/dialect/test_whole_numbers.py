@@ -9,13 +9,13 @@ from itertools import product
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
+from dialect.algebra.expressions import Field, Literal, fields_of
+from dialect.algebra.private_plan import KeySet, PrivatePlan
+from dialect.algebra.target import Target
+from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.expressions import Field, Literal, fields_of
-from dialect.plain_text import plain_text
-from dialect.private_plan import KeySet, PrivatePlan
-from dialect.write_expr import quote, write_expr
-from dialect.write_rows import write_rows
+from dialect.functions.plain_text import plain_text
+from dialect.functions.write_expr import quote, write_expr
 
 BOTH = "FROM events JOIN subscribers USING (subscriber_id)"
 

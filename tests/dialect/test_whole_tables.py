@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from dialect import read
-from dialect.relations import Relation
-from dialect.time_windows import Window
-from dialect.whole_tables import chosen_by_time, every_row
+from dialect.algebra.relations import Relation
+from dialect.analysis.whole_tables import chosen_by_time, every_row
+from dialect.catalog.privacy_windows import Window
 from tests.dialect.windowed import CATALOGS
 
 WHOLE = {

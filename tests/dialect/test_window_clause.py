@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.relations import Relation
+from dialect.algebra.window import Window
+from dialect.binder.kinds import Selected
 from dialect.errors import Code, Refusal
-from dialect.kinds import Selected
-from dialect.relations import Relation
-from dialect.window import Window
 
 OF_HOURS = "FROM hours"
 OF_PEOPLE = "FROM events"

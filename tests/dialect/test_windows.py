@@ -7,17 +7,18 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect import read, weights
-from dialect.bounded_sql import Target
-from dialect.catalog import Bounds, Catalog, ValueList
-from dialect.expressions import Field
-from dialect.kinds import Selected
-from dialect.relation_parts import all_below
-from dialect.relations import Cut, PerPerson, Relation
-from dialect.window import Window
-from dialect.work import most_rows
-from dialect.write_expr import DUCKDB
-from dialect.write_rows import write_rows
+from dialect import read
+from dialect.algebra.expressions import Field
+from dialect.algebra.relation_parts import all_below
+from dialect.algebra.relations import Cut, PerPerson, Relation
+from dialect.algebra.target import Target
+from dialect.algebra.window import Window
+from dialect.analysis import sql_size as weights
+from dialect.analysis.work import most_rows
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import Bounds, Catalog, ValueList
+from dialect.codegen.relations.relation import write_rows
+from dialect.functions.write_expr import DUCKDB
 
 BY = "PARTITION BY subscriber_id"
 VARIANTS = (

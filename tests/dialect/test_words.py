@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialect.errors import Code, Refusal
-from dialect.words import closing, listed, uncommented, words_of
+from dialect.parser.tokens import closing, listed, uncommented, words_of
 
 
 @pytest.mark.parametrize(

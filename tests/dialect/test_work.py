@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 import engine
-from dialect import Question, Target, read, timed_scans
-from dialect.expressions import Field
-from dialect.kinds import Selected
-from dialect.relations import PerPerson, Public
-from dialect.time_windows import Window
-from dialect.work import most_rows
-from dialect.write_rows import write_rows
+from dialect import Question, Target, read
+from dialect.algebra.expressions import Field
+from dialect.algebra.relations import PerPerson, Public
+from dialect.analysis.work import most_rows
+from dialect.binder.kinds import Selected
+from dialect.catalog.privacy_windows import Window
+from dialect.codegen.relations.relation import write_rows
+from dialect.planner import timed_scans
 from tests.support.attack_catalog import attack_catalog
 from tests.support.greybox import connect
 from tests.support.window_worlds import MANY, VICTIM, Data, Row, Worlds

@@ -11,13 +11,13 @@ from types import ModuleType
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
-from dialect.expressions import Field
-from dialect.kinds import Selected
-from dialect.relations import Cut, PerPerson
-from dialect.write_rows import write_rows
+from dialect.algebra.expressions import Field
+from dialect.algebra.relations import Cut, PerPerson
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected
+from dialect.codegen.relations.relation import write_rows
 
-write_cut: ModuleType = import_module("dialect.write_cut")
+write_cut: ModuleType = import_module("dialect.codegen.relations.truncation")
 SOURCES = (
     "SELECT * FROM events",
     "SELECT e.*, c.zone FROM events e JOIN cells c USING (cell_id) WHERE e.cell_id > 2",

@@ -8,10 +8,10 @@ import duckdb
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dialect.catalog import SqlType
-from dialect.expressions import Literal
-from dialect.functions_polygons import STORED
-from dialect.write_expr import name, quote
+from dialect.algebra.expressions import Literal
+from dialect.catalog.catalog import SqlType
+from dialect.functions.scalar.functions_polygons import STORED
+from dialect.functions.write_expr import name, quote
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 

@@ -11,14 +11,14 @@ from types import ModuleType
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
-from dialect.engine_name import EngineName
-from dialect.kinds import Selected
-from dialect.relations import PerPerson, Relation
-from dialect.write_rows import write_rows
+from dialect.algebra.relations import PerPerson, Relation
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected
+from dialect.catalog.engine_name import EngineName
+from dialect.codegen.relations.relation import write_rows
 
-either_equality: ModuleType = import_module("dialect.either_equality")
-write_join: ModuleType = import_module("dialect.write_join")
+either_equality: ModuleType = import_module("dialect.analysis.disjunctive_joins")
+write_join: ModuleType = import_module("dialect.codegen.relations.write_join")
 Rows = Callable[[str], Selected]
 EITHER = {
     "h.h = hour(e.ts) OR h.h = e.cell_id": 2,

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.bounded_sql import Target
-from dialect.catalog import Catalog
-from dialect.kinds import Selected
-from dialect.write_rows import write_rows
+from dialect.algebra.target import Target
+from dialect.binder.kinds import Selected
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.relations.relation import write_rows
 
 SELECTS = (
     "SELECT zone, SUM(lon) AS s, AVG(lat) AS a, STDDEV(lon) AS d FROM cells GROUP BY zone",

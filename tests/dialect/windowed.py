@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dialect import read
-from dialect.time_windows import Window
-from dialect.touched import Touched
+from dialect.algebra.touched import Touched
+from dialect.catalog.privacy_windows import Window
 from tests.support.window_worlds import declare
 
 CATALOGS = {window: declare(window) for window in (Window.MONTH, Window.WEEK, Window.DAY)}

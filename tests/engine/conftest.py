@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from dialect import Catalog
-from engine.noise import add_noise
-from engine.pipeline import Engine
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
 from tests.engine.town import make_town, opened
 from tests.support.blank_ledger import blank_ledger
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from budgets import Ledger
 from dialect import Catalog
-from engine.answered import Answered
-from engine.noise import NoisyVector
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.mechanism.gaussian import NoisyVector
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.engine.town import CATALOG, ROWS, make_town, opened
 from tests.engine.windowed_town import WINDOWED
 

@@ -10,10 +10,10 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Catalog, read
-from engine.catalog_file import load_catalog
-from engine.ingested import version_of
-from engine.open_data import open_data
-from engine.prepare import prepare
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.ingested import version_of
+from engine.data.open import open_data
+from engine.pricing.prepare import prepare
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
 

@@ -13,15 +13,15 @@ import pytest
 
 from budgets import AccountName, ChargeRequest, EpsilonDelta, Item, Ledger, Loss, chargeable
 from dialect import Catalog
-from dialect.catalog import Dataset
-from dialect.declared_admission import AdmissionRules, AgeBy, Jurisdiction, Minors, Retention
-from dialect.time_windows import Window
-from engine.about import Page, about
-from engine.about_page import page_html, page_text
-from engine.ledger_report import ledger_report
-from engine.terms import caps
-from engine.whole_person import WholePerson, whole_person
-from engine.worst_words import up
+from dialect.catalog.catalog import Dataset
+from dialect.catalog.declared_admission import AdmissionRules, AgeBy, Jurisdiction, Minors, Retention
+from dialect.catalog.privacy_windows import Window
+from engine.accounts.whole_person import WholePerson, whole_person
+from engine.api.reports.about import Page, about
+from engine.api.reports.about_page import page_html, page_text
+from engine.api.reports.ledger_report import ledger_report
+from engine.api.reports.worst_words import up
+from engine.pricing.terms import caps
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 

@@ -11,11 +11,11 @@ import duckdb
 import pytest
 
 from dialect import Catalog, Target, read
-from dialect.admission import Among
-from engine.admission import admission
+from dialect.catalog.admission import Among
 from engine.backends.duckdb import Limits
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.catalog.admission import admission
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.passes import passes
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.admission_notes import admission_notes, not_counted
-from engine.desk import Desk
+from engine.api.session import Desk
+from engine.catalog.admission_notes import admission_notes, not_counted
 from tests.engine.town import CATALOG, make_town, opened
 
 RULES = """

@@ -13,19 +13,19 @@ import pytest
 
 from budgets import Loss
 from dialect import read
-from dialect.options import TargetError
-from dialect.rewrites import Change
-from engine import desk as desks
-from engine.advice import NO_ADVICE, Advice, advice
-from engine.desk import Desk
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.prepare import Prepared
-from engine.terms import Asked
+from dialect.parser.options import TargetError
+from dialect.parser.suggestions.rewrites import Change
+from engine.api import session as desks
+from engine.api.session import Desk
+from engine.pipeline.advice import NO_ADVICE, Advice, advice
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.prepare import Prepared
+from engine.pricing.terms import Asked
 from tests.engine.town import ROWS, make_town, opened
 from tests.engine.windowed_town import WINDOWED
 
-module = import_module("engine.advice")
+module = import_module("engine.pipeline.advice")
 ANN = Asked("ann")
 FINE = "SELECT zone, day, COUNT(*) AS n FROM visit GROUP BY 1, 2"
 ASKED = (

@@ -9,9 +9,9 @@ import pytest
 
 from budgets import Loss
 from dialect import Bounding
-from engine import agreeing
-from engine.answered import Answered
-from engine.pipeline import Engine
+from engine.pipeline import agreeing
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
 from tests.engine.held_town import anew, ask, held_town
 
 OPTIONS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(consistent = true, rho = 6)"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.pipeline import Engine
-from engine.server.sizes import follows_noise
-from engine.target import errors_told
-from engine.terms import Asked
-from engine.wire_notes import OF_FEW_ROWS, answer_notes
+from engine.api.wire.notes import OF_FEW_ROWS, answer_notes
+from engine.pipeline.engine import Engine
+from engine.pricing.target import errors_told
+from engine.pricing.terms import Asked
+from engine.server.http.sizes import follows_noise
 
 ANN = Asked("ann")
 

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dialect.rounding import Rounding
-from dialect.write_outer import OuterSql
-from engine.answers import Answer, answer, half_widths
-from engine.pipeline import Engine
-from engine.raw_noise import RawNoise
-from engine.terms import Asked
+from dialect.codegen.outer import OuterSql
+from dialect.postprocess.rounding import Rounding
+from engine.mechanism.answer import Answer, answer, half_widths
+from engine.mechanism.raw_noise import RawNoise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.support.statistics import gaussian_within
 
 QUARTERS = {0: Rounding(0.0, {"c1": 0.5})}

@@ -8,13 +8,19 @@ from fractions import Fraction
 import pytest
 
 from budgets import OWNER, EntryKind, ParamError
-from engine import calibrations, key_acts, objection_figure, register, sharing, standing, wire_ledger
-from engine.audit_log import audit_log
-from engine.calibrate import calibrate, plan_calibration
+from engine.accounts import key_acts
+from engine.accounts.audit_log import audit_log
+from engine.accounts.ledger_words import WORDS
+from engine.api import objection_count as objection_figure
+from engine.api import sharing
+from engine.api.wire import ledger as wire_ledger
+from engine.data import register
 from engine.errors import ExecutionFailed
-from engine.ledger_words import WORDS
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.pipeline.engine import Engine
+from engine.pricing.norms import stored as calibrations
+from engine.pricing.terms import Asked
+from engine.workflows import standing
+from engine.workflows.calibrate import calibrate, plan_calibration
 from tests.support.tree import ROOT
 
 COUNT = "SELECT COUNT(*) AS n FROM visit"

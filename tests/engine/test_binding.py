@@ -12,20 +12,21 @@ import pyarrow as pa
 import pytest
 
 from dialect import Catalog, Code, Refusal, Target
-from dialect.aggregates import AGGREGATES
-from dialect.arities import arity_of
-from dialect.functions import names
-from dialect.window_functions import WINDOW_FUNCTIONS
-from engine import binding, pipeline
+from dialect.binder.arities import arity_of
+from dialect.functions.aggregates import AGGREGATES
+from dialect.functions.functions import names
+from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import EmptyTables, declared
-from engine.backends.over_lake import LakeBackend
-from engine.binding import without_groups
+from engine.backends.lake import LakeBackend
+from engine.data.checks.lake import lake_target
 from engine.errors import ExecutionFailed
-from engine.explain import explain
-from engine.lake_checks import lake_target
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.pipeline import binding
+from engine.pipeline import engine as pipeline
+from engine.pipeline.binding import without_groups
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.terms import Asked
 
 ANN = Asked("ann")
 _NULLS = ("NULL", "CASE WHEN gender = 'f' THEN NULL END", "z", "'a'", "TRUE", "1")
@@ -168,7 +169,7 @@ def test_what_cant_be_bound_over_releases_is_refused_too(engine: Engine, monkeyp
         raise ExecutionFailed("BinderException")
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.finishing.outer", no_plan)
+        patched.setattr("engine.pipeline.finish.outer", no_plan)
         with pytest.raises(Refusal) as refused:
             engine.answer(sql, ANN)
     assert refused.value.code is Code.FUNC

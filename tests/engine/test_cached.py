@@ -14,13 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from dialect import Catalog
-from engine import cached
-from engine.catalog_file import load_catalog
+from engine.catalog.catalog_file import load_catalog
+from engine.data.files import cache as cached
+from engine.data.layout import optimize
+from engine.data.snapshot import snapshot
 from engine.errors import DataError
-from engine.layout import optimize
-from engine.rehearsal import rehearsal
-from engine.snapshot import snapshot
-from passersby.cli import app
+from engine.workflows.rehearsal.engine import rehearsal
+from passersby.cli.app import app
 from tests.engine.town import CATALOG, make_town
 
 CANARY = 987_654_321
@@ -77,7 +77,7 @@ def test_a_copy_of_changed_data_removes_the_older_ones(tmp_path: Path, anew: Any
 
 def staged(catalog: Catalog, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(cache))
-    monkeypatch.setattr("engine.made_up.PERSONS", 300)
+    monkeypatch.setattr("engine.workflows.rehearsal.rows.PERSONS", 300)
     with rehearsal(catalog):
         pass
 

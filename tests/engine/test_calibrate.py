@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from budgets import EVERYBODY, OWNER, PICO, AccountName, BudgetRefused, Charge, Ledger, Loss, ParamError, UnsafeStore
-from dialect.time_windows import Stretch, Window
-from engine import wire_budget
-from engine.calibrate import calibrate, plan_calibration, usual_window
-from engine.calibration import Calibration, Calibrations, Kind
-from engine.calibrations import calibrations_in, due_on
+from dialect.catalog.privacy_windows import Stretch, Window
+from engine.accounts.owner_loss import owner_keys, owner_loss
+from engine.api.wire import budget as wire_budget
 from engine.errors import ExecutionFailed
-from engine.owner_loss import owner_keys, owner_loss
-from engine.pipeline import Engine
-from engine.prepare import Prepared
-from engine.terms import Asked
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.histograms import Calibration, Calibrations, Kind
+from engine.pricing.norms.stored import calibrations_in, due_on
+from engine.pricing.prepare import Prepared
+from engine.pricing.terms import Asked
+from engine.workflows.calibrate import calibrate, plan_calibration, usual_window
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.calibrated import made_up
 
@@ -102,7 +102,7 @@ def test_what_a_client_has_bought_is_no_histogram(town: Engine, monkeypatch: pyt
     charged, foretold = owed()
     assert charged == foretold
     monkeypatch.setattr(
-        "engine.calibrate.owner_keys", lambda ledger, _: {r.release_key for r in ledger.releases(OWNER)}
+        "engine.workflows.calibrate.owner_keys", lambda ledger, _: {r.release_key for r in ledger.releases(OWNER)}
     )
     charged, foretold = owed()  # planted: what anybody has bought counts as the owner's
     assert charged.rho < foretold.rho
@@ -143,7 +143,7 @@ def test_what_a_client_buys_meanwhile_is_no_histogram_either(
     loss, foreign = owed()
     assert foreign == 0 and loss.rho >= planned.loss.rho - Fraction(2, PICO)
     monkeypatch.setattr(
-        "engine.calibrate._charged",
+        "engine.workflows.calibrate._charged",
         lambda own, planned: (planned, own.charge(planned.sql, planned.prepared, Asked(OWNER))),
     )
     loss, foreign = owed()  # planted: what was planned is charged, whatever was bought since
@@ -280,7 +280,7 @@ def test_a_new_calibration_is_found_while_the_ledger_is_open(monkeypatch: pytest
         looked.append(datasets)
         return Calibrations({"town": Calibration((len(looked),))})  # type: ignore[arg-type]
 
-    module = import_module("engine.calibrations")
+    module = import_module("engine.pricing.norms.stored")
     monkeypatch.setattr(module, "calibrations_in", noted)
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(Calibration, "on", lambda self, day: self)

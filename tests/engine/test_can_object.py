@@ -21,15 +21,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.admission import LONGEST_PERSON
-from dialect.catalog import SqlType
-from dialect.engine_words import OF_DUCKDB
+from dialect.catalog.admission import LONGEST_PERSON
+from dialect.catalog.catalog import SqlType
+from dialect.codegen.engines import OF_DUCKDB
 from engine import Desk, Refused, open_desk
-from engine.catalog_check import check_catalog
-from engine.catalog_file import load_catalog
-from engine.ingest import ingest
-from engine.persons import person
-from engine.server.roles import Role
+from engine.catalog.catalog_file import load_catalog
+from engine.data.checks.catalog import check_catalog
+from engine.data.ingest.ingest import ingest
+from engine.data.persons import person
+from engine.server.http.roles import Role
 from tests.engine.test_objections import quiet
 from tests.support.serving import inhabited
 
@@ -191,7 +191,7 @@ def test_a_key_that_cannot_object_is_as_good_as_deleted(sql: str, form: str, tmp
 
 
 def test_a_planted_scan_of_everybody_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("dialect.write_rows"), "_can_object", lambda *_: [])
+    monkeypatch.setattr(import_module("dialect.codegen.relations.relation"), "_can_object", lambda *_: [])
     with pytest.raises(AssertionError):
         test_whoever_is_counted_can_object_and_nobody_else_is_counted("alone", tmp_path)
     with pytest.raises(AssertionError):

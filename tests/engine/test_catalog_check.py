@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.catalog_check import Finding, check_catalog
-from engine.catalog_file import load_catalog
+from engine.catalog.catalog_file import load_catalog
+from engine.data.checks.catalog import Finding, check_catalog
 
 CATALOG = """
 format = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine import Refused, open_desk
-from engine.stewards import catalog_diff_told
+from engine.api.steward import catalog_diff_told
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog import (
+from dialect.catalog.catalog import (
     Bounds,
     Catalog,
     ColumnOf,
@@ -18,9 +18,9 @@ from dialect.catalog import (
     ValueList,
     ValueRange,
 )
-from dialect.declared_admission import Consent
-from dialect.time_windows import Window
-from engine.catalog_file import load_catalog
+from dialect.catalog.declared_admission import Consent
+from dialect.catalog.privacy_windows import Window
+from engine.catalog.catalog_file import load_catalog
 from engine.errors import CatalogError
 
 WHOLE = """

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine import catalog_columns, catalog_file, catalog_tables
-from engine.catalog_check import check_catalog
-from engine.catalog_file import load_catalog
-from engine.catalog_new import HEAD, new_catalog
+from engine.catalog import catalog_columns, catalog_file, catalog_tables
+from engine.catalog.catalog_file import load_catalog
+from engine.data.checks.catalog import check_catalog
+from engine.data.draft_catalog import HEAD, new_catalog
 from engine.errors import CatalogError
 
 CANARY = "canary7f3a"

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from engine import open_desk
-from engine.catalog_check import check_catalog
-from engine.catalog_file import load_catalog
+from engine.catalog.catalog_file import load_catalog
+from engine.data.checks.catalog import check_catalog
 from tests.pages.catalog_keys import NEEDED, PLACES
 from tests.pages.catalog_page import PATH, SMALLEST, document, known_keys
 
@@ -56,7 +56,7 @@ def test_what_is_needed_is_said_to_be() -> None:
 
 
 def test_a_key_that_nobody_explains_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.catalog_columns.KNOWN", ("type", "colour"))  # planted
+    monkeypatch.setattr("engine.catalog.catalog_columns.KNOWN", ("type", "colour"))  # planted
     assert "colour" in known_keys(SMALLEST)["tables.NAME.columns.NAME"]
 
 
@@ -72,7 +72,7 @@ def test_the_whole_catalog_is_opened_and_asked(shop: Path) -> None:
 def test_the_example_of_a_mistake_is_what_is_said(shop: Path) -> None:
     from typer.testing import CliRunner
 
-    from passersby.cli import app
+    from passersby.cli.app import app
 
     shop.write_text(WHOLE.replace('size_class = "1e4"\nmovement', "movement"), encoding="utf-8")
     said = CliRunner().invoke(app, ["catalog", "check", str(shop)]).output

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from dialect import Catalog, read
-from dialect.catalog import Column
-from engine.catalog_file import load_catalog
-from engine.catalog_version import catalog_version, resting_on
-from engine.pipeline import Engine
-from engine.terms import Asked
+from dialect.catalog.catalog import Column
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.catalog_version import catalog_version, resting_on
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.engine.town import CATALOG, make_town
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"

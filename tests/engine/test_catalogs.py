@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from budgets import ParamError
-from dialect.catalog import Catalog, ColumnOf, SqlType
-from engine import catalogs
-from engine.catalog_check import check_catalog
-from engine.catalog_file import load_catalog
-from engine.catalogs import BUNDLED, MIBICI, MIBICI_FILES, PROJECT, find_catalog, named_dataset
+from dialect.catalog.catalog import Catalog, ColumnOf, SqlType
+from engine.catalog import bundled as catalogs
+from engine.catalog.bundled import BUNDLED, MIBICI, MIBICI_FILES, PROJECT, find_catalog, named_dataset
+from engine.catalog.catalog_file import load_catalog
+from engine.data.checks.catalog import check_catalog
 from engine.errors import CatalogError
 from tests.support.mibici import needs_mibici
 
@@ -77,7 +77,7 @@ def test_the_address_of_a_server_has_its_console_and_no_catalog() -> None:
 
 def test_the_operator_is_loaded_from_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "catalog.toml").write_text(SMALL)
-    monkeypatch.setattr("engine.operator.operator_path", lambda progress: tmp_path / "catalog.toml")
+    monkeypatch.setattr("engine.catalog.operator.operator_path", lambda progress: tmp_path / "catalog.toml")
     assert find_catalog("operator").path == str(tmp_path / "catalog.toml")
 
 

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from dialect import read
-from engine import snapshot_checks
+from engine.data.checks import snapshot as snapshot_checks
 from engine.errors import DataError
-from engine.prepare import prepare
+from engine.pricing.prepare import prepare
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 BY_SHOP = (

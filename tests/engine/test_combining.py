@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from budgets import Loss
-from engine import combining, finding, made_of, ways
-from engine.combining import Combining
-from engine.explain import explain
-from engine.held import Held, Shelf
-from engine.pipeline import Engine
-from engine.terms import Asked
-from engine.wire import made_from
+from engine.api.wire.answer import made_from
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.terms import Asked
+from engine.reuse import combine as made_of
+from engine.reuse import find as finding
+from engine.reuse import linear_combinations as combining
+from engine.reuse import ways
+from engine.reuse.holdings import Held, Shelf
+from engine.reuse.linear_combinations import Combining
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.test_finding import nearly, rows
 from tests.engine.town import ROWS

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dialect import read
-from engine.catalog_file import load_catalog
+from engine.catalog.catalog_file import load_catalog
+from engine.data.snapshot import snapshot
 from engine.errors import CatalogError, DataError
-from engine.snapshot import snapshot
 from tests.engine.town import CATALOG, ROWS, make_town
 
 ZONE = 'zone = { type = "VARCHAR", values_of = "zone.zone", nullable = false }'

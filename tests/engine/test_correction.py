@@ -12,12 +12,12 @@ import pytest
 
 from budgets import PICO
 from dialect import bound, read, write
-from engine.calibration import Calibration, Kind, Measured
-from engine.choose_bounds import NormFacts, choose_bounds
-from engine.correction import DEVIATIONS, usual_size
-from engine.doubts import column_doubts
-from engine.norm_spread import norm_spread
-from engine.pipeline import Engine
+from engine.pipeline.doubts import column_doubts
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.choose_bounds import NormFacts, choose_bounds
+from engine.pricing.norms.correction import DEVIATIONS, usual_size
+from engine.pricing.norms.histograms import Calibration, Kind, Measured
+from engine.pricing.norms.norm_spread import norm_spread
 from tests.engine.test_choose_bounds import ROWS, made
 from tests.engine.test_norm_spread import histogram as counted
 from tests.engine.town import make_town, opened

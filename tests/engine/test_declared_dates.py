@@ -8,11 +8,11 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from engine.catalog_check import check_catalog
-from engine.catalog_file import load_catalog
+from engine.catalog.catalog_file import load_catalog
+from engine.data.checks.catalog import check_catalog
+from engine.data.snapshot import snapshot
 from engine.errors import DataError
-from engine.snapshot import snapshot
-from engine.terms import Asked
+from engine.pricing.terms import Asked
 from tests.engine.held_town import no_noise
 from tests.engine.town import opened
 

@@ -13,11 +13,11 @@ import pytest
 from budgets import Ledger, ParamError
 from dialect import Catalog
 from engine import Refused, calibrate_catalog, ingest_files, open_desk
-from engine.calibrate import plan_calibration
-from engine.catalog_file import load_catalog
-from engine.delivered_windows import delivered_windows
-from engine.deliveries import NOTES, STAGING
+from engine.catalog.catalog_file import load_catalog
+from engine.data.ingest.deliveries import NOTES, STAGING
 from engine.errors import CatalogError
+from engine.workflows.calibrate import plan_calibration
+from engine.workflows.delivered_windows import delivered_windows
 from tests.engine.ingest_town import GOOD, make, new_file
 
 UNTIL = 'delivered_until = "2026-10-02"\n'
@@ -128,7 +128,7 @@ def test_one_persons_only_row_moves_nothing(tmp_path: Path, monkeypatch: pytest.
     worlds = [town(tmp_path / name, rows_of_the_last_day=rows) for name, rows in (("with", 1), ("without", 0))]
     with_row, without = outcomes()
     assert with_row == without
-    monkeypatch.setattr("engine.calibrate.delivered_windows", read_off_rows(worlds))  # planted
+    monkeypatch.setattr("engine.workflows.calibrate.delivered_windows", read_off_rows(worlds))  # planted
     with_row, without = outcomes()
     assert with_row != without, "windows that are read off rows are not caught"
 

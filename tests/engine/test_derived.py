@@ -10,11 +10,11 @@ import duckdb
 import h3
 import pytest
 
-from dialect.catalog import Catalog, Column, SqlType, Table
-from dialect.declared_cells import CellOf
-from engine.derived import BATCH, identity
+from dialect.catalog.catalog import Catalog, Column, SqlType, Table
+from dialect.catalog.declared_cells import CellOf
+from engine.data.files.derived_columns import BATCH, identity
+from engine.data.snapshot import fingerprint, snapshot
 from engine.errors import DataError
-from engine.snapshot import fingerprint, snapshot
 from tests.support.worlds import make_world
 
 

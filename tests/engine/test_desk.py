@@ -23,7 +23,7 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Make a town, and let everything else lie beside it."""
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("engine.made_up.PERSONS", 300)
+    monkeypatch.setattr("engine.workflows.rehearsal.rows.PERSONS", 300)
     return make_town(tmp_path).path
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from dialect import read
-from dialect.linear import Linear
-from engine.biases import column_biases
-from engine.doubts import column_doubts
-from engine.pipeline import Engine
+from dialect.postprocess.linear import Linear
+from engine.pipeline.biases import column_biases
+from engine.pipeline.doubts import column_doubts
+from engine.pipeline.engine import Engine
 from tests.engine.test_choose_bounds import made
 from tests.engine.test_correction import known
 from tests.engine.town import make_town, opened

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from engine.durable import make_durably, make_folder_durably, write_durably
-from engine.marks import Mark
+from engine.accounts.marks import Mark
+from engine.data.files.durable import make_durably, make_folder_durably, write_durably
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 
 from budgets import LedgerError, UnsafeStore
 from dialect import Code, Refusal
-from engine.desk import Desk
+from engine.accounts.problems import Refused
+from engine.api.session import Desk
 from engine.errors import CatalogError, DataError, ExecutionFailed, untold
-from engine.noise import NoiseRefused
-from engine.pipeline import Engine
-from engine.problems import Refused
+from engine.mechanism.gaussian import NoiseRefused
+from engine.pipeline.engine import Engine
 from tests.support.blank_ledger import blank_ledger
 
 SQL = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
@@ -41,7 +41,7 @@ def failing(engine: Engine, stage: str, error: BaseException, monkeypatch: pytes
     if stage == "read":
         monkeypatch.setattr(type(engine.backend), "run", fail)
     if stage == "store":
-        monkeypatch.setattr("engine.pipeline.to_bytes", fail)
+        monkeypatch.setattr("engine.pipeline.engine.to_bytes", fail)
     return Desk(replace(engine, add_noise=fail) if stage == "noise" else engine)
 
 
@@ -72,7 +72,7 @@ def test_no_class_of_a_failure_is_told(engine: Engine, monkeypatch: pytest.Monke
 
 def test_classes_that_are_let_out_are_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: whatever ended the making is raised as it is."""
-    monkeypatch.setattr("engine.pipeline.untold", lambda error: error)
+    monkeypatch.setattr("engine.pipeline.engine.untold", lambda error: error)
     with pytest.raises((AssertionError, OverflowError)):
         test_no_class_of_a_failure_is_told(engine, monkeypatch)
 

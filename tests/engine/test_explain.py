@@ -11,10 +11,10 @@ import pytest
 
 from budgets import Loss
 from dialect import Refusal
-from engine.explain import Explained, explain
-from engine.pipeline import Engine
-from engine.terms import Asked
-from engine.wire_explained import columns_told
+from engine.api.wire.explained import columns_told
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import Explained, explain
+from engine.pricing.terms import Asked
 
 ANN = Asked("ann")
 QUESTIONS = {

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialect import partials, read
+from dialect import read
+from dialect.codegen.contribution import partials
+from engine.backends.exact import NOBODY_OBJECTED
 from engine.errors import ExecutionFailed
-from engine.exact import NOBODY_OBJECTED
-from engine.prepare import prepare
+from engine.pricing.prepare import prepare
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 FEW = CATALOG.replace("norms = { rows = 20, persons = 3 }", "norms = { rows = 20, persons = 0.01 }")

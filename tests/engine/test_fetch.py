@@ -13,9 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from engine import Refused, fetch, ingest_files
+from engine import Refused, ingest_files
+from engine.catalog.store_address import store_address
+from engine.data.ingest import fetch
 from engine.errors import DataError
-from engine.store_address import store_address
 from tests.engine.ingest_town import BAD, GOOD, HEADER, SECRET, VISITS, make
 from tests.support.object_store import CREDENTIALS, KEY, ObjectStore, object_store
 from tests.support.patience import LONGEST

@@ -12,12 +12,12 @@ import pytest
 
 from budgets import Loss
 from dialect import Refusal
-from engine.answered import Answered
+from engine.api.wire.answer import made_from
 from engine.errors import ExecutionFailed
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.terms import Asked
-from engine.wire import made_from
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.terms import Asked
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 
 FINE = "SELECT zone, day, COUNT(*) AS n, SUM(minutes) AS s, AVG(coins) AS m FROM visit GROUP BY zone, day"
@@ -240,7 +240,7 @@ def test_shared_noise_is_reckoned_with(town: Engine) -> None:
     assert (upper - lower)[0] / 2 >= exact
 
 
-@pytest.mark.parametrize("what", ["engine.made_of.outer", "engine.finding.public_keys"])
+@pytest.mark.parametrize("what", ["engine.reuse.combine.outer", "engine.reuse.find.public_keys"])
 def test_what_is_held_and_too_much_to_add_up_is_refused_before_a_charge(
     town: Engine, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

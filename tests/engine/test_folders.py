@@ -9,7 +9,7 @@ import platformdirs
 import pytest
 
 from dialect import Catalog
-from engine.folders import cache_folder, default_ledger
+from engine.catalog.folders import cache_folder, default_ledger
 
 
 @pytest.fixture(autouse=True)

@@ -20,11 +20,12 @@ import pytest
 from typer.testing import CliRunner
 
 import engine
-from engine import Desk, Refused, ingest_files, open_desk, prepare
-from engine.catalog_file import load_catalog
-from engine.open_data import open_data
-from engine.snapshot import snapshot
-from passersby.cli import app
+from engine import Desk, Refused, ingest_files, open_desk
+from engine.catalog.catalog_file import load_catalog
+from engine.data.open import open_data
+from engine.data.snapshot import snapshot
+from engine.pricing import prepare
+from passersby.cli.app import app
 from tests.engine.ingest_town import BAD, DECLARED, GOOD, HEADER, SECRET, VISITS, make, new_file, state
 from tests.support.dying_ingest import BUG, DONE, STEPS
 from tests.support.patience import LONGEST, not_for_ever
@@ -386,7 +387,7 @@ def test_rows_that_are_in_are_told_though_the_layout_can_not_follow(
     run, where = CliRunner().invoke, ["-c", str(town.where)]
     files = [new_file(town.folder / "new" / f"{at}.csv", row) for at, row in enumerate(GOOD)]
     assert run(app, ["catalog", "optimize", str(town.where)]).exit_code == 0
-    monkeypatch.setattr("engine.layout.publish", lambda *_: _no_room())
+    monkeypatch.setattr("engine.data.layout.publish", lambda *_: _no_room())
     told = run(app, ["ingest", "visit", files[0], *where])
     assert told.exit_code == 0 and "1 row of 1 file is in" in told.stdout
     assert "Questions of this version are new ones: who asks again" in " ".join(told.stdout.split())

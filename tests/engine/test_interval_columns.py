@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budgets import Ledger
-from dialect.catalog import Catalog
-from engine.noise import add_noise
-from engine.pipeline import Engine
-from engine.terms import Asked
+from dialect.catalog.catalog import Catalog
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 
 BASE = (
     "(SELECT zone, COUNT(*) AS n, COUNT(DISTINCT person_id) AS p, SUM(minutes) AS s, SUM(coins) AS c,"
@@ -68,7 +68,7 @@ def test_a_null_has_no_ends_and_some_numbers_have(rich: Engine) -> None:
 
 @pytest.mark.parametrize("column", ["n", "2 * n - p", "s / n"])
 def test_ends_of_another_level_are_found(rich: Engine, column: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    finishing = import_module("engine.finishing")
+    finishing = import_module("engine.pipeline.finish")
     right = finishing.reaches
     monkeypatch.setattr(finishing, "reaches", lambda *given: right(*given[:-1], 0.9))
     low, _, lower, _ = ends(rich, column, Fraction("0.7"), 0.95)

@@ -8,8 +8,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from engine import intervals
-from engine.intervals import half_width, linear_interval, ratio_interval
+from engine.mechanism import intervals
+from engine.mechanism.intervals import half_width, linear_interval, ratio_interval
 from tests.support.samples import gaussian_samples
 from tests.support.statistics import binomial_at_least, binomial_within, gaussian_within
 

@@ -6,8 +6,8 @@ import pytest
 
 from dialect import Refusal
 from engine.errors import ExecutionFailed
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 
 
 @pytest.mark.parametrize("most", ["2000000", "9000000000000000000"])

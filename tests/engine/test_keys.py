@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from dialect import Catalog, PrivatePlan, Refusal, read
-from dialect.domains import MAX_KEYS
-from engine.catalog_file import load_catalog
-from engine.keys import check_key_count, reached
-from engine.pipeline import Engine
-from engine.prepare import prepare
-from engine.terms import Asked
+from dialect.planner.keys.key_set import MAX_KEYS
+from engine.catalog.catalog_file import load_catalog
+from engine.pipeline.engine import Engine
+from engine.pricing.keys import check_key_count, reached
+from engine.pricing.prepare import prepare
+from engine.pricing.terms import Asked
 from tests.engine.town import opened
 
 BY_SHOP = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"

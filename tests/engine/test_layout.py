@@ -16,15 +16,17 @@ import pytest
 from typer.testing import CliRunner
 
 import engine
-from dialect import Catalog, facts, person_rollups, read
+from dialect import Catalog, read
+from dialect.analysis import facts
+from dialect.codegen import rollups as person_rollups
 from engine.backends.duckdb import DuckDBBackend
-from engine.catalog_file import load_catalog
+from engine.backends.exact import Exact
+from engine.catalog.catalog_file import load_catalog
+from engine.data.layout import laid_out, layout_file, optimize
+from engine.data.snapshot import snapshot
 from engine.errors import CatalogError, DataError
-from engine.exact import Exact
-from engine.layout import laid_out, layout_file, optimize
-from engine.prepare import Prepared, prepare
-from engine.snapshot import snapshot
-from passersby.cli import app
+from engine.pricing.prepare import Prepared, prepare
+from passersby.cli.app import app
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import WINDOWED
 

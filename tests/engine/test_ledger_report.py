@@ -13,11 +13,11 @@ import pytest
 
 from budgets import EVERYBODY, AccountName, ChargeRequest, EpsilonDelta, Item, Ledger, Loss
 from dialect import Catalog
-from engine.admins import Admin
-from engine.ledger_report import ledger_report
-from engine.ledger_report_page import account_row, bars, report_html, report_text
-from engine.terms import caps
-from engine.whole_person import whole_person
+from engine.accounts.whole_person import whole_person
+from engine.api.admin import Admin
+from engine.api.reports.ledger_report import ledger_report
+from engine.api.reports.ledger_report_page import account_row, bars, report_html, report_text
+from engine.pricing.terms import caps
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 

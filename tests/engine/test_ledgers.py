@@ -7,19 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import (
-    Refused,
-    about_me,
-    bootstrap,
-    catalog_diff_told,
-    ingest_files,
-    marks,
-    open_admin,
-    open_desk,
-    open_register,
-)
-from engine.admins import Admin
-from engine.ledgers import ledger_place, opened, opened_if_there
+from engine import Refused, about_me, bootstrap, catalog_diff_told, ingest_files, open_admin, open_desk, open_register
+from engine.accounts import marks
+from engine.accounts.open import ledger_place, opened, opened_if_there
+from engine.api.admin import Admin
 from tests.engine.town import make_town
 
 

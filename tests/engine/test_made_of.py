@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dialect.catalog import SqlType
-from dialect.derivation import Derivation
-from dialect.expressions import TRUE, Field, Ref
-from engine.answers import half_widths
-from engine.made_of import made_of, mixed, variances, weighed
-from engine.noise import NoisyVector, add_noise, gaussian_scale
-from engine.release import Release
+from dialect.algebra.expressions import TRUE, Field, Ref
+from dialect.catalog.catalog import SqlType
+from dialect.planner.reuse.derivation import Derivation
+from engine.mechanism.answer import half_widths
+from engine.mechanism.gaussian import NoisyVector, add_noise, gaussian_scale
+from engine.mechanism.release import Release
+from engine.reuse.combine import made_of, mixed, variances, weighed
 
 LEVEL, GROUPS, CELLS = 0.95, 3_000, 4
 BY_K0 = Derivation((Ref(Field("k0", None, SqlType.BIGINT)),), TRUE, (0,), (), False, False)

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from engine.catalog_file import load_catalog
-from engine.made_up import PERSONS, ROWS_PER_PERSON, made_up, row_count
-from engine.made_up_values import DATES
+from engine.catalog.catalog_file import load_catalog
+from engine.workflows.rehearsal.rows import PERSONS, ROWS_PER_PERSON, made_up, row_count
+from engine.workflows.rehearsal.values import DATES
 
 HEAD = """
 format = 1

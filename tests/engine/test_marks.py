@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from engine import Refused, marks, open_desk
-from engine.marks import Mark
+from engine import Refused, open_desk
+from engine.accounts import marks
+from engine.accounts.marks import Mark
 from tests.engine.town import CATALOG, make_town
 from tests.support.postgres import server
 

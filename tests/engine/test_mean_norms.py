@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from dialect import read
-from dialect.catalog import Bounds
-from engine.calibration import LEAN_STEPS, Calibration, Histogram, Kind, Measured
-from engine.correction import DEVIATIONS
-from engine.mean_norms import ALIKE, SHARES, UNKNOWN_LEAN, MeanFacts, deviations, lean_of
-from engine.norm_facts import shown_alone
-from engine.norm_spread import norm_spread
-from engine.pipeline import Engine
-from engine.prepare import Prepared, priced, sized
-from engine.split import split
-from engine.usual_values import PeoplesMeans, peoples_means
+from dialect.catalog.catalog import Bounds
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.correction import DEVIATIONS
+from engine.pricing.norms.facts import shown_alone
+from engine.pricing.norms.histograms import LEAN_STEPS, Calibration, Histogram, Kind, Measured
+from engine.pricing.norms.means import ALIKE, SHARES, UNKNOWN_LEAN, MeanFacts, deviations, lean_of
+from engine.pricing.norms.norm_spread import norm_spread
+from engine.pricing.norms.values import PeoplesMeans, peoples_means
+from engine.pricing.prepare import Prepared, priced, sized
+from engine.pricing.split import split
 from tests.engine.test_norm_spread import MADE, UNTIL
 from tests.engine.test_norm_spread import histogram as counted
 from tests.engine.test_usual_values import COLUMN

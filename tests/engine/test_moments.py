@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from dialect.formulas import MomentsOf
-from dialect.moments import MOMENTS
-from engine.moments import Found, moments
+from dialect.algebra.formulas import MomentsOf
+from dialect.functions.moments import MOMENTS
+from engine.mechanism.moments import Found, moments
 from tests.support.samples import gaussian_samples
 from tests.support.statistics import binomial_at_least, binomial_at_most
 

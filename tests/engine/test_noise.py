@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import noise
-from engine.exact import Int64Vector
-from engine.noise import NoiseRefused, NoiseSource, NoisyVector, add_noise, gaussian_scale
+from engine.backends.exact import Int64Vector
+from engine.mechanism import gaussian as noise
+from engine.mechanism.gaussian import NoiseRefused, NoiseSource, NoisyVector, add_noise, gaussian_scale
 from tests.support.samples import gaussian_samples, measured_pico_rho
 from tests.support.statistics import discrete_gaussian_fits
 

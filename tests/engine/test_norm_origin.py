@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from dialect import read
-from engine.calibration import NO_CALIBRATION, Calibration, Kind, Measured
-from engine.norm_origin import norm_origins
-from engine.pipeline import Engine
-from engine.prepare import choices_of
+from engine.pipeline.engine import Engine
+from engine.pricing.norm_origin import norm_origins
+from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration, Kind, Measured
+from engine.pricing.prepare import choices_of
 from tests.engine.test_choose_bounds import ROWS, made
 from tests.engine.town import make_town, opened
 from tests.support.calibrated import histogram, made_up

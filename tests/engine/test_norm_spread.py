@@ -7,9 +7,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from engine.calibration import Histogram, Kind, Measured
-from engine.norm_spread import Spread, norm_spread
-from engine.tails import CONTINUED
+from engine.pricing.norms.histograms import Histogram, Kind, Measured
+from engine.pricing.norms.norm_spread import Spread, norm_spread
+from engine.pricing.norms.tails import CONTINUED
 
 MADE, UNTIL = date(2026, 11, 1), date(2027, 11, 1)
 SIGMA = 10.0

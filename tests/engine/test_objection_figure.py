@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from budgets import EVERYBODY, OWNER, BudgetRefused, ParamError
-from engine import Desk, Refused, objection_figure, open_desk
+from engine import Desk, Refused, open_desk
+from engine.api import objection_count as objection_figure
+from engine.api.objection_count import exact_figure, figures, release_figure
+from engine.backends.exact import Int64Vector
 from engine.errors import ExecutionFailed
-from engine.exact import Int64Vector
-from engine.noise import NoiseRefused, NoisyVector, gaussian_scale
-from engine.objection_figure import exact_figure, figures, release_figure
-from engine.pipeline import Engine
-from engine.server.clerk import Clerk
+from engine.mechanism.gaussian import NoiseRefused, NoisyVector, gaussian_scale
+from engine.pipeline.engine import Engine
+from engine.server.worker.verbs import Clerk
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
 

@@ -17,10 +17,10 @@ import pytest
 from budgets import ActKind, ObjectionRegister
 from dialect import Catalog, read
 from engine import Desk, open_desk
-from engine.noise import NoisyVector
-from engine.objections import Objections
-from engine.pipeline import Engine
-from engine.remembered import Remembered
+from engine.data.objections import Objections
+from engine.mechanism.gaussian import NoisyVector
+from engine.pipeline.cache import Remembered
+from engine.pipeline.engine import Engine
 from tests.engine.town import make_town
 from tests.support.patience import LONGEST
 
@@ -123,7 +123,7 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let who has objected name the release."""
-    prepare = import_module("engine.prepare")
+    prepare = import_module("engine.pricing.prepare")
     admitting = prepare._admitting
     count = iter(range(100))
     monkeypatch.setattr(prepare, "_admitting", lambda *given: f"{admitting(*given)} {next(count)}")

@@ -13,12 +13,12 @@ import duckdb
 import pytest
 
 import dialect
-from dialect.catalog import Catalog, ColumnOf, SqlType, Table, ValueList, ValueRange
-from dialect.private_plan import Rule
-from engine.catalog_file import load_catalog
-from engine.derived import source_type
-from engine.operator import make as make_module
-from engine.operator import make_operator, operator_path
+from dialect.algebra.private_plan import Rule
+from dialect.catalog.catalog import Catalog, ColumnOf, SqlType, Table, ValueList, ValueRange
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.operator import make as make_module
+from engine.catalog.operator import make_operator, operator_path
+from engine.data.files.derived_columns import source_type
 from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 
@@ -133,7 +133,17 @@ def test_cache_makes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(("events", "told"), [("1e4", "catalog.toml"), ("many", "write a number"), ("0", "from 1 to")])
 def test_one_command_makes_it(tmp_path: Path, events: str, told: str) -> None:
-    command = [sys.executable, "-m", "engine.operator", "--events", events, "--order", "time", "--into", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "engine.catalog.operator",
+        "--events",
+        events,
+        "--order",
+        "time",
+        "--into",
+        str(tmp_path),
+    ]
     run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=LONGEST)
     assert told in run.stdout + run.stderr
     assert (run.returncode == 0) == (tmp_path / "operator.duckdb").exists() == (events == "1e4")

@@ -12,13 +12,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dialect.write_outer import OuterSql
-from engine import finishing
-from engine import outer as module
+from dialect.codegen.outer import OuterSql
+from engine.backends import sandbox as module
+from engine.backends.sandbox import outer
 from engine.errors import ExecutionFailed
-from engine.outer import outer
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.pipeline import finish as finishing
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 
 TABLES = {"release 0": pa.table({"k": ["a", "b"], "n": [3, 4]}), "zone": pa.table({"zone": ["a"]})}
 

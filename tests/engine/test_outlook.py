@@ -13,7 +13,7 @@ import pytest
 from budgets import LIFETIME, PER_QUERY, Loss
 from budgets.stores import entries
 from engine import Desk, Refused, open_desk
-from engine.outlook import in_words
+from engine.pipeline.outlook import in_words
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 

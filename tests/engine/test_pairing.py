@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine import pairing
-from engine.pairing import by_rank, paired
+from engine.pricing.norms import pairing
+from engine.pricing.norms.pairing import by_rank, paired
 
 GROUPS = 60
 Drawn = Callable[[np.random.Generator], np.ndarray]

@@ -12,13 +12,13 @@ import pytest
 
 from budgets import AccountName, BudgetRefused, EntryKind, Forbidden, IdempotencyError, Loss
 from dialect import Refusal
-from engine import finishing
-from engine.answered import Answered
-from engine.catalog_file import load_catalog
-from engine.catalog_version import resting_on
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.catalog_version import resting_on
 from engine.errors import ExecutionFailed
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.pipeline import finish as finishing
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
 from tests.support.tree import ROOT
 
@@ -222,7 +222,7 @@ def test_a_version_of_the_engine_that_names_releases_anew_asks_anew(
 ) -> None:
     """As the runbook says of an upgrade: what is held under the old name is not found."""
     engine.answer(BY_ZONE, Asked("ann", request_id="r-1"))
-    monkeypatch.setattr("engine.prepare.resting_on", lambda *of: f"named anew {resting_on(*of)}")
+    monkeypatch.setattr("engine.pricing.prepare.resting_on", lambda *of: f"named anew {resting_on(*of)}")
     newer = replace(engine)
     assert newer.answer(BY_ZONE, Asked("ann")).charged == PRICE
     with pytest.raises(IdempotencyError, match="or the engine has"):

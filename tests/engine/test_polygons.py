@@ -7,7 +7,7 @@ import math
 import pytest
 import shapely
 
-from engine.polygons import EDGES_PER_STRIP, MOST_COPIES, NoPolygonError, is_polygon, polygon
+from engine.data.files.polygons import EDGES_PER_STRIP, MOST_COPIES, NoPolygonError, is_polygon, polygon
 
 SQUARE = "POLYGON ((0 0, 2 0, 2 2, 0 2, 0 0))"
 

@@ -11,10 +11,10 @@ import pytest
 
 from budgets import Loss
 from dialect import Bounding, Catalog, Refusal, bound, read
-from dialect.selection import most_weight, over_released, selecting
-from engine import price as pricing
-from engine.price import Cost, about_threshold, price
-from engine.thresholds import threshold, threshold_delta
+from dialect.codegen.key_selection import most_weight, over_released, selecting
+from engine.mechanism.thresholds import threshold, threshold_delta
+from engine.pricing import price as pricing
+from engine.pricing.price import Cost, about_threshold, price
 from tests.support.samples import measured_pico_rho
 
 QUESTIONS = {

@@ -12,12 +12,12 @@ from random import Random
 import pytest
 
 from dialect import Catalog, PrivatePlan, read
-from dialect.catalog import NormsByKeys
-from dialect.norms import declared_norm
-from dialect.public_values import values_by_group
-from engine import public_counts
+from dialect.catalog.catalog import NormsByKeys
+from dialect.sensitivity.norms import declared_norm
+from dialect.sensitivity.public_values import values_by_group
 from engine.backends.duckdb import DuckDBBackend
-from engine.public_counts import count_values
+from engine.pricing import public_counts
+from engine.pricing.public_counts import count_values
 from tests.engine.town import ROWS, make_town
 
 # question -> the group of a row by its zone and the zone's name; None: of none

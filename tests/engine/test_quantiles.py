@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.catalog import SqlType
-from dialect.expressions import Field
-from dialect.formulas import Histogram, Output, QuantileOf
-from dialect.private_plan import ReleaseColumns
-from engine.noise import NoisyVector
-from engine.quantiles import Counts, quantile, quantile_table
+from dialect.algebra.expressions import Field
+from dialect.algebra.formulas import Histogram, Output, QuantileOf
+from dialect.algebra.private_plan import ReleaseColumns
+from dialect.catalog.catalog import SqlType
+from engine.mechanism.gaussian import NoisyVector
+from engine.mechanism.quantiles import Counts, quantile, quantile_table
 from tests.support.samples import gaussian_samples
 from tests.support.statistics import binomial_at_least
 

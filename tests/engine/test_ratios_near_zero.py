@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.intervals import Flags, Floats, normal_quantile, ratio_interval
+from engine.mechanism.intervals import Flags, Floats, normal_quantile, ratio_interval
 from tests.support.statistics import binomial_at_most
 
 LEVEL, TIMES = 0.95, 40_000

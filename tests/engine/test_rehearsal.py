@@ -17,18 +17,18 @@ import pytest
 from budgets import BudgetRefused
 from dialect import Catalog, Refusal
 from engine import open_desk
-from engine import rehearsal as module
-from engine.calibration import Calibrations
-from engine.catalog_file import load_catalog
-from engine.catalogs import find_catalog
+from engine.api.wire.answer import CARD
+from engine.catalog.bundled import find_catalog
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.folders import cache_folder
+from engine.catalog.operator import make_operator
+from engine.data.snapshot import copy_table
 from engine.errors import DataError
-from engine.folders import cache_folder
-from engine.operator import make_operator
-from engine.pipeline import Engine
-from engine.rehearsal import rehearsal
-from engine.snapshot import copy_table
-from engine.terms import Asked
-from engine.wire import CARD
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.histograms import Calibrations
+from engine.pricing.terms import Asked
+from engine.workflows.rehearsal import engine as module
+from engine.workflows.rehearsal.engine import rehearsal
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 from tests.support.attack_catalog import CANARIES, attack_catalog
@@ -57,7 +57,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make few persons up, but for the operator."""
     if "operator" not in request.fixturenames:
-        monkeypatch.setattr("engine.made_up.PERSONS", 300)
+        monkeypatch.setattr("engine.workflows.rehearsal.rows.PERSONS", 300)
 
 
 def rehearsed(catalog: Catalog, sql: str) -> list[dict[str, Any]]:
@@ -280,6 +280,8 @@ def test_a_rehearsal_has_the_half_widths_that_explain_names(
     make_town(tmp_path)
     expected, shown = half_widths(tmp_path, sql)
     assert expected and shown == pytest.approx(expected)
-    monkeypatch.setattr("engine.rehearsal.rehearsal", lambda catalog, _: rehearsal(catalog))  # planted: as before
+    monkeypatch.setattr(
+        "engine.workflows.rehearsal.engine.rehearsal", lambda catalog, _: rehearsal(catalog)
+    )  # planted: as before
     expected, shown = half_widths(tmp_path, sql)
     assert shown != pytest.approx(expected, rel=0.05)

@@ -12,10 +12,15 @@ import pyarrow as pa
 import pytest
 
 from dialect import read
-from engine import backends, exact, keys, noise, pipeline, prepare, release
-from engine.pipeline import Engine
-from engine.release import Release, from_bytes, outer_table, to_bytes
-from engine.terms import Asked
+from engine import backends
+from engine.backends import exact
+from engine.mechanism import gaussian as noise
+from engine.mechanism import release
+from engine.mechanism.release import Release, from_bytes, outer_table, to_bytes
+from engine.pipeline import engine as pipeline
+from engine.pipeline.engine import Engine
+from engine.pricing import keys, prepare
+from engine.pricing.terms import Asked
 
 KEYS = pa.table({"k0": ["a", "b", None], "k1": pa.array([1, None, 3], pa.int32())})
 
@@ -62,7 +67,7 @@ def test_exact_numbers_have_no_written_form(engine: Engine) -> None:
     for write in (pickle.dumps, copy.deepcopy, to_bytes, json.dumps):
         with pytest.raises((TypeError, AttributeError)):
             write(numbers)  # type: ignore[operator]
-    assert re.fullmatch(r"<engine.exact.Exact object at \w+>", repr(numbers))
+    assert re.fullmatch(r"<engine.backends.exact.Exact object at \w+>", repr(numbers))
 
 
 def test_only_releases_are_turned_into_bytes() -> None:

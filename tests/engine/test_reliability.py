@@ -11,14 +11,14 @@ import pyarrow as pa
 import pytest
 
 from dialect import read
-from engine.answers import Answer
-from engine.biases import column_biases, of_pairs
-from engine.desk import Desk
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.reliability import Reliability, is_weak, lost, not_negative, reliability
-from engine.terms import Asked
-from engine.wire_notes import OF_PAIRS, bounding_notes
+from engine.api.session import Desk
+from engine.api.wire.notes import OF_PAIRS, bounding_notes
+from engine.mechanism.answer import Answer
+from engine.pipeline.biases import column_biases, of_pairs
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pipeline.reliability import Reliability, is_weak, lost, not_negative, reliability
+from engine.pricing.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
 
 GOOD, FAIR, POOR, NOISE = Reliability

@@ -14,13 +14,15 @@ from unittest import mock
 import pytest
 
 from dialect import Refusal, read
-from engine import advice, pipeline, remembered
-from engine.calibration import Calibration, Calibrations
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.prepare import all_sized, priced
-from engine.remembered import MOST_CLIENTS, MOST_OF_A_CLIENT, Remembered, Same
-from engine.terms import Asked
+from engine.pipeline import advice
+from engine.pipeline import cache as remembered
+from engine.pipeline import engine as pipeline
+from engine.pipeline.cache import MOST_CLIENTS, MOST_OF_A_CLIENT, Remembered, Same
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.norms.histograms import Calibration, Calibrations
+from engine.pricing.prepare import all_sized, priced
+from engine.pricing.terms import Asked
 from tests.engine.town import ROWS, make_town, opened
 
 COUNT = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"

@@ -12,11 +12,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from engine import ingest_files, layout, renew
+from engine import ingest_files
 from engine.backends.duckdb import DuckDBBackend
-from engine.catalog_file import load_catalog
-from engine.layout import Account, laid_out, optimize
-from engine.snapshot import snapshot
+from engine.catalog.catalog_file import load_catalog
+from engine.data import layout, renew
+from engine.data.layout import Account, laid_out, optimize
+from engine.data.snapshot import snapshot
 from tests.engine.ingest_town import DECLARED, GOOD, make, new_file
 from tests.engine.test_layout import BY_ROWS, BY_ZONE, ROLLED, Both
 from tests.engine.test_layout import DECLARED as ROLLUPS

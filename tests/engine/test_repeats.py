@@ -13,11 +13,11 @@ import pytest
 
 from budgets import EVERYBODY, BudgetRefused
 from budgets.stores import entries
-from engine import repeats
-from engine.answered import Answered
 from engine.errors import CatalogError, ExecutionFailed
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
+from engine.reuse import repeats
 from tests.engine.held_town import held_town
 from tests.engine.town import CATALOG, make_town, opened
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from dialect.options import target_error
-from engine.requests import body_digest, new_request_id, wording
-from engine.terms import Asked
+from dialect.parser.options import target_error
+from engine.pricing.requests import body_digest, new_request_id, wording
+from engine.pricing.terms import Asked
 
 
 def test_ids_are_never_the_same() -> None:

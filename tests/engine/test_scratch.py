@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.cached import forget
-from engine.catalogs import find_catalog
-from engine.scratch import BEGINNING, HELD, Scratch
+from engine.backends.scratch import BEGINNING, HELD, Scratch
+from engine.catalog.bundled import find_catalog
+from engine.data.files.cache import forget
 from tests.support.tree import ROOT
 
 SPILLS = """
 import sys, time
 from pathlib import Path
-from engine.scratch import Scratch
+from engine.backends.scratch import Scratch
 made = Scratch(Path(sys.argv[1]))
 (made.path / "spilled").write_text("rows of people")
 print(made.path, flush=True)

@@ -14,11 +14,11 @@ import pytest
 
 from budgets import EVERYBODY, AccountName
 from dialect import read
-from dialect.private_plan import Rule, VectorKind
+from dialect.algebra.private_plan import Rule, VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.engine.town import make_town, opened
 
 BY_SHOP = "SELECT shop, COUNT(*) AS n, COUNT(DISTINCT person_id) AS people FROM visit GROUP BY shop"

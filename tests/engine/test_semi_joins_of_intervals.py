@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from dialect import read, write_rows
-from dialect.write_expr import write_expr
+from dialect import read
+from dialect.codegen.relations import relation as write_rows
+from dialect.functions.write_expr import write_expr
+from engine.backends.exact import NOBODY_OBJECTED
 from engine.errors import ExecutionFailed
-from engine.exact import NOBODY_OBJECTED
-from engine.prepare import prepare
+from engine.pricing.prepare import prepare
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 TIMED = CATALOG.replace('type = "DATE", range = ["2026-10-01", "2026-10-04"], nullable = false', 'type = "TIMESTAMP"')

@@ -11,7 +11,8 @@ import pytest
 
 from budgets import EVERYBODY
 from budgets.stores import entries
-from engine import Desk, Refused, open_desk, sharing
+from engine import Desk, Refused, open_desk
+from engine.api import sharing
 from tests.engine.aged_town import AGED, Clock
 from tests.engine.town import make_town
 

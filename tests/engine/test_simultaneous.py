@@ -8,10 +8,10 @@ import math
 import pytest
 
 from dialect import Code, Refusal, read
-from engine.desk import Desk
-from engine.pipeline import Engine
-from engine.simultaneous import Together, level_of_each, numbers_together
-from engine.terms import Asked
+from engine.api.session import Desk
+from engine.pipeline.engine import Engine
+from engine.pricing.simultaneous import Together, level_of_each, numbers_together
+from engine.pricing.terms import Asked
 
 CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') "
 HOURS = "zone AS h, COUNT(*) AS n FROM visit GROUP BY 1"

@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from dialect import Catalog
-from engine.catalog_file import load_catalog
+from engine.catalog.catalog_file import load_catalog
+from engine.data.snapshot import Snapshot, snapshot
 from engine.errors import DataError
-from engine.snapshot import Snapshot, snapshot
 from tests.support.patience import LONGEST
 
 CATALOG = """
@@ -274,8 +274,8 @@ def test_a_stored_table_that_looks_columns_up_is_copied(tmp_path: Path) -> None:
 _READS = """
 import duckdb, sys
 from pathlib import Path
-from engine.catalog_file import load_catalog
-from engine.snapshot import snapshot
+from engine.catalog.catalog_file import load_catalog
+from engine.data.snapshot import snapshot
 made = snapshot(load_catalog(sys.argv[1]), Path(sys.argv[2]), lambda *_: None)
 (file,) = made.files.values()
 connection = duckdb.connect(file, read_only=True)

@@ -10,9 +10,9 @@ import pytest
 
 from budgets import PICO
 from dialect import read
-from engine.pipeline import Engine
-from engine.split import OFF_CENTRE, shares, split
-from engine.terms import Asked
+from engine.pipeline.engine import Engine
+from engine.pricing.split import OFF_CENTRE, shares, split
+from engine.pricing.terms import Asked
 from tests.engine.town import make_town, opened
 
 RHO = Fraction(5, 1000)

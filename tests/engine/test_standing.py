@@ -12,13 +12,14 @@ from types import SimpleNamespace
 import pytest
 
 from budgets import EVERYBODY, AccountName
-from engine import Refused, run_standing, show_standing, standing_desk
-from engine.desk import Desk
+from engine import Refused, run_standing, show_standing
+from engine.accounts.owner_loss import owner_loss
+from engine.api import standing_desk
+from engine.api.session import Desk
+from engine.api.wire.answer import CARD
 from engine.errors import ExecutionFailed
-from engine.owner_loss import owner_loss
-from engine.pipeline import Engine
-from engine.standing import CHARGED, read_standing, run
-from engine.wire import CARD
+from engine.pipeline.engine import Engine
+from engine.workflows.standing import CHARGED, read_standing, run
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.windowed_town import DAYS
 

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from budgets import EVERYBODY, Forbidden, Loss
-from engine import run_standing, standing
-from engine.desk import Desk
-from engine.explain import explain
-from engine.owner_loss import owner_loss
-from engine.pipeline import Engine
-from engine.problems import Refused
-from engine.standing import Standing
-from engine.standing_desk import show_standing, showing_standing
-from engine.terms import Asked
-from engine.wire import made_from
+from engine import run_standing
+from engine.accounts.owner_loss import owner_loss
+from engine.accounts.problems import Refused
+from engine.api.session import Desk
+from engine.api.standing_desk import show_standing, showing_standing
+from engine.api.wire.answer import made_from
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.terms import Asked
+from engine.workflows import standing
+from engine.workflows.standing import Standing
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.test_finding import nearly, rows
 from tests.engine.test_standing import spent

@@ -10,10 +10,10 @@ import pytest
 
 from budgets.stores import entries
 from engine import open_desk
-from engine.catalog_file import load_catalog
-from engine.desk import Desk
-from engine.objection_figure import release_figure
-from engine.stored_releases import stored_releases
+from engine.accounts.stored_releases import stored_releases
+from engine.api.objection_count import release_figure
+from engine.api.session import Desk
+from engine.catalog.catalog_file import load_catalog
 from tests.engine.aged_town import AGED, Clock
 from tests.engine.town import make_town
 

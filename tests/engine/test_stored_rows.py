@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from dialect import read
-from engine import snapshot_checks
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.data.checks import snapshot as snapshot_checks
+from engine.data.layout import optimize
 from engine.errors import DataError
-from engine.exact import NOBODY_OBJECTED
-from engine.layout import optimize
-from engine.prepare import prepare
+from engine.pricing.prepare import prepare
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 STORED = "ALTER TABLE visit RENAME TO stored"

@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from dialect import read, write_rows
-from engine import snapshot_checks
-from engine.catalog_check import check_catalog
+from dialect import read
+from dialect.codegen.relations import relation as write_rows
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.data.checks import snapshot as snapshot_checks
+from engine.data.checks.catalog import check_catalog
 from engine.errors import DataError, ExecutionFailed
-from engine.exact import NOBODY_OBJECTED
-from engine.prepare import prepare
+from engine.pricing.prepare import prepare
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 
 COUNT = "SELECT count(*) AS n FROM visit"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine import tails
-from engine.calibration import Histogram, Kind, Measured
-from engine.tails import SURE, believed
+from engine.pricing.norms import tails
+from engine.pricing.norms.histograms import Histogram, Kind, Measured
+from engine.pricing.norms.tails import SURE, believed
 from tests.engine.test_norm_spread import MADE, SIGMA, UNTIL
 
 

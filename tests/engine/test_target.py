@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from budgets import MINIMUM_RHO, PICO, BudgetRefused, Loss
 from dialect import Code, Refusal, read
-from dialect.options import TargetError, target_error
-from engine.aim import Aim, aim_of, least_price
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.prepare import sized
-from engine.terms import Asked
+from dialect.parser.options import TargetError, target_error
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.aim import Aim, aim_of, least_price
+from engine.pricing.prepare import sized
+from engine.pricing.terms import Asked
 
 ANN = Asked("ann")
 QUESTIONS = {

@@ -11,9 +11,10 @@ import pytest
 
 from budgets import Ledger, PaidRelease
 from dialect import Refusal
-from engine import aim, aiming, target
-from engine.aim import Aim, Limits
-from engine.pipeline import Engine
+from engine.pipeline import aim as aiming
+from engine.pipeline.engine import Engine
+from engine.pricing import aim, target
+from engine.pricing.aim import Aim, Limits
 from tests.engine import test_target as held
 
 FOUND = (AssertionError, KeyError, Refusal, pytest.fail.Exception)  # KeyError: it reads what it does not hold

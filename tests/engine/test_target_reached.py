@@ -11,10 +11,10 @@ import pytest
 
 from budgets import BudgetRefused, Ledger, Loss
 from dialect import Refusal
-from dialect.options import target_error
-from engine.answered import Answered
-from engine.pipeline import Engine
-from engine.terms import Asked
+from dialect.parser.options import target_error
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 
 # question: a share that is below what the first answer has, and what the held price is
 QUESTIONS = {

@@ -9,9 +9,9 @@ import pytest
 
 from budgets import BudgetRefused, Loss, chargeable, conversion_delta, epsilon_at
 from dialect import Code, Refusal, read
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.terms import Asked, caps, terms
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.terms import Asked, caps, terms
 
 CLAUSE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) COUNT(*) AS n FROM visit"
 TWO = (

@@ -12,8 +12,8 @@ import numpy as np
 import opendp.prelude as dp
 import pytest
 
-from engine.noise import add_noise
-from engine.thresholds import threshold, threshold_delta
+from engine.mechanism.gaussian import add_noise
+from engine.mechanism.thresholds import threshold, threshold_delta
 from tests.support.samples import measured_pico_rho
 from tests.support.statistics import (
     any_of,

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 
 from dialect import Catalog
-from dialect.engine_name import EngineName
-from engine import unfit
-from engine.backends.over_lake import LakeBackend
+from dialect.catalog.engine_name import EngineName
+from engine.backends.lake import LakeBackend
+from engine.data.checks import unfit
+from engine.data.checks.lake import check_lake, lake_target
+from engine.data.checks.unfit import Unfit, unfit_rows
+from engine.data.snapshot import snapshot
 from engine.errors import DataError
-from engine.lake_checks import check_lake, lake_target
-from engine.snapshot import snapshot
-from engine.unfit import Unfit, unfit_rows
 from tests.support.worlds import write_world
 
 ROWS = """

@@ -12,12 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialect.catalog import Bounds, Catalog, Column, SqlType
-from engine.calibration import FARTHEST, MEAN_BINS, NEAREST, Calibration, Calibrations, Histogram, Kind, Measured
-from engine.catalog_version import catalog_version
-from engine.pipeline import Engine
-from engine.terms import Asked
-from engine.usual_values import PeoplesMeans, informed, peoples_means
+from dialect.catalog.catalog import Bounds, Catalog, Column, SqlType
+from engine.catalog.catalog_version import catalog_version
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.histograms import (
+    FARTHEST,
+    MEAN_BINS,
+    NEAREST,
+    Calibration,
+    Calibrations,
+    Histogram,
+    Kind,
+    Measured,
+)
+from engine.pricing.norms.values import PeoplesMeans, informed, peoples_means
+from engine.pricing.terms import Asked
 from tests.engine.town import CATALOG, make_town, opened
 
 LOWER, UPPER, NOISE = -10.0, 50.0, 30.0
@@ -75,10 +84,12 @@ def test_noise_alone_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = PEOPLE["near the lower end"][:2_000]
     means = [LOWER + (UPPER - LOWER) * shares.mean(), *(read(shares, noise).centre for noise in range(20))]
     assert max(means[1:]) - means[0] < 2
-    monkeypatch.setattr(import_module("engine.usual_values"), "CLEAR", 0.0)  # planted: noise is taken for people
-    import_module("engine.usual_values")._read.cache_clear()
+    monkeypatch.setattr(
+        import_module("engine.pricing.norms.values"), "CLEAR", 0.0
+    )  # planted: noise is taken for people
+    import_module("engine.pricing.norms.values")._read.cache_clear()
     assert max(read(shares, noise).centre for noise in range(20)) - means[0] > 2
-    import_module("engine.usual_values")._read.cache_clear()
+    import_module("engine.pricing.norms.values")._read.cache_clear()
 
 
 def test_other_bounds_than_those_measured_are_not_read() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from engine.catalog_version import catalog_version
-from engine.pipeline import Engine
-from engine.prepare import MECHANISM
-from engine.terms import Asked
+from engine.catalog.catalog_version import catalog_version
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import MECHANISM
+from engine.pricing.terms import Asked
 
 
 def test_a_charge_tells_data_catalog_mechanism_and_code(engine: Engine) -> None:

@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from engine.made_of import PLACES
-from engine.weighing import Pattern, reachable, weights_of
+from engine.reuse.combine import PLACES
+from engine.reuse.weights import Pattern, reachable, weights_of
 
 Case = tuple[list[Pattern], list[int] | None]
 # patterns of rows: wanted, then whether they are in each set -> weights

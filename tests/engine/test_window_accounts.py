@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from engine import Desk, Refused, open_desk
-from engine.admins import Admin
-from engine.alert_levels import levels_passed
+from engine.accounts.alerts import levels_passed
+from engine.api.admin import Admin
 from tests.engine.town import CATALOG, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from dialect import read
-from dialect.touched import Touched
-from engine.explain import explain
-from engine.prepare import prepare
-from engine.terms import Asked
-from engine.window_notes import window_notes, windows_told
+from dialect.algebra.touched import Touched
+from engine.pipeline.explain import explain
+from engine.pipeline.window_notes import window_notes, windows_told
+from engine.pricing.prepare import prepare
+from engine.pricing.terms import Asked
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
 

@@ -9,13 +9,15 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from engine import wire, wire_notes, wire_tables
-from engine.answered import Answered
-from engine.answers import Answer
-from engine.desk import Desk
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.api.session import Desk
+from engine.api.wire import answer as wire
+from engine.api.wire import notes as wire_notes
+from engine.api.wire import tables as wire_tables
+from engine.mechanism.answer import Answer
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.terms import Asked
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
 ACCOUNT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from dialect import Question
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.prepare import Prepared
-from engine.terms import Asked
-from engine.wire_explained import bounds_told, columns_told, keys_told, thresholds_told
+from engine.api.wire.explained import bounds_told, columns_told, keys_told, thresholds_told
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.prepare import Prepared
+from engine.pricing.terms import Asked
 from tests.engine.test_explain import explained
 
 

@@ -7,9 +7,10 @@ from fractions import Fraction
 import pytest
 
 from budgets import AccountName, AccountView, Loss, epsilon_at
-from engine import account_shapes, wire_ledger
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.accounts import account_shapes
+from engine.api.wire import ledger as wire_ledger
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 
 VIEW = AccountView(
     AccountName("town", "forever", "ann"), Loss.within("0.1", "1e-9"), Loss.of(Fraction(1, 30), Fraction(1, 10**12))

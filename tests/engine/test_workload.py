@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from dialect.words import several
-from engine import Refused, pipeline, plan_workload
-from engine.desk import Desk
+from dialect.parser.tokens import several
+from engine import Refused, plan_workload
+from engine.api.session import Desk
 from engine.errors import ExecutionFailed
-from engine.pipeline import Engine
+from engine.pipeline import engine as pipeline
+from engine.pipeline.engine import Engine
 from tests.engine.held_town import anew, ask, held_town, price
 
 ZONES = ";\n".join(f"SELECT COUNT(*) AS n FROM visit WHERE zone = 'z{i}'" for i in range(7))
@@ -129,6 +130,6 @@ def test_a_workload_that_is_too_much_to_compare_is_refused(town: Engine, monkeyp
     def failing(*_: object) -> None:
         raise ExecutionFailed
 
-    monkeypatch.setattr("engine.made_of.outer", failing)
+    monkeypatch.setattr("engine.reuse.combine.outer", failing)
     with pytest.raises(Refused, match="nothing was charged"):
         plan_workload(Desk(anew(town)), WORKLOAD, client="ann", rho="0.9")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgets import AccountName, BudgetRefused, Loss
-from engine.terms import Asked, caps
+from engine.pricing.terms import Asked, caps
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
 

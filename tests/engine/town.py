@@ -13,10 +13,10 @@ import duckdb
 from budgets import Ledger
 from dialect import Catalog
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.catalog_file import load_catalog
-from engine.noise import NoiseSource, add_noise
-from engine.pipeline import Engine
-from engine.snapshot import snapshot
+from engine.catalog.catalog_file import load_catalog
+from engine.data.snapshot import snapshot
+from engine.mechanism.gaussian import NoiseSource, add_noise
+from engine.pipeline.engine import Engine
 
 ROWS = """
 CREATE TABLE person AS SELECT i AS person_id, ['f', 'm'][1 + i % 2] AS gender,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.folders import cache_folder
+from engine.catalog.folders import cache_folder
 from tests.support.cached_in import cached_in
 from tests.support.two_worlds import open_worlds
 

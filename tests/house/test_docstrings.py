@@ -12,7 +12,7 @@ from tests.support.tree import Function, Module, modules
 SAYS = re.compile(r"\b(raise[sd]?|refused)\b", re.IGNORECASE)
 SHOWN = {getattr(engine, name).__module__ for name in engine.__all__}
 FACES = [module for module in modules() if module.name in SHOWN]
-DOOR = next(module for module in modules("passersby") if module.name == "passersby.connection")
+DOOR = next(module for module in modules("passersby") if module.name == "passersby.client.connection")
 
 
 def silent(module: Module) -> list[str]:

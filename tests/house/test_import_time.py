@@ -35,7 +35,7 @@ def test_importing_the_door_loads_nothing_heavy() -> None:
     assert not set(loaded) & set(LATE)
 
 
-BY_OTHERS = "passersby.sqlalchemy_dialect"  # SQLAlchemy loads it, and the door never does
+BY_OTHERS = "passersby.dbapi.sqlalchemy"  # SQLAlchemy loads it, and the door never does
 
 
 @pytest.mark.parametrize(

@@ -24,17 +24,17 @@ CONTRACTS = TOOLS["importlinter"]["contracts"]
 PLANTED = {
     "layers": ("dialect/errors.py", "import budgets"),
     "door": ("passersby/__init__.py", "import dialect"),
-    "face": ("passersby/opening.py", "from engine.operator import operator_path"),
-    "opendp": ("engine/pipeline.py", "import opendp.prelude"),
-    "sql": ("engine/pipeline.py", "import sqlglot"),
-    "duckdb": ("engine/pipeline.py", "import duckdb"),
-    "spark": ("engine/pipeline.py", "import pyspark.sql"),
-    "inside-budgets": ("budgets/loss.py", "import budgets.accounts"),
-    "inside-dialect": ("dialect/catalog.py", "import dialect.plan"),
-    "inside-engine": ("engine/noise.py", "import engine.pipeline"),
-    "inside-server": ("engine/server/keys.py", "import engine.server.house"),
-    "inside-passersby": ("passersby/errors.py", "import passersby.connection"),
-    "ledger": ("engine/pipeline.py", "import sqlalchemy"),
+    "face": ("passersby/client/opening.py", "from engine.catalog.operator import operator_path"),
+    "opendp": ("engine/pipeline/engine.py", "import opendp.prelude"),
+    "sql": ("engine/pipeline/engine.py", "import sqlglot"),
+    "duckdb": ("engine/pipeline/engine.py", "import duckdb"),
+    "spark": ("engine/pipeline/engine.py", "import pyspark.sql"),
+    "inside-budgets": ("budgets/accounting/loss.py", "import budgets.accounting.accounts"),
+    "inside-dialect": ("dialect/catalog/catalog.py", "import dialect.planner.split"),
+    "inside-engine": ("engine/mechanism/gaussian.py", "import engine.pipeline.engine"),
+    "inside-server": ("engine/server/auth/keys.py", "import engine.server.service"),
+    "inside-passersby": ("passersby/errors.py", "import passersby.client.connection"),
+    "ledger": ("engine/pipeline/engine.py", "import sqlalchemy"),
 }
 
 
@@ -66,9 +66,9 @@ def test_a_planted_violation_is_caught(copied_tree: Path, contract: str) -> None
 
 
 HANDED_OUT = """
-from engine.exact import Exact
-from engine.noise import NoisyVector
-from engine.release import Release
+from engine.backends.exact import Exact
+from engine.mechanism.gaussian import NoisyVector
+from engine.mechanism.release import Release
 
 def release(exact: Exact, noisy: tuple[NoisyVector, ...]) -> tuple[Release, Release]:
     return (
@@ -84,7 +84,7 @@ explicit_package_bases = True
 follow_imports = skip
 [mypy-numpy.*]
 follow_imports = silent
-[mypy-engine.exact,engine.noise,engine.release]
+[mypy-engine.backends.exact,engine.mechanism.gaussian,engine.mechanism.release]
 follow_imports = normal
 """
 

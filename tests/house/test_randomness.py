@@ -8,7 +8,7 @@ import re
 from tests.support.tree import Module, modules
 
 SOURCES = {"random", "secrets", "numpy.random"}
-OF_KEYS = {"engine/server/keys.py": {"secrets"}}  # keys and ids that nobody guesses: no number of an answer
+OF_KEYS = {"engine/server/auth/keys.py": {"secrets"}}  # keys and ids that nobody guesses: no number of an answer
 SQL_SOURCES = re.compile(r"\b(random|setseed|gen_random_uuid|uuid)\s*\(", re.IGNORECASE)
 CHOSEN = {"seed", "rng", "random_state"}
 

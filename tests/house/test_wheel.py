@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from engine.folders import cache_folder
+from engine.catalog.folders import cache_folder
 from tests.support.patience import LONGEST
 from tests.support.tree import PACKAGES, ROOT
 
@@ -32,7 +32,7 @@ except passersby.PassersbyError as refused:
     print(refused)
 """
 SERVE = """
-from passersby.opening import engine_face
+from passersby.client.opening import engine_face
 from passersby.errors import InstallError
 try:
     with engine_face() as engine:
@@ -46,7 +46,7 @@ IMPORT_ALL = """
 import importlib, pkgutil
 for name in ("passersby", "engine", "dialect", "budgets"):
     for found in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
-        of_spark = found.name.startswith("engine.backends.spark")
+        of_spark = found.name.startswith("engine.backends.spark.backend")
         if of_spark or found.name == "passersby.magic" or found.name.endswith("__main__"):
             continue  # IPython loads the magic, the extra [spark] brings what Spark's files load
         if found.name.startswith("engine.server.flight.") and not {flight}:
@@ -95,11 +95,11 @@ def test_the_wheel_holds_four_packages_with_their_data(wheel: Path) -> None:
 
 
 def test_the_door_imports_without_extras(door_alone: Path, tmp_path: Path) -> None:
-    assert _run(door_alone, tmp_path, "import passersby, passersby.cli; print(passersby.__name__)") == "passersby"
+    assert _run(door_alone, tmp_path, "import passersby, passersby.cli.app; print(passersby.__name__)") == "passersby"
 
 
 def test_the_command_line_helps_without_extras(door_alone: Path, tmp_path: Path) -> None:
-    program = "import sys; sys.argv = ['passersby', '--help']; from passersby.cli import app; app()"
+    program = "import sys; sys.argv = ['passersby', '--help']; from passersby.cli.app import app; app()"
     assert "demo" in _run(door_alone, tmp_path, program)
 
 

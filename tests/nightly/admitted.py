@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import strategies as st
 
 from dialect import Refusal
-from dialect.time_windows import Window
+from dialect.catalog.privacy_windows import Window
 from tests.nightly.greybox import opened
 from tests.nightly.search import EXAMPLES, drawn
 from tests.privacy.test_greybox_admission import KINDS

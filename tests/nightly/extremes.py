@@ -12,8 +12,8 @@ import duckdb
 from hypothesis import strategies as st
 
 from dialect import Catalog, Question, Refusal, read
-from dialect.private_plan import PrivatePlan
-from engine.prepare import Prepared
+from dialect.algebra.private_plan import PrivatePlan
+from engine.pricing.prepare import Prepared
 from tests.nightly import greybox
 from tests.nightly.search import EXAMPLES, drawn
 from tests.support.chained_questions import chained_questions, counted_chains

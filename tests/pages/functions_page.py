@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect import ranges
-from dialect.aggregates import AGGREGATES, Aggregate
-from dialect.catalog import SqlType
-from dialect.function_row import Function, Partial, in_words
-from dialect.functions import function_rows
-from dialect.functions_cast import CASTS
-from dialect.functions_cells import CELLS
-from dialect.functions_interval import INTERVALS
-from dialect.functions_list import LISTS
-from dialect.functions_logic import LOGIC
-from dialect.functions_number import NUMBERS
-from dialect.functions_place import PLACES
-from dialect.functions_polygons import POLYGONS
-from dialect.functions_text import TEXT
-from dialect.functions_time import TIMES
-from dialect.table_functions import TABLE_FUNCTIONS
+from dialect.algebra import intervals as ranges
+from dialect.catalog.catalog import SqlType
+from dialect.functions.aggregates import AGGREGATES, Aggregate
+from dialect.functions.function_row import Function, Partial, in_words
+from dialect.functions.functions import function_rows
+from dialect.functions.scalar.functions_cast import CASTS
+from dialect.functions.scalar.functions_cells import CELLS
+from dialect.functions.scalar.functions_list import LISTS
+from dialect.functions.scalar.functions_logic import LOGIC
+from dialect.functions.scalar.functions_number import NUMBERS
+from dialect.functions.scalar.functions_place import PLACES
+from dialect.functions.scalar.functions_polygons import POLYGONS
+from dialect.functions.scalar.functions_text import TEXT
+from dialect.functions.scalar.functions_time import TIMES
+from dialect.functions.scalar.noise_intervals import INTERVALS
+from dialect.functions.table_functions import TABLE_FUNCTIONS
 from tests.support.tree import ROOT
 
 PATH = ROOT / "docs" / "functions.md"

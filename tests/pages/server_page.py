@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from engine.server.problems import STATUSES
-from engine.server.roles import OPEN, RULES, Reach, Role
+from engine.server.http.problems import STATUSES
+from engine.server.http.roles import OPEN, RULES, Reach, Role
 from engine.server.settings import PREFIX, Settings
 from tests.support.marked import marked
 from tests.support.tree import ROOT

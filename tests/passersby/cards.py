@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow
 
-from passersby.result import Result
+from passersby.result.result import Result
 
 LOSS = {"rho": 0.005, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.5649, "delta": 1e-9}}
 LEFT = {"rho": 0.495, "delta": 1e-10, "epsilon": 0.567, "cap_rho": 0.5}

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import passersby
-from passersby.cli import app
-from passersby.connection import Connection
+from passersby.cli.app import app
+from passersby.client.connection import Connection
 from tests.engine.town import CATALOG, make_town
 from tests.support.cached_in import cached_in
 from tests.support.serving import Running, running

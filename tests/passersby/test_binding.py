@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot.tokenizer_core import TokenType
 
-from dialect.words import DUCKDB
-from passersby.binding import BindingError, _tokens, bound, literal
+from dialect.parser.tokens import DUCKDB
+from passersby.dbapi.binding import BindingError, _tokens, bound, literal
 
 VALUES = st.one_of(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow
 import pytest
 
-from passersby.listing import History, LedgerRows
+from passersby.result.listing import History, LedgerRows
 from tests.passersby.conftest import Run
 from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, REFUSAL, SHORT, TABLE, misfits
 
@@ -107,7 +107,7 @@ def test_arrow_is_a_stream_with_the_card(run: Run) -> None:
 
 def test_arrow_is_not_written_to_a_terminal_and_nothing_is_paid(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("passersby.output._is_terminal", lambda: True)
+        patched.setattr("passersby.cli.output._is_terminal", lambda: True)
         refused = run("query", COUNT, "--format", "arrow")
     assert refused.exit_code == 2
     assert "bytes" in refused.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import passersby
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.passersby.conftest import Run
 from tests.support.serving import Running
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from passersby.cli import app
-from passersby.connection import Connection
+from passersby.cli.app import app
+from passersby.client.connection import Connection
 from passersby.errors import ExecutionError
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED

@@ -11,8 +11,8 @@ import pytest
 
 import passersby
 from budgets import LedgerUnavailable
-from engine.desk import Desk
-from passersby.connection import Connection
+from engine.api.session import Desk
+from passersby.client.connection import Connection
 from tests.engine.held_town import DAILY, anew, held_town
 from tests.engine.windowed_town import DAYS
 from tests.passersby.shapes import ACCOUNT, ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, LEFT, misfits

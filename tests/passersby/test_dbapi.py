@@ -13,7 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from passersby import dbapi
+from passersby.dbapi import dbapi
 from tests.support.serving import Running
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit WHERE minutes < ? GROUP BY zone ORDER BY zone"

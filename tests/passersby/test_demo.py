@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from passersby.cli import app
-from passersby.demo import AGAIN, ASKED, REFUSED
+from passersby.cli.app import app
+from passersby.cli.demo import AGAIN, ASKED, REFUSED
 
 
 @pytest.fixture(scope="module")

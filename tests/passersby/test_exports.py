@@ -14,12 +14,13 @@ import pyarrow as pa
 import pytest
 
 import passersby
-import passersby.csv_cells
-from engine import csv_cells
+import passersby.text.csv_cells
+from engine.api import csv_cells
 from engine.server.console import exporting
-from passersby import exports, output
-from passersby.connection import Connection
-from passersby.result import Result
+from passersby.cli import output
+from passersby.client.connection import Connection
+from passersby.result import exports
+from passersby.result.result import Result
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone ORDER BY zone"
 

@@ -8,9 +8,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from engine.catalog_budget import KNOWN
-from engine.release import from_bytes
-from passersby.connection import Connection
+from engine.catalog.catalog_budget import KNOWN
+from engine.mechanism.release import from_bytes
+from passersby.client.connection import Connection
 from tests.passersby.conftest import Run
 from tests.support.tree import ROOT
 

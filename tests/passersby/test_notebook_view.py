@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from passersby.connection import Connection
-from passersby.explanation import Explanation
-from passersby.listing import Budget
+from passersby.client.connection import Connection
+from passersby.result.explanation import Explanation
+from passersby.result.listing import Budget
 from tests.passersby.cards import result
 
 HOSTILE = "<script>alert('1')</script>\"><img src=x onerror=alert(1)>&"

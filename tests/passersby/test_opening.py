@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import passersby
-from passersby import opening, siblings
+from passersby.client import opening, siblings
 
 
 def test_the_signature_stays() -> None:

@@ -15,8 +15,8 @@ from matplotlib import pyplot
 from matplotlib.container import BarContainer, ErrorbarContainer
 
 import passersby
-from passersby.maps import _wider, shapes_of
-from passersby.result import Result
+from passersby.result.maps import _wider, shapes_of
+from passersby.result.result import Result
 
 SQUARES = {f"z{i}": f"POLYGON (({i} 0, {i + 1} 0, {i + 1} 1, {i} 1, {i} 0))" for i in range(3)}
 DAYS = [datetime.date(2026, 10, day) for day in (2, 1, 3)]

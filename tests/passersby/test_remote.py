@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 import passersby
-from engine.server.roles import Role
-from passersby import remote, sending
-from passersby.cli import app
-from passersby.connection import Connection
+from engine.server.http.roles import Role
+from passersby.cli.app import app
+from passersby.client import remote, sending
+from passersby.client.connection import Connection
 from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, misfits
 from tests.support.patience import LONGEST
 from tests.support.serving import Running

@@ -12,10 +12,10 @@ import polars
 import pyarrow
 import pytest
 
-from passersby.connection import Connection
+from passersby.client.connection import Connection
 from passersby.errors import InstallError
-from passersby.result import Result
-from passersby.wire import plain, sql_type
+from passersby.result.result import Result
+from passersby.result.wire import plain, sql_type
 from tests.passersby.cards import result
 
 COUNT = "SELECT day, count(*) AS visits FROM visit GROUP BY day ORDER BY day"

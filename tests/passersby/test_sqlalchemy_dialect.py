@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from IPython.core.interactiveshell import InteractiveShell
 from sqlalchemy.exc import NoSuchTableError, OperationalError, ProgrammingError
 
-from passersby.sqlalchemy_dialect import PassersbyDialect
+from passersby.dbapi.sqlalchemy import PassersbyDialect
 from tests.support.serving import Running
 
 COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone ORDER BY zone"

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from passersby import waiting
-from passersby.waiting import ANSWERING, shown_waiting
+from passersby.client import waiting
+from passersby.client.waiting import ANSWERING, shown_waiting
 from tests.support.patience import LONGEST
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passersby.wording import (
+from passersby.text.wording import (
     cell_texts,
     half_width_text,
     left_text,

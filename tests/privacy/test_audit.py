@@ -21,9 +21,9 @@ import pytest
 from scipy import stats
 
 from dialect import read
-from engine.exact import Exact
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.backends.exact import Exact
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 from tests.support.noised import ReadOnce, engine_over
 from tests.support.statistics import ALPHA
@@ -72,7 +72,7 @@ def test_released_numbers_prove_no_more_loss_than_was_charged(sql: str, worlds: 
 
 
 def test_a_clamp_that_is_no_clamp_is_found(worlds: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("dialect.partials"), "clamped", lambda own, *_: own)
+    monkeypatch.setattr(import_module("dialect.codegen.contribution.partials"), "clamped", lambda own, *_: own)
     assert least_mu(worlds, QUESTIONS[0]) > CHARGED
 
 
@@ -80,8 +80,8 @@ def test_noise_for_half_the_sensitivity_is_found(
     worlds: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert least_mu(worlds, QUESTIONS[0]) <= CHARGED  # and the scale is known: with the planted bug it is found never
-    price = import_module("engine.price")
+    price = import_module("engine.pricing.price")
     scale = price.gaussian_scale
     monkeypatch.setattr(price, "gaussian_scale", lambda sensitivity, share: scale(sensitivity, share) / 2)
-    monkeypatch.setattr(import_module("engine.noise"), "_exceeds", lambda *_: False)
+    monkeypatch.setattr(import_module("engine.mechanism.gaussian"), "_exceeds", lambda *_: False)
     assert least_mu(worlds, QUESTIONS[0]) > CHARGED

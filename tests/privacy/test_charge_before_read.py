@@ -16,10 +16,10 @@ import pytest
 
 from budgets import AccountName, Charge, Ledger
 from engine.backends.duckdb import DuckDBBackend
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.prepare import Prepared
-from engine.terms import Asked
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.prepare import Prepared
+from engine.pricing.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 from tests.support.blank_ledger import blank_ledger
 from tests.support.dying import STEPS, charges

@@ -10,11 +10,14 @@ import pyarrow as pa
 import pytest
 
 from budgets import Loss
-from dialect import row_sets
-from engine import combining, finding, held, shared_sources
-from engine.answered import Answered
-from engine.pipeline import Engine
-from engine.ways import Way, asked_of
+from dialect.planner.reuse import row_sets
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.reuse import find as finding
+from engine.reuse import holdings as held
+from engine.reuse import linear_combinations as combining
+from engine.reuse import shared_sources
+from engine.reuse.ways import Way, asked_of
 from tests.engine.held_town import anew, ask, held_town, price
 from tests.engine.test_combining import TOTAL, WITH_NULLS, holding, one, where
 from tests.engine.test_finding import rows

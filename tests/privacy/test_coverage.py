@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pytest
 
 from dialect import read
-from dialect.catalog import Catalog, Norms, Table
-from engine.pipeline import Engine
-from engine.terms import Asked
+from dialect.catalog.catalog import Catalog, Norms, Table
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 from tests.support.exact import exact_engine
 from tests.support.noised import engine_over
@@ -114,7 +114,7 @@ def test_each_number_is_covered_as_often_as_its_interval_says_and_no_wider_than_
 
 @pytest.mark.parametrize("factor", [0.9, 1.25], ids=["a tenth too narrow", "a quarter too wide"])
 def test_intervals_of_another_width_are_found(engine: Engine, monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
-    answers = import_module("engine.answers")
+    answers = import_module("engine.mechanism.answer")
     honest = answers.half_widths
     monkeypatch.setattr(answers, "half_widths", lambda *given: factor * honest(*given))
     flags = pooled(covered(engine, QUESTIONS["counts"], times=TIMES_PLANTED))

@@ -14,8 +14,10 @@ from importlib import import_module
 
 import pytest
 
-from dialect import linear, read, released_sums, released_windows
-from engine.pipeline import Engine
+from dialect import read
+from dialect.planner import released_sums, released_windows
+from dialect.postprocess import linear
+from engine.pipeline.engine import Engine
 from tests.privacy.test_coverage import TIMES, WITHIN, Flags, cover, covered, generous, no_wider
 from tests.support.attack_catalog import attack_catalog
 from tests.support.noised import engine_over
@@ -104,7 +106,7 @@ def test_each_number_is_covered_as_often_as_its_interval_says(
 @pytest.mark.parametrize("factor", [1, 2])
 def test_sums_are_no_wider_than_they_need(engine: Engine, monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
     """Planted: twice as wide."""
-    answers = import_module("engine.answers")
+    answers = import_module("engine.mechanism.answer")
     honest = answers.half_widths
     monkeypatch.setattr(answers, "half_widths", lambda *given: factor * honest(*given))
     outcomes = covered(engine, SUMS, times=TIMES_OF_SUMS)

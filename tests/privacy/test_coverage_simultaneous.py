@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from dialect import read
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.privacy.test_coverage import WITHIN, generous
 from tests.support.attack_catalog import attack_catalog
 from tests.support.exact import exact_engine

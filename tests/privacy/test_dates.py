@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from dialect.catalog import SqlType
-from dialect.expressions import Literal
+from dialect.algebra.expressions import Literal
+from dialect.catalog.catalog import SqlType
 from engine.errors import DataError
 from tests.support.oracle import Oracle
 from tests.support.worlds import write_world
 
-coarser: Any = import_module("dialect.coarser")
-facts: Any = import_module("dialect.facts")
-public_lists: Any = import_module("dialect.public_lists")
-told_keys: Any = import_module("dialect.told_keys")
-unfit: Any = import_module("engine.unfit")
+coarser: Any = import_module("dialect.analysis.key_rewriting")
+facts: Any = import_module("dialect.analysis.facts")
+public_lists: Any = import_module("dialect.planner.keys.public_lists")
+told_keys: Any = import_module("dialect.planner.keys.dependent_keys")
+unfit: Any = import_module("engine.data.checks.unfit")
 ROWS = """
 CREATE TABLE visit AS SELECT i AS visit_id, i % 40 AS person_id, begun, begun::DATE + CAST({0} AS INTEGER) AS day, i % 3 AS place
 FROM (SELECT i, TIMESTAMP '2026-10-01' + to_minutes(37 * i) AS begun FROM range(400) r(i));

@@ -16,14 +16,14 @@ import duckdb
 import pytest
 
 from dialect import Target, read
-from dialect.catalog import Catalog
-from engine import prepare as prepare_module
+from dialect.catalog.catalog import Catalog
 from engine.backends.duckdb import DuckDBBackend
+from engine.backends.exact import Exact
 from engine.backends.locked import LOCKED
-from engine.catalog_file import load_catalog
-from engine.exact import Exact
-from engine.prepare import prepare
-from engine.scratch import Scratch
+from engine.backends.scratch import Scratch
+from engine.catalog.catalog_file import load_catalog
+from engine.pricing import prepare as prepare_module
+from engine.pricing.prepare import prepare
 from tests.support import spoilt
 from tests.support.oracle import same
 from tests.support.passes import passes

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from engine.catalogs import find_catalog
+from engine.catalog.bundled import find_catalog
 from tests.support.mibici import needs_mibici
 from tests.support.oracle import Oracle
 from tests.support.sql_cases import SqlCase, sql_cases

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 
 from dialect import Refusal
-from dialect.time_windows import Window
+from dialect.catalog.privacy_windows import Window
 from tests.support.oracle import Oracle
 from tests.support.window_questions import asked_of, questions
 from tests.support.window_worlds import MANY, Data, Row, write_data
 
 partials, person_windows, timed_scans = (
-    import_module("dialect.partials"),
-    import_module("dialect.person_windows"),
-    import_module("dialect.timed_scans"),
+    import_module("dialect.codegen.contribution.partials"),
+    import_module("dialect.planner.person_windows"),
+    import_module("dialect.planner.timed_scans"),
 )
-render: Any = import_module("dialect.render")
+render: Any = import_module("dialect.codegen.bounded")
 EXAMPLES = 5_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
 ZONE = "Europe/Berlin"
 PERSONS = 12

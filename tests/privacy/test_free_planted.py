@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 
 from budgets import Loss
-from dialect.derivation import Told
-from dialect.expressions import Expr
-from dialect.private_plan import VectorKind
-from dialect.public_lists import PublicList
-from engine import held, pipeline, ways
-from engine.pipeline import Engine
+from dialect.algebra.expressions import Expr
+from dialect.algebra.private_plan import VectorKind
+from dialect.planner.keys.public_lists import PublicList
+from dialect.planner.reuse.derivation import Told
+from engine.pipeline import engine as pipeline
+from engine.pipeline.engine import Engine
+from engine.reuse import holdings as held
+from engine.reuse import ways
 from tests.engine.held_town import DAILY, anew, ask, held_town, price
 from tests.engine.test_finding import BY_ZONE, FINE, PEOPLE, rows
 from tests.engine.town import ROWS, make_town, opened
 
-derivation = import_module("dialect.derivation")
+derivation = import_module("dialect.planner.reuse.derivation")
 TOTAL = "SELECT COUNT(*) AS n FROM visit"
 BY_DAY = "SELECT day, COUNT(*) AS n FROM visit GROUP BY day"
 

@@ -45,7 +45,12 @@ def moving(database: Database) -> Database:
 
 write_admission, prepare, retention, write_rows = (
     import_module(name)
-    for name in ("dialect.write_admission", "engine.prepare", "dialect.retention", "dialect.write_rows")
+    for name in (
+        "dialect.codegen.admission",
+        "engine.pricing.prepare",
+        "dialect.codegen.retention",
+        "dialect.codegen.relations.relation",
+    )
 )
 
 
@@ -113,7 +118,7 @@ def codes_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
 def objections_of_the_admitted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget objections where the catalog asks for no state."""
     parts = write_admission.of_admitted
-    render = import_module("dialect.render")
+    render = import_module("dialect.codegen.bounded")
 
     def forgetful(rows: str, admission: Any, *said: Any) -> str:
         return rows if admission is None or admission.table is None else parts(rows, admission, *said)

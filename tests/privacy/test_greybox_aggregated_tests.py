@@ -9,12 +9,12 @@ import duckdb
 import pytest
 
 from dialect import Catalog, Refusal, read
-from dialect.expressions import TRUE, Call, Ref, conjunction, conjuncts
+from dialect.algebra.expressions import TRUE, Call, Ref, conjunction, conjuncts
 from tests.support.greybox import check_drawn
 from tests.support.greybox_questions import EVENT_KEYS, Source, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
-correlated = import_module("dialect.correlated_subqueries")
+correlated = import_module("dialect.binder.correlated_subqueries")
 
 # fmt: off
 _OLD = "EXISTS (SELECT 1 FROM subscribers s WHERE s.subscriber_id = e.subscriber_id AND s.age > 30)"

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect import read
-from dialect.catalog import Catalog
-from dialect.private_plan import Rule, VectorBound
-from engine.calibration import LEAN_STEPS, MEAN_BINS, Calibration, Kind, Measured
-from engine.calibration_questions import calibration_questions
-from engine.prepare import Sized, prepare
+from dialect.algebra.private_plan import Rule, VectorBound
+from dialect.catalog.catalog import Catalog
+from engine.pricing.norms.histograms import LEAN_STEPS, MEAN_BINS, Calibration, Kind, Measured
+from engine.pricing.prepare import Sized, prepare
+from engine.workflows.calibration_questions import calibration_questions
 from tests.support.calibrated import histogram, made_up
 from tests.support.greybox import RHO, DependsOnData, GreyBox, SensitivityExceeded
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
@@ -28,7 +28,13 @@ from tests.support.greybox_questions import EVENTS, OTHERS, databases, questions
 from tests.support.planted import Plant, instead
 
 bound, render, preparing, asking = map(
-    import_module, ("dialect.bound", "dialect.render", "engine.prepare", "engine.calibration_questions")
+    import_module,
+    (
+        "dialect.sensitivity.bound",
+        "dialect.codegen.bounded",
+        "engine.pricing.prepare",
+        "engine.workflows.calibration_questions",
+    ),
 )
 EXAMPLES = 60
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -14,17 +14,17 @@ import duckdb
 import pytest
 from hypothesis import strategies as st
 
-from dialect.catalog import Catalog
-from dialect.private_plan import VectorBound
+from dialect.algebra.private_plan import VectorBound
+from dialect.catalog.catalog import Catalog
 from tests.support.drawn import maybe, one_of_these, some_of
 from tests.support.greybox import OthersMoved, SensitivityExceeded, check_drawn, check_on
 from tests.support.greybox_asked import Asked
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 
 bound, different_values, render = (
-    import_module("dialect.bound"),
-    import_module("dialect.different_values"),
-    import_module("dialect.render"),
+    import_module("dialect.sensitivity.bound"),
+    import_module("dialect.codegen.contribution.distinct"),
+    import_module("dialect.codegen.bounded"),
 )
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 

@@ -10,12 +10,12 @@ import duckdb
 import pytest
 from hypothesis import strategies as st
 
-from dialect.catalog import Catalog
+from dialect.catalog.catalog import Catalog
 from tests.support.drawn import one_of_these
 from tests.support.greybox import OthersMoved, check_drawn, check_on
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber
 
-aggregates = import_module("dialect.aggregates")
+aggregates = import_module("dialect.functions.aggregates")
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 
 # fmt: off

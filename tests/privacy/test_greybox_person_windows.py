@@ -14,8 +14,8 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 
+from dialect.catalog.privacy_windows import Window
 from dialect.errors import Refusal
-from dialect.time_windows import Window
 from tests.support.greybox import connect
 from tests.support.window_questions import asked_of, data, questions
 from tests.support.window_worlds import Data, Worlds

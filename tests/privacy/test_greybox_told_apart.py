@@ -15,8 +15,8 @@ from tests.support.greybox_questions import Source, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
 dependencies, write_cut = (
-    import_module("dialect.dependencies"),
-    import_module("dialect.write_cut"),
+    import_module("dialect.analysis.functional_dependencies"),
+    import_module("dialect.codegen.relations.truncation"),
 )
 
 DIFFERENT = "(SELECT DISTINCT subscriber_id, cell_id * 2 AS c, hour(ts) AS h FROM events)"

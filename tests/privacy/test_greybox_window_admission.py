@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from dialect.catalog.privacy_windows import STATIC, Window
 from dialect.errors import Refusal
-from dialect.time_windows import STATIC, Window
 from tests.support.greybox import OthersMoved, SensitivityExceeded, connect
 from tests.support.window_admission import Ruled, RuledWorlds, Rules, States, ruled
 from tests.support.window_questions import asked_of, questions
@@ -28,7 +28,12 @@ EXAMPLES = 6_000 if os.environ.get("PASSERSBY_NIGHTLY") else 14
 LENGTHS = (Window.MONTH, Window.WEEK, Window.DAY)
 charged_windows, prepare, render, write_rows = (
     import_module(name)
-    for name in ("dialect.charged_windows", "engine.prepare", "dialect.render", "dialect.write_rows")
+    for name in (
+        "dialect.planner.charged_windows",
+        "engine.pricing.prepare",
+        "dialect.codegen.bounded",
+        "dialect.codegen.relations.relation",
+    )
 )
 
 

@@ -11,21 +11,21 @@ import duckdb
 import pytest
 
 from dialect import read
-from dialect.catalog import Catalog
+from dialect.algebra.window import Window
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Refusal
-from dialect.window import Window
 from tests.support.greybox import GreyBox, OthersMoved, SensitivityExceeded, check_drawn, check_on
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
 from tests.support.greybox_windows import windowed_questions
 from tests.support.planted import Plant, instead, written
 
 aggregates, dependencies, tie_order, windows, write_window, write_windows = (
-    import_module("dialect.aggregates"),
-    import_module("dialect.dependencies"),
-    import_module("dialect.tie_order"),
-    import_module("dialect.windows"),
-    import_module("dialect.write_window"),
-    import_module("dialect.write_windows"),
+    import_module("dialect.functions.aggregates"),
+    import_module("dialect.analysis.functional_dependencies"),
+    import_module("dialect.functions.tie_order"),
+    import_module("dialect.stability.window_functions"),
+    import_module("dialect.codegen.relations.write_window"),
+    import_module("dialect.codegen.relations.write_windows"),
 )
 EXAMPLES = 50_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from dialect import table_calls
-from dialect.table_functions import table_function
+from dialect.binder import table_calls
+from dialect.functions.table_functions import table_function
 from tests.support.oracle import Oracle
 from tests.support.sql_cases import SqlCase, sql_cases
 from tests.support.worlds import make_world

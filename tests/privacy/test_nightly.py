@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dialect import bound
-from dialect.private_plan import PrivatePlan
-from engine import prepare as prepare_module
-from engine.pipeline import Engine
+from dialect.algebra.private_plan import PrivatePlan
+from engine.pipeline.engine import Engine
+from engine.pricing import prepare as prepare_module
 from tests.nightly import admitted, canonical, extremes, greybox, parser, places, soak, worlds
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search

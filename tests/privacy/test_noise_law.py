@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from dialect import read
-from dialect.selection import most_weight
-from engine.noise import add_noise
-from engine.pipeline import Engine
-from engine.terms import Asked
+from dialect.codegen.key_selection import most_weight
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 from tests.support.forked import DRAWN, drawn_in_forks
 from tests.support.noised import Noise, answers, engine_over, noises, told

@@ -11,21 +11,21 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from dialect.calls import call, wall
-from dialect.expressions import TRUE, Ref
-from dialect.relations import Cut
-from dialect.time_windows import Window
+from dialect.algebra.expressions import TRUE, Ref
+from dialect.algebra.relations import Cut
+from dialect.catalog.privacy_windows import Window
+from dialect.stability.calls import call, wall
 from tests.support.greybox import OthersMoved, SensitivityExceeded, connect
 from tests.support.window_questions import asked_of
 from tests.support.window_worlds import VICTIM, Data, Row, Worlds
 
 bound, charged_windows, own_time, person_windows, private_plan, timed_scans = (
-    import_module("dialect.bound"),
-    import_module("dialect.charged_windows"),
-    import_module("dialect.own_time"),
-    import_module("dialect.person_windows"),
-    import_module("dialect.private_plan"),
-    import_module("dialect.timed_scans"),
+    import_module("dialect.sensitivity.bound"),
+    import_module("dialect.planner.charged_windows"),
+    import_module("dialect.stability.own_time"),
+    import_module("dialect.planner.person_windows"),
+    import_module("dialect.algebra.private_plan"),
+    import_module("dialect.planner.timed_scans"),
 )
 Plant = Callable[[pytest.MonkeyPatch], None]
 

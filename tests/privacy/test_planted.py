@@ -11,11 +11,11 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from dialect.catalog import Catalog
+from dialect.algebra.private_plan import VectorBound
+from dialect.algebra.relations import Cut, Filter, Join, PerPerson, Scan, SemiJoin
+from dialect.algebra.set_operation import SetOperation
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Refusal
-from dialect.private_plan import VectorBound
-from dialect.relations import Cut, Filter, Join, PerPerson, Scan, SemiJoin
-from dialect.set_operation import SetOperation
 from engine.backends.duckdb import DuckDBBackend
 from tests.support.greybox import DependsOnData, GreyBox, OthersMoved, SensitivityExceeded, check_on
 from tests.support.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
@@ -25,26 +25,26 @@ from tests.support.planted import Plant, instead, rewritten, written
 
 # modules by their names: the package's face hides some of them behind a function
 aggregates, bound, from_clause, functions, joins, measures, one_release, partials, render, unit_groups = (
-    import_module("dialect.aggregates"),
-    import_module("dialect.bound"),
-    import_module("dialect.from_clause"),
-    import_module("dialect.functions"),
-    import_module("dialect.joins"),
-    import_module("dialect.measures"),
-    import_module("dialect.one_release"),
-    import_module("dialect.partials"),
-    import_module("dialect.render"),
-    import_module("dialect.unit_groups"),
+    import_module("dialect.functions.aggregates"),
+    import_module("dialect.sensitivity.bound"),
+    import_module("dialect.binder.from_clause"),
+    import_module("dialect.functions.functions"),
+    import_module("dialect.stability.joins"),
+    import_module("dialect.binder.measures"),
+    import_module("dialect.planner.one_release"),
+    import_module("dialect.codegen.contribution.partials"),
+    import_module("dialect.codegen.bounded"),
+    import_module("dialect.codegen.contribution.unit_groups"),
 )
 eager, first_groups, histograms, light_units, one_row, rules = (
-    import_module("dialect.eager"),
-    import_module("dialect.first_groups"),
-    import_module("dialect.histograms"),
-    import_module("dialect.light_units"),
-    import_module("dialect.one_row"),
-    import_module("dialect.rules"),
+    import_module("dialect.codegen.contribution.eager_aggregation"),
+    import_module("dialect.codegen.contribution.group_limit"),
+    import_module("dialect.planner.histograms"),
+    import_module("dialect.codegen.contribution.light_units"),
+    import_module("dialect.analysis.one_row"),
+    import_module("dialect.stability.rules"),
 )
-prepare = import_module("engine.prepare")
+prepare = import_module("engine.pricing.prepare")
 
 
 def one_row_each(*given: Any) -> Any:

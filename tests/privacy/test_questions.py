@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from dialect import read
-from engine.catalogs import find_catalog
-from engine.prepare import prepare
+from engine.catalog.bundled import find_catalog
+from engine.pricing.prepare import prepare
 from tests.support.analysts import FILE, questions
 from tests.support.oracle import Oracle
 

@@ -8,16 +8,16 @@ from dataclasses import replace
 import pytest
 from sqlglot import exp
 
-from dialect import complete_keys, roll_ups
-from dialect.boundaries import released
-from dialect.catalog import SqlType
-from dialect.domains import lists_of
-from dialect.expressions import Call, Case, Expr, Literal, Ref
-from dialect.functions import forms_of
-from dialect.grouping import GroupNames
-from dialect.private_plan import VectorKind
-from dialect.public_lists import PublicList
-from dialect.relations import Filter, Released
+from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
+from dialect.algebra.private_plan import VectorKind
+from dialect.algebra.relations import Filter, Released
+from dialect.binder.grouping import GroupNames
+from dialect.catalog.catalog import SqlType
+from dialect.functions.functions import forms_of
+from dialect.planner import complete_keys, roll_ups
+from dialect.planner.boundaries import released
+from dialect.planner.keys.key_set import lists_of
+from dialect.planner.keys.public_lists import PublicList
 from tests.support.oracle import Oracle
 from tests.support.sql_cases import sql_cases
 from tests.support.worlds import make_world

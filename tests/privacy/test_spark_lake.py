@@ -23,17 +23,17 @@ from hypothesis import HealthCheck, given, note, settings
 
 from budgets import Ledger
 from dialect import Catalog, Refusal, read, write
-from dialect.engine_name import EngineName
-from dialect.engine_words import WORDS
-from dialect.time_windows import Window
-from engine.admission import admission
-from engine.backends.over_lake import LakeBackend
-from engine.catalogs import find_catalog
+from dialect.catalog.engine_name import EngineName
+from dialect.catalog.privacy_windows import Window
+from dialect.codegen.engines import WORDS
+from engine.backends.lake import LakeBackend
+from engine.catalog.admission import admission
+from engine.catalog.bundled import find_catalog
+from engine.data.open import open_data
 from engine.errors import ExecutionFailed
-from engine.noise import add_noise
-from engine.open_data import open_data
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.privacy.test_questions import QUESTIONS, needs_questions
 from tests.support.exact import ExactEngine
 from tests.support.greybox import OthersMoved, SensitivityExceeded, check_neighbours, groups
@@ -59,7 +59,7 @@ from tests.support.window_questions import questions as window_questions
 from tests.support.window_worlds import PRIVATE as WINDOWED
 from tests.support.window_worlds import Data, Row, Worlds
 
-timed_scans = import_module("dialect.timed_scans")
+timed_scans = import_module("dialect.planner.timed_scans")
 EXAMPLES = int(400 * float(os.environ.get("PASSERSBY_NIGHTLY_SHARE", "1")))
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 PEOPLE = (VICTIM, *range(1, 12))

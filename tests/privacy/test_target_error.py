@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from engine import Desk, Refused
-from engine.aiming import Holding
-from engine.prepare import Prepared
-from engine.release import Release
+from engine.mechanism.release import Release
+from engine.pipeline.aim import Holding
+from engine.pricing.prepare import Prepared
 from tests.support.two_worlds import ANSWERED, BY_HOUR, CLIENT, COUNT, fresh, hold, open_worlds
 
 CHEAP, SHARE = "0.02", "1%"

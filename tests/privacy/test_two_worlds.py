@@ -13,9 +13,9 @@ import pytest
 from dialect import read
 from engine import Desk, Refused
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.pipeline import Engine
-from engine.prepare import prepare
-from engine.snapshot import snapshot
+from engine.data.snapshot import snapshot
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import prepare
 from tests.support.attack_catalog import attack_catalog
 from tests.support.attack_neighbours import neighbours, uncovered
 from tests.support.two_worlds import (

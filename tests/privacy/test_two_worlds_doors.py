@@ -12,11 +12,11 @@ import pyarrow.flight as fl
 import pytest
 
 from engine import Desk
-from engine.server import answers, sizes
 from engine.server.console import answer_pages
 from engine.server.flight import padded
+from engine.server.http import answers, sizes
 from engine.server.logs import log
-from engine.server.surround import Surround
+from engine.server.routes.middleware import Surround
 from tests.conftest import NIGHTLY
 from tests.support.door_worlds import DOORS, through
 from tests.support.two_worlds import ANSWERED, BY_HOUR, BY_ZONE, COUNT, attacks, open_worlds
@@ -85,7 +85,7 @@ def a_page_that_is_filled_up_to_itself(monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @contextmanager
 def a_column_that_may_be_null_where_one_is(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    from passersby.cursor import Cursor
+    from passersby.dbapi.cursor import Cursor
 
     def description(self: Cursor) -> Any:
         answer = self.result.arrow()
@@ -97,7 +97,7 @@ def a_column_that_may_be_null_where_one_is(monkeypatch: pytest.MonkeyPatch) -> I
 
 @contextmanager
 def a_log_with_a_number_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    from engine.server.house import House
+    from engine.server.service import House
 
     ask = House.ask
 

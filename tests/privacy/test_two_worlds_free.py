@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.explain import explain
-from engine.pipeline import Engine
-from engine.terms import Asked
-from engine.wire import made_from
+from engine.api.wire.answer import made_from
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.terms import Asked
 from tests.engine.held_town import anew, ask, held_town
 from tests.engine.test_combining import SAID as COMBINED
 from tests.engine.test_finding import BY_ZONE, FINE, MEMBERS, PEOPLE, SAID, UNSAID

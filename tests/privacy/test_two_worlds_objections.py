@@ -14,9 +14,9 @@ import pytest
 
 from dialect import read
 from engine import Desk
-from engine.exact import NOBODY_OBJECTED
-from engine.pipeline import Engine
-from engine.prepare import prepare
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import prepare
 from tests.support.attack_catalog import VICTIM
 from tests.support.greybox import groups
 from tests.support.passes import passes

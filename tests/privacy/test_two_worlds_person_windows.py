@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dialect.time_windows import Window
+from dialect.catalog.privacy_windows import Window
 from engine import Desk, Refused, open_desk
 from tests.support.window_questions import asked_of
 from tests.support.window_worlds import MANY, VICTIM, Data, Row, write_data

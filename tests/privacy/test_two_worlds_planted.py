@@ -15,12 +15,12 @@ import pytest
 from budgets import Ledger
 from dialect import Refusal
 from engine import Desk
-from engine.answered import Answered
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
-from engine.pipeline import Engine
-from engine.release import Release
-from engine.terms import Asked
+from engine.mechanism.release import Release
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.support.two_worlds import BY_HOUR, BY_ZONE, Attack, attacks, check_second_asker, hold, open_worlds, seen
 
 ATTACKS = attacks()
@@ -73,7 +73,7 @@ def passing_the_cause_on(
         raise ExecutionFailed from error
 
 
-functions = import_module("dialect.functions")
+functions = import_module("dialect.functions.functions")
 
 
 def instead(where: Any, name: str, other: Any) -> Callable[[pytest.MonkeyPatch], None]:
@@ -96,7 +96,7 @@ PLANTED = {
     ),
     "a remainder that raises": (form("%#0", "({0} % {1})"), DIVIDED),
     "a price that knows how many people there are": (
-        instead(import_module("engine.prepare"), "count_keys", keys_counted_in_the_data),
+        instead(import_module("engine.pricing.prepare"), "count_keys", keys_counted_in_the_data),
         replace(BY_ZONE, sql="SELECT cell_id, COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1"),
     ),
     "public keys only where somebody was": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.catalogs import PROJECT
+from engine.catalog.bundled import PROJECT
 
 FOLDERS = [folder / "shared" / "questions" for folder in (PROJECT.parent, Path.cwd().parent)]
 FILE = next((found for folder in FOLDERS if (found := folder / "questions.sql").is_file()), None)

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
 from engine import Desk
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.support.serving import Inhabited, inhabited, listening
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from dialect.catalog import Catalog
-from engine.calibration import Calibration, Histogram, Kind, Measured
-from engine.calibration_questions import is_bounded
+from dialect.catalog.catalog import Catalog
+from engine.pricing.norms.histograms import Calibration, Histogram, Kind, Measured
+from engine.workflows.calibration_questions import is_bounded
 
 LONG_AGO, FAR_AWAY = date(2000, 1, 1), date(2999, 1, 1)
 

@@ -10,11 +10,11 @@ from itertools import zip_longest
 import duckdb
 from sqlglot import exp
 
-from dialect.catalog import SqlType
-from dialect.expressions import Expr, Field, Ref
-from dialect.parse import parse
-from dialect.scalars import scalar
-from dialect.write_expr import write_expr
+from dialect.algebra.expressions import Expr, Field, Ref
+from dialect.binder.scalars import scalar
+from dialect.catalog.catalog import SqlType
+from dialect.functions.write_expr import write_expr
+from dialect.parser.parser import parse
 from tests.support.plain import MACROS
 from tests.support.tree import ROOT
 

@@ -22,13 +22,14 @@ import pyarrow as pa
 import pyarrow.flight as fl
 
 from engine import Desk
+from engine.api.wire.answer import CARD
 from engine.server.flight.commands import packed
 from engine.server.flight.door import FlightDoor
-from engine.server.pace import Pace
-from engine.server.paced import PacedEngine
-from engine.server.roles import Role
-from engine.wire import CARD
-from passersby import dbapi, remote
+from engine.server.http.roles import Role
+from engine.server.worker.pace import Pace
+from engine.server.worker.paced import PacedEngine
+from passersby.client import remote
+from passersby.dbapi import dbapi
 from tests.support.http_worlds import logging, named, seen_over_http
 from tests.support.serving import Inhabited, inhabited, listening
 from tests.support.two_worlds import Attack, fresh

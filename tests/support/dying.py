@@ -16,10 +16,10 @@ from pathlib import Path
 
 from budgets import Ledger
 from engine.backends.duckdb import DuckDBBackend
-from engine.noise import add_noise
-from engine.pipeline import Engine
-from engine.snapshot import snapshot
-from engine.terms import Asked
+from engine.data.snapshot import snapshot
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.support.attack_catalog import attack_catalog
 
 STEPS = ("before reading", "after reading", "after noise", "after storing", "never")

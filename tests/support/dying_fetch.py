@@ -7,7 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from engine import fetch, ingest_files
+from engine import ingest_files
+from engine.data.ingest import fetch
 
 
 def main(where: Path, address: str, piece: int, stage: str, times: int) -> None:

@@ -11,8 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from engine import ingest, ingest_files
-from engine.ingested import Place
+from engine import ingest_files
+from engine.catalog.ingested import Place
+from engine.data.ingest import ingest
 
 STEPS = ("judging rows", "writing rows", "writing what is refused", "checking", "keeping what is refused", "adding")
 DONE = ("added", "never")

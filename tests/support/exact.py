@@ -24,21 +24,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dialect import Bounding, Catalog, PrivatePlan, Question, read, write
-from dialect.expressions import Ref
-from dialect.formulas import SumOf
-from dialect.kept_rows import outcomes
-from dialect.private_plan import ReleaseColumns, VectorKind
-from dialect.relations import Outcome
-from engine import finishing
-from engine.admission import admission
+from dialect.algebra.expressions import Ref
+from dialect.algebra.formulas import SumOf
+from dialect.algebra.private_plan import ReleaseColumns, VectorKind
+from dialect.algebra.relations import Outcome
+from dialect.stability.outer_joins import outcomes
 from engine.backends.duckdb import DuckDBBackend, Limits
-from engine.catalogs import find_catalog
-from engine.exact import Exact
-from engine.folders import cache_folder
-from engine.pipeline import Engine
-from engine.prepare import Prepared
-from engine.release import Release, outer_table
-from engine.snapshot import snapshot
+from engine.backends.exact import Exact
+from engine.catalog.admission import admission
+from engine.catalog.bundled import find_catalog
+from engine.catalog.folders import cache_folder
+from engine.data.snapshot import snapshot
+from engine.mechanism.release import Release, outer_table
+from engine.pipeline import finish as finishing
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import Prepared
 from tests.support.lifted import lifted_bounding, lifted_plan, witnessed
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from engine.noise import add_noise
+from engine.mechanism.gaussian import add_noise
 from tests.support.patience import LONGEST
 from tests.support.tree import ROOT
 

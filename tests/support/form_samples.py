@@ -6,14 +6,14 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dialect.catalog import SqlType
-from dialect.expressions import Call, Expr, Field, Literal, Ref
-from dialect.function_row import CONSTANT, REPEATED, Function, accepts, mistake
-from dialect.functions import _FORMS as FORMS
-from dialect.functions_polygons import STORED as STORED_POLYGON
-from dialect.functions_time import UNITS
-from dialect.write_expr import quote
-from engine.polygons import polygon
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
+from dialect.catalog.catalog import SqlType
+from dialect.functions.function_row import CONSTANT, REPEATED, Function, accepts, mistake
+from dialect.functions.functions import _FORMS as FORMS
+from dialect.functions.scalar.functions_polygons import STORED as STORED_POLYGON
+from dialect.functions.scalar.functions_time import UNITS
+from dialect.functions.write_expr import quote
+from engine.data.files.polygons import polygon
 
 FAR_DATES = (
     "CAST('infinity' AS DATE)",

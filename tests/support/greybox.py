@@ -1,6 +1,6 @@
 """The grey box: exact vectors before noise, with and without one person, held against the declared sensitivity.
 
-Everything but the data is the engine's own: `dialect.read`, `engine.prepare`, `DuckDBBackend.run`. Four worlds lie in
+Everything but the data is the engine's own: `dialect.read`, `engine.pricing.prepare`, `DuckDBBackend.run`. Four worlds lie in
 one database in memory:
 
     everybody   the data
@@ -25,13 +25,13 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect import Catalog, PrivatePlan, Question, Refusal, Target, read
-from dialect.selection import most_weight
+from dialect.codegen.key_selection import most_weight
 from engine.backends.duckdb import DuckDBBackend, table_of
+from engine.backends.exact import Exact
 from engine.backends.locked import LOCKED
-from engine.calibration import NO_CALIBRATION, Calibration
 from engine.errors import ExecutionFailed
-from engine.exact import Exact
-from engine.prepare import Prepared, prepare
+from engine.pricing.norms.histograms import NO_CALIBRATION, Calibration
+from engine.pricing.prepare import Prepared, prepare
 from tests.support.greybox_data import PRIVATE, WORLDS, Database, declared_as, make_worlds
 from tests.support.greybox_questions import databases
 from tests.support.passes import handed_by, passes

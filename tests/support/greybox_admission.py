@@ -22,12 +22,12 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from dialect import Question, Target, read
-from dialect.catalog import Catalog, Table
-from dialect.declared_admission import NO_RULES
-from engine.catalog_file import load_catalog
+from dialect.catalog.catalog import Catalog, Table
+from dialect.catalog.declared_admission import NO_RULES
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.catalog.catalog_file import load_catalog
 from engine.errors import ExecutionFailed
-from engine.exact import NOBODY_OBJECTED
-from engine.prepare import Prepared, prepare
+from engine.pricing.prepare import Prepared, prepare
 from tests.support.greybox import RHO, InMemory, OthersMoved, groups
 from tests.support.greybox_data import PRIVATE, PUBLIC, VICTIM, WORLDS, Database, declared_as
 from tests.support.greybox_questions import databases

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import duckdb
 
 from dialect import BoundedSql, Catalog, PrivatePlan, read
-from engine.prepare import Prepared
+from engine.pricing.prepare import Prepared
 from tests.support.greybox import GreyBox, Ran, check_neighbours
 from tests.support.greybox_data import PRIVATE, VICTIM, Database, has_rows, person_of
 

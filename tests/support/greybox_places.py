@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 from hypothesis import strategies as st
 
-from dialect.catalog import Catalog, Norms, Table
-from engine.catalog_file import load_catalog
-from engine.derived import derive
+from dialect.catalog.catalog import Catalog, Norms, Table
+from engine.catalog.catalog_file import load_catalog
+from engine.data.files.derived_columns import derive
 from tests.support.drawn import one_of_these, some_of
 from tests.support.greybox_data import VICTIM, WORLDS
 from tests.support.worlds import FOLDER

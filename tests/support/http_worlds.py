@@ -11,7 +11,7 @@ import httpx2
 import pyarrow as pa
 import structlog
 
-from engine.server.answers import ARROW
+from engine.server.http.answers import ARROW
 from engine.server.logs import begin_logs
 from tests.support.patience import until
 from tests.support.serving import Inhabited

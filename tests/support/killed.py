@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import event
 
 from budgets import Caps, EntryKind, Ledger, LedgerUnavailable, Loss
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from budgets.stores.store import Store
 from tests.budgets.books import ask, check_books, item
 

@@ -14,7 +14,7 @@ import sqlalchemy
 
 from budgets import Ledger
 from budgets.stores import sqlite as product
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from tests.support.disk import Disk, PowerCut
 
 ALONE = "PRAGMA locking_mode = EXCLUSIVE"  # the log's index is then in the process's memory; the disk has no shared one

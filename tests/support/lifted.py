@@ -11,9 +11,9 @@ import math
 from dataclasses import replace
 
 from dialect import Bounding, PrivatePlan
-from dialect.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
-from dialect.relations import Cut, Distinct, Filter, Group, Join, Operator, PerPerson, Project, SemiJoin
-from dialect.set_operation import SetOperation
+from dialect.algebra.private_plan import Factor, Rule, Vector, VectorBound, VectorKind
+from dialect.algebra.relations import Cut, Distinct, Filter, Group, Join, Operator, PerPerson, Project, SemiJoin
+from dialect.algebra.set_operation import SetOperation
 
 SUMS = (VectorKind.SUM, VectorKind.CENTRED)
 WIDEST_INTEGER = 2.0**63  # beyond every BIGINT: no integer is clamped

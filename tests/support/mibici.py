@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.catalogs import mibici_folder
+from engine.catalog.bundled import mibici_folder
 from engine.errors import CatalogError
 
 ABSENT = "the MiBici data are absent: set PASSERSBY_MIBICI to their folder"

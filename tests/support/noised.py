@@ -15,14 +15,14 @@ import pyarrow as pa
 
 from budgets import Ledger
 from dialect import BoundedSql
-from dialect.catalog import Catalog
-from engine.answered import Answered
+from dialect.catalog.catalog import Catalog
 from engine.backends.duckdb import DuckDBBackend
-from engine.exact import Exact
-from engine.noise import add_noise
-from engine.pipeline import Engine
-from engine.snapshot import snapshot
-from engine.terms import Asked
+from engine.backends.exact import Exact
+from engine.data.snapshot import snapshot
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.answered import Answered
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.support.blank_ledger import blank_ledger
 
 Noise = npt.NDArray[np.int64]

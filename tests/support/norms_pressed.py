@@ -10,8 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Target, read
-from dialect.catalog import Bounds, Catalog, Norms
-from engine.prepare import prepare
+from dialect.catalog.catalog import Bounds, Catalog, Norms
+from engine.pricing.prepare import prepare
 from tests.support.greybox import RHO, InMemory, groups
 
 LARGEST = 2**31 - 1  # what one person's number in one group is capped at

@@ -14,16 +14,16 @@ import pytest
 from pyspark.sql.connect.session import SparkSession
 
 from dialect import Target, read
-from dialect.catalog import Catalog
-from dialect.engine_words import WORDS
+from dialect.catalog.catalog import Catalog
+from dialect.codegen.engines import WORDS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import declared
-from engine.backends.over_lake import LakeBackend
+from engine.backends.exact import NOBODY_OBJECTED, Exact
+from engine.backends.lake import LakeBackend
 from engine.backends.protocol import Lake
-from engine.backends.spark import SparkLake
-from engine.exact import NOBODY_OBJECTED, Exact
-from engine.lake_checks import lake_target, persons_of_bits, table_place
-from engine.prepare import prepare
+from engine.backends.spark.backend import SparkLake
+from engine.data.checks.lake import lake_target, persons_of_bits, table_place
+from engine.pricing.prepare import prepare
 from tests.support.greybox import InMemory, Ran
 from tests.support.lake import of_connection
 from tests.support.passes import every_other, passes

@@ -12,11 +12,11 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from dialect.catalog import SqlType
-from dialect.expressions import Expr
-from dialect.function_row import Function
-from dialect.functions_time import MICROSECONDS_OF_SPAN
-from dialect.write_expr import SPARK, NoForm, write_expr
+from dialect.algebra.expressions import Expr
+from dialect.catalog.catalog import SqlType
+from dialect.functions.function_row import Function
+from dialect.functions.scalar.functions_time import MICROSECONDS_OF_SPAN
+from dialect.functions.write_expr import SPARK, NoForm, write_expr
 from tests.support.conformance import COLUMNS, Conformance, alike, cases, typed
 from tests.support.form_samples import ALL, NEAR_DATES, NEAR_TIMES, STORED, STORED_AS, TYPES, Sample, samples
 

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from dialect import Catalog
-from engine.exact import Exact
+from engine.backends.exact import Exact
 from tests.support.comparison import compare
 from tests.support.exact import ExactEngine, exact_engine
 from tests.support.plain import PlainEngine

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.exact import NOBODY_OBJECTED, Exact
-from engine.prepare import Prepared
+from engine.backends.exact import NOBODY_OBJECTED, Exact
+from engine.pricing.prepare import Prepared
 
 
 def passes(

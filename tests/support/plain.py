@@ -18,8 +18,8 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog import Catalog, Column, SqlType, Table
-from dialect.time_windows import next_begin
+from dialect.catalog.catalog import Catalog, Column, SqlType, Table
+from dialect.catalog.privacy_windows import next_begin
 from tests.support.ties import add_ties
 
 Row = tuple[Any, ...]

@@ -205,7 +205,9 @@ def planting(monkeypatch: pytest.MonkeyPatch) -> Planting:
 
 def written(kind: type, change: Callable[[str], str]) -> Plant:
     """Plant a bug in the SQL of one operator."""
-    write_rows = import_module("dialect.write_rows")  # by its name: the face hides some modules behind a function
+    write_rows = import_module(
+        "dialect.codegen.relations.relation"
+    )  # by its name: the face hides some modules behind a function
     original = dict(write_rows._WRITERS)[kind]
     others = tuple((each, write) for each, write in write_rows._WRITERS if each is not kind)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import dialect
-from dialect.catalog import Catalog
+from dialect.catalog.catalog import Catalog
 from dialect.errors import Refusal
-from dialect.placeholders import filled
+from dialect.parser.placeholders import filled
 
 
 def refusal_of(sql: str, catalog: Catalog) -> Refusal | None:

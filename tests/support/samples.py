@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 
 from budgets import PICO
-from engine import noise
-from engine.noise import NoisyVector, add_noise
+from engine.mechanism import gaussian as noise
+from engine.mechanism.gaussian import NoisyVector, add_noise
 
 
 def measured_pico_rho(sensitivity: int, scale: float) -> int:

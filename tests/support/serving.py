@@ -23,19 +23,19 @@ from starlette.testclient import TestClient
 
 from engine import Desk
 from engine.server.app import create_app
+from engine.server.auth.keys import Keys, read_pepper
 from engine.server.books import Books
-from engine.server.clerk import Clerk, Reply
-from engine.server.house import House
-from engine.server.keys import Keys, read_pepper
-from engine.server.link import UNHEARD, Heard
-from engine.server.pace import announced, queued
-from engine.server.roles import Role
+from engine.server.http.roles import Role
+from engine.server.service import House
 from engine.server.settings import Settings
+from engine.server.worker.client import UNHEARD, Heard
+from engine.server.worker.pace import announced, queued
+from engine.server.worker.verbs import Clerk, Reply
 from tests.support.blank_ledger import Blanks
 from tests.support.patience import not_for_ever, until
 
 PEPPER = b"p" * 32
-PROGRAM = "from passersby.cli import app; app()"
+PROGRAM = "from passersby.cli.app import app; app()"
 ANSWERS_AT = re.compile(r"passersby answers at (\S+)")
 PATIENCE = 60.0
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from dialect import Admission, BoundedSql, Bounding, PrivatePlan, Target, write
-from dialect.expressions import Case, Expr, rebuild
-from dialect.private_plan import Vector, VectorKind
-from dialect.relations import Distinct, Filter, Group, Join, Operator, PerPerson, Project, Relation
-from dialect.set_operation import SetOperation
+from dialect.algebra.expressions import Case, Expr, rebuild
+from dialect.algebra.private_plan import Vector, VectorKind
+from dialect.algebra.relations import Distinct, Filter, Group, Join, Operator, PerPerson, Project, Relation
+from dialect.algebra.set_operation import SetOperation
 from tests.support.planted import Plant, planting
 
 Text = Callable[[str], str]

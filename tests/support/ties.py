@@ -1,4 +1,4 @@
-"""What tells equal places of one person apart, reckoned in Python: an oracle of `dialect.tie_order` without SQL."""
+"""What tells equal places of one person apart, reckoned in Python: an oracle of `dialect.functions.tie_order` without SQL."""
 
 from __future__ import annotations
 

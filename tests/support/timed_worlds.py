@@ -17,9 +17,9 @@ from unittest import mock
 import duckdb
 
 from engine import Desk, open_desk
-from engine.server import pace as pace_module
-from engine.server.pace import Pace
-from engine.server.paced import PacedEngine
+from engine.server.worker import pace as pace_module
+from engine.server.worker.pace import Pace
+from engine.server.worker.paced import PacedEngine
 from tests.support.attack_catalog import TRACES, VICTIM, attack_catalog
 from tests.support.cached_in import cached_in
 from tests.support.serving import inhabited

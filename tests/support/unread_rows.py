@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from dialect.catalog import Catalog, Source
-from engine.backends.spark import SparkLake
+from dialect.catalog.catalog import Catalog, Source
+from engine.backends.spark.backend import SparkLake
 from tests.support.greybox import check_neighbours
 from tests.support.greybox_data import PRIVATE, VICTIM, Database, Declared, Run, declare, declared_as, make_worlds
 from tests.support.on_lake import Both, session_of

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import httpx2
 from starlette.testclient import TestClient
 
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.support.serving import Inhabited
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

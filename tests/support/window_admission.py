@@ -19,11 +19,11 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from dialect import Catalog, Question, Target, read
-from dialect.declared_admission import NO_RULES
-from dialect.time_windows import Window, next_begin
-from engine.catalog_file import load_catalog
-from engine.exact import NOBODY_OBJECTED
-from engine.prepare import prepare
+from dialect.catalog.declared_admission import NO_RULES
+from dialect.catalog.privacy_windows import Window, next_begin
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.catalog.catalog_file import load_catalog
+from engine.pricing.prepare import prepare
 from tests.support.greybox import RHO, InMemory, OthersMoved, Ran, groups
 from tests.support.passes import passes
 from tests.support.window_questions import data

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from dialect.time_windows import Window
+from dialect.catalog.privacy_windows import Window
 from tests.support.window_worlds import MANY, VICTIM, Data, Row, begins
 
 

@@ -23,10 +23,10 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Catalog, PrivatePlan, Question, Target, read
-from dialect.selection import most_weight
-from dialect.time_windows import STATIC, Window, next_begin, window_name
-from engine.catalog_file import load_catalog
-from engine.prepare import prepare
+from dialect.catalog.privacy_windows import STATIC, Window, next_begin, window_name
+from dialect.codegen.key_selection import most_weight
+from engine.catalog.catalog_file import load_catalog
+from engine.pricing.prepare import prepare
 from tests.support.greybox import RHO, InMemory, OthersMoved, Ran, SensitivityExceeded, _moves, check_static
 from tests.support.passes import handed_by, passes
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog import Catalog
-from engine.catalog_file import load_catalog
-from engine.operator import make_operator
+from dialect.catalog.catalog import Catalog
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.operator import make_operator
 from tests.support.attack_catalog import attack_catalog
 
 FOLDER = Path(__file__).parent / "worlds"

@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 from fastapi import Response
 
-from engine.server.answers import answer_shape
+from engine.api.wire.answer import CARD
 from engine.server.console.drawing import LONGEST_BAR, ErrorBar, error_bars
 from engine.server.console.figures import LONGEST, WORDS, noisy_text
 from engine.server.console.visits import Visit
-from engine.server.sizes import NOTE, follows_noise
-from engine.wire import CARD
+from engine.server.http.answers import answer_shape
+from engine.server.http.sizes import NOTE, follows_noise
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import Response
 from pydantic import TypeAdapter, ValidationError
 
-from engine.problems import Refused
-from engine.server import asking
-from engine.server.bodies import Question
+from engine.accounts.problems import Refused
+from engine.server.auth.keys import new_id
 from engine.server.console.answer_pages import answer_page
 from engine.server.console.visits import Visit, refusal
-from engine.server.keys import new_id
-from engine.server.problems import Problem
-from engine.server.texts import Name
+from engine.server.http.problems import Problem
+from engine.server.http.requests import Question
+from engine.server.http.texts import Name
+from engine.server.routes import analyst as asking
 
 REQUEST_ID: TypeAdapter[str | None] = TypeAdapter(Name | None)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from engine.server import administering
-from engine.server.bodies import Because, CapAsked, ClientAsked, FreezeAsked
 from engine.server.console.drawing import share
 from engine.server.console.visits import HEADERS, Visit, fields_of, whole_number
-from engine.server.problems import Problem
+from engine.server.http.problems import Problem
+from engine.server.http.requests import Because, CapAsked, ClientAsked, FreezeAsked
+from engine.server.routes import admin as administering
 
 
 async def clients(visit: Visit) -> Response:

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from engine.csv_cells import write_cells
-from engine.server.problems import Problem
+from engine.api.csv_cells import write_cells
+from engine.server.http.problems import Problem
 
 NUMBERS = {"sequence": pa.int64(), "rho": pa.float64(), "delta": pa.float64()}
 LISTS = ("windows", "questions")

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.ledger_words import delta_text
+from engine.accounts.ledger_words import delta_text
 
 LONGEST = 24  # characters: no number is written longer, nor an end of its interval
 LOPSIDED = 0.2  # of the wider side: above it an interval is written with both ends

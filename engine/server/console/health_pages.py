@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import Response
 
-from engine.server import watching
 from engine.server.console.visits import Visit
+from engine.server.routes import watching
 
 ROWS = 100  # alerts on the page, the newest
 

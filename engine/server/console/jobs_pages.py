@@ -7,9 +7,9 @@ import json
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from engine.server import asking
 from engine.server.console.answer_pages import answer_page
 from engine.server.console.visits import HEADERS, Visit
+from engine.server.routes import analyst as asking
 
 ROWS = 100  # jobs on the page, the newest
 

@@ -8,11 +8,11 @@ from fastapi import Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from engine.server import administering
-from engine.server.bodies import KeyAsked, RotateAsked
 from engine.server.console.visits import HEADERS, Visit
-from engine.server.problems import Problem
-from engine.server.roles import Role
+from engine.server.http.problems import Problem
+from engine.server.http.requests import KeyAsked, RotateAsked
+from engine.server.http.roles import Role
+from engine.server.routes import admin as administering
 
 
 async def keys(visit: Visit, made: dict[str, Any] | None = None) -> Response:

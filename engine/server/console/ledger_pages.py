@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi import Response
 
-from engine.ledger_words import WORDS
-from engine.server import administering
-from engine.server.bodies import AnchorAsked
+from engine.accounts.ledger_words import WORDS
 from engine.server.console.exporting import FORMATS, exported
 from engine.server.console.visits import HEADERS, Visit, whole_number
+from engine.server.http.requests import AnchorAsked
+from engine.server.routes import admin as administering
 
 ROWS = 50  # of the ledger on one page
 ASKED = ("client", "kind", "since", "until")  # of the endpoint; the others are looked for here

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from engine.server import administering
-from engine.server.bodies import FigureAsked, ObjectionAsked
 from engine.server.console.visits import HEADERS, Visit, fields_of
-from engine.server.problems import Problem
+from engine.server.http.problems import Problem
+from engine.server.http.requests import FigureAsked, ObjectionAsked
+from engine.server.routes import admin as administering
 
 ROWS = 100  # acts on the page, the newest
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from fastapi import Response
 
-from engine.server import administering, asking, watching
 from engine.server.console.drawing import alert, share
 from engine.server.console.visits import Visit
+from engine.server.routes import admin as administering
+from engine.server.routes import analyst as asking
+from engine.server.routes import watching
 
 ROWS = 200  # accounts on the page
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import Response
 
-from engine.server import administering, asking
 from engine.server.console.drawing import burn_down
 from engine.server.console.visits import Visit
+from engine.server.routes import admin as administering
+from engine.server.routes import analyst as asking
 
 ROWS = 50  # of the table beside a drawing: the newest
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import Response
 
-from engine.server import watching
 from engine.server.console.visits import Visit
+from engine.server.routes import watching
 
 ROWS = 200  # releases of a dataset on the page, the newest
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from engine.server import administering
-from engine.server.bodies import TopUpAsked
 from engine.server.console.visits import HEADERS, Visit, fields_of
+from engine.server.http.requests import TopUpAsked
+from engine.server.routes import admin as administering
 
 
 async def requests(visit: Visit) -> Response:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from engine.server.access import refuse_key
+from engine.server.auth.keys import new_session
 from engine.server.console import (
     asking_pages,
     clients_pages,
@@ -37,9 +37,9 @@ from engine.server.console.visits import (
     told_of,
     visited,
 )
-from engine.server.house import House
-from engine.server.keys import new_session
-from engine.server.problems import STATUSES, Problem
+from engine.server.http.problems import STATUSES, Problem
+from engine.server.routes.access import refuse_key
+from engine.server.service import House
 
 router = APIRouter(include_in_schema=False)
 DOOR = "passersby_login"  # of the form at the door, before there is a session

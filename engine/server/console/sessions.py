@@ -9,8 +9,8 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from engine.server.auth.keys import Keys, Principal, new_id, new_session
 from engine.server.books import Books, later_text, now_text
-from engine.server.keys import Keys, Principal, new_id, new_session
 
 HOURS = 8.0
 NONCE = 32  # characters of a token that differ from form to form

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from engine.server import sharing_asked
-from engine.server.bodies import ShareAsked
 from engine.server.console.answer_pages import answer_page
 from engine.server.console.visits import HEADERS, Visit
+from engine.server.http.requests import ShareAsked
+from engine.server.routes import sharing as sharing_asked
 
 PAGE = "/console/shared"
 

@@ -17,18 +17,18 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
-from dialect.words import MAX_CHARACTERS
-from engine.problems import Refused, problem
-from engine.server.access import Admitted, reaching
+from dialect.parser.tokens import MAX_CHARACTERS
+from engine.accounts.problems import Refused, problem
+from engine.server.auth.keys import Principal
 from engine.server.console.figures import half_width_text, left_text, loss_text
 from engine.server.console.sessions import Sessions
-from engine.server.frames import Json
-from engine.server.house import House
-from engine.server.keys import Principal
-from engine.server.problems import STATUSES, Problem, unread_problem
-from engine.server.roles import PAGES, RULES, Reach
-from engine.server.sizes import size_class
-from engine.server.texts import is_plain, readable
+from engine.server.http.problems import STATUSES, Problem, unread_problem
+from engine.server.http.roles import PAGES, RULES, Reach
+from engine.server.http.sizes import size_class
+from engine.server.http.texts import is_plain, readable
+from engine.server.routes.access import Admitted, reaching
+from engine.server.service import House
+from engine.server.worker.frames import Json
 
 COOKIE = "passersby_console"
 POLICY = (

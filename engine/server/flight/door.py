@@ -15,19 +15,19 @@ import pyarrow.flight as fl
 from pydantic import ValidationError
 
 from budgets import ParamError
-from engine.problems import Refused, problem
-from engine.server.access import Admitted, reaching, whose
-from engine.server.asking import arguments_of
-from engine.server.bodies import Question
+from engine.accounts.problems import Refused, problem
+from engine.server.auth.keys import Principal
 from engine.server.flight.commands import Command, UnreadCommand, packed, read_command
 from engine.server.flight.lists import listed, schema_of
 from engine.server.flight.padded import padded
-from engine.server.house import House
-from engine.server.keys import Principal
+from engine.server.http.problems import Problem, unread_problem
+from engine.server.http.requests import Question
 from engine.server.listening import in_url
 from engine.server.logs import log
-from engine.server.problems import Problem, unread_problem
-from engine.server.worker import BROKEN
+from engine.server.routes.access import Admitted, reaching, whose
+from engine.server.routes.analyst import arguments_of
+from engine.server.service import House
+from engine.server.worker.process import BROKEN
 
 T = TypeVar("T")
 KEPT = 32  # answers between the two calls in which a client fetches one

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.api.wire.wire_statements import is_like
 from engine.server.flight.commands import Command
-from engine.wire_statements import is_like
 
 Told = list[dict[str, Any]]  # the tables' wire shape
 TABLE_TYPE = "TABLE"

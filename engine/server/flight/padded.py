@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.server.sizes import public_length, size_class
-from engine.wire import CARD
+from engine.api.wire.answer import CARD
+from engine.server.http.sizes import public_length, size_class
 
 BATCH = 20_000  # rows of a message: clients take some megabytes at once
 MOST_TOLD = 10_000  # rows of an answer whose card holds an interval for each number

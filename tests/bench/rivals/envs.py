@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.folders import cache_folder
+from engine.catalog.folders import cache_folder
 
 ADAPTERS = Path(__file__).parent / "adapters"
 PYTHONS = ("python3.11", "python3.12", "python3.10", "python3.13", "python3")  # in this order; 3.11 suits all today

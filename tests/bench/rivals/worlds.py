@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from engine.catalogs import mibici_folder
-from engine.operator import operator_path
+from engine.catalog.bundled import mibici_folder
+from engine.catalog.operator import operator_path
 
 # ln(rows of a person) is normal: median 48, standard deviation 1.21, so that one in a hundred has 800 and more.
 # A row's cell is a hash as well: a person with many rows is everywhere.

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from budgets import LIFETIME, AccountName, Caps, Grant, Loss
-from budgets.bill import Bill, debits_of, make_bill
-from budgets.policy import EACH_WINDOW, granted
+from budgets.accounting.bill import Bill, debits_of, make_bill
+from budgets.accounting.policy import EACH_WINDOW, granted
 from budgets.stores.balances import _debit_rows
 from budgets.stores.listed import listed
 from tests.budgets.books import ask, item

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from budgets import BudgetRefused, Ledger, LedgerUnavailable, Loss
 from budgets.stores import commits
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from budgets.stores.store import Store
 from tests.budgets.books import SHARED, ask, check_books, item
 from tests.budgets.spender import WIDE

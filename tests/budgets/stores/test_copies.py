@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from budgets import Anchor, Ledger, LedgerError, UnsafeStore
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from budgets.stores.schema import metadata
 from tests.budgets.books import answer, ask, check_books, item
 from tests.support.ledger_contents import contents as contents_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budgets import Ledger, UnsafeStore
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 
 TAKEN = {
     "sqlite": ["DROP TRIGGER entries_no_update"],

@@ -16,7 +16,7 @@ from budgets import Ledger, LedgerUnavailable, UnsafeStore, cause_of
 from budgets.stores import journal
 from budgets.stores import postgres as store_of_postgres
 from budgets.stores.listed import listed
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from budgets.stores.postgres import assert_durable
 from tests.budgets.books import ask, check_books, item
 from tests.support.patience import until

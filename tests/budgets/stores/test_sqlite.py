@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from budgets import Ledger, LedgerUnavailable, UnsafeStore
 from budgets.stores import sqlite
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from tests.budgets.books import ask, check_books
 
 

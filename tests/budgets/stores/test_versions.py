@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from budgets import Ledger, UnsafeStore
-from budgets.stores.opening import open_store
+from budgets.stores.open import open_store
 from tests.budgets.books import answer, ask, check_books
 
 

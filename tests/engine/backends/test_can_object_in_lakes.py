@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog import SqlType
-from dialect.engine_name import EngineName
-from dialect.engine_words import WORDS
+from dialect.catalog.catalog import SqlType
+from dialect.catalog.engine_name import EngineName
+from dialect.codegen.engines import WORDS
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.over_lake import LakeBackend
-from engine.catalog_file import load_catalog
-from engine.open_data import open_data
-from engine.persons import person
-from engine.snapshot import snapshot
+from engine.backends.lake import LakeBackend
+from engine.catalog.catalog_file import load_catalog
+from engine.data.open import open_data
+from engine.data.persons import person
+from engine.data.snapshot import snapshot
 from tests.engine.test_can_object import COUNTS, KEYS, READ, make_keys
 from tests.support.lake import as_lake
 from tests.support.on_lake import both, same, session_of
@@ -60,6 +60,6 @@ def test_a_lake_reads_whom_the_register_takes(tmp_path: Path, cluster: Cluster) 
 def test_a_lake_that_reads_everybody_is_found(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("dialect.write_rows"), "_can_object", lambda *_: [])
+    monkeypatch.setattr(import_module("dialect.codegen.relations.relation"), "_can_object", lambda *_: [])
     of_duck, of_spark = _both(tmp_path, cluster)
     assert sum(of_spark) == sum(of_duck) == len(KEYS) > len(READ)

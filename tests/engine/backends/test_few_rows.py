@@ -12,10 +12,10 @@ import pytest
 from duckdb import connect
 
 from dialect import read
-from dialect.bounded_sql import FEW_ROWS
+from dialect.algebra.target import FEW_ROWS
 from engine.backends import duckdb
 from engine.errors import ExecutionFailed
-from engine.terms import Asked
+from engine.pricing.terms import Asked
 from tests.engine.town import ROWS, make_town, opened
 
 BY_NAME = "SELECT z.name, COUNT(*) AS n FROM visit v JOIN zone z ON v.zone = z.zone GROUP BY 1"

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pytest
 
 from dialect import read
-from dialect.write_admission import over_kept
+from dialect.codegen.admission import over_kept
 from engine import Desk, open_desk
 from engine.backends.duckdb import DuckDBBackend
-from engine.exact import NOBODY_OBJECTED
-from engine.pipeline import Engine
-from engine.terms import Asked
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.pipeline.engine import Engine
+from engine.pricing.terms import Asked
 from tests.engine.test_admission import DECLARED, QUESTIONS
 from tests.engine.town import ROWS, make_town, opened
 from tests.support.passes import passes

@@ -16,25 +16,27 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from dialect import Catalog, read, write_admission
-from dialect.catalog import Source
-from dialect.declared_admission import Consent
-from engine import lake_layout, lake_optimize, stewards
-from engine.backends import spark
+from dialect import Catalog, read
+from dialect.catalog.catalog import Source
+from dialect.catalog.declared_admission import Consent
+from dialect.codegen import admission as write_admission
+from engine.api import steward as stewards
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.over_lake import LakeBackend
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.backends.lake import LakeBackend
 from engine.backends.protocol import Lake
-from engine.backends.spark import SparkLake
-from engine.cached import forget, publish
+from engine.backends.spark import backend as spark
+from engine.backends.spark.backend import SparkLake
+from engine.data import lake_layout, lake_optimize
+from engine.data.checks.lake import table_place
+from engine.data.files.cache import forget, publish
+from engine.data.lake_optimize import optimize_lake
+from engine.data.open import open_lake
+from engine.data.rollups import LAYOUT
+from engine.data.snapshot import snapshot
 from engine.errors import CatalogError, DataError, ExecutionFailed
-from engine.exact import NOBODY_OBJECTED
-from engine.lake_checks import table_place
-from engine.lake_optimize import optimize_lake
-from engine.open_data import open_lake
-from engine.prepare import Prepared, prepare
-from engine.rollups import LAYOUT
-from engine.snapshot import snapshot
-from passersby.cli import app
+from engine.pricing.prepare import Prepared, prepare
+from passersby.cli.app import app
 from tests.conftest import NIGHTLY
 from tests.engine.test_layout import BY_GENDER, BY_ROWS, DECLARED, OF_GENDER, ROLLED
 from tests.engine.town import CATALOG, ROWS, make_town

@@ -15,19 +15,22 @@ from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableI
 from pyspark.sql.connect.session import SparkSession
 
 from budgets import Ledger
-from dialect import Catalog, Refusal, engine_words, read, spark_stored
-from dialect.catalog import Source
-from dialect.engine_name import EngineName
-from engine.backends import spark, spark_session
+from dialect import Catalog, Refusal, read
+from dialect.catalog.catalog import Source
+from dialect.catalog.engine_name import EngineName
+from dialect.codegen import engines as engine_words
+from dialect.codegen import spark_stored
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.over_lake import LakeBackend
+from engine.backends.lake import LakeBackend
+from engine.backends.spark import backend as spark
+from engine.backends.spark import session as spark_session
+from engine.data.open import open_data
+from engine.data.snapshot import snapshot
 from engine.errors import DataError, ExecutionFailed
-from engine.noise import add_noise
-from engine.open_data import open_data
-from engine.pipeline import Engine
-from engine.prepare import prepare
-from engine.snapshot import snapshot
-from engine.terms import Asked
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.prepare import prepare
+from engine.pricing.terms import Asked
 from tests.engine.town import make_town
 from tests.support.greybox import SensitivityExceeded
 from tests.support.lake import as_lake
@@ -35,7 +38,7 @@ from tests.support.on_lake import both, cut_alike, same, session_of
 from tests.support.spark_cluster import Cluster
 from tests.support.unread_rows import ASKED, UnreadRows
 
-render = import_module("dialect.render")  # the face of the package has a function of this name
+render = import_module("dialect.codegen.bounded")  # the face of the package has a function of this name
 RHO = Fraction(1, 200)
 DOUBLE, PLAIN = spark_stored.DOUBLE, "CAST({0} AS DOUBLE)"
 QUIET = lambda stage, part: None  # noqa: E731

@@ -15,22 +15,23 @@ import pyarrow as pa
 import pytest
 from pyspark.sql.connect.functions import expr
 
-from dialect import Catalog, spark_stored
-from dialect.catalog import Source
-from dialect.engine_name import EngineName
-from dialect.engine_words import WORDS
-from dialect.private_plan import LARGEST_PART
-from dialect.spark_stored import same_bits
-from engine import lake_checks
-from engine.backends import spark_frames
-from engine.backends.spark import SparkLake
-from engine.catalog_file import load_catalog
+from dialect import Catalog
+from dialect.algebra.private_plan import LARGEST_PART
+from dialect.catalog.catalog import Source
+from dialect.catalog.engine_name import EngineName
+from dialect.codegen import spark_stored
+from dialect.codegen.engines import WORDS
+from dialect.codegen.spark_stored import same_bits
+from engine.backends.spark import frames as spark_frames
+from engine.backends.spark.backend import SparkLake
+from engine.catalog.catalog_file import load_catalog
+from engine.data.checks import lake as lake_checks
 from engine.errors import ExecutionFailed
 from tests.conftest import NIGHTLY
 from tests.support.on_lake import Both, cut_alike, same, session_of
 from tests.support.spark_cluster import Cluster
 
-render = import_module("dialect.render")  # the face of the package has a function of this name
+render = import_module("dialect.codegen.bounded")  # the face of the package has a function of this name
 LAST = 2**64 - 1
 ENDS = (0, 1, 2**63 - 1, 2**63, 2**63 + 1, LAST)
 PARTS = (0, 1, -3, 46_341, 2**16, 2**30, -(2**30) - 1, LARGEST_PART - 1, LARGEST_PART, -LARGEST_PART)

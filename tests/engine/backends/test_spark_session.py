@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.backends import spark_session
-from engine.backends.spark_session import SETTINGS, Sessions
+from engine.backends.spark import session as spark_session
+from engine.backends.spark.session import SETTINGS, Sessions
 
 
 class MadeUp:

@@ -13,8 +13,8 @@ import pytest
 
 from dialect import read
 from engine.backends.duckdb import DuckDBBackend
-from engine.exact import NOBODY_OBJECTED
-from engine.terms import Asked
+from engine.backends.exact import NOBODY_OBJECTED
+from engine.pricing.terms import Asked
 from tests.engine.town import CATALOG, ROWS, make_town, opened
 
 MOST = 14  # rows of visits that one person has; 20 of purchases

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 
 from engine import Desk
-from engine.server.answers import ARROW, SQL_TYPES, answer_shape
-from engine.server.pace import Pace
-from engine.server.paced import PacedEngine
-from engine.server.roles import Role
-from engine.server.sizes import size_class
-from passersby.result import Result
-from passersby.wire import SQL_TYPES as SQL_TYPES_OF_THE_DOOR
-from passersby.wire import wire_of
+from engine.server.http.answers import ARROW, SQL_TYPES, answer_shape
+from engine.server.http.roles import Role
+from engine.server.http.sizes import size_class
+from engine.server.worker.pace import Pace
+from engine.server.worker.paced import PacedEngine
+from passersby.result.result import Result
+from passersby.result.wire import SQL_TYPES as SQL_TYPES_OF_THE_DOOR
+from passersby.result.wire import wire_of
 from tests.support.patience import until
 from tests.support.serving import Inhabited, Inside, inhabited
 

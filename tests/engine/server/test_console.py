@@ -11,7 +11,7 @@ import pytest
 from engine.server.book_tables import sessions
 from engine.server.console import answer_pages
 from engine.server.console.visits import COOKIE, page
-from engine.server.roles import PAGES, Role
+from engine.server.http.roles import PAGES, Role
 from tests.support.serving import Inhabited
 from tests.support.visiting import FORM, Browser, visitors
 

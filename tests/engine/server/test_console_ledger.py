@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from engine.server.console.exporting import exported
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.support.serving import Inhabited
 from tests.support.visiting import Browser, visitors
 

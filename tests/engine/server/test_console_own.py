@@ -8,7 +8,7 @@ import pytest
 
 from budgets.stores import entries
 from engine.server.console.drawing import burn_down
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.support.patience import until
 from tests.support.serving import Inhabited
 from tests.support.visiting import Browser, visitors

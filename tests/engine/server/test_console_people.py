@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.support.serving import Inhabited
 from tests.support.visiting import visitors
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.server.console import figures
-from passersby import wording
+from passersby.text import wording
 
 NUMBERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
 USUAL = st.one_of(st.integers(-(10**9), 10**9), st.floats(-1e9, 1e9))

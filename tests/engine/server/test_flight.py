@@ -17,17 +17,17 @@ import pyarrow.flight as fl
 import pytest
 
 from engine import Desk
-from engine.server.clerk import Clerk, stream
+from engine.api.wire.answer import CARD
+from engine.server.auth.keys import Keys
 from engine.server.flight import padded as module
 from engine.server.flight.commands import Command, UnreadCommand, packed, read_command
 from engine.server.flight.door import FlightDoor
 from engine.server.flight.lists import listed
 from engine.server.flight.padded import padded
-from engine.server.house import House
-from engine.server.keys import Keys
-from engine.server.roles import Role
+from engine.server.http.roles import Role
+from engine.server.service import House
 from engine.server.settings import Settings
-from engine.wire import CARD
+from engine.server.worker.verbs import Clerk, stream
 from tests.support.blank_ledger import blank_ledger
 from tests.support.serving import PEPPER, Inside, blank_books
 

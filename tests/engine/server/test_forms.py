@@ -14,7 +14,7 @@ import pytest
 from engine import Desk
 from engine.server.console import visits
 from engine.server.console.visits import REPEATABLE
-from engine.server.roles import PAGES, Role
+from engine.server.http.roles import PAGES, Role
 from tests.support.serving import Inhabited
 from tests.support.visiting import FORM, Browser, visitors
 

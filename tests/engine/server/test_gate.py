@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from engine.server.gate import Gate
+from engine.server.worker.gate import Gate
 
 
 class Way:

@@ -9,12 +9,12 @@ from typing import Any, cast
 import pytest
 
 from budgets import Ledger
-from dialect.bounded_sql import Rollup
+from dialect.algebra.target import Rollup
 from engine import Desk
-from engine.server.alerts import MOST_TRIES, Alerts
 from engine.server.book_tables import keys
-from engine.server.health import Checks
-from engine.server.roles import Role
+from engine.server.http.roles import Role
+from engine.server.routes.alerts import MOST_TRIES, Alerts
+from engine.server.routes.health import Checks
 from tests.support.serving import Inhabited, inhabited
 from tests.support.visiting import visitors
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from budgets.failures import OF_A_CLIENT
+from budgets.accounting.failures import OF_A_CLIENT
 from engine import Desk
-from engine.problems import Refused
-from engine.server.clerk import Clerk, Reply
-from engine.server.house import DEATHS
-from engine.server.link import UNHEARD, Heard, WorkerDied
+from engine.accounts.problems import Refused
+from engine.server.service import DEATHS
+from engine.server.worker.client import UNHEARD, Heard, WorkerDied
+from engine.server.worker.verbs import Clerk, Reply
 from tests.support.serving import Inhabited, Inside, inhabited
 from tests.support.tree import ROOT
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from budgets import LedgerUnavailable
-from engine.server import jobs as jobs_module
+from engine.server.auth.keys import Keys
 from engine.server.books import Books
-from engine.server.clerk import Reply
-from engine.server.gate import Gate
-from engine.server.house import TRIES, House
-from engine.server.jobs import ROUNDS, UNFINISHED, Jobs
-from engine.server.keys import Keys
-from engine.server.link import WorkerDied
-from engine.server.problems import Problem
+from engine.server.http.problems import Problem
+from engine.server.routes import jobs as jobs_module
+from engine.server.routes.jobs import ROUNDS, UNFINISHED, Jobs
+from engine.server.service import TRIES, House
 from engine.server.settings import Settings
+from engine.server.worker.client import WorkerDied
+from engine.server.worker.gate import Gate
+from engine.server.worker.verbs import Reply
 from tests.support.serving import PEPPER, blank_books
 
 QUESTION = {"sql": "SELECT 1", "client": "ana"}

@@ -11,14 +11,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from budgets import Ledger
-from engine.auditor import audit_ledger, export_ledger, verify_ledger
-from engine.key_acts import KeyAct
+from engine.accounts.key_acts import KeyAct
+from engine.api.auditor import audit_ledger, export_ledger, verify_ledger
+from engine.server.auth.keys import Keys, read_pepper
 from engine.server.books import Books
-from engine.server.house import House
-from engine.server.keys import Keys, read_pepper
-from engine.server.link import WorkerDied
-from engine.server.roles import Role
-from passersby.cli import app
+from engine.server.http.roles import Role
+from engine.server.service import House
+from engine.server.worker.client import WorkerDied
+from passersby.cli.app import app
 from tests.support.serving import Inhabited
 from tests.support.tree import ROOT
 

@@ -16,10 +16,10 @@ from threading import Barrier
 import pytest
 
 from budgets import OWNER, LedgerUnavailable, ParamError
-from engine.server import keys as keys_module
+from engine.server.auth import keys as keys_module
+from engine.server.auth.keys import PREFIX, Keys, Principal, read_pepper
 from engine.server.books import MEMORY, Books, later_text
-from engine.server.keys import PREFIX, Keys, Principal, read_pepper
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.support import postgres
 from tests.support.serving import PEPPER, Inhabited, bearer
 

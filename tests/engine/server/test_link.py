@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.server import link as link_module
-from engine.server.frames import LENGTHS, LONGEST, Frame, next_frame, packed, read_frame
-from engine.server.link import Heard, Link, WorkerDied
+from engine.server.worker import client as link_module
+from engine.server.worker.client import Heard, Link, WorkerDied
+from engine.server.worker.frames import LENGTHS, LONGEST, Frame, next_frame, packed, read_frame
 from tests.support.patience import LONGEST as PATIENCE
 
 READY = packed(Frame({"ready": 1}))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from engine.problems import Refused
+from engine.accounts.problems import Refused
 from engine.server.listening import check_listening, in_url
 from engine.server.settings import Settings
 from tests.support.serving import PATIENCE, PROGRAM

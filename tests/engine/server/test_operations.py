@@ -18,7 +18,7 @@ from budgets import Ledger
 from engine import Refused, open_desk
 from engine.server.books import Books
 from engine.server.settings import Settings, read_settings
-from passersby.cli import app
+from passersby.cli.app import app
 from tests.engine.town import make_town
 from tests.support import postgres
 from tests.support.tree import ROOT

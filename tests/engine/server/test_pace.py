@@ -14,11 +14,11 @@ from budgets import Charge, Loss
 from dialect import read
 from engine import Desk, Refused
 from engine.errors import ExecutionFailed
-from engine.server import pace as pace_module
-from engine.server import paced
-from engine.server.pace import Pace
-from engine.server.paced import PacedEngine
-from engine.terms import Asked
+from engine.pricing.terms import Asked
+from engine.server.worker import pace as pace_module
+from engine.server.worker import paced
+from engine.server.worker.pace import Pace
+from engine.server.worker.paced import PacedEngine
 from tests.support.blank_ledger import blank_ledger
 
 COUNT = "SELECT count(*) AS visits FROM visit"
@@ -154,7 +154,7 @@ def test_whatever_ends_the_making_counts_as_a_failure(
     def fail(*_: object) -> None:
         raise raised
 
-    monkeypatch.setattr("engine.pipeline.to_bytes", fail)
+    monkeypatch.setattr("engine.pipeline.engine.to_bytes", fail)
     with blank_ledger() as ledger:
         engine = replace(town_desk.engine, ledger=ledger)
         for _ in range(3):

@@ -17,11 +17,11 @@ import httpx2
 import pytest
 from typer.testing import CliRunner
 
+from engine.server.auth.keys import Keys, read_pepper
 from engine.server.books import Books
-from engine.server.frames import Frame, packed, read_frame
-from engine.server.keys import Keys, read_pepper
-from engine.server.roles import Role
-from passersby.cli import app
+from engine.server.http.roles import Role
+from engine.server.worker.frames import Frame, packed, read_frame
+from passersby.cli.app import app
 from tests.conftest import NIGHTLY
 from tests.support.dying import charges
 from tests.support.in_flight import Asked, send_again, under_requests
@@ -100,7 +100,7 @@ def test_neither_process_leaves_its_memory(server: Running) -> None:
 
 def test_no_other_process_may_look_in() -> None:
     program = (
-        "import ctypes; from engine.server.hardening import forbid_dumps; dumpable = ctypes.CDLL(None).prctl;"
+        "import ctypes; from engine.server.worker.hardening import forbid_dumps; dumpable = ctypes.CDLL(None).prctl;"
         "before = dumpable(3, 0, 0, 0, 0); forbid_dumps(); print(before, dumpable(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True, timeout=LONGEST).split() == ["1", "0"]
@@ -163,7 +163,7 @@ def test_a_bootstrap_works_once(town_catalog: str, ledger_file: Path) -> None:
 
 def test_a_worker_ends_with_its_pipe_and_says_what_it_can_t_open(tmp_path: Path) -> None:
     opening = packed(Frame({"catalog": str(tmp_path / "absent.toml"), "ledger": ":memory:", "pace": {}}))
-    command = [sys.executable, "-P", "-m", "engine.server.worker"]
+    command = [sys.executable, "-P", "-m", "engine.server.worker.process"]
     ran = subprocess.run(command, input=opening, capture_output=True, timeout=PATIENCE)
     written = io.BytesIO(ran.stdout)
     frame = read_frame(written)

@@ -14,13 +14,13 @@ import httpx2
 import pytest
 
 from engine import Desk
-from engine.server.gate import Gate
-from engine.server.house import OF_ONE
-from engine.server.pace import Pace
-from engine.server.paced import PacedEngine
-from engine.server.problems import Problem
-from engine.server.roles import Role
-from engine.server.turns import Place, QueueFull, Turns
+from engine.server.http.problems import Problem
+from engine.server.http.roles import Role
+from engine.server.service import OF_ONE
+from engine.server.worker.gate import Gate
+from engine.server.worker.pace import Pace
+from engine.server.worker.paced import PacedEngine
+from engine.server.worker.scheduler import Place, QueueFull, Turns
 from tests.support.patience import LONGEST, until
 from tests.support.serving import Inhabited, bearer, inhabited, listening
 

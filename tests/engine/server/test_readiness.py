@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 
 from budgets import Ledger, LedgerError, LedgerUnavailable, cause_of
 from engine import Desk
-from engine.server import readiness
-from engine.server.readiness import Part, Readiness
-from engine.server.roles import Role
+from engine.server.http.roles import Role
+from engine.server.routes import readiness
+from engine.server.routes.readiness import Part, Readiness
 from tests.support.dying import charges
 from tests.support.in_flight import Asked, send_again, under_requests
 from tests.support.patience import until

@@ -20,11 +20,11 @@ from structlog.testing import capture_logs
 
 from budgets import Ledger
 from engine import Desk
-from engine.server import protocol
 from engine.server.app import create_app
+from engine.server.http import protocol
+from engine.server.http.protocol import BoundedProtocol
+from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
 from engine.server.logs import begin_logs, log
-from engine.server.protocol import BoundedProtocol
-from engine.server.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
 from engine.server.settings import Settings
 from tests.support.patience import LONGEST, until
 from tests.support.serving import Inhabited, bearer, inhabited

@@ -16,9 +16,9 @@ from starlette.routing import Route
 from engine import Desk
 from engine.server.app import create_app
 from engine.server.console.visits import POLICY
-from engine.server.pace import Pace
-from engine.server.paced import PacedEngine
-from engine.server.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
+from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Reach, Role
+from engine.server.worker.pace import Pace
+from engine.server.worker.paced import PacedEngine
 from tests.support.blank_ledger import blank_ledger
 from tests.support.patience import until
 from tests.support.serving import Inhabited, bearer, inhabited

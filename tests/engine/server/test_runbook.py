@@ -18,11 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 from engine import Refused, open_admin, open_desk
-from engine.desk import Desk
+from engine.api.session import Desk
+from engine.server.auth.keys import Keys, read_pepper
 from engine.server.books import Books
-from engine.server.keys import Keys, read_pepper
-from engine.server.roles import Role
-from passersby.cli import app
+from engine.server.http.roles import Role
+from passersby.cli.app import app
 from tests.engine.town import make_town
 from tests.support.tree import ROOT
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.server.book_tables import shares
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.support.serving import Inhabited, bearer
 from tests.support.visiting import Browser, visitors
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from engine import run_standing, show_standing
-from engine.desk import Desk
-from engine.server.roles import Role
-from engine.server.sizes import size_class
+from engine.api.session import Desk
+from engine.server.http.roles import Role
+from engine.server.http.sizes import size_class
 from tests.engine.held_town import DAILY, anew, held_town
 from tests.engine.windowed_town import DAYS
 from tests.support.serving import Inhabited, inhabited

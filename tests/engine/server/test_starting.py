@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine import check_there
-from engine.problems import Refused
+from engine.accounts.problems import Refused
 from engine.server import serving
 from engine.server.settings import Settings
 from engine.server.starting import check_starting

@@ -11,12 +11,12 @@ import pyarrow.flight as fl
 import pytest
 from fastapi import FastAPI
 
-from engine.problems import Refused
-from engine.server.clerk import VERBS
+from engine.accounts.problems import Refused
 from engine.server.flight.commands import Command
 from engine.server.flight.door import _one_error, _question
-from engine.server.problems import Problem, problem_response
-from engine.server.roles import RULES, Reach, Role
+from engine.server.http.problems import Problem, problem_response
+from engine.server.http.roles import RULES, Reach, Role
+from engine.server.worker.verbs import VERBS
 from tests.engine.server.test_roles import COUNT, SENT, Sent
 from tests.support.patience import until
 from tests.support.serving import Inhabited

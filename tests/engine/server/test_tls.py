@@ -20,7 +20,7 @@ import pytest
 from adbc_driver_flightsql import DatabaseOptions
 
 import passersby
-from engine.problems import Refused
+from engine.accounts.problems import Refused
 from engine.server.listening import check_listening
 from engine.server.settings import Settings
 from tests.engine.server.test_alive import alive

@@ -15,10 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from engine import Desk
-from engine.server.keys import Principal
-from engine.server.roles import Role
+from engine.server.auth.keys import Principal
+from engine.server.auth.tokens import Tokens
+from engine.server.http.roles import Role
 from engine.server.settings import Settings
-from engine.server.tokens import Tokens
 from tests.support.serving import bearer, inhabited
 
 SIGNER, STRANGER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -135,7 +135,7 @@ def test_a_file_that_is_half_written_keeps_the_keys_and_is_told_of_once(
 ) -> None:
     told: list[str] = []
     log = SimpleNamespace(error=lambda text, kind: told.append(kind))
-    monkeypatch.setattr("engine.server.tokens.log", log)
+    monkeypatch.setattr("engine.server.auth.tokens.log", log)
     assert tokens.principal(token()) is not None
     whole = keys_file.read_text(encoding="utf-8")
     keys_file.write_text(whole[:40], encoding="utf-8")

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 
 from engine import Desk
-from engine.server import turns
-from engine.server.house import House
-from engine.server.pace import Pace
-from engine.server.paced import PacedEngine
+from engine.server.service import House
 from engine.server.settings import Settings
-from engine.server.turns import Place, Turns, Withdrawn
+from engine.server.worker import scheduler as turns
+from engine.server.worker.pace import Pace
+from engine.server.worker.paced import PacedEngine
+from engine.server.worker.scheduler import Place, Turns, Withdrawn
 from tests.support.patience import LONGEST, until
 from tests.support.serving import inhabited
 

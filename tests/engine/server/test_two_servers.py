@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from budgets import AccountName, Ledger, Loss
-from engine.server.roles import Role
+from engine.server.http.roles import Role
 from tests.budgets.books import check_books
 from tests.support import postgres
 from tests.support.serving import PATIENCE, Running, bearer, running

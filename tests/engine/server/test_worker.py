@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import pytest
 
+from engine.accounts.problems import Refused, problem
 from engine.errors import ExecutionFailed
-from engine.problems import Refused, problem
-from engine.server.clerk import Clerk, Reply
-from engine.server.frames import Frame, packed, read_frame
-from engine.server.worker import Worker
+from engine.server.worker.frames import Frame, packed, read_frame
+from engine.server.worker.process import Worker
+from engine.server.worker.verbs import Clerk, Reply
 
 WAITING = 100  # more questions than the queue is long: jobs are no part of it
 

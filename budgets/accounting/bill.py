@@ -1,0 +1,105 @@
+"""The bill of a question: which account of the tree still has to pay for which release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from budgets.accounting.accounts import LIFETIME
+from budgets.accounting.holders import EVERYBODY, is_client, own_holder, payers
+from budgets.accounting.loss import Loss, total
+from budgets.accounting.policy import Debit
+from budgets.accounting.records import ChargeRequest, Item
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What is still to be paid, holder by holder."""
+
+    request: ChargeRequest
+    unpaid: Mapping[str, tuple[Item, ...]]  # by holder, from everybody down to the client who asks
+
+    @cached_property
+    def client_loss(self) -> Loss:
+        """Give the loss of all releases that the client pays for; a window pays that of the releases touching it."""
+        return total([item.loss for item in self.unpaid[own_holder(self.request.client)]])
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Give the releases that were charged before, to anybody."""
+        new = {item.release_key for item in self.unpaid[EVERYBODY]}
+        return tuple(item.release_key for item in self.request.distinct_items if item.release_key not in new)
+
+    @cached_property
+    def debits(self) -> tuple[Debit, ...]:
+        """Give what each holder pays in each window, and over all of them."""
+        together: dict[tuple[str, ...], list[str]] = {}  # holders that pay for the same releases, by their keys
+        for holder, items in self.unpaid.items():
+            if items:
+                together.setdefault(tuple([item.release_key for item in items]), []).append(holder)
+        return tuple(
+            debit for holders in together.values() for debit in _debits(self.unpaid[holders[0]], tuple(holders))
+        )
+
+
+def make_bill(request: ChargeRequest, paid: Mapping[str, AbstractSet[str]]) -> Bill:
+    """Leave out what is paid.
+
+    Claim: over all charges an account pays for a release key exactly once, and a client that has not paid sees nothing.
+    Symbols: paid holds release keys paid before, by holder: everybody, all clients, each group on the client's path.
+    Formula: each holder on the path pays items - paid[holder]. Source: proofs.md#paying-once. Raises nothing.
+    """
+    items = request.distinct_items
+    unpaid = dict.fromkeys(payers(request.client), items)
+    for holder in unpaid.keys() & paid.keys():
+        unpaid[holder] = tuple(item for item in items if item.release_key not in paid[holder])
+    return Bill(request, MappingProxyType(unpaid))
+
+
+def debits_of(bills: Iterable[Bill]) -> tuple[Debit, ...]:
+    """Give what some bills of one dataset debit together: what each holder loses in the same windows, summed."""
+    losses: dict[tuple[str, ...], dict[str, list[Loss]]] = {}  # by windows, then by holder
+    for debit in (debit for bill in bills for debit in bill.debits):
+        of_windows = losses.setdefault(debit.windows, {})
+        for holder in debit.holders:
+            of_windows.setdefault(holder, []).append(debit.loss)
+    alike: dict[tuple[tuple[str, ...], Loss], list[str]] = {}
+    for windows, of_windows in losses.items():
+        for holder, each in of_windows.items():
+            alike.setdefault((windows, each[0] if len(each) == 1 else total(each)), []).append(holder)
+    return tuple(Debit(tuple(holders), windows, loss) for (windows, loss), holders in alike.items())
+
+
+def _debits(items: tuple[Item, ...], holders: tuple[str, ...]) -> Iterator[Debit]:
+    for windows, loss in _by_loss(items):
+        yield Debit(holders, windows, loss)
+    clients = tuple(holder for holder in holders if is_client(holder))
+    if clients:
+        yield Debit(clients, (LIFETIME,), total([times(item.loss, len(item.windows)) for item in items]))
+
+
+def _by_loss(items: Iterable[Item]) -> Iterator[tuple[tuple[str, ...], Loss]]:
+    """Part the windows that some releases touch by what they lose."""
+    sets: dict[tuple[str, ...], Loss] = {}
+    for item in items:
+        sets[item.windows] = sets[item.windows] + item.loss if item.windows in sets else item.loss
+    if len(sets) == 1:
+        yield from sets.items()
+        return
+    losses: dict[str, Loss] = {}
+    for windows, loss in sets.items():
+        for window in windows:
+            losses[window] = losses[window] + loss if window in losses else loss
+    by_loss: dict[Loss, list[str]] = {}
+    for window, loss in losses.items():
+        by_loss.setdefault(loss, []).append(window)
+    for loss, touched in by_loss.items():
+        yield tuple(touched), loss
+
+
+def times(loss: Loss, count: int) -> Loss:
+    """Give a loss so many times over."""
+    return loss if count == 1 else Loss(loss.pico_rho * count, loss.atto_delta * count)

@@ -1,0 +1,38 @@
+"""An anchor: the end of a chain, exported to where nobody who can write the ledger can write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from budgets.errors import ParamError
+from budgets.log.chain import canonical
+
+ANCHOR_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What a ledger was at one moment: later it may be longer, and nothing else."""
+
+    ledger_id: str
+    sequence: int
+    row_hash: str  # hex
+    datasets: tuple[str, ...]  # whose budgets the ledger keeps
+
+    def to_json(self) -> str:
+        """Write the anchor as one line of JSON."""
+        told = {"ledger": self.ledger_id, "sequence": self.sequence, "row_hash": self.row_hash}
+        return canonical({"anchor_format": ANCHOR_FORMAT, **told, "datasets": list(self.datasets)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Anchor:
+        """Read an anchor; raises ParamError."""
+        try:
+            told = json.loads(text)
+            read = cls(str(told["ledger"]), int(told["sequence"]), str(told["row_hash"]), tuple(told["datasets"]))
+            if told["anchor_format"] != ANCHOR_FORMAT:
+                raise ValueError
+        except (KeyError, TypeError, ValueError) as error:
+            raise ParamError("This is no anchor of a ledger.", "the file that `ledger anchor` wrote.") from error
+        return read

@@ -1,0 +1,56 @@
+"""A whole ledger, copied from one database into an empty one, of the same kind or the other; in one snapshot."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, Table, insert, select
+
+from budgets.errors import UnsafeStore
+from budgets.stores import register
+from budgets.stores.open import open_store, shown_address
+from budgets.stores.schema import metadata
+from budgets.stores.store import Store
+from budgets.stores.versions import prepared
+
+ROWS_AT_ONCE = 500
+
+
+def write_copy(source: Store, address: str | Path) -> None:
+    """Copy a ledger to where there is none, whole or not at all; raises UnsafeStore where there is one."""
+    with source.reading() as rows:
+
+        def fill(connection: Connection) -> None:
+            metadata.create_all(connection)
+            for table in metadata.sorted_tables:
+                _copy(rows, connection, table)
+
+        _refuse_file(address)
+        open_store(address, lambda store: prepared(store, fill)).close()
+
+
+def write_register_copy(source: Store, address: str | Path) -> None:
+    """Copy a register of objections to where there is none, in one transaction; raises UnsafeStore where one is."""
+    _refuse_file(address)
+    with (
+        source.reading() as rows,
+        closing(open_store(address, register.prepared_register)) as target,
+        target.writing() as connection,
+    ):
+        if register.read_acts(connection):
+            raise UnsafeStore(f"There is a register at {shown_address(address)} already.", "an empty place.")
+        for table in register.metadata.sorted_tables:
+            _copy(rows, connection, table)
+
+
+def _copy(rows: Connection, connection: Connection, table: Table) -> None:
+    for some in rows.execute(select(table)).mappings().partitions(ROWS_AT_ONCE):
+        connection.execute(insert(table), [dict(row) for row in some])
+
+
+def _refuse_file(address: str | Path) -> None:
+    """Refuse a file that is there, whatever it holds."""
+    where = shown_address(address)
+    if "://" not in where and Path(where).exists():
+        raise UnsafeStore(f"There is a file {where} already.", "a place where nothing is yet.")

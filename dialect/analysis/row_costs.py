@@ -1,0 +1,334 @@
+"""Expression, aggregate call, window call -> nanoseconds that one row takes, and characters that its text has.
+
+What is counted is static: the form that is written, the constants, and the longest text that a row may bring. Figures
+were measured with DuckDB on one quiet core, and rounded up (`proofs.md#work`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
+from dialect.algebra.relations import Measure
+from dialect.algebra.window import Unit, WindowCall
+from dialect.catalog.catalog import SqlType, ValueList
+from dialect.functions.functions import function
+from dialect.functions.scalar.patterns import never_tries_again, parts_of
+
+CUT = 1_000  # characters: text that is made is cut to so many
+_BYTES = 4.0  # of a character in UTF-8, at most
+_LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
+
+_PER_CALL = 10.0
+_PER_CALL_OF = {
+    **dict.fromkeys(("to_varchar", "strftime", "wall", "dayname", "monthname"), 200.0),
+    **dict.fromkeys(("haversine_m", "bearing_deg", "compass8", "within_m", "geohash", "grid_cell", "h3_parent"), 200.0),
+    **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "pow", "exp", "ln", "log", "cbrt"), 50.0),
+    "within_polygon": 2_000.0,
+}
+# for each character of the first text, which may take four bytes
+_PER_CHARACTER = {
+    **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from", "in"), 0.5),
+    **dict.fromkeys(("is null", "not null", "coalesce", "nullif", "length", "strlen"), 0.5),
+    **dict.fromkeys(("||", "concat", "concat_ws", "least", "greatest"), 2.5),  # of all texts
+    **dict.fromkeys(("starts_with", "ends_with", "substr"), 5.0),
+    **dict.fromkeys(("left", "right", "ascii", "unicode", "slice", "list_extract"), 8.0),
+    **dict.fromkeys(("contains", "strpos", "like", "like escape", "glob"), 12.0),
+    **dict.fromkeys(("lpad", "rpad", "trim", "ltrim", "rtrim"), 12.0),
+    **dict.fromkeys(("lower", "upper", "jaccard", "jaro_winkler_similarity"), 20.0),
+    **dict.fromkeys(("translate", "split_part", "ilike", "ilike escape"), 25.0),
+    "replace": 27.0,
+    **dict.fromkeys(("string_split", "reverse", "levenshtein"), 30.0),
+    "strip_accents": 80.0,
+}
+# for each character of the first text and byte of the other one, at most
+_PER_PAIR = {
+    **dict.fromkeys(("contains", "strpos", "split_part", "string_split"), 0.01),  # the other one is compared at once
+    **dict.fromkeys(("like", "like escape", "ilike", "ilike escape"), 2.5),
+    "glob": 3.5,
+    "levenshtein": 3.0,
+}
+_PER_NEW_CHARACTER = 0.6  # of what replaces a character
+_PER_TRIMMED = 10.0  # for each character that is trimmed away
+_PER_STATE = 25.0  # of an automaton, for each character
+_PER_RESTART = 2.5  # likewise where each match begins a search that may read all the rest
+_PER_MATCH = 280.0
+_PER_MADE_CHARACTER = 5.0
+_FEW_STATES, _DETERMINISTIC = 12, 18.0  # of so few states an automaton is made deterministic: then for each character
+_PER_ELEMENT, _PER_DIFFERENT_ELEMENT = 30.0, 150.0  # of a list
+_PER_CHARACTER_OF_LIST = {  # of all elements together
+    **dict.fromkeys(("length", "list_extract", "list_sum", "list_avg", "string_split"), 0.1),
+    **dict.fromkeys(("list_contains", "list_position", "list_min", "list_max"), 0.7),
+    **dict.fromkeys(("list_unique", "array_to_string"), 3.5),
+}
+_PER_COPIED_CHARACTER, _PER_COPIED_OF_LIST = 0.5, 2.0
+_STORED_ELEMENTS = 100  # of a stored list
+_PLACE = 4.0  # characters that a place in a list is as large as
+LISTED = 100  # characters of a stored text whose values are those of a declared list, but for some; of a short one
+_JOINED = {"||", "concat", "concat_ws"}
+_ALL_READ = _JOINED | {"least", "greatest"}
+_AS_LONG_AS_THE_FIRST = {
+    *("lower", "upper", "trim", "ltrim", "rtrim", "reverse", "translate", "strip_accents", "split_part"),
+    *("regexp_extract", "nullif", "to_varchar", "slice"),
+}
+_WRITTEN = 64  # characters of a number, a time or a name that is written out
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How large a value is at most: the characters of a text, or the elements of a list and what each takes."""
+
+    length: float = 1.0  # characters of a text, elements of a list, 1 of anything else
+    each: float = 1.0  # characters that an element takes on average, with its place
+
+    @property
+    def characters(self) -> float:
+        """Give what a value takes in all, of which each is up to four bytes."""
+        return self.length * self.each
+
+    @classmethod
+    def largest(cls, parts: Iterable[Extent]) -> Extent:
+        """Bound values of which it may be any."""
+        known = tuple(parts)
+        return cls(max(part.length for part in known), max(part.each for part in known))
+
+
+def list_of(element: Extent, count: float) -> Extent:
+    """Bound a list of so many elements."""
+    return Extent(count, _PLACE + element.characters)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """How large texts and lists are taken to be: of one row, at most or usually."""
+
+    text: int  # characters of a stored text that no list declares
+    made: Mapping[Field, Extent] = field(default_factory=dict)  # of what was computed below
+
+    def of(self, expr: Expr) -> Extent:
+        """Bound a value; anything but a text or a list is as large as one character."""
+        if isinstance(expr, Literal):
+            return Extent(float(len(expr.value))) if isinstance(expr.value, str) else Extent()
+        if isinstance(expr, Ref):
+            return self.of_field(expr.field)
+        if isinstance(expr, Case):
+            return Extent.largest(self.of(part) for part in (*(value for _, value in expr.branches), expr.otherwise))
+        if expr.type in _LISTS:
+            return self._of_list(expr)
+        return Extent(self._of_text(expr)) if expr.type is SqlType.VARCHAR else Extent()
+
+    def of_field(self, read: Field) -> Extent:
+        """Bound the values of a field."""
+        if read in self.made:
+            return self.made[read]
+        if read.type in _LISTS:
+            element = Extent(float(self.text)) if read.type is SqlType.VARCHAR_LIST else Extent()
+            return list_of(element, float(min(_STORED_ELEMENTS, self.text)))
+        if read.type is not SqlType.VARCHAR:
+            return Extent()
+        if read.complete and isinstance(read.domain, ValueList):
+            return Extent(float(max((len(str(each)) for each in read.domain.values), default=1)))
+        return Extent(float(self.text if read.domain is None else min(self.text, LISTED)))
+
+    def _of_list(self, call: Call) -> Extent:
+        if call.name == "string_split":  # all parts together are no longer than the text
+            return list_of(Extent(), 1.0 + self.of(call.arguments[0]).length)
+        return Extent.largest(self.of(each) for each in call.arguments if each.type in _LISTS)
+
+    def _of_text(self, call: Call) -> float:
+        parts = [self.of(each).characters for each in call.arguments]
+        if call.name in _JOINED:
+            return min(float(CUT), sum(parts))
+        if call.name in ("substr", "left", "right") and isinstance(call.arguments[-1], Literal):
+            kept = call.arguments[-1].value if len(call.arguments) > 1 + (call.name == "substr") else None
+            return min(parts[0], float(abs(kept))) if isinstance(kept, int) and kept >= 0 else parts[0]
+        if call.name in ("lpad", "rpad") and isinstance(call.arguments[1], Literal):
+            return float(call.arguments[1].value or 1)
+        if call.name in ("replace", "regexp_replace", "array_to_string"):
+            return float(CUT)
+        if call.name in ("list_extract", "list_min", "list_max"):  # an element, of whatever length
+            return min(float(CUT), parts[0])
+        if call.name in _AS_LONG_AS_THE_FIRST:
+            return max(parts[0], float(_WRITTEN) if call.name == "to_varchar" else 1.0)
+        return max([float(_WRITTEN) if not parts else 1.0, *parts])
+
+
+def row_cost(expr: Expr, widths: Widths) -> float:
+    """Bound the nanoseconds of one row: an argument counts as often as its form repeats it."""
+    if isinstance(expr, Literal | Ref):
+        return 0.0
+    if isinstance(expr, Case):
+        parts = (*(part for branch in expr.branches for part in branch), expr.otherwise)
+        return sum(_PER_CALL + row_cost(part, widths) for part in parts) + _copied(widths.of(expr), expr.type)
+    form = function(expr.function).duckdb
+    repeats = [max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments))]
+    below = sum(times * row_cost(each, widths) for times, each in zip(repeats, expr.arguments, strict=True))
+    return below + _own_cost(expr, widths)
+
+
+def _copied(size: Extent, kind: SqlType) -> float:
+    per_character = _PER_COPIED_OF_LIST if kind in _LISTS else _PER_COPIED_CHARACTER
+    return per_character * size.characters if kind in (SqlType.VARCHAR, *_LISTS) else 0.0
+
+
+def _own_cost(call: Call, widths: Widths) -> float:
+    per_call = _PER_CALL_OF.get(call.name, _PER_CALL) + (5.0 * len(call.arguments) if call.name == "in" else 0.0)
+    if not call.arguments:
+        return per_call
+    if call.name.startswith("regexp_"):
+        return per_call + _regexp_cost(call, widths)
+    if any(each.type in _LISTS for each in (*call.arguments, call)):
+        return per_call + _list_cost(call, widths)
+    return per_call + _text_cost(call, widths)
+
+
+def _list_cost(call: Call, widths: Widths) -> float:
+    """Look at all elements, and at all of their characters."""
+    if call.name in ("is null", "not null"):
+        return 0.0
+    size = Extent.largest(widths.of(each) for each in (*call.arguments, call) if each.type in _LISTS)
+    different = call.name in ("list_unique", "array_to_string")
+    per_character = _PER_CHARACTER_OF_LIST.get(call.name, _PER_COPIED_OF_LIST)
+    split = _text_cost(call, widths) if call.name == "string_split" else 0.0
+    each = _PER_DIFFERENT_ELEMENT if different else _PER_ELEMENT
+    return each * size.length + per_character * size.characters + split
+
+
+def _text_cost(call: Call, widths: Widths) -> float:
+    """Read the first text, or all of them, and compare it with a pattern where the form does so."""
+    first = call.arguments[0]
+    width = widths.of(first).length
+    if call.name in _ALL_READ:
+        width = sum(widths.of(each).length for each in call.arguments if each.type is SqlType.VARCHAR)
+    if call.name in ("lpad", "rpad"):
+        width = max(width, widths.of(call).length)
+    is_text = first.type is SqlType.VARCHAR
+    per_character = _PER_CHARACTER.get(call.name, 1.0 if is_text else 0.0)
+    if call.name == "replace":
+        per_character += _PER_NEW_CHARACTER * widths.of(call.arguments[2]).length
+    trimmed = _PER_TRIMMED * sum(widths.of(each).length for each in call.arguments[1:]) * call.name.endswith("trim")
+    compared = _PER_PAIR[call.name] * _compared(call, width) if call.name in _PER_PAIR else 0.0
+    return width * (per_character + compared) + trimmed
+
+
+def _compared(call: Call, width: float) -> float:
+    """Bound the bytes of a constant pattern that are compared at one character of a text: of its longest segment.
+
+    A segment is what stands between two `%`, or `*`. LIKE without `_` and without ESCAPE looks for all of a segment at
+    once. A pattern in which `%` or `*` may be escaped, or stand in brackets, is taken for one segment.
+    """
+    pattern = str(getattr(call.arguments[1], "value", ""))
+    if call.name == "levenshtein":
+        return float(len(pattern))
+    if call.name == "like" and "_" not in pattern:
+        return _PER_PAIR["contains"] / _PER_PAIR["like"] * len(pattern.encode())
+    any_text = {"like": "%", "ilike": "%", "glob": "*"}.get(call.name)
+    whole = any_text is None or (call.name == "glob" and any(sign in pattern for sign in "[\\"))
+    segments = [pattern] if whole else pattern.split(any_text)
+    longest = float(max(len(segment.encode()) for segment in segments))
+    return longest if whole else min(_BYTES * width, longest)  # what can't be longer than the text ends there
+
+
+def _regexp_cost(call: Call, widths: Widths) -> float:
+    """RE2 reads a text once with a deterministic automaton, or with all states of it at a time where that is large."""
+    text, pattern = call.arguments[0], str(getattr(call.arguments[1], "value", ""))
+    width, states = widths.of(text).length, float(parts_of(pattern))
+    once = width * max(_DETERMINISTIC, 0.0 if states <= _FEW_STATES else _PER_STATE * min(states, width))
+    if call.name in ("regexp_matches", "regexp_full_match"):
+        return once
+    captured = width * _PER_STATE * min(states, width)
+    if call.name != "regexp_replace":
+        return captured
+    written = _PER_MADE_CHARACTER * widths.of(call.arguments[2]).length
+    if len(call.arguments) == 3:
+        return captured + written * width  # it may name groups as long as the text
+    every = width * (_PER_MATCH + written)
+    if never_tries_again(pattern):
+        return every + captured
+    return every + _PER_RESTART * width * width * min(states, width)
+
+
+@dataclass(frozen=True)
+class _Gathering:
+    """What an aggregate takes for each row of a group: time and memory, and those of each character."""
+
+    nanoseconds: float
+    bytes: float = 0.0
+    nanoseconds_per_character: float = 0.0
+    bytes_per_character: float = 0.0  # of one byte
+
+
+_ADDING = _Gathering(100.0)
+_IN_ORDER = _Gathering(500.0, 150.0, 2.0)
+_GATHERING = {
+    "min": _Gathering(100.0, 0.0, 2.0, 1.0),
+    "max": _Gathering(100.0, 0.0, 2.0, 1.0),
+    "any_value": _Gathering(100.0, 0.0, 2.0, 1.0),
+    "arg_min": _Gathering(200.0, 50.0, 2.0, 1.0),
+    "arg_max": _Gathering(200.0, 50.0, 2.0, 1.0),
+    "first": _Gathering(300.0, 150.0, 2.0, 1.0),
+    "last": _Gathering(300.0, 150.0, 2.0, 1.0),
+    "avg": _Gathering(200.0),
+    "median": _Gathering(150.0, 60.0),
+    "quantile_cont": _Gathering(150.0, 60.0),
+    "quantile_disc": _Gathering(250.0, 80.0, 2.0, 1.5),
+    "count_distinct": _Gathering(300.0, 100.0, 2.6, 1.5),
+    "list": _Gathering(400.0, 180.0, 8.0, 4.0),
+    "list_distinct": _Gathering(500.0, 200.0, 8.0, 4.0),
+    "mode": _Gathering(500.0, 150.0, 5.0, 3.0),
+    "string_agg": _Gathering(800.0, 250.0, 14.0, 6.0),
+    "product": _IN_ORDER,
+    "sum_distinct": _IN_ORDER,
+    "avg_distinct": _IN_ORDER,
+}
+_OF_MOMENTS = {"var", "std", "cor", "cov", "reg", "ske", "kur"}  # how their names begin
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one row takes: nanoseconds, and bytes that are held until its group or partition is complete."""
+
+    nanoseconds: float
+    bytes: float = 0.0
+
+
+def measure_cost(measure: Measure, widths: Widths) -> Cost:
+    """Bound what one row adds to one person's aggregate."""
+    known = _IN_ORDER if measure.function[:3] in _OF_MOMENTS else _ADDING
+    gathering = _GATHERING.get(measure.function, known)
+    read = (*measure.arguments, *((measure.condition,) if measure.condition is not None else ()))
+    characters = _characters(measure.arguments, widths)
+    return Cost(
+        gathering.nanoseconds
+        + gathering.nanoseconds_per_character * characters
+        + sum(row_cost(e, widths) for e in read),
+        gathering.bytes + gathering.bytes_per_character * _BYTES * characters,
+    )
+
+
+def window_cost(call: WindowCall, rows: float, widths: Widths) -> Cost:
+    """Bound what one row of a partition of so many rows takes: it is sorted, and its frame is looked at in a tree.
+
+    In frames of GROUPS the end of each is looked for group by group, and IGNORE NULLS looks for what is not NULL.
+    """
+    read = (*call.arguments, *call.partition, *(key.expr for key in call.order))
+    condition = (call.condition,) if call.condition is not None else ()
+    characters = _characters(read, widths)
+    nanoseconds = 800.0 + sum(row_cost(each, widths) for each in (*read, *condition)) + 7.0 * characters
+    if call.frame is not None:
+        nanoseconds += 4_000.0 + 12.0 * characters
+        if call.frame.unit is Unit.GROUPS:
+            nanoseconds += 4.0 * rows
+    if call.ignore_nulls:
+        nanoseconds += 0.1 * rows
+    return Cost(nanoseconds, 150.0 + 2.0 * _BYTES * characters)
+
+
+def held_bytes(characters: float) -> float:
+    """Bound the bytes in which characters are held."""
+    return _BYTES * characters
+
+
+def _characters(read: Iterable[Expr], widths: Widths) -> float:
+    return sum(widths.of(each).characters for each in read if each.type in (SqlType.VARCHAR, *_LISTS))

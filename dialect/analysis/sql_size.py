@@ -1,0 +1,104 @@
+"""How long generated SQL can become, bounded before any of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, children
+from dialect.algebra.relation_parts import all_below, sources
+from dialect.algebra.relations import Filter, Group, Join, Measure, Project, Relation, SemiJoin, Sort, Values
+from dialect.algebra.set_operation import SetOperation
+from dialect.algebra.window import Window, read_by
+from dialect.analysis.disjunctive_joins import times_read
+from dialect.catalog.engine_name import EngineName
+from dialect.errors import Code, Refusal
+from dialect.functions.functions import function
+from dialect.functions.tie_order import longest, repeats
+from dialect.functions.write_expr import DUCKDB, SPARK, Emitter
+
+MAX_TEXT = 400_000  # characters of generated SQL for one question
+_PER_FIELD = 12  # its id, a comma and what an operator writes around it
+
+
+def check_weight(*relations: Relation, engine: Emitter = DUCKDB) -> None:
+    """Refuse relations whose SQL could be longer than MAX_TEXT; raises Refusal with E_COMPLEX."""
+    if sum(_relation(relation, engine) for relation in relations) > MAX_TEXT:
+        raise Refusal(Code.COMPLEX, "The question becomes too long when it is made safe.", "ask for less at once")
+
+
+def weight(expr: Expr, engine: Emitter = DUCKDB) -> int:
+    """Bound the length of an expression's text: a total form may repeat its arguments."""
+    if isinstance(expr, Literal):
+        return 2 * len(str(expr.value)) + 30
+    if isinstance(expr, Ref):
+        return _PER_FIELD
+    if isinstance(expr, Case):
+        return 16 + sum(weight(part, engine) + 12 for part in children(expr))
+    return _call(expr, engine)
+
+
+def _call(expr: Call, engine: Emitter) -> int:
+    form = engine.form(function(expr.function), expr.arguments) or ""
+    repeats = (max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments)))
+    return len(form) + sum(
+        (weight(part, engine) + 5) * times for part, times in zip(expr.arguments, repeats, strict=True)
+    )
+
+
+def _relation(relation: Relation, engine: Emitter) -> int:
+    """Add up a relation and everything below it."""
+    waiting, total = [relation], 0
+    while waiting and total <= MAX_TEXT:
+        now = waiting.pop()
+        total += 60 + _PER_FIELD * len(now.fields) + sum(weight(expr, engine) + _PER_FIELD for expr in _written(now))
+        total += _listed(now) + _hashes(now, engine)
+        waiting += sources(now) * (times_read(now.operator) if isinstance(now.operator, Join) else 1)
+    return total
+
+
+def _hashes(relation: Relation, engine: Emitter) -> int:
+    """Add up the hashes that tell equal places apart among one person's rows."""
+    operator, name = relation.operator, EngineName.SPARK if engine is SPARK else EngineName.DUCKDB
+    if isinstance(operator, Window):
+        # the hash and its name, which stands in the order of each call too
+        return sum(longest(f.type, name) + repeats(f.type, name) * _PER_FIELD + 120 for f in operator.source.fields)
+    measures = [each for each in operator.measures if each.arguments] if isinstance(operator, Group) else []
+    values = [each.arguments[0] for each in measures]
+    return sum(longest(v.type, name) + repeats(v.type, name) * (weight(v, engine) + 5) for v in values)
+
+
+def _listed(relation: Relation) -> int:
+    """Add up the constants of a list, each with its type around it."""
+    if not isinstance(relation.operator, Values):
+        return 0
+    return sum(24 + 2 * len(str(cell.value)) for row in relation.operator.rows for cell in row)
+
+
+def expressions_below(relation: Relation) -> Iterator[Expr]:
+    """Walk the expressions of a relation and of everything below it, some of them more than once."""
+    return (expr for each in all_below(relation) for expr in _written(each))
+
+
+def _written(relation: Relation) -> Iterator[Expr]:
+    operator = relation.operator
+    if isinstance(operator, Filter | Join | SemiJoin):
+        yield operator.condition
+    elif isinstance(operator, Project):
+        yield from (expr for _, expr in operator.computed)
+    elif isinstance(operator, SetOperation):
+        yield from (Ref(f) for columns in operator.columns for f in columns)
+    elif isinstance(operator, Sort):
+        yield from (key.expr for key in operator.order)
+    elif isinstance(operator, Window):
+        yield from (expr for call in operator.calls for expr in read_by(call) * 3)  # as ordered aggregates
+        yield from (Ref(call.field) for call in operator.calls for _ in range(13))  # OVER, frame, end of the order
+        yield from map(Ref, operator.source.fields)  # what tells rows apart
+    elif isinstance(operator, Group):
+        yield from (expr for measure in operator.measures for expr in _aggregated(measure))
+
+
+def _aggregated(measure: Measure) -> tuple[Expr, ...]:
+    """List what an aggregate writes; ordered ones write their arguments three times, a mean of a person six times."""
+    times = 6 if measure.function == "avg" else 3
+    condition = (measure.condition,) if measure.condition is not None else ()
+    return measure.arguments * times + condition * times

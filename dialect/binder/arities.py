@@ -1,0 +1,252 @@
+"""The number of arguments of everything that can be called, by name: derived from the rows of the allow-lists.
+
+A flag, a separator or a unit that a reader takes out of the argument list counts as an argument here.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+from sqlglot import exp
+
+from dialect.binder.node_arguments import ALIASES, LISTS_ASKED, SPELLINGS
+from dialect.functions.aggregate_names import NODES
+from dialect.functions.aggregates import AGGREGATES
+from dialect.functions.function_row import REPEATED, in_words
+from dialect.functions.functions import forms_of, function_rows
+from dialect.functions.table_functions import TABLE_FUNCTIONS
+from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
+from dialect.parser.tokens import DUCKDB
+
+# WITHIN GROUP holds one of their arguments
+ORDERED_SETS = {"percentile_cont", "percentile_disc", "quantile", "quantile_cont", "quantile_disc", "mode"}
+
+
+@dataclass(frozen=True)
+class Arity:
+    """How many arguments a name takes."""
+
+    least: int
+    most: int | None  # None: any number
+    takes: tuple[str, ...]  # how its argument lists are written, for people
+
+    def fits(self, count: int) -> bool:
+        """Tell whether the name takes so many arguments."""
+        return self.least <= count and (self.most is None or count <= self.most)
+
+    def written(self, name: str) -> str:
+        """Write a name with each of its argument lists: 'log(x) or log(base, x)'."""
+        *others, last = (f"{name}{each}" for each in self.takes)
+        return f"{', '.join(others)} or {last}" if others else last
+
+    def __str__(self) -> str:
+        """Write it in words: 'no arguments', '1 or 2 arguments', '2 to 4 arguments', '1 argument or more'."""
+        if self.most == 0:
+            return "no arguments"
+        if self.most == self.least:
+            return f"{self.least} argument{'s' * (self.least != 1)}"
+        if self.most is None:
+            return f"{self.least} argument{'s' * (self.least != 1)} or more"
+        return f"{self.least} {'or' if self.most == self.least + 1 else 'to'} {self.most} arguments"
+
+
+# names whose readers take more out of the list than the rows of the allow-list have, or that have no row
+_READ_APART: dict[str, Arity] = {
+    "regexp_matches": Arity(
+        2,
+        3,
+        (
+            "(text, pattern)",
+            "(text, pattern, 'i')",
+        ),
+    ),
+    "regexp_full_match": Arity(
+        2,
+        3,
+        (
+            "(text, pattern)",
+            "(text, pattern, 'i')",
+        ),
+    ),
+    "regexp_i_like": Arity(2, 2, ("(text, pattern)",)),
+    "regexp_extract": Arity(
+        2,
+        4,
+        (
+            "(text, pattern)",
+            "(text, pattern, group)",
+            "(text, pattern, group, 'i')",
+        ),
+    ),
+    "regexp_replace": Arity(
+        3,
+        4,
+        (
+            "(text, pattern, replacement)",
+            "(text, pattern, replacement, 'g')",
+        ),
+    ),
+    "log": Arity(
+        1,
+        2,
+        (
+            "(x)",
+            "(base, x)",
+        ),
+    ),
+    "to_timestamp": Arity(1, 1, ("(seconds)",)),
+    "if": Arity(
+        2,
+        3,
+        (
+            "(condition, x)",
+            "(condition, x, y)",
+        ),
+    ),
+    "iff": Arity(
+        2,
+        3,
+        (
+            "(condition, x)",
+            "(condition, x, y)",
+        ),
+    ),
+    "ifnull": Arity(2, 2, ("(x, y)",)),
+    "extract": Arity(2, 2, ("(hour FROM ts)",)),
+    "date_part": Arity(2, 2, ("('hour', ts)",)),
+    "datepart": Arity(2, 2, ("('hour', ts)",)),
+    "date_add": Arity(2, 2, ("(ts, INTERVAL 1 DAY)",)),
+    "timezone": Arity(2, 2, ("('Europe/Berlin', ts)",)),
+    **{f"to_{unit}s": Arity(1, 1, ("(5)",)) for unit in ("year", "month", "week", "day", "hour", "minute", "second")},
+    "h3_cell": Arity(3, 3, ("(lon, lat, 9)",)),
+    "st_contains": Arity(2, 2, ("(polygon, ST_Point(lon, lat))",)),
+    "st_within": Arity(2, 2, ("(ST_Point(lon, lat), polygon)",)),
+    "st_point": Arity(2, 2, ("(lon, lat)",)),
+    "range": Arity(
+        1,
+        3,
+        (
+            "(24)",
+            "(1, 25)",
+            "(1, 25, 2)",
+        ),
+    ),
+    "generate_series": Arity(
+        1,
+        3,
+        (
+            "(23)",
+            "(1, 24)",
+            "(1, 24, 2)",
+        ),
+    ),
+    "unnest": Arity(1, 1, ("(['a', 'b'])",)),
+    "grouping": Arity(0, None, ("(key, ...)",)),
+    "grouping_id": Arity(0, None, ("(key, ...)",)),
+    "count": Arity(
+        0,
+        1,
+        (
+            "(*)",
+            "(x)",
+            "(DISTINCT x)",
+        ),
+    ),
+    "string_agg": Arity(
+        1,
+        2,
+        (
+            "(x)",
+            "(x, ',')",
+        ),
+    ),
+    **{name: Arity(2, 2, ("(x, ['a', 'b'])",)) for name in LISTS_ASKED},
+}
+# nodes that several readers share, beside those of `SPELLINGS`
+_READERS: dict[type[exp.Expr], str] = {
+    exp.TimestampTrunc: "date_trunc",
+    exp.DateTrunc: "date_trunc",
+    exp.DateDiff: "date_diff",
+    exp.DateAdd: "date_add",
+    exp.TimeToStr: "strftime",
+    exp.DateBin: "time_bucket",
+    exp.UnixToTime: "to_timestamp",
+    exp.AtTimeZone: "timezone",
+    exp.ToDays: "to_days",
+    exp.Extract: "extract",
+    exp.Trim: "trim",
+    exp.Pad: "lpad",
+    exp.RegexpLike: "regexp_matches",
+    exp.RegexpILike: "regexp_i_like",
+    exp.RegexpFullMatch: "regexp_full_match",
+    exp.RegexpExtract: "regexp_extract",
+    exp.RegexpReplace: "regexp_replace",
+    exp.ArraySlice: "slice",
+    exp.ArrayOverlaps: "list_has_any",
+    exp.ArrayContainsAll: "list_has_all",
+    exp.Log: "log",
+    exp.If: "if",
+    exp.GenerateSeries: "generate_series",
+    exp.Explode: "unnest",
+    exp.Grouping: "grouping",
+}
+_CANONICAL: dict[type[exp.Expr], str] = {
+    **{node: name for node, (name, _) in SPELLINGS.items()},
+    **_READERS,
+    **WINDOW_NODES,
+    **NODES,
+}
+
+
+def arity_of(written: str, node: exp.Expr | None = None) -> Arity | None:
+    """Find the arity of a lower-case name, or of what the parser made of it; None of what nothing here takes."""
+    known = _of_name(ALIASES.get(written, written))
+    if known is not None:
+        return known
+    kind = _built(written) if node is None else type(node)
+    return None if kind not in _CANONICAL else _of_name(_CANONICAL[kind])
+
+
+def is_table_function(written: str) -> bool:
+    """Tell whether a name is a table function, which checks its named parameters itself."""
+    return any(each.name == written for each in TABLE_FUNCTIONS)
+
+
+def is_aggregate(written: str, node: exp.Expr | None = None) -> bool:
+    """Tell whether a name, or what the parser made of it, is an aggregate of the allow-list."""
+    return written in AGGREGATES or (_built(written) if node is None else type(node)) in NODES
+
+
+@cache
+def _built(written: str) -> type[exp.Expr] | None:
+    """Find which node the parser makes of a name; of several, that of the fewest arguments."""
+    build = DUCKDB.parser().FUNCTIONS.get(written.upper())
+    if build is not None:
+        for count in range(1, 5):
+            with suppress(Exception):  # some of its builders want another number
+                return type(build([exp.column("x") for _ in range(count)]))
+    return exp.FUNCTION_BY_NAME.get(written.upper())
+
+
+def _of_name(name: str) -> Arity | None:
+    return _READ_APART.get(name) or _ROWS.get(name)
+
+
+def _rows() -> dict[str, Arity]:
+    """Derive arities from the declared rows: of functions, of window functions, of aggregates."""
+    made: dict[str, Arity] = {}
+    for name in dict.fromkeys(row.name for row in function_rows()):
+        kinds = [row.arguments for row in forms_of(name)]
+        repeated = any(each and each[-1].endswith(REPEATED) for each in kinds)
+        takes = tuple(sorted({f"({', '.join(map(in_words, each))})" for each in kinds}))
+        made[name] = Arity(min(map(len, kinds)), None if repeated else max(map(len, kinds)), takes)
+    for name, function in WINDOW_FUNCTIONS.items():
+        made[name] = Arity(function.least, len(function.slots), (f"({', '.join('xny'[: function.least])})",))
+    for name, aggregate in AGGREGATES.items():
+        made[name] = Arity(aggregate.arguments, aggregate.arguments, (f"({', '.join('xy'[: aggregate.arguments])})",))
+    return made
+
+
+_ROWS = _rows()

@@ -1,0 +1,168 @@
+"""Syntax tree -> typed relations: every query becomes a relation whose kind says whose rows it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from dialect.algebra.expressions import Ref
+from dialect.algebra.relations import Relation
+from dialect.binder.derived_columns import derived_columns
+from dialect.binder.from_clause import from_clause, renamed
+from dialect.binder.names import Column, RowNames, Scope
+from dialect.binder.ordering import order_keys, sliced
+from dialect.binder.select_list import Place, grouped, is_grouped, rowwise, select_items, where_aliases
+from dialect.binder.sightings import SOURCE, sightings
+from dialect.binder.subquery_tests import Outer
+from dialect.binder.table_calls import TableCall, derived_query
+from dialect.binder.where_clause import where_clause
+from dialect.errors import Code, Refusal, suggested
+from dialect.parser.context import Reading, only, refusal
+from dialect.parser.spans import question_with, span_of
+from dialect.stability.set_operation_rules import Queried, set_operation
+
+MAX_LEVELS = 24  # queries inside queries, CTEs counted where they are used
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A relation and what it shows, in order; the other fields are carried but can't be named."""
+
+    relation: Relation
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The CTEs that a query can name; each is read anew where it is used, so that its fields are its own."""
+
+    queries: Mapping[str, tuple[exp.Expr, Environment]] = field(default_factory=dict)
+    level: int = 0
+    given: Mapping[str, Selected] = field(default_factory=dict)  # rows that were read already
+    used: set[str] = field(default_factory=set, compare=False)
+
+    def read(self, name: str, reading: Reading, node: exp.Expr) -> Selected | None:
+        """Read the CTE of this name, if there is one."""
+        if name in self.given:
+            return self.given[name]
+        if name not in self.queries:
+            return None
+        self.used.add(name)
+        cte, outer = self.queries[name]
+        selected = kinds(cte.this, reading, self.below(node, outer))
+        return Selected(selected.relation, renamed(selected.columns, cte))
+
+    def subquery(self, tree: exp.Expr, reading: Reading) -> Selected:
+        """Read a derived table."""
+        return kinds(tree, reading, self.below(tree, self))
+
+    def over(self, relation: Relation, columns: tuple[Column, ...], call: TableCall, reading: Reading) -> Selected:
+        """Read the query that a table function stands for, over rows that were read."""
+        seen = sightings(relation, columns, reading.catalog, call.node)
+        given = {SOURCE: Selected(relation, columns)}
+        inner = Environment(level=self.below(call.node, self).level, given=given)
+        try:
+            made = kinds(derived_query(call, seen), reading, inner)
+        except Refusal as refused:  # it points into a text that the analyst did not write
+            raise replace(refused, span=span_of(call.node), rewrites=()) from None
+        return Selected(*derived_columns(made.relation, made.columns, seen.table))
+
+    def below(self, node: exp.Expr, scope: Environment) -> Environment:
+        """Step one query down, with the CTEs that are in sight there."""
+        if self.level >= MAX_LEVELS:
+            why = f"More than {MAX_LEVELS} queries stand inside each other."
+            raise refusal(Code.COMPLEX, why, "join the tables in one query", node)
+        return Environment(scope.queries, self.level + 1, scope.given, scope.used)
+
+
+def kinds(tree: exp.Expr, reading: Reading, environment: Environment | None = None) -> Selected:
+    """Type a query; raises Refusal where an operator has no rule."""
+    outer = environment or Environment()
+    inner = _with_ctes(tree, outer)
+    selected = _query(tree, reading, inner)
+    for name, query in inner.queries.items():
+        if query is not outer.queries.get(name) and name not in inner.used:
+            inner.read(name, reading, tree)  # also what is never used must be right
+    return selected
+
+
+def _query(tree: exp.Expr, reading: Reading, environment: Environment) -> Selected:
+    if isinstance(tree, exp.Subquery):
+        only(tree, "this", "with_", "alias")
+        return kinds(tree.this, reading, environment)
+    if isinstance(tree, exp.Select):
+        return _select(tree, reading, environment)
+    if isinstance(tree, exp.SetOperation):
+        return _set_operation(tree, reading, environment)
+    raise refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", tree)
+
+
+def _set_operation(tree: exp.SetOperation, reading: Reading, environment: Environment) -> Selected:
+    left, right = (kinds(side, reading, environment) for side in (tree.this, tree.expression))
+    relation, columns = set_operation(
+        tree, Queried(left.relation, left.columns), Queried(right.relation, right.columns), reading
+    )
+    exprs = [Ref(f) for _, f in columns]
+    shown = dict(zip((name for name, _ in columns), exprs, strict=True))
+    order = order_keys(tree, shown, exprs, RowNames(Scope((("", columns),))))
+    return Selected(sliced(tree, relation, order), columns)
+
+
+def _with_ctes(tree: exp.Expr, environment: Environment) -> Environment:
+    clause = tree.args.get("with_")
+    if clause is None:
+        return environment
+    if clause.args.get("recursive"):
+        raise _recursive(clause)
+    only(clause, "expressions")
+    here: set[str] = set()
+    used: set[str] = set()
+    for cte in clause.expressions:
+        only(cte, "this", "alias", "materialized")
+        name = cte.alias.lower()
+        if name in here:
+            raise refusal(Code.STMT, f"{name[:40]} stands twice in WITH.", "give each subquery its own name", cte)
+        here.add(name)
+        queries = {**environment.queries, name: (cte, environment)}
+        environment = Environment(queries, environment.level, environment.given, used)
+    return environment
+
+
+def _recursive(clause: exp.Expr) -> Refusal:
+    """Refuse recursion; RECURSIVE before subqueries that do not name themselves says nothing, and is left out."""
+    refers = [
+        cte.alias
+        for cte in clause.expressions
+        if any(table.name.lower() == cte.alias.lower() for table in cte.this.find_all(exp.Table))
+    ]
+    why = "Recursion is not in the dialect."
+    if refers:
+        why = f"Recursion is not in the dialect, and {refers[0][:40]} names itself."
+        return refusal(Code.STMT, why, f"{_LISTED_IN_PLACE}, or a JOIN for each step", clause)
+
+    def plain(copied: exp.Expr) -> None:
+        copied.set("recursive", False)
+
+    written = question_with(clause, plain)
+    refused = refusal(Code.STMT, why, "WITH without RECURSIVE", clause)
+    return replace(refused, rewrites=suggested(() if written is None else (written,)))
+
+
+_LISTED_IN_PLACE = "range(24) or generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) in FROM"
+_CLAUSES = (
+    "with_", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "qualify", "order",
+    "limit", "offset",
+)  # fmt: skip
+
+
+def _select(tree: exp.Select, reading: Reading, environment: Environment) -> Selected:
+    if tree.args.get("sample"):
+        raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
+    only(tree, *_CLAUSES)
+    source, scope = from_clause(tree, reading, environment)
+    source = where_clause(tree, Outer(source, scope, reading, environment, where_aliases(tree, scope)))
+    items = select_items(tree, scope, environment.level == 0)
+    place = Place(source, scope, environment.level == 0, reading, environment)
+    return Selected(*(grouped(tree, items, place) if is_grouped(tree, items) else rowwise(tree, items, place)))

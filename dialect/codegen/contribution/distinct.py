@@ -1,0 +1,65 @@
+"""Different values over people, as SQL: a few of each person's, chosen by hash, then counted exactly.
+
+What is chosen of a person looks at that person's own rows alone (`proofs.md#different-values`).
+
+values   one row per (person, group, value), normalised
+kept     the same, at most m of each (person, group), of at most L0 groups
+counts   one row per group: the person is gone
+"""
+
+from __future__ import annotations
+
+from dialect.algebra.expressions import Field
+from dialect.algebra.private_plan import PrivatePlan, Vector, VectorBound
+from dialect.catalog.catalog import SqlType
+from dialect.codegen.engines import OF_DUCKDB, Words, in_order
+
+
+def values(plan: PrivatePlan, vector: Vector, among: str) -> str:
+    """One row per unit, group and different value; `among` limits persons and groups."""
+    held = [vector.value, *vector.others]
+    columns = [f"{field.id} AS {name}" for name, field in plan.unit.items()]
+    columns += [f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys)]
+    columns += [f"{_normal(part)} AS x{i}" for i, part in enumerate(held) if part is not None]
+    tests = [] if vector.others or vector.value is None else [f"{vector.value.id} IS NOT NULL"]
+    tests += [vector.condition.id] if vector.condition is not None else []
+    where = f" WHERE {' AND '.join(tests)}" if tests else ""
+    return f"SELECT * FROM (SELECT DISTINCT {', '.join(columns)} FROM source{where}) AS v{among}"
+
+
+def kept(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, said: Words = OF_DUCKDB) -> str:
+    """At most m values of each unit in each group, of at most L0 groups."""
+    group = [*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))]
+    value = [f"x{i}" for i in range(1 + len(vector.others))]
+    places, tests = list[str](), list[str]()
+    if bound.max_values is not None:
+        places.append(
+            f"row_number() OVER (PARTITION BY {', '.join(group)} ORDER BY {in_order(group + value, said)}) AS place"
+        )
+        tests.append(f"place BETWEEN 1 AND {bound.max_values}")
+    if bound.max_groups is not None:
+        places.append(
+            f"dense_rank() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {in_order(group, said)}) AS group_place"
+        )
+        tests.append(f"group_place BETWEEN 1 AND {bound.max_groups}")
+    if not tests:
+        return f"SELECT * FROM {source}"
+    return f"SELECT * FROM (SELECT *, {', '.join(places)} FROM {source}) AS c WHERE {' AND '.join(tests)}"
+
+
+def counts(source: str, plan: PrivatePlan, vector: Vector, bound: VectorBound, column: str) -> str:
+    """One row per group: how many different values are left, in released grains."""
+    keys = [f"k{i}" for i in range(len(plan.keys))]
+    value = [f"x{i}" for i in range(1 + len(vector.others))]
+    different = f"SELECT DISTINCT {', '.join(keys + value)} FROM {source}"
+    total = f"count(*) * {2**bound.fraction_bits}" if bound.fraction_bits else "count(*)"
+    by = f" GROUP BY {', '.join(keys)}" if keys else ""
+    return f"SELECT {', '.join([*keys, f'{total} AS {column}'])} FROM ({different}) AS d{by}"
+
+
+def _normal(part: Field) -> str:
+    """Write a value so that equal ones are one: both zeros, and every NaN."""
+    if part.type is not SqlType.DOUBLE:
+        return part.id
+    zero, nan = "CAST(0 AS DOUBLE)", "CAST('nan' AS DOUBLE)"
+    return f"CASE WHEN {part.id} = 0 THEN {zero} WHEN isnan({part.id}) THEN {nan} ELSE {part.id} END"

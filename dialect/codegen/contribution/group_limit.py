@@ -1,0 +1,32 @@
+"""At most L0 groups of each unit, in the order of a hash where there are more of them (`proofs.md#render`).
+
+beyond    units with more than L0 groups
+chosen    the groups of all others, and of these the first L0
+"""
+
+from __future__ import annotations
+
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.algebra.target import Subquery
+from dialect.codegen.engines import Words, in_order
+
+
+def first_groups(plan: PrivatePlan, max_groups: int, said: Words) -> list[Subquery]:
+    """Write what keeps L0 rows of (unit, group): who has no more keeps all, without being sorted."""
+    if not said.kept:  # an engine that keeps no subquery would make the partials four times
+        return [("chosen", True, f"SELECT * FROM {_placed(plan, max_groups, 'partials', said)}")]
+    unit = ", ".join(plan.unit)
+    named = ", ".join(f"{name} AS u{i}" for i, name in enumerate(plan.unit))
+    beyond = f"SELECT {named} FROM partials GROUP BY {unit} HAVING count(*) > {max_groups}"
+    same = " AND ".join(f"{name} IS NOT DISTINCT FROM u{i}" for i, name in enumerate(plan.unit))
+    few = f"SELECT * FROM partials ANTI JOIN beyond ON {same}"
+    more = f"(SELECT * FROM partials SEMI JOIN beyond ON {same}) AS b"
+    chosen = f"{few} UNION ALL SELECT * EXCLUDE (place) FROM {_placed(plan, max_groups, more, said)}"
+    return [("beyond", True, beyond), ("chosen", True, chosen)]
+
+
+def _placed(plan: PrivatePlan, max_groups: int, rows: str, said: Words) -> str:
+    """Keep the first L0 rows of each unit, by a hash that looks at the unit and the group alone."""
+    order = in_order([*plan.unit, *(f"k{i}" for i in range(len(plan.keys)))], said)
+    place = f"row_number() OVER (PARTITION BY {', '.join(plan.unit)} ORDER BY {order})"
+    return f"(SELECT *, {place} AS place FROM {rows}) AS c WHERE place BETWEEN 1 AND {max_groups}"

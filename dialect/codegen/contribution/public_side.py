@@ -1,0 +1,101 @@
+"""PrivatePlan -> the same plan, with work that public rows allow done there, once a row (`proofs.md#render`).
+
+Text keys of joined public rows are read as their ranks, and groups formed by numbers; values to be summed are turned
+into whole grains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dialect.algebra.expressions import Field, Ref
+from dialect.algebra.private_plan import Bounding, PrivatePlan, Vector, VectorBound
+from dialect.algebra.relations import Filter, Grained, Join, Operator, PerPerson, Project, Public, Ranked, Relation
+from dialect.catalog.catalog import SqlType
+from dialect.codegen.contribution.partials import grains
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Public rows with a text and its number."""
+
+    ranked: Public
+    text: Field
+    code: Field
+
+
+def coded_keys(plan: PrivatePlan) -> tuple[PrivatePlan, Mapping[int, Coded]]:
+    """Let the text keys that come from public rows be numbers; gives the codes by the keys' positions."""
+    if plan.key_set is None or plan.one_group_per_person:
+        return plan, {}
+    source: PerPerson = plan.source
+    keys, codes = list(plan.keys), dict[int, Coded]()
+    for i, key in enumerate(plan.keys):
+        if key.field.type is not SqlType.VARCHAR:
+            continue
+        code = Field(f"{key.field.id}_code{i}", key.field.name, SqlType.BIGINT, nullable=True)
+        found = _carried(source, key.field, code, partial(_ranked, code))
+        if found is not None:
+            changed, rows, text = found
+            codes[i] = Coded(rows, text, code)
+            assert isinstance(changed, PerPerson)  # noqa: S101  its operator alone is another
+            source, keys[i] = changed, replace(key, field=code)
+    return replace(plan, source=source, keys=tuple(keys)), codes
+
+
+def grained_values(plan: PrivatePlan, bounds: Bounding) -> tuple[PrivatePlan, frozenset[int]]:
+    """Let values that come from public rows be whole grains there; gives the places of their vectors."""
+    source, vectors, places = plan.source, list(plan.vectors), set[int]()
+    for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
+        if vector.value is None or not vector.summed or vector.factor is not None:
+            continue
+        made = Field(f"{vector.value.id}_grains{i}", vector.value.name, SqlType.BIGINT, nullable=True)
+        found = _carried(source, vector.value, made, partial(_grained, made, vector, bound))
+        if found is not None:
+            assert isinstance(found[0], PerPerson)  # noqa: S101  its operator alone is another
+            source, vectors[i] = found[0], replace(vector, value=made)
+            places.add(i)
+    return replace(plan, source=source, vectors=tuple(vectors)), frozenset(places)
+
+
+def _ranked(code: Field, rows: Public, text: Field) -> Operator:
+    return Ranked(rows, text, code)
+
+
+def _grained(made: Field, vector: Vector, bound: VectorBound, rows: Public, value: Field) -> Operator:
+    return Grained(rows, value, made, grains(replace(vector, value=value), bound))
+
+
+_Make = Callable[[Public, Field], Operator]
+_Found = tuple[Relation, Public, Field]
+
+
+def _carried(relation: Relation, origin: Field, made: Field, make: _Make) -> _Found | None:
+    """Add a field to the public rows that another comes from, and carry it up to here."""
+    if isinstance(relation, Public):
+        public = Public(make(relation, origin), (*relation.fields, made), relation.facts)
+        return public, public, origin
+    found = _below(relation.operator, origin, made, make)
+    if found is None:
+        return None
+    operator, rows, first = found
+    return replace(relation, operator=operator, fields=(*relation.fields, made)), rows, first
+
+
+def _below(operator: Operator, origin: Field, made: Field, make: _Make) -> tuple[Operator, Public, Field] | None:
+    if isinstance(operator, Project):
+        value = dict(operator.computed).get(origin, Ref(origin))
+        found = _carried(operator.source, value.field, made, make) if isinstance(value, Ref) else None
+        return None if found is None else (replace(operator, source=found[0]), *found[1:])
+    if isinstance(operator, Filter):
+        found = _carried(operator.source, origin, made, make)
+        return None if found is None else (replace(operator, source=found[0]), *found[1:])
+    if isinstance(operator, Join):
+        if origin in operator.left.fields:
+            found = _carried(operator.left, origin, made, make)
+            return None if found is None else (replace(operator, left=found[0]), *found[1:])
+        found = _carried(operator.right, origin, made, make)
+        return None if found is None else (replace(operator, right=found[0]), *found[1:])
+    return None

@@ -1,0 +1,49 @@
+"""A release of private keys -> its two passes: which keys are released, then the numbers at these alone.
+
+The first pass weighs keys by their persons, each with the same norm however many groups they are in; the second is
+bounded over the released keys as over a public list (`proofs.md#selection`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from dialect.algebra.private_plan import Bounding, KeySet, KeySource, PrivatePlan
+from dialect.algebra.relations import Public, ReleaseScan
+from dialect.algebra.target import Target
+from dialect.codegen.relations.relation import release_name
+
+HANDED = -1  # the index of the one release that a backend is handed: the keys of the first pass
+RELEASED_KEYS = "released_keys"  # its table there, with columns k0, k1, ...
+
+
+def selecting(plan: PrivatePlan) -> PrivatePlan:
+    """Give the first pass: the count of persons that keys rest on, and no other number."""
+    place = next(i for i, vector in enumerate(plan.vectors) if vector.decides_keys)
+    return replace(plan, vectors=(replace(plan.vectors[place], scale_group=0),), texts=(plan.texts[place],))
+
+
+def over_released(plan: PrivatePlan) -> PrivatePlan:
+    """Give the second pass: the same numbers over a list of keys that was released before."""
+    fields = tuple(replace(key.field, id=f"k{i}", nullable=True) for i, key in enumerate(plan.keys))
+    rows = Public(ReleaseScan(HANDED, fields), fields)
+    return replace(plan, key_set=KeySet(rows, fields, (KeySource(rows, "the released keys", closed=False),)))
+
+
+def with_released(target: Target) -> Target:
+    """Let a target know the table of released keys."""
+    return replace(target, addresses={**target.addresses, release_name(HANDED): RELEASED_KEYS})
+
+
+def most_weight(groups: int, bounds: Bounding) -> int:
+    """Give the most that a person in so many groups weighs in each, in released grains, rounded up.
+
+    Claim: no number of the first pass that rests on one person alone, who is in `groups` groups, is larger. Symbols:
+    2^j grains are one person. Formula: 2^j, and floor(2^j / sqrt(groups)) + 1 for several groups. Source and proof:
+    proofs.md#selection. Raises ValueError for groups below 1.
+    """
+    if groups < 1:
+        raise ValueError(f"a person is in at least one group, not {groups}")
+    one = 1 << bounds.vectors[0].fraction_bits
+    return one if groups == 1 else math.isqrt(one * one // groups) + 1

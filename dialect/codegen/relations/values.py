@@ -1,0 +1,39 @@
+"""Rows that a question lists itself -> SELECT for DuckDB: constants and series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dialect.algebra.expressions import Field, Literal
+from dialect.algebra.relations import Series, Values
+from dialect.algebra.target import Target
+from dialect.catalog.catalog import SqlType
+from dialect.functions.write_expr import quote
+
+
+def select_list(written: Sequence[str]) -> str:
+    """Write a select list, which may not be empty."""
+    return ", ".join(written) or "1 AS nothing"
+
+
+def values_rows(values: Values, needed: frozenset[Field], target: Target) -> str:
+    """Write rows of constants."""
+    del target
+    if not values.fields:
+        return "SELECT 1 AS nothing"
+    kept = select_list([f.id for f in values.fields if f in needed])
+    names = ", ".join(f.id for f in values.fields)
+    cells = [[quote(Literal(c.value, f.type)) for c, f in zip(row, values.fields, strict=True)] for row in values.rows]
+    if not cells:
+        nulls = ", ".join(quote(Literal(None, f.type)) for f in values.fields)
+        return f"SELECT {kept} FROM (VALUES ({nulls})) AS v({names}) WHERE FALSE"
+    rows = ", ".join(f"({', '.join(row)})" for row in cells)
+    return f"SELECT {kept} FROM (VALUES {rows}) AS v({names})"
+
+
+def series_rows(series: Series, needed: frozenset[Field], target: Target) -> str:
+    """Write every value from the lower to the upper end."""
+    del needed, target
+    lower, upper, kind = quote(series.lower), quote(series.upper), series.field.type
+    step = "" if series.lower.type is SqlType.BIGINT else f", INTERVAL '{series.step}'"
+    return f"SELECT CAST(x AS {kind}) AS {series.field.id} FROM generate_series({lower}, {upper}{step}) AS s(x)"

@@ -1,0 +1,248 @@
+"""The allow-list of aggregates: what each may be used for, and how it is written where rows stay one person's.
+
+`inside` is the deterministic DuckDB form for groups of one person's rows; `over` is the form for released and
+public rows. At the release boundary no SQL aggregate is used at all: vectors are (see `dialect.algebra.private_plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dialect.algebra.directions import Direction
+from dialect.algebra.expressions import Expr
+from dialect.algebra.intervals import UNKNOWN, known
+from dialect.catalog.catalog import Bounds, SqlType
+from dialect.functions.inference import range_of
+from dialect.functions.moments import MOMENTS, moments_range
+from dialect.functions.tie_order import TieOrder
+
+_I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
+WRITTEN = ""  # by _fixed_point, _total_order or _in_order
+_ADDED = {*MOMENTS, "product", "sum_distinct", "avg_distinct"}  # where the order of additions would tell
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One allowed aggregate."""
+
+    name: str
+    arguments: int
+    result: SqlType | None  # None: the type of the first argument
+    inside: str | None  # over one person's rows; None: not allowed there; WRITTEN: no form to fill in
+    over: str  # over released or public rows; WRITTEN likewise
+    at_boundary: bool = False
+
+
+def _like(name: str, arguments: int, result: SqlType | None, form: str, at_boundary: bool = False) -> Aggregate:
+    """Declare an aggregate that is written alike over one person's, public and released rows."""
+    return Aggregate(name, arguments, result, form, form, at_boundary)
+
+
+# between infinities of both signs it is NaN; DuckDB believes otherwise where the column has none, but not of a sum
+_BETWEEN = "nullif({f} + CAST(0 AS DOUBLE), CAST('nan' AS DOUBLE))"
+MOST_JOINED = 1_000  # characters of a joined text, and parts of it
+_JOINED = (
+    f"left(array_to_string(list_slice(list(left({{0}}, {MOST_JOINED}) ORDER BY {{order}}){{where}}, 1, {MOST_JOINED}),"
+    f" {{1}}), {MOST_JOINED})"
+)
+
+AGGREGATES: dict[str, Aggregate] = {
+    a.name: a
+    for a in (
+        Aggregate("count_star", 0, _I, "count(*)", "count(*)", True),
+        Aggregate("count", 1, _I, "count({0})", "count({0})", True),
+        Aggregate("count_distinct", 1, _I, "count(DISTINCT {0})", "count(DISTINCT {0})", True),
+        Aggregate("count_if", 1, _I, None, "count_if({0})"),  # read as count_star with a FILTER
+        Aggregate("sum", 1, None, WRITTEN, "sum({0})", True),
+        Aggregate("avg", 1, _D, WRITTEN, "avg({0})", True),
+        Aggregate("min", 1, None, "min({0})", "min({0})", True),  # across people, numbers alone
+        Aggregate("max", 1, None, "max({0})", "max({0})", True),
+        Aggregate("arg_min", 2, None, WRITTEN, "arg_min({0}, {1})"),
+        Aggregate("arg_max", 2, None, WRITTEN, "arg_max({0}, {1})"),
+        Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
+        Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
+        _like("median", 1, _D, _BETWEEN.replace("{f}", "median({0}){where}"), True),
+        _like("quantile_cont", 2, _D, _BETWEEN.replace("{f}", "quantile_cont({0}, {1}){where}"), True),
+        _like("quantile_disc", 2, None, "quantile_disc({0}, {1})", True),
+        _like("mode", 1, None, "mode({0} ORDER BY {order})"),  # the first in this order of those that are most frequent
+        _like("any_value", 1, None, "min({0})"),
+        _like("first", 1, None, "first({0} ORDER BY {order})"),
+        _like("last", 1, None, "last({0} ORDER BY {order})"),
+        _like("list", 1, None, "list({0} ORDER BY {order})"),
+        _like("list_distinct", 1, None, "list(DISTINCT {0} ORDER BY {0})"),
+        _like("string_agg", 2, _T, _JOINED),
+        _like("bit_and", 1, _I, "bit_and({0})"),
+        _like("bit_or", 1, _I, "bit_or({0})"),
+        _like("bit_xor", 1, _I, "bit_xor({0})"),
+        _like("product", 1, _D, WRITTEN),
+        _like("sum_distinct", 1, None, WRITTEN),
+        _like("avg_distinct", 1, _D, WRITTEN),
+        *(Aggregate(name, m.arguments, _D, WRITTEN, WRITTEN, True) for name, m in MOMENTS.items()),
+    )
+}
+
+
+def inside_sql(
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    grain: int,
+    over: str = "",
+    directions: Sequence[Direction] = (),
+    ties: TieOrder | None = None,
+) -> str:
+    """Write an aggregate over one person's rows so that neither threads nor row order can move it; `over`: a window.
+
+    `ties` tells apart what its order, or its frequency, leaves equal.
+    """
+    where = _filter(condition) + over
+    if aggregate.name in {"sum", "avg"}:
+        return _fixed_point(aggregate.name, arguments[0], types[0], where, grain)
+    if aggregate.name in {"arg_min", "arg_max"}:
+        return _total_order(
+            aggregate.name, arguments, condition, None if ties is None else ties.hashed(arguments[0], types[0])
+        )
+    if aggregate.name in _ADDED:
+        return _in_order(aggregate.name, arguments, types, condition)
+    assert aggregate.inside  # noqa: S101  grouping refuses the others
+    last = (
+        ties.terms(arguments[0], types[0])
+        if ties is not None and bool(directions) != (aggregate.name == "mode")
+        else None
+    )
+    return _formed(aggregate.inside, aggregate, arguments, where, directions, last)
+
+
+def public_sql(
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    directions: Sequence[Direction] = (),
+) -> str:
+    """Write an aggregate over public rows so that every run gives the same: doubles are added in order."""
+    where = _filter(condition)
+    if aggregate.name in {"arg_min", "arg_max"}:
+        return _total_order(aggregate.name, arguments, condition)
+    if aggregate.name in {"sum", "avg"} and types[0] is SqlType.DOUBLE:
+        return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
+    return over_sql(aggregate, arguments, types, condition, directions=directions)
+
+
+def over_sql(
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    types: Sequence[SqlType],
+    condition: str | None,
+    over: str = "",
+    directions: Sequence[Direction] = (),
+) -> str:
+    """Write an aggregate over released rows; `over`: a window."""
+    if aggregate.name in _ADDED:
+        return _in_order(aggregate.name, arguments, types, condition, over)
+    text = _formed(aggregate.over, aggregate, arguments, _filter(condition) + over, directions)
+    return f"TRY_CAST({text} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else text
+
+
+def _formed(
+    form: str,
+    aggregate: Aggregate,
+    arguments: Sequence[str],
+    where: str,
+    directions: Sequence[Direction],
+    last: Sequence[str] | None = None,
+) -> str:
+    """Fill a form in; rows that its order does not tell apart are told apart by `last`, else by the value itself."""
+    plain, ordering = arguments[: len(arguments) - len(directions)], arguments[len(arguments) - len(directions) :]
+    if len(plain) > aggregate.arguments:
+        plain = [f"({', '.join(plain)})"]  # the parts of a tuple
+    terms = [
+        f"{each} {'DESC' if how.descending else 'ASC'} NULLS {'FIRST' if how.nulls_first else 'LAST'}"
+        for each, how in zip(ordering, directions, strict=True)
+    ]
+    order = ", ".join([*terms, *(plain[:1] if last is None else last)])
+    filled = form.format(*plain, order=order, where=where)
+    return filled if "{where}" in form else filled + where
+
+
+def _filter(condition: str | None) -> str:
+    return f" FILTER (WHERE {condition})" if condition else ""
+
+
+def _fixed_point(name: str, argument: str, kind: SqlType, where: str, grain: int) -> str:
+    if kind is SqlType.DOUBLE:
+        counted = f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # what is left out of the sum is left out here too
+        total = f"CAST(sum({counted}){where} AS DOUBLE) / {grain}"
+    else:
+        total, counted = f"sum({argument}){where}", argument  # of 128 bits: a mean of it fits where the sum does not
+        total = f"TRY_CAST({total} AS BIGINT)" if name == "sum" else total
+    if name == "sum":
+        return total
+    mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted}){where}, 0))"
+    return mean if kind is not SqlType.DOUBLE else _of_equals(argument, where, mean)
+
+
+def _of_equals(argument: str, where: str, mean: str) -> str:
+    """Write a mean that is the value itself where all are equal: grains would put it beside them."""
+    least, most = (f"{end}({argument}){where}" for end in ("min", "max"))
+    return f"CASE WHEN {least} = {most} AND isfinite({least}) THEN {least} + CAST(0 AS DOUBLE) ELSE {mean} END"
+
+
+def _total_order(name: str, arguments: Sequence[str], condition: str | None, hashed: str | None = None) -> str:
+    """Take the value of the row with the least or the greatest order; of several such rows by hash, then by value."""
+    value, order = arguments
+    tests = [f"{value} IS NOT NULL", f"{order} IS NOT NULL"] + ([condition] if condition else [])
+    pick = "min" if name == "arg_min" else "max"
+    between = "" if hashed is None else f"h := {hashed}, "
+    pair = f"struct_pack(o := {order}, {between}v := {value})"
+    return f"struct_extract({pick}({pair}) FILTER (WHERE {' AND '.join(tests)}), 'v')"
+
+
+def _in_order(
+    name: str, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, over: str = ""
+) -> str:
+    """Write an aggregate that adds doubles in the order of its values, so that it gives the same for equal rows.
+
+    A window has the order of its frame, and stands over released rows alone.
+    Values whose squares are no doubles are left out, and what is no number is NULL (proofs.md#ordered-statistics).
+    """
+    within = [
+        f"{a} BETWEEN -1e150 AND 1e150" for a, kind in zip(arguments, types, strict=True) if kind is SqlType.DOUBLE
+    ]
+    tests = [test for test in (condition, *dict.fromkeys(within)) if test is not None]
+    where = f" FILTER (WHERE {' AND '.join(f'({test})' for test in tests)})" if tests else ""
+    written, each = name.removesuffix("_distinct"), "DISTINCT " if name.endswith("_distinct") else ""
+    order = "" if over else f" ORDER BY {', '.join(arguments)}"
+    made = f"{written}({each}{', '.join(arguments)}{order}){where}{over}"
+    if written == "sum" and types[0] is not SqlType.DOUBLE:
+        return f"TRY_CAST({made} AS BIGINT)"
+    return f"CASE WHEN isfinite({made}) THEN {made} END"
+
+
+def fixed_point_grain(value: Expr) -> int:
+    """Choose the grains per unit for sums of a double: fine, and far from the end of 64 bits."""
+    bounds = range_of(value)
+    if not known(bounds):
+        return 1 << 20
+    largest = max(abs(bounds.lower), abs(bounds.upper), 1.0)
+    return 1 << max(0, min(30, 50 - int(largest).bit_length()))
+
+
+def measure_bounds(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:
+    """Infer the range of an aggregate over one person's rows."""
+    if aggregate.name.startswith("count"):
+        return Bounds(0, max_rows)
+    if not arguments or aggregate.result is _B:
+        return None
+    if aggregate.name in MOMENTS:
+        return moments_range(aggregate.name, arguments)
+    if aggregate.name in {"product", "bit_and", "bit_or", "bit_xor"}:
+        return UNKNOWN
+    bounds = range_of(arguments[0])
+    if aggregate.name in {"sum", "sum_distinct"}:
+        return (
+            Bounds(min(0.0, bounds.lower * max_rows), max(0.0, bounds.upper * max_rows)) if known(bounds) else UNKNOWN
+        )
+    return bounds

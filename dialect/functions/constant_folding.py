@@ -1,0 +1,110 @@
+"""Calls whose arguments are all constants -> constants, where Python can say the engine's value for certain.
+
+WHERE can then say both ends of a range by `DATE '2026-10-01' + 7` as well as by the date itself.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from dialect.algebra.expressions import Call, Expr, Literal
+from dialect.catalog.catalog import SqlType
+
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+
+
+def folded(call: Call) -> Expr:
+    """Compute a call over constants, or leave it as it is."""
+    values = [argument.value for argument in call.arguments if isinstance(argument, Literal)]
+    fold = _FOLDS.get(call.name)
+    if fold is None or len(values) != len(call.arguments) or None in values:
+        return call
+    try:
+        made = fold(call, *values)
+    except (ValueError, OverflowError):  # outside of the years that Python can say
+        return call
+    return call if made is None else Literal(made, call.type)
+
+
+def moment(text: str) -> datetime:
+    """Read a date or time in canonical text."""
+    return datetime.fromisoformat(text)
+
+
+def text_of(value: datetime, kind: SqlType) -> str:
+    """Write a date or time as canonical text."""
+    return value.date().isoformat() if kind is SqlType.DATE else value.isoformat(sep=" ")
+
+
+Constant = bool | int | float | str
+
+
+def _negative(call: Call, value: Constant) -> Constant | None:
+    if call.type is SqlType.INTERVAL:
+        return _times(call, value, -1)
+    if isinstance(value, bool | str):
+        return None
+    if call.type is SqlType.DOUBLE:
+        return 0.0 - value  # DuckDB's -0.0 is a decimal, and 0
+    return None if value == -(2**63) else -value
+
+
+def _times(call: Call, one: Constant, other: Constant) -> Constant | None:
+    """Multiply an interval by a whole number."""
+    span, number = (one, other) if isinstance(one, str) else (other, one)
+    if call.type is not SqlType.INTERVAL or not isinstance(span, str) or not isinstance(number, int):
+        return None
+    amount, unit = span.split(" ")
+    return f"{int(amount) * number} {unit}"
+
+
+def _plus(call: Call, one: Constant, other: Constant) -> Constant | None:
+    return _moved(call, one, other, 1)
+
+
+def _minus(call: Call, one: Constant, other: Constant) -> Constant | None:
+    return _moved(call, one, other, -1)
+
+
+def _moved(call: Call, start: Constant, step: Constant, sign: int) -> Constant | None:
+    if call.type not in (SqlType.DATE, SqlType.TIMESTAMP) or not isinstance(start, str):
+        return None
+    if isinstance(step, str):
+        amount, unit = step.split(" ")
+        return text_of(later(moment(start), sign * int(amount), unit), call.type)
+    return text_of(moment(start) + timedelta(days=sign * int(step)), call.type)
+
+
+def later(start: datetime, amount: int, unit: str) -> datetime:
+    """Move a time by whole units; the last days of a month stay inside the month, as in DuckDB."""
+    if unit in SECONDS:
+        return start + timedelta(seconds=amount * SECONDS[unit])
+    months = start.year * 12 + start.month - 1 + amount * MONTHS[unit]
+    year, month = divmod(months, 12)
+    return start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1]))
+
+
+def _to_double(call: Call, value: Constant) -> Constant | None:
+    return None if isinstance(value, str) else float(value)
+
+
+def _to_day(call: Call, value: Constant) -> Constant | None:
+    return date.fromisoformat(str(value)[:10]).isoformat()
+
+
+def _to_moment(call: Call, value: Constant) -> Constant | None:
+    return text_of(moment(str(value)), SqlType.TIMESTAMP)
+
+
+_FOLDS: dict[str, Callable[..., Constant | None]] = {
+    "negative": _negative,
+    "*": _times,
+    "+": _plus,
+    "-": _minus,
+    "to_double": _to_double,
+    "to_date": _to_day,
+    "to_timestamp": _to_moment,
+}

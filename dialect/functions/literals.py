@@ -1,0 +1,189 @@
+"""Constants of the analyst's text, read and checked before anything runs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import datetime, time
+
+from sqlglot import exp
+
+from dialect.algebra.expressions import NULL, Literal
+from dialect.catalog.catalog import SqlType
+from dialect.errors import Code, Refusal, suggested
+from dialect.functions.constant_folding import MONTHS, SECONDS
+from dialect.functions.meant_times import how_written, meant_time
+from dialect.parser.context import refusal
+
+_NUMBER = re.compile(r"\d+", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
+_MOMENT = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?", re.ASCII)
+_SPAN = re.compile(r"(-?\d{1,9})\s*([a-z]+?)s?(?![a-z])", re.IGNORECASE | re.ASCII)
+_CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
+_TIME = re.compile(r"\d\d?:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
+_CLOCK_UNITS = ("hour", "minute", "second")
+_OF_OTHERS = {"decade": (10, "year"), "century": (100, "year"), "centurie": (100, "year"), "min": (1, "minute")}
+# longest intervals of a thousand years: what a time moved by one can never leave
+MOST_OF = {
+    "year": 1_000,
+    "quarter": 4_000,
+    "month": 12_000,
+    "week": 52_000,
+    "day": 365_000,
+    "hour": 8_760_000,
+    "minute": 525_600_000,
+    "second": 10**9,
+}
+
+
+def constant(node: exp.Expr) -> Literal | None:
+    """Read a node that is a plain constant; None if it is not one."""
+    if isinstance(node, exp.Null):
+        return NULL
+    if isinstance(node, exp.Boolean):
+        return Literal(bool(node.this), SqlType.BOOLEAN)
+    if isinstance(node, exp.Literal):
+        return Literal(node.this, SqlType.VARCHAR) if node.is_string else number(node)
+    if isinstance(node, exp.Interval):
+        return interval(node)
+    if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and node.this.this == str(2**63):
+        return Literal(-(2**63), SqlType.BIGINT)  # its digits alone do not fit 64 bits
+    return None
+
+
+def number(node: exp.Literal) -> Literal:
+    """Read a number: an integer where it fits 64 bits, else a double."""
+    text = node.this
+    if _NUMBER.fullmatch(text) and len(text) <= 30 and int(text) < 2**63:
+        return Literal(int(text), SqlType.BIGINT)
+    try:
+        value = float(text)
+    except ValueError:
+        raise refusal(Code.PARSE, f"{text[:40]} is not a number.", "write digits", node) from None
+    if not math.isfinite(value):
+        raise refusal(Code.PARSE, "The number is too large.", "write a number below 1e308", node)
+    return Literal(value, SqlType.DOUBLE)
+
+
+def interval(node: exp.Interval) -> Literal:
+    """Read a constant interval: one unit, or several that have one length, as in '1 day 2 hours' or '01:30:00'."""
+    inner = node.this.unnest() if isinstance(node.this, exp.Expr) else None
+    sign = "-" if isinstance(inner, exp.Neg) else ""
+    inner = inner.this if isinstance(inner, exp.Neg) else inner
+    written = str(inner.this) if isinstance(inner, exp.Literal) else ""
+    return _length(f"{sign}{written} {node.args.get('unit') or ''}".strip(), node)
+
+
+def _length(text: str, node: exp.Expr) -> Literal:
+    parts = [(int(amount), unit.lower()) for amount, unit in _SPAN.findall(text)]
+    clock = _CLOCK.fullmatch(text)
+    if clock:
+        parts = [(int(amount or 0), unit) for amount, unit in zip(clock.groups(), _CLOCK_UNITS, strict=True)]
+    elif not parts or _SPAN.sub("", text).strip() or (text.startswith("-") and len(parts) > 1):
+        parts = [(0, "")]
+    return span(*_one_unit(parts), node)
+
+
+def _one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
+    """Add parts of an interval up, where all of them are a number of months or a number of seconds."""
+    if len(parts) == 1:
+        return parts[0]
+    for lengths, unit in ((SECONDS, "second"), (MONTHS, "month")):
+        if all(each in lengths for _, each in parts):
+            return sum(amount * lengths[each] for amount, each in parts), unit
+    return 0, ""
+
+
+def no_interval(node: exp.Expr) -> Refusal:
+    """Refuse what is no constant interval."""
+    return refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
+
+
+def span(amount: int, unit: str, node: exp.Expr) -> Literal:
+    """Make a constant interval; raises Refusal with E_FUNC where it is none, or too long."""
+    times, plain = _OF_OTHERS.get(unit, (1, unit))
+    if plain not in MOST_OF:
+        raise no_interval(node)
+    if too_long(f"{amount * times} {plain}"):
+        raise refusal(Code.FUNC, "The interval is longer than 1,000 years.", "INTERVAL 1 DAY", node)
+    return Literal(f"{amount * times} {plain}", SqlType.INTERVAL)
+
+
+def too_long(text: str) -> bool:
+    """Tell whether an interval is longer than a time may be moved by."""
+    amount, unit = text.split(" ")
+    return abs(int(amount)) > MOST_OF[unit]
+
+
+def cast_text(text: str, target: SqlType, node: exp.Expr) -> Literal:
+    """Read constant text as another type; raises Refusal with E_PARSE where it is not one."""
+    if target is SqlType.INTERVAL:
+        return _length(text.strip(), node)
+    try:
+        return Literal(_READERS[target](text.strip()), target)
+    except (ValueError, KeyError):
+        meant = meant_time(text.strip(), target)
+        instead = () if meant is None else suggested((meant, f"{target} {meant}"))
+        why = f"'{text[:40]}' is not a {target}."
+        at = next((part for part in node.find_all(exp.Literal) if part.this == text), node)  # of a comparison
+        raise refusal(Code.PARSE, why, (instead or (how_written(target),))[-1], at, *instead) from None
+
+
+def _moment(text: str) -> datetime:
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    return datetime(year, month, day, hour, minute, second, int((found[7] or "").ljust(6, "0")))
+
+
+def _date(text: str) -> str:
+    return _moment(text).date().isoformat()
+
+
+def _timestamp(text: str) -> str:
+    return _moment(text).isoformat(sep=" ")
+
+
+def _time(text: str) -> str:
+    if not _TIME.fullmatch(text):
+        raise ValueError(text)
+    return time.fromisoformat(text.zfill(8) if text.count(":") == 2 and "." not in text else text).isoformat()
+
+
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(text)
+    return int(text)
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value + 0.0 if math.isfinite(value) else None  # inf and NaN count as NULL everywhere
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+_READERS: dict[SqlType, Callable[[str], bool | int | float | str | None]] = {
+    SqlType.DATE: _date,
+    SqlType.TIMESTAMP: _timestamp,
+    SqlType.TIME: _time,
+    SqlType.BIGINT: _integer,
+    SqlType.DOUBLE: _finite,
+    SqlType.VARCHAR: str,
+    SqlType.BOOLEAN: _boolean,
+}
+
+
+def stored_literal(value: object, kind: SqlType) -> Literal:
+    """Make a constant of a type from a catalog's or a list's value; raises TypeError for what is no constant."""
+    if value is None:
+        return Literal(None, kind)
+    if kind in (SqlType.DATE, SqlType.TIMESTAMP):
+        return Literal(_READERS[kind](str(value)), kind)
+    if isinstance(value, bool | int | float | str):
+        return Literal(value, kind)
+    raise TypeError(f"a constant can't be a {type(value).__name__}")

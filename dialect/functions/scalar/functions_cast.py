@@ -1,0 +1,73 @@
+"""Allowed rows: casts, which analysts write as CAST(x AS type) or x::type. What does not fit is NULL."""
+
+from __future__ import annotations
+
+from dialect.algebra import intervals as ranges
+from dialect.catalog.catalog import SqlType
+from dialect.functions.function_row import Function, Partial
+
+_INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
+_STAMP, _DATE = SqlType.TIMESTAMP, SqlType.DATE
+
+NARROW: dict[str, tuple[int, int]] = {
+    "TINYINT": (-(2**7), 2**7 - 1),
+    "SMALLINT": (-(2**15), 2**15 - 1),
+    "INTEGER": (-(2**31), 2**31 - 1),
+    "UTINYINT": (0, 2**8 - 1),
+    "USMALLINT": (0, 2**16 - 1),
+    "UINTEGER": (0, 2**32 - 1),
+    "UBIGINT": (0, 2**63 - 1),  # the dialect's integers end at 63 bits
+}
+
+
+def _cast(
+    target: str,
+    kind: str,
+    result: SqlType,
+    form: str,
+    range_: ranges.Rule | None = None,
+    partial: Partial = Partial.NEVER,
+    values: tuple[int, ...] = (),
+) -> Function:
+    return Function(f"to_{target}", (kind,), result, form, range_, values, partial, written=False)
+
+
+def _narrow(target: str) -> tuple[Function, ...]:
+    form = f"TRY_CAST(TRY_CAST({{0}} AS {target}) AS BIGINT)"
+    return (
+        _cast(target.lower(), "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
+        _cast(target.lower(), "num", _INT, form, ranges.nearest, Partial.VALUE),
+    )
+
+
+# NaNs are one value, of one text, and so are zeros
+_TEXT_OF_DOUBLE = "CASE WHEN isnan({0}) THEN 'nan' ELSE CAST({0} + CAST(0 AS DOUBLE) AS VARCHAR) END"
+
+CASTS: tuple[Function, ...] = (
+    _cast("double", "bool", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.constant(0, 1)),
+    _cast("double", "num", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.same),
+    _cast("float", "num", _DOUBLE, "CAST(TRY_CAST({0} AS FLOAT) AS DOUBLE)", ranges.single_precision, Partial.VALUE),
+    _cast("bigint", "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
+    _cast("bigint", "int", _INT, "{0}", ranges.same),
+    _cast("bigint", "num", _INT, "TRY_CAST({0} AS BIGINT)", ranges.nearest, Partial.VALUE),
+    *(row for target in NARROW for row in _narrow(target)),
+    _cast("boolean", "num", _BOOLEAN, "({0} <> 0)"),
+    _cast("varchar", "int", _TEXT, "CAST({0} AS VARCHAR)"),
+    _cast("varchar", "num", _TEXT, _TEXT_OF_DOUBLE),
+    _cast("varchar", "time", _TEXT, "CAST({0} AS VARCHAR)"),
+    _cast("varchar", "bool", _TEXT, "CAST({0} AS VARCHAR)"),
+    _cast("date", "time", _DATE, "CAST({0} AS DATE)"),
+    _cast("time", "stamp", SqlType.TIME, "CASE WHEN isfinite({0}) THEN CAST({0} AS TIME) END", partial=Partial.FAR),
+    _cast("varchar", "clock", _TEXT, "CAST({0} AS VARCHAR)"),
+    Function(
+        "to_decimal",
+        ("num", "digits!", "behind!"),
+        _DOUBLE,
+        "CAST(TRY_CAST({0} AS DECIMAL({1}, {2})) AS DOUBLE)",
+        ranges.decimal,
+        partial=Partial.VALUE,
+        suits=lambda digits, behind: None if behind <= digits else "More digits stand behind the point than there are.",
+        written=False,
+    ),
+    _cast("timestamp", "time", _STAMP, "TRY_CAST({0} AS TIMESTAMP)", partial=Partial.FAR),
+)

@@ -1,0 +1,35 @@
+"""Allowed rows: the ends of the interval of a released number, as Snowflake names them.
+
+Over released numbers `dialect.postprocess.interval_functions` writes them; a number without noise is both ends of its interval.
+"""
+
+from __future__ import annotations
+
+from dialect.algebra.expressions import Call, Expr, children
+from dialect.catalog.catalog import SqlType
+from dialect.functions.function_row import Function, Partial
+
+LOW, HIGH = "dp_interval_low", "dp_interval_high"
+OF_PEOPLE = "The rows of people have no noise, and no interval: it is of released numbers."
+TRY = "DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in the select list"
+
+
+def _end(name: str, word: str) -> tuple[Function, ...]:
+    meaning = f"the {word} end of the interval of a released number, at the question's confidence"
+    return tuple(
+        Function(name, (kind,), result, "{0}", partial=Partial.VALUE, meaning=meaning)
+        for kind, result in (("int", SqlType.BIGINT), ("num", SqlType.DOUBLE))
+    )
+
+
+INTERVALS: tuple[Function, ...] = (*_end(LOW, "lower"), *_end(HIGH, "upper"))
+
+
+def is_interval_end(expr: Expr) -> bool:
+    """Tell whether an expression is an end of an interval."""
+    return isinstance(expr, Call) and expr.name in (LOW, HIGH)
+
+
+def holds_end(expr: Expr) -> bool:
+    """Tell whether an end of an interval stands anywhere in an expression."""
+    return is_interval_end(expr) or any(map(holds_end, children(expr)))

@@ -1,0 +1,103 @@
+"""Syntax nodes -> the analyst's own text: where a node stands, how it is called there, what could replace it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel
+
+from dialect.errors import Span
+from dialect.parser.options import NO_OPTIONS
+
+_SIGNS = {  # what the analyst wrote, where the parser has a word of its own
+    "bitwiseand": "&",
+    "bitwiseor": "|",
+    "bitwisexor": "xor",
+    "bitwisenot": "~",
+    "bitwiseleftshift": "<<",
+    "bitwiserightshift": ">>",
+    "lambda": "->",
+    "placeholder": "A placeholder",
+    "parameter": "A placeholder",
+    "bracket": "[...]",
+    "attimezone": "AT TIME ZONE",
+    "tuple": "A row of values (a, b)",
+    "struct": "{...}",
+    "array": "A list [...]",
+    "similarto": "SIMILAR TO",
+    "jsonextract": "->",
+    "jsonextractscalar": "->>",
+}
+PIVOTED = "a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, with GROUP BY"
+_CALLED = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
+
+
+def span_of(node: exp.Expr) -> Span | None:
+    """Find the stretch of the analyst's text that a node and its parts come from, or what it stands in."""
+    place: exp.Expr | None = node
+    if isinstance(node, exp.Func) and not any(True for _ in node.iter_expressions()) and "start" not in node.meta:
+        return _find(node.sql_name(), node)  # CURRENT_DATE and its like leave no mark
+    while place is not None:
+        ends = [(part.meta["start"], part.meta["end"] + 1) for part in place.walk() if "start" in part.meta]
+        if ends:
+            start, end = min(start for start, _ in ends), max(end for _, end in ends)
+            name = _name_before(place, start) if isinstance(place, exp.AggFunc) else None
+            return Span(start if name is None else name.start(), end)
+        place = place.parent
+    return None
+
+
+def _find(word: str, node: exp.Expr) -> Span | None:
+    found = re.search(rf"\b{word}\b", str(node.root().meta.get("sql", "")), re.IGNORECASE)
+    return Span(found.start(), found.end()) if found else None
+
+
+def _name_before(node: exp.Expr, start: int) -> re.Match[str] | None:
+    """Find the name in front of a call's arguments, where the parser marks only those."""
+    sql = str(node.root().meta.get("sql", ""))
+    return None if "start" in node.meta else _CALLED.search(sql, 0, start)
+
+
+def called(node: exp.Expr) -> str:
+    """Name a function as the analyst wrote it."""
+    sql = str(node.root().meta.get("sql", ""))
+    if "start" in node.meta:
+        return sql[node.meta["start"] : node.meta["end"] + 1]
+    inner = span_of(node.this) if isinstance(node.this, exp.Expr) else None
+    before = _name_before(node, inner.start) if inner is not None else None
+    if before is not None:
+        return before[1]
+    return _SIGNS.get(node.key) or (node.sql_name() if isinstance(node, exp.Func) else node.key.upper())
+
+
+def in_place(node: exp.Expr, text: str) -> str | None:
+    """Write the analyst's question with another text in the place of a node."""
+    span, sql = span_of(node), str(node.root().meta.get("sql", ""))
+    if span is None:
+        return None
+    start, end = span.start, span.end
+    while sql[start:end].count("(") > sql[start:end].count(")") and ")" in sql[end:]:  # marks leave brackets out
+        end = sql.index(")", end) + 1
+    return sql[:start] + text + sql[end:]
+
+
+def question_with(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | None:
+    """Write the analyst's question anew with a node changed; None where a clause of its own would be lost."""
+    root = node.root()
+    if root.meta.get("bounds") or root.meta.get("options") != NO_OPTIONS:
+        return None
+    copied = root.copy()
+    for part, other in zip(root.walk(), copied.walk(), strict=True):
+        if part is node:
+            change(other)
+            return copied.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)
+    return None
+
+
+def first_word(sql: str) -> Span | None:
+    """Point at the first word, where a refusal is about the whole question."""
+    word = next(iter(sql.split(maxsplit=1)), None)
+    start = len(sql) - len(sql.lstrip())
+    return None if word is None else Span(start, start + len(word))

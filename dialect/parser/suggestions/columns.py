@@ -1,0 +1,74 @@
+"""A name that is no column here -> what else it may stand for: an alias of what is shown, or text without quotes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+
+from dialect.errors import Code, Refusal, Suggestion, suggested
+from dialect.parser.context import refusal
+from dialect.parser.spans import question_with
+
+_TESTS = (exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)
+
+
+def meant(refused: Refusal, node: exp.Expr) -> Refusal:
+    """Say what a name that was not found may be; the refusal itself where nothing is known of it."""
+    if not isinstance(node, exp.Column) or node.table:
+        return refused
+    return _alias(node) or _text(refused, node) or refused
+
+
+def _alias(node: exp.Column) -> Refusal | None:
+    """Say which clause reads a name of the select list whose value is there only behind WHERE."""
+    where, select = node.find_ancestor(exp.Where), node.find_ancestor(exp.Select)
+    if where is None or select is None or select.args.get("where") is not where:
+        return None
+    shown = next((item.unalias() for item in select.selects if item.alias.lower() == node.name.lower()), None)
+    if shown is None:
+        return None
+    windowed = shown.find(exp.Window) is not None
+    if not windowed and shown.find(exp.AggFunc) is None:
+        return None
+    clause = "QUALIFY" if windowed else "HAVING"
+    of = "a window function" if windowed else "an aggregate"
+    why = f"{node.name[:40]} is {of}, and WHERE looks at rows, before there is one: {clause} looks at it."
+    made = _moved(select, clause.lower())
+    return replace(
+        refusal(Code.COLUMN, why, f"{clause} in place of WHERE, behind GROUP BY", node), rewrites=suggested(made)
+    )
+
+
+def _moved(select: exp.Select, clause: str) -> tuple[str, ...]:
+    """Write the conditions of WHERE that read such names into another clause."""
+    if select.args.get(clause) is not None:
+        return ()
+
+    def change(above: exp.Expr) -> None:
+        tests = list(above.args["where"].this.flatten()) if isinstance(above.args["where"].this, exp.And) else []
+        tests = tests or [above.args["where"].this]
+        computed = {item.alias.lower() for item in above.expressions if item.find(exp.AggFunc, exp.Window) is not None}
+        late = [test for test in tests if any(c.name.lower() in computed for c in test.find_all(exp.Column))]
+        early = [test for test in tests if test not in late]
+        kind = exp.Having if clause == "having" else exp.Qualify
+        above.set("where", exp.Where(this=exp.and_(*early)) if early else None)
+        above.set(clause, kind(this=exp.and_(*late)))
+
+    written = question_with(select, change)
+    return () if written is None else (written,)
+
+
+def _text(refused: Refusal, node: exp.Column) -> Refusal | None:
+    """Ask whether what is compared with a column is text: place_id = P1."""
+    test = node.parent
+    if (
+        node.this.args.get("quoted")
+        or not isinstance(test, _TESTS)
+        or test.this is node
+        or not isinstance(test.this, exp.Column)
+    ):
+        return None
+    quoted = "'" + node.name.replace("'", "''") + "'"
+    made = refusal(refused.code, f"{refused.why} Text stands in single quotes.", quoted, node, Suggestion(quoted))
+    return replace(made, rewrites=(*refused.rewrites, *made.rewrites))

@@ -1,0 +1,86 @@
+"""Keys without a public list: which of them could reach a threshold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, expand
+from dialect.catalog.catalog import SqlType, ValueRange
+from dialect.errors import Code, Refusal, Suggestion, joined_differences
+from dialect.functions.plain_text import plain_text
+from dialect.parser.context import Reading
+from dialect.parser.placeholders import END, LEAST, MOST, START
+from dialect.planner.keys.whole_numbers import is_whole
+
+_FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
+_COARSER = ("date_trunc", "time_bucket")
+_LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
+
+
+def check_private_keys(keys: Sequence[Field], reading: Reading) -> None:
+    """Refuse private keys that are different for almost every row: none would reach a threshold."""
+    sql = reading.sql
+    for key in keys:
+        expr = expand(Ref(key))
+        text = plain_text(expr)
+        why = f"{text} has a value of its own in almost every row."
+        if key.type in _FINE_TIMES:
+            raise _fine_time(expr, text, reading)
+        whole = _whole_part(expr) if key.type is SqlType.DOUBLE else None
+        if whole is not None:
+            part = plain_text(whole)
+            why = f"{part} may be any number: neither bounds nor the question say where it ends."
+            ends = f"{part} BETWEEN {LEAST} AND {MOST}"
+            raise Refusal(Code.KEY, why, f"WHERE {ends}, with your own ends", None, _asked_by(sql, part, part, ends))
+        if key.type is SqlType.DOUBLE:
+            coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN {LEAST} AND {MOST}"
+            raise Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, _asked_by(sql, text, coarse, ends))
+        if key.type in _LISTS:
+            raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
+
+
+def _whole_part(expr: Expr) -> Expr | None:
+    """Find the innermost whole number that all else in a key is computed of; None where there is none."""
+    parts = [part for part in children(expr) if not isinstance(part, Literal)]
+    inner = _whole_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
+    return expr if inner is None and is_whole(expr) else inner
+
+
+def _fine_time(expr: Expr, text: str, reading: Reading) -> Refusal:
+    """Refuse a time, or steps of one of which nobody says where it ends: the declared dates of its rows do."""
+    time = _time_of(expr)
+    moment, date = plain_text(time), _date_of(time, reading)
+    why, coarse = f"{text} has a value of its own in almost every row.", f"date_trunc('hour', {text})"
+    if time is not expr:
+        why, coarse = f"{moment} has no declared range, so nothing says where {text} begins and ends.", text
+    ends = f"{moment} >= {START} AND {moment} < {END}"
+    if date is not None:
+        ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
+    return Refusal(Code.KEY, why, f"{coarse} with WHERE {ends}", None, _asked_by(reading.sql, text, coarse, ends))
+
+
+def _date_of(time: Expr, reading: Reading) -> tuple[str, ValueRange] | None:
+    """Find the column of a time's date, and the range that is declared of it."""
+    origin = time.field.origin if isinstance(time, Ref) else None
+    table = None if origin is None else reading.catalog.table(origin.table)
+    if table is None or origin is None or origin.column != table.time_column or table.date_column is None:
+        return None
+    column = table.column(table.date_column)
+    return (column.name, column.domain) if column is not None and isinstance(column.domain, ValueRange) else None
+
+
+def _time_of(expr: Expr) -> Expr:
+    """Give the time that a coarser one is made of; itself where it is none."""
+    return expr.arguments[-1] if isinstance(expr, Call) and expr.name in _COARSER else expr
+
+
+def _asked_by(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:
+    """Write a question with a coarser key: as it is, and where a condition must say the ends."""
+    key = "" if coarse == name else f"groups by {coarse}"
+    made = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
+    with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", made, count=1, flags=re.IGNORECASE)
+    if not found:
+        with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", made, count=1, flags=re.IGNORECASE)
+    ends = "rows outside the ends are left out"
+    return Suggestion(made, key), Suggestion(with_end, joined_differences(key, ends))

@@ -1,0 +1,221 @@
+"""Question -> the same question with every DP_INTERVAL_LOW and DP_INTERVAL_HIGH written out.
+
+They are the ends that an answer says of a shown number, as columns: the same steps in the same order, in SQL
+(`proofs.md#interval-ends`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from dialect.algebra.changed_exprs import changed_exprs
+from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, children, expand, rebuild
+from dialect.algebra.private_plan import Question
+from dialect.algebra.relation_parts import sources
+from dialect.algebra.relations import Public, Relation, Released
+from dialect.analysis.sql_size import expressions_below
+from dialect.catalog.catalog import SqlType
+from dialect.errors import Code, Refusal, Span
+from dialect.functions.builders import compared, double, is_null, to_bigint, to_double
+from dialect.functions.scalar.noise_intervals import HIGH, LOW, OF_PEOPLE, TRY, is_interval_end
+from dialect.postprocess.linear import Linear, Variances
+from dialect.postprocess.rounding import Rounding, moved, rounded_outputs
+from dialect.postprocess.uncertainty import Form, all_variances, form_of, forms_by_field, never_negative, usable
+
+
+@dataclass(frozen=True)
+class Reaches:
+    """What half-widths are made of at a question's confidence, by the ids of raw noisy numbers."""
+
+    variances: Mapping[str, float]  # in squared units
+    quantile: float  # of the level, on both sides
+    least: float  # the least scale of all noises, in grains; 0: there is none
+    alone: Mapping[str, tuple[float, float]]  # scale and half-width of each number by itself, in grains
+    parted: Collection[str]  # those whose grain is not 1
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """What is known of a question's numbers."""
+
+    forms: Mapping[Field, Form]
+    rounded: Mapping[Field, Rounding | None]
+    said: Mapping[Field, tuple[Field, Field]]  # numbers whose release says their ends
+    positive: frozenset[Field]
+
+    def known(self, argument: Expr, looked_at: tuple[Relation, ...]) -> bool:
+        """Tell whether a number has an interval where these relations are looked at."""
+        carried = {f for source in looked_at for f in source.fields}
+        said = self.said.get(argument.field) if isinstance(argument, Ref) else None
+        if said is not None:
+            return set(said) <= carried
+        return usable(form_of(expand(argument), self.forms), carried, self.positive) is not None
+
+
+def _ends(question: Question) -> _Ends:
+    said = {o.field: o.ends for release in question.releases for o in release.outputs if o.ends is not None}
+    return _Ends(forms_by_field(question), rounded_outputs(question), said, never_negative(question))
+
+
+def _asked(question: Question) -> bool:
+    return any(name in question.sql.lower() for name in (LOW, HIGH))
+
+
+def check_ends(question: Question) -> None:
+    """Refuse ends of what has no interval; raises Refusal with E_AGG where the question asks for them."""
+    if not _asked(question):
+        return
+    known = _ends(question)
+
+    def checked(expr: Expr, looked_at: tuple[Relation, ...]) -> Expr:
+        for call in _calls(expr):
+            if not known.known(call.arguments[0], looked_at):
+                why = "No interval is known for this: its noise can't be followed here, or there is none in it."
+                raise Refusal(Code.AGG, why, TRY, _caret(call))
+        return expr
+
+    changed_exprs(question.outer, checked)
+    _refuse_public(question.outer)
+
+
+def _refuse_public(relation: Relation) -> None:
+    if isinstance(relation, Public):
+        _refuse(relation, "Public rows have no noise, and no interval: it is of released numbers.")
+    for source in sources(relation):
+        _refuse_public(source)
+
+
+def refuse_ends(rows: Relation) -> None:
+    """Refuse ends in what is computed from people's rows; raises Refusal with E_AGG."""
+    _refuse(rows, OF_PEOPLE)
+
+
+def _refuse(relation: Relation, why: str) -> None:
+    for call in (call for expr in expressions_below(relation) for call in _calls(expr)):
+        raise Refusal(Code.AGG, why, TRY, _caret(call))
+
+
+def _calls(expr: Expr) -> Iterator[Call]:
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Call) and is_interval_end(part):
+            yield part
+        waiting.extend(children(part))
+
+
+def _caret(call: Call) -> Span | None:
+    """Point at the name of a call, as it stands in the question."""
+    return None if call.span is None else Span(call.span.start, call.span.start + len(call.name))
+
+
+def with_ends(question: Question, reaches: Reaches) -> Question:
+    """Write every end out.
+
+    Claim: it equals the end that the answer says of the same number, and costs nothing: post-processing of released
+    numbers and public scales. Symbols: as in engine/proofs.md#half_widths, #whole_half_widths and #ratio_interval.
+    Formula: value -+ half-width; for a ratio Fieller's. Source and proof: proofs.md#interval-ends. Raises: nothing.
+    """
+    if not _asked(question):
+        return question
+    known, variances = _ends(question), all_variances(question, reaches.variances)
+
+    def written(expr: Expr, looked_at: tuple[Relation, ...]) -> Expr:
+        inner = rebuild(expr, lambda part: written(part, looked_at))
+        if not (isinstance(expr, Call) and is_interval_end(expr) and isinstance(inner, Call)):
+            return inner
+        return _Written(known, reaches, variances, inner.arguments[0], expr.name == HIGH).end(expand(expr.arguments[0]))
+
+    outer = changed_exprs(question.outer, written)
+    assert isinstance(outer, Released | Public)  # noqa: S101  rewriting keeps the kind
+    return replace(question, outer=outer)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """One end, on its way into SQL."""
+
+    known: _Ends
+    reaches: Reaches
+    variances: Variances
+    shown: Expr
+    upper: bool
+
+    def end(self, expanded: Expr) -> Expr:
+        """Write the end of what is shown, NULL where that is."""
+        said = self.known.said.get(self.shown.field) if isinstance(self.shown, Ref) else None
+        whole = self.shown.type is SqlType.BIGINT
+        if said is not None:
+            found: Expr = Ref(said[self.upper])
+        else:
+            form = form_of(expanded, self.known.forms)
+            assert form is not None  # noqa: S101  checked when the question was read
+            found = self._ratio(form, whole) if form.denominator is not None else self._linear(form, expanded, whole)
+        if whole:
+            found = to_bigint(found)
+        return Case(((is_null(self.shown), NULL),), found, self.shown.type)
+
+    def _beside(self, middle: Expr, reach: Expr) -> Expr:
+        return double("+" if self.upper else "-", middle, reach)
+
+    def _linear(self, form: Form, expanded: Expr, whole: bool) -> Expr:
+        value = double("+", form.offset, form.numerator.value())
+        reach = self._reach(form)
+        if not whole:
+            return self._beside(value, reach)
+        lower, upper = double("-", value, reach), double("+", value, reach)
+        shown, half = to_double(self.shown), double("/", double("-", upper, lower), _TWO)
+        limit = moved(expanded, self.known.rounded)
+        middle = double("/", double("+", lower, upper), _TWO)
+        beside = (
+            double("abs", double("-", middle, shown)) if limit is None else _number(limit.most(self.reaches.parted))
+        )
+        return self._beside(shown, double("ceil", double("+", half, beside)))
+
+    def _reach(self, form: Form) -> Expr:
+        own = double("sqrt", form.numerator.variance(self.variances))
+        if self.reaches.least == 0:
+            return own
+        if form.alone in self.reaches.alone:
+            assert form.alone is not None  # noqa: S101  a key
+            sigma, half = self.reaches.alone[form.alone]
+            return double("*", double("/", own, _number(sigma)), _number(half))
+        step = double("/", double("/", own, _number(self.reaches.least)), _TWO)
+        return double("+", double("*", _number(self.reaches.quantile), own), step)
+
+    def _ratio(self, form: Form, whole: bool) -> Expr:
+        top, bottom = form.numerator, form.denominator
+        assert bottom is not None  # noqa: S101  the caller asks
+        variances, z = self.variances, _number(self.reaches.quantile)
+        clear, ends = _fieller(top, bottom, variances, z, bottom.may_be_negative(self.known.positive))
+        found = double("+", form.offset, ends[self.upper])
+        outward = double("ceil" if self.upper else "floor", found) if whole else found
+        return Case(((clear, outward),), NULL, SqlType.DOUBLE)
+
+
+def _fieller(
+    top: Linear, bottom: Linear, variances: Variances, z: Expr, signed: bool
+) -> tuple[Expr, tuple[Expr, Expr]]:
+    """Write Fieller's ends of a ratio, and whether its denominator is clear of 0 (engine/proofs.md#ratio_interval)."""
+    number, v_top = top.value(), top.variance(variances)
+    below, v_below, both = bottom.value(), bottom.variance(variances), top.covariance(bottom, variances)
+    magnitude = double("abs", below)
+    clear = compared(">", magnitude if signed else below, double("*", z, double("sqrt", v_below)))
+    ratio, step = double("/", number, below), double("/", z, below)
+    square = double("*", step, step)
+    shrink = double("-", _ONE, double("*", square, v_below))
+    spread = double("-", v_top, double("*", double("*", _TWO, ratio), both))
+    spread = double("+", spread, double("*", double("*", ratio, ratio), v_below))
+    less = double("-", double("*", v_top, v_below), double("*", both, both))
+    spread = double("greatest", double("-", spread, double("*", square, less)), _ZERO)
+    middle = double("/", double("-", ratio, double("*", square, both)), shrink)
+    reach = double("/", double("*", double("/", z, magnitude), double("sqrt", spread)), shrink)
+    return clear, (double("-", middle, reach), double("+", middle, reach))
+
+
+def _number(value: float) -> Literal:
+    return Literal(float(value), SqlType.DOUBLE)
+
+
+_ZERO, _ONE, _TWO = _number(0.0), _number(1.0), _number(2.0)

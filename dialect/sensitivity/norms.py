@@ -1,0 +1,213 @@
+"""Which declared norm C belongs to a vector: per table, aggregate kind and usual keys, never one number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand, fields_of
+from dialect.algebra.intervals import known
+from dialect.algebra.private_plan import Factor, PrivatePlan, Vector, VectorKind
+from dialect.algebra.relation_parts import branches
+from dialect.algebra.relations import Cut
+from dialect.catalog.catalog import Catalog, Column, SqlType, Table
+from dialect.sensitivity.parted import told_by
+from dialect.sensitivity.usual_norms import norm_of_persons, norm_of_rows, usual_norms
+
+
+def declared_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
+    """Find C for a vector in its own unit; any value keeps the promise, a good one loses little.
+
+    What is declared of one window, several that count together hold so many times: of persons, in so many more groups.
+    """
+    tables, windows = _widest(plan, catalog), plan.touched.together
+    if vector.kind is VectorKind.PERSONS:  # of all groups of two queries, at most: the root of how many they are
+        one = math.hypot(*(_declared(plan, vector, table, catalog) for table in _apart(tables)))
+        return one * math.sqrt(windows)
+    return windows * sum(_declared(plan, vector, table, catalog) for table in tables)
+
+
+def _declared(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float:
+    assert table.norms is not None  # noqa: S101  the catalog reader refuses a private table without norms
+    if vector.kind is VectorKind.PERSONS:
+        usual = norm_of_persons(plan, table)
+        return usual.persons if usual and usual.persons is not None else table.norms.persons
+    rows = norm_of_rows(plan, table)[0]
+    if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
+        return rows
+    if vector.factor is not None:
+        return _of_product(plan, vector, vector.factor, table, catalog, rows)
+    largest = max(vector.magnitude, 2.0**-20)
+    declared = _of_column(plan, vector, table, catalog)
+    return rows * largest if declared is None else min(declared, rows * largest)
+
+
+def _of_product(
+    plan: PrivatePlan, vector: Vector, factor: Factor, table: Table, catalog: Catalog, rows: float
+) -> float:
+    """Derive C of a product from those of its factors: a sum of products is at most a sum times the other's limit."""
+    one = replace(vector, kind=VectorKind.CENTRED, factor=None)
+    other = replace(
+        one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
+        whole=factor.value.type is SqlType.BIGINT,
+    )  # fmt: skip
+    norms = [_declared(plan, each, table, catalog) for each in (one, other)]
+    limits = (rows * vector.magnitude, norms[0] * other.magnitude, norms[1] * one.magnitude, norms[0] * norms[1])
+    return max(min(limits), 2.0**-40)
+
+
+def is_single(plan: PrivatePlan) -> bool:
+    """Tell whether every unit is in one group at most, by enforced keys, whatever the data."""
+    return plan.one_group_per_person or plan.one_row_per_person
+
+
+def leaves_out(plan: PrivatePlan, key_count: int | None) -> bool:
+    """Tell whether a question's own limits leave out rows or groups of people: of how many, nobody said."""
+    rows, groups = plan.limits.max_rows, plan.limits.max_groups
+    fewer_rows = rows is not None and isinstance(plan.source.operator, Cut)
+    return fewer_rows or (groups is not None and not is_single(plan) and (key_count is None or groups < key_count))
+
+
+def limited_norm(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float:
+    """Find C where the question may say how many rows or groups of a person count.
+
+    A person with r rows is in at most r groups, and no count is above r; a person in g groups has a norm of sqrt(g).
+    A sum's C is the declared one, widened where more rows count than the catalog reckons with.
+    """
+    if vector.part is not None:
+        persons = limited_norm(plan, replace(vector, kind=VectorKind.PERSONS, part=None), catalog)
+        return max(abs(vector.part.lower), abs(vector.part.upper)) * persons
+    declared, rows, groups = declared_norm(plan, vector, catalog), plan.limits.max_rows, plan.limits.max_groups
+    if vector.kind is VectorKind.PERSONS:
+        most = min((g for g in (rows, groups) if g is not None), default=None)
+        return declared if most is None else math.sqrt(most)
+    if rows is None:
+        return declared
+    if vector.summed:
+        usual = declared_norm(plan, replace(vector, kind=VectorKind.ROWS), catalog)
+        return min(rows * max(vector.magnitude, 2.0**-20), declared * max(1.0, rows / usual))
+    return float(rows)
+
+
+def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
+    """Find the one declared table whose rows a plan counts; None for several, or for what movement made of one."""
+    tables = _widest(plan, catalog)
+    return tables[0] if len(tables) == 1 and plan.source.derived is None else None
+
+
+def declared_cover(plan: PrivatePlan, vector: Vector, catalog: Catalog) -> float | None:
+    """Find which share of people the steward expects to stay within a vector's norm; None where nobody said that."""
+    covers = [_covered(plan, vector, table, catalog) for table in _widest(plan, catalog)]
+    return None if None in covers else min(each for each in covers if each is not None)
+
+
+def _covered(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float | None:
+    assert table.norms is not None  # noqa: S101
+    if vector.kind is VectorKind.PERSONS:
+        usual = norm_of_persons(plan, table)
+        if usual is None:
+            return table.norms.covers
+        said = usual.persons is None or told_by(plan, table.name)(usual.keys)  # else of fewer groups than the plan has
+        return usual.covers if said else None
+    found = multiple_of(vector, catalog) if vector.kind is VectorKind.SUM else None
+    summed = None if found is None else _sum_norm(plan, vector, found[0], table)
+    return (summed or norm_of_rows(plan, table))[1]
+
+
+def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
+    """Find L0, the number of groups kept per person, or of each person in each window where these are apart."""
+    one = sum(max(1, table.max_groups_per_person or 1) for table in _apart(_widest(plan, catalog)))
+    return one * plan.touched.together
+
+
+def _widest(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
+    """Find the table that one person has most rows of: one for each query whose rows a union gathers."""
+    return [_widest_of(names, plan.source.derived, catalog) for names in branches(plan.source)]
+
+
+def _apart(tables: list[Table]) -> list[Table]:
+    return list({table.name: table for table in tables}.values())
+
+
+def _widest_of(names: frozenset[str], derived: Table | None, catalog: Catalog) -> Table:
+    counted = (_counted(catalog.table(name), derived) for name in names)
+    tables = [table for table in counted if table is not None and table.norms is not None]
+    return max(tables, key=lambda table: (table.norms.rows if table.norms else 0, table.name))
+
+
+def _counted(table: Table | None, derived: Table | None) -> Table | None:
+    """Take the norms of stays and trips where a table function made the rows of a table into them."""
+    if table is None or derived is None or table.name != derived.name or table.movement is None:
+        return table
+    return replace(table, norms=table.movement.norms or table.norms)
+
+
+def _of_column(plan: PrivatePlan, vector: Vector, table: Table, catalog: Catalog) -> float | None:
+    """Scale a column's declared norm to an expression over that one column: a multiple as it is multiplied.
+
+    Other expressions keep the column's norm where they only make values smaller, as LEAST does: people who stay
+    below the cut are not changed by it.
+    """
+    found = multiple_of(vector, catalog)
+    norm = None if found is None else _sum_norm(plan, vector, found[0], table)
+    return None if found is None or norm is None else norm[0] * found[1]
+
+
+def multiple_of(vector: Vector, catalog: Catalog) -> tuple[Column, float] | None:
+    """Find the one bounded column that a vector's values are made of, and how many times as large they are."""
+    if vector.value is None:
+        return None
+    expr = expand(Ref(vector.value))
+    origins = {f.origin for f in fields_of(expr) if f.origin is not None and f.bounds is not None}
+    if len(origins) != 1:
+        return None
+    origin = origins.pop()
+    column = catalog.column(origin.table, origin.column)
+    if column is None or column.bounds is None:
+        return None
+    widest = max(abs(column.bounds.lower), abs(column.bounds.upper))
+    if widest == 0:
+        return None
+    if vector.value.origin == origin:
+        return column, 1.0
+    if vector.kind is VectorKind.CENTRED:
+        return None
+    wider = _largest(vector.value, vector) / widest  # by the expression alone: WHERE makes no multiple of a column
+    return column, wider if _is_multiple(expr) else max(1.0, wider)
+
+
+def _largest(value: Field, vector: Vector) -> float:
+    ends = value.bounds if known(value.bounds) else None
+    lower, upper = (vector.lower, vector.upper) if ends is None else (ends.lower, ends.upper)
+    return max(abs(lower), abs(upper))
+
+
+def _is_multiple(expr: Expr) -> bool:
+    if not isinstance(expr, Call):
+        return isinstance(expr, Ref)
+    parts = [argument for argument in expr.arguments if not isinstance(argument, Literal)]
+    if len(parts) != 1 or not _is_multiple(parts[0]):
+        return False
+    divided = expr.name == "/" and parts[0] == expr.arguments[0]
+    return divided or expr.name in {"*", "negative", "to_double"}
+
+
+def _sum_norm(plan: PrivatePlan, vector: Vector, column: Column, table: Table) -> tuple[float, float] | None:
+    """Find the norm of a column's sums, and the share of people of whom it is declared.
+
+    Of values of one sign it is the smallest; where signs cancel, parts may add up to more than all: that of most keys.
+    """
+    assert table.norms is not None  # noqa: S101
+    in_all, *by_keys = usual_norms(plan, table)
+    if vector.kind is VectorKind.CENTRED:
+        return None if column.centred_norm is None else (column.centred_norm, in_all.covers)
+    declared = [(each.keys, each.sums[column.name], each.covers) for each in by_keys if column.name in each.sums]
+    if column.sum_norm is not None:
+        declared.append(((), column.sum_norm, in_all.covers))
+    if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
+        own, whole = {key.text for key in plan.keys}, [each.keys for each in by_keys if each in table.norms.by_keys]
+        declared = [each for each in declared if not each[0] or each[0] in whole]
+        found = max(declared, key=lambda each: (own.issubset(each[0]), len(each[0])), default=None)
+    else:
+        found = min(declared, key=lambda each: (each[1], -each[2]), default=None)
+    return None if found is None else found[1:]

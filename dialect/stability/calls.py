@@ -1,0 +1,256 @@
+"""Typed arguments -> one typed call: the allow-list asked, types brought together, persons kept out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+
+from sqlglot import exp
+
+from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, case_values
+from dialect.catalog.catalog import SqlType
+from dialect.errors import Code, Refusal, Span, Suggestion
+from dialect.functions import builders as own_calls
+from dialect.functions import literals
+from dialect.functions.constant_folding import folded
+from dialect.functions.function_row import Function, accepts, in_words, mistake, typed
+from dialect.functions.functions import forms_of, names
+from dialect.functions.scalar.noise_intervals import is_interval_end
+from dialect.parser.context import refusal
+from dialect.parser.spans import called, span_of
+from dialect.parser.suggestions.foreign_names import FOREIGN_FUNCTIONS
+from dialect.parser.suggestions.other_calls import FORMS
+from dialect.stability.unlike_types import instead
+
+MAX_SIZE = 4_000  # parts of one typed expression: BETWEEN and CASE x WHEN repeat what they compare
+MAX_DEPTH = 150
+
+_PERSON_USES = {"is null"}
+_COMPARED = {"=", "<>", "<", "<=", ">", ">=", "in", "is distinct from", "is not distinct from"}
+_MERGED = {"coalesce", "least", "greatest", "nullif"}
+_TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+_JOINED = {"||", "concat", "concat_ws"}  # numbers and times that stand among text are written out
+_WRITTEN = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
+_OF_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
+_NOW = {"now", "today", "getdate", "sysdate", "get_current_timestamp", "transaction_timestamp"}
+_MISSPELT = 0.8  # share of letters that a name has in common with what it misspells
+_SEE_DOCS = "see docs/functions.md"
+_AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
+POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
+
+
+def not_allowed(node: exp.Expr) -> Refusal:
+    """Refuse what the parser knows and the allow-list does not."""
+    if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
+        return _of_now(node)
+    if isinstance(node, exp.Order):
+        return refusal(Code.FUNC, "No order of rows can stand here.", "leave ORDER BY out", node)
+    hint = _SEE_DOCS
+    if isinstance(node, exp.Array) and any(isinstance(part, exp.Column) for part in node.expressions):
+        hint = "a column without brackets, or in double quotes"
+    if isinstance(node, exp.Explode | exp.Unnest):
+        hint = "list_contains(x, 'a'), or a list of constants in FROM: a row of a person does not become several here"
+    return refusal(Code.FUNC, f"{called(node)} is not in the dialect.", hint, node)
+
+
+def _of_now(node: exp.Expr) -> Refusal:
+    why = f"{called(node)} is another value whenever it is asked, and no repeat would be found again."
+    return refusal(Code.FUNC, why, "a day that is written out: DATE '2026-10-31'", node)
+
+
+def call(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
+    """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
+    _keep_person_out(name, arguments, node)
+    if not forms_of(name):
+        raise unknown_function(name, node)
+    aligned = _aligned(name, _flattened(name, arguments), node)
+    for form in forms_of(name):
+        if accepts(form, aligned):
+            wrong = mistake(form, aligned)
+            if wrong is not None:
+                raise refusal(Code.FUNC, wrong, _kinds_hint(name, _shown(name, node)), node)
+            return _limited(folded(_made(form, typed(form, aligned), node)), node)
+    given = ", ".join(argument.type for argument in aligned)
+    shown = _shown(name, node)
+    meant = instead(aligned, node) if name in _COMPARED or isinstance(node, exp.Like | exp.Add | exp.Sub) else None
+    made = () if meant is None else (meant,)
+    raise refusal(Code.FUNC, f"{shown} does not take ({given}).", meant or _kinds_hint(name, shown), node, *made)
+
+
+def unknown_function(name: str, node: exp.Expr) -> Refusal:
+    """Refuse a function that is not there, with the nearest that is."""
+    if name.removesuffix("()") in _NOW:
+        return _of_now(node)
+    why = f"The function {called(node)[:40]} is not in the dialect."
+    return refusal(Code.FUNC, why, _nearest(name), node, *_respelt(name, node))
+
+
+def case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr) -> Expr:
+    """Make a CASE of one type."""
+    values = [*(value for _, value in branches), otherwise]
+    _keep_person_out("case", values, node)
+    kind, given = alike([wall(value) for value in values], node)
+    tests = [test for test, _ in branches]
+    return _limited(Case(tuple(zip(tests, given[:-1], strict=True)), given[-1], kind), node)
+
+
+def wall(argument: Expr) -> Expr:
+    """Read an instant on the clock of its own time zone."""
+    if argument.type is not SqlType.TIMESTAMPTZ:
+        return argument
+    zone = argument.field.time_zone if isinstance(argument, Ref) else None
+    return own_calls.wall(argument, zone or "UTC")
+
+
+def is_person(expr: Expr) -> bool:
+    """Tell whether an expression gives the person key itself."""
+    if isinstance(expr, Ref):
+        return expr.field.is_person
+    return isinstance(expr, Case) and any(is_person(value) for value in case_values(expr))
+
+
+def polygon_refused(node: exp.Expr | None) -> Refusal:
+    """Say what a polygon is for."""
+    return refusal(Code.FUNC, "A polygon is no value: places are held against it.", POLYGON_HINT, node)
+
+
+def _made(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
+    if form.result is not SqlType.NULL:
+        made = Call(form.row, tuple(arguments), form.result)
+        return replace(made, span=span_of(node)) if is_interval_end(made) else made
+    kind, values = alike(arguments, node)
+    return Call(form.row, tuple(values), arguments[0].type if form.name == "nullif" else kind)
+
+
+def _limited(expr: Expr, node: exp.Expr) -> Expr:
+    if isinstance(expr, Call | Case) and (expr.size > MAX_SIZE or expr.depth > MAX_DEPTH):
+        raise refusal(Code.COMPLEX, "This expression is too large.", "compute parts of it in a subquery", node)
+    return expr
+
+
+def unclear_tilde(node: exp.Expr) -> Refusal:
+    """Ask for brackets around ~x, of which the parser marks x alone."""
+    bracketed = f"(~{node.this.sql('duckdb', comments=False)})"
+    instead = Suggestion(bracketed, "~ of this alone; DuckDB takes all that follows it")
+    refused = refusal(Code.FUNC, "It is not clear where ~ ends.", f"{bracketed}, with brackets", node, instead)
+    sql = str(node.root().meta.get("sql", ""))
+    sign = -1 if refused.span is None else sql.rfind("~", 0, refused.span.start)
+    if refused.span is None or sign < 0:
+        return refused
+    rewrites = tuple(replace(each, sql=each.sql[:sign] + each.sql[sign + 1 :]) for each in refused.rewrites)
+    return replace(refused, span=Span(sign, refused.span.end), rewrites=rewrites)
+
+
+def _nearest(name: str) -> str:
+    near = misspelt(name)
+    return _SEE_DOCS if near is None else f"{near}(...)"
+
+
+def misspelt(name: str) -> str | None:
+    """Find the function of which a name is a misspelling; a function of another engine is none, however near its name.
+
+    `haversine` and `haversine_m` take their arguments in another order: words that are added make another name.
+    """
+    bare = name.removesuffix("()")[:40]
+    if (
+        bare in exp.FUNCTION_BY_NAME
+        or bare.upper() in exp.FUNCTION_BY_NAME
+        or bare in FOREIGN_FUNCTIONS
+        or bare in FORMS
+    ):
+        return None
+    known = [each for each in (*_AGGREGATES, *names()) if each.isidentifier() and each.count("_") == bare.count("_")]
+    close = get_close_matches(bare, known, n=1, cutoff=_MISSPELT)
+    return close[0] if close else None
+
+
+def _respelt(name: str, node: exp.Expr) -> list[Suggestion]:
+    """Write the call with the nearest name there is."""
+    near = misspelt(name)
+    if near is None or not isinstance(node, exp.Anonymous):
+        return []
+    parts = ", ".join(part.sql("duckdb", comments=False) for part in node.expressions)
+    return [Suggestion(f"{near}({parts})", f"{near} is a near name")]
+
+
+def _shown(name: str, node: exp.Expr) -> str:
+    """Name a function or operator as the analyst wrote it."""
+    if isinstance(node, exp.Cast):
+        return f"CAST AS {node.args['to'].sql('duckdb')[:40]}"
+    if isinstance(node, exp.Between):
+        return "BETWEEN"
+    if name == "negative":
+        return "-"
+    return called(node) if "start" in node.meta else name.upper()
+
+
+def _kinds_hint(name: str, shown: str) -> str:
+    if name in _COMPARED:
+        return "compare values of one type"
+    forms = sorted({f"({', '.join(map(in_words, form.arguments))})" for form in forms_of(name)})
+    return f"{shown} takes " + " or ".join(forms)
+
+
+def _keep_person_out(name: str, arguments: Sequence[Expr], node: exp.Expr) -> None:
+    persons = [argument for argument in arguments if is_person(argument)]
+    joined = name == "=" and len(persons) == 2
+    if not persons or name in _PERSON_USES or joined:
+        return
+    shown = next((p.field.name for p in persons if isinstance(p, Ref)), None) or "person"
+    why = "The person key can be counted, joined on and grouped by, and nothing else."
+    if name in _COMPARED and node.find_ancestor(exp.Where) is not None:
+        why = "Persons are chosen by what their rows say, not by their keys."
+        hint = f"{shown} IN (SELECT {shown} FROM ... WHERE ...), or a condition on another column"
+        raise refusal(Code.PERSON_KEY, why, hint, node)
+    raise refusal(Code.PERSON_KEY, why, Suggestion(f"COUNT(DISTINCT {shown})", "counts people"), node)
+
+
+def _flattened(name: str, arguments: Sequence[Expr]) -> list[Expr]:
+    if name not in {"and", "or"}:
+        return list(arguments)
+    flat: list[Expr] = []
+    for argument in arguments:
+        flat.extend(argument.arguments if isinstance(argument, Call) and argument.name == name else [argument])
+    return flat
+
+
+def _aligned(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
+    """Bring text constants to the time type beside them, instants to wall-clock time, and a moved time to the front."""
+    kinds = {argument.type for argument in arguments}
+    if name in _COMPARED | _MERGED and kinds & set(_TIMES):
+        target = next(kind for kind in reversed(_TIMES) if kind in kinds)
+        arguments = [_text_as(argument, target, node) for argument in arguments]
+    if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES[1:]:
+        arguments.reverse()
+    if name in _JOINED and (name != "||" or SqlType.VARCHAR in kinds):
+        arguments = [_as_text(argument, node) for argument in arguments]
+    stays = name in _OF_INSTANTS or (name == "-" and kinds == {SqlType.TIMESTAMPTZ})
+    return arguments if stays else [wall(argument) for argument in arguments]
+
+
+def _as_text(argument: Expr, node: exp.Expr) -> Expr:
+    return call("to_varchar", [argument], node) if argument.type in _WRITTEN else argument
+
+
+def _text_as(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
+    if isinstance(argument, Literal) and argument.type is SqlType.VARCHAR and isinstance(argument.value, str):
+        if target is not SqlType.TIME and (target is not SqlType.DATE or len(argument.value.strip()) > 10):
+            target = SqlType.TIMESTAMP
+        return literals.cast_text(argument.value, target, node)
+    return argument
+
+
+def alike(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
+    """Find the common type of some values, and convert dates where it is a time; raises Refusal where there is none."""
+    kinds = {argument.type for argument in arguments} - {SqlType.NULL}
+    if SqlType.POLYGON in kinds:
+        raise polygon_refused(node)
+    if len(kinds) <= 1:
+        return next(iter(kinds), SqlType.NULL), list(arguments)
+    if kinds <= {SqlType.BIGINT, SqlType.DOUBLE}:
+        return SqlType.DOUBLE, list(arguments)
+    if kinds <= {SqlType.DATE, SqlType.TIMESTAMP}:
+        stamps = [call("to_timestamp", [a], node) if a.type is SqlType.DATE else a for a in arguments]
+        return SqlType.TIMESTAMP, stamps
+    raise refusal(Code.FUNC, f"These values have different types: {', '.join(sorted(kinds))}.", "CAST(x AS ...)", node)

@@ -1,0 +1,43 @@
+"""FULL JOIN of people's rows: the LEFT JOIN, and the right rows that met nobody (`proofs.md#full-joins`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from dialect.algebra.expressions import Expr, Field, Literal, Ref
+from dialect.algebra.relations import PerPerson, Relation
+from dialect.algebra.set_operation import SetOperation
+from dialect.errors import Code
+from dialect.parser.context import Reading, refusal
+from dialect.stability.joins import join
+from dialect.stability.rules import compute
+from dialect.stability.semi_joins import semi_join
+from dialect.stability.set_operation_rules import column_of, combined
+
+
+def full_join(
+    left: PerPerson, right: PerPerson, condition: Expr, node: exp.Join, reading: Reading
+) -> tuple[Relation, Mapping[str, Field], Field]:
+    """Gather the rows of the LEFT JOIN and those right rows that meet no left row; raises Refusal with E_JOIN.
+
+    Give also what stands for each field of both sides, by its id, and the person of every row.
+    """
+    if left.kept is not None or right.kept is not None:
+        why = "FULL JOIN has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched."
+        raise refusal(Code.JOIN, why, "JOIN in place of LEFT JOIN", node)
+    both, alone = join(left, right, "left", condition, node), semi_join(right, left, condition, True, node)
+    pairs: list[tuple[Expr, Expr]] = [(Ref(f), Literal(None, f.type)) for f in both.fields[: len(left.fields)]]
+    pairs += [(Ref(f), Ref(g)) for f, g in zip(both.fields[len(left.fields) :], alone.fields, strict=True)]
+    pairs.append((Ref(left.person), Ref(right.person)))
+    one, lefts = compute(both, [a for a, _ in pairs], reading)
+    other, rights = compute(alone, [b for _, b in pairs], reading)
+    names = [f.name for f in (*both.fields, left.person)]
+    columns = tuple(
+        (a, b, column_of(reading.fresh(), name, (a, b), (one, other)))
+        for name, a, b in zip(names, lefts, rights, strict=True)
+    )
+    relation = combined(SetOperation(one, other, "union", False, columns))
+    made = [field for *_, field in columns]
+    return relation, {f.id: standing for f, standing in zip(both.fields, made, strict=False)}, made[-1]

@@ -1,0 +1,139 @@
+"""Declared table -> relation: Public, or PerPerson with its person key found (`proofs.md#relation-kinds`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjuncts
+from dialect.algebra.relations import Filter, Join, PerPerson, Public, Relation, Scan
+from dialect.analysis.date_bounds import Clock
+from dialect.catalog.catalog import Catalog, Column, Table
+from dialect.errors import Code, Refusal, Suggestion
+from dialect.parser.context import Reading, refusal
+from dialect.stability.calls import call
+from dialect.stability.own_time import clock_of, during, on_date
+
+_OF_TABLES = ("information_schema", "pg_catalog")
+_MOST_ROWS = 10_000  # R where a table declares none
+
+
+def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
+    """Look a table up; raises Refusal with E_TABLE: only what the catalog declares exists."""
+    table = catalog.table(name)
+    if table is None:
+        known = ", ".join(t.name for t in catalog.tables[:12])
+        raise refusal(Code.TABLE, f"There is no table {node.name[:40]}.", f"one of {known}", node)
+    return table
+
+
+def with_schema(node: exp.Table, name: str) -> Refusal:
+    """Refuse a schema in front of a table; what lists tables elsewhere is a statement here."""
+    if node.text("db").lower() in _OF_TABLES:
+        why = f"{node.text('db')[:40]} is not there: statements tell what is declared, free of charge."
+        return refusal(Code.TABLE, why, "DESCRIBE and a table's name" if name == "columns" else "SHOW TABLES", node)
+    return refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, Suggestion(name))
+
+
+def scan(table: Table, reading: Reading, node: exp.Expr) -> Relation:
+    """Read a declared table."""
+    if not table.private:
+        fields = _with_cells(table, tuple(_stored(table, c, reading) for c in table.columns if c.visible))
+        return Public(Scan(table, fields), fields)
+    assert table.person is not None  # noqa: S101  the catalog reader refuses a private table without person
+    if table.person.through:
+        return _through(table, reading, node)
+    one_row = table.primary_key == (table.person.column,)
+    fields = _fields_with(table, (table.person.column, table.time_column, table.date_column), reading, one_row)
+    person = _of_column(fields, table.person.column)
+    named = replace(person, is_person=True, nullable=False)  # rows without a person are never read
+    kept = tuple(named if f == person else f for f in fields)
+    return PerPerson(
+        Scan(table, kept), kept, _admitted(table, kept, reading), person=named, dataset=table.dataset,
+        one_row_per_person=one_row,
+        max_rows=1 if one_row else table.max_rows_per_person or _MOST_ROWS,
+        timed=0 if one_row or table.time_column is None else 1,
+    )  # fmt: skip
+
+
+def _stored(table: Table, column: Column, reading: Reading, of_person: bool = False) -> Field:
+    nullable = column.nullable and not _is_timed(table, column, reading)
+    return Field(
+        reading.fresh(), column.name if column.visible else None, column.type, nullable, column.bounds,
+        domain=column.domain if table.private else None, origin=Origin(table.name, column.name),
+        of_person=of_person, time_zone=column.time_zone, complete=table.private and column.complete,
+    )  # fmt: skip
+
+
+def _is_timed(table: Table, column: Column, reading: Reading) -> bool:
+    """Tell whether rows without this column are in no window, and so never read (`proofs.md#touched-windows`)."""
+    times = (table.time_column, table.date_column) if table.private else ()
+    return column.name in times and reading.catalog.dataset(table.dataset).stretch is not None
+
+
+def _fields_with(
+    table: Table, hidden: tuple[str | None, ...], reading: Reading, of_person: bool = False
+) -> tuple[Field, ...]:
+    """Make fields for what analysts see, and for hidden columns that rows must carry all the same."""
+    shown = [column for column in table.columns if column.visible or column.name in hidden]
+    return _with_cells(table, tuple(_stored(table, column, reading, of_person) for column in shown))
+
+
+def _with_cells(table: Table, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Let fields with cells say of which fields they were made."""
+    ids = {f.origin.column: f.id for f in fields if f.origin is not None}
+    cells = ((f, _cell_of(table, f, ids)) for f in fields)
+    return tuple(f if cell is None else replace(f, cell=cell) for f, cell in cells)
+
+
+def _cell_of(table: Table, field: Field, ids: Mapping[str, str]) -> tuple[str, str, int] | None:
+    column = table.column(field.origin.column) if field.origin is not None else None
+    cell = None if column is None else column.cell
+    if cell is None or cell.lon not in ids or cell.lat not in ids:
+        return None
+    return ids[cell.lon], ids[cell.lat], cell.resolution
+
+
+def _of_column(fields: tuple[Field, ...], column: str) -> Field:
+    return next(f for f in fields if f.origin is not None and f.origin.column == column)
+
+
+def _admitted(table: Table, fields: tuple[Field, ...], reading: Reading) -> tuple[Expr, ...]:
+    """Say of every row that it lies in the declared windows, if any, and on its date (`proofs.md#dates`)."""
+    stretch, clock = reading.catalog.dataset(table.dataset).stretch, clock_of(table, fields)
+    if clock is None:
+        return ()
+    if stretch is None:
+        return on_date(clock)
+    dates = () if clock.day is None else conjuncts(during(Clock(clock.day), stretch, stretch.begins()))
+    return (*conjuncts(during(clock, stretch, stretch.begins())), *dates)
+
+
+def _through(table: Table, reading: Reading, node: exp.Expr) -> PerPerson:
+    """Follow foreign keys to the table that has the person: inner joins on primary keys that ingest enforces.
+
+    The person found stands beside the table's own columns, under its name in the catalog.
+    """
+    assert table.person is not None  # noqa: S101
+    on_path = [table]
+    fields = last = _fields_with(table, (table.person.through[0][0], table.time_column, table.date_column), reading)
+    relation = Relation(Scan(table, fields), fields)  # of no kind until its persons are found
+    for own, target_name in table.person.through:
+        target = reading.catalog.table(target_name)
+        assert target is not None  # noqa: S101  the catalog reader checks the path
+        on_path.append(target)
+        far = tuple(replace(_stored(target, column, reading), name=None) for column in target.columns)
+        on = call("=", [Ref(_of_column(last, own)), Ref(_of_column(far, target.primary_key[0]))], node)
+        relation = Relation(Join(relation, Relation(Scan(target, far), far), "inner", on), relation.fields + far)
+        last = far
+    found = _of_column(last, table.person.column)
+    shown = reading.catalog.borrowed_person(table)
+    person = replace(found, name=shown.name if shown is not None else None, is_person=True, nullable=False)
+    known = call("not", [call("is null", [Ref(found)], node)], node)
+    kept = tuple(person if f == person else f for f in relation.fields)
+    return PerPerson(
+        Filter(relation, known), kept, _admitted(table, fields, reading), person=person, dataset=table.dataset,
+        max_rows=table.max_rows_per_person or _MOST_ROWS, timed=int(any(each.time_column for each in on_path)),
+    )  # fmt: skip

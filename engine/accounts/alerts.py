@@ -1,0 +1,34 @@
+"""Accounts -> which of them have passed 50, 80 or 100% of their cap, in exact units; from ledger and catalog alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgets import AccountView, Ledger
+from dialect.catalog.catalog import Catalog
+from engine.accounts.window_accounts import in_force
+
+MARKS = (100, 80, 50)  # percent
+
+
+def levels_passed(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
+    """Name of each charged account the highest mark that it has passed, under the cap in force."""
+    charged = ((dataset, [view.name for view in ledger.accounts(dataset.name)]) for dataset in catalog.datasets)
+    views = (view for dataset, names in charged for view in in_force(ledger, dataset, names))
+    found = ((view, _highest(view)) for view in views if view.capped)
+    return [
+        {
+            "dataset": view.name.dataset,
+            "window": view.name.window,
+            "client": view.name.client,
+            "cap": view.cap.pico_rho,
+            "mark": mark,
+        }
+        for view, mark in found
+        if mark is not None
+    ]
+
+
+def _highest(view: AccountView) -> int | None:
+    spent, cap = view.spent.pico_rho, view.cap.pico_rho
+    return next((mark for mark in MARKS if cap > 0 and spent * 100 >= cap * mark), None)

@@ -1,0 +1,118 @@
+"""Ledger rows -> the audit log: who, when, which question, what was decided, price, windows, versions; no values.
+
+Questions stand in their canonical form, in which they were charged. What was refused is not in it: see docs/ledger.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from budgets import Entry, EntryKind, Loss, ParamError, own_holder, total
+from engine.accounts.key_acts import key_act
+from engine.accounts.ledger_words import WORDS, in_words
+
+
+def audit_log(
+    rows: Iterable[Entry],
+    *,
+    kind: str | None = None,
+    client: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> list[dict[str, Any]]:
+    """Tell rows of a kind, about a client or all in a group, since a moment, before one; the oldest first.
+
+    Raises ParamError.
+    """
+    whole = tuple(rows)
+    kinds = sorted({*map(str, WORDS), *(row.kind for row in whole)})
+    if kind is not None and kind not in kinds:
+        raise ParamError(f"There are no rows of kind {kind!r}.", f"one of {', '.join(kinds)}.")
+    first, end = ("" if since is None else _moment(since)), ("~" if until is None else _moment(until))
+    asked, became = _questions(whole), _outcomes(whole)
+    return [
+        _told(row, asked, became)
+        for row in whole
+        if first <= row.at < end and kind in (None, row.kind) and _is_about(row, client)
+    ]
+
+
+def _is_about(row: Entry, client: str | None) -> bool:
+    return client is None or row.holder == client or row.holder.startswith(f"{client}/")
+
+
+def _questions(rows: Iterable[Entry]) -> dict[tuple[str, str], str]:
+    """Find the question of every release: it stands where the release was first paid for."""
+    return {
+        (row.dataset, release["key"]): release["question"]
+        for row in rows
+        for release in row.said.get("releases", ())
+        if "question" in release
+    }
+
+
+def _outcomes(rows: Iterable[Entry]) -> dict[int, str]:
+    """Say what became of each charge: answered where every release of it is stored, whoever's execution made it."""
+    whole = tuple(rows)
+    made = {(row.dataset, row.said["key"]) for row in whole if row.kind == EntryKind.RELEASED}
+    failed = {row.said["charge"] for row in whole if row.kind == EntryKind.FAILED}
+
+    def outcome(row: Entry) -> str:
+        if all((row.dataset, release["key"]) in made for release in row.said["releases"]):
+            return "answered"
+        return "failed" if row.sequence in failed else "charged"
+
+    return {row.sequence: outcome(row) for row in whole if row.kind == EntryKind.CHARGED}
+
+
+def charged_loss(row: Entry) -> Loss | None:
+    """Give what a charge cost whoever asked; the owner pays on everybody's account alone. None of any other row."""
+    if row.kind != EntryKind.CHARGED:
+        return None
+    payer = own_holder(row.holder)
+    return total(Loss(*release["loss"]) for release in row.said["releases"] if payer in release["payers"])
+
+
+def _told(row: Entry, asked: dict[tuple[str, str], str], became: dict[int, str]) -> dict[str, Any]:
+    said = row.said
+    releases = said.get("releases", ()) if row.kind == EntryKind.CHARGED else ()
+    cost = charged_loss(row)
+    decision = {
+        "sequence": row.sequence,
+        "at": row.at,
+        "by": row.actor,
+        "kind": row.kind,
+        "decision": became.get(row.sequence, key_act(row)),
+        "told": in_words(row, became.get(row.sequence, key_act(row))),
+        "client": row.holder or None,
+        "dataset": row.dataset or None,
+        "request_id": row.request_id or None,
+    }
+    return decision | {
+        "rho": None if cost is None else float(cost.rho),
+        "delta": None if cost is None else float(cost.delta),
+        "windows": _windows(said),
+        "questions": [asked.get((row.dataset, release["key"]), release["key"]) for release in releases],
+        "versions": said.get("versions"),
+        "reason": said.get("reason"),
+    }
+
+
+def _windows(said: dict[str, Any]) -> list[str]:
+    """Give every window that a row is about."""
+    if window := said.get("window"):
+        return [window]
+    found = said.get("windows", ())
+    listed = [window for part in found for window in (part if isinstance(part, list) else [part])]
+    return list(dict.fromkeys(listed))
+
+
+def _moment(since: str) -> str:
+    """Take a day or a moment, in UTC unless it says otherwise, as rows write theirs."""
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        raise ParamError(f"{since!r} is no day and no moment.", "2026-10-17, or 2026-10-17T08:00.") from None
+    return (moment.replace(tzinfo=moment.tzinfo or UTC)).astimezone(UTC).isoformat(timespec="milliseconds")

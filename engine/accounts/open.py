@@ -1,0 +1,74 @@
+"""Where a catalog's ledger lies, and how it is opened: for whoever acts, and for whoever only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+from budgets import Ledger, LedgerUnavailable
+from dialect.catalog.catalog import Catalog
+from engine.accounts.marks import IN_MEMORY, is_there, open_marked
+from engine.accounts.problems import refusals
+from engine.catalog.bundled import BUNDLED, find_catalog
+from engine.catalog.folders import default_ledger, marks_folder
+from engine.progress import Progress
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A catalog with its ledger."""
+
+    catalog: Catalog
+    place: str  # of the ledger: a file, postgresql://..., or ":memory:"
+    ledger: Ledger
+
+
+def ledger_place(where: str, given: str | None, catalog: Catalog | None = None) -> str:
+    """Give the ledger that is named, else the one that belongs to a catalog; raises CatalogError for one not found."""
+    return given or str(default_ledger(catalog or find_catalog(where), bundled=where in BUNDLED))
+
+
+def held(where: str, catalog: Catalog, place: str) -> Ledger:
+    """Open a catalog's ledger, made where it is absent, and hold it against the marks; raises LedgerError."""
+    return open_marked(place, catalog, None if where in BUNDLED else marks_folder())  # bundled: made up or published
+
+
+@contextmanager
+def opened(where: str, given: str | None, progress: Progress | None = None) -> Iterator[Opened]:
+    """Open a catalog and its ledger, as `held` does; what is refused inside is raised as Refused."""
+    with refusals():
+        catalog = find_catalog(where, progress)
+        place = ledger_place(where, given, catalog)
+        with held(where, catalog, place) as ledger:
+            yield Opened(catalog, place, ledger)
+
+
+@contextmanager
+def opened_to_read(where: str, given: str | None) -> Iterator[Opened]:
+    """Open a catalog and its ledger for whoever only reads: held against the marks, and never made; raises Refused.
+
+    One that is named has to be there. The catalog's own is empty until something is done, and read as such.
+    """
+    with refusals():
+        catalog = find_catalog(where)
+        place = ledger_place(where, given, catalog)
+        if not is_there(place):
+            place = _absent(place) if given else IN_MEMORY
+        with held(where, catalog, place) as ledger:
+            yield Opened(catalog, place, ledger)
+
+
+@contextmanager
+def opened_if_there(where: str, given: str | None) -> Iterator[Ledger]:
+    """Open a ledger that is there, whatever it keeps, for an auditor: none is made; raises Refused."""
+    with refusals():
+        place = ledger_place(where, given)
+        with Ledger.open(place if is_there(place) else _absent(place)) as ledger:
+            yield ledger
+
+
+def _absent(place: str) -> NoReturn:
+    hint = "ask a question first, which makes it; or name another one with --ledger"
+    raise LedgerUnavailable(f"There is no ledger {place}.", hint)

@@ -1,0 +1,41 @@
+"""Ledger, catalog -> what is stored of each dataset: when it was made, and whether it is still repeated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgets import OWNER, EntryKind, Ledger
+from dialect import Catalog
+from dialect.catalog.catalog import Dataset
+from engine.catalog.ingested import version_of
+from engine.reuse.versions import data_of
+
+
+def stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:
+    """List each dataset's rule of repeating and its stored releases, the oldest first; no numbers."""
+    return [
+        {"dataset": of.name, "replay_max_age_days": of.replay_days, "releases": _stored(ledger, of)}
+        for of in catalog.datasets
+    ]
+
+
+def _stored(ledger: Ledger, of: Dataset) -> list[dict[str, Any]]:
+    asked: dict[str, dict[str, Any]] = {}
+    before: set[str] = set()  # made of data of another version: clients are not given these again
+    for entry in ledger.audit(kind=EntryKind.CHARGED):
+        older = data_of(entry.said.get("versions", "")) not in ("", version_of(of)) and entry.holder != OWNER
+        for release in entry.said["releases"] if entry.dataset == of.name else ():
+            before |= {release["key"]} if older else set()
+            told = asked.setdefault(release["key"], {"question": None, "by_owner": entry.holder == OWNER})
+            told["question"] = release.get("question", told["question"])
+    made = sorted(ledger.made(of.name, asked).values(), key=lambda each: (each.settled_at, each.release_key))
+    return [
+        {
+            "release_id": each.release_key,
+            "made_at": each.settled_at,
+            "age_days": each.age_days,
+            "repeated": each.release_key not in before and (of.replay_days is None or each.age_days < of.replay_days),
+            **asked[each.release_key],
+        }
+        for each in made
+    ]

@@ -1,0 +1,112 @@
+"""The accounts of a dataset, window by window: which there are, what is least left, alike ones as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from budgets import EVERYBODY, LIFETIME, NOTHING, OWNER, AccountName, AccountView, Ledger, Loss, prefixes
+from dialect import Catalog
+from dialect.catalog.catalog import Dataset
+from dialect.catalog.privacy_windows import STATIC, length_of
+from engine.accounts import account_shapes
+from engine.accounts.owner_loss import owner_loss
+from engine.errors import CatalogError
+from engine.pricing.terms import caps
+
+
+def windows_of(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
+    """List the declared windows, and the account of tables without time where there are such."""
+    timeless = any(t.private and t.dataset == dataset.name and t.time_column is None for t in catalog.tables)
+    return (*dataset.windows, STATIC) if dataset.stretch is not None and timeless else dataset.windows
+
+
+def check_lengths(ledger: Ledger, catalog: Catalog) -> None:
+    """Refuse windows of another length than those that were charged before: that would bring spent budget back."""
+    for dataset in catalog.datasets:
+        charged = (length_of(view.name.window) for view in ledger.accounts(dataset.name))
+        before = next((length for length in charged if length not in (None, dataset.window)), None)
+        if before is not None:
+            why = f"this dataset was charged in windows of another length: {before}."
+            cure = f'write window = "{before}"; a dataset keeps its windows from its first charge on.'
+            raise CatalogError(catalog.path, f"datasets.{dataset.name}.window", why, cure)
+
+
+def views(
+    ledger: Ledger, dataset: Dataset, client: str | None, windows: Iterable[str], *, groups: bool = False
+) -> list[tuple[AccountView, ...]]:
+    """Find the accounts of some windows: of all clients together, and of one client beside, or of its groups too."""
+    today = caps(dataset)
+    own = () if client is None else prefixes(client) if groups else (client,)
+    holders = (EVERYBODY, *own)
+    names = [AccountName(dataset.name, window, holder) for window in windows for holder in holders]
+    found = ledger.accounts_under(dataset.name, {name: today.of(name, client or OWNER) for name in names})
+    return [found[at : at + len(holders)] for at in range(0, len(found), len(holders))]
+
+
+def least_left(
+    ledger: Ledger, catalog: Catalog, name: str, client: str, windows: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Say what is left for a question: of its windows, or of all, the one with least decides."""
+    dataset = catalog.dataset(name)
+    found = views(ledger, dataset, client, windows or windows_of(catalog, dataset))
+    columns = zip(*found, strict=True)
+    pairs = zip(("dataset", "client"), columns, strict=True)
+    least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}
+    of_owner = owner_loss(ledger, name)
+    return {owner: account_shapes.remaining(view, _of_owner(view, of_owner)) for owner, view in least.items()}
+
+
+def in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> tuple[AccountView, ...]:
+    """Return accounts under the caps in force: granted by an admin, else the catalog's; charged or not.
+
+    A ledger's own list has the caps of each account's last charge, which an approval since has changed.
+    """
+    single, today = {member.client for member in ledger.clients() if not member.is_group}, caps(dataset)
+    client = {name: name.holder if name.holder in single else OWNER for name in names}
+    return ledger.accounts_under(dataset.name, {name: today.of(name, asks) for name, asks in client.items()})
+
+
+def client_accounts(ledger: Ledger, dataset: Dataset, windows: Sequence[str]) -> list[list[AccountView]]:
+    """Return the accounts of each client and group, window by window, under the caps in force.
+
+    Those of clients that were never charged are among them. Left out are removed clients that were never charged, and
+    budgets over all windows that nobody has capped; windows that are declared no more are in front.
+    """
+    charged = {view.name for view in ledger.accounts(dataset.name) if view.name.client is not None}
+    paid = {name.holder for name in charged}
+    found: list[list[AccountView]] = []
+    for member in ledger.clients():
+        if member.state == "removed" and member.client not in paid:
+            continue
+        own = {name.window for name in charged if name.holder == member.client}
+        names = [*sorted(own - {*windows, LIFETIME}), *windows, LIFETIME]
+        rows = in_force(ledger, dataset, [AccountName(dataset.name, window, member.client) for window in names])
+        found.append([row for row in rows if row.capped])
+    return found
+
+
+def in_runs(found: Sequence[tuple[AccountView, ...]], of_owner: Mapping[str, Loss]) -> list[dict[str, Any]]:
+    """Show accounts, windows in a row that are alike as one: 2026-01 to 2026-09."""
+    shown: list[list[dict[str, Any]]] = []
+    for of_window in found:
+        rows = [account_shapes.account(view, _of_owner(view, of_owner)) for view in of_window]
+        if shown and _amounts(shown[-1]) == _amounts(rows):
+            for row, more in zip(shown[-1], rows, strict=True):
+                row["window"] = f"{row['window'].partition(' to ')[0]} to {more['window']}"
+        else:
+            shown.append(rows)
+    return [row for rows in shown for row in rows]
+
+
+def _of_owner(view: AccountView, of_owner: Mapping[str, Loss]) -> Loss:
+    return of_owner.get(view.name.window, NOTHING)
+
+
+def _amounts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave the windows out; tables without time have an account of their own beside them."""
+    return [{key: value for key, value in row.items() if key != "window"} | _apart(row) for row in rows]
+
+
+def _apart(row: dict[str, Any]) -> dict[str, bool]:
+    return {"static": row["window"] == STATIC}

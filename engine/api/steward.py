@@ -1,0 +1,145 @@
+"""What a steward asks, in wire shapes: of people, of a catalog, of data.
+
+The page about a person, and who has objected; whether a catalog is so, what another one would change, how to begin
+one; data that are laid out, that are forgotten, that come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from budgets import Ledger
+from dialect import Catalog
+from engine.accounts.open import opened, opened_to_read
+from engine.accounts.problems import refusals
+from engine.accounts.window_accounts import windows_of
+from engine.catalog.bundled import find_catalog
+from engine.catalog.folders import cache_folder
+from engine.data.checks.catalog import Finding, check_catalog
+from engine.data.draft_catalog import new_catalog
+from engine.data.register import Register
+from engine.data.rollups import unread_rollups
+from engine.errors import CatalogError
+from engine.progress import ignore_progress
+
+
+def about_me(where: str, *, ledger: str | None = None, html: bool = False) -> str:
+    """Write the page about a person from a catalog and its ledger, as HTML or text, no data opened; raises Refused."""
+    from engine.api.reports.about import about  # late: few sessions show it
+    from engine.api.reports.about_page import page_html, page_text
+
+    with opened_to_read(where, ledger) as books:
+        pages = about(books.catalog, books.ledger)
+    return page_html(pages) if html else page_text(pages)
+
+
+def check_catalog_text(where: str) -> list[dict[str, Any]]:
+    """List what is wrong with a catalog, its rollups, or the files it names; of one not accepted, all mistakes."""
+    try:
+        catalog = find_catalog(where)
+        return [asdict(finding) for finding in (*map(_finding, unread_rollups(catalog)), *check_catalog(catalog))]
+    except CatalogError as error:
+        return [asdict(_finding(mistake)) for mistake in (error, *error.others)]
+
+
+def _finding(mistake: CatalogError) -> Finding:
+    return Finding(mistake.file, mistake.key, mistake.why, mistake.cure)
+
+
+def catalog_diff_told(where: str, new: str, *, ledger: str | None = None) -> list[dict[str, Any]]:
+    """List what a new catalog would change beside the one in use and its ledger, before it applies; raise Refused."""
+    from engine.api.catalog_diff import catalog_diff  # late: few sessions ask
+
+    with opened_to_read(where, ledger) as books:
+        return [asdict(change) for change in catalog_diff(books.catalog, find_catalog(new), books.ledger)]
+
+
+def new_catalog_text(folder: str) -> str:
+    """Write the commented catalog of a folder's files as TOML; raise Refused where there is none to write."""
+    with refusals():
+        return new_catalog(Path(folder))
+
+
+def optimize_catalog(
+    where: str, *, anew: bool = True, progress: Callable[[str, float], None] | None = None
+) -> dict[str, Any]:
+    """Build the layout and the rollups of a catalog's data, and say what they cost; raise Refused.
+
+    Unless it is to be made anew, a layout of before is brought up to what ingest added since, where that can be.
+    """
+    from engine.data.lake_optimize import optimize_lake  # late: few sessions do
+    from engine.data.layout import optimize
+
+    with refusals():
+        catalog, cache, said = find_catalog(where, progress), cache_folder(), progress or ignore_progress
+        if catalog.remote is None:
+            account = optimize(catalog, cache, said, anew=anew)
+        else:
+            account = optimize_lake(catalog, catalog.remote, cache, said)
+    return {**asdict(account), "file": str(account.file)}
+
+
+def forget_copies(where: str) -> dict[str, Any]:
+    """Remove the copies of a catalog's private files from the cache, and say how many they were; raise Refused."""
+    from engine.data.files.cache import forget  # late: few sessions do
+
+    with refusals():
+        return asdict(forget(find_catalog(where), cache_folder()))
+
+
+def ingest_files(
+    where: str,
+    table: str,
+    files: Sequence[str],
+    *,
+    ledger: str | None = None,
+    late: bool = False,
+    windows: Sequence[str] = (),
+    progress: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Add files of new rows to a private table, and say what became of them; raise Refused, and nothing has changed.
+
+    `windows` are those that the delivery is declared to be of, each a name or FIRST..LAST.
+
+    Counts are of rows, reasons of refused ones hold no value; `laid_out` tells that `optimize_catalog` had been used.
+    """
+    from engine.data.ingest.ingest import ingest  # late: few sessions do
+    from engine.data.layout import has_layout
+
+    with refusals():
+        with opened(where, ledger, progress) as books:
+            catalog, charged = books.catalog, _charged(books.catalog, table, books.ledger)
+        laid_out = has_layout(catalog, cache_folder())
+        done = ingest(catalog, table, files, charged, progress or ignore_progress, late=late, windows=windows)
+    quarantine = None if done.quarantine is None else str(done.quarantine)
+    return {**asdict(done), "quarantine": quarantine, "laid_out": laid_out and done.rows > 0}
+
+
+def _charged(catalog: Catalog, named: str, ledger: Ledger) -> set[str]:
+    """Find the windows of a table's dataset to which anything was charged."""
+    table = catalog.table(named)
+    if table is None or not table.private:
+        return set()
+    declared = windows_of(catalog, catalog.dataset(table.dataset))
+    return {view.name.window for view in ledger.accounts(table.dataset)} & set(declared)
+
+
+@contextmanager
+def open_register(
+    where: str,
+    *,
+    ledger: str | None = None,
+    to_read: bool = False,
+    progress: Callable[[str, float], None] | None = None,
+) -> Iterator[Register]:
+    """Open the register of objections beside a catalog's ledger; no data are opened. Raise Refused.
+
+    With `to_read` no ledger is made, and nothing is to be recorded.
+    """
+    way = opened_to_read(where, ledger) if to_read else opened(where, ledger, progress)
+    with way as books, closing(Register.beside(books.catalog, books.place, books.ledger)) as register:
+        yield register

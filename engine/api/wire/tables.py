@@ -1,0 +1,100 @@
+"""Declared tables -> the shape in which analysts see them: nothing in it was read from data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
+
+from dialect.catalog.catalog import Catalog, Column, ColumnOf, Domain, Norms, Table, ValueList, ValueRange
+from dialect.catalog.declared_movement import Movement
+from dialect.catalog.privacy_windows import next_begin
+from engine.catalog.admission_notes import not_counted
+
+ABOUT_COLUMNS = ("time_zone", "sum_norm", "centred_norm", "centre")
+WHOLE = "A person's whole history is one window."
+CHARGED = "A question is charged to each window that it touches; without a condition on the time, to all."
+TIMELESS = "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
+
+
+def table(declared: Table, catalog: Catalog) -> dict[str, Any]:
+    """Show what may be asked of a table, and how much one person counts in it."""
+    borrowed = catalog.borrowed_person(declared)
+    windows = _windows(declared, catalog)
+    more = () if borrowed is None else (replace(borrowed, nullable=False),)  # rows of nobody are not read
+    return {
+        "name": declared.name,
+        "kind": "private" if declared.private else "public",
+        "dataset": declared.dataset,
+        "person": declared.person.column if declared.person is not None else None,
+        "size_class": declared.size_class,
+        "primary_key": list(declared.primary_key),
+        "time_column": declared.time_column,
+        **windows,
+        "windows_told": list(_windows_told(windows, declared.time_column)),
+        "not_counted": list(not_counted(catalog, catalog.dataset(declared.dataset))) if declared.private else [],
+        "norms": None if declared.norms is None else _norms(declared.norms),
+        "max_rows_per_person": declared.max_rows_per_person,
+        "max_groups_per_person": declared.max_groups_per_person,
+        "movement": None if declared.movement is None else _movement(declared.movement),
+        "columns": [_column(column) for column in (*declared.columns, *more) if column.visible],
+    }
+
+
+def _windows(declared: Table, catalog: Catalog) -> dict[str, str | None]:
+    """Say which windows a private table's dataset declares, and of which days they are; a whole history has no ends."""
+    found = dict.fromkeys(("window", "first_window", "last_window", "first_day", "last_day"), None)
+    if not declared.private:
+        return found
+    dataset = catalog.dataset(declared.dataset)
+    if (stretch := dataset.stretch) is None:
+        return {**found, "window": str(dataset.window)}
+    last_day = next_begin(stretch.window, stretch.last) - timedelta(days=1)
+    days = (stretch.first.isoformat(), last_day.isoformat())
+    return dict(zip(found, (str(dataset.window), dataset.windows[0], dataset.windows[-1], *days), strict=True))
+
+
+def _windows_told(windows: Mapping[str, str | None], time_column: str | None) -> Iterator[str]:
+    """Say which time may be asked about and in which windows it is charged, as every door shows it."""
+    window, *names, first_day, last_day = windows.values()
+    if first_day is not None:
+        first, last = names
+        yield f"Declared are the days {first_day} to {last_day}, in windows of one {window}: {first} to {last}."
+        yield CHARGED if time_column else TIMELESS
+    elif window is not None:
+        yield WHOLE
+
+
+def _column(column: Column) -> dict[str, Any]:
+    bounds = {} if column.bounds is None else {"bounds": [column.bounds.lower, column.bounds.upper]}
+    more = {name: told for name in ABOUT_COLUMNS if (told := getattr(column, name)) is not None}
+    return {
+        "name": column.name,
+        "type": column.stored_type,
+        "nullable": column.nullable,
+        **_domain(column.domain),
+        **({"complete": True} if column.complete else {}),
+        **bounds,
+        **({} if column.cell is None else {"h3": asdict(column.cell)}),
+        **more,
+    }
+
+
+def _movement(movement: Movement) -> dict[str, Any]:
+    through = "" if movement.through is None else f"{movement.through[1]}."
+    places = {"zone": movement.zone, "lon": movement.lon, "lat": movement.lat}
+    return {role: f"{through}{name}" for role, name in places.items() if name is not None}
+
+
+def _norms(norms: Norms) -> dict[str, Any]:
+    by_keys = [{**asdict(usual), "keys": list(usual.keys)} for usual in norms.by_keys]
+    return {"rows": norms.rows, "persons": norms.persons, "covers": norms.covers, "by_keys": by_keys}
+
+
+def _domain(domain: Domain | None) -> dict[str, Any]:
+    if isinstance(domain, ValueList):
+        return {"values": list(domain.values)}
+    if isinstance(domain, ValueRange):
+        return {"range": [domain.lower, domain.upper]}
+    return {"values_of": f"{domain.table}.{domain.column}"} if isinstance(domain, ColumnOf) else {}

@@ -1,0 +1,49 @@
+"""Exact integers per group, between backend and noise: the only form in which private data reaches this process.
+
+An Exact cannot be serialised or shown; `engine.mechanism.gaussian` gives its vectors another type, which a Release is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Int64Vector = npt.NDArray[np.int64]
+NOBODY_OBJECTED = pa.table({"person": pa.nulls(0, pa.string())})  # what an execution reads where nobody has
+Objecting = Callable[[str], pa.Table]  # dataset -> who objects now: one snapshot
+
+
+def nobody_objects(dataset: str) -> pa.Table:
+    """Give the objections of a stage on which there are no people."""
+    del dataset
+    return NOBODY_OBJECTED
+
+
+@dataclass(frozen=True, repr=False)
+class Exact:
+    """One row per group."""
+
+    keys: pa.Table  # columns k0, k1, ... in the plan's order
+    vectors: tuple[Int64Vector, ...]  # one int64 per group, in released grains
+
+    @classmethod
+    def of(cls, table: pa.Table, keys: int, vectors: int) -> Exact:
+        """Take what bounded SQL gave: columns k0, k1, ..., then w0, w1, ..., in which nothing is 0."""
+        return cls(
+            table.select([f"k{i}" for i in range(keys)]),
+            tuple(_integers(table.column(f"w{i}")) for i in range(vectors)),
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("exact numbers are not serialised; only a Release is")
+
+
+def _integers(column: pa.ChunkedArray) -> Int64Vector:
+    filled = column.fill_null(0) if column.null_count else column
+    whole: Int64Vector = filled.to_numpy().astype(np.int64, copy=True)
+    return whole

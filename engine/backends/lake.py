@@ -1,0 +1,67 @@
+"""People's rows in a lake, public ones in DuckDB beside: the lake gives groups, DuckDB their public order.
+
+Rollups of the lake lie in DuckDB too, and what they tell is read there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from dialect import BoundedSql, Target
+from dialect.catalog.admission import OBJECTED
+from dialect.codegen.handed import GATHERED
+from dialect.codegen.key_selection import RELEASED_KEYS
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.empty_tables import Column, EmptyTables, address_of
+from engine.backends.exact import NOBODY_OBJECTED, Exact
+from engine.backends.protocol import Lake
+
+
+@dataclass(frozen=True)
+class LakeBackend:
+    """A lake, and the public tables that are joined to its rows."""
+
+    target: Target
+    beside: DuckDBBackend
+    lake: Lake
+    declared: tuple[Column, ...] = ()  # of people's tables, as the catalog has them
+
+    @property
+    def empty(self) -> EmptyTables:
+        """Give the public tables and people's, as they are declared, in DuckDB and without their rows.
+
+        A cluster can't bind SQL for free: the same plan's DuckDB form is bound in its place.
+        """
+        of_people = {table: address_of(table) for *_, table, _, _ in self.declared}
+        return self.beside.emptied(Target({**self.beside.target.addresses, **of_people}), self.declared)
+
+    def run(
+        self, bounded: BoundedSql, objected: pa.Table = NOBODY_OBJECTED, released_keys: pa.Table | None = None
+    ) -> Exact:
+        """Hand the lake its SQL, public rows and who has objected; put the groups it gives into public order."""
+        if not bounded.in_order:  # it reads a rollup
+            return self.beside.run(bounded, objected, released_keys)
+        given = {OBJECTED: objected} | ({} if released_keys is None else {RELEASED_KEYS: released_keys})
+        rows = {name: self.beside.over(sql, given) for name, sql in bounded.handed.items()}
+        gathered = self.lake.gather(bounded.text, rows)
+        ordered = self.beside.over(bounded.in_order, {**given, GATHERED: gathered})
+        return Exact.of(ordered, bounded.keys, bounded.vectors)
+
+    def public(self, sql: str) -> pa.Table:
+        """Read public rows; raises ExecutionFailed."""
+        return self.beside.public(sql)
+
+    def values(self, sql: str) -> tuple[object, ...]:
+        """List the values of public rows of one column; raises ExecutionFailed."""
+        return self.beside.values(sql)
+
+    def count(self, sql: str) -> int:
+        """Count public rows; raises Refusal where that is too much."""
+        return self.beside.count(sql)
+
+    def close(self) -> None:
+        """Let go of both."""
+        self.lake.close()
+        self.beside.close()

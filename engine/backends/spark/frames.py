@@ -1,0 +1,70 @@
+"""A lake's table -> a frame of its rows in Spark, persons without a sign as the BIGINT of the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql.connect.functions import expr
+from pyspark.sql.connect.session import SparkSession
+from pyspark.sql.types import LongType, StructField, StructType
+
+from dialect.catalog.catalog import Source
+from dialect.codegen.spark_stored import SAME_BITS, UNSIGNED_IN_SPARK
+from dialect.functions.spark_quote import quoted_name
+
+# https://spark.apache.org/docs/latest/sql-error-conditions.html#failed_read_file
+OTHERWISE_STORED = "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH"
+IN_DICTIONARY = "java.lang.UnsupportedOperationException"  # of ParquetDictionary, which has no name of its own
+
+
+@dataclass(frozen=True)
+class ReadAs:
+    """How the persons of one table are read: by a schema, or by a form; by neither where they are no whole numbers."""
+
+    person: str
+    schema: StructType | None = None
+    form: str | None = None
+
+    def frame(self, session: SparkSession, source: Source) -> Any:  # noqa: ANN401  Spark's own types differ by version
+        """Read the table so."""
+        if self.schema is not None:
+            return session.read.schema(self.schema).parquet(source.path)
+        rows = frame(session, source)
+        return rows if self.form is None else rows.withColumn(self.person, expr(self.form))
+
+
+def frame(session: SparkSession, source: Source) -> Any:  # noqa: ANN401  as above
+    """Read a table as it is stored."""
+    return session.table(source.path) if source.format == "spark" else session.read.parquet(source.path)
+
+
+def read_as(session: SparkSession, source: Source, person: str) -> ReadAs:
+    """Find how persons are read as the BIGINT of the same bits (dialect/proofs.md#same-bits).
+
+    Parquet stores a number without a sign as these bits, which is what Spark reads where it is asked for a BIGINT. It
+    does not read decimals that are stored as such so, nor what a writer put into a dictionary: of these, and of tables
+    of Spark, the number is computed. A dictionary may be in any part of any file, so all are read.
+    Whatever else ends the reading is raised.
+    """
+    schema = frame(session, source).schema
+    kinds = {field.name: kind(field) for field in schema.fields if field.name.lower() == person}
+    if source.format != "spark" and UNSIGNED_IN_SPARK in kinds.values():
+        fields = [StructField(f.name, LongType() if f.name in kinds else f.dataType, f.nullable) for f in schema.fields]
+        as_bits = ReadAs(person, StructType(fields))
+        try:
+            as_bits.frame(session, source).agg(expr(f"max({quoted_name(person)})")).toArrow()  # meets every row
+        except PySparkException as failure:
+            if failure.getCondition() != OTHERWISE_STORED and IN_DICTIONARY not in str(failure):
+                raise
+        else:
+            return as_bits
+    form = next((SAME_BITS.get(each) for each in kinds.values()), None)
+    return ReadAs(person, form=None if form is None else form.replace("{0}", quoted_name(person)))
+
+
+def kind(field: Any) -> str:  # noqa: ANN401  as above
+    """Name a column's type; Spark hands out texts of a fixed length, which it pads, as any others."""
+    told = str(field.metadata.get("__CHAR_VARCHAR_TYPE_STRING", ""))
+    return told if "char(" in told.replace("varchar(", "") else str(field.dataType.simpleString())

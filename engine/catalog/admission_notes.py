@@ -1,0 +1,82 @@
+"""Declared table -> what analysts are told of whose rows it has, and for how long numbers are repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialect.catalog.catalog import Catalog, Dataset, SqlType, Table, ValueList
+from dialect.catalog.declared_admission import AgeBy, Consent, Jurisdiction, Minors
+from engine.catalog.catalog_admitted import kept_from, of_age_on
+
+
+def admission_notes(declared: Table | None, catalog: Catalog) -> tuple[str, ...]:
+    """Say whose rows of a private table are read; nothing of a public one."""
+    if declared is None or not declared.private:
+        return ()
+    dataset = catalog.dataset(declared.dataset)
+    whose = "; ".join(("who has not objected", *_asked(catalog, dataset)))
+    read = f"Read are rows of persons of whom all of this is known and so: {whose}."
+    return (read, *not_counted(catalog, dataset), *_kept(catalog, dataset))
+
+
+def not_counted(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
+    """Say which states of consent are not read, as the catalog declares them: no number, and nothing of the data."""
+    consents = ((t, t.consent) for t in catalog.tables if t.dataset == dataset.name and t.consent is not None)
+    return tuple(f"Not counted: people whose consent is {_left_out(table, consent)}." for table, consent in consents)
+
+
+def _left_out(table: Table, consent: Consent) -> str:
+    """Name the states that admit nobody: all others, where the catalog lists none."""
+    column = table.column(consent.column)
+    states: tuple[object, ...] = ()
+    if column is not None and column.type is SqlType.BOOLEAN:
+        states = (True, False)
+    elif column is not None and isinstance(column.domain, ValueList):
+        states = column.domain.values
+    if not states:
+        return f"anything but {' or '.join(map(_spoken, consent.admitted))}"
+    others = [_spoken(state) for state in states if state not in consent.admitted]
+    named = [*others, *(["not known"] if column is not None and column.nullable else [])]
+    return " or ".join(filter(None, (", ".join(named[:-1]), named[-1]))) if named else "none that is declared"
+
+
+def _asked(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
+    for table in catalog.tables:
+        if table.dataset == dataset.name and table.consent is not None:
+            yield f"whose consent is {_one_of(map(_spoken, table.consent.admitted))}"
+    rules = dataset.admission
+    if rules.jurisdiction is not None:
+        yield _law(rules.jurisdiction)
+    if rules.minors is not None:
+        yield _of_age(catalog, dataset, rules.minors)
+
+
+def _law(law: Jurisdiction) -> str:
+    if law.column is None:
+        return f"who is under the law of {law.constant}, as everybody here is"
+    return f"whose law is {'none' if law.denied else 'one'} of {', '.join(law.codes)}" if law.codes else "who has a law"
+
+
+def _of_age(catalog: Catalog, dataset: Dataset, minors: Minors) -> str:
+    if minors.by is AgeBy.AGE_BAND:
+        return f"whose age is {_one_of(minors.bands)}"
+    on = "" if minors.by is AgeBy.AGE else f" on {of_age_on(catalog, dataset, minors)}"
+    return f"who was at least {minors.minimum} years old{on}"
+
+
+def _spoken(state: object) -> str:
+    """Say a state of consent as who is in the data is told it."""
+    return ("yes" if state else "no") if isinstance(state, bool) else str(state)
+
+
+def _one_of(values: Iterator[str] | tuple[str, ...]) -> str:
+    listed = tuple(values)
+    return listed[0] if len(listed) == 1 else f"one of {', '.join(listed)}"
+
+
+def _kept(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
+    first, days = kept_from(catalog, dataset), dataset.replay_days
+    if first is not None:
+        yield f"Rows from before {first} are not read."
+    if days is not None:
+        yield f"Numbers are repeated for {days} days; then the same question is made anew, and charged."

@@ -1,0 +1,85 @@
+"""Find a catalog by name or file, the bundled ones by name wherever one is asked for; and a dataset in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from budgets import ParamError
+from dialect.catalog.catalog import Catalog, Dataset
+from engine.catalog.catalog_file import load_catalog
+from engine.catalog.meant import nearest
+from engine.errors import CatalogError
+from engine.progress import Progress, ignore_progress
+
+PROJECT = Path(__file__).resolve().parents[2]
+MIBICI = Path(__file__).parent / "catalogs_bundled" / "mibici.toml"
+MIBICI_VARIABLE = "PASSERSBY_MIBICI"  # environment variable with the folder of the MiBici files
+MIBICI_FILES = ("trips.parquet", "persons.parquet", "stations.parquet", "zones.parquet")
+
+
+def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
+    """Load the catalog of that name, in that file, or in that folder; raise CatalogError where there is none.
+
+    `progress` is told how far the making of bundled data is, where they have to be made first.
+    """
+    if where in BUNDLED:
+        return BUNDLED[where](progress or ignore_progress)
+    path = Path(where).expanduser()
+    if path.is_dir():
+        path /= "catalog.toml"
+    if path.exists():
+        return load_catalog(path)
+    if where.lower().startswith(("http://", "https://")):
+        why, cure = (
+            "this is a server's address, and no file.",
+            f"run it where the catalog lies, or see what its console has: {where.rstrip('/')}/console.",
+        )
+        raise CatalogError(where, "catalog", why, cure)
+    names = ", ".join(sorted(BUNDLED))
+    why = f"no catalog has this name, and there is no file {path.absolute()}."
+    close = nearest(where, BUNDLED)
+    cure = f"write {close}." if close else f"give a catalog file, or one of the names {names}."
+    raise CatalogError(where, "catalog", why, cure)
+
+
+def named_dataset(catalog: Catalog, name: str | None) -> Dataset:
+    """Find the dataset that is meant, which goes without saying where there is one; raises ParamError."""
+    known = {dataset.name: dataset for dataset in catalog.datasets}
+    if name is None and len(known) > 1:
+        raise ParamError("This catalog has several datasets.", f"--dataset, one of {', '.join(known)}.")
+    found = known.get(next(iter(known)) if name is None else name.strip().lower())
+    if found is None:
+        raise ParamError(f"There is no dataset {str(name)[:40]!r} in this catalog.", f"one of {', '.join(known)}.")
+    return found
+
+
+def mibici_folder() -> Path:
+    """Find the folder with the MiBici files; raise CatalogError where they are absent."""
+    named = os.environ.get(MIBICI_VARIABLE)
+    beside = (Path.cwd().parent, PROJECT.parent)
+    folders = [Path(named).expanduser()] if named else [folder / "shared" / "data" / "mibici" for folder in beside]
+    for folder in folders:
+        if all((folder / name).is_file() for name in MIBICI_FILES):
+            return folder
+    looked = " and ".join(dict.fromkeys(str(folder.absolute()) for folder in folders))
+    why = f"the MiBici data are absent: {', '.join(MIBICI_FILES)} were looked for in {looked}."
+    cure = f"set the environment variable {MIBICI_VARIABLE} to their folder, or use the catalog operator instead."
+    raise CatalogError("mibici", MIBICI_VARIABLE, why, cure)
+
+
+def _mibici(progress: Progress) -> Catalog:
+    """Load the catalog of Guadalajara's bicycles."""
+    del progress
+    return load_catalog(MIBICI, data_folder=mibici_folder())
+
+
+def _operator(progress: Progress) -> Catalog:
+    """Load the catalog of the synthetic operator, whose data are made at first use."""
+    from engine.catalog.operator import operator_path  # late: it opens DuckDB
+
+    return load_catalog(operator_path(progress=progress))
+
+
+BUNDLED: Mapping[str, Callable[[Progress], Catalog]] = {"mibici": _mibici, "operator": _operator}

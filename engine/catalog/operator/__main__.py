@@ -1,0 +1,55 @@
+"""Make a synthetic operator: python -m engine.catalog.operator --events 1e7."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from engine.catalog.operator.cache import operator_path
+from engine.catalog.operator.make import DEMO_EVENTS, MOST_EVENTS, Order, make_operator
+
+
+def _count(text: str) -> int:
+    """Read a number of events, which may be written as a power of ten."""
+    try:
+        count = int(float(text))
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter("write a number, e.g. 1e7.") from error
+    if not 1 <= count <= MOST_EVENTS:
+        raise typer.BadParameter(f"write a number from 1 to {MOST_EVENTS:.0e}.")
+    return count
+
+
+def make(
+    events: Annotated[
+        int, typer.Option(help="About how many events, e.g. 1e7.", metavar="NUMBER", parser=_count)
+    ] = DEMO_EVENTS,
+    order: Annotated[Order, typer.Option(help="Events sorted by person, or by time.")] = "person",
+    into: Annotated[Path | None, typer.Option(help="Folder to write to; the user's cache where absent.")] = None,
+) -> None:
+    """Make a synthetic mobile operator, operator.duckdb and catalog.toml, and print where its catalog lies."""
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("operator", total=1.0)
+
+        def show(stage: str, fraction: float) -> None:
+            bar.update(task, description=stage, completed=fraction)
+
+        if into is None:
+            catalog = operator_path(events, show, order=order)
+        else:
+            catalog = make_operator(into, events, show, order=order).with_name("catalog.toml")
+    typer.echo(str(catalog))
+
+
+if __name__ == "__main__":
+    typer.run(make)

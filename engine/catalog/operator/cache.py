@@ -1,0 +1,40 @@
+"""Find the bundled operator in the user's cache, and make it where it is missing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+
+from engine.catalog.folders import cache_folder
+from engine.catalog.operator.make import (
+    BURSTS_A_DAY,
+    DEMO_EVENTS,
+    EVENTS_PER_SUBSCRIBER,
+    SQL_FOLDER,
+    Order,
+    make_operator,
+    place_catalog,
+)
+from engine.progress import Progress, ignore_progress
+
+
+def operator_path(events: int = DEMO_EVENTS, progress: Progress = ignore_progress, *, order: Order = "person") -> Path:
+    """Return the catalog file of an operator of about so many events, with its database beside it.
+
+    Made at first use, and anew where the generator has changed. PASSERSBY_CACHE names another folder than the user's.
+    """
+    folder = cache_folder() / f"operator-{events}-{order}-{fingerprint()}"
+    if not (folder / "operator.duckdb").exists():
+        make_operator(folder, events, progress, order=order)
+    return place_catalog(folder, events)
+
+
+def fingerprint() -> str:
+    """Name what decides rows and file format: the generator's SQL, its constants, DuckDB's minor version."""
+    digest = hashlib.sha256()
+    for file in sorted(SQL_FOLDER.glob("*.sql")):
+        digest.update(file.name.encode() + file.read_bytes())
+    digest.update(repr((EVENTS_PER_SUBSCRIBER, BURSTS_A_DAY, duckdb.__version__.rsplit(".", 1)[0])).encode())
+    return digest.hexdigest()[:12]

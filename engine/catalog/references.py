@@ -1,0 +1,206 @@
+"""What must hold between the parts of a catalog: every name resolves, every person is found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from dialect.catalog.catalog import Catalog, Column, ColumnOf, NormsByKeys, PersonPath, SourceJoin, SqlType, Table
+from engine.catalog.catalog_columns import DATED
+from engine.catalog.catalog_mistakes import Mistakes
+from engine.catalog.catalog_movement import MovementNames
+from engine.catalog.catalog_names import TableNames
+from engine.catalog.catalog_places import check_places
+from engine.catalog.catalog_section import IDENTIFIER
+from engine.catalog.catalog_windows import check_windows
+from engine.catalog.meant import meant
+from engine.errors import CatalogError
+
+PERSON_TYPES = (SqlType.BIGINT, SqlType.VARCHAR)
+ABOUT_PERSONS = ("bounds", "domain", "sum_norm", "centred_norm", "centre")
+TEXT_LITERAL = re.compile(r"'[^']*'")
+NAME = re.compile(r"\b[^\W\d]\w*\b(?! *\()")  # of no function
+
+
+def check_references(catalog: Catalog, mistakes: Mistakes) -> None:
+    """Note every name in the catalog that does not resolve to something that fits."""
+    for table in catalog.tables:
+        for check in _Check(catalog, table).all():
+            mistakes.part(None, check)
+    check_windows(catalog, mistakes)
+    for dataset in catalog.datasets:
+        tables = tuple(t for t in catalog.tables if t.private and t.dataset == dataset.name)
+        mistakes.part(None, _one_person_type, catalog, tables)
+        mistakes.part(None, _one_consent_table, catalog, tables)
+
+
+class _Check(TableNames):
+    """The checks of one table."""
+
+    def all(self) -> Iterator[Callable[[], None]]:
+        """Give the checks, each of which ends at its first mistake."""
+        table = self.table
+        yield self.dataset
+        yield partial(self.own_columns, "primary_key", table.primary_key)
+        yield partial(self.own_columns, "sorted_by", table.sorted_by)
+        yield self.time_column
+        for column in table.columns:
+            yield partial(self.domain, column)
+            yield partial(check_places, self.catalog, table, column)
+        for i, join in enumerate(table.source.joins):
+            yield partial(self.join, i, join)
+        if table.private:
+            yield from (self.person, self.consent)
+            yield MovementNames(self.catalog, table).check
+            for i, by_keys in enumerate(table.norms.by_keys if table.norms else ()):
+                yield partial(self.norms, i, by_keys)
+
+    def dataset(self) -> None:
+        """Check that the dataset is declared."""
+        names = {dataset.name for dataset in self.catalog.datasets}
+        if self.table.dataset not in names:
+            cure = meant(self.table.dataset, names, "declare it.")
+            raise self.error("dataset", f"no dataset {self.table.dataset} is declared.", cure)
+
+    def own_columns(self, key: str, names: tuple[str, ...]) -> None:
+        """Check that names of columns are declared."""
+        for name in names:
+            if self.declared(self.table, name, key).type is SqlType.POLYGON:
+                raise self.error(key, f"{name} is a polygon, which is equal to nothing.", "name other columns.")
+
+    def time_column(self) -> None:
+        """Check that the time is one."""
+        if self.table.time_column is not None:
+            column = self.declared(self.table, self.table.time_column, "time_column")
+            if column.type not in DATED:
+                cure = "name a DATE, TIMESTAMP or TIMESTAMPTZ column."
+                raise self.error("time_column", f"{column.name} holds no date and no time.", cure)
+
+    def domain(self, column: Column) -> None:
+        """Check that a domain taken from a table is public and of the column's type."""
+        if isinstance(column.domain, ColumnOf):
+            key = f"columns.{column.name}.values_of"
+            source = self.public(column.domain.table, key)
+            self.same_type(column, self.declared(source, column.domain.column, key), key)
+
+    def join(self, i: int, join: SourceJoin) -> None:
+        """Check that a joined column is looked up by the primary key of a public table."""
+        looked_up = [other.column for other in self.table.source.joins]
+        key = f"joins[{i}]"
+        column = self.declared(self.table, join.column, f"{key}.column")
+        on = self.declared(self.table, join.on, f"{key}.on")
+        if join.on in looked_up:
+            cure = "name a column that the source has."
+            raise self.error(f"{key}.on", f"{join.on} is itself looked up.", cure)
+        if looked_up.index(join.column) < i:
+            raise self.error(f"{key}.column", f"{join.column} is looked up twice.", "keep one of the two.")
+        target = self.public(join.table, f"{key}.table")
+        self.same_type(on, self.only_key(target, f"{key}.table"), f"{key}.on")
+        self.same_type(column, self.declared(target, join.take, f"{key}.take"), f"{key}.take")
+
+    def person(self) -> None:
+        """Check that the person column is found, here or at the end of the path."""
+        path = self.table.person
+        if path is None:
+            raise self.error("person", "a private table has a person.", "name the person column.")
+        table = self.table
+        for i, (own, name) in enumerate(path.through):
+            key = f"person.through[{i}]"
+            column = self.declared(table, own, key)
+            table = self.private(name, key)
+            self.same_type(column, self.only_key(table, key), key)
+        if path.through and (table.person is None or table.person.through or table.person.column != path.column):
+            cure = f"end the path at a table whose own person column is {path.column}."
+            raise self.error("person.column", f"{path.column} is not the person column of {table.name}.", cure)
+        self._one_person(path)
+        column = self.declared(table, path.column, "person.column" if path.through else "person")
+        if not path.through:
+            self._person_column(column)
+
+    def _one_person(self, path: PersonPath) -> None:
+        """Check that rows along a path are one person's: each table reaches its person by the rest of the path."""
+        for i, (_, name) in enumerate(path.through):
+            key = f"person.through[{i}]"
+            if self.private(name, key).person != PersonPath(path.column, path.through[i + 1 :]):
+                cure = f"let {name} reach its person by the rest of this path, or take a path through other tables."
+                raise self.error(key, f"rows of {name} may be another person's.", cure)
+
+    def consent(self) -> None:
+        """Check that consent is declared where one row is one person."""
+        table, consent = self.table, self.table.consent
+        if consent is None:
+            return
+        column = self.declared(table, consent.column, "consent.column")
+        if table.person is None or table.person.through or table.primary_key != (table.person.column,):
+            cure = "move consent to the table whose primary_key is the person column alone."
+            raise self.error("consent", "this table does not have one row a person.", cure)
+        kind = {SqlType.VARCHAR: str, SqlType.BOOLEAN: bool}.get(column.type)
+        if kind is None or consent.column in table.primary_key:
+            cure = "name a VARCHAR or BOOLEAN column."
+            raise self.error("consent.column", f"{column.name} cannot hold a state of consent.", cure)
+        if any(type(state) is not kind for state in consent.admitted):
+            cure = f"write {column.type} values, as {column.name} holds them."
+            raise self.error("consent.admitted", f"a state is no {column.type}.", cure)
+
+    def norms(self, i: int, by_keys: NormsByKeys) -> None:
+        """Check that norms by keys speak of declared columns, once for each set of keys."""
+        key = f"norms.by_keys[{i}]"
+        for text in by_keys.keys:
+            self._key_text(text, f"{key}.keys")
+        before = self.table.norms.by_keys[:i] if self.table.norms else ()
+        if any(set(by_keys.keys) == set(usual.keys) for usual in before):
+            raise self.error(f"{key}.keys", "these keys have norms already.", "keep one of the two.")
+        for name in by_keys.sums:
+            column = self.declared(self.table, name, f"{key}.sums.{name}")
+            if column.bounds is None:
+                cure = f"give {name} bounds, or remove its norm."
+                raise self.error(f"{key}.sums.{name}", f"{name} has no bounds.", cure)
+
+    def _key_text(self, text: str, key: str) -> None:
+        """Check that a key is written as the plan writes it: lower case, without table names."""
+        bare = TEXT_LITERAL.sub("", text)
+        words = set(NAME.findall(bare))
+        known = {column.name for table in self.catalog.tables for column in table.columns}
+        if bare != bare.lower() or re.search(r"\w\.[^\W\d]", bare) or not words:
+            cure = (
+                "write it in lower case and without a table: origin_zone, hour(started_at), cast(started_at as date)."
+            )
+            raise self.error(key, f"{text} is not how a key is written.", cure)
+        if (IDENTIFIER.fullmatch(text) and text not in known) or not words & known:
+            raise self.error(key, f"{text} names no declared column.", meant(text, known, "declare it."))
+
+    def _person_column(self, column: Column) -> None:
+        """Check that the person column names persons and tells nothing of them."""
+        key = f"columns.{column.name}"
+        if column.type not in PERSON_TYPES:
+            cure = "use an integer or VARCHAR column."
+            raise self.error("person", f"a {column.type} column cannot name persons.", cure)
+        if any(getattr(column, name) is not None for name in ABOUT_PERSONS):
+            cure = "keep only type, nullable and visible."
+            raise self.error(key, "the person column has neither bounds nor norms nor values.", cure)
+
+
+def _one_person_type(catalog: Catalog, tables: tuple[Table, ...]) -> None:
+    """Check that all tables of a dataset name persons by the same type."""
+    found = [(table, column.type) for table, column in _person_columns(tables)]
+    for table, kind in found:
+        if kind != found[0][1] and {kind, found[0][1]} <= set(PERSON_TYPES):
+            why = f"persons are {kind} here and {found[0][1]} in {found[0][0].name}."
+            cure = "name persons by the same type in all tables of a dataset."
+            raise CatalogError(catalog.path, f"tables.{table.name}.person", why, cure)
+
+
+def _person_columns(tables: tuple[Table, ...]) -> Iterator[tuple[Table, Column]]:
+    """Find the tables with a person column of their own."""
+    for table in tables:
+        if table.person and not table.person.through and (column := table.column(table.person.column)):
+            yield table, column
+
+
+def _one_consent_table(catalog: Catalog, tables: tuple[Table, ...]) -> None:
+    """Check that consent of a dataset is kept in one place."""
+    with_consent = [table.name for table in tables if table.consent]
+    if len(with_consent) > 1:
+        why = f"consent is declared in {with_consent[0]} too."
+        raise CatalogError(catalog.path, f"tables.{with_consent[1]}.consent", why, "keep consent in one table.")

@@ -1,0 +1,232 @@
+"""Hold a catalog against the files it names: whether they exist, and are what the steward declared."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialect.catalog.admission import LONGEST_PERSON
+from dialect.catalog.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table
+from dialect.codegen.engines import OF_DUCKDB
+from dialect.codegen.spark_stored import text_person
+from dialect.functions.write_expr import name as quoted
+from engine.catalog.meant import meant
+from engine.data.checks.complete_lists import is_outside
+from engine.data.checks.declared_dates import CURE, WHY, rests_on_date, rows_on_other_dates
+from engine.data.files.csv_faults import csv_fault
+from engine.data.files.csv_files import UnreadableError
+from engine.data.files.derived_columns import source_type, stored_columns
+from engine.data.files.files import StoredFiles, cast, fits, holds
+from engine.data.files.polygons import is_polygon
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in the files that is not as declared, for the steward: no value, and a count of unread rows alone."""
+
+    file: str  # the catalog file
+    key: str  # dotted path inside the catalog
+    why: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"
+
+
+def check_catalog(catalog: Catalog) -> tuple[Finding, ...]:
+    """Check files, columns, types, primary keys and foreign keys; reads every row, and shows none.
+
+    A lake is not looked at: its tables are checked when they are opened.
+    """
+    here = [table for table in catalog.tables if not (table.private and catalog.remote)]
+    with StoredFiles() as files:
+        found = [finding for table in here for finding in _check_shape(catalog, table, files)]
+        broken = {finding.key.split(".")[1] for finding in found}
+        sound = {table.name: table for table in here if table.name not in broken}
+        for table in sound.values():
+            found += _check_rows(catalog, table, sound, files)
+    return tuple(found)
+
+
+def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
+    """Check that the source exists, and has the declared columns."""
+    source, key = table.source, f"tables.{table.name}"
+    if not glob.glob(source.path, recursive=True) and not Path(source.path).exists():  # noqa: PTH207 (absolute)
+        why = f"there is no file {source.path}."
+        yield Finding(catalog.path, f"{key}.source", why, "give the path relative to the catalog's folder.")
+        return
+    try:
+        found = {name.lower(): kind for name, kind in files.columns(source).items()}
+    except UnreadableError:
+        what = f"table {source.table} of a DuckDB file" if source.table else f"{source.format} files"
+        cure = "check the path, and that no other program writes to it."
+        yield Finding(catalog.path, f"{key}.source", f"{source.path} cannot be read as {what}.", cure)
+        return
+    for column in stored_columns(table):
+        place = f"{key}.columns.{column.name}"
+        if column.name not in found:
+            why = f"the source has no column {column.name}."
+            yield Finding(catalog.path, place, why, meant(column.name, found, "remove it from the catalog."))
+        elif not _is_stored_as(column, source, found[column.name]):
+            why = f"the source stores {found[column.name].partition('(')[0]}, the catalog says {column.stored_type}."
+            yield Finding(catalog.path, f"{place}.type", why, "declare the stored type, or store the declared one.")
+
+
+def _is_stored_as(column: Column, source: Source, stored: str) -> bool:
+    """Tell whether a source stores a column as declared; of a file that is copied, integers may be of a wider type."""
+    narrow = source.format != "duckdb" or holds(column.stored_type, stored)
+    return source.format == "csv" or (fits(stored, _in_source(column)) and narrow)
+
+
+def _check_rows(catalog: Catalog, table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[Finding]:
+    """Ask the rows one yes-or-no question after the other."""
+    for question in (
+        *_type_questions(table, files),
+        *_key_questions(table, files),
+        *_link_questions(table, sound, files),
+        *_list_questions(table, sound, files),
+        *_date_questions(table, catalog, files),
+    ):
+        try:
+            failed = files.any_row(question.select)
+        except UnreadableError:
+            yield Finding(catalog.path, f"tables.{table.name}.source", *_unread(table))
+            return
+        if failed:
+            yield Finding(catalog.path, f"tables.{table.name}.{question.key}", question.why, question.cure)
+    yield from _persons_unread(catalog, table, files)
+    for column in (c for c in stored_columns(table) if c.type is SqlType.POLYGON):
+        if not files.every(f"SELECT {quoted(column.name)} FROM {_rows(table, files)}", is_polygon):
+            why = f"a text in {column.name} is no polygon, or crosses itself."
+            cure = "correct it: POLYGON or MULTIPOLYGON text in degrees, longitude first."
+            yield Finding(catalog.path, f"tables.{table.name}.columns.{column.name}.type", why, cure)
+
+
+def _persons_unread(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
+    """Count the rows that are not read because no objection could name their person."""
+    person = text_person(table) if table.private else None
+    if person is None:
+        return
+    named = f"{quoted(person)} IS NOT NULL AND NOT ({OF_DUCKDB.can_object.format(quoted(person))})"
+    unread = files.count(f"SELECT 1 FROM {_rows(table, files)} WHERE {named}")
+    if unread:
+        rows = "1 row is" if unread == 1 else f"{unread:,} rows are"
+        why = f"{rows} not read: {person} names nobody who could object."
+        cure = f"name persons by 1 to {LONGEST_PERSON:,} characters without NUL."
+        yield Finding(catalog.path, f"tables.{table.name}.columns.{person}", why, cure)
+
+
+def _unread(table: Table) -> tuple[str, str]:
+    """Say why rows can't be read, and what helps: of CSV the line and the reason, and no value."""
+    path = Path(table.source.path)
+    fault = csv_fault(path) if table.source.format == "csv" and path.is_file() else None
+    if fault is None:
+        return "the rows cannot be read to the end.", "check that the files are whole."
+    line, why = fault
+    return f"the rows cannot be read to the end: line {line:,}: {why}.", "correct the file."
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A SELECT that gives rows where something is not as declared."""
+
+    select: str
+    key: str
+    why: str
+    cure: str
+
+
+def _in_source(column: Column) -> SqlType:
+    return SqlType.VARCHAR if column.type is SqlType.POLYGON else column.type
+
+
+def _rows(table: Table, files: StoredFiles) -> str:
+    """Write the rows of a table as declared."""
+    return files.relation(table.source, {column.name: source_type(column) for column in stored_columns(table)})
+
+
+def _type_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether every value has the declared type, and NULL stands only where it may."""
+    for column in stored_columns(table):
+        name, key = quoted(column.name), f"columns.{column.name}"
+        typed = cast(table.source, name, source_type(column))
+        yield _Question(
+            f"SELECT 1 FROM {files.raw(table.source)} WHERE {name} IS NOT NULL AND {typed} IS NULL",
+            f"{key}.type",
+            f"a value of {column.name} is no {column.stored_type}.",
+            "correct the files, or declare a wider type.",
+        )
+        if not column.nullable:
+            yield _Question(
+                f"SELECT 1 FROM {_rows(table, files)} WHERE {name} IS NULL",
+                f"{key}.nullable",
+                f"{column.name} holds NULL.",
+                "correct the files, or declare nullable = true.",
+            )
+
+
+def _date_questions(table: Table, catalog: Catalog, files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether each row is on the date of its time, where questions take the one for the other."""
+    if rests_on_date(table, catalog) and table.time_column is not None:
+        select = rows_on_other_dates(table, _rows(table, files))
+        yield _Question(select, "date_column", WHY.format(table.time_column), f"{CURE}.")
+
+
+def _key_questions(table: Table, files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether the primary key names one row."""
+    stored = {column.name for column in stored_columns(table)}
+    if not table.primary_key or not set(table.primary_key) <= stored:
+        return
+    keys = ", ".join(map(quoted, table.primary_key))
+    some_null = " OR ".join(f"{quoted(name)} IS NULL" for name in table.primary_key)
+    rows = _rows(table, files)
+    cure = "correct the files, or declare another primary key."
+    yield _Question(f"SELECT 1 FROM {rows} WHERE {some_null}", "primary_key", "the primary key holds NULL.", cure)
+    yield _Question(
+        f"SELECT 1 FROM {rows} GROUP BY {keys} HAVING count(*) > 1",
+        "primary_key",
+        "the primary key names more than one row.",
+        cure,
+    )
+
+
+def _link_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether every foreign key names a row of its table."""
+    for key, own, name in _links(table):
+        target = sound.get(name)
+        if target is None or table.column(own) is None:
+            continue
+        there, here = quoted(target.primary_key[0]), quoted(own)
+        yield _Question(
+            f"SELECT 1 FROM {_rows(table, files)} AS here WHERE here.{here} IS NOT NULL"
+            f" AND NOT EXISTS (SELECT 1 FROM {_rows(target, files)} AS there WHERE there.{there} = here.{here})",
+            key,
+            f"a value of {own} is not in {name}.",
+            f"complete {name}; until then such rows are not admitted, or have NULL where they look something up.",
+        )
+
+
+def _list_questions(table: Table, sound: dict[str, Table], files: StoredFiles) -> Iterator[_Question]:
+    """Ask whether a list that is declared complete holds every value; opening the catalog asks the same."""
+    for column in (c for c in stored_columns(table) if c.complete):
+        listed = column.domain.table if isinstance(column.domain, ColumnOf) else table.name
+        if listed not in sound:
+            continue
+        addresses = {each: _rows(sound[each], files) for each in {listed, table.name}}
+        yield _Question(
+            f"SELECT 1 FROM {addresses[table.name]} WHERE {is_outside(column, addresses, table)}",
+            f"columns.{column.name}.complete",
+            f"{column.name} holds a value that its list does not, and the list is declared complete.",
+            "add the value to the list, correct the files, or remove complete: then such rows are left out.",
+        )
+
+
+def _links(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Give (catalog key, own column, table whose primary key it names) of each foreign key."""
+    for i, join in enumerate(table.source.joins):
+        yield f"joins[{i}]", join.on, join.table
+    # further steps of a path begin in other tables, which are checked as their own
+    for own, name in table.person.through[:1] if table.person else ():
+        yield "person.through[0]", own, name

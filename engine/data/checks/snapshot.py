@@ -1,0 +1,108 @@
+"""Tables as they lie in DuckDB files, held against the catalog when data are opened: what privacy rests on.
+
+A table is stored, and no view; its columns have the declared types, no collation, and are not made anew when they are
+read; there is one row per person, per foreign key and per public key; complete lists are complete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import duckdb
+
+from dialect.catalog.catalog import Catalog, SqlType, Table
+from dialect.functions.write_expr import name, quote_text
+from engine.data.checks.unfit import IS_VIEW, stored_otherwise, unfit_rows
+from engine.data.files.derived_columns import copied_type
+from engine.data.files.files import fits, holds
+from engine.errors import DataError
+
+CHECK = "run passersby catalog check, which says what is wrong"
+
+
+def check_sources(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """Refuse DuckDB files that are being written or are broken, and tables whose rows are made when they are read.
+
+    Also where a copy of them is read: it was made of what they were. Nothing stays attached. Raises DataError.
+    """
+    aliases: dict[str, str] = {}
+    for table in (table for table in catalog.tables if table.source.format == "duckdb"):
+        path = table.source.path
+        if path not in aliases:
+            aliases[path] = f"stored{len(aliases)}"
+            _attach(connection, path, aliases[path], table.name)
+        _check_source(connection, table, aliases[path])
+    for alias in aliases.values():
+        connection.execute(f"DETACH {alias}")
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: str, alias: str, table: str) -> None:
+    try:
+        connection.execute(f"ATTACH {quote_text(path)} AS {alias} (READ_ONLY)")
+    except duckdb.Error:
+        why = f"its file {path} can't be opened."
+        raise DataError(table, why, "make the data, or correct source in the catalog") from None
+
+
+def check_stored(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, files: Mapping[str, str], addresses: Mapping[str, str]
+) -> None:
+    """Enforce what privacy rests on of tables in files, which it attaches, by alias and address; raises DataError."""
+    for alias, path in files.items():
+        table = next(t for t in catalog.tables if addresses[t.name].startswith(f"{alias}."))
+        _attach(connection, path, alias, table.name)
+    for table in sorted(catalog.tables, key=lambda table: table.private):  # what is looked up before who looks
+        _check_types(connection, table, addresses[table.name])
+        _check_collations(connection, table, addresses[table.name])
+        for unfit in unfit_rows(table, catalog, addresses):
+            if connection.execute(unfit.sql).fetchall():
+                raise unfit.error
+
+
+def _check_source(connection: duckdb.DuckDBPyConnection, table: Table, alias: str) -> None:
+    """Refuse rows that are made when they are read: by a view, or in a column that is generated.
+
+    Claim: a table's rows are those that are stored, each time they are read. Symbols: the table's own SQL in its file.
+    Formula: none. Source: proofs.md#stored-rows. Raises DataError.
+    """
+    named = f"WHERE database_name = {quote_text(alias)} AND schema_name = 'main' AND lower({{0}}) = lower(?)"
+    stored = table.source.table or table.name
+    if connection.execute(f"SELECT 1 FROM duckdb_views() {named.format('view_name')}", [stored]).fetchall():
+        raise DataError(table.name, IS_VIEW, "store its rows: CREATE TABLE ... AS FROM the view")
+    made = connection.execute(f"SELECT sql FROM duckdb_tables() {named.format('table_name')}", [stored]).fetchall()
+    if any("GENERATED ALWAYS AS" in _unquoted(sql) for (sql,) in made):
+        why = "a column of it is generated, and may say something else each time it is read."
+        raise DataError(table.name, why, "store its values: CREATE TABLE ... AS FROM the table")
+
+
+def _unquoted(sql: str) -> str:
+    """Give what is left of SQL without names and texts in quotes, in capitals."""
+    return re.sub("\"[^\"]*\"|'[^']*'", "", sql).upper()
+
+
+def _check_types(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
+    """Refuse a column that is not there or of another type: SQL written for the declared one could fail on a row."""
+    columns = ", ".join(name(column.name) for column in table.columns)
+    try:
+        described = connection.execute(f"SELECT {columns} FROM {address} LIMIT 0").description or []
+    except duckdb.Error:
+        raise DataError(table.name, "the table, or a declared column of it, is not there.", CHECK) from None
+    for column, (_, stored, *_) in zip(table.columns, described, strict=True):
+        made = column.type is SqlType.POLYGON and str(stored) == copied_type(column)
+        if not made and not (fits(str(stored), column.type) and holds(column.stored_type, str(stored))):
+            raise stored_otherwise(table, column, str(stored).partition("(")[0])
+
+
+def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, address: str) -> None:
+    """Refuse texts that are told apart by a collation: different persons and keys would be one to DuckDB.
+
+    Claim: two values of a text are one value only where they are the same characters. Symbols: what a copy of no row
+    says of its columns. Formula: none. Source: proofs.md#one-value. Raises DataError.
+    """
+    columns = ", ".join(name(column.name) for column in table.columns)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")
+    told = connection.execute("SELECT sql FROM duckdb_tables() WHERE temporary AND table_name = 'no_row'").fetchall()
+    if "COLLATE" in _unquoted(told[0][0]).split():
+        why = "a text of it is stored with a collation, by which different texts are one."
+        raise DataError(table.name, why, "store it as VARCHAR, without COLLATE")

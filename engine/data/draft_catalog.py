@@ -1,0 +1,168 @@
+"""Write a first catalog for somebody's own files: nothing is queryable in it until it is declared."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from string import Template
+
+from dialect.catalog.catalog import Source, SqlType
+from engine.catalog.catalog_columns import sql_type
+from engine.catalog.catalog_section import IDENTIFIER
+from engine.data.files.csv_files import UnreadableError
+from engine.data.files.files import StoredFiles
+from engine.errors import CatalogError
+
+HEAD = Path(__file__).parents[1] / "catalog" / "catalogs_bundled" / "new_head.toml"
+FORMATS = {".parquet": "parquet", ".csv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
+TABLE = """
+## -------------------------------------------------------------------------------- $name
+# [tables.$name]
+# dataset = "$dataset"
+# kind = ""                    # "private" where rows are about persons, "public" where nobody is in them
+# source = $source
+$grows# primary_key = []             # columns that together name one row; [] where there are none
+## only where kind is "private":
+# person = ""                  # column that names the person a row is about
+# size_class = ""              # order of magnitude of the number of rows: "1e6"
+# max_rows_per_person = 10000  # in one window, kept before two private tables are joined
+# max_groups_per_person = 20   # kept where keys are private
+# [tables.$name.norms]         # how much one person may count
+# rows = 0                     # rows of one person that count fully
+# persons = 0                  # square root of the number of groups that one person may be in
+## in every case: the columns that analysts may use, each with what can be said of it
+# [tables.$name.columns]"""
+CSV_GROWS = (
+    "## passersby ingest adds rows to Parquet alone: docs/ingest.md, A table of CSV, tells how to make it such\n"
+)
+
+
+def new_catalog(folder: Path) -> str:
+    """Write the catalog of a folder's files as TOML, every table commented out; values are not read.
+
+    Parquet and CSV files and the tables of DuckDB files are found in the folder, and Parquet and CSV files
+    also in its folders, of which each is taken for one table. Raise CatalogError where there is none.
+    """
+    if not folder.is_dir():
+        raise CatalogError(str(folder), "folder", "there is no such folder.", "give a folder with your files.")
+    folder = folder.resolve()
+    dataset, names = _identifier(folder.name), _Names()
+    parts = [Template(HEAD.read_text("utf-8")).substitute(name=dataset, folder=_printable(folder.name))]
+    with StoredFiles() as files:
+        for found, source in _sources(folder, files):
+            name = names.fresh(found)
+            parts += [_table(name, dataset, source, folder), *_columns(source, files)]
+    if len(parts) == 1:
+        why = "there are no Parquet, CSV or DuckDB files in it."
+        raise CatalogError(str(folder), "folder", why, "give a folder with your files.")
+    return "\n".join(parts) + "\n"
+
+
+class _Names:
+    """Table names that were given out, so that none is given twice."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def fresh(self, text: str) -> str:
+        """Make a name that no other table has."""
+        name = _identifier(text)
+        number = 2
+        while name in self._given:
+            name, number = f"{_identifier(text)}_{number}", number + 1
+        self._given.add(name)
+        return name
+
+
+def _identifier(text: str) -> str:
+    """Make an identifier of any text."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")[:50]
+    return name if IDENTIFIER.fullmatch(name) else f"t_{name}"
+
+
+def _printable(text: str) -> str:
+    """Keep text on its line of comment."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def _sources(folder: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
+    """Find (name, source) of everything that may be a table."""
+    for path in sorted(folder.iterdir()):
+        kind = FORMATS.get(path.suffix.lower())
+        if path.is_dir():
+            yield from _parts(path)
+        elif kind == "duckdb":
+            yield from _inside(path, files)
+        elif kind:
+            yield path.stem, Source(kind, str(path))
+
+
+def _parts(folder: Path) -> Iterator[tuple[str, Source]]:
+    """Find the files of a folder that are parts of one table."""
+    for suffix in (".parquet", ".csv"):
+        if any(folder.glob(f"*{suffix}")):
+            yield folder.name, Source(FORMATS[suffix], str(folder / f"*{suffix}"))
+
+
+def _inside(path: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
+    """Find the tables of a DuckDB file; a file of another program has none."""
+    try:
+        tables = files.tables(str(path))
+    except UnreadableError:
+        return
+    for table in tables:
+        yield table, Source("duckdb", str(path), table)
+
+
+def _table(name: str, dataset: str, source: Source, folder: Path) -> str:
+    """Write what is said of a table, commented out."""
+    path = str(Path(source.path).relative_to(folder))
+    inside = f", table = {_quoted(source.table)}" if source.table else ""
+    stored = f"{{ {source.format} = {_quoted(path)}{inside} }}"
+    grows = CSV_GROWS if source.format == "csv" else ""
+    return Template(TABLE).substitute(name=name, dataset=dataset, source=stored, grows=grows)
+
+
+def _quoted(text: str) -> str:
+    """Write a TOML text."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _columns(source: Source, files: StoredFiles) -> Iterable[str]:
+    """Write the columns, one a line."""
+    try:
+        columns = files.columns(source, guessed=True)
+        named = source.format != "csv" or _has_names(source, columns, files)
+    except UnreadableError:
+        return [f"## This cannot be read as {source.format}."]
+    if not named:
+        return [
+            "## Not listed, because the first line of the file may be values and no names. Where it is names,",
+            '## list the columns yourself: name = { type = "VARCHAR" }',
+        ]
+    return _lines(columns)
+
+
+def _has_names(source: Source, columns: dict[str, str], files: StoredFiles) -> bool:
+    """Tell whether a CSV file surely begins with names: in a file of texts a line of values looks the same."""
+    return files.has_header(source.path) and set(columns.values()) != {"VARCHAR"}
+
+
+def _lines(columns: dict[str, str]) -> Iterator[str]:
+    """Write each column that can be declared, and why the others cannot."""
+    seen: set[str] = set()
+    for stored_name, stored_type in columns.items():
+        name, kind = stored_name.lower(), sql_type(stored_type)
+        if not IDENTIFIER.fullmatch(name) or name in seen:
+            yield f"## {_printable(stored_name)} is left out: rename it in the file to a to z, 0 to 9 and _."
+        elif kind is None:
+            # an ENUM's or a STRUCT's type spells out what is in it
+            yield f"## {name} is left out: the type {stored_type.partition('(')[0]} is not supported."
+        else:
+            zone = ', time_zone = ""' if kind is SqlType.TIMESTAMPTZ else ""
+            yield f'# {name} = {{ type = "{stored_type}"{zone} }}'
+        seen.add(name)

@@ -1,0 +1,308 @@
+"""Files of new rows -> those that a declared table takes, and those that it refuses, each with the reason.
+
+Rows go from file to file inside of DuckDB; what comes out here are counts, and windows. None of DuckDB's own text,
+which may quote a value, is in an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from glob import glob
+from pathlib import Path
+
+import duckdb
+
+from dialect.catalog.catalog import Catalog, Column, ColumnOf, Source, SqlType, Table, ValueRange
+from dialect.catalog.privacy_windows import Stretch, begin_of, next_begin, window_name
+from dialect.codegen.engines import OF_DUCKDB
+from dialect.codegen.retention import stored_time
+from dialect.codegen.spark_stored import text_person
+from dialect.codegen.stored_column import stored_column
+from dialect.functions.write_expr import name, quote_text
+from engine.catalog.catalog_columns import sql_type
+from engine.data.checks.complete_lists import is_outside, rows_outside
+from engine.data.checks.declared_dates import is_on_other_date, rests_on_date
+from engine.data.checks.snapshot import CHECK
+from engine.data.files.csv_faults import csv_fault
+from engine.data.files.csv_files import UnreadableError
+from engine.data.files.derived_columns import source_type, stored_columns
+from engine.data.files.files import OFFLINE, cast, fits, read_files
+from engine.data.snapshot import copy_table
+from engine.errors import DataError
+
+MEMORY = "4GB"
+DIGESTS = "passersby_files"  # in a file's metadata: the digests of the files that it was made of
+WINDOWS = "passersby_windows"  # in a file's metadata: the privacy windows that its delivery was declared for
+GIVEN, FILE, WHY, KEY = "given ", "of file", "why refused", "key "  # no declared column has a space in its name
+WHOLE_ROW, COPY = "whole row", "which copy"
+REPEATED = "it repeats another new row in every column"
+NOT_WHOLE = "give whole Parquet files, or CSV with a header"
+
+
+@contextmanager
+def working(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB that spills into a folder."""
+    config = {**OFFLINE, "memory_limit": MEMORY, "temp_directory": str(folder / "spill")}
+    with duckdb.connect(str(folder / "work"), config=config) as connection:
+        with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
+            connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def listed_in(connection: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[str, ...]:
+    """Read a list of texts from an added file's metadata: DIGESTS or WINDOWS."""
+    sql = "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?"
+    found = connection.execute(sql, [str(file), key]).fetchall()
+    return tuple(json.loads(found[0][0])) if found else ()
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """New rows of a table, judged one by one."""
+
+    connection: duckdb.DuckDBPyConnection
+    catalog: Catalog
+    table: Table
+    paths: Sequence[Path]
+    declared: tuple[str, ...] = ()  # the privacy windows that the steward says they are of; () for any
+
+    def open(self) -> None:
+        """Declare how the rows of all files are read; raises DataError for a file that is not as declared."""
+        try:
+            kinds = self._kinds()
+            rows = " UNION ALL ".join(self._file(path, kinds) for path in self.paths)
+            self.connection.execute(f"CREATE TEMP VIEW typed AS {rows}")
+        except (duckdb.Error, UnreadableError):
+            raise DataError(self.table.name, *self._unread()) from None
+
+    def given_windows(self, stretch: Stretch) -> frozenset[str]:
+        """Name the declared windows in which rows are given, before these are judged: only the time is read."""
+        try:
+            return frozenset(self._windows("typed", stretch)) & frozenset(stretch.names())
+        except duckdb.Error:
+            raise DataError(self.table.name, *self._unread()) from None
+
+    def judge(self) -> None:
+        """Judge each row, with the reason for which it is refused; raises DataError for a whole file."""
+        try:
+            for public in self._lists():
+                copy_table(self.connection, self.catalog, public)
+            self._find_keys()
+            copy = f'CASE WHEN "{COPY}" > 1 THEN {quote_text(REPEATED)} END'
+            clauses = " ".join(f"WHEN {when} THEN {quote_text(why)}" for when, why in self._reasons())
+            on = " AND ".join(f"{key} = t.{column}" for key, column in self._keys()) or "false"
+            sql = (
+                f'SELECT r.*, CASE {clauses} ELSE coalesce(t."{WHY}", {copy}) END AS "{WHY}" FROM'
+                f" ({self._numbered()}) AS r LEFT JOIN taken AS t ON {on}"
+            )
+            self.connection.execute(f"CREATE TEMP VIEW judged AS {sql}")
+        except (duckdb.Error, UnreadableError):
+            raise DataError(self.table.name, *self._unread()) from None
+
+    def write(self, taken: Path, digests: Sequence[str]) -> int:
+        """Write the rows that are taken, and tell how many there are."""
+        columns = ", ".join(name(column.name) for column in stored_columns(self.table))
+        noted = {DIGESTS: list(digests), WINDOWS: list(self.declared)}
+        pairs = ", ".join(f"{key}: {quote_text(json.dumps(texts))}" for key, texts in noted.items())
+        said = f"COMPRESSION zstd, KV_METADATA {{{pairs}}}"
+        return self._copy(f'SELECT {columns} FROM judged WHERE "{WHY}" IS NULL', taken, said)
+
+    def write_refused(self, refused: Path) -> dict[str, int]:
+        """Write the rows that are refused, as text, with file and reason; count them by reason."""
+        given = [f'"{GIVEN}{column.name}" AS {name(column.name)}' for column in stored_columns(self.table)]
+        columns = ", ".join([*given, f'"{FILE}"', f'"{WHY}"'])
+        self._copy(f'SELECT {columns} FROM judged WHERE "{WHY}" IS NOT NULL', refused, "COMPRESSION zstd")
+        sql = f'SELECT "{WHY}", count(*) FROM read_parquet(?) GROUP BY 1 ORDER BY 1'
+        return dict(self.connection.execute(sql, [str(refused)]).fetchall())
+
+    def windows(self, taken: Path, stretch: Stretch) -> tuple[str, ...]:
+        """Name the windows in which rows lie."""
+        return self._windows(f"({_declared(self.table, str(taken))})", stretch)
+
+    def _windows(self, rows: str, stretch: Stretch) -> tuple[str, ...]:
+        day = f"CAST({stored_time(self.table)} AS DATE)"
+        days = self.connection.execute(f"SELECT DISTINCT {day} AS day FROM {rows} WHERE day IS NOT NULL").fetchall()
+        return tuple(window_name(stretch.window, day) for day in sorted({begin_of(stretch.window, d) for (d,) in days}))
+
+    def check(self, taken: Path) -> None:
+        """Make what is looked up and derived of the taken rows, as opening will; raises DataError."""
+        made = replace(self.table, source=replace(self.table.source, path=str(taken)))
+        if len(stored_columns(made)) == len(made.columns):
+            return
+        wanted = {join.table for join in made.source.joins} - {public.name for public in self._lists()}
+        for public in (table for table in self.catalog.tables if table.name in wanted):
+            copy_table(self.connection, self.catalog, public)
+        copy_table(self.connection, self.catalog, made)
+        addresses = {table.name: name(table.name) for table in self.catalog.tables}
+        for column in (column for column in made.columns if column.complete):
+            if self.connection.execute(rows_outside(made, column, addresses)).fetchall():
+                why = f"{column.name} is declared to be complete, and a new row has something that is not in its list."
+                raise DataError(made.name, why, "complete the list, or correct the rows")
+
+    def _copy(self, select: str, to: Path, options: str) -> int:
+        try:
+            done = self.connection.execute(f"COPY ({select}) TO {quote_text(str(to))} (FORMAT parquet, {options})")
+            return int(done.fetchall()[0][0])
+        except duckdb.Error:
+            raise DataError(self.table.name, *self._unread()) from None
+
+    def _unread(self) -> tuple[str, str]:
+        """Say why files can't be read, and what helps: the file, its line and the reason, and no value."""
+        for path in self.paths:
+            found = csv_fault(path) if path.suffix == ".csv" else None
+            if found is not None:
+                line, why = found
+                return f"{path.name} can't be read to its end: line {line:,}: {why}.", "correct it, and give it again"
+            if not self._is_whole(path):
+                return f"{path.name} can't be read to its end.", NOT_WHOLE
+        return "new rows can't be read and kept.", "give whole files, and room on the disk beside the data"
+
+    def _is_whole(self, path: Path) -> bool:
+        try:
+            self.connection.execute(f"SELECT count(COLUMNS(*)) FROM {read_files(_source(path))}").fetchall()
+        except (duckdb.Error, UnreadableError):
+            return False
+        return True
+
+    def _lists(self) -> list[Table]:
+        """Find the public tables that hold a complete list of this table's columns."""
+        named = {c.domain.table for c in self.table.columns if c.complete and isinstance(c.domain, ColumnOf)}
+        return [table for table in self.catalog.tables if table.name in named]
+
+    def _kinds(self) -> dict[str, str]:
+        """Say as what each column is stored: like the files that are there, which one reader reads with the new one."""
+        declared = {column.name: source_type(column) for column in stored_columns(self.table)}
+        if not glob(self.table.source.path):  # noqa: PTH207  a stored pattern, not a folder to walk
+            return declared
+        found = self._described(self.table.source)
+        for column in stored_columns(self.table):
+            if not fits(found.get(column.name, ""), column.type):
+                raise DataError(self.table.name, f"{column.name} is not stored as declared.", CHECK)
+        return {column: found[column] for column in declared}
+
+    def _described(self, source: Source) -> dict[str, str]:
+        sql = f"SELECT * FROM {read_files(source)} LIMIT 0"
+        return {column.lower(): str(kind) for column, kind, *_ in self.connection.execute(sql).description or ()}
+
+    def _file(self, path: Path, kinds: dict[str, str]) -> str:
+        """Write the rows of one file: each column as stored and as given."""
+        source = _source(path)
+        found, parts = self._described(source), [f"{quote_text(path.name)} AS {name(FILE)}"]
+        for column in stored_columns(self.table):
+            own = found.get(column.name)
+            if own is None:
+                raise DataError(self.table.name, f"{path.name} has no column {column.name}.", "write one in every file")
+            if not fits(own, column.type) and sql_type(own) is not SqlType.VARCHAR:
+                why = f"{path.name} stores {column.name} as {own.partition('(')[0]}, declared is {column.stored_type}."
+                raise DataError(self.table.name, why, "store the declared type, or text")
+            typed, given = cast(source, name(column.name), source_type(column)), f"CAST({name(column.name)} AS VARCHAR)"
+            parts.append(f"TRY_CAST({typed} AS {kinds[column.name]}) AS {name(column.name)}")
+            parts.append(f'{given} AS "{GIVEN}{column.name}"')
+        return f"SELECT {', '.join(parts)} FROM {read_files(source)}"
+
+    def _reasons(self) -> Iterator[tuple[str, str]]:
+        """Write when a row is refused, and why: no value is in a reason."""
+        addresses = {public.name: name(public.name) for public in self._lists()}
+        for column in stored_columns(self.table):
+            own, text = name(column.name), f'"{GIVEN}{column.name}"'
+            given = text if column.type is SqlType.VARCHAR else f"nullif({text}, '')"
+            yield f"{given} IS NOT NULL AND {own} IS NULL", f"{column.name} is no {column.stored_type}"
+            if not column.nullable or column.name in self.table.primary_key:
+                yield f"{own} IS NULL", f"{column.name} is NULL"
+            if column.name == text_person(self.table):
+                yield f"NOT ({OF_DUCKDB.can_object.format(own)})", f"{column.name} names nobody who could object"
+            if column.complete:
+                yield is_outside(column, addresses), f"{column.name} is not in its list"
+        if self.table.time_column is not None:
+            yield from self._times(self.table.time_column)
+
+    def _times(self, column: str) -> Iterator[tuple[str, str]]:
+        day, stretch = f"CAST({stored_time(self.table)} AS DATE)", self.catalog.dataset(self.table.dataset).stretch
+        domain, ranges = _column(self.table, column).domain, []
+        if stretch is not None:
+            ranges.append(
+                f"{day} >= DATE '{stretch.first}' AND {day} < DATE '{next_begin(stretch.window, stretch.last)}'"
+            )
+        if isinstance(domain, ValueRange):
+            ranges.append(f"{day} BETWEEN DATE '{domain.lower}' AND DATE '{domain.upper}'")
+        for inside in ranges:
+            yield f"{name(column)} IS NOT NULL AND NOT coalesce({inside}, false)", f"{column} is out of range"
+        if stretch is not None and self.declared:
+            begins = [begin for begin in stretch.begins() if window_name(stretch.window, begin) in self.declared]
+            inside = " OR ".join(
+                f"{day} >= DATE '{begin}' AND {day} < DATE '{next_begin(stretch.window, begin)}'" for begin in begins
+            )
+            yield f"({inside}) IS NOT TRUE", f"{column} is in none of the delivery's windows"
+        if self.table.date_column is not None:
+            strict = rests_on_date(self.table, self.catalog)  # or the table would not open again
+            differs = is_on_other_date(self.table) if strict else f"{name(self.table.date_column)} <> {day}"
+            yield differs, f"{self.table.date_column} is not the date of {column}"
+
+    def _keys(self) -> list[tuple[str, str]]:
+        """Pair each part of the primary key, as questions read it, with its name among those that are taken."""
+        parts = [stored_column(_column(self.table, part)) for part in self.table.primary_key]
+        return [(part, f'"{KEY}{i}"') for i, part in enumerate(parts)]
+
+    def _find_keys(self) -> None:
+        """Find the keys that are there already, and those that name several new rows."""
+        keys = self._keys() or [("NULL", f'"{KEY}0"')]
+        named, columns = ", ".join(f"{part} AS {key}" for part, key in keys), ", ".join(key for _, key in keys)
+        twice = f"SELECT {named} FROM typed GROUP BY ALL HAVING count(*) > 1"
+        if self.table.primary_key:
+            self._find_repeats(named, columns, twice)
+            twice = f'SELECT {columns} FROM repeats GROUP BY ALL HAVING count(DISTINCT "{WHOLE_ROW}") > 1'
+        sql = f"SELECT {columns}, 'the primary key names several new rows' AS \"{WHY}\" FROM ({twice})"
+        if not self.table.primary_key:
+            sql += " WHERE false"
+        elif glob(self.table.source.path):  # noqa: PTH207  a stored pattern, not a folder to walk
+            there = f"SELECT {named} FROM ({_declared(self.table, self.table.source.path)})"
+            known = f"SELECT DISTINCT {columns} FROM (SELECT {named} FROM typed) SEMI JOIN ({there}) USING ({columns})"
+            sql = (
+                f"SELECT *, 'the primary key is there already' AS \"{WHY}\" FROM ({known}) UNION ALL (SELECT * FROM"
+                f" ({sql}) ANTI JOIN ({known}) USING ({columns}))"
+            )
+        self.connection.execute(f"CREATE TEMP TABLE taken AS {sql}")
+
+    def _find_repeats(self, named: str, columns: str, twice: str) -> None:
+        """Find the rows whose key names several, numbered among those that are alike in every declared column.
+
+        A value that can't be read is told apart from NULL; which of several such values it is is not.
+        """
+        whole = [name(column.name) for column in stored_columns(self.table)]
+        whole += [f'"{GIVEN}{column.name}" IS NULL' for column in stored_columns(self.table)]
+        self.connection.execute(
+            f'CREATE TEMP TABLE repeats AS SELECT *, row_number() OVER (PARTITION BY {columns}, "{WHOLE_ROW}" ORDER BY'
+            f' "{FILE}") AS "{COPY}" FROM (SELECT *, {named}, row({", ".join(whole)}) AS "{WHOLE_ROW}" FROM typed)'
+            f" SEMI JOIN ({twice}) USING ({columns})"
+        )
+
+    def _numbered(self) -> str:
+        """Write all rows, and which of several exact duplicates each is: 1 for a row that stands there once."""
+        keys = self._keys()
+        if not keys:
+            return f'SELECT *, 1 AS "{COPY}" FROM typed'
+        on = " AND ".join(f"{part} = d.{key}" for part, key in keys)
+        named = ", ".join(key for _, key in keys)
+        dropped = ", ".join([f'"{WHOLE_ROW}"', *(key for _, key in keys)])
+        once = f'SELECT *, 1 AS "{COPY}" FROM typed ANTI JOIN (SELECT DISTINCT {named} FROM repeats) AS d ON {on}'
+        return f"{once} UNION ALL BY NAME SELECT * EXCLUDE ({dropped}) FROM repeats"
+
+
+def _source(path: Path) -> Source:
+    return Source("csv" if path.suffix == ".csv" else "parquet", str(path))
+
+
+def _column(table: Table, column: str) -> Column:
+    found = table.column(column)
+    assert found is not None  # noqa: S101  the catalog was checked
+    return found
+
+
+def _declared(table: Table, path: str) -> str:
+    """Write the rows of stored files with their declared types."""
+    columns = (f"TRY_CAST({name(c.name)} AS {source_type(c)}) AS {name(c.name)}" for c in stored_columns(table))
+    return f"SELECT {', '.join(columns)} FROM {read_files(replace(table.source, path=path))}"

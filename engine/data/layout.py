@@ -1,0 +1,195 @@
+"""Raw data -> a layout beside them: a copy sorted by person, and the rollups that the catalog declares.
+
+The same rows in another order: which integers a question has is a function of each person's rows, not of their order
+(proofs.md#layout). The layout is named by what decides it, so that changed data or declarations find none. Where files
+were added, and nothing else is another, a copy of the layout of before is brought up to them (proofs.md#renewed).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from glob import glob
+from pathlib import Path
+
+import duckdb
+
+from dialect import Catalog, Target
+from dialect.algebra.target import Rollup
+from dialect.catalog.catalog import Table
+from dialect.functions.write_expr import quote_text
+from engine.catalog.ingested import place_of
+from engine.data.checks.snapshot import check_sources, check_stored
+from engine.data.files.cache import layouts_of, publish
+from engine.data.files.files import OFFLINE, offline
+from engine.data.renew import renew, roll_up
+from engine.data.rollups import LAYOUT, StoredRollup, declared_rollups, readable_rollups, stored_at
+from engine.data.snapshot import CopiedFrom, Snapshot, copied_from, copy_table, fingerprint, snapshot
+from engine.errors import DataError
+from engine.progress import Progress
+
+MEMORY = "4GB"
+DATA = "data.duckdb"
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a layout cost, and where it lies."""
+
+    file: Path
+    seconds: float
+    bytes_before: int | None  # of the raw files; None: people's rows lie in a lake
+    bytes_after: int
+    rollups: int
+    renewed: bool = False  # a layout of before was brought up to new files
+
+
+@dataclass(frozen=True)
+class _Older:
+    """A layout of the data of before, and the files that came since."""
+
+    file: Path
+    added: Mapping[str, Sequence[str]]  # by table
+
+
+def layout_file(catalog: Catalog, cache: Path) -> Path:
+    """Name the file of the layout of the data as they lie there now; raises DataError where there are none."""
+    return cache / f"layout-{fingerprint(catalog.tables)}" / DATA
+
+
+def addresses(catalog: Catalog) -> Mapping[str, str]:
+    """Say where each table lies in a layout."""
+    return {table.name: stored_at(table.name) for table in catalog.tables}
+
+
+def optimize(catalog: Catalog, cache: Path, progress: Progress, *, anew: bool = True) -> Account:
+    """Build the layout of a catalog's data beside them, in one step at the end; raises CatalogError, DataError.
+
+    Unless it is to be made anew, what a layout of before has of the same files is kept.
+    """
+    with offline() as connection:
+        check_sources(connection, catalog)
+    start, target, made = time.perf_counter(), layout_file(catalog, cache), copied_from(catalog.tables)
+    older = None if anew else _older(catalog, cache, made)
+    rollups = declared_rollups(catalog, Target(addresses(catalog)))
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # its owner's alone
+        unfinished = Path(work) / DATA
+        with opened_layout(unfinished, older) as connection:
+            if older is None:
+                _build(connection, catalog, rollups, progress)
+            else:
+                renew(connection, catalog, Target(addresses(catalog)), older.added, rollups, progress)
+        if layout_file(catalog, cache) != target:
+            raise DataError("layout", "the files changed while they were read.", "optimize again")
+        publish(unfinished, target, catalog, made)
+    progress("optimized", 1.0)
+    seconds = time.perf_counter() - start
+    return Account(target, seconds, _bytes(catalog), target.stat().st_size, len(rollups), older is not None)
+
+
+def _older(catalog: Catalog, cache: Path, made: CopiedFrom) -> _Older | None:
+    """Find a layout of which all is kept: of the same declarations and files, but for those that ingest added."""
+    for folder, noted in layouts_of(catalog, cache):
+        added = {table.name: _more(table, noted, made) for table in catalog.tables}
+        if noted.keys() == made.keys() and None not in added.values() and (folder / DATA).exists():
+            return _Older(folder / DATA, {table: files for table, files in added.items() if files})
+    return None
+
+
+def _more(table: Table, noted: CopiedFrom, made: CopiedFrom) -> list[str] | None:
+    """List the files that ingest added to a table since; None where anything else is another."""
+    before, now = (each.get(table.name, {}) for each in (noted, made))
+    old, new = ({tuple(file) for file in each.get("files", ())} for each in (before, now))
+    place, more = place_of(table), sorted(str(path) for path, *_ in new - old)
+    by_ingest = set() if place is None else {str(path) for path in place.added().values()}
+    same = before.get("declared") == now.get("declared") and old <= new and set(more) <= by_ingest
+    return more if same else None
+
+
+def has_layout(catalog: Catalog, cache: Path) -> bool:
+    """Tell whether there is a layout of the data as they lie there now."""
+    try:
+        return layout_file(catalog, cache).exists()
+    except DataError:  # a file is missing: whoever opens it says so
+        return False
+
+
+def laid_out(catalog: Catalog, cache: Path, progress: Progress) -> tuple[Snapshot, tuple[Rollup, ...]]:
+    """Open the layout of the data where there is one, else the data themselves; raises DataError as snapshot does."""
+    if not has_layout(catalog, cache):
+        return snapshot(catalog, cache, progress), ()
+    file = layout_file(catalog, cache)
+    made = Snapshot({LAYOUT: str(file)}, dict(addresses(catalog)))
+    with offline() as connection:
+        check_sources(connection, catalog)
+        check_stored(connection, catalog, made.files, made.addresses)
+    return made, found_rollups(catalog, file)
+
+
+def found_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
+    """Find the rollups of a layout that the catalog still declares, word for word in the SQL that made them."""
+    stored, known = tables_in(file), readable_rollups(catalog, Target(addresses(catalog)))
+    return tuple(each.rollup for each in known if each.table in stored)
+
+
+def tables_in(file: Path) -> set[str]:
+    """List the tables of a layout; raises DataError where it can't be opened."""
+    try:
+        with duckdb.connect(str(file), read_only=True, config=OFFLINE) as connection:
+            found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    except duckdb.Error:
+        cure = "run passersby catalog forget, and optimize again"
+        raise DataError("layout", "DuckDB can't open its file.", cure) from None
+    return {table for (table,) in found}
+
+
+@contextmanager
+def opened_layout(file: Path, older: _Older | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an unfinished layout, or the copy of one of before; none of DuckDB's own text is in an error."""
+    try:
+        if older is not None:
+            shutil.copyfile(older.file, file)
+        with offline(memory_limit=MEMORY, temp_directory=str(file.parent / "spill")) as connection:
+            with suppress(duckdb.InvalidInputException):  # a notebook without widgets refuses to speak of a bar
+                connection.execute("SET enable_progress_bar = false")
+            connection.execute(f"ATTACH {quote_text(str(file))} AS {LAYOUT}")
+            connection.execute(f"USE {LAYOUT}")
+            yield connection
+    except (duckdb.Error, OSError):
+        why = "it could not be written."
+        raise DataError("layout", why, "make room in the cache folder, and run passersby catalog optimize") from None
+
+
+def _build(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, rollups: Sequence[StoredRollup], progress: Progress
+) -> None:
+    tables, steps = len(catalog.tables), len(catalog.tables) + len(rollups)
+    copy_tables(connection, catalog, lambda what, part: progress(what, part * tables / steps))
+    for place, each in enumerate(rollups, tables):
+        progress("rolling up", place / steps)
+        roll_up(connection, each)
+
+
+def copy_tables(connection: duckdb.DuckDBPyConnection, catalog: Catalog, progress: Progress) -> None:
+    """Copy every table into an unfinished layout; raises DataError."""
+    ordered = sorted(catalog.tables, key=lambda table: table.private)  # public ones first: joins look them up
+    for place, table in enumerate(ordered):
+        within = partial(_within, progress, f"making columns of {table.name}", place, len(ordered))
+        progress(f"copying {table.name}", place / len(ordered))
+        copy_table(connection, catalog, table, within)
+
+
+def _within(progress: Progress, what: str, place: int, steps: int, part: float) -> None:
+    progress(what, (place + part) / steps)
+
+
+def _bytes(catalog: Catalog) -> int:
+    paths = {path for table in catalog.tables for path in glob(table.source.path, recursive=True)}  # noqa: PTH207
+    return sum(os.stat(path).st_size for path in paths)  # noqa: PTH116

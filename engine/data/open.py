@@ -1,0 +1,57 @@
+"""A catalog -> its data, checked and opened by the backend that it names."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from dialect import Catalog
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.empty_tables import declared
+from engine.backends.lake import LakeBackend
+from engine.backends.protocol import Backend
+from engine.catalog.ingested import with_ingested
+from engine.data.checks.lake import check_lake, lake_target, persons_of_bits, table_place
+from engine.data.lake_layout import beside_lake
+from engine.data.layout import laid_out
+from engine.errors import DataError
+from engine.progress import Progress
+
+QUESTION_SECONDS = 600.0  # that a lake may take for one
+
+
+def open_data(catalog: Catalog, cache: Path, progress: Progress) -> Backend:
+    """Open the data of a catalog; raises DataError where they are not what it says."""
+    if catalog.remote is not None:
+        return open_lake(catalog, catalog.remote, cache, progress)
+    made, rollups = laid_out(catalog, cache, progress)
+    if with_ingested(catalog) != catalog:  # else answers from new data would have the old version in their keys
+        raise DataError(catalog.name, "data were added while it was opened.", "open it again")
+    return DuckDBBackend.open(made.files, made.addresses, cache, rollups=rollups)
+
+
+def open_lake(
+    catalog: Catalog, remote: str, cache: Path, progress: Progress, seconds: float = QUESTION_SECONDS
+) -> LakeBackend:
+    """Open people's tables in a lake, and in DuckDB what lies beside it; raises DataError where they are not so.
+
+    `seconds` is what one statement may take there.
+    """
+    try:
+        from engine.backends.spark.backend import (
+            SparkLake,  # late: few catalogs have a lake, and few machines its client
+        )
+    except ImportError:
+        why, cure = "Spark's client is not installed.", "install passersby with the extra [spark]"
+        raise DataError(catalog.name, why, cure) from None
+    sources = {table_place(table): table.source for table in catalog.tables if table.private}
+    with ExitStack() as opened:
+        lake = opened.enter_context(closing(SparkLake(remote, sources, persons_of_bits(catalog), seconds)))
+        made = beside_lake(catalog, cache, lake, progress)
+        beside = opened.enter_context(closing(DuckDBBackend.open(made.files, made.addresses, cache)))
+        target = lake_target(catalog, made.addresses, made.rollups, made.eligible)
+        backend = LakeBackend(target, beside, lake, declared(table for table in catalog.tables if table.private))
+        progress("checking the lake", 0.0)
+        check_lake(catalog, backend)
+        opened.pop_all()
+    return backend

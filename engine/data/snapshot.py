@@ -1,0 +1,197 @@
+"""Declared sources -> DuckDB files that can be opened read-only: one consistent copy of files, checked for its keys.
+
+Tables of a DuckDB file are used where they lie. Parquet and CSV files, and tables that look public columns up, are
+copied once, typed and sorted by person, into the cache folder, which only its owner can read; changed files make a new
+copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dialect.catalog.catalog import Catalog, Source, Table
+from dialect.functions.write_expr import name, quote_text
+from engine.data.checks.snapshot import CHECK, check_sources, check_stored
+from engine.data.files.cache import publish
+from engine.data.files.csv_files import UnreadableError
+from engine.data.files.derived_columns import (
+    Part,
+    copied_type,
+    derive,
+    identity,
+    is_derived,
+    source_type,
+    stored_columns,
+)
+from engine.data.files.files import cast, offline, read_files
+from engine.errors import DataError
+from engine.progress import Progress
+
+CopiedFrom = dict[str, dict[str, Any]]  # what a copy was made of, as JSON can hold it
+LOG = ".wal"  # behind the name of a DuckDB file: what was committed, and is not in it yet
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Files to attach, and where every declared table lies in them."""
+
+    files: dict[str, str]  # alias -> path
+    addresses: dict[str, str]  # table -> alias.schema.table
+
+
+def snapshot(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
+    """Make or find the snapshot of a catalog; raises DataError where files are not what it says."""
+    with offline() as connection:  # one for all checks: to start a DuckDB takes as long as they
+        check_sources(connection, catalog)
+        made = _made(catalog, cache, progress)
+        check_stored(connection, catalog, made.files, made.addresses)
+    return made
+
+
+def _made(catalog: Catalog, cache: Path, progress: Progress) -> Snapshot:
+    copied = [table for table in catalog.tables if table.source.format != "duckdb" or _is_changed(table)]
+    files: dict[str, str] = {}
+    addresses: dict[str, str] = {}
+    for table in (table for table in catalog.tables if table not in copied):
+        alias = next((a for a, path in files.items() if path == table.source.path), f"stored{len(files)}")
+        files[alias] = table.source.path
+        addresses[table.name] = f"{alias}.main.{name(table.source.table or table.name)}"
+    if copied:
+        files["copied"] = str(_copy(catalog, copied, cache, progress))
+        addresses |= {table.name: f"copied.main.{name(table.name)}" for table in copied}
+    return Snapshot(files, addresses)
+
+
+def _is_changed(table: Table) -> bool:
+    """Tell whether a table has columns that its source has not."""
+    return bool(table.source.joins) or any(map(is_derived, table.columns))
+
+
+def _copy(catalog: Catalog, tables: list[Table], cache: Path, progress: Progress) -> Path:
+    looked_up = {join.table for table in tables for join in table.source.joins}
+    needed = [table for table in catalog.tables if table in tables or table.name in looked_up]
+    target = cache / f"snapshot-{fingerprint(needed)}" / "data.duckdb"
+    if target.exists():
+        return target
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix=".copying-", dir=cache) as work:  # its owner's alone
+        unfinished = Path(work) / "data.duckdb"
+        with offline(str(unfinished)) as connection:
+            ordered = sorted(needed, key=lambda table: table.private)  # public ones first: joins look them up
+            for position, table in enumerate(ordered):
+                progress(f"copying {table.name}", position / len(ordered))
+                copy_table(connection, catalog, table, partial(_within, progress, table, position, len(ordered)))
+        if cache / f"snapshot-{fingerprint(needed)}" != target.parent:
+            raise DataError("snapshot", "the files changed while they were read.", "open them again")
+        publish(unfinished, target, catalog)
+    progress("copied", 1.0)
+    return target
+
+
+def _within(progress: Progress, table: Table, position: int, tables: int, part: float) -> None:
+    progress(f"making columns of {table.name}", (position + part) / tables)
+
+
+def copy_table(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Table, progress: Part = lambda part: None
+) -> None:
+    """Copy a table with its declared types, what it looks up and what is made of its rows; raises DataError.
+
+    None of DuckDB's own text is in the error.
+    """
+    stored = stored_columns(table)
+    columns = [f"{cast(table.source, f't.{name(c.name)}', source_type(c))} AS {name(c.name)}" for c in stored]
+    columns += [f"j{i}.{name(join.take)} AS {name(join.column)}" for i, join in enumerate(table.source.joins)]
+    joins = "".join(
+        f" LEFT JOIN {name(join.table)} AS j{i} ON t.{name(join.on)} = j{i}.{name(only_key(catalog, join.table))}"
+        for i, join in enumerate(table.source.joins)
+    )
+    person = table.person.column if table.person is not None and not table.person.through else None
+    order = f" ORDER BY {name(person)}" if person else ""
+    types = ", ".join(f"{name(c.name)} {copied_type(c)}" for c in table.columns)
+    try:
+        rows = f"SELECT {', '.join(columns)} FROM {_rows(connection, table.source)} AS t{joins}"
+        connection.execute(f"CREATE TABLE {name(table.name)} ({types})")
+        select = derive(connection, table, rows, progress)
+        connection.execute(f"INSERT INTO {name(table.name)} BY NAME {select}{order}")
+    except (duckdb.Error, UnreadableError):
+        raise DataError(table.name, "its files can't be read as declared.", CHECK) from None
+    _check_cells(connection, table)
+
+
+def _check_cells(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Refuse NULL where none is declared: a place that is none has no cell."""
+    for column in (c for c in table.columns if c.cell is not None and not c.nullable):
+        if connection.execute(f"SELECT 1 FROM {name(table.name)} WHERE {name(column.name)} IS NULL LIMIT 1").fetchall():
+            why = f"{column.name} is declared to be never NULL, and a row has no place on earth."
+            raise DataError(table.name, why, "correct the files, or write nullable = true")
+
+
+def only_key(catalog: Catalog, public: str) -> str:
+    """Name the one column that is the primary key of a public table that something is looked up in."""
+    table = catalog.table(public)
+    assert table is not None  # noqa: S101  the catalog was checked
+    return table.primary_key[0]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
+    """Write what reads a source; a DuckDB file is attached once, read-only."""
+    if source.format != "duckdb":
+        return read_files(source)
+    alias = f"source_{hashlib.sha256(source.path.encode()).hexdigest()[:16]}"
+    connection.execute(f"ATTACH IF NOT EXISTS {quote_text(source.path)} AS {alias} (READ_ONLY)")
+    return f"{alias}.main.{name(source.table or '')}"
+
+
+def fingerprint(tables: Iterable[Table]) -> str:
+    """Name what decides a copy; raises DataError where there is no file."""
+    return digest(copied_from(tables))
+
+
+def digest(made_of: Mapping[str, object]) -> str:
+    """Name a copy by what decides it."""
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+
+
+def copied_from(tables: Iterable[Table]) -> CopiedFrom:
+    """Tell what decides a copy: DuckDB's minor version, and of each table its declarations, files with size and time.
+
+    Raises DataError where there is no file.
+    """
+    return {"": {"duckdb": duckdb.__version__.rsplit(".", 1)[0]}} | {
+        table.name: _copied_from(table) for table in tables
+    }
+
+
+def declared(table: Table) -> str:
+    """Tell what a catalog says of a table's rows, as far as copies of them rest on it."""
+    person = None if table.person is None else table.person.column
+    columns = [(c.name, c.stored_type) for c in table.columns]
+    return repr((table.source, person, table.primary_key, columns)) + identity(table)
+
+
+def _copied_from(table: Table) -> dict[str, Any]:
+    paths = sorted(glob(table.source.path, recursive=True))  # noqa: PTH207  a stored pattern, not a folder to walk
+    if not paths:
+        raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
+    return {"declared": declared(table), "files": [[path, *_facts(path), *_facts(f"{path}{LOG}")] for path in paths]}
+
+
+def _facts(path: str) -> tuple[int, ...]:
+    """Give the size and time of a file; nothing where there is none."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return ()
+    return facts.st_size, facts.st_mtime_ns

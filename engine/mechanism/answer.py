@@ -1,0 +1,186 @@
+"""outer rows -> answer: shown columns, their intervals, and what is unstable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dialect.codegen.outer import OuterSql
+from dialect.postprocess.interval_functions import Reaches
+from engine.mechanism.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
+from engine.mechanism.raw_noise import RawNoise
+
+Ends = tuple[Floats, Floats]
+# since 1970: the years 1 to 9999
+DAYS = (-719_162, 2_932_896)
+MICROSECONDS = (DAYS[0] * 86_400_000_000, (DAYS[1] + 1) * 86_400_000_000 - 1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the asker sees: a table, and intervals for the columns that noise is in."""
+
+    table: pa.Table
+    intervals: dict[str, Ends]  # column -> lower and upper ends, NaN where there is none
+    unstable: dict[str, int]  # column -> how many of its ratios have a denominator that may be 0
+    unknown: tuple[str, ...] = ()  # noisy columns without an interval
+    sparse: Mapping[str, int] = field(default_factory=dict)  # column -> how many quantiles are NULL for want of rows
+
+
+def answer(rows: pa.Table, outer: OuterSql, confidence: float, raw: RawNoise) -> Answer:
+    """Turn the outer part's rows into shown columns with intervals; `raw` tells the noise that they rest on."""
+    shown = {name: _widest(_on_a_calendar(rows.column(f"s{i}"))) for i, name in enumerate(outer.names)}
+    intervals: dict[str, Ends] = {}
+    unstable: dict[str, int] = {}
+    for i in outer.uncertain:
+        name, parts = outer.names[i], _Parts(rows, i, outer.constants)
+        if i in outer.ratios:
+            lower, upper, weak = _ratio_ends(parts, confidence, i in outer.signed)
+        else:
+            lower, upper, weak = _linear_ends(parts, confidence, raw, outer.alone.get(i))
+        if pa.types.is_integer(shown[name].type):
+            moved = outer.rounded[i].most(raw.parted) if i in outer.rounded and not raw.settled else None
+            lower, upper = (
+                _outward(lower, upper) if i in outer.ratios else _whole_ends(shown[name], lower, upper, moved)
+            )
+        elif raw.settled:
+            lower, upper = _around(shown[name], lower, upper)
+        none = np.asarray(shown[name].is_null()) | weak
+        if weak.any():
+            shown[name] = pc.if_else(pa.array(weak), pa.scalar(None, shown[name].type), shown[name])
+            near_nothing = weak & ~np.isnan(parts["denominator"])  # others have none: no row before the first
+            if near_nothing.any():
+                unstable[name] = int(near_nothing.sum())
+        intervals[name] = (np.where(none, np.nan, lower), np.where(none, np.nan, upper))
+    for i in outer.ended:
+        parts = _Parts(rows, i, outer.constants)
+        intervals[outer.names[i]] = (parts["lower"], parts["upper"])
+    missing = {outer.names[i]: shown[outer.names[i]].null_count for i in outer.ended}
+    sparse = {name: count for name, count in missing.items() if count}
+    return Answer(pa.table(shown), intervals, unstable, tuple(outer.names[i] for i in outer.unknown), sparse)
+
+
+def _widest(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give numbers the types that the dialect knows them by: BIGINT, and DOUBLE for FLOAT and DECIMAL."""
+    wide = _wide(column.type)
+    try:
+        return column if wide == column.type else column.cast(wide)
+    except pa.ArrowInvalid:  # a UBIGINT beyond every BIGINT stays what it is
+        return column
+
+
+def _wide(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_wide(kind.value_type))
+    if pa.types.is_integer(kind):
+        return pa.int64()
+    return pa.float64() if pa.types.is_floating(kind) or pa.types.is_decimal(kind) else kind
+
+
+def _on_a_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Show dates and times that are infinite or outside the years 1 to 9999 as NULL: Python knows no others."""
+    if pa.types.is_date32(column.type):
+        counted, (first, last) = column.cast(pa.int32()), DAYS
+    elif pa.types.is_timestamp(column.type):
+        counted, (first, last) = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()), MICROSECONDS
+    else:
+        return column
+    within = pc.and_(pc.greater_equal(counted, first), pc.less_equal(counted, last))
+    return pc.if_else(within, column, pa.scalar(None, column.type))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What an interval of one shown column is made from."""
+
+    rows: pa.Table
+    position: int
+    constants: Mapping[str, float]  # parts that are the same in every row
+
+    def __getitem__(self, part: str) -> Floats:
+        name = f"s{self.position}_{part}"
+        if name in self.constants:
+            return np.full(self.rows.num_rows, self.constants[name])
+        column = self.rows.column(name)
+        values: Floats = column.cast(pa.float64()).fill_null(float("nan")).to_numpy()
+        return values
+
+
+def _around(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:
+    """Widen intervals to the numbers that are shown, which agree with others."""
+    value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
+    return np.fmin(lower, value), np.fmax(upper, value)
+
+
+def _linear_ends(
+    parts: _Parts, confidence: float, raw: RawNoise, alone: str | None
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    value = parts["offset"] + parts["numerator"]
+    factor, sigmas = raw.narrower.get(alone or "", 1.0), raw.sigmas
+    if alone is not None and factor < 1:
+        sigmas = {**sigmas, alone: sigmas[alone] * factor}
+    reach = half_widths(np.sqrt(parts["numerator_variance"]) * factor, confidence, sigmas, alone)
+    with np.errstate(invalid="ignore"):  # inf - inf: no ends, as NaN says
+        return value - reach, value + reach, np.zeros(len(value), dtype=bool)
+
+
+def _outward(lower: Floats, upper: Floats) -> Ends:
+    return np.floor(lower), np.ceil(upper)
+
+
+def _whole_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, moved: float | None) -> Ends:
+    """Give whole ends on both sides of the whole numbers shown, which lie at most `moved` from the noisy ones."""
+    value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
+    with np.errstate(invalid="ignore"):
+        beside = np.abs((lower + upper) / 2 - value) if moved is None else moved
+        reach = whole_half_widths((upper - lower) / 2, beside)
+        return value - reach, value + reach
+
+
+def whole_half_widths(widths: npt.ArrayLike, moved: npt.ArrayLike) -> Floats:
+    """Give half-widths around whole numbers that lie at most `moved` from the noisy ones.
+
+    Claim: they are whole, and each interval holds the one around the noisy number. Symbols: `widths` = half-widths
+    around the noisy numbers; `moved`, one number or one per row, from the question alone wherever constants decide it.
+    Formula: ceil(width + moved). Proof: proofs.md#whole_half_widths
+    """
+    reach: Floats = np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(moved, dtype=np.float64))
+    return reach
+
+
+def _ratio_ends(parts: _Parts, confidence: float, signed: bool) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    variances = (parts["numerator_variance"], parts["denominator_variance"], parts["covariance"])
+    fraction = (parts["numerator"], parts["denominator"])
+    lower, upper, weak = ratio_interval(*fraction, *variances, confidence, signed_denominator=signed)
+    return parts["offset"] + lower, parts["offset"] + upper, weak
+
+
+def reaches(
+    variances: Mapping[str, float], sigmas: Mapping[str, float], parted: Collection[str], confidence: float
+) -> Reaches:
+    """Give what the ends of intervals are made of, for those that a question asks for as columns."""
+    least = min(sigmas.values(), default=0.0)
+    alone = {raw: (sigma, half_width(sigma, confidence)) for raw, sigma in sigmas.items() if least}
+    return Reaches(variances, normal_quantile(confidence), least, alone, parted)
+
+
+def half_widths(sigma: npt.ArrayLike, confidence: float, sigmas: Mapping[str, float], alone: str | None) -> Floats:
+    """Give half-widths for combinations of noisy numbers, in the unit of `sigma`, their own noise.
+
+    Claim: value -+ half-width encloses the exact combination with probability `confidence`, as far as its noise is
+    normal; of a single number, exactly so. Symbols: `sigmas` = noise of each number in its own grains; `alone` = the
+    one number that a combination rests on. Formula: sigma / sigma_alone * half_width; z sigma + sigma / (2 min sigmas).
+    Source and proof: proofs.md#half_widths. Raises: ValueError unless 0 < confidence < 1.
+    """
+    own = np.asarray(sigma, dtype=np.float64)
+    least = min(sigmas.values(), default=0.0)
+    if least == 0:  # no noise, as only tests have it
+        return own
+    if alone is not None:
+        return own / sigmas[alone] * half_width(sigmas[alone], confidence)
+    return linear_interval(0.0, own, confidence, own / least)[1]

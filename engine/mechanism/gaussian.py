@@ -1,0 +1,157 @@
+"""exact integers -> noisy integers: the only OpenDP, the only randomness.
+
+Every vector gets discrete Gaussian noise in its own grain. The mechanism is built, then asked what it costs, and does
+not run when that is more than was charged. Nothing here takes a seed, and OpenDP has none.
+Proofs: proofs.md#noise
+"""
+
+import importlib.metadata
+import math
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from functools import lru_cache, partial
+from typing import NewType, Protocol
+
+import numpy as np
+from opendp.core import as_array
+from opendp.domains import atom_domain, vector_domain
+from opendp.measurements import make_gaussian
+from opendp.metrics import l2_distance
+from opendp.mod import Measurement, enable_features
+
+from budgets import PICO
+from engine.backends.exact import Int64Vector
+
+__all__ = [
+    "NoiseRefused",
+    "NoiseSource",
+    "NoisyVector",
+    "add_noise",
+    "gaussian_scale",
+]
+
+NoisyVector = NewType("NoisyVector", Int64Vector)  # one noisy int64 per group; an exact vector is none
+
+MAX_SENSITIVITY_GRAINS = 2**52
+MOST_VALUES_IN_A_SLICE = 50_000
+FEWEST_VALUES_IN_A_SLICE = 1_000
+OLDEST_OPENDP = (0, 16)
+
+
+def _require_opendp(installed: str) -> None:
+    """Refuse an OpenDP whose samplers or maps are known to be wrong."""
+    release = tuple(int(part) for part in re.findall(r"\d+", installed)[:2])
+    if release < OLDEST_OPENDP:
+        raise ImportError(f"opendp {installed} is too old: samplers were biased before 0.14.2; install opendp>=0.16")
+
+
+_require_opendp(importlib.metadata.version("opendp"))
+enable_features("contrib")
+
+
+class NoiseRefused(Exception):
+    """The mechanism costs more than was charged, so it was not run."""
+
+    def __init__(self, measured_rho: float, pico_rho_charged: int) -> None:
+        """Keep what the mechanism said it costs beside what was charged."""
+        super().__init__(f"the mechanism costs rho {measured_rho!r}, charged were {pico_rho_charged} pico-rho")
+        self.measured_rho = measured_rho
+        self.pico_rho_charged = pico_rho_charged
+
+
+class NoiseSource(Protocol):
+    """What the engine asks noise of: `add_noise`, or an exact source that only tests can build."""
+
+    def __call__(self, exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+        """Give one noisy integer per exact one, in the same order and grain."""
+        ...
+
+
+@lru_cache(maxsize=4096)
+def gaussian_scale(sensitivity: int, pico_rho: int) -> float:
+    """Give the least scale, in grains, whose built mechanism costs at most `pico_rho`.
+
+    Claim: a vector with L2 sensitivity `sensitivity` noised at this scale is (pico_rho * 10^-12)-zCDP, as OpenDP's own
+    map certifies; the next smaller float is not certified.
+    Symbols: `sensitivity` = most that one person moves the vector, L2, in grains; `pico_rho` = rho in units of 10^-12.
+    Formula: rho = sensitivity^2 / (2 scale^2).
+    Source: Canonne, Kamath, Steinke, arXiv 2004.00010 v5, Theorem 14 (the multivariate discrete Gaussian).
+    Raises: ValueError unless 1 <= sensitivity <= 2^52 and pico_rho >= 1 (sensitivity 0 would ask for no noise).
+    Proof: proofs.md#gaussian_scale
+    """
+    if pico_rho < 1:
+        raise ValueError(f"pico_rho must be at least 1, not {pico_rho}")
+    _require_grains(sensitivity)
+    scale = sensitivity / math.sqrt(2 * pico_rho / PICO)
+    while _exceeds(_measured_rho(_mechanism(scale), sensitivity), pico_rho):
+        scale = math.nextafter(scale, math.inf)
+    # the closed form may also land a few floats too high
+    while not _exceeds(_measured_rho(_mechanism(math.nextafter(scale, 0.0)), sensitivity), pico_rho):
+        scale = math.nextafter(scale, 0.0)
+    return scale
+
+
+def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+    """Give the exact vector plus discrete Gaussian noise, if that costs no more than was charged.
+
+    Claim: the returned vector is (pico_rho_charged * 10^-12)-zCDP for neighbours whose exact vectors differ by at most
+    `sensitivity` in L2; it is the only function that turns exact numbers into releasable ones.
+    Symbols: `exact` = one int64 per group, in grains; `scale` = sigma in grains; int64 overflow saturates.
+    Formula: noisy_i = exact_i + Z_i, Z_i independent, P[Z = k] proportional to exp(-k^2 / (2 scale^2)).
+    Source: Canonne, Kamath, Steinke, arXiv 2004.00010 v5, Definition 1, Theorem 14; OpenDP 0.16 `make_gaussian`.
+    Raises: NoiseRefused if the built mechanism's map exceeds the charge; ValueError for a sensitivity outside
+    1..2^52, a scale that is not positive and finite; TypeError unless the vector is one-dimensional int64.
+    Proof: proofs.md#add_noise
+    """
+    if exact.dtype != np.int64 or exact.ndim != 1:
+        raise TypeError(f"noise needs a one-dimensional int64 vector, not {exact.ndim} dimensions of {exact.dtype}")
+    mechanism = _mechanism(scale)
+    measured_rho = _measured_rho(mechanism, sensitivity)
+    if _exceeds(measured_rho, pico_rho_charged):
+        raise NoiseRefused(measured_rho, pico_rho_charged)
+    return NoisyVector(_in_slices(mechanism, exact))
+
+
+def _require_grains(sensitivity: int) -> None:
+    """Refuse a sensitivity that asks for no noise, or that a float cannot carry exactly."""
+    if not 1 <= sensitivity <= MAX_SENSITIVITY_GRAINS:
+        raise ValueError(f"sensitivity must be from 1 to 2^52 grains, not {sensitivity}")
+
+
+def _mechanism(scale: float) -> Measurement:
+    """Build the discrete Gaussian on int64 vectors under L2 distance; a scale of 0 would be the identity."""
+    if not 0 < scale < math.inf:
+        raise ValueError(f"scale must be positive and finite, not {scale!r}")
+    vectors = vector_domain(atom_domain(T="i64"))
+    gaussian = make_gaussian(vectors, l2_distance(T="f64"), scale=scale)
+    return gaussian >> as_array()
+
+
+def _measured_rho(mechanism: Measurement, sensitivity: int) -> float:
+    """Ask the mechanism's map; a sensitivity up to 2^52 is exact as a float."""
+    _require_grains(sensitivity)
+    return float(mechanism.map(float(sensitivity)))  # type: ignore[no-untyped-call]
+
+
+def _exceeds(measured_rho: float, pico_rho: int) -> bool:
+    """Compare the map's float, read exactly, with a number of pico-rho."""
+    return not math.isfinite(measured_rho) or Fraction(measured_rho) > Fraction(pico_rho, PICO)
+
+
+def _in_slices(mechanism: Measurement, exact: Int64Vector) -> Int64Vector:
+    """Noise disjoint slices on a thread each: one mechanism, accounted once; OpenDP samples without the interpreter."""
+    threads = os.cpu_count() or 1
+    size = min(MOST_VALUES_IN_A_SLICE, max(FEWEST_VALUES_IN_A_SLICE, -(-exact.size // threads)))
+    slices = [exact[start : start + size] for start in range(0, exact.size, size)]
+    noised = partial(_noised_slice, mechanism)
+    if len(slices) <= 1:
+        return np.concatenate([np.zeros(0, dtype=np.int64), *map(noised, slices)])
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(noised, slices)))
+
+
+def _noised_slice(mechanism: Measurement, exact: Int64Vector) -> Int64Vector:
+    """Noise a copy of one slice: Arrow's zero-copy arrays are read-only, and strided ones are no vector to OpenDP."""
+    return np.array(mechanism(np.array(exact, dtype=np.int64, order="C")), dtype=np.int64)

@@ -1,0 +1,151 @@
+"""What leaves: noisy integers with their grains and noise, stored as Arrow; nothing closer to the data is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, Output, SumOf
+from dialect.algebra.private_plan import PrivatePlan, ReleaseColumns
+from engine.backends.exact import Int64Vector
+from engine.mechanism.gaussian import NoisyVector
+from engine.mechanism.intervals import ratio_interval
+from engine.mechanism.moments import moments
+from engine.mechanism.quantiles import quantile_table
+
+_FACTS = b"passersby.release"
+_WRITTEN = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)  # to wake another thread takes longer
+_READ = pa.ipc.IpcReadOptions(use_threads=False)
+_BIGINT = (-(2.0**63), 2.0**63 - 1024)  # the floats that fit
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a release is of: its plan is found again by reading the question, and proved by the release's key."""
+
+    sql: str
+    place: int  # among the plans of the question
+    bounds: str  # as the key names them
+    cost: str
+    norms: tuple[float, ...]  # C of each vector, in its unit
+    biases: tuple[float | None, ...]  # predicted, of each vector; None: unknown
+    whys: tuple[str, ...]  # how one person's influence was cut
+    withins: tuple[float | None, ...] = ()  # how far that may leave numbers off, of each vector; none: not told
+
+
+@dataclass(frozen=True)
+class Release:
+    """Noisy vectors over released keys."""
+
+    keys: pa.Table  # k0, k1, ... in the plan's order
+    noisy: tuple[NoisyVector, ...]
+    grains: tuple[float, ...]  # size of one grain of each vector, in its unit
+    sigmas: tuple[float, ...]  # scale of each vector's noise, in grains
+    meaning: Meaning | None = None  # None: stored by an older version
+    settled: tuple[Int64Vector | None, ...] = ()  # counts as they are shown beside others that they agree with
+    narrow: tuple[float, ...] = ()  # scale of a single number's noise where others tell of it too, in grains
+
+    def deviations(self) -> tuple[float, ...]:
+        """Give the deviation of each vector's noise, in its unit: a discrete Gaussian's is at most its scale."""
+        return tuple(sigma * grain for sigma, grain in zip(self.sigmas, self.grains, strict=True))
+
+    def variances(self) -> tuple[float, ...]:
+        """Give each vector's noise variance in squared units."""
+        return tuple(deviation**2 for deviation in self.deviations())
+
+
+def to_bytes(release: Release) -> bytes:
+    """Write a release as one Arrow IPC stream: nothing but post-processing comes after (proofs.md#release)."""
+    columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in release.noisy]
+    names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
+    facts: dict[str, Any] = {"grains": release.grains, "sigmas": release.sigmas}
+    facts |= {} if release.meaning is None else {"meaning": asdict(release.meaning)}
+    table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
+        {_FACTS: json.dumps(facts).encode()}
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=_WRITTEN) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def from_bytes(payload: bytes) -> Release:
+    """Read a release that was stored."""
+    table = pa.ipc.open_stream(payload, options=_READ).read_all()
+    facts = json.loads(table.schema.metadata[_FACTS])
+    keys = [c for c in table.column_names if c.startswith("k")]
+    noisy = tuple(NoisyVector(table.column(f"w{i}").to_numpy()) for i in range(len(facts["grains"])))
+    return Release(table.select(keys), noisy, tuple(facts["grains"]), tuple(facts["sigmas"]), _meaning(facts))
+
+
+def _meaning(facts: dict[str, Any]) -> Meaning | None:
+    told = facts.get("meaning")
+    if told is None:
+        return None
+    said = (told["sql"], told["place"], told["bounds"], told["cost"])
+    return Meaning(
+        *said, tuple(told["norms"]), tuple(told["biases"]), tuple(told["whys"]), tuple(told.get("withins", ()))
+    )
+
+
+def outer_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
+    """Give a release the columns that the outer part knows it by: keys, numbers, raw noisy numbers."""
+    if columns.histogram is not None:
+        facts = (release.noisy[0], release.grains[0], release.sigmas[0])
+        return quantile_table(release.keys, *facts, columns, confidence)
+    pairs = zip(release.noisy, release.grains, strict=True)
+    raw = [np.asarray(noisy * grain, dtype=np.float64) for noisy, grain in pairs]
+    made: dict[str, Any] = {f.id: release.keys.column(i) for i, f in enumerate(columns.keys)}
+    for output in columns.outputs:
+        if isinstance(output.formula, MomentsOf):
+            made |= _moments(output, output.formula, release, raw, confidence)
+            continue
+        made[output.field.id] = _number(output, release, plan, raw, confidence)
+    made |= {f.id: pa.array(values) for f, values in zip(columns.raw, raw, strict=True)}
+    return pa.table(made)
+
+
+def _number(
+    output: Output, release: Release, plan: PrivatePlan, raw: Sequence[npt.NDArray[np.float64]], confidence: float
+) -> pa.Array:
+    formula = output.formula
+    if isinstance(formula, MeanOf):
+        return _mean(formula, release, raw, confidence)
+    assert isinstance(formula, CountOf | SumOf)  # noqa: S101  the others are read elsewhere
+    values = raw[formula.vector]
+    if release.settled and (whole := release.settled[formula.vector]) is not None:
+        return pa.array(whole)
+    if isinstance(formula, CountOf) or plan.vectors[formula.vector].whole:
+        if release.grains[formula.vector] == 1:  # an integer already, and doubles would lose what lies beyond 2^53
+            return pa.array(release.noisy[formula.vector])
+        return pa.array(np.rint(values).clip(*_BIGINT).astype(np.int64))
+    return pa.array(values)
+
+
+def _moments(
+    output: Output, formula: MomentsOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float
+) -> dict[str, pa.Array]:
+    assert output.ends is not None  # noqa: S101  planned with them
+    found = moments(formula, raw, release.deviations(), confidence)
+    lower, upper = output.ends
+    return {
+        output.field.id: pa.array(found.value, mask=np.isnan(found.value)),
+        lower.id: pa.array(found.lower),
+        upper.id: pa.array(found.upper),
+    }
+
+
+def _mean(formula: MeanOf, release: Release, raw: Sequence[npt.NDArray[np.float64]], confidence: float) -> pa.Array:
+    """Divide where the count is clearly above 0; elsewhere the mean is NULL (proofs.md#ratio_interval)."""
+    total, count = raw[formula.total], raw[formula.count]
+    variances = release.variances()
+    _, _, unstable = ratio_interval(total, count, variances[formula.total], variances[formula.count], 0.0, confidence)
+    unstable = unstable | (count == 0)
+    safe = np.where(unstable, 1.0, count)
+    return pa.array(formula.centre + total / safe, mask=unstable)

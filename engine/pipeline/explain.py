@@ -1,0 +1,75 @@
+"""What a question would cost and show, from public facts alone: no data, no charge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from budgets import Loss
+from dialect import Question
+from dialect.postprocess.shared_noise import sharing_noise
+from engine.pipeline.advice import NO_ADVICE, Advice, advice
+from engine.pipeline.engine import Engine
+from engine.pipeline.outlook import Ahead
+from engine.pipeline.window_notes import window_notes
+from engine.pricing.expected_error import expected_error, noise_of
+from engine.pricing.prepare import Prepared, scales_of
+from engine.pricing.target import aimed_notes
+from engine.pricing.terms import Asked
+from engine.reuse.find import notes_of
+from engine.reuse.shared_sources import parts_that_share
+from engine.reuse.ways import Way, bought_of
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Everything about a question that is known before it is asked."""
+
+    question: Question
+    prepared: tuple[Prepared, ...]
+    ways: tuple[Way, ...]  # how each release would come about
+    confidence: float
+    loss: Loss  # what this client would be charged now
+    replayed: bool
+    expected_error: Mapping[str, float | None]  # half-width at the confidence, in the column's unit
+    sql: str
+    advice: Advice = NO_ADVICE  # why intervals are wide, and what to ask instead
+    notes: tuple[str, ...] = ()  # of the question: how its numbers are made
+    ahead: Ahead | None = None  # what is left for questions like it; None where nothing private is asked
+    not_counted: tuple[str, ...] = ()  # which states of consent are not read
+
+    @property
+    def told(self) -> tuple[Prepared, ...]:
+        """Give the releases as they are told of: with the bounds and the noise of what numbers would be made of."""
+        return tuple(way.told for way in self.ways)
+
+
+def explain(engine: Engine, sql: str, asked: Asked) -> Explained:
+    """Read, bound and price a question, and stop before the ledger; raises Refusal, LedgerError."""
+    question = engine.read(sql, asked.client)
+    prepared = engine.prepare(question, asked)
+    confidence = engine.confidence(question, asked)
+    ways = engine.ways(question, prepared, asked, engine.replay(prepared, asked))
+    engine.bind(question, prepared, asked)
+    bought, told = bought_of(ways), tuple(way.told for way in ways)
+    loss = engine.ledger.preview(engine.request(sql, bought, asked)) if bought else Loss(0, 0)
+    noise = noise_of(question, scales_of(told))
+    return Explained(
+        question,
+        prepared,
+        ways,
+        confidence,
+        loss,
+        bool(prepared) and loss == Loss(0, 0),
+        expected_error(sharing_noise(question, parts_that_share(ways)), noise, confidence),
+        ";\n\n".join(sql.text for p in bought for sql in p.written),
+        advice(engine, sql, question, told, asked),
+        question.notes
+        + engine.odd_values(question, asked)
+        + window_notes(prepared, free=loss == Loss(0, 0))
+        + notes_of(ways)
+        + aimed_notes(question, bought, engine.target(question, asked), confidence),
+        engine.ahead(sql, question, prepared, asked, datetime.now(UTC)),
+        engine.not_counted(prepared),
+    )

@@ -1,0 +1,90 @@
+"""question + scales of noise -> how wide the intervals of its columns will be, where that does not depend on data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dialect import Question
+from dialect.algebra.expressions import Expr, Field, Literal, children
+from dialect.catalog.catalog import SqlType
+from dialect.postprocess.linear import ZERO, Linear
+from dialect.postprocess.rounding import Rounding, rounding
+from dialect.postprocess.uncertainty import Form, noisy, uncertainty
+from engine.mechanism.answer import half_widths, whole_half_widths
+
+Scales = tuple[tuple[tuple[float, float], ...], ...]  # of each plan's vectors: unit of a grain, sigma in grains
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What is known of the raw noisy numbers of a question, by their ids."""
+
+    variances: dict[str, float]  # in squared units
+    sigmas: dict[str, float]  # in grains
+    parted: frozenset[str]  # those whose grain is not 1
+
+
+def noise_of(question: Question, scales: Scales) -> Noise:
+    """Give the noise of every raw number of a question."""
+    found = [
+        (raw.id, grain, sigma)
+        for columns in question.releases
+        if columns.histogram is None
+        for raw, (grain, sigma) in zip(columns.raw, scales[columns.plan], strict=True)
+    ]
+    return Noise(
+        {raw: (sigma * grain) ** 2 for raw, grain, sigma in found},
+        {raw: sigma for raw, _, sigma in found},
+        frozenset(raw for raw, grain, _ in found if grain != 1),
+    )
+
+
+@dataclass(frozen=True)
+class Width:
+    """What decides the half-width of one column: nothing of it is in the data."""
+
+    terms: tuple[tuple[Field, float], ...]  # raw numbers and what they are multiplied with
+    alone: str | None  # the one raw number that it rests on
+    rounded: Rounding | None  # of whole numbers: how far they lie from the noisy ones
+
+    def at(self, noise: Noise, confidence: float) -> float:
+        """Give the half-width."""
+        weighed = tuple((raw, Literal(coefficient, SqlType.DOUBLE)) for raw, coefficient in self.terms)
+        total = _number(Linear(ZERO, weighed).variance(noise.variances))
+        width = float(half_widths(math.sqrt(total), confidence, noise.sigmas, self.alone))
+        return width if self.rounded is None else float(whole_half_widths(width, self.rounded.most(noise.parted)))
+
+
+def _number(expr: Expr) -> float:
+    """Add up an expression of constants: products are made already."""
+    return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_number, children(expr)))
+
+
+def widths(question: Question) -> dict[str, Width | None]:
+    """Find what decides the width of every noisy column; None where data do, or where noise is not followed."""
+    facts = zip(question.columns, uncertainty(question), noisy(question), rounding(question), strict=True)
+    return {
+        shown.name: None if form is None else _width(form, shown.field.type is SqlType.BIGINT, moved)
+        for shown, form, made, moved in facts
+        if form is not None or made
+    }
+
+
+def _width(form: Form, whole: bool, moved: Rounding | None) -> Width | None:
+    """Read a form whose coefficients are constants."""
+    if form.denominator is not None or (whole and moved is None):
+        return None
+    terms: list[tuple[Field, float]] = []
+    for raw, coefficient in form.numerator.terms:
+        if raw.nullable or not isinstance(coefficient, Literal) or not isinstance(coefficient.value, int | float):
+            return None
+        terms.append((raw, float(coefficient.value)))
+    made = Width(tuple(terms), form.alone, moved if whole else None)
+    return made if any(coefficient for _, coefficient in terms) else None
+
+
+def expected_error(question: Question, noise: Noise, confidence: float) -> Mapping[str, float | None]:
+    """Give the half-width that noise alone makes of each noisy column; None where it depends on the answer."""
+    return {name: None if each is None else each.at(noise, confidence) for name, each in widths(question).items()}

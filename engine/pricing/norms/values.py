@@ -1,0 +1,127 @@
+"""A noisy histogram of people's means of a column -> where values usually lie, and how far people are from there.
+
+Averages are taken about a public centre, and their sums need noise for how far values may be from it. Where a
+calibration measured people's means, the centre is their mean (`proofs.md#usual_values`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from dialect.catalog.catalog import Catalog, Column, Table
+from engine.pricing.norms.histograms import FARTHEST, NEAREST, Histogram, Kind, Knowing
+from engine.pricing.norms.tails import Floats
+
+CLEAR = 4.5  # sigma: an empty bin is taken for one that is held in one of 10,000 histograms
+FALLS = 0.5  # of a bin that is not clear of the noise: at most so many times the people of the one beside it
+FINEST = 1024  # parts of the range to which a centre is rounded
+MOST = 0.9  # of people: how far these are from a centre decides what noise a sum about it needs
+_CATALOGS = 4  # that are kept
+
+
+@dataclass(frozen=True, eq=False)
+class PeoplesMeans:
+    """How people's own means of a column are spread, in its unit."""
+
+    means: Floats  # rising
+    people: Floats  # shares of all, which add up to 1
+    lower: float  # the column's bounds
+    upper: float
+
+    centre: float  # about which averages of it need least noise
+
+
+def peoples_means(histogram: Histogram | None, column: Column) -> PeoplesMeans | None:
+    """Read a histogram of means; None where none was measured of these bounds, or where nothing is clear of the noise.
+
+    Needs and guarantees: proofs.md#usual_values
+    """
+    if histogram is None or column.bounds is None:
+        return None
+    lower, upper = column.bounds.lower, column.bounds.upper
+    return _read(histogram, lower, upper) if histogram.measured.unit == upper - lower else None
+
+
+@lru_cache(maxsize=256)
+def _read(histogram: Histogram, lower: float, upper: float) -> PeoplesMeans | None:
+    people = _held(np.asarray(histogram.counts, dtype=np.float64), histogram.sigma)
+    if people.sum() <= 0:
+        return None
+    shares, places = people / people.sum(), _middles()
+    centre = lower + (upper - lower) * _centre(places, shares)
+    return PeoplesMeans(lower + (upper - lower) * places, shares, lower, upper, centre)
+
+
+def _centre(places: Floats, shares: Floats) -> float:
+    """Choose the centre from which most people's means and the mean of all are near, as noise grows with both.
+
+    The sum's norm goes with the distance of the farthest of most people, at two thirds of a price; the noise of the
+    count, at a third, moves an average by the distance of the mean.
+    """
+    tried = np.arange(FINEST + 1) / FINEST
+    far = np.abs(places[None, :] - tried[:, None])
+    order = np.argsort(far, axis=1)
+    most = np.argmax(np.cumsum(shares[order], axis=1) >= MOST, axis=1)
+    reach = np.take_along_axis(far, np.take_along_axis(order, most[:, None], axis=1), axis=1)[:, 0]
+    return float(tried[np.argmin(reach**2 + 2 * (tried - float(places @ shares)) ** 2)])
+
+
+def informed(catalog: Catalog, known: Knowing) -> Catalog:
+    """Give a catalog as questions are read by today: each column with the usual value that was measured of it."""
+    usual = dict(_usual_values(catalog, known))
+    if not usual:
+        return catalog
+    said = tuple(usual.items())
+    for of, before, there in tuple(_made):
+        if of is catalog and before == said:
+            return there
+    made = replace(catalog, tables=tuple(_informed(table, usual) for table in catalog.tables))
+    _made.append((catalog, said, made))
+    return made
+
+
+_made = deque[tuple[Catalog, tuple[tuple[tuple[str, str], float], ...], Catalog]](maxlen=_CATALOGS)
+
+
+def _usual_values(catalog: Catalog, known: Knowing) -> Iterator[tuple[tuple[str, str], float]]:
+    today = {of.name: known.today(of.name) for of in catalog.datasets}
+    for table in catalog.tables:
+        for column in table.columns:
+            if table.private and column.centre is None and column.centred_norm is not None:
+                means = peoples_means(today[table.dataset].find(table.name, (), Kind.MEANS, column.name), column)
+                if means is not None:
+                    yield (table.name, column.name), means.centre
+
+
+def _informed(table: Table, usual: dict[tuple[str, str], float]) -> Table:
+    if not any(name == table.name for name, _ in usual):
+        return table
+    return replace(table, columns=tuple(replace(c, usual=usual.get((table.name, c.name))) for c in table.columns))
+
+
+def _held(counts: Floats, sigma: float) -> Floats:
+    """Believe bins that are clear of the noise; people fall off at least by half from there."""
+    clear = counts > CLEAR * sigma
+    return np.maximum(_falling(counts, clear), _falling(counts[::-1], clear[::-1])[::-1])
+
+
+def _falling(counts: Floats, clear: npt.NDArray[np.bool_]) -> Floats:
+    held, before = np.zeros_like(counts), 0.0
+    for place, count in enumerate(counts):
+        before = float(count) if clear[place] else min(max(0.0, float(count)), FALLS * before)
+        held[place] = before
+    return held
+
+
+def _middles() -> Floats:
+    """Give the middle of each bin as a share of the range."""
+    ends = np.exp2(np.arange(FARTHEST, NEAREST + 2) / 2)
+    ends[0], ends[-1] = 0.0, 0.5
+    low = (ends[1:] + ends[:-1]) / 2
+    return np.concatenate([low, 1 - low[::-1]])

@@ -1,0 +1,100 @@
+"""plan + asked loss -> what each vector costs, and how wide its noise is (`proofs.md#price`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from statistics import NormalDist
+
+from budgets import PICO, Loss
+from dialect import Bounding, Code, PrivatePlan, Refusal
+from dialect.algebra.private_plan import VectorBound
+from dialect.codegen.key_selection import most_weight
+from engine.mechanism.gaussian import gaussian_scale
+from engine.mechanism.thresholds import threshold
+from engine.pricing.split import Parts, evenly, shares
+
+
+@dataclass(frozen=True)
+class VectorPrice:
+    """The share and the noise of one vector."""
+
+    pico_rho: int
+    sigma: float  # scale of the discrete Gaussian, in released grains
+
+    def deviation(self, bound: VectorBound) -> float:
+        """Give the standard deviation of the noise of one number, in the vector's unit."""
+        return self.sigma * bound.grain
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one release costs, and what that buys."""
+
+    loss: Loss
+    vectors: tuple[VectorPrice, ...]
+    keys: VectorPrice | None  # of the first pass of private keys
+    threshold: int | None  # noisy grains of weight that a private key must reach
+    threshold_persons: int | None  # the same in persons who are in no other group, rounded up
+    max_groups: int | None
+
+
+def price(
+    plan: PrivatePlan,
+    bounds: Bounding,
+    rho: Fraction,
+    delta: Fraction,
+    parts: Parts = (),
+    selecting: Bounding | None = None,
+) -> Cost:
+    """Split a loss over a plan's vectors, and the choice of private keys, evenly without `parts`; find their scales.
+
+    Claim: releasing every vector with its scale is (sum of pico_rho * 10^-12)-zCDP, plus `delta` for private keys.
+    Symbols: `rho`, `delta` = what the whole release may cost; the shares are rounded down, the charge is the whole.
+    Formula: rho = sum of s_i^2 / (2 sigma_i^2) over vectors with sensitivity s_i.
+    Source: Bun and Steinke, arXiv 1605.02065, Lemma 1.7 (composition); proofs.md#price.
+    Raises: Refusal where a share is below one pico-rho.
+    """
+    loss = Loss.of(rho, Fraction(0) if selecting is None else delta)
+    own = shares(parts or evenly(plan.vectors, selecting is not None), loss.pico_rho)
+    if min(own) < 1:
+        raise Refusal(Code.PARAM, f"This rho is too little for {len(own)} noisy numbers.", "rho = 0.005")
+    pairs = zip(own[: len(plan.vectors)], bounds.vectors, strict=True)
+    prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for share, bound in pairs)
+    if selecting is None:
+        return Cost(loss, prices, None, None, None, None)
+    assert selecting.max_groups is not None  # noqa: S101  private keys have L0
+    keys = VectorPrice(own[-1], gaussian_scale(selecting.vectors[0].sensitivity, own[-1]))
+    limit = _limit(selecting, selecting.max_groups, keys.sigma, loss.atto_delta)
+    person = 1 << selecting.vectors[0].fraction_bits  # grains of who is in one group
+    return Cost(loss, prices, keys, limit, -(-limit // person), selecting.max_groups)
+
+
+def about_threshold(selecting: Bounding, pico_rho: int, delta: Fraction) -> float:
+    """Give the weight that a private key must reach at a price of the choice of keys, in persons, by a normal tail."""
+    sigma = 1 / math.sqrt(2 * pico_rho / PICO)
+    return 1 - sigma * NormalDist().inv_cdf(float(delta) / (selecting.max_groups or 1))  # 1 - 1e-17 would be 1
+
+
+@lru_cache(maxsize=4096)
+def _limit(selecting: Bounding, max_groups: int, sigma: float, atto_delta: int) -> int:
+    """Find the weight, in grains, that covers whoever is alone in 1, 2, ... or all of their groups.
+
+    Claim: it is the largest of what each number of groups needs. Formula: of numbers from a to b none needs more than
+    the weight in a and the threshold of b, so that those are passed over together of which this is no more than is
+    found. Source and proof: proofs.md#reached. Raises: nothing.
+    """
+
+    def most(fewest: int, groups: int) -> int:
+        return most_weight(fewest, selecting) - 1 + threshold(sigma, groups, atto_delta)
+
+    found, waiting = max(most(1, 1), most(max_groups, max_groups)), [(1, max_groups)]
+    while waiting:
+        fewest, groups = waiting.pop()
+        if most(fewest, groups) > found:
+            middle = (fewest + groups) // 2
+            found = max(found, most(middle, middle))
+            waiting += [(fewest, middle), (middle + 1, groups)] if fewest < groups else []
+    return found

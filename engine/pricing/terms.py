@@ -1,0 +1,116 @@
+"""clause, call and catalog -> the terms of a question: loss of each release, delta of its thresholds, level.
+
+What the clause says comes before what the call says, and that before the catalog's defaults. Every amount that is asked
+for is the whole question's; the defaults are those of one release.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from budgets import ATTO, MINIMUM_RHO, PICO, Caps, Loss, chargeable, conversion_delta, epsilon_at, rho_for
+from dialect import Catalog, Code, Options, Question, Refusal
+from dialect.catalog.catalog import Dataset
+from dialect.parser.options import TargetError
+
+ANY_DELTA = 1 - Fraction(1, ATTO)  # of a cap that limits rho alone
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, and at what price and level; what is None comes from the catalog."""
+
+    client: str
+    rho: Fraction | None = None  # of the whole question
+    confidence: float | None = None
+    request_id: str | None = None
+    target_error: TargetError | None = None  # instead of a price
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for every release of one question."""
+
+    rho: Fraction  # what holds where no error is aimed at
+    delta: Fraction  # where keys must reach a threshold
+    confidence: float
+    target: TargetError | None = None  # what the price has to reach
+
+
+def terms(question: Question, asked: Asked, catalog: Catalog) -> Terms:
+    """Settle the terms of a question, rounded down: never more loss than was asked for; raises Refusal with E_PARAM.
+
+    Claim: the losses of the releases add up to at most the asked rho, and at the dataset's conversion delta to at most
+    the asked epsilon; their thresholds' deltas to at most the asked one. Symbols: k releases, n of them with private
+    keys. Formula: rho/k and delta/n, in whole pico-rho and atto-delta; rho = largest with CKS20(rho, delta_conversion)
+    <= epsilon. Source: budgets/proofs.md#conversion. Proof: proofs.md#terms
+    """
+    names = [plan.dataset for plan in question.plans] or [catalog.datasets[0].name]
+    dataset, options = catalog.dataset(names[0]), question.options
+    thresholded = sum(plan.key_set is None for plan in question.plans)
+    rho = _asked_rho(options, asked, dataset)
+    share = dataset.defaults.rho if rho is None else _share(rho, len(question.plans), PICO, options)
+    delta = options.delta
+    delta = dataset.defaults.delta if delta is None else _share(delta, thresholded, ATTO, options)
+    return Terms(share, delta, _confidence(options, asked, dataset), _target(options, asked))
+
+
+def _asked_rho(options: Options, asked: Asked, dataset: Dataset) -> Fraction | None:
+    """Find the loss of the whole question; None if neither clause nor call names one."""
+    rho, span = options.rho, options.span("rho", "epsilon")
+    if options.epsilon is not None:
+        rho = rho_for(options.epsilon, conversion_delta(caps(dataset).dataset))
+    if rho is None:
+        return asked.rho
+    if rho < MINIMUM_RHO:
+        least, epsilon = f"{float(MINIMUM_RHO):g}", epsilon_at(MINIMUM_RHO, conversion_delta(caps(dataset).dataset))
+        why = f"A question costs at least rho {least}, which is epsilon {epsilon:.3g}."
+        raise Refusal(Code.PARAM, why, f"rho = {least}, or more", span)
+    return rho
+
+
+def _target(options: Options, asked: Asked) -> TargetError | None:
+    """Find the error that is aimed at: a price in the clause comes before a target in the call."""
+    named = options.rho is not None or options.epsilon is not None
+    return options.target_error or (None if named else asked.target_error)
+
+
+def _share(amount: Fraction, parts: int, units: int, options: Options) -> Fraction:
+    """Give each of some releases its part, in whole units of the ledger."""
+    share = Fraction(int(amount * units) // max(1, parts), units)
+    if share == 0:
+        raise Refusal(Code.PARAM, f"This is too little for {parts} releases.", "rho = 0.005", options.span("rho"))
+    return share
+
+
+def _confidence(options: Options, asked: Asked, dataset: Dataset) -> float:
+    level = options.confidence
+    if level is None:
+        level = dataset.defaults.confidence if asked.confidence is None else asked.confidence
+    if type(level) not in (int, float) or not 0.5 <= level <= 0.999999:
+        raise Refusal(Code.PARAM, "A confidence is a share from 0.5 to 0.999999.", _confidence_meant(level))
+    return level
+
+
+def _confidence_meant(level: object) -> str:
+    """Say how a percentage is written as a share."""
+    if isinstance(level, int | float) and 50 <= level < 100:
+        return f"confidence {level / 100:g}, which is {level:g}%"
+    return "confidence 0.95"
+
+
+def caps(dataset: Dataset) -> Caps:
+    """Give the caps of a dataset as its catalog states them, rounded down."""
+    budget = dataset.budget
+    ceiling = Loss.within(budget.rho, budget.delta)
+    static = None if budget.static is None else Loss.within(*budget.static)
+    thresholds = chargeable(ceiling.larger_of(static or ceiling)).delta  # of one question only rho is capped
+    return Caps(
+        ceiling,
+        Loss.within(budget.client_rho, budget.delta),
+        reserve=Loss.within(budget.reserve_rho),
+        static=static,
+        query=None if budget.query_rho is None else Loss.within(budget.query_rho, thresholds),
+        lifetime=None if budget.lifetime_rho is None else Loss.within(budget.lifetime_rho, ANY_DELTA),
+    )

@@ -1,0 +1,148 @@
+"""A held release -> the numbers of another one, added up from its groups; and several such, weighted to one.
+
+Everything here is a function of released numbers, scales and public lists (proofs.md#made-of).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+
+from dialect.algebra.private_plan import VectorBound
+from dialect.codegen.derived import write_derived, write_pinned
+from dialect.planner.reuse.derivation import Derivation
+from engine.backends.exact import Int64Vector
+from engine.backends.sandbox import outer
+from engine.mechanism.gaussian import NoisyVector
+from engine.mechanism.release import Release
+
+PLACES = 10  # weights are whole multiples of 2^-10, so that weighted whole numbers are whole in finer grains
+LARGEST_MIXED = 2**63 // 2**PLACES - 1  # grains: weighted ones fit 64 bits
+LARGEST_ROUNDED = 2.0**62  # grains
+LEAST_SIGMA = 1.0  # grains: sums of narrower noise are not as good as normal
+
+Deviations = tuple[float, ...]  # of the noise of each vector, in its unit
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a held release says of one that is wanted."""
+
+    release_key: str  # of the held one
+    settled_at: str
+    release: Release  # the wanted keys, the numbers, and the noise of the largest sum
+    cells: int  # how many held groups make one, at most
+    same_keys: bool  # no key of the held one is left out
+    bounds: tuple[VectorBound, ...]  # by which people were cut in the held one
+    standing: bool = False  # it is one of a standing question
+
+    @property
+    def how(self) -> str:
+        """Say how the numbers come from the held ones."""
+        if self.cells > 1:
+            return f"up to {self.cells:,} groups added up"
+        return "the same numbers" if self.same_keys else "some of its groups"
+
+
+def made_of(held: Release, derivation: Derivation, wanted_keys: pa.Table) -> tuple[Release, int] | None:
+    """Add up held groups; None where some wanted key may be missing, or a sum would not be what is wanted.
+
+    Claim: each number is the sum of the held noisy integers of its groups, exactly, and has the variance of so many.
+    Symbols: sigma_held, n = most groups in one. Formula: sigma = sigma_held sqrt(n). Source and proof:
+    proofs.md#made-of. Raises: ExecutionFailed.
+    """
+    columns = {f"k{i}": held.keys.column(i) for i in range(held.keys.num_columns)}
+    columns |= {f"w{i}": pa.array(noisy) for i, noisy in enumerate(held.noisy)}
+    tables = {"held": pa.table(columns), "wanted": wanted_keys}
+    rows = outer(write_derived(derivation), tables)
+    cells = rows.column("cells").to_numpy()
+    if not len(cells) or cells.max() < 1 or (derivation.alone and cells.max() > 1):
+        return None
+    if cells.min() < 1 and not derivation.closed:
+        return None
+    if derivation.pinned and not all_listed(derivation, tables):
+        return None
+    most = int(cells.max())
+    sigmas = tuple(held.sigmas[place] * most**0.5 for place in derivation.vectors)
+    if most > 1 and min(held.sigmas[place] for place in derivation.vectors) < LEAST_SIGMA:
+        return None
+    noisy = tuple(NoisyVector(rows.column(f"w{i}").to_numpy()) for i in range(len(derivation.vectors)))
+    grains = tuple(held.grains[place] for place in derivation.vectors)
+    return Release(rows.select([f"k{i}" for i in range(len(derivation.keys))]), noisy, grains, sigmas), most
+
+
+def all_listed(derivation: Derivation, tables: dict[str, pa.Table]) -> bool:
+    """Tell whether all values of each pinned key are among the held groups that count."""
+    (found,) = outer(write_pinned(derivation), tables).to_pylist()
+    return all(found[f"n{i}"] == count for i, (_, count) in enumerate(derivation.pinned))
+
+
+def variances(noises: Sequence[Deviations]) -> tuple[float, ...]:
+    """Give the variance of each vector of the weighted mean of independent releases, in squared units."""
+    weights = _weights(noises)
+    return tuple(
+        sum((weight / 2**PLACES * noise[i]) ** 2 for weight, noise in zip(weights[i], noises, strict=True))
+        for i in range(len(noises[0]))
+    )
+
+
+def _weights(noises: Sequence[Deviations]) -> list[list[int]]:
+    """Weigh each vector by inverse variance, in whole parts of 2^-10 that add up to 1."""
+    made = []
+    for i in range(len(noises[0])):
+        inverse = [1 / noise[i] ** 2 for noise in noises]
+        parts = [round(2**PLACES * one / sum(inverse)) for one in inverse]
+        parts[parts.index(max(parts))] += 2**PLACES - sum(parts)
+        made.append(parts)
+    return made
+
+
+def mixed(releases: Sequence[Release]) -> Release:
+    """Give the weighted mean of independent releases of the same numbers in the same grains.
+
+    Claim: each number is sum of m_i n_i in grains of 2^-10, exactly, as long as no n_i is beyond 2^53 grains. Symbols:
+    n_i = noisy integers, m_i = whole weights that add up to 2^10, by inverse variance. Source and proof:
+    proofs.md#made-of. Raises: nothing.
+    """
+    if len(releases) == 1:
+        return releases[0]
+    noises = [each.deviations() for each in releases]
+    weights, spread = _weights(noises), variances(noises)
+    noisy = tuple(
+        NoisyVector(np.sum([w * _small(r.noisy[i]) for w, r in zip(weights[i], releases, strict=True)], axis=0))
+        for i in range(len(weights))
+    )
+    grains = tuple(grain / 2**PLACES for grain in releases[0].grains)
+    sigmas = tuple(variance**0.5 / grain for variance, grain in zip(spread, grains, strict=True))
+    return Release(releases[0].keys, noisy, grains, sigmas)
+
+
+def weighed(releases: Sequence[Release], weights: Sequence[Fraction]) -> Release:
+    """Give a weighted sum of independent releases over the same keys, with weights of either sign.
+
+    Claim: each number is sum of c_i n_i, exactly where grains are equal and weights whole, else to half of a grain,
+    which is 2^-10 of the finest or 2^-20 of the noise. Symbols: n_i = noisy integers, of at most 2^53 grains, c_i =
+    weights. Formula: variance = sum c_i^2 v_i. Source and proof: proofs.md#weighed. Raises: nothing.
+    """
+    made: list[tuple[NoisyVector, float, float]] = []
+    for i in range(len(releases[0].noisy)):
+        pairs = list(zip(releases, weights, strict=True))
+        deviation = sum((float(weight) * each.deviations()[i]) ** 2 for each, weight in pairs) ** 0.5
+        finest = min(each.grains[i] for each in releases)
+        if all(each.grains[i] == finest for each in releases) and all(weight.denominator == 1 for weight in weights):
+            total, grain = np.sum([_small(each.noisy[i]) * weight.numerator for each, weight in pairs], axis=0), finest
+        else:
+            grain = max(finest / 2**PLACES, deviation / 2 ** (2 * PLACES))
+            exact = np.sum([float(weight) * each.grains[i] / grain * each.noisy[i] for each, weight in pairs], axis=0)
+            total = np.rint(exact).clip(-LARGEST_ROUNDED, LARGEST_ROUNDED).astype(np.int64)
+        made.append((NoisyVector(total), grain, deviation / grain))
+    noisy, grains, sigmas = zip(*made, strict=True)
+    return Release(releases[0].keys, tuple(noisy), tuple(grains), tuple(sigmas))
+
+
+def _small(noisy: NoisyVector) -> Int64Vector:
+    return np.clip(noisy, -LARGEST_MIXED, LARGEST_MIXED)

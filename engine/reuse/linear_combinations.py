@@ -1,0 +1,192 @@
+"""Held releases of other rows -> the numbers of those that are wanted: complements, unions, and what is left.
+
+Which releases are combined is decided by conditions, lists, scales and released numbers (proofs.md#combining).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from dialect import Catalog
+from dialect.algebra.private_plan import Vector, VectorBound, VectorKind
+from dialect.planner.reuse.derivation import Derivation, Told
+from dialect.planner.reuse.held_parts import Part, held_parts
+from dialect.planner.reuse.row_sets import Read, RowSets
+from engine.pricing.prepare import Prepared
+from engine.reuse.combine import LEAST_SIGMA, Made
+from engine.reuse.holdings import Held, Shelf
+from engine.reuse.ways import LARGEST_MORE_BIAS, Combined, as_little_cut, asked_of
+from engine.reuse.weights import Pattern, reachable, weights_of
+
+LEAST_PARTED = 2  # sets of other rows that make the wanted one
+MOST_PARTED = 32  # held releases that are parted, of W's own words, and of others; the first bought come first
+UNSEEN = 0.1  # of a deviation of noise: what moves a number by less moves no interval that anybody sees
+SURE = 3.0  # deviations by which released totals may be off where they decide
+_NOT_BELOW_0 = (VectorKind.ROWS, VectorKind.VALID)
+Making = Callable[[Held, Derivation], Made | None]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A part of a held release, as one of the sets that are weighed."""
+
+    place: int  # of the release among those held
+    held: Held
+    part: Part
+
+
+class Combining:
+    """What the releases that a client holds say together of a wanted one."""
+
+    def __init__(
+        self, wanted: Prepared, own: Told, shelf: Shelf, catalog: Catalog, making: Making, read: Read | None = None
+    ) -> None:
+        self.wanted, self.own, self.shelf, self.catalog, self.making = wanted, own, shelf, catalog, making
+        self._made: dict[int, Made | None] = {}
+        self._sets, self._seen, self._fitting = RowSets(read), 0, list[int]()
+        self._sets.add(own.conditions)  # the first, as a Pattern of `weighing` has it
+
+    def through(self, place: int, bought: Prepared | None = None) -> Combined | None:
+        """Combine what was held up to a place, with a release that is bought beside it; None where that says nothing.
+
+        Claim: without bounds and noise the numbers are the wanted ones, on every data set; noise is independent, each
+        counted once. Symbols: `place` in the order in which releases were bought, asked one after the other, or behind
+        all. Formula: that of `weights_of`. Source and proof: proofs.md#combining. Raises: ExecutionFailed.
+        """
+        more = [i for i, each in enumerate(self._parted[self._seen :], self._seen) if each.place <= place]
+        self._seen += len(more)
+        self._fitting += [i for i in more if self._sets.add(self._parted[i].part.conditions)]
+        if len(self._fitting) < LEAST_PARTED or not (more or place == len(self.shelf.held)):
+            return None  # nothing was held since
+        patterns = self._sets.patterns()
+        if not _says_more(patterns):
+            return None
+        able = [i for i, part in enumerate(self._fitting) if self._of(part) is not None]
+        patterns = tuple(_only(patterns, able))
+        return self._combined([self._fitting[i] for i in able], patterns, bought) if _says_more(patterns) else None
+
+    @cached_property
+    def _parted(self) -> list[_Column]:
+        """The parts of the first held releases that are of the same rows, conditions apart."""
+        found, parted = list[_Column](), Counter[bool]()
+        for place, held in enumerate(self.shelf.held):
+            own = held.says(self.wanted.plan)
+            parts = held_parts(self.own, held.told) if parted[own] < MOST_PARTED else ()
+            parted[own] += bool(parts)
+            found += [_Column(place, held, part) for part in parts]
+        return found
+
+    def _of(self, column: int) -> Made | None:
+        """Add up a part, once."""
+        if column not in self._made:
+            of = self._parted[column]
+            derived = of.part.derivation(self.catalog)
+            made = None if derived is None else self.making(of.held, derived)
+            wide = made is not None and min(made.release.sigmas) >= LEAST_SIGMA
+            self._made[column] = made if wide else None
+        return self._made[column]
+
+    def _combined(self, able: Sequence[int], patterns: Sequence[Pattern], bought: Prepared | None) -> Combined | None:
+        made = [each for each in map(self._of, able) if each is not None]
+        tried = [(*each, *([each[0]] if bought else [])) for each in patterns]
+        asked = asked_of(self.wanted)
+        noises = [each.release.deviations() for each in made] + ([asked_of(bought)] if bought else [])
+        weights = weights_of(tried, [sum((a / b) ** 2 for a, b in zip(noise, asked, strict=True)) for noise in noises])
+        if weights is None or (bought is not None and not weights[-1]):
+            return None
+        used = sorted((i for i in range(len(able)) if weights[i]), key=lambda i: weights[i] < 0)
+        direct = [all(each[i + 1] == each[0] for each in tried) for i in used]
+        held = Combined(tuple(made[i] for i in used), tuple(weights[i] for i in used), ())
+        own = () if bought is None else (weights[-1],)
+        bounds = _carried(self.wanted, held, direct, bought)
+        return None if bounds is None else replace(held, bounds=bounds, own=own)
+
+
+def _says_more(patterns: Sequence[Pattern]) -> bool:
+    """Tell whether the wanted rows are a combination of sets of others."""
+    sets = range(len(patterns[0]) - 1 if patterns else 0)
+    others = [i for i in sets if any(each[i + 1] != each[0] for each in patterns)]
+    return len(others) >= LEAST_PARTED and reachable(tuple(_only(patterns, others)))
+
+
+def _only(patterns: Sequence[Pattern], columns: Sequence[int]) -> Iterator[Pattern]:
+    """Walk the patterns as far as some sets go; what is in none of them and not wanted is left out."""
+    found = ((each[0], *(each[i + 1] for i in columns)) for each in patterns)
+    yield from dict.fromkeys(each for each in found if any(each))
+
+
+def _carried(
+    wanted: Prepared, held: Combined, direct: Sequence[bool], bought: Prepared | None
+) -> tuple[VectorBound, ...] | None:
+    """Say what bounding may leave combined numbers off by; None where that is not known, or is too much.
+
+    Claim: if each release is off by at most the share of its total that it tells, then the wanted total is by at most
+    what is told here; where something is taken off, as far as released totals are within three deviations. Symbols:
+    `direct` = those that say the wanted rows alone, as what is bought does; of the others c_i = weights, b = largest
+    share, N_i = totals. Formula: b sum |c_i| N_i / sum c_i N_i. Proof: proofs.md#combining. Raises: nothing.
+    """
+    whole = [each.bounds for each, alone in zip(held.sources, direct, strict=True) if alone]
+    whole += [] if bought is None else [bought.bounds.vectors]
+    if all(direct) or not all(as_little_cut(bounds, wanted.bounds.vectors) for bounds in whole):
+        return None
+    pairs = zip(held.sources, held.weights, direct, strict=True)
+    others = [(source, weight) for source, weight, alone in pairs if not alone]
+    vectors = enumerate(zip(wanted.plan.vectors, wanted.bounds.vectors, asked_of(wanted), strict=True))
+    made = [_of_vector(others, place, *of) for place, of in vectors]
+    known = [each for each in made if each is not None]
+    if len(known) < len(made):
+        return None
+    return tuple(_worst([each, *(bounds[i] for bounds in whole)]) for i, each in enumerate(known))
+
+
+_Others = Sequence[tuple[Made, Fraction]]  # held releases of other rows, and their weights
+
+
+def _of_vector(others: _Others, place: int, vector: Vector, own: VectorBound, asked: float) -> VectorBound | None:
+    bounds = [source.bounds[place] for source, _ in others]
+    if any(bound.predicted_bias is None for bound in bounds):
+        return None
+    told = _worst(bounds)
+    most = max(_share(bound) for bound in bounds)
+    if not most:
+        return told
+    if vector.kind not in _NOT_BELOW_0 and not (vector.kind is VectorKind.SUM and vector.lower >= 0):
+        return None
+    if all(weight > 0 for _, weight in others):
+        return told if as_little_cut([told], [own]) else None
+    return _of_difference(others, place, most, told, own, asked)
+
+
+def _share(bound: VectorBound) -> float:
+    """Give the largest share of a total that a number may be off by."""
+    return (bound.bias_within or 0.0) - (bound.predicted_bias or 0.0)
+
+
+def _worst(bounds: Sequence[VectorBound]) -> VectorBound:
+    withins = [bound.bias_within for bound in bounds if bound.bias_within is not None]
+    biases = [bound.predicted_bias for bound in bounds if bound.predicted_bias is not None]
+    worst = min(biases) if len(biases) == len(bounds) else None
+    return replace(bounds[0], predicted_bias=worst, bias_within=max(withins) if withins else None)
+
+
+def _of_difference(
+    others: _Others, place: int, most: float, told: VectorBound, own: VectorBound, asked: float
+) -> VectorBound | None:
+    """Tell the share of the wanted total, from released totals that noise may have moved by three deviations."""
+    numbers = [float(w) * source.release.noisy[place] * source.release.grains[place] for source, w in others]
+    away = SURE * float(np.linalg.norm([float(w) * source.release.deviations()[place] for source, w in others]))
+    total, whole = sum(float(each.sum()) for each in numbers), away * len(numbers[0]) ** 0.5
+    least = total - whole
+    share = most * (sum(abs(float(each.sum())) for each in numbers) + whole) / least if least > 0 else np.inf
+    moved = most * (float(np.abs(np.stack(numbers)).sum(axis=0).max()) + away)
+    small = share <= _share(own) + (own.bias_within or 0.0) + LARGEST_MORE_BIAS
+    if not small and moved > UNSEEN * asked:
+        return None
+    why = f"{told.why}, in each of the answers taken off each other, which moves no number by more than {moved:,.3g}"
+    return replace(told, predicted_bias=0.0, bias_within=share if small else None, why=why)

@@ -1,0 +1,175 @@
+"""Keys: 256 random bits, shown once, kept as keyed hashes; they end, overlap when changed, and can be taken back.
+
+The one place beside engine/mechanism/gaussian.py that needs unpredictable bits: a key is no noise, and no number of an answer
+depends on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from budgets import ParamError, check_asker, folded_name
+from engine.data.files.durable import make_durably
+from engine.server.books import Books, Row, later_text, now_text
+from engine.server.http.roles import Role
+
+BITS = 256
+PREFIX = "pby_"  # by which scanners of repositories find keys that were committed
+SHOWN = ("id", "name", "role", "made_at", "made_by", "expires_at", "revoked_at")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: the name on whose account, and what that name may do."""
+
+    name: str  # of a client, for analysts; the actor in the ledger's rows, for others
+    role: Role
+    key_id: str  # empty for who came with a token of another's
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of a server."""
+
+    books: Books
+    pepper: bytes  # a secret of the server's: who copies the books alone can't try keys out
+
+    def make(self, name: str, role: Role, *, by: str, days: float, maker: str = "") -> dict[str, Any]:
+        """Make a key and show it, once; raises ParamError, also where the maker's own key, of that id, has ended."""
+        key, row = self._new(name, role, by, days)
+        if not self.books.add_key(row, maker):
+            raise ParamError("The key with which this one was to be made has ended.", "a key that lives.")
+        return {"key": key, **_shown(row)}
+
+    def principal(self, key: str) -> Principal | None:
+        """Say whose key this is; None for one that was never made, has ended or was taken back."""
+        if not key.startswith(PREFIX):
+            return None
+        digest = self._digest(key)
+        row = self.books.key(hash=digest)
+        if row is None or not hmac.compare_digest(bytes(row["hash"]), digest) or not _lives(row):
+            return None
+        return Principal(row["name"], Role(row["role"]), row["id"])
+
+    def principal_of(self, key_id: str) -> Principal | None:
+        """Say whose key has this id; None for one that is not there or has ended."""
+        row = self.books.key(id=key_id)
+        return None if row is None or not _lives(row) else Principal(row["name"], Role(row["role"]), row["id"])
+
+    def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float, maker: str = "") -> dict[str, Any]:
+        """Make the key that follows another; the old one goes on for the overlap. Raises ParamError, as `make` does."""
+        old = self.find(key_id)
+        if not 0 <= overlap_hours <= 24 * 31:
+            raise ParamError("Two keys overlap for 0 to 744 hours.", "overlap_hours = 24.")
+        key, row = self._new(old["name"], Role(old["role"]), by, days, follows=key_id)
+        if not self.books.follow_key(row, later_text(hours=overlap_hours), maker):
+            raise ParamError(f"The key {key_id}, or the one with which it was to be changed, has ended.", "a new key.")
+        return {"key": key, **_shown(row)}
+
+    def span_days(self, key_id: str) -> float:
+        """Say for how long a key was made; raises ParamError."""
+        row = self.find(key_id)
+        made, ends = (datetime.fromisoformat(row[name]) for name in ("made_at", "expires_at"))
+        return (ends - made).total_seconds() / 86_400
+
+    def revoke(self, key_id: str) -> dict[str, Any]:
+        """Take a key back, at once, with those that were made in its place; raises ParamError."""
+        self.books.revoke_key(key_id, now_text())
+        return _shown(self.find(key_id))
+
+    def find(self, key_id: str) -> Row:
+        """Find a key by its id; raises ParamError."""
+        found = self.books.key(id=key_id)
+        if found is None:
+            raise ParamError(f"There is no key {key_id!r}.", "an id from the list of keys.")
+        return found
+
+    def listed(self) -> list[dict[str, Any]]:
+        """List keys: whose, since when, until when; nothing that opens anything."""
+        return [_shown(row) for row in self.books.all_keys()]
+
+    def bootstrap(self, name: str, *, days: float, again: bool = False) -> dict[str, Any]:
+        """Make the first admin's key; raises ParamError where a living key of an admin is there already.
+
+        `again` takes those back in the same step, whatever secret they were hashed with: `taken_back` has their names.
+        """
+        key, row = self._new(name, Role.ADMIN, "bootstrap", days)
+        taken_back = self.books.add_first(row, again=again)
+        if taken_back is None:
+            why = "There is an admin already."
+            cure = "ask that admin for a key, or for yours to be made anew"
+            raise ParamError(why, f"{cure}; where all of theirs are lost or void, bootstrap --again takes them back.")
+        return {"key": key, **_shown(row), "taken_back": [old["name"] for old in taken_back]}
+
+    def _new(
+        self, name: str, role: Role, by: str, days: float, follows: str | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Draw a key, and give it with its row, which is not written yet; raises ParamError."""
+        check_asker(name)  # of every role: the ledger's own names are nobody's who comes through a door
+        self._check_spelling(name)
+        if not 0 < days <= 3650:
+            raise ParamError("A key lives for more than 0 and at most 3650 days.", "days = 90.")
+        key = f"{PREFIX}{secrets.token_urlsafe(BITS // 8)}"
+        return key, {
+            "id": secrets.token_hex(6),
+            "hash": self._digest(key),
+            "name": name,
+            "role": str(role),
+            "made_at": now_text(),
+            "made_by": by,
+            "expires_at": later_text(days=days),
+            "revoked_at": None,
+            "follows": follows,
+        }
+
+    def _check_spelling(self, name: str) -> None:
+        """Refuse a name that another key has in another spelling; raises ParamError. The ledger does so of clients."""
+        known = {row["name"] for row in self.books.all_keys()}
+        alike = sorted(each for each in known - {name} if folded_name(each) == folded_name(name))
+        if alike:
+            raise ParamError(f"The name {name!r} differs from {alike[0]!r} in its spelling alone.", f"{alike[0]}.")
+
+    def _digest(self, key: str) -> bytes:
+        return hmac.digest(self.pepper, key.encode(), hashlib.sha256)
+
+
+def new_id() -> str:
+    """Name something so that nobody guesses the name."""
+    return secrets.token_hex(16)
+
+
+def new_session() -> str:
+    """Make what a browser's cookie holds."""
+    return secrets.token_urlsafe(BITS // 8)
+
+
+def read_pepper(file: Path) -> bytes:
+    """Read the server's secret, made where there is none, for its owner alone; raises ParamError where others read."""
+    try:
+        if not file.exists():
+            make_durably(file, secrets.token_bytes(BITS // 8))
+        pepper = file.read_bytes()
+    except OSError as failure:
+        why = f"The server's secret {file} can't be made or read ({failure.strerror})."
+        own = f"head -c {BITS // 8} /dev/urandom > {file}; chmod 600 {file}"
+        cure = f"a folder on a file system with hard links, or a secret of your own: {own}"
+        raise ParamError(why, cure) from None
+    if file.stat().st_mode & 0o077:
+        raise ParamError(f"The server's secret {file} is open to others.", f"chmod 600 {file}")
+    if len(pepper) != BITS // 8:
+        raise ParamError(f"The server's secret {file} is not {BITS // 8} bytes long.", "the file from a backup.")
+    return pepper
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in SHOWN} | {"lives": _lives(row)}
+
+
+def _lives(row: Row) -> bool:
+    return row["revoked_at"] is None and bool(row["expires_at"] > now_text())

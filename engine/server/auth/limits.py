@@ -1,0 +1,74 @@
+"""How much one client may ask: requests in a time, questions at once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from engine.server.http.problems import Problem
+
+FAILURES = 16  # failed tries of one address in a minute
+
+
+@dataclass
+class Limits:
+    """The limits of one server; each server of several counts for itself."""
+
+    rate: str
+    queue: int  # long calls at once that read no data: rehearsals and plans
+    per_client: int
+    _asking: Counter[str] = field(default_factory=Counter)
+    _window: SlidingWindowCounterRateLimiter = field(
+        default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
+    )
+    _item: RateLimitItem = field(init=False)
+    _tries: RateLimitItem = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the rate."""
+        self._item, self._tries = parse(self.rate), parse(f"{FAILURES}/minute")
+
+    def count_request(self, name: str) -> None:
+        """Count a request of somebody; raises Problem with E_RATE where it is one too many."""
+        if not self._window.hit(self._item, "client", name):
+            raise self._too_many(self._item, "client", name)
+
+    def count_failure(self, address: str) -> None:
+        """Count a key that was none; raises Problem with E_RATE where an address tries too many."""
+        if not self._window.hit(self._tries, "address", address):
+            raise self._too_many(self._tries, "address", address)
+
+    @contextmanager
+    def long_call(self, name: str) -> Iterator[None]:
+        """Hold a place among calls that take long and read no data; raises Problem with E_RATE where it is full.
+
+        Who has none there gets one, however many others have.
+        """
+        own, everybody = self._asking[name], self._asking.total()
+        if own and (own >= self.per_client or everybody >= self.queue):
+            why = f"{own} rehearsals or plans of yours are waiting or running already."
+            raise Problem("E_RATE", why, "the same again in a few seconds; nothing was charged", headers=_after(2))
+        self._asking[name] += 1
+        try:
+            yield
+        finally:
+            self._asking[name] -= 1
+            self._asking += Counter()  # forgets who has none
+
+    def _too_many(self, item: RateLimitItem, *whose: str) -> Problem:
+        left = self._window.get_window_stats(item, *whose)
+        seconds = max(1, math.ceil(left.reset_time - time.time()))
+        why = f"This is more than {item}."
+        return Problem("E_RATE", why, f"the same again in {seconds} s; nothing was charged", headers=_after(seconds))
+
+
+def _after(seconds: int) -> dict[str, str]:
+    return {"Retry-After": str(seconds)}

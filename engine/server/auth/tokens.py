@@ -1,0 +1,120 @@
+"""Tokens of an identity provider (OpenID Connect) instead of keys: signatures by pinned algorithms, claims checked.
+
+The provider's public keys are read from a file, its JWKS: no question waits for another host, and whoever can answer
+for that host can't make keys. A file that is changed is read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from budgets import ParamError, check_asker
+from engine.server.auth.keys import Principal
+from engine.server.http.problems import Problem
+from engine.server.http.roles import Role
+from engine.server.logs import log
+from engine.server.settings import Settings
+
+if TYPE_CHECKING:
+    import jwt
+
+LEEWAY_SECONDS = 10  # between two clocks
+REQUIRED = ("exp", "iat", "iss", "aud")
+
+
+@dataclass
+class Tokens:
+    """One identity provider."""
+
+    issuer: str
+    audience: str
+    keys_file: Path  # its JWKS
+    algorithms: tuple[str, ...]  # nothing else is accepted, whatever a token says of itself
+    name_claim: str
+    role_claim: str
+    _keys: Mapping[str, jwt.PyJWK] = field(default_factory=dict, repr=False)  # those that the file had
+    _read_at: int | None = field(default=None, repr=False)  # when it was changed that had them
+    _broken_at: int | None = field(default=None, repr=False)  # and that could not be read
+
+    @classmethod
+    def of(cls, settings: Settings) -> Tokens | None:
+        """Read which provider a server takes tokens of, if any."""
+        issuer, audience, keys_file = settings.oidc_issuer, settings.oidc_audience, settings.oidc_keys
+        if issuer is None or audience is None or keys_file is None:
+            return None
+        pinned = tuple(settings.oidc_algorithms.split(","))
+        return cls(issuer, audience, keys_file, pinned, settings.oidc_name_claim, settings.oidc_role_claim)
+
+    def principal(self, token: str) -> Principal | None:
+        """Say whose token this is; None for one that is not signed by the provider for this server, or has ended.
+
+        Raises Problem with E_AUTH for a token that is the provider's, and whose subject is no name of a client.
+        """
+        import jwt  # late: the extra [oidc] brings it
+
+        try:
+            key = self._known()[str(jwt.get_unverified_header(token).get("kid"))]
+            options: Any = {"require": [*REQUIRED, self.name_claim, self.role_claim]}
+            claims = jwt.decode(
+                token,
+                key,  # its own algorithm has to be a pinned one
+                algorithms=list(self.algorithms),
+                audience=self.audience,
+                issuer=self.issuer,
+                leeway=LEEWAY_SECONDS,
+                options=options,
+            )
+            name, role = claims[self.name_claim], Role(claims[self.role_claim])
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+            return None
+        try:
+            check_asker(name)
+        except ParamError as refused:
+            why = f"The claim {self.name_claim} of this token names nobody here: {refused.why}"
+            raise Problem("E_AUTH", why, refused.hint) from None
+        return Principal(name, role, "")
+
+    def _known(self) -> Mapping[str, jwt.PyJWK]:
+        """Give the provider's keys: none where the file is gone, the last ones while it is no key set."""
+        changed = self._changed()
+        if changed is None or changed == self._read_at:
+            return {} if changed is None else self._keys
+        try:
+            self._keys, self._read_at = read_key_set(self.keys_file), changed
+        except (OSError, ValueError) as failure:
+            self._note(changed, type(failure).__name__)
+        return self._keys
+
+    def _changed(self) -> int | None:
+        try:
+            return self.keys_file.stat().st_mtime_ns
+        except OSError as failure:
+            self._note(0, type(failure).__name__)
+            return None
+
+    def _note(self, broken_at: int, kind: str) -> None:
+        """Say once of each broken file that it is one."""
+        if broken_at != self._broken_at:
+            self._broken_at = broken_at
+            log.error("the provider's keys can't be read", kind=kind)
+
+
+def read_key_set(file: Path) -> Mapping[str, jwt.PyJWK]:
+    """Read a JWKS, by the keys' ids; what is no key that can be used is left out. Raises OSError, ValueError."""
+    import jwt
+
+    try:
+        keys = list(json.loads(file.read_text(encoding="utf-8"))["keys"])
+    except (KeyError, TypeError):
+        raise ValueError("no key set") from None
+    found: dict[str, jwt.PyJWK] = {}
+    for key in keys:
+        with contextlib.suppress(jwt.PyJWTError, AttributeError, TypeError):
+            read = jwt.PyJWK(key)
+            found[str(read.key_id)] = read
+    return found

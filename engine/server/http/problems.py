@@ -1,0 +1,101 @@
+"""Every no as application/problem+json, with the status that its code means: one table, one shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import Response
+
+from engine.server.http.texts import readable_object
+
+MEDIA_TYPE = "application/problem+json"
+TITLES: Mapping[str, str] = {
+    "E_BUDGET": "Your budget is short",
+    "E_BUDGET_DATASET": "The budget of all clients is short",
+    "E_EXEC": "The question could not be answered",
+    "E_LEDGER": "The ledger can't be used now",
+}
+STATUSES: Mapping[str, int] = {
+    # the question, or what stands beside it
+    **dict.fromkeys(("E_PARSE", "E_COMPLEX", "E_STMT", "E_TABLE", "E_COLUMN", "E_PERSON_KEY", "E_FUNC", "E_AGG"), 400),
+    **dict.fromkeys(("E_ROWS", "E_JOIN", "E_KEY", "E_WINDOW", "E_SUBQUERY", "E_BOUNDS", "E_SAMPLE", "E_PARAM"), 400),
+    "E_AUTH": 401,
+    "E_BUDGET": 402,  # told apart from 403: more of it can be had
+    "E_BUDGET_DATASET": 402,
+    "E_FORBIDDEN": 403,
+    "E_NOT_FOUND": 404,
+    "E_METHOD": 405,
+    "E_ACCEPT": 406,
+    "E_STATE": 409,  # a job that is not finished, or was cancelled
+    "E_SIZE": 413,
+    "E_MEDIA": 415,
+    "E_IDEMPOTENCY": 422,  # draft-ietf-httpapi-idempotency-key-header, section 2.7
+    "E_EXEC": 422,  # no 5xx: clients and proxies repeat those by themselves, and three failures freeze the account
+    "E_RATE": 429,
+    "E_SERVER": 500,
+    "E_CATALOG": 503,
+    "E_DATA": 503,
+    "E_LEDGER": 503,  # the same request with the same key is charged once at most: it may be repeated
+    "E_BUSY": 503,
+}
+
+NO_OBJECT = ("model_attributes_type", "model_type", "dict_type")  # pydantic's names of errors
+NO_TEXT = ("string_unicode", "string_pattern_mismatch")
+HINTS = {"string_type": 'a text, in double quotes: "1020"'}
+LONGEST_PLACE = 100  # characters of a field's name that a message repeats
+
+
+class Problem(Exception):
+    """A no of the server's own, before the engine was asked."""
+
+    def __init__(
+        self, code: str, message: str, hint: str, *, sql: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep the fields of the one shape."""
+        super().__init__(code)
+        self.told: dict[str, Any] = {"code": code, "message": message, "hint": hint, "span": None, "sql": sql}
+        self.headers = dict(headers or {})
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Problem:
+        """Say again what was said before."""
+        again = cls(str(told["code"]), str(told["message"]), str(told["hint"]))
+        again.told = {key: value for key, value in told.items() if key not in ("type", "title", "status", "detail")}
+        return again
+
+
+def problem_response(told: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """Give a problem the status of its code."""
+    status = STATUSES.get(str(told["code"]), 500)
+    sent = dict(headers or {})
+    if told["code"] == "E_AUTH":
+        sent["WWW-Authenticate"] = 'Bearer realm="passersby"'
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        sent.setdefault("Retry-After", "1")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        sent.setdefault("Retry-After", "2")
+    return Response(json.dumps(shape(told, status), ensure_ascii=False), status, sent, MEDIA_TYPE)
+
+
+def unread_problem(errors: Sequence[Any], hint: str = "GET /openapi.json says what is read here") -> Problem:
+    """Say where a request is not as declared, from pydantic's list of errors; what it holds is not repeated."""
+    first = errors[0]
+    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))[:LONGEST_PLACE]
+    if first["type"] in NO_OBJECT and where == "body":
+        return Problem("E_PARAM", "body: no object of JSON.", "send one, with Content-Type: application/json")
+    if first["type"] == "string_too_long":
+        return Problem("E_SIZE", f"{where}: at most {first['ctx']['max_length']:,} characters.", "a shorter text")
+    if first["type"] in NO_TEXT:
+        return Problem("E_PARAM", f"{where}: no Unicode text without NUL.", "text without control characters")
+    return Problem("E_PARAM", f"{where}: {first['msg']}.", HINTS.get(first["type"], hint))
+
+
+def shape(told: Mapping[str, Any], status: int) -> dict[str, Any]:
+    """Give the members of RFC 9457 and those of every refusal (docs/answers.md), in text that UTF-8 can hold."""
+    code = str(told["code"])
+    title = TITLES.get(code, HTTPStatus(status).phrase)
+    members = {"type": f"urn:passersby:{code}", "title": title, "status": status, "detail": told["message"], **told}
+    return readable_object(members)

@@ -1,0 +1,141 @@
+"""The bodies of requests, as OpenAPI tells them: nothing in one goes unread, no number is read as another kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.server.http.roles import Role
+from engine.server.http.texts import AmountText, Anchor, Name, Person, PersonLines, Reason, Sql, SqlFile
+
+Amount = AmountText | int | Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Asked(BaseModel):
+    """A body that is sent: nothing in it goes unread."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Question(Asked):
+    """A question, and what it may cost."""
+
+    sql: Sql = Field(description="The question, in DuckDB's SQL (docs/sql.md).", examples=["SELECT count(*) FROM trip"])
+    rho: Amount | None = Field(None, description="Privacy loss to spend; the catalog's where absent.")
+    target_error: Amount | None = Field(None, description="Instead of rho: 50, or '5%' of an answer that you hold.")
+    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
+
+    def arguments(self, client: str) -> dict[str, Any]:
+        """Give the desk's arguments; amounts as the text that was sent, so that 0.1 is a tenth."""
+        told = {name: None if value is None else str(value) for name, value in self._amounts()}
+        return {"sql": self.sql, "client": client, "confidence": self.confidence, **told}
+
+    def _amounts(self) -> list[tuple[str, Amount | None]]:
+        return [("rho", self.rho), ("target_error", self.target_error)]
+
+
+class ShareAsked(Asked):
+    """An answer that is shown to another analyst: a question that you have paid for, at the terms you asked it at."""
+
+    sql: Sql
+    rho: Amount | None = None
+    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    days: float | None = Field(None, gt=0, le=365, description="How long the link lives; 30 where absent.")
+
+
+class Workload(Asked):
+    """Questions that are planned together."""
+
+    questions: SqlFile = Field(
+        description="Questions in SQL, with ; between them; -- candidate before one nobody asks."
+    )
+    rho: Amount = Field(description="Privacy loss of all of them together.")
+    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
+
+
+class ClientAsked(Asked):
+    """A client that is added."""
+
+    client: Name
+    reason: Reason
+
+
+class CapAsked(Asked):
+    """A cap."""
+
+    client: Name
+    rho: Amount
+    dataset: Name | None = None
+    scope: Name = Field("each", description="each window, lifetime, query, or the name of one window")
+    reason: Reason
+
+
+class TopUpAsked(Asked):
+    """What a client asks for."""
+
+    rho: Amount
+    dataset: Name | None = None
+    scope: Name = "each"
+    reason: Reason
+
+
+class Because(Asked):
+    """Why."""
+
+    reason: Reason
+
+
+class FreezeAsked(Asked):
+    """What is frozen."""
+
+    client: Name | None = None
+    dataset: Name | None = None
+    window: Name | None = None
+    reason: Reason
+
+
+class KeyAsked(Asked):
+    """A key that is made."""
+
+    name: Name = Field(description="Of a client, for analysts; of the person, for others.")
+    role: Annotated[Role, Field(strict=False)]
+    days: float | None = Field(None, gt=0, le=3650, description="How long it lives; the server's setting where absent.")
+
+
+class RotateAsked(Asked):
+    """A key that follows another."""
+
+    days: float | None = Field(None, gt=0, le=3650)
+    overlap_hours: float = Field(24.0, ge=0, le=24 * 31, description="How long the old key goes on.")
+
+
+class ObjectionAsked(Asked):
+    """One person who objects."""
+
+    person: Person
+    reason: Reason
+    dataset: Name | None = None
+    withdraw: bool = False
+
+
+class ObjectionsAsked(Asked):
+    """Persons who object, one on a line."""
+
+    persons: PersonLines
+    reason: Reason
+    dataset: Name | None = None
+    withdraw: bool = False
+
+
+class FigureAsked(Asked):
+    """How many people object, as a noisy number."""
+
+    rho: Amount = Field(description="What every window of the dataset is charged, on everybody's account.")
+    dataset: Name | None = None
+
+
+class AnchorAsked(Asked):
+    """An anchor that was exported before."""
+
+    anchor: Anchor | None = None

@@ -1,0 +1,64 @@
+"""Size classes: how long a body is says nothing about the noisy numbers in it.
+
+A class is chosen from what is public or was released: columns, texts, number of rows, and for every number the width of
+the longest one. Classes are Padme's (Nikitin et al. 2019, arXiv 1806.03160, section 4.2): at most 12% longer.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from engine.pipeline.advice import MOST_CHARACTERS
+
+LEAST = 4096  # bytes: below it all are alike
+WIDEST_NUMBER = 26  # characters: -1.7976931348623157e+308 and what parts it from the next
+NOTE = 120  # characters of the note that some values are NULL, which depends on noise
+WORD = 10  # characters of the longest word for how reliable a number is
+OF_NOISE = ("intervals", "reliability", "advice")  # what of a card depends on noisy numbers
+
+
+def size_class(length: int) -> int:
+    """Give the least class that holds so many bytes."""
+    if length <= LEAST:
+        return LEAST
+    exponent = length.bit_length() - 1
+    grain: int = 1 << (exponent - exponent.bit_length())
+    return -(-length // grain) * grain
+
+
+def public_length(table: pa.Table, card: dict[str, Any]) -> int:
+    """Give a length that no body of this shape exceeds, from what is not noise."""
+    rows = int(table.num_rows)
+    notes = [note for note in card.get("notes", []) if not follows_noise(note)]
+    static = {name: value for name, value in card.items() if name not in OF_NOISE} | {"notes": notes}
+    length = len(json.dumps(static)) + 200 * len(table.schema) + rows * 4 * (len(table.schema) + 1)
+    for column in table.columns:
+        number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+        length += WIDEST_NUMBER * rows if number else _text_length(column)
+    intervals = card.get("intervals", {})
+    names = sum(map(len, intervals)) * 2
+    words = len(intervals) * (rows * (2 * WIDEST_NUMBER + 4 + WORD) + NOTE)
+    return length + names + words + (MOST_CHARACTERS if intervals else 0)  # room for advice, which weak numbers get
+
+
+def follows_noise(note: str) -> bool:
+    """Tell whether a note is given because of noisy numbers."""
+    return " value(s) are NULL " in note
+
+
+def padded_json(body: bytes, length: int) -> bytes:
+    """Fill a JSON body up with white space behind it."""
+    return body.ljust(size_class(max(length, len(body))), b" ")
+
+
+def padded_stream(body: bytes, length: int) -> bytes:
+    """Fill an Arrow stream up with zeros behind its end mark, where no reader looks."""
+    return body.ljust(size_class(max(length, len(body))), b"\0")
+
+
+def _text_length(column: pa.ChunkedArray) -> int:
+    """Give how long a column without numbers is as JSON; keys and texts of a release are no noise."""
+    return len(json.dumps(column.to_pylist(), default=str, ensure_ascii=False).encode())

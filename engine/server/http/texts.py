@@ -1,0 +1,54 @@
+r"""The text that a request may hold: Unicode without NUL or lone surrogates, of a stated length.
+
+Every text field of a body, an address or a header has one of these types, so OpenAPI states the same bounds. A lone
+surrogate can be written in JSON ("\ud800") and is no text in UTF-8; NUL is none in PostgreSQL. `readable` is for
+the other direction: what leaves the server can always be written, whatever it repeats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
+
+from dialect.catalog.admission import LONGEST_PERSON
+from dialect.parser.tokens import MAX_CHARACTERS
+
+NO_NUL = r"^[^\x00]*$"  # pydantic refuses a lone surrogate by itself wherever text has a bound
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=NO_NUL)]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PERSON, pattern=NO_NUL)]
+AmountText = Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)]
+Sql = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS, pattern=NO_NUL)]
+SqlFile = Annotated[str, StringConstraints(max_length=100 * MAX_CHARACTERS, pattern=NO_NUL)]  # of many statements
+Anchor = Annotated[str, StringConstraints(max_length=10_000, pattern=NO_NUL)]
+PersonLines = Annotated[str, StringConstraints(max_length=10_000_000, pattern=NO_NUL)]
+
+
+_NOT_PLAIN = re.compile("[\0\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a text has neither NUL nor a lone surrogate."""
+    return _NOT_PLAIN.search(text) is None
+
+
+def readable(text: str) -> str:
+    """Replace each lone surrogate by U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def readable_object(members: Mapping[str, object]) -> dict[str, Any]:
+    """Replace each lone surrogate in the names and values of a JSON object by U+FFFD."""
+    return {readable(name): _readable_value(value) for name, value in members.items()}
+
+
+def _readable_value(value: object) -> object:
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, Mapping):
+        return readable_object(value)
+    return [_readable_value(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,236 @@
+"""The endpoints of who asks: questions, jobs, prices, and what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from engine.server.auth.keys import new_id
+from engine.server.books import Row
+from engine.server.http.answers import ARROW, JSON, body_of
+from engine.server.http.problems import Problem
+from engine.server.http.requests import Question, Workload
+from engine.server.http.shapes import (
+    Answer,
+    BudgetTold,
+    Explanation,
+    FunctionTold,
+    JobTold,
+    Me,
+    Outlines,
+    Planned,
+    Released,
+    StandingTold,
+    TableTold,
+)
+from engine.server.http.texts import Name
+from engine.server.routes.access import Admitted, Asker
+from engine.server.routes.jobs import Clock, Jobs, ticking
+from engine.server.worker.frames import Json
+
+router = APIRouter(prefix="/v1")
+ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Answer, "content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}
+}
+STARTED: dict[int | str, dict[str, Any]] = {202: {"model": JobTold, "description": "It goes on as a job."}}
+IdempotencyKey = Annotated[
+    Name | None,
+    Header(description="The same key is charged once, however often it is sent."),
+]
+Preference = Annotated[
+    Name | None,
+    Header(description="RFC 7240. respond-async: do not wait, give a job. wait=3: wait so many seconds first."),
+]
+WAIT = re.compile(r"\bwait=(\d{1,6})\b")
+Window = Annotated[Name | None, Query(description="Which; without, the last that is released.")]
+Client = Annotated[Name | None, Query(description="Whose; an analyst sees its own alone.")]
+
+
+@router.post("/queries", responses={**ANSWERED, **STARTED}, response_model=None, operation_id="query")
+async def query(
+    asked: Question,
+    asker: Asker,
+    request: Request,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Preference = None,
+    run_async: Annotated[bool, Query(alias="async", description="The same as Prefer: respond-async.")] = False,
+) -> Response:
+    """Ask a question and pay for it; a question that you asked before is answered from store, for free."""
+    media_type, jobs = accepted(request), request.app.state.jobs
+    deadline = 0.0 if run_async else patience_of(prefer, asker.house.settings.deadline_seconds)
+    given = await answer_or_job(asked, asker, jobs, idempotency_key, deadline)
+    return _answer(given, media_type) if isinstance(given, bytes) else _started(jobs, given)
+
+
+async def answer_or_job(
+    asked: Question, asker: Admitted, jobs: Jobs, request_id: str | None, deadline: float
+) -> bytes | Row:
+    """Ask, and give the rows, or the job after so many seconds; raises Refused, Problem."""
+    arguments = {**arguments_of(asked, asker), "request_id": request_id}
+    asker.house.metrics.questions.labels("waiting" if deadline else "job").inc()
+    if not deadline:
+        return await jobs.hand_in(asker.name, request_id, arguments)
+    clock: Clock = []
+    name = request_id or f"job-{new_id()}"  # of the job that it may become, and of its place in the line
+    task = asyncio.create_task(asker.house.ask(arguments, ticking(clock), name))
+    done, _ = await asyncio.wait({task}, timeout=deadline)
+    if not done:  # whoever waited that long gets a job, which goes on with what was begun
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return await jobs.go_on(asker.name, name, arguments, (task, clock))
+    return task.result()
+
+
+@router.get("/jobs", response_model=list[JobTold], operation_id="jobs")
+async def listed(asker: Asker, request: Request) -> list[dict[str, Any]]:
+    """List your jobs, the oldest first."""
+    jobs: Jobs = request.app.state.jobs
+    return await jobs.listed(asker.name)
+
+
+@router.get("/jobs/{job_id}", response_model=JobTold, operation_id="job")
+async def job(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]:
+    """Say how far a job is, of the public time that its question takes."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs.told(await jobs.find(asker.name, job_id))
+
+
+@router.get("/jobs/{job_id}/result", responses=ANSWERED, response_model=None, operation_id="result")
+async def result(job_id: Name, asker: Asker, request: Request) -> Response:
+    """Give a job's answer; refused as the question was, or while there is none."""
+    jobs: Jobs = request.app.state.jobs
+    media_type, row = accepted(request), await jobs.find(asker.name, job_id)
+    if row["state"] == "done":
+        return _answer(bytes(row["rows"]), media_type)
+    if row["state"] == "refused":
+        raise Problem.of(jobs.told(row)["problem"])
+    after = {"Retry-After": "1"} if row["state"] != "cancelled" else None
+    raise Problem("E_STATE", f"This job is {row['state']}.", "GET /v1/jobs/ID until its state is done", headers=after)
+
+
+@router.delete("/jobs/{job_id}", response_model=JobTold, operation_id="cancel")
+async def cancel(job_id: Name, asker: Asker, request: Request) -> dict[str, Any]:
+    """Cancel a job; what was charged stays charged, and asking the same again is free."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs.told(await jobs.cancel(asker.name, job_id))
+
+
+@router.post("/explain", responses={200: {"model": Explanation}}, operation_id="explain")
+async def explain(asked: Question, asker: Asker) -> Json:
+    """Tell price, expected error, keys, bounds and generated SQL: no data, no charge."""
+    return await asker.do("explain", **arguments_of(asked, asker))
+
+
+@router.post("/rehearse", responses=ANSWERED, response_model=None, operation_id="rehearse")
+async def rehearse(asked: Question, asker: Asker, request: Request) -> Response:
+    """Answer for free on rows that are made up from the catalog alone; the numbers mean nothing."""
+    media_type = accepted(request)
+    with asker.house.limits.long_call(asker.name):
+        return _answer(await asker.rows("rehearse", arguments_of(asked, asker)), media_type)
+
+
+@router.post("/plan", responses={200: {"model": Planned}}, operation_id="plan")
+async def plan(asked: Workload, asker: Asker) -> Json:
+    """Say what to buy so that questions cost least together: no data, no charge; each is bought as a question."""
+    with asker.house.limits.long_call(asker.name):
+        given = {"text": asked.questions, "rho": str(asked.rho), "confidence": asked.confidence}
+        return await asker.do("plan", client=asker.name, **given)
+
+
+@router.get("/standing", response_model=list[StandingTold], operation_id="standings")
+async def standings(asker: Asker) -> Json:
+    """List the standing questions that you are entitled to see."""
+    return await asker.do("standings", client=asker.name)
+
+
+@router.get("/standing/{name}", responses=ANSWERED, response_model=None, operation_id="standing")
+async def standing(name: Name, asker: Asker, request: Request, window: Window = None) -> Response:
+    """Give a standing question's answer, for free: of a window, or of the last one that is released."""
+    media_type, wanted = accepted(request), {"name": name, "window": window, "client": asker.name}
+    return _answer(await asker.rows("standing", wanted), media_type)
+
+
+@router.get("/budget", response_model=BudgetTold, operation_id="budget")
+async def budget(asker: Asker, client: Client = None) -> Json:
+    """Tell what is spent and left: of a client and all clients, or of all without a name."""
+    return await asker.do("budget", client=asker.client(client))
+
+
+@router.get("/history", response_model=list[Released], operation_id="history")
+async def history(asker: Asker, client: Client = None) -> Json:
+    """List the releases that a client has paid for, the oldest first."""
+    whose = asker.client(client)
+    if whose is None:
+        raise Problem("E_PARAM", "Whose history?", "?client=NAME")
+    return await asker.do("history", client=whose)
+
+
+@router.get("/tables", response_model=list[TableTold], operation_id="tables")
+async def tables(asker: Asker) -> Json:
+    """List the tables and columns that may be asked about."""
+    return await asker.do("tables")
+
+
+@router.get("/tables/{name}", response_model=TableTold, operation_id="table")
+async def table(name: Name, asker: Asker) -> Json:
+    """Say everything about one table."""
+    async with asker.naming("tables", "name", name.strip().lower()):
+        return (await asker.do("tables", name=name))[0]
+
+
+@router.get("/tables/{name}/outlines", response_model=Outlines, operation_id="outlines")
+async def outlines(name: Name, asker: Asker) -> Json:
+    """Give the polygons of a public table as GeoJSON, for maps."""
+    async with asker.naming("tables", "name", name.strip().lower()):
+        return await asker.do("outlines", name=name)
+
+
+@router.get("/functions", response_model=list[FunctionTold], operation_id="functions")
+async def functions(asker: Asker) -> Json:
+    """List functions, aggregates and table functions."""
+    return await asker.do("functions")
+
+
+@router.get("/me", response_model=Me, operation_id="me")
+async def me(asker: Asker) -> Json:
+    """Say whose key this is."""
+    return {"name": asker.name, "role": asker.principal.role, "key_id": asker.principal.key_id}
+
+
+def patience_of(prefer: str | None, deadline_seconds: float) -> float:
+    """Say how long a request is waited with, in seconds: the deadline, or less where it is preferred so."""
+    asked = WAIT.search(prefer or "")
+    if asked:
+        return min(float(asked[1]), deadline_seconds)
+    return 0.0 if "respond-async" in (prefer or "") else deadline_seconds
+
+
+def accepted(request: Request) -> str:
+    """Choose the form of an answer; raises Problem with E_ACCEPT."""
+    wanted = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
+    for kind in wanted:
+        if kind == ARROW:
+            return ARROW
+        if kind in ("*/*", "application/*", JSON):
+            return JSON
+    raise Problem("E_ACCEPT", "An answer comes as JSON or as an Arrow stream.", f"Accept: {JSON}, or {ARROW}")
+
+
+def arguments_of(asked: Question, asker: Admitted) -> dict[str, Any]:
+    """Give the desk's arguments of a question; raises Problem with E_SIZE."""
+    most = asker.house.settings.max_sql_chars
+    if len(asked.sql) > most:
+        raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")
+    return asked.arguments(asker.name)
+
+
+def _answer(rows: bytes, media_type: str) -> Response:
+    return Response(body_of(rows, media_type), media_type=media_type)
+
+
+def _started(jobs: Jobs, row: Row) -> Response:
+    from fastapi.responses import JSONResponse
+
+    return JSONResponse(jobs.told(row), 202, {"Location": f"/v1/jobs/{row['id']}"})

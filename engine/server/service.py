@@ -1,0 +1,161 @@
+"""What every endpoint of one server shares, and how a question is asked so that a worker's death loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from engine.accounts.key_acts import KeyAct
+from engine.accounts.problems import Refused
+from engine.server.auth.keys import Keys
+from engine.server.auth.limits import Limits
+from engine.server.auth.tokens import Tokens
+from engine.server.books import Books
+from engine.server.http.problems import Problem
+from engine.server.logs import log
+from engine.server.metrics import Metrics
+from engine.server.settings import Settings
+from engine.server.worker.client import UNHEARD, Heard, WorkerDied
+from engine.server.worker.frames import Json
+from engine.server.worker.gate import Gate
+from engine.server.worker.verbs import Reply
+
+DEATHS = 2  # of workers in which one and the same question was reading data: then it counts as failed
+TRIES = 4
+AT_ONCE = 256  # calls that are with the worker, beside one of each client: half of its threads for questions
+OF_ONE = 2  # of one client, so that its crowd does not fill the processors that another's repeat needs
+Told = Callable[[float], None]
+RECORDED = "E_EXEC"  # with which a failure is refused that was recorded
+
+
+class Line(Protocol):
+    """Who does what the endpoints ask for: a link to a worker."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether anything can be asked now."""
+
+    @property
+    def restarts(self) -> int:
+        """Say how often whoever does it was started again."""
+
+    @property
+    def state(self) -> str:
+        """Say how whoever does it is: ready, starting, without a heartbeat."""
+
+    async def ready(self) -> None:
+        """Wait until it can."""
+
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
+        """Do it; raises Refused, WorkerDied."""
+
+
+@dataclass
+class House:
+    """One server."""
+
+    settings: Settings
+    books: Books
+    keys: Keys
+    line: Line
+    metrics: Metrics = field(default_factory=Metrics)
+    deaths: Counter[tuple[str, str]] = field(default_factory=Counter)  # of workers, under a client's question
+    gate: Gate = field(default_factory=lambda: Gate(AT_ONCE, OF_ONE))
+    limits: Limits = field(init=False)
+    tokens: Tokens | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Set the limits, and who else's tokens are taken."""
+        self.tokens = Tokens.of(self.settings)
+        self.limits = Limits(self.settings.rate, self.settings.queue, self.settings.queue_per_client)
+
+    async def do(self, verb: str, **arguments: Json) -> Json:
+        """Do what changes nothing twice, or is refused the second time; raises Refused, Problem with E_BUSY."""
+        try:
+            return (await self.line.call(verb, arguments)).told
+        except WorkerDied:
+            raise busy() from None
+
+    async def note_key(self, act: KeyAct, key: Mapping[str, Any], by: str) -> None:
+        """Write into the ledger's chain what was done with a key: before anybody hears of it."""
+        await self.do("note_key", act=act.value, name=key["name"], role=str(key["role"]), by=by)
+
+    async def rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
+        """Do what gives rows and charges nothing; raises Refused, Problem."""
+        try:
+            return (await self.line.call(verb, arguments)).rows
+        except WorkerDied:
+            raise busy() from None
+
+    async def ask(
+        self,
+        arguments: Mapping[str, Any],
+        bucket: Told | None = None,
+        place: str | None = None,
+        *,
+        is_job: bool = False,
+    ) -> bytes:
+        """Ask a question, again where the worker died under it: the ledger charges it once (proofs.md#asked-again).
+
+        It waits for its turn under the name `place`, or else under its request id (withdraw). Of one client few are
+        read and priced at once. What has to read data needs a place in the queue, unless it is a job.
+        """
+        question = (str(arguments.get("client")), str(arguments.get("sql")))
+        sent = {**arguments, "place": place, "is_job": is_job}
+        for _ in range(TRIES):
+            begun: list[float] = []
+
+            def told(seconds: float, begun: list[float] = begun) -> None:
+                begun.append(seconds)
+                if bucket is not None:
+                    bucket(seconds)
+
+            try:
+                async with self.gate.passing(question[0], place or "") as leave:
+                    answered = (await self.line.call("query", sent, Heard(leave, told))).rows
+            except WorkerDied:
+                log.warning("worker died", reading=bool(begun))
+                self.deaths.update([question] if begun else [])
+                await self._next_worker()
+            else:
+                self.deaths.pop(question, None)
+                return answered
+            if self.deaths[question] >= DEATHS:
+                await self._give_up(question, arguments)
+        raise busy()
+
+    async def withdraw(self, client: str, name: str) -> None:
+        """Take a client's question out of the line, where it stands in one."""
+        self.gate.withdraw(client, name)
+        with contextlib.suppress(Problem):  # no worker, no line
+            await self.do("withdraw", client=client, name=name)
+
+    async def _give_up(self, question: tuple[str, str], arguments: Mapping[str, Any]) -> None:
+        """Have a failure recorded, once for the deaths that are known; raises Refused, Problem."""
+        deaths = self.deaths.pop(question)  # another request for the same question counts anew meanwhile
+        recorded = False
+        try:
+            await self.do("give_up", **arguments)
+            recorded = True
+        except (Problem, Refused) as no:
+            recorded = (no.told if isinstance(no, Problem) else no.problem)["code"] == RECORDED
+            raise
+        finally:  # whatever else ends the wait records nothing
+            if not recorded:
+                self.deaths[question] += deaths
+
+    async def _next_worker(self) -> None:
+        try:
+            await asyncio.wait_for(self.line.ready(), self.settings.deadline_seconds)
+        except (TimeoutError, Refused):
+            raise busy() from None
+
+
+def busy() -> Problem:
+    """Say that nothing can be asked now."""
+    why = "The server is starting, stopping, or starting its worker again; or the worker does not answer."
+    return Problem("E_BUSY", why, "the same request with the same Idempotency-Key in a moment; it is charged once")

@@ -1,0 +1,251 @@
+"""The HTTP process's end of the pipe: starts the worker, asks it, and starts another one where it died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.accounts.problems import Refused
+from engine.server.logs import log
+from engine.server.worker.frames import Frame, next_frame, packed
+from engine.server.worker.verbs import Reply
+
+AGAIN_AFTER = 0.2  # seconds before a worker that could not be started is tried again; doubled up to MOST
+MOST = 10.0
+BEAT_SECONDS = 1.0  # a worker is heard at least so often
+QUIET_BEATS = 5  # without which nothing new is asked of it
+FIRST_BEATS = 120  # within which a new worker is heard for the first time: it loads its programs
+CALL_SECONDS = 60.0  # that what reads no data may take
+LONG_CALL_SECONDS = 900.0
+LONG_CALLS = frozenset(
+    {"audit", "figures", "ledger", "object_many", "plan", "rehearse", "release_figure", "report", "take", "verify"}
+)
+# A question that reads data for longer than both hangs, and its worker with it: the engine ends one by itself before.
+READING_SECONDS, READING_BUCKETS = 900.0, 16
+
+
+def _unheard(*_: object) -> None:
+    """Let nobody be told."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is told of a question on its way, on the loop."""
+
+    queued: Callable[[], None] = _unheard  # it is read and priced, and has a place in the queue
+    bucket: Callable[[float], None] = _unheard  # it begins to read data, in a bucket of so many seconds
+
+
+UNHEARD = Heard()
+
+
+class WorkerDied(Exception):
+    """The worker ended, or did not answer, while it was asked; what it had charged is durable."""
+
+
+@dataclass
+class _Waiting:
+    """Who waits for an answer."""
+
+    answer: asyncio.Future[Reply]
+    heard: Heard
+    is_question: bool = False
+    due: float = math.inf  # by the clock, when a question that reads data hangs
+
+
+@dataclass
+class Link:
+    """A pipe to a worker; `opening` is the first frame of each.
+
+    A worker is heard once a second. One that is not for `hung_seconds`, or in which a question reads for much longer
+    than its bucket, is killed, and the next one is started: that a question takes long is no reason.
+    """
+
+    opening: Mapping[str, Any]
+    hung_seconds: float = 30.0
+    restarts: int = 0
+    making: tuple[str, float] | None = None  # what the worker makes before it is ready, and how far it is
+    refused: Mapping[str, Any] | None = None  # why the last worker did not open
+    pid: int | None = None
+    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiting: dict[int, _Waiting] = field(default_factory=dict)
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _process: asyncio.subprocess.Process | None = None
+    _kept: asyncio.Task[None] | None = None
+    _beats_missed: int = 0
+    _was_heard: bool = False  # since the last look
+    _stopping: bool = False
+
+    def start(self) -> None:
+        """Start the worker, and keep one running from now on."""
+        self._kept = asyncio.create_task(self._keep())
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether questions can be asked now."""
+        return self._ready.is_set() and not self._is_quiet
+
+    @property
+    def state(self) -> str:
+        """Say how the worker is."""
+        if self._ready.is_set():
+            return "without a heartbeat" if self._is_quiet else "ready"
+        return "starting"
+
+    @property
+    def _is_quiet(self) -> bool:
+        return self._beats_missed >= QUIET_BEATS
+
+    async def ready(self) -> None:
+        """Wait until the worker has opened the data; raises Refused where it can't."""
+        while not self.is_ready:
+            if self.refused is not None:
+                raise Refused(dict(self.refused))
+            await asyncio.sleep(0.02)
+
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: Heard = UNHEARD) -> Reply:
+        """Ask the worker; raises Refused, or WorkerDied where none is there, it ended meanwhile, or took too long.
+
+        A question may take any time: it waits for its turn, and its bucket bounds what it reads.
+        """
+        if not self.is_ready or self._process is None or self._process.stdin is None:
+            raise WorkerDied
+        number = next(self._numbers)
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        is_question = verb == "query"
+        self._waiting[number] = _Waiting(answer, heard, is_question)
+        limit = None if is_question else LONG_CALL_SECONDS if verb in LONG_CALLS else CALL_SECONDS
+        try:
+            self._process.stdin.write(packed(Frame({"id": number, "verb": verb, "arguments": dict(arguments)})))
+            async with asyncio.timeout(limit):
+                return await answer
+        except TimeoutError:
+            log.warning("the worker took too long", verb=verb)
+            raise WorkerDied from None
+        finally:
+            self._waiting.pop(number, None)
+
+    async def stop(self, patience: float) -> None:
+        """Close the pipe, so that the worker ends when what runs has ended; after `patience` seconds end it."""
+        self._stopping = True
+        self._ready.clear()
+        process = self._process
+        if process is not None and process.returncode is None:
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                await asyncio.wait_for(process.wait(), patience)
+            except TimeoutError:
+                process.kill()
+        if self._kept is not None:
+            await self._kept
+
+    async def _keep(self) -> None:
+        pause = AGAIN_AFTER
+        while not self._stopping:
+            pause = AGAIN_AFTER if await self._one_life() else min(MOST, pause * 2)
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        if not self._stopping:
+            self.restarts += 1
+            await asyncio.sleep(seconds)
+
+    async def _one_life(self) -> bool:
+        """Run one worker to its end, whatever ends it; tell whether it ever was ready."""
+        self._process, was_ready = None, False
+        watch: asyncio.Task[None] | None = None
+        try:
+            process, stream = await self._started()
+            watch = asyncio.create_task(self._watch(process))
+            while (frame := await next_frame(stream)) is not None:
+                was_ready |= "ready" in frame.said
+                self._heard(frame)
+        except Exception as failure:  # the machine has no process left, or what was written is no frame: the next one
+            log.error("the worker is lost", kind=type(failure).__name__)
+        finally:
+            self._ready.clear()
+            if watch is not None:
+                watch.cancel()
+            await self._buried()
+        return was_ready
+
+    async def _started(self) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
+        pipe = asyncio.subprocess.PIPE
+        command = (sys.executable, "-P", "-m", "engine.server.worker.process")
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, start_new_session=True)
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101  both are pipes
+        self._process, self.pid = process, process.pid
+        process.stdin.write(packed(Frame(self.opening)))
+        return process, process.stdout
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Count missed beats by beats of one's own, so that a machine that slept is no reason; kill what hangs."""
+        self._beats_missed, self._was_heard, was_ever_heard = 0, False, False
+        while process.returncode is None:
+            await asyncio.sleep(BEAT_SECONDS)
+            was_ever_heard |= self._was_heard
+            self._beats_missed = 0 if self._was_heard else self._beats_missed + 1
+            self._was_heard = False
+            if self._is_quiet:
+                self._let_go()
+            most = self.hung_seconds / BEAT_SECONDS if was_ever_heard else FIRST_BEATS
+            overdue = any(waiting.due < time.monotonic() for waiting in self._waiting.values())
+            if self._beats_missed >= most or overdue:
+                log.error("the worker hangs", beats_missed=self._beats_missed, reading=overdue)
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                return
+
+    def _let_go(self) -> None:
+        """Tell who waits for a worker that is not heard; questions wait on: they are asked again of the next one."""
+        for waiting in self._waiting.values():
+            if not (waiting.is_question or waiting.answer.done()):
+                waiting.answer.set_exception(WorkerDied())
+
+    async def _buried(self) -> None:
+        """See that a worker is gone which is not heard any more, and tell who waits for it."""
+        if self._process is not None:
+            if self._process.returncode is None and self._process.stdout and not self._process.stdout.at_eof():
+                self._process.kill()
+            await self._process.wait()
+        for waiting in list(self._waiting.values()):
+            if not waiting.answer.done():
+                waiting.answer.set_exception(WorkerDied())
+
+    def _heard(self, frame: Frame) -> None:
+        said = frame.said
+        self._was_heard = True
+        if "beat" in said:
+            return
+        if "ready" in said:
+            self.making, self.refused = None, None
+            self._ready.set()
+        elif "making" in said:
+            self.making = (str(said["making"]), float(said["fraction"]))
+        elif "refused" in said:
+            self.refused = said["refused"]
+        else:
+            self._answered(said, frame.rows)
+
+    def _answered(self, said: Mapping[str, Any], rows: bytes) -> None:
+        waiting = self._waiting.get(int(said["id"]))
+        if waiting is None or waiting.answer.done():
+            return  # nobody waits any more
+        if "queued" in said:
+            waiting.heard.queued()
+        elif "bucket" in said:
+            seconds = float(said["bucket"])
+            waiting.due = time.monotonic() + max(READING_SECONDS, READING_BUCKETS * seconds)
+            waiting.heard.bucket(seconds)
+        elif "problem" in said:
+            waiting.answer.set_exception(Refused(said["problem"]))
+        else:
+            waiting.answer.set_result(Reply(said["told"], rows))

@@ -1,0 +1,117 @@
+"""Public times: when a fresh release leaves, from its plan's own bound on work, never from the data."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from budgets import Charge
+from engine.pricing.prepare import Prepared
+from engine.server.worker.scheduler import LONG, Place, Turns
+
+LONGEST_SECONDS = 600.0  # after which the data's engine stops a statement
+NOISE_PER_SECOND = 50_000  # numbers that are noised in a second, far below what a slow machine does
+
+Told = Callable[[float], None]
+announced: ContextVar[Told | None] = ContextVar("announced", default=None)  # who is told in which bucket an answer is
+queued: ContextVar[Callable[[], None] | None] = ContextVar("queued", default=None)  # called at a place in the queue
+placed: ContextVar[Place | None] = ContextVar("placed", default=None)  # the place of the question that is read now
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine is taken to be, and how many questions read data at once."""
+
+    least_seconds: float = 0.5  # the shortest bucket; each further one is twice as long
+    rows_per_second: float = 2e6  # that one question reads, bounds and sums
+    slots: int = 2
+    queue: int = 64  # questions that wait or run, each from before its charge to its end
+    queue_per_client: int = 32
+    unit_rows: float = 2e6  # the most work of one unit's rows, as so many plain ones
+    turns: Turns = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the slots."""
+        object.__setattr__(
+            self, "turns", Turns(self.slots, LONG * self.least_seconds, self.queue, self.queue_per_client)
+        )
+
+    def bucket_seconds(self, prepared: tuple[Prepared, ...]) -> float:
+        """Choose the bucket of a question: the shortest one that holds its work and one unit's more.
+
+        Claim: it is a function of plans, catalog, public tables and settings, and never shorter for a larger bound.
+        Symbols: steps of all and of one unit; n, the numbers that are noised. Formula: the least least_seconds * 2^k of
+        at least steps / rows_per_second + n / NOISE_PER_SECOND. Source: proofs.md#bucket_seconds. Raises nothing.
+        """
+        expected = sum(map(self._expected_seconds, prepared))
+        steps = math.ceil(math.log2(max(expected, self.least_seconds) / self.least_seconds))
+        return self.least_seconds * float(2**steps)
+
+    def _expected_seconds(self, prepared: Prepared) -> float:
+        work = prepared.sized.work
+        numbers = (prepared.key_count or 1) * len(prepared.plan.vectors)
+        return (work.steps + work.unit_steps) / self.rows_per_second + numbers / NOISE_PER_SECOND
+
+    @property
+    def most_rows(self) -> float:
+        """The most work of everybody's rows, as so many plain ones: what is done before a statement is stopped."""
+        return LONGEST_SECONDS * self.rows_per_second
+
+    @contextmanager
+    def place(self, client: str, name: str | None, *, is_job: bool = False) -> Iterator[None]:
+        """Let the question that is asked meanwhile be withdrawn by a name; without one, by its request id."""
+        if name is None:
+            yield
+            return
+        with self.turns.coming(Place(client, name, is_job=is_job)) as place:
+            before = placed.set(place)
+            try:
+                yield
+            finally:
+                placed.reset(before)
+
+    @contextmanager
+    def queue_place(self, client: str) -> Iterator[None]:
+        """Hold a place in the queue, but for a job, which waited before; raises QueueFull."""
+        place = placed.get()
+        is_job = place is not None and place.is_job
+        with nullcontext() if is_job else self.turns.queued(client):
+            tell = queued.get()
+            if tell is not None:
+                tell()
+            yield
+
+    @contextmanager
+    def turn(self, charge: Charge, seconds: float) -> Iterator[None]:
+        """Wait for a slot, and hold it to the end of the bucket, or of the next one where the work was not done.
+
+        Claim: what happens inside tells by its time no more than k. Symbols: b, the bucket's `seconds`; k. Formula: the
+        end is at b * 2^k after the slot was had; k is 0 unless the work takes longer than b. Source: proofs.md#paced.
+        Raises Withdrawn where the question was cancelled before it had a slot.
+        """
+        with self.turns.turn(placed.get() or Place(charge.client, charge.request_id), seconds):
+            begun = time.monotonic()
+            tell = announced.get()
+            if tell is not None:
+                tell(seconds)
+            try:
+                yield
+            finally:
+                _sleep_to(begun + _end_of_bucket(time.monotonic() - begun, seconds))
+
+
+def _end_of_bucket(taken: float, seconds: float) -> float:
+    """Give the end of the bucket that holds what was taken: seconds, or as often twice it as is needed."""
+    end = seconds
+    while end < taken:
+        end *= 2
+    return end
+
+
+def _sleep_to(moment: float) -> None:
+    while (left := moment - time.monotonic()) > 0:
+        time.sleep(left)

@@ -1,0 +1,128 @@
+"""The process that holds the data: frames in, frames out, no network. `python -P -m engine.server.worker.process`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+from budgets import LedgerUnavailable, cause_of
+from engine.accounts.problems import Refused
+from engine.api.session import open_desk
+from engine.errors import ExecutionFailed
+from engine.server.throttle import Throttle
+from engine.server.worker.frames import Frame, Json, packed, read_frame
+from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
+from engine.server.worker.pace import Pace, announced, queued
+from engine.server.worker.paced import PacedEngine
+from engine.server.worker.verbs import Clerk
+
+WAITING = frozenset({"query", "rehearse", "plan", "take"})  # what may wait for a slot, or be long
+QUESTIONS = 512  # threads for these: more than the queue, the gates and those that went on as jobs are together
+OTHERS = 16  # for what is quick, which is held up by none of these
+BEAT_SECONDS = 1.0
+SWITCH_SECONDS = 0.001  # that a thread holds Python for while others wait: a short answer waits for each of them
+_unavailable = Throttle()  # causes for which the ledger could not be used
+BROKEN = {
+    "code": "E_SERVER",
+    "message": "The server could not do this.",
+    "hint": "tell whoever runs the server; its log has the kind of the failure",
+    "span": None,
+    "sql": None,
+}
+
+
+class Worker:
+    """One desk at the end of a pipe."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        """Keep both ends of the pipe."""
+        self._source, self._sink, self._writing = source, sink, threading.Lock()
+
+    def run(self) -> None:
+        """Open what the first frame names, then answer until the pipe is closed; what is running ends first."""
+        first = read_frame(self._source)
+        if first is None:
+            return
+        threading.Thread(target=self._beat, daemon=True).start()
+        try:
+            desk = open_desk(first.said["catalog"], ledger=first.said["ledger"], progress=self._making)
+        except Refused as refused:
+            self._send({"refused": refused.problem})
+            return
+        engine = PacedEngine.of(desk.engine, Pace(**first.said["pace"]))
+        with replace(desk, engine=engine) as paced:
+            clerk = Clerk(paced, first.said.get("standing"))
+            _ = engine.backend.empty  # made now: whether memory suffices must not depend on questions that run
+            self._send({"ready": os.getpid()})
+            self.serve(clerk)
+
+    def serve(self, clerk: Clerk) -> None:
+        """Answer until the pipe is closed; what waits for a slot holds up nothing that is quick."""
+        with ThreadPoolExecutor(QUESTIONS) as questions, ThreadPoolExecutor(OTHERS) as others:
+            while (frame := read_frame(self._source)) is not None:
+                threads = questions if frame.said["verb"] in WAITING else others
+                threads.submit(self._answer, clerk, frame.said)
+
+    def _answer(self, clerk: Clerk, said: Mapping[str, Json]) -> None:
+        number = said["id"]
+        queued.set(lambda: self._send({"id": number, "queued": True}))
+        announced.set(lambda seconds: self._send({"id": number, "bucket": seconds}))
+        try:
+            reply = clerk.do(said["verb"], said["arguments"])
+            self._send({"id": number, "told": reply.told}, reply.rows)
+        except Refused as refused:
+            if isinstance(cause := refused.__cause__, ExecutionFailed):
+                _log(said["verb"], cause.kind)
+            elif isinstance(cause, LedgerUnavailable) and _unavailable.is_due(why := cause_of(cause)):
+                _log(said["verb"], "LedgerUnavailable", cause=why)
+            self._send({"id": number, "problem": refused.problem})
+        except Exception as failure:
+            _log(said["verb"], type(failure).__name__)
+            self._send({"id": number, "problem": BROKEN})
+
+    def _beat(self) -> None:
+        """Say again and again that threads run here and the pipe is written."""
+        with contextlib.suppress(OSError, ValueError):  # the other side is gone, or the pipe is closed
+            while True:
+                self._send({"beat": True})
+                time.sleep(BEAT_SECONDS)
+
+    def _making(self, stage: str, fraction: float) -> None:
+        self._send({"making": stage, "fraction": fraction})
+
+    def _send(self, said: dict[str, Any], rows: bytes = b"") -> None:
+        with self._writing:
+            self._sink.write(packed(Frame(said, rows)))
+            self._sink.flush()
+
+
+def _log(verb: Json, kind: str, **more: str) -> None:
+    """Note of which class a failure was: its text may hold a value. What can't be noted is answered all the same."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(json.dumps({"event": "failed", "verb": verb, "kind": kind, **more}) + "\n")
+
+
+def main() -> None:
+    """Take the pipe for oneself, so that nothing else is ever written into it, and serve."""
+    forbid_dumps()
+    silence_tracebacks()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    os.close(0)
+    try:
+        Worker(source, sink).run()
+    except BrokenPipeError:
+        os._exit(1)  # the other side is gone: what was charged is durable
+
+
+if __name__ == "__main__":
+    main()

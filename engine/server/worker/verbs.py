@@ -1,0 +1,196 @@
+"""What may be asked of the process that holds the data: a closed list of verbs, each giving a wire shape."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from budgets import LedgerError, cause_of
+from engine.accounts.alerts import levels_passed
+from engine.accounts.audit_log import audit_log
+from engine.accounts.key_acts import note_key
+from engine.accounts.problems import Refused, refusals
+from engine.accounts.stored_releases import stored_releases
+from engine.api import sharing
+from engine.api.admin import Admin
+from engine.api.auditor import report, verified
+from engine.api.maps import outlines
+from engine.api.objection_count import figures, release_figure
+from engine.api.planning import plan_workload
+from engine.api.session import Desk
+from engine.api.standing_desk import list_standing, show_standing, showing_standing
+from engine.api.wire import wire_statements
+from engine.data.register import Register
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.stored import due_on
+from engine.progress import ignore_progress
+from engine.server.worker.paced import PacedEngine
+from engine.server.worker.scheduler import NoTurn
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a verb gives."""
+
+    told: Any = None  # JSON
+    rows: bytes = b""  # an Arrow IPC stream
+
+
+Arguments = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Clerk:
+    """One desk, its books and its register, behind a list of verbs."""
+
+    desk: Desk
+    standing: str | None = None  # the file of standing questions
+    admin: Admin = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the books over the desk's own ledger, and let what the entitled may see count as held."""
+        if self.standing is not None:
+            object.__setattr__(self, "desk", showing_standing(self.desk, self.standing))
+        object.__setattr__(self, "admin", Admin(self.desk.engine.catalog, self.desk.engine.ledger))
+
+    def do(self, verb: str, arguments: Arguments) -> Reply:
+        """Do what is on the list; raises Refused, and KeyError for what is not."""
+        done = VERBS[verb]
+        try:
+            with refusals():
+                return done(self, arguments)
+        except NoTurn as no:
+            raise Refused(no.problem) from None
+
+    def register(self) -> Register:
+        """Give the register of objections."""
+        assert self.desk.register is not None  # noqa: S101  only a stage without people has none
+        return self.desk.register
+
+
+def _query(clerk: Clerk, asked: Arguments) -> Reply:
+    terms = {name: asked[name] for name in asked if name not in ("place", "is_job")}
+    with _place(clerk.desk.engine, asked["client"], asked.get("place"), is_job=bool(asked.get("is_job"))):
+        return Reply(rows=stream(clerk.desk.query(**terms)))
+
+
+def _place(engine: Engine, client: str, name: str | None, *, is_job: bool) -> AbstractContextManager[None]:
+    return engine.pace.place(client, name, is_job=is_job) if isinstance(engine, PacedEngine) else nullcontext()
+
+
+def _rehearse(clerk: Clerk, asked: Arguments) -> Reply:
+    return Reply(rows=stream(clerk.desk.rehearse(**asked)))
+
+
+def stream(table: pa.Table) -> bytes:
+    """Write a table as an Arrow IPC stream."""
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+def _take(clerk: Clerk, asked: Arguments) -> Reply:
+    return Reply(rows=stream(sharing.take(clerk.desk, **asked)))
+
+
+def _give_up(clerk: Clerk, asked: Arguments) -> Reply:
+    clerk.desk.give_up(asked["sql"], {name: value for name, value in asked.items() if name != "sql"})
+    return Reply()
+
+
+def _withdraw(clerk: Clerk, asked: Arguments) -> Reply:
+    engine = clerk.desk.engine
+    return Reply(isinstance(engine, PacedEngine) and engine.pace.turns.withdraw(**asked))
+
+
+def _note_key(clerk: Clerk, asked: Arguments) -> Reply:
+    note_key(clerk.desk.engine.ledger, **asked)
+    return Reply()
+
+
+def _probe(clerk: Clerk, asked: Arguments) -> Reply:
+    """Commit to the ledger as a charge does; give the cause where that fails. Counts of past hours are written, too."""
+    del asked
+    clerk.desk.engine.ledger.write_repeats()
+    try:
+        clerk.desk.engine.ledger.probe()
+    except LedgerError as failure:
+        return Reply(cause_of(failure))
+    return Reply()
+
+
+def _object_many(clerk: Clerk, asked: Arguments) -> Reply:
+    """Record a list of persons, as a file of them: the same rules and the same words."""
+    with tempfile.TemporaryDirectory(prefix="passersby-objections-") as folder:
+        path = Path(folder) / "persons.csv"
+        path.touch(mode=0o600)
+        path.write_text(asked["persons"], encoding="utf-8")
+        rest = {name: value for name, value in asked.items() if name != "persons"}
+        return Reply(clerk.register().object_file(str(path), progress=ignore_progress, **rest))
+
+
+def _calibrations_due(clerk: Clerk) -> list[dict[str, str | None]]:
+    engine = clerk.desk.engine
+    found = ((of.name, due_on(engine.ledger, of.name)) for of in engine.catalog.datasets)
+    return [{"dataset": name, "due_on": None if due is None else due.isoformat()} for name, due in found]
+
+
+def _rollups(clerk: Clerk) -> dict[str, int]:
+    """Count the declared rollups, and those that were there when the data were opened."""
+    engine = clerk.desk.engine
+    declared = sum(len(of.rollups) for of in engine.catalog.datasets)
+    return {"declared": declared, "read": len(engine.backend.target.rollups)}
+
+
+def _admin(name: str) -> Callable[[Clerk, Arguments], Reply]:
+    """Let an admin's call be a verb of the same name."""
+    return lambda clerk, asked: Reply(getattr(clerk.admin, name)(**asked))
+
+
+_ADMINS = (
+    *("add_client", "remove_client", "cap_client", "clients", "freeze", "thaw", "frozen"),
+    *("request_top_up", "approve_top_up", "decline_top_up", "top_ups"),
+)
+VERBS: Mapping[str, Callable[[Clerk, Arguments], Reply]] = {
+    "query": _query,
+    "rehearse": _rehearse,
+    "give_up": _give_up,
+    "withdraw": _withdraw,
+    "explain": lambda clerk, asked: Reply(clerk.desk.explain(**asked)),
+    "calibrations_due": lambda clerk, asked: Reply(_calibrations_due(clerk)),
+    "rollups": lambda clerk, asked: Reply(_rollups(clerk)),
+    "stored_releases": lambda clerk, asked: Reply(stored_releases(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
+    "marks": lambda clerk, asked: Reply(levels_passed(clerk.desk.engine.ledger, clerk.desk.engine.catalog)),
+    "share": lambda clerk, asked: Reply(sharing.share(clerk.desk, **asked)),
+    "offer": lambda clerk, asked: Reply(sharing.offer(clerk.desk, **asked)),
+    "take": _take,
+    "plan": lambda clerk, asked: Reply(plan_workload(clerk.desk, **asked)),
+    "standings": lambda clerk, asked: Reply(list_standing(clerk.desk, clerk.standing, **asked)),
+    "standing": lambda clerk, asked: Reply(rows=stream(show_standing(clerk.desk, clerk.standing, **asked))),
+    "budget": lambda clerk, asked: Reply(clerk.desk.budget(asked["client"])),
+    "history": lambda clerk, asked: Reply(clerk.desk.history(asked["client"])),
+    "tables": lambda clerk, asked: Reply(clerk.desk.tables(asked.get("name"))),
+    "outlines": lambda clerk, asked: Reply(outlines(clerk.desk, asked["name"])),
+    "functions": lambda clerk, asked: Reply(wire_statements.functions_told()),
+    "ledger": lambda clerk, asked: Reply(clerk.desk.ledger(**asked)),
+    "audit": lambda clerk, asked: Reply(audit_log(clerk.desk.engine.ledger.entries(), **asked)),
+    "note_key": _note_key,
+    "probe": _probe,
+    "anchor": lambda clerk, asked: Reply(clerk.desk.engine.ledger.anchor().to_json()),
+    "verify": lambda clerk, asked: Reply(verified(clerk.desk.engine.ledger, **asked)),
+    "report": lambda clerk, asked: Reply(report(clerk.desk.engine.catalog, clerk.desk.engine.ledger, **asked)),
+    "figures": lambda clerk, asked: Reply(figures(clerk.desk.engine, **asked)),
+    "release_figure": lambda clerk, asked: Reply(release_figure(clerk.desk.engine, **asked)),
+    "object": lambda clerk, asked: Reply(clerk.register().object(**asked)),
+    "object_many": _object_many,
+    "objections": lambda clerk, asked: Reply(clerk.register().acts(**asked)),
+    **{name: _admin(name) for name in _ADMINS},
+}

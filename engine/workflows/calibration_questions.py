@@ -1,0 +1,181 @@
+"""catalog -> the questions of a calibration, in the engine's own dialect: how many people have which norm.
+
+Each is a count over one row per person, so that admission, windows, bounding, price and noise are those of any other
+question, and one person moves one bin by 1 (`proofs.md#calibration`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from dialect import Catalog, Question, Refusal, read
+from dialect.algebra.private_plan import PrivatePlan
+from dialect.catalog.catalog import Column, Dataset, SqlType, Table
+from dialect.catalog.privacy_windows import begin_named, next_begin
+from engine.pricing.norms.histograms import FARTHEST, LEAN_STEPS, NEAREST, Kind, Measured
+
+_SQUARES = {Kind.PERSONS: "COUNT(*)"}  # of one person, over the groups: the squared norm
+LEAST_PARTS = "SUM(v * v)"
+
+
+@dataclass(frozen=True)
+class CalibrationQuestion:
+    """One histogram to be asked for."""
+
+    measured: Measured
+    sql: str
+    question: Question
+    keyed: PrivatePlan  # a count by the same keys, to count these by
+
+
+@dataclass(frozen=True)
+class Uncalibrated:
+    """Usual keys of which nothing can be measured, and why."""
+
+    table: str
+    keys: tuple[str, ...]
+    why: str
+
+
+def calibration_questions(
+    catalog: Catalog, dataset: Dataset, window: str, more_keys: Sequence[tuple[str, ...]] = ()
+) -> tuple[tuple[CalibrationQuestion, ...], tuple[Uncalibrated, ...]]:
+    """List what is asked of one window: for every table and its usual keys rows, groups, and sums of columns."""
+    made: list[CalibrationQuestion] = []
+    left_out: list[Uncalibrated] = []
+    for table in catalog.tables:
+        if table.dataset != dataset.name or not table.private or is_bounded(table):
+            continue
+        for keys in _key_sets(table, more_keys):
+            try:
+                keyed = _keyed(table, keys, catalog)
+                texts = tuple(key.text for key in keyed.keys)
+                measured = list(_measured(table, texts))
+                asked = [(each, _sql(each, table, keys, catalog, dataset, window)) for each in measured]
+                made += [CalibrationQuestion(each, sql, read(sql, catalog), keyed) for each, sql in asked]
+            except Refusal as refused:
+                left_out.append(Uncalibrated(table.name, keys, refused.why))
+    return tuple(made), tuple(left_out)
+
+
+def is_bounded(table: Table) -> bool:
+    """Tell whether a person has one row by an enforced key, so that nothing is ever cut."""
+    return table.person is not None and not table.person.through and table.primary_key == (table.person.column,)
+
+
+def _key_sets(table: Table, more_keys: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    assert table.norms is not None  # noqa: S101  private tables have them
+    listed = [(), *(usual.keys for usual in table.norms.by_keys), *more_keys]
+    yield from dict.fromkeys(listed)
+
+
+def _keyed(table: Table, keys: tuple[str, ...], catalog: Catalog) -> PrivatePlan:
+    """Plan a count by these keys, which says what a plan calls them."""
+    by = f" GROUP BY {', '.join(keys)}" if keys else ""
+    (plan,) = read(f"SELECT COUNT(*) AS n FROM {table.name}{by}", catalog).plans
+    return plan
+
+
+def _measured(table: Table, keys: tuple[str, ...]) -> Iterator[Measured]:
+    yield Measured(table.name, keys, Kind.ROWS)
+    if keys:
+        yield Measured(table.name, keys, Kind.PERSONS)
+    for column in table.columns:
+        if column.bounds is None or not column.visible or column.type not in (SqlType.BIGINT, SqlType.DOUBLE):
+            continue
+        if column.sum_norm is not None:
+            largest = max(abs(column.bounds.lower), abs(column.bounds.upper))
+            yield Measured(table.name, keys, Kind.SUMS, column.name, largest or 1.0)
+        if column.centred_norm is not None and not keys:
+            farthest = max(abs(column.bounds.lower - centre(column)), abs(column.bounds.upper - centre(column)))
+            yield Measured(table.name, keys, Kind.LEANS, column.name, farthest or 1.0)
+            if column.bounds.upper > column.bounds.lower:
+                yield Measured(table.name, keys, Kind.MEANS, column.name, column.bounds.upper - column.bounds.lower)
+
+
+def centre(column: Column) -> float:
+    """Give what averages of a column are taken about, as `dialect/planner/vectors.py` does."""
+    assert column.bounds is not None  # noqa: S101  the caller asks
+    lower, upper = column.bounds.lower, column.bounds.upper
+    found = (lower + upper) / 2 if column.centre is None else min(max(column.centre, lower), upper)
+    return found if column.type is SqlType.DOUBLE else float(round(found))
+
+
+def _sql(
+    measured: Measured, table: Table, keys: tuple[str, ...], catalog: Catalog, dataset: Dataset, window: str
+) -> str:
+    person = _person(table, catalog)
+    if measured.kind is Kind.LEANS:
+        return _leans_sql(measured, table, person, _within(table, dataset, window))
+    if measured.kind is Kind.MEANS:
+        return _means_sql(measured, table, person, _within(table, dataset, window))
+    columns = "".join(f", {key} AS k{i}" for i, key in enumerate(keys))
+    groups = ", ".join(["person", *(f"k{i}" for i in range(len(keys)))])
+    rows = f"SELECT {person} AS person{columns}, {_value(measured, table)} AS v FROM {table.name}"
+    rows += f"{_within(table, dataset, window)} GROUP BY {groups}"
+    lowest, highest = measured.bins[0], measured.bins[-1]
+    bins = (
+        f"least(greatest(CAST(floor(log2({_SQUARES.get(measured.kind, LEAST_PARTS)})) AS BIGINT), {lowest}), {highest})"
+    )
+    people = f"SELECT person, {bins} AS bin FROM ({rows}) AS of_groups GROUP BY person"
+    counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS of_people"
+    return f"{counted} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
+
+
+def _leans_sql(measured: Measured, table: Table, person: str, within: str) -> str:
+    """Add up, over the people with as many rows, each one's mean in steps of at most LEAN_STEPS from the centre."""
+    rows = (
+        f"SELECT {person} AS person, COUNT(*) AS n, {_value(measured, table)} AS v FROM {table.name}{within} GROUP BY 1"
+    )
+    lowest, highest = measured.bins[0], measured.bins[-1]
+    bins = f"least(greatest(CAST(floor(2 * log2(n)) AS BIGINT), {lowest}), {highest})"
+    steps = f"CAST(round({LEAN_STEPS} * least(greatest(v / n, -1), 1)) AS BIGINT)"
+    people = f"SELECT person, {bins} AS bin, {steps} AS steps FROM ({rows}) AS of_people"
+    added = f"SELECT bin, SUM(steps) AS steps FROM ({people}) AS of_steps"
+    return f"{added} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
+
+
+def _means_sql(measured: Measured, table: Table, person: str, within: str) -> str:
+    """Count people by how far each one's mean is from the nearer end of the bounds, as a share of the range."""
+    sums = f"SELECT {person} AS person, COUNT({measured.column}) AS n, {_value(measured, table)} AS v"
+    rows = f"{sums} FROM {table.name}{within} GROUP BY 1"
+    low, high = (
+        f"least(greatest(CAST(floor(2 * log2(greatest({share}, 0.001))) AS BIGINT), {FARTHEST}), {NEAREST})"
+        for share in ("share", "1 - share")
+    )
+    lowest, highest = measured.bins[0], measured.bins[-1]
+    bins = f"CASE WHEN share < 0.5 THEN {low} - {FARTHEST} ELSE {highest + FARTHEST} - {high} END"
+    means = f"SELECT person, least(greatest(v / n, 0), 1) AS share FROM ({rows}) AS of_people"
+    people = f"SELECT person, {bins} AS bin FROM ({means}) AS of_means"
+    counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS of_bins"
+    return f"{counted} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
+
+
+def _person(table: Table, catalog: Catalog) -> str:
+    assert table.person is not None  # noqa: S101  private tables have one
+    borrowed = catalog.borrowed_person(table)
+    return table.person.column if borrowed is None else borrowed.name
+
+
+def _value(measured: Measured, table: Table) -> str:
+    """Write one person's number in one group, in units."""
+    if measured.column is None:
+        return "COUNT(*)"
+    column = table.column(measured.column)
+    assert column is not None and column.bounds is not None  # noqa: S101  such columns are measured
+    clamped = f"least(greatest({column.name}, {column.bounds.lower!r}), {column.bounds.upper!r})"
+    about = {Kind.SUMS: "", Kind.MEANS: f" - {column.bounds.lower!r}"}
+    taken = clamped + about.get(measured.kind, f" - {centre(column)!r}")
+    return f"SUM(CAST({taken} AS DOUBLE) / {measured.unit!r})"
+
+
+def _within(table: Table, dataset: Dataset, window: str) -> str:
+    """Name the days of one window, so that no other is charged."""
+    if dataset.stretch is None or table.time_column is None:
+        return ""
+    first = begin_named(dataset.stretch.window, window)
+    assert first is not None  # noqa: S101  the window is a declared one
+    last = next_begin(dataset.stretch.window, first) - timedelta(days=1)
+    return f" WHERE CAST({table.time_column} AS DATE) BETWEEN DATE '{first}' AND DATE '{last}'"

@@ -1,0 +1,87 @@
+"""A stage to rehearse on: the engine as it is, over rows made up from the catalog alone, with a ledger of its own.
+
+Bounds and noise are those of the real answer: the calibrations that hold are public, and are handed in.
+
+Public tables are copied as they are; the files of private ones are not opened, and need not exist
+(`proofs.md#rehearsal`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from budgets import Ledger
+from dialect.catalog.catalog import Catalog
+from dialect.catalog.declared_admission import NO_RULES
+from dialect.functions.write_expr import name
+from engine.backends.duckdb import DuckDBBackend, Limits
+from engine.catalog.folders import cache_folder
+from engine.data.files.cache import publish
+from engine.data.files.files import offline
+from engine.data.snapshot import copy_table, fingerprint
+from engine.errors import DataError
+from engine.mechanism.gaussian import add_noise
+from engine.pipeline.engine import Engine
+from engine.pricing.norms.histograms import NOTHING_KNOWN, Knowing
+from engine.workflows.rehearsal.rows import made_up
+
+FILE = "made-up.duckdb"
+LIMITS = Limits(memory="1GB", seconds=60, temporary="2GB")
+
+
+@contextmanager
+def rehearsal(catalog: Catalog, calibrations: Knowing = NOTHING_KNOWN) -> Iterator[Engine]:
+    """Open an engine that answers for free; its numbers say nothing about anybody (proofs.md#rehearsal).
+
+    Claim: the half-widths of a question are those that it has on the data, at the same price, for who holds no release.
+    Needs: `calibrations`, those by which the data's engine bounds. Raises DataError where a public table's
+    files are not as declared.
+    """
+    backend = _opened(catalog, cache_folder())
+    try:
+        with Ledger.open(":memory:") as ledger:
+            yield Engine(_of_nobody(catalog), backend, ledger, add_noise, calibrations=calibrations)
+    finally:
+        backend.close()
+
+
+def _opened(catalog: Catalog, cache: Path, *, again: bool = True) -> DuckDBBackend:
+    """Open the stage, made once more where whoever rehearses another state of the catalog removed it meanwhile."""
+    made = _made(catalog, cache)
+    addresses = {table.name: f"stage.main.{name(table.name)}" for table in catalog.tables}
+    try:
+        return DuckDBBackend.open({"stage": str(made)}, addresses, cache, LIMITS)
+    except DataError:
+        if made.exists() or not again:
+            raise
+    return _opened(catalog, cache, again=False)
+
+
+def _of_nobody(catalog: Catalog) -> Catalog:
+    """Ask nothing of made-up people's law and age, which are drawn at random."""
+    return replace(catalog, datasets=tuple(replace(dataset, admission=NO_RULES) for dataset in catalog.datasets))
+
+
+def _made(catalog: Catalog, cache: Path) -> Path:
+    """Find the made-up rows of a catalog in the cache, or make them; they change with the catalog and public files."""
+    public = [table for table in catalog.tables if not table.private]
+    statements = tuple(made_up(catalog))
+    digest = hashlib.sha256(repr((fingerprint(public), statements)).encode()).hexdigest()
+    target = cache / f"rehearsal-{digest[:16]}" / FILE
+    if target.exists():
+        return target
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix=".rehearsing-", dir=cache) as work:  # its owner's alone
+        unfinished = Path(work) / FILE
+        with offline(str(unfinished)) as connection:
+            for table in public:
+                copy_table(connection, catalog, table)
+            for statement in statements:
+                connection.execute(statement)
+        publish(unfinished, target, catalog)
+    return target

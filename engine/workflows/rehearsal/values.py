@@ -1,0 +1,154 @@
+"""One column of made-up rows: SQL for a value of its declared type, domain, bounds or dates.
+
+Every draw is a pure function of (row, table, column), mixed from integers: a catalog always gives the same rows. Draws
+are skewed: a few persons have many rows and a few keys are common, as where
+people really are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from zlib import crc32
+
+from dialect.algebra.expressions import Literal
+from dialect.catalog.catalog import Column, SqlType, Table, ValueList, ValueRange
+from dialect.functions.write_expr import quote
+from engine.catalog.catalog_columns import DATED
+
+ONE_IN = 10  # of nullable values is NULL, of persons is not admitted
+DATES = ValueRange("2026-01-01", "2026-01-31")  # where the catalog declares none
+MINUTES_APART = 20  # of the times in one row, in the order in which they are declared
+NOT_ADMITTED = "made-up refusal"
+
+MACROS = """
+fold_1(x) AS xor(x, x >> 16)
+fold_2(x) AS (x * 2146121005::UBIGINT) & 4294967295::UBIGINT
+fold_3(x) AS xor(x, x >> 15)
+fold_4(x) AS (x * 2221713035::UBIGINT) & 4294967295::UBIGINT
+first_draw(r, salt) AS (r::UBIGINT * 2654435761::UBIGINT + salt::UBIGINT * 3266489917::UBIGINT) & 4294967295::UBIGINT
+draw(r, salt) AS fold_1(fold_4(fold_3(fold_2(fold_1(first_draw(r, salt))))))
+part(d) AS (d::DOUBLE + 0.5) / 4294967296.0
+pick(d, n) AS CAST(floor(part(d) * part(d) * n) AS BIGINT)
+syllable(i) AS ['ba','ce','di','fo','gu','ha','je','ki','lo','mu','na','pe','ri','so','tu','va'][1 + i]
+word(d) AS syllable(pick(d, 256) // 16) || syllable(pick(d, 256) % 16)
+""".strip().split("\n")  # part: strictly between 0 and 1; pick: from 0 to n - 1, small ones often
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands."""
+
+    table: Table
+    column: Column
+    drawn: bool  # from the values of a public column, which lie in a variable
+    admitted: tuple[str | bool, ...]  # of a consent column: the states that admit a person
+    dates: ValueRange
+    later: int  # how many times are declared before this one
+
+
+def macros() -> tuple[str, ...]:
+    """Write what the values are written with."""
+    return tuple(f"CREATE TEMP MACRO {macro}" for macro in MACROS)
+
+
+def draw(table: Table, column: Column | None, purpose: str = "value") -> str:
+    """Write a draw for each row: a 32-bit integer; without a column one that all columns of a row share."""
+    what = f"{table.name}.{'' if column is None else column.name}.{purpose}"
+    return f"draw(r, {crc32(what.encode())})"
+
+
+def variable(table: Table, column: Column) -> str:
+    """Name the variable that holds the public values of a column."""
+    return f"list_{table.name}_{column.name}"
+
+
+def identity(column: Column, number: str) -> str:
+    """Write what names a numbered thing, a person or a row: the same wherever it is referred to."""
+    written_as = f"'id-' || ({number})" if column.type is SqlType.VARCHAR else f"({number})"
+    return f"TRY_CAST({written_as} AS {column.stored_type})"
+
+
+def written(place: Place) -> str:
+    """Write a value, NULL now and then where that is declared."""
+    value = f"TRY_CAST({_value(place)} AS {place.column.stored_type})"
+    if not place.column.nullable or place.admitted:
+        return value
+    return f"CASE WHEN {draw(place.table, place.column, 'null')} % {ONE_IN} <> 0 THEN {value} END"
+
+
+def _value(place: Place) -> str:
+    d, column = draw(place.table, place.column), place.column
+    if place.drawn:
+        values = f"getvariable('{variable(place.table, column)}')"
+        return f"{values}[1 + pick({d}, len({values}))]"
+    if place.admitted:
+        return _state(place, d)
+    if column.cell is not None:
+        return _cell(column, column.cell.resolution, d)
+    if isinstance(column.domain, ValueList):
+        values = ", ".join(quote(Literal(value, column.type)) for value in column.domain.values)
+        return f"[{values}][1 + pick({d}, {len(column.domain.values)})]"
+    if column.type in DATED:
+        return _date(place) if column.type is SqlType.DATE else _time(place)
+    return _number(column, d) if column.type in (SqlType.BIGINT, SqlType.DOUBLE) else _other(column.type, d)
+
+
+def _cell(column: Column, resolution: int, d: str) -> str:
+    """Draw the middle of one of the 122 base cells, in the resolution of the column."""
+    lowest, beyond = (128 + resolution) << 52, (1 << (45 - 3 * resolution)) - 1
+    index = f"({lowest} + (pick({d}, 122) << 45) + {beyond})"
+    return f"lower(to_hex({index}))" if column.type is SqlType.VARCHAR else index
+
+
+def _state(place: Place, d: str) -> str:
+    """Draw a state of consent, most often one that admits."""
+    boolean = place.column.type is SqlType.BOOLEAN
+    kind = SqlType.BOOLEAN if boolean else SqlType.VARCHAR
+    states = ", ".join(quote(Literal(state, kind)) for state in place.admitted)
+    refusal = quote(Literal(True not in place.admitted if boolean else NOT_ADMITTED, kind))
+    if boolean and len(place.admitted) == 2:
+        refusal = "NULL"
+    return f"CASE WHEN {d} % {ONE_IN} = 0 THEN {refusal} ELSE [{states}][1 + pick({d}, {len(place.admitted)})] END"
+
+
+def _number(column: Column, d: str) -> str:
+    lower, upper = 0.0, 100.0
+    if isinstance(column.domain, ValueRange):
+        lower, upper = float(column.domain.lower), float(column.domain.upper)
+    elif column.bounds is not None:
+        lower, upper = column.bounds.lower, column.bounds.upper
+    if column.type is SqlType.DOUBLE:
+        return f"{lower!r}::DOUBLE + part({d}) * part({d}) * {upper - lower!r}::DOUBLE"
+    first, last = math.ceil(lower), math.floor(upper)
+    return f"{first}::HUGEINT + CAST(floor(part({d}) * {last - first + 1}::DOUBLE) AS HUGEINT)"
+
+
+def _date(place: Place) -> str:
+    """Draw a date; columns with the same range get the same one in a row."""
+    first, last = (date.fromisoformat(str(end)) for end in (place.dates.lower, place.dates.upper))
+    when = draw(place.table, None, "date")
+    return f"CAST('{first}' AS DATE) + CAST(floor(part({when}) * {(last - first).days + 1}) AS INTEGER)"
+
+
+def _time(place: Place) -> str:
+    """Draw a moment by the wall clock of the column's zone, the later the later it is declared."""
+    seconds = f"CAST(floor(part({draw(place.table, None, 'clock')}) * 86400) AS BIGINT)"
+    moment = f"CAST({_date(place)} AS TIMESTAMP) + to_seconds({seconds} + {place.later * MINUTES_APART * 60})"
+    moment = f"least({moment}, TIMESTAMP '{place.dates.upper} 23:59:59')"
+    column = place.column
+    zone = quote(Literal(column.time_zone or "UTC", SqlType.VARCHAR))
+    if column.type is SqlType.TIMESTAMPTZ:
+        return f"timezone({zone}, {moment})"
+    return f"timezone('UTC', timezone({zone}, {moment}))" if column.stored_utc else moment
+
+
+def _other(kind: SqlType, d: str) -> str:
+    forms = {
+        SqlType.BOOLEAN: f"{d} % 2 = 0",
+        SqlType.TIME: f"CAST(TIMESTAMP '2000-01-01' + to_seconds(CAST(floor(part({d}) * 86400) AS BIGINT)) AS TIME)",
+        SqlType.VARCHAR_LIST: f"[word({d}), word({d} + 1), word({d} + 2)][1 : 1 + {d} % 3]",
+        SqlType.BIGINT_LIST: f"[pick({d}, 100), {d} % 100][1 : 1 + {d} % 2]",
+    }
+    return forms.get(kind, f"word({d})")

@@ -1,0 +1,175 @@
+"""The options that commands of all kinds share, each said once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from passersby.cli.output import Document, Format, TerminalError, refuse_terminal, write_error
+from passersby.client.address import is_address
+from passersby.client.connection import Connection
+from passersby.client.making import shown_making
+from passersby.client.opening import open_far, open_in_process
+from passersby.errors import PassersbyError, RefusedError
+
+WHERE, QUESTION = "Where", "Question"
+LEDGER = "PASSERSBY_LEDGER"
+
+Catalog = Annotated[
+    str,
+    typer.Option(
+        "--catalog",
+        "-c",
+        metavar="NAME|FILE|URL",
+        envvar="PASSERSBY_CATALOG",
+        help="operator (bundled, synthetic), mibici, a catalog file, or a server with PASSERSBY_API_KEY.",
+        rich_help_panel=WHERE,
+    ),
+]
+Client = Annotated[
+    str | None,
+    typer.Option(
+        "--client",
+        metavar="NAME",
+        envvar="PASSERSBY_CLIENT",
+        help="On whose account.",
+        show_default="your user name",
+        rich_help_panel=WHERE,
+    ),
+]
+Ledger = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE|URL",
+        envvar=LEDGER,
+        help="The ledger, made where it is absent: a file, or postgresql://HOST/DATABASE.",
+        show_default="one per catalog, in your data folder",
+        rich_help_panel=WHERE,
+    ),
+]
+Form = Annotated[
+    Format,
+    typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
+]
+Written = Annotated[
+    Document,
+    typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
+]
+Sql = Annotated[
+    str | None,
+    typer.Argument(metavar="SQL", help="The question; read from standard input where it is absent or -."),
+]
+SqlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        exists=True,
+        dir_okay=False,
+        help="Read the question from a file.",
+        rich_help_panel=QUESTION,
+    ),
+]
+Rho = Annotated[
+    str | None,
+    typer.Option(
+        "--rho",
+        metavar="AMOUNT",
+        help="Privacy loss to spend, from 0.0001 to what is left, e.g. 0.01: more is more exact.",
+        show_default="the catalog's",
+        rich_help_panel=QUESTION,
+    ),
+]
+TargetError = Annotated[
+    str | None,
+    typer.Option(
+        "--target-error",
+        metavar="AMOUNT|SHARE",
+        help="Instead of --rho: the least that makes half-widths at most so large: 50, or 5% of an answer you hold.",
+        rich_help_panel=QUESTION,
+    ),
+]
+Confidence = Annotated[
+    float | None,
+    typer.Option(
+        "--confidence",
+        metavar="SHARE",
+        help="How often an interval holds the bounded number that was noised: from 0.5 to 0.999999, e.g. 0.99.",
+        show_default="the catalog's",
+        rich_help_panel=QUESTION,
+    ),
+]
+
+
+@contextmanager
+def opened(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Iterator[Connection]:
+    """Open a connection for one command; a refusal inside is written to standard error and ends with exit code 1."""
+    with refusals(form), _connected(catalog, client, ledger, form) as connection:
+        yield connection
+
+
+def _connected(catalog: str, client: str | None, ledger: str | None, form: Format | Document) -> Connection:
+    if is_address(catalog):
+        return open_far(catalog, client=client, api_key=None, ledger=ledger_of(catalog, ledger))
+    with shown_making(quiet=form != Format.TABLE) as progress:
+        return open_in_process(catalog, client=client, ledger=ledger, progress=progress)
+
+
+def ledger_of(where: str, given: str | None) -> str | None:
+    """Give the ledger that is named; not the variable's at a server, which is of catalogs opened here."""
+    return None if is_address(where) and given == os.environ.get(LEDGER) else given
+
+
+@contextmanager
+def refusals(form: Format | Document) -> Iterator[None]:
+    """Write a refusal, or why a file can't be read or written, to standard error, and end with exit code 1."""
+    try:
+        refuse_terminal(form)
+        with _told_of_files():
+            yield
+    except PassersbyError as error:
+        write_error(error, form)
+        raise typer.Exit(1) from None
+    except TerminalError as error:
+        raise typer.BadParameter(str(error), param_hint="--format") from None
+
+
+@contextmanager
+def _told_of_files() -> Iterator[None]:
+    """Tell of a file what the system says of it; raises RefusedError, and what is no file's, such as a closed pipe."""
+    try:
+        yield
+    except OSError as failed:
+        if failed.errno in (None, errno.EPIPE):
+            raise
+        name = f"{failed.filename}: " if failed.filename is not None else ""
+        raise RefusedError("E_PARAM", f"{name}{failed.strerror}.", "another file, or folder") from None
+
+
+def text_of(file: Path) -> str:
+    """Read a file of text; raises BadParameter where it is none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeError:
+        raise typer.BadParameter("It is not written in UTF-8.", param_hint=str(file)) from None
+
+
+def question(sql: str | None, file: Path | None) -> str:
+    """Find the question: the argument, a file, or standard input."""
+    if sql is not None and sql != "-" and file is not None:
+        raise typer.BadParameter("Give the question as an argument or as a file, not both.", param_hint="SQL")
+    if file is None and sql in (None, "-") and sys.stdin.isatty():
+        raise typer.BadParameter("Ask something: 'SELECT ...', or a file of it behind --file.", param_hint="SQL")
+    try:
+        text = text_of(file) if file else sys.stdin.read() if sql in (None, "-") else str(sql)
+        text.encode()
+    except UnicodeError:
+        raise typer.BadParameter("The question is not written in UTF-8.", param_hint="SQL") from None
+    return text

@@ -1,0 +1,192 @@
+"""A story in eight scenes: questions over a synthetic operator, their price, one that is refused, one that is free."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.text import Text
+
+from passersby.cli.output import console
+from passersby.client.connection import Connection
+from passersby.client.making import shown_making
+from passersby.client.opening import OPERATOR, open_in_process
+from passersby.errors import RefusedError
+from passersby.result.display import show_error, show_result, sql_block
+from passersby.result.display_lists import show_budget
+from passersby.text.wording import half_width_text, loss_text, percent
+
+CLIENT = "demo"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One question, and what it shows."""
+
+    title: str
+    sql: str
+    remark: str
+
+
+FOOTFALL = Scene(
+    "Who comes to the mall P1, hour by hour?",
+    """SELECT hour(start_ts) AS hour, count(DISTINCT subscriber_id) AS visitors
+FROM visit
+WHERE place_id = 'P1' AND visit_date BETWEEN DATE '2026-10-05' AND DATE '2026-10-30'
+GROUP BY hour ORDER BY hour""",
+    "Every number is noisy, and says how noisy. The shaded end of a bar is its interval.",
+)
+ASKED = (
+    FOOTFALL,
+    Scene(
+        "How old are they, women and men?",
+        """SELECT s.gender, s.age_band, count(DISTINCT v.subscriber_id) AS visitors
+FROM visit v JOIN subscriber s USING (subscriber_id)
+WHERE v.place_id = 'P1' AND s.gender IN ('f', 'm') AND s.age_band IS NOT NULL
+GROUP BY s.gender, s.age_band ORDER BY s.gender, s.age_band""",
+        "A join on the person is a join of a person's own rows. Here each person counts in one group: little noise.",
+    ),
+    Scene(
+        "How long do people stay, zone by zone?",
+        """SELECT z.name AS zone, count(*) AS visits, avg(v.dwell_min) AS minutes
+FROM visit v JOIN zone z USING (zone_id)
+GROUP BY z.name ORDER BY visits DESC LIMIT 8""",
+        "ORDER BY and LIMIT see released numbers only. An average pays for what is unusual, not for the usual stay.",
+    ),
+    Scene(
+        "From which zones do the mall's visitors come?",
+        """SELECT home.name AS home, count(DISTINCT v.subscriber_id) AS visitors
+FROM visit v
+JOIN subscriber s USING (subscriber_id)
+JOIN zone home ON home.zone_id = s.home_zone
+WHERE v.place_id = 'P1'
+GROUP BY home.name ORDER BY visitors DESC LIMIT 8""",
+        "All zones of the public table are answered, empty ones too: that a zone appears says nothing about anyone.",
+    ),
+    Scene(
+        "How often do they come back?",
+        """WITH habit AS (
+  SELECT subscriber_id, count(DISTINCT visit_date) AS days
+  FROM visit WHERE place_id = 'P1' GROUP BY subscriber_id)
+SELECT CASE WHEN days = 1 THEN '1 day' WHEN days <= 3 THEN '2-3 days'
+            WHEN days <= 9 THEN '4-9 days' ELSE 'more' END AS came, count(*) AS people
+FROM habit GROUP BY came ORDER BY came""",
+        "Inside, one row is one person, and nothing leaves; the noise comes where people are counted together.",
+    ),
+    Scene(
+        "Which trips between zones are the most usual?",
+        """SELECT o_zone, d_zone, count(*) AS trips
+FROM trip
+WHERE o_zone <> d_zone
+GROUP BY o_zone, d_zone ORDER BY trips DESC LIMIT 8""",
+        "More than 20,000 pairs were counted at the price of one question; the eight largest are shown.",
+    ),
+)
+REFUSED = Scene(
+    "Who exactly was there?",
+    """SELECT subscriber_id, start_ts, dwell_min
+FROM visit
+WHERE place_id = 'P1'""",
+    "Refused before the ledger and the data: it cost nothing. Whether a question is refused never depends on data.",
+)
+AGAIN = Scene(
+    "The first question again, in other words",
+    """SELECT hour(v.start_ts) AS hour, count(DISTINCT v.subscriber_id) AS visitors
+FROM visit v
+WHERE v.visit_date >= DATE '2026-10-05' AND v.visit_date <= DATE '2026-10-30'
+  AND v.place_id = 'P1'
+GROUP BY hour ORDER BY hour""",
+    "The same plan gets the stored answer: no second charge, and no second draw of noise that could be averaged away.",
+)
+NEXT = {
+    "{passersby} tables": "what may be asked about",
+    '{passersby} explain "SELECT ..."': "the price before paying",
+    '{passersby} query "SELECT ..."': "ask, on an account of your own",
+    "{passersby} catalog new FOLDER": "begin with your own files",
+    "{passersby} --help": "all commands",
+    "notebooks/1_first_count.ipynb": "the same in Python",
+}
+
+
+def demo() -> None:
+    """Make the operator where it is missing, and tell the story with a ledger of its own."""
+    screen = console()
+    opening = "Ask where people go, in SQL. Learn nothing about anyone."
+    about = "A synthetic mobile operator: 20,000 made-up people, 32 days, 2 million sightings."
+    screen.print(Panel(Group(Text(opening, "bold"), Text(about, "dim")), title="passersby", title_align="left"))
+    with tempfile.TemporaryDirectory(prefix="passersby-demo-") as folder:
+        with shown_making() as progress:
+            ledger = str(Path(folder) / "demo.ledger")
+            connection = open_in_process(OPERATOR, client=CLIENT, ledger=ledger, progress=progress)
+        with connection:
+            _tell(connection, screen)
+
+
+def _tell(connection: Connection, screen: Console) -> None:
+    for number, scene in enumerate(ASKED, start=1):
+        _ask(connection, screen, number, scene)
+    _refuse(connection, screen, len(ASKED) + 1)
+    _repeat(connection, screen, len(ASKED) + 2)
+    screen.print(Rule(Text("What is left", "bold"), align="left", style="dim"))
+    screen.print(show_budget(connection.budget()))
+    screen.print(Rule(Text("What you can do next", "bold"), align="left", style="dim"))
+    for command, what in NEXT.items():
+        screen.print(Text.assemble(("  " + command.format(passersby=_command()).ljust(46), "cyan"), what))
+
+
+def _head(screen: Console, number: int, scene: Scene) -> None:
+    screen.print()
+    screen.print(Rule(Text(f"{number}  {scene.title}", "bold"), align="left", style="dim"))
+    screen.print(sql_block(scene.sql))
+
+
+def _ask(connection: Connection, screen: Console, number: int, scene: Scene) -> None:
+    """Show a question, its price before paying, and its answer."""
+    _head(screen, number, scene)
+    told = connection.explain(scene.sql)
+    errors = ", ".join(f"{name} {half_width_text(width)}" for name, width in told.expected_error.items())
+    level = percent(told.confidence or 0)
+    _say(screen, f"before paying: {loss_text(told.price)}; expected error at {level}: {errors}", "yellow")
+    screen.print(Padding(show_result(connection.query(scene.sql), notes=False), (1, 0, 0, 2)))
+    _say(screen, scene.remark, "italic")
+
+
+def _refuse(connection: Connection, screen: Console, number: int) -> None:
+    """Show a refusal."""
+    _head(screen, number, REFUSED)
+    try:
+        connection.query(REFUSED.sql)
+    except RefusedError as refused:
+        screen.print(Padding(show_error(refused), (1, 0, 1, 2)))
+    _say(screen, REFUSED.remark, "italic")
+
+
+def _repeat(connection: Connection, screen: Console, number: int) -> None:
+    """Show that the same question is free, and gets the same numbers."""
+    _head(screen, number, AGAIN)
+    first, again = connection.query(FOOTFALL.sql), connection.query(AGAIN.sql)
+    same = "the same numbers, to the last digit" if first.rows == again.rows else "other numbers"
+    price = "free" if again.replayed else loss_text(again.price)
+    screen.print()
+    _say(screen, f"{len(again)} rows: {same}; price: {price}", "green")
+    _say(screen, AGAIN.remark, "italic")
+    screen.print()
+
+
+def _say(screen: Console, text: str, style: str) -> None:
+    screen.print(Padding(Text(text, style), (0, 0, 0, 2)))
+
+
+def _command() -> str:
+    """Give what this reader types to run passersby."""
+    if shutil.which("passersby"):
+        return "passersby"
+    here = Path(sys.argv[0])
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)

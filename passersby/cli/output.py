@@ -1,0 +1,132 @@
+"""Answers and lists -> standard output: a table for people; JSON, CSV and Arrow for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console, RenderableType
+
+from passersby.result import exports
+from passersby.result.card_words import noise_text, paid_text
+from passersby.result.wire import plain
+from passersby.text.wording import merged, printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow
+
+    from passersby.errors import PassersbyError
+    from passersby.result.result import Result
+
+WIDTH = 100  # where no terminal says otherwise: logs and files
+MOST_ROWS = 200
+Rows = Sequence[Mapping[str, Any]]
+Listed = TypeVar("Listed")
+
+
+class Document(StrEnum):
+    """How what is neither an answer nor a list is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Format(StrEnum):
+    """How an answer or a list is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    ARROW = "arrow"
+
+
+class TerminalError(ValueError):
+    """Bytes that would garble a terminal."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Write to a terminal in its width and colours, elsewhere in plain text of a fixed width."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH, soft_wrap=False, highlight=False)
+
+
+def write_result(result: Result, form: Format) -> None:
+    """Write an answer."""
+    from passersby.result.display import show_result
+
+    if form is Format.JSON:
+        write_json(result.to_wire())
+    elif form is Format.CSV:
+        flat = result.flat()
+        exports.write_rows(sys.stdout, flat.column_names, exports.rows_of(flat))
+        sys.stderr.write(f"{noise_text(result)} · {paid_text(result)}\n")
+        sys.stderr.writelines(f"note: {printable(note)}\n" for note in merged(result.notes))
+    elif form is Format.ARROW:
+        _write_arrow(result.arrow())
+    else:
+        console().print(show_result(result, MOST_ROWS))
+
+
+def write_rows(
+    rows: Rows, show: Callable[[Listed], RenderableType], shown: Listed, form: Format, names: Sequence[str] = ()
+) -> None:
+    """Write dicts with the same keys: `shown` for people, `rows` for programs, with `names` where there are none."""
+    if form is Format.TABLE:
+        console().print(show(shown))
+    elif form is Format.JSON:
+        write_json(rows)
+    elif form is Format.CSV:
+        names = list(rows[0]) if rows else names
+        exports.write_rows(sys.stdout, names, ([row[name] for name in names] for row in rows))
+    else:
+        import pyarrow
+
+        made = pyarrow.Table.from_pylist([dict(row) for row in rows])
+        _write_arrow(made if rows else pyarrow.table({name: pyarrow.array([], pyarrow.string()) for name in names}))
+
+
+def write_json(shape: object) -> None:
+    """Write one JSON document."""
+    sys.stdout.write(json.dumps(plain(shape), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_page(page: str, file: Path | None) -> None:
+    """Write a page to a file, and say so, or text to standard output; raises OSError."""
+    if file is None:
+        sys.stdout.write(page)
+    else:
+        file.write_text(page, encoding="utf-8")
+        sys.stdout.write(f"Written: {file}\n")
+
+
+def write_error(error: PassersbyError, form: Format | Document) -> None:
+    """Write a refusal to standard error, as JSON for those who asked for JSON: standard output holds only answers."""
+    from passersby.result.display import show_error
+
+    if form == Format.JSON:
+        sys.stderr.write(json.dumps(error.problem, ensure_ascii=False) + "\n")
+    else:
+        console(stderr=True).print(show_error(error))
+
+
+def refuse_terminal(form: Format | Document) -> None:
+    """Refuse to write Arrow's bytes to a terminal, before anything is paid for."""
+    if form is Format.ARROW and _is_terminal():
+        raise TerminalError("Arrow is bytes: send them to a file or a program, as in `> answer.arrow`.")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _write_arrow(table: pyarrow.Table) -> None:
+    import pyarrow
+
+    with pyarrow.ipc.new_stream(sys.stdout.buffer, table.schema) as writer:
+        writer.write_table(table)
+    sys.stdout.buffer.flush()

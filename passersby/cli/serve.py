@@ -1,0 +1,141 @@
+"""The commands of a server's machine: serve, and the first admin's key."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from passersby.cli.cli_options import LEDGER, refusals
+from passersby.cli.output import Format
+from passersby.client.making import shown_making
+from passersby.client.opening import OPERATOR, engine_face
+
+LISTEN, KEEP = "Listen", "Keep"
+CatalogNamed = Annotated[
+    str | None,
+    typer.Argument(metavar="CATALOG", help="operator, mibici, or a catalog file.", show_default="operator"),
+]
+CatalogOfKeys = Annotated[
+    str | None,
+    typer.Argument(metavar="CATALOG", help="What the server answers from, where its settings do not say."),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config", metavar="FILE", envvar="PASSERSBY_SERVER_CONFIG", help="Settings as TOML: docs/server.md."
+    ),
+]
+LedgerOf = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE|URL",
+        envvar=LEDGER,
+        help="The ledger; keys and jobs lie beside it.",
+        rich_help_panel=KEEP,
+    ),
+]
+Secret = Annotated[
+    str | None,
+    typer.Option("--secret-file", metavar="FILE", help="What keys are hashed with.", rich_help_panel=KEEP),
+]
+
+
+def serve(
+    catalog: CatalogNamed = None,
+    *,
+    config: Config = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="The made-up operator, a ledger for this run, and keys ready to copy.")
+    ] = False,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Where to listen.", show_default="127.0.0.1", rich_help_panel=LISTEN),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="0 takes a free one.", show_default="8021", rich_help_panel=LISTEN)
+    ] = None,
+    flight_port: Annotated[
+        int | None,
+        typer.Option("--flight-port", help="Flight SQL, for BI tools: docs/flight.md.", rich_help_panel=LISTEN),
+    ] = None,
+    tls_cert: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Certificate chain, PEM.", rich_help_panel=LISTEN)
+    ] = None,
+    tls_key: Annotated[str | None, typer.Option(metavar="FILE", help="Its key, PEM.", rich_help_panel=LISTEN)] = None,
+    behind_tls_proxy: Annotated[
+        bool | None,
+        typer.Option(
+            "--behind-tls-proxy",
+            help="A proxy before it speaks TLS: let an address that others reach be without.",
+            rich_help_panel=LISTEN,
+        ),
+    ] = None,
+    ledger: LedgerOf = None,
+    secret_file: Secret = None,
+) -> None:
+    """Answer questions over HTTP: an OpenAPI at /openapi.json, keys, budgets, jobs (docs/server.md).
+
+    Without TLS it listens on this machine alone. The first admin's key: [bold]passersby bootstrap[/bold].
+    """
+    tls = {"tls_cert": tls_cert, "tls_key": tls_key, "behind_tls_proxy": behind_tls_proxy}
+    given = {
+        **tls,
+        "host": host,
+        "port": port,
+        "flight_port": flight_port,
+        "ledger": ledger,
+        "secret_file": secret_file,
+    }
+    with refusals(Format.TABLE), _kept(demo) as kept, engine_face() as engine:
+        settings = {**given, "catalog": OPERATOR if demo else catalog, **kept}
+        with shown_making() as progress:
+            engine.check_there(progress, config=config, **settings)
+        engine.serve(_say, config=config, demo=demo, **settings)
+
+
+def bootstrap(
+    catalog: CatalogOfKeys = None,
+    *,
+    name: Annotated[str, typer.Option("--name", help="The admin's name, as the ledger will have it.")],
+    again: Annotated[
+        bool, typer.Option("--again", help="Where there is an admin: take every admin's key back, at once.")
+    ] = False,
+    config: Config = None,
+    ledger: LedgerOf = None,
+    secret_file: Secret = None,
+) -> None:
+    """Make the first admin's key, once, on the server's machine; it is shown here and never again."""
+    with refusals(Format.TABLE), engine_face() as engine:
+        given = {"catalog": catalog, "ledger": ledger, "secret_file": secret_file}
+        made = engine.bootstrap(name, config=config, again=again, **given)
+    for old in made["taken_back"]:
+        typer.echo(f"Taken back: a key of admin {old}.", err=True)
+    typer.echo(f"Key of admin {made['name']}, until {made['expires_at'][:10]}; it is not shown again:", err=True)
+    typer.echo(made["key"])
+
+
+@contextmanager
+def _kept(demo: bool) -> Iterator[dict[str, str | None]]:
+    """Give a demonstration a ledger that goes when it ends."""
+    with tempfile.TemporaryDirectory(prefix="passersby-demo-") if demo else nullcontext("") as folder:
+        yield {"ledger": str(Path(folder) / "demo.ledger")} if demo else {}
+
+
+def _say(url: str, keys: tuple[tuple[str, str], ...]) -> None:
+    """Say where questions can be asked, and what to copy."""
+    typer.echo(f"passersby answers at {url}  (ends with Ctrl+C), in a browser at {url}/console")
+    of = dict(keys)
+    if "analyst" in of:
+        typer.echo(
+            f"\n  export PASSERSBY_API_KEY={of['analyst']}\n"
+            f'  curl -s {url}/v1/queries -H "Authorization: Bearer $PASSERSBY_API_KEY" \\\n'
+            "    -H 'Content-Type: application/json' -d '{\"sql\": \"SELECT count(*) AS trips FROM trip\"}'\n"
+        )
+        for role, key in keys:
+            typer.echo(f"  {role:8} {key}")

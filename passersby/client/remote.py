@@ -1,0 +1,192 @@
+"""A server as a desk: the verbs of the engine's face, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from passersby.client.address import api_key_of, server_url
+from passersby.client.sending import ARROW, Line
+from passersby.client.waiting import Tell, shown_waiting
+from passersby.errors import AccessError, PassersbyError, RefusedError, ServerError
+
+if TYPE_CHECKING:
+    import pyarrow
+    from httpx2 import Response
+
+WAIT_SECONDS = 3  # for an answer before it goes on as a job, whose progress can be shown
+POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 2.0
+STARTED = 202
+ACCEPT = {"Accept": ARROW}
+WAITING = {**ACCEPT, "Prefer": f"respond-async, wait={WAIT_SECONDS}"}
+FIRST_PATIENCE_SECONDS = 2.0  # a wrong address is told soon
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where questions are handed in, far away; whose they are the key says."""
+
+    line: Line
+    name: str
+    role: str
+
+    def query(self, sql: str, *, client: str, request_id: str | None = None, **terms: object) -> pyarrow.Table:
+        """Ask and pay; the key of the request is made once, so that no try is charged again."""
+        del client
+        request_id = request_id or str(uuid.uuid4())
+        with shown_waiting() as tell:
+            answer = self.line.send(
+                "POST", "/v1/queries", request_id=request_id, json=_asked(sql, terms), headers=WAITING
+            )
+            return _table(self._ended(answer, tell, request_id))
+
+    def rehearse(self, sql: str, *, client: str, **terms: object) -> pyarrow.Table:
+        """Answer from made-up rows."""
+        del client
+        with shown_waiting("Rehearsing: making up rows, and answering over them"):
+            return _table(self.line.send("POST", "/v1/rehearse", json=_asked(sql, terms), headers=ACCEPT))
+
+    def explain(self, sql: str, *, client: str, **terms: object) -> Row:
+        """Tell the price."""
+        del client
+        told: Row = self.line.send("POST", "/v1/explain", json=_asked(sql, terms)).json()
+        return told
+
+    def plan(self, text: str, *, client: str, rho: str, confidence: float | None, apply: bool) -> Row:
+        """Plan questions; with `apply`, buy what was planned, each as a question of its own."""
+        with shown_waiting("Planning: what each question costs, and which answers say others"):
+            asked = {"questions": text, "rho": rho, **({} if confidence is None else {"confidence": confidence})}
+            told: Row = self.line.send("POST", "/v1/plan", json=asked).json()
+        before = self._paid(client) if apply else {}
+        try:
+            for each in told["questions"] if apply else ():
+                if each["rho"]:
+                    exact = f"{each['rho']:.12f}"  # the ledger's units
+                    bought = self.query(each["sql"], client=client, rho=exact, confidence=confidence)
+                    told["charged_rho"] += json.loads(bought.schema.metadata[b"passersby"])["price"]["rho"]
+        except PassersbyError as refused:
+            with suppress(PassersbyError):  # where the server can't say, what it said before is the least
+                told["charged_rho"] = sum(rho for key, rho in self._paid(client).items() if key not in before)
+            refused.details["charged_rho"] = told["charged_rho"]
+            raise
+        return {**told, "applied": apply}
+
+    def _paid(self, client: str) -> dict[str, float]:
+        """Give what each release cost that a client has paid for, answered or not."""
+        return {each["release_id"]: each["rho"] for each in self.history(client)}
+
+    def standing(self, name: str, window: str | None) -> pyarrow.Table:
+        """See a standing question."""
+        given = {} if window is None else {"window": window}
+        path = f"/v1/standing/{quote(name, safe='')}"
+        return _table(self.line.send("GET", path, params=given, headers=ACCEPT))
+
+    def standings(self) -> list[Row]:
+        """List the standing questions that the key's client is entitled to."""
+        told: list[Row] = self._get("/v1/standing")
+        return told
+
+    def functions(self) -> list[Row]:
+        """List functions."""
+        told: list[Row] = self._get("/v1/functions")
+        return told
+
+    def budget(self, client: str | None = None) -> Row:
+        """Show accounts."""
+        told: Row = self._get("/v1/budget", client=client)
+        return told
+
+    def history(self, client: str) -> list[Row]:
+        """List the releases that a client has paid for."""
+        told: list[Row] = self._get("/v1/history", client=client)
+        return told
+
+    def ledger(self, client: str | None = None, limit: int | None = None) -> list[Row]:
+        """List rows of the ledger; for admins and auditors."""
+        told: list[Row] = self._get("/v1/admin/ledger", client=client, limit=limit)
+        return told
+
+    def verify(self, anchor: str | None = None) -> Row:
+        """Say where the ledger ends, and what of it is not as it was written; for admins and auditors."""
+        with shown_waiting("Verifying: every hash and table of the ledger is made anew"):
+            told: Row = self.line.send("POST", "/v1/admin/ledger/verify", json={"anchor": anchor}).json()
+            return told
+
+    def audit(self, **chosen: str | None) -> list[Row]:
+        """Tell who asked what when, and what admins did; for admins and auditors."""
+        told: list[Row] = self._get("/v1/admin/ledger/audit", **chosen)
+        return told
+
+    def report(self, *, html: bool) -> str:
+        """Write the page for a regulator; for admins and auditors."""
+        accepted = {"Accept": "text/html" if html else "text/plain"}
+        return str(self.line.send("GET", "/v1/admin/ledger/report", headers=accepted).text)
+
+    def anchor(self) -> str:
+        """Give where the ledger ends now, as one line of JSON; for admins and auditors."""
+        return str(self._get("/v1/admin/ledger/anchor")["anchor"])
+
+    def tables(self, name: str | None = None) -> list[Row]:
+        """Say what may be asked about."""
+        return self._get("/v1/tables") if name is None else [self._get(f"/v1/tables/{quote(name, safe='')}")]
+
+    def outlines(self, name: str) -> Row:
+        """Give public polygons."""
+        told: Row = self._get(f"/v1/tables/{quote(name, safe='')}/outlines")
+        return told
+
+    def close(self) -> None:
+        """Close the line."""
+        self.line.close()
+
+    def _get(self, path: str, **given: object) -> Any:  # noqa: ANN401  JSON
+        asked = {name: str(value) for name, value in given.items() if value is not None}
+        return self.line.send("GET", path, params=asked).json()
+
+    def _ended(self, answer: Response, tell: Tell, request_id: str) -> Response:
+        """Wait for a job, if the answer is one, and show how far it is."""
+        if answer.status_code != STARTED:
+            return answer
+        job, pause = answer.json(), POLL_SECONDS
+        path = f"/v1/jobs/{quote(str(job['id']), safe='')}"
+        while job["state"] in ("queued", "running"):
+            tell(float(job["progress"]))
+            time.sleep(pause)
+            pause = min(LONGEST_POLL_SECONDS, pause * 1.5)
+            job = self.line.send("GET", path, request_id).json()
+        return self.line.send("GET", f"{path}/result", request_id, headers=ACCEPT)
+
+
+def reach(where: str, *, client: str | None, api_key: str | None) -> tuple[Remote, str]:
+    """Open a line to a server, and say on whose account it asks; raise RefusedError, AccessError or ServerError."""
+    line = Line(server_url(where), api_key_of(api_key), FIRST_PATIENCE_SECONDS)
+    try:
+        me = line.send("GET", "/v1/me").json()
+        remote = Remote(Line(line.url, line.key), str(me["name"]), str(me["role"]))
+    except (KeyError, TypeError, ValueError):
+        raise ServerError("E_NETWORK", f"{line.url} does not answer as passersby does.", "its address") from None
+    finally:
+        line.close()
+    if client is not None and client != remote.name and remote.role in ("analyst", "steward"):
+        raise AccessError("E_AUTH", f"This key is that of {remote.name!r}.", f"leave client={client!r} out")
+    return remote, client or remote.name
+
+
+def _asked(sql: str, terms: dict[str, Any]) -> Row:
+    return {"sql": sql, **{name: value for name, value in terms.items() if value is not None}}
+
+
+def _table(answer: Response) -> pyarrow.Table:
+    """Read a stream; what fills it up to a public length stands behind its end mark."""
+    import pyarrow
+
+    try:
+        return pyarrow.ipc.open_stream(answer.content).read_all()
+    except pyarrow.ArrowInvalid:
+        raise RefusedError("E_NETWORK", "What came is no Arrow stream.", "see what stands before the server") from None

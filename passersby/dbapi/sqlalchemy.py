@@ -1,0 +1,178 @@
+"""SQLAlchemy's way in: `create_engine("passersby://HOST:PORT")`, tables and columns from the catalog.
+
+passersby://:KEY@HOST:PORT     a server; the key may also be PASSERSBY_API_KEY. Plain HTTP to this machine, else HTTPS
+passersby:///operator          a catalog in process, by name or file; ?client=NAME&ledger=FILE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import types
+from sqlalchemy.engine import reflection
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.exc import NoSuchTableError
+
+from passersby.client.address import is_loopback
+from passersby.text.wording import declared_text
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine.interfaces import ConnectArgsType, DBAPIConnection
+
+Told = dict[str, Any]
+SCHEMA = "main"  # DuckDB's name for where tables are, if nothing else is said
+TYPES: Mapping[str, type[types.TypeEngine[Any]]] = {
+    "BOOLEAN": types.BOOLEAN,
+    "TINYINT": types.SMALLINT,
+    "SMALLINT": types.SMALLINT,
+    "INTEGER": types.INTEGER,
+    "UTINYINT": types.SMALLINT,
+    "USMALLINT": types.INTEGER,
+    "UINTEGER": types.BIGINT,
+    "BIGINT": types.BIGINT,
+    "UBIGINT": types.BIGINT,
+    "FLOAT": types.FLOAT,
+    "DOUBLE": types.DOUBLE,
+    "VARCHAR": types.VARCHAR,
+    "DATE": types.DATE,
+    "TIME": types.TIME,
+    "TIMESTAMP": types.TIMESTAMP,
+}
+
+
+class PassersbyDialect(DefaultDialect):
+    """Questions as SQLAlchemy writes them; there are no transactions and nothing is written."""
+
+    name = "passersby"
+    driver = "dbapi"
+    default_schema_name = SCHEMA
+    default_paramstyle = "qmark"
+    supports_statement_cache = True
+    supports_native_boolean = True
+    supports_native_decimal = True
+    supports_multivalues_insert = False
+    supports_comments = True
+    supports_alter = False
+    max_identifier_length = 255
+
+    @classmethod
+    def import_dbapi(cls) -> ModuleType:
+        """Give the DB-API module."""
+        from passersby.dbapi import dbapi
+
+        return dbapi
+
+    def create_connect_args(self, url: URL) -> ConnectArgsType:
+        """Read the address; the key is its password, which SQLAlchemy shows as stars."""
+        given = {name: str(value) for name, value in url.query.items()}
+        if url.username:
+            given["client"] = url.username
+        if url.host is None:
+            return (url.database or "operator",), given
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        place = f"//{host}{'' if url.port is None else f':{url.port}'}/{url.database or ''}"
+        where = f"{'http' if is_loopback(urlsplit(place)) else 'https'}:{place}"
+        return (where,), given if url.password is None else {**given, "api_key": str(url.password)}
+
+    def initialize(self, connection: Connection) -> None:
+        """Ask nothing: what others find out by questions is known."""
+
+    def do_ping(self, dbapi_connection: DBAPIConnection) -> bool:
+        """See whether the catalog can be read."""
+        return bool(_asked(dbapi_connection).tables())
+
+    def get_isolation_level_values(self, dbapi_conn: DBAPIConnection) -> list[Any]:
+        """Name the one way in which questions are asked."""
+        return ["AUTOCOMMIT"]
+
+    def get_isolation_level(self, dbapi_connection: DBAPIConnection) -> Any:
+        """Name it."""
+        return "AUTOCOMMIT"
+
+    def get_default_isolation_level(self, dbapi_conn: DBAPIConnection) -> Any:
+        """Name it."""
+        return "AUTOCOMMIT"
+
+    def set_isolation_level(self, dbapi_connection: DBAPIConnection, level: Any) -> None:
+        """Leave it."""
+
+    def reset_isolation_level(self, dbapi_conn: DBAPIConnection) -> None:
+        """Leave it."""
+
+    def get_schema_names(self, connection: Connection, **given: Any) -> list[str]:
+        """Name the one schema."""
+        return [SCHEMA]
+
+    @reflection.cache
+    def get_table_names(self, connection: Connection, schema: str | None = None, **given: Any) -> list[str]:
+        """Name the tables that may be asked about."""
+        return [table["name"] for table in self._tables(connection, info_cache=given.get("info_cache"))]
+
+    def get_view_names(self, connection: Connection, schema: str | None = None, **given: Any) -> list[str]:
+        """Name none."""
+        return []
+
+    def has_table(self, connection: Connection, table_name: str, schema: str | None = None, **given: Any) -> bool:
+        """Tell whether it may be asked about."""
+        return table_name in self.get_table_names(connection, schema, **given)
+
+    def get_columns(
+        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
+    ) -> list[Any]:
+        """Give the columns that may be asked about, with what is declared of their values."""
+        return [_column(column) for column in self._table(connection, table_name, given)["columns"]]
+
+    def get_pk_constraint(
+        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
+    ) -> Any:
+        """Give the declared key."""
+        return {"constrained_columns": self._table(connection, table_name, given)["primary_key"], "name": None}
+
+    def get_table_comment(
+        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
+    ) -> Any:
+        """Say whether rows of a table are about people."""
+        private = self._table(connection, table_name, given)["kind"] == "private"
+        return {"text": "private: answered with noise, never row by row" if private else "public"}
+
+    def get_foreign_keys(
+        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
+    ) -> list[Any]:
+        """Give none."""
+        return []
+
+    def get_indexes(
+        self, connection: Connection, table_name: str, schema: str | None = None, **given: Any
+    ) -> list[Any]:
+        """Give none."""
+        return []
+
+    @reflection.cache
+    def _tables(self, connection: Connection, **given: Any) -> list[Told]:
+        return list(_asked(connection.connection.dbapi_connection).tables())
+
+    def _table(self, connection: Connection, name: str, given: Told) -> Told:
+        for table in self._tables(connection, info_cache=given.get("info_cache")):
+            if table["name"] == name:
+                return table
+        raise NoSuchTableError(name)
+
+
+def _asked(dbapi_connection: Any) -> Any:
+    return dbapi_connection.asked
+
+
+def _column(column: Told) -> Told:
+    element, many, _ = str(column["type"]).partition("[]")
+    kind = TYPES.get(element.partition("(")[0], types.NullType)()
+    return {
+        "name": column["name"],
+        "type": types.ARRAY(kind) if many else kind,
+        "nullable": column["nullable"],
+        "default": None,
+        "comment": declared_text(column) or None,
+    }

@@ -1,0 +1,44 @@
+"""Numbers with intervals, and budgets, as bars of a terminal's characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+
+from passersby.result.protocols import Interval
+
+CELLS = 24
+BY_CHANCE = 0.1  # the largest share of intervals below 0 that is taken for noise around 0
+WELL, NARROW = 0.5, 0.8  # shares spent from which on a budget looks yellow, and red
+
+
+def interval_bar(values: Sequence[Any], ends: Sequence[Interval | None]) -> list[Text]:
+    """Draw a bar to each low end and a shade from there to the high end; nothing where values are negative.
+
+    An interval that chance alone puts below 0, as it does with one in forty of zero, has no bar beside the others.
+    """
+    known = [pair for pair in ends if pair is not None]
+    largest = max((high for _, high in known), default=0.0)
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if largest <= 0 or not numbers or max(numbers) <= 0:
+        return []
+    if sum(high < 0 for _, high in known) > len(known) * BY_CHANCE:
+        return []
+    return [_bar(pair, largest) for pair in ends]
+
+
+def budget_bar(share: float, cells: int = 40) -> Text:
+    """Draw what is spent of a cap."""
+    share = min(1.0, max(0.0, share))
+    full = min(cells, round(share * cells) or (1 if share > 0 else 0))
+    look = "green" if share < WELL else "yellow" if share < NARROW else "red"
+    return Text.assemble(("█" * full, look), ("░" * (cells - full), "dim"))
+
+
+def _bar(pair: Interval | None, largest: float) -> Text:
+    if pair is None:
+        return Text()
+    low, high = (round(max(0.0, end) / largest * CELLS) for end in pair)
+    return Text.assemble(("█" * low, "cyan"), ("▒" * max(0, high - low), "cyan dim"))

@@ -1,0 +1,106 @@
+"""An answer -> a file: CSV and a spreadsheet, the ends of intervals as columns beside their numbers."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from passersby.errors import RefusedError
+from passersby.result.protocols import Answer
+from passersby.result.wire import plain
+from passersby.text.csv_cells import write_cells
+from passersby.text.wording import left_text, loss_text, merged, percent
+
+if TYPE_CHECKING:
+    import pyarrow
+    from xlsxwriter import Workbook
+    from xlsxwriter.worksheet import Worksheet
+
+
+MOST_ROWS = 1_048_575  # of a sheet, below its head
+WIDEST = 60  # characters of a column
+SAFE = {  # a value is what it is: no formula, no link
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": True,
+    "remove_timezone": True,
+}
+
+
+def write_csv(result: Answer, path: str | os.PathLike[str]) -> None:
+    """Write rows to a file in UTF-8: x_low and x_high behind the columns that were asked for; NULL is empty."""
+    flat = result.flat()
+    with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  any path
+        write_rows(file, flat.column_names, rows_of(flat))
+
+
+def write_rows(file: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows as CSV in which no spreadsheet finds a formula; lists and truth values as JSON has them."""
+    write_cells(file, names, ([plain(value) for value in row] for row in rows))
+
+
+def rows_of(table: pyarrow.Table) -> Iterator[tuple[Any, ...]]:
+    """Give a table's rows as Python values."""
+    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+
+
+def write_excel(result: Answer, path: str | os.PathLike[str]) -> None:
+    """Write a spreadsheet: the rows with the ends of their intervals, and a second sheet that says what they mean.
+
+    Raise RefusedError where a sheet has no place for so many rows.
+    """
+    import xlsxwriter
+
+    if len(result) > MOST_ROWS:
+        why = f"A sheet has {MOST_ROWS:,} rows at most, and this answer has {len(result):,}."
+        raise RefusedError("E_SIZE", why, "to_csv(path), or coarser groups")
+    with xlsxwriter.Workbook(os.fspath(path), SAFE) as book:
+        _rows_sheet(book, result)
+        _card_sheet(book, result)
+
+
+def _rows_sheet(book: Workbook, result: Answer) -> None:
+    sheet, flat = book.add_worksheet("answer"), result.flat()
+    looks: dict[type, Any] = {
+        datetime.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
+        datetime.date: book.add_format({"num_format": "yyyy-mm-dd"}),
+    }
+    end = book.add_format({"font_color": "#666666"})
+    head = book.add_format({"bold": True, "bottom": 1})
+    sheet.freeze_panes(1, 0)
+    for place, name in enumerate(flat.column_names):
+        sheet.write_string(0, place, name, head)
+        values = flat.column(name).to_pylist()
+        shown = [_sheet_cell(value) for value in values]
+        for row, value in enumerate(shown, start=1):
+            look = end if place >= len(result.columns) else looks.get(type(value))
+            sheet.write(row, place, value, look)
+        sheet.set_column(place, place, min(WIDEST, 2 + max(map(len, map(str, [name, *shown])))))
+
+
+def _sheet_cell(value: object) -> object:
+    """Keep what a sheet knows, and write the rest as text."""
+    known = isinstance(value, str | int | float | bool | datetime.date | type(None))
+    return value if known else json.dumps(plain(value), ensure_ascii=False)
+
+
+def _card_sheet(book: Workbook, result: Answer) -> None:
+    sheet: Worksheet = book.add_worksheet("how to read it")
+    level = f"{percent(result.confidence or 0)}: so many intervals hold the number, as far as noise goes"
+    told = [
+        ("made-up rows", "a rehearsal: these numbers say nothing about anything" if result.rehearsal else ""),
+        ("intervals", level if result.confidence and result.intervals else ""),
+        ("price", "free" if result.replayed or result.rehearsal else loss_text(result.price)),
+        ("left", left_text(result.remaining)),
+        ("release", result.release_id or ""),
+        *(("note", note) for note in merged(result.notes)),
+    ]
+    wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+    for row, (name, text) in enumerate([(name, text) for name, text in told if text]):
+        sheet.write_row(row, 0, [name, text], wrapped)
+    sheet.set_column(0, 0, 16)
+    sheet.set_column(1, 1, 100)

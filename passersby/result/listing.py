@@ -1,0 +1,101 @@
+"""Accounts, releases, ledger rows and tables: plain dicts and lists that also show well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Row = dict[str, Any]
+
+
+class Budget(dict[str, Any]):
+    """{"accounts": [...], "query_rho": {dataset: rho}}: what is spent and left."""
+
+    @property
+    def accounts(self) -> list[Row]:
+        """Give the accounts: of each dataset, that of all clients together and that of the client."""
+        accounts: list[Row] = self["accounts"]
+        return accounts
+
+    def query_rho(self, account: Row) -> float | None:
+        """Give what a question costs by default in an account's dataset."""
+        defaults: Mapping[str, float] = self.get("query_rho") or {}
+        return defaults.get(account["dataset"])
+
+    @property
+    def ahead(self) -> dict[str, list[str]]:
+        """Tell of each dataset how long budgets last at the present rate, and when new budget comes."""
+        return dict(self.get("ahead") or {})
+
+    def __repr__(self) -> str:
+        from passersby.result.display import as_text
+        from passersby.result.display_lists import show_budget
+
+        return as_text(show_budget, self)
+
+    def _repr_html_(self) -> str:
+        from passersby.result.notebook import budget_html
+
+        return budget_html(self)
+
+
+class History(list[Row]):
+    """The releases that a client has paid for."""
+
+    NAMES = ("release_id", "dataset", "windows", "sql", "question", "rho", "delta", "settled_at")
+
+    def __repr__(self) -> str:
+        from passersby.result.display import as_text
+        from passersby.result.display_lists import show_history
+
+        return as_text(show_history, self)
+
+
+class LedgerRows(list[Row]):
+    """Rows of the ledger, oldest first."""
+
+    NAMES = (
+        *("sequence", "at", "kind", "dataset", "client", "asked_by", "request_id"),
+        *("rho", "delta", "body", "row_hash"),
+    )
+
+    def __repr__(self) -> str:
+        from passersby.result.display import as_text
+        from passersby.result.display_lists import show_ledger
+
+        return as_text(show_ledger, self)
+
+
+class Tables(list[Row]):
+    """The tables that may be asked about, with their columns."""
+
+    def columns(self) -> list[Row]:
+        """Give one row per column, for formats that know no lists."""
+        from passersby.text.wording import declared_text
+
+        return [
+            {
+                "table": table["name"],
+                "kind": table["kind"],
+                "column": column["name"],
+                "type": column["type"],
+                "declared": declared_text(column, most=None),
+            }
+            for table in self
+            for column in table["columns"]
+        ]
+
+    def __repr__(self) -> str:
+        from passersby.result.display import as_text
+        from passersby.result.display_lists import show_tables
+
+        return as_text(show_tables, self)
+
+
+class Functions(list[Row]):
+    """What a question may use: name, arguments, what it gives, and its meaning."""
+
+    def __repr__(self) -> str:
+        from passersby.result.display import as_text, table_of
+
+        return as_text(lambda rows: table_of(rows, ("name", "arguments", "gives", "meaning"), "Functions"), self)

@@ -1,0 +1,239 @@
+"""Answers, explanations and budgets -> HTML for a notebook, in its own colours, light or dark; nothing is fetched.
+
+Every name, value and note is escaped: what a catalog or an alias says can never become markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from passersby.result.card_words import noise_text, paid_text
+from passersby.result.protocols import Accounts, Answer, Explained, Interval
+from passersby.text.losses import LOSSES
+from passersby.text.wording import (
+    RELIABILITY,
+    ahead_text,
+    amount,
+    cell_texts,
+    epsilon_text,
+    half_width_text,
+    instead_text,
+    left_text,
+    loss_text,
+    merged,
+    questions_text,
+    readable_bound,
+    trust_text,
+    value_text,
+    with_interval,
+)
+
+if TYPE_CHECKING:
+    from passersby.errors import PassersbyError
+
+MOST_ROWS = 100
+BAR = 120  # width of a drawing, in its own units
+# currentColor follows the notebook's theme; the accent is readable on white and on black
+STYLE = """<style>
+.passersby { font-size: 13px; line-height: 1.5; margin: 4px 0; }
+.passersby :is(td, th) { text-align: left; }
+.passersby table { border-collapse: collapse; border: none; margin: 0 0 6px; }
+.passersby caption { text-align: left; font-weight: 600; padding: 6px 0 2px; color: inherit; }
+.passersby th { font-weight: 600; border-bottom: 1px solid; padding: 2px 16px 2px 0; }
+.passersby td { padding: 1px 16px 1px 0; border: none; vertical-align: middle; }
+.passersby :is(td, th).number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.passersby tr, .passersby td, .passersby th { background: none; color: inherit; }
+.passersby svg { display: block; overflow: visible; }
+.passersby .faint { opacity: 0.72; }
+.passersby .poor { opacity: 0.72; font-style: italic; }
+.passersby .noise { opacity: 0.5; font-style: italic; }
+.passersby .bar { fill: #2a8f9d; opacity: 0.55; }
+.passersby .whisker { stroke: currentColor; stroke-width: 1.4; fill: none; }
+.passersby .track { fill: currentColor; opacity: 0.15; }
+.passersby p { margin: 2px 0; }
+.passersby .no { border-left: 4px solid #c2571a; padding-left: 8px; }
+.passersby pre { white-space: pre-wrap; font-size: 12px; }
+</style>"""
+
+
+def result_html(result: Answer) -> str:
+    """Show the rows with their intervals drawn, what they cost, and what is left."""
+    rows, intervals = result.rows[:MOST_ROWS], result.intervals
+    trusted = result.reliability
+    columns = [
+        _column(name, [row[i] for row in rows], intervals, trusted.get(name, []))
+        for i, name in enumerate(result.columns)
+    ]
+    heads = "".join(head for head, _ in columns)
+    body = ["".join(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
+    more = f"<p class='faint'>{len(result) - MOST_ROWS:,} more rows</p>" if len(result) > MOST_ROWS else ""
+    told = (*_notes(result.notes), *_advice(result.advice))
+    return _page(_table(heads, body), more, *(_line(text) for text in _card(result)), *told)
+
+
+def explanation_html(explanation: Explained) -> str:
+    """Show what a question would cost and give."""
+    free = "free: you have paid for this answer already" if explanation.replayed else loss_text(explanation.price)
+    errors = explanation.expected_error
+    columns = [
+        {
+            "column": column["name"],
+            "type": column["type"],
+            "expected error": half_width_text(errors[column["name"]]) if column["name"] in errors else "exact",
+        }
+        for column in explanation.to_wire()["columns"]
+    ]
+    return _page(
+        f"<p><b>Price</b> {escape(free)}</p>",
+        _line(f"left: {left_text(explanation.remaining)}"),
+        *map(_line, ahead_text(explanation.outlook)),
+        *([] if explanation.replayed else [_line(LOSSES)]),
+        _dicts("Columns", columns),
+        _dicts("Keys", explanation.keys),
+        _dicts("Bounds on one person", [readable_bound(bound) for bound in explanation.bounds]),
+        _dicts("Thresholds of private keys", explanation.thresholds),
+        f"<details><summary>SQL over the data</summary><pre>{escape(explanation.sql)}</pre></details>",
+        *_notes(explanation.notes),
+        *_advice(explanation.advice),
+    )
+
+
+def _advice(advice: dict[str, Any]) -> list[str]:
+    """Say why intervals are wide, and what to ask instead."""
+    if not advice:
+        return []
+    asked = "".join(
+        f"<p>{escape(instead_text(each))}</p><pre>{escape(each['sql'])}</pre>" for each in advice["instead"]
+    )
+    whole = f"<details><summary>Narrower intervals: what to ask instead</summary>{asked}</details>"
+    return [*(_line(f"why so wide: {line}") for line in advice["why"]), *([whole] if asked else [])]
+
+
+def budget_html(budget: Accounts) -> str:
+    """Show each account with a bar of what is spent."""
+    accounts = (_account(account, budget.query_rho(account)) for account in budget.accounts)
+    return _page(*accounts, *(_line(line) for lines in budget.ahead.values() for line in lines), _line(LOSSES))
+
+
+def refusal_html(error: PassersbyError) -> str:
+    """Show why a question was not answered, where in it, and what to try."""
+    caret = "\n".join(line for line in error.caret_lines() if line)
+    return _page(
+        f"<p class='no'><b>{escape(error.code)}</b> {escape(error.message)}</p>",
+        f"<pre>{escape(caret)}</pre>" if caret else "",
+        f"<p><i>Try:</i> <code>{escape(error.hint)}</code></p>" if error.hint else "",
+    )
+
+
+class Refusal:
+    """A refusal as a notebook shows it."""
+
+    def __init__(self, error: PassersbyError) -> None:
+        """Keep what it says."""
+        self._error = error
+
+    def __repr__(self) -> str:
+        return str(self._error)
+
+    def _repr_html_(self) -> str:
+        return refusal_html(self._error)
+
+
+def _page(*parts: str) -> str:
+    return f"{STYLE}<div class='passersby'>{''.join(parts)}</div>"
+
+
+def _column(
+    name: str, values: Sequence[Any], intervals: dict[str, list[Interval | None]], trusted: Sequence[str | None]
+) -> tuple[str, list[str]]:
+    """Give the head of a column and its cells; a noisy column has a second one with drawings."""
+    if name not in intervals:
+        kind = " class='number'" if any(_is_number(value) for value in values) else ""
+        return f"<th{kind}>{escape(name)}</th>", [
+            f"<td{kind}>{escape(text)}</td>" for text in cell_texts(values, intervals)
+        ]
+    ends = intervals[name][: len(values)]
+    scale = _scale(ends)
+    words = [*trusted[: len(values)], *[None] * (len(values) - len(trusted))]
+    cells = [
+        f"<td class='number{_look(word)}'>{escape(with_interval(value, pair))}</td>"
+        f"<td>{_drawn(value, pair, scale)}</td>"
+        for value, pair, word in zip(values, ends, words, strict=True)
+    ]
+    return f"<th class='number'>{escape(name)}</th><th aria-label='interval'></th>", cells
+
+
+def _look(word: str | None) -> str:
+    """Name the look of a number that is not to be leaned on."""
+    return f" {word}' title='{escape(RELIABILITY[word])}" if word in {"poor", "noise"} else ""
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _scale(ends: Iterable[Interval | None]) -> tuple[float, float]:
+    """Give the range that all intervals of a column, and 0, fit in."""
+    known = [end for pair in ends if pair is not None for end in pair]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    return low, (high - low) or 1.0
+
+
+def _drawn(value: object, pair: Interval | None, scale: tuple[float, float]) -> str:
+    """Draw a bar from 0 to the value, and a whisker over its interval."""
+    if pair is None or not _is_number(value):
+        return ""
+    zero, x, low, high = ((end - scale[0]) / scale[1] * BAR for end in (0.0, float(value), *pair))
+    said = escape(f"between {value_text(pair[0])} and {value_text(pair[1])}", quote=True)
+    return (
+        f'<svg width="{BAR}" height="14" viewBox="0 0 {BAR} 14" role="img" aria-label="{said}"><title>{said}</title>'
+        f'<rect class="bar" x="{min(zero, x):.1f}" y="3" width="{abs(x - zero):.1f}" height="8"/>'
+        f'<path class="whisker" d="M{low:.1f} 7H{high:.1f}M{low:.1f} 3.5v7M{high:.1f} 3.5v7"/></svg>'
+    )
+
+
+def _card(result: Answer) -> list[str]:
+    told = f"{noise_text(result)} · {paid_text(result)}"
+    if result.rehearsal:
+        return [told]
+    left, trusted = left_text(result.remaining), [f"reliability of {line}" for line in trust_text(result.card)]
+    losses = [LOSSES] if result.price.get("rho") else []
+    ahead = ahead_text(result.outlook)[:1]
+    return [told, *trusted, *([f"left: {left}"] if left else []), *ahead, *losses]
+
+
+def _account(account: dict[str, Any], price: float | None) -> str:
+    share = min(1.0, account["spent_rho"] / account["cap_rho"]) if account["cap_rho"] else 1.0
+    whose = "all clients" if account["client"] is None else f"client {account['client']}"
+    left = f"rho {amount(account['remaining_rho'])} left"
+    told = [f"{share:.1%} spent", left, *filter(None, [epsilon_text(account)])]
+    more = questions_text(account["remaining_rho"], price)
+    bar = (
+        f'<svg width="320" height="10" role="img" aria-label="{share:.1%} spent">'
+        f'<rect class="track" width="320" height="10"/><rect class="bar" width="{320 * share:.1f}" height="10"/></svg>'
+    )
+    title = f"<p><b>{escape(account['dataset'])}, {escape(whose)}</b></p>"
+    return title + bar + _line(" · ".join([*told, more] if more else told))
+
+
+def _dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
+    if not rows:
+        return ""
+    heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in rows[0])
+    body = ["".join(f"<td>{escape(value_text(value))}</td>" for value in row.values()) for row in rows]
+    return _table(heads, body, f"<caption>{escape(title)}</caption>")
+
+
+def _table(heads: str, rows: Iterable[str], caption: str = "") -> str:
+    body = "".join(f"<tr>{cells}</tr>" for cells in rows)
+    return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _line(text: str) -> str:
+    return f"<p class='faint'>{escape(text)}</p>"
+
+
+def _notes(notes: list[str]) -> list[str]:
+    return [_line(f"note: {note}") for note in merged(notes)]
